@@ -1,0 +1,12 @@
+//! The Rust half of qusr: guest memory, CPU cores and system-call thunks.
+//!
+//! Everything under this crate but [`python`] is free of Python, so that it can
+//! be tested with `cargo test --no-default-features` and, later, be linked into
+//! a native launcher. `docs/internals.md` describes how the parts meet.
+
+pub mod abi;
+pub mod cpu;
+pub mod memory;
+#[cfg(feature = "python")]
+mod python;
+pub mod thunk;

@@ -1,0 +1,1 @@
+//! System-call thunks: declarations compiled to a table, executed here.

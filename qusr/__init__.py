@@ -1,0 +1,1 @@
+"""qusr runs Linux ELF programs built for another processor."""

@@ -1,0 +1,1 @@
+"""Logs and tools that look into a running guest."""

@@ -1,0 +1,1 @@
+"""From an ELF file to a mapped guest image."""

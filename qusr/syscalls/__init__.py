@@ -1,0 +1,1 @@
+"""System-call declarations, the thunk compiler and the Python handlers."""
