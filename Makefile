@@ -1,0 +1,74 @@
+# make run    build qusr in .venv and run a first program under it
+# make test   install what the tests need, build the guest programs, run pytest
+# make lint   ruff, mypy, clippy, rustfmt, cargo test
+# make bench  measure qusr beside qemu-user and native code
+# ARGS is handed to pytest or to the benchmarks: make test ARGS='tests/test_smoke.py -x'
+
+VENV := .venv
+BIN := $(VENV)/bin
+CARGO := cargo
+ARGS ?=
+
+# Made files that stand for a whole step: the step is done again when its inputs are newer.
+DEV := $(VENV)/.dev-installed
+BUILT := $(VENV)/.qusr-built
+
+NATIVE := $(shell find native/src -name '*.rs') native/Cargo.toml native/Cargo.lock
+ifneq ($(wildcard native/build.rs),)
+NATIVE += native/build.rs
+endif
+
+.PHONY: run build test lint check-python check-rust bench testbins prebuilt tools clean
+
+run: build
+	$(BIN)/qusr-arm testbins/prebuilt/hello-arm
+	$(BIN)/qusr-aarch64 testbins/prebuilt/hello-aarch64
+
+build: $(BUILT)
+
+$(DEV): requirements-dev.txt tools/make-venv
+	tools/make-venv $(VENV)
+	touch $@
+
+# An editable install: Python sources are used where they are, so only Rust ones are compiled.
+$(BUILT): $(DEV) pyproject.toml $(NATIVE)
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
+	touch $@
+
+tools:
+	tools/install-packages
+
+testbins: tools
+	python3 testbins/build.py
+
+prebuilt: tools
+	python3 testbins/build.py --prebuilt
+
+test: build testbins
+	tools/debian-root arm64 >/dev/null
+	tools/debian-root armhf >/dev/null
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: check-python check-rust
+
+check-python: $(DEV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict qusr tools testbins tests
+
+# The tests of the Rust core load Unicorn's library out of its Python package.
+check-rust: export QUSR_TEST_LIBUNICORN = $(abspath $(shell \
+	ls $(VENV)/lib/python3*/site-packages/unicorn/lib/libunicorn.so.2 2>/dev/null))
+check-rust: $(DEV)
+	cd native && $(CARGO) fmt --check
+	cd native && $(CARGO) clippy -q --all-targets -- -D warnings
+	cd native && $(CARGO) clippy -q --all-targets --no-default-features -- -D warnings
+	cd native && $(CARGO) test -q --no-default-features
+
+bench: build testbins
+	$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) native/target testbins/build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -f qusr/_native*.so
+	find qusr tests tools testbins bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

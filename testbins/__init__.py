@@ -1,0 +1,1 @@
+"""Guest programs for the tests, and what builds them."""

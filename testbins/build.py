@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""Build the guest programs of this folder: ``make testbins``, or ``testbins/build.py [NAME...]``.
+
+``c/**/*.c`` are libc programs, ``be/*.c`` freestanding ones (``be/nolibc.h``), which is how
+big-endian programs are made where Debian has no C library for them. Each goes to
+``build/<arch>/<path without .c>``. What a source asks for stands in its first lines; see
+README.md in this folder. Only what is out of date is built; the tests import this module to
+learn what there is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE / "build"
+PREBUILT = HERE / "prebuilt"
+
+WARNINGS = ("-Wall", "-Wextra", "-Werror=implicit-function-declaration")
+FREESTANDING = (  # no -fstrict-aliasing: these programs look at memory in many ways
+    "-fno-strict-aliasing",
+    "-static", "-nostdlib", "-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-fno-pic",
+    "-no-pie", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none",
+)  # fmt: skip
+
+_HF = "arm-linux-gnueabihf-gcc"
+_SF = "arm-linux-gnueabi-gcc"
+_A64 = "aarch64-linux-gnu-gcc"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A compiler and what it needs to be told."""
+
+    compiler: str
+    flags: tuple[str, ...] = ()
+
+
+# Programs with a C library. The first three are the default.
+LIBC_TARGETS = {
+    "aarch64": Target(_A64),
+    "arm": Target(_HF),
+    "x86_64": Target("gcc"),
+    "armel": Target(_SF),
+}
+LIBC_DEFAULT = ("aarch64", "arm", "x86_64")
+NATIVE = "x86_64"
+
+# Freestanding programs. armeb is BE8 (data big-endian, code little-endian: Armv6 and later),
+# armeb32 is the older BE32 (all big-endian). Armv6 keeps to what an ARM1176 knows.
+FREESTANDING_TARGETS = {
+    "aarch64": Target(_A64),
+    "aarch64_be": Target(_A64, ("-mbig-endian",)),
+    "arm": Target(_SF, ("-march=armv6", "-marm")),
+    "thumb": Target(_HF, ("-mthumb",)),
+    "armeb": Target(_SF, ("-march=armv6", "-marm", "-mbig-endian", "-Wl,--be8")),
+    "armeb32": Target(_SF, ("-march=armv5te", "-marm", "-mbig-endian")),
+    "x86_64": Target("gcc"),
+}
+
+_DIRECTIVE = re.compile(r"^//\s*(build|libs|arches|args|cflags(?:-\w+)?):\s*(.*?)\s*$")
+_KNOWN_BUILDS = {"dynamic", "no-static", "slow", "varies"}
+
+
+class BuildError(Exception):
+    """A compiler's complaint, or a directive that makes no sense."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One C file and its directives."""
+
+    path: Path
+    directives: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The path below testbins/ without its suffix: ``c/files/open``."""
+        return str(self.path.relative_to(HERE).with_suffix(""))
+
+    @property
+    def freestanding(self) -> bool:
+        """Whether it has no C library under it."""
+        return self.path.parent.name in ("be", "hello")
+
+    @property
+    def settings(self) -> set[str]:
+        """What ``// build:`` lists."""
+        return set(self.directives.get("build", "").split())
+
+    @property
+    def args(self) -> list[str]:
+        """The arguments that a test runs the program with."""
+        return self.directives.get("args", "").split()
+
+    @property
+    def arches(self) -> tuple[str, ...]:
+        """The targets that it is built for."""
+        if "arches" in self.directives:
+            return tuple(self.directives["arches"].split())
+        return tuple(FREESTANDING_TARGETS) if self.freestanding else LIBC_DEFAULT
+
+    def programs(self) -> Iterator[Program]:
+        """All programs made from this source."""
+        for arch in self.arches:
+            if self.freestanding:
+                yield Program(self, arch, dynamic=False)
+            elif arch == NATIVE:
+                yield Program(self, arch, dynamic=True)
+            else:
+                if "no-static" not in self.settings:
+                    yield Program(self, arch, dynamic=False)
+                if "dynamic" in self.settings or "no-static" in self.settings:
+                    yield Program(self, arch, dynamic=True)
+
+
+@dataclass(frozen=True)
+class Program:
+    """One executable to be made."""
+
+    source: Source
+    arch: str
+    dynamic: bool
+
+    @cached_property
+    def path(self) -> Path:
+        """Where it goes. A guest's dynamic variant has the suffix ``.dyn``."""
+        suffix = ".dyn" if self.dynamic and self.arch != NATIVE else ""
+        return BUILD / self.arch / (self.source.name + suffix)
+
+    @property
+    def command(self) -> list[str]:
+        """The compiler's command line."""
+        source = self.source
+        targets = FREESTANDING_TARGETS if source.freestanding else LIBC_TARGETS
+        if self.arch not in targets:
+            raise BuildError(f"{source.path}: no target {self.arch}; there are {' '.join(targets)}")
+        target = targets[self.arch]
+        command = [target.compiler, "-O2", "-g0", *WARNINGS, *target.flags]
+        if source.freestanding:
+            command += [*FREESTANDING, f"-I{HERE / 'be'}"]
+        else:
+            command += ["-D_GNU_SOURCE", f"-I{HERE / 'c'}"]
+            if not self.dynamic:
+                command.append("-static")
+        for key in ("cflags", f"cflags-{self.arch}"):
+            command += source.directives.get(key, "").split()
+        command += ["-MMD", "-MF", f"{self.path}.d", "-o", str(self.path), str(source.path)]
+        return command + source.directives.get("libs", "").split()
+
+    def is_current(self) -> bool:
+        """Whether it was made by this command from files that are no newer."""
+        try:
+            built = self.path.stat().st_mtime
+            if Path(f"{self.path}.cmd").read_text() != "\n".join(self.command):
+                return False
+            rule = Path(f"{self.path}.d").read_text().replace("\\\n", " ")
+            return all(Path(name).stat().st_mtime <= built for name in rule.split()[1:])
+        except OSError:
+            return False
+
+    def build(self) -> None:
+        """Compile it."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        run = subprocess.run(self.command, capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise BuildError(f"{' '.join(self.command)}\n{run.stderr}")
+        Path(f"{self.path}.cmd").write_text("\n".join(self.command))
+
+
+def read_source(path: Path) -> Source:
+    """A source with the directives of its first lines."""
+    directives: dict[str, str] = {}
+    with path.open() as lines:
+        for _, line in zip(range(12), lines, strict=False):
+            if match := _DIRECTIVE.match(line):
+                directives[match[1]] = match[2]
+    source = Source(path, directives)
+    if unknown := source.settings - _KNOWN_BUILDS:
+        raise BuildError(f"{path}: unknown build setting: {' '.join(sorted(unknown))}")
+    return source
+
+
+def sources() -> list[Source]:
+    """All sources, sorted by name."""
+    paths = [*HERE.glob("c/**/*.c"), *HERE.glob("be/*.c"), *HERE.glob("hello/*.c")]
+    return [read_source(path) for path in sorted(paths)]
+
+
+def build(names: list[str] | None = None, arches: list[str] | None = None) -> int:
+    """Build what is out of date, of all sources or those named; returns how many."""
+    programs = [
+        program
+        for source in sources()
+        if not names or source.name in names
+        for program in source.programs()
+        if not arches or program.arch in arches
+    ]
+    stale = [program for program in programs if not program.is_current()]
+    errors: list[str] = []
+
+    def one(program: Program) -> None:
+        try:
+            program.build()
+        except (BuildError, OSError) as error:
+            errors.append(str(error))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, stale))
+    if errors:
+        raise BuildError("\n".join(errors))
+    return len(stale)
+
+
+def stripped(program: Path, arch: str) -> bytes:
+    """The file without its symbols."""
+    strip = "aarch64-linux-gnu-strip" if arch == "aarch64" else "arm-linux-gnueabi-strip"
+    with tempfile.NamedTemporaryFile() as out:
+        subprocess.run([strip, "-o", out.name, str(program)], check=True)
+        return Path(out.name).read_bytes()
+
+
+def update_prebuilt() -> None:
+    """Put the ``hello`` programs where a first run finds them without any cross compiler."""
+    build(["hello/hello"])
+    PREBUILT.mkdir(exist_ok=True)
+    for arch in ("arm", "aarch64"):
+        program = PREBUILT / f"hello-{arch}"
+        program.write_bytes(stripped(BUILD / arch / "hello" / "hello", arch))
+        program.chmod(0o755)
+
+
+def main() -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description="build the guest programs of testbins/")
+    parser.add_argument("name", nargs="*", help="such as c/files/open; all when none is named")
+    parser.add_argument("--arch", action="append", help="only for this target")
+    parser.add_argument("--prebuilt", action="store_true", help="rebuild prebuilt/hello-*")
+    options = parser.parse_args()
+    try:
+        if options.prebuilt:
+            update_prebuilt()
+        elif count := build(options.name, options.arch):
+            print(f"testbins: built {count} programs")
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

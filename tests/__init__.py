@@ -1,0 +1,1 @@
+"""The tests: they mirror qusr/; tests/guests runs programs of Debian roots."""

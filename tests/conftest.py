@@ -1,0 +1,80 @@
+"""Options and fixtures of all tests; what is behind them is in tests/emulators.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from testbins import build
+from tests import emulators
+from tests.emulators import Emulator
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run what takes minutes")
+    parser.addoption("--core", help="the CPU core that qusr is to use: unicorn, native")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    cache = config.rootpath / ".cache" / "tests"
+    emulators.QUSR_ENVIRONMENT["XDG_CACHE_HOME"] = str(cache)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    skip = pytest.mark.skip(reason="slow: run with --slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def core(request: pytest.FixtureRequest) -> str | None:
+    """The core asked for by --core; None is qusr's own choice."""
+    name: str | None = request.config.getoption("--core")
+    return name
+
+
+@pytest.fixture(scope="session")
+def qusr(core: str | None) -> Callable[[str], Emulator]:
+    """``qusr("arm")("/bin/ls", "-l", root=...)`` runs a program under qusr."""
+    return lambda arch: emulators.qusr(arch, core)
+
+
+@pytest.fixture(scope="session")
+def qemu() -> Callable[[str], Emulator]:
+    """``qemu("arm")``: the same under qemu-user."""
+    return emulators.qemu
+
+
+@pytest.fixture(scope="session")
+def native() -> Emulator:
+    """The same on the host itself."""
+    return emulators.NATIVE
+
+
+@pytest.fixture(scope="session")
+def root() -> Callable[[str], Path]:
+    """``root("arm")``: the guest's Debian root."""
+    return emulators.debian_root
+
+
+@pytest.fixture(scope="session")
+def testbin() -> Callable[..., Path]:
+    """``testbin("c/files/open", "arm", dynamic=False)``: a program of testbins/, built."""
+
+    def find(name: str, arch: str, *, dynamic: bool = False) -> Path:
+        source = build.read_source(build.HERE / f"{name}.c")
+        for program in source.programs():
+            if program.arch == arch and program.dynamic == (dynamic or arch == build.NATIVE):
+                if source.freestanding or not program.is_current():
+                    emulators.need(program.command[0])
+                if not program.is_current():
+                    program.build()
+                return program.path
+        raise LookupError(f"{name} is not built for {arch}{' as dynamic' * dynamic}")
+
+    return find

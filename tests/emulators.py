@@ -1,0 +1,169 @@
+"""Running guest programs under qusr, qemu-user and natively, and what they run."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+IN_CI = bool(os.environ.get("CI"))
+
+ARCHES = ("aarch64", "arm")
+DEBIAN = {"aarch64": "arm64", "arm": "armhf"}
+"""The guests that have a Debian root, and Debian's names for them."""
+
+# The guest's environment; nothing of the developer's reaches the tests.
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LC_ALL": "C",
+    "TZ": "CET-1CEST,M3.5.0,M10.5.0/3",
+}
+
+# Where qusr may keep its caches during tests; set by conftest.py to a temporary folder.
+QUSR_ENVIRONMENT: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a program did. ``status`` is negative for a signal, as in subprocess."""
+
+    command: tuple[str, ...]
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def out(self) -> str:
+        """Standard output as text."""
+        return self.stdout.decode(errors="replace")
+
+    @property
+    def err(self) -> str:
+        """Standard error as text."""
+        return self.stderr.decode(errors="replace")
+
+    def check(self) -> Result:
+        """Itself; fails the test with all that is known if the status is not 0."""
+        assert self.status == 0, self.describe()
+        return self
+
+    def describe(self) -> str:
+        """A few lines for a failed assertion."""
+        return (
+            f"{' '.join(self.command)}\nstatus {self.status}\n"
+            f"--- stdout (end)\n{self.out[-2000:]}\n--- stderr (end)\n{self.err[-2000:]}"
+        )
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A way to run a program: a command that goes before it."""
+
+    prefix: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    def __call__(
+        self,
+        program: str | Path,
+        *args: str | Path,
+        root: Path | None = None,
+        options: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: bytes = b"",
+        timeout: float = 60,
+    ) -> Result:
+        """Run ``program`` to its end. With ``root``, an absolute path is one in there."""
+        command = [*self.prefix, *options]
+        if root is not None:
+            command += ["-L", str(root)]
+            if str(program).startswith("/"):
+                program = f"{root}{program}"
+        command += [str(program), *map(str, args)]
+        if not self.prefix:
+            command = command[len(options) :]
+        try:
+            run = subprocess.run(
+                command,
+                input=stdin,
+                capture_output=True,
+                check=False,
+                cwd=cwd,
+                env={**ENVIRONMENT, **self.environment, **(env or {})},
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired as late:
+            tail = (late.stdout or b"")[-1000:] + (late.stderr or b"")[-1000:]
+            pytest.fail(f"{' '.join(command)}\nnot done after {timeout} s\n{tail.decode('latin1')}")
+        return Result(tuple(command), run.returncode, run.stdout, run.stderr)
+
+
+def need(tool: str) -> str:
+    """The path of a host program. Without it the test is skipped, in CI it fails."""
+    path = shutil.which(tool)
+    if path is None:
+        message = f"{tool} is not installed: run tools/install-packages"
+        if IN_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+# A qusr command for a clone that is not installed into the running Python: it leaves
+# PYTHONPATH alone, which a guest Python would obey too.
+_SCRIPT = """#!{python}
+import sys
+sys.path.insert(0, {repo!r})
+from qusr.cli import main
+sys.exit(main())
+"""
+
+
+@functools.cache
+def qusr_command(name: str) -> str:
+    """The installed command ``name`` if it is this clone's, else a stand-in for it."""
+    installed = Path(sys.executable).parent / name
+    if Path(sys.prefix) == REPO / ".venv" and installed.exists():
+        return str(installed)
+    folder = Path(QUSR_ENVIRONMENT["XDG_CACHE_HOME"]) / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    script = folder / name
+    script.write_text(_SCRIPT.format(python=sys.executable, repo=str(REPO)))
+    script.chmod(0o755)
+    return str(script)
+
+
+def qusr(arch: str, core: str | None = None) -> Emulator:
+    """``qusr-ARCH``, on the given core; for arch ``""`` the command ``qusr``."""
+    command = qusr_command(f"qusr-{arch}" if arch else "qusr")
+    return Emulator((command, *(("--core", core) if core else ())), QUSR_ENVIRONMENT)
+
+
+def qemu(arch: str) -> Emulator:
+    """``qemu-ARCH``, the reference."""
+    return Emulator((need(f"qemu-{arch}"),), {})
+
+
+NATIVE = Emulator((), {})
+
+
+@functools.cache
+def debian_root(arch: str) -> Path:
+    """The Debian root of a guest; made now if need be, which takes a quarter of a minute."""
+    need("mmdebstrap")
+    run = subprocess.run(
+        [REPO / "tools" / "debian-root", DEBIAN[arch]],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    if run.returncode:
+        pytest.fail(f"tools/debian-root {DEBIAN[arch]} failed")
+    return Path(run.stdout.strip())

@@ -1,0 +1,1 @@
+"""Programs of Debian roots, compared with qemu-user."""

@@ -1,0 +1,58 @@
+"""Every self-checking program of testbins/: exit status 0, and the output of a real machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from testbins import build
+from tests.emulators import Emulator, Result
+
+# The emulators' names for the targets that are variants of one ISA.
+ISA = {"armel": "arm", "thumb": "arm", "armeb32": "armeb"}
+
+
+def _programs() -> Iterator[object]:
+    for source in build.sources():
+        if source.name.startswith("hello/"):
+            continue
+        marks = [pytest.mark.slow] if "slow" in source.settings else []
+        for program in source.programs():
+            name = str(program.path.relative_to(build.BUILD))
+            yield pytest.param(program, id=name, marks=marks)
+
+
+def _run(emulator: Emulator, program: build.Program, folder: Path) -> Result:
+    args = program.source.args
+    folder.mkdir()
+    return emulator(program.path, *args, cwd=folder, timeout=120)
+
+
+@pytest.mark.parametrize("program", _programs())
+def test_program(
+    program: build.Program,
+    qusr: Callable[[str], Emulator],
+    qemu: Callable[[str], Emulator],
+    native: Emulator,
+    testbin: Callable[..., Path],
+    root: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    testbin(program.source.name, program.arch, dynamic=program.dynamic)
+    if program.arch == build.NATIVE:
+        # The program itself is right only if it finds no fault with a real kernel.
+        _run(native, program, tmp_path / "native").check()
+        return
+    isa = ISA.get(program.arch, program.arch)
+    emulator, reference = qusr(isa), qemu(isa)
+    if program.dynamic:
+        prefix = ("-L", str(root(isa)))
+        emulator = Emulator((*emulator.prefix, *prefix), emulator.environment)
+        reference = Emulator((*reference.prefix, *prefix), reference.environment)
+    result = _run(emulator, program, tmp_path / "qusr").check()
+    expected = _run(reference, program, tmp_path / "qemu")
+    # Some programs find faults in qemu-user: their own verdict on qusr is then all there is.
+    if expected.status == 0 and "varies" not in program.source.settings:
+        assert result.out == expected.out
