@@ -2,8 +2,12 @@
 
 use pyo3::prelude::*;
 
+pub mod memory;
+
 #[pymodule]
 mod _native {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
+    use super::memory::PyAddressSpace;
 }

@@ -1,0 +1,3 @@
+//! Tests of the address space, by topic.
+
+mod copies;

@@ -1,0 +1,181 @@
+//! `qusr._native.AddressSpace`: the guest's memory as Python sees it.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use crate::memory::{AddressSpace, Backing, Efault, Errno, MmapRequest, Region, SpaceConfig};
+
+/// The guest's memory. Errors are `OSError` with the errno that the guest's call would give.
+#[pyclass(name = "AddressSpace", module = "qusr._native", frozen)]
+pub struct PyAddressSpace {
+    pub space: Arc<AddressSpace>,
+}
+
+/// An `OSError` (or its subclass for this errno).
+fn os_error(errno: Errno) -> PyErr {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    let text = text
+        .split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    PyOSError::new_err((errno, text))
+}
+
+fn fault(fault: Efault) -> PyErr {
+    PyOSError::new_err((libc::EFAULT, fault.to_string()))
+}
+
+/// (start, end, prot, flags, kind, name, offset); see `_native.pyi`.
+fn region_tuple<'py>(py: Python<'py>, region: &Region) -> PyResult<Bound<'py, PyTuple>> {
+    let anon_name = || {
+        region
+            .anon_name
+            .as_deref()
+            .unwrap_or("")
+            .as_bytes()
+            .to_vec()
+    };
+    let (kind, name) = match &region.backing {
+        Backing::Anonymous => ("anonymous", anon_name()),
+        Backing::SharedAnonymous { .. } => ("shared", anon_name()),
+        Backing::File { file, .. } => ("file", file.path.clone()),
+        Backing::Shm { id, .. } => ("shm", id.to_string().into_bytes()),
+        Backing::Special(name) => ("special", name.as_bytes().to_vec()),
+    };
+    (
+        region.start,
+        region.end,
+        region.prot.bits(),
+        region.flags.bits(),
+        kind,
+        PyBytes::new(py, &name),
+        region.backing.offset(),
+    )
+        .into_pyobject(py)
+}
+
+#[pymethods]
+impl PyAddressSpace {
+    #[new]
+    #[pyo3(signature = (va_bits, guest_base=None, reserved_va=None, mmap_min_addr=0x10000))]
+    fn new(
+        va_bits: u8,
+        guest_base: Option<u64>,
+        reserved_va: Option<u64>,
+        mmap_min_addr: u64,
+    ) -> PyResult<Self> {
+        let config = SpaceConfig {
+            va_bits,
+            guest_base,
+            reserved_va,
+            mmap_min_addr,
+        };
+        Ok(Self {
+            space: AddressSpace::new(config)?,
+        })
+    }
+
+    #[getter]
+    fn base(&self) -> u64 {
+        self.space.base() as u64
+    }
+
+    #[getter]
+    fn limit(&self) -> u64 {
+        self.space.limit()
+    }
+
+    #[getter]
+    fn mmap_base(&self) -> u64 {
+        self.space.mmap_base()
+    }
+
+    fn set_mmap_base(&self, addr: u64) {
+        self.space.set_mmap_base(addr);
+    }
+
+    #[pyo3(signature = (addr, len, prot, flags, fd=-1, offset=0))]
+    #[expect(clippy::too_many_arguments, reason = "they are mmap's")]
+    fn mmap(
+        &self,
+        py: Python<'_>,
+        addr: u64,
+        len: u64,
+        prot: i32,
+        flags: i32,
+        fd: i32,
+        offset: u64,
+    ) -> PyResult<u64> {
+        let request = MmapRequest {
+            addr,
+            len,
+            prot,
+            flags,
+            fd,
+            offset,
+        };
+        py.detach(|| self.space.mmap(request)).map_err(os_error)
+    }
+
+    fn munmap(&self, py: Python<'_>, addr: u64, len: u64) -> PyResult<()> {
+        py.detach(|| self.space.munmap(addr, len)).map_err(os_error)
+    }
+
+    fn mprotect(&self, py: Python<'_>, addr: u64, len: u64, prot: i32) -> PyResult<()> {
+        py.detach(|| self.space.mprotect(addr, len, prot))
+            .map_err(os_error)
+    }
+
+    fn brk(&self, py: Python<'_>, addr: u64) -> u64 {
+        py.detach(|| self.space.brk(addr))
+    }
+
+    fn set_brk(&self, start: u64) {
+        self.space.set_brk(start);
+    }
+
+    fn prot_at(&self, addr: u64) -> Option<i32> {
+        self.space.prot_at(addr).map(|prot| prot.bits())
+    }
+
+    fn read<'py>(&self, py: Python<'py>, addr: u64, len: usize) -> PyResult<Bound<'py, PyBytes>> {
+        if self.space.host_ptr(addr, len as u64).is_none() {
+            return Err(fault(Efault { addr }));
+        }
+        PyBytes::new_with(py, len, |buf| self.space.read(addr, buf).map_err(fault))
+    }
+
+    fn write(&self, addr: u64, data: &[u8]) -> PyResult<()> {
+        self.space.write(addr, data).map_err(fault)
+    }
+
+    fn fill_zero(&self, addr: u64, len: u64) -> PyResult<()> {
+        self.space.fill_zero(addr, len).map_err(fault)
+    }
+
+    /// A NUL-terminated string without the NUL; ENAMETOOLONG if there is no NUL within `max`.
+    #[pyo3(signature = (addr, max=4096))]
+    fn read_cstr<'py>(
+        &self,
+        py: Python<'py>,
+        addr: u64,
+        max: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        match self.space.read_cstr(addr, max).map_err(fault)? {
+            Some(text) => Ok(PyBytes::new(py, &text)),
+            None => Err(os_error(libc::ENAMETOOLONG)),
+        }
+    }
+
+    fn regions<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        self.space
+            .regions()
+            .iter()
+            .map(|region| region_tuple(py, region))
+            .collect()
+    }
+}
