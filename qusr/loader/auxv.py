@@ -1,0 +1,174 @@
+"""The auxiliary vector, in the order of the kernel's create_elf_tables."""
+
+from __future__ import annotations
+
+import os
+
+AT_NULL = 0
+AT_EXECFD = 2
+AT_PHDR = 3
+AT_PHENT = 4
+AT_PHNUM = 5
+AT_PAGESZ = 6
+AT_BASE = 7
+AT_FLAGS = 8
+AT_ENTRY = 9
+AT_UID = 11
+AT_EUID = 12
+AT_GID = 13
+AT_EGID = 14
+AT_PLATFORM = 15
+AT_HWCAP = 16
+AT_CLKTCK = 17
+AT_SECURE = 23
+AT_BASE_PLATFORM = 24
+AT_RANDOM = 25
+AT_HWCAP2 = 26
+AT_RSEQ_FEATURE_SIZE = 27
+AT_RSEQ_ALIGN = 28
+AT_HWCAP3 = 29
+AT_HWCAP4 = 30
+AT_EXECFN = 31
+AT_SYSINFO_EHDR = 33
+AT_MINSIGSTKSZ = 51
+
+#: AT_FLAGS bit: argv[0] was preserved by binfmt_misc's P flag.
+FLAG_PRESERVE_ARGV0 = 1
+
+PAGE_SIZE = 4096
+#: USER_HZ, the unit of times(2): 100 on every guest there is here.
+CLOCKS_PER_SEC = 100
+
+_NAMES = {value: name for name, value in list(globals().items()) if name.startswith("AT_")}
+
+
+def name(type_: int) -> str:
+    """`AT_PHDR` for 3, for logs."""
+    return _NAMES.get(type_, f"AT_{type_}")
+
+
+class Credentials:
+    """The user and group ids that a new image starts with."""
+
+    __slots__ = ("egid", "euid", "gid", "secure", "uid")
+
+    def __init__(self, uid: int, euid: int, gid: int, egid: int, secure: bool) -> None:
+        self.uid = uid
+        self.euid = euid
+        self.gid = gid
+        self.egid = egid
+        self.secure = secure
+
+    @classmethod
+    def current(cls) -> Credentials:
+        """Those of this process; set-id ones make it a secure execution."""
+        uid, euid, gid, egid = os.getuid(), os.geteuid(), os.getgid(), os.getegid()
+        return cls(uid, euid, gid, egid, uid != euid or gid != egid)
+
+
+class AuxFacts:
+    """The values of an auxiliary vector that do not depend on where the stack is."""
+
+    __slots__ = (
+        "base",
+        "credentials",
+        "entry",
+        "execfd",
+        "flags",
+        "hwcap",
+        "hwcap2",
+        "hwcap3",
+        "minsigstksz",
+        "phdr",
+        "phent",
+        "phnum",
+        "rseq",
+        "vdso",
+    )
+
+    def __init__(
+        self,
+        *,
+        phdr: int,
+        phent: int,
+        phnum: int,
+        base: int,
+        entry: int,
+        hwcap: int,
+        hwcap2: int | None = None,
+        hwcap3: int | None = None,
+        minsigstksz: int = 0,
+        vdso: int = 0,
+        flags: int = 0,
+        execfd: int | None = None,
+        rseq: tuple[int, int] | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self.phdr = phdr
+        self.phent = phent
+        self.phnum = phnum
+        self.base = base
+        self.entry = entry
+        self.hwcap = hwcap
+        self.hwcap2 = hwcap2
+        self.hwcap3 = hwcap3
+        self.minsigstksz = minsigstksz
+        self.vdso = vdso
+        self.flags = flags
+        self.execfd = execfd
+        #: (feature size, alignment) when the guest may use rseq(2).
+        self.rseq = rseq
+        self.credentials = credentials or Credentials.current()
+
+
+def entries(
+    facts: AuxFacts,
+    *,
+    random: int,
+    execfn: int,
+    platform: int = 0,
+    base_platform: int = 0,
+) -> list[tuple[int, int]]:
+    """The vector, AT_NULL included; the arguments are addresses on the stack.
+
+    The order is that of create_elf_tables, which puts the architecture's own
+    entries (ARCH_DLINFO) first.
+    """
+    out: list[tuple[int, int]] = []
+    if facts.vdso:
+        out.append((AT_SYSINFO_EHDR, facts.vdso))
+    if facts.minsigstksz:
+        out.append((AT_MINSIGSTKSZ, facts.minsigstksz))
+    who = facts.credentials
+    out += [
+        (AT_HWCAP, facts.hwcap),
+        (AT_PAGESZ, PAGE_SIZE),
+        (AT_CLKTCK, CLOCKS_PER_SEC),
+        (AT_PHDR, facts.phdr),
+        (AT_PHENT, facts.phent),
+        (AT_PHNUM, facts.phnum),
+        (AT_BASE, facts.base),
+        (AT_FLAGS, facts.flags),
+        (AT_ENTRY, facts.entry),
+        (AT_UID, who.uid),
+        (AT_EUID, who.euid),
+        (AT_GID, who.gid),
+        (AT_EGID, who.egid),
+        (AT_SECURE, int(who.secure)),
+        (AT_RANDOM, random),
+    ]
+    if facts.hwcap2 is not None:
+        out.append((AT_HWCAP2, facts.hwcap2))
+    if facts.hwcap3 is not None:
+        out.append((AT_HWCAP3, facts.hwcap3))
+    out.append((AT_EXECFN, execfn))
+    if platform:
+        out.append((AT_PLATFORM, platform))
+    if base_platform:
+        out.append((AT_BASE_PLATFORM, base_platform))
+    if facts.execfd is not None:
+        out.append((AT_EXECFD, facts.execfd))
+    if facts.rseq is not None:
+        out += [(AT_RSEQ_FEATURE_SIZE, facts.rseq[0]), (AT_RSEQ_ALIGN, facts.rseq[1])]
+    out.append((AT_NULL, 0))
+    return out

@@ -1,0 +1,267 @@
+"""ELF file -> `LoadPlan`, with pyelftools, checked as the kernel's fs/binfmt_elf.c does.
+
+Only the ELF header and the program headers are looked at, for only they matter to
+Linux: a file whose sections and symbols are garbage runs. pyelftools therefore gets
+just those bytes, read here in bounded amounts, never the file; so a corrupt
+file can neither make it slow nor lead it anywhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from io import BytesIO
+from struct import Struct, unpack_from
+
+from elftools.common.exceptions import ELFError
+from elftools.common.utils import struct_parse
+from elftools.elf.structs import ELFStructs
+
+from .errors import LoadError, from_oserror
+from .identify import (
+    EF_ARM_APCS_26,
+    EF_ARM_EABI_MASK,
+    EM_AARCH64,
+    EM_ARM,
+    ET_DYN,
+    ET_EXEC,
+    ElfIdent,
+    kind,
+    parse_ident,
+)
+from .plan import (
+    MAX_PHDR_BYTES,
+    PATH_MAX,
+    STACK_DEFAULT,
+    STACK_NX,
+    STACK_X,
+    LoadPlan,
+    Segment,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    #: pyelftools' parsed headers; the values are ints, or names for enumerations.
+    Header = Mapping[str, Any]
+
+_EHDR_SIZE = {32: 52, 64: 64}
+_PHDR_SIZE = {32: 32, 64: 56}
+_TYPES = {"ET_EXEC": ET_EXEC, "ET_DYN": ET_DYN}
+
+PF_X, PF_W, PF_R = 1, 2, 4
+
+_NT_GNU_PROPERTY_TYPE_0 = 5
+_GNU_PROPERTY_AARCH64_FEATURE_1_AND = 0xC0000000
+#: The kernel reads no longer property note than this (parse_elf_properties).
+_MAX_PROPERTY_BYTES = 1024
+
+_structs: dict[tuple[bool, int], ELFStructs] = {}
+
+
+def _structs_for(big_endian: bool, bits: int) -> ELFStructs:
+    """pyelftools' struct definitions; making them costs a millisecond."""
+    key = (big_endian, bits)
+    made = _structs.get(key)
+    if made is None:
+        made = ELFStructs(little_endian=not big_endian, elfclass=bits)
+        made.create_basic_structs()
+        # Without a machine: the program headers that matter here are generic ones.
+        made.create_advanced_structs()
+        _structs[key] = made
+    return made
+
+
+def _read(fd: int, path: str, size: int, offset: int) -> bytes:
+    """At most `size` bytes at `offset`; offsets no file can have read as the file's end."""
+    if offset >= 1 << 63:
+        return b""
+    try:
+        return os.pread(fd, size, offset)
+    except OSError as error:
+        # A seek beyond what the file system supports is the kernel's EINVAL.
+        if error.errno in (errno.EINVAL, errno.EOVERFLOW):
+            return b""
+        raise from_oserror(path, error) from None
+
+
+def read_plan(fd: int, path: str) -> LoadPlan:
+    """The plan of the ELF file open at `fd`; `path` is for messages.
+
+    Raises LoadError, and nothing else, for whatever the file holds.
+    """
+    try:
+        size = os.fstat(fd).st_size
+    except OSError as error:
+        raise from_oserror(path, error) from None
+    head = _read(fd, path, 64, 0)
+    ident = parse_ident(head)
+    if ident is None:
+        raise LoadError(f"{path}: {_not_elf(head)}", errno.ENOEXEC)
+    if ident.type not in (ET_EXEC, ET_DYN):
+        raise LoadError(f"{path}: not a program: {ident.type_title}", errno.ENOEXEC)
+    structs = _structs_for(ident.big_endian, ident.bits)
+    try:
+        header: Header = struct_parse(structs.Elf_Ehdr, BytesIO(head[: _EHDR_SIZE[ident.bits]]))
+        phdrs = _program_headers(fd, path, header, structs)
+        plan = LoadPlan(
+            machine=ident.machine,
+            bits=ident.bits,
+            big_endian=ident.big_endian,
+            type=_TYPES.get(header["e_type"], ident.type),
+            flags=header["e_flags"],
+            entry=header["e_entry"],
+            phoff=header["e_phoff"],
+            phentsize=header["e_phentsize"],
+            phnum=header["e_phnum"],
+            segments=tuple(_segment(p) for p in phdrs if p["p_type"] == "PT_LOAD"),
+            interp=_interp(fd, path, phdrs),
+            stack=_stack(phdrs),
+            features=_features(fd, path, ident, phdrs),
+        )
+    except ELFError as error:
+        raise LoadError(f"{path}: bad ELF file: {error}", errno.ENOEXEC) from None
+    plan.check(path, size)
+    _check_machine(plan, path)
+    return plan
+
+
+def _not_elf(head: bytes) -> str:
+    what = kind(head)
+    if what == "empty":
+        return "empty file"
+    if what == "bad-elf":
+        short = len(head) < _EHDR_SIZE[32] or (head[4:5] == b"\2" and len(head) < _EHDR_SIZE[64])
+        return "truncated ELF header" if short else "bad ELF header (class or byte order)"
+    return {
+        "text": "a text file, not a program",
+        "script": "a script, not an ELF file",
+    }.get(what, "not an ELF file")
+
+
+def _program_headers(fd: int, path: str, header: Header, structs: ELFStructs) -> list[Header]:
+    """The program headers, with the limits of load_elf_phdrs."""
+    bits = structs.elfclass
+    entsize, count = header["e_phentsize"], header["e_phnum"]
+    if count == 0:
+        raise LoadError(f"{path}: not a program: no program headers", errno.ENOEXEC)
+    if entsize != _PHDR_SIZE[bits]:
+        raise LoadError(
+            f"{path}: bad ELF file: program headers of {entsize} bytes instead of "
+            f"{_PHDR_SIZE[bits]}",
+            errno.ENOEXEC,
+        )
+    size = entsize * count
+    if size > MAX_PHDR_BYTES:
+        raise LoadError(f"{path}: bad ELF file: {count} program headers", errno.ENOEXEC)
+    table = _read(fd, path, size, header["e_phoff"])
+    if len(table) != size:
+        raise LoadError(f"{path}: truncated: the program headers are missing", errno.ENOEXEC)
+    stream = BytesIO(table)
+    return [struct_parse(structs.Elf_Phdr, stream, i * entsize) for i in range(count)]
+
+
+def _segment(phdr: Header) -> Segment:
+    flags = phdr["p_flags"]
+    prot = (1 if flags & PF_R else 0) | (2 if flags & PF_W else 0) | (4 if flags & PF_X else 0)
+    return Segment(
+        vaddr=phdr["p_vaddr"],
+        memsz=phdr["p_memsz"],
+        offset=phdr["p_offset"],
+        filesz=phdr["p_filesz"],
+        prot=prot,
+        align=phdr["p_align"],
+    )
+
+
+def _interp(fd: int, path: str, phdrs: list[Header]) -> bytes | None:
+    """The interpreter's path: of the first PT_INTERP, others are not looked at."""
+    for phdr in phdrs:
+        if phdr["p_type"] != "PT_INTERP":
+            continue
+        size = phdr["p_filesz"]
+        if not 2 <= size <= PATH_MAX:
+            raise LoadError(
+                f"{path}: bad ELF file: an interpreter path of {size} bytes", errno.ENOEXEC
+            )
+        name = _read(fd, path, size, phdr["p_offset"])
+        if len(name) != size:
+            raise LoadError(f"{path}: truncated: the interpreter path is missing", errno.EIO)
+        if name[-1] != 0:
+            raise LoadError(f"{path}: bad ELF file: the interpreter path has no end", errno.ENOEXEC)
+        return name.split(b"\0", 1)[0]
+    return None
+
+
+def _stack(phdrs: list[Header]) -> int:
+    """What PT_GNU_STACK says; the last one counts, as in the kernel."""
+    stack = STACK_DEFAULT
+    for phdr in phdrs:
+        if phdr["p_type"] == "PT_GNU_STACK":
+            stack = STACK_X if phdr["p_flags"] & PF_X else STACK_NX
+    return stack
+
+
+def _features(fd: int, path: str, ident: ElfIdent, phdrs: list[Header]) -> int:
+    """The FEATURE_1 bits of PT_GNU_PROPERTY, by the rules of parse_elf_properties.
+
+    Only AArch64 has them among qusr's guests; for others the kernel does not look.
+    """
+    if ident.machine != EM_AARCH64:
+        return 0
+    where = None
+    for phdr in phdrs:
+        if phdr["p_type"] == "PT_GNU_PROPERTY":
+            where = phdr
+    if where is None:
+        return 0
+    bad = LoadError(f"{path}: bad ELF file: a malformed GNU property note", errno.ENOEXEC)
+    size = where["p_filesz"]
+    if size > _MAX_PROPERTY_BYTES:
+        raise bad
+    note = _read(fd, path, size, where["p_offset"])
+    if len(note) < 16:
+        raise LoadError(f"{path}: truncated: the GNU property note is missing", errno.EIO)
+    order = ">" if ident.big_endian else "<"
+    namesz, descsz, type_ = unpack_from(order + "III", note)
+    if type_ != _NT_GNU_PROPERTY_TYPE_0 or namesz != 4 or note[12:16] != b"GNU\0":
+        raise bad
+    desc = note[16 : 16 + descsz]
+    if len(desc) != descsz:
+        raise bad
+    return _feature_bits(desc, Struct(order + "II"), 8 if ident.bits == 64 else 4, bad)
+
+
+def _feature_bits(desc: bytes, head: Struct, align: int, bad: LoadError) -> int:
+    """Walks the properties, which must come in ascending order of their type."""
+    at, previous, features = 0, -1, 0
+    while at < len(desc):
+        if len(desc) - at < head.size:
+            raise bad
+        type_, size = head.unpack_from(desc, at)
+        at += head.size
+        step = (size + align - 1) & ~(align - 1)
+        if size > len(desc) - at or step > len(desc) - at or type_ <= previous:
+            raise bad
+        if type_ == _GNU_PROPERTY_AARCH64_FEATURE_1_AND:
+            if size != 4:
+                raise bad
+            (features,) = Struct(head.format[0] + "I").unpack_from(desc, at)
+        previous = type_
+        at += step
+    return features
+
+
+def _check_machine(plan: LoadPlan, path: str) -> None:
+    """The kernel's elf_check_arch, where it looks at more than e_machine."""
+    if plan.machine != EM_ARM:
+        return
+    # arch/arm/kernel/elf.c: an entry in A32 code is 4-aligned, bit 0 means T32.
+    if not plan.entry & 1 and plan.entry & 3:
+        raise LoadError(f"{path}: bad ELF file: unaligned entry point", errno.ENOEXEC)
+    if not plan.flags & EF_ARM_EABI_MASK and plan.flags & EF_ARM_APCS_26:
+        raise LoadError(
+            f"{path}: built for 26-bit ARM (APCS-26): no qusr command runs it", errno.ENOEXEC
+        )

@@ -1,0 +1,334 @@
+"""From a path to something that can be put into an address space.
+
+`prepare` does all that can fail while the old image still stands: it follows `#!`
+lines, finds out the guest, reads the load plans (from the cache if they are there) and
+finds the interpreter. `Prepared.install` then fills an empty address space.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from . import cache, identify, script
+from .errors import LoadError, from_oserror
+from .plan import LoadPlan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .image import AddressSpace, Image
+    from .stack import Stack
+    from .sysroot import Sysroot
+
+#: What to install for the dynamic linker of a guest that is not found.
+_LIBC_PACKAGES = {
+    "aarch64": "libc6:arm64 or libc6-arm64-cross",
+    "arm": "libc6:armhf or libc6-armhf-cross (libc6:armel or libc6-armel-cross for soft float)",
+}
+
+_PLAN_KIND = "plan"
+
+
+class Prepared:
+    """A program that is ready to be loaded."""
+
+    __slots__ = (
+        "argv",
+        "execfn",
+        "fd",
+        "host_path",
+        "ident",
+        "interp",
+        "interp_fd",
+        "interp_path",
+        "path",
+        "plan",
+    )
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        host_path: str,
+        argv: list[bytes],
+        execfn: bytes,
+        ident: identify.ElfIdent,
+        fd: int,
+        plan: LoadPlan | None,
+    ) -> None:
+        #: The ELF program's path as the guest knows it, and the file on the host.
+        self.path = path
+        self.host_path = host_path
+        self.argv = argv
+        #: AT_EXECFN: the path as it was given to execve, also for a script.
+        self.execfn = execfn
+        self.ident = ident
+        self.fd = fd
+        #: None for a program of the host itself: run it with a real execve.
+        self.plan = plan
+        self.interp: LoadPlan | None = None
+        self.interp_fd = -1
+        self.interp_path = ""
+
+    @property
+    def guest(self) -> str | None:
+        """qusr's name of the guest; None for a host program."""
+        return self.ident.guest
+
+    def close(self) -> None:
+        """Closes the files; mappings stay."""
+        for fd in (self.fd, self.interp_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.fd = self.interp_fd = -1
+
+    def install(self, space: AddressSpace, *, stack_size: int) -> Image:
+        """Maps everything into an empty address space. The files stay open."""
+        from . import image  # noqa: PLC0415 - not needed by who only asks
+
+        if self.plan is None:
+            raise LoadError(f"{self.path}: built for {self.ident.title}", errno.ENOEXEC)
+        interp = None
+        if self.interp is not None:
+            interp = image.ElfFile(self.interp, self.interp_fd, self.interp_path)
+        return image.load(
+            space,
+            image.ElfFile(self.plan, self.fd, self.path),
+            interp,
+            stack_size=stack_size,
+        )
+
+    def build_stack(
+        self,
+        image: Image,
+        envp: Sequence[bytes],
+        *,
+        hwcap: int,
+        hwcap2: int | None,
+        platform: bytes,
+        minsigstksz: int = 0,
+        aux_flags: int = 0,
+        random: bytes | None = None,
+    ) -> Stack:
+        """The initial stack; the caller writes `data` to `sp`."""
+        from . import auxv, stack  # noqa: PLC0415
+
+        plan = image.plan
+        facts = auxv.AuxFacts(
+            phdr=image.phdr,
+            phent=plan.phentsize,
+            phnum=plan.phnum,
+            base=image.base,
+            entry=image.entry,
+            hwcap=hwcap,
+            hwcap2=hwcap2,
+            minsigstksz=minsigstksz,
+            flags=aux_flags,
+        )
+        return stack.build(
+            image.stack_top,
+            self.argv,
+            envp,
+            self.execfn,
+            facts,
+            bits=plan.bits,
+            big_endian=plan.big_endian,
+            platform=platform,
+            random=random,
+        )
+
+
+def open_exec(host_path: str, path: str, *, check_mode: bool = True) -> int:
+    """Opens a file for execution, with the errors of execve(2)."""
+    try:
+        fd = os.open(host_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        raise from_oserror(path, error) from None
+    except ValueError:
+        raise LoadError(f"{path!r}: a path with a NUL", errno.ENOENT) from None
+    try:
+        check_executable(fd, host_path, path, check_mode=check_mode)
+    except LoadError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def check_executable(fd: int, host_path: str, path: str, *, check_mode: bool = True) -> None:
+    """Whether the kernel would execute this open file."""
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISDIR(mode):
+        # execve(2) gives EACCES; shells say "Is a directory", with 126 as well.
+        raise LoadError(f"{path}: is a directory", errno.EACCES)
+    if not stat.S_ISREG(mode):
+        raise LoadError(f"{path}: not a regular file", errno.EACCES)
+    if check_mode and not os.access(host_path, os.X_OK, effective_ids=True):
+        raise LoadError(
+            f"{path}: permission denied: not executable (chmod +x makes it so)", errno.EACCES
+        )
+
+
+def plan_for(fd: int, path: str, store: cache.Store | None = None) -> LoadPlan:
+    """The load plan of an open ELF file, from the cache when it is known."""
+    if store is None:
+        return _read_plan(fd, path)
+    info = os.fstat(fd)
+    key = cache.file_identity(info)
+    kept = store.get(_PLAN_KIND, key)
+    if kept is not None:
+        try:
+            plan = LoadPlan.from_bytes(kept)
+            plan.check(path, info.st_size)
+        except (ValueError, LoadError):
+            pass
+        else:
+            return plan
+    plan = _read_plan(fd, path)
+    # A file that is still being written could keep its identity: within the clock
+    # tick of a change, a second change need not show in ctime.
+    if cache.settled(info):
+        store.put(_PLAN_KIND, key, plan.to_bytes())
+    return plan
+
+
+def _read_plan(fd: int, path: str) -> LoadPlan:
+    from . import elf  # noqa: PLC0415 - pyelftools costs 40 ms
+
+    return elf.read_plan(fd, path)
+
+
+def prepare(
+    path: str,
+    argv: Sequence[bytes],
+    sysroot: Sysroot,
+    *,
+    store: cache.Store | None = None,
+    fd: int = -1,
+    wanted: Callable[[str], bool] | None = None,
+    check_mode: bool = True,
+    execfn: bytes | None = None,
+) -> Prepared:
+    """Everything about running `path` with `argv`, short of touching guest memory.
+
+    `fd` is an open file to be used instead of opening `path` (binfmt_misc's O flag,
+    execveat with AT_EMPTY_PATH). `wanted(guest)` says whether the caller runs that
+    guest. Raises LoadError with the errno of execve(2).
+    """
+    first = path
+    args = list(argv)
+    name = os.fsencode(path)
+    for depth in range(script.MAX_DEPTH + 1):
+        host_path = sysroot.resolve(path)
+        if fd < 0:
+            fd = open_exec(host_path, path, check_mode=check_mode)
+        try:
+            head = _head(fd, path)
+            if not head.startswith(b"#!"):
+                break
+            interpreter, args = script.apply(name, head, args, path)
+        except LoadError:
+            os.close(fd)
+            raise
+        os.close(fd)
+        fd = -1
+        if depth == script.MAX_DEPTH:
+            raise LoadError(f"{first}: too many levels of #! interpreters", errno.ELOOP)
+        name, path = interpreter, os.fsdecode(interpreter)
+        check_mode = True
+    prepared = None
+    try:
+        ident = _ident(head, path)
+        plan = None
+        if ident.guest is not None and (wanted is None or wanted(ident.guest)):
+            plan = plan_for(fd, path, store)
+        elif not ident.is_host or wanted is not None:
+            raise foreign(ident, path)
+        prepared = Prepared(
+            path=path,
+            host_path=host_path,
+            argv=args,
+            execfn=os.fsencode(first) if execfn is None else execfn,
+            ident=ident,
+            fd=fd,
+            plan=plan,
+        )
+        if plan is not None and plan.interp is not None:
+            _find_interpreter(prepared, plan, sysroot, store)
+    except LoadError:
+        if prepared is not None:
+            prepared.close()
+        else:
+            os.close(fd)
+        raise
+    return prepared
+
+
+def _head(fd: int, path: str) -> bytes:
+    try:
+        return os.pread(fd, identify.BINPRM_BUF_SIZE, 0)
+    except OSError as error:
+        raise from_oserror(path, error) from None
+
+
+def _ident(head: bytes, path: str) -> identify.ElfIdent:
+    ident = identify.parse_ident(head)
+    if ident is None:
+        what = {
+            "empty": "empty file",
+            "bad-elf": "bad or truncated ELF header",
+            "text": "a text file without a #! line: run it with its interpreter",
+            "data": "not an ELF file",
+        }[identify.kind(head)]
+        raise LoadError(f"{path}: cannot execute: {what}", errno.ENOEXEC)
+    if ident.type not in (identify.ET_EXEC, identify.ET_DYN):
+        raise LoadError(f"{path}: cannot execute: {ident.type_title}", errno.ENOEXEC)
+    return ident
+
+
+def foreign(ident: identify.ElfIdent, path: str) -> LoadError:
+    """The error for a program of another machine, naming who runs it."""
+    if ident.guest is not None:
+        advice = f"use qusr-{ident.guest}"
+    elif ident.is_host:
+        advice = "this machine runs it without qusr"
+    else:
+        advice = "no qusr command runs it"
+    return LoadError(f"{path}: built for {ident.title}: {advice}", errno.ENOEXEC)
+
+
+def _find_interpreter(
+    prepared: Prepared, plan: LoadPlan, sysroot: Sysroot, store: cache.Store | None
+) -> None:
+    """Opens the dynamic linker that the program names and reads its plan."""
+    name = os.fsdecode(plan.interp or b"")
+    host_path = sysroot.resolve(name)
+    try:
+        prepared.interp_fd = open_exec(host_path, name)
+    except LoadError as error:
+        if error.errno != errno.ENOENT:
+            raise LoadError(f"{prepared.path}: interpreter {error.message}", error.errno) from None
+        packages = _LIBC_PACKAGES.get(plan.guest or "")
+        advice = f"install {packages}, or pass -L SYSROOT" if packages else "pass -L SYSROOT"
+        where = f" (also not in {sysroot.root})" if sysroot else ""
+        raise LoadError(
+            f"{prepared.path}: no interpreter {name}{where}: {advice}", errno.ENOENT
+        ) from None
+    ident = identify.parse_ident(_head(prepared.interp_fd, name))
+    if ident is None or (ident.machine, ident.bits, ident.big_endian) != (
+        plan.machine,
+        plan.bits,
+        plan.big_endian,
+    ):
+        what = f"is built for {ident.title}" if ident else "is no ELF file"
+        raise LoadError(
+            f"{prepared.path}: interpreter {host_path} {what}: pass the right -L SYSROOT",
+            errno.ELIBBAD,
+        )
+    try:
+        prepared.interp = plan_for(prepared.interp_fd, host_path, store)
+    except LoadError as error:
+        raise LoadError(f"{prepared.path}: interpreter {error.message}", errno.ELIBBAD) from None
+    prepared.interp_path = host_path

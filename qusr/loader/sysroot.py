@@ -1,0 +1,119 @@
+"""Where absolute guest paths are looked up: in the sysroot, then on the host.
+
+System calls do the same in Rust, with openat2(RESOLVE_IN_ROOT); this walk serves the
+loader and the Python handlers.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: How many symbolic links a path may lead through (MAXSYMLINKS of the kernel).
+MAX_SYMLINKS = 40
+
+
+def choose(
+    option: str | None, environ: Mapping[str, str], triplets: Iterable[str]
+) -> tuple[str | None, str]:
+    """(sysroot, where it comes from): -L, QUSR_LD_PREFIX, QEMU_LD_PREFIX, /usr/TRIPLET, none.
+
+    An empty value, or `/`, stands for no sysroot.
+    """
+    sources = [("-L", option)]
+    sources += [(name, environ.get(name)) for name in ("QUSR_LD_PREFIX", "QEMU_LD_PREFIX")]
+    for source, value in sources:
+        if value is not None:
+            return _normal(value), source
+    for triplet in triplets:
+        path = f"/usr/{triplet}"
+        if os.path.isdir(path):
+            return path, "found"
+    return None, "none"
+
+
+def _normal(path: str) -> str | None:
+    if not path:
+        return None
+    path = os.path.abspath(path)
+    return None if path == "/" else path
+
+
+class Sysroot:
+    """A folder that takes the place of `/` for the paths that exist in it."""
+
+    __slots__ = ("root",)
+
+    def __init__(self, root: str | None) -> None:
+        self.root = _normal(root) if root is not None else None
+
+    def __bool__(self) -> bool:
+        return self.root is not None
+
+    def resolve(self, path: str, *, follow: bool = True) -> str:
+        """The host path for a guest's path.
+
+        An absolute path that exists in the sysroot gives the file there, its
+        symbolic links resolved inside; every other one is returned as it is.
+        `follow` says whether a link in the last place is followed.
+        """
+        inside = self.lookup(path, follow=follow)
+        return path if inside is None else inside
+
+    def lookup(self, path: str, *, follow: bool = True) -> str | None:
+        """The host path of what an absolute path names in the sysroot, or None."""
+        if self.root is None or not path.startswith("/") or "\0" in path:
+            return None
+        return _walk(self.root, path, follow)
+
+    def guest_path(self, host_path: str) -> str:
+        """The guest's name of a file: without the sysroot, if it is in there."""
+        if self.root is not None:
+            if host_path == self.root:
+                return "/"
+            if host_path.startswith(self.root + "/"):
+                return host_path[len(self.root) :]
+        return host_path
+
+
+def _walk(root: str, path: str, follow: bool) -> str | None:
+    """Resolves `path` with `root` as its `/`; None when it does not exist there."""
+    want_directory = path.endswith(("/", "/.", "/.."))
+    todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    done: list[str] = []
+    links = 0
+    while todo:
+        part = todo.pop()
+        if part == "..":
+            # At the root, `..` is the root.
+            if done:
+                done.pop()
+            continue
+        here = "/".join([root, *done, part])
+        if todo or follow or want_directory:
+            try:
+                target = os.readlink(here)
+            except OSError as error:
+                # EINVAL: exists and is no link. Anything else: is not there.
+                if error.errno != errno.EINVAL:
+                    return None
+            else:
+                links += 1
+                if links > MAX_SYMLINKS or not target:
+                    return None
+                if target.startswith("/"):
+                    done.clear()
+                todo += [p for p in reversed(target.split("/")) if p not in ("", ".")]
+                continue
+        done.append(part)
+        if todo and not os.path.isdir(here):
+            # `file/..` is ENOTDIR, not the folder of the file.
+            return None
+    found = "/".join([root, *done])
+    if want_directory:
+        return found if os.path.isdir(found) else None
+    return found if os.path.lexists(found) else None
