@@ -362,7 +362,7 @@ def _entry(file: ElfFile, bias: int, limit: int) -> int:
     entry = file.plan.entry + bias
     if entry >= limit:
         raise LoadError(
-            f"{file.path}: bad ELF file: the entry point {entry:#x} is outside of the guest's memory",
+            f"{file.path}: bad ELF file: the entry point {entry:#x} is outside of memory",
             errno.EINVAL,
         )
     return entry
