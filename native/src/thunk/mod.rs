@@ -1,1 +1,12 @@
 //! System-call thunks: declarations compiled to a table, executed here.
+//!
+//! `qusr/syscalls/` declares, `qusr/syscalls/compiler.py` compiles,
+//! [`table`] reads the result and [`exec`] makes the calls.
+
+pub mod convert;
+pub mod exec;
+pub mod host;
+mod msg;
+pub mod path;
+pub mod scratch;
+pub mod table;

@@ -1,0 +1,129 @@
+//! Guest paths: the sysroot is looked at first, then the host.
+//!
+//! The kernel does the walk: `openat2(RESOLVE_IN_ROOT)` on the sysroot resolves
+//! absolute symbolic links inside it and keeps `..` from leaving it. No descriptor
+//! is kept open, so a guest that closes every descriptor does no harm.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::RwLock;
+
+/// The directory that stands for the guest's `/`.
+#[derive(Debug)]
+pub struct Sysroot {
+    /// Absolute host path without symbolic links and without a trailing slash.
+    prefix: Vec<u8>,
+    /// The current directory as seen inside the sysroot, when it lies there.
+    cwd: RwLock<Option<Vec<u8>>>,
+}
+
+fn open_path(at: i32, path: &CStr, flags: i32, resolve: u64) -> Option<OwnedFd> {
+    // SAFETY: open_how is plain data for which zero is valid.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    how.flags = (libc::O_PATH | libc::O_CLOEXEC | flags) as u64;
+    how.resolve = resolve;
+    // SAFETY: `path` is a C string and `how` a valid open_how of the given size.
+    let fd = unsafe {
+        libc::syscall(libc::SYS_openat2, at, path.as_ptr(), &raw const how, size_of_val(&how))
+    };
+    // SAFETY: a non-negative result is a new descriptor that nobody else owns.
+    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// What the kernel calls the file behind a descriptor of this process.
+pub fn fd_path(fd: i32) -> Option<Vec<u8>> {
+    let link = if fd == libc::AT_FDCWD {
+        "/proc/self/cwd".into()
+    } else {
+        format!("/proc/self/fd/{fd}")
+    };
+    std::fs::read_link(link).ok().map(|path| path.as_os_str().as_bytes().to_vec())
+}
+
+impl Sysroot {
+    /// A sysroot at `prefix`.
+    ///
+    /// # Errors
+    /// That of resolving the directory.
+    pub fn new(prefix: &str) -> std::io::Result<Self> {
+        let real = std::fs::canonicalize(prefix)?;
+        let sysroot =
+            Self { prefix: real.as_os_str().as_bytes().to_vec(), cwd: RwLock::new(None) };
+        sysroot.directory_changed();
+        Ok(sysroot)
+    }
+
+    /// The host path of the sysroot.
+    #[must_use]
+    pub fn prefix(&self) -> &[u8] {
+        &self.prefix
+    }
+
+    /// To be called after chdir and fchdir.
+    pub fn directory_changed(&self) {
+        let inside = fd_path(libc::AT_FDCWD).and_then(|cwd| self.inner(&cwd).map(<[u8]>::to_vec));
+        if let Ok(mut cwd) = self.cwd.write() {
+            *cwd = inside;
+        }
+    }
+
+    /// The part of a host path behind the prefix, "" for the sysroot itself.
+    fn inner<'a>(&self, host: &'a [u8]) -> Option<&'a [u8]> {
+        let rest = host.strip_prefix(self.prefix.as_slice())?;
+        (rest.is_empty() || rest[0] == b'/').then_some(rest)
+    }
+
+    /// The host path for a guest's path, or None when the path is to be used as it is.
+    /// `at` is the directory that a relative path starts from; it is looked at only
+    /// when it lies in the sysroot, where an absolute link would otherwise leave it.
+    #[must_use]
+    pub fn resolve(&self, at: i32, path: &[u8], follow: bool) -> Option<CString> {
+        if path.is_empty() {
+            return None;
+        }
+        if path[0] == b'/' {
+            // A path that the guest learned from the host (getcwd, /proc) names its file too.
+            return self.lookup(self.inner(path).unwrap_or(path), follow);
+        }
+        if at == libc::AT_FDCWD {
+            let cwd = self.cwd.read().ok()?;
+            let inner = cwd.as_ref()?;
+            return self.lookup(&join(inner, path), follow);
+        }
+        let directory = fd_path(at)?;
+        self.lookup(&join(self.inner(&directory)?, path), follow)
+    }
+
+    fn lookup(&self, inner: &[u8], follow: bool) -> Option<CString> {
+        if is_kernel_tree(inner) {
+            return None;
+        }
+        let root_path = CString::new(self.prefix.clone()).ok()?;
+        let flags = libc::O_DIRECTORY;
+        let root = open_path(libc::AT_FDCWD, &root_path, flags, 0)?;
+        let path = if inner.is_empty() { c"/".to_owned() } else { CString::new(inner).ok()? };
+        let flags = if follow { 0 } else { libc::O_NOFOLLOW };
+        let file = open_path(root.as_raw_fd(), &path, flags, libc::RESOLVE_IN_ROOT)?;
+        let mut host = fd_path(file.as_raw_fd())?;
+        if inner.len() > 1 && inner.ends_with(b"/") {
+            // Only a directory may be named so; the kernel is to say it.
+            host.push(b'/');
+        }
+        CString::new(host).ok()
+    }
+}
+
+/// /proc and /sys are the running kernel's, whatever empty directory the sysroot has.
+fn is_kernel_tree(inner: &[u8]) -> bool {
+    [b"/proc".as_slice(), b"/sys"].iter().any(|tree| {
+        inner.strip_prefix(*tree).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    })
+}
+
+fn join(directory: &[u8], path: &[u8]) -> Vec<u8> {
+    let mut whole = directory.to_vec();
+    whole.push(b'/');
+    whole.extend_from_slice(path);
+    whole
+}

@@ -1,0 +1,383 @@
+"""The thunk compiler: declarations of one ABI to a table for `qusr._native`.
+
+The table is a string of little-endian bytes, read by `native/src/thunk/table.rs`
+(which documents the format); it is cached on disk, so that a start does not
+import the declarations. Each leaf of a call (a call may be a tree of
+:class:`~qusr.syscalls.decl.Switch` cases) becomes a list of *operations*, one
+for each guest argument, and the host call's arguments in terms of them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from qusr.arch.abi import HOST, Abi
+from qusr.syscalls import decl, layout
+
+MAGIC = b"QTHUNK03"
+NONE_SLOT = 255
+
+NATIVE, PYTHON, BUILTIN, ENOSYS, SWITCH, ERRNO = range(6)
+(
+    OP_INT, OP_PAIR, OP_FLAGS, OP_CONST, OP_PATH, OP_BUF, OP_STRUCT, OP_ARRAY, OP_IOVEC,
+    OP_SOCKADDR_IN, OP_SOCKADDR_OUT, OP_MSGHDR, OP_MMSGHDR, OP_RAW, OP_BITS,
+) = range(15)  # fmt: skip
+LEN_CONST, LEN_SLOT, LEN_DEREF, LEN_RET, LEN_NONE = range(5)
+MOVE_COPY, MOVE_INT, MOVE_PTR, MOVE_BITMAP = range(4)
+FOLLOW_NEVER, FOLLOW_ALWAYS, FOLLOW_UNLESS, FOLLOW_IF = range(4)
+RET_LONG, RET_FD, RET_OFF, RET_FLAGS, RET_PATH, RET_STAT = range(6)
+
+BUILTINS = (
+    "mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "mincore", "mlock",
+    "mlock2", "munlock", "mlockall", "munlockall", "shmat", "shmdt", "mmap2",
+    "chdir", "fchdir", "exit", "exit_group", "set_tls", "get_tls", "cacheflush",
+    "rt_sigaction", "rt_sigprocmask", "rt_sigpending", "rt_sigsuspend", "sigaltstack",
+    "rt_sigreturn", "sigreturn", "rt_sigtimedwait", "sigaction", "sigprocmask", "sigpending",
+    "sigsuspend", "rt_sigtimedwait_time32", "pause", "set_robust_list", "get_robust_list", "set_tid_address",
+)  # fmt: skip
+"""Rust-side calls, in the order of `Builtin` in native/src/thunk/table.rs."""
+
+
+class CompileError(Exception):
+    """A declaration that makes no sense (a count argument that is not there…)."""
+
+
+@dataclass
+class _Pools:
+    """What several calls share: struct conversions and flag maps."""
+
+    abi: Abi
+    conversions: dict[bytes, int] = field(default_factory=dict)
+    flag_maps: dict[bytes, int] = field(default_factory=dict)
+
+    def conversion(self, guest: layout.CType, host: layout.CType) -> int:
+        """Index of the conversion between `guest` in this ABI and `host` on the host."""
+        return self._index(self.conversions, conversion_program(guest, host, self.abi))
+
+    def flag_map(self, table: decl.FlagTable) -> int | None:
+        """Index of the bit map, or None when the guest's bits are the host's."""
+        guest, host = table.for_abi(self.abi), table.for_abi(HOST)
+        moved = {(guest[name], host[name]) for name in guest if guest[name] != host[name]}
+        if not moved:
+            return None
+        code = struct.pack("<H", len(moved))
+        code += b"".join(struct.pack("<QQ", *pair) for pair in sorted(moved))
+        return self._index(self.flag_maps, code)
+
+    @staticmethod
+    def _index(pool: dict[bytes, int], code: bytes) -> int:
+        return pool.setdefault(code, len(pool))
+
+
+def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> bytes:
+    """The moves between two layouts of a struct; see `native/src/thunk/convert.rs`.
+
+    Leaves are paired by name. Host leaves without a guest's are zero on the way
+    in, guest leaves without a host's are zero on the way out.
+    """
+    host_leaves = {leaf.path: leaf for leaf in layout.leaves(host, HOST)}
+    guest_leaves = list(layout.leaves(guest, abi))
+    moves = []
+    identical = not abi.big_endian and guest.size(abi) == host.size(HOST)
+    identical = identical and {leaf.path for leaf in guest_leaves} == set(host_leaves)
+    for leaf in guest_leaves:
+        other = host_leaves.get(leaf.path)
+        if other is None:
+            continue
+        count = min(leaf.count, other.count)
+        size, host_size = leaf.ctype.size(abi), other.ctype.size(HOST)
+        signed = 0
+        if isinstance(leaf.ctype, layout.UserPtr | layout.UserPtr64):
+            kind = MOVE_PTR
+            identical = False
+        elif isinstance(leaf.ctype, layout.Int):
+            kind = MOVE_INT
+            signed = int(leaf.ctype.signed)
+        else:
+            kind = MOVE_BITMAP if isinstance(leaf.ctype, layout.Bitmap) else MOVE_COPY
+            size = host_size = min(size, host_size)
+        identical = identical and leaf.offset == other.offset and size == host_size
+        identical = identical and leaf.count == other.count
+        moves.append(
+            struct.pack("<BIIIIBH", kind, leaf.offset, size, other.offset, host_size, signed, count)
+        )
+    picked = guest.pick(abi) if isinstance(guest, layout.PerAbi) else guest
+    checked = isinstance(picked, layout.Struct) and picked.checked
+    flags = int(identical) | int(checked) << 1
+    head = struct.pack("<IIBH", guest.size(abi), host.size(HOST), flags, len(moves))
+    return head + b"".join(moves)
+
+
+@dataclass
+class _Leaf:
+    """The arguments collected on the way to one leaf of a call."""
+
+    args: list[decl.Arg] = field(default_factory=list)
+    slots: dict[str, int] = field(default_factory=dict)
+    pair_high: dict[str, int] = field(default_factory=dict)
+    constants: dict[str, int] = field(default_factory=dict)
+    next_slot: int = 0
+
+    def fork(self) -> _Leaf:
+        return _Leaf(
+            list(self.args), dict(self.slots), dict(self.pair_high), dict(self.constants),
+            self.next_slot,
+        )  # fmt: skip
+
+    def add(self, arg: decl.Arg, abi: Abi) -> None:
+        """Gives `arg` its register slot(s), by the ABI's rules."""
+        self.args.append(arg)
+        pair = isinstance(arg, decl.Loff) and abi.word == 4
+        if pair and abi.pair_align:
+            self.next_slot += self.next_slot & 1
+        self.slots[arg.name] = self.next_slot
+        if pair:
+            low, high = self.next_slot, self.next_slot + 1
+            if abi.big_endian:
+                low, high = high, low
+            self.slots[arg.name], self.pair_high[arg.name] = low, high
+            self.next_slot += 2
+        elif isinstance(arg, decl.LoHi):
+            self.pair_high[arg.name] = self.next_slot + 1
+            self.next_slot += 2
+        else:
+            self.next_slot += 1
+
+
+class _CallCompiler:
+    """Compiles one declaration."""
+
+    def __init__(self, call: decl.Syscall, pools: _Pools, host_numbers: Mapping[str, int]) -> None:
+        self.call = call
+        self.pools = pools
+        self.abi = pools.abi
+        self.host_numbers = host_numbers
+
+    def compile(self) -> bytes:
+        if self.call.enosys is not None:
+            return bytes([ENOSYS])
+        whole = decl.Case(
+            *self.call.args, handler=self.call.handler, builtin=self.call.builtin,
+            ret=self.call.ret,
+        )  # fmt: skip
+        return self._node(_Leaf(), whole.args, whole)
+
+    def _node(self, leaf: _Leaf, args: Sequence[decl.Arg], case: decl.Case) -> bytes:
+        if case.enosys is not None:
+            return bytes([ENOSYS])
+        if case.errno is not None:
+            return struct.pack("<BH", ERRNO, case.errno)
+        for index, arg in enumerate(args):
+            leaf.add(arg, self.abi)
+            if isinstance(arg, decl.Switch):
+                if args[index + 1 :]:
+                    raise CompileError(f"{self.call.name}: arguments after a Switch")
+                return self._switch(leaf, arg, case)
+        if leaf.next_slot > self.abi.nargs:
+            raise CompileError(f"{self.call.name}: too many arguments for {self.abi.name}")
+        if case.handler is not None:
+            return bytes([PYTHON]) + self._scalars(leaf)
+        if case.builtin is not None:
+            return bytes([BUILTIN, BUILTINS.index(case.builtin)]) + self._scalars(leaf)
+        return self._native(leaf, case)
+
+    def _switch(self, leaf: _Leaf, switch: decl.Switch, outer: decl.Case) -> bytes:
+        slot = leaf.slots[switch.name]
+        code = struct.pack("<BBQH", SWITCH, slot, switch.mask, len(switch.cases))
+        for key, case in switch.cases:
+            inner = leaf.fork()
+            if case.host is not None:
+                inner.constants[switch.name] = _constant(case.host, HOST)
+            code += struct.pack("<Q", _constant(key, self.abi) & switch.mask)
+            code += self._node(inner, case.args, self._inherit(case, outer))
+        return code + self._node(
+            leaf.fork(), switch.default.args, self._inherit(switch.default, outer)
+        )
+
+    @staticmethod
+    def _inherit(case: decl.Case, outer: decl.Case) -> decl.Case:
+        """A case takes handler, builtin and result kind from the call unless it has its own."""
+        return decl.Case(
+            *case.args, host=case.host, handler=case.handler or outer.handler,
+            builtin=case.builtin or outer.builtin,
+            ret=case.ret if case.ret is not None else outer.ret, name=case.name,
+            enosys=case.enosys, errno=case.errno,
+        )  # fmt: skip
+
+    def _scalars(self, leaf: _Leaf) -> bytes:
+        """Arguments as numbers for a handler: pointers stay guest addresses."""
+        ops = []
+        for arg in leaf.args:
+            if arg.name in leaf.pair_high:
+                ops.append(self._pair(leaf, arg))
+            elif isinstance(arg, decl.Scalar):
+                ops.append(self._scalar(leaf, arg))
+            else:
+                ops.append(struct.pack("<BBBB", OP_INT, leaf.slots[arg.name], self.abi.word * 8, 0))
+        return bytes([len(ops)]) + b"".join(ops)
+
+    def _native(self, leaf: _Leaf, case: decl.Case) -> bytes:
+        host = self.call.host or decl.Host(self.call.name, *(arg.name for arg in leaf.args))
+        if host.name not in self.host_numbers:
+            raise CompileError(f"{self.call.name}: the host has no {host.name}")
+        ops = [self._op(leaf, arg) for arg in leaf.args]
+        order = {arg.name: index for index, arg in enumerate(leaf.args)}
+        host_args = []
+        explicit = self.call.host is not None and bool(self.call.host.args)
+        for value in host.args if explicit else [arg.name for arg in leaf.args]:
+            if isinstance(value, int):
+                host_args.append(struct.pack("<Bq", 1, value))
+                continue
+            if value not in order:
+                # An argument that only other cases of a Switch have.
+                host_args.append(struct.pack("<Bq", 1, 0))
+                continue
+            host_args.append(struct.pack("<Bq", 0, order[value]))
+            if isinstance(leaf.args[order[value]], decl.LoHi):
+                # pos_h is shifted out on a 64-bit kernel (fs/read_write.c pos_from_hilo).
+                host_args.append(struct.pack("<Bq", 1, 0))
+        code = struct.pack("<BHB", NATIVE, self.host_numbers[host.name], len(ops))
+        code += b"".join(ops) + bytes([len(host_args)]) + b"".join(host_args)
+        return code + self._ret(case.ret)
+
+    def _ret(self, ret: decl.Ret | type[decl.Ret] | None) -> bytes:
+        if isinstance(ret, type):
+            ret = ret()
+        if isinstance(ret, decl.RetFlags):
+            index = self.pools.flag_map(ret.table)
+            return struct.pack("<BH", RET_LONG if index is None else RET_FLAGS, index or 0)
+        kinds = {
+            decl.RetFd: RET_FD, decl.RetOff: RET_OFF, decl.RetPath: RET_PATH,
+            decl.RetStat: RET_STAT,
+        }  # fmt: skip
+        return struct.pack("<BH", kinds.get(type(ret), RET_LONG), 0)
+
+    def _pair(self, leaf: _Leaf, arg: decl.Arg) -> bytes:
+        return struct.pack("<BBB", OP_PAIR, leaf.slots[arg.name], leaf.pair_high[arg.name])
+
+    def _scalar(self, leaf: _Leaf, arg: decl.Scalar) -> bytes:
+        bits = arg.bits or self.abi.word * 8
+        return struct.pack("<BBBB", OP_INT, leaf.slots[arg.name], bits, int(arg.signed))
+
+    def _op(self, leaf: _Leaf, arg: decl.Arg) -> bytes:
+        if arg.name in leaf.constants:
+            return struct.pack("<Bq", OP_CONST, leaf.constants[arg.name])
+        slot = leaf.slots[arg.name]
+        little = not self.abi.big_endian
+        match arg:
+            case decl.LoHi() if self.abi.word == 8:
+                return struct.pack("<BBBB", OP_INT, slot, 64, 1)
+            case decl.Loff() | decl.LoHi() if arg.name in leaf.pair_high:
+                return self._pair(leaf, arg)
+            case decl.Loff():
+                return struct.pack("<BBBB", OP_INT, slot, 64, 1)
+            case decl.Flags():
+                index = self.pools.flag_map(arg.table)
+                if index is None:
+                    return self._scalar(leaf, arg)
+                return struct.pack("<BBH", OP_FLAGS, slot, index)
+            case decl.Scalar():
+                return self._scalar(leaf, arg)
+            case decl.Path():
+                return self._path(leaf, arg)
+            case decl.Raw():
+                return struct.pack("<BB", OP_RAW, slot)
+            case decl.Buf():
+                return struct.pack("<BB", OP_BUF, slot) + self._length(leaf, arg.size)
+            case decl.Bits() if little and not arg.in_bits:
+                return struct.pack("<BB", OP_BUF, slot) + self._length(leaf, arg.size)
+            case decl.Bits():
+                head = struct.pack("<BBBB", OP_BITS, slot, arg.direction, int(arg.in_bits))
+                return head + self._length(leaf, arg.size)
+            case decl.Ptr():
+                program = self.pools.conversion(arg.ctype, arg.host)
+                return struct.pack("<BBHB", OP_STRUCT, slot, program, arg.direction)
+            case decl.Array():
+                program = self.pools.conversion(arg.ctype, arg.host)
+                head = struct.pack("<BBHB", OP_ARRAY, slot, program, arg.direction)
+                filled = arg.count if arg.filled is None else arg.filled
+                return head + self._length(leaf, arg.count) + self._length(leaf, filled)
+            case decl.Iovec():
+                return struct.pack(
+                    "<BBBB", OP_IOVEC, slot, self._slot(leaf, arg.count), arg.direction
+                )
+            case decl.SockaddrIn():
+                return struct.pack("<BBB", OP_SOCKADDR_IN, slot, self._slot(leaf, arg.size))
+            case decl.SockaddrOut():
+                return struct.pack("<BBB", OP_SOCKADDR_OUT, slot, self._slot(leaf, arg.size))
+            case decl.Msghdr():
+                return struct.pack("<BBB", OP_MSGHDR, slot, arg.direction)
+            case decl.Mmsghdr():
+                return struct.pack(
+                    "<BBBB", OP_MMSGHDR, slot, self._slot(leaf, arg.count), arg.direction
+                )
+        raise CompileError(f"{self.call.name}: cannot compile {type(arg).__name__}")
+
+    def _path(self, leaf: _Leaf, arg: decl.Path) -> bytes:
+        at = NONE_SLOT if arg.at is None else self._slot(leaf, arg.at)
+        mode, slot, bits = FOLLOW_NEVER, NONE_SLOT, 0
+        if arg.follow is True:
+            mode = FOLLOW_ALWAYS
+        elif isinstance(arg.follow, tuple):
+            mode = FOLLOW_IF if len(arg.follow) == 3 else FOLLOW_UNLESS
+            slot = self._slot(leaf, arg.follow[0])
+            bits = self._guest_bits(leaf, arg.follow[0], arg.follow[1])
+        return struct.pack("<BBBBBI", OP_PATH, leaf.slots[arg.name], at, mode, slot, bits)
+
+    def _guest_bits(self, leaf: _Leaf, name: str, bits: int) -> int:
+        """Host flag bits in the guest's values, by the table of the flags argument."""
+        arg = next(arg for arg in leaf.args if arg.name == name)
+        if not isinstance(arg, decl.Flags):
+            return bits
+        guest, host = arg.table.for_abi(self.abi), arg.table.for_abi(HOST)
+        return sum({guest[key] for key in guest if host[key] & bits and host[key] & ~bits == 0})
+
+    def _slot(self, leaf: _Leaf, name: str) -> int:
+        if name not in leaf.slots:
+            raise CompileError(f"{self.call.name}: no argument {name}")
+        return leaf.slots[name]
+
+    def _length(self, leaf: _Leaf, size: int | str) -> bytes:
+        if isinstance(size, int):
+            return struct.pack("<BI", LEN_CONST, size)
+        if size == decl.RET:
+            return struct.pack("<BI", LEN_RET, 0)
+        if size.startswith("*"):
+            return struct.pack("<BI", LEN_DEREF, self._slot(leaf, size[1:]))
+        return struct.pack("<BI", LEN_SLOT, self._slot(leaf, size))
+
+
+def _constant(value: decl.Constant, abi: Abi) -> int:
+    return value if isinstance(value, int) else value(abi)
+
+
+def compile_table(
+    calls: Mapping[str, decl.Syscall],
+    numbers: Mapping[str, int],
+    host_numbers: Mapping[str, int],
+    abi: Abi,
+) -> bytes:
+    """The table for `abi`: every call of `numbers`, in the order of the numbers.
+
+    Raises:
+        CompileError: a declaration is inconsistent; its name is in the message.
+    """
+    pools = _Pools(abi)
+    entries = []
+    for name, number in sorted(numbers.items(), key=lambda item: item[1]):
+        call = calls.get(name)
+        code = bytes([ENOSYS])
+        if call is not None:
+            try:
+                code = _CallCompiler(call, pools, host_numbers).compile()
+            except (KeyError, CompileError) as error:
+                raise CompileError(f"{name}: {error}") from error
+        text = name.encode()
+        entries.append(struct.pack("<IB", number, len(text)) + text + code)
+    head = MAGIC + struct.pack("<BB", abi.word, int(abi.big_endian))
+    parts = [head, struct.pack("<H", len(pools.conversions)), *pools.conversions]
+    parts += [struct.pack("<H", len(pools.flag_maps)), *pools.flag_maps]
+    parts += [struct.pack("<H", len(entries)), *entries]
+    return b"".join(parts)

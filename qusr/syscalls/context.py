@@ -1,0 +1,127 @@
+"""What a Python system-call handler works with.
+
+A handler is a function `handler(ctx, *args) -> int`: `args` are the declared
+arguments as integers (pointers are guest addresses), the result is the call's.
+An error is an `OSError` with an errno, raised or from a failed host call.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from typing import TYPE_CHECKING, Any
+
+from qusr.arch.abi import HOST, Abi
+from qusr.syscalls import layout
+
+if TYPE_CHECKING:
+    from qusr.process import Process
+
+Values = dict[str, Any]
+
+
+def fail(number: int) -> OSError:
+    """The exception for errno `number`: `raise fail(errno.EINVAL)`."""
+    return OSError(number, os.strerror(number))
+
+
+class Context:
+    """The calling guest thread and its process."""
+
+    __slots__ = ("abi", "process", "thread")
+
+    def __init__(self, process: Process, thread: Any) -> None:
+        self.process = process
+        self.thread = thread
+        self.abi: Abi = process.abi
+
+    # --- guest memory: every failure is EFAULT ---
+
+    def read(self, address: int, size: int) -> bytes:
+        """`size` bytes of guest memory."""
+        data: bytes = self.process.memory.read(address, size)
+        return data
+
+    def write(self, address: int, data: bytes) -> None:
+        """Stores bytes into guest memory."""
+        self.process.memory.write(address, data)
+
+    def read_path(self, address: int) -> bytes:
+        """The path at `address`; ENAMETOOLONG when it has no end within PATH_MAX."""
+        text: bytes | None = self.process.memory.read_cstr(address, 4096)
+        if text is None:
+            raise fail(errno.ENAMETOOLONG)
+        return text
+
+    def host_path(self, dirfd: int, address: int, *, follow: bool = True) -> bytes:
+        """The guest's path with the sysroot applied, as the host is to see it."""
+        resolved: bytes = self.thread.resolve_path(dirfd, self.read_path(address), follow)
+        return resolved
+
+    def read_struct(self, ctype: layout.CType, address: int) -> Values:
+        """The scalars of the guest's struct, by dotted name."""
+        return unpack(ctype, self.read(address, ctype.size(self.abi)), self.abi)
+
+    def write_struct(self, ctype: layout.CType, address: int, values: Values) -> None:
+        """Stores a struct in the guest's layout; missing scalars are zero."""
+        self.write(address, pack(ctype, values, self.abi))
+
+    # --- the host ---
+
+    def host_call(self, name: str, *args: int | bytes | bytearray) -> int:
+        """Makes a host system call by name, interruptible by guest signals.
+
+        A `bytes` argument is passed as a pointer to it, a `bytearray` one may be filled.
+        Guest addresses go through :meth:`pointer`. Raises OSError.
+        """
+        result: int = self.thread.host_call(name, args)
+        if result < 0:
+            raise fail(-result)
+        return result
+
+    def pointer(self, address: int) -> int:
+        """The host address of a guest address, for :meth:`host_call` (null stays null)."""
+        host: int = self.process.memory.host_pointer(address)
+        return host
+
+
+def pack(ctype: layout.CType, values: Values, abi: Abi = HOST) -> bytes:
+    """`values` (as :func:`unpack` gives them) as a struct's bytes."""
+    data = bytearray(ctype.size(abi))
+    for leaf in layout.leaves(ctype, abi):
+        if leaf.path in values:
+            size = leaf.ctype.size(abi)
+            encoded = _encode(leaf, values[leaf.path], abi)
+            data[leaf.offset : leaf.offset + size * leaf.count] = encoded
+    return bytes(data)
+
+
+def unpack(ctype: layout.CType, data: bytes, abi: Abi = HOST) -> Values:
+    """The scalars of a struct's bytes: ints, lists of ints, or bytes."""
+    values: Values = {}
+    order = "big" if abi.big_endian else "little"
+    for leaf in layout.leaves(ctype, abi):
+        size = leaf.ctype.size(abi)
+        part = data[leaf.offset : leaf.offset + size * leaf.count]
+        if not isinstance(leaf.ctype, layout.Int):
+            values[leaf.path] = part
+            continue
+        numbers = [
+            int.from_bytes(part[at : at + size], order, signed=leaf.ctype.signed)
+            for at in range(0, len(part), size)
+        ]
+        values[leaf.path] = numbers[0] if leaf.count == 1 else numbers
+    return values
+
+
+def _encode(leaf: layout.Leaf, value: Any, abi: Abi) -> bytes:
+    size = leaf.ctype.size(abi)
+    if not isinstance(leaf.ctype, layout.Int):
+        return bytes(value)[: size * leaf.count].ljust(size * leaf.count, b"\0")
+    order = ">" if abi.big_endian else "<"
+    code = {1: "B", 2: "H", 4: "I", 8: "Q"}[size]
+    mask = (1 << size * 8) - 1
+    items = [value] if isinstance(value, int) else list(value)[: leaf.count]
+    items += [0] * (leaf.count - len(items))
+    return struct.pack(f"{order}{leaf.count}{code}", *(item & mask for item in items))

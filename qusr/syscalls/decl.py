@@ -1,0 +1,446 @@
+"""How a system call is declared.
+
+A declaration names the call's arguments by kind, in the order of the kernel's
+signature (as in its man page). The thunk compiler
+(:mod:`qusr.syscalls.compiler`) turns it into a conversion for each ABI, strace
+prints it, and the compatibility page is generated from it::
+
+    Syscall("read", Fd("fd"), Buf("buf", OUT, size="count"), Size("count"))
+    Syscall("fstat", Fd("fd"), Ptr("statbuf", STAT, OUT))
+
+A call that needs a decision in Python names its handler, "module:function"
+below `qusr.syscalls.handlers`; the function is imported when the call is first
+made. A call done by Rust itself (memory mapping, signal actions) names the
+`builtin`. See `docs/adding-a-syscall.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from qusr.arch.abi import Abi
+from qusr.syscalls.layout import CType
+
+IN, OUT, INOUT = 1, 2, 3
+RET = "return value"
+"""As a count: the call's result says how many elements were written."""
+
+Constant = int | Callable[[Abi], int]
+"""A number that is the same everywhere, or computed for an ABI (ioctl codes)."""
+
+
+class Arg:
+    """One argument. Subclasses say how it is converted and printed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+# --- scalars -----------------------------------------------------------------
+
+
+class Scalar(Arg):
+    """An integer in one register: `bits` 0 is a word of the ABI."""
+
+    bits = 32
+    signed = True
+
+
+class Int(Scalar):
+    """C `int`."""
+
+
+class UInt(Scalar):
+    """C `unsigned int`."""
+
+    signed = False
+
+
+class Long(Scalar):
+    """C `long`: sign-extended for 32-bit guests."""
+
+    bits = 0
+
+
+class ULong(Scalar):
+    """C `unsigned long`, or a pointer that the kernel does not follow."""
+
+    bits = 0
+    signed = False
+
+
+class Size(ULong):
+    """C `size_t`."""
+
+
+class Short(Scalar):
+    """A 16-bit id of the old uid16 calls; 0xffff means -1, "leave alone"."""
+
+    bits = 16
+
+
+class Fd(Int):
+    """A file descriptor."""
+
+
+class DirFd(Fd):
+    """A directory descriptor or AT_FDCWD."""
+
+
+class Pid(Int):
+    """A process, thread or process-group id."""
+
+
+class Uid(UInt):
+    """A user or group id."""
+
+
+class Signal(Int):
+    """A signal number."""
+
+
+class Mode(UInt):
+    """File permission bits, printed in octal."""
+
+
+class Hex(ULong):
+    """A word printed in hexadecimal."""
+
+
+class Address(ULong):
+    """A guest address that the kernel does not follow (mmap's hint)."""
+
+
+class Loff(Arg):
+    """A 64-bit value: one register, or a register pair on 32-bit ABIs."""
+
+
+class LoHi(Arg):
+    """A 64-bit value in two `long` arguments, low one first, on every ABI (preadv)."""
+
+
+class Flags(Scalar):
+    """A bit set; `table` gives names (and per-ABI values) of its bits."""
+
+    signed = False
+
+    def __init__(self, name: str, table: FlagTable, bits: int = 32) -> None:
+        super().__init__(name)
+        self.table = table
+        self.bits = bits
+
+
+class Enum(Scalar):
+    """A number with names, printed symbolically."""
+
+    def __init__(self, name: str, names: Mapping[int, str], bits: int = 32) -> None:
+        super().__init__(name)
+        self.names = names
+        self.bits = bits
+
+
+class FlagTable:
+    """The bits of a flag argument.
+
+    Args:
+        bits: name to value, for the host.
+        per_abi: family to {name: value}, where a guest's value differs.
+        masks: multi-bit fields: (mask, {value: name}), such as O_ACCMODE.
+    """
+
+    def __init__(
+        self,
+        bits: Mapping[str, int],
+        *,
+        per_abi: Mapping[str, Mapping[str, int]] | None = None,
+        fields: Sequence[tuple[int, Mapping[int, str]]] = (),
+    ) -> None:
+        self.bits = dict(bits)
+        self.per_abi = {family: dict(values) for family, values in (per_abi or {}).items()}
+        self.fields = tuple(fields)
+
+    def for_abi(self, abi: Abi) -> dict[str, int]:
+        """Name to value in `abi`."""
+        values = dict(self.bits)
+        for family in reversed(abi.families):
+            values.update(self.per_abi.get(family, {}))
+        return values
+
+
+# --- pointers ----------------------------------------------------------------
+
+
+class Pointer(Arg):
+    """A guest address that the kernel follows."""
+
+
+class Raw(Pointer):
+    """A pointer handed on without conversion or known length."""
+
+
+class Str(Raw):
+    """A NUL-terminated string that is not a path (xattr names…)."""
+
+
+class Path(Pointer):
+    """A path, subject to the sysroot.
+
+    Args:
+        at: the argument with the directory descriptor, if any.
+        follow: True or False: whether a final symlink is followed; or
+            (argument, bits): not followed when any of `bits` (host values) is set;
+            or (argument, bits, "if"): followed only when any is set.
+        null: whether a null pointer is allowed (utimensat).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        at: str | None = None,
+        follow: bool | tuple[str, int] | tuple[str, int, str] = True,
+    ) -> None:
+        super().__init__(name)
+        self.at = at
+        self.follow = follow
+
+
+class Buf(Pointer):
+    """Raw bytes: `size` is a number, the name of a size argument, or "*arg" (an
+    `unsigned *` argument that holds the size).
+    """
+
+    def __init__(self, name: str, direction: int, *, size: int | str) -> None:
+        super().__init__(name)
+        self.direction = direction
+        self.size = size
+
+
+class Ptr(Pointer):
+    """A pointer to one `ctype`; `host` is the host's type where it is another."""
+
+    def __init__(
+        self, name: str, ctype: CType, direction: int, *, host: CType | None = None
+    ) -> None:
+        super().__init__(name)
+        self.ctype = ctype
+        self.direction = direction
+        self.host = host or ctype
+
+
+class Array(Pointer):
+    """A pointer to `count` elements; `filled` of them are written back (OUT)."""
+
+    def __init__(
+        self,
+        name: str,
+        ctype: CType,
+        direction: int,
+        *,
+        count: int | str,
+        filled: str | None = None,
+        host: CType | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.ctype = ctype
+        self.direction = direction
+        self.count = count
+        self.filled = filled
+        self.host = host or ctype
+
+
+class Bits(Pointer):
+    """A bit set kept in longs; `size` in bytes, `in_bits` if it counts bits (select)."""
+
+    def __init__(
+        self, name: str, direction: int, *, size: int | str, in_bits: bool = False
+    ) -> None:
+        super().__init__(name)
+        self.direction = direction
+        self.size = size
+        self.in_bits = in_bits
+
+
+class Iovec(Pointer):
+    """An array of `count` struct iovec; `direction` IN: the kernel reads the buffers."""
+
+    def __init__(self, name: str, direction: int, *, count: str) -> None:
+        super().__init__(name)
+        self.direction = direction
+        self.count = count
+
+
+class SockaddrIn(Pointer):
+    """A socket address given to the kernel, `size` bytes long."""
+
+    def __init__(self, name: str, *, size: str) -> None:
+        super().__init__(name)
+        self.size = size
+
+
+class SockaddrOut(Pointer):
+    """A socket address filled by the kernel; `size` names the value-result length."""
+
+    def __init__(self, name: str, *, size: str) -> None:
+        super().__init__(name)
+        self.size = size
+
+
+class Msghdr(Pointer):
+    """struct msghdr with its name, vectors and control messages."""
+
+    def __init__(self, name: str, direction: int) -> None:
+        super().__init__(name)
+        self.direction = direction
+
+
+class Mmsghdr(Pointer):
+    """An array of `count` struct mmsghdr."""
+
+    def __init__(self, name: str, direction: int, *, count: str) -> None:
+        super().__init__(name)
+        self.direction = direction
+        self.count = count
+
+
+# --- choice ------------------------------------------------------------------
+
+
+class Case:
+    """The arguments behind one value of a :class:`Switch`."""
+
+    def __init__(
+        self,
+        *args: Arg,
+        host: Constant | None = None,
+        handler: str | None = None,
+        builtin: str | None = None,
+        ret: type[Ret] | Ret | None = None,
+        name: str = "",
+        enosys: str | None = None,
+        errno: int | None = None,
+    ) -> None:
+        self.args = args
+        self.host = host
+        self.handler = handler
+        self.builtin = builtin
+        self.ret = ret
+        self.name = name
+        self.enosys = enosys
+        self.errno = errno
+        """Fail with this errno (EINVAL for an unknown prctl option…)."""
+
+
+class Switch(Scalar):
+    """An argument whose value decides how the arguments after it are converted.
+
+    fcntl's and ioctl's commands, prctl's option, futex's operation. `mask` is
+    applied before the comparison. Keys may be computed for each ABI; `host` of a case is
+    the value that the host expects where it differs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        cases: Sequence[tuple[Constant, Case]],
+        *,
+        default: Case,
+        mask: int = 0xFFFFFFFF,
+        names: Mapping[int, str] | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.cases = tuple(cases)
+        self.default = default
+        self.mask = mask
+        self.names = names or {}
+
+
+# --- results and the call itself ----------------------------------------------
+
+
+class Ret:
+    """What a call returns."""
+
+
+class RetLong(Ret):
+    """A number; a 32-bit guest sees its low half."""
+
+
+class RetFd(Ret):
+    """A new file descriptor; looked at for files of /proc that need the guest's view."""
+
+
+class RetOff(Ret):
+    """An offset: EOVERFLOW when a 32-bit guest's `long` cannot hold it."""
+
+
+class RetFlags(Ret):
+    """A flag word, converted back to the guest's values (F_GETFL)."""
+
+    def __init__(self, table: FlagTable) -> None:
+        self.table = table
+
+
+class RetPath(Ret):
+    """readlink's length; a link that names the emulator is looked at again."""
+
+
+class RetStat(Ret):
+    """0; the file is compared with the emulator's own executable (stat of /proc/self/exe)."""
+
+
+class Host:
+    """The host call to make: its name and arguments (argument names or constants).
+
+    Without it the host's call of the same name gets all arguments in order.
+    """
+
+    def __init__(self, name: str, *args: str | int) -> None:
+        self.name = name
+        self.args = args
+
+
+class Syscall:
+    """A system call; see the module's text.
+
+    Args:
+        name: the kernel's name in the syscall tables.
+        args: in the order of the kernel's signature.
+        host: the host's call where it is another.
+        ret: kind of the result.
+        handler: Python function "module:function".
+        builtin: name of the Rust function that does it.
+        partial: why the call is only partly supported.
+        enosys: why the call is not there at all (the guest gets ENOSYS).
+        families: struct families for which this declaration holds; None: all. A
+            declaration for a family replaces a general one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *args: Arg,
+        host: Host | None = None,
+        ret: type[Ret] | Ret = RetLong,
+        handler: str | None = None,
+        builtin: str | None = None,
+        partial: str | None = None,
+        enosys: str | None = None,
+        families: Sequence[str] | None = None,
+    ) -> None:
+        self.name = name
+        self.args = args
+        self.host = host
+        self.ret = ret() if isinstance(ret, type) else ret
+        self.handler = handler
+        self.builtin = builtin
+        self.partial = partial
+        self.enosys = enosys
+        self.families = families
+
+    @property
+    def status(self) -> str:
+        """`supported`, `partial: why` or `enosys: why`."""
+        if self.enosys is not None:
+            return f"enosys: {self.enosys}"
+        return f"partial: {self.partial}" if self.partial is not None else "supported"

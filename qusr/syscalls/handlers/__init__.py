@@ -1,0 +1,1 @@
+"""System calls that Python decides: one module a family."""

@@ -1,0 +1,122 @@
+"""Memory mapping. Rust does these itself: the address space keeps the guest's map."""
+
+from __future__ import annotations
+
+from qusr.syscalls.decl import (
+    IN,
+    Address,
+    Array,
+    Buf,
+    Fd,
+    Flags,
+    FlagTable,
+    Hex,
+    Int,
+    Iovec,
+    Pid,
+    Raw,
+    Size,
+    Str,
+    Syscall,
+    UInt,
+    ULong,
+)
+from qusr.syscalls.layout import ulong
+
+PROT = FlagTable(
+    {
+        "PROT_READ": 1, "PROT_WRITE": 2, "PROT_EXEC": 4, "PROT_SEM": 8,
+        "PROT_GROWSDOWN": 0x01000000, "PROT_GROWSUP": 0x02000000,
+    }
+)  # fmt: skip
+# asm-generic/mman-common.h; arm, arm64 and x86 share these numbers.
+MAP = FlagTable(
+    {
+        "MAP_FIXED": 0x10, "MAP_ANONYMOUS": 0x20, "MAP_GROWSDOWN": 0x100,
+        "MAP_DENYWRITE": 0x800, "MAP_EXECUTABLE": 0x1000, "MAP_LOCKED": 0x2000,
+        "MAP_NORESERVE": 0x4000, "MAP_POPULATE": 0x8000, "MAP_NONBLOCK": 0x10000,
+        "MAP_STACK": 0x20000, "MAP_HUGETLB": 0x40000, "MAP_SYNC": 0x80000,
+        "MAP_FIXED_NOREPLACE": 0x100000,
+    },
+    fields=[(0xF, {1: "MAP_SHARED", 2: "MAP_PRIVATE", 3: "MAP_SHARED_VALIDATE"})],
+)  # fmt: skip
+MREMAP = FlagTable({"MREMAP_MAYMOVE": 1, "MREMAP_FIXED": 2, "MREMAP_DONTUNMAP": 4})
+MS = FlagTable({"MS_ASYNC": 1, "MS_INVALIDATE": 2, "MS_SYNC": 4})
+MCL = FlagTable({"MCL_CURRENT": 1, "MCL_FUTURE": 2, "MCL_ONFAULT": 4})
+SHM = FlagTable({"SHM_RDONLY": 0o10000, "SHM_RND": 0o20000, "SHM_REMAP": 0o40000,
+                 "SHM_EXEC": 0o100000})  # fmt: skip
+
+
+def _range(name: str, *more: Int | Flags | UInt) -> Syscall:
+    """A call that takes an address range first."""
+    return Syscall(name, Address("addr"), Size("length"), *more, builtin=name)
+
+
+CALLS = (
+    Syscall(
+        "mmap", Address("addr"), Size("length"), Flags("prot", PROT), Flags("flags", MAP),
+        Fd("fd"), Hex("offset"), builtin="mmap",
+    ),
+    Syscall(
+        "mmap2", Address("addr"), Size("length"), Flags("prot", PROT), Flags("flags", MAP),
+        Fd("fd"), Hex("pgoffset"), builtin="mmap2",
+    ),
+    _range("munmap"),
+    _range("mprotect", Flags("prot", PROT)),
+    Syscall(
+        "mremap", Address("old_address"), Size("old_size"), Size("new_size"),
+        Flags("flags", MREMAP), Address("new_address"), builtin="mremap",
+    ),
+    Syscall("brk", Address("addr"), builtin="brk"),
+    _range("madvise", Int("advice")),
+    _range("msync", Flags("flags", MS)),
+    Syscall("mincore", Address("addr"), Size("length"), Address("vec"), builtin="mincore"),
+    _range("mlock"),
+    _range("mlock2", UInt("flags")),
+    _range("munlock"),
+    Syscall("mlockall", Flags("flags", MCL), builtin="mlockall"),
+    Syscall("munlockall", builtin="munlockall"),
+    Syscall("shmat", Int("shmid"), Address("shmaddr"), Flags("shmflg", SHM), builtin="shmat"),
+    Syscall("shmdt", Address("shmaddr"), builtin="shmdt"),
+    Syscall("memfd_create", Str("name"), UInt("flags")),
+    Syscall(
+        "process_vm_readv", Pid("pid"), Iovec("local_iov", IN, count="liovcnt"), ULong("liovcnt"),
+        Iovec("remote_iov", IN, count="riovcnt"), ULong("riovcnt"), ULong("flags"),
+        partial="only of a process with the same guest base (itself, a forked child)",
+    ),
+    Syscall(
+        "process_vm_writev", Pid("pid"), Iovec("local_iov", IN, count="liovcnt"),
+        ULong("liovcnt"), Iovec("remote_iov", IN, count="riovcnt"), ULong("riovcnt"),
+        ULong("flags"),
+        partial="only of a process with the same guest base (itself, a forked child)",
+    ),
+    Syscall("remap_file_pages", Address("addr"), Size("size"), Int("prot"), Size("pgoff"),
+            Int("flags"), enosys="removed from Linux but for an emulation by mmap"),
+    Syscall("mbind", Raw("addr"), ULong("len"), Int("mode"),
+            Buf("nodemask", IN, size="maxnode"), ULong("maxnode"), UInt("flags")),
+    Syscall("pkey_alloc", UInt("flags"), ULong("access_rights"),
+            enosys="the guests have no memory protection keys"),
+    Syscall("pkey_free", Int("pkey"), enosys="the guests have no memory protection keys"),
+    Syscall("pkey_mprotect", Address("addr"), Size("len"), Int("prot"), Int("pkey"),
+            enosys="the guests have no memory protection keys"),
+    Syscall("mseal", Address("addr"), Size("len"), ULong("flags"),
+            enosys="sealing is not recorded in the guest's memory map yet"),
+    Syscall("map_shadow_stack", Address("addr"), Size("size"), UInt("flags"),
+            enosys="the guests have no shadow stacks"),
+    Syscall("userfaultfd", Int("flags"), enosys="its addresses would be the host's"),
+    Syscall("move_pages", Pid("pid"), ULong("count"), Array("pages", ulong, IN, count="count"),
+            Raw("nodes"), Raw("status"), Int("flags"),
+            enosys="the array of page addresses would name the host's pages"),
+    Syscall("process_mrelease", Fd("pidfd"), UInt("flags")),
+    Syscall("process_madvise", Fd("pidfd"), Iovec("vec", IN, count="vlen"), Size("vlen"),
+            Int("behavior"), UInt("flags"),
+            partial="only of a process with the same guest base (itself, a forked child)"),
+    Syscall("memfd_secret", UInt("flags")),
+    Syscall("migrate_pages", Pid("pid"), ULong("maxnode"), Raw("old_nodes"), Raw("new_nodes")),
+    Syscall("get_mempolicy", Raw("mode"), Raw("nodemask"), ULong("maxnode"), Raw("addr"),
+            ULong("flags")),
+    Syscall("set_mempolicy", Int("mode"), Raw("nodemask"), ULong("maxnode")),
+    Syscall("set_mempolicy_home_node", Raw("start"), ULong("len"), ULong("home_node"),
+            ULong("flags")),
+    Syscall("cachestat", Fd("fd"), Raw("cstat_range"), Raw("cstat"), UInt("flags")),
+)  # fmt: skip
