@@ -7,6 +7,7 @@
 pub mod abi;
 pub mod cpu;
 pub mod memory;
+pub mod process;
 #[cfg(feature = "python")]
 mod python;
 pub mod thunk;

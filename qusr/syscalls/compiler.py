@@ -35,7 +35,8 @@ BUILTINS = (
     "chdir", "fchdir", "exit", "exit_group", "set_tls", "get_tls", "cacheflush",
     "rt_sigaction", "rt_sigprocmask", "rt_sigpending", "rt_sigsuspend", "sigaltstack",
     "rt_sigreturn", "sigreturn", "rt_sigtimedwait", "sigaction", "sigprocmask", "sigpending",
-    "sigsuspend", "rt_sigtimedwait_time32", "pause", "set_robust_list", "get_robust_list", "set_tid_address",
+    "sigsuspend", "rt_sigtimedwait_time32", "pause", "set_robust_list",
+    "get_robust_list", "set_tid_address",
 )  # fmt: skip
 """Rust-side calls, in the order of `Builtin` in native/src/thunk/table.rs."""
 

@@ -7,10 +7,7 @@ from importlib import import_module
 from qusr.arch.abi import HOST, Abi
 from qusr.syscalls.decl import Syscall
 
-FAMILIES = (
-    "memory", "files", "metadata", "directories", "locks", "notify", "process", "identity",
-    "signals", "futexes", "time", "poll", "sockets", "ipc", "ioctl", "prctl", "scheduling", "system",
-)  # fmt: skip
+FAMILIES = ("memory",)
 """The modules of this package that declare calls, each in a tuple `CALLS`."""
 
 NUMBER_TABLES = {"armeb": "arm", "aarch64_be": "aarch64"}

@@ -25,7 +25,13 @@ pub enum Exit {
     /// instruction. `mapped` tells SEGV_ACCERR from SEGV_MAPERR; `bus` says that
     /// the host answered with SIGBUS (beyond the end of a mapped file) or that
     /// the access was unaligned where the ISA forbids it (`align`).
-    Fault { addr: u64, access: Access, mapped: bool, bus: bool, align: bool },
+    Fault {
+        addr: u64,
+        access: Access,
+        mapped: bool,
+        bus: bool,
+        align: bool,
+    },
     /// An undefined instruction; the pc stands on it.
     Undefined,
     /// A breakpoint instruction (BRK, BKPT); the pc stands on it.

@@ -35,18 +35,7 @@ impl GuestThread {
             }),
             Builtin::Munmap => unit(space.munmap(value(0), value(1))),
             Builtin::Mprotect => unit(space.mprotect(value(0), value(1), int(2))),
-            Builtin::Mremap => space.mremap(value(0), value(1), value(2), int(3), value(4)),
             Builtin::Brk => Ok(space.brk(value(0))),
-            Builtin::Madvise => unit(space.madvise(value(0), value(1), int(2))),
-            Builtin::Msync => unit(space.msync(value(0), value(1), int(2))),
-            Builtin::Mincore => unit(space.mincore(value(0), value(1), value(2))),
-            Builtin::Mlock => unit(space.mlock(value(0), value(1), 0)),
-            Builtin::Mlock2 => unit(space.mlock(value(0), value(1), int(2))),
-            Builtin::Munlock => unit(space.munlock(value(0), value(1))),
-            Builtin::Mlockall => unit(space.mlockall(int(0))),
-            Builtin::Munlockall => unit(space.munlockall()),
-            Builtin::Shmat => space.shmat(int(0), value(1), int(2)),
-            Builtin::Shmdt => unit(space.shmdt(value(0))),
             Builtin::Chdir => self.chdir(value(0)),
             Builtin::Fchdir => {
                 // SAFETY: fchdir touches no memory.
@@ -54,8 +43,18 @@ impl GuestThread {
                 self.directory_changed();
                 result
             }
-            Builtin::Exit => return Some(Stop::Exited { status: int(0), whole: false }),
-            Builtin::ExitGroup => return Some(Stop::Exited { status: int(0), whole: true }),
+            Builtin::Exit => {
+                return Some(Stop::Exited {
+                    status: int(0),
+                    whole: false,
+                });
+            }
+            Builtin::ExitGroup => {
+                return Some(Stop::Exited {
+                    status: int(0),
+                    whole: true,
+                });
+            }
             Builtin::SetTls => {
                 let tls = self.process.regs.tls;
                 self.core.set(tls, value(0));
@@ -78,9 +77,15 @@ impl GuestThread {
 
     fn chdir(&mut self, address: u64) -> Result<u64, i32> {
         let limit = libc::PATH_MAX as usize;
-        let path = self.process.space.read_cstr(address, limit).map_err(|_| libc::EFAULT)?;
+        let path = self
+            .process
+            .space
+            .read_cstr(address, limit)
+            .map_err(|_| libc::EFAULT)?;
         let path = path.ok_or(libc::ENAMETOOLONG)?;
-        let host = self.sysroot().and_then(|root| root.resolve(libc::AT_FDCWD, &path, true));
+        let host = self
+            .sysroot()
+            .and_then(|root| root.resolve(libc::AT_FDCWD, &path, true));
         let path = match host {
             Some(host) => host,
             None => CString::new(path).map_err(|_| libc::EINVAL)?,
@@ -94,7 +99,9 @@ impl GuestThread {
 
 fn check(result: i32) -> Result<u64, i32> {
     if result < 0 {
-        return Err(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL));
+        return Err(std::io::Error::last_os_error()
+            .raw_os_error()
+            .unwrap_or(libc::EINVAL));
     }
     Ok(result as u64)
 }

@@ -53,5 +53,7 @@ impl Process {
 
 /// Reads a lock's value; a poisoned lock (a panic elsewhere) still has a whole value.
 pub(crate) fn shared<T: Clone>(lock: &RwLock<T>) -> T {
-    lock.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    lock.read()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .clone()
 }

@@ -16,7 +16,11 @@ pub enum Stop {
     /// A call with a Python handler; [`GuestThread::finish_call`] gives its result.
     Syscall { number: u64, scalars: Scalars },
     /// A call that was made, to be looked at again; finished likewise.
-    Review { number: u64, review: Review, result: i64 },
+    Review {
+        number: u64,
+        review: Review,
+        result: i64,
+    },
     /// Before every call, when tracing: [`GuestThread::make_call`] makes it.
     Trace { number: u64, args: Args },
     /// Not implemented: the guest gets ENOSYS unless Python does better.
@@ -65,7 +69,13 @@ impl GuestThread {
             scratch: Scratch::default(),
             pending: Arc::new(AtomicU32::new(0)),
         };
-        Self { process, core, caller, trace: false, wait: Wait::Nothing }
+        Self {
+            process,
+            core,
+            caller,
+            trace: false,
+            wait: Wait::Nothing,
+        }
     }
 
     /// Takes over what Python changed in the process (sysroot, thunk table).
@@ -132,7 +142,8 @@ impl GuestThread {
                     return Stop::Trace { number, args };
                 }
                 let outcome = self.caller.call(&self.process, number, &args);
-                self.settle(number, &args, outcome).unwrap_or(Stop::Core(Exit::Interrupted))
+                self.settle(number, &args, outcome)
+                    .unwrap_or(Stop::Core(Exit::Interrupted))
             }
             exit => Stop::Core(exit),
         }
@@ -168,7 +179,11 @@ impl GuestThread {
             }
             Outcome::Review(review, result) => {
                 self.wait = Wait::Result;
-                Some(Stop::Review { number, review, result })
+                Some(Stop::Review {
+                    number,
+                    review,
+                    result,
+                })
             }
             Outcome::Enosys => {
                 self.wait = Wait::Result;
@@ -199,7 +214,9 @@ impl GuestThread {
 
 impl Caller {
     fn call(&mut self, process: &Process, number: u64, args: &Args) -> Outcome {
-        let Some(call) = self.table.get(number) else { return Outcome::Enosys };
+        let Some(call) = self.table.get(number) else {
+            return Outcome::Enosys;
+        };
         let env = Env {
             table: &self.table,
             space: &process.space,
@@ -213,7 +230,11 @@ impl Caller {
 
 fn call_registers(process: &Process, regs: &mut dyn Regs) -> (u64, Args) {
     let map = &process.regs;
-    (regs.get(map.number), map.args.map(|id| if id == u32::MAX { 0 } else { regs.get(id) }))
+    (
+        regs.get(map.number),
+        map.args
+            .map(|id| if id == u32::MAX { 0 } else { regs.get(id) }),
+    )
 }
 
 fn set_result(process: &Process, regs: &mut dyn Regs, result: i64) {

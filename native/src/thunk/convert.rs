@@ -58,7 +58,11 @@ pub fn get_int(bytes: &[u8], big_endian: bool, signed: bool) -> u64 {
         }
     }
     let unused = 64 - 8 * bytes.len() as u32;
-    if signed { ((value << unused) as i64 >> unused) as u64 } else { value }
+    if signed {
+        ((value << unused) as i64 >> unused) as u64
+    } else {
+        value
+    }
 }
 
 /// Writes the low bytes of `value`.
@@ -87,7 +91,9 @@ pub fn host_pointer(space: &AddressSpace, address: u64) -> u64 {
     if address == 0 {
         return 0;
     }
-    space.host_ptr(address, 1).map_or(BAD_POINTER, |pointer| pointer as u64)
+    space
+        .host_ptr(address, 1)
+        .map_or(BAD_POINTER, |pointer| pointer as u64)
 }
 
 impl Conversion {
@@ -175,7 +181,11 @@ impl Conversion {
                     Kind::Pointer => {
                         let address = get_int(source, false, false);
                         let base = space.base() as u64;
-                        let address = if address == 0 { 0 } else { address.wrapping_sub(base) };
+                        let address = if address == 0 {
+                            0
+                        } else {
+                            address.wrapping_sub(base)
+                        };
                         put_int(target, abi.big_endian, address);
                     }
                     Kind::Bitmap => {
@@ -191,18 +201,24 @@ impl Conversion {
     /// (fs/stat.c, `cp_new_stat`).
     #[must_use]
     pub fn overflows(&self, host: &[u8]) -> bool {
-        self.moves.iter().filter(|item| item.kind == Kind::Int).any(|item| {
-            item.guest_size < item.host_size && {
-                let value =
-                    get_int(&host[item.host..item.host + item.host_size], false, item.signed);
-                let unused = 64 - 8 * item.guest_size as u32;
-                let back = if item.signed {
-                    ((value << unused) as i64 >> unused) as u64
-                } else {
-                    value << unused >> unused
-                };
-                back != value
-            }
-        })
+        self.moves
+            .iter()
+            .filter(|item| item.kind == Kind::Int)
+            .any(|item| {
+                item.guest_size < item.host_size && {
+                    let value = get_int(
+                        &host[item.host..item.host + item.host_size],
+                        false,
+                        item.signed,
+                    );
+                    let unused = 64 - 8 * item.guest_size as u32;
+                    let back = if item.signed {
+                        ((value << unused) as i64 >> unused) as u64
+                    } else {
+                        value << unused >> unused
+                    };
+                    back != value
+                }
+            })
     }
 }

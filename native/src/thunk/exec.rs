@@ -76,12 +76,39 @@ pub struct Env<'a> {
 #[derive(Clone, Copy)]
 enum Post {
     None,
-    Struct { conversion: u16, address: u64, host: *mut u8 },
-    Array { conversion: u16, address: u64, host: *mut u8, count: usize, filled: Length },
-    Bits { address: u64, host: *mut u8, size: usize },
-    Sockaddr { address: u64, host: *mut u8, size_slot: u8, room: usize },
-    Message { address: u64, host: *mut libc::msghdr, buffers: MessageBuffers },
-    Messages { address: u64, host: *mut libc::mmsghdr, count: usize },
+    Struct {
+        conversion: u16,
+        address: u64,
+        host: *mut u8,
+    },
+    Array {
+        conversion: u16,
+        address: u64,
+        host: *mut u8,
+        count: usize,
+        filled: Length,
+    },
+    Bits {
+        address: u64,
+        host: *mut u8,
+        size: usize,
+    },
+    Sockaddr {
+        address: u64,
+        host: *mut u8,
+        size_slot: u8,
+        room: usize,
+    },
+    Message {
+        address: u64,
+        host: *mut libc::msghdr,
+        buffers: MessageBuffers,
+    },
+    Messages {
+        address: u64,
+        host: *mut libc::mmsghdr,
+        count: usize,
+    },
 }
 
 /// The kernel refuses more vectors than this (UIO_MAXIOV).
@@ -91,16 +118,32 @@ impl Env<'_> {
     /// Makes the call `node` with the guest's `args`.
     pub fn call(&self, node: &Node, args: &Args, scratch: &mut Scratch) -> Outcome {
         match node {
-            Node::Native { host, ops, args: order, ret } => {
+            Node::Native {
+                host,
+                ops,
+                args: order,
+                ret,
+            } => {
                 scratch.reset();
                 let message_records = std::ptr::null_mut();
-                Call { env: self, args, scratch, abi: self.table.abi, message_records }
-                    .native(*host, ops, order, *ret)
+                Call {
+                    env: self,
+                    args,
+                    scratch,
+                    abi: self.table.abi,
+                    message_records,
+                }
+                .native(*host, ops, order, *ret)
             }
             Node::Python { ops } => Outcome::Python(self.scalars(ops, args)),
             Node::Builtin { id, ops } => Outcome::Builtin(*id, self.scalars(ops, args)),
             Node::Enosys => Outcome::Enosys,
-            Node::Switch { slot, mask, cases, default } => {
+            Node::Switch {
+                slot,
+                mask,
+                cases,
+                default,
+            } => {
                 let key = args[usize::from(*slot)] & mask;
                 self.call(cases.get(&key).unwrap_or(default), args, scratch)
             }
@@ -109,7 +152,10 @@ impl Env<'_> {
     }
 
     fn scalars(&self, ops: &[Op], args: &Args) -> Scalars {
-        let mut scalars = Scalars { values: [0; MAX_OPS], count: ops.len() };
+        let mut scalars = Scalars {
+            values: [0; MAX_OPS],
+            count: ops.len(),
+        };
         for (value, op) in scalars.values.iter_mut().zip(ops) {
             *value = match *op {
                 Op::Int { slot, bits, signed } => extend(args[usize::from(slot)], bits, signed),
@@ -123,7 +169,11 @@ impl Env<'_> {
 
 fn extend(value: u64, bits: u8, signed: bool) -> u64 {
     let unused = 64 - u32::from(bits.clamp(1, 64));
-    if signed { ((value << unused) as i64 >> unused) as u64 } else { value << unused >> unused }
+    if signed {
+        ((value << unused) as i64 >> unused) as u64
+    } else {
+        value << unused >> unused
+    }
 }
 
 fn pair(args: &Args, low: u8, high: u8) -> u64 {
@@ -135,7 +185,11 @@ fn pair(args: &Args, low: u8, high: u8) -> u64 {
 pub fn map_flags(map: &FlagMap, value: u64, to_guest: bool) -> u64 {
     let (mut clear, mut set) = (0, 0);
     for (guest, host) in map {
-        let (from, to) = if to_guest { (host, guest) } else { (guest, host) };
+        let (from, to) = if to_guest {
+            (host, guest)
+        } else {
+            (guest, host)
+        };
         clear |= from;
         if value & from == *from && *from != 0 {
             set |= to;
@@ -238,12 +292,16 @@ impl Call<'_> {
     fn is_own_exe(&self, host_args: &[u64; 6], ops: &[Op]) -> bool {
         let exe = self.env.own_exe;
         let buffer = ops.iter().zip(host_args).find_map(|(op, host)| match *op {
-            Op::Struct { conversion, direction, .. } if direction.writes() => {
-                Some((self.conversion(conversion).host_size, *host))
-            }
+            Op::Struct {
+                conversion,
+                direction,
+                ..
+            } if direction.writes() => Some((self.conversion(conversion).host_size, *host)),
             _ => None,
         });
-        let Some((size, host)) = buffer else { return false };
+        let Some((size, host)) = buffer else {
+            return false;
+        };
         let mut bytes = [0u8; size_of::<libc::statx>()];
         let bytes = &mut bytes[..size.min(size_of::<libc::statx>())];
         let base = self.env.space.base() as u64;
@@ -304,12 +362,18 @@ impl Call<'_> {
             Op::Const(value) => simple(value as u64),
             Op::Path { slot, at, follow } => simple(self.path(slot, at, follow)?),
             Op::Buf { slot } | Op::Raw { slot } => simple(self.pointer(self.slot(slot))),
-            Op::Struct { slot, conversion, direction } => {
-                Ok(self.prepare_struct(slot, conversion, direction))
-            }
-            Op::Array { slot, conversion, direction, count, filled } => {
-                self.prepare_array(slot, conversion, direction, count, filled)
-            }
+            Op::Struct {
+                slot,
+                conversion,
+                direction,
+            } => Ok(self.prepare_struct(slot, conversion, direction)),
+            Op::Array {
+                slot,
+                conversion,
+                direction,
+                count,
+                filled,
+            } => self.prepare_array(slot, conversion, direction, count, filled),
             Op::Iovec { slot, count } => {
                 let count = extend(self.slot(count), self.abi.word_bits, true);
                 let (pointer, _) = self.iovec(self.slot(slot), count as usize);
@@ -323,39 +387,64 @@ impl Call<'_> {
             Op::Msghdr { slot, direction } => {
                 let address = self.slot(slot);
                 match msg::prepare(self, address, direction)? {
-                    Some((host, buffers)) => {
-                        Ok((host as u64, Post::Message { address, host, buffers }))
-                    }
+                    Some((host, buffers)) => Ok((
+                        host as u64,
+                        Post::Message {
+                            address,
+                            host,
+                            buffers,
+                        },
+                    )),
                     None => simple(BAD_POINTER),
                 }
             }
-            Op::Mmsghdr { slot, count, direction } => {
+            Op::Mmsghdr {
+                slot,
+                count,
+                direction,
+            } => {
                 // More than UIO_MAXIOV messages are cut off silently (net/socket.c).
                 let address = self.slot(slot);
                 let count = (self.slot(count) as u32 as usize).min(UIO_MAXIOV);
                 match msg::prepare_many(self, address, count, direction)? {
-                    Some(host) => Ok((host as u64, Post::Messages { address, host, count })),
+                    Some(host) => Ok((
+                        host as u64,
+                        Post::Messages {
+                            address,
+                            host,
+                            count,
+                        },
+                    )),
                     None => simple(BAD_POINTER),
                 }
             }
-            Op::Bits { slot, direction, in_bits, size } => {
-                Ok(self.prepare_bits(slot, direction, in_bits, size))
-            }
+            Op::Bits {
+                slot,
+                direction,
+                in_bits,
+                size,
+            } => Ok(self.prepare_bits(slot, direction, in_bits, size)),
         }
     }
 
     fn path(&mut self, slot: u8, at: u8, follow: Follow) -> Result<u64, i32> {
         let address = self.slot(slot);
-        let Some(sysroot) = self.env.sysroot else { return Ok(self.pointer(address)) };
+        let Some(sysroot) = self.env.sysroot else {
+            return Ok(self.pointer(address));
+        };
         if address == 0 {
             return Ok(0);
         }
         let limit = libc::PATH_MAX as usize;
-        let Ok(path) = self.env.space.read_cstr(address, limit) else {
+        let Ok(Some(path)) = self.env.space.read_cstr(address, limit) else {
             // Unreadable or too long: the kernel finds out which.
             return Ok(self.pointer(address));
         };
-        let at = if at == NO_SLOT { libc::AT_FDCWD } else { self.slot(at) as i32 };
+        let at = if at == NO_SLOT {
+            libc::AT_FDCWD
+        } else {
+            self.slot(at) as i32
+        };
         let follow = match follow {
             Follow::Never => false,
             Follow::Always => true,
@@ -396,7 +485,11 @@ impl Call<'_> {
         }
         let host = host.as_mut_ptr();
         let post = if direction.writes() {
-            Post::Struct { conversion: index, address, host }
+            Post::Struct {
+                conversion: index,
+                address,
+                host,
+            }
         } else {
             Post::None
         };
@@ -438,7 +531,13 @@ impl Call<'_> {
         }
         let host = host.as_mut_ptr();
         let post = if direction.writes() {
-            Post::Array { conversion: index, address, host, count, filled }
+            Post::Array {
+                conversion: index,
+                address,
+                host,
+                count,
+                filled,
+            }
         } else {
             Post::None
         };
@@ -452,7 +551,15 @@ impl Call<'_> {
         }
         let room = self.length(Length::Deref(size_slot), None) as usize;
         let host = self.scratch.alloc(room.min(4096));
-        (host as u64, Post::Sockaddr { address, host, size_slot, room: room.min(4096) })
+        (
+            host as u64,
+            Post::Sockaddr {
+                address,
+                host,
+                size_slot,
+                room: room.min(4096),
+            },
+        )
     }
 
     fn prepare_bits(
@@ -482,8 +589,15 @@ impl Call<'_> {
             swap_words(&mut host[..size], self.abi);
         }
         let host = host.as_mut_ptr();
-        let post =
-            if direction.writes() { Post::Bits { address, host, size } } else { Post::None };
+        let post = if direction.writes() {
+            Post::Bits {
+                address,
+                host,
+                size,
+            }
+        } else {
+            Post::None
+        };
         (host as u64, post)
     }
 
@@ -513,32 +627,53 @@ impl Call<'_> {
     fn write_back(&mut self, post: &Post, result: i64) -> Result<(), i32> {
         match *post {
             Post::None => Ok(()),
-            Post::Struct { conversion, address, host } => {
-                self.write_structs(conversion, address, host, 1)
-            }
-            Post::Array { conversion, address, host, count, filled } => {
+            Post::Struct {
+                conversion,
+                address,
+                host,
+            } => self.write_structs(conversion, address, host, 1),
+            Post::Array {
+                conversion,
+                address,
+                host,
+                count,
+                filled,
+            } => {
                 let filled = self.length(filled, Some(result)) as usize;
                 self.write_structs(conversion, address, host, filled.min(count))
             }
-            Post::Bits { address, host, size } => {
+            Post::Bits {
+                address,
+                host,
+                size,
+            } => {
                 // SAFETY: prepare_bits allocated at least `size` bytes there.
                 let bytes = unsafe { std::slice::from_raw_parts_mut(host, size) };
                 swap_words(bytes, self.abi);
                 self.write(address, bytes)
             }
-            Post::Sockaddr { address, host, size_slot, room } => {
+            Post::Sockaddr {
+                address,
+                host,
+                size_slot,
+                room,
+            } => {
                 let size = self.length(Length::Deref(size_slot), None) as usize;
                 // SAFETY: prepare_sockaddr_out allocated `room` bytes there.
                 let bytes = unsafe { std::slice::from_raw_parts_mut(host, size.min(room)) };
                 msg::swap_sockaddr(bytes, false);
                 self.write(address, bytes)
             }
-            Post::Message { address, host, buffers } => {
-                msg::write_back(self, address, host, &buffers)
-            }
-            Post::Messages { address, host, count } => {
-                msg::write_back_many(self, address, host, count.min(result as usize))
-            }
+            Post::Message {
+                address,
+                host,
+                buffers,
+            } => msg::write_back(self, address, host, &buffers),
+            Post::Messages {
+                address,
+                host,
+                count,
+            } => msg::write_back_many(self, address, host, count.min(result as usize)),
         }
     }
 
@@ -549,13 +684,18 @@ impl Call<'_> {
         host: *mut u8,
         count: usize,
     ) -> Result<(), i32> {
-        let (guest_size, host_size) =
-            (self.conversion(index).guest_size, self.conversion(index).host_size);
+        let (guest_size, host_size) = (
+            self.conversion(index).guest_size,
+            self.conversion(index).host_size,
+        );
         let guest = self.scratch.slice(guest_size * count);
         // SAFETY: the prepare step allocated at least `count` structs there.
         let host = unsafe { std::slice::from_raw_parts(host, host_size * count) };
         let conversion = &self.env.table.conversions[usize::from(index)];
-        for (from, to) in host.chunks_exact(host_size).zip(guest.chunks_exact_mut(guest_size)) {
+        for (from, to) in host
+            .chunks_exact(host_size)
+            .zip(guest.chunks_exact_mut(guest_size))
+        {
             if conversion.checked && conversion.overflows(from) {
                 return Err(libc::EOVERFLOW);
             }
@@ -565,7 +705,10 @@ impl Call<'_> {
     }
 
     pub(super) fn write(&self, address: u64, bytes: &[u8]) -> Result<(), i32> {
-        self.env.space.write(address, bytes).map_err(|_| libc::EFAULT)
+        self.env
+            .space
+            .write(address, bytes)
+            .map_err(|_| libc::EFAULT)
     }
 }
 

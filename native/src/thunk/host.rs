@@ -69,5 +69,7 @@ pub unsafe fn safe_syscall(pending: &AtomicU32, number: u16, args: &[u64; 6]) ->
 pub fn interrupted_at(pc: usize) -> Option<usize> {
     let start = &raw const qusr_safe_syscall_start as usize;
     let end = &raw const qusr_safe_syscall_end as usize;
-    (start..end).contains(&pc).then_some(&raw const qusr_safe_syscall_interrupted as usize)
+    (start..end)
+        .contains(&pc)
+        .then_some(&raw const qusr_safe_syscall_interrupted as usize)
 }

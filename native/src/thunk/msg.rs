@@ -92,7 +92,10 @@ pub(super) fn prepare(
     address: u64,
     direction: Direction,
 ) -> Result<Option<(*mut libc::msghdr, MessageBuffers)>, i32> {
-    let host = call.scratch.alloc(size_of::<libc::msghdr>()).cast::<libc::msghdr>();
+    let host = call
+        .scratch
+        .alloc(size_of::<libc::msghdr>())
+        .cast::<libc::msghdr>();
     Ok(fill(call, address, direction, host)?.map(|buffers| (host, buffers)))
 }
 
@@ -103,7 +106,9 @@ fn fill(
     host: *mut libc::msghdr,
 ) -> Result<Option<MessageBuffers>, i32> {
     let abi = call.abi;
-    let layout = Layout { word: abi.word_bytes() };
+    let layout = Layout {
+        word: abi.word_bytes(),
+    };
     let guest = call.scratch.slice(layout.size());
     if call.env.space.read(address, guest).is_err() {
         return Ok(None);
@@ -221,9 +226,15 @@ pub(super) fn prepare_many(
     count: usize,
     direction: Direction,
 ) -> Result<Option<*mut libc::mmsghdr>, i32> {
-    let step = Layout { word: call.abi.word_bytes() }.size_many() as u64;
+    let step = Layout {
+        word: call.abi.word_bytes(),
+    }
+    .size_many() as u64;
     let size = size_of::<libc::mmsghdr>();
-    let host = call.scratch.alloc(size * count.max(1)).cast::<libc::mmsghdr>();
+    let host = call
+        .scratch
+        .alloc(size * count.max(1))
+        .cast::<libc::mmsghdr>();
     let records = size_of::<MessageBuffers>() * count.max(1);
     let buffers = call.scratch.alloc(records + 8).cast::<MessageBuffers>();
     for index in 0..count {
@@ -258,7 +269,9 @@ pub(super) fn write_back_many(
     host: *mut libc::mmsghdr,
     count: usize,
 ) -> Result<(), i32> {
-    let layout = Layout { word: call.abi.word_bytes() };
+    let layout = Layout {
+        word: call.abi.word_bytes(),
+    };
     for index in 0..count {
         let at = address + (index * layout.size_many()) as u64;
         // SAFETY: prepare_many filled at least `count` messages and records.
@@ -268,7 +281,11 @@ pub(super) fn write_back_many(
         write_back(call, at, unsafe { &raw mut (*message).msg_hdr }, &record)?;
         let mut bytes = [0; 4];
         // SAFETY: as above.
-        put_int(&mut bytes, call.abi.big_endian, unsafe { (*message).msg_len }.into());
+        put_int(
+            &mut bytes,
+            call.abi.big_endian,
+            unsafe { (*message).msg_len }.into(),
+        );
         call.write(at + layout.size() as u64, &bytes)?;
     }
     Ok(())
@@ -292,7 +309,12 @@ fn element_size(level: i32, kind: i32) -> usize {
 /// The old timestamps hold two, or three times two, `long`s.
 fn is_old_timestamp(level: i32, kind: i32) -> bool {
     level == libc::SOL_SOCKET
-        && [libc::SO_TIMESTAMP, libc::SO_TIMESTAMPNS, libc::SO_TIMESTAMPING].contains(&kind)
+        && [
+            libc::SO_TIMESTAMP,
+            libc::SO_TIMESTAMPNS,
+            libc::SO_TIMESTAMPING,
+        ]
+        .contains(&kind)
 }
 
 fn swapped(data: &[u8], level: i32, kind: i32, abi: GuestAbi) -> Vec<u8> {
@@ -334,7 +356,14 @@ fn control_to_host(bytes: &[u8], abi: GuestAbi) -> Result<Vec<u8>, i32> {
         let level = get_int(&bytes[at + word..at + word + 4], abi.big_endian, false) as i32;
         let kind = get_int(&bytes[at + word + 4..at + head], abi.big_endian, false) as i32;
         let data = swapped(&bytes[at + head..at + size], level, kind, abi);
-        put_header(&mut out, HOST_WORD, false, HOST_CMSG + data.len(), level, kind);
+        put_header(
+            &mut out,
+            HOST_WORD,
+            false,
+            HOST_CMSG + data.len(),
+            level,
+            kind,
+        );
         out.extend_from_slice(&data);
         out.resize(align(out.len(), HOST_WORD), 0);
         at += align(size, word);
@@ -384,7 +413,14 @@ fn control_to_guest(bytes: &[u8], abi: GuestAbi, room: usize) -> (Vec<u8>, bool)
                 continue;
             }
         }
-        put_header(&mut out, word, abi.big_endian, head + data.len(), level, kind);
+        put_header(
+            &mut out,
+            word,
+            abi.big_endian,
+            head + data.len(),
+            level,
+            kind,
+        );
         out.extend_from_slice(&data);
         out.resize(align(out.len(), word).min(room), 0);
         at += align(size, HOST_WORD);

@@ -25,7 +25,13 @@ fn open_path(at: i32, path: &CStr, flags: i32, resolve: u64) -> Option<OwnedFd> 
     how.resolve = resolve;
     // SAFETY: `path` is a C string and `how` a valid open_how of the given size.
     let fd = unsafe {
-        libc::syscall(libc::SYS_openat2, at, path.as_ptr(), &raw const how, size_of_val(&how))
+        libc::syscall(
+            libc::SYS_openat2,
+            at,
+            path.as_ptr(),
+            &raw const how,
+            size_of_val(&how),
+        )
     };
     // SAFETY: a non-negative result is a new descriptor that nobody else owns.
     (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as i32) })
@@ -38,7 +44,9 @@ pub fn fd_path(fd: i32) -> Option<Vec<u8>> {
     } else {
         format!("/proc/self/fd/{fd}")
     };
-    std::fs::read_link(link).ok().map(|path| path.as_os_str().as_bytes().to_vec())
+    std::fs::read_link(link)
+        .ok()
+        .map(|path| path.as_os_str().as_bytes().to_vec())
 }
 
 impl Sysroot {
@@ -48,8 +56,10 @@ impl Sysroot {
     /// That of resolving the directory.
     pub fn new(prefix: &str) -> std::io::Result<Self> {
         let real = std::fs::canonicalize(prefix)?;
-        let sysroot =
-            Self { prefix: real.as_os_str().as_bytes().to_vec(), cwd: RwLock::new(None) };
+        let sysroot = Self {
+            prefix: real.as_os_str().as_bytes().to_vec(),
+            cwd: RwLock::new(None),
+        };
         sysroot.directory_changed();
         Ok(sysroot)
     }
@@ -102,7 +112,11 @@ impl Sysroot {
         let root_path = CString::new(self.prefix.clone()).ok()?;
         let flags = libc::O_DIRECTORY;
         let root = open_path(libc::AT_FDCWD, &root_path, flags, 0)?;
-        let path = if inner.is_empty() { c"/".to_owned() } else { CString::new(inner).ok()? };
+        let path = if inner.is_empty() {
+            c"/".to_owned()
+        } else {
+            CString::new(inner).ok()?
+        };
         let flags = if follow { 0 } else { libc::O_NOFOLLOW };
         let file = open_path(root.as_raw_fd(), &path, flags, libc::RESOLVE_IN_ROOT)?;
         let mut host = fd_path(file.as_raw_fd())?;
@@ -117,7 +131,9 @@ impl Sysroot {
 /// /proc and /sys are the running kernel's, whatever empty directory the sysroot has.
 fn is_kernel_tree(inner: &[u8]) -> bool {
     [b"/proc".as_slice(), b"/sys"].iter().any(|tree| {
-        inner.strip_prefix(*tree).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+        inner
+            .strip_prefix(*tree)
+            .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
     })
 }
 

@@ -23,10 +23,13 @@ impl Scratch {
     /// `size` zeroed bytes, aligned to 8.
     pub fn alloc(&mut self, size: usize) -> *mut u8 {
         let words = size.div_ceil(8).max(1);
-        let fits =
-            self.chunks.get(self.current).is_some_and(|chunk| self.used + words <= chunk.len());
+        let fits = self
+            .chunks
+            .get(self.current)
+            .is_some_and(|chunk| self.used + words <= chunk.len());
         if !fits {
-            self.chunks.push(vec![0; words.max(CHUNK)].into_boxed_slice());
+            self.chunks
+                .push(vec![0; words.max(CHUNK)].into_boxed_slice());
             self.current = self.chunks.len() - 1;
             self.used = 0;
         }

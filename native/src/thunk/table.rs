@@ -59,21 +59,70 @@ impl Direction {
 /// How one argument is converted.
 #[derive(Clone, Copy, Debug)]
 pub enum Op {
-    Int { slot: u8, bits: u8, signed: bool },
-    Pair { low: u8, high: u8 },
-    Flags { slot: u8, map: u16 },
+    Int {
+        slot: u8,
+        bits: u8,
+        signed: bool,
+    },
+    Pair {
+        low: u8,
+        high: u8,
+    },
+    Flags {
+        slot: u8,
+        map: u16,
+    },
     Const(i64),
-    Path { slot: u8, at: u8, follow: Follow },
-    Buf { slot: u8 },
-    Struct { slot: u8, conversion: u16, direction: Direction },
-    Array { slot: u8, conversion: u16, direction: Direction, count: Length, filled: Length },
-    Iovec { slot: u8, count: u8 },
-    SockaddrIn { slot: u8, size: u8 },
-    SockaddrOut { slot: u8, size: u8 },
-    Msghdr { slot: u8, direction: Direction },
-    Mmsghdr { slot: u8, count: u8, direction: Direction },
-    Raw { slot: u8 },
-    Bits { slot: u8, direction: Direction, in_bits: bool, size: Length },
+    Path {
+        slot: u8,
+        at: u8,
+        follow: Follow,
+    },
+    Buf {
+        slot: u8,
+    },
+    Struct {
+        slot: u8,
+        conversion: u16,
+        direction: Direction,
+    },
+    Array {
+        slot: u8,
+        conversion: u16,
+        direction: Direction,
+        count: Length,
+        filled: Length,
+    },
+    Iovec {
+        slot: u8,
+        count: u8,
+    },
+    SockaddrIn {
+        slot: u8,
+        size: u8,
+    },
+    SockaddrOut {
+        slot: u8,
+        size: u8,
+    },
+    Msghdr {
+        slot: u8,
+        direction: Direction,
+    },
+    Mmsghdr {
+        slot: u8,
+        count: u8,
+        direction: Direction,
+    },
+    Raw {
+        slot: u8,
+    },
+    Bits {
+        slot: u8,
+        direction: Direction,
+        in_bits: bool,
+        size: Length,
+    },
 }
 
 /// An argument of the host call.
@@ -153,11 +202,26 @@ impl Builtin {
 /// One call, or one case of a call.
 #[derive(Debug)]
 pub enum Node {
-    Native { host: u16, ops: Vec<Op>, args: Vec<HostArg>, ret: Ret },
-    Python { ops: Vec<Op> },
-    Builtin { id: Builtin, ops: Vec<Op> },
+    Native {
+        host: u16,
+        ops: Vec<Op>,
+        args: Vec<HostArg>,
+        ret: Ret,
+    },
+    Python {
+        ops: Vec<Op>,
+    },
+    Builtin {
+        id: Builtin,
+        ops: Vec<Op>,
+    },
     Enosys,
-    Switch { slot: u8, mask: u64, cases: HashMap<u64, Node>, default: Box<Node> },
+    Switch {
+        slot: u8,
+        mask: u64,
+        cases: HashMap<u64, Node>,
+        default: Box<Node>,
+    },
     Errno(u16),
 }
 
@@ -194,16 +258,21 @@ impl Table {
         if reader.take(MAGIC.len())? != MAGIC {
             return Err("not a thunk table of this version".into());
         }
-        let abi = GuestAbi { word_bits: reader.u8()? * 8, big_endian: reader.u8()? != 0 };
+        let abi = GuestAbi {
+            word_bits: reader.u8()? * 8,
+            big_endian: reader.u8()? != 0,
+        };
         let count = reader.u16()?;
-        let conversions =
-            (0..count).map(|_| Conversion::parse(&mut reader)).collect::<Result<Vec<_>, _>>()?;
+        let conversions = (0..count)
+            .map(|_| Conversion::parse(&mut reader))
+            .collect::<Result<Vec<_>, _>>()?;
         let count = reader.u16()?;
         let mut flag_maps = Vec::new();
         for _ in 0..count {
             let pairs = reader.u16()?;
-            let map: Result<FlagMap, String> =
-                (0..pairs).map(|_| Ok((reader.u64()?, reader.u64()?))).collect();
+            let map: Result<FlagMap, String> = (0..pairs)
+                .map(|_| Ok((reader.u64()?, reader.u64()?)))
+                .collect();
             flag_maps.push(map?);
         }
         let mut table = Self {
@@ -217,7 +286,10 @@ impl Table {
             let number = reader.u32()?;
             let length = reader.u8()?;
             let name = String::from_utf8_lossy(reader.take(length.into())?).into_owned();
-            let call = Call { node: reader.node(&table, 0)?, name };
+            let call = Call {
+                node: reader.node(&table, 0)?,
+                name,
+            };
             if number < DENSE {
                 table.dense[number as usize] = Some(call);
             } else {
@@ -246,12 +318,17 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
-        let part = self.bytes.get(self.at..self.at + count).ok_or("thunk table cut short")?;
+        let part = self
+            .bytes
+            .get(self.at..self.at + count)
+            .ok_or("thunk table cut short")?;
         self.at += count;
         Ok(part)
     }
     fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
-        self.take(N)?.try_into().map_err(|_| "thunk table cut short".into())
+        self.take(N)?
+            .try_into()
+            .map_err(|_| "thunk table cut short".into())
     }
     pub fn u8(&mut self) -> Result<u8, String> {
         Ok(self.array::<1>()?[0])
@@ -271,13 +348,19 @@ impl<'a> Reader<'a> {
 
     fn slot(&mut self) -> Result<u8, String> {
         let slot = self.u8()?;
-        if usize::from(slot) < MAX_SLOTS { Ok(slot) } else { Err("thunk slot out of range".into()) }
+        if usize::from(slot) < MAX_SLOTS {
+            Ok(slot)
+        } else {
+            Err("thunk slot out of range".into())
+        }
     }
 
     fn length(&mut self) -> Result<Length, String> {
         let kind = self.u8()?;
         let value = self.u32()?;
-        let slot = u8::try_from(value).ok().filter(|slot| usize::from(*slot) < MAX_SLOTS);
+        let slot = u8::try_from(value)
+            .ok()
+            .filter(|slot| usize::from(*slot) < MAX_SLOTS);
         match (kind, slot) {
             (0, _) => Ok(Length::Const(value)),
             (1, Some(slot)) => Ok(Length::Slot(slot)),
@@ -321,12 +404,22 @@ impl<'a> Reader<'a> {
                     5 => Ret::Stat,
                     _ => return Err("thunk result of unknown kind".into()),
                 };
-                Node::Native { host, ops, args, ret }
+                Node::Native {
+                    host,
+                    ops,
+                    args,
+                    ret,
+                }
             }
-            1 => Node::Python { ops: self.ops(table)? },
+            1 => Node::Python {
+                ops: self.ops(table)?,
+            },
             2 => {
                 let id = Builtin::from_index(self.u8()?).ok_or("unknown builtin call")?;
-                Node::Builtin { id, ops: self.ops(table)? }
+                Node::Builtin {
+                    id,
+                    ops: self.ops(table)?,
+                }
             }
             3 => Node::Enosys,
             4 => {
@@ -338,7 +431,12 @@ impl<'a> Reader<'a> {
                     let key = self.u64()?;
                     cases.insert(key, self.node(table, depth + 1)?);
                 }
-                Node::Switch { slot, mask, cases, default: Box::new(self.node(table, depth + 1)?) }
+                Node::Switch {
+                    slot,
+                    mask,
+                    cases,
+                    default: Box::new(self.node(table, depth + 1)?),
+                }
             }
             5 => Node::Errno(self.u16()?),
             _ => return Err("thunk node of unknown kind".into()),
@@ -364,8 +462,15 @@ impl<'a> Reader<'a> {
 
     fn op(&mut self, table: &Table) -> Result<Op, String> {
         Ok(match self.u8()? {
-            0 => Op::Int { slot: self.slot()?, bits: self.u8()?, signed: self.u8()? != 0 },
-            1 => Op::Pair { low: self.slot()?, high: self.slot()? },
+            0 => Op::Int {
+                slot: self.slot()?,
+                bits: self.u8()?,
+                signed: self.u8()? != 0,
+            },
+            1 => Op::Pair {
+                low: self.slot()?,
+                high: self.slot()?,
+            },
             2 => {
                 let slot = self.slot()?;
                 let map = self.u16()?;
@@ -412,13 +517,25 @@ impl<'a> Reader<'a> {
                 filled: self.length()?,
             },
             8 => {
-                let op = Op::Iovec { slot: self.slot()?, count: self.slot()? };
+                let op = Op::Iovec {
+                    slot: self.slot()?,
+                    count: self.slot()?,
+                };
                 self.u8()?;
                 op
             }
-            9 => Op::SockaddrIn { slot: self.slot()?, size: self.slot()? },
-            10 => Op::SockaddrOut { slot: self.slot()?, size: self.slot()? },
-            11 => Op::Msghdr { slot: self.slot()?, direction: Direction(self.u8()?) },
+            9 => Op::SockaddrIn {
+                slot: self.slot()?,
+                size: self.slot()?,
+            },
+            10 => Op::SockaddrOut {
+                slot: self.slot()?,
+                size: self.slot()?,
+            },
+            11 => Op::Msghdr {
+                slot: self.slot()?,
+                direction: Direction(self.u8()?),
+            },
             12 => Op::Mmsghdr {
                 slot: self.slot()?,
                 count: self.slot()?,
