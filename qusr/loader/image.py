@@ -52,6 +52,9 @@ if TYPE_CHECKING:
         def write(self, addr: int, data: bytes) -> None:
             """Copies bytes to the guest."""
 
+        def set_mmap_base(self, addr: int) -> None:
+            """Where mappings without an address are placed downwards from."""
+
         def set_brk(self, start: int) -> None:
             """Where the heap starts."""
 
@@ -79,6 +82,9 @@ ARM_VECTORS = 0xFFFF0000
 #: The stack of a guest whose limit is "unlimited" or larger than this.
 MAX_STACK = {32: 64 << 20, 64: 1 << 30}
 MIN_STACK = 128 << 10
+#: The kernel's distances between the stack and other mappings.
+MIN_GAP = 128 << 20
+STACK_GUARD_GAP = 256 * PAGE
 
 
 class ElfFile:
@@ -396,6 +402,9 @@ def _map_stack(
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE,
     )
     space.set_name(bottom, size, "[stack]")
+    # mmap_base of mm/util.c: at least 128 MiB below the top, for other stack limits later.
+    gap = max(size + STACK_GUARD_GAP, MIN_GAP)
+    space.set_mmap_base(page_start(top - min(gap, top // 6 * 5)))
     return bottom, top
 
 

@@ -304,6 +304,9 @@ def _find_interpreter(
 ) -> None:
     """Opens the dynamic linker that the program names and reads its plan."""
     name = os.fsdecode(plan.interp or b"")
+    if not name:
+        # As in a #! line: to the kernel this is the current directory.
+        raise LoadError(f"{prepared.path}: bad ELF file: an empty interpreter path", errno.EACCES)
     host_path = sysroot.resolve(name)
     try:
         prepared.interp_fd = open_exec(host_path, name)

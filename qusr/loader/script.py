@@ -66,6 +66,9 @@ def apply(script: bytes, head: bytes, argv: list[bytes], path: str) -> tuple[byt
     if parsed is None:
         raise LoadError(f"{path}: bad #! line", errno.ENOEXEC)
     interpreter, argument = parsed
+    if not interpreter:
+        # To the kernel an empty name is the current directory here, not ENOENT.
+        raise LoadError(f"{path}: bad #! line: no interpreter", errno.EACCES)
     new = [interpreter]
     if argument is not None:
         new.append(argument)

@@ -20,6 +20,7 @@ class FakeSpace:
         self.ranges: list[tuple[int, int, int]] = []
         self.names: dict[tuple[int, int], str] = {}
         self.brk = 0
+        self.mmap_base = limit
         self.mapped = 0
 
     def _free(self, start: int, end: int) -> bool:
@@ -32,7 +33,7 @@ class FakeSpace:
     def _search(self, size: int) -> int:
         """Top-down, below the lowest thing that is above the middle."""
         taken = sorted([(p, p + PAGE) for p in self.pages] + [(s, e) for s, e, _ in self.ranges])
-        end = self.limit
+        end = self.mmap_base
         for start, stop in reversed(taken):
             if end - stop >= size:
                 break
@@ -106,6 +107,9 @@ class FakeSpace:
             data = self.pages[page][1] if page in self.pages else bytes(PAGE)
             out += data[at - page : at - page + n - len(out)]
         return bytes(out)
+
+    def set_mmap_base(self, addr: int) -> None:
+        self.mmap_base = addr
 
     def set_brk(self, start: int) -> None:
         self.brk = start
