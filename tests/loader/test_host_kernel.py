@@ -134,14 +134,13 @@ def compare(kernel: hostkernel.KernelImage, space: FakeSpace, loaded: image.Imag
     theirs = kernel.pages()
     vector = dict(struct.iter_unpack("<QQ", kernel.auxv))
     shift = vector[auxv.AT_ENTRY] - loaded.entry
-    mine = {page + shift: (prot, bytes(data)) for page, (prot, data) in space.pages.items()}
     # The interpreter is placed on its own.
-    if loaded.interp_entry is not None and loaded.base:
-        mine.clear()
-        move = vector[auxv.AT_BASE] - loaded.base
-        for page, (prot, data) in space.pages.items():
-            interp = page >= loaded.base
-            mine[page + (move if interp else shift)] = (prot, bytes(data))
+    interp_start = loaded.base or TASK_SIZE
+    move = vector[auxv.AT_BASE] - loaded.base
+    mine = {
+        page + (move if page >= interp_start else shift): (prot, bytes(data))
+        for page, (prot, data) in space.pages.items()
+    }
     assert sorted(map(hex, mine)) == sorted(map(hex, theirs))
     for page, (prot, data) in theirs.items():
         assert (hex(page), mine[page][0]) == (hex(page), prot)
