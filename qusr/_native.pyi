@@ -1,6 +1,7 @@
 """The Rust extension (native/src/python)."""
 
-from typing import final
+from collections.abc import Callable
+from typing import Literal, NotRequired, TypedDict, final
 
 VERSION: str
 
@@ -49,3 +50,54 @@ class AddressSpace:
 
         kind is anonymous, shared, file, shm or special; flags are those of memory/region.rs.
         """
+
+@final
+class CallRegs:
+    """The registers during a system-call callback."""
+
+    def get(self, id: int) -> int: ...
+    def set(self, id: int, value: int) -> None: ...
+
+@final
+class Interrupter:
+    """Stops a CPU from another thread."""
+
+    def interrupt(self) -> None:
+        """Makes the CPU leave `run` soon, or its next `run` at once."""
+
+class CpuExit(TypedDict):
+    """What stopped a CPU."""
+
+    reason: Literal["syscall", "fault", "undefined", "breakpoint", "interrupted"]
+    imm: NotRequired[int]
+    """Of a syscall or breakpoint: the instruction's immediate."""
+    addr: NotRequired[int]
+    access: NotRequired[Literal["read", "write", "fetch"]]
+    mapped: NotRequired[bool]
+    """Of a fault: the page is mapped, but not for this access."""
+    bus: NotRequired[bool]
+    align: NotRequired[bool]
+
+@final
+class Cpu:
+    """One guest CPU, for tests and tools. Register numbers: docs/internals.md."""
+
+    def __new__(
+        cls,
+        library: str,
+        guest: str,
+        model: int,
+        id_registers: list[tuple[tuple[int, int, int, int], int]],
+        space: AddressSpace,
+    ) -> Cpu: ...
+    def get(self, id: int) -> int: ...
+    def set(self, id: int, value: int) -> None: ...
+    def run(self, on_syscall: Callable[[CallRegs, int], bool] | None = None) -> CpuExit:
+        """Runs until something stops it. `on_syscall(regs, imm)` is tried first at each system call."""
+    def step(self) -> CpuExit:
+        """Executes one instruction; "interrupted" is the reason when nothing special happened."""
+    def interrupter(self) -> Interrupter: ...
+    def invalidate(self, start: int, end: int) -> None:
+        """Forgets translations of guest code in start..end."""
+    def duplicate(self) -> Cpu:
+        """A new CPU over the same memory with the same registers."""

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+pub mod unicorn;
+
 /// How an access to guest memory failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {

@@ -50,6 +50,12 @@ impl Backing {
         }
     }
 
+    /// Whether the pages are a file's, and so may be missing behind its end.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::File { .. })
+    }
+
     /// The backing of what lies `by` bytes further (or, for a growing stack, before).
     #[must_use]
     pub fn advanced(&self, by: u64) -> Self {

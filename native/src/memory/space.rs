@@ -159,6 +159,15 @@ impl AddressSpace {
             .map(|region| region.prot)
     }
 
+    /// The protection of the page at `addr` and whether the page may be missing all the same,
+    /// since it is a file's, which may be shorter than its mapping.
+    #[must_use]
+    pub fn page_at(&self, addr: u64) -> Option<(Prot, bool)> {
+        let maps = self.read_maps();
+        let region = maps.regions.find(addr)?;
+        Some((region.prot, region.backing.is_file()))
+    }
+
     /// The mapping at `addr`.
     #[must_use]
     pub fn region_at(&self, addr: u64) -> Option<Region> {

@@ -2,12 +2,15 @@
 
 use pyo3::prelude::*;
 
+pub mod cpu;
 pub mod memory;
 
 #[pymodule]
 mod _native {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
+    use super::cpu::{PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::memory::PyAddressSpace;
 }

@@ -1,0 +1,286 @@
+//! The C interface of libunicorn, as far as we use it: declared by hand and resolved
+//! at run time, so that neither building nor starting qusr needs the library until a
+//! guest runs on it. Names and numbers are those of `unicorn.h`, `arm.h`, `arm64.h`.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use libloading::Library;
+
+/// `uc_engine`: opaque.
+#[repr(C)]
+pub struct Engine {
+    _opaque: [u8; 0],
+}
+
+/// `uc_tlb_entry`: what a TLB-fill callback answers.
+#[repr(C)]
+pub struct TlbEntry {
+    pub paddr: u64,
+    pub perms: u32,
+}
+
+/// `uc_arm64_cp_reg`: one AArch64 system register.
+#[repr(C)]
+pub struct Arm64CpReg {
+    pub crn: u32,
+    pub crm: u32,
+    pub op0: u32,
+    pub op1: u32,
+    pub op2: u32,
+    pub val: u64,
+}
+
+/// `uc_arm_cp_reg`: one AArch32 coprocessor register.
+#[repr(C)]
+pub struct ArmCpReg {
+    pub cp: u32,
+    pub is64: u32,
+    pub sec: u32,
+    pub crn: u32,
+    pub crm: u32,
+    pub opc1: u32,
+    pub opc2: u32,
+    pub val: u64,
+}
+
+pub const ARCH_ARM: c_int = 1;
+pub const ARCH_ARM64: c_int = 2;
+pub const MODE_LITTLE_ENDIAN: c_int = 0;
+pub const MODE_BIG_ENDIAN: c_int = 1 << 30;
+
+pub const OK: c_int = 0;
+pub const ERR_EXCEPTION: c_int = 21;
+
+pub const PROT_READ: u32 = 1;
+pub const PROT_WRITE: u32 = 2;
+pub const PROT_EXEC: u32 = 4;
+pub const PROT_ALL: u32 = 7;
+
+pub const MEM_WRITE: c_int = 17;
+pub const MEM_FETCH: c_int = 18;
+
+pub const HOOK_INTR: c_int = 1 << 0;
+pub const HOOK_INSN_INVALID: c_int = 1 << 14;
+pub const HOOK_TLB_FILL: c_int = 1 << 17;
+
+pub const TLB_VIRTUAL: c_int = 1;
+
+/// `UC_CTL_WRITE(type, nr)`.
+const fn ctl_write(kind: u32, nr: u32) -> u32 {
+    kind | nr << 26 | 1 << 30
+}
+const CTL_PAGE_SIZE: u32 = ctl_write(1, 1);
+const CTL_USE_EXITS: u32 = ctl_write(4, 1);
+const CTL_EXITS: u32 = ctl_write(6, 2);
+const CTL_CPU_MODEL: u32 = ctl_write(7, 1);
+const CTL_TB_REMOVE_CACHE: u32 = ctl_write(9, 2);
+const CTL_TB_FLUSH: u32 = ctl_write(10, 0);
+const CTL_TLB_FLUSH: u32 = ctl_write(11, 0);
+const CTL_TLB_TYPE: u32 = ctl_write(12, 1);
+
+pub type IntrCallback = extern "C" fn(*mut Engine, u32, *mut c_void);
+pub type InvalidInsnCallback = extern "C" fn(*mut Engine, *mut c_void) -> bool;
+pub type TlbFillCallback =
+    extern "C" fn(*mut Engine, u64, c_int, *mut TlbEntry, *mut c_void) -> bool;
+
+type Ctl = unsafe extern "C" fn(*mut Engine, u32, ...) -> c_int;
+type HookAdd = unsafe extern "C" fn(
+    *mut Engine,
+    *mut usize,
+    c_int,
+    *mut c_void,
+    *mut c_void,
+    u64,
+    u64,
+    ...
+) -> c_int;
+
+/// The loaded library. Its functions are as `unsafe` as the C ones: the engine must be
+/// open, and only one thread may use it at a time (but for [`Api::emu_stop`]).
+pub struct Api {
+    pub open: unsafe extern "C" fn(c_int, c_int, *mut *mut Engine) -> c_int,
+    pub close: unsafe extern "C" fn(*mut Engine) -> c_int,
+    pub reg_read: unsafe extern "C" fn(*mut Engine, c_int, *mut c_void) -> c_int,
+    pub reg_write: unsafe extern "C" fn(*mut Engine, c_int, *const c_void) -> c_int,
+    pub emu_start: unsafe extern "C" fn(*mut Engine, u64, u64, u64, usize) -> c_int,
+    pub emu_stop: unsafe extern "C" fn(*mut Engine) -> c_int,
+    pub mem_map_ptr: unsafe extern "C" fn(*mut Engine, u64, u64, u32, *mut c_void) -> c_int,
+    strerror: unsafe extern "C" fn(c_int) -> *const c_char,
+    ctl: Ctl,
+    hook_add: HookAdd,
+    _library: Library,
+}
+
+/// The libraries loaded so far; in practice one. They stay loaded until the process ends.
+static LOADED: Mutex<Vec<(std::path::PathBuf, Arc<Api>)>> = Mutex::new(Vec::new());
+
+impl Api {
+    /// Loads the library at `path`, once a process.
+    pub fn load(path: &Path) -> Result<Arc<Self>, String> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, api)) = loaded.iter().find(|(known, _)| known == path) {
+            return Ok(Arc::clone(api));
+        }
+        let api = Arc::new(Self::load_new(path)?);
+        loaded.push((path.to_owned(), Arc::clone(&api)));
+        Ok(api)
+    }
+
+    fn load_new(path: &Path) -> Result<Self, String> {
+        let problem = |what: &dyn std::fmt::Display| {
+            format!("cannot load the unicorn library {}: {what}", path.display())
+        };
+        // SAFETY: loading runs the library's initialisers; the path is the one that the
+        // user's Python environment names as unicorn's.
+        let library = unsafe { Library::new(path) }.map_err(|e| problem(&e))?;
+        macro_rules! symbol {
+            ($name:literal) => {{
+                // SAFETY: the types are those of unicorn.h of version 2, which is checked below.
+                *unsafe { library.get($name) }.map_err(|e| problem(&e))?
+            }};
+        }
+        let version: unsafe extern "C" fn(*mut u32, *mut u32) -> u32 = symbol!(b"uc_version\0");
+        // SAFETY: both pointers may be null.
+        let version = unsafe { version(std::ptr::null_mut(), std::ptr::null_mut()) };
+        let (major, minor, patch) = (version >> 24, version >> 16 & 0xff, version >> 8 & 0xff);
+        if major != 2 || (minor, patch) < (1, 2) {
+            return Err(problem(&format_args!(
+                "version {major}.{minor}.{patch} found, 2.1.2 or a later 2.x needed"
+            )));
+        }
+        Ok(Self {
+            open: symbol!(b"uc_open\0"),
+            close: symbol!(b"uc_close\0"),
+            reg_read: symbol!(b"uc_reg_read\0"),
+            reg_write: symbol!(b"uc_reg_write\0"),
+            emu_start: symbol!(b"uc_emu_start\0"),
+            emu_stop: symbol!(b"uc_emu_stop\0"),
+            mem_map_ptr: symbol!(b"uc_mem_map_ptr\0"),
+            strerror: symbol!(b"uc_strerror\0"),
+            ctl: symbol!(b"uc_ctl\0"),
+            hook_add: symbol!(b"uc_hook_add\0"),
+            _library: library,
+        })
+    }
+
+    /// An error number as a `Result` with unicorn's own words.
+    pub fn check(&self, what: &str, error: c_int) -> Result<(), String> {
+        if error == OK {
+            return Ok(());
+        }
+        // SAFETY: takes any number, returns a string constant.
+        let text = unsafe { CStr::from_ptr((self.strerror)(error)) };
+        Err(format!("unicorn: {what}: {}", text.to_string_lossy()))
+    }
+
+    /// # Safety
+    /// `engine` is open and not running.
+    pub unsafe fn set_cpu_model(&self, engine: *mut Engine, model: c_int) -> Result<(), String> {
+        // SAFETY: UC_CTL_CPU_MODEL takes one int.
+        self.check("CPU model", unsafe {
+            (self.ctl)(engine, CTL_CPU_MODEL, model)
+        })
+    }
+
+    /// Sets the page size; the default for ARM is 1 KiB, for the sake of old cores.
+    ///
+    /// # Safety
+    /// `engine` is open and nothing else was done with it.
+    pub unsafe fn set_page_size(&self, engine: *mut Engine, size: u32) -> Result<(), String> {
+        // SAFETY: UC_CTL_UC_PAGE_SIZE takes one uint32_t.
+        self.check("page size", unsafe {
+            (self.ctl)(engine, CTL_PAGE_SIZE, size)
+        })
+    }
+
+    /// # Safety
+    /// `engine` is open and not running.
+    pub unsafe fn use_virtual_tlb(&self, engine: *mut Engine) -> Result<(), String> {
+        // SAFETY: UC_CTL_TLB_TYPE takes one int.
+        self.check("TLB type", unsafe {
+            (self.ctl)(engine, CTL_TLB_TYPE, TLB_VIRTUAL)
+        })
+    }
+
+    /// Makes `until` of `emu_start` mean nothing: only a hook, a fault, or [`Api::emu_stop`] ends a run.
+    ///
+    /// # Safety
+    /// `engine` is open and not running.
+    pub unsafe fn use_exits(&self, engine: *mut Engine) -> Result<(), String> {
+        // SAFETY: UC_CTL_UC_USE_EXITS takes one int.
+        self.check("exits", unsafe {
+            (self.ctl)(engine, CTL_USE_EXITS, 1 as c_int)
+        })
+    }
+
+    /// The addresses before which a run ends. Code translated already is not changed by this.
+    ///
+    /// # Safety
+    /// `engine` is open and not running; [`Api::use_exits`] was called.
+    pub unsafe fn set_exits(&self, engine: *mut Engine, exits: &[u64]) {
+        // SAFETY: UC_CTL_UC_EXITS takes an array and its length. It cannot fail once enabled.
+        unsafe { (self.ctl)(engine, CTL_EXITS, exits.as_ptr(), exits.len()) };
+    }
+
+    /// Forgets all cached address translations.
+    ///
+    /// # Safety
+    /// `engine` is open and not within translated code.
+    pub unsafe fn flush_tlb(&self, engine: *mut Engine) {
+        // SAFETY: takes no argument and cannot fail.
+        unsafe { (self.ctl)(engine, CTL_TLB_FLUSH) };
+    }
+
+    /// Forgets all translated code.
+    ///
+    /// # Safety
+    /// `engine` is open and not within translated code.
+    pub unsafe fn flush_code(&self, engine: *mut Engine) {
+        // SAFETY: takes no argument and cannot fail.
+        unsafe { (self.ctl)(engine, CTL_TB_FLUSH) };
+    }
+
+    /// Forgets the code translated from `start..end`. Asks the TLB-fill callback for `start`.
+    ///
+    /// # Safety
+    /// `engine` is open and not within translated code.
+    pub unsafe fn remove_code(&self, engine: *mut Engine, start: u64, end: u64) {
+        // SAFETY: takes two 64-bit addresses; fails only for an empty range, which means nothing.
+        unsafe { (self.ctl)(engine, CTL_TB_REMOVE_CACHE, start, end) };
+    }
+
+    /// # Safety
+    /// `callback` has the type that `kind` asks for; `user` is valid as long as the engine.
+    unsafe fn hook(
+        &self,
+        engine: *mut Engine,
+        kind: c_int,
+        callback: *mut c_void,
+        user: *mut c_void,
+    ) -> Result<(), String> {
+        let mut handle = 0;
+        // SAFETY: the caller's promise; begin > end means every address.
+        let error = unsafe { (self.hook_add)(engine, &raw mut handle, kind, callback, user, 1, 0) };
+        self.check("hook", error)
+    }
+
+    /// # Safety
+    /// `engine` is open; `user` is what the callbacks expect and outlives the engine.
+    pub unsafe fn hooks(
+        &self,
+        engine: *mut Engine,
+        intr: IntrCallback,
+        invalid: InvalidInsnCallback,
+        tlb_fill: TlbFillCallback,
+        user: *mut c_void,
+    ) -> Result<(), String> {
+        // SAFETY: each callback has the C type of its hook.
+        unsafe {
+            self.hook(engine, HOOK_INTR, intr as *mut c_void, user)?;
+            self.hook(engine, HOOK_INSN_INVALID, invalid as *mut c_void, user)?;
+            self.hook(engine, HOOK_TLB_FILL, tlb_fill as *mut c_void, user)
+        }
+    }
+}

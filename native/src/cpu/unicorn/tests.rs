@@ -1,0 +1,1 @@
+//! Tests that need the library: `QUSR_TEST_LIBUNICORN` names it.

@@ -1,0 +1,70 @@
+"""The Unicorn core: where its library is and how a guest is described to it.
+
+The core itself is Rust (`native/src/cpu/unicorn`). The Python module `unicorn` is never
+imported, as that alone would cost 50 ms; it is only where the library comes from.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qusr._native import AddressSpace, Cpu
+    from qusr.arch.base import Arch, CpuModel
+
+_PACKAGE = "unicorn"
+#: Inside the package; the first is unicorn 2's own name for it.
+_LIBRARIES = ("lib/libunicorn.so.2", "lib/libunicorn.so")
+
+
+class UnicornNotFoundError(Exception):
+    """The Unicorn library is not installed. The message is for the user."""
+
+
+def _package_folders() -> Iterator[str]:
+    # find_spec of a top-level package looks along sys.path and runs nothing of the package.
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec(_PACKAGE)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is not None:
+        yield from spec.submodule_search_locations or ()
+
+
+def library() -> str:
+    """The path of libunicorn."""
+    folders = list(_package_folders())
+    for folder in folders:
+        for name in _LIBRARIES:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                return path
+    if folders:
+        raise UnicornNotFoundError(f"no libunicorn in {folders[0]}; reinstall it: pip install unicorn")
+    raise UnicornNotFoundError("the Python package 'unicorn' is not installed: pip install unicorn")
+
+
+def arguments(
+    arch: Arch, model: CpuModel | None = None, *, be8: bool = True
+) -> tuple[str, str, int, list[tuple[tuple[int, int, int, int], int]]]:
+    """What `_native` needs to open a core: library, guest, model, ID registers.
+
+    `be8` says which of the two big-endian forms an armeb program has (EF_ARM_BE8 in its ELF header).
+    """
+    chosen = model or arch.default_model(be8=be8)
+    guest = arch.unicorn_guest(be8=be8)
+    return library(), guest, chosen.unicorn, arch.id_registers(chosen)
+
+
+def open_cpu(
+    arch: Arch, space: AddressSpace, model: CpuModel | None = None, *, be8: bool = True
+) -> Cpu:
+    """A CPU on the Unicorn core, with all registers 0."""
+    from qusr._native import Cpu
+
+    return Cpu(*arguments(arch, model, be8=be8), space)
