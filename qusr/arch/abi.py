@@ -48,13 +48,16 @@ _ABIS = {
     "x86_64": Abi("x86_64", word=8, families=("x86_64", "64")),
     "aarch64": Abi("aarch64", word=8, families=("aarch64", "generic64", "arm-any", "64")),
     "aarch64_be": Abi(
-        "aarch64_be", word=8, families=("aarch64", "generic64", "arm-any", "64"), big_endian=True
+        "aarch64_be",
+        word=8,
+        families=("be", "aarch64", "generic64", "arm-any", "64"),
+        big_endian=True,
     ),
     "arm": Abi("arm", word=4, families=("arm", "arm-any", "32"), pair_align=True, nargs=7),
     "armeb": Abi(
         "armeb",
         word=4,
-        families=("arm", "arm-any", "32"),
+        families=("be32", "be", "arm", "arm-any", "32"),
         pair_align=True,
         nargs=7,
         big_endian=True,

@@ -22,8 +22,8 @@ NONE_SLOT = 255
 NATIVE, PYTHON, BUILTIN, ENOSYS, SWITCH, ERRNO = range(6)
 (
     OP_INT, OP_PAIR, OP_FLAGS, OP_CONST, OP_PATH, OP_BUF, OP_STRUCT, OP_ARRAY, OP_IOVEC,
-    OP_SOCKADDR_IN, OP_SOCKADDR_OUT, OP_MSGHDR, OP_MMSGHDR, OP_RAW, OP_BITS,
-) = range(15)  # fmt: skip
+    OP_SOCKADDR_IN, OP_SOCKADDR_OUT, OP_MSGHDR, OP_MMSGHDR, OP_RAW, OP_BITS, OP_SWAP32,
+) = range(16)  # fmt: skip
 LEN_CONST, LEN_SLOT, LEN_DEREF, LEN_RET, LEN_NONE = range(5)
 MOVE_COPY, MOVE_INT, MOVE_PTR, MOVE_BITMAP = range(4)
 FOLLOW_NEVER, FOLLOW_ALWAYS, FOLLOW_UNLESS, FOLLOW_IF = range(4)
@@ -279,6 +279,8 @@ class _CallCompiler:
                 if index is None:
                     return self._scalar(leaf, arg)
                 return struct.pack("<BBH", OP_FLAGS, slot, index)
+            case decl.Word32() if self.abi.big_endian:
+                return struct.pack("<BB", OP_SWAP32, slot)
             case decl.Scalar():
                 return self._scalar(leaf, arg)
             case decl.Path():

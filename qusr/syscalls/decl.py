@@ -22,6 +22,9 @@ from qusr.arch.abi import Abi
 from qusr.syscalls.layout import CType
 
 IN, OUT, INOUT = 1, 2, 3
+INTERRUPTED = 4
+"""Or'ed to a :class:`Ptr`'s direction: also written back when the call fails with
+EINTR, as nanosleep and select do with the time that is left."""
 RET = "return value"
 """As a count: the call's result says how many elements were written."""
 
@@ -101,6 +104,12 @@ class Signal(Int):
 
 class Mode(UInt):
     """File permission bits, printed in octal."""
+
+
+class Word32(UInt):
+    """A value that the kernel compares with a 32-bit word of guest memory (futex): given
+    in the byte order of that memory.
+    """
 
 
 class Hex(ULong):
@@ -259,6 +268,13 @@ class Bits(Pointer):
         self.direction = direction
         self.size = size
         self.in_bits = in_bits
+
+
+class Sigset(Bits):
+    """A signal mask that the kernel sets for the time of the call (ppoll…), `size` bytes."""
+
+    def __init__(self, name: str, direction: int = IN, *, size: int | str = 8) -> None:
+        super().__init__(name, direction, size=size)
 
 
 class Iovec(Pointer):

@@ -80,6 +80,7 @@ enum Post {
         conversion: u16,
         address: u64,
         host: *mut u8,
+        direction: Direction,
     },
     Array {
         conversion: u16,
@@ -237,12 +238,21 @@ impl Call<'_> {
             return Outcome::Restart;
         }
         if result < 0 {
+            if dirty && result == -i64::from(libc::EINTR) {
+                self.write_back_interrupted(&posts);
+            }
             return Outcome::Done(result);
         }
         if dirty {
-            for post in posts.iter().take(ops.len()) {
-                if let Err(errno) = self.write_back(post, result) {
-                    result = -i64::from(errno);
+            // Socket addresses last: how long they are is itself a result.
+            for late in [false, true] {
+                for post in posts.iter().take(ops.len()) {
+                    if matches!(post, Post::Sockaddr { .. }) != late {
+                        continue;
+                    }
+                    if let Err(errno) = self.write_back(post, result) {
+                        result = -i64::from(errno);
+                    }
                 }
             }
         }
@@ -360,6 +370,7 @@ impl Call<'_> {
                 simple(map_flags(map, self.slot(slot) & 0xffff_ffff, false))
             }
             Op::Const(value) => simple(value as u64),
+            Op::Swap32 { slot } => simple((self.slot(slot) as u32).swap_bytes().into()),
             Op::Path { slot, at, follow } => simple(self.path(slot, at, follow)?),
             Op::Buf { slot } | Op::Raw { slot } => simple(self.pointer(self.slot(slot))),
             Op::Struct {
@@ -484,11 +495,12 @@ impl Call<'_> {
             conversion.to_host(guest, host, self.abi, self.env.space);
         }
         let host = host.as_mut_ptr();
-        let post = if direction.writes() {
+        let post = if direction.writes() || direction.writes_interrupted() {
             Post::Struct {
                 conversion: index,
                 address,
                 host,
+                direction,
             }
         } else {
             Post::None
@@ -627,10 +639,12 @@ impl Call<'_> {
     fn write_back(&mut self, post: &Post, result: i64) -> Result<(), i32> {
         match *post {
             Post::None => Ok(()),
+            Post::Struct { direction, .. } if !direction.writes() => Ok(()),
             Post::Struct {
                 conversion,
                 address,
                 host,
+                ..
             } => self.write_structs(conversion, address, host, 1),
             Post::Array {
                 conversion,
@@ -674,6 +688,23 @@ impl Call<'_> {
                 host,
                 count,
             } => msg::write_back_many(self, address, host, count.min(result as usize)),
+        }
+    }
+
+    /// After EINTR: only the structs declared so. The kernel ignores a failure to store
+    /// them (`nanosleep_copyout` answers EFAULT, which a program cannot tell from before).
+    fn write_back_interrupted(&mut self, posts: &[Post]) {
+        for post in posts {
+            if let Post::Struct {
+                conversion,
+                address,
+                host,
+                direction,
+            } = *post
+                && direction.writes_interrupted()
+            {
+                let _ = self.write_structs(conversion, address, host, 1);
+            }
         }
     }
 

@@ -54,6 +54,11 @@ impl Direction {
     pub fn writes(self) -> bool {
         self.0 & 2 != 0
     }
+    /// Written back after EINTR too (the time that nanosleep has left).
+    #[must_use]
+    pub fn writes_interrupted(self) -> bool {
+        self.0 & 4 != 0
+    }
 }
 
 /// How one argument is converted.
@@ -122,6 +127,10 @@ pub enum Op {
         direction: Direction,
         in_bits: bool,
         size: Length,
+    },
+    /// A 32-bit value in the byte order of a big-endian guest's memory.
+    Swap32 {
+        slot: u8,
     },
 }
 
@@ -548,6 +557,7 @@ impl<'a> Reader<'a> {
                 in_bits: self.u8()? != 0,
                 size: self.length()?,
             },
+            15 => Op::Swap32 { slot: self.slot()? },
             _ => return Err("thunk operation of unknown kind".into()),
         })
     }
