@@ -65,6 +65,5 @@ def __getattr__(name: str) -> object:
     module = _WHERE.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
-
-    return getattr(import_module(f".{module}", __name__), name)
+    found = __import__(f"{__name__}.{module}", fromlist=[name])
+    return getattr(found, name)

@@ -271,10 +271,10 @@ def _bias_for_dyn(mapper: _Mapper, hint: int, alignment: int) -> int:
     """Finds room for an ET_DYN file and returns its load bias."""
     plan = mapper.plan
     size = page_align(plan.end) - plan.start
-    if size > mapper.space.limit:
+    if size + alignment > mapper.space.limit:
         raise LoadError(
-            f"{mapper.path}: needs {size:#x} bytes of memory: the guest has "
-            f"{mapper.space.limit:#x}",
+            f"{mapper.path}: needs {size:#x} bytes of memory, aligned to {alignment:#x}: "
+            f"the guest has {mapper.space.limit:#x}",
             errno.ENOMEM,
         )
     if hint:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: How many symbolic links a path may lead through (MAXSYMLINKS of the kernel).
 MAX_SYMLINKS = 40
 
+#: A path that ends so can name nothing but a directory.
+DIRECTORY_ENDS = ("/", "/.", "/..")
+
 
 def choose(
     option: str | None, environ: Mapping[str, str], triplets: Iterable[str]
@@ -82,7 +85,7 @@ class Sysroot:
 
 def _walk(root: str, path: str, follow: bool) -> str | None:
     """Resolves `path` with `root` as its `/`; None when it does not exist there."""
-    want_directory = path.endswith(("/", "/.", "/.."))
+    want_directory = path.endswith(DIRECTORY_ENDS)
     todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
     done: list[str] = []
     links = 0
@@ -107,6 +110,8 @@ def _walk(root: str, path: str, follow: bool) -> str | None:
                     return None
                 if target.startswith("/"):
                     done.clear()
+                if not todo:
+                    want_directory |= target.endswith(DIRECTORY_ENDS)
                 todo += [p for p in reversed(target.split("/")) if p not in ("", ".")]
                 continue
         done.append(part)

@@ -1,0 +1,248 @@
+"""The store: what is put comes back whole or not at all, and nothing foreign is believed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from qusr.loader import cache, program
+from qusr.loader.cache import Store
+from testbins import build
+
+HELLO = build.PREBUILT / "hello-aarch64"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "a" / "cache"))
+
+
+def only_file(store: Store) -> Path:
+    assert store.path is not None
+    (found,) = Path(store.path).iterdir()
+    return found
+
+
+def test_round_trip(store: Store) -> None:
+    assert store.get("plan", b"key") is None
+    assert store.put("plan", b"key", b"value")
+    assert store.get("plan", b"key") == b"value"
+    assert store.get("thunks", b"key") is None
+    assert store.get("plan", b"other") is None
+    assert store.put("plan", b"key", b"")
+    assert store.get("plan", b"key") == b""
+    assert only_file(store).stat().st_mode & 0o777 == 0o600
+
+
+def test_any_damage_is_a_miss(store: Store) -> None:
+    store.put("plan", b"key", b"some value")
+    path = only_file(store)
+    good = path.read_bytes()
+    for at in range(len(good)):
+        for changed in (good[:at], good[:at] + bytes([good[at] ^ 4]) + good[at + 1 :]):
+            path.write_bytes(changed)
+            assert store.get("plan", b"key") is None
+    path.write_bytes(good + b"x")
+    assert store.get("plan", b"key") is None
+    path.write_bytes(good)
+    assert store.get("plan", b"key") == b"some value"
+
+
+def test_an_entry_under_another_name_is_a_miss(store: Store) -> None:
+    store.put("plan", b"one", b"value of one")
+    first = only_file(store)
+    store.put("plan", b"two", b"value of two")
+    assert store.path is not None
+    (second,) = [p for p in Path(store.path).iterdir() if p != first]
+    first.replace(second)
+    assert store.get("plan", b"two") is None
+
+
+@pytest.mark.parametrize("who", ["group", "others", "entry"])
+def test_what_others_can_write_is_not_believed(store: Store, who: str) -> None:
+    store.put("plan", b"key", b"value")
+    assert store.path is not None
+    match who:
+        case "group":
+            os.chmod(store.path, 0o770)
+        case "others":
+            os.chmod(store.path, 0o707)
+        case _:
+            only_file(store).chmod(0o666)
+    assert store.get("plan", b"key") is None
+    if who != "entry":
+        assert not store.put("plan", b"key", b"value")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_foreign_owner(store: Store) -> None:
+    store.put("plan", b"key", b"value")
+    assert store.path is not None
+    os.chown(only_file(store), 1234, 1234)
+    assert store.get("plan", b"key") is None
+    os.chown(only_file(store), 0, 0)
+    os.chown(store.path, 1234, 1234)
+    assert store.get("plan", b"key") is None
+
+
+def test_links_and_pipes_are_not_followed(store: Store, tmp_path: Path) -> None:
+    store.put("plan", b"key", b"value")
+    path = only_file(store)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert store.get("plan", b"key") is None
+    path.unlink()
+    os.mkfifo(path)
+    assert store.get("plan", b"key") is None
+
+
+def test_no_cache_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (None, str(tmp_path / "file"), str(tmp_path / "file/x"), "/proc/nothing/here"):
+        store = Store(path)
+        assert not store.put("plan", b"key", b"value")
+        assert store.get("plan", b"key") is None
+        store.trim()
+
+
+def test_size_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MAX_TOTAL", 50_000)
+    monkeypatch.setattr(cache, "MAX_ENTRIES", 100)
+    for number in range(120):
+        store.put("plan", b"%d" % number, bytes(1000))
+    store.trim()
+    assert store.path is not None
+    files = list(Path(store.path).iterdir())
+    assert sum(f.stat().st_size for f in files) <= 50_000
+    assert len(files) <= 100
+    # The newest is kept.
+    assert store.get("plan", b"119") is not None
+    assert not store.put("plan", b"huge", bytes(cache.MAX_VALUE + 1))
+
+
+def test_concurrent_writers(store: Store) -> None:
+    """Readers see one of the written values, never a mixture."""
+    values = [bytes([n]) * 50_000 for n in range(8)]
+
+    def write(value: bytes) -> set[bytes]:
+        seen = set()
+        for _ in range(40):
+            store.put("plan", b"key", value)
+            got = store.get("plan", b"key")
+            assert got is not None
+            seen.add(got)
+        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        for seen in pool.map(write, values):
+            assert seen <= set(values)
+    assert only_file(store)
+
+
+def test_directory() -> None:
+    where = cache.directory
+    assert where({"QUSR_CACHE_DIR": "/x", "XDG_CACHE_HOME": "/y", "HOME": "/z"}) == "/x"
+    assert where({"QUSR_CACHE_DIR": "", "HOME": "/z"}) is None
+    assert where({"XDG_CACHE_HOME": "/y", "HOME": "/z"}) == "/y/qusr"
+    assert where({"XDG_CACHE_HOME": "relative", "HOME": "/z"}) == "/z/.cache/qusr"
+    assert where({}) is None
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> Path:
+    """A copy of a program that is old enough for its times to be trusted."""
+    path = tmp_path / "hello"
+    path.write_bytes(HELLO.read_bytes())
+    path.chmod(0o755)
+    time.sleep(0.06)
+    return path
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that pyelftools was asked about."""
+    seen: list[str] = []
+    real: Callable[..., object] = program._read_plan
+
+    def spy(fd: int, path: str) -> object:
+        seen.append(path)
+        return real(fd, path)
+
+    monkeypatch.setattr(program, "_read_plan", spy)
+    return seen
+
+
+def load(path: Path, store: Store) -> object:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return program.plan_for(fd, str(path), store)
+    finally:
+        os.close(fd)
+
+
+def test_plan_is_read_once(store: Store, hello: Path, readings: list[str]) -> None:
+    first = load(hello, store)
+    assert load(hello, store) == first
+    assert len(readings) == 1
+
+
+def test_changed_file_is_read_again(store: Store, hello: Path, readings: list[str]) -> None:
+    load(hello, store)
+    data = bytearray(hello.read_bytes())
+    before = hello.stat()
+    data[24] ^= 4
+    hello.write_bytes(data)
+    # The same size and modification time; only ctime tells.
+    os.utime(hello, ns=(before.st_atime_ns, before.st_mtime_ns))
+    load(hello, store)
+    assert len(readings) == 2
+
+
+def test_a_file_just_written_is_not_cached(store: Store, hello: Path, readings: list[str]) -> None:
+    for _ in range(5):
+        hello.write_bytes(HELLO.read_bytes())
+        load(hello, store)
+    assert len(readings) == 5
+
+
+def test_an_entry_that_lies_is_ignored(store: Store, hello: Path, readings: list[str]) -> None:
+    plan = load(hello, store)
+    key = cache.file_identity(hello.stat())
+    for lie in (b"", b"x" * 100, program.LoadPlan.to_bytes(plan)[:-1]):  # type: ignore[arg-type]
+        store.put("plan", key, lie)
+        assert load(hello, store) == plan
+    assert len(readings) == 4
+
+
+def test_cached_start_imports_nothing_heavy(store: Store, hello: Path) -> None:
+    load(hello, store)
+    code = """if True:
+        import sys
+        before = set(sys.modules)
+        from qusr import loader
+        store = loader.Store(sys.argv[2])
+        prepared = loader.prepare(sys.argv[1], [b'x'], loader.Sysroot(None), store=store)
+        assert prepared.plan is not None
+        import qusr.loader.image, qusr.loader.stack, qusr.loader.auxv
+        print(*sorted(set(sys.modules) - before))
+    """
+    assert store.path is not None
+    names = subprocess.run(
+        [sys.executable, "-ISc", "import sys; sys.path.insert(0, sys.argv.pop(1))\n" + code,
+         str(build.HERE.parent), str(hello), store.path],
+        check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+    heavy = {"elftools", "re", "typing", "dataclasses", "pathlib", "enum", "collections", "pickle"}
+    assert "qusr.loader.program" in names
+    assert not heavy & set(names)
+    assert {n for n in names if not n.startswith("qusr")} <= {
+        "__future__", "struct", "_struct", "zlib", "errno", "importlib", "importlib._bootstrap",
+        "importlib._bootstrap_external", "time", "warnings",
+    }  # fmt: skip

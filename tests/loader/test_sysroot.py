@@ -1,0 +1,113 @@
+"""Paths inside a sysroot, compared with the kernel's openat2(RESOLVE_IN_ROOT)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from qusr.loader.sysroot import Sysroot, choose
+
+SYS_openat2, O_PATH, AT_FDCWD = 437, 0o10000000, -100
+RESOLVE_IN_ROOT = 0x10
+
+
+class OpenHow(ctypes.Structure):
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def kernel(root: str, path: str, follow: bool) -> str | None:
+    """What the kernel finds for an absolute path with `root` as its root."""
+    folder = os.open(root, O_PATH | os.O_DIRECTORY)
+    flags = O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    how = OpenHow(flags, 0, RESOLVE_IN_ROOT)
+    fd = _libc.syscall(SYS_openat2, folder, path.encode(), ctypes.byref(how), ctypes.sizeof(how))
+    os.close(folder)
+    if fd < 0:
+        return None
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    finally:
+        os.close(fd)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> str:
+    root = tmp_path / "root"
+    (root / "usr/lib/deep").mkdir(parents=True)
+    (root / "etc").mkdir()
+    (root / "usr/lib/ld.so").write_text("x")
+    (root / "etc/file").write_text("x")
+    (tmp_path / "outside").write_text("x")
+    links = {
+        "lib": "usr/lib",
+        "abs": "/usr/lib",
+        "lib/abs-file": "/etc/file",
+        "lib/up": "../../etc",
+        "lib/far-up": "../../../../../../etc/file",
+        "lib/escape": "../../../outside",
+        "lib/deep/chain": "/abs/up/file",
+        "loop": "loop2",
+        "loop2": "/loop",
+        "dangling": "/nowhere",
+        "self": ".",
+        "to-file": "etc/file",
+        "slash": "/",
+        "trailing": "usr/lib/",
+        "file-slash": "etc/file/",
+    }
+    for name, target in links.items():
+        (root / name).symlink_to(target)
+    return str(root)
+
+
+def test_against_kernel(tree: str) -> None:
+    if kernel(tree, "/etc", True) is None:
+        pytest.skip("no openat2")
+    sysroot = Sysroot(tree)
+    names = [
+        *("usr", "lib", "etc", "file", "ld.so", "abs", "abs-file", "up", "far-up", "escape"),
+        *("deep", "chain", "loop", "dangling", "self", "to-file", "slash", "trailing"),
+        *("..", ".", "", "nothing", "outside", "file-slash"),
+    ]
+    rng = random.Random(3)
+    found = 0
+    for _ in range(20_000):
+        path = "/" + "/".join(rng.choice(names) for _ in range(rng.randrange(6)))
+        for follow in (True, False):
+            mine, theirs = sysroot.lookup(path, follow=follow), kernel(tree, path, follow)
+            assert mine == theirs, (path, follow)
+            found += theirs is not None
+    assert found > 1000
+
+
+def test_falls_back_to_the_host(tree: str, tmp_path: Path) -> None:
+    sysroot = Sysroot(tree)
+    assert sysroot.resolve("/lib/ld.so") == f"{tree}/usr/lib/ld.so"
+    assert sysroot.resolve("/proc/self") == "/proc/self"
+    assert sysroot.resolve("relative/../lib") == "relative/../lib"
+    # Not there in the sysroot, though a careless join would find it.
+    assert sysroot.resolve("/../outside") == "/../outside"
+    assert Sysroot(None).resolve("/lib/ld.so") == "/lib/ld.so"
+    assert sysroot.guest_path(f"{tree}/etc/file") == "/etc/file"
+    assert sysroot.guest_path(tree) == "/"
+    assert sysroot.guest_path(tree + "x/y") == tree + "x/y"
+
+
+def test_order_of_sources(tmp_path: Path) -> None:
+    here = str(tmp_path)
+    environ = {"QEMU_LD_PREFIX": here + "/qemu", "QUSR_LD_PREFIX": here + "/qusr"}
+    assert choose(here, environ, []) == (here, "-L")
+    assert choose(None, environ, []) == (here + "/qusr", "QUSR_LD_PREFIX")
+    del environ["QUSR_LD_PREFIX"]
+    assert choose(None, environ, []) == (here + "/qemu", "QEMU_LD_PREFIX")
+    assert choose(None, {}, ["lib", "bin"]) == ("/usr/lib", "found")
+    assert choose(None, {}, ["does-not-exist"]) == (None, "none")
+    # `-L /` is how one asks for none.
+    assert choose("/", environ, ["lib"]) == (None, "-L")
