@@ -218,26 +218,12 @@ def prepare(
     guest. Raises LoadError with the errno of execve(2).
     """
     first = path
-    args = list(argv)
-    name = os.fsencode(path)
-    for depth in range(script.MAX_DEPTH + 1):
-        host_path = sysroot.resolve(path)
-        if fd < 0:
-            fd = open_exec(host_path, path, check_mode=check_mode)
-        try:
-            head = _head(fd, path)
-            if not head.startswith(b"#!"):
-                break
-            interpreter, args = script.apply(name, head, args, path)
-        except LoadError:
-            os.close(fd)
-            raise
-        os.close(fd)
-        fd = -1
-        if depth == script.MAX_DEPTH:
-            raise LoadError(f"{first}: too many levels of #! interpreters", errno.ELOOP)
-        name, path = interpreter, os.fsdecode(interpreter)
-        check_mode = True
+    try:
+        path, host_path, args, head, fd = _follow_scripts(path, argv, sysroot, fd, check_mode)
+    except LoadError as error:
+        if not error.message.startswith(first):
+            error.message = f"{first}: interpreter {error.message}"
+        raise
     prepared = None
     try:
         ident = _ident(head, path)
@@ -257,13 +243,40 @@ def prepare(
         )
         if plan is not None and plan.interp is not None:
             _find_interpreter(prepared, plan, sysroot, store)
-    except LoadError:
+    except LoadError as error:
         if prepared is not None:
             prepared.close()
         else:
             os.close(fd)
+        if not error.message.startswith(first):
+            error.message = f"{first}: interpreter {error.message}"
         raise
     return prepared
+
+
+def _follow_scripts(
+    path: str, argv: Sequence[bytes], sysroot: Sysroot, fd: int, check_mode: bool
+) -> tuple[str, str, list[bytes], bytes, int]:
+    """(path, host path, argv, first bytes, descriptor) of what is at the end of `#!` lines."""
+    first = path
+    args = list(argv)
+    name = os.fsencode(path)
+    for depth in range(script.MAX_DEPTH + 1):
+        host_path = sysroot.resolve(path)
+        if fd < 0:
+            fd = open_exec(host_path, path, check_mode=check_mode or depth > 0)
+        try:
+            head = _head(fd, path)
+            if not head.startswith(b"#!"):
+                return path, host_path, args, head, fd
+            interpreter, args = script.apply(name, head, args, path)
+        except LoadError:
+            os.close(fd)
+            raise
+        os.close(fd)
+        fd = -1
+        name, path = interpreter, os.fsdecode(interpreter)
+    raise LoadError(f"{first}: too many levels of #! interpreters", errno.ELOOP)
 
 
 def _head(fd: int, path: str) -> bytes:
