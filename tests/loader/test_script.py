@@ -79,7 +79,7 @@ def write(path: Path, content: bytes) -> Path:
     return path
 
 
-def test_edge_cases(show: Path, tmp_path: Path) -> None:
+def test_edge_cases(show: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = bytes(show)
     room = 256 - 2 - len(name)
     cases = [
@@ -115,7 +115,7 @@ def test_edge_cases(show: Path, tmp_path: Path) -> None:
             cases.append(b"#!" + name + b" " + b"y" * (extra - 1) + end)
             cases.append(b"#!" + b" " * extra + name + end)
             cases.append(b"#!" + name + b" " * extra + end)
-    os.chdir(show.parent)
+    monkeypatch.chdir(show.parent)
     for case in cases:
         path = write(tmp_path / "s", case)
         mine, theirs = ours(path), kernel(path, show.parent)
@@ -126,9 +126,9 @@ def test_edge_cases(show: Path, tmp_path: Path) -> None:
         assert mine == theirs, case
 
 
-def test_random_heads(show: Path, tmp_path: Path) -> None:
+def test_random_heads(show: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(7)
-    os.chdir(show.parent)
+    monkeypatch.chdir(show.parent)
     words = [bytes(show), b" ", b"\t", b"\n", b"\0", b"a", b"  ", b"y" * 100, b"show"]
     for _ in range(300):
         head = b"#!" + b"".join(rng.choice(words) for _ in range(rng.randrange(1, 7)))
