@@ -401,7 +401,7 @@ def _map_stack(
         prot,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE,
     )
-    space.set_name(bottom, size, "[stack]")
+    _name(space, bottom, size, "[stack]")
     # mmap_base of mm/util.c: at least 128 MiB below the top, for other stack limits later.
     gap = max(size + STACK_GUARD_GAP, MIN_GAP)
     space.set_mmap_base(page_start(top - min(gap, top // 6 * 5)))
@@ -419,7 +419,13 @@ def map_kuser(space: AddressSpace, page: bytes) -> None:
         )
         space.write(ARM_VECTORS, page.ljust(PAGE, b"\0"))
         space.mprotect(ARM_VECTORS, PAGE, PROT_READ | PROT_EXEC)
-        space.set_name(ARM_VECTORS, PAGE, "[vectors]")
+        _name(space, ARM_VECTORS, PAGE, "[vectors]")
     except OSError as error:
         number = error.errno or errno.ENOMEM
         raise LoadError(f"the kernel helper page: {os.strerror(number)}", number) from None
+
+
+def _name(space: AddressSpace, addr: int, size: int, name: str) -> None:
+    """Names a range; an address space without names does without."""
+    if hasattr(space, "set_name"):
+        space.set_name(addr, size, name)
