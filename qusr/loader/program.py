@@ -85,6 +85,14 @@ class Prepared:
                 os.close(fd)
         self.fd = self.interp_fd = -1
 
+    def check_arguments(self, envp: Sequence[bytes], stack_limit: int) -> None:
+        """E2BIG, while the old image still stands; `stack_limit` is RLIMIT_STACK."""
+        from . import stack  # noqa: PLC0415
+
+        stack.check_limits(
+            self.argv, envp, self.execfn, word=self.ident.bits // 8, stack_limit=stack_limit
+        )
+
     def install(self, space: AddressSpace, *, stack_size: int) -> Image:
         """Maps everything into an empty address space. The files stay open."""
         from . import image  # noqa: PLC0415 - not needed by who only asks

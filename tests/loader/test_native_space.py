@@ -6,23 +6,26 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from qusr.loader import image
 from qusr.loader.errors import LoadError
-from qusr.loader.program import prepare
+from qusr.loader.program import plan_for, prepare
 from qusr.loader.sysroot import Sysroot
 from testbins import build
 
 from . import test_fuzz, test_host_kernel
-from .elfmaker import EM_ARM, Elf
+from .elfmaker import EM_ARM, Elf, Phdr
 from .fakespace import FakeSpace
 
-native = pytest.importorskip("qusr._native")
+if TYPE_CHECKING:
+    from qusr import _native as native
+else:
+    native = pytest.importorskip("qusr._native")
 
 PAGE = 4096
-#: qusr._native's numbers: PROT bits as in mmap, an anonymous region's kind is "anonymous".
 STACK = 8 << 20
 
 
@@ -48,7 +51,7 @@ def compare(path: str, bits: int, sysroot: Sysroot) -> image.Image:
         # For the host's machine `prepare` stops; the loader itself does not mind.
         prepared.close()
         fd = os.open(path, os.O_RDONLY)
-        program = image.ElfFile(test_host_kernel.program.plan_for(fd, path), fd, path)
+        program = image.ElfFile(plan_for(fd, path), fd, path)
         interp = None
     else:
         fd = -1
@@ -142,7 +145,7 @@ def test_corrupt_headers(tmp_path: Path) -> None:
 def test_arm_programs_may_start_low(tmp_path: Path) -> None:
     """Old toolchains link arm programs at 0x8000, the kernel's mmap_min_addr there."""
     made = Elf(machine=EM_ARM, bits=32, entry=0x8100, flags=0x05000000, size=0x400)
-    made.phdrs = [test_host_kernel.Phdr(flags=5, vaddr=0x8000, filesz=0x400, memsz=0x400)]
+    made.phdrs = [Phdr(flags=5, vaddr=0x8000, filesz=0x400, memsz=0x400)]
     path = test_host_kernel.write(tmp_path / "x", made)
     prepared = prepare(str(path), [b"x"], Sysroot(None))
     space = native.AddressSpace(32, mmap_min_addr=0x8000)
