@@ -16,18 +16,20 @@ from dataclasses import dataclass, field
 from qusr.arch.abi import HOST, Abi
 from qusr.syscalls import decl, layout
 
-MAGIC = b"QTHUNK03"
+MAGIC = b"QTHUNK05"
 NONE_SLOT = 255
 
 NATIVE, PYTHON, BUILTIN, ENOSYS, SWITCH, ERRNO = range(6)
 (
     OP_INT, OP_PAIR, OP_FLAGS, OP_CONST, OP_PATH, OP_BUF, OP_STRUCT, OP_ARRAY, OP_IOVEC,
     OP_SOCKADDR_IN, OP_SOCKADDR_OUT, OP_MSGHDR, OP_MMSGHDR, OP_RAW, OP_BITS, OP_SWAP32,
-) = range(16)  # fmt: skip
+    OP_ID16,
+) = range(17)  # fmt: skip
 LEN_CONST, LEN_SLOT, LEN_DEREF, LEN_RET, LEN_NONE = range(5)
+MOVE_SIGNED, MOVE_CHECKED, MOVE_ID16 = 1, 2, 4
 MOVE_COPY, MOVE_INT, MOVE_PTR, MOVE_BITMAP = range(4)
 FOLLOW_NEVER, FOLLOW_ALWAYS, FOLLOW_UNLESS, FOLLOW_IF = range(4)
-RET_LONG, RET_FD, RET_OFF, RET_FLAGS, RET_PATH, RET_STAT = range(6)
+RET_LONG, RET_FD, RET_OFF, RET_FLAGS, RET_PATH, RET_STAT, RET_STORE = range(7)
 
 BUILTINS = (
     "mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "mincore", "mlock",
@@ -81,33 +83,35 @@ def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> byt
     host_leaves = {leaf.path: leaf for leaf in layout.leaves(host, HOST)}
     guest_leaves = list(layout.leaves(guest, abi))
     moves = []
+    picked = guest.pick(abi) if isinstance(guest, layout.PerAbi) else guest
     identical = not abi.big_endian and guest.size(abi) == host.size(HOST)
     identical = identical and {leaf.path for leaf in guest_leaves} == set(host_leaves)
     for leaf in guest_leaves:
-        other = host_leaves.get(leaf.path)
+        other = host_leaves.get(leaf.path.split("~")[0])
         if other is None:
             continue
         count = min(leaf.count, other.count)
         size, host_size = leaf.ctype.size(abi), other.ctype.size(HOST)
-        signed = 0
+        flags = 0
         if isinstance(leaf.ctype, layout.UserPtr | layout.UserPtr64):
             kind = MOVE_PTR
             identical = False
         elif isinstance(leaf.ctype, layout.Int):
             kind = MOVE_INT
-            signed = int(leaf.ctype.signed)
+            flags = MOVE_SIGNED if leaf.ctype.signed else 0
+            if isinstance(leaf.ctype, layout.Uid16):
+                flags |= MOVE_ID16
+            elif isinstance(picked, layout.Struct) and picked.checks(leaf.path):
+                flags |= MOVE_CHECKED
         else:
             kind = MOVE_BITMAP if isinstance(leaf.ctype, layout.Bitmap) else MOVE_COPY
             size = host_size = min(size, host_size)
         identical = identical and leaf.offset == other.offset and size == host_size
         identical = identical and leaf.count == other.count
         moves.append(
-            struct.pack("<BIIIIBH", kind, leaf.offset, size, other.offset, host_size, signed, count)
+            struct.pack("<BIIIIBH", kind, leaf.offset, size, other.offset, host_size, flags, count)
         )
-    picked = guest.pick(abi) if isinstance(guest, layout.PerAbi) else guest
-    checked = isinstance(picked, layout.Struct) and picked.checked
-    flags = int(identical) | int(checked) << 1
-    head = struct.pack("<IIBH", guest.size(abi), host.size(HOST), flags, len(moves))
+    head = struct.pack("<IIBH", guest.size(abi), host.size(HOST), identical, len(moves))
     return head + b"".join(moves)
 
 
@@ -142,6 +146,10 @@ class _Leaf:
             self.next_slot += 2
         elif isinstance(arg, decl.LoHi):
             self.pair_high[arg.name] = self.next_slot + 1
+            self.next_slot += 2
+        elif isinstance(arg, decl.HiLo):
+            self.pair_high[arg.name] = self.next_slot
+            self.slots[arg.name] = self.next_slot + 1
             self.next_slot += 2
         else:
             self.next_slot += 1
@@ -185,7 +193,7 @@ class _CallCompiler:
         return self._native(leaf, case)
 
     def _switch(self, leaf: _Leaf, switch: decl.Switch, outer: decl.Case) -> bytes:
-        slot = leaf.slots[switch.name]
+        slot = self._slot(leaf, switch.of)
         code = struct.pack("<BBQH", SWITCH, slot, switch.mask, len(switch.cases))
         for key, case in switch.cases:
             inner = leaf.fork()
@@ -241,14 +249,16 @@ class _CallCompiler:
                 host_args.append(struct.pack("<Bq", 1, 0))
         code = struct.pack("<BHB", NATIVE, self.host_numbers[host.name], len(ops))
         code += b"".join(ops) + bytes([len(host_args)]) + b"".join(host_args)
-        return code + self._ret(case.ret)
+        return code + self._ret(leaf, case.ret)
 
-    def _ret(self, ret: decl.Ret | type[decl.Ret] | None) -> bytes:
+    def _ret(self, leaf: _Leaf, ret: decl.Ret | type[decl.Ret] | None) -> bytes:
         if isinstance(ret, type):
             ret = ret()
         if isinstance(ret, decl.RetFlags):
             index = self.pools.flag_map(ret.table)
             return struct.pack("<BH", RET_LONG if index is None else RET_FLAGS, index or 0)
+        if isinstance(ret, decl.RetStore):
+            return struct.pack("<BH", RET_STORE, self._slot(leaf, ret.pointer))
         kinds = {
             decl.RetFd: RET_FD, decl.RetOff: RET_OFF, decl.RetPath: RET_PATH,
             decl.RetStat: RET_STAT,
@@ -259,6 +269,8 @@ class _CallCompiler:
         return struct.pack("<BBB", OP_PAIR, leaf.slots[arg.name], leaf.pair_high[arg.name])
 
     def _scalar(self, leaf: _Leaf, arg: decl.Scalar) -> bytes:
+        if isinstance(arg, decl.Short):
+            return struct.pack("<BB", OP_ID16, leaf.slots[arg.name])
         bits = arg.bits or self.abi.word * 8
         return struct.pack("<BBBB", OP_INT, leaf.slots[arg.name], bits, int(arg.signed))
 
@@ -270,7 +282,7 @@ class _CallCompiler:
         match arg:
             case decl.LoHi() if self.abi.word == 8:
                 return struct.pack("<BBBB", OP_INT, slot, 64, 1)
-            case decl.Loff() | decl.LoHi() if arg.name in leaf.pair_high:
+            case decl.Loff() | decl.LoHi() | decl.HiLo() if arg.name in leaf.pair_high:
                 return self._pair(leaf, arg)
             case decl.Loff():
                 return struct.pack("<BBBB", OP_INT, slot, 64, 1)

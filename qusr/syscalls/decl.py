@@ -77,9 +77,12 @@ class Size(ULong):
 
 
 class Short(Scalar):
-    """A 16-bit id of the old uid16 calls; 0xffff means -1, "leave alone"."""
+    """A 16-bit id of the old uid16 calls: unsigned, but 0xffff means -1, "leave alone"
+    (`low2highuid` of linux/highuid.h).
+    """
 
     bits = 16
+    signed = False
 
 
 class Fd(Int):
@@ -126,6 +129,10 @@ class Loff(Arg):
 
 class LoHi(Arg):
     """A 64-bit value in two `long` arguments, low one first, on every ABI (preadv)."""
+
+
+class HiLo(Arg):
+    """A 64-bit value in two `long` arguments, high one first (_llseek)."""
 
 
 class Flags(Scalar):
@@ -352,7 +359,8 @@ class Switch(Scalar):
 
     fcntl's and ioctl's commands, prctl's option, futex's operation. `mask` is
     applied before the comparison. Keys may be computed for each ABI; `host` of a case is
-    the value that the host expects where it differs.
+    the value that the host expects where it differs. `of` names an argument before this
+    one whose value decides instead.
     """
 
     def __init__(
@@ -363,8 +371,10 @@ class Switch(Scalar):
         default: Case,
         mask: int = 0xFFFFFFFF,
         names: Mapping[int, str] | None = None,
+        of: str | None = None,
     ) -> None:
         super().__init__(name)
+        self.of = of or name
         self.cases = tuple(cases)
         self.default = default
         self.mask = mask
@@ -403,6 +413,13 @@ class RetPath(Ret):
 
 class RetStat(Ret):
     """0; the file is compared with the emulator's own executable (stat of /proc/self/exe)."""
+
+
+class RetStore(Ret):
+    """A 64-bit number that is stored where the argument `pointer` points; the call gives 0."""
+
+    def __init__(self, pointer: str) -> None:
+        self.pointer = pointer
 
 
 class Host:

@@ -3,7 +3,9 @@
 A struct is declared in C terms (`ulong`, `ptr`, `s64`). :func:`leaves` computes
 where each scalar of it lies for one ABI; the thunk compiler pairs the leaves of
 guest and host by their names to get a conversion. Names that begin with an
-underscore are padding: they are never converted, and read as zero.
+underscore are padding: they are never converted, and read as zero. What follows
+a `~` in a name is not compared: a guest struct that holds a value twice has
+fields `st_ino` and `st_ino~old`.
 """
 
 from __future__ import annotations
@@ -47,6 +49,15 @@ class Int(CType):
         """Natural, but for 64-bit integers of ABIs that align them less."""
         size = self.size(abi)
         return abi.align64 if size == 8 else size
+
+
+class Uid16(Int):
+    """A user or group id of the old calls: a larger one becomes 65534 for the guest, 0xffff
+    from it means -1 (linux/highuid.h).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(16, signed=False)
 
 
 class UserPtr(Int):
@@ -114,8 +125,8 @@ class Struct(CType):
     """A struct; `packed` lists struct families for which it is packed.
 
     `pad_to` gives the minimal size in bytes (for unions whose largest member
-    is not declared). A call that fills a `checked` struct fails with EOVERFLOW when a
-    value does not fit the guest's field (fs/stat.c, cp_new_stat); others are cut off.
+    is not declared). A call fails with EOVERFLOW when a value of a `checked` field (True:
+    of any field) does not fit the guest's (fs/stat.c, cp_new_stat); others are cut off.
     """
 
     def __init__(
@@ -125,16 +136,22 @@ class Struct(CType):
         *,
         packed: Sequence[str] = (),
         pad_to: int = 0,
-        checked: bool = False,
+        checked: bool | Sequence[str] = False,
     ) -> None:
         self.name = name
         self.fields = tuple(fields)
         self.packed = frozenset(packed)
         self.pad_to = pad_to
-        self.checked = checked
+        self.checked = checked if isinstance(checked, bool) else frozenset(checked)
 
     def _is_packed(self, abi: Abi) -> bool:
         return not self.packed.isdisjoint(abi.families) or "*" in self.packed
+
+    def checks(self, path: str) -> bool:
+        """Whether the scalar field `path` must fit."""
+        if isinstance(self.checked, bool):
+            return self.checked
+        return path in self.checked
 
     def align(self, abi: Abi) -> int:
         """The largest alignment of a field."""
@@ -219,6 +236,7 @@ def leaves(ctype: CType, abi: Abi, path: str = "", offset: int = 0) -> Iterator[
         yield Leaf(path, offset, ctype, 1)
 
 
+uid16 = Uid16()
 s8, u8 = Int(8, signed=True), Int(8, signed=False)
 s16, u16 = Int(16, signed=True), Int(16, signed=False)
 s32, u32 = Int(32, signed=True), Int(32, signed=False)

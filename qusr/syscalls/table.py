@@ -7,7 +7,7 @@ from importlib import import_module
 from qusr.arch.abi import HOST, Abi
 from qusr.syscalls.decl import Syscall
 
-FAMILIES = ("memory",)
+FAMILIES = ("memory", "files", "metadata", "directories")
 """The modules of this package that declare calls, each in a tuple `CALLS`."""
 
 NUMBER_TABLES = {"armeb": "arm", "aarch64_be": "aarch64"}

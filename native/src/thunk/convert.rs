@@ -13,6 +13,9 @@ use crate::memory::AddressSpace;
 /// its error checks is kept.
 pub const BAD_POINTER: u64 = 0x8000_0000_0000_0000;
 
+/// What a 16-bit guest sees of a larger user or group id (`fs_overflowuid`, kernel/sys.c).
+const OVERFLOW_ID: u64 = 65534;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Copy,
@@ -29,6 +32,10 @@ struct Move {
     host: usize,
     host_size: usize,
     signed: bool,
+    /// The value must fit the guest's field.
+    checked: bool,
+    /// A 16-bit user or group id of the guest.
+    id16: bool,
     count: usize,
 }
 
@@ -39,8 +46,6 @@ pub struct Conversion {
     pub host_size: usize,
     /// The layouts are the same: the guest's bytes can be handed to the kernel.
     pub identical: bool,
-    /// A value that does not fit the guest's field makes the call fail with EOVERFLOW.
-    pub checked: bool,
     moves: Vec<Move>,
 }
 
@@ -111,13 +116,18 @@ impl Conversion {
                 3 => Kind::Bitmap,
                 _ => return Err("struct move of unknown kind".into()),
             };
+            let (guest, guest_size) = (reader.u32()? as usize, reader.u32()? as usize);
+            let (host, host_size) = (reader.u32()? as usize, reader.u32()? as usize);
+            let flags = reader.u8()?;
             let item = Move {
                 kind,
-                guest: reader.u32()? as usize,
-                guest_size: reader.u32()? as usize,
-                host: reader.u32()? as usize,
-                host_size: reader.u32()? as usize,
-                signed: reader.u8()? != 0,
+                guest,
+                guest_size,
+                host,
+                host_size,
+                signed: flags & 1 != 0,
+                checked: flags & 2 != 0,
+                id16: flags & 4 != 0,
                 count: reader.u16()?.into(),
             };
             let fits = item.guest + item.guest_size * item.count <= guest_size
@@ -132,7 +142,6 @@ impl Conversion {
             guest_size,
             host_size,
             identical: flags & 1 != 0,
-            checked: flags & 2 != 0,
             moves,
         })
     }
@@ -149,7 +158,9 @@ impl Conversion {
                 match item.kind {
                     Kind::Copy => target.copy_from_slice(source),
                     Kind::Int => {
-                        put_int(target, false, get_int(source, abi.big_endian, item.signed));
+                        let value = get_int(source, abi.big_endian, item.signed);
+                        let minus_one = item.id16 && value == 0xffff;
+                        put_int(target, false, if minus_one { u64::MAX } else { value });
                     }
                     Kind::Pointer => {
                         let address = get_int(source, abi.big_endian, false);
@@ -176,7 +187,13 @@ impl Conversion {
                 match item.kind {
                     Kind::Copy => target.copy_from_slice(source),
                     Kind::Int => {
-                        put_int(target, abi.big_endian, get_int(source, false, item.signed));
+                        let value = get_int(source, false, item.signed);
+                        let large = item.id16 && value > 0xffff;
+                        put_int(
+                            target,
+                            abi.big_endian,
+                            if large { OVERFLOW_ID } else { value },
+                        );
                     }
                     Kind::Pointer => {
                         let address = get_int(source, false, false);
@@ -197,13 +214,13 @@ impl Conversion {
         }
     }
 
-    /// True when an integer of `host` does not fit the guest's field: EOVERFLOW
-    /// (fs/stat.c, `cp_new_stat`).
+    /// True when an integer of `host` does not fit a checked field of the guest: EOVERFLOW
+    /// (fs/stat.c, `cp_new_stat`). All ones, "unknown" in a statfs, always fits.
     #[must_use]
     pub fn overflows(&self, host: &[u8]) -> bool {
         self.moves
             .iter()
-            .filter(|item| item.kind == Kind::Int)
+            .filter(|item| item.kind == Kind::Int && item.checked)
             .any(|item| {
                 item.guest_size < item.host_size && {
                     let value = get_int(
@@ -217,7 +234,7 @@ impl Conversion {
                     } else {
                         value << unused >> unused
                     };
-                    back != value
+                    back != value && value != u64::MAX
                 }
             })
     }

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::sync::atomic::AtomicU32;
 
-use super::convert::{BAD_POINTER, Conversion, get_int, host_pointer, swap_words};
+use super::convert::{BAD_POINTER, Conversion, get_int, host_pointer, put_int, swap_words};
 use super::host::safe_syscall;
 use super::msg::{self, MessageBuffers};
 use super::path::Sysroot;
@@ -161,6 +161,7 @@ impl Env<'_> {
             *value = match *op {
                 Op::Int { slot, bits, signed } => extend(args[usize::from(slot)], bits, signed),
                 Op::Pair { low, high } => pair(args, low, high),
+                Op::Id16 { slot } => id16(args[usize::from(slot)]),
                 _ => 0,
             };
         }
@@ -174,6 +175,14 @@ fn extend(value: u64, bits: u8, signed: bool) -> u64 {
         ((value << unused) as i64 >> unused) as u64
     } else {
         value << unused >> unused
+    }
+}
+
+/// 0xffff is -1, as `low2highuid` has it (linux/highuid.h).
+fn id16(value: u64) -> u64 {
+    match value & 0xffff {
+        0xffff => u64::MAX,
+        id => id,
     }
 }
 
@@ -273,6 +282,12 @@ impl Call<'_> {
                 let map = &self.env.table.flag_maps[usize::from(map)];
                 Outcome::Done(map_flags(map, result as u64, true) as i64)
             }
+            Ret::Store(slot) => {
+                let mut bytes = [0; 8];
+                put_int(&mut bytes, self.abi.big_endian, result as u64);
+                let stored = self.write(self.slot(slot), &bytes);
+                Outcome::Done(stored.map_or_else(|errno| -i64::from(errno), |()| 0))
+            }
             Ret::Path if self.is_exe_link(result as usize, ops) => {
                 Outcome::Review(Review::ExeLink, result)
             }
@@ -365,6 +380,7 @@ impl Call<'_> {
         match op {
             Op::Int { slot, bits, signed } => simple(extend(self.slot(slot), bits, signed)),
             Op::Pair { low, high } => simple(pair(self.args, low, high)),
+            Op::Id16 { slot } => simple(id16(self.slot(slot))),
             Op::Flags { slot, map } => {
                 let map = &self.env.table.flag_maps[usize::from(map)];
                 simple(map_flags(map, self.slot(slot) & 0xffff_ffff, false))
@@ -727,7 +743,7 @@ impl Call<'_> {
             .chunks_exact(host_size)
             .zip(guest.chunks_exact_mut(guest_size))
         {
-            if conversion.checked && conversion.overflows(from) {
+            if conversion.overflows(from) {
                 return Err(libc::EOVERFLOW);
             }
             conversion.to_guest(from, to, self.abi, self.env.space);

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use super::convert::Conversion;
 use crate::abi::GuestAbi;
 
-const MAGIC: &[u8] = b"QTHUNK03";
+const MAGIC: &[u8] = b"QTHUNK05";
 /// A register slot that means "no such argument".
 pub const NO_SLOT: u8 = 255;
 /// How many register slots a call can use (arm: r0-r6).
@@ -122,6 +122,10 @@ pub enum Op {
     Raw {
         slot: u8,
     },
+    /// A 16-bit user or group id.
+    Id16 {
+        slot: u8,
+    },
     Bits {
         slot: u8,
         direction: Direction,
@@ -150,6 +154,8 @@ pub enum Ret {
     Flags(u16),
     Path,
     Stat,
+    /// Stored as a 64-bit number where the argument points; the call gives 0.
+    Store(u8),
 }
 
 /// Calls that Rust does itself; the order is that of `BUILTINS` in compiler.py.
@@ -411,6 +417,7 @@ impl<'a> Reader<'a> {
                     3 if usize::from(map) < table.flag_maps.len() => Ret::Flags(map),
                     4 => Ret::Path,
                     5 => Ret::Stat,
+                    6 if usize::from(map) < MAX_SLOTS => Ret::Store(map as u8),
                     _ => return Err("thunk result of unknown kind".into()),
                 };
                 Node::Native {
@@ -558,6 +565,7 @@ impl<'a> Reader<'a> {
                 size: self.length()?,
             },
             15 => Op::Swap32 { slot: self.slot()? },
+            16 => Op::Id16 { slot: self.slot()? },
             _ => return Err("thunk operation of unknown kind".into()),
         })
     }
