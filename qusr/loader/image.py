@@ -58,9 +58,6 @@ if TYPE_CHECKING:
         def set_brk(self, start: int) -> None:
             """Where the heap starts."""
 
-        def set_name(self, addr: int, len: int, name: str) -> None:
-            """Names a range for /proc/self/maps."""
-
 
 # Of the kernel's generic mman.h; these are the numbers `AddressSpace.mmap` takes.
 MAP_PRIVATE = 0x02
@@ -425,7 +422,8 @@ def map_kuser(space: AddressSpace, page: bytes) -> None:
         raise LoadError(f"the kernel helper page: {os.strerror(number)}", number) from None
 
 
-def _name(space: AddressSpace, addr: int, size: int, name: str) -> None:
-    """Names a range; an address space without names does without."""
-    if hasattr(space, "set_name"):
-        space.set_name(addr, size, name)
+def _name(space: object, addr: int, size: int, name: str) -> None:
+    """Names a range for /proc/self/maps; an address space without names does without."""
+    set_name = getattr(space, "set_name", None)
+    if set_name is not None:
+        set_name(addr, size, name)
