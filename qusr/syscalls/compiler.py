@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from qusr.arch.abi import HOST, Abi
 from qusr.syscalls import decl, layout
 
-MAGIC = b"QTHUNK05"
+MAGIC = b"QTHUNK06"
 NONE_SLOT = 255
 
 NATIVE, PYTHON, BUILTIN, ENOSYS, SWITCH, ERRNO = range(6)
@@ -187,7 +187,8 @@ class _CallCompiler:
         if leaf.next_slot > self.abi.nargs:
             raise CompileError(f"{self.call.name}: too many arguments for {self.abi.name}")
         if case.handler is not None:
-            return bytes([PYTHON]) + self._scalars(leaf)
+            text = case.handler.encode()
+            return bytes([PYTHON, len(text)]) + text + self._scalars(leaf)
         if case.builtin is not None:
             return bytes([BUILTIN, BUILTINS.index(case.builtin)]) + self._scalars(leaf)
         return self._native(leaf, case)

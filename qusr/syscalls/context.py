@@ -7,7 +7,6 @@ An error is an `OSError` with an errno, raised or from a failed host call.
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,14 @@ def fail(number: int) -> OSError:
     return OSError(number, os.strerror(number))
 
 
+class Restart(Exception):
+    """A guest signal waits: the call is to be made again after its handler."""
+
+
+RESTART_SYSCALL = -512
+"""ERESTARTSYS, as the Rust side returns it."""
+
+
 class Context:
     """The calling guest thread and its process."""
 
@@ -40,8 +47,7 @@ class Context:
 
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes of guest memory."""
-        data: bytes = self.process.memory.read(address, size)
-        return data
+        return self.process.memory.read(address, size)
 
     def write(self, address: int, data: bytes) -> None:
         """Stores bytes into guest memory."""
@@ -49,10 +55,7 @@ class Context:
 
     def read_path(self, address: int) -> bytes:
         """The path at `address`; ENAMETOOLONG when it has no end within PATH_MAX."""
-        text: bytes | None = self.process.memory.read_cstr(address, 4096)
-        if text is None:
-            raise fail(errno.ENAMETOOLONG)
-        return text
+        return self.process.memory.read_cstr(address, 4096)
 
     def host_path(self, dirfd: int, address: int, *, follow: bool = True) -> bytes:
         """The guest's path with the sysroot applied, as the host is to see it."""
@@ -75,15 +78,18 @@ class Context:
         A `bytes` argument is passed as a pointer to it, a `bytearray` one may be filled.
         Guest addresses go through :meth:`pointer`. Raises OSError.
         """
-        result: int = self.thread.host_call(name, args)
+        from qusr.syscalls.numbers.x86_64 import NUMBERS  # noqa: PLC0415
+
+        result: int = self.thread.host_call(NUMBERS[name], args)
+        if result == RESTART_SYSCALL:
+            raise Restart
         if result < 0:
             raise fail(-result)
         return result
 
     def pointer(self, address: int) -> int:
         """The host address of a guest address, for :meth:`host_call` (null stays null)."""
-        host: int = self.process.memory.host_pointer(address)
-        return host
+        return self.process.memory.host_pointer(address)
 
 
 def pack(ctype: layout.CType, values: Values, abi: Abi = HOST) -> bytes:

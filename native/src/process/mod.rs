@@ -6,7 +6,7 @@ mod thread;
 
 use std::sync::{Arc, RwLock};
 
-pub use thread::{GuestThread, Stop, Wait};
+pub use thread::{GuestThread, Stop};
 
 use crate::memory::AddressSpace;
 use crate::thunk::exec::OwnExe;

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU32;
 use super::{Process, shared};
 use crate::cpu::{CpuCore, Exit, Flow, Regs};
 use crate::thunk::exec::{Args, Env, Outcome, OwnExe, Review, Scalars};
+use crate::thunk::host::safe_syscall;
 use crate::thunk::path::Sysroot;
 use crate::thunk::scratch::Scratch;
 use crate::thunk::table::Table;
@@ -14,7 +15,7 @@ use crate::thunk::table::Table;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stop {
     /// A call with a Python handler; [`GuestThread::finish_call`] gives its result.
-    Syscall { number: u64, scalars: Scalars },
+    Syscall { handler: Arc<str>, scalars: Scalars },
     /// A call that was made, to be looked at again; finished likewise.
     Review {
         number: u64,
@@ -29,14 +30,6 @@ pub enum Stop {
     Exited { status: i32, whole: bool },
     /// The core stopped for another reason than a call.
     Core(Exit),
-}
-
-/// What a stopped call waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    Nothing,
-    /// `finish_call` has to be called.
-    Result,
 }
 
 /// What the system-call callback needs; kept apart from the core, which it is lent to.
@@ -55,7 +48,6 @@ pub struct GuestThread {
     caller: Caller,
     /// Stop before each system call ([`Stop::Trace`]).
     pub trace: bool,
-    wait: Wait,
 }
 
 impl GuestThread {
@@ -74,7 +66,6 @@ impl GuestThread {
             core,
             caller,
             trace: false,
-            wait: Wait::Nothing,
         }
     }
 
@@ -116,7 +107,6 @@ impl GuestThread {
                 (Exit::Syscall { .. }, None) => {
                     let (number, args) = call_registers(&self.process, self.core.as_mut());
                     if self.trace {
-                        self.wait = Wait::Result;
                         Some(Stop::Trace { number, args })
                     } else {
                         let outcome = self.caller.call(&self.process, number, &args);
@@ -138,7 +128,6 @@ impl GuestThread {
             Exit::Syscall { .. } => {
                 let (number, args) = call_registers(&self.process, self.core.as_mut());
                 if self.trace {
-                    self.wait = Wait::Result;
                     return Stop::Trace { number, args };
                 }
                 let outcome = self.caller.call(&self.process, number, &args);
@@ -151,14 +140,12 @@ impl GuestThread {
 
     /// Makes the traced call. None: done, its result is in the registers.
     pub fn make_call(&mut self, number: u64, args: &Args) -> Option<Stop> {
-        self.wait = Wait::Nothing;
         let outcome = self.caller.call(&self.process, number, args);
         self.settle(number, args, outcome)
     }
 
     /// Gives the guest the result (or -errno) of the call that Python decided.
     pub fn finish_call(&mut self, result: i64) {
-        self.wait = Wait::Nothing;
         set_result(&self.process, self.core.as_mut(), result);
     }
 
@@ -173,12 +160,8 @@ impl GuestThread {
                 Some(Stop::Core(Exit::Interrupted))
             }
             Outcome::Builtin(id, scalars) => self.builtin(id, &scalars, args),
-            Outcome::Python(scalars) => {
-                self.wait = Wait::Result;
-                Some(Stop::Syscall { number, scalars })
-            }
+            Outcome::Python(handler, scalars) => Some(Stop::Syscall { handler, scalars }),
             Outcome::Review(review, result) => {
-                self.wait = Wait::Result;
                 Some(Stop::Review {
                     number,
                     review,
@@ -186,14 +169,24 @@ impl GuestThread {
                 })
             }
             Outcome::Enosys => {
-                self.wait = Wait::Result;
                 Some(Stop::Enosys { number })
             }
         }
     }
 
+    /// The call number and argument registers.
+    pub fn call_registers(&mut self) -> (u64, Args) {
+        call_registers(&self.process, self.core.as_mut())
+    }
+
+    /// Makes a host call on behalf of a Python handler; -ERESTARTSYS when a signal waits.
+    pub fn host_call(&self, number: u16, args: &[u64; 6]) -> i64 {
+        // SAFETY: handlers pass guest memory or buffers that they hold during the call.
+        unsafe { safe_syscall(&self.caller.pending, number, args) }
+    }
+
     /// Sets the pc back onto the system-call instruction.
-    fn rewind(&mut self) {
+    pub fn rewind(&mut self) {
         let regs = &self.process.regs;
         let thumb = self.core.get(regs.status) & regs.thumb_bit != 0;
         let pc = self.core.get(regs.pc);
@@ -207,7 +200,9 @@ impl GuestThread {
         }
     }
 
-    pub(super) fn sysroot(&self) -> Option<&Sysroot> {
+    /// The sysroot, if there is one.
+    #[must_use]
+    pub fn sysroot(&self) -> Option<&Sysroot> {
         self.caller.sysroot.as_deref()
     }
 }

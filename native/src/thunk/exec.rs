@@ -1,6 +1,7 @@
 //! Executing a call: arguments in, host call, results back.
 
 use std::ffi::CString;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use super::convert::{BAD_POINTER, Conversion, get_int, host_pointer, put_int, swap_words};
@@ -26,14 +27,14 @@ pub struct Scalars {
 }
 
 /// What became of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Done: the result, or -errno.
     Done(i64),
     /// Not made because a signal waits: see [`super::host::ERESTARTSYS`].
     Restart,
-    /// Python decides.
-    Python(Scalars),
+    /// Python decides: the handler's name and its arguments.
+    Python(Arc<str>, Scalars),
     /// Done by the caller, in Rust.
     Builtin(Builtin, Scalars),
     /// The call was made; its result must be looked at by Python, because it may
@@ -136,7 +137,9 @@ impl Env<'_> {
                 }
                 .native(*host, ops, order, *ret)
             }
-            Node::Python { ops } => Outcome::Python(self.scalars(ops, args)),
+            Node::Python { handler, ops } => {
+                Outcome::Python(handler.clone(), self.scalars(ops, args))
+            }
             Node::Builtin { id, ops } => Outcome::Builtin(*id, self.scalars(ops, args)),
             Node::Enosys => Outcome::Enosys,
             Node::Switch {

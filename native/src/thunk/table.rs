@@ -6,11 +6,12 @@
 //! damaged table is an error here and never a fault later.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::convert::Conversion;
 use crate::abi::GuestAbi;
 
-const MAGIC: &[u8] = b"QTHUNK05";
+const MAGIC: &[u8] = b"QTHUNK06";
 /// A register slot that means "no such argument".
 pub const NO_SLOT: u8 = 255;
 /// How many register slots a call can use (arm: r0-r6).
@@ -223,9 +224,8 @@ pub enum Node {
         args: Vec<HostArg>,
         ret: Ret,
     },
-    Python {
-        ops: Vec<Op>,
-    },
+    /// `handler` is "module:function" below qusr.syscalls.handlers.
+    Python { handler: Arc<str>, ops: Vec<Op> },
     Builtin {
         id: Builtin,
         ops: Vec<Op>,
@@ -427,9 +427,11 @@ impl<'a> Reader<'a> {
                     ret,
                 }
             }
-            1 => Node::Python {
-                ops: self.ops(table)?,
-            },
+            1 => {
+                let length = self.u8()?;
+                let handler = String::from_utf8_lossy(self.take(length.into())?).into();
+                Node::Python { handler, ops: self.ops(table)? }
+            }
             2 => {
                 let id = Builtin::from_index(self.u8()?).ok_or("unknown builtin call")?;
                 Node::Builtin {

@@ -1,0 +1,231 @@
+//! `qusr._native.Process` and `Thread`: the run loop, as Python sees it.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyTuple};
+
+use super::memory::PyAddressSpace;
+use crate::cpu::{Access, Exit};
+use crate::process::{GuestRegs, GuestThread, Process, Stop};
+use crate::thunk::exec::{OwnExe, Review};
+use crate::thunk::path::Sysroot;
+use crate::thunk::table::{MAX_SLOTS, Table};
+
+/// What the threads of one guest process share.
+#[pyclass(name = "Process", module = "qusr._native", frozen)]
+pub struct PyProcess {
+    pub(super) inner: Arc<Process>,
+}
+
+#[pymethods]
+impl PyProcess {
+    /// `regs`: numbers of (call number, result, pc, sp, tls, status) and the argument
+    /// registers; `thumb_bit` is the status bit that makes call instructions 2 bytes long.
+    #[new]
+    fn new(
+        space: &PyAddressSpace,
+        table: &[u8],
+        regs: (u32, u32, u32, u32, u32, u32),
+        args: Vec<u32>,
+        thumb_bit: u64,
+    ) -> PyResult<Self> {
+        let table = Table::parse(table).map_err(PyValueError::new_err)?;
+        let mut slots = [u32::MAX; MAX_SLOTS];
+        for (slot, id) in slots.iter_mut().zip(args) {
+            *slot = id;
+        }
+        let (number, result, pc, sp, tls, status) = regs;
+        let regs = GuestRegs { number, args: slots, result, pc, sp, tls, status, thumb_bit };
+        Ok(Self { inner: Process::new(space.space().clone(), table, regs) })
+    }
+
+    /// The directory that stands for the guest's `/`; None takes it away.
+    fn set_sysroot(&self, prefix: Option<&str>) -> PyResult<()> {
+        let sysroot = prefix.map(Sysroot::new).transpose()?.map(Arc::new);
+        *self.inner.sysroot.write().map_err(poisoned)? = sysroot;
+        Ok(())
+    }
+
+    /// The emulator's own executable: its path, st_dev and st_ino.
+    fn set_own_exe(&self, path: Vec<u8>, dev: u64, ino: u64) -> PyResult<()> {
+        *self.inner.own_exe.write().map_err(poisoned)? = Arc::new(OwnExe { path, dev, ino });
+        Ok(())
+    }
+
+    /// The name of a call in the thunk table.
+    fn call_name(&self, number: u64) -> PyResult<Option<String>> {
+        let table = self.inner.table.read().map_err(poisoned)?;
+        Ok(table.get(number).map(|call| call.name.clone()))
+    }
+}
+
+fn poisoned<T>(_: std::sync::PoisonError<T>) -> PyErr {
+    PyRuntimeError::new_err("a thread of the emulator panicked")
+}
+
+/// One guest thread.
+#[pyclass(name = "Thread", module = "qusr._native")]
+pub struct PyThread {
+    inner: GuestThread,
+}
+
+#[pymethods]
+impl PyThread {
+    #[new]
+    fn new(process: &PyProcess, cpu: &mut super::cpu::PyCpu) -> PyResult<Self> {
+        let core = cpu.take().ok_or_else(|| PyValueError::new_err("this Cpu has a thread"))?;
+        Ok(Self { inner: GuestThread::new(process.inner.clone(), core) })
+    }
+
+    /// Runs guest code until Python has to decide something: a tuple whose first item
+    /// says what ("syscall", "review", "trace", "enosys", "exit", "fault", "undefined",
+    /// "breakpoint", "interrupted").
+    fn run<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let stop = py.detach(|| self.inner.run());
+        describe(py, &stop)
+    }
+
+    /// Executes one instruction; "interrupted" means that it is simply done.
+    fn step<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let stop = py.detach(|| self.inner.step());
+        describe(py, &stop)
+    }
+
+    /// Makes the call that stopped for tracing. None: it is done.
+    fn make_call<'py>(
+        &mut self,
+        py: Python<'py>,
+        number: u64,
+        args: [u64; MAX_SLOTS],
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let stop = py.detach(|| self.inner.make_call(number, &args));
+        stop.map(|stop| describe(py, &stop)).transpose()
+    }
+
+    /// Gives the guest the result (or -errno) of a call that Python decided.
+    fn finish_call(&mut self, result: i64) {
+        self.inner.finish_call(result);
+    }
+
+    /// Puts the pc back onto the call instruction: the call will be made again.
+    fn restart_call(&mut self) {
+        self.inner.rewind();
+    }
+
+    /// (call number, argument registers) at a stop for a call.
+    fn call_registers(&mut self) -> (u64, [u64; MAX_SLOTS]) {
+        self.inner.call_registers()
+    }
+
+    /// Makes a host system call: integers are passed as they are, bytes by address, and a
+    /// bytearray by address of a copy that is copied back. -512 means that a guest signal
+    /// waits and the call was not made.
+    fn host_call(
+        &mut self,
+        py: Python<'_>,
+        number: u16,
+        args: &Bound<'_, PyTuple>,
+    ) -> PyResult<i64> {
+        let mut values = [0u64; 6];
+        let mut buffers: Vec<(usize, Vec<u8>)> = Vec::new();
+        if args.len() > values.len() {
+            return Err(PyValueError::new_err("a system call has six arguments at most"));
+        }
+        for (index, arg) in args.iter().enumerate() {
+            if let Ok(bytes) = arg.cast::<PyBytes>() {
+                let mut copy = bytes.as_bytes().to_vec();
+                // Callers pass strings and structs; a terminator makes strings whole.
+                copy.push(0);
+                buffers.push((index, copy));
+            } else if let Ok(bytes) = arg.cast::<PyByteArray>() {
+                buffers.push((index, bytes.to_vec()));
+            } else if let Ok(value) = arg.extract::<i64>() {
+                values[index] = value as u64;
+            } else {
+                values[index] = arg.extract::<u64>()?;
+            }
+        }
+        for (index, buffer) in &mut buffers {
+            values[*index] = buffer.as_mut_ptr() as u64;
+        }
+        let result = py.detach(|| self.inner.host_call(number, &values));
+        for (index, buffer) in &buffers {
+            if let Ok(bytes) = args.get_item(*index)?.cast::<PyByteArray>() {
+                for (at, byte) in buffer.iter().enumerate() {
+                    bytes.set_item(at, *byte)?;
+                }
+            }
+        }
+        Ok(result)
+    }
+
+    /// The host path for a guest's path, the sysroot applied.
+    fn resolve_path<'py>(
+        &self,
+        py: Python<'py>,
+        dirfd: i32,
+        path: &[u8],
+        follow: bool,
+    ) -> Bound<'py, PyBytes> {
+        match self.inner.sysroot().and_then(|root| root.resolve(dirfd, path, follow)) {
+            Some(host) => PyBytes::new(py, host.as_bytes()),
+            None => PyBytes::new(py, path),
+        }
+    }
+
+    /// Takes over changes of the process (sysroot, executable).
+    fn refresh(&mut self) {
+        self.inner.refresh();
+    }
+
+    /// Whether every system call stops with "trace".
+    #[setter]
+    fn set_trace(&mut self, on: bool) {
+        self.inner.trace = on;
+    }
+
+    /// Reads a register by its number.
+    fn reg(&mut self, id: u32) -> u128 {
+        self.inner.core.get_wide(id)
+    }
+
+    /// Writes a register by its number.
+    fn set_reg(&mut self, id: u32, value: u128) {
+        self.inner.core.set_wide(id, value);
+    }
+}
+
+fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> {
+    match *stop {
+        Stop::Syscall { ref handler, ref scalars } => {
+            let args = PyTuple::new(py, scalars.values[..scalars.count].iter().map(|v| *v as i64))?;
+            ("syscall", handler.as_ref(), args).into_pyobject(py)
+        }
+        Stop::Review { number, review, result } => {
+            let kind = match review {
+                Review::ProcFd => "fd",
+                Review::ExeLink => "exelink",
+                Review::ExeStat => "exestat",
+            };
+            ("review", number, kind, result).into_pyobject(py)
+        }
+        Stop::Trace { number, args } => ("trace", number, args).into_pyobject(py),
+        Stop::Enosys { number } => ("enosys", number).into_pyobject(py),
+        Stop::Exited { status, whole } => ("exit", status, whole).into_pyobject(py),
+        Stop::Core(exit) => match exit {
+            Exit::Fault { addr, access, mapped, bus, align } => {
+                let access = match access {
+                    Access::Read => "read",
+                    Access::Write => "write",
+                    Access::Fetch => "fetch",
+                };
+                ("fault", addr, access, mapped, bus, align).into_pyobject(py)
+            }
+            Exit::Undefined => ("undefined",).into_pyobject(py),
+            Exit::Breakpoint { imm } => ("breakpoint", imm).into_pyobject(py),
+            Exit::Interrupted | Exit::Syscall { .. } => ("interrupted",).into_pyobject(py),
+        },
+    }
+}

@@ -1,0 +1,5 @@
+"""`python -m qusr PROGRAM`."""
+
+from qusr.cli import main
+
+main()
