@@ -45,6 +45,8 @@ class AddressSpace:
     def fill_zero(self, addr: int, len: int) -> None: ...
     def read_cstr(self, addr: int, max: int = 4096) -> bytes:
         """Read a NUL-terminated string; ENAMETOOLONG if there is no NUL within max bytes."""
+    def host_pointer(self, addr: int) -> int:
+        """The host address of a guest address for a system call: null stays null."""
     def regions(self) -> list[tuple[int, int, int, int, str, bytes, int]]:
         """All mappings: (start, end, prot, flags, kind, name, offset).
 
@@ -101,3 +103,46 @@ class Cpu:
         """Forgets translations of guest code in start..end."""
     def duplicate(self) -> Cpu:
         """A new CPU over the same memory with the same registers."""
+
+IdRegister = tuple[tuple[int, int, int, int], int]
+
+@final
+class Process:
+    """What the threads of one guest process share."""
+
+    def __new__(
+        cls,
+        space: AddressSpace,
+        table: bytes,
+        regs: tuple[int, int, int, int, int, int],
+        args: list[int],
+        thumb_bit: int,
+    ) -> Process:
+        """Make one from a thunk table and the numbers of the registers that matter.
+
+        regs: (call number, result, pc, sp, thread pointer, status).
+        """
+    def set_sysroot(self, prefix: str | None) -> None: ...
+    def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
+    def call_name(self, number: int) -> str | None: ...
+
+@final
+class Thread:
+    """One guest thread."""
+
+    trace: bool
+    def __new__(
+        cls, process: Process, library: str, guest: str, model: int, id_registers: list[IdRegister]
+    ) -> Thread: ...
+    def run(self) -> tuple[object, ...]:
+        """Run until Python has to decide something; the first item says what."""
+    def step(self) -> tuple[object, ...]: ...
+    def make_call(self, number: int, args: tuple[int, ...]) -> tuple[object, ...] | None: ...
+    def finish_call(self, result: int) -> None: ...
+    def restart_call(self) -> None: ...
+    def call_registers(self) -> tuple[int, list[int]]: ...
+    def host_call(self, number: int, args: tuple[int | bytes | bytearray, ...]) -> int: ...
+    def resolve_path(self, dirfd: int, path: bytes, follow: bool) -> bytes: ...
+    def refresh(self) -> None: ...
+    def reg(self, id: int) -> int: ...
+    def set_reg(self, id: int, value: int) -> None: ...

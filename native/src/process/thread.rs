@@ -180,7 +180,7 @@ impl GuestThread {
     }
 
     /// Makes a host call on behalf of a Python handler; -ERESTARTSYS when a signal waits.
-    pub fn host_call(&self, number: u16, args: &[u64; 6]) -> i64 {
+    pub fn host_call(&mut self, number: u16, args: &[u64; 6]) -> i64 {
         // SAFETY: handlers pass guest memory or buffers that they hold during the call.
         unsafe { safe_syscall(&self.caller.pending, number, args) }
     }

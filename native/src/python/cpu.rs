@@ -14,7 +14,7 @@ use crate::cpu::unicorn::{self, Guest, UnicornConfig, system_register};
 use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter, Regs};
 
 /// (op1, CRn, CRm, op2) of an AArch64 system register with op0 = 3, and its value.
-type IdRegister = ((u32, u32, u32, u32), u64);
+pub type IdRegister = ((u32, u32, u32, u32), u64);
 
 /// From the arguments that Python passes, see `qusr/cpu/unicorn.py`.
 pub fn unicorn_config(

@@ -6,6 +6,7 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
+use crate::thunk::convert::host_pointer;
 use crate::memory::{AddressSpace, Backing, Efault, Errno, MmapRequest, Region, SpaceConfig};
 
 /// The guest's memory. Errors are `OSError` with the errno that the guest's call would give.
@@ -155,6 +156,12 @@ impl PyAddressSpace {
 
     fn fill_zero(&self, addr: u64, len: u64) -> PyResult<()> {
         self.space.fill_zero(addr, len).map_err(fault)
+    }
+
+    /// The host address of a guest address, as a system call is to get it: null stays null,
+    /// and an address outside the guest becomes one that the kernel refuses.
+    fn host_pointer(&self, addr: u64) -> u64 {
+        host_pointer(&self.space, addr)
     }
 
     /// A NUL-terminated string without the NUL; ENAMETOOLONG if there is no NUL within `max`.

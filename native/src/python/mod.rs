@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 pub mod cpu;
 pub mod memory;
+pub mod thread;
 
 #[pymodule]
 mod _native {
@@ -13,4 +14,6 @@ mod _native {
     use super::cpu::{PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::memory::PyAddressSpace;
+    #[pymodule_export]
+    use super::thread::{PyProcess, PyThread};
 }

@@ -1,13 +1,15 @@
 //! `qusr._native.Process` and `Thread`: the run loop, as Python sees it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
+use super::cpu::{IdRegister, unicorn_config};
 use super::memory::PyAddressSpace;
-use crate::cpu::{Access, Exit};
+use crate::cpu::{Access, Exit, unicorn};
 use crate::process::{GuestRegs, GuestThread, Process, Stop};
 use crate::thunk::exec::{OwnExe, Review};
 use crate::thunk::path::Sysroot;
@@ -38,7 +40,7 @@ impl PyProcess {
         }
         let (number, result, pc, sp, tls, status) = regs;
         let regs = GuestRegs { number, args: slots, result, pc, sp, tls, status, thumb_bit };
-        Ok(Self { inner: Process::new(space.space().clone(), table, regs) })
+        Ok(Self { inner: Process::new(space.space.clone(), table, regs) })
     }
 
     /// The directory that stands for the guest's `/`; None takes it away.
@@ -71,12 +73,27 @@ pub struct PyThread {
     inner: GuestThread,
 }
 
+// SAFETY: every method takes `&mut self` or is over in an instant under the GIL; PyO3
+// grants `&mut` to one thread at a time.
+unsafe impl Sync for PyThread {}
+
 #[pymethods]
 impl PyThread {
+    /// A thread on the Unicorn core; the arguments are those of `qusr.cpu.unicorn.arguments`.
     #[new]
-    fn new(process: &PyProcess, cpu: &mut super::cpu::PyCpu) -> PyResult<Self> {
-        let core = cpu.take().ok_or_else(|| PyValueError::new_err("this Cpu has a thread"))?;
-        Ok(Self { inner: GuestThread::new(process.inner.clone(), core) })
+    fn new(
+        process: &PyProcess,
+        library: PathBuf,
+        guest: &str,
+        model: i32,
+        id_registers: Vec<IdRegister>,
+    ) -> PyResult<Self> {
+        let config = unicorn_config(library, guest, model, id_registers)?;
+        let space = process.inner.space.clone();
+        let core = unicorn::open(&config, space).map_err(PyOSError::new_err)?;
+        Ok(Self {
+            inner: GuestThread::new(process.inner.clone(), core),
+        })
     }
 
     /// Runs guest code until Python has to decide something: a tuple whose first item
