@@ -10,4 +10,5 @@ pub mod memory;
 pub mod process;
 #[cfg(feature = "python")]
 mod python;
+pub mod signal;
 pub mod thunk;

@@ -4,16 +4,21 @@
 use std::ffi::CString;
 
 use super::thread::{GuestThread, Stop};
+use crate::cpu::{Access, Exit};
 use crate::memory::MmapRequest;
+use crate::thunk::convert::put_int;
 use crate::thunk::exec::{Args, Scalars};
+use crate::thunk::host::ERESTARTSYS;
 use crate::thunk::table::Builtin;
 
 impl GuestThread {
     /// Makes the call; None when its result is in the registers.
-    pub(super) fn builtin(&mut self, id: Builtin, scalars: &Scalars, _args: &Args) -> Option<Stop> {
+    pub(super) fn builtin(&mut self, id: Builtin, scalars: &Scalars, _registers: &Args) -> Option<Stop> {
         let value = |index: usize| scalars.values[index];
         let int = |index: usize| scalars.values[index] as i32;
         let space = self.process.space.clone();
+        let args = &scalars.values[..];
+        let abi = self.signals.abi;
         let unit = |result: Result<(), i32>| result.map(|()| 0u64);
         let result: Result<u64, i32> = match id {
             Builtin::Mmap => space.mmap(MmapRequest {
@@ -69,10 +74,84 @@ impl GuestThread {
                     Ok(0)
                 }
             }
-            _ => return Some(Stop::Enosys { number: u64::MAX }),
+            Builtin::SetTidAddress => {
+                self.clear_child_tid = value(0);
+                // SAFETY: gettid touches no memory.
+                Ok(unsafe { libc::gettid() } as u64)
+            }
+            Builtin::SetRobustList => {
+                // struct robust_list_head: two pointers and a long.
+                if value(1) == 3 * abi.word_bytes() as u64 {
+                    self.robust_list = (value(0), value(1));
+                    Ok(0)
+                } else {
+                    Err(libc::EINVAL)
+                }
+            }
+            Builtin::GetRobustList => self.get_robust_list(int(0), value(1), value(2)),
+            Builtin::RtSigaction => self.signals.sigaction(&space, args, false),
+            Builtin::Sigaction => self.signals.sigaction(&space, args, true),
+            Builtin::RtSigprocmask => self.signals.sigprocmask(&space, args, false),
+            Builtin::Sigprocmask => self.signals.sigprocmask(&space, args, true),
+            Builtin::RtSigpending => self.signals.sigpending(&space, args, false),
+            Builtin::Sigpending => self.signals.sigpending(&space, args, true),
+            Builtin::RtSigsuspend => self.signals.sigsuspend(&space, args, false),
+            Builtin::Sigsuspend => self.signals.sigsuspend(&space, args, true),
+            Builtin::Sigaltstack => {
+                let sp = self.core.get(self.process.regs.sp);
+                self.signals.sigaltstack(&space, args, sp)
+            }
+            Builtin::RtSigtimedwait | Builtin::RtSigtimedwaitTime32 => {
+                let short = id == Builtin::RtSigtimedwaitTime32;
+                match self.signals.sigtimedwait(&space, args, if short { 4 } else { 8 }) {
+                    Some(result) => result,
+                    None => {
+                        self.rewind();
+                        return None;
+                    }
+                }
+            }
+            Builtin::Pause => {
+                let result = self.host_call(libc::SYS_pause as u16, &[0; 6]);
+                Err(if result == -ERESTARTSYS { libc::EINTR } else { -result as i32 })
+            }
+            Builtin::RtSigreturn | Builtin::Sigreturn => {
+                let rt = id == Builtin::RtSigreturn;
+                let core = self.core.as_mut();
+                return match self.signals.sigreturn(core, &space, rt) {
+                    Ok(()) => None,
+                    Err(_) => self.bad_frame(),
+                };
+            }
         };
         self.finish_call(result.map_or_else(|errno| -i64::from(errno), |value| value as i64));
         None
+    }
+
+    /// A bad signal frame: SIGSEGV at the guest's pc (arm64_notify_segfault).
+    fn bad_frame(&mut self) -> Option<Stop> {
+        let addr = self.core.get(self.process.regs.sp);
+        self.trap(Exit::Fault {
+            addr,
+            access: Access::Read,
+            mapped: true,
+            bus: false,
+            align: false,
+        })
+    }
+
+    fn get_robust_list(&mut self, pid: i32, head: u64, size: u64) -> Result<u64, i32> {
+        // SAFETY: gettid touches no memory.
+        if pid != 0 && pid != unsafe { libc::gettid() } {
+            return Err(libc::EPERM);
+        }
+        let word = self.signals.abi.word_bytes();
+        let mut bytes = [0; 8];
+        for (at, value) in [(size, 3 * word as u64), (head, self.robust_list.0)] {
+            put_int(&mut bytes[..word], self.signals.abi.big_endian, value);
+            self.process.space.write(at, &bytes[..word]).map_err(|_| libc::EFAULT)?;
+        }
+        Ok(0)
     }
 
     fn chdir(&mut self, address: u64) -> Result<u64, i32> {

@@ -8,7 +8,9 @@ use std::sync::{Arc, RwLock};
 
 pub use thread::{GuestThread, Stop};
 
-use crate::memory::AddressSpace;
+use crate::abi::GuestAbi;
+use crate::memory::{AddressSpace, MmapRequest, Prot};
+use crate::signal::{Actions, FrameKind, Trampolines};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
 use crate::thunk::table::{MAX_SLOTS, Table};
@@ -35,20 +37,73 @@ pub struct Process {
     pub sysroot: RwLock<Option<Arc<Sysroot>>>,
     pub own_exe: RwLock<Arc<OwnExe>>,
     pub regs: GuestRegs,
+    pub actions: Arc<Actions>,
+    pub frame: FrameKind,
+    pub trampolines: Trampolines,
 }
 
 impl Process {
-    /// A process with an empty thunk table's worth of state; the table comes from Python.
-    #[must_use]
-    pub fn new(space: Arc<AddressSpace>, table: Table, regs: GuestRegs) -> Arc<Self> {
-        Arc::new(Self {
+    /// A process whose memory already holds the program.
+    ///
+    /// # Errors
+    /// The errno of mapping the page with the signal trampolines.
+    pub fn new(
+        space: Arc<AddressSpace>,
+        table: Table,
+        regs: GuestRegs,
+        frame: FrameKind,
+    ) -> Result<Arc<Self>, i32> {
+        let trampolines = map_trampolines(&space, frame, table.abi)?;
+        Ok(Arc::new(Self {
             space,
             table: RwLock::new(Arc::new(table)),
             sysroot: RwLock::new(None),
             own_exe: RwLock::new(Arc::new(OwnExe::default())),
             regs,
-        })
+            actions: Actions::inherited(),
+            frame,
+            trampolines,
+        }))
     }
+}
+
+/// Maps the page whose code calls sigreturn, as the kernel's vdso (AArch64) and
+/// sigpage (arm, arch/arm/kernel/sigreturn_codes.S) do.
+fn map_trampolines(
+    space: &AddressSpace,
+    frame: FrameKind,
+    abi: GuestAbi,
+) -> Result<Trampolines, i32> {
+    /// Unwinders know these very instructions.
+    const AARCH64: [u32; 2] = [0xd280_1168, 0xd400_0001]; // mov x8, #139; svc #0
+    const ARM: [u32; 4] = [
+        0xe3a0_7077, 0xef00_0000, // mov r7, #119; svc #0
+        0xe3a0_70ad, 0xef00_0000, // mov r7, #173; svc #0
+    ];
+    const THUMB: [u16; 4] = [0x2777, 0xdf00, 0x27ad, 0xdf00];
+    let code_is_big = abi.big_endian && frame == (FrameKind::Arm { be8: false });
+    let word = |value: u32| if code_is_big { value.to_be_bytes() } else { value.to_le_bytes() };
+    let half = |value: u16| if code_is_big { value.to_be_bytes() } else { value.to_le_bytes() };
+    let (code, name): (Vec<u8>, _) = match frame {
+        FrameKind::Aarch64 => (AARCH64.into_iter().flat_map(word).collect(), "[vdso]"),
+        FrameKind::Arm { .. } => (
+            ARM.into_iter().flat_map(word).chain(THUMB.into_iter().flat_map(half)).collect(),
+            "[sigpage]",
+        ),
+    };
+    let page = space.mmap(MmapRequest::anonymous(4096, Prot::READ | Prot::WRITE))?;
+    space.write(page, &code).map_err(|_| libc::EFAULT)?;
+    space.mprotect(page, 4096, (Prot::READ | Prot::EXEC).bits())?;
+    space.set_name(page, 4096, name);
+    Ok(match frame {
+        FrameKind::Aarch64 => Trampolines { rt: page, ..Trampolines::default() },
+        FrameKind::Arm { .. } => Trampolines {
+            plain: page,
+            rt: page + 8,
+            thumb_plain: page + 16,
+            thumb_rt: page + 20,
+        },
+    })
 }
 
 /// Reads a lock's value; a poisoned lock (a panic elsewhere) still has a whole value.

@@ -1,10 +1,12 @@
 //! One guest thread: the loop that runs guest code and makes its system calls.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
-use super::{Process, shared};
-use crate::cpu::{CpuCore, Exit, Flow, Regs};
+use super::{GuestRegs, Process, shared};
+use crate::cpu::{Access, CpuCore, Exit, Flow, Regs};
+use crate::signal::deliver::Delivered;
+use crate::signal::host::{Mailbox, mask};
+use crate::signal::{AltStack, FaultInfo, ThreadSignals};
 use crate::thunk::exec::{Args, Env, Outcome, OwnExe, Review, Scalars};
 use crate::thunk::host::safe_syscall;
 use crate::thunk::path::Sysroot;
@@ -28,6 +30,8 @@ pub enum Stop {
     Enosys { number: u64 },
     /// The guest asked to exit; `whole` for exit_group.
     Exited { status: i32, whole: bool },
+    /// The guest dies of this signal.
+    Killed { signal: i32 },
     /// The core stopped for another reason than a call.
     Core(Exit),
 }
@@ -38,7 +42,7 @@ struct Caller {
     sysroot: Option<Arc<Sysroot>>,
     own_exe: Arc<OwnExe>,
     scratch: Scratch,
-    pending: Arc<AtomicU32>,
+    mailbox: Arc<Mailbox>,
 }
 
 /// A guest thread.
@@ -48,24 +52,43 @@ pub struct GuestThread {
     caller: Caller,
     /// Stop before each system call ([`Stop::Trace`]).
     pub trace: bool,
+    pub signals: ThreadSignals,
+    /// Where set_tid_address(2) wants a zero when the thread ends.
+    pub clear_child_tid: u64,
+    /// set_robust_list(2): the head's address, and the size it was given with.
+    pub robust_list: (u64, u64),
 }
 
 impl GuestThread {
     /// A thread that will run on `core`.
     #[must_use]
     pub fn new(process: Arc<Process>, core: Box<dyn CpuCore>) -> Self {
+        let mailbox = Mailbox::new(core.interrupter());
+        let signals = ThreadSignals {
+            actions: process.actions.clone(),
+            blocked: mask(),
+            saved: None,
+            altstack: AltStack::default(),
+            mailbox: mailbox.clone(),
+            trampolines: process.trampolines,
+            kind: process.frame,
+            abi: shared(&process.table).abi,
+        };
         let caller = Caller {
             table: shared(&process.table),
             sysroot: shared(&process.sysroot),
             own_exe: shared(&process.own_exe),
             scratch: Scratch::default(),
-            pending: Arc::new(AtomicU32::new(0)),
+            mailbox: mailbox.clone(),
         };
         Self {
             process,
             core,
             caller,
             trace: false,
+            signals,
+            clear_child_tid: 0,
+            robust_list: (0, 0),
         }
     }
 
@@ -78,7 +101,11 @@ impl GuestThread {
 
     /// Runs until Python has to decide something.
     pub fn run(&mut self) -> Stop {
+        self.signals.mailbox.attach();
         loop {
+            if let Some(stop) = self.deliver_pending() {
+                return stop;
+            }
             let mut left = None;
             let exit = {
                 let (process, caller) = (&self.process, &mut self.caller);
@@ -113,8 +140,7 @@ impl GuestThread {
                         self.settle(number, &args, outcome)
                     }
                 }
-                (Exit::Interrupted, _) => Some(Stop::Core(Exit::Interrupted)),
-                (exit, _) => Some(Stop::Core(exit)),
+                (exit, _) => self.trap(exit),
             };
             if let Some(stop) = stop {
                 return stop;
@@ -124,6 +150,10 @@ impl GuestThread {
 
     /// Executes one instruction; a system call stops like [`GuestThread::run`] does.
     pub fn step(&mut self) -> Stop {
+        self.signals.mailbox.attach();
+        if let Some(stop) = self.deliver_pending() {
+            return stop;
+        }
         match self.core.step() {
             Exit::Syscall { .. } => {
                 let (number, args) = call_registers(&self.process, self.core.as_mut());
@@ -134,7 +164,32 @@ impl GuestThread {
                 self.settle(number, &args, outcome)
                     .unwrap_or(Stop::Core(Exit::Interrupted))
             }
-            exit => Stop::Core(exit),
+            exit => self.trap(exit).unwrap_or(Stop::Core(Exit::Interrupted)),
+        }
+    }
+
+    /// Delivers a signal that waits.
+    fn deliver_pending(&mut self) -> Option<Stop> {
+        match self.signals.deliver_pending(self.core.as_mut(), &self.process.space)? {
+            Delivered::Done => None,
+            Delivered::Fatal(signal) => Some(Stop::Killed { signal }),
+        }
+    }
+
+    /// Turns what stopped the core into a signal for the guest. None: go on.
+    pub(super) fn trap(&mut self, exit: Exit) -> Option<Stop> {
+        let fault = match exit {
+            Exit::Interrupted => {
+                let waits = self.signals.mailbox.waits();
+                return (!waits).then_some(Stop::Core(Exit::Interrupted));
+            }
+            Exit::Fault { addr, .. } if self.process.space.fault(addr) => return None,
+            exit => fault_info(exit, &self.process.regs, self.core.as_mut()),
+        };
+        let space = &self.process.space;
+        match self.signals.deliver_fault(self.core.as_mut(), space, &fault) {
+            Delivered::Done => None,
+            Delivered::Fatal(signal) => Some(Stop::Killed { signal }),
         }
     }
 
@@ -182,7 +237,7 @@ impl GuestThread {
     /// Makes a host call on behalf of a Python handler; -ERESTARTSYS when a signal waits.
     pub fn host_call(&mut self, number: u16, args: &[u64; 6]) -> i64 {
         // SAFETY: handlers pass guest memory or buffers that they hold during the call.
-        unsafe { safe_syscall(&self.caller.pending, number, args) }
+        unsafe { safe_syscall(&self.caller.mailbox.pending, number, args) }
     }
 
     /// Sets the pc back onto the system-call instruction.
@@ -217,10 +272,44 @@ impl Caller {
             space: &process.space,
             sysroot: self.sysroot.as_deref(),
             own_exe: &self.own_exe,
-            pending: &self.pending,
+            pending: &self.mailbox.pending,
         };
         env.call(&call.node, args, &mut self.scratch)
     }
+}
+
+/// The signal for a trap (arch/arm64/mm/fault.c, arch/arm/kernel/traps.c).
+fn fault_info(exit: Exit, regs: &GuestRegs, core: &mut dyn CpuCore) -> FaultInfo {
+    let pc = core.get(regs.pc);
+    // si_code values of asm-generic/siginfo.h.
+    const MAPERR: i32 = 1;
+    const ACCERR: i32 = 2;
+    const ADRALN: i32 = 1;
+    const ADRERR: i32 = 2;
+    const ILL_ILLOPC: i32 = 1;
+    const TRAP_BRKPT: i32 = 1;
+    match exit {
+        Exit::Fault { addr, access, mapped, bus, align } => {
+            let (signal, code) = match (bus, align) {
+                (_, true) => (libc::SIGBUS, ADRALN),
+                (true, _) => (libc::SIGBUS, ADRERR),
+                _ => (libc::SIGSEGV, if mapped { ACCERR } else { MAPERR }),
+            };
+            FaultInfo { signal, code, addr, esr: syndrome(access, mapped) }
+        }
+        Exit::Breakpoint { .. } => {
+            FaultInfo { signal: libc::SIGTRAP, code: TRAP_BRKPT, addr: pc, esr: 0 }
+        }
+        _ => FaultInfo { signal: libc::SIGILL, code: ILL_ILLOPC, addr: pc, esr: 0 },
+    }
+}
+
+/// ESR_EL1 of a data or instruction abort from EL0 (Arm ARM D17.2.37): the class, a
+/// 32-bit instruction, WnR, and a translation or permission fault of level 3.
+fn syndrome(access: Access, mapped: bool) -> u64 {
+    let class: u64 = if access == Access::Fetch { 0x20 } else { 0x24 };
+    let write = u64::from(access == Access::Write) << 6;
+    class << 26 | 1 << 25 | write | if mapped { 0x0f } else { 0x07 }
 }
 
 fn call_registers(process: &Process, regs: &mut dyn Regs) -> (u64, Args) {

@@ -11,6 +11,7 @@ use super::cpu::{IdRegister, unicorn_config};
 use super::memory::PyAddressSpace;
 use crate::cpu::{Access, Exit, unicorn};
 use crate::process::{GuestRegs, GuestThread, Process, Stop};
+use crate::signal::FrameKind;
 use crate::thunk::exec::{OwnExe, Review};
 use crate::thunk::path::Sysroot;
 use crate::thunk::table::{MAX_SLOTS, Table};
@@ -32,7 +33,14 @@ impl PyProcess {
         regs: (u32, u32, u32, u32, u32, u32),
         args: Vec<u32>,
         thumb_bit: u64,
+        frame: &str,
     ) -> PyResult<Self> {
+        let frame = match frame {
+            "aarch64" => FrameKind::Aarch64,
+            "arm" => FrameKind::Arm { be8: false },
+            "arm-be8" => FrameKind::Arm { be8: true },
+            _ => return Err(PyValueError::new_err(format!("no signal frame {frame}"))),
+        };
         let table = Table::parse(table).map_err(PyValueError::new_err)?;
         let mut slots = [u32::MAX; MAX_SLOTS];
         for (slot, id) in slots.iter_mut().zip(args) {
@@ -40,7 +48,9 @@ impl PyProcess {
         }
         let (number, result, pc, sp, tls, status) = regs;
         let regs = GuestRegs { number, args: slots, result, pc, sp, tls, status, thumb_bit };
-        Ok(Self { inner: Process::new(space.space.clone(), table, regs) })
+        let inner = Process::new(space.space.clone(), table, regs, frame)
+            .map_err(std::io::Error::from_raw_os_error)?;
+        Ok(Self { inner })
     }
 
     /// The directory that stands for the guest's `/`; None takes it away.
@@ -231,6 +241,7 @@ fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> 
         Stop::Trace { number, args } => ("trace", number, args).into_pyobject(py),
         Stop::Enosys { number } => ("enosys", number).into_pyobject(py),
         Stop::Exited { status, whole } => ("exit", status, whole).into_pyobject(py),
+        Stop::Killed { signal } => ("killed", signal).into_pyobject(py),
         Stop::Core(exit) => match exit {
             Exit::Fault { addr, access, mapped, bus, align } => {
                 let access = match access {

@@ -1,0 +1,138 @@
+//! Delivering a signal: which handler, on which stack, with which mask.
+
+use super::frame::{self, Frame, FrameContext};
+use super::siginfo::{self, FaultInfo};
+use super::{Action, SIG_DFL, SIG_IGN, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, host};
+use crate::cpu::CpuCore;
+use crate::memory::AddressSpace;
+
+/// What became of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// The guest's handler is about to run, or the signal is ignored.
+    Done,
+    /// The guest dies of this signal.
+    Fatal(i32),
+}
+
+impl ThreadSignals {
+    /// Delivers the signal that waits, if one does, and sets the host's mask.
+    pub fn deliver_pending(
+        &mut self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+    ) -> Option<Delivered> {
+        let (signal, info) = self.mailbox.take()?;
+        let action = self.take_action(signal);
+        let delivered = if action.has_handler() {
+            let bytes = siginfo::to_guest(&info, self.abi);
+            self.enter_handler(core, space, signal, &action, &bytes, None)
+        } else if action.handler == SIG_DFL && !ignored_by_default(signal) {
+            // The guest changed the action after the host's handler had run. Had it been
+            // SIG_DFL all along, the kernel would have acted: have it act now.
+            self.resend(signal);
+            Delivered::Done
+        } else {
+            Delivered::Done
+        };
+        host::set_mask(self.blocked);
+        Some(delivered)
+    }
+
+    /// Delivers a fault of the guest's own. A blocked or ignored one kills
+    /// (kernel/signal.c, `force_sig_info_to_task`).
+    pub fn deliver_fault(
+        &mut self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        fault: &FaultInfo,
+    ) -> Delivered {
+        let action = self.actions.get(fault.signal);
+        let blocked = self.blocked & bit(fault.signal) != 0;
+        if blocked || !action.has_handler() {
+            return Delivered::Fatal(fault.signal);
+        }
+        let action = self.take_action(fault.signal);
+        let bytes = siginfo::for_fault(fault, self.abi);
+        let delivered =
+            self.enter_handler(core, space, fault.signal, &action, &bytes, Some(fault));
+        host::set_mask(self.blocked);
+        delivered
+    }
+
+    /// The action, reset for the next signal if it is a one-shot.
+    fn take_action(&self, signal: i32) -> Action {
+        self.actions.with(|table| {
+            let entry = &mut table[signal as usize - 1];
+            let action = *entry;
+            if action.has_handler() && action.has(libc::SA_RESETHAND) {
+                *entry = Action { handler: SIG_DFL, ..action };
+                host::install(signal, entry);
+            }
+            action
+        })
+    }
+
+    fn resend(&self, signal: i32) {
+        host::install(signal, &Action::default());
+        // SAFETY: kill touches no memory.
+        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), signal) };
+    }
+
+    fn enter_handler(
+        &mut self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        signal: i32,
+        action: &Action,
+        info: &[u8],
+        fault: Option<&FaultInfo>,
+    ) -> Delivered {
+        let sp = core.get(frame::sp_register(self.kind));
+        let on_stack = self.altstack.contains(sp);
+        let usable = self.altstack.flags & libc::SS_DISABLE == 0;
+        let switch = action.has(libc::SA_ONSTACK) && usable && !on_stack;
+        let top = if switch { self.altstack.sp + self.altstack.size } else { sp };
+        let context = FrameContext {
+            signal,
+            action,
+            info,
+            fault,
+            mask: self.saved.take().unwrap_or(self.blocked),
+            altstack: self.altstack,
+            on_stack,
+            abi: self.abi,
+            trampolines: self.trampolines,
+        };
+        if self.altstack.flags & SS_AUTODISARM != 0 && switch {
+            self.altstack = super::AltStack::default();
+        }
+        if Frame::push(self.kind, core, space, top, &context).is_err() {
+            // No room for the frame: SIGSEGV, fatally if that is the signal being
+            // delivered or cannot be handled (kernel/signal.c, `force_sigsegv`).
+            if signal == libc::SIGSEGV || on_stack || switch {
+                return Delivered::Fatal(libc::SIGSEGV);
+            }
+            let fault = FaultInfo { signal: libc::SIGSEGV, code: SI_KERNEL, addr: 0, esr: 0 };
+            return self.deliver_fault(core, space, &fault);
+        }
+        self.blocked |= action.mask;
+        if !action.has(libc::SA_NODEFER) {
+            self.blocked |= bit(signal);
+        }
+        self.blocked &= !UNBLOCKABLE;
+        Delivered::Done
+    }
+}
+
+const SI_KERNEL: i32 = 0x80;
+
+fn ignored_by_default(signal: i32) -> bool {
+    [libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH, libc::SIGCONT].contains(&signal)
+}
+
+/// Whether the guest ignores `signal` altogether.
+#[must_use]
+pub fn is_ignored(action: &Action, signal: i32) -> bool {
+    action.handler == SIG_IGN || action.handler == SIG_DFL && ignored_by_default(signal)
+}

@@ -1,0 +1,148 @@
+//! Guest signals.
+//!
+//! The host kernel does the kernel's work: the thread's host signal mask is the
+//! guest's, a guest's SIG_DFL or SIG_IGN is the host's, so that blocking,
+//! queueing, stopping, default deaths and SIGCHLD are Linux's own. Only a signal with a
+//! guest handler reaches [`host`], which notes it, blocks all others until it is
+//! delivered (so the kernel keeps the queue) and makes the core stop; [`deliver`] then builds
+//! the guest's frame between two guest instructions.
+//!
+//! SA_RESTART is passed on with the host handler, so the kernel decides call by call whether
+//! an interrupted call fails with EINTR or is made again (`thunk::host` shows how).
+
+pub mod calls;
+pub mod deliver;
+mod frame;
+pub mod host;
+mod siginfo;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::abi::GuestAbi;
+
+pub use frame::{FrameKind, Trampolines};
+pub use siginfo::FaultInfo;
+
+/// Signals are numbered 1 to 64, as on all of Linux but MIPS.
+pub const NSIG: usize = 64;
+
+pub const SIG_DFL: u64 = 0;
+pub const SIG_IGN: u64 = 1;
+/// x86's and arm's SA_RESTORER; the libc crate does not have it.
+pub const SA_RESTORER: u64 = 0x0400_0000;
+
+/// A signal action as the guest gave it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Action {
+    pub handler: u64,
+    pub flags: u64,
+    pub restorer: u64,
+    pub mask: u64,
+}
+
+impl Action {
+    #[must_use]
+    pub fn has_handler(&self) -> bool {
+        self.handler != SIG_DFL && self.handler != SIG_IGN
+    }
+
+    #[must_use]
+    pub fn has(&self, flag: i32) -> bool {
+        self.flags & flag as u32 as u64 != 0
+    }
+}
+
+/// The bit of a signal in a mask.
+#[must_use]
+pub fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// SIGKILL and SIGSTOP, which no mask holds.
+pub const UNBLOCKABLE: u64 = 1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1);
+
+/// The signal actions of a process (shared by threads with CLONE_SIGHAND).
+pub struct Actions {
+    table: Mutex<[Action; NSIG]>,
+}
+
+impl Default for Actions {
+    fn default() -> Self {
+        Self { table: Mutex::new([Action::default(); NSIG]) }
+    }
+}
+
+impl Actions {
+    /// The actions that this process inherited: what the host ignores, the guest ignores.
+    #[must_use]
+    pub fn inherited() -> Arc<Self> {
+        let actions = Self::default();
+        for signal in 1..=NSIG as i32 {
+            if host::is_ignored(signal) {
+                actions.with(|table| table[signal as usize - 1].handler = SIG_IGN);
+            }
+        }
+        Arc::new(actions)
+    }
+
+    /// Access under the lock.
+    pub fn with<T>(&self, function: impl FnOnce(&mut [Action; NSIG]) -> T) -> T {
+        function(&mut self.table.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[must_use]
+    pub fn get(&self, signal: i32) -> Action {
+        self.with(|table| table[signal as usize - 1])
+    }
+
+    /// execve: handlers become SIG_DFL, ignored signals stay ignored.
+    pub fn reset_for_exec(&self) {
+        self.with(|table| {
+            for (index, action) in table.iter_mut().enumerate() {
+                let ignored = action.handler == SIG_IGN;
+                *action =
+                    Action { handler: if ignored { SIG_IGN } else { SIG_DFL }, ..Action::default() };
+                host::install(index as i32 + 1, action);
+            }
+        });
+    }
+}
+
+/// An alternate signal stack (sigaltstack(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AltStack {
+    pub sp: u64,
+    pub size: u64,
+    pub flags: i32,
+}
+
+impl Default for AltStack {
+    fn default() -> Self {
+        Self { sp: 0, size: 0, flags: libc::SS_DISABLE }
+    }
+}
+
+impl AltStack {
+    /// Whether `sp` is on this stack (include/linux/sched/signal.h, `on_sig_stack`).
+    #[must_use]
+    pub fn contains(&self, sp: u64) -> bool {
+        self.flags & SS_AUTODISARM == 0 && sp > self.sp && sp - self.sp <= self.size
+    }
+}
+
+/// Not in the libc crate (uapi/linux/signal.h).
+pub const SS_AUTODISARM: i32 = i32::MIN;
+
+/// What a guest thread keeps of its signals.
+pub struct ThreadSignals {
+    pub actions: Arc<Actions>,
+    /// The guest's signal mask; the host's is the same but while a signal waits.
+    pub blocked: u64,
+    /// The mask to put back by the frame of a signal that interrupted sigsuspend.
+    pub saved: Option<u64>,
+    pub altstack: AltStack,
+    pub mailbox: Arc<host::Mailbox>,
+    pub trampolines: Trampolines,
+    pub kind: FrameKind,
+    pub abi: GuestAbi,
+}

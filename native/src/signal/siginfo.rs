@@ -1,0 +1,121 @@
+//! siginfo_t in the guest's layout (include/uapi/asm-generic/siginfo.h).
+
+use crate::abi::GuestAbi;
+use crate::thunk::convert::put_int;
+
+/// The size of siginfo_t on every Linux.
+pub const SIZE: usize = 128;
+
+/// A signal that an instruction of the guest caused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultInfo {
+    pub signal: i32,
+    pub code: i32,
+    pub addr: u64,
+    /// AArch64's exception syndrome for esr_context, 0 when there is none.
+    pub esr: u64,
+}
+
+/// Reads little-endian host fields of a siginfo_t by offset.
+struct Host<'a>(&'a [u8; SIZE]);
+
+impl Host<'_> {
+    fn int(&self, at: usize) -> u64 {
+        let mut bytes = [0; 4];
+        bytes.copy_from_slice(&self.0[at..at + 4]);
+        i32::from_le_bytes(bytes) as u64
+    }
+    fn word(&self, at: usize) -> u64 {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.0[at..at + 8]);
+        u64::from_le_bytes(bytes)
+    }
+}
+
+/// Writes the guest's fields one after another.
+struct Guest {
+    bytes: [u8; SIZE],
+    at: usize,
+    abi: GuestAbi,
+}
+
+impl Guest {
+    fn int(&mut self, value: u64) {
+        put_int(&mut self.bytes[self.at..self.at + 4], self.abi.big_endian, value);
+        self.at += 4;
+    }
+    fn word(&mut self, value: u64) {
+        let size = self.abi.word_bytes();
+        self.at = self.at.div_ceil(size) * size;
+        put_int(&mut self.bytes[self.at..self.at + size], self.abi.big_endian, value);
+        self.at += size;
+    }
+}
+
+/// The guest's bytes for a signal that the host delivered. Which union member is in
+/// use follows from signal and code (kernel/signal.c, `siginfo_layout`).
+#[must_use]
+pub fn to_guest(info: &libc::siginfo_t, abi: GuestAbi) -> [u8; SIZE] {
+    // SAFETY: siginfo_t is 128 bytes of plain data.
+    let bytes: &[u8; SIZE] = unsafe { &*std::ptr::from_ref(info).cast() };
+    if abi.word_bits == 64 && !abi.big_endian {
+        return *bytes;
+    }
+    let host = Host(bytes);
+    let (signal, code) = (info.si_signo, info.si_code);
+    let mut guest = start(signal, host.int(4), code, abi);
+    match (signal, code) {
+        (_, libc::SI_TIMER) => {
+            guest.int(host.int(16));
+            guest.int(host.int(20));
+            guest.word(host.word(24));
+        }
+        (libc::SIGCHLD, 1..=6) => {
+            guest.int(host.int(16));
+            guest.int(host.int(20));
+            guest.int(host.int(24));
+            guest.word(host.word(32));
+            guest.word(host.word(40));
+        }
+        (libc::SIGPOLL, 1..=6) => {
+            guest.word(host.word(16));
+            guest.int(host.int(24));
+        }
+        (libc::SIGSYS, 1..=2) => {
+            guest.word(host.word(16));
+            guest.int(host.int(24));
+            guest.int(host.int(28));
+        }
+        (libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS | libc::SIGTRAP, 1..) => {
+            guest.word(host.word(16));
+        }
+        (_, libc::SI_USER | libc::SI_TKILL | libc::SI_KERNEL) => {
+            guest.int(host.int(16));
+            guest.int(host.int(20));
+        }
+        _ => {
+            guest.int(host.int(16));
+            guest.int(host.int(20));
+            guest.word(host.word(24));
+        }
+    }
+    guest.bytes
+}
+
+/// The guest's bytes for a fault.
+#[must_use]
+pub fn for_fault(fault: &FaultInfo, abi: GuestAbi) -> [u8; SIZE] {
+    let mut guest = start(fault.signal, 0, fault.code, abi);
+    guest.word(fault.addr);
+    guest.bytes
+}
+
+fn start(signal: i32, errno: u64, code: i32, abi: GuestAbi) -> Guest {
+    let mut guest = Guest { bytes: [0; SIZE], at: 0, abi };
+    guest.int(signal as u64);
+    guest.int(errno);
+    guest.int(code as u64);
+    // The union is aligned to a word.
+    guest.at = if abi.word_bits == 64 { 16 } else { 12 };
+    guest
+}
