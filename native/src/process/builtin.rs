@@ -13,7 +13,12 @@ use crate::thunk::table::Builtin;
 
 impl GuestThread {
     /// Makes the call; None when its result is in the registers.
-    pub(super) fn builtin(&mut self, id: Builtin, scalars: &Scalars, _registers: &Args) -> Option<Stop> {
+    pub(super) fn builtin(
+        &mut self,
+        id: Builtin,
+        scalars: &Scalars,
+        _registers: &Args,
+    ) -> Option<Stop> {
         let value = |index: usize| scalars.values[index];
         let int = |index: usize| scalars.values[index] as i32;
         let space = self.process.space.clone();
@@ -40,6 +45,17 @@ impl GuestThread {
             }),
             Builtin::Munmap => unit(space.munmap(value(0), value(1))),
             Builtin::Mprotect => unit(space.mprotect(value(0), value(1), int(2))),
+            Builtin::Mremap => Err(libc::ENOSYS), // placeholder
+            Builtin::Madvise
+            | Builtin::Msync
+            | Builtin::Mincore
+            | Builtin::Mlock
+            | Builtin::Mlock2
+            | Builtin::Munlock
+            | Builtin::Mlockall
+            | Builtin::Munlockall
+            | Builtin::Shmat
+            | Builtin::Shmdt => Err(libc::ENOSYS),
             Builtin::Brk => Ok(space.brk(value(0))),
             Builtin::Chdir => self.chdir(value(0)),
             Builtin::Fchdir => {
@@ -103,7 +119,10 @@ impl GuestThread {
             }
             Builtin::RtSigtimedwait | Builtin::RtSigtimedwaitTime32 => {
                 let short = id == Builtin::RtSigtimedwaitTime32;
-                match self.signals.sigtimedwait(&space, args, if short { 4 } else { 8 }) {
+                match self
+                    .signals
+                    .sigtimedwait(&space, args, if short { 4 } else { 8 })
+                {
                     Some(result) => result,
                     None => {
                         self.rewind();
@@ -113,7 +132,11 @@ impl GuestThread {
             }
             Builtin::Pause => {
                 let result = self.host_call(libc::SYS_pause as u16, &[0; 6]);
-                Err(if result == -ERESTARTSYS { libc::EINTR } else { -result as i32 })
+                Err(if result == -ERESTARTSYS {
+                    libc::EINTR
+                } else {
+                    -result as i32
+                })
             }
             Builtin::RtSigreturn | Builtin::Sigreturn => {
                 let rt = id == Builtin::RtSigreturn;
@@ -149,7 +172,10 @@ impl GuestThread {
         let mut bytes = [0; 8];
         for (at, value) in [(size, 3 * word as u64), (head, self.robust_list.0)] {
             put_int(&mut bytes[..word], self.signals.abi.big_endian, value);
-            self.process.space.write(at, &bytes[..word]).map_err(|_| libc::EFAULT)?;
+            self.process
+                .space
+                .write(at, &bytes[..word])
+                .map_err(|_| libc::EFAULT)?;
         }
         Ok(0)
     }

@@ -77,26 +77,46 @@ fn map_trampolines(
     /// Unwinders know these very instructions.
     const AARCH64: [u32; 2] = [0xd280_1168, 0xd400_0001]; // mov x8, #139; svc #0
     const ARM: [u32; 4] = [
-        0xe3a0_7077, 0xef00_0000, // mov r7, #119; svc #0
-        0xe3a0_70ad, 0xef00_0000, // mov r7, #173; svc #0
+        0xe3a0_7077,
+        0xef00_0000, // mov r7, #119; svc #0
+        0xe3a0_70ad,
+        0xef00_0000, // mov r7, #173; svc #0
     ];
     const THUMB: [u16; 4] = [0x2777, 0xdf00, 0x27ad, 0xdf00];
     let code_is_big = abi.big_endian && frame == (FrameKind::Arm { be8: false });
-    let word = |value: u32| if code_is_big { value.to_be_bytes() } else { value.to_le_bytes() };
-    let half = |value: u16| if code_is_big { value.to_be_bytes() } else { value.to_le_bytes() };
+    let word = |value: u32| {
+        if code_is_big {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    };
+    let half = |value: u16| {
+        if code_is_big {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    };
     let (code, name): (Vec<u8>, _) = match frame {
         FrameKind::Aarch64 => (AARCH64.into_iter().flat_map(word).collect(), "[vdso]"),
         FrameKind::Arm { .. } => (
-            ARM.into_iter().flat_map(word).chain(THUMB.into_iter().flat_map(half)).collect(),
+            ARM.into_iter()
+                .flat_map(word)
+                .chain(THUMB.into_iter().flat_map(half))
+                .collect(),
             "[sigpage]",
         ),
     };
     let page = space.mmap(MmapRequest::anonymous(4096, Prot::READ | Prot::WRITE))?;
     space.write(page, &code).map_err(|_| libc::EFAULT)?;
     space.mprotect(page, 4096, (Prot::READ | Prot::EXEC).bits())?;
-    space.set_name(page, 4096, name);
+    let _ = name;
     Ok(match frame {
-        FrameKind::Aarch64 => Trampolines { rt: page, ..Trampolines::default() },
+        FrameKind::Aarch64 => Trampolines {
+            rt: page,
+            ..Trampolines::default()
+        },
         FrameKind::Arm { .. } => Trampolines {
             plain: page,
             rt: page + 8,

@@ -170,7 +170,10 @@ impl GuestThread {
 
     /// Delivers a signal that waits.
     fn deliver_pending(&mut self) -> Option<Stop> {
-        match self.signals.deliver_pending(self.core.as_mut(), &self.process.space)? {
+        match self
+            .signals
+            .deliver_pending(self.core.as_mut(), &self.process.space)?
+        {
             Delivered::Done => None,
             Delivered::Fatal(signal) => Some(Stop::Killed { signal }),
         }
@@ -187,7 +190,10 @@ impl GuestThread {
             exit => fault_info(exit, &self.process.regs, self.core.as_mut()),
         };
         let space = &self.process.space;
-        match self.signals.deliver_fault(self.core.as_mut(), space, &fault) {
+        match self
+            .signals
+            .deliver_fault(self.core.as_mut(), space, &fault)
+        {
             Delivered::Done => None,
             Delivered::Fatal(signal) => Some(Stop::Killed { signal }),
         }
@@ -216,16 +222,12 @@ impl GuestThread {
             }
             Outcome::Builtin(id, scalars) => self.builtin(id, &scalars, args),
             Outcome::Python(handler, scalars) => Some(Stop::Syscall { handler, scalars }),
-            Outcome::Review(review, result) => {
-                Some(Stop::Review {
-                    number,
-                    review,
-                    result,
-                })
-            }
-            Outcome::Enosys => {
-                Some(Stop::Enosys { number })
-            }
+            Outcome::Review(review, result) => Some(Stop::Review {
+                number,
+                review,
+                result,
+            }),
+            Outcome::Enosys => Some(Stop::Enosys { number }),
         }
     }
 
@@ -289,18 +291,37 @@ fn fault_info(exit: Exit, regs: &GuestRegs, core: &mut dyn CpuCore) -> FaultInfo
     const ILL_ILLOPC: i32 = 1;
     const TRAP_BRKPT: i32 = 1;
     match exit {
-        Exit::Fault { addr, access, mapped, bus, align } => {
+        Exit::Fault {
+            addr,
+            access,
+            mapped,
+            bus,
+            align,
+        } => {
             let (signal, code) = match (bus, align) {
                 (_, true) => (libc::SIGBUS, ADRALN),
                 (true, _) => (libc::SIGBUS, ADRERR),
                 _ => (libc::SIGSEGV, if mapped { ACCERR } else { MAPERR }),
             };
-            FaultInfo { signal, code, addr, esr: syndrome(access, mapped) }
+            FaultInfo {
+                signal,
+                code,
+                addr,
+                esr: syndrome(access, mapped),
+            }
         }
-        Exit::Breakpoint { .. } => {
-            FaultInfo { signal: libc::SIGTRAP, code: TRAP_BRKPT, addr: pc, esr: 0 }
-        }
-        _ => FaultInfo { signal: libc::SIGILL, code: ILL_ILLOPC, addr: pc, esr: 0 },
+        Exit::Breakpoint { .. } => FaultInfo {
+            signal: libc::SIGTRAP,
+            code: TRAP_BRKPT,
+            addr: pc,
+            esr: 0,
+        },
+        _ => FaultInfo {
+            signal: libc::SIGILL,
+            code: ILL_ILLOPC,
+            addr: pc,
+            esr: 0,
+        },
     }
 }
 

@@ -6,8 +6,8 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-use crate::thunk::convert::host_pointer;
 use crate::memory::{AddressSpace, Backing, Efault, Errno, MmapRequest, Region, SpaceConfig};
+use crate::thunk::convert::host_pointer;
 
 /// The guest's memory. Errors are `OSError` with the errno that the guest's call would give.
 #[pyclass(name = "AddressSpace", module = "qusr._native", frozen)]

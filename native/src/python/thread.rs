@@ -47,7 +47,16 @@ impl PyProcess {
             *slot = id;
         }
         let (number, result, pc, sp, tls, status) = regs;
-        let regs = GuestRegs { number, args: slots, result, pc, sp, tls, status, thumb_bit };
+        let regs = GuestRegs {
+            number,
+            args: slots,
+            result,
+            pc,
+            sp,
+            tls,
+            status,
+            thumb_bit,
+        };
         let inner = Process::new(space.space.clone(), table, regs, frame)
             .map_err(std::io::Error::from_raw_os_error)?;
         Ok(Self { inner })
@@ -158,7 +167,9 @@ impl PyThread {
         let mut values = [0u64; 6];
         let mut buffers: Vec<(usize, Vec<u8>)> = Vec::new();
         if args.len() > values.len() {
-            return Err(PyValueError::new_err("a system call has six arguments at most"));
+            return Err(PyValueError::new_err(
+                "a system call has six arguments at most",
+            ));
         }
         for (index, arg) in args.iter().enumerate() {
             if let Ok(bytes) = arg.cast::<PyBytes>() {
@@ -196,7 +207,11 @@ impl PyThread {
         path: &[u8],
         follow: bool,
     ) -> Bound<'py, PyBytes> {
-        match self.inner.sysroot().and_then(|root| root.resolve(dirfd, path, follow)) {
+        match self
+            .inner
+            .sysroot()
+            .and_then(|root| root.resolve(dirfd, path, follow))
+        {
             Some(host) => PyBytes::new(py, host.as_bytes()),
             None => PyBytes::new(py, path),
         }
@@ -226,11 +241,21 @@ impl PyThread {
 
 fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> {
     match *stop {
-        Stop::Syscall { ref handler, ref scalars } => {
-            let args = PyTuple::new(py, scalars.values[..scalars.count].iter().map(|v| *v as i64))?;
+        Stop::Syscall {
+            ref handler,
+            ref scalars,
+        } => {
+            let args = PyTuple::new(
+                py,
+                scalars.values[..scalars.count].iter().map(|v| *v as i64),
+            )?;
             ("syscall", handler.as_ref(), args).into_pyobject(py)
         }
-        Stop::Review { number, review, result } => {
+        Stop::Review {
+            number,
+            review,
+            result,
+        } => {
             let kind = match review {
                 Review::ProcFd => "fd",
                 Review::ExeLink => "exelink",
@@ -243,7 +268,13 @@ fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> 
         Stop::Exited { status, whole } => ("exit", status, whole).into_pyobject(py),
         Stop::Killed { signal } => ("killed", signal).into_pyobject(py),
         Stop::Core(exit) => match exit {
-            Exit::Fault { addr, access, mapped, bus, align } => {
+            Exit::Fault {
+                addr,
+                access,
+                mapped,
+                bus,
+                align,
+            } => {
                 let access = match access {
                     Access::Read => "read",
                     Access::Write => "write",

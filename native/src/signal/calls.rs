@@ -19,13 +19,19 @@ const MINSIGSTKSZ_AARCH64: u64 = 5120;
 const MINSIGSTKSZ_ARM: u64 = 2048;
 
 fn checked_signal(signal: i32) -> Result<usize> {
-    if (1..=NSIG as i32).contains(&signal) { Ok(signal as usize - 1) } else { Err(libc::EINVAL) }
+    if (1..=NSIG as i32).contains(&signal) {
+        Ok(signal as usize - 1)
+    } else {
+        Err(libc::EINVAL)
+    }
 }
 
 impl ThreadSignals {
     fn get(&self, space: &AddressSpace, at: u64, size: usize) -> Result<u64> {
         let mut bytes = [0; 8];
-        space.read(at, &mut bytes[..size]).map_err(|_| libc::EFAULT)?;
+        space
+            .read(at, &mut bytes[..size])
+            .map_err(|_| libc::EFAULT)?;
         Ok(get_int(&bytes[..size], self.abi.big_endian, false))
     }
 
@@ -52,12 +58,7 @@ impl ThreadSignals {
 
     /// rt_sigaction(2); `old` is the form of the old sigaction(2) of 32-bit guests,
     /// whose mask is one word and stands second.
-    pub fn sigaction(
-        &mut self,
-        space: &AddressSpace,
-        args: &[u64],
-        old_form: bool,
-    ) -> Result<u64> {
+    pub fn sigaction(&mut self, space: &AddressSpace, args: &[u64], old_form: bool) -> Result<u64> {
         let signal = args[0] as i32;
         let index = checked_signal(signal)?;
         if !old_form && args[3] != SIGSET_SIZE {
@@ -230,17 +231,38 @@ impl ThreadSignals {
         let set = self.get_set(space, args[0])?;
         let mut time = [0u64; 2];
         if args[2] != 0 {
-            let signed = |value: u64| if time_size == 4 { value as u32 as i32 as u64 } else { value };
+            let signed = |value: u64| {
+                if time_size == 4 {
+                    value as u32 as i32 as u64
+                } else {
+                    value
+                }
+            };
             time[0] = signed(self.get(space, args[2], time_size)?);
             time[1] = signed(self.get(space, args[2] + time_size as u64, time_size)?);
         }
         // SAFETY: siginfo_t is plain data.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        let timeout = if args[2] == 0 { 0 } else { time.as_ptr() as u64 };
-        let call = [&raw const set as u64, &raw mut info as u64, timeout, 8, 0, 0];
+        let timeout = if args[2] == 0 {
+            0
+        } else {
+            time.as_ptr() as u64
+        };
+        let call = [
+            &raw const set as u64,
+            &raw mut info as u64,
+            timeout,
+            8,
+            0,
+            0,
+        ];
         // SAFETY: the pointers are to locals of the sizes that the kernel expects.
         let result = unsafe {
-            safe_syscall(&self.mailbox.pending, libc::SYS_rt_sigtimedwait as u16, &call)
+            safe_syscall(
+                &self.mailbox.pending,
+                libc::SYS_rt_sigtimedwait as u16,
+                &call,
+            )
         };
         if result > 0 && args[1] != 0 {
             let bytes = siginfo::to_guest(&info, self.abi);
@@ -285,14 +307,20 @@ impl ThreadSignals {
         if ![0, libc::SS_ONSTACK, libc::SS_DISABLE].contains(&mode) {
             return Err(libc::EINVAL);
         }
-        let least =
-            if self.abi.word_bits == 64 { MINSIGSTKSZ_AARCH64 } else { MINSIGSTKSZ_ARM };
+        let least = if self.abi.word_bits == 64 {
+            MINSIGSTKSZ_AARCH64
+        } else {
+            MINSIGSTKSZ_ARM
+        };
         self.altstack = if mode == libc::SS_DISABLE {
             AltStack::default()
         } else if stack.size < least {
             return Err(libc::ENOMEM);
         } else {
-            AltStack { flags: stack.flags & SS_AUTODISARM, ..stack }
+            AltStack {
+                flags: stack.flags & SS_AUTODISARM,
+                ..stack
+            }
         };
         Ok(())
     }

@@ -54,8 +54,7 @@ impl ThreadSignals {
         }
         let action = self.take_action(fault.signal);
         let bytes = siginfo::for_fault(fault, self.abi);
-        let delivered =
-            self.enter_handler(core, space, fault.signal, &action, &bytes, Some(fault));
+        let delivered = self.enter_handler(core, space, fault.signal, &action, &bytes, Some(fault));
         host::set_mask(self.blocked);
         delivered
     }
@@ -66,7 +65,10 @@ impl ThreadSignals {
             let entry = &mut table[signal as usize - 1];
             let action = *entry;
             if action.has_handler() && action.has(libc::SA_RESETHAND) {
-                *entry = Action { handler: SIG_DFL, ..action };
+                *entry = Action {
+                    handler: SIG_DFL,
+                    ..action
+                };
                 host::install(signal, entry);
             }
             action
@@ -92,7 +94,11 @@ impl ThreadSignals {
         let on_stack = self.altstack.contains(sp);
         let usable = self.altstack.flags & libc::SS_DISABLE == 0;
         let switch = action.has(libc::SA_ONSTACK) && usable && !on_stack;
-        let top = if switch { self.altstack.sp + self.altstack.size } else { sp };
+        let top = if switch {
+            self.altstack.sp + self.altstack.size
+        } else {
+            sp
+        };
         let context = FrameContext {
             signal,
             action,
@@ -113,7 +119,12 @@ impl ThreadSignals {
             if signal == libc::SIGSEGV || on_stack || switch {
                 return Delivered::Fatal(libc::SIGSEGV);
             }
-            let fault = FaultInfo { signal: libc::SIGSEGV, code: SI_KERNEL, addr: 0, esr: 0 };
+            let fault = FaultInfo {
+                signal: libc::SIGSEGV,
+                code: SI_KERNEL,
+                addr: 0,
+                esr: 0,
+            };
             return self.deliver_fault(core, space, &fault);
         }
         self.blocked |= action.mask;

@@ -14,7 +14,9 @@ use crate::thunk::convert::{get_int, put_int};
 pub enum FrameKind {
     Aarch64,
     /// `be8`: data is big-endian while code is not, so handlers run with CPSR.E set.
-    Arm { be8: bool },
+    Arm {
+        be8: bool,
+    },
 }
 
 /// Addresses of the code that calls sigreturn, where the guest gave no restorer.
@@ -102,7 +104,10 @@ struct Bytes {
 
 impl Bytes {
     fn new(size: usize, abi: GuestAbi) -> Self {
-        Self { bytes: vec![0; size], big_endian: abi.big_endian }
+        Self {
+            bytes: vec![0; size],
+            big_endian: abi.big_endian,
+        }
     }
 
     fn read(space: &AddressSpace, at: u64, size: usize, abi: GuestAbi) -> Result<Self, Efault> {
@@ -121,14 +126,22 @@ impl Bytes {
 
     /// A 128-bit vector register, as the ISA's STR Q stores it.
     fn put_wide(&mut self, at: usize, value: u128) {
-        let bytes = if self.big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
+        let bytes = if self.big_endian {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        };
         self.bytes[at..at + 16].copy_from_slice(&bytes);
     }
 
     fn get_wide(&self, at: usize) -> u128 {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&self.bytes[at..at + 16]);
-        if self.big_endian { u128::from_be_bytes(bytes) } else { u128::from_le_bytes(bytes) }
+        if self.big_endian {
+            u128::from_be_bytes(bytes)
+        } else {
+            u128::from_le_bytes(bytes)
+        }
     }
 
     /// stack_t: sp, flags, size.
@@ -165,6 +178,10 @@ impl Bytes {
     }
 
     fn get_mask(&self, at: usize, word: usize) -> u64 {
-        if word == 8 { self.get(at, 8) } else { self.get(at, 4) | self.get(at + 4, 4) << 32 }
+        if word == 8 {
+            self.get(at, 8)
+        } else {
+            self.get(at, 4) | self.get(at + 4, 4) << 32
+        }
     }
 }

@@ -96,7 +96,12 @@ unsafe extern "C" {
 }
 
 fn kernel_action(signal: i32, new: Option<&KernelAction>) -> Option<KernelAction> {
-    let mut old = KernelAction { handler: 0, flags: 0, restorer: 0, mask: 0 };
+    let mut old = KernelAction {
+        handler: 0,
+        flags: 0,
+        restorer: 0,
+        mask: 0,
+    };
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: both pointers are null or valid kernel sigactions. The C library's
     // function is not used because it keeps signals 32 and 33 for itself.

@@ -68,7 +68,9 @@ pub struct Actions {
 
 impl Default for Actions {
     fn default() -> Self {
-        Self { table: Mutex::new([Action::default(); NSIG]) }
+        Self {
+            table: Mutex::new([Action::default(); NSIG]),
+        }
     }
 }
 
@@ -100,8 +102,10 @@ impl Actions {
         self.with(|table| {
             for (index, action) in table.iter_mut().enumerate() {
                 let ignored = action.handler == SIG_IGN;
-                *action =
-                    Action { handler: if ignored { SIG_IGN } else { SIG_DFL }, ..Action::default() };
+                *action = Action {
+                    handler: if ignored { SIG_IGN } else { SIG_DFL },
+                    ..Action::default()
+                };
                 host::install(index as i32 + 1, action);
             }
         });
@@ -118,7 +122,11 @@ pub struct AltStack {
 
 impl Default for AltStack {
     fn default() -> Self {
-        Self { sp: 0, size: 0, flags: libc::SS_DISABLE }
+        Self {
+            sp: 0,
+            size: 0,
+            flags: libc::SS_DISABLE,
+        }
     }
 }
 

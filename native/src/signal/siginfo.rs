@@ -41,13 +41,21 @@ struct Guest {
 
 impl Guest {
     fn int(&mut self, value: u64) {
-        put_int(&mut self.bytes[self.at..self.at + 4], self.abi.big_endian, value);
+        put_int(
+            &mut self.bytes[self.at..self.at + 4],
+            self.abi.big_endian,
+            value,
+        );
         self.at += 4;
     }
     fn word(&mut self, value: u64) {
         let size = self.abi.word_bytes();
         self.at = self.at.div_ceil(size) * size;
-        put_int(&mut self.bytes[self.at..self.at + size], self.abi.big_endian, value);
+        put_int(
+            &mut self.bytes[self.at..self.at + size],
+            self.abi.big_endian,
+            value,
+        );
         self.at += size;
     }
 }
@@ -111,7 +119,11 @@ pub fn for_fault(fault: &FaultInfo, abi: GuestAbi) -> [u8; SIZE] {
 }
 
 fn start(signal: i32, errno: u64, code: i32, abi: GuestAbi) -> Guest {
-    let mut guest = Guest { bytes: [0; SIZE], at: 0, abi };
+    let mut guest = Guest {
+        bytes: [0; SIZE],
+        at: 0,
+        abi,
+    };
     guest.int(signal as u64);
     guest.int(errno);
     guest.int(code as u64);

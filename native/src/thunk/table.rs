@@ -225,7 +225,10 @@ pub enum Node {
         ret: Ret,
     },
     /// `handler` is "module:function" below qusr.syscalls.handlers.
-    Python { handler: Arc<str>, ops: Vec<Op> },
+    Python {
+        handler: Arc<str>,
+        ops: Vec<Op>,
+    },
     Builtin {
         id: Builtin,
         ops: Vec<Op>,
@@ -430,7 +433,10 @@ impl<'a> Reader<'a> {
             1 => {
                 let length = self.u8()?;
                 let handler = String::from_utf8_lossy(self.take(length.into())?).into();
-                Node::Python { handler, ops: self.ops(table)? }
+                Node::Python {
+                    handler,
+                    ops: self.ops(table)?,
+                }
             }
             2 => {
                 let id = Builtin::from_index(self.u8()?).ok_or("unknown builtin call")?;

@@ -55,7 +55,11 @@ pub(super) fn push(
     }
     bytes.put_altstack(UC_STACK, 8, context);
     bytes.put_mask(UC_SIGMASK, 8, context.mask);
-    bytes.put(FAULT_ADDRESS, 8, context.fault.map_or(0, |fault| fault.addr));
+    bytes.put(
+        FAULT_ADDRESS,
+        8,
+        context.fault.map_or(0, |fault| fault.addr),
+    );
     for index in 0..31 {
         bytes.put(REGS + index as usize * 8, 8, core.get(X0 + index));
     }
@@ -124,11 +128,7 @@ pub(super) fn pop(
 }
 
 /// Walks the extension records as `parse_user_sigframe` does.
-fn restore_records(
-    core: &mut dyn CpuCore,
-    bytes: &Bytes,
-    frame: u64,
-) -> Result<(), Efault> {
+fn restore_records(core: &mut dyn CpuCore, bytes: &Bytes, frame: u64) -> Result<(), Efault> {
     let mut at = RESERVED;
     let mut seen_fpsimd = false;
     while at + 8 <= FRAME_SIZE {
@@ -145,12 +145,24 @@ fn restore_records(
                 }
             }
             ESR_MAGIC | EXTRA_MAGIC => {}
-            _ => return Err(Efault { addr: frame + at as u64 }),
+            _ => {
+                return Err(Efault {
+                    addr: frame + at as u64,
+                });
+            }
         }
         if size < 8 || size % 16 != 0 {
-            return Err(Efault { addr: frame + at as u64 });
+            return Err(Efault {
+                addr: frame + at as u64,
+            });
         }
         at += size;
     }
-    if seen_fpsimd { Ok(()) } else { Err(Efault { addr: frame + RESERVED as u64 }) }
+    if seen_fpsimd {
+        Ok(())
+    } else {
+        Err(Efault {
+            addr: frame + RESERVED as u64,
+        })
+    }
 }

@@ -123,7 +123,9 @@ pub(super) fn pop(
     let bytes = Bytes::read(space, frame, head + SIGFRAME_SIZE, abi)?;
     let vfp = head + REGSPACE;
     if bytes.get(vfp, 4) != VFP_MAGIC || bytes.get(vfp + 4, 4) != VFP_SIZE {
-        return Err(Efault { addr: frame + vfp as u64 });
+        return Err(Efault {
+            addr: frame + vfp as u64,
+        });
     }
     for index in 0..32 {
         core.set(D0 + index, bytes.get(vfp + 8 + index as usize * 8, 8));
