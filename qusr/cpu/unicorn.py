@@ -7,8 +7,9 @@ imported, as that alone would cost 50 ms; it is only where the library comes fro
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import sys
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,7 +26,11 @@ class UnicornNotFoundError(Exception):
 
 
 def _package_folders() -> Iterator[str]:
-    # find_spec of a top-level package looks along sys.path and runs nothing of the package.
+    for entry in sys.path:
+        folder = os.path.join(entry, _PACKAGE)
+        if os.path.isdir(folder):
+            yield folder
+    # For packages that sys.path alone does not show. Runs nothing of the package itself.
     from importlib.util import find_spec
 
     try:
@@ -38,15 +43,18 @@ def _package_folders() -> Iterator[str]:
 
 def library() -> str:
     """The path of libunicorn."""
-    folders = list(_package_folders())
-    for folder in folders:
+    folders = []
+    for folder in _package_folders():
+        folders.append(folder)
         for name in _LIBRARIES:
             path = os.path.join(folder, name)
             if os.path.isfile(path):
                 return path
     if folders:
-        raise UnicornNotFoundError(f"no libunicorn in {folders[0]}; reinstall it: pip install unicorn")
-    raise UnicornNotFoundError("the Python package 'unicorn' is not installed: pip install unicorn")
+        raise UnicornNotFoundError(
+            f"no libunicorn in {folders[0]}; reinstall it: pip install unicorn"
+        )
+    raise UnicornNotFoundError("the Python package unicorn is missing: pip install unicorn")
 
 
 def arguments(
@@ -54,9 +62,9 @@ def arguments(
 ) -> tuple[str, str, int, list[tuple[tuple[int, int, int, int], int]]]:
     """What `_native` needs to open a core: library, guest, model, ID registers.
 
-    `be8` says which of the two big-endian forms an armeb program has (EF_ARM_BE8 in its ELF header).
+    `be8` says which of the two big-endian forms an armeb program has (EF_ARM_BE8 in its header).
     """
-    chosen = model or arch.default_model(be8=be8)
+    chosen = model or arch.default_model
     guest = arch.unicorn_guest(be8=be8)
     return library(), guest, chosen.unicorn, arch.id_registers(chosen)
 

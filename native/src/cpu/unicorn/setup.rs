@@ -31,6 +31,9 @@ const CPACR_FPEN: u32 = 3 << 20;
 const FPEXC_EN: u32 = 1 << 30;
 /// CNTKCTL: user code may read the virtual counter and the frequency, as on Linux.
 const CNTKCTL_VCT: u64 = 1 << 1;
+/// The AArch32 models that have the timer: UC_CPU_ARM_CORTEX_A7, _A15, UC_CPU_ARM_MAX. Of the
+/// others unicorn would complain on stderr.
+const GENERIC_TIMER_MODELS: [i32; 3] = [14, 17, 33];
 /// TCR_EL1.TBI0: the top byte of an address is ignored.
 const TCR_TBI0: u64 = 1 << 37;
 pub const CPSR_MODE: u32 = 0x1f;
@@ -96,7 +99,7 @@ pub unsafe fn open_engine(
     if guest.is_aarch64() {
         state.user_a64(guest)
     } else {
-        state.user_a32(guest)
+        state.user_a32(guest, config.model)
     }?;
     opening.engine = std::ptr::null_mut();
     Ok(engine)
@@ -155,13 +158,14 @@ impl State<'_> {
         self.write(name, a64::CP_REG, &reg)
     }
 
-    fn user_a32(&self, guest: Guest) -> Result<(), String> {
+    fn user_a32(&self, guest: Guest, model: i32) -> Result<(), String> {
         self.write("CPACR", a32::CPACR, &CPACR_CP10_CP11)?;
         self.write("FPEXC", a32::FPEXC, &FPEXC_EN)?;
         let endian = if guest == Guest::Arm { 0 } else { CPSR_E };
         self.write("CPSR", a32::CPSR, &(CPSR_USR | endian))?;
-        // Absent on models without the generic timer or before ARMv7: those have nothing to allow.
-        let _ = self.coprocessor_a32("CNTKCTL", (14, 1, 0, 0), CNTKCTL_VCT);
+        if GENERIC_TIMER_MODELS.contains(&model) {
+            self.coprocessor_a32("CNTKCTL", (14, 1, 0, 0), CNTKCTL_VCT)?;
+        }
         self.coprocessor_a32(
             "SCTLR",
             (1, 0, 0, 0),
