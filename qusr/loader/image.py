@@ -372,10 +372,10 @@ def _entry(file: ElfFile, bias: int, limit: int) -> int:
 
 
 def _pie_base(space: AddressSpace, plan: LoadPlan) -> int:
-    """The kernel's ELF_ET_DYN_BASE."""
+    """The kernel's ELF_ET_DYN_BASE, which need not be the start of a page."""
     if plan.bits == 32:
         return ET_DYN_BASE_32
-    return page_start(task_size(space, plan) // 3 * 2)
+    return task_size(space, plan) // 3 * 2
 
 
 def _map_stack(

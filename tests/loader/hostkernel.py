@@ -19,6 +19,16 @@ PAGE = 4096
 #: mov eax, 34 (pause); syscall; jmp to the start
 PAUSE = bytes.fromhex("b822000000 0f05 ebf7".replace(" ", ""))
 
+#: The same for a program that does not stop by itself: it is traced, and so stops in execve.
+TRACED = """
+import ctypes, os, signal, sys
+libc = ctypes.CDLL(None)
+ADDR_NO_RANDOMIZE, PTRACE_TRACEME = 0x40000, 0
+if libc.personality(ADDR_NO_RANDOMIZE) < 0 or libc.ptrace(PTRACE_TRACEME, 0, 0, 0) < 0:
+    sys.exit(1)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
 #: Run by Python: sets the limits and becomes the program.
 LAUNCHER = """
 import os, resource, sys
@@ -99,4 +109,19 @@ def run(path: Path, argv: list[str], env: dict[str, str], stack: int) -> Iterato
         yield KernelImage(child.pid)
     finally:
         child.send_signal(signal.SIGKILL)
+        child.wait()
+
+
+@contextmanager
+def trace(path: Path) -> Iterator[KernelImage]:
+    """Stops any program before its first instruction."""
+    child = subprocess.Popen([sys.executable, "-ISc", TRACED, str(path)])
+    try:
+        _, status = os.waitpid(child.pid, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            child.returncode = os.waitstatus_to_exitcode(status)
+            raise ChildProcessError(status)
+        yield KernelImage(child.pid)
+    finally:
+        child.kill()
         child.wait()

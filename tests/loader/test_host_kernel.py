@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,12 +160,11 @@ def compare(kernel: hostkernel.KernelImage, space: FakeSpace, loaded: image.Imag
 @pytest.mark.parametrize("name", CASES)
 def test_image(name: str, tmp_path: Path) -> None:
     path = write(tmp_path / "program", CASES[name])
-    space, loaded, plan = ours(path)
+    space, loaded, _ = ours(path)
     with hostkernel.run(path, ["program"], {}, STACK) as kernel:
         compare(kernel, space, loaded)
-        # the start of the heap
-        if not plan.is_dyn:
-            assert kernel.field(47) == loaded.brk
+        # the start of the heap, for a static PIE too: it is not behind the program
+        assert kernel.field(47) == loaded.brk
 
 
 INTERPRETERS = {
@@ -203,6 +203,20 @@ def test_dynamic(kind: str, interpreter: str, align: int, tmp_path: Path) -> Non
         if plan.is_dyn:
             # Without randomisation the addresses are the very same.
             assert vector[auxv.AT_ENTRY] == loaded.entry
+        assert kernel.field(47) == loaded.brk
+
+
+@pytest.mark.parametrize(
+    "path", ["/bin/ls", "/bin/bash", "/usr/bin/perl", "/usr/bin/qemu-arm-static", sys.executable]
+)
+def test_installed_programs(path: str) -> None:
+    """Real programs, which linkers made: dynamic ones with the real dynamic linker."""
+    if not os.path.exists(path):
+        pytest.skip(f"no {path}")
+    real = Path(os.path.realpath(path))
+    space, loaded, _ = ours(real)
+    with hostkernel.trace(real) as kernel:
+        compare(kernel, space, loaded)
         assert kernel.field(47) == loaded.brk
 
 
