@@ -7,7 +7,7 @@ from importlib import import_module
 from qusr.arch.abi import HOST, Abi
 from qusr.syscalls.decl import Syscall
 
-FAMILIES = ("memory", "files", "metadata", "directories")
+FAMILIES = ("memory", "files", "metadata", "directories", "locks", "notify")
 """The modules of this package that declare calls, each in a tuple `CALLS`."""
 
 NUMBER_TABLES = {"armeb": "arm", "aarch64_be": "aarch64"}
@@ -47,7 +47,7 @@ def _rank(call: Syscall, abi: Abi) -> int | None:
 
 def compile_for(abi: Abi) -> bytes:
     """The thunk table of `abi`, for `qusr._native`."""
-    from qusr.syscalls.compiler import compile_table  # noqa: PLC0415 - only on a cache miss
+    from qusr.syscalls.compiler import compile_table
 
     known = declarations(abi)
     guest = {name: number for name, number in numbers(abi).items() if name in known}
