@@ -131,14 +131,18 @@ sys.exit(main())
 @functools.cache
 def qusr_command(name: str) -> str:
     """The installed command ``name`` if it is this clone's, else a stand-in for it."""
+    if not (REPO / "qusr" / "cli.py").exists():
+        pytest.skip("qusr has no commands yet")
     installed = Path(sys.executable).parent / name
     if Path(sys.prefix) == REPO / ".venv" and installed.exists():
         return str(installed)
     folder = Path(QUSR_ENVIRONMENT["XDG_CACHE_HOME"]) / "bin"
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / name
-    script.write_text(_SCRIPT.format(python=sys.executable, repo=str(REPO)))
-    script.chmod(0o755)
+    new = folder / f".{name}.{os.getpid()}"  # another worker may be executing the old one
+    new.write_text(_SCRIPT.format(python=sys.executable, repo=str(REPO)))
+    new.chmod(0o755)
+    new.replace(script)
     return str(script)
 
 

@@ -30,7 +30,7 @@ def _run(emulator: Emulator, program: build.Program, folder: Path) -> Result:
     return emulator(program.path, *args, cwd=folder, timeout=120)
 
 
-@pytest.mark.parametrize("program", _programs())
+@pytest.mark.parametrize("program", list(_programs()))
 def test_program(
     program: build.Program,
     qusr: Callable[[str], Emulator],

@@ -1,0 +1,1 @@
+"""Scripts that build, install and generate; run from the Makefile."""
