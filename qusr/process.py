@@ -137,7 +137,7 @@ class Process:
     def _load(self, prepared: loader.Prepared, guest: str | None, store: loader.Store) -> None:
         name = prepared.guest
         if name is None or prepared.plan is None or (guest is not None and name != guest):
-            raise loader.wrong_guest(prepared, guest)
+            raise loader.wrong_guest(prepared)
         self.arch: Arch = arch.by_name(name)
         self.abi: Abi = abi(self.arch.abi)
         if self.options.argv0 is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .identify import ElfIdent, parse_ident
     from .image import AddressSpace, Image, load, map_kuser
     from .plan import LoadPlan, Segment
-    from .program import Prepared, plan_for, prepare
+    from .program import Prepared, plan_for, prepare, wrong_guest
     from .stack import Stack
     from .sysroot import Sysroot, choose
 
@@ -39,6 +39,7 @@ _WHERE = {
     "parse_ident": "identify",
     "plan_for": "program",
     "prepare": "program",
+    "wrong_guest": "program",
 }
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "parse_ident",
     "plan_for",
     "prepare",
+    "wrong_guest",
 ]
 
 

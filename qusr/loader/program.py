@@ -320,6 +320,11 @@ def foreign(ident: identify.ElfIdent, path: str) -> LoadError:
     return LoadError(f"{path}: built for {ident.title}: {advice}", errno.ENOEXEC)
 
 
+def wrong_guest(prepared: Prepared) -> LoadError:
+    """The error when a program is not for the guest that the caller runs."""
+    return foreign(prepared.ident, prepared.path)
+
+
 def _find_interpreter(
     prepared: Prepared, plan: LoadPlan, sysroot: Sysroot, store: cache.Store | None
 ) -> None:
