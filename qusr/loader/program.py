@@ -87,7 +87,7 @@ class Prepared:
 
     def check_arguments(self, envp: Sequence[bytes], stack_limit: int) -> None:
         """E2BIG, while the old image still stands; `stack_limit` is RLIMIT_STACK."""
-        from . import stack  # noqa: PLC0415
+        from . import stack
 
         stack.check_limits(
             self.argv, envp, self.execfn, word=self.ident.bits // 8, stack_limit=stack_limit
@@ -95,7 +95,7 @@ class Prepared:
 
     def install(self, space: AddressSpace, *, stack_size: int) -> Image:
         """Maps everything into an empty address space. The files stay open."""
-        from . import image  # noqa: PLC0415 - not needed by who only asks
+        from . import image
 
         if self.plan is None:
             raise LoadError(f"{self.path}: built for {self.ident.title}", errno.ENOEXEC)
@@ -122,7 +122,7 @@ class Prepared:
         random: bytes | None = None,
     ) -> Stack:
         """The initial stack; the caller writes `data` to `sp`."""
-        from . import auxv, stack  # noqa: PLC0415
+        from . import auxv, stack
 
         plan = image.plan
         facts = auxv.AuxFacts(
@@ -203,7 +203,7 @@ def plan_for(fd: int, path: str, store: cache.Store | None = None) -> LoadPlan:
 
 
 def _read_plan(fd: int, path: str) -> LoadPlan:
-    from . import elf  # noqa: PLC0415 - pyelftools costs 40 ms
+    from . import elf
 
     return elf.read_plan(fd, path)
 

@@ -298,7 +298,7 @@ def split(size: int) -> list[bytes]:
 
 def runs(path: Path, argv: list[bytes], stack_limit: int) -> bool:
     """Whether the kernel's execve takes these arguments with an empty environment."""
-    import resource  # noqa: PLC0415
+    import resource
 
     reader, writer = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()

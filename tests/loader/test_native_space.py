@@ -113,7 +113,7 @@ def test_kernel_helper_page() -> None:
 
 def test_corrupt_headers(tmp_path: Path) -> None:
     """What pyelftools and the checks let through, the address space takes or refuses."""
-    import random  # noqa: PLC0415
+    import random
 
     rng = random.Random(5)
     samples = [(build.PREBUILT / name).read_bytes() for name in ("hello-arm", "hello-aarch64")]
