@@ -7,7 +7,10 @@ from importlib import import_module
 from qusr.arch.abi import HOST, Abi
 from qusr.syscalls.decl import Syscall
 
-FAMILIES = ("memory", "files", "metadata", "directories", "locks", "notify")
+FAMILIES = (
+    "memory", "files", "metadata", "directories", "locks", "notify",
+    "futexes", "identity", "poll", "prctl", "process", "scheduling", "signals", "system", "time",
+)  # fmt: skip
 """The modules of this package that declare calls, each in a tuple `CALLS`."""
 
 NUMBER_TABLES = {"armeb": "arm", "aarch64_be": "aarch64"}

@@ -1,0 +1,76 @@
+"""Signal actions, masks and waiting. Rust does these: they concern what it keeps of signals."""
+
+from __future__ import annotations
+
+from qusr.syscalls.common import TIMESPEC, TIMESPEC64
+from qusr.syscalls.decl import (
+    IN,
+    OUT,
+    Enum,
+    FlagTable,
+    Hex,
+    Ptr,
+    Raw,
+    Signal,
+    Sigset,
+    Size,
+    Syscall,
+)
+from qusr.syscalls.layout import Bitmap, Struct, s32, ulong
+from qusr.syscalls.structs import SIGINFO_QUEUE
+
+HOW = {0: "SIG_BLOCK", 1: "SIG_UNBLOCK", 2: "SIG_SETMASK"}
+SA = FlagTable(
+    {
+        "SA_NOCLDSTOP": 1, "SA_NOCLDWAIT": 2, "SA_SIGINFO": 4, "SA_UNSUPPORTED": 0x400,
+        "SA_EXPOSE_TAGBITS": 0x800, "SA_THIRTYTWO": 0x02000000, "SA_RESTORER": 0x04000000,
+        "SA_ONSTACK": 0x08000000, "SA_RESTART": 0x10000000, "SA_NODEFER": 0x40000000,
+        "SA_RESETHAND": 0x80000000,
+    }
+)  # fmt: skip
+SS = FlagTable({"SS_ONSTACK": 1, "SS_DISABLE": 2, "SS_AUTODISARM": 0x80000000})
+
+# asm-generic/signal.h and arch/arm/include/uapi/asm/signal.h agree.
+SIGACTION = Struct(
+    "sigaction",
+    [("sa_handler", ulong), ("sa_flags", ulong), ("sa_restorer", ulong), ("sa_mask", Bitmap(8))],
+)
+OLD_SIGACTION = Struct(
+    "old_sigaction",
+    [("sa_handler", ulong), ("sa_mask", ulong), ("sa_flags", ulong), ("sa_restorer", ulong)],
+)
+STACK = Struct("sigaltstack", [("ss_sp", ulong), ("ss_flags", s32), ("ss_size", ulong)])
+
+_SIZE = Size("sigsetsize")
+
+
+def _set(name: str, direction: int) -> Sigset:
+    return Sigset(name, direction, size="sigsetsize")
+
+
+CALLS = (
+    Syscall("rt_sigaction", Signal("signum"), Ptr("act", SIGACTION, IN),
+            Ptr("oldact", SIGACTION, OUT), _SIZE, builtin="rt_sigaction"),
+    Syscall("rt_sigprocmask", Enum("how", HOW), _set("set", IN), _set("oldset", OUT), _SIZE,
+            builtin="rt_sigprocmask"),
+    Syscall("rt_sigpending", _set("set", OUT), _SIZE, builtin="rt_sigpending"),
+    Syscall("rt_sigsuspend", _set("mask", IN), _SIZE, builtin="rt_sigsuspend"),
+    Syscall("rt_sigtimedwait", _set("set", IN), Ptr("info", SIGINFO_QUEUE, OUT),
+            Ptr("timeout", TIMESPEC64, IN), _SIZE, builtin="rt_sigtimedwait"),
+    Syscall("rt_sigtimedwait", _set("set", IN), Ptr("info", SIGINFO_QUEUE, OUT),
+            Ptr("timeout", TIMESPEC, IN), _SIZE, builtin="rt_sigtimedwait_time32",
+            families=("32",)),
+    Syscall("rt_sigtimedwait_time64", _set("set", IN), Ptr("info", SIGINFO_QUEUE, OUT),
+            Ptr("timeout", TIMESPEC64, IN), _SIZE, builtin="rt_sigtimedwait"),
+    Syscall("sigaltstack", Ptr("ss", STACK, IN), Ptr("old_ss", STACK, OUT),
+            builtin="sigaltstack"),
+    Syscall("rt_sigreturn", builtin="rt_sigreturn"),
+    Syscall("sigreturn", builtin="sigreturn"),
+    Syscall("sigaction", Signal("signum"), Ptr("act", OLD_SIGACTION, IN),
+            Ptr("oldact", OLD_SIGACTION, OUT), builtin="sigaction"),
+    Syscall("sigprocmask", Enum("how", HOW), Raw("set"), Raw("oldset"), builtin="sigprocmask"),
+    Syscall("sigpending", Raw("set"), builtin="sigpending"),
+    # Two unused arguments come first (kernel/signal.c, CONFIG_OLD_SIGSUSPEND3).
+    Syscall("sigsuspend", Hex("unused1"), Hex("unused2"), Hex("mask"), builtin="sigsuspend"),
+    Syscall("pause", builtin="pause"),
+)  # fmt: skip

@@ -1,0 +1,88 @@
+"""Structs that several families of calls use (files: see `common`).
+
+The kernel's names and field names; sources: include/uapi/linux/{time,time_types,
+resource,uio}.h, include/uapi/asm-generic/siginfo.h, include/linux/compat.h.
+"""
+
+from __future__ import annotations
+
+from qusr.syscalls.common import TIMESPEC, TIMESPEC64, TIMEVAL
+from qusr.syscalls.layout import PerAbi, Struct, long, s32, u32, ulong
+
+ITIMERSPEC = Struct("itimerspec", [("it_interval", TIMESPEC), ("it_value", TIMESPEC)])
+ITIMERSPEC64 = Struct(
+    "__kernel_itimerspec", [("it_interval", TIMESPEC64), ("it_value", TIMESPEC64)]
+)
+
+ITIMERVAL = Struct("itimerval", [("it_interval", TIMEVAL), ("it_value", TIMEVAL)])
+TIMEZONE = Struct("timezone", [("tz_minuteswest", s32), ("tz_dsttime", s32)])
+
+RLIMIT = Struct("rlimit", [("rlim_cur", ulong), ("rlim_max", ulong)])
+RUSAGE = Struct(
+    "rusage",
+    [
+        ("ru_utime", TIMEVAL),
+        ("ru_stime", TIMEVAL),
+        ("ru_maxrss", long),
+        ("ru_ixrss", long),
+        ("ru_idrss", long),
+        ("ru_isrss", long),
+        ("ru_minflt", long),
+        ("ru_majflt", long),
+        ("ru_nswap", long),
+        ("ru_inblock", long),
+        ("ru_oublock", long),
+        ("ru_msgsnd", long),
+        ("ru_msgrcv", long),
+        ("ru_nsignals", long),
+        ("ru_nvcsw", long),
+        ("ru_nivcsw", long),
+    ],
+)
+
+# sigev_value is the program's own: it comes back in si_value as it was given. The
+# union after sigev_notify is only used for SIGEV_THREAD_ID.
+SIGEVENT = Struct(
+    "sigevent",
+    [
+        ("sigev_value", ulong),
+        ("sigev_signo", s32),
+        ("sigev_notify", s32),
+        ("sigev_notify_thread_id", s32),
+    ],
+    pad_to=64,
+)
+
+_SIGINFO_HEAD = [("si_signo", s32), ("si_errno", s32), ("si_code", s32)]
+# The union of siginfo_t holds pointers, so that 64-bit ABIs have a gap before it.
+SIGINFO_CHILD = PerAbi(
+    "siginfo_child",
+    {
+        "64": Struct(
+            "siginfo_child",
+            [*_SIGINFO_HEAD, ("_pad", s32), ("si_pid", s32), ("si_uid", u32), ("si_status", s32)],
+        ),
+        "32": Struct(
+            "siginfo_child",
+            [*_SIGINFO_HEAD, ("si_pid", s32), ("si_uid", u32), ("si_status", s32)],
+        ),
+    },
+)
+"""As much of siginfo_t as waitid writes (kernel/exit.c)."""
+
+SIGINFO_QUEUE = PerAbi(
+    "siginfo_queue",
+    {
+        "64": Struct(
+            "siginfo_queue",
+            [*_SIGINFO_HEAD, ("_pad", s32), ("si_pid", s32), ("si_uid", u32), ("si_value", ulong)],
+            pad_to=128,
+        ),
+        "32": Struct(
+            "siginfo_queue",
+            [*_SIGINFO_HEAD, ("si_pid", s32), ("si_uid", u32), ("si_value", ulong)],
+            pad_to=128,
+        ),
+    },
+)
+"""siginfo_t of a signal sent with a value (SI_QUEUE and other negative codes)."""

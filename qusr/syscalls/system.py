@@ -1,0 +1,194 @@
+"""The system as a whole: names, information, random numbers, keys, modules, and what is refused."""
+
+from __future__ import annotations
+
+from qusr.syscalls.decl import (
+    IN,
+    OUT,
+    Arg,
+    Buf,
+    Case,
+    Enum,
+    Fd,
+    Flags,
+    FlagTable,
+    Hex,
+    Int,
+    Path,
+    Ptr,
+    Raw,
+    Size,
+    Str,
+    Switch,
+    Syscall,
+    UInt,
+    ULong,
+)
+from qusr.syscalls.layout import Bytes, Struct, long, u16, u32, ulong
+
+UTSNAME = Struct(
+    "new_utsname",
+    [
+        (name, Bytes(65))
+        for name in ("sysname", "nodename", "release", "version", "machine", "domainname")
+    ],
+)
+# The padding at the end is longer than a word only where words are short.
+SYSINFO = Struct(
+    "sysinfo",
+    [
+        ("uptime", long), ("loads", ulong * 3), ("totalram", ulong), ("freeram", ulong),
+        ("sharedram", ulong), ("bufferram", ulong), ("totalswap", ulong), ("freeswap", ulong),
+        ("procs", u16), ("_pad", u16), ("totalhigh", ulong), ("freehigh", ulong),
+        ("mem_unit", u32),
+    ],
+    pad_to=64,
+)  # fmt: skip
+
+GRND = FlagTable({"GRND_NONBLOCK": 1, "GRND_RANDOM": 2, "GRND_INSECURE": 4})
+LINUX_REBOOT_CMD_RESTART2 = 0xA1B2C3D4
+REBOOT = {
+    0x01234567: "LINUX_REBOOT_CMD_RESTART", 0xCDEF0123: "LINUX_REBOOT_CMD_HALT",
+    0x89ABCDEF: "LINUX_REBOOT_CMD_CAD_ON", 0: "LINUX_REBOOT_CMD_CAD_OFF",
+    0x4321FEDC: "LINUX_REBOOT_CMD_POWER_OFF",
+    LINUX_REBOOT_CMD_RESTART2: "LINUX_REBOOT_CMD_RESTART2",
+    0xD000FCE2: "LINUX_REBOOT_CMD_SW_SUSPEND", 0x45584543: "LINUX_REBOOT_CMD_KEXEC",
+}  # fmt: skip
+SYSLOG = {
+    0: "SYSLOG_ACTION_CLOSE", 1: "SYSLOG_ACTION_OPEN", 2: "SYSLOG_ACTION_READ",
+    3: "SYSLOG_ACTION_READ_ALL", 4: "SYSLOG_ACTION_READ_CLEAR", 5: "SYSLOG_ACTION_CLEAR",
+    6: "SYSLOG_ACTION_CONSOLE_OFF", 7: "SYSLOG_ACTION_CONSOLE_ON",
+    8: "SYSLOG_ACTION_CONSOLE_LEVEL", 9: "SYSLOG_ACTION_SIZE_UNREAD",
+    10: "SYSLOG_ACTION_SIZE_BUFFER",
+}  # fmt: skip
+PERSONALITY = FlagTable(
+    {
+        "UNAME26": 0x20000, "ADDR_NO_RANDOMIZE": 0x40000, "FDPIC_FUNCPTRS": 0x80000,
+        "MMAP_PAGE_ZERO": 0x100000, "ADDR_COMPAT_LAYOUT": 0x200000,
+        "READ_IMPLIES_EXEC": 0x400000, "ADDR_LIMIT_32BIT": 0x800000, "SHORT_INODE": 0x1000000,
+        "WHOLE_SECONDS": 0x2000000, "STICKY_TIMEOUTS": 0x4000000, "ADDR_LIMIT_3GB": 0x8000000,
+    },
+    fields=[(0xFF, {0: "PER_LINUX", 8: "PER_LINUX32"})],
+)  # fmt: skip
+MODULE_INIT = FlagTable({"MODULE_INIT_IGNORE_MODVERSIONS": 1, "MODULE_INIT_IGNORE_VERMAGIC": 2,
+                         "MODULE_INIT_COMPRESSED_FILE": 4})  # fmt: skip
+DELETE_MODULE = FlagTable({"O_NONBLOCK": 0o4000, "O_TRUNC": 0o1000})
+
+_WORDS = (ULong("arg2"), ULong("arg3"), ULong("arg4"), ULong("arg5"))
+_KEY = Int("key")
+_RING = Int("keyring")
+# security/keys/keyctl.c; commands of plain numbers go by the default.
+KEYCTL: dict[int, tuple[str, tuple[Arg, ...]]] = {
+    0: ("KEYCTL_GET_KEYRING_ID", _WORDS),
+    1: ("KEYCTL_JOIN_SESSION_KEYRING", (Str("name"),)),
+    2: ("KEYCTL_UPDATE", (_KEY, Buf("payload", IN, size="plen"), Size("plen"))),
+    3: ("KEYCTL_REVOKE", _WORDS),
+    4: ("KEYCTL_CHOWN", _WORDS),
+    5: ("KEYCTL_SETPERM", _WORDS),
+    6: ("KEYCTL_DESCRIBE", (_KEY, Buf("buffer", OUT, size="buflen"), Size("buflen"))),
+    7: ("KEYCTL_CLEAR", _WORDS),
+    8: ("KEYCTL_LINK", _WORDS),
+    9: ("KEYCTL_UNLINK", _WORDS),
+    10: ("KEYCTL_SEARCH", (_RING, Str("type"), Str("description"), Int("dest_keyring"))),
+    11: ("KEYCTL_READ", (_KEY, Buf("buffer", OUT, size="buflen"), Size("buflen"))),
+    12: ("KEYCTL_INSTANTIATE",
+         (_KEY, Buf("payload", IN, size="plen"), Size("plen"), Int("keyring"))),
+    13: ("KEYCTL_NEGATE", _WORDS),
+    14: ("KEYCTL_SET_REQKEY_KEYRING", _WORDS),
+    15: ("KEYCTL_SET_TIMEOUT", _WORDS),
+    16: ("KEYCTL_ASSUME_AUTHORITY", _WORDS),
+    17: ("KEYCTL_GET_SECURITY", (_KEY, Buf("buffer", OUT, size="buflen"), Size("buflen"))),
+    18: ("KEYCTL_SESSION_TO_PARENT", _WORDS),
+    19: ("KEYCTL_REJECT", _WORDS),
+    21: ("KEYCTL_INVALIDATE", _WORDS),
+    22: ("KEYCTL_GET_PERSISTENT", _WORDS),
+    29: ("KEYCTL_RESTRICT_KEYRING", (_RING, Str("type"), Str("restriction"))),
+    30: ("KEYCTL_MOVE", (_KEY, Int("from_keyring"), Int("to_keyring"), UInt("flags"))),
+    31: ("KEYCTL_CAPABILITIES", (Buf("buffer", OUT, size="buflen"), Size("buflen"))),
+}  # fmt: skip
+# Diffie-Hellman and public-key operations take structs with pointers.
+_KEYCTL_REFUSED = {
+    20: "KEYCTL_INSTANTIATE_IOV", 23: "KEYCTL_DH_COMPUTE", 24: "KEYCTL_PKEY_QUERY",
+    25: "KEYCTL_PKEY_ENCRYPT", 26: "KEYCTL_PKEY_DECRYPT", 27: "KEYCTL_PKEY_SIGN",
+    28: "KEYCTL_PKEY_VERIFY", 32: "KEYCTL_WATCH_KEY",
+}  # fmt: skip
+
+_SECCOMP = (
+    "a filter names the guest's call numbers, the host's filter would see the emulator's own calls"
+)
+_LANDLOCK = "it would confine the emulator, which opens files of its own"
+_BPF = "maps and programs hold pointers, each command's in another place"
+_PERF = "it would count the emulator's instructions"
+_KEXEC = "the image would be for the guest's processor"
+_REMOVED = "no longer in Linux"
+_26BIT = "no processor that is emulated has the 26-bit mode"
+
+CALLS = (
+    Syscall("uname", Ptr("buf", UTSNAME, OUT), handler="system:uname"),
+    Syscall("sysinfo", Ptr("info", SYSINFO, OUT)),
+    Syscall("sysinfo", Ptr("info", SYSINFO, OUT), handler="system:sysinfo", families=("32",)),
+    Syscall("getrandom", Buf("buf", OUT, size="buflen"), Size("buflen"), Flags("flags", GRND)),
+    Syscall("sethostname", Buf("name", IN, size="len"), Int("len")),
+    Syscall("setdomainname", Buf("name", IN, size="len"), Int("len")),
+    Syscall("personality", Flags("persona", PERSONALITY)),
+    Syscall("syslog", Enum("type", SYSLOG), Buf("bufp", OUT, size="len"), Int("len")),
+    Syscall(
+        "reboot", Hex("magic"), Hex("magic2"),
+        Switch("op", [(LINUX_REBOOT_CMD_RESTART2, Case(Str("arg")))],
+               default=Case(ULong("arg")), names=REBOOT),
+    ),
+    Syscall("acct", Path("filename")),
+    Syscall("add_key", Str("type"), Str("description"), Buf("payload", IN, size="plen"),
+            Size("plen"), _RING),
+    Syscall("request_key", Str("type"), Str("description"), Str("callout_info"), _RING),
+    Syscall(
+        "keyctl",
+        Switch(
+            "operation",
+            [
+                *((number, Case(*args)) for number, (_, args) in KEYCTL.items()),
+                *((number, Case(enosys="its structs hold pointers")) for number in _KEYCTL_REFUSED),
+            ],
+            default=Case(*_WORDS),
+            names={**{number: name for number, (name, _) in KEYCTL.items()}, **_KEYCTL_REFUSED},
+        ),
+        partial="KEYCTL_INSTANTIATE_IOV, _DH_COMPUTE, _PKEY_* and _WATCH_KEY are missing",
+    ),
+    Syscall("init_module", Raw("module_image"), ULong("len"), Str("param_values")),
+    Syscall("finit_module", Fd("fd"), Str("param_values"), Flags("flags", MODULE_INIT)),
+    Syscall("delete_module", Str("name"), Flags("flags", DELETE_MODULE)),
+    Syscall("kexec_load", ULong("entry"), ULong("nr_segments"), Raw("segments"), ULong("flags"),
+            enosys=_KEXEC),
+    Syscall("kexec_file_load", Fd("kernel_fd"), Fd("initrd_fd"), ULong("cmdline_len"),
+            Str("cmdline"), ULong("flags"), enosys=_KEXEC),
+    Syscall("seccomp", UInt("operation"), UInt("flags"), Raw("args"), enosys=_SECCOMP),
+    Syscall("landlock_create_ruleset", Raw("attr"), Size("size"), UInt("flags"),
+            enosys=_LANDLOCK),
+    Syscall("landlock_add_rule", Fd("ruleset_fd"), Int("rule_type"), Raw("rule_attr"),
+            UInt("flags"), enosys=_LANDLOCK),
+    Syscall("landlock_restrict_self", Fd("ruleset_fd"), UInt("flags"), enosys=_LANDLOCK),
+    Syscall("lsm_get_self_attr", UInt("attr"), Raw("ctx"), Ptr("size", u32, OUT), UInt("flags"),
+            enosys="the labels would be the emulator's"),
+    Syscall("lsm_set_self_attr", UInt("attr"), Raw("ctx"), UInt("size"), UInt("flags"),
+            enosys="the labels would be the emulator's"),
+    Syscall("lsm_list_modules", Raw("ids"), Raw("size"), UInt("flags"),
+            enosys="its companions are not there"),
+    Syscall("bpf", Int("cmd"), Raw("attr"), UInt("size"), enosys=_BPF),
+    Syscall("perf_event_open", Raw("attr"), Int("pid"), Int("cpu"), Fd("group_fd"),
+            ULong("flags"), enosys=_PERF),
+    Syscall("restart_syscall"),
+    Syscall("ARM_breakpoint", Hex("r0"), handler="system:arm_breakpoint"),
+    Syscall("ARM_cacheflush", Hex("start"), Hex("end"), Hex("flags"), builtin="cacheflush"),
+    Syscall("ARM_set_tls", Hex("tls"), builtin="set_tls"),
+    Syscall("ARM_get_tls", builtin="get_tls"),
+    Syscall("ARM_usr26", enosys=_26BIT),
+    Syscall("ARM_usr32", enosys=_26BIT),
+    Syscall("_sysctl", enosys=_REMOVED),
+    Syscall("vserver", enosys="never was in Linux"),
+    Syscall("pciconfig_iobase", ULong("which"), ULong("bus"), ULong("devfn"),
+            enosys="for machines with a PCI host bridge of the old kind"),
+    Syscall("pciconfig_read", ULong("bus"), ULong("devfn"), ULong("off"), ULong("len"),
+            Raw("buf"), enosys="for machines with a PCI host bridge of the old kind"),
+    Syscall("pciconfig_write", ULong("bus"), ULong("devfn"), ULong("off"), ULong("len"),
+            Raw("buf"), enosys="for machines with a PCI host bridge of the old kind"),
+)  # fmt: skip
