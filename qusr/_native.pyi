@@ -42,6 +42,10 @@ class AddressSpace:
     def prot_at(self, addr: int) -> int | None: ...
     def read(self, addr: int, len: int) -> bytes: ...
     def write(self, addr: int, data: bytes) -> None: ...
+    def peek(self, addr: int, len: int) -> bytes:
+        """Read whatever the protection is, as a debugger does."""
+    def poke(self, addr: int, data: bytes) -> None:
+        """Write whatever the protection is."""
     def fill_zero(self, addr: int, len: int) -> None: ...
     def read_cstr(self, addr: int, max: int = 4096) -> bytes:
         """Read a NUL-terminated string; ENAMETOOLONG if there is no NUL within max bytes."""
@@ -52,6 +56,44 @@ class AddressSpace:
 
         kind is anonymous, shared, file, shm or special; flags are those of memory/region.rs.
         """
+    def maps_text(self, root: bytes | None = None) -> bytes:
+        """/proc/self/maps; paths below root (the sysroot) are shown without it."""
+    def smaps_text(self, root: bytes | None = None) -> bytes:
+        """/proc/self/smaps, likewise."""
+    def set_name(self, addr: int, len: int, name: str) -> None:
+        """Show private anonymous memory as "[stack]", "[vdso]" ..."""
+    def set_anon_name(self, addr: int, len: int, name: bytes | None) -> None:
+        """PR_SET_VMA_ANON_NAME of prctl(2)."""
+    def mremap(
+        self, addr: int, old_len: int, new_len: int, flags: int, new_addr: int = 0
+    ) -> int: ...
+    def madvise(self, addr: int, len: int, advice: int) -> None: ...
+    def msync(self, addr: int, len: int, flags: int) -> None: ...
+    def mincore(self, addr: int, len: int) -> bytes: ...
+    def mlock2(self, addr: int, len: int, flags: int = 0) -> None: ...
+    def munlock(self, addr: int, len: int) -> None: ...
+    def mlockall(self, flags: int) -> None: ...
+    def munlockall(self) -> None: ...
+    def shmat(self, id: int, addr: int, flags: int, shmlba: int = 4096) -> int:
+        """shmat(2); shmlba is the guest's alignment (16384 on 32-bit ARM)."""
+    def shmdt(self, addr: int) -> None: ...
+    def set_rlimits(
+        self, space: int | None = None, data: int | None = None, stack: int | None = None
+    ) -> None:
+        """Set the guest's RLIMIT_AS, RLIMIT_DATA and RLIMIT_STACK (None: unlimited)."""
+    def set_read_implies_exec(self, on: bool) -> None:
+        """READ_IMPLIES_EXEC of personality(2)."""
+    def is_accessible(self, addr: int, len: int, prot: int) -> bool: ...
+    def fault(self, addr: int) -> bool:
+        """Grow the stack down to a faulting address; True to try the access again."""
+    def notify_code_write(self, start: int, end: int) -> None:
+        """Tell the cores that code was changed by other means than guest stores."""
+    def brk_range(self) -> tuple[int, int]:
+        """The heap's start and the break."""
+    def clear(self) -> None:
+        """Unmap everything (execve)."""
+    def after_fork_in_child(self) -> None:
+        """To be called in a forked child."""
 
 @final
 class CallRegs:

@@ -7,6 +7,8 @@
 
 use std::arch::global_asm;
 use std::ffi::c_void;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt as _;
 
 use super::fault;
 use super::space::AddressSpace;
@@ -85,7 +87,7 @@ pub(super) fn prepare() -> std::io::Result<()> {
 ///
 /// # Safety
 /// One side is the caller's own memory, valid for `len` bytes; the other is in the window.
-unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> usize {
+pub(super) unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> usize {
     let (to, from) = (to.cast::<c_void>(), from.cast::<c_void>());
     // SAFETY: as the caller promises; faults on the window's side land.
     unsafe {
@@ -141,20 +143,60 @@ impl AddressSpace {
         })
     }
 
-    /// Copies into guest memory. On a fault the bytes before it have been written.
+    /// Copies into guest memory. On a fault the bytes before it have been written. Tells the
+    /// cores if that may have changed code.
     pub fn write(&self, addr: u64, data: &[u8]) -> Result<(), Efault> {
-        self.access(addr, data.len(), |done, host, rest| {
+        let result = self.access(addr, data.len(), |done, host, rest| {
             // SAFETY: `done + rest` is the length of `data`, and `host` is in the window.
             unsafe { copy(host, data.as_ptr().add(done), rest) }
-        })
+        });
+        self.wrote(addr, data.len() as u64);
+        result
     }
 
     /// Writes zeros.
     pub fn fill_zero(&self, addr: u64, len: u64) -> Result<(), Efault> {
-        self.access(addr, len as usize, |_, host, rest| {
+        let result = self.access(addr, len as usize, |_, host, rest| {
             // SAFETY: `host..host + rest` is in the window; faults land.
             unsafe { qusr_fill(host.cast(), 0, rest) }
-        })
+        });
+        self.wrote(addr, len);
+        result
+    }
+
+    fn wrote(&self, addr: u64, len: u64) {
+        if self.write_touches_code(addr, len) {
+            self.notify_code_write(addr, addr.saturating_add(len));
+        }
+    }
+
+    /// Reads whatever the protection is, as ptrace(2) does for a debugger.
+    pub fn peek(&self, addr: u64, buf: &mut [u8]) -> Result<(), Efault> {
+        let host = self.mapped(addr, buf.len())?;
+        let memory = File::open("/proc/self/mem").map_err(|_| Efault { addr })?;
+        memory.read_exact_at(buf, host).map_err(|_| Efault { addr })
+    }
+
+    /// Writes whatever the protection is; a private mapping gets its own copy of the page.
+    pub fn poke(&self, addr: u64, data: &[u8]) -> Result<(), Efault> {
+        let host = self.mapped(addr, data.len())?;
+        let memory = OpenOptions::new().write(true).open("/proc/self/mem");
+        let memory = memory.map_err(|_| Efault { addr })?;
+        memory
+            .write_all_at(data, host)
+            .map_err(|_| Efault { addr })?;
+        self.notify_code_write(addr, addr + data.len() as u64);
+        Ok(())
+    }
+
+    /// The host address of a range that is wholly mapped. The reservation can be poked, too,
+    /// so this has to be asked.
+    fn mapped(&self, addr: u64, len: usize) -> Result<u64, Efault> {
+        let host = self.host_ptr(addr, len as u64).ok_or(Efault { addr })?;
+        match self.read_maps().regions.first_hole(addr, addr + len as u64) {
+            Some(addr) => Err(Efault { addr }),
+            None => Ok(host as u64),
+        }
     }
 
     /// Reads a NUL-terminated string of at most `max` bytes, without the NUL. `Ok(None)` when

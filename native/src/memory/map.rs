@@ -1,8 +1,11 @@
 //! mmap, munmap, mprotect.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
+use std::fs::{File, OpenOptions};
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,6 +15,7 @@ use libc::{
     MAP_SHARED, MAP_STACK, MAP_TYPE,
 };
 
+use super::host_maps::HostMaps;
 use super::region::{Backing, FileId, Flags, Region};
 use super::regions::RegionSet;
 use super::space::{AddressSpace, Maps};
@@ -377,7 +381,7 @@ impl AddressSpace {
 
     /// Whether the host kept what was in the range when it refused a new mapping there depends
     /// on its version and on where it failed; makes host and records agree again.
-    fn after_failed_map(&self, maps: &mut Maps, start: u64, len: u64) {
+    pub(super) fn after_failed_map(&self, maps: &mut Maps, start: u64, len: u64) {
         if self.window.is_whole(start, len) {
             return;
         }
@@ -479,6 +483,27 @@ impl MappedFile {
             noexec: fs.f_flag & libc::ST_NOEXEC != 0,
         })
     }
+}
+
+/// Opens a mapped file again: by its path, or by the mapping at a host address, which takes
+/// privileges (`/proc/self/map_files`, man 5 proc).
+pub(super) fn reopen(file: &FileId, mapped_at: u64) -> Option<File> {
+    open_same(OsStr::from_bytes(&file.path), file).or_else(|| {
+        let maps = HostMaps::read().ok()?;
+        let vma = maps.meeting(mapped_at, mapped_at + 1).next()?;
+        let link = format!("/proc/self/map_files/{:x}-{:x}", vma.start, vma.end);
+        open_same(OsStr::new(&link), file)
+    })
+}
+
+fn open_same(path: &OsStr, file: &FileId) -> Option<File> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .ok()?;
+    let found = opened.metadata().ok()?;
+    ((found.dev(), found.ino()) == (file.dev, file.inode)).then_some(opened)
 }
 
 /// The path that the kernel shows for a descriptor.

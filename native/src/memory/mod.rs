@@ -20,15 +20,23 @@
 //! A thread that forks takes both with [`AddressSpace::lock_for_fork`], so that the
 //! child finds them free and the regions whole. Neither may be taken in a signal handler.
 
+mod advise;
 mod brk;
 mod copy;
 pub mod fault;
 mod gaps;
+mod host_maps;
+mod lock;
 mod map;
+mod names;
 pub mod notice;
+mod proc_maps;
 mod region;
 mod regions;
+mod remap;
+mod shm;
 mod space;
+mod transfer;
 mod types;
 mod window;
 

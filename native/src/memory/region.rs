@@ -89,6 +89,7 @@ impl Flags {
     /// On a file system mounted `noexec`.
     pub const NOEXEC: Self = Self(0x100);
     pub const LOCKONFAULT: Self = Self(0x200);
+    pub(super) const LOCKED_ANY: Self = Self(0x210);
 
     #[must_use]
     pub const fn bits(self) -> u16 {

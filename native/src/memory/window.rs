@@ -91,7 +91,7 @@ impl Window {
         (addr <= self.limit && len <= self.limit - addr).then(|| self.base + addr)
     }
 
-    fn inside(&self, addr: u64, len: u64) -> Result<u64, Errno> {
+    pub(super) fn inside(&self, addr: u64, len: u64) -> Result<u64, Errno> {
         self.host(addr, len).ok_or(libc::ENOMEM)
     }
 

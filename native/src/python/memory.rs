@@ -6,7 +6,7 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-use crate::memory::{AddressSpace, Backing, Efault, Errno, MmapRequest, Region, SpaceConfig};
+use crate::memory::{AddressSpace, Backing, Efault, Errno, MmapRequest, Prot, Region, SpaceConfig};
 use crate::thunk::convert::host_pointer;
 
 /// The guest's memory. Errors are `OSError` with the errno that the guest's call would give.
@@ -75,9 +75,9 @@ impl PyAddressSpace {
             reserved_va,
             mmap_min_addr,
         };
-        Ok(Self {
-            space: AddressSpace::new(config)?,
-        })
+        let space = AddressSpace::new(config)
+            .map_err(|error| os_error(error.raw_os_error().unwrap_or(libc::ENOMEM)))?;
+        Ok(Self { space })
     }
 
     #[getter]
@@ -154,6 +154,19 @@ impl PyAddressSpace {
         self.space.write(addr, data).map_err(fault)
     }
 
+    /// Reads whatever the protection is, as a debugger does.
+    fn peek<'py>(&self, py: Python<'py>, addr: u64, len: usize) -> PyResult<Bound<'py, PyBytes>> {
+        if self.space.host_ptr(addr, len as u64).is_none() {
+            return Err(fault(Efault { addr }));
+        }
+        PyBytes::new_with(py, len, |buf| self.space.peek(addr, buf).map_err(fault))
+    }
+
+    /// Writes whatever the protection is.
+    fn poke(&self, addr: u64, data: &[u8]) -> PyResult<()> {
+        self.space.poke(addr, data).map_err(fault)
+    }
+
     fn fill_zero(&self, addr: u64, len: u64) -> PyResult<()> {
         self.space.fill_zero(addr, len).map_err(fault)
     }
@@ -178,11 +191,132 @@ impl PyAddressSpace {
         }
     }
 
+    /// All mappings: (start, end, prot, flags, kind, name, offset).
     fn regions<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         self.space
             .regions()
             .iter()
             .map(|region| region_tuple(py, region))
             .collect()
+    }
+
+    #[pyo3(signature = (root=None))]
+    fn maps_text<'py>(&self, py: Python<'py>, root: Option<&[u8]>) -> Bound<'py, PyBytes> {
+        let text = py.detach(|| self.space.maps_text(root.unwrap_or(b"")));
+        PyBytes::new(py, &text)
+    }
+
+    #[pyo3(signature = (root=None))]
+    fn smaps_text<'py>(
+        &self,
+        py: Python<'py>,
+        root: Option<&[u8]>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let text = py
+            .detach(|| self.space.smaps_text(root.unwrap_or(b"")))
+            .map_err(os_error)?;
+        Ok(PyBytes::new(py, &text))
+    }
+
+    fn set_name(&self, addr: u64, len: u64, name: &str) {
+        self.space.set_name(addr, len, name);
+    }
+
+    fn set_anon_name(&self, addr: u64, len: u64, name: Option<&[u8]>) -> PyResult<()> {
+        self.space.set_anon_name(addr, len, name).map_err(os_error)
+    }
+
+    #[pyo3(signature = (addr, old_len, new_len, flags, new_addr=0))]
+    fn mremap(
+        &self,
+        py: Python<'_>,
+        addr: u64,
+        old_len: u64,
+        new_len: u64,
+        flags: i32,
+        new_addr: u64,
+    ) -> PyResult<u64> {
+        py.detach(|| self.space.mremap(addr, old_len, new_len, flags, new_addr))
+            .map_err(os_error)
+    }
+
+    fn madvise(&self, py: Python<'_>, addr: u64, len: u64, advice: i32) -> PyResult<()> {
+        py.detach(|| self.space.madvise(addr, len, advice))
+            .map_err(os_error)
+    }
+
+    fn msync(&self, py: Python<'_>, addr: u64, len: u64, flags: i32) -> PyResult<()> {
+        py.detach(|| self.space.msync(addr, len, flags))
+            .map_err(os_error)
+    }
+
+    fn mincore<'py>(&self, py: Python<'py>, addr: u64, len: u64) -> PyResult<Bound<'py, PyBytes>> {
+        let pages = py
+            .detach(|| self.space.mincore(addr, len))
+            .map_err(os_error)?;
+        Ok(PyBytes::new(py, &pages))
+    }
+
+    #[pyo3(signature = (addr, len, flags=0))]
+    fn mlock2(&self, py: Python<'_>, addr: u64, len: u64, flags: i32) -> PyResult<()> {
+        py.detach(|| self.space.mlock2(addr, len, flags))
+            .map_err(os_error)
+    }
+
+    fn munlock(&self, py: Python<'_>, addr: u64, len: u64) -> PyResult<()> {
+        py.detach(|| self.space.munlock(addr, len))
+            .map_err(os_error)
+    }
+
+    fn mlockall(&self, py: Python<'_>, flags: i32) -> PyResult<()> {
+        py.detach(|| self.space.mlockall(flags)).map_err(os_error)
+    }
+
+    fn munlockall(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.space.munlockall()).map_err(os_error)
+    }
+
+    #[pyo3(signature = (id, addr, flags, shmlba=4096))]
+    fn shmat(&self, py: Python<'_>, id: i32, addr: u64, flags: i32, shmlba: u64) -> PyResult<u64> {
+        py.detach(|| self.space.shmat(id, addr, flags, shmlba))
+            .map_err(os_error)
+    }
+
+    fn shmdt(&self, py: Python<'_>, addr: u64) -> PyResult<()> {
+        py.detach(|| self.space.shmdt(addr)).map_err(os_error)
+    }
+
+    #[pyo3(signature = (space=None, data=None, stack=None))]
+    fn set_rlimits(&self, space: Option<u64>, data: Option<u64>, stack: Option<u64>) {
+        self.space.set_rlimits(space, data, stack);
+    }
+
+    fn set_read_implies_exec(&self, on: bool) {
+        self.space.set_read_implies_exec(on);
+    }
+
+    fn is_accessible(&self, addr: u64, len: u64, prot: i32) -> bool {
+        self.space.is_accessible(addr, len, Prot::from_bits(prot))
+    }
+
+    fn fault(&self, addr: u64) -> bool {
+        self.space.fault(addr)
+    }
+
+    fn notify_code_write(&self, start: u64, end: u64) {
+        self.space.notify_code_write(start, end);
+    }
+
+    /// The heap's start and the break.
+    fn brk_range(&self) -> (u64, u64) {
+        self.space.brk_range()
+    }
+
+    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.space.clear()).map_err(os_error)
+    }
+
+    fn after_fork_in_child(&self) {
+        self.space.after_fork_in_child();
     }
 }
