@@ -50,10 +50,11 @@ impl Backing {
         }
     }
 
-    /// Whether the pages are a file's, and so may be missing behind its end.
+    /// Whether the pages are those of an object that may be shorter than its mapping: a file,
+    /// or shared memory whose mapping mremap has made longer.
     #[must_use]
-    pub fn is_file(&self) -> bool {
-        matches!(self, Self::File { .. })
+    pub fn may_end(&self) -> bool {
+        !matches!(self, Self::Anonymous | Self::Special(_))
     }
 
     /// The backing of what lies `by` bytes further (or, for a growing stack, before).

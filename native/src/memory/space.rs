@@ -160,12 +160,12 @@ impl AddressSpace {
     }
 
     /// The protection of the page at `addr` and whether the page may be missing all the same,
-    /// since it is a file's, which may be shorter than its mapping.
+    /// since it is an object's that may be shorter than its mapping.
     #[must_use]
     pub fn page_at(&self, addr: u64) -> Option<(Prot, bool)> {
         let maps = self.read_maps();
         let region = maps.regions.find(addr)?;
-        Some((region.prot, region.backing.is_file()))
+        Some((region.prot, region.backing.may_end()))
     }
 
     /// The mapping at `addr`.

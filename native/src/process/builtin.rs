@@ -45,17 +45,23 @@ impl GuestThread {
             }),
             Builtin::Munmap => unit(space.munmap(value(0), value(1))),
             Builtin::Mprotect => unit(space.mprotect(value(0), value(1), int(2))),
-            Builtin::Mremap => Err(libc::ENOSYS), // placeholder
-            Builtin::Madvise
-            | Builtin::Msync
-            | Builtin::Mincore
-            | Builtin::Mlock
-            | Builtin::Mlock2
-            | Builtin::Munlock
-            | Builtin::Mlockall
-            | Builtin::Munlockall
-            | Builtin::Shmat
-            | Builtin::Shmdt => Err(libc::ENOSYS),
+            Builtin::Mremap => space.mremap(value(0), value(1), value(2), int(3), value(4)),
+            Builtin::Madvise => unit(space.madvise(value(0), value(1), int(2))),
+            Builtin::Msync => unit(space.msync(value(0), value(1), int(2))),
+            Builtin::Mincore => space
+                .mincore(value(0), value(1))
+                .and_then(|pages| Ok(space.write(value(2), &pages).map(|()| 0)?)),
+            Builtin::Mlock => unit(space.mlock2(value(0), value(1), 0)),
+            Builtin::Mlock2 => unit(space.mlock2(value(0), value(1), int(2))),
+            Builtin::Munlock => unit(space.munlock(value(0), value(1))),
+            Builtin::Mlockall => unit(space.mlockall(int(0))),
+            Builtin::Munlockall => unit(space.munlockall()),
+            Builtin::Shmat => {
+                // 32-bit ARM aligns to four pages (COMPAT_SHMLBA of arch/arm64).
+                let shmlba = if abi.word_bytes() == 4 { 4 * 4096 } else { 4096 };
+                space.shmat(int(0), value(1), int(2), shmlba)
+            }
+            Builtin::Shmdt => unit(space.shmdt(value(0))),
             Builtin::Brk => Ok(space.brk(value(0))),
             Builtin::Chdir => self.chdir(value(0)),
             Builtin::Fchdir => {
