@@ -7,6 +7,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 CARGO := cargo
+JOBS ?= $(shell nproc)
 ARGS ?=
 
 # Made files that stand for a whole step: the step is done again when its inputs are newer.
@@ -47,7 +48,7 @@ prebuilt: tools
 test: build testbins
 	tools/debian-root arm64 >/dev/null
 	tools/debian-root armhf >/dev/null
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 lint: check-python check-rust
 
