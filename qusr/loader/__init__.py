@@ -1,6 +1,9 @@
 """From an ELF file to a mapped guest image.
 
-    prepared = loader.prepare("./hello", [b"./hello"], sysroot, store=store)
+    asked = loader.explicit(option_L, os.environ)
+    prepared = loader.prepare(
+        "./hello", [b"./hello"], loader.Sysroot(asked and asked[0]), store=store,
+        triplets=None if asked else triplets_of_guest)   # prepared.sysroot is the one in use
     image = prepared.install(space, stack_size=8 << 20)
     stack = prepared.build_stack(image, envp, hwcap=..., hwcap2=..., platform=b"aarch64")
     space.write(stack.sp, stack.data)     # then start at image.start with sp = stack.sp
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from .plan import LoadPlan, Segment
     from .program import Prepared, plan_for, prepare, wrong_guest
     from .stack import Stack
-    from .sysroot import Sysroot, choose
+    from .sysroot import Sysroot, explicit, found
 
 _WHERE = {
     "AddressSpace": "image",
@@ -33,7 +36,8 @@ _WHERE = {
     "Stack": "stack",
     "Store": "cache",
     "Sysroot": "sysroot",
-    "choose": "sysroot",
+    "explicit": "sysroot",
+    "found": "sysroot",
     "load": "image",
     "map_kuser": "image",
     "parse_ident": "identify",
@@ -53,7 +57,8 @@ __all__ = [
     "Stack",
     "Store",
     "Sysroot",
-    "choose",
+    "explicit",
+    "found",
     "load",
     "map_kuser",
     "parse_ident",

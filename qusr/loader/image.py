@@ -58,6 +58,9 @@ if TYPE_CHECKING:
         def set_brk(self, start: int) -> None:
             """Where the heap starts."""
 
+        def set_name(self, addr: int, len: int, name: str) -> None:
+            """Names a range for /proc/self/maps."""
+
 
 # Of the kernel's generic mman.h; these are the numbers `AddressSpace.mmap` takes.
 MAP_PRIVATE = 0x02
@@ -398,7 +401,7 @@ def _map_stack(
         prot,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE,
     )
-    _name(space, bottom, size, "[stack]")
+    space.set_name(bottom, size, "[stack]")
     # mmap_base of mm/util.c: at least 128 MiB below the top, for other stack limits later.
     gap = max(size + STACK_GUARD_GAP, MIN_GAP)
     space.set_mmap_base(page_start(top - min(gap, top // 6 * 5)))
@@ -416,14 +419,7 @@ def map_kuser(space: AddressSpace, page: bytes) -> None:
         )
         space.write(ARM_VECTORS, page.ljust(PAGE, b"\0"))
         space.mprotect(ARM_VECTORS, PAGE, PROT_READ | PROT_EXEC)
-        _name(space, ARM_VECTORS, PAGE, "[vectors]")
+        space.set_name(ARM_VECTORS, PAGE, "[vectors]")
     except OSError as error:
         number = error.errno or errno.ENOMEM
         raise LoadError(f"the kernel helper page: {os.strerror(number)}", number) from None
-
-
-def _name(space: object, addr: int, size: int, name: str) -> None:
-    """Names a range for /proc/self/maps; an address space without names does without."""
-    set_name = getattr(space, "set_name", None)
-    if set_name is not None:
-        set_name(addr, size, name)

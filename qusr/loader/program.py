@@ -14,14 +14,14 @@ import stat
 from . import cache, identify, script
 from .errors import LoadError, from_oserror
 from .plan import LoadPlan
+from .sysroot import Sysroot, found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .image import AddressSpace, Image
     from .stack import Stack
-    from .sysroot import Sysroot
 
 #: What to install for the dynamic linker of a guest that is not found.
 _LIBC_PACKAGES = {
@@ -46,6 +46,7 @@ class Prepared:
         "interp_path",
         "path",
         "plan",
+        "sysroot",
     )
 
     def __init__(
@@ -58,6 +59,7 @@ class Prepared:
         ident: identify.ElfIdent,
         fd: int,
         plan: LoadPlan | None,
+        sysroot: Sysroot,
     ) -> None:
         #: The ELF program's path as the guest knows it, and the file on the host.
         self.path = path
@@ -69,6 +71,8 @@ class Prepared:
         self.fd = fd
         #: None for a program of the host itself: run it with a real execve.
         self.plan = plan
+        #: The one that was given, or the one found for the program.
+        self.sysroot = sysroot
         self.interp: LoadPlan | None = None
         self.interp_fd = -1
         self.interp_path = ""
@@ -215,6 +219,7 @@ def prepare(
     *,
     store: cache.Store | None = None,
     fd: int = -1,
+    triplets: Callable[[str], Iterable[str]] | None = None,
     wanted: Callable[[str], bool] | None = None,
     check_mode: bool = True,
     execfn: bytes | None = None,
@@ -222,8 +227,10 @@ def prepare(
     """Everything about running `path` with `argv`, short of touching guest memory.
 
     `fd` is an open file to be used instead of opening `path` (binfmt_misc's O flag,
-    execveat with AT_EMPTY_PATH). `wanted(guest)` says whether the caller runs that
-    guest. Raises LoadError with the errno of execve(2).
+    execveat with AT_EMPTY_PATH). `triplets(guest)` is given when nobody asked for a
+    sysroot: one is then looked for in /usr/TRIPLET, and is in `Prepared.sysroot`.
+    `wanted(guest)` says whether the caller runs that guest. Raises LoadError with the
+    errno of execve(2).
     """
     first = path
     try:
@@ -248,9 +255,14 @@ def prepare(
             ident=ident,
             fd=fd,
             plan=plan,
+            sysroot=sysroot,
         )
-        if plan is not None and plan.interp is not None:
-            _find_interpreter(prepared, plan, sysroot, store)
+        if plan is not None:
+            if triplets is not None and ident.guest is not None:
+                interp = None if plan.interp is None else os.fsdecode(plan.interp)
+                prepared.sysroot = Sysroot(found(triplets(ident.guest), interp))
+            if plan.interp is not None:
+                _find_interpreter(prepared, plan, store)
     except LoadError as error:
         if prepared is not None:
             prepared.close()
@@ -325,14 +337,13 @@ def wrong_guest(prepared: Prepared) -> LoadError:
     return foreign(prepared.ident, prepared.path)
 
 
-def _find_interpreter(
-    prepared: Prepared, plan: LoadPlan, sysroot: Sysroot, store: cache.Store | None
-) -> None:
+def _find_interpreter(prepared: Prepared, plan: LoadPlan, store: cache.Store | None) -> None:
     """Opens the dynamic linker that the program names and reads its plan."""
     name = os.fsdecode(plan.interp or b"")
     if not name:
         # As in a #! line: to the kernel this is the current directory.
         raise LoadError(f"{prepared.path}: bad ELF file: an empty interpreter path", errno.EACCES)
+    sysroot = prepared.sysroot
     host_path = sysroot.resolve(name)
     try:
         prepared.interp_fd = open_exec(host_path, name)

@@ -20,23 +20,32 @@ MAX_SYMLINKS = 40
 DIRECTORY_ENDS = ("/", "/.", "/..")
 
 
-def choose(
-    option: str | None, environ: Mapping[str, str], triplets: Iterable[str]
-) -> tuple[str | None, str]:
-    """(sysroot, where it comes from): -L, QUSR_LD_PREFIX, QEMU_LD_PREFIX, /usr/TRIPLET, none.
+def explicit(option: str | None, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """(value, source) of the sysroot that was asked for: -L, QUSR_LD_PREFIX, QEMU_LD_PREFIX.
 
-    An empty value, or `/`, stands for no sysroot.
+    None when nothing was said. An empty value, or `/`, asks for no sysroot.
     """
-    sources = [("-L", option)]
-    sources += [(name, environ.get(name)) for name in ("QUSR_LD_PREFIX", "QEMU_LD_PREFIX")]
-    for source, value in sources:
+    for source, value in (
+        ("-L", option),
+        ("QUSR_LD_PREFIX", environ.get("QUSR_LD_PREFIX")),
+        ("QEMU_LD_PREFIX", environ.get("QEMU_LD_PREFIX")),
+    ):
         if value is not None:
-            return _normal(value), source
-    for triplet in triplets:
-        path = f"/usr/{triplet}"
-        if os.path.isdir(path):
-            return path, "found"
-    return None, "none"
+            return value, source
+    return None
+
+
+def found(triplets: Iterable[str], interp: str | None = None) -> str | None:
+    """The cross-compiler's folder /usr/TRIPLET that serves a program.
+
+    That is the first that has the program's interpreter, for arm has two (hard and soft
+    float); the first that exists for a program without one.
+    """
+    folders = [f"/usr/{triplet}" for triplet in triplets]
+    folders = [folder for folder in folders if os.path.isdir(folder)]
+    if interp is not None:
+        folders = [folder for folder in folders if Sysroot(folder).lookup(interp)]
+    return folders[0] if folders else None
 
 
 def _normal(path: str) -> str | None:

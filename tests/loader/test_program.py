@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from .elfmaker import (
 from .fakespace import FakeSpace
 
 NOBODY = Sysroot(None)
+TRIPLETS = ("arm-linux-gnueabihf", "arm-linux-gnueabi")
 
 
 def program(machine: int = EM_AARCH64, **more: object) -> Elf:
@@ -191,6 +194,23 @@ def test_scripts_and_sysroots(file: Callable[..., str], tmp_path: Path) -> None:
         LoadError, match=": interpreter /bin/sh: built for x86-64: this machine runs it"
     ):
         prepare(path, [b"x"], NOBODY, wanted=lambda guest: guest == "aarch64")
+
+
+@pytest.mark.parametrize("triplet", ["arm-linux-gnueabi", "arm-linux-gnueabihf"])
+def test_the_sysroot_fits_the_program(triplet: str, tmp_path: Path) -> None:
+    """Hard- and soft-float programs find their own libraries without -L."""
+    if shutil.which(f"{triplet}-gcc") is None:
+        pytest.skip(f"no {triplet}-gcc")
+    (tmp_path / "x.c").write_text("int main(void) {}")
+    subprocess.run([f"{triplet}-gcc", "-o", "x", "x.c"], cwd=tmp_path, check=True)
+    prepared = prepare(str(tmp_path / "x"), [b"x"], NOBODY, triplets=lambda _: TRIPLETS)
+    assert prepared.sysroot.root == f"/usr/{triplet}"
+    assert prepared.interp_path.startswith(f"/usr/{triplet}/lib/ld-")
+    prepared.close()
+    # The order does not decide it.
+    prepared = prepare(str(tmp_path / "x"), [b"x"], NOBODY, triplets=lambda _: TRIPLETS[::-1])
+    assert prepared.sysroot.root == f"/usr/{triplet}"
+    prepared.close()
 
 
 def test_open_file_instead_of_a_path(file: Callable[..., str]) -> None:

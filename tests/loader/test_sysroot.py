@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from qusr.loader.sysroot import Sysroot, choose
+from qusr.loader.sysroot import Sysroot, explicit, found
 
 SYS_openat2, O_PATH, AT_FDCWD = 437, 0o10000000, -100
 RESOLVE_IN_ROOT = 0x10
@@ -103,11 +103,21 @@ def test_falls_back_to_the_host(tree: str, tmp_path: Path) -> None:
 def test_order_of_sources(tmp_path: Path) -> None:
     here = str(tmp_path)
     environ = {"QEMU_LD_PREFIX": here + "/qemu", "QUSR_LD_PREFIX": here + "/qusr"}
-    assert choose(here, environ, []) == (here, "-L")
-    assert choose(None, environ, []) == (here + "/qusr", "QUSR_LD_PREFIX")
+    assert explicit(here, environ) == (here, "-L")
+    assert explicit(None, environ) == (here + "/qusr", "QUSR_LD_PREFIX")
     del environ["QUSR_LD_PREFIX"]
-    assert choose(None, environ, []) == (here + "/qemu", "QEMU_LD_PREFIX")
-    assert choose(None, {}, ["lib", "bin"]) == ("/usr/lib", "found")
-    assert choose(None, {}, ["does-not-exist"]) == (None, "none")
+    assert explicit(None, environ) == (here + "/qemu", "QEMU_LD_PREFIX")
+    assert explicit(None, {}) is None
     # `-L /` is how one asks for none.
-    assert choose("/", environ, ["lib"]) == (None, "-L")
+    assert explicit("/", environ) == ("/", "-L")
+    assert not Sysroot("/")
+    assert not Sysroot("")
+
+
+def test_folders_of_cross_compilers() -> None:
+    assert found(["does-not-exist", "lib", "bin"]) == "/usr/lib"
+    assert found(["does-not-exist"]) is None
+    # The first that has the interpreter: /usr/share has no /os-release.
+    assert os.path.exists("/usr/lib/os-release")
+    assert found(["share", "lib"], "/os-release") == "/usr/lib"
+    assert found(["share", "lib"], "/not-there") is None
