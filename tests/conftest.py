@@ -69,10 +69,10 @@ def testbin() -> Callable[..., Path]:
     def find(name: str, arch: str, *, dynamic: bool = False) -> Path:
         source = build.read_source(build.HERE / f"{name}.c")
         for program in source.programs():
-            if program.arch == arch and program.dynamic == (dynamic or arch == build.NATIVE):
-                if source.freestanding or not program.is_current():
-                    emulators.need(program.command[0])
+            # There is one native program of a source, however it is linked.
+            if program.arch == arch and (program.dynamic == dynamic or arch == build.NATIVE):
                 if not program.is_current():
+                    emulators.need(program.command[0])
                     program.build()
                 return program.path
         raise LookupError(f"{name} is not built for {arch}{' as dynamic' * dynamic}")
