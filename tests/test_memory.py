@@ -4,6 +4,9 @@ import errno
 import mmap
 import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +99,31 @@ def test_a_mapped_file(space: AddressSpace, tmp_path: Path) -> None:
     assert region[4:] == ("file", os.fsencode(path), PAGE)
     os.truncate(path, 0)
     assert fails(space.read, at, 1) == errno.EFAULT
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS])
+@pytest.mark.parametrize("how", ["os.kill(os.getpid(), {0})", "ctypes.memset({1}, 0, 1)"])
+@pytest.mark.parametrize("before", ["", "faulthandler.enable()", "signal.signal({0}, 1)"])
+def test_host_signals_that_are_not_ours(number: int, how: str, before: str) -> None:
+    """They do what they would do without us; the other handler's output shows it was called."""
+    fault = "space.base + space.mmap(0, 4096, 3, 1, file.fileno())"
+    if number == signal.SIGSEGV:
+        fault = "space.base"
+    before = before.replace("{0}, 1", "{0}, signal.SIG_IGN").format(int(number))
+    lines = [
+        "import ctypes, faulthandler, os, resource, signal, tempfile",
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))",
+        before,
+        "from qusr._native import AddressSpace",
+        "space = AddressSpace(64, reserved_va=1 << 30)",
+        "file = tempfile.TemporaryFile()",
+        how.format(int(number), fault),
+    ]
+    command = [sys.executable, "-c", "\n".join(lines)]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    ignored = "SIG_IGN" in before and "kill" in how
+    assert result.returncode == (0 if ignored else -number), result.stderr
+    assert ("most recent call first" in result.stderr) == ("faulthandler" in before)
 
 
 def test_break_names_and_maps(space: AddressSpace, tmp_path: Path) -> None:

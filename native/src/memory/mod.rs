@@ -15,7 +15,7 @@
 //! # Locks
 //! There are two, taken in this order, and never while Python code runs:
 //! 1. `AddressSpace::maps`, a `RwLock` around the regions;
-//! 2. the list of subscribers and each subscriber's queue in [`notice`].
+//! 2. the mutex around what the readers have not taken yet, in [`notice`].
 //!
 //! A thread that forks takes both with [`AddressSpace::lock_for_fork`], so that the
 //! child finds them free and the regions whole. Neither may be taken in a signal handler.

@@ -41,83 +41,103 @@ impl Notices {
     }
 }
 
-struct Queue {
+/// What a reader and the hub share without a lock.
+struct Reader {
     pending: AtomicBool,
-    notices: Mutex<Notices>,
     /// Called after something was queued; see [`Hub::subscribe`].
     kick: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// One core's view of the changes.
-pub struct NoticeReader(Arc<Queue>);
+pub struct NoticeReader {
+    reader: Arc<Reader>,
+    hub: Arc<Hub>,
+}
 
 impl NoticeReader {
     /// What happened since the last call; nearly free when nothing did.
     #[must_use]
     pub fn take(&self) -> Notices {
-        // Relaxed would do for the common case; Acquire orders a `true` before the lock.
-        if !self.0.pending.load(Ordering::Acquire) {
+        // Acquire orders what the change did before what the core does next.
+        if !self.reader.pending.load(Ordering::Acquire) {
             return Notices::default();
         }
-        let mut notices = locked(&self.0.notices);
-        self.0.pending.store(false, Ordering::Release);
-        std::mem::take(&mut *notices)
+        let mut queues = self.hub.lock();
+        self.reader.pending.store(false, Ordering::Release);
+        let own = queues
+            .iter_mut()
+            .find(|queue| queue.reader.as_ptr() == Arc::as_ptr(&self.reader));
+        own.map(|queue| std::mem::take(&mut queue.notices))
+            .unwrap_or_default()
     }
 
     /// The flag that says that [`NoticeReader::take`] has something, for translated code to poll.
     #[must_use]
     pub fn pending_flag(&self) -> &AtomicBool {
-        &self.0.pending
+        &self.reader.pending
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// What one reader has not taken yet.
+struct Queue {
+    reader: Weak<Reader>,
+    notices: Notices,
 }
 
-/// The subscribers of one address space.
+/// The readers of one address space, and the one lock for all that they are told.
 #[derive(Default)]
 pub(super) struct Hub {
-    readers: Mutex<Vec<Weak<Queue>>>,
+    queues: Mutex<Vec<Queue>>,
 }
 
-/// Holds the hub's locks across a fork.
+/// Holds the hub's lock across a fork.
 pub(super) struct HubGuard<'a>(
-    #[allow(dead_code, reason = "held, not read")] MutexGuard<'a, Vec<Weak<Queue>>>,
+    #[expect(dead_code, reason = "held, not read")] MutexGuard<'a, Vec<Queue>>,
 );
 
 impl Hub {
+    fn lock(&self) -> MutexGuard<'_, Vec<Queue>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// `kick`, if any, is called after each change from the thread that made it and with the
     /// space locked: it may set flags and send signals, nothing more.
-    pub fn subscribe(&self, kick: Option<Box<dyn Fn() + Send + Sync>>) -> NoticeReader {
-        let queue = Arc::new(Queue {
+    pub fn subscribe(self: &Arc<Self>, kick: Option<Box<dyn Fn() + Send + Sync>>) -> NoticeReader {
+        let reader = Arc::new(Reader {
             pending: AtomicBool::new(false),
-            notices: Mutex::new(Notices::default()),
             kick,
         });
-        let mut readers = locked(&self.readers);
-        readers.retain(|reader| reader.strong_count() > 0);
-        readers.push(Arc::downgrade(&queue));
-        NoticeReader(queue)
+        let mut queues = self.lock();
+        queues.retain(|queue| queue.reader.strong_count() > 0);
+        queues.push(Queue {
+            reader: Arc::downgrade(&reader),
+            notices: Notices::default(),
+        });
+        drop(queues);
+        NoticeReader {
+            reader,
+            hub: Arc::clone(self),
+        }
     }
 
     /// Tells every reader of a change of `start..end`.
     pub fn announce(&self, tlb_flush: bool, code: Option<(u64, u64)>) {
-        for queue in locked(&self.readers).iter().filter_map(Weak::upgrade) {
-            let mut notices = locked(&queue.notices);
-            notices.tlb_flush |= tlb_flush;
+        for queue in self.lock().iter_mut() {
+            let Some(reader) = queue.reader.upgrade() else {
+                continue;
+            };
+            queue.notices.tlb_flush |= tlb_flush;
             if let Some((start, end)) = code {
-                notices.add_code(start, end);
+                queue.notices.add_code(start, end);
             }
-            queue.pending.store(true, Ordering::Release);
-            drop(notices);
-            if let Some(kick) = &queue.kick {
+            reader.pending.store(true, Ordering::Release);
+            if let Some(kick) = &reader.kick {
                 kick();
             }
         }
     }
 
     pub fn lock_for_fork(&self) -> HubGuard<'_> {
-        HubGuard(locked(&self.readers))
+        HubGuard(self.lock())
     }
 }

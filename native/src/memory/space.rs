@@ -61,7 +61,7 @@ pub(super) struct Maps {
 pub struct AddressSpace {
     pub(super) window: Window,
     pub(super) maps: RwLock<Maps>,
-    pub(super) hub: Hub,
+    pub(super) hub: Arc<Hub>,
     pub(super) min_addr: u64,
     /// Copy of [`RegionSet::writable_code`], readable without the lock.
     writable_code: AtomicUsize,
@@ -98,7 +98,7 @@ impl AddressSpace {
         Ok(Arc::new(Self {
             window,
             maps: RwLock::new(maps),
-            hub: Hub::default(),
+            hub: Arc::default(),
             min_addr: page_ceil(config.mmap_min_addr),
             writable_code: AtomicUsize::new(0),
             limit_as: AtomicU64::new(u64::MAX),
@@ -316,10 +316,12 @@ impl AddressSpace {
         }
         // Memory locks are not inherited either (man 2 fork).
         maps.lock_future = Flags::NONE;
-        let limit = self.limit();
-        maps.regions.change(0, limit, |r| {
-            r.flags = r.flags.without(Flags::LOCKED | Flags::LOCKONFAULT);
-        });
+        let locked = |r: &Region| r.flags.has(Flags::LOCKED);
+        if maps.regions.iter().any(locked) {
+            let limit = self.limit();
+            maps.regions
+                .change(0, limit, |r| r.flags = r.flags.without(Flags::LOCKED_ANY));
+        }
         self.regions_changed(&maps);
         self.hub.announce(true, None);
     }

@@ -3,6 +3,7 @@
 mod advice;
 mod change_notices;
 mod copies;
+mod faults;
 mod growth;
 mod mapping;
 mod model;
