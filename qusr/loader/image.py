@@ -409,7 +409,13 @@ def _map_stack(
 
 
 def map_kuser(space: AddressSpace, page: bytes) -> None:
-    """Maps arm's page of kernel helpers at 0xffff0000."""
+    """Maps arm's page of kernel helpers at 0xffff0000.
+
+    A space that was made smaller (-R) has no room for it; only programs built for
+    processors before Armv7 need it.
+    """
+    if space.limit < ARM_VECTORS + PAGE:
+        return
     try:
         space.mmap(
             ARM_VECTORS,

@@ -22,6 +22,7 @@ from .elfmaker import (
     EM_AARCH64,
     EM_ARM,
     ET_DYN,
+    PT_GNU_PROPERTY,
     PT_GNU_STACK,
     PT_INTERP,
     Elf,
@@ -300,6 +301,37 @@ def test_arm_memory(file: Callable[..., str]) -> None:
     assert prot == 5
     assert data == b"\1\2\3".ljust(4096, b"\0")
     assert space.names[(0xFFFF0000, 4096)] == "[vectors]"
+
+
+@pytest.mark.parametrize("kind", ["static", "dynamic"])
+def test_branch_target_identification(kind: str, file: Callable[..., str]) -> None:
+    """PROT_BTI on the code of a static program, or of the interpreter: the kernel's part."""
+
+    def with_bti(made: Elf) -> Elf:
+        # NT_GNU_PROPERTY_TYPE_0: FEATURE_1_AND with BTI
+        note = struct.pack("<III4sIIII", 4, 16, 5, b"GNU\0", 0xC0000000, 4, 1, 0)
+        made.phdrs.append(Phdr(PT_GNU_PROPERTY, offset=0x300, filesz=32, memsz=32))
+        made.phdrs.append(Phdr(flags=R | W, offset=0, vaddr=0x410000, filesz=16, memsz=16))
+        made.contents[0x300] = note
+        return made
+
+    if kind == "static":
+        space, loaded, _ = installed(file(with_bti(program())), 1 << 47)
+        assert space.pages[loaded.entry & -4096][0] == 5 | image.PROT_BTI
+        assert space.pages[0x410000][0] == 3
+        return
+    ld = file(with_bti(program(type=ET_DYN)), "ld.so")
+    path = file(with_bti(dynamic(os.fsencode(ld) + b"\0")))
+    space, loaded, _ = installed(path, 1 << 47)
+    # The program itself is up to the dynamic linker.
+    assert space.pages[loaded.entry & -4096][0] == 5
+    assert space.pages[loaded.start & -4096][0] == 5 | image.PROT_BTI
+
+
+def test_small_space_has_no_kernel_helper_page() -> None:
+    space = FakeSpace(1 << 30)
+    image.map_kuser(space, b"x")
+    assert not space.pages
 
 
 def test_stack_size(file: Callable[..., str]) -> None:
