@@ -85,7 +85,7 @@ fn exit_dict(py: Python<'_>, exit: Exit) -> PyResult<Bound<'_, PyDict>> {
 
 /// [`Regs`] lent to a Python system-call callback, for as long as the call lasts.
 #[pyclass(name = "CallRegs", module = "qusr._native", unsendable)]
-struct PyCallRegs {
+pub struct PyCallRegs {
     regs: Option<*mut (dyn Regs + 'static)>,
 }
 

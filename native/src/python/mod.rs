@@ -11,7 +11,7 @@ mod _native {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
     #[pymodule_export]
-    use super::cpu::{PyCpu, PyInterrupter};
+    use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::memory::PyAddressSpace;
     #[pymodule_export]

@@ -1,0 +1,315 @@
+"""The guest facts: names, ELF headers, features and what the core says to them, helpers."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qusr import arch as arches
+from qusr.arch import aarch64, arm, kuser_page
+from qusr.arch.base import Arch, CpuModel, Feature
+from qusr.arch.kuser import generate
+from tests.guestcode import (
+    A32S,
+    AARCH64,
+    ARM,
+    ARM_BE8,
+    ARM_BE32,
+    DATA,
+    EXEC,
+    READ,
+    Flavour,
+    Machine,
+)
+
+ALL = (*arm.ARCHES, *aarch64.ARCHES)
+FLAVOURS = {"arm": ARM, "aarch64": AARCH64}
+HEADERS = {
+    "arm": "/usr/arm-linux-gnueabihf/include/asm/hwcap.h",
+    "aarch64": "/usr/aarch64-linux-gnu/include/asm/hwcap.h",
+}
+#: In kernels newer than Debian 12's headers, with their numbers from Linux 6.2's hwcap.h.
+NEWER = {
+    "arm": {
+        (1, "FPHP"): 22,
+        (1, "ASIMDHP"): 23,
+        (1, "ASIMDDP"): 24,
+        (1, "ASIMDFHM"): 25,
+        (2, "SB"): 5,
+    }
+}
+MODELS = [(a, m) for a in (arm.ARM, aarch64.AARCH64) for m in a.models]
+#: What the engine executes although the model has no such feature.
+LENIENT = {
+    # The core does cache maintenance itself, and the same on every model.
+    "dcpop",
+    "dcpodp",
+}
+
+
+@pytest.mark.parametrize("arch", ALL, ids=str)
+def test_names(arch: Arch) -> None:
+    for name in (arch.name, *arch.aliases):
+        assert arches.by_name(name) is arch
+        assert name in arches.names()
+    assert arches.by_elf(arch.elf_machine, arch.elf_class, arch.elf_data) is arch
+
+
+def test_names_are_complete() -> None:
+    for name in arches.names():
+        assert arches.by_name(name) is not None
+    assert arches.by_name("vax") is None
+    assert arches.by_elf(62, 2, 1) is None  # x86-64
+    assert arches.by_elf(40, 2, 1) is None  # EM_ARM of the wrong class
+
+
+def test_import_is_light() -> None:
+    """Start-up is measured in milliseconds: none of these may be imported on the way."""
+    code = (
+        "import sys, qusr.arch as a, qusr.cpu.unicorn as u;"
+        "before = set(sys.modules);"
+        "[x.hwcap(x.default_model) for x in map(a.by_name, a.names())]; u.library();"
+        "print(*sys.modules)"
+    )
+    # -S -E: site and its .pth files import things of their own.
+    run = subprocess.run(
+        [sys.executable, "-SE", "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heavy = {"re", "typing", "dataclasses", "importlib.util", "unicorn", "capstone", "elftools"}
+    assert not heavy & set(run.stdout.split())
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_feature_bits_are_the_kernels(name: str) -> None:
+    arch = arches.by_name(name)
+    assert arch is not None
+    header = Path(HEADERS[name]).read_text()
+    bits = {}
+    for word, cap, bit in re.findall(r"#define HWCAP(2?)_(\w+)\s+\(1(?:UL)? << (\d+)\)", header):
+        bits[2 if word else 1, cap.upper()] = int(bit)
+    bits |= {key: bit for key, bit in NEWER.get(name, {}).items() if key not in bits}
+    names = {"FASTMULT": "FAST_MULT"}
+    for feature in arch.features:
+        cap = feature.name.upper()
+        assert bits[feature.word, names.get(cap, cap)] == feature.bit
+    order = [(feature.word, feature.bit) for feature in arch.features]
+    assert order == sorted(order)
+
+
+def probe(arch: Arch, model: CpuModel, feature: Feature) -> str:
+    """What an instruction of the feature leads to; "breakpoint" when it is executed."""
+    flavour = FLAVOURS[arch.name]
+    stop = "brk" if flavour is AARCH64 else "bkpt"
+    machine = Machine(flavour, f"{feature.probe}\n{stop} #0", model=model.name, sp=DATA)
+    if flavour is AARCH64:
+        machine["x29"] = DATA
+    elif ".thumb" in feature.probe:
+        machine["pc"] |= 1
+    return machine.cpu.run()["reason"]
+
+
+@pytest.mark.parametrize(("arch", "model"), MODELS, ids=lambda x: x.name)
+def test_features_are_what_the_core_executes(arch: Arch, model: CpuModel) -> None:
+    known = {feature.name for feature in arch.features}
+    assert model.features <= known
+    wrong = []
+    for feature in arch.features:
+        advertised = feature.name in model.features
+        if not feature.probe or (not advertised and feature.name in LENIENT):
+            continue
+        reason = probe(arch, model, feature)
+        # An ARMv6 takes a T32 instruction for two T16 ones, and so not always for an undefined one.
+        if (reason == "breakpoint") != advertised:
+            wrong.append((feature.name, advertised, reason))
+    assert not wrong
+    # Both kinds were seen.
+    assert model.features
+    assert known - model.features
+
+
+@pytest.mark.parametrize("model", aarch64.AARCH64.models, ids=lambda m: m.name)
+def test_id_registers(model: CpuModel) -> None:
+    """What a program reads is what HWCAP says (Documentation/arch/arm64/elf_hwcaps.rst)."""
+    names = ("midr_el1", "id_aa64pfr0_el1", "id_aa64isar0_el1", "id_aa64isar1_el1")
+    zero = ("id_aa64mmfr0_el1", "id_aa64dfr0_el1", "id_aa64zfr0_el1", "revidr_el1", "s3_0_c0_c7_7")
+    code = "\n".join(f"mrs x{n}, {name}" for n, name in enumerate((*names, *zero, "mpidr_el1")))
+    machine = Machine(AARCH64, f"{code}\nmrs xzr, midr_el1\nbrk #0", model=model.name)
+    assert machine.cpu.run() == {"reason": "breakpoint", "imm": 0}
+    midr, pfr0, isar0, isar1 = (machine[f"x{n}"] for n in range(4))
+    assert midr == model.midr
+    assert [machine[f"x{n}"] for n in range(4, 9)] == [0] * 5
+    assert machine["x9"] == 1 << 31
+
+    def field(value: int, low: int) -> int:
+        return value >> low & 15
+
+    hwcap, hwcap2 = aarch64.AARCH64.hwcap(model)
+    said = {  # name: (is the bit set, what the ID register says)
+        "fp": (hwcap & 1, field(pfr0, 16) != 15),
+        "fphp": (hwcap >> 9 & 1, field(pfr0, 16) == 1),
+        "asimdhp": (hwcap >> 10 & 1, field(pfr0, 20) == 1),
+        "aes": (hwcap >> 3 & 1, field(isar0, 4) >= 1),
+        "pmull": (hwcap >> 4 & 1, field(isar0, 4) >= 2),
+        "sha1": (hwcap >> 5 & 1, field(isar0, 8) >= 1),
+        "sha2": (hwcap >> 6 & 1, field(isar0, 12) >= 1),
+        "sha512": (hwcap >> 21 & 1, field(isar0, 12) >= 2),
+        "crc32": (hwcap >> 7 & 1, field(isar0, 16) >= 1),
+        "atomics": (hwcap >> 8 & 1, field(isar0, 20) >= 2),
+        "asimdrdm": (hwcap >> 12 & 1, field(isar0, 28) >= 1),
+        "sha3": (hwcap >> 17 & 1, field(isar0, 32) >= 1),
+        "sm3": (hwcap >> 18 & 1, field(isar0, 36) >= 1),
+        "sm4": (hwcap >> 19 & 1, field(isar0, 40) >= 1),
+        "asimddp": (hwcap >> 20 & 1, field(isar0, 44) >= 1),
+        "asimdfhm": (hwcap >> 23 & 1, field(isar0, 48) >= 1),
+        "flagm": (hwcap >> 27 & 1, field(isar0, 52) >= 1),
+        "flagm2": (hwcap2 >> 7 & 1, field(isar0, 52) >= 2),
+        "dcpop": (hwcap >> 16 & 1, field(isar1, 0) >= 1),
+        "dcpodp": (hwcap2 & 1, field(isar1, 0) >= 2),
+        "jscvt": (hwcap >> 13 & 1, field(isar1, 12) >= 1),
+        "fcma": (hwcap >> 14 & 1, field(isar1, 16) >= 1),
+        "lrcpc": (hwcap >> 15 & 1, field(isar1, 20) >= 1),
+        "ilrcpc": (hwcap >> 26 & 1, field(isar1, 20) >= 2),
+        "frint": (hwcap2 >> 8 & 1, field(isar1, 32) >= 1),
+        "sb": (hwcap >> 29 & 1, field(isar1, 36) >= 1),
+    }
+    assert not {name for name, (bit, register) in said.items() if bool(bit) != register}
+    # No pointer authentication, no SVE.
+    assert (field(isar1, 4), field(isar1, 8), field(pfr0, 32)) == (0, 0, 0)
+
+
+def test_cpuinfo_aarch64() -> None:
+    model = aarch64.AARCH64.model("cortex-a53")
+    assert model is not None
+    assert aarch64.AARCH64.cpuinfo(model, [0, 1]).splitlines()[9:] == [
+        "processor\t: 1",
+        "BogoMIPS\t: 125.00",
+        "Features\t: fp asimd aes pmull sha1 sha2 crc32 cpuid",
+        "CPU implementer\t: 0x41",
+        "CPU architecture: 8",
+        "CPU variant\t: 0x0",
+        "CPU part\t: 0xd03",
+        "CPU revision\t: 4",
+        "",
+    ]
+
+
+def test_cpuinfo_arm() -> None:
+    model = arm.ARM.model("cortex-a7")
+    assert model is not None
+    lines = arm.ARM.cpuinfo(model, [0]).splitlines()
+    assert lines[0] == "processor\t: 0"
+    assert lines[1] == "model name\t: ARMv7 Processor rev 5 (v7l)"
+    assert "neon" in lines[3].split()
+    assert "CPU part\t: 0xc07" in lines
+    assert lines[-3].startswith("Hardware\t: ")
+
+
+def test_platforms() -> None:
+    v6 = arm.ARMEB.model("arm1176")
+    assert v6 is not None
+    assert (arm.ARMEB.uname_of(v6), arm.ARMEB.platform_of(v6)) == ("armv6b", "v6b")
+    assert arm.ARM.uname_of(arm.ARM.default_model) == "armv7l"
+    assert aarch64.AARCH64.uname_of(aarch64.AARCH64.default_model) == "aarch64"
+
+
+@pytest.mark.parametrize("arch", ALL, ids=str)
+def test_registers(arch: Arch) -> None:
+    registers = arch.registers
+    assert sorted(registers.numbers.values()) == list(range(len(registers.numbers)))
+    assert set(registers.gdb) == set(registers.numbers)
+
+
+# The helpers at 0xffff0f60 to 0xffff0fff, by Documentation/arch/arm/kernel_user_helpers.rst
+
+
+def test_kuser_page_is_up_to_date() -> None:
+    assert Path(kuser_page.__file__).read_text() == generate.module()
+
+
+def kuser_machine(flavour: Flavour, source: str, **registers: int) -> Machine:
+    machine = Machine(flavour, source, **registers)
+    assert isinstance(machine.arch, arm.Arm)
+    page = machine.arch.kuser_page(be8=flavour.be8)
+    assert len(page) == 4096
+    machine.map(arm.KUSER_ADDRESS, 4096, READ | 2)
+    machine.space.write(arm.KUSER_ADDRESS, page)
+    machine.space.mprotect(arm.KUSER_ADDRESS, 4096, READ | EXEC)
+    machine["sp"] = DATA + 0x1000
+    return machine
+
+
+CALL = """
+    ldr ip, =HELPER
+    blx ip
+    mov r8, #0
+    movcs r8, #1
+    bkpt #0
+"""
+
+
+def call(flavour: Flavour, helper: int, **registers: int) -> Machine:
+    machine = kuser_machine(flavour, CALL.replace("HELPER", f"{helper:#x}"), **registers)
+    if len(registers) == 3:
+        order = "big" if flavour is not ARM else "little"
+        for addr, value in ((DATA, 7), (DATA + 8, 5), (DATA + 16, 7), (DATA + 24, 2**63 + 9)):
+            size = 4 if helper == 0xFFFF0FC0 else 8
+            data = (value % (1 << 8 * size)).to_bytes(size, order)  # type: ignore[arg-type]
+            machine.space.write(addr, data)
+    machine["r4"], machine["r7"] = 44, 77
+    assert machine.cpu.run() == {"reason": "breakpoint", "imm": 0}
+    # What is not in the helpers' lists of clobbered registers.
+    assert (machine["r4"], machine["r7"], machine["sp"]) == (44, 77, DATA + 0x1000)
+    return machine
+
+
+@pytest.mark.parametrize("flavour", A32S, ids=str)
+def test_kuser_cmpxchg(flavour: Flavour) -> None:
+    machine = call(flavour, 0xFFFF0FC0, r0=7, r1=9, r2=DATA)
+    assert (machine["r0"], machine["r8"], machine.word(DATA)) == (0, 1, 9)
+    machine = call(flavour, 0xFFFF0FC0, r0=8, r1=9, r2=DATA)
+    assert machine["r0"] != 0
+    assert (machine["r8"], machine.word(DATA)) == (0, 7)
+
+
+@pytest.mark.parametrize("flavour", A32S, ids=str)
+@pytest.mark.parametrize(("old", "swapped"), [(DATA + 16, True), (DATA + 8, False)])
+def test_kuser_cmpxchg64(flavour: Flavour, old: int, swapped: bool) -> None:
+    machine = call(flavour, 0xFFFF0F60, r0=old, r1=DATA + 24, r2=DATA)
+    assert (machine["r0"] == 0, machine["r8"]) == (swapped, int(swapped))
+    assert machine.word(DATA, 8) == (2**63 + 9 if swapped else 7)
+    assert machine["r1"] == DATA + 24
+
+
+@pytest.mark.parametrize("flavour", A32S, ids=str)
+def test_kuser_get_tls_and_barrier(flavour: Flavour) -> None:
+    machine = call(flavour, 0xFFFF0FE0, tpidruro=0x12345678)
+    assert machine["r0"] == 0x12345678
+    machine = call(flavour, 0xFFFF0FA0, r0=5)
+    assert machine["r0"] == 5
+
+
+@pytest.mark.parametrize("flavour", [ARM, ARM_BE8, ARM_BE32], ids=str)
+def test_kuser_version_and_rest(flavour: Flavour) -> None:
+    machine = kuser_machine(flavour, "bx r1", r1=arm.KUSER_ADDRESS + 0x100)
+    assert machine.word(0xFFFF0FFC) == 5
+    assert machine.cpu.run() == {"reason": "undefined"}
+    assert machine["pc"] == arm.KUSER_ADDRESS + 0x100
+
+
+@pytest.mark.parametrize("model", arm.ARM.models, ids=lambda m: m.name)
+def test_kuser_on_every_model(model: CpuModel) -> None:
+    """Each model has what the helpers are made of: exclusives, barriers, the thread register."""
+    source = CALL.replace("HELPER", f"{0xFFFF0FC0:#x}")
+    machine = Machine(ARM, source, model=model.name, r0=0, r1=9, r2=DATA)
+    machine.map(arm.KUSER_ADDRESS, 4096, READ | 2)
+    machine.space.write(arm.KUSER_ADDRESS, arm.ARM.kuser_page())
+    machine.space.mprotect(arm.KUSER_ADDRESS, 4096, READ | EXEC)
+    assert machine.cpu.run() == {"reason": "breakpoint", "imm": 0}
+    assert machine.word(DATA) == 9
