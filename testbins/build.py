@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -68,7 +69,7 @@ FREESTANDING_TARGETS = {
     "x86_64": Target("gcc"),
 }
 
-_DIRECTIVE = re.compile(r"^//\s*(build|libs|arches|args|cflags(?:-\w+)?):\s*(.*?)\s*$")
+_DIRECTIVE = re.compile(r"^//\s*(build|libs|arches|args|dies|cflags(?:-\w+)?):\s*(.*?)\s*$")
 _KNOWN_BUILDS = {"dynamic", "no-static", "slow", "varies"}
 
 
@@ -102,6 +103,12 @@ class Source:
     def args(self) -> list[str]:
         """The arguments that a test runs the program with."""
         return self.directives.get("args", "").split()
+
+    @property
+    def status(self) -> int:
+        """The status that it ends with: negative for a signal (``// dies:``)."""
+        name = self.directives.get("dies")
+        return -signal.Signals[name] if name else 0
 
     @property
     def arches(self) -> tuple[str, ...]:

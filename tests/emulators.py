@@ -51,9 +51,9 @@ class Result:
         """Standard error as text."""
         return self.stderr.decode(errors="replace")
 
-    def check(self) -> Result:
-        """Itself; fails the test with all that is known if the status is not 0."""
-        assert self.status == 0, self.describe()
+    def check(self, status: int = 0) -> Result:
+        """Itself; fails the test with all that is known if the status is another one."""
+        assert self.status == status, self.describe()
         return self
 
     def describe(self) -> str:
