@@ -178,9 +178,7 @@ class Process:
     def _cpu(self, be8: bool) -> _native.Cpu:
         from qusr.cpu import open_core  # noqa: PLC0415
 
-        return open_core(
-            self.options.core, self.arch, self.memory, model=self.options.cpu, be8=be8
-        )
+        return open_core(self.options.core, self.arch, self.memory, model=self.options.cpu, be8=be8)
 
     def _stack_size(self) -> int:
         if self.options.stack_size is not None:
