@@ -55,7 +55,7 @@ lint: check-python check-rust
 check-python: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy --strict qusr tools testbins tests
+	$(BIN)/mypy --strict qusr tools testbins tests $(wildcard bench)
 
 # The tests of the Rust core load Unicorn's library out of its Python package.
 check-rust: export QUSR_TEST_LIBUNICORN = $(abspath $(shell \
