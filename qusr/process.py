@@ -235,6 +235,10 @@ class Process:
         """Stores into guest memory."""
         self.memory.write(address, data)
 
+    def call_name(self, number: int) -> str | None:
+        """The name of a system call, by the guest's number."""
+        return self._native.call_name(number)
+
     # --- stops of the Rust loop ---
 
     def _set_trace(self) -> None:

@@ -260,7 +260,7 @@ class _CallCompiler:
             return struct.pack("<BH", RET_LONG if index is None else RET_FLAGS, index or 0)
         if isinstance(ret, decl.RetStore):
             return struct.pack("<BH", RET_STORE, self._slot(leaf, ret.pointer))
-        kinds = {
+        kinds: dict[type[decl.Ret] | type[None], int] = {
             decl.RetFd: RET_FD, decl.RetOff: RET_OFF, decl.RetPath: RET_PATH,
             decl.RetStat: RET_STAT,
         }  # fmt: skip

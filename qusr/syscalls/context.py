@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from qusr.arch.abi import HOST, Abi
 from qusr.syscalls import layout
@@ -96,9 +96,10 @@ def pack(ctype: layout.CType, values: Values, abi: Abi = HOST) -> bytes:
     """`values` (as :func:`unpack` gives them) as a struct's bytes."""
     data = bytearray(ctype.size(abi))
     for leaf in layout.leaves(ctype, abi):
-        if leaf.path in values:
+        value = values.get(leaf.path.split("~")[0])
+        if value is not None:
             size = leaf.ctype.size(abi)
-            encoded = _encode(leaf, values[leaf.path], abi)
+            encoded = _encode(leaf, value, abi)
             data[leaf.offset : leaf.offset + size * leaf.count] = encoded
     return bytes(data)
 
@@ -106,7 +107,7 @@ def pack(ctype: layout.CType, values: Values, abi: Abi = HOST) -> bytes:
 def unpack(ctype: layout.CType, data: bytes, abi: Abi = HOST) -> Values:
     """The scalars of a struct's bytes: ints, lists of ints, or bytes."""
     values: Values = {}
-    order = "big" if abi.big_endian else "little"
+    order: Literal["big", "little"] = "big" if abi.big_endian else "little"
     for leaf in layout.leaves(ctype, abi):
         size = leaf.ctype.size(abi)
         part = data[leaf.offset : leaf.offset + size * leaf.count]

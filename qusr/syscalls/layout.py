@@ -11,7 +11,7 @@ fields `st_ino` and `st_ino~old`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from qusr.arch.abi import Abi
 
@@ -205,7 +205,8 @@ class PerAbi(CType):
         return self.pick(abi).align(abi)
 
 
-class Leaf(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Leaf:
     """A scalar (or array of scalars) inside a struct, at `offset` bytes."""
 
     path: str

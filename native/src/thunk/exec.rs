@@ -47,7 +47,7 @@ pub enum Outcome {
 /// Why a result is reviewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Review {
-    /// A descriptor on procfs was opened.
+    /// A descriptor on procfs, or of the emulator's executable, was opened.
     ProcFd,
     /// A symbolic link names the emulator's executable.
     ExeLink,
@@ -277,7 +277,9 @@ impl Call<'_> {
         }
         match ret {
             Ret::Long => Outcome::Done(result),
-            Ret::Fd if on_procfs(result as i32) => Outcome::Review(Review::ProcFd, result),
+            Ret::Fd if on_procfs(result as i32) || self.opened_own_exe(result as i32) => {
+                Outcome::Review(Review::ProcFd, result)
+            }
             Ret::Off if self.abi.word_bits == 32 && result > i64::from(i32::MAX) => {
                 Outcome::Done(-i64::from(libc::EOVERFLOW))
             }
@@ -314,6 +316,16 @@ impl Call<'_> {
             && size <= exe.len()
             && self.env.space.read(self.slot(slot), &mut link).is_ok()
             && exe.starts_with(&link)
+    }
+
+    /// Whether the new descriptor is of the emulator's executable (open of /proc/self/exe).
+    fn opened_own_exe(&self, fd: i32) -> bool {
+        let exe = self.env.own_exe;
+        // SAFETY: stat is plain data for which zero is valid.
+        let mut buffer: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: `buffer` is a valid stat.
+        let known = unsafe { libc::fstat(fd, &raw mut buffer) } == 0;
+        known && exe.ino != 0 && buffer.st_ino == exe.ino && buffer.st_dev == exe.dev
     }
 
     /// Whether the host's stat or statx buffer names the emulator's executable.

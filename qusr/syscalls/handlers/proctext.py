@@ -1,0 +1,192 @@
+"""What a guest reads in its files of /proc: the formats of fs/proc with the guest's facts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qusr.process import Process
+
+_PAGE = 4096
+_PROT_WRITE, _PROT_EXEC = 2, 4
+
+# Fields of /proc/PID/stat, counted from 1 as in proc(5).
+_VSIZE, _RSS, _START_CODE, _START_STACK, _START_DATA = 23, 24, 26, 28, 45
+
+
+def of_process(process: Process, name: bytes, fd: int) -> bytes | None:
+    """The guest's text of /proc/self/`name`, or None where the kernel's is right.
+
+    `fd` is the kernel's file.
+    """
+    make = _FILES.get(name)
+    return None if make is None else make(process, fd)
+
+
+def of_system(process: Process, path: bytes) -> bytes | None:
+    """The same for files of the whole system."""
+    if path.endswith(b"/cpuinfo"):
+        return _cpuinfo(process)
+    release = process.uname_release
+    return None if release is None else release.encode() + b"\n"
+
+
+def _cpuinfo(process: Process) -> bytes:
+    arch = process.arch
+    cpus = list(range(os.cpu_count() or 1))
+    return arch.cpuinfo(process.cpu_model, cpus).encode()
+
+
+def _root(process: Process) -> bytes | None:
+    root = process.sysroot.root
+    return None if root is None else os.fsencode(root)
+
+
+def _maps(process: Process, fd: int) -> bytes:
+    return process.memory.maps_text(_root(process))
+
+
+def _smaps(process: Process, fd: int) -> bytes:
+    return process.memory.smaps_text(_root(process))
+
+
+def _smaps_rollup(process: Process, fd: int) -> bytes:
+    """The sums of smaps, for the fields that the kernel's file has."""
+    sums: dict[bytes, int] = {}
+    for line in _smaps(process, fd).splitlines():
+        words = line.split()
+        if len(words) == 3 and words[2] == b"kB":
+            sums[words[0]] = sums.get(words[0], 0) + int(words[1])
+    regions = process.memory.regions()
+    start, end = (regions[0][0], regions[-1][1]) if regions else (0, 0)
+    head = b"%08x-%08x ---p 00000000 00:00 0 " % (start, end)
+    lines = [head.ljust(25 + 6 * process.abi.word) + b"[rollup]"]
+    for line in _host_text(fd).splitlines()[1:]:
+        key = line.split()[0]
+        lines.append(key.ljust(16) + b"%8d kB" % sums.get(key, 0))
+    return b"\n".join(lines) + b"\n"
+
+
+def _auxv(process: Process, fd: int) -> bytes:
+    return process.stack.auxv_bytes
+
+
+def _cmdline(process: Process, fd: int) -> bytes:
+    """The strings as they are in the guest's memory now (get_mm_cmdline of fs/proc/base.c).
+
+    A program that overwrote its last NUL has set its title: one string, which may run on into the
+    environment.
+    """
+    stack = process.stack
+    text = _memory(process, stack.arg_start, stack.arg_end)
+    if not text or text[-1] == 0:
+        return text
+    text += _memory(process, stack.env_start, stack.env_end)
+    return text.split(b"\0", 1)[0]
+
+
+def _environ(process: Process, fd: int) -> bytes:
+    return _memory(process, process.stack.env_start, process.stack.env_end)
+
+
+def _memory(process: Process, start: int, end: int) -> bytes:
+    try:
+        return process.memory.peek(start, end - start)
+    except OSError:
+        return b""
+
+
+def _host_text(fd: int) -> bytes:
+    parts = []
+    at = 0
+    while part := os.pread(fd, 1 << 16, at):
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)
+
+
+class _Sizes:
+    """Sizes of the guest's memory in bytes, as fs/proc/task_mmu.c counts them."""
+
+    def __init__(self, process: Process) -> None:
+        self.total = self.data = self.stack = executable = 0
+        sp = process.stack.sp
+        for start, end, prot, flags, kind, _, _ in process.memory.regions():
+            size = end - start
+            self.total += size
+            if start <= sp < end:
+                self.stack += size
+            elif prot & _PROT_WRITE and kind != "shared" and not flags & 1:
+                self.data += size
+            if prot & _PROT_EXEC:
+                executable += size
+        start_code, end_code = process.image.code_range()
+        self.text = -(-end_code // _PAGE) * _PAGE - start_code // _PAGE * _PAGE
+        self.libraries = max(executable - self.text, 0)
+
+
+def _stat(process: Process, fd: int) -> bytes:
+    """/proc/PID/stat: the kernel's line with the fields that concern the memory map."""
+    line = _host_text(fd)
+    head, _, tail = line.rpartition(b") ")
+    fields = tail.split()  # from the third on: the name may hold spaces and brackets
+    sizes = _Sizes(process)
+
+    def put(first: int, *values: int) -> None:
+        for index, value in enumerate(values, first - 3):
+            if index < len(fields):
+                fields[index] = b"%d" % value
+
+    rss = min(int(fields[_RSS - 3]), sizes.total // _PAGE)
+    put(_VSIZE, sizes.total, rss)
+    put(_START_CODE, *process.image.code_range(), process.stack.sp)
+    stack = process.stack
+    put(
+        _START_DATA, *process.image.data_range(), process.memory.brk_range()[0],
+        stack.arg_start, stack.arg_end, stack.env_start, stack.env_end,
+    )  # fmt: skip
+    return head + b") " + b" ".join(fields) + b"\n"
+
+
+def _statm(process: Process, fd: int) -> bytes:
+    host = [int(word) for word in _host_text(fd).split()]
+    sizes = _Sizes(process)
+    total = sizes.total // _PAGE
+    resident, shared = min(host[1], total), min(host[2], total)
+    data = (sizes.data + sizes.stack) // _PAGE
+    return b"%d %d %d %d 0 %d 0\n" % (total, resident, shared, sizes.text // _PAGE, data)
+
+
+def _status(process: Process, fd: int) -> bytes:
+    """/proc/PID/status: the kernel's lines with the guest's sizes, without the host CPU's."""
+    sizes = _Sizes(process)
+    guest = {
+        b"VmPeak": sizes.total, b"VmSize": sizes.total, b"VmData": sizes.data,
+        b"VmStk": sizes.stack, b"VmExe": sizes.text, b"VmLib": sizes.libraries,
+    }  # fmt: skip
+    bounded = {b"VmHWM", b"VmRSS", b"RssAnon", b"RssFile", b"RssShmem", b"VmLck", b"VmPin"}
+    lines = []
+    for line in _host_text(fd).splitlines(keepends=True):
+        key, _, value = line.partition(b":")
+        if key in guest:
+            lines.append(b"%s:\t%8d kB\n" % (key, guest[key] // 1024))
+        elif key in bounded:
+            size = min(int(value.split()[0]), sizes.total // 1024)
+            lines.append(b"%s:\t%8d kB\n" % (key, size))
+        elif not key.startswith(b"x86_"):
+            lines.append(line)
+    return b"".join(lines)
+
+
+_FILES = {
+    b"auxv": _auxv,
+    b"cmdline": _cmdline,
+    b"environ": _environ,
+    b"maps": _maps,
+    b"smaps": _smaps,
+    b"smaps_rollup": _smaps_rollup,
+    b"stat": _stat,
+    b"statm": _statm,
+    b"status": _status,
+}
