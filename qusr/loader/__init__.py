@@ -6,7 +6,7 @@
         triplets=None if asked else triplets_of_guest)   # prepared.sysroot is the one in use
     image = prepared.install(space, stack_size=8 << 20)
     stack = prepared.build_stack(image, envp, hwcap=..., hwcap2=..., platform=b"aarch64")
-    space.write(stack.sp, stack.data)     # then start at image.start with sp = stack.sp
+    stack.store(space)     # then start at image.start with sp = stack.sp
 
 Names are imported when they are used: a program whose plan is cached starts without
 pyelftools.

@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .image import AddressSpace
+
 # include/uapi/linux/{binfmts,limits}.h and include/uapi/linux/resource.h.
 MAX_ARG_STRLEN = 32 * 4096
 ARG_MAX = 131072
@@ -61,6 +63,20 @@ class Stack:
         self.execfn = execfn
         self.auxv = auxv
         self.auxv_bytes = auxv_bytes
+
+    def store(self, space: AddressSpace) -> None:
+        """Puts it into guest memory.
+
+        LoadError when that fails: the arguments are larger than the stack, or a segment of
+        an odd program lies over it.
+        """
+        try:
+            space.write(self.sp, self.data)
+        except OSError as error:
+            raise LoadError(
+                f"the initial stack does not fit: {len(self.data)} bytes at {self.sp:#x}",
+                error.errno or errno.EFAULT,
+            ) from None
 
 
 def check_limits(

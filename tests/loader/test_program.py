@@ -353,7 +353,7 @@ def test_stack_of_any_shape(machine: int, big_endian: bool, file: Callable[..., 
     built = prepared.build_stack(
         loaded, [b"A=1", b"B="], hwcap=0x1237, hwcap2=9, platform=b"v7l", random=bytes(range(16))
     )
-    space.write(built.sp, built.data)
+    built.store(space)
     word = 4 if made.bits == 32 else 8
     order = ">" if big_endian else "<"
     assert built.sp % 16 == 0
@@ -393,6 +393,24 @@ def test_stack_of_any_shape(machine: int, big_endian: bool, file: Callable[..., 
     assert text(vector[auxv.AT_EXECFN]) == prepared.execfn
     assert space.read(vector[auxv.AT_RANDOM], 16) == bytes(range(16))
     assert built.sp + len(built.data) == loaded.stack_top
+
+
+def test_stack_that_does_not_fit(file: Callable[..., str]) -> None:
+    made = program(EM_ARM)
+    # A segment over the stack: the later mapping wins, as in the kernel.
+    made.phdrs.append(Phdr(flags=R, offset=0, vaddr=0xFFFEF000, filesz=0x400, memsz=0x400))
+    space, loaded, prepared = installed(file(made), 1 << 32)
+    built = prepared.build_stack(loaded, [], hwcap=0, hwcap2=None, platform=b"")
+    with pytest.raises(LoadError, match="does not fit"):
+        built.store(space)
+    space, loaded, prepared = installed(file(program()), 1 << 47, 128 << 10)
+    prepared.argv = [b"x" * (129 << 10)]
+    built = prepared.build_stack(loaded, [], hwcap=0, hwcap2=None, platform=b"")
+    with pytest.raises(LoadError, match="does not fit"):
+        built.store(space)
+    with pytest.raises(LoadError) as caught:
+        prepared.check_arguments([], 8 << 20)
+    assert caught.value.errno == errno.E2BIG
 
 
 def test_nul_in_arguments() -> None:
