@@ -34,6 +34,7 @@ RET_LONG, RET_FD, RET_OFF, RET_FLAGS, RET_PATH, RET_STAT, RET_STORE = range(7)
 BUILTINS = (
     "mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "mincore", "mlock",
     "mlock2", "munlock", "mlockall", "munlockall", "shmat", "shmdt", "mmap2",
+    "remap_file_pages", "set_vma_name",
     "chdir", "fchdir", "exit", "exit_group", "set_tls", "get_tls", "cacheflush",
     "rt_sigaction", "rt_sigprocmask", "rt_sigpending", "rt_sigsuspend", "sigaltstack",
     "rt_sigreturn", "sigreturn", "rt_sigtimedwait", "sigaction", "sigprocmask", "sigpending",

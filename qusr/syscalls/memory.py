@@ -91,7 +91,7 @@ CALLS = (
         partial="only of a process with the same guest base (itself, a forked child)",
     ),
     Syscall("remap_file_pages", Address("addr"), Size("size"), Int("prot"), Size("pgoff"),
-            Int("flags"), enosys="removed from Linux but for an emulation by mmap"),
+            Int("flags"), builtin="remap_file_pages"),
     Syscall("mbind", Raw("addr"), ULong("len"), Int("mode"),
             Buf("nodemask", IN, size="maxnode"), ULong("maxnode"), UInt("flags")),
     Syscall("pkey_alloc", UInt("flags"), ULong("access_rights"),

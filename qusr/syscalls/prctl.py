@@ -6,6 +6,7 @@ import errno
 
 from qusr.syscalls.decl import (
     OUT,
+    Address,
     Arg,
     Buf,
     Case,
@@ -13,8 +14,8 @@ from qusr.syscalls.decl import (
     Int,
     Pid,
     Ptr,
-    Raw,
     Signal,
+    Size,
     Str,
     Switch,
     Syscall,
@@ -122,7 +123,8 @@ OPTIONS: dict[int, tuple[str, Case]] = {
     68: ("PR_GET_MEMORY_MERGE", _HOST),
     0x41555856: ("PR_GET_AUXV", _INVALID),
     0x53564D41: (
-        "PR_SET_VMA", Case(Int("attr"), Raw("addr"), ULong("size"), Str("val")),
+        "PR_SET_VMA",
+        Case(Int("attr"), Address("addr"), Size("size"), Address("val"), builtin="set_vma_name"),
     ),
     0x59616D61: ("PR_SET_PTRACER", _takes(Pid("pid"))),
 }  # fmt: skip

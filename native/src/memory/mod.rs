@@ -29,6 +29,7 @@ mod host_maps;
 mod lock;
 mod map;
 mod names;
+mod nonlinear;
 pub mod notice;
 mod proc_maps;
 mod region;

@@ -57,6 +57,12 @@ impl Backing {
         !matches!(self, Self::Anonymous | Self::Special(_))
     }
 
+    /// Whether both show the same object, at whatever offsets.
+    #[must_use]
+    pub fn same_object(&self, other: &Self) -> bool {
+        self.advanced(self.offset().wrapping_neg()) == other.advanced(other.offset().wrapping_neg())
+    }
+
     /// The backing of what lies `by` bytes further (or, for a growing stack, before).
     #[must_use]
     pub fn advanced(&self, by: u64) -> Self {

@@ -196,7 +196,7 @@ impl AddressSpace {
                 )?;
             }
             // More of the same shared object, whose descriptor we do not have.
-            _ => self.window.extend_shared(at, len)?,
+            _ => self.window.map_shared(at - PAGE_SIZE, PAGE_SIZE, at, len)?,
         }
         for (flag, advice) in [
             (Flags::DONTFORK, libc::MADV_DONTFORK),

@@ -42,6 +42,9 @@ unsafe fn host_mremap(
 }
 
 fn host_munmap(at: u64, len: u64) {
+    if len == 0 {
+        return;
+    }
     // SAFETY: only called for mappings that this module made outside of the window.
     unsafe { libc::munmap(at as *mut c_void, len as usize) };
 }
@@ -85,25 +88,19 @@ impl Window {
         unsafe { host_mremap(old, 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, new) }.map(|_| ())
     }
 
-    /// Maps, at `at`, what follows in the shared object whose mapping ends there.
-    pub fn extend_shared(&self, at: u64, len: u64) -> Result<(), Errno> {
-        let last = self.inside(at - PAGE_SIZE, PAGE_SIZE)?;
-        let new = self.inside(at, len)?;
-        // A duplicate outside of the window that starts with the last page we have ...
+    /// Maps, over whatever is at `to`, what lies `skip` bytes behind the page at `from`
+    /// in the shared object that is mapped there.
+    pub fn map_shared(&self, from: u64, skip: u64, to: u64, len: u64) -> Result<(), Errno> {
+        let old = self.inside(from, PAGE_SIZE)?;
+        let new = self.inside(to, len)?;
+        // A duplicate outside of the window that starts with the page we have ...
         // SAFETY: creates a mapping where the host likes, and the window is full.
-        let copy = unsafe { host_mremap(last, 0, len + PAGE_SIZE, MREMAP_MAYMOVE, 0) }?;
+        let copy = unsafe { host_mremap(old, 0, skip + len, MREMAP_MAYMOVE, 0) }?;
         let flags = MREMAP_MAYMOVE | MREMAP_FIXED;
         // ... whose rest moves to its place.
         // SAFETY: from the mapping just made into the window.
-        let result = unsafe { host_mremap(copy + PAGE_SIZE, len, len, flags, new) };
-        host_munmap(
-            copy,
-            if result.is_ok() {
-                PAGE_SIZE
-            } else {
-                len + PAGE_SIZE
-            },
-        );
+        let result = unsafe { host_mremap(copy + skip, len, len, flags, new) };
+        host_munmap(copy, if result.is_ok() { skip } else { skip + len });
         result.map(|_| ())
     }
 

@@ -5,7 +5,7 @@ use std::ffi::CString;
 
 use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};
-use crate::memory::MmapRequest;
+use crate::memory::{AddressSpace, MmapRequest};
 use crate::thunk::convert::put_int;
 use crate::thunk::exec::{Args, Scalars};
 use crate::thunk::host::ERESTARTSYS;
@@ -66,6 +66,10 @@ impl GuestThread {
                 space.shmat(int(0), value(1), int(2), shmlba)
             }
             Builtin::Shmdt => unit(space.shmdt(value(0))),
+            Builtin::RemapFilePages => {
+                unit(space.remap_file_pages(value(0), value(1), int(2), value(3)))
+            }
+            Builtin::SetVmaName => unit(set_vma_name(&space, &args[1..])),
             Builtin::Brk => Ok(space.brk(value(0))),
             Builtin::Chdir => self.chdir(value(0)),
             Builtin::Fchdir => {
@@ -219,4 +223,17 @@ fn check(result: i32) -> Result<u64, i32> {
             .unwrap_or(libc::EINVAL));
     }
     Ok(result as u64)
+}
+
+/// prctl(PR_SET_VMA, attribute, addr, size, name): names anonymous memory.
+fn set_vma_name(space: &AddressSpace, args: &[u64]) -> Result<(), i32> {
+    if args[0] as i32 != libc::PR_SET_VMA_ANON_NAME {
+        return Err(libc::EINVAL);
+    }
+    let name = match args[3] {
+        0 => None,
+        // More than the longest name and its NUL are too many.
+        addr => Some(space.read_cstr(addr, 81)?.ok_or(libc::EINVAL)?),
+    };
+    space.set_anon_name(args[1], args[2], name.as_deref())
 }

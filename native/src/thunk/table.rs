@@ -179,6 +179,8 @@ pub enum Builtin {
     Shmat,
     Shmdt,
     Mmap2,
+    RemapFilePages,
+    SetVmaName,
     Chdir,
     Fchdir,
     Exit,

@@ -160,3 +160,33 @@ fn errors() {
     assert_eq!(space.mremap(0x50_0000, PAGE, PAGE, 0, 0), Err(EFAULT));
     assert_eq!(layout(&space), [(AT, AT + 2 * PAGE, RW)]);
 }
+
+#[test]
+fn remap_file_pages_reverses_a_mapping() {
+    let space = space();
+    let file = numbered_file(4);
+    let at = space
+        .mmap(map_file(file.as_raw_fd(), 4, RW, MAP_SHARED, 0))
+        .unwrap();
+    let remap =
+        |page: u64, size, prot, pgoff| space.remap_file_pages(at + page * PAGE, size, prot, pgoff);
+    for page in [3, 2, 1, 0] {
+        remap(page, PAGE, 0, 3 - page).unwrap();
+    }
+    let values: Vec<u64> = (0..4)
+        .map(|n| space.read_u64(at + n * PAGE).unwrap())
+        .collect();
+    assert_eq!(values, [4, 3, 2, 1]);
+    space.write_u64(at, 44).unwrap();
+    remap(0, 4 * PAGE, 0, 0).unwrap();
+    assert_eq!(space.read_u64(at + 3 * PAGE), Ok(44));
+    assert_eq!(space.regions().len(), 1);
+    assert_eq!(remap(0, PAGE, 1, 0), Err(EINVAL));
+    assert_eq!(remap(0, 5 * PAGE, 0, 0), Err(EINVAL));
+    map_at(&space, AT, 1, RW);
+    assert_eq!(
+        space.remap_file_pages(AT, PAGE, 0, 0),
+        Err(EINVAL),
+        "private"
+    );
+}

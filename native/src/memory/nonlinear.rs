@@ -1,0 +1,65 @@
+//! remap_file_pages, as the kernel has emulated it since 4.0: a new mapping.
+
+use libc::{EINVAL, ENOMEM};
+
+use super::region::Region;
+use super::space::AddressSpace;
+use super::types::{Errno, PAGE_SIZE, page_floor};
+
+impl AddressSpace {
+    /// remap_file_pages(2): maps the shared object at `addr` there anew, from page `pgoff` on.
+    pub fn remap_file_pages(
+        &self,
+        addr: u64,
+        size: u64,
+        prot: i32,
+        pgoff: u64,
+    ) -> Result<(), Errno> {
+        let (start, size) = (page_floor(addr), page_floor(size));
+        let end = start.checked_add(size).ok_or(EINVAL)?;
+        let want = pgoff.checked_mul(PAGE_SIZE).ok_or(EINVAL)?;
+        want.checked_add(size).ok_or(EINVAL)?;
+        if prot != 0 || size == 0 {
+            return Err(EINVAL);
+        }
+        let mut maps = self.write_maps();
+        let region = maps
+            .regions
+            .find(start)
+            .filter(|r| r.is_shared())
+            .ok_or(EINVAL)?
+            .clone();
+        let alike = |r: &Region| {
+            r.prot == region.prot
+                && r.flags == region.flags
+                && r.backing.same_object(&region.backing)
+        };
+        if maps.regions.first_hole(start, end).is_some()
+            || !maps.regions.meeting(start, end).all(alike)
+        {
+            return Err(EINVAL);
+        }
+        // We do not have its descriptor, but wherever the object is mapped at or before the
+        // wanted page, that can be reached from there.
+        let source = maps
+            .regions
+            .iter()
+            .filter(|r| r.backing.offset() <= want && alike(r))
+            .max_by_key(|r| r.backing.offset())
+            .ok_or(ENOMEM)?;
+        let skip = want - source.backing.offset();
+        self.window.map_shared(source.start, skip, start, size)?;
+        let by = want.wrapping_sub(region.backing.offset());
+        let backing = region.backing.advanced(by);
+        self.replace(
+            &mut maps,
+            Region {
+                start,
+                end,
+                backing,
+                ..region
+            },
+        );
+        Ok(())
+    }
+}
