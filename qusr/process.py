@@ -20,13 +20,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from qusr.arch.base import Arch
+    from qusr.arch.base import Arch, CpuModel
     from qusr.debug.log import Log
 
     SyscallHook = Callable[["Process", str, tuple[int, ...]], int | None]
     Stop = tuple[object, ...]
 
 DEFAULT_STACK = 8 << 20
+MINSIGSTKSZ = {8: 4720}
+"""AT_MINSIGSTKSZ by word size: AArch64's frame without SVE (arch/arm64/kernel/signal.c)."""
 
 
 class Options:
@@ -72,6 +74,10 @@ class Options:
         self.seed = seed
         self.strace = strace
         self.log = log
+
+
+class UsageError(Exception):
+    """An option that cannot be; the message says what can."""
 
 
 class Exited:
@@ -126,20 +132,28 @@ class Process:
         self.envp = _environment(env)
         self.sysroot = loader.Sysroot(self.options.sysroot)
         store = loader.Store.default()
-        prepared = loader.prepare(os.fsdecode(words[0]), words, self.sysroot, store=store)
+        prepared = loader.prepare(
+            os.fsdecode(words[0]),
+            words,
+            self.sysroot,
+            store=store,
+            wanted=lambda name: guest is None or name == guest,
+        )
         try:
-            self._load(prepared, guest, store)
+            self._load(prepared, store)
         finally:
             prepared.close()
 
     # --- building ---
 
-    def _load(self, prepared: loader.Prepared, guest: str | None, store: loader.Store) -> None:
+    def _load(self, prepared: loader.Prepared, store: loader.Store) -> None:
         name = prepared.guest
-        if name is None or prepared.plan is None or (guest is not None and name != guest):
-            raise loader.wrong_guest(prepared)
-        self.arch: Arch = arch.by_name(name)
-        self.abi: Abi = abi(self.arch.abi)
+        found = None if name is None else arch.by_name(name)
+        assert name is not None and found is not None and prepared.plan is not None
+        self.arch: Arch = found
+        self.abi: Abi = abi(name)
+        self.cpu_model = self._cpu_model()
+        be8 = prepared.plan.be8
         if self.options.argv0 is not None:
             prepared.argv[0] = self.options.argv0
         self.argv = prepared.argv
@@ -149,36 +163,54 @@ class Process:
             self.abi.word * 8, self.options.guest_base, self.options.reserved_va
         )
         self.image = prepared.install(self.memory, stack_size=self._stack_size())
-        if self.arch.kuser_page:
-            loader.map_kuser(self.memory, self.arch.kuser_page)
-        hwcap, hwcap2 = self.arch.hwcaps(self.options.cpu)
-        stack = prepared.build_stack(
+        kuser = self.arch.kuser_page(be8=be8)
+        if kuser:
+            loader.map_kuser(self.memory, kuser)
+        hwcap, hwcap2 = self.arch.hwcap(self.cpu_model)
+        self.stack = prepared.build_stack(
             self.image,
             self.envp,
             hwcap=hwcap,
             hwcap2=hwcap2,
-            platform=self.arch.platform,
-            minsigstksz=self.arch.minsigstksz,
+            platform=self.arch.platform_of(self.cpu_model).encode(),
+            minsigstksz=MINSIGSTKSZ.get(self.abi.word, 0),
             random=self._random(),
         )
-        self.memory.write(stack.sp, stack.data)
-        self.stack = stack
-        self.auxv = stack.auxv
+        self.memory.write(self.stack.sp, self.stack.data)
+        self.auxv = self.stack.auxv
+        self._start_thread(thunk_table(self.abi, store), be8)
+
+    def _start_thread(self, table: bytes, be8: bool) -> None:
+        from qusr.cpu import unicorn  # noqa: PLC0415
+
+        regs = self.arch.registers
+        numbers = (regs.syscall, regs.args[0], regs.pc, regs.sp, regs.tls, regs.status)
         self._native = _native.Process(
-            self.memory, thunk_table(self.abi, store), *self.arch.kernel_regs()
+            self.memory,
+            table,
+            numbers,
+            list(regs.args),
+            self.abi.thumb_bit,
+            self.abi.frame if be8 or not self.abi.big_endian else "arm",
         )
         if self.sysroot:
             self._native.set_sysroot(self.sysroot.root)
         own = os.stat("/proc/self/exe")
         self._native.set_own_exe(os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino)
-        self.thread = _native.Thread(self._native, self._cpu(prepared.plan.be8))
-        self.thread.set_reg(self.arch.sp, stack.sp)
-        self.thread.set_reg(self.arch.pc, self.image.start)
+        core = unicorn.arguments(self.arch, self.cpu_model, be8=be8)
+        self.thread = _native.Thread(self._native, *core)
+        self.thread.set_reg(regs.sp, self.stack.sp)
+        self.thread.set_reg(regs.pc, self.image.start)
 
-    def _cpu(self, be8: bool) -> _native.Cpu:
-        from qusr.cpu import open_core  # noqa: PLC0415
-
-        return open_core(self.options.core, self.arch, self.memory, model=self.options.cpu, be8=be8)
+    def _cpu_model(self) -> CpuModel:
+        if self.options.cpu is None:
+            return self.arch.default_model
+        model = self.arch.model(self.options.cpu)
+        if model is None:
+            raise UsageError(
+                f"no CPU {self.options.cpu!r} for {self.arch.name}: -cpu help lists them"
+            )
+        return model
 
     def _stack_size(self) -> int:
         if self.options.stack_size is not None:
@@ -221,11 +253,11 @@ class Process:
 
     def read_reg(self, name: str) -> int:
         """The register called `name` ("x0", "sp", "pc", "r7", "v3"…)."""
-        return self.thread.reg(self.arch.reg(name))
+        return self.thread.reg(self.arch.registers.numbers[name])
 
     def write_reg(self, name: str, value: int) -> None:
         """Sets a register."""
-        self.thread.set_reg(self.arch.reg(name), value)
+        self.thread.set_reg(self.arch.registers.numbers[name], value)
 
     def read(self, address: int, size: int) -> bytes:
         """Guest memory; OSError (EFAULT) where there is none."""
@@ -312,7 +344,7 @@ class Process:
                 self._dispatch(stop)
         if tracer is not None:
             if self.exited is None:
-                tracer.leave(name, args, self.thread.reg(self.arch.syscall_result))
+                tracer.leave(name, args, self.thread.reg(self.arch.registers.args[0]))
             else:
                 tracer.gone(name)
 

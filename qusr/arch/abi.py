@@ -20,9 +20,21 @@ class Abi:
         families: struct families, most specific first; see
             :class:`qusr.syscalls.layout.PerAbi`.
         nargs: how many argument registers a system call can use.
+        frame: the kind of signal frames (native/src/signal/frame.rs); BE8 form for armeb.
+        thumb_bit: the status register's bit that makes call instructions 2 bytes long.
     """
 
-    __slots__ = ("align64", "big_endian", "families", "name", "nargs", "pair_align", "word")
+    __slots__ = (
+        "align64",
+        "big_endian",
+        "families",
+        "frame",
+        "name",
+        "nargs",
+        "pair_align",
+        "thumb_bit",
+        "word",
+    )
 
     def __init__(
         self,
@@ -34,6 +46,8 @@ class Abi:
         align64: int = 8,
         pair_align: bool = False,
         nargs: int = 6,
+        frame: str = "",
+        thumb_bit: int = 0,
     ) -> None:
         self.name = name
         self.word = word
@@ -42,25 +56,29 @@ class Abi:
         self.pair_align = pair_align
         self.families = families
         self.nargs = nargs
+        self.frame = frame
+        self.thumb_bit = thumb_bit
 
+
+_A64 = ("aarch64", "generic64", "arm-any", "64")
+_A32 = ("arm", "arm-any", "32")
 
 _ABIS = {
     "x86_64": Abi("x86_64", word=8, families=("x86_64", "64")),
-    "aarch64": Abi("aarch64", word=8, families=("aarch64", "generic64", "arm-any", "64")),
-    "aarch64_be": Abi(
-        "aarch64_be",
-        word=8,
-        families=("be", "aarch64", "generic64", "arm-any", "64"),
-        big_endian=True,
+    "aarch64": Abi("aarch64", word=8, families=_A64, frame="aarch64"),
+    "aarch64_be": Abi("aarch64_be", word=8, families=_A64, big_endian=True, frame="aarch64"),
+    "arm": Abi(
+        "arm", word=4, families=_A32, pair_align=True, nargs=7, frame="arm", thumb_bit=1 << 5
     ),
-    "arm": Abi("arm", word=4, families=("arm", "arm-any", "32"), pair_align=True, nargs=7),
     "armeb": Abi(
         "armeb",
         word=4,
-        families=("be32", "be", "arm", "arm-any", "32"),
+        families=_A32,
         pair_align=True,
         nargs=7,
         big_endian=True,
+        frame="arm-be8",
+        thumb_bit=1 << 5,
     ),
 }
 

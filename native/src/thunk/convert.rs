@@ -103,8 +103,8 @@ pub fn host_pointer(space: &AddressSpace, address: u64) -> u64 {
 
 impl Conversion {
     pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Self, String> {
-        let guest_size = reader.u32()? as usize;
-        let host_size = reader.u32()? as usize;
+        let guest_total = reader.u32()? as usize;
+        let host_total = reader.u32()? as usize;
         let flags = reader.u8()?;
         let count = reader.u16()?;
         let mut moves = Vec::with_capacity(count.into());
@@ -130,8 +130,8 @@ impl Conversion {
                 id16: flags & 4 != 0,
                 count: reader.u16()?.into(),
             };
-            let fits = item.guest + item.guest_size * item.count <= guest_size
-                && item.host + item.host_size * item.count <= host_size;
+            let fits = item.guest + item.guest_size * item.count <= guest_total
+                && item.host + item.host_size * item.count <= host_total;
             let scalar = item.guest_size <= 8 && item.host_size <= 8;
             if !fits || matches!(kind, Kind::Int | Kind::Pointer) && !scalar {
                 return Err("struct move out of range".into());
@@ -139,8 +139,8 @@ impl Conversion {
             moves.push(item);
         }
         Ok(Self {
-            guest_size,
-            host_size,
+            guest_size: guest_total,
+            host_size: host_total,
             identical: flags & 1 != 0,
             moves,
         })
