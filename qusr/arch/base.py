@@ -195,6 +195,11 @@ class Arch:
         """The name that the Unicorn core has for the guest."""
         raise NotImplementedError
 
+    def kuser_page(self, *, be8: bool = True) -> bytes:
+        """The page of kernel helpers that user code may call; empty where there is none."""
+        del be8
+        return b""
+
     def id_registers(self, model: CpuModel) -> list[tuple[SysReg, int]]:
         """The ID registers that programs may read and that are not 0."""
         del model
