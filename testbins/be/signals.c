@@ -1,0 +1,116 @@
+// Signals on guests of either byte order: actions, masks, frames, faults.
+#include "nolibc.h"
+
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <asm/sigcontext.h>
+
+#ifdef __arm__
+/* arm's headers for programs have no ucontext. */
+struct ucontext {
+    unsigned long uc_flags;
+    struct ucontext *uc_link;
+    stack_t uc_stack;
+    struct sigcontext uc_mcontext;
+};
+#else
+#include <asm/ucontext.h>
+#endif
+
+/* The kernel's struct sigaction; its mask is 64 bits, bit n - 1 for signal n, as an array of
+ * longs: the word order matters on a big-endian 32-bit machine. */
+struct action {
+    void (*handler)(int, siginfo_t *, void *);
+    unsigned long flags;
+    void (*restorer)(void);
+    unsigned long mask[8 / sizeof(long)];
+};
+
+static volatile int calls, last, code;
+static void *volatile address;
+static volatile int value;
+
+static void handler(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    calls++;
+    last = number;
+    code = info->si_code;
+    value = info->si_value.sival_int;
+    address = info->si_addr;
+}
+
+/* Steps over the faulting instruction, which is four bytes long on all these machines. */
+static void skip(int number, siginfo_t *info, void *context)
+{
+    handler(number, info, context);
+    struct ucontext *u = context;
+#if defined(__aarch64__)
+    u->uc_mcontext.pc += 4;
+#elif defined(__arm__)
+    u->uc_mcontext.arm_pc += 4;
+#endif
+}
+
+#if defined(__x86_64__)
+/* x86-64 has no other way back from a handler. */
+void restore(void);
+__asm__(".text\n.globl restore\nrestore:\n\tmov $15, %eax\n\tsyscall\n");
+#define RESTORER 0x04000000
+#else
+#define RESTORER 0
+#define restore 0
+#endif
+
+static long act(int number, void (*function)(int, siginfo_t *, void *), unsigned long flags)
+{
+    struct action action = {function, SA_SIGINFO | RESTORER | flags, restore, {0}};
+    return syscall4(__NR_rt_sigaction, number, &action, 0, 8);
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    (void)argc, (void)argv, (void)envp;
+    long self = getpid();
+
+    CHECK(act(SIGUSR1, handler, 0) == 0);
+    struct action now;
+    CHECK(syscall4(__NR_rt_sigaction, SIGUSR1, 0, &now, 8) == 0);
+    CHECK(now.handler == handler && (now.flags & SA_SIGINFO));
+    CHECK(syscall2(__NR_kill, self, SIGUSR1) == 0);
+    CHECK(calls == 1 && last == SIGUSR1 && code == 0 /* SI_USER */);
+
+    /* A blocked signal waits; a real-time one carries a value. */
+    unsigned long blocked[8 / sizeof(long)] = {0}, pending[8 / sizeof(long)] = {0};
+    int realtime = 40;
+    blocked[(realtime - 1) / (8 * sizeof(long))] = 1ul << (realtime - 1) % (8 * sizeof(long));
+    CHECK(act(realtime, handler, 0) == 0);
+    CHECK(syscall4(__NR_rt_sigprocmask, 0 /* BLOCK */, blocked, 0, 8) == 0);
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_code = SI_QUEUE;
+    info.si_value.sival_int = 0x01020304;
+    CHECK(syscall3(__NR_rt_sigqueueinfo, self, realtime, &info) == 0);
+    CHECK(calls == 1);
+    CHECK(syscall2(__NR_rt_sigpending, pending, 8) == 0);
+    CHECK(memcmp(pending, blocked, 8) == 0);
+    CHECK(syscall4(__NR_rt_sigprocmask, 1 /* UNBLOCK */, blocked, 0, 8) == 0);
+    CHECK(calls == 2 && last == realtime && code == SI_QUEUE && value == 0x01020304);
+
+#if !defined(__x86_64__) && !defined(__thumb__)
+    CHECK(act(SIGSEGV, skip, 0) == 0);
+    /* The number would be changed by a load that took place. */
+    register long number __asm__(
+#if defined(__aarch64__)
+        "x9"
+#else
+        "r9"
+#endif
+    ) = 77;
+    __asm__ volatile("ldr %0, [%1]" : "+r"(number) : "r"((void *)0x123450) : "memory");
+    CHECK(number == 77);
+    CHECK(calls == 3 && last == SIGSEGV && code == SEGV_MAPERR);
+    CHECK(address == (void *)0x123450);
+#endif
+    CHECKS_DONE();
+}
