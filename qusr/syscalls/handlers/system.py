@@ -18,7 +18,7 @@ def uname(ctx: Context, address: int) -> int:
     data = bytearray(UTSNAME.size(HOST))
     ctx.host_call("uname", data)
     values = unpack(UTSNAME, bytes(data))
-    values["machine"] = ctx.process.arch.machine.encode()
+    values["machine"] = ctx.process.arch.uname_of(ctx.process.cpu_model).encode()
     if ctx.process.uname_release is not None:
         values["release"] = ctx.process.uname_release.encode()
     ctx.write_struct(UTSNAME, address, values)
