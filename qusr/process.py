@@ -30,6 +30,9 @@ DEFAULT_STACK = 8 << 20
 MINSIGSTKSZ = {8: 4720}
 """AT_MINSIGSTKSZ by word size: AArch64's frame without SVE (arch/arm64/kernel/signal.c)."""
 
+MMAP_MIN_ADDR = {4: 0x8000}
+"""Where an arm kernel's lowest mapping may be: old toolchains link programs at 0x8000."""
+
 
 class Options:
     """How a guest is run; the defaults are those of the command line.
@@ -130,15 +133,17 @@ class Process:
         self._strace: object | None = None
         words = [os.fsencode(word) for word in argv]
         self.envp = _environment(env)
-        self.sysroot = loader.Sysroot(self.options.sysroot)
+        asked = loader.explicit(self.options.sysroot, os.environ)
         store = loader.Store.default()
         prepared = loader.prepare(
             os.fsdecode(words[0]),
             words,
-            self.sysroot,
+            loader.Sysroot(asked[0] if asked else None),
             store=store,
+            triplets=None if asked else _triplets,
             wanted=lambda name: guest is None or name == guest,
         )
+        self.sysroot = prepared.sysroot
         try:
             self._load(prepared, store)
         finally:
@@ -160,7 +165,10 @@ class Process:
         self.exe = os.fsencode(os.path.realpath(prepared.host_path))
         self.comm = os.path.basename(prepared.execfn)[:15]
         self.memory = _native.AddressSpace(
-            self.abi.word * 8, self.options.guest_base, self.options.reserved_va
+            self.abi.word * 8,
+            self.options.guest_base,
+            self.options.reserved_va,
+            MMAP_MIN_ADDR.get(self.abi.word, 0x1_0000),
         )
         self.image = prepared.install(self.memory, stack_size=self._stack_size())
         kuser = self.arch.kuser_page(be8=be8)
@@ -176,7 +184,7 @@ class Process:
             minsigstksz=MINSIGSTKSZ.get(self.abi.word, 0),
             random=self._random(),
         )
-        self.memory.write(self.stack.sp, self.stack.data)
+        self.stack.store(self.memory)
         self.auxv = self.stack.auxv
         self._start_thread(thunk_table(self.abi, store), be8)
 
@@ -394,6 +402,12 @@ def _table_key(target: Abi) -> bytes:
             info = entry.stat()
             stamp.append(f"{entry.name}:{info.st_mtime_ns}:{info.st_size}")
     return "\n".join(stamp).encode()
+
+
+def _triplets(guest: str) -> tuple[str, ...]:
+    """Where a guest's libraries may be, when no sysroot was asked for."""
+    found = arch.by_name(guest)
+    return () if found is None else found.triplets
 
 
 def _environment(env: Mapping[str, str] | Sequence[bytes] | None) -> list[bytes]:
