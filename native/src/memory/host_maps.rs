@@ -12,6 +12,8 @@ pub(super) struct HostVma {
     /// Device (`major:minor` as shown) and inode.
     pub device: String,
     pub inode: u64,
+    /// As shown: newlines escaped, " (deleted)" behind a file without a name.
+    pub name: Vec<u8>,
     /// The lines below it in smaps: label and number (in kB where the kernel says so).
     pub numbers: Vec<(String, u64)>,
     /// `VmFlags`.
@@ -32,22 +34,16 @@ impl HostMaps {
 
     fn read_file(path: &str) -> Result<Self, Errno> {
         let text = fs::read(path).map_err(|e| e.raw_os_error().unwrap_or(libc::EIO))?;
-        Ok(Self::parse(&String::from_utf8_lossy(&text)))
+        Ok(Self::parse(&text))
     }
 
-    fn parse(text: &str) -> Self {
+    fn parse(text: &[u8]) -> Self {
         let mut list: Vec<HostVma> = Vec::new();
-        for line in text.lines() {
+        for line in text.split(|&byte| byte == b'\n') {
             if let Some(vma) = header(line) {
                 list.push(vma);
-            } else if let (Some(vma), Some((label, rest))) = (list.last_mut(), line.split_once(':'))
-            {
-                let first = rest.split_whitespace().next().unwrap_or("");
-                if label == "VmFlags" {
-                    vma.flags = rest.split_whitespace().map(str::to_owned).collect();
-                } else if let Ok(number) = first.parse() {
-                    vma.numbers.push((label.to_owned(), number));
-                }
+            } else if let Some(vma) = list.last_mut() {
+                number(vma, &String::from_utf8_lossy(line));
             }
         }
         Self(list)
@@ -70,18 +66,43 @@ impl HostMaps {
 }
 
 /// `start-end perms offset dev inode [name]`
-fn header(line: &str) -> Option<HostVma> {
-    let mut words = line.split_ascii_whitespace();
-    let (start, end) = words.next()?.split_once('-')?;
+fn header(line: &[u8]) -> Option<HostVma> {
+    let mut rest = line;
+    let mut word = || {
+        let len = rest
+            .iter()
+            .position(|&byte| byte == b' ')
+            .unwrap_or(rest.len());
+        let (word, tail) = rest.split_at(len);
+        rest = tail.trim_ascii_start();
+        str::from_utf8(word).ok()
+    };
+    let (start, end) = word()?.split_once('-')?;
     let start = u64::from_str_radix(start, 16).ok()?;
     let end = u64::from_str_radix(end, 16).ok()?;
-    let device = words.nth(2)?.to_owned();
-    let inode = words.next()?.parse().ok()?;
+    word()?;
+    word()?;
+    let device = word()?.to_owned();
+    let inode = word()?.parse().ok()?;
     Some(HostVma {
         start,
         end,
         device,
         inode,
+        name: rest.to_vec(),
         ..HostVma::default()
     })
+}
+
+/// `Label:   number kB`
+fn number(vma: &mut HostVma, line: &str) {
+    let Some((label, rest)) = line.split_once(':') else {
+        return;
+    };
+    let mut words = rest.split_ascii_whitespace();
+    if label == "VmFlags" {
+        vma.flags = words.map(str::to_owned).collect();
+    } else if let Some(number) = words.next().and_then(|word| word.parse().ok()) {
+        vma.numbers.push((label.to_owned(), number));
+    }
 }

@@ -27,7 +27,7 @@ struct Renderer<'a> {
     brk: (u64, u64),
     /// A folder that is the guest's root: its path is left out of names.
     root: &'a [u8],
-    /// For the inodes of shared memory, which only the host knows.
+    /// For what only the host knows: the inodes of shared memory, the present names of files.
     host: Option<HostMaps>,
 }
 
@@ -60,14 +60,20 @@ impl Renderer<'_> {
         let anon = region.anon_name.as_deref();
         match &region.backing {
             Backing::File { file, .. } => {
-                let path = match file.path.strip_prefix(self.root) {
-                    Some(inside) if inside.starts_with(b"/") => inside,
-                    _ => &file.path,
+                // The host's, since the file may have been renamed or removed.
+                let now = self.host_vma(region).filter(|vma| vma.inode == file.inode);
+                let path = match now {
+                    Some(vma) => vma.name.clone(),
+                    // seq_file_path escapes newlines only.
+                    None => {
+                        let lines = file.path.split(|&byte| byte == b'\n');
+                        lines.collect::<Vec<_>>().join(&b"\\012"[..])
+                    }
                 };
-                // seq_file_path escapes newlines only.
-                path.split(|&byte| byte == b'\n')
-                    .collect::<Vec<_>>()
-                    .join(&b"\\012"[..])
+                match path.strip_prefix(self.root) {
+                    Some(inside) if inside.starts_with(b"/") => inside.to_vec(),
+                    _ => path,
+                }
             }
             Backing::Shm { key, .. } => format!("/SYSV{key:08x} (deleted)").into_bytes(),
             Backing::SharedAnonymous { .. } => match anon {
@@ -194,16 +200,11 @@ impl AddressSpace {
     #[must_use]
     pub fn maps_text(&self, root: &[u8]) -> Vec<u8> {
         let maps = self.read_maps();
-        let shared = |r: &Region| {
-            matches!(
-                r.backing,
-                Backing::SharedAnonymous { .. } | Backing::Shm { .. }
-            )
-        };
+        let special = |r: &Region| r.backing.may_end();
         let host = maps
             .regions
             .iter()
-            .any(shared)
+            .any(special)
             .then(HostMaps::read)
             .and_then(Result::ok);
         let renderer = self.renderer(&maps, root, host);

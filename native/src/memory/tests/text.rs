@@ -81,7 +81,12 @@ fn maps_as_the_kernel_prints_them() {
     assert_eq!(&inside[0][73..], "/lib/a b\\012c.so");
     let other = lines(space.maps_text(format!("{root}/li").as_bytes()));
     assert_eq!(&other[0][73..], shown);
+    let moved = folder.join("moved");
+    std::fs::rename(&path, &moved).unwrap();
+    assert_eq!(&lines(space.maps_text(root.as_bytes()))[0][73..], "/moved");
     std::fs::remove_dir_all(folder).unwrap();
+    let gone = format!("{} (deleted)", moved.display());
+    assert_eq!(&lines(space.maps_text(b""))[0][73..], gone);
 }
 
 /// The same line for the same mapping as the host's kernel prints, but for the address.
