@@ -55,7 +55,7 @@ CHECK(errors)
 	ERR(syscall(__NR_io_submit, context, 1, &list), EINVAL);
 	a.aio_fildes = -1;
 	ERR(syscall(__NR_io_submit, context, 1, &list), EBADF);
-	ERR(syscall(__NR_io_submit, context, -1, &list), EINVAL);
+	ERR(syscall(__NR_io_submit, context, -1L, &list), EINVAL);
 	EQ(syscall(__NR_io_submit, context, 0, &list), 0);
 	ERR(syscall(__NR_io_submit, 0, 1, &list), EINVAL);
 	EFAULTS(p, syscall(__NR_io_submit, context, 1, p));
