@@ -9,7 +9,8 @@ from qusr.syscalls.decl import Syscall
 
 FAMILIES = (
     "memory", "files", "metadata", "directories", "locks", "notify",
-    "futexes", "identity", "poll", "prctl", "process", "scheduling", "signals", "system", "time",
+    "futexes", "identity", "ipc", "poll", "prctl", "process", "scheduling", "signals", "sockets",
+    "system", "time",
 )  # fmt: skip
 """The modules of this package that declare calls, each in a tuple `CALLS`."""
 

@@ -1,0 +1,57 @@
+"""System V messages, which begin with a long, and mq_notify."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from qusr.arch.abi import HOST
+from qusr.syscalls.context import Context, fail, pack
+from qusr.syscalls.structs import SIGEVENT
+
+SIGEV_THREAD = 2
+MSG_MAX = 1 << 26
+"""More than net memory limits let kernel.msgmax be in practice; the kernel checks the real one."""
+
+
+def _long(ctx: Context) -> struct.Struct:
+    order = ">" if ctx.abi.big_endian else "<"
+    return struct.Struct(order + ("q" if ctx.abi.word == 8 else "i"))
+
+
+def _signed(value: int, ctx: Context) -> int:
+    bits = 8 * ctx.abi.word
+    return value - (1 << bits) if value >> bits - 1 else value
+
+
+def msgsnd(ctx: Context, queue: int, address: int, size: int, flags: int) -> int:
+    """The type as a host's long, then the text."""
+    if not 0 <= size <= MSG_MAX:
+        raise fail(errno.EINVAL)
+    head = _long(ctx)
+    (kind,) = head.unpack(ctx.read(address, head.size))
+    text = ctx.read(address + head.size, size)
+    return ctx.host_call("msgsnd", queue, struct.pack("<q", kind) + text, size, flags)
+
+
+def msgrcv(ctx: Context, queue: int, address: int, size: int, kind: int, flags: int) -> int:
+    """Like msgsnd; the wanted type may be negative."""
+    if not 0 <= size <= MSG_MAX:
+        raise fail(errno.EINVAL)
+    message = bytearray(8 + size)
+    length = ctx.host_call("msgrcv", queue, message, size, _signed(kind, ctx), flags)
+    (found,) = struct.unpack("<q", message[:8])
+    head = _long(ctx)
+    mask = (1 << 8 * head.size - 1) - 1
+    ctx.write(address, head.pack(found & mask) + bytes(message[8 : 8 + length]))
+    return length
+
+
+def mq_notify(ctx: Context, queue: int, address: int) -> int:
+    """With SIGEV_THREAD the value is the address of 32 bytes to send (ipc/mqueue.c)."""
+    if not address:
+        return ctx.host_call("mq_notify", queue, 0)
+    values = ctx.read_struct(SIGEVENT, address)
+    if values["sigev_notify"] == SIGEV_THREAD:
+        values["sigev_value"] = ctx.pointer(values["sigev_value"])
+    return ctx.host_call("mq_notify", queue, pack(SIGEVENT, values, HOST))

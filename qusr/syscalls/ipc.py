@@ -1,0 +1,272 @@
+"""System V IPC and POSIX message queues. (shmat and shmdt change the memory map: `memory`.)"""
+
+from __future__ import annotations
+
+import errno
+
+from qusr.arch.abi import Abi
+from qusr.syscalls.common import OPEN, TIMESPEC, TIMESPEC64
+from qusr.syscalls.decl import (
+    IN,
+    OUT,
+    Array,
+    Buf,
+    Case,
+    Constant,
+    Fd,
+    Flags,
+    FlagTable,
+    Hex,
+    Host,
+    Int,
+    Mode,
+    Ptr,
+    Raw,
+    Size,
+    Str,
+    Switch,
+    Syscall,
+    UInt,
+    ULong,
+)
+from qusr.syscalls.layout import CType, Fields, PerAbi, Struct, long, s16, s32, u16, u32, ulong
+from qusr.syscalls.structs import SIGEVENT
+
+IPC = FlagTable({"IPC_CREAT": 0o1000, "IPC_EXCL": 0o2000, "IPC_NOWAIT": 0o4000})
+MSG_FLAGS = FlagTable({"IPC_NOWAIT": 0o4000, "MSG_NOERROR": 0o10000, "MSG_EXCEPT": 0o20000,
+                       "MSG_COPY": 0o40000})  # fmt: skip
+SHM_GET = FlagTable({"IPC_CREAT": 0o1000, "IPC_EXCL": 0o2000, "SHM_HUGETLB": 0o4000,
+                     "SHM_NORESERVE": 0o10000})  # fmt: skip
+IPC_RMID, IPC_SET, IPC_STAT, IPC_INFO = 0, 1, 2, 3
+IPC_64 = 0x100
+"""Or'ed to the commands by the C libraries of ABIs that once had smaller structs."""
+
+# asm-generic/ipcbuf.h; the width of __kernel_mode_t is arm's own (asm/posix_types.h).
+_MODE: dict[str, CType] = {
+    "arm": Struct("mode", [("mode", u16), ("_pad", u16)]),
+    "*": Struct("mode", [("mode", u32)]),
+}
+IPC_PERM = Struct(
+    "ipc64_perm",
+    [
+        ("key", s32), ("uid", u32), ("gid", u32), ("cuid", u32), ("cgid", u32),
+        ("mode", PerAbi("mode", _MODE)), ("seq", u16), ("_pad2", u16), ("_unused1", ulong),
+        ("_unused2", ulong),
+    ],
+)  # fmt: skip
+
+
+def _times(*names: str, gap_on_64: bool = False) -> Fields:
+    """Times of the IPC structs: a long, on 32-bit ABIs followed by the upper half (0 until
+    2106), on x86-64 by nothing or an unused long.
+    """
+    fields: list[tuple[str, CType]] = []
+    for name in names:
+        fields.append((name, ulong))
+        if gap_on_64:
+            fields.append((f"_{name}_high", ulong))
+    return fields
+
+
+_MSG_REST: Fields = [
+    ("msg_cbytes", ulong), ("msg_qnum", ulong), ("msg_qbytes", ulong), ("msg_lspid", s32),
+    ("msg_lrpid", s32), ("_unused4", ulong), ("_unused5", ulong),
+]  # fmt: skip
+_MSG_TIMES = ("msg_stime", "msg_rtime", "msg_ctime")
+MSQID_DS = PerAbi(
+    "msqid64_ds",
+    {
+        family: Struct(
+            "msqid64_ds",
+            [("msg_perm", IPC_PERM), *_times(*_MSG_TIMES, gap_on_64=gap), *_MSG_REST],
+        )
+        for family, gap in (("32", True), ("*", False))
+    },
+)
+_SEM_REST: Fields = [("sem_nsems", ulong), ("_unused3", ulong), ("_unused4", ulong)]
+# x86 has the gaps in its 64-bit form too (arch/x86/include/uapi/asm/sembuf.h).
+SEMID_DS = PerAbi(
+    "semid64_ds",
+    {
+        family: Struct(
+            "semid64_ds",
+            [("sem_perm", IPC_PERM), *_times("sem_otime", "sem_ctime", gap_on_64=gap), *_SEM_REST],
+        )
+        for family, gap in (("x86_64", True), ("32", True), ("*", False))
+    },
+)
+_SHM_REST: Fields = [
+    ("shm_cpid", s32), ("shm_lpid", s32), ("shm_nattch", ulong), ("_unused4", ulong),
+    ("_unused5", ulong),
+]  # fmt: skip
+_SHM_TIMES = ("shm_atime", "shm_dtime", "shm_ctime")
+SHMID_DS = PerAbi(
+    "shmid64_ds",
+    {
+        family: Struct(
+            "shmid64_ds",
+            [
+                ("shm_perm", IPC_PERM), ("shm_segsz", ulong),
+                *_times(*_SHM_TIMES, gap_on_64=gap), *_SHM_REST,
+            ],
+        )
+        for family, gap in (("32", True), ("*", False))
+    },
+)  # fmt: skip
+SHMINFO = Struct(
+    "shminfo64",
+    [(name, ulong) for name in ("shmmax", "shmmin", "shmmni", "shmseg", "shmall")]
+    + [(f"_unused{index}", ulong) for index in range(1, 5)],
+)
+SHM_INFO = Struct(
+    "shm_info",
+    [
+        ("used_ids", s32), ("shm_tot", ulong), ("shm_rss", ulong), ("shm_swp", ulong),
+        ("swap_attempts", ulong), ("swap_successes", ulong),
+    ],
+)  # fmt: skip
+MSGINFO = Struct(
+    "msginfo",
+    [
+        *((name, s32) for name in (
+            "msgpool", "msgmap", "msgmax", "msgmnb", "msgmni", "msgssz", "msgtql")),
+        ("msgseg", u16),
+    ],
+)  # fmt: skip
+SEMINFO = Struct(
+    "seminfo",
+    [
+        (name, s32)
+        for name in (
+            "semmap", "semmni", "semmns", "semmnu", "semmsl", "semopm", "semume", "semusz",
+            "semvmx", "semaem",
+        )
+    ],
+)  # fmt: skip
+SEMBUF = Struct("sembuf", [("sem_num", u16), ("sem_op", s16), ("sem_flg", s16)])
+MQ_ATTR = Struct(
+    "mq_attr",
+    [
+        ("mq_flags", long), ("mq_maxmsg", long), ("mq_msgsize", long), ("mq_curmsgs", long),
+        ("_reserved", long * 4),
+    ],
+)  # fmt: skip
+
+
+def _flagged(command: int) -> Constant:
+    """The command as C libraries of the ABI pass it."""
+
+    def number(abi: Abi) -> int:
+        return command | IPC_64 if "arm" in abi.families else command
+
+    return number
+
+
+def _control(
+    name: str, first: tuple[Int, ...], data: str, cases: dict[int, tuple[str, CType | None, int]]
+) -> Syscall:
+    """A *ctl call: what it points to depends on the command.
+
+    The host's commands have no IPC_64; arm's without it mean the small structs, which fail.
+    """
+    options: list[tuple[Constant, Case]] = []
+    names = {}
+    for command, (title, ctype, direction) in cases.items():
+        argument = ULong(data) if ctype is None else Ptr(data, ctype, direction)
+        options.append((_flagged(command), Case(argument, host=command, name=title)))
+        names[command] = names[command | IPC_64] = title
+        if ctype is None:
+            # Commands without a struct work in both spellings.
+            options.append((command, Case(argument, host=command, name=title)))
+    switch = Switch("cmd", options, default=Case(ULong(data), errno=errno.EINVAL), names=names)
+    return Syscall(name, *first, switch)
+
+
+_MSG_COMMANDS: dict[int, tuple[str, CType | None, int]] = {
+    IPC_RMID: ("IPC_RMID", None, IN), IPC_SET: ("IPC_SET", MSQID_DS, IN),
+    IPC_STAT: ("IPC_STAT", MSQID_DS, OUT), IPC_INFO: ("IPC_INFO", MSGINFO, OUT),
+    11: ("MSG_STAT", MSQID_DS, OUT), 12: ("MSG_INFO", MSGINFO, OUT),
+    13: ("MSG_STAT_ANY", MSQID_DS, OUT),
+}  # fmt: skip
+_SHM_COMMANDS: dict[int, tuple[str, CType | None, int]] = {
+    IPC_RMID: ("IPC_RMID", None, IN), IPC_SET: ("IPC_SET", SHMID_DS, IN),
+    IPC_STAT: ("IPC_STAT", SHMID_DS, OUT), IPC_INFO: ("IPC_INFO", SHMINFO, OUT),
+    11: ("SHM_LOCK", None, IN), 12: ("SHM_UNLOCK", None, IN),
+    13: ("SHM_STAT", SHMID_DS, OUT), 14: ("SHM_INFO", SHM_INFO, OUT),
+    15: ("SHM_STAT_ANY", SHMID_DS, OUT),
+}  # fmt: skip
+_SEM_COMMANDS: dict[int, tuple[str, CType | None, int]] = {
+    IPC_RMID: ("IPC_RMID", None, IN), IPC_SET: ("IPC_SET", SEMID_DS, IN),
+    IPC_STAT: ("IPC_STAT", SEMID_DS, OUT), IPC_INFO: ("IPC_INFO", SEMINFO, OUT),
+    11: ("GETPID", None, IN), 12: ("GETVAL", None, IN), 14: ("GETNCNT", None, IN),
+    15: ("GETZCNT", None, IN), 16: ("SETVAL", None, IN), 18: ("SEM_STAT", SEMID_DS, OUT),
+    19: ("SEM_INFO", SEMINFO, OUT), 20: ("SEM_STAT_ANY", SEMID_DS, OUT),
+}  # fmt: skip
+
+
+def _semctl() -> Syscall:
+    call = _control("semctl", (Int("semid"), Int("semnum")), "arg", _SEM_COMMANDS)
+    switch = call.args[-1]
+    assert isinstance(switch, Switch)
+    # Arrays of as many shorts as the set has semaphores, which only the kernel knows.
+    arrays: list[tuple[Constant, Case]] = [
+        (key, Case(Raw("arg"), host=command))
+        for command in (13, 17)
+        for key in (command, command | IPC_64)
+    ]
+    switch.cases = (*switch.cases, *arrays)
+    switch.names = {**switch.names, 13: "GETALL", 17: "SETALL"}
+    return call
+
+
+_SEM = _semctl()
+_MQ_DATA = (Fd("mqdes"), Buf("msg_ptr", OUT, size="msg_len"), Size("msg_len"))
+_MQ_SEND = (Fd("mqdes"), Buf("msg_ptr", IN, size="msg_len"), Size("msg_len"), UInt("msg_prio"))
+_SEMOPS = (Int("semid"), Array("sops", SEMBUF, IN, count="nsops"), UInt("nsops"))
+_MSGSND = (Int("msqid"), Raw("msgp"), Size("msgsz"))
+
+
+def _timed(name: str, base: str, timespec: CType) -> Syscall:
+    args = {
+        "semtimedop": (*_SEMOPS,),
+        "mq_timedsend": (*_MQ_SEND,),
+        "mq_timedreceive": (*_MQ_DATA, Ptr("msg_prio", u32, OUT)),
+    }[base]
+    return Syscall(name, *args, Ptr("timeout", timespec, IN), host=Host(base))
+
+
+CALLS = (
+    Syscall("msgget", Hex("key"), Flags("msgflg", IPC)),
+    Syscall("semget", Hex("key"), Int("nsems"), Flags("semflg", IPC)),
+    Syscall("shmget", Hex("key"), Size("size"), Flags("shmflg", SHM_GET)),
+    # struct msgbuf begins with a long.
+    Syscall("msgsnd", *_MSGSND, Flags("msgflg", MSG_FLAGS)),
+    Syscall("msgrcv", *_MSGSND, ULong("msgtyp"), Flags("msgflg", MSG_FLAGS)),
+    *(
+        call
+        for family in ("32", "be")
+        for call in (
+            Syscall("msgsnd", *_MSGSND, Flags("msgflg", MSG_FLAGS), handler="ipc:msgsnd",
+                    families=(family,)),
+            Syscall("msgrcv", *_MSGSND, Hex("msgtyp"), Flags("msgflg", MSG_FLAGS),
+                    handler="ipc:msgrcv", families=(family,)),
+        )
+    ),
+    _control("msgctl", (Int("msqid"),), "buf", _MSG_COMMANDS),
+    _control("shmctl", (Int("shmid"),), "buf", _SHM_COMMANDS),
+    _SEM,
+    Syscall("semctl", *_SEM.args, partial="GETALL and SETALL keep the host's byte order; SETVAL of 64-bit guests",
+            families=("be",)),
+    Syscall("semop", *_SEMOPS),
+    _timed("semtimedop", "semtimedop", TIMESPEC),
+    _timed("semtimedop_time64", "semtimedop", TIMESPEC64),
+    Syscall("mq_open", Str("name"), Flags("oflag", OPEN), Mode("mode"), Ptr("attr", MQ_ATTR, IN)),
+    Syscall("mq_unlink", Str("name")),
+    _timed("mq_timedsend", "mq_timedsend", TIMESPEC),
+    _timed("mq_timedsend_time64", "mq_timedsend", TIMESPEC64),
+    _timed("mq_timedreceive", "mq_timedreceive", TIMESPEC),
+    _timed("mq_timedreceive_time64", "mq_timedreceive", TIMESPEC64),
+    Syscall("mq_notify", Fd("mqdes"), Ptr("sevp", SIGEVENT, IN), handler="ipc:mq_notify"),
+    Syscall("mq_getsetattr", Fd("mqdes"), Ptr("newattr", MQ_ATTR, IN),
+            Ptr("oldattr", MQ_ATTR, OUT)),
+)  # fmt: skip
