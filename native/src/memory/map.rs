@@ -1,11 +1,6 @@
 //! mmap, munmap, mprotect.
 
-use std::ffi::{CString, OsStr};
-use std::fs::{File, OpenOptions};
-use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,8 +10,8 @@ use libc::{
     MAP_SHARED, MAP_STACK, MAP_TYPE,
 };
 
-use super::host_maps::HostMaps;
-use super::region::{Backing, FileId, Flags, Region};
+use super::file::MappedFile;
+use super::region::{Backing, Flags, Region};
 use super::regions::RegionSet;
 use super::space::{AddressSpace, Maps};
 use super::types::{Errno, PAGE_SIZE, Prot, page_ceil, page_floor};
@@ -449,69 +444,4 @@ pub(super) fn code_range(regions: &RegionSet, start: u64, end: u64) -> Option<(u
         .filter(|r| r.prot.is_exec())
         .map(|r| (r.start.max(start), r.end.min(end)))
         .reduce(|all, part| (all.0, part.1))
-}
-
-/// What we need to know of a descriptor that is being mapped.
-struct MappedFile {
-    id: FileId,
-    /// The file system is mounted `noexec`.
-    noexec: bool,
-}
-
-impl MappedFile {
-    fn of(fd: RawFd) -> Result<Self, Errno> {
-        let mut stat = MaybeUninit::<libc::stat>::zeroed();
-        let mut fs = MaybeUninit::<libc::statvfs>::zeroed();
-        // SAFETY: the kernel fills `stat`; a bad descriptor is an error.
-        if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {
-            return Err(super::window::errno());
-        }
-        // SAFETY: filled by the call above.
-        let stat = unsafe { stat.assume_init() };
-        // SAFETY: the kernel fills `fs`; zeros (no flags) stay if it cannot.
-        let fs = unsafe {
-            libc::fstatvfs(fd, fs.as_mut_ptr());
-            fs.assume_init()
-        };
-        let path = fd_path(fd).unwrap_or_default();
-        Ok(Self {
-            id: FileId {
-                path,
-                dev: stat.st_dev,
-                inode: stat.st_ino,
-            },
-            noexec: fs.f_flag & libc::ST_NOEXEC != 0,
-        })
-    }
-}
-
-/// Opens a mapped file again: by its path, or by the mapping at a host address, which takes
-/// privileges (`/proc/self/map_files`, man 5 proc).
-pub(super) fn reopen(file: &FileId, mapped_at: u64) -> Option<File> {
-    open_same(OsStr::from_bytes(&file.path), file).or_else(|| {
-        let maps = HostMaps::read().ok()?;
-        let vma = maps.meeting(mapped_at, mapped_at + 1).next()?;
-        let link = format!("/proc/self/map_files/{:x}-{:x}", vma.start, vma.end);
-        open_same(OsStr::new(&link), file)
-    })
-}
-
-fn open_same(path: &OsStr, file: &FileId) -> Option<File> {
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
-        .ok()?;
-    let found = opened.metadata().ok()?;
-    ((found.dev(), found.ino()) == (file.dev, file.inode)).then_some(opened)
-}
-
-/// The path that the kernel shows for a descriptor.
-fn fd_path(fd: RawFd) -> Option<Vec<u8>> {
-    let link = CString::new(format!("/proc/self/fd/{fd}")).ok()?;
-    let mut path = vec![0_u8; libc::PATH_MAX as usize];
-    // SAFETY: the buffer is as long as we say.
-    let len = unsafe { libc::readlink(link.as_ptr(), path.as_mut_ptr().cast(), path.len()) };
-    path.truncate(usize::try_from(len).ok()?);
-    Some(path)
 }

@@ -24,6 +24,7 @@ mod advise;
 mod brk;
 mod copy;
 pub mod fault;
+mod file;
 mod gaps;
 mod host_maps;
 mod lock;

@@ -1,10 +1,14 @@
 //! remap_file_pages, as the kernel has emulated it since 4.0: a new mapping.
 
+use std::os::fd::AsRawFd as _;
+
 use libc::{EINVAL, ENOMEM};
 
-use super::region::Region;
+use super::file::{reopen, reopen_mapping};
+use super::region::{Backing, Region};
 use super::space::AddressSpace;
 use super::types::{Errno, PAGE_SIZE, page_floor};
+use super::window::HostMapping;
 
 impl AddressSpace {
     /// remap_file_pages(2): maps the shared object at `addr` there anew, from page `pgoff` on.
@@ -45,10 +49,14 @@ impl AddressSpace {
             .regions
             .iter()
             .filter(|r| r.backing.offset() <= want && alike(r))
-            .max_by_key(|r| r.backing.offset())
-            .ok_or(ENOMEM)?;
-        let skip = want - source.backing.offset();
-        self.window.map_shared(source.start, skip, start, size)?;
+            .max_by_key(|r| r.backing.offset());
+        match source {
+            Some(source) => {
+                let skip = want - source.backing.offset();
+                self.window.map_shared(source.start, skip, start, size)?;
+            }
+            None => self.map_again(&region, start, size, want)?,
+        }
         let by = want.wrapping_sub(region.backing.offset());
         let backing = region.backing.advanced(by);
         self.replace(
@@ -61,5 +69,22 @@ impl AddressSpace {
             },
         );
         Ok(())
+    }
+
+    /// Maps the object of a shared region from `offset` on, through a new descriptor.
+    fn map_again(&self, region: &Region, at: u64, len: u64, offset: u64) -> Result<(), Errno> {
+        let mapped_at = self.window.base() + at;
+        let open = |write| match &region.backing {
+            Backing::File { file, .. } => reopen(file, mapped_at, write),
+            _ => reopen_mapping(mapped_at, write),
+        };
+        let opened = open(true).or_else(|| open(false)).ok_or(ENOMEM)?;
+        let what = HostMapping {
+            prot: region.prot.host(),
+            flags: libc::MAP_SHARED,
+            fd: opened.as_raw_fd(),
+            offset,
+        };
+        self.window.map(at, len, what)
     }
 }

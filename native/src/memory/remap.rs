@@ -9,7 +9,8 @@ use libc::{
     MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE,
 };
 
-use super::map::{code_range, reopen};
+use super::file::reopen;
+use super::map::code_range;
 use super::region::{Backing, Flags, Region};
 use super::space::{AddressSpace, Maps};
 use super::types::{Errno, PAGE_SIZE, page_ceil};
@@ -182,7 +183,7 @@ impl AddressSpace {
             Backing::File { file, offset } if !region.is_shared() => {
                 let offset = offset + region.len();
                 let last = self.window.base() + at - PAGE_SIZE;
-                let fd = reopen(file, last).ok_or(ENOMEM)?;
+                let fd = reopen(file, last, false).ok_or(ENOMEM)?;
                 let fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
                 self.window.map(
                     at,

@@ -170,6 +170,7 @@ fn remap_file_pages_reverses_a_mapping() {
         .unwrap();
     let remap =
         |page: u64, size, prot, pgoff| space.remap_file_pages(at + page * PAGE, size, prot, pgoff);
+    // In this order every page is still mapped somewhere before it is wanted.
     for page in [3, 2, 1, 0] {
         remap(page, PAGE, 0, 3 - page).unwrap();
     }
