@@ -42,6 +42,8 @@ def main() -> None:
     except LoadError as error:
         print(f"qusr: {error}", file=sys.stderr)
         sys.exit(error.status)
+    with open("/proc/self/comm", "wb", buffering=0) as comm:
+        comm.write(process.comm)
     leave(process.run())
 
 

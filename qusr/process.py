@@ -279,6 +279,10 @@ class Process:
         """The name of a system call, by the guest's number."""
         return self._native.call_name(number)
 
+    def add_memory_file(self, dev: int, ino: int) -> None:
+        """Says which file stands for /proc/self/mem (handlers/procmem.py)."""
+        self._native.add_memory_file(dev, ino)
+
     # --- stops of the Rust loop ---
 
     def _set_trace(self) -> None:

@@ -13,6 +13,7 @@ use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::signal::{Actions, FrameKind, Trampolines};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
+use crate::thunk::review::Marks;
 use crate::thunk::table::{MAX_SLOTS, Table};
 
 /// Which registers a guest's kernel interface uses, by `Regs` number.
@@ -36,6 +37,7 @@ pub struct Process {
     pub table: RwLock<Arc<Table>>,
     pub sysroot: RwLock<Option<Arc<Sysroot>>>,
     pub own_exe: RwLock<Arc<OwnExe>>,
+    pub marks: Marks,
     pub regs: GuestRegs,
     pub actions: Arc<Actions>,
     pub frame: FrameKind,
@@ -59,6 +61,7 @@ impl Process {
             table: RwLock::new(Arc::new(table)),
             sysroot: RwLock::new(None),
             own_exe: RwLock::new(Arc::new(OwnExe::default())),
+            marks: Marks::default(),
             regs,
             actions: Actions::inherited(),
             frame,

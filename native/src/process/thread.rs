@@ -274,6 +274,7 @@ impl Caller {
             space: &process.space,
             sysroot: self.sysroot.as_deref(),
             own_exe: &self.own_exe,
+            marks: &process.marks,
             pending: &self.mailbox.pending,
         };
         env.call(&call.node, args, &mut self.scratch)

@@ -75,6 +75,11 @@ impl PyProcess {
         Ok(())
     }
 
+    /// Hands calls on the file (st_dev, st_ino), which stands for /proc/self/mem, to Python.
+    fn add_memory_file(&self, dev: u64, ino: u64) {
+        self.inner.marks.add_memory_file(dev, ino);
+    }
+
     /// The name of a call in the thunk table.
     fn call_name(&self, number: u64) -> PyResult<Option<String>> {
         let table = self.inner.table.read().map_err(poisoned)?;
@@ -247,7 +252,16 @@ fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> 
         } => {
             let args = PyTuple::new(
                 py,
-                scalars.values[..scalars.count].iter().map(|v| *v as i64),
+                scalars.values[..scalars.count]
+                    .iter()
+                    .enumerate()
+                    .map(|(index, value)| {
+                        if scalars.signed >> index & 1 != 0 {
+                            i128::from(*value as i64)
+                        } else {
+                            i128::from(*value)
+                        }
+                    }),
             )?;
             ("syscall", handler.as_ref(), args).into_pyobject(py)
         }
@@ -260,6 +274,7 @@ fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> 
                 Review::ProcFd => "fd",
                 Review::ExeLink => "exelink",
                 Review::ExeStat => "exestat",
+                Review::MemoryFile => "memory",
             };
             ("review", number, kind, result).into_pyobject(py)
         }

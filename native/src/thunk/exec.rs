@@ -4,10 +4,11 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use super::convert::{BAD_POINTER, Conversion, get_int, host_pointer, put_int, swap_words};
+use super::convert::{BAD_POINTER, Conversion, get_int, host_pointer, swap_words};
 use super::host::safe_syscall;
 use super::msg::{self, MessageBuffers};
 use super::path::Sysroot;
+use super::review::Marks;
 use super::scratch::Scratch;
 use super::table::{
     Builtin, Direction, FlagMap, Follow, HostArg, Length, MAX_OPS, MAX_SLOTS, NO_SLOT, Node, Op,
@@ -24,6 +25,8 @@ pub type Args = [u64; MAX_SLOTS];
 pub struct Scalars {
     pub values: [u64; MAX_OPS],
     pub count: usize,
+    /// Bit n: value n is signed.
+    pub signed: u8,
 }
 
 /// What became of a call.
@@ -53,6 +56,8 @@ pub enum Review {
     ExeLink,
     /// A stat names the emulator's executable.
     ExeStat,
+    /// A call on what stands for /proc/self/mem; it was not made.
+    MemoryFile,
 }
 
 /// What identifies the emulator's own executable.
@@ -69,6 +74,7 @@ pub struct Env<'a> {
     pub space: &'a AddressSpace,
     pub sysroot: Option<&'a Sysroot>,
     pub own_exe: &'a OwnExe,
+    pub marks: &'a Marks,
     /// Non-zero while a signal waits for the calling thread.
     pub pending: &'a AtomicU32,
 }
@@ -159,10 +165,14 @@ impl Env<'_> {
         let mut scalars = Scalars {
             values: [0; MAX_OPS],
             count: ops.len(),
+            signed: 0,
         };
-        for (value, op) in scalars.values.iter_mut().zip(ops) {
+        for (index, (value, op)) in scalars.values.iter_mut().zip(ops).enumerate() {
             *value = match *op {
-                Op::Int { slot, bits, signed } => extend(args[usize::from(slot)], bits, signed),
+                Op::Int { slot, bits, signed } => {
+                    scalars.signed |= u8::from(signed) << index;
+                    extend(args[usize::from(slot)], bits, signed)
+                }
                 Op::Pair { low, high } => pair(args, low, high),
                 Op::Id16 { slot } => id16(args[usize::from(slot)]),
                 _ => 0,
@@ -214,7 +224,7 @@ pub fn map_flags(map: &FlagMap, value: u64, to_guest: bool) -> u64 {
 /// One call in the making.
 pub(super) struct Call<'a> {
     pub(super) env: &'a Env<'a>,
-    args: &'a Args,
+    pub(super) args: &'a Args,
     pub(super) scratch: &'a mut Scratch,
     pub(super) abi: GuestAbi,
     /// What msg::prepare_many noted of each message.
@@ -243,6 +253,12 @@ impl Call<'_> {
                 HostArg::Const(value) => value as u64,
             };
         }
+        if self.concerns_memory_file(host, &host_args) {
+            return Outcome::Review(Review::MemoryFile, 0);
+        }
+        if let Err(errno) = self.limit_write(host, &mut host_args) {
+            return Outcome::Done(-i64::from(errno));
+        }
         // SAFETY: pointers in host_args are into guest memory, into scratch memory
         // that lives until the next reset, or invalid for the kernel to refuse.
         let mut result = unsafe { safe_syscall(self.env.pending, host, &host_args) };
@@ -269,102 +285,6 @@ impl Call<'_> {
             }
         }
         self.finish(ret, result, &host_args, ops)
-    }
-
-    fn finish(&self, ret: Ret, result: i64, host_args: &[u64; 6], ops: &[Op]) -> Outcome {
-        if result < 0 {
-            return Outcome::Done(result);
-        }
-        match ret {
-            Ret::Long => Outcome::Done(result),
-            Ret::Fd if on_procfs(result as i32) || self.opened_own_exe(result as i32) => {
-                Outcome::Review(Review::ProcFd, result)
-            }
-            Ret::Off if self.abi.word_bits == 32 && result > i64::from(i32::MAX) => {
-                Outcome::Done(-i64::from(libc::EOVERFLOW))
-            }
-            Ret::Flags(map) => {
-                let map = &self.env.table.flag_maps[usize::from(map)];
-                Outcome::Done(map_flags(map, result as u64, true) as i64)
-            }
-            Ret::Store(slot) => {
-                let mut bytes = [0; 8];
-                put_int(&mut bytes, self.abi.big_endian, result as u64);
-                let stored = self.write(self.slot(slot), &bytes);
-                Outcome::Done(stored.map_or_else(|errno| -i64::from(errno), |()| 0))
-            }
-            Ret::Path if self.is_exe_link(result as usize, ops) => {
-                Outcome::Review(Review::ExeLink, result)
-            }
-            Ret::Stat if self.is_own_exe(host_args, ops) => {
-                Outcome::Review(Review::ExeStat, result)
-            }
-            _ => Outcome::Done(result),
-        }
-    }
-
-    /// Whether readlink gave the path of the emulator's executable (or as much of it
-    /// as the buffer held).
-    fn is_exe_link(&self, size: usize, ops: &[Op]) -> bool {
-        let exe = &self.env.own_exe.path;
-        // The buffer is the argument before the last, in readlink and in readlinkat.
-        let Some(Op::Buf { slot }) = ops.len().checked_sub(2).map(|index| ops[index]) else {
-            return false;
-        };
-        let mut link = vec![0; size];
-        size > 0
-            && size <= exe.len()
-            && self.env.space.read(self.slot(slot), &mut link).is_ok()
-            && exe.starts_with(&link)
-    }
-
-    /// Whether the new descriptor is of the emulator's executable (open of /proc/self/exe).
-    fn opened_own_exe(&self, fd: i32) -> bool {
-        let exe = self.env.own_exe;
-        // SAFETY: stat is plain data for which zero is valid.
-        let mut buffer: libc::stat = unsafe { std::mem::zeroed() };
-        // SAFETY: `buffer` is a valid stat.
-        let known = unsafe { libc::fstat(fd, &raw mut buffer) } == 0;
-        known && exe.ino != 0 && buffer.st_ino == exe.ino && buffer.st_dev == exe.dev
-    }
-
-    /// Whether the host's stat or statx buffer names the emulator's executable.
-    fn is_own_exe(&self, host_args: &[u64; 6], ops: &[Op]) -> bool {
-        let exe = self.env.own_exe;
-        let buffer = ops.iter().zip(host_args).find_map(|(op, host)| match *op {
-            Op::Struct {
-                conversion,
-                direction,
-                ..
-            } if direction.writes() => Some((self.conversion(conversion).host_size, *host)),
-            _ => None,
-        });
-        let Some((size, host)) = buffer else {
-            return false;
-        };
-        let mut bytes = [0u8; size_of::<libc::statx>()];
-        let bytes = &mut bytes[..size.min(size_of::<libc::statx>())];
-        let base = self.env.space.base() as u64;
-        if (base..base + self.env.space.limit()).contains(&host) {
-            if self.env.space.read(host - base, bytes).is_err() {
-                return false;
-            }
-        } else {
-            // SAFETY: a prepared struct argument that is not in guest memory is scratch
-            // memory of the conversion's host size.
-            bytes.copy_from_slice(unsafe {
-                std::slice::from_raw_parts(host as *const u8, bytes.len())
-            });
-        }
-        let word = |at: usize| get_int(&bytes[at..at + 8], false, false);
-        let half = |at: usize| get_int(&bytes[at..at + 4], false, false) as u32;
-        let (dev, ino) = if bytes.len() == size_of::<libc::statx>() {
-            // stx_ino at 0x20, stx_dev_major and stx_dev_minor at 0x88 (linux/stat.h).
-            (libc::makedev(half(0x88), half(0x8c)), word(0x20))
-        } else {
-            (word(0), word(8))
-        };
-        exe.ino != 0 && ino == exe.ino && dev == exe.dev
     }
 
     pub(super) fn slot(&self, slot: u8) -> u64 {
@@ -507,7 +427,7 @@ impl Call<'_> {
         copy.as_ptr() as u64
     }
 
-    fn conversion(&self, index: u16) -> &'_ Conversion {
+    pub(super) fn conversion(&self, index: u16) -> &'_ Conversion {
         &self.env.table.conversions[usize::from(index)]
     }
 
@@ -624,7 +544,7 @@ impl Call<'_> {
             size = (size.clamp(0, 1 << 20) + word - 1) / word * (word / 8);
         }
         let size = size.clamp(0, 1 << 17) as usize;
-        let host = self.scratch.slice((size + 7) / 8 * 8);
+        let host = self.scratch.slice(size.next_multiple_of(8));
         if direction.reads() {
             if self.env.space.read(address, &mut host[..size]).is_err() {
                 return (BAD_POINTER, Post::None);
@@ -772,11 +692,4 @@ impl Call<'_> {
             .write(address, bytes)
             .map_err(|_| libc::EFAULT)
     }
-}
-
-fn on_procfs(fd: i32) -> bool {
-    // SAFETY: statfs is plain data for which zero is valid.
-    let mut buffer: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: `buffer` is a valid statfs.
-    unsafe { libc::fstatfs(fd, &raw mut buffer) == 0 && buffer.f_type == libc::PROC_SUPER_MAGIC }
 }

@@ -8,5 +8,6 @@ pub mod exec;
 pub mod host;
 mod msg;
 pub mod path;
+pub mod review;
 pub mod scratch;
 pub mod table;

@@ -94,14 +94,14 @@ def _fill(ctx: Context, fd: int, dirp: int, count: int, *, old: bool) -> int:
     head = struct.Struct(order + ("IIH" if old else "QqHB"))
     align = 4 if old else 8
     out = bytearray()
-    # Entries are never larger than the host's, so only a tiny buffer can be too small.
-    start = _position(ctx, fd) if count < _SMALLEST else 0
+    first = start = _position(ctx, fd)
     for ino, host_offset, kind, name in _entries(_listing(ctx, fd, count)):
         offset = _cookies.cookie(host_offset) if small else host_offset
         # The name, its NUL and, in the old struct, the type in the last byte.
         length = head.size + len(name) + (2 if old else 1)
         length = (length + align - 1) // align * align
         if len(out) + length > count:
+            # Entries are never larger than the host's: the buffer is a tiny one.
             ctx.host_call("lseek", fd, start, os.SEEK_SET)
             if not out:
                 raise fail(errno.EINVAL)
@@ -114,7 +114,11 @@ def _fill(ctx: Context, fd: int, dirp: int, count: int, *, old: bool) -> int:
         else:
             out += (head.pack(ino, offset, length, kind) + name).ljust(length, b"\0")
         start = host_offset
-    ctx.write(dirp, bytes(out))
+    try:
+        ctx.write(dirp, bytes(out))
+    except OSError:
+        ctx.host_call("lseek", fd, first, os.SEEK_SET)
+        raise
     return len(out)
 
 

@@ -11,14 +11,14 @@ is that of the moment of opening, and fstatfs tells it from procfs.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import stat
 
 from qusr.arch.abi import HOST
-from qusr.syscalls.context import Context, fail, unpack
-from qusr.syscalls.handlers import proctext
+from qusr.syscalls.context import Context, unpack
+from qusr.syscalls.handlers import procmem, proctext
+from qusr.syscalls.handlers.descriptors import reopen, replace
 from qusr.syscalls.layout import CType
 from qusr.syscalls.metadata import STAT, STAT64, STATX
 
@@ -31,6 +31,8 @@ _F_ADD_SEALS = 1033
 def review(ctx: Context, kind: str, number: int, args: list[int], result: int) -> int:
     """The result for the guest of a call that gave `result`; `args` are its raw registers."""
     name = ctx.process.call_name(number)
+    if kind == "memory":
+        return procmem.access(ctx, name, args)
     if kind == "fd":
         dirfd, path = _path_arguments(name, args)
         return review_fd(ctx, result, dirfd, path)
@@ -51,18 +53,17 @@ def review_fd(ctx: Context, fd: int, dirfd: int = AT_FDCWD, path: int = 0) -> in
     text = None
     if file is not None:
         if file == b"mem":
-            # Offsets are guest addresses that would be taken for the emulator's own.
-            os.close(fd)
-            raise fail(errno.EACCES)
+            procmem.stand_in(ctx, fd)
+            return fd
         text = proctext.of_process(ctx.process, file, fd)
     elif name.endswith((b"/cpuinfo", b"/sys/kernel/osrelease")):
         text = proctext.of_system(ctx.process, name)
     elif name == os.readlink(b"/proc/self/exe") and path:
         if leads_to_own_exe(dirfd, ctx.host_path(dirfd, path)):
-            _replace(fd, _reopened(fd, ctx.process.exe))
+            replace(fd, reopen(fd, ctx.process.exe))
         return fd
     if text is not None and fcntl.fcntl(fd, fcntl.F_GETFL) & _NOT_READING == os.O_RDONLY:
-        _replace(fd, _text_file(fd, name, text))
+        replace(fd, _text_file(fd, name, text))
     return fd
 
 
@@ -133,24 +134,6 @@ def exe_path(ctx: Context) -> bytes:
 # --- putting another file behind a descriptor -------------------------------------
 
 
-def _replace(fd: int, new: int) -> None:
-    cloexec = fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
-    try:
-        os.dup2(new, fd, inheritable=not cloexec)
-    finally:
-        os.close(new)
-
-
-def _reopened(fd: int, path: bytes) -> int:
-    """The file at `path`, opened like `fd`."""
-    flags = fcntl.fcntl(fd, fcntl.F_GETFL) & (os.O_ACCMODE | os.O_PATH | os.O_NONBLOCK)
-    try:
-        return os.open(path, flags | os.O_CLOEXEC)
-    except OSError:
-        os.close(fd)
-        raise
-
-
 def _text_file(fd: int, name: bytes, text: bytes) -> int:
     """A read-only file with this text, opened like `fd`."""
     flags = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK
@@ -163,10 +146,8 @@ def _text_file(fd: int, name: bytes, text: bytes) -> int:
             while view:
                 view = view[os.write(store, view) :]
             fcntl.fcntl(store, _F_ADD_SEALS, _FOUR_SEALS)
-            path = b"/proc/self/fd/%d" % store
-            new = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
-            os.chmod(path, mode)
-            return new
+            os.fchmod(store, mode)
+            return os.open(b"/proc/self/fd/%d" % store, os.O_RDONLY | os.O_CLOEXEC | flags)
         finally:
             os.close(store)
     except OSError:

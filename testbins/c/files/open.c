@@ -3,9 +3,11 @@
 
 #include <linux/openat2.h>
 
-/* User space's __O_LARGEFILE is 0 where every open has it: x86_64 keeps the bit. */
-#ifdef __x86_64__
+/* User space's __O_LARGEFILE is 0 where every open has it: 64-bit kernels keep the bit. */
+#if defined(__x86_64__)
 #define KERNEL_O_LARGEFILE 0100000
+#elif defined(__aarch64__)
+#define KERNEL_O_LARGEFILE 0400000
 #else
 #define KERNEL_O_LARGEFILE __O_LARGEFILE
 #endif

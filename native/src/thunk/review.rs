@@ -1,0 +1,256 @@
+//! Looking at results: what has to be told differently to the guest than the host kernel did.
+
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::convert::{get_int, put_int};
+use super::exec::{Call, Outcome, Review, map_flags};
+use super::table::{Op, Ret};
+
+/// Descriptors below this are known by [`Marks::small`].
+const SMALL_FDS: usize = 4096;
+
+/// What the host kernel does not keep of a guest's open files.
+pub struct Marks {
+    /// Bit n: descriptor n was opened by a 32-bit guest without O_LARGEFILE, which a 64-bit
+    /// kernel sets on its own (force_o_largefile of include/linux/fcntl.h).
+    small: [AtomicU64; SMALL_FDS / 64],
+    has_memory_files: AtomicBool,
+    /// (st_dev, st_ino) of the files that stand for /proc/self/mem.
+    memory_files: RwLock<Vec<(u64, u64)>>,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self {
+            small: [const { AtomicU64::new(0) }; SMALL_FDS / 64],
+            has_memory_files: AtomicBool::new(false),
+            memory_files: RwLock::default(),
+        }
+    }
+}
+
+impl Marks {
+    fn small_word(&self, fd: i32) -> Option<(&AtomicU64, u64)> {
+        let fd = usize::try_from(fd).ok()?;
+        Some((self.small.get(fd / 64)?, 1 << (fd % 64)))
+    }
+
+    fn set_small(&self, fd: i32, small: bool) {
+        if let Some((word, bit)) = self.small_word(fd) {
+            if small {
+                word.fetch_or(bit, Ordering::Relaxed);
+            } else {
+                word.fetch_and(!bit, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn is_small(&self, fd: i32) -> bool {
+        self.small_word(fd)
+            .is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
+    }
+
+    /// Has calls on the file (st_dev, st_ino) handed to Python: [`Review::MemoryFile`].
+    pub fn add_memory_file(&self, dev: u64, ino: u64) {
+        let mut files = self
+            .memory_files
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        files.push((dev, ino));
+        self.has_memory_files.store(true, Ordering::Release);
+    }
+}
+
+fn status(fd: i32) -> Option<libc::stat> {
+    // SAFETY: stat is plain data for which zero is valid.
+    let mut buffer: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: `buffer` is a valid stat.
+    (unsafe { libc::fstat(fd, &raw mut buffer) } == 0).then_some(buffer)
+}
+
+fn on_procfs(fd: i32) -> bool {
+    // SAFETY: statfs is plain data for which zero is valid.
+    let mut buffer: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: `buffer` is a valid statfs.
+    unsafe { libc::fstatfs(fd, &raw mut buffer) == 0 && buffer.f_type == libc::PROC_SUPER_MAGIC }
+}
+
+impl Call<'_> {
+    /// The outcome of a call that the host made.
+    pub(super) fn finish(
+        &self,
+        ret: Ret,
+        result: i64,
+        host_args: &[u64; 6],
+        ops: &[Op],
+    ) -> Outcome {
+        if result < 0 {
+            return Outcome::Done(result);
+        }
+        match ret {
+            Ret::Long => Outcome::Done(result),
+            Ret::Fd => self.opened(result as i32, host_args, ops),
+            Ret::Off if self.abi.word_bits == 32 && result > i64::from(i32::MAX) => {
+                Outcome::Done(-i64::from(libc::EOVERFLOW))
+            }
+            Ret::Flags(map) => {
+                let map = &self.env.table.flag_maps[usize::from(map)];
+                let mut flags = result as u64;
+                if self.abi.word_bits == 32 && self.env.marks.is_small(host_args[0] as i32) {
+                    flags &= !O_LARGEFILE;
+                }
+                Outcome::Done(map_flags(map, flags, true) as i64)
+            }
+            Ret::Store(slot) => {
+                let mut bytes = [0; 8];
+                put_int(&mut bytes, self.abi.big_endian, result as u64);
+                let stored = self.write(self.slot(slot), &bytes);
+                Outcome::Done(stored.map_or_else(|errno| -i64::from(errno), |()| 0))
+            }
+            Ret::Path if self.is_exe_link(result as usize, ops) => {
+                Outcome::Review(Review::ExeLink, result)
+            }
+            Ret::Stat if self.is_own_exe(host_args, ops) => {
+                Outcome::Review(Review::ExeStat, result)
+            }
+            _ => Outcome::Done(result),
+        }
+    }
+
+    /// A descriptor was opened.
+    fn opened(&self, fd: i32, host_args: &[u64; 6], ops: &[Op]) -> Outcome {
+        let Some(file) = status(fd) else {
+            return Outcome::Done(fd.into());
+        };
+        if self.abi.word_bits == 32 {
+            let flags = ops
+                .iter()
+                .zip(host_args)
+                .find_map(|(op, value)| matches!(op, Op::Flags { .. }).then_some(*value));
+            let small = flags.is_some_and(|bits| bits & (O_LARGEFILE | O_PATH) == 0);
+            self.env.marks.set_small(fd, small);
+            // generic_file_open of fs/open.c
+            let regular = file.st_mode & libc::S_IFMT == libc::S_IFREG;
+            if small && regular && file.st_size > i64::from(i32::MAX) {
+                // SAFETY: the guest does not know this descriptor yet.
+                unsafe { libc::close(fd) };
+                return Outcome::Done(-i64::from(libc::EOVERFLOW));
+            }
+        }
+        let exe = self.env.own_exe;
+        let own_exe = exe.ino != 0 && file.st_ino == exe.ino && file.st_dev == exe.dev;
+        if own_exe || on_procfs(fd) {
+            return Outcome::Review(Review::ProcFd, fd.into());
+        }
+        Outcome::Done(fd.into())
+    }
+
+    /// A write by a 32-bit guest to a file opened without O_LARGEFILE ends at 2 GiB - 1
+    /// (generic_write_check_limits of fs/read_write.c): cuts its length or gives EFBIG.
+    pub(super) fn limit_write(&self, host: u16, host_args: &mut [u64; 6]) -> Result<(), i32> {
+        let (fd, count) = (host_args[0] as i32, host_args[2]);
+        let positioned = i64::from(host) == libc::SYS_pwrite64;
+        if self.abi.word_bits != 32
+            || !positioned && i64::from(host) != libc::SYS_write
+            || !self.env.marks.is_small(fd)
+        {
+            return Ok(());
+        }
+        let position = if positioned {
+            host_args[3] as i64
+        } else {
+            // SAFETY: lseek touches no memory. Files without a position have no limit either.
+            unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) }
+        };
+        let room = i64::from(i32::MAX) - position;
+        if position < 0 || count == 0 || (room > 0 && count <= room as u64) {
+            return Ok(());
+        }
+        if status(fd).is_none_or(|file| file.st_mode & libc::S_IFMT != libc::S_IFREG) {
+            return Ok(());
+        }
+        if room <= 0 {
+            return Err(libc::EFBIG);
+        }
+        host_args[2] = room as u64;
+        Ok(())
+    }
+
+    /// Whether a read or write is of what stands for /proc/self/mem.
+    pub(super) fn concerns_memory_file(&self, host: u16, host_args: &[u64; 6]) -> bool {
+        let marks = self.env.marks;
+        let known = [
+            libc::SYS_read,
+            libc::SYS_write,
+            libc::SYS_pread64,
+            libc::SYS_pwrite64,
+        ];
+        if !marks.has_memory_files.load(Ordering::Acquire) || !known.contains(&host.into()) {
+            return false;
+        }
+        let files = marks
+            .memory_files
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        status(host_args[0] as i32).is_some_and(|file| files.contains(&(file.st_dev, file.st_ino)))
+    }
+
+    /// Whether readlink gave the path of the emulator's executable (or as much of it
+    /// as the buffer held).
+    fn is_exe_link(&self, size: usize, ops: &[Op]) -> bool {
+        let exe = &self.env.own_exe.path;
+        // The buffer is the argument before the last, in readlink and in readlinkat.
+        let Some(Op::Buf { slot }) = ops.len().checked_sub(2).map(|index| ops[index]) else {
+            return false;
+        };
+        let mut link = vec![0; size];
+        size > 0
+            && size <= exe.len()
+            && self.env.space.read(self.slot(slot), &mut link).is_ok()
+            && exe.starts_with(&link)
+    }
+
+    /// Whether the host's stat or statx buffer names the emulator's executable.
+    fn is_own_exe(&self, host_args: &[u64; 6], ops: &[Op]) -> bool {
+        let exe = self.env.own_exe;
+        let buffer = ops.iter().zip(host_args).find_map(|(op, host)| match *op {
+            Op::Struct {
+                conversion,
+                direction,
+                ..
+            } if direction.writes() => Some((self.conversion(conversion).host_size, *host)),
+            _ => None,
+        });
+        let Some((size, host)) = buffer else {
+            return false;
+        };
+        let mut bytes = [0u8; size_of::<libc::statx>()];
+        let bytes = &mut bytes[..size.min(size_of::<libc::statx>())];
+        let base = self.env.space.base() as u64;
+        if (base..base + self.env.space.limit()).contains(&host) {
+            if self.env.space.read(host - base, bytes).is_err() {
+                return false;
+            }
+        } else {
+            // SAFETY: a prepared struct argument that is not in guest memory is scratch
+            // memory of the conversion's host size.
+            bytes.copy_from_slice(unsafe {
+                std::slice::from_raw_parts(host as *const u8, bytes.len())
+            });
+        }
+        let word = |at: usize| get_int(&bytes[at..at + 8], false, false);
+        let half = |at: usize| get_int(&bytes[at..at + 4], false, false) as u32;
+        let (dev, ino) = if bytes.len() == size_of::<libc::statx>() {
+            // stx_ino at 0x20, stx_dev_major and stx_dev_minor at 0x88 (linux/stat.h).
+            (libc::makedev(half(0x88), half(0x8c)), word(0x20))
+        } else {
+            (word(0), word(8))
+        };
+        exe.ino != 0 && ino == exe.ino && dev == exe.dev
+    }
+}
+
+/// The host's values.
+const O_LARGEFILE: u64 = 0o100_000;
+const O_PATH: u64 = libc::O_PATH as u64;
