@@ -3,7 +3,7 @@
 
 #include <linux/openat2.h>
 
-/* User space's __O_LARGEFILE is 0 where every open has it: 64-bit kernels keep the bit. */
+/* User space's __O_LARGEFILE is 0 where every open has it; the kernel keeps the bit. */
 #if defined(__x86_64__)
 #define KERNEL_O_LARGEFILE 0100000
 #elif defined(__aarch64__)
