@@ -101,6 +101,59 @@ CHECK(structures)
 	OK(close(s));
 }
 
+CHECK(values_of_other_sizes)
+{
+	int s = OK(socket(AF_INET, SOCK_STREAM, 0));
+	char name[16] = "";
+	uint64_t cookie = 0;
+	uint32_t memory[9];
+	socklen_t size = sizeof(name);
+	unsigned long rate = 1000000, got = 0;
+
+	/* A string ... */
+	OK_OR_NA(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), EPERM);
+	OK(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &size));
+	EQ(size, 3);
+	STREQ(name, "lo");
+	OK(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "", 0));
+	ERR(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "nosuch0", 8), ENODEV);
+	/* ... 64 bits ... */
+	size = sizeof(cookie);
+	OK(getsockopt(s, SOL_SOCKET, SO_COOKIE, &cookie, &size));
+	EQ(size, 8);
+	TRUE(cookie != 0);
+	size = 4;
+	ERR(getsockopt(s, SOL_SOCKET, SO_COOKIE, &cookie, &size), EINVAL);
+	/* ... several numbers ... */
+	size = sizeof(memory);
+	OK(getsockopt(s, SOL_SOCKET, SO_MEMINFO, memory, &size));
+	EQ(size, sizeof(memory));
+	TRUE(memory[1] > 0);
+	/* ... and a long. */
+	OK(setsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)));
+	size = sizeof(got);
+	OK(getsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &got, &size));
+	EQ(size, sizeof(long));
+	EQ(got, 1000000);
+	OK(close(s));
+}
+
+CHECK(peer_groups)
+{
+	int s[2];
+	gid_t list[64];
+	socklen_t size = sizeof(list);
+
+	OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	int r = getsockopt(s[0], SOL_SOCKET, SO_PEERGROUPS, list, &size);
+	if (r == 0)
+		EQ(size % sizeof(gid_t), 0);
+	else
+		TRUE(errno == ENODATA || errno == ERANGE);
+	OK(close(s[0]));
+	OK(close(s[1]));
+}
+
 CHECK(receive_timeout)
 {
 	int s[2];
