@@ -60,7 +60,7 @@ class NotAssembledError(Exception):
 
 @functools.cache
 def assemble(flavour: Flavour, source: str) -> bytes:
-    """The bytes of `source`, linked for `CODE`."""
+    """The bytes of `source`, linked for `CODE`, with .bss at `DATA`."""
     with tempfile.TemporaryDirectory() as folder:
         asm, obj, elf, out = (f"{folder}/code{suffix}" for suffix in (".s", ".o", ".elf", ".bin"))
         unified = "" if flavour in A64S else ".syntax unified\n"
@@ -70,7 +70,8 @@ def assemble(flavour: Flavour, source: str) -> bytes:
         if result.returncode:
             raise NotAssembledError(result.stderr)
         link = [f"{flavour.prefix}ld", *flavour.ld_options, "-N", "--no-warn-rwx-segments"]
-        subprocess.run([*link, "-e", "0", f"-Ttext={CODE:#x}", "-o", elf, obj], check=True)
+        sections = [f"-Ttext={CODE:#x}", f"-Tbss={DATA:#x}"]
+        subprocess.run([*link, "-e", "0", *sections, "-o", elf, obj], check=True)
         copy = [f"{flavour.prefix}objcopy", "-O", "binary", "-j", ".text", elf, out]
         subprocess.run(copy, check=True)
         return Path(out).read_bytes()
