@@ -6,6 +6,7 @@ where a signal's details are concerned (arch/arm/mm/fault.c, arch/arm64/mm/fault
 
 from __future__ import annotations
 
+import ctypes
 import tempfile
 import threading
 import time
@@ -664,6 +665,69 @@ def test_interrupt_of_a_loop_without_events(flavour: Flavour) -> None:
     assert machine["pc"] in {CODE, CODE + 4}
 
 
+ONCE = {
+    # Code, and what x1/r1 is after n rounds. All of it would go wrong if executed twice.
+    "a64 pointer": (AARCH64, "ldr x0, [x0]\nadd x1, x1, #1"),
+    "a64 ldadd": (AARCH64, "ldadd x3, x1, [x2]\nadd x1, x1, #1"),
+    "a64 swp": (
+        AARCH64,
+        "add x1, x1, #1\nswp x1, x4, [x2]\nldr x1, [x2]\nsub x4, x1, x4\n"
+        "sub x4, x4, #1\nadd x5, x5, x4",
+    ),
+    "a64 writeback": (
+        AARCH64,
+        "ldr x4, [x0, #8]!\nstr x4, [x0], #-8\nldp x0, x4, [x0]\nadd x1, x1, #1",
+    ),
+    "a32 pointer": (ARM, "ldr r0, [r0]\nadd r1, #1"),
+    "a32 ldm": (ARM, "ldm r0, {r0, r4}\nadd r1, #1"),
+    "a32 ldrex": (
+        ARM,
+        "2: ldrex r4, [r2]\nadd r4, #1\nstrex r5, r4, [r2]\ncmp r5, #0\nbne 2b\nldr r1, [r2]",
+    ),
+    "t32 pointer": (ARM, ".thumb\nldr r0, [r0]\nadd r1, #1"),
+    "t32 stack": (ARM, ".thumb\npush {r0, r1}\nldr r0, [r0]\npop {r0, r1}\nadd r1, #1"),
+}
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_interrupts_do_not_repeat_an_instruction(name: str) -> None:
+    """Unicorn left alone ends a run behind a load or store and then executes it again."""
+    flavour, body = ONCE[name]
+    rounds = 3_000_000
+    if is_a64(flavour):
+        machine = Machine(flavour, f"1: {body}\nsubs x9, x9, #1\nb.ne 1b\nbrk #0")
+        registers = {"x0": DATA + 64, "x2": DATA, "x3": 1, "x9": rounds}
+        done = "x1"
+    else:
+        state = ".thumb\n" if "thumb" in body else ""
+        machine = Machine(flavour, f"{state}1: {body}\nsubs r9, #1\nbne 1b\nbkpt #0")
+        registers = {"r0": DATA + 64, "r2": DATA, "r9": rounds, "sp": DATA + 0x1000}
+        machine["pc"] = CODE | bool(state)
+        done = "r1"
+    for register, value in registers.items():
+        machine[register] = value
+    # A list of one element, which points to itself.
+    machine.space.write(DATA + 64, (DATA + 64).to_bytes(machine.arch.word_bits // 8, "little"))
+    over = threading.Event()
+    interrupter = machine.cpu.interrupter()
+
+    def interrupt() -> None:
+        while not over.wait(0.0001):
+            interrupter.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    interrupts = 0
+    while (exit_ := machine.cpu.run())["reason"] == "interrupted":
+        interrupts += 1
+    over.set()
+    thread.join()
+    assert exit_ == {"reason": "breakpoint", "imm": 0}
+    assert machine[done] == rounds
+    assert machine["x5" if is_a64(flavour) else "r3"] == 0
+    assert interrupts
+
+
 def test_interrupt_before_run() -> None:
     machine = Machine(AARCH64, "brk #0")
     machine.cpu.interrupter().interrupt()
@@ -692,6 +756,64 @@ def test_interrupter_outlives_the_cpu() -> None:
     interrupter = machine.cpu.interrupter()
     del machine
     interrupter.interrupt()
+
+
+# Threads
+
+ATOMICS = {
+    "ldxr": (AARCH64, "2: ldxr x4, [x0]\nadd x4, x4, #1\nstxr w5, x4, [x0]\ncbnz w5, 2b"),
+    "ldadd": (AARCH64, "ldadd x3, x4, [x0]"),
+    "cas": (
+        AARCH64,
+        "ldr x4, [x0]\n2: mov x5, x4\nadd x6, x4, #1\ncas x4, x6, [x0]\ncmp x4, x5\nb.ne 2b",
+    ),
+    "ldrex": (ARM, "2: ldrex r4, [r0]\nadd r4, #1\nstrex r5, r4, [r0]\ncmp r5, #0\nbne 2b"),
+}
+
+
+@pytest.mark.parametrize("name", ATOMICS)
+def test_threads_lose_no_update(name: str) -> None:
+    flavour, add = ATOMICS[name]
+    if is_a64(flavour):
+        machine = Machine(flavour, f"1: {add}\nsubs x1, x1, #1\nb.ne 1b\nbrk #0", x3=1)
+        machine["x0"], machine["x1"] = DATA, 300_000
+    else:
+        machine = Machine(flavour, f"1: {add}\nsubs r1, #1\nbne 1b\nbkpt #0", r0=DATA)
+        machine["r1"] = 300_000
+    cpus = [machine.cpu, machine.cpu.duplicate(), machine.cpu.duplicate()]
+    threads = [threading.Thread(target=cpu.run) for cpu in cpus]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+    assert machine.word(DATA, 4 if flavour is ARM else 8) == 3 * 300_000
+
+
+def test_a_thread_waits_for_another() -> None:
+    """One spins on what the other is to store; neither makes a system call."""
+    machine = Machine(AARCH64, "1: ldr x1, [x0]\ncbz x1, 1b\nbrk #0\n2: str x0, [x0]\nbrk #0")
+    machine["x0"] = DATA
+    other = machine.cpu.duplicate()
+    other.set(32, CODE + 12)
+    thread = threading.Thread(target=machine.cpu.run)
+    thread.start()
+    time.sleep(0.01)
+    assert other.run() == {"reason": "breakpoint", "imm": 0}
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+
+
+def test_a_system_call_does_not_keep_others_from_running() -> None:
+    machine = Machine(AARCH64, "svc #0\nbrk #0")
+    other = machine.cpu.duplicate()
+    other.set(32, CODE + 4)
+
+    def on_syscall(_regs: CallRegs, _imm: int) -> bool:
+        assert other.run() == {"reason": "breakpoint", "imm": 0}
+        return True
+
+    assert machine.cpu.run(on_syscall) == {"reason": "breakpoint", "imm": 0}
 
 
 # Code that changes
@@ -750,7 +872,9 @@ def test_other_code_at_the_same_address(flavour: Flavour) -> None:
 def test_invalidate() -> None:
     machine = Machine(AARCH64, "mov x1, #1\nbrk #0", prot=READ | WRITE | EXEC)
     machine.cpu.run()
-    machine.patch(CODE, "mov x1, #2")
+    # Behind everybody's back, as a store by another process into shared memory is.
+    code = assemble(AARCH64, "mov x1, #2")
+    ctypes.memmove(machine.space.base + CODE, code, len(code))
     machine["pc"] = CODE
     machine.cpu.run()
     assert machine["x1"] == 1, "not noticed without a word: else this test shows nothing"

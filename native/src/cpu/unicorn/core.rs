@@ -10,7 +10,9 @@ use super::interrupt::Stop;
 use super::probe;
 use super::regs::{self, UcReg, Width, a32, a64};
 use super::setup;
+use super::stops;
 use super::trap::{self, A64Trap};
+use super::turn::Turn;
 use super::{Guest, UnicornConfig};
 use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
 use crate::memory::{AddressSpace, NoticeReader, PAGE_SIZE, Prot};
@@ -64,9 +66,13 @@ struct Inner {
     leave: Cell<Option<Leave>>,
     fault: Cell<Option<PageFault>>,
     on_syscall: Cell<Option<Callback>>,
+    /// Held while the engine runs.
+    turn: Cell<Option<Turn>>,
     /// A program counter set within a hook, where it cannot be given to the engine.
     new_pc: Cell<Option<u64>>,
     in_hook: Cell<bool>,
+    /// A step: translations contain the calls that counting instructions needs.
+    counting: Cell<bool>,
     /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
     invalidating: Cell<bool>,
 }
@@ -74,8 +80,6 @@ struct Inner {
 /// A guest CPU on its own Unicorn engine.
 pub struct UnicornCore {
     inner: Rc<Inner>,
-    /// Translations contain the calls that counting instructions needs.
-    counting: bool,
 }
 
 // SAFETY: an engine may be used by any thread, one at a time; `&mut self` sees to that. The `Rc`
@@ -98,8 +102,10 @@ impl UnicornCore {
             leave: Cell::new(None),
             fault: Cell::new(None),
             on_syscall: Cell::new(None),
+            turn: Cell::new(None),
             new_pc: Cell::new(None),
             in_hook: Cell::new(false),
+            counting: Cell::new(false),
             invalidating: Cell::new(false),
         });
         let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();
@@ -107,12 +113,12 @@ impl UnicornCore {
         unsafe {
             inner
                 .api
-                .hooks(engine, on_interrupt, on_invalid, on_tlb_fill, user)
-        }?;
-        Ok(Self {
-            inner,
-            counting: false,
-        })
+                .hooks(engine, on_interrupt, on_invalid, on_tlb_fill, user)?;
+            if !inner.api.stops_between_blocks {
+                inner.api.hook_blocks(engine, on_block, user)?;
+            }
+        }
+        Ok(Self { inner })
     }
 }
 
@@ -401,6 +407,21 @@ impl Inner {
 
 /// Callbacks.
 impl Inner {
+    /// Says, around a run, whether it counts instructions.
+    fn set_counting(&self, counting: bool) {
+        self.stop.set_counting(counting);
+        stops::set_counting(counting);
+    }
+
+    fn take_turn(&self) {
+        self.turn.set(Some(Turn::take(Some(&self.stop))));
+        self.stop.turn_begins();
+    }
+
+    fn end_turn(&self) {
+        self.turn.set(None);
+    }
+
     fn end_run(&self, leave: Leave) {
         self.leave.set(Some(leave));
         self.stop_engine();
@@ -444,8 +465,10 @@ impl Inner {
             return self.end_run(Leave::Exit(Exit::Syscall { imm }));
         };
         self.in_hook.set(true);
+        self.end_turn();
         // SAFETY: set by `run`, which is waiting for the engine and keeps the closure borrowed.
         let flow = unsafe { (*callback)(&mut HookRegs(self), imm) };
+        self.take_turn();
         self.in_hook.set(false);
         if flow == Flow::Leave {
             return self.end_run(Leave::Exit(Exit::Syscall { imm }));
@@ -589,6 +612,15 @@ extern "C" fn on_invalid(_: *mut Engine, user: *mut c_void) -> bool {
     false
 }
 
+/// Only where the engine must not be told to stop at any moment.
+extern "C" fn on_block(_: *mut Engine, _: u64, _: u32, user: *mut c_void) {
+    // SAFETY: as above.
+    let inner = unsafe { &*user.cast::<Inner>() };
+    if inner.stop.is_pending() {
+        inner.stop_engine();
+    }
+}
+
 extern "C" fn on_tlb_fill(
     _: *mut Engine,
     page: u64,
@@ -608,7 +640,8 @@ extern "C" fn on_tlb_fill(
         };
         return true;
     }
-    if inner.stop.is_pending() {
+    // Not where that could end the run behind this very access, see `stops`.
+    if inner.api.stops_between_blocks && !inner.counting.get() && inner.stop.is_pending() {
         inner.stop_engine();
     }
     let access = match kind {
@@ -633,6 +666,7 @@ impl UnicornCore {
     /// One `emu_start`: until a hook ends it, a fault, or an interrupt (`None`).
     fn run_once(&mut self, count: usize) -> Option<Leave> {
         let inner = &*self.inner;
+        inner.take_turn();
         inner.apply_notices();
         inner.leave.set(None);
         inner.fault.set(None);
@@ -646,6 +680,7 @@ impl UnicornCore {
             inner.api.flush_tlb(inner.engine);
             (inner.api.emu_start)(inner.engine, pc, 0, 0, count)
         };
+        inner.end_turn();
         if let Some(leave) = inner.leave.take() {
             if let Some(pc) = inner.new_pc.take() {
                 inner.set_pc(pc);
@@ -684,7 +719,7 @@ impl Regs for UnicornCore {
 impl CpuCore for UnicornCore {
     fn run(&mut self, on_syscall: OnSyscall<'_>) -> Exit {
         // Unicorn itself flushes its translations when it need not count any more.
-        self.counting = false;
+        self.inner.counting.set(false);
         // SAFETY: only lengthens the closure's lifetime; the pointer is cleared before we return.
         let callback = unsafe {
             std::mem::transmute::<
@@ -704,8 +739,8 @@ impl CpuCore for UnicornCore {
                     if self.inner.stop.take() {
                         break Exit::Interrupted;
                     }
-                    // WFI: nothing to wait for in a user program.
-                    std::thread::yield_now();
+                    // Another thread's turn, or a WFI, which has nothing to wait for in a
+                    // user program.
                 }
             }
         };
@@ -717,17 +752,24 @@ impl CpuCore for UnicornCore {
         let inner = Rc::clone(&self.inner);
         let start = inner.pc();
         let it_end = inner.it_step_end();
-        if !self.counting || it_end.is_some() {
+        if !inner.counting.get() || it_end.is_some() {
             // What is translated already neither counts instructions nor ends at `it_end`.
             // SAFETY: open and not running.
             unsafe { inner.api.flush_code(inner.engine) };
         }
-        self.counting = it_end.is_none();
+        inner.counting.set(true);
         // SAFETY: open and not running.
         unsafe { inner.api.set_exits(inner.engine, it_end.as_slice()) };
+        inner.set_counting(true);
         let left = self.run_once(1);
-        // SAFETY: as above.
-        unsafe { inner.api.set_exits(inner.engine, &[]) };
+        inner.set_counting(false);
+        if it_end.is_some() {
+            // SAFETY: as above. The exit is part of what was translated.
+            unsafe {
+                inner.api.set_exits(inner.engine, &[]);
+                inner.api.flush_code(inner.engine);
+            }
+        }
         match left {
             // The next instruction cannot be fetched: that is its own step's business.
             Some(Leave::Exit(Exit::Fault {

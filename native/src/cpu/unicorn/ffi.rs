@@ -6,7 +6,9 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use libloading::Library;
+use libloading::os::unix::Library;
+
+use super::stops;
 
 /// `uc_engine`: opaque.
 #[repr(C)]
@@ -62,6 +64,7 @@ pub const MEM_WRITE: c_int = 17;
 pub const MEM_FETCH: c_int = 18;
 
 pub const HOOK_INTR: c_int = 1 << 0;
+pub const HOOK_BLOCK: c_int = 1 << 3;
 pub const HOOK_INSN_INVALID: c_int = 1 << 14;
 pub const HOOK_TLB_FILL: c_int = 1 << 17;
 
@@ -81,6 +84,7 @@ const CTL_TLB_FLUSH: u32 = ctl_write(11, 0);
 const CTL_TLB_TYPE: u32 = ctl_write(12, 1);
 
 pub type IntrCallback = extern "C" fn(*mut Engine, u32, *mut c_void);
+pub type BlockCallback = extern "C" fn(*mut Engine, u64, u32, *mut c_void);
 pub type InvalidInsnCallback = extern "C" fn(*mut Engine, *mut c_void) -> bool;
 pub type TlbFillCallback =
     extern "C" fn(*mut Engine, u64, c_int, *mut TlbEntry, *mut c_void) -> bool;
@@ -108,9 +112,10 @@ pub struct Api {
     pub emu_stop: unsafe extern "C" fn(*mut Engine) -> c_int,
     pub mem_map_ptr: unsafe extern "C" fn(*mut Engine, u64, u64, u32, *mut c_void) -> c_int,
     strerror: unsafe extern "C" fn(c_int) -> *const c_char,
+    /// Stops may be asked for at any moment, see [`stops`].
+    pub stops_between_blocks: bool,
     ctl: Ctl,
     hook_add: HookAdd,
-    _library: Library,
 }
 
 /// The libraries loaded so far; in practice one. They stay loaded until the process ends.
@@ -161,7 +166,18 @@ impl Api {
             strerror: symbol!(b"uc_strerror\0"),
             ctl: symbol!(b"uc_ctl\0"),
             hook_add: symbol!(b"uc_hook_add\0"),
-            _library: library,
+            stops_between_blocks: {
+                let check_exit = |name: &[u8]| {
+                    // SAFETY: the type of both functions in tcg-op.h.
+                    unsafe { library.get(name) }.ok().map(|symbol| *symbol)
+                };
+                let arm = check_exit(b"check_exit_request_arm\0");
+                let aarch64 = check_exit(b"check_exit_request_aarch64\0");
+                // The library stays loaded: nothing closes this handle.
+                let handle = library.into_raw();
+                // SAFETY: just that.
+                unsafe { stops::only_between_blocks(handle, arm, aarch64) }
+            },
         })
     }
 
@@ -264,6 +280,20 @@ impl Api {
         // SAFETY: the caller's promise; begin > end means every address.
         let error = unsafe { (self.hook_add)(engine, &raw mut handle, kind, callback, user, 1, 0) };
         self.check("hook", error)
+    }
+
+    /// Has `callback` called at the start of every block.
+    ///
+    /// # Safety
+    /// `engine` is open; `user` is what the callback expects and outlives the engine.
+    pub unsafe fn hook_blocks(
+        &self,
+        engine: *mut Engine,
+        callback: BlockCallback,
+        user: *mut c_void,
+    ) -> Result<(), String> {
+        // SAFETY: the callback has the C type of the hook.
+        unsafe { self.hook(engine, HOOK_BLOCK, callback as *mut c_void, user) }
     }
 
     /// # Safety

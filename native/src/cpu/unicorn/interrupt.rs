@@ -14,6 +14,10 @@ use crate::cpu::Interrupter;
 /// instruction) after that reset.
 pub struct Stop {
     pending: AtomicBool,
+    /// Another guest thread waits for its turn, see [`super::turn`].
+    turn_wanted: AtomicBool,
+    /// The engine may be told to stop at any moment. Else the core looks at the flags often.
+    direct: AtomicBool,
     /// Null once the engine is closed.
     engine: AtomicPtr<Engine>,
     /// How many threads and signal handlers are within [`Stop::interrupt`].
@@ -25,14 +29,35 @@ impl Stop {
     pub fn new(api: Arc<Api>, engine: *mut Engine) -> Self {
         Self {
             pending: AtomicBool::new(false),
+            turn_wanted: AtomicBool::new(false),
+            direct: AtomicBool::new(api.stops_between_blocks),
             engine: AtomicPtr::new(engine),
             users: AtomicU32::new(0),
             api,
         }
     }
 
+    /// Whether the engine is to stop, for one reason or the other.
     pub fn is_pending(&self) -> bool {
-        self.pending.load(Ordering::SeqCst)
+        self.pending.load(Ordering::SeqCst) || self.turn_wanted.load(Ordering::SeqCst)
+    }
+
+    /// Has the engine stop so that the turn can change, without an interrupt for the guest.
+    pub fn ask_for_turn(&self) {
+        self.turn_wanted.store(true, Ordering::SeqCst);
+        self.stop_engine();
+    }
+
+    /// To be called with the turn newly taken.
+    pub fn turn_begins(&self) {
+        self.turn_wanted.store(false, Ordering::SeqCst);
+    }
+
+    /// While the engine counts instructions it can stop within one, see [`super::stops`]; but
+    /// then it does stop soon.
+    pub fn set_counting(&self, counting: bool) {
+        self.direct
+            .store(self.api.stops_between_blocks && !counting, Ordering::SeqCst);
     }
 
     /// True when an interrupt was pending, which it then no longer is.
@@ -49,9 +74,11 @@ impl Stop {
     }
 }
 
-impl Interrupter for Stop {
-    fn interrupt(&self) {
-        self.pending.store(true, Ordering::SeqCst);
+impl Stop {
+    fn stop_engine(&self) {
+        if !self.direct.load(Ordering::SeqCst) {
+            return;
+        }
         self.users.fetch_add(1, Ordering::SeqCst);
         let engine = self.engine.load(Ordering::SeqCst);
         if !engine.is_null() {
@@ -61,5 +88,12 @@ impl Interrupter for Stop {
             unsafe { (self.api.emu_stop)(engine) };
         }
         self.users.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Interrupter for Stop {
+    fn interrupt(&self) {
+        self.pending.store(true, Ordering::SeqCst);
+        self.stop_engine();
     }
 }

@@ -11,7 +11,9 @@ mod interrupt;
 mod probe;
 mod regs;
 mod setup;
+mod stops;
 mod trap;
+mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -67,6 +69,7 @@ pub struct UnicornConfig {
 }
 
 pub use trap::system_register;
+pub use turn::AllStopped;
 
 /// Opens a core over `space` with all registers 0.
 pub fn open(config: &UnicornConfig, space: Arc<AddressSpace>) -> Result<Box<dyn CpuCore>, String> {

@@ -1,0 +1,112 @@
+//! Guest threads take turns.
+//!
+//! Two Unicorn engines over one memory are not atomic against each other: their
+//! exclusives and atomics are plain loads and stores. So only one engine of a process
+//! runs at a time, and changes over between blocks. System calls, which may block, are made
+//! without the turn.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::interrupt::Stop;
+
+/// How long a thread runs when others want to.
+const SLICE: Duration = Duration::from_millis(2);
+
+struct Queue {
+    /// The ticket that the next to ask will get, and the one whose turn it is. Equal: nobody's.
+    next: u64,
+    serving: u64,
+    /// Who has the turn.
+    holder: Option<Arc<Stop>>,
+}
+
+static QUEUE: Mutex<Queue> = Mutex::new(Queue {
+    next: 0,
+    serving: 0,
+    holder: None,
+});
+static CHANGED: Condvar = Condvar::new();
+
+fn queue() -> MutexGuard<'static, Queue> {
+    QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The right to run an engine, until it is dropped.
+pub struct Turn(());
+
+impl Turn {
+    /// Waits for the turn, first come, first served. Whoever has it is asked to give it up
+    /// after a [`SLICE`].
+    pub fn take(me: Option<&Arc<Stop>>) -> Self {
+        let mut queue = queue();
+        let ticket = queue.next;
+        queue.next += 1;
+        while queue.serving != ticket {
+            let (again, timeout) = CHANGED
+                .wait_timeout(queue, SLICE)
+                .unwrap_or_else(PoisonError::into_inner);
+            queue = again;
+            if timeout.timed_out()
+                && let Some(holder) = &queue.holder
+            {
+                holder.ask_for_turn();
+            }
+        }
+        queue.holder = me.cloned();
+        Self(())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut queue = queue();
+        queue.holder = None;
+        queue.serving += 1;
+        let waiting = queue.next > queue.serving;
+        drop(queue);
+        if waiting {
+            CHANGED.notify_all();
+        }
+    }
+}
+
+/// Stops all guest threads of the process between instructions (or leaves them in their system
+/// calls) for as long as it is held. The thread that forks holds it across the fork, so that
+/// the child does not find the turn taken by a thread that it does not have.
+pub struct AllStopped {
+    queue: Option<MutexGuard<'static, Queue>>,
+    turn: Option<Turn>,
+}
+
+impl AllStopped {
+    #[must_use]
+    pub fn new() -> Self {
+        let turn = Turn::take(None);
+        Self {
+            queue: Some(queue()),
+            turn: Some(turn),
+        }
+    }
+
+    /// In the forked child: those who waited do not exist here.
+    pub fn after_fork_in_child(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.next = queue.serving + 1;
+        }
+    }
+}
+
+impl Default for AllStopped {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for AllStopped {
+    fn drop(&mut self) {
+        // In this order: the turn takes the queue's lock to give itself up.
+        self.queue = None;
+        self.turn = None;
+    }
+}
