@@ -176,7 +176,13 @@ class Thread:
 
     trace: bool
     def __new__(
-        cls, process: Process, library: str, guest: str, model: int, id_registers: list[IdRegister]
+        cls,
+        process: Process,
+        library: str,
+        guest: str,
+        model: int,
+        id_registers: list[IdRegister],
+        native: str | None = None,
     ) -> Thread: ...
     def run(self) -> tuple[object, ...]:
         """Run until Python has to decide something; the first item says what."""

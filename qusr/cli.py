@@ -35,6 +35,10 @@ def main() -> None:
             break
         if option == "-L":
             options.sysroot = argv.pop(0)
+        elif option == "--core":
+            options.core = argv.pop(0)
+        elif option == "--opt":
+            options.opt = argv.pop(0)
         elif option == "-strace":
             options.strace = True
     try:

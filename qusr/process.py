@@ -39,7 +39,9 @@ class Options:
 
     Attributes:
         sysroot: the directory that stands for `/`, or None.
-        core: the CPU core, "unicorn" or "native".
+        core: the CPU core, "unicorn", "native" or "native,check" (each translation compared
+            with the interpreter); None: QUSR_CORE, else unicorn.
+        opt: optimisations of the native core to leave out, as "no-chain,no-fold".
         cpu: the CPU model's name; None: the best one.
         argv0: replaces argv[0].
         stack_size: of the guest's stack, in bytes; None: from RLIMIT_STACK.
@@ -56,6 +58,7 @@ class Options:
         *,
         sysroot: str | None = None,
         core: str | None = None,
+        opt: str = "",
         cpu: str | None = None,
         argv0: bytes | None = None,
         stack_size: int | None = None,
@@ -68,6 +71,7 @@ class Options:
     ) -> None:
         self.sysroot = sysroot
         self.core = core
+        self.opt = opt
         self.cpu = cpu
         self.argv0 = argv0
         self.stack_size = stack_size
@@ -206,9 +210,19 @@ class Process:
         own = os.stat("/proc/self/exe")
         self._native.set_own_exe(os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino)
         core = unicorn.arguments(self.arch, self.cpu_model, be8=be8)
-        self.thread = _native.Thread(self._native, *core)
+        self.thread = _native.Thread(self._native, *core, native=self._native_options())
         self.thread.set_reg(regs.sp, self.stack.sp)
         self.thread.set_reg(regs.pc, self.image.start)
+
+    def _native_options(self) -> str | None:
+        """What `_native.Thread` takes for the native core; None when another core is asked for."""
+        asked = self.options.core or os.environ.get("QUSR_CORE") or "unicorn"
+        name, _, rest = asked.partition(",")
+        if name == "unicorn":
+            return None
+        if name != "native":
+            raise UsageError(f"no core {name!r}: there are unicorn and native")
+        return ",".join(word for word in (rest, self.options.opt) if word)
 
     def _cpu_model(self) -> CpuModel:
         if self.options.cpu is None:

@@ -5,7 +5,11 @@
 //! a native launcher. `docs/internals.md` describes how the parts meet.
 
 pub mod abi;
+pub mod cache;
 pub mod cpu;
+pub mod guest;
+pub mod host;
+pub mod ir;
 pub mod memory;
 pub mod process;
 #[cfg(feature = "python")]

@@ -1,11 +1,13 @@
 //! The CPU-core interface: one guest CPU, run by one host thread.
 //!
-//! Two cores implement it: `unicorn` and (later) `native`. Everything above this
+//! Two cores implement it: `unicorn` and `native`. Everything above this
 //! module (system calls, signals, threads, the debugger) sees only
 //! [`CpuCore`], so there is one mechanism for every core.
 
 use std::sync::Arc;
 
+#[cfg(target_arch = "x86_64")]
+pub mod native;
 pub mod unicorn;
 
 /// How an access to guest memory failed.

@@ -9,7 +9,10 @@ use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
 use super::cpu::{IdRegister, unicorn_config};
 use super::memory::PyAddressSpace;
-use crate::cpu::{Access, Exit, unicorn};
+use crate::cpu::native::{self, LogItem, NativeConfig};
+use crate::cpu::unicorn::UnicornConfig;
+use crate::cpu::{Access, CpuCore, Exit, unicorn};
+use crate::memory::AddressSpace;
 use crate::process::{GuestRegs, GuestThread, Process, Stop};
 use crate::signal::FrameKind;
 use crate::thunk::exec::{OwnExe, Review};
@@ -91,6 +94,41 @@ fn poisoned<T>(_: std::sync::PoisonError<T>) -> PyErr {
     PyRuntimeError::new_err("a thread of the emulator panicked")
 }
 
+/// A native core with Unicorn behind it. `options` are words with commas between them:
+/// `check`, `log-unimp`, and what `--opt` takes.
+fn open_native(
+    guest: &str,
+    options: &str,
+    unicorn: UnicornConfig,
+    space: Arc<AddressSpace>,
+) -> PyResult<Box<dyn CpuCore>> {
+    let (mut check, mut items, mut tuning) = (false, Vec::new(), Vec::new());
+    for word in options.split(',') {
+        match word {
+            "check" => check = true,
+            "log-in_asm" => items.push(LogItem::InAsm),
+            "log-op" => items.push(LogItem::Op),
+            "log-out_asm" => items.push(LogItem::OutAsm),
+            "log-exec" => items.push(LogItem::Exec),
+            "log-unimp" => items.push(LogItem::Unimp),
+            other => tuning.push(other),
+        }
+    }
+    let config = NativeConfig {
+        guest: guest.to_owned(),
+        options: native::Options::parse(&tuning.join(",")).map_err(PyValueError::new_err)?,
+        check,
+        log: (!items.is_empty()).then(|| {
+            let sink: native::Log = Arc::new(|_, text| eprint!("{text}"));
+            (items, sink)
+        }),
+        ..NativeConfig::default()
+    };
+    let behind = Arc::clone(&space);
+    let fallback: native::Fallback = Arc::new(move || unicorn::open(&unicorn, behind.clone()));
+    native::open(&config, space, Some(fallback)).map_err(PyOSError::new_err)
+}
+
 /// One guest thread.
 #[pyclass(name = "Thread", module = "qusr._native")]
 pub struct PyThread {
@@ -103,18 +141,25 @@ unsafe impl Sync for PyThread {}
 
 #[pymethods]
 impl PyThread {
-    /// A thread on the Unicorn core; the arguments are those of `qusr.cpu.unicorn.arguments`.
+    /// A thread; the arguments are those of `qusr.cpu.unicorn.arguments`. With `native` (its
+    /// options, see [`native_config`]) it runs on the native core, and Unicorn is
+    /// only opened for an instruction that this has no lifter for.
     #[new]
+    #[pyo3(signature = (process, library, guest, model, id_registers, native = None))]
     fn new(
         process: &PyProcess,
         library: PathBuf,
         guest: &str,
         model: i32,
         id_registers: Vec<IdRegister>,
+        native: Option<&str>,
     ) -> PyResult<Self> {
         let config = unicorn_config(library, guest, model, id_registers)?;
         let space = process.inner.space.clone();
-        let core = unicorn::open(&config, space).map_err(PyOSError::new_err)?;
+        let core = match native {
+            None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,
+            Some(options) => open_native(guest, options, config, space)?,
+        };
         Ok(Self {
             inner: GuestThread::new(process.inner.clone(), core),
         })

@@ -109,7 +109,7 @@ pub(super) fn pop(
     abi: GuestAbi,
 ) -> Result<Restored, Efault> {
     let frame = core.get(SP);
-    if frame % 16 != 0 {
+    if !frame.is_multiple_of(16) {
         return Err(Efault { addr: frame });
     }
     let bytes = Bytes::read(space, frame, FRAME_SIZE, abi)?;
@@ -151,7 +151,7 @@ fn restore_records(core: &mut dyn CpuCore, bytes: &Bytes, frame: u64) -> Result<
                 });
             }
         }
-        if size < 8 || size % 16 != 0 {
+        if size < 8 || !size.is_multiple_of(16) {
             return Err(Efault {
                 addr: frame + at as u64,
             });

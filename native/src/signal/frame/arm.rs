@@ -116,7 +116,7 @@ pub(super) fn pop(
     _be8: bool,
 ) -> Result<Restored, Efault> {
     let frame = core.get(SP);
-    if frame % 8 != 0 {
+    if !frame.is_multiple_of(8) {
         return Err(Efault { addr: frame });
     }
     let head = if rt { INFO_SIZE } else { 0 };

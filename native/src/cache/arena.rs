@@ -1,0 +1,164 @@
+//! Executable memory, and who faults in it.
+
+use crate::host::x64::codegen;
+use crate::host::x64::layout::{BIAS, Pinning, host};
+use crate::host::x64::runtime::{self, Entries};
+use crate::ir::state::State;
+use crate::memory::fault::{self, HostFault, Stage};
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Executable memory with the support code at its start.
+pub struct Arena {
+    base: usize,
+    size: usize,
+    used: AtomicUsize,
+    entries: Entries,
+}
+
+/// The arenas as a signal handler finds them: start, end, landing.
+static KNOWN: [[AtomicUsize; 3]; 32] = [const { [const { AtomicUsize::new(0) }; 3] }; 32];
+
+impl Arena {
+    /// Maps `size` bytes.
+    ///
+    /// # Errors
+    /// The host refuses memory that is both writable and executable.
+    pub fn new(size: usize, pin: &Pinning) -> Result<Self, String> {
+        // SAFETY: a new anonymous mapping.
+        let p = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                size,
+                libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if p == libc::MAP_FAILED {
+            return Err(format!(
+                "no executable memory for translated code: {}",
+                std::io::Error::last_os_error()
+            ));
+        }
+        let (code, entries) = runtime::build(pin);
+        let a = Self {
+            base: p as usize,
+            size,
+            used: AtomicUsize::new(0),
+            entries,
+        };
+        let at = a.alloc(code.len()).ok_or("the code cache is too small")?;
+        a.write(at, &code);
+        fault::add_claim(Stage::Take, claim).map_err(|e| e.to_string())?;
+        fault::install().map_err(|e| e.to_string())?;
+        for k in &KNOWN {
+            if k[0]
+                .compare_exchange(0, a.base, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+            {
+                k[2].store(a.base + entries.fault, Ordering::Relaxed);
+                k[1].store(a.base + size, Ordering::Release);
+                return Ok(a);
+            }
+        }
+        Err("too many code caches".into())
+    }
+
+    /// Room for `len` bytes, on a cache line of its own.
+    #[must_use]
+    pub fn alloc(&self, len: usize) -> Option<usize> {
+        let at = self.used.load(Ordering::Relaxed);
+        let next = (at + len + 63) & !63;
+        if next > self.size {
+            return None;
+        }
+        self.used.store(next, Ordering::Relaxed);
+        Some(self.base + at)
+    }
+
+    /// Fills freshly allocated room.
+    pub fn write(&self, at: usize, bytes: &[u8]) {
+        debug_assert!(at >= self.base && at + bytes.len() <= self.base + self.size);
+        // SAFETY: within the arena, and nobody executes it yet.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
+    }
+
+    /// Makes the jump or call whose displacement is at `at` go to `target`. Other threads may be running it: the four
+    /// bytes do not cross a cache line, so they see the old or the new target.
+    pub fn patch(&self, at: usize, target: usize) {
+        let rel = target.wrapping_sub(at + 4) as u32;
+        // SAFETY: within the arena; see above.
+        unsafe { ptr::write_volatile(at as *mut [u8; 4] as *mut Unaligned, Unaligned(rel)) };
+    }
+
+    /// Address of a support entry.
+    #[must_use]
+    pub fn entry(&self, e: codegen::Entry) -> usize {
+        self.base + self.entries.offset(e)
+    }
+
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Runs translated code at `host` until it leaves.
+    ///
+    /// # Safety
+    /// `host` is a translation in this arena, `st` is prepared for it, and GS holds the guest base.
+    pub unsafe fn enter(&self, st: *mut State, host: usize) -> u32 {
+        // SAFETY: the support code begins with a function of this type.
+        let f: extern "C" fn(*mut State, usize) -> u32 =
+            unsafe { std::mem::transmute(self.base + self.entries.enter) };
+        f(st, host)
+    }
+}
+
+/// A displacement at any address.
+#[repr(C, packed)]
+struct Unaligned(u32);
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        for k in &KNOWN {
+            if k[0].load(Ordering::Relaxed) == self.base {
+                k[1].store(0, Ordering::Release);
+                k[0].store(0, Ordering::Release);
+            }
+        }
+        // SAFETY: no core is in this arena any more: each holds a reference while it is.
+        unsafe { libc::munmap(self.base as *mut libc::c_void, self.size) };
+    }
+}
+
+/// A fault of translated code: remember it and leave by the landing.
+fn claim(f: &mut HostFault<'_>) -> bool {
+    let pc = f.pc();
+    let Some(k) = KNOWN
+        .iter()
+        .find(|k| pc >= k[0].load(Ordering::Acquire) && pc < k[1].load(Ordering::Acquire))
+    else {
+        return false;
+    };
+    if !f.is_synchronous() {
+        return false;
+    }
+    let landing = k[2].load(Ordering::Relaxed);
+    // A general protection fault (a non-canonical address) has no address.
+    let address = if f.info.si_code == 128 {
+        usize::MAX
+    } else {
+        f.address()
+    };
+    let kind = u64::from(f.is_write()) | u64::from(f.signal == libc::SIGBUS) << 1;
+    let rbp = f.context().uc_mcontext.gregs[libc::REG_RBP as usize] as usize;
+    // SAFETY: translated code keeps the state there.
+    let st = unsafe { &mut *((rbp - BIAS as usize) as *mut State) };
+    st.host[host::FAULT_PC] = pc as u64;
+    st.host[host::FAULT_ADDR] = address as u64;
+    st.host[host::FAULT_ERR] = kind;
+    f.resume_at(landing);
+    true
+}

@@ -1,0 +1,347 @@
+//! The code cache: translations by guest pc, chained to each other.
+//!
+//! One cache serves all threads of a guest process. Code lives in an [`arena`];
+//! when that is full a new generation starts and the old one goes when
+//! the last core has left it. Code is never overwritten within a generation, so
+//! return addresses and jump-table entries stay valid; forgetting a block only
+//! unlinks it.
+
+pub mod arena;
+
+use crate::host::x64::codegen::{Code, FaultPoint, Reloc};
+use crate::host::x64::layout::Pinning;
+use arena::Arena;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// What selects a translation: guest pc and mode.
+pub type Key = (u64, u32);
+
+const PAGE: u64 = 4096;
+
+/// A translation.
+pub struct Entry {
+    pub key: Key,
+    /// Where the guest code ends.
+    pub end: u64,
+    pub host: usize,
+    pub len: usize,
+    pub faults: Vec<FaultPoint>,
+    pub pcs: Vec<u64>,
+    /// Exits chained to this block.
+    incoming: Vec<u32>,
+    /// This block's own exits.
+    exits: std::ops::Range<u32>,
+    live: bool,
+}
+
+/// A jump or call in the code that can be chained.
+struct Exit {
+    patch: usize,
+    stub: usize,
+    key: Key,
+}
+
+/// The code of one arena.
+pub struct Generation {
+    pub arena: Arena,
+    pub id: u64,
+}
+
+#[derive(Default)]
+struct Tables {
+    map: HashMap<Key, u32, Hasher>,
+    entries: Vec<Entry>,
+    /// In order of host address, as blocks are placed.
+    exits: Vec<Exit>,
+    pages: HashMap<u64, Vec<u32>, Hasher>,
+}
+
+/// A multiplicative hash: keys are addresses, not input of an adversary that matters.
+#[derive(Clone, Default)]
+pub struct Hasher(u64);
+
+impl std::hash::Hasher for Hasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &b in bytes {
+            self.write_u64(u64::from(b));
+        }
+    }
+    fn write_u32(&mut self, n: u32) {
+        self.write_u64(u64::from(n));
+    }
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 ^= self.0 >> 29;
+    }
+}
+
+impl std::hash::BuildHasher for Hasher {
+    type Hasher = Self;
+    fn build_hasher(&self) -> Self {
+        Self::default()
+    }
+}
+
+struct Inner {
+    generation: Arc<Generation>,
+    tables: Tables,
+    /// Where the exits of earlier generations lead that cores may still be in.
+    retired: Vec<(Weak<Generation>, u64, Vec<Exit>)>,
+}
+
+/// The cache of one guest process.
+pub struct Cache {
+    inner: Mutex<Inner>,
+    pub pin: Pinning,
+    size: usize,
+}
+
+/// Where a lookup or an installation leads.
+#[derive(Clone)]
+pub struct Found {
+    pub host: usize,
+    pub generation: u64,
+}
+
+impl Cache {
+    /// A cache with arenas of `size` bytes.
+    ///
+    /// # Errors
+    /// The host permits no executable memory.
+    pub fn new(pin: Pinning, size: usize) -> Result<Self, String> {
+        let arena = Arena::new(size, &pin)?;
+        let generation = Arc::new(Generation { arena, id: 0 });
+        Ok(Self {
+            inner: Mutex::new(Inner {
+                generation,
+                tables: Tables::default(),
+                retired: Vec::new(),
+            }),
+            pin,
+            size,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The current generation.
+    #[must_use]
+    pub fn generation(&self) -> Arc<Generation> {
+        self.lock().generation.clone()
+    }
+
+    /// The translation of a key.
+    #[must_use]
+    pub fn find(&self, key: Key) -> Option<Found> {
+        let inner = self.lock();
+        let n = *inner.tables.map.get(&key)?;
+        Some(Found {
+            host: inner.tables.entries[n as usize].host,
+            generation: inner.generation.id,
+        })
+    }
+
+    /// Where the guest code of a translation ends.
+    #[must_use]
+    pub fn end_of(&self, key: Key) -> Option<u64> {
+        let inner = self.lock();
+        let n = *inner.tables.map.get(&key)?;
+        Some(inner.tables.entries[n as usize].end)
+    }
+
+    /// The guest key that exit `n` of generation `generation` leads to.
+    #[must_use]
+    pub fn exit_key(&self, generation: u64, n: u32) -> Option<Key> {
+        let inner = self.lock();
+        let exits = if inner.generation.id == generation {
+            &inner.tables.exits
+        } else {
+            &inner.retired.iter().find(|r| r.1 == generation)?.2
+        };
+        exits.get(n as usize).map(|e| e.key)
+    }
+
+    /// Chains exit `n` to the translation of its key, if there is one.
+    pub fn chain(&self, generation: u64, n: u32) {
+        let mut inner = self.lock();
+        if inner.generation.id != generation {
+            return;
+        }
+        let Inner {
+            generation, tables, ..
+        } = &mut *inner;
+        let e = &tables.exits[n as usize];
+        let Some(&target) = tables.map.get(&e.key) else {
+            return;
+        };
+        let t = &mut tables.entries[target as usize];
+        generation.arena.patch(e.patch, t.host);
+        t.incoming.push(n);
+    }
+
+    /// Installs a translation, or returns the one that another thread installed meanwhile.
+    ///
+    /// # Errors
+    /// The host permits no more executable memory.
+    pub fn install(
+        &self,
+        key: Key,
+        end: u64,
+        pcs: Vec<u64>,
+        mut code: Code,
+    ) -> Result<Found, String> {
+        let mut inner = self.lock();
+        if let Some(&n) = inner.tables.map.get(&key) {
+            return Ok(Found {
+                host: inner.tables.entries[n as usize].host,
+                generation: inner.generation.id,
+            });
+        }
+        let mut host = inner.generation.arena.alloc(code.bytes.len());
+        if host.is_none() {
+            let id = inner.generation.id + 1;
+            let arena = Arena::new(self.size, &self.pin)?;
+            let old = std::mem::replace(&mut inner.generation, Arc::new(Generation { arena, id }));
+            let tables = std::mem::take(&mut inner.tables);
+            inner.retired.retain(|r| r.0.strong_count() > 0);
+            inner
+                .retired
+                .push((Arc::downgrade(&old), old.id, tables.exits));
+            host = inner.generation.arena.alloc(code.bytes.len());
+        }
+        let host = host.ok_or("a translation larger than the code cache")?;
+        let Inner {
+            generation, tables, ..
+        } = &mut *inner;
+        let first = tables.exits.len() as u32;
+        for x in &code.exits {
+            let (patch, stub) = (host + x.patch as usize, host + x.stub as usize);
+            tables.exits.push(Exit {
+                patch,
+                stub,
+                key: (x.target, key.1),
+            });
+        }
+        for &(at, r) in &code.relocs {
+            let at = at as usize;
+            match r {
+                Reloc::Entry(e) => {
+                    let target = generation.arena.entry(e);
+                    let rel = target.wrapping_sub(host + at + 4) as u32;
+                    code.bytes[at..at + 4].copy_from_slice(&rel.to_le_bytes());
+                }
+                Reloc::Helper(f) => {
+                    code.bytes[at..at + 8].copy_from_slice(&(f as usize as u64).to_le_bytes())
+                }
+                Reloc::Eval => {}
+                Reloc::ExitNumber(n) => {
+                    code.bytes[at..at + 4].copy_from_slice(&(first + n).to_le_bytes())
+                }
+            }
+        }
+        generation.arena.write(host, &code.bytes);
+        let n = tables.entries.len() as u32;
+        let exits = first..tables.exits.len() as u32;
+        let len = code.bytes.len();
+        tables.entries.push(Entry {
+            key,
+            end,
+            host,
+            len,
+            faults: code.faults,
+            pcs,
+            incoming: Vec::new(),
+            exits,
+            live: true,
+        });
+        tables.map.insert(key, n);
+        let mut page = key.0 & !(PAGE - 1);
+        while page < end.max(key.0 + 1) {
+            tables.pages.entry(page).or_default().push(n);
+            page += PAGE;
+        }
+        Ok(Found {
+            host,
+            generation: generation.id,
+        })
+    }
+
+    /// Forgets all translations that touch `start..end`. True if there were any.
+    pub fn invalidate(&self, start: u64, end: u64) -> bool {
+        let mut inner = self.lock();
+        let Inner {
+            generation, tables, ..
+        } = &mut *inner;
+        if tables.pages.is_empty() {
+            return false;
+        }
+        let first = start & !(PAGE - 1);
+        let mut hit: Vec<u32> = Vec::new();
+        let span = (end.saturating_sub(first)) / PAGE;
+        if span as usize > tables.pages.len() {
+            for (&p, list) in &tables.pages {
+                if p < end && p + PAGE > first {
+                    hit.extend(list);
+                }
+            }
+        } else {
+            let mut p = first;
+            while p < end {
+                hit.extend(tables.pages.get(&p).into_iter().flatten());
+                p += PAGE;
+            }
+        }
+        let mut any = false;
+        for n in hit {
+            let e = &mut tables.entries[n as usize];
+            if !e.live || e.key.0 >= end || e.end <= start {
+                continue;
+            }
+            any = true;
+            e.live = false;
+            let key = e.key;
+            for x in std::mem::take(&mut e.incoming) {
+                let x = &tables.exits[x as usize];
+                generation.arena.patch(x.patch, x.stub);
+            }
+            // Its own exits: what still runs in it leaves at once.
+            for x in e.exits.clone() {
+                let x = &tables.exits[x as usize];
+                generation.arena.patch(x.patch, x.stub);
+            }
+            if tables.map.get(&key) == Some(&n) {
+                tables.map.remove(&key);
+            }
+            for p in (key.0 & !(PAGE - 1)..e.end.max(key.0 + 1)).step_by(PAGE as usize) {
+                if let Some(list) = tables.pages.get_mut(&p) {
+                    list.retain(|&x| x != n);
+                }
+            }
+        }
+        any
+    }
+
+    /// The guest pc and the flags recipe of the host instruction at `host`.
+    #[must_use]
+    pub fn fault_at(&self, host: usize) -> Option<(u64, FaultPoint)> {
+        let inner = self.lock();
+        let list = &inner.tables.entries;
+        let n = list.partition_point(|e| e.host <= host).checked_sub(1)?;
+        let e = &list[n];
+        let offset = (host - e.host) as u32;
+        let k = e.faults.binary_search_by_key(&offset, |f| f.offset).ok()?;
+        Some((e.pcs[usize::from(e.faults[k].insn)], e.faults[k].clone()))
+    }
+
+    /// Bytes of code in the current arena.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.lock().generation.arena.used()
+    }
+}

@@ -1,0 +1,156 @@
+//! Guest memory for the interpreter.
+
+use crate::guest::Guest;
+use crate::ir::interp::{Fault, Mem};
+use crate::memory::AddressSpace;
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+/// The address space itself.
+pub struct Direct<'a> {
+    pub space: &'a AddressSpace,
+    pub guest: &'a dyn Guest,
+}
+
+impl Direct<'_> {
+    fn retry(
+        &self,
+        addr: u64,
+        write: bool,
+        mut f: impl FnMut(u64) -> Result<(), u64>,
+    ) -> Result<(), Fault> {
+        let a = self.guest.data_address(addr);
+        let Err(at) = f(a) else { return Ok(()) };
+        // A stack that grows.
+        if self.space.fault(at) && f(a).is_ok() {
+            return Ok(());
+        }
+        // The kernel reports addresses without their tags.
+        Err(Fault { addr: at, write })
+    }
+}
+
+impl Mem for Direct<'_> {
+    fn read(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        self.retry(addr, false, |a| self.space.read(a, buf).map_err(|e| e.addr))
+    }
+
+    fn write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        self.retry(addr, true, |a| {
+            self.space.write(a, data).map_err(|e| e.addr)
+        })
+    }
+
+    fn cas(&mut self, addr: u64, w: u8, expected: u128, new: u128) -> Result<u128, Fault> {
+        let a = self.guest.data_address(addr);
+        let bytes = u64::from(w / 8);
+        let mut probe = [0u8; 16];
+        self.read(addr, &mut probe[..bytes as usize])?;
+        if !self
+            .space
+            .is_accessible(a, bytes, crate::memory::Prot::WRITE)
+        {
+            return Err(Fault {
+                addr: a,
+                write: true,
+            });
+        }
+        let p = self.space.host_ptr(a, bytes).ok_or(Fault {
+            addr: a,
+            write: true,
+        })?;
+        const O: Ordering = Ordering::SeqCst;
+        let got = |r: Result<u64, u64>| u128::from(r.unwrap_or_else(|x| x));
+        // SAFETY: mapped and writable a moment ago; another thread that unmaps it meanwhile
+        // makes this fault like any other access of translated code.
+        unsafe {
+            if a.is_multiple_of(bytes) && w <= 64 {
+                let (e, n) = (expected as u64, new as u64);
+                return Ok(match w {
+                    8 => got((*p.cast::<AtomicU8>())
+                        .compare_exchange(e as u8, n as u8, O, O)
+                        .map(u64::from)
+                        .map_err(u64::from)),
+                    16 => got((*p.cast::<AtomicU16>())
+                        .compare_exchange(e as u16, n as u16, O, O)
+                        .map(u64::from)
+                        .map_err(u64::from)),
+                    32 => got((*p.cast::<AtomicU32>())
+                        .compare_exchange(e as u32, n as u32, O, O)
+                        .map(u64::from)
+                        .map_err(u64::from)),
+                    _ => got((*p.cast::<AtomicU64>()).compare_exchange(e, n, O, O)),
+                });
+            }
+            if w == 128 && a.is_multiple_of(16) {
+                return Ok(cas128(p.cast(), expected, new));
+            }
+        }
+        let old = u128::from_le_bytes(probe);
+        if old == expected {
+            self.write(addr, &new.to_le_bytes()[..bytes as usize])?;
+        }
+        Ok(old)
+    }
+}
+
+/// # Safety
+/// `p` is aligned to 16 bytes, mapped and writable.
+unsafe fn cas128(p: *mut u128, expected: u128, new: u128) -> u128 {
+    let (mut lo, mut hi) = (expected as u64, (expected >> 64) as u64);
+    // SAFETY: as the caller promises. rbx is the compiler's, so it is swapped in and out.
+    unsafe {
+        std::arch::asm!("xchg {nl}, rbx", "lock cmpxchg16b [{p}]", "mov rbx, {nl}",
+            p = in(reg) p, nl = inout(reg) new as u64 => _, in("rcx") (new >> 64) as u64, inout("rax") lo, inout("rdx") hi);
+    }
+    u128::from(lo) | u128::from(hi) << 64
+}
+
+/// Memory with writes held back, for co-simulation: what was written, and on reads what would be there.
+pub struct Overlay<'a> {
+    pub below: Direct<'a>,
+    pub written: std::collections::BTreeMap<u64, u8>,
+}
+
+impl Mem for Overlay<'_> {
+    fn read(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        self.below.read(addr, buf)?;
+        let a = self.below.guest.data_address(addr);
+        for (n, b) in buf.iter_mut().enumerate() {
+            if let Some(&x) = self.written.get(&a.wrapping_add(n as u64)) {
+                *b = x;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        let a = self.below.guest.data_address(addr);
+        for n in 0..data.len() as u64 {
+            let at = a.wrapping_add(n);
+            if !self
+                .below
+                .space
+                .is_accessible(at, 1, crate::memory::Prot::WRITE)
+                && !self.below.space.fault(at)
+            {
+                return Err(Fault {
+                    addr: at,
+                    write: true,
+                });
+            }
+        }
+        for (n, &b) in data.iter().enumerate() {
+            self.written.insert(a.wrapping_add(n as u64), b);
+        }
+        Ok(())
+    }
+
+    fn cas(&mut self, addr: u64, w: u8, expected: u128, new: u128) -> Result<u128, Fault> {
+        let mut b = [0u8; 16];
+        self.read(addr, &mut b[..usize::from(w / 8)])?;
+        let old = u128::from_le_bytes(b);
+        let data = if old == expected { new } else { old };
+        self.write(addr, &data.to_le_bytes()[..usize::from(w / 8)])?;
+        Ok(old)
+    }
+}

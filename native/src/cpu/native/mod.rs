@@ -1,0 +1,393 @@
+//! The `native` core: translates guest code to host code.
+//!
+//! `docs/native-translator.md` describes it. This module puts the parts together: the
+//! guest's lifter, the code generator, the shared code cache, and the loop around them.
+
+mod check;
+mod memory;
+mod run;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+use super::{CpuCore, Exit, Interrupter, OnSyscall, Regs};
+use crate::cache::{Cache, Generation};
+use crate::guest::{Guest, aarch64::AArch64};
+use crate::host::x64::layout::{Pinning, host};
+use crate::host::x64::{self};
+use crate::ir::state::State;
+use crate::memory::{AddressSpace, NoticeReader};
+use std::cell::UnsafeCell;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, Weak};
+
+/// Single optimisations, for `--opt no-...`.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Jumps between translations are patched to go straight.
+    pub chain: bool,
+    /// Constant folding, address modes, conditions of conditional comparisons.
+    pub fold: bool,
+    /// Looks into successors for flags that are dead.
+    pub flags: bool,
+    /// Values are computed in the guest register's host register.
+    pub coalesce: bool,
+    /// Calls and returns use the host's.
+    pub returns: bool,
+    /// Indirect jumps look into the core's table inline.
+    pub jumps: bool,
+    /// Translations go on after a conditional branch.
+    pub extend: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            chain: true,
+            fold: true,
+            flags: true,
+            coalesce: true,
+            returns: true,
+            jumps: true,
+            extend: true,
+        }
+    }
+}
+
+impl Options {
+    /// Applies `no-chain,no-fold,...`.
+    ///
+    /// # Errors
+    /// A name that is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut o = Self::default();
+        for word in text.split(',').filter(|w| !w.is_empty()) {
+            let (name, on) = word
+                .strip_prefix("no-")
+                .map_or((word, true), |n| (n, false));
+            match name {
+                "chain" => o.chain = on,
+                "fold" => o.fold = on,
+                "flags" => o.flags = on,
+                "coalesce" => o.coalesce = on,
+                "returns" => o.returns = on,
+                "jumps" => o.jumps = on,
+                "extend" => o.extend = on,
+                "all" => o = if on { Self::default() } else { Self::none() },
+                _ => {
+                    return Err(format!(
+                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, all)"
+                    ));
+                }
+            }
+        }
+        Ok(o)
+    }
+
+    fn none() -> Self {
+        Self {
+            chain: false,
+            fold: false,
+            flags: false,
+            coalesce: false,
+            returns: false,
+            jumps: false,
+            extend: false,
+        }
+    }
+}
+
+/// What a log callback gets: `-d in_asm,op,out_asm,exec,unimp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogItem {
+    /// A guest block about to be translated.
+    InAsm,
+    Op,
+    OutAsm,
+    Exec,
+    Unimp,
+}
+
+/// Log sink, and whether it wants an item.
+pub type Log = Arc<dyn Fn(LogItem, &str) + Send + Sync>;
+
+/// Opens the core for what this one has no lifter for.
+pub type Fallback = Arc<dyn Fn() -> Result<Box<dyn CpuCore>, String> + Send + Sync>;
+
+/// How to open a core.
+#[derive(Clone)]
+pub struct NativeConfig {
+    /// The guest ISA: `aarch64`.
+    pub guest: String,
+    pub options: Options,
+    /// Compare each executed block with the interpreter.
+    pub check: bool,
+    /// The items wanted, and where they go.
+    pub log: Option<(Vec<LogItem>, Log)>,
+    /// Bytes of translated code before it is thrown away and begun anew.
+    pub cache_size: usize,
+}
+
+impl Default for NativeConfig {
+    fn default() -> Self {
+        Self {
+            guest: "aarch64".into(),
+            options: Options::default(),
+            check: false,
+            log: None,
+            cache_size: 64 << 20,
+        }
+    }
+}
+
+/// A core's state, shared with those who interrupt it.
+struct Shared {
+    state: UnsafeCell<Box<State>>,
+}
+
+// SAFETY: other threads only touch the atomic `interrupt` field, through a raw pointer.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+/// Bits of `State::interrupt`.
+const WANT_EXIT: u32 = 1;
+/// Memory notices or a new generation: look, and go on.
+const WANT_ATTENTION: u32 = 2;
+
+impl Shared {
+    fn kick(&self, bits: u32) {
+        // SAFETY: only the address of an atomic field is formed.
+        let flag = unsafe { &(*(*self.state.get()).as_ref_ptr()).interrupt };
+        flag.fetch_or(bits, Ordering::SeqCst);
+    }
+}
+
+/// A pointer to the boxed state without a reference to the whole of it.
+trait AsRefPtr {
+    fn as_ref_ptr(&self) -> *const State;
+}
+
+impl AsRefPtr for Box<State> {
+    fn as_ref_ptr(&self) -> *const State {
+        &raw const **self
+    }
+}
+
+impl Interrupter for Shared {
+    fn interrupt(&self) {
+        self.kick(WANT_EXIT);
+    }
+}
+
+/// What all cores of a guest process share.
+struct Common {
+    config: NativeConfig,
+    guest: &'static dyn Guest,
+    space: Arc<AddressSpace>,
+    cache: Cache,
+    notices: NoticeReader,
+    cores: Arc<Mutex<Vec<Weak<Shared>>>>,
+    fallback: Option<Fallback>,
+}
+
+/// Entries of the table of indirect jumps: guest pc, host address.
+const JUMPS: usize = 4096;
+/// The return stack: pairs of 8 bytes, and below them room for signal handlers and helpers.
+const RETURN_STACK: usize = 512 << 10;
+const RETURN_RESERVE: usize = 256 << 10;
+
+/// Memory for the return stack, with a guard page.
+struct ReturnStack(usize);
+
+impl ReturnStack {
+    fn new() -> Result<Self, String> {
+        // SAFETY: a new mapping, whose lowest page becomes inaccessible.
+        unsafe {
+            let p = libc::mmap(
+                std::ptr::null_mut(),
+                RETURN_STACK,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            );
+            if p == libc::MAP_FAILED {
+                return Err(format!(
+                    "no memory for the return stack: {}",
+                    std::io::Error::last_os_error()
+                ));
+            }
+            libc::mprotect(p, 4096, libc::PROT_NONE);
+            Ok(Self(p as usize))
+        }
+    }
+
+    /// The empty stack's pointer. Below it a return finds a pc that may well be
+    /// its target: `indirect` (which takes the target in rax) is where that leads.
+    fn top(&self, indirect: usize) -> u64 {
+        let top = self.0 + RETURN_STACK - 64;
+        // SAFETY: within the mapping.
+        unsafe { *(top as *mut [usize; 2]) = [indirect, 0] };
+        top as u64
+    }
+}
+
+impl Drop for ReturnStack {
+    fn drop(&mut self) {
+        // SAFETY: nobody runs on it any more.
+        unsafe { libc::munmap(self.0 as *mut libc::c_void, RETURN_STACK) };
+    }
+}
+
+/// The core.
+pub struct NativeCore {
+    common: Arc<Common>,
+    shared: Arc<Shared>,
+    jumps: Box<[[u64; 2]]>,
+    stack: ReturnStack,
+    generation: Arc<Generation>,
+    fallback: Option<Box<dyn CpuCore>>,
+}
+
+// SAFETY: the raw state is this core's own; the fallback core is Send.
+unsafe impl Send for NativeCore {}
+
+/// Opens a core over `space` with all registers 0.
+///
+/// # Errors
+/// Why this guest or host is not supported.
+pub fn open(
+    config: &NativeConfig,
+    space: Arc<AddressSpace>,
+    fallback: Option<Fallback>,
+) -> Result<Box<dyn CpuCore>, String> {
+    x64::check_host()?;
+    let guest: &'static dyn Guest = match config.guest.as_str() {
+        "aarch64" => &AArch64,
+        other => return Err(format!("the native core does not know the guest {other}")),
+    };
+    let cache = Cache::new(Pinning::new(guest), config.cache_size)?;
+    let cores: Arc<Mutex<Vec<Weak<Shared>>>> = Arc::default();
+    let watchers = Arc::clone(&cores);
+    let notices = space.subscribe_with_kick(Box::new(move || {
+        kick_all(&watchers);
+    }));
+    let mut config = config.clone();
+    if config.check {
+        // Each block comes back, with its flags.
+        config.options.chain = false;
+        config.options.flags = false;
+    }
+    let common = Common {
+        config,
+        guest,
+        space,
+        cache,
+        notices,
+        cores,
+        fallback,
+    };
+    Ok(Box::new(NativeCore::new(Arc::new(common))?))
+}
+
+fn kick_all(cores: &Mutex<Vec<Weak<Shared>>>) {
+    let list = cores
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    for c in list.iter().filter_map(Weak::upgrade) {
+        c.kick(WANT_ATTENTION);
+    }
+}
+
+impl NativeCore {
+    fn new(common: Arc<Common>) -> Result<Self, String> {
+        let shared = Arc::new(Shared {
+            state: UnsafeCell::new(State::new()),
+        });
+        {
+            let mut list = common
+                .cores
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            list.retain(|w| w.strong_count() > 0);
+            list.push(Arc::downgrade(&shared));
+        }
+        let generation = common.cache.generation();
+        let mut core = Self {
+            shared,
+            jumps: vec![[0, 0]; JUMPS].into_boxed_slice(),
+            stack: ReturnStack::new()?,
+            generation,
+            fallback: None,
+            common,
+        };
+        let (jumps, limit) = (core.jumps.as_ptr() as u64, core.stack.0 + RETURN_RESERVE);
+        let st = core.st();
+        st.host[host::JUMPS] = jumps;
+        st.host[host::RETURN_LIMIT] = limit as u64;
+        core.clear_jumps();
+        core.reset_returns();
+        Ok(core)
+    }
+
+    fn st(&mut self) -> &mut State {
+        // SAFETY: `&mut self` is the only user of the state but for the atomic flag.
+        unsafe { &mut *self.shared.state.get() }
+    }
+
+    fn st_ref(&self) -> &State {
+        // SAFETY: as above.
+        unsafe { &*self.shared.state.get() }
+    }
+
+    /// Empties the return stack.
+    fn reset_returns(&mut self) {
+        let top = self
+            .stack
+            .top(self.generation.arena.entry(x64::codegen::Entry::Indirect));
+        let st = self.st();
+        st.host[host::RETURN_RSP] = top;
+        st.host[host::RETURN_TOP] = top;
+    }
+}
+
+impl Regs for NativeCore {
+    fn get(&mut self, id: u32) -> u64 {
+        self.common.guest.register(self.st_ref(), id) as u64
+    }
+    fn set(&mut self, id: u32, value: u64) {
+        self.set_wide(id, u128::from(value));
+    }
+    fn get_wide(&mut self, id: u32) -> u128 {
+        self.common.guest.register(self.st_ref(), id)
+    }
+    fn set_wide(&mut self, id: u32, value: u128) {
+        let guest = self.common.guest;
+        guest.set_register(self.st(), id, value);
+    }
+}
+
+impl CpuCore for NativeCore {
+    fn run(&mut self, on_syscall: OnSyscall<'_>) -> Exit {
+        self.run_guest(on_syscall)
+    }
+
+    fn step(&mut self) -> Exit {
+        self.step_guest()
+    }
+
+    fn interrupter(&self) -> Arc<dyn Interrupter> {
+        self.shared.clone()
+    }
+
+    fn invalidate(&mut self, start: u64, end: u64) {
+        self.forget(start, end);
+    }
+
+    fn duplicate(&self) -> Result<Box<dyn CpuCore>, String> {
+        let mut other = Self::new(Arc::clone(&self.common))?;
+        other.st().copy_guest(self.st_ref());
+        Ok(Box::new(other))
+    }
+}

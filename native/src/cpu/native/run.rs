@@ -1,0 +1,415 @@
+//! The loop around translated code.
+
+use super::memory::Direct;
+use super::translate::NoFetch;
+use super::{LogItem, NativeCore, WANT_ATTENTION, WANT_EXIT, kick_all};
+use crate::cache::Found;
+use crate::cpu::{Access, Exit, Flow, OnSyscall};
+use crate::guest::Lift;
+use crate::host::x64::codegen::{Place, Recipe};
+use crate::host::x64::layout::{BIAS, Pinning, TEMPS, TEMPS_X, TEMPS_X_SAVE, host};
+use crate::host::x64::live::trap_of;
+use crate::host::x64::runtime::{self, code};
+use crate::ir::eval::eval_any;
+use crate::ir::interp::{Fault, Interp, Outcome};
+use crate::ir::state::State;
+use crate::ir::{Op, Trap};
+use std::sync::atomic::Ordering;
+
+/// How the loop goes on after something was dealt with.
+pub(super) enum Next {
+    Go,
+    Leave(Exit),
+}
+
+impl NativeCore {
+    pub(super) fn run_guest(&mut self, on_syscall: OnSyscall<'_>) -> Exit {
+        runtime::set_guest_base(self.common.space.base() as u64);
+        loop {
+            match self.run_once(on_syscall) {
+                Next::Go => {}
+                Next::Leave(exit) => return exit,
+            }
+        }
+    }
+
+    /// Runs until translated code comes back, and deals with why.
+    fn run_once(&mut self, on_syscall: OnSyscall<'_>) -> Next {
+        if self.st_ref().interrupt.load(Ordering::Acquire) != 0 && self.attend() {
+            return Next::Leave(Exit::Interrupted);
+        }
+        let pc = self.st_ref().pc;
+        let mode = self.common.guest.mode(self.st_ref());
+        let found = match self.lookup(pc, mode) {
+            Ok(f) => f,
+            Err(f) => {
+                let plain = self.common.guest.code_address(pc);
+                if plain == pc {
+                    return Next::Leave(no_code(f));
+                }
+                self.st().pc = plain;
+                return Next::Go;
+            }
+        };
+        if self.common.config.check {
+            return self.checked(&found, on_syscall);
+        }
+        self.log(LogItem::Exec, || format!("{pc:#x}\n"));
+        let answer = self.enter(&found);
+        self.after(answer, on_syscall)
+    }
+
+    pub(super) fn enter(&mut self, found: &Found) -> u32 {
+        let st: *mut _ = self.st();
+        // SAFETY: the translation is of this core's generation, the state is prepared, and
+        // GS was set by `run_guest`.
+        unsafe { self.generation.arena.enter(st, found.host) }
+    }
+
+    /// Deals with what translated code came back with.
+    pub(super) fn after(&mut self, answer: u32, on_syscall: OnSyscall<'_>) -> Next {
+        match answer {
+            code::LINK => {
+                let n = self.st_ref().host[host::EXIT_ID] as u32;
+                self.link(n)
+            }
+            code::INDIRECT => self.indirect(),
+            code::INTERRUPTED => Next::Go,
+            code::FAULT => self.fault(),
+            trap => {
+                let arg = (trap >> 8 & 0xffff) as u16;
+                self.trap(trap_of(trap as u8), arg, on_syscall)
+            }
+        }
+    }
+
+    /// In check mode: settles what decides the pc. `None`: nothing yet, the state is final.
+    pub(super) fn after_checked(&mut self, answer: u32) -> Option<Next> {
+        match answer {
+            code::LINK | code::INDIRECT | code::INTERRUPTED | code::FAULT => {
+                Some(self.after(answer, &mut |_, _| Flow::Leave))
+            }
+            _ => None,
+        }
+    }
+
+    /// Interrupts and notices. True: leave.
+    fn attend(&mut self) -> bool {
+        let bits = self.st_ref().interrupt.swap(0, Ordering::AcqRel);
+        if bits & WANT_ATTENTION != 0 {
+            self.take_notices();
+        }
+        bits & WANT_EXIT != 0
+    }
+
+    fn take_notices(&mut self) {
+        for (start, end) in self.common.notices.take().code_ranges {
+            self.common.cache.invalidate(start, end);
+        }
+        // Whoever took them: the table may hold what is gone.
+        self.clear_jumps();
+    }
+
+    /// An empty entry has the pc of another entry's.
+    pub(super) fn clear_jumps(&mut self) {
+        self.jumps.fill([0, 0]);
+        self.jumps[0] = [4, 0];
+    }
+
+    /// Forgets translations, here and in the other cores' tables.
+    pub(super) fn forget(&mut self, start: u64, end: u64) {
+        if self.common.cache.invalidate(start, end) {
+            self.clear_jumps();
+            kick_all(&self.common.cores);
+        }
+        if let Some(f) = &mut self.fallback {
+            f.invalidate(start, end);
+        }
+    }
+
+    /// Moves to the cache's generation if it is another.
+    fn follow(&mut self, generation: u64) {
+        if self.generation.id != generation {
+            self.generation = self.common.cache.generation();
+            self.clear_jumps();
+            self.reset_returns();
+            kick_all(&self.common.cores);
+        }
+    }
+
+    pub(super) fn lookup(&mut self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
+        let found = match self.common.cache.find((pc, mode)) {
+            Some(f) => f,
+            None => self.translate(pc, mode)?,
+        };
+        self.follow(found.generation);
+        Ok(found)
+    }
+
+    /// Exit `n` was taken for the first time.
+    fn link(&mut self, n: u32) -> Next {
+        let id = self.generation.id;
+        let Some((pc, mode)) = self.common.cache.exit_key(id, n) else {
+            // The exit of a generation that is over: its pc is lost with the tables.
+            unreachable!("an exit of an old generation");
+        };
+        self.st().pc = pc;
+        if !self.common.config.options.chain || self.common.config.check {
+            return Next::Go;
+        }
+        if self.lookup(pc, mode).is_ok() {
+            self.common.cache.chain(id, n);
+        }
+        Next::Go
+    }
+
+    /// An indirect jump whose target is not in the core's table.
+    fn indirect(&mut self) -> Next {
+        let pc = self.st_ref().pc;
+        let mode = self.common.guest.mode(self.st_ref());
+        if self.st_ref().host[host::RETURN_RSP] > self.st_ref().host[host::RETURN_TOP] {
+            self.reset_returns();
+        }
+        if let Ok(f) = self.lookup(pc, mode) {
+            let n = (pc << 2 & 0xfff0) as usize / 16;
+            self.jumps[n] = [pc, f.host as u64];
+        }
+        Next::Go
+    }
+
+    fn trap(&mut self, t: Trap, arg: u16, on_syscall: OnSyscall<'_>) -> Next {
+        match t {
+            Trap::Syscall => match on_syscall(self, u32::from(arg)) {
+                Flow::Continue => {
+                    // A call may have changed mappings.
+                    runtime::set_guest_base(self.common.space.base() as u64);
+                    Next::Go
+                }
+                Flow::Leave => Next::Leave(Exit::Syscall {
+                    imm: u32::from(arg),
+                }),
+            },
+            Trap::Breakpoint => Next::Leave(Exit::Breakpoint {
+                imm: u32::from(arg),
+            }),
+            Trap::Undefined => Next::Leave(Exit::Undefined),
+            Trap::Fallback => self.fall_back(),
+            Trap::Resync => Next::Go,
+            Trap::Invalidate => {
+                let line = self.common.guest.cache_line(self.st_ref().trap_addr);
+                self.forget(line.start, line.end);
+                Next::Go
+            }
+            Trap::Align => Next::Leave(Exit::Fault {
+                addr: self.st_ref().trap_addr,
+                access: Access::Read,
+                mapped: true,
+                bus: true,
+                align: true,
+            }),
+        }
+    }
+
+    /// Has the fallback core execute one instruction.
+    fn fall_back(&mut self) -> Next {
+        if self.fallback.is_none()
+            && let Some(open) = &self.common.fallback
+        {
+            match open() {
+                Ok(core) => self.fallback = Some(core),
+                Err(e) => self.log(LogItem::Unimp, || format!("no fallback core: {e}\n")),
+            }
+        }
+        let Some(mut core) = self.fallback.take() else {
+            return Next::Leave(Exit::Undefined);
+        };
+        let guest = self.common.guest;
+        for id in 0..guest.register_count() {
+            core.set_wide(id, guest.register(self.st_ref(), id));
+        }
+        let exit = core.step();
+        for id in 0..guest.register_count() {
+            let v = core.get_wide(id);
+            guest.set_register(self.st(), id, v);
+        }
+        self.fallback = Some(core);
+        match exit {
+            Exit::Interrupted => Next::Go,
+            exit => Next::Leave(exit),
+        }
+    }
+
+    /// Translated code faulted: restore the exact state and say what it was.
+    fn fault(&mut self) -> Next {
+        let st = self.st_ref();
+        let (at, host_addr, kind) = (
+            st.host[host::FAULT_PC] as usize,
+            st.host[host::FAULT_ADDR],
+            st.host[host::FAULT_ERR],
+        );
+        let Some((pc, point)) = self.common.cache.fault_at(at) else {
+            panic!("native core: a fault at {at:#x} that no translated instruction can have");
+        };
+        let common = self.common.clone();
+        let st = self.st();
+        st.pc = pc;
+        if let Some(r) = &point.recipe {
+            st.flags = recipe(&common.cache.pin, st, r);
+        }
+        let base = self.common.space.base() as u64;
+        let addr = host_addr.wrapping_sub(base);
+        if host_addr == u64::MAX || addr >= self.common.space.limit() {
+            // Not an address of the window: tagged, perhaps. The interpreter knows.
+            return match self.step_guest() {
+                Exit::Interrupted => Next::Go,
+                exit => Next::Leave(exit),
+            };
+        }
+        if self.common.space.fault(addr) {
+            return Next::Go;
+        }
+        let access = if kind & 1 != 0 || point.write {
+            Access::Write
+        } else {
+            Access::Read
+        };
+        Next::Leave(self.fault_exit(addr, access, kind & 2 != 0))
+    }
+
+    fn fault_exit(&self, addr: u64, access: Access, bus: bool) -> Exit {
+        let mapped = self
+            .common
+            .space
+            .prot_at(self.common.guest.data_address(addr))
+            .is_some();
+        Exit::Fault {
+            addr,
+            access,
+            mapped,
+            bus,
+            align: false,
+        }
+    }
+
+    /// One instruction, by the interpreter.
+    pub(super) fn step_guest(&mut self) -> Exit {
+        if self.st_ref().interrupt.load(Ordering::Acquire) & WANT_ATTENTION != 0 {
+            self.st_ref()
+                .interrupt
+                .fetch_and(!WANT_ATTENTION, Ordering::AcqRel);
+            self.take_notices();
+        }
+        let common = self.common.clone();
+        let guest = common.guest;
+        let pc = guest.code_address(self.st_ref().pc);
+        self.st().pc = pc;
+        let mut word = [0u8; 16];
+        match common.space.prot_at(pc) {
+            None => {
+                return no_code(NoFetch {
+                    addr: pc,
+                    mapped: false,
+                });
+            }
+            Some(p) if !p.contains(crate::memory::Prot::EXEC) => {
+                return no_code(NoFetch {
+                    addr: pc,
+                    mapped: true,
+                });
+            }
+            Some(_) => {}
+        }
+        let want = guest.max_insn();
+        if common.space.read(pc, &mut word[..want]).is_err() {
+            return no_code(NoFetch {
+                addr: pc,
+                mapped: true,
+            });
+        }
+        let mode = guest.mode(self.st_ref());
+        let mut mem = Direct {
+            space: &common.space,
+            guest,
+        };
+        let mut i = Interp::new(self.st(), &mut mem);
+        let (lift, size) = guest.interpret(&mut i, pc, &word[..want], mode);
+        let outcome = i.outcome;
+        match (lift, outcome) {
+            (Lift::Undefined, _) => Exit::Undefined,
+            (Lift::Unlifted, _) => match self.fall_back() {
+                Next::Go => Exit::Interrupted,
+                Next::Leave(e) => e,
+            },
+            (_, Outcome::Faulted(Fault { addr, write })) => self.fault_exit(
+                addr,
+                if write { Access::Write } else { Access::Read },
+                false,
+            ),
+            (_, Outcome::Trapped(t, arg)) => match self.trap(t, arg, &mut |_, _| Flow::Leave) {
+                Next::Go => Exit::Interrupted,
+                Next::Leave(e) => e,
+            },
+            (_, Outcome::Jumped) => {
+                self.st().pc = guest.code_address(self.st_ref().pc);
+                Exit::Interrupted
+            }
+            (_, Outcome::Next) => {
+                self.st().pc = pc.wrapping_add(u64::from(size));
+                Exit::Interrupted
+            }
+        }
+    }
+}
+
+fn no_code(f: NoFetch) -> Exit {
+    Exit::Fault {
+        addr: f.addr,
+        access: Access::Fetch,
+        mapped: f.mapped,
+        bus: false,
+        align: false,
+    }
+}
+
+/// The pending flags at a fault.
+fn recipe(pin: &Pinning, st: &mut State, r: &Recipe) -> u64 {
+    let value = |st: &State, p: Place| -> u128 {
+        match p {
+            Place::Const(k) => u128::from(k),
+            Place::Reg(reg) => {
+                if let Some(n) = TEMPS.iter().position(|&t| t == reg) {
+                    return u128::from(st.host[host::TEMPS + n]);
+                }
+                // A pinned register: the way out stored it in its slot.
+                pin.list
+                    .iter()
+                    .find(|x| x.1 == reg)
+                    .map_or(0, |x| u128::from(st.r[usize::from(x.0)]))
+            }
+            Place::Xmm(reg) => match TEMPS_X.iter().position(|&t| t == reg) {
+                Some(n) => st.spill[TEMPS_X_SAVE + n],
+                None => pin
+                    .list_x
+                    .iter()
+                    .find(|x| x.1 == reg)
+                    .map_or(0, |x| st.v[usize::from(x.0)]),
+            },
+            Place::State(disp) => {
+                let p = (&raw const *st)
+                    .cast::<u8>()
+                    .wrapping_offset((disp + BIAS) as isize);
+                // SAFETY: the code generator only records places within the state.
+                unsafe { p.cast::<u128>().read_unaligned() }
+            }
+        }
+    };
+    let (a, b) = (value(st, r.a), value(st, r.b));
+    let mut env = st.fpenv;
+    let out = if r.op == Op::FLogic && r.imm == 1 {
+        crate::ir::flags::of_logic(r.w, (a & b) as u64)
+    } else {
+        eval_any(&mut env, r.op, r.w, a, b, 0, r.imm) as u64
+    };
+    st.fpenv = env;
+    out
+}

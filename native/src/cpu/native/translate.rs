@@ -1,0 +1,195 @@
+//! From guest code to an installed translation.
+
+use super::{LogItem, NativeCore};
+use crate::cache::Found;
+use crate::guest::{FlagUse, Lift};
+use crate::host::x64::codegen::{self, Tuning};
+use crate::host::x64::live;
+use crate::ir::build::IrBuilder;
+use crate::ir::sem::Sem;
+use crate::ir::{Block, Op, Trap};
+use crate::memory::Prot;
+
+/// The longest translation, in guest instructions.
+const MAX_INSNS: usize = 64;
+/// Conditional branches that a translation goes on after.
+const MAX_SIDES: usize = 3;
+/// How far dead flags are looked for.
+const LOOK_AHEAD: usize = 12;
+
+/// Why there is no code at a pc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoFetch {
+    pub addr: u64,
+    pub mapped: bool,
+}
+
+impl NativeCore {
+    /// The executable bytes from `pc` to the end of its page.
+    fn fetch(&self, pc: u64, buf: &mut [u8]) -> Result<usize, NoFetch> {
+        let space = &self.common.space;
+        match space.prot_at(pc) {
+            None => {
+                return Err(NoFetch {
+                    addr: pc,
+                    mapped: false,
+                });
+            }
+            Some(p) if !p.contains(Prot::EXEC) => {
+                return Err(NoFetch {
+                    addr: pc,
+                    mapped: true,
+                });
+            }
+            Some(_) => {}
+        }
+        let len = buf.len().min((4096 - (pc & 4095)) as usize);
+        space.read(pc, &mut buf[..len]).map_err(|_| NoFetch {
+            addr: pc,
+            mapped: true,
+        })?;
+        Ok(len)
+    }
+
+    /// Records the block at `pc`, of at most `max` instructions.
+    fn lift_block(&self, pc: u64, mode: u32, max: usize) -> Result<Block, NoFetch> {
+        let guest = self.common.guest;
+        let mut code = [0u8; MAX_INSNS * 4];
+        let len = self.fetch(pc, &mut code)?;
+        let mut b = IrBuilder::new(self.common.config.options.fold);
+        let mut at = pc;
+        let mut sides = 0;
+        loop {
+            let off = (at - pc) as usize;
+            let count = b.block.pcs.len();
+            if off + guest.max_insn() > len || count >= max || sides > MAX_SIDES {
+                b.jump(at);
+                break;
+            }
+            b.start_insn(at);
+            let before = b.block.insts.len();
+            let (lift, size) = guest.lift(&mut b, at, &code[off..len], mode);
+            match lift {
+                Lift::Next => {}
+                Lift::End => {
+                    at += u64::from(size);
+                    break;
+                }
+                Lift::Undefined => {
+                    b.trap(Trap::Undefined, 0, at);
+                    at += u64::from(size);
+                    break;
+                }
+                Lift::Unlifted => {
+                    self.report_unlifted(at, &code[off..off + usize::from(size)]);
+                    b.trap(Trap::Fallback, 0, at);
+                    at += u64::from(size);
+                    break;
+                }
+            }
+            at += u64::from(size);
+            if b.ended() {
+                break;
+            }
+            if b.block.insts[before..].iter().any(|i| i.op == Op::Side) {
+                sides += if self.common.config.options.extend {
+                    1
+                } else {
+                    MAX_SIDES + 1
+                };
+            }
+        }
+        b.block.end = at;
+        Ok(b.block)
+    }
+
+    fn report_unlifted(&self, pc: u64, code: &[u8]) {
+        self.log(LogItem::Unimp, || {
+            format!("{pc:#x}: {code:02x?} has no lifter: executed by the fallback core\n")
+        });
+    }
+
+    /// Hands a log item to the sink if it is wanted.
+    pub(super) fn log(&self, item: LogItem, text: impl FnOnce() -> String) {
+        if let Some((wanted, sink)) = &self.common.config.log
+            && wanted.contains(&item)
+        {
+            sink(item, &text());
+        }
+    }
+
+    /// Whether the code at `pc` may read the condition flags before it writes them.
+    fn needs_flags(&self, mut pc: u64) -> bool {
+        if !self.common.config.options.flags {
+            return true;
+        }
+        let guest = self.common.guest;
+        let mut code = [0u8; 16 * 4];
+        let mut start = pc;
+        let mut len = 0;
+        for _ in 0..LOOK_AHEAD {
+            let inside = pc >= start && (pc - start) as usize + guest.max_insn() <= len;
+            if !inside {
+                let Ok(n) = self.fetch(pc, &mut code) else {
+                    return true;
+                };
+                (start, len) = (pc, n);
+                if n < guest.max_insn() {
+                    return true;
+                }
+            }
+            match guest.flag_use(pc, &code[(pc - start) as usize..len]) {
+                FlagUse::Reads => return true,
+                FlagUse::Kills => return false,
+                FlagUse::Passes(next) => pc = next,
+            }
+        }
+        true
+    }
+
+    /// The IR of the block at `pc`, as text.
+    pub(super) fn block_text(&self, pc: u64, mode: u32) -> Result<String, NoFetch> {
+        Ok(self.lift_block(pc, mode, MAX_INSNS)?.dump())
+    }
+
+    /// Translates and installs the block at `pc`.
+    pub(super) fn translate(&self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
+        let o = self.common.config.options;
+        let tune = Tuning {
+            coalesce: o.coalesce,
+            returns: o.returns && o.chain,
+            inline_jumps: o.jumps && o.chain,
+        };
+        let mut max = MAX_INSNS;
+        loop {
+            let block = self.lift_block(pc, mode, max)?;
+            self.log(LogItem::InAsm, || in_asm(&block));
+            self.log(LogItem::Op, || block.dump());
+            let pin = &self.common.cache.pin;
+            let live = live::analyse(&block, pin, o.coalesce, |pc| self.needs_flags(pc));
+            match codegen::generate(&block, pin, &live, tune) {
+                Ok(code) => {
+                    self.log(LogItem::OutAsm, || {
+                        format!("{pc:#x}: {:02x?}\n", code.bytes)
+                    });
+                    let found = self
+                        .common
+                        .cache
+                        .install((pc, mode), block.end, block.pcs, code);
+                    return Ok(found.unwrap_or_else(|e| panic!("native core: {e}")));
+                }
+                Err(_) => {
+                    assert!(max > 1, "one instruction does not fit the host's registers");
+                    max = block.pcs.len().min(max) / 2;
+                }
+            }
+        }
+    }
+}
+
+/// The block's addresses; the caller of the log disassembles.
+fn in_asm(b: &Block) -> String {
+    b.pcs.first().map_or(String::new(), |first| {
+        format!("IN: {first:#x}-{:#x}\n", b.end)
+    })
+}

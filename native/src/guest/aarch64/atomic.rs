@@ -1,0 +1,142 @@
+//! Exclusive, ordered and atomic accesses (Arm ARM B2.9, B2.3.12).
+
+use super::insn::{Insn, set, x, xsp};
+use crate::guest::Lift;
+use crate::ir::sem::Sem;
+use crate::ir::{Op, Rmw};
+
+fn width(i: Insn) -> u8 {
+    8 << i.f(30, 2)
+}
+
+/// LDXR, LDAXR.
+pub fn ldxr<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let addr = xsp(s, i.rn());
+    let v = s.load_ex(width(i), addr);
+    set(s, 64, i.rd(), v);
+    Lift::Next
+}
+
+/// STXR, STLXR: the locked instruction orders everything.
+pub fn stxr<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let addr = xsp(s, i.rn());
+    let v = x(s, i.rd());
+    let r = s.store_ex(width(i), addr, v);
+    set(s, 32, i.rm(), r);
+    Lift::Next
+}
+
+fn join<S: Sem>(s: &mut S, w: u8, lo: S::V, hi: S::V) -> S::V {
+    let v = s.op1(Op::VFromG, 64, lo);
+    let lane = s.op2i(Op::VIns, w, v, hi, 1);
+    if w == 32 {
+        s.op1(Op::VZext, 64, lane)
+    } else {
+        lane
+    }
+}
+
+fn split<S: Sem>(s: &mut S, w: u8, v: S::V) -> (S::V, S::V) {
+    (s.op1i(Op::VGet, w, v, 0), s.op1i(Op::VGet, w, v, 1))
+}
+
+pub fn ldxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let addr = xsp(s, i.rn());
+    let v = s.load_ex_pair(width(i), addr);
+    let (a, b) = split(s, width(i), v);
+    set(s, 64, i.rd(), a);
+    set(s, 64, i.ra(), b);
+    Lift::Next
+}
+
+pub fn stxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let addr = xsp(s, i.rn());
+    let (a, b) = (x(s, i.rd()), x(s, i.ra()));
+    let v = join(s, width(i), a, b);
+    let r = s.store_ex_pair(width(i), addr, v);
+    set(s, 32, i.rm(), r);
+    Lift::Next
+}
+
+/// LDAR, LDLAR, LDAPR: any load of the host acquires.
+pub fn ldar<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let addr = xsp(s, i.rn());
+    let v = s.load(width(i), 0, addr);
+    set(s, 64, i.rd(), v);
+    Lift::Next
+}
+
+/// STLR, STLLR: a later LDAR must not pass it.
+pub fn stlr<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let addr = xsp(s, i.rn());
+    let v = x(s, i.rd());
+    s.store(width(i), addr, v);
+    s.fence();
+    Lift::Next
+}
+
+/// LDAPUR, STLUR and their sign-extending forms (LRCPC2).
+pub fn ldapur<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let base = xsp(s, i.rn());
+    let addr = s.add_k(64, base, i.sf_imm(12, 9) as u64);
+    let w = width(i);
+    match (i.f(22, 2), w) {
+        (0, _) => {
+            let v = x(s, i.rd());
+            s.store(w, addr, v);
+            s.fence();
+        }
+        (1, _) => {
+            let v = s.load(w, 0, addr);
+            set(s, 64, i.rd(), v);
+        }
+        (2, 8..=32) => {
+            let v = s.load(w, 64, addr);
+            set(s, 64, i.rd(), v);
+        }
+        (3, 8 | 16) => {
+            let v = s.load(w, 32, addr);
+            set(s, 32, i.rd(), v);
+        }
+        _ => return Lift::Undefined,
+    }
+    Lift::Next
+}
+
+pub fn cas<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let addr = xsp(s, i.rn());
+    let (e, v) = (x(s, i.rm()), x(s, i.rd()));
+    let old = s.cas(width(i), addr, e, v);
+    set(s, 64, i.rm(), old);
+    Lift::Next
+}
+
+pub fn casp<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    if i.rm() & 1 != 0 || i.rd() & 1 != 0 {
+        return Lift::Undefined;
+    }
+    let w = if i.bit(30) { 64 } else { 32 };
+    let addr = xsp(s, i.rn());
+    let (e0, e1) = (x(s, i.rm()), x(s, i.rm() + 1));
+    let (v0, v1) = (x(s, i.rd()), x(s, i.rd() + 1));
+    let (e, v) = (join(s, w, e0, e1), join(s, w, v0, v1));
+    let old = s.cas_pair(w, addr, e, v);
+    let (a, b) = split(s, w, old);
+    set(s, 64, i.rm(), a);
+    set(s, 64, i.rm() + 1, b);
+    Lift::Next
+}
+
+/// LDADD ... LDUMIN and SWP.
+pub fn rmw<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let op = if i.bit(15) {
+        Rmw::Swap
+    } else {
+        Rmw::from_index(u64::from(i.f(12, 3)))
+    };
+    let addr = xsp(s, i.rn());
+    let v = x(s, i.rm());
+    let old = s.rmw(op, width(i), addr, v);
+    set(s, 64, i.rd(), old);
+    Lift::Next
+}

@@ -1,0 +1,287 @@
+//! Branches, exceptions and system instructions (Arm ARM C4.1, "Branches,
+//! Exception Generating and System instructions").
+
+use super::insn::{Insn, set, slot, x};
+use super::int;
+use crate::guest::Lift;
+use crate::ir::sem::{Indirect, Sem};
+use crate::ir::state::State;
+use crate::ir::{Op, Trap, float};
+
+pub fn b<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    s.jump(i.target(i.sf_imm(0, 26) << 2));
+    Lift::End
+}
+
+pub fn bl<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let ret = s.konst(i.pc.wrapping_add(4));
+    set(s, 64, 30, ret);
+    s.call_to(i.target(i.sf_imm(0, 26) << 2), i.pc.wrapping_add(4));
+    Lift::End
+}
+
+pub fn b_cond<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let c = int::cond(s, i.f(0, 4));
+    let target = i.target(i.sf_imm(5, 19) << 2);
+    if i.f(0, 4) >= 14 {
+        s.jump(target);
+        return Lift::End;
+    }
+    s.side(c, target);
+    Lift::Next
+}
+
+pub fn cbz<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let v = x(s, i.rd());
+    let c = if i.bit(24) {
+        s.not_zero(i.sf(), v)
+    } else {
+        s.is_zero(i.sf(), v)
+    };
+    s.side(c, i.target(i.sf_imm(5, 19) << 2));
+    Lift::Next
+}
+
+pub fn tbz<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let bit = i.f(31, 1) << 5 | i.f(19, 5);
+    let v = x(s, i.rd());
+    let v = s.and_k(64, v, 1 << bit);
+    let c = if i.bit(24) {
+        s.not_zero(64, v)
+    } else {
+        s.is_zero(64, v)
+    };
+    s.side(c, i.target(i.sf_imm(5, 14) << 2));
+    Lift::Next
+}
+
+/// BR, BLR, RET.
+pub fn br<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let t = x(s, i.rn());
+    let ret = i.pc.wrapping_add(4);
+    let how = match i.f(21, 2) {
+        0 => Indirect::Jump,
+        1 => Indirect::Call,
+        _ => Indirect::Return,
+    };
+    if how == Indirect::Call {
+        let k = s.konst(ret);
+        set(s, 64, 30, k);
+    }
+    s.jump_r(how, t, ret);
+    Lift::End
+}
+
+pub fn svc<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    s.trap(Trap::Syscall, i.f(5, 16) as u16, i.pc.wrapping_add(4));
+    Lift::End
+}
+
+pub fn brk<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    s.trap(Trap::Breakpoint, i.f(5, 16) as u16, i.pc);
+    Lift::End
+}
+
+/// HINT: NOP, YIELD, BTI, pointer authentication of a profile without it.
+pub fn nop<S: Sem>(_s: &mut S, _i: Insn) -> Lift {
+    Lift::Next
+}
+
+pub fn clrex<S: Sem>(s: &mut S, _i: Insn) -> Lift {
+    s.clear_ex();
+    Lift::Next
+}
+
+/// DSB, DMB: only store-load order needs anything on a host with stronger order.
+pub fn barrier<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    // CRm bits 1-0: 1 loads, 2 stores, 3 all.
+    if i.f(8, 2) == 3 || i.f(8, 2) == 0 {
+        s.fence();
+    }
+    Lift::Next
+}
+
+/// ISB, and SB: what follows is looked up anew.
+pub fn isb<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    s.fence();
+    s.trap(Trap::Resync, 0, i.pc.wrapping_add(4));
+    Lift::End
+}
+
+/// The floating-point status register out of its parts.
+#[must_use]
+pub fn fpsr(st: &State) -> u64 {
+    let e = st.fpenv;
+    let bit = |m: u32, n: u32| u64::from(e & m != 0) << n;
+    st.fpstatus
+        | bit(float::INVALID, 0)
+        | bit(float::DIV_BY_ZERO, 1)
+        | bit(float::OVERFLOW, 2)
+        | bit(float::UNDERFLOW, 3)
+        | bit(float::INEXACT, 4)
+}
+
+/// Writes it. Only QC (27), IDC (7) and the five flags exist in AArch64 state; N-V (31-28) are AArch32's.
+pub fn set_fpsr(st: &mut State, v: u64) {
+    st.fpstatus = v & 0xf800_0080;
+    let bit = |n: u32, m: u32| if v >> n & 1 != 0 { m } else { 0 };
+    st.fpenv = (st.fpenv & !0x3f)
+        | bit(0, float::INVALID)
+        | bit(1, float::DIV_BY_ZERO)
+        | bit(2, float::OVERFLOW)
+        | bit(3, float::UNDERFLOW)
+        | bit(4, float::INEXACT);
+}
+
+/// Writes FPCR: its rounding mode goes to the environment too.
+pub fn set_fpcr(st: &mut State, v: u64) {
+    let v = v & 0x07f7_9f00 & 0x07c8_0000;
+    st.r[usize::from(slot::FPCR)] = v;
+    // Arm: nearest, up, down, zero. The environment: nearest, down, up, zero.
+    let rc = [0u32, 2, 1, 3][(v >> 22 & 3) as usize];
+    st.fpenv = (st.fpenv & !0x6000) | rc << 13;
+}
+
+/// A counter of 62.5 MHz, as QEMU's.
+fn counter() -> u128 {
+    let mut t = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: fills a timespec of ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut t) };
+    (t.tv_sec as u128 * 1_000_000_000 + t.tv_nsec as u128) / 16
+}
+
+/// op0:op1:CRn:CRm:op2 of a system instruction.
+fn key(i: Insn) -> u32 {
+    i.f(5, 16)
+}
+
+const fn sysreg(op0: u32, op1: u32, crn: u32, crm: u32, op2: u32) -> u32 {
+    op0 << 14 | op1 << 11 | crn << 7 | crm << 3 | op2
+}
+
+const NZCV: u32 = sysreg(3, 3, 4, 2, 0);
+const DIT: u32 = sysreg(3, 3, 4, 2, 5);
+const SSBS: u32 = sysreg(3, 3, 4, 2, 6);
+const FPCR: u32 = sysreg(3, 3, 4, 4, 0);
+const FPSR: u32 = sysreg(3, 3, 4, 4, 1);
+const TPIDR: u32 = sysreg(3, 3, 13, 0, 2);
+const TPIDRRO: u32 = sysreg(3, 3, 13, 0, 3);
+const TPIDR2: u32 = sysreg(3, 3, 13, 0, 5);
+const CTR: u32 = sysreg(3, 3, 0, 0, 1);
+const DCZID: u32 = sysreg(3, 3, 0, 0, 7);
+const CNTFRQ: u32 = sysreg(3, 3, 14, 0, 0);
+const CNTVCT: u32 = sysreg(3, 3, 14, 0, 2);
+
+pub fn mrs<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let v = match key(i) {
+        NZCV => {
+            let f = s.get_f();
+            let p = s.op1(Op::Pack, 16, f);
+            let n = int::unpack_nibble(s, p);
+            s.shift_k(Op::Shl, 64, n, 28)
+        }
+        TPIDR => s.get(slot::TPIDR),
+        TPIDR2 => s.get(slot::TPIDR2),
+        FPCR => s.get(slot::FPCR),
+        FPSR => s.call(|st, _, _, _, _| u128::from(fpsr(st)), [None; 3], 0),
+        // 64-byte lines, no IDC/DIC: code changes need IC IVAU.
+        CTR => s.konst(0x8444_c004),
+        // DC ZVA clears 64 bytes.
+        DCZID => s.konst(4),
+        CNTFRQ => s.konst(62_500_000),
+        CNTVCT => s.call(|_, _, _, _, _| counter(), [None; 3], 0),
+        DIT | SSBS | TPIDRRO => s.konst(0),
+        k => match super::idregs::value(k) {
+            Some(v) => s.konst(v),
+            None => return Lift::Undefined,
+        },
+    };
+    set(s, 64, i.rd(), v);
+    Lift::Next
+}
+
+pub fn msr<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let v = x(s, i.rd());
+    match key(i) {
+        NZCV => {
+            let n = s.shift_k(Op::Shr, 64, v, 28);
+            let p = int::pack_nibble(s, n);
+            let f = s.op1(Op::FPack, 16, p);
+            s.set_f(f);
+        }
+        TPIDR => s.set(slot::TPIDR, v),
+        TPIDR2 => s.set(slot::TPIDR2, v),
+        FPCR => {
+            s.call(
+                |st, v, _, _, _| {
+                    set_fpcr(st, v as u64);
+                    0
+                },
+                [Some(v), None, None],
+                0,
+            );
+            s.trap(Trap::Resync, 0, i.pc.wrapping_add(4));
+            return Lift::End;
+        }
+        FPSR => {
+            s.call(
+                |st, v, _, _, _| {
+                    set_fpsr(st, v as u64);
+                    0
+                },
+                [Some(v), None, None],
+                0,
+            );
+        }
+        DIT | SSBS => {}
+        _ => return Lift::Undefined,
+    }
+    Lift::Next
+}
+
+/// SYS: the cache maintenance that EL0 may do.
+pub fn sys<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    // op1:CRn:CRm:op2
+    const IC_IVAU: u32 = sysreg(0, 3, 7, 5, 1);
+    const DC_ZVA: u32 = sysreg(0, 3, 7, 4, 1);
+    let addr = x(s, i.rd());
+    match key(i) & 0x3fff {
+        IC_IVAU => {
+            s.call(
+                |st, a, _, _, _| {
+                    st.trap_addr = a as u64;
+                    0
+                },
+                [Some(addr), None, None],
+                0,
+            );
+            s.trap(Trap::Invalidate, 0, i.pc.wrapping_add(4));
+            return Lift::End;
+        }
+        DC_ZVA => {
+            let a = s.and_k(64, addr, !63);
+            let z = s.wide(0);
+            for k in 0..4 {
+                let p = s.add_k(64, a, 16 * k);
+                s.store_x(128, p, z);
+            }
+        }
+        // DC CVAC, CVAU, CIVAC, CVAP, CVADP: an address that must be mapped.
+        k if [
+            sysreg(0, 3, 7, 10, 1),
+            sysreg(0, 3, 7, 11, 1),
+            sysreg(0, 3, 7, 14, 1),
+            sysreg(0, 3, 7, 12, 1),
+            sysreg(0, 3, 7, 13, 1),
+        ]
+        .contains(&k) =>
+        {
+            s.load(8, 0, addr);
+        }
+        _ => return Lift::Undefined,
+    }
+    Lift::Next
+}

@@ -1,0 +1,87 @@
+//! One instruction word and the register conventions that all lifters share.
+
+use crate::ir::Op;
+use crate::ir::sem::Sem;
+
+/// General slots: x0-x30, sp, then system registers.
+pub mod slot {
+    pub const SP: u16 = 31;
+    pub const TPIDR: u16 = 32;
+    pub const FPCR: u16 = 33;
+    pub const TPIDR2: u16 = 34;
+}
+
+/// An instruction at an address, under a translation mode.
+#[derive(Clone, Copy, Debug)]
+pub struct Insn {
+    pub bits: u32,
+    pub pc: u64,
+    pub mode: u32,
+}
+
+impl Insn {
+    /// `len` bits from bit `lo`.
+    #[must_use]
+    pub fn f(self, lo: u32, len: u32) -> u32 {
+        self.bits >> lo & ((1 << len) - 1)
+    }
+    #[must_use]
+    pub fn bit(self, n: u32) -> bool {
+        self.bits >> n & 1 != 0
+    }
+    #[must_use]
+    pub fn rd(self) -> u32 {
+        self.f(0, 5)
+    }
+    #[must_use]
+    pub fn rn(self) -> u32 {
+        self.f(5, 5)
+    }
+    #[must_use]
+    pub fn rm(self) -> u32 {
+        self.f(16, 5)
+    }
+    #[must_use]
+    pub fn ra(self) -> u32 {
+        self.f(10, 5)
+    }
+    /// Operand width by bit 31.
+    #[must_use]
+    pub fn sf(self) -> u8 {
+        if self.bit(31) { 64 } else { 32 }
+    }
+    /// `len` bits from bit `lo`, sign-extended.
+    #[must_use]
+    pub fn sf_imm(self, lo: u32, len: u32) -> i64 {
+        let s = 64 - len;
+        (i64::from(self.f(lo, len)) << s) >> s
+    }
+    /// A pc-relative target.
+    #[must_use]
+    pub fn target(self, offset: i64) -> u64 {
+        self.pc.wrapping_add(offset as u64)
+    }
+}
+
+/// Register `n`, or zero for 31.
+pub fn x<S: Sem>(s: &mut S, n: u32) -> S::V {
+    if n == 31 { s.konst(0) } else { s.get(n as u16) }
+}
+
+/// Register `n`, or sp for 31.
+pub fn xsp<S: Sem>(s: &mut S, n: u32) -> S::V {
+    s.get(n as u16)
+}
+
+/// Writes the low `w` bits of `v` to register `n`, clearing the rest; 31 is discarded.
+pub fn set<S: Sem>(s: &mut S, w: u8, n: u32, v: S::V) {
+    if n != 31 {
+        set_sp(s, w, n, v);
+    }
+}
+
+/// The same, with 31 as sp.
+pub fn set_sp<S: Sem>(s: &mut S, w: u8, n: u32, v: S::V) {
+    let v = s.op1(Op::Zext, w, v);
+    s.set(n as u16, v);
+}

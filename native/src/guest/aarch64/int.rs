@@ -1,0 +1,544 @@
+//! Integer data processing (Arm ARM C4.1, "Data Processing -- Immediate" and
+//! "-- Register").
+
+use super::insn::{Insn, set, set_sp, x, xsp};
+use crate::guest::Lift;
+use crate::ir::Op;
+use crate::ir::eval::mask;
+use crate::ir::flags::{self, Cc};
+use crate::ir::sem::Sem;
+
+pub fn adr<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let imm = i.sf_imm(5, 19) << 2 | i64::from(i.f(29, 2));
+    let v = if i.bit(31) {
+        (i.pc & !0xfff).wrapping_add((imm << 12) as u64)
+    } else {
+        i.target(imm)
+    };
+    let v = s.konst(v);
+    set(s, 64, i.rd(), v);
+    Lift::Next
+}
+
+/// The common end of additions and subtractions.
+fn add_sub<S: Sem>(s: &mut S, i: Insn, a: S::V, b: S::V) {
+    let w = i.sf();
+    let (op, fop) = if i.bit(30) {
+        (Op::Sub, Op::FSub)
+    } else {
+        (Op::Add, Op::FAdd)
+    };
+    if i.bit(29) {
+        let f = s.op2(fop, w, a, b);
+        if i.rd() != 31 {
+            let r = s.op2(op, w, a, b);
+            set(s, w, i.rd(), r);
+        }
+        s.set_f(f);
+    } else {
+        let r = s.op2(op, w, a, b);
+        set_sp(s, w, i.rd(), r);
+    }
+}
+
+pub fn add_sub_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let imm = u64::from(i.f(10, 12)) << if i.bit(22) { 12 } else { 0 };
+    let (a, b) = (xsp(s, i.rn()), s.konst(imm));
+    add_sub(s, i, a, b);
+    Lift::Next
+}
+
+/// A register operand with a shift by a constant.
+fn shifted<S: Sem>(s: &mut S, i: Insn) -> Option<S::V> {
+    let (w, n) = (i.sf(), i.f(10, 6));
+    if w == 32 && n >= 32 {
+        return None;
+    }
+    let v = x(s, i.rm());
+    let op = [Op::Shl, Op::Shr, Op::Sar, Op::Ror][i.f(22, 2) as usize];
+    Some(if n == 0 {
+        v
+    } else {
+        s.shift_k(op, w, v, u64::from(n))
+    })
+}
+
+pub fn add_sub_shifted<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    if i.f(22, 2) == 3 {
+        return Lift::Undefined;
+    }
+    let Some(b) = shifted(s, i) else {
+        return Lift::Undefined;
+    };
+    let a = x(s, i.rn());
+    if i.bit(29) || i.rd() != 31 {
+        add_sub(s, i, a, b);
+    }
+    Lift::Next
+}
+
+/// A register operand, extended and shifted (0-4).
+pub fn extended<S: Sem>(s: &mut S, rm: u32, option: u32, shift: u32) -> S::V {
+    let v = x(s, rm);
+    let w = 8u8 << (option & 3);
+    let v = match option {
+        _ if w == 64 => v,
+        0..=3 => s.op1(Op::Zext, w, v),
+        _ => s.op1(Op::Sext, w, v),
+    };
+    s.shift_k(Op::Shl, 64, v, u64::from(shift))
+}
+
+pub fn add_sub_extended<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    if i.f(10, 3) > 4 {
+        return Lift::Undefined;
+    }
+    let b = extended(s, i.rm(), i.f(13, 3), i.f(10, 3));
+    let a = xsp(s, i.rn());
+    add_sub(s, i, a, b);
+    Lift::Next
+}
+
+pub fn adc_sbc<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w = i.sf();
+    let (a, mut b) = (x(s, i.rn()), x(s, i.rm()));
+    if i.bit(30) {
+        b = s.op1(Op::Not, w, b);
+    }
+    let f = s.get_f();
+    let c = s.cc(Cc::Cs, f);
+    let r = s.op2(Op::Add, w, a, b);
+    let r = s.op2(Op::Add, w, r, c);
+    let f = s.op3(Op::FAdc, w, a, b, c);
+    set(s, w, i.rd(), r);
+    if i.bit(29) {
+        s.set_f(f);
+    }
+    Lift::Next
+}
+
+/// DecodeBitMasks (Arm ARM, shared pseudocode): the wmask of a logical immediate.
+pub fn bit_mask(n: u32, immr: u32, imms: u32, w: u8) -> Option<u64> {
+    let len = 31 - (n << 6 | (!imms & 0x3f)).leading_zeros().min(31);
+    if len < 1 || (n << 6 | (!imms & 0x3f)) == 0 || (w == 32 && n == 1) {
+        return None;
+    }
+    let levels = (1u32 << len) - 1;
+    let (s, r) = (imms & levels, immr & levels);
+    if s == levels {
+        return None;
+    }
+    let size = 1u32 << len;
+    let ones = mask(s as u8 + 1);
+    let elem = if r == 0 {
+        ones
+    } else {
+        (ones >> r | ones << (size - r)) & mask(size as u8)
+    };
+    let mut v = elem;
+    let mut have = size;
+    while have < 64 {
+        v |= v << have;
+        have *= 2;
+    }
+    Some(v & mask(w))
+}
+
+fn logical<S: Sem>(s: &mut S, i: Insn, op: Op, b: S::V, to_sp: bool) {
+    let w = i.sf();
+    let a = x(s, i.rn());
+    let r = s.op2(op, w, a, b);
+    if i.f(29, 2) == 3 {
+        set(s, w, i.rd(), r);
+        let f = s.op1(Op::FLogic, w, r);
+        s.set_f(f);
+    } else if to_sp {
+        set_sp(s, w, i.rd(), r);
+    } else {
+        set(s, w, i.rd(), r);
+    }
+}
+
+pub fn logical_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let Some(m) = bit_mask(i.f(22, 1), i.f(16, 6), i.f(10, 6), i.sf()) else {
+        return Lift::Undefined;
+    };
+    let b = s.konst(m);
+    let op = [Op::And, Op::Or, Op::Xor, Op::And][i.f(29, 2) as usize];
+    logical(s, i, op, b, true);
+    Lift::Next
+}
+
+pub fn logical_shifted<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let Some(b) = shifted(s, i) else {
+        return Lift::Undefined;
+    };
+    let ops = if i.bit(21) {
+        [Op::Andn, Op::Orn, Op::Xorn, Op::Andn]
+    } else {
+        [Op::And, Op::Or, Op::Xor, Op::And]
+    };
+    logical(s, i, ops[i.f(29, 2) as usize], b, false);
+    Lift::Next
+}
+
+pub fn mov_wide<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (w, sh) = (i.sf(), i.f(21, 2) * 16);
+    if w == 32 && sh >= 32 {
+        return Lift::Undefined;
+    }
+    let imm = u64::from(i.f(5, 16)) << sh;
+    let v = match i.f(29, 2) {
+        0 => s.konst(!imm & mask(w)),
+        2 => s.konst(imm),
+        _ => {
+            let old = x(s, i.rd());
+            let kept = s.and_k(w, old, !(0xffff << sh) & mask(w));
+            let k = s.konst(imm);
+            s.op2(Op::Or, w, kept, k)
+        }
+    };
+    set(s, w, i.rd(), v);
+    Lift::Next
+}
+
+pub fn bitfield<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w = i.sf();
+    let (r, t) = (i.f(16, 6), i.f(10, 6));
+    if i.bit(22) != (w == 64) || (w == 32 && (r | t) >= 32) {
+        return Lift::Undefined;
+    }
+    let opc = i.f(29, 2);
+    let src = x(s, i.rn());
+    let bits = u32::from(w);
+    // The field: `len` bits from bit `from` of the source go to bit `to`.
+    let (len, from, to) = if t >= r {
+        (t - r + 1, r, 0)
+    } else {
+        (t + 1, 0, bits - r)
+    };
+    let v = match opc {
+        1 => {
+            let field = mask(len as u8) << to & mask(w);
+            let old = x(s, i.rd());
+            let kept = s.and_k(w, old, !field & mask(w));
+            let moved = if from > 0 {
+                s.shift_k(Op::Shr, w, src, u64::from(from))
+            } else {
+                s.shift_k(Op::Shl, w, src, u64::from(to))
+            };
+            let moved = s.and_k(w, moved, field);
+            s.op2(Op::Or, w, kept, moved)
+        }
+        0 if len == bits - from && to == 0 => s.shift_k(Op::Sar, w, src, u64::from(from)),
+        0 if from == 0 && to == 0 && matches!(len, 8 | 16 | 32) => s.op1(Op::Sext, len as u8, src),
+        0 => {
+            let up = s.shift_k(Op::Shl, w, src, u64::from(bits - len - from));
+            s.shift_k(Op::Sar, w, up, u64::from(bits - len - to))
+        }
+        _ if len == bits - from && to == 0 => s.shift_k(Op::Shr, w, src, u64::from(from)),
+        _ if from == 0 && len == bits - to => s.shift_k(Op::Shl, w, src, u64::from(to)),
+        _ if from == 0 && to == 0 && matches!(len, 8 | 16) => s.op1(Op::Zext, len as u8, src),
+        _ if to == 0 => {
+            let v = s.shift_k(Op::Shr, w, src, u64::from(from));
+            s.and_k(w, v, mask(len as u8))
+        }
+        _ => {
+            let v = s.and_k(w, src, mask(len as u8));
+            s.shift_k(Op::Shl, w, v, u64::from(to))
+        }
+    };
+    set(s, w, i.rd(), v);
+    Lift::Next
+}
+
+pub fn extr<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (w, n) = (i.sf(), i.f(10, 6));
+    if i.bit(22) != (w == 64) || (w == 32 && n >= 32) {
+        return Lift::Undefined;
+    }
+    let (a, b) = (x(s, i.rn()), x(s, i.rm()));
+    let r = if i.rn() == i.rm() {
+        s.shift_k(Op::Ror, w, a, u64::from(n))
+    } else {
+        s.op2i(Op::Extr, w, a, b, u64::from(n))
+    };
+    set(s, w, i.rd(), r);
+    Lift::Next
+}
+
+pub fn madd<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w = i.sf();
+    let (a, b) = (x(s, i.rn()), x(s, i.rm()));
+    let p = s.op2(Op::Mul, w, a, b);
+    let r = if i.ra() == 31 && !i.bit(15) {
+        p
+    } else {
+        let acc = x(s, i.ra());
+        s.op2(if i.bit(15) { Op::Sub } else { Op::Add }, w, acc, p)
+    };
+    set(s, w, i.rd(), r);
+    Lift::Next
+}
+
+/// SMADDL, SMSUBL, UMADDL, UMSUBL.
+pub fn maddl<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let ext = if i.bit(23) { Op::Zext } else { Op::Sext };
+    let (a, b) = (x(s, i.rn()), x(s, i.rm()));
+    let (a, b) = (s.op1(ext, 32, a), s.op1(ext, 32, b));
+    let p = s.op2(Op::Mul, 64, a, b);
+    let acc = x(s, i.ra());
+    let r = s.op2(if i.bit(15) { Op::Sub } else { Op::Add }, 64, acc, p);
+    set(s, 64, i.rd(), r);
+    Lift::Next
+}
+
+pub fn mulh<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (a, b) = (x(s, i.rn()), x(s, i.rm()));
+    let r = s.op2(if i.bit(23) { Op::MulHiU } else { Op::MulHiS }, 64, a, b);
+    set(s, 64, i.rd(), r);
+    Lift::Next
+}
+
+/// UDIV, SDIV, LSLV, LSRV, ASRV, RORV.
+pub fn two_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w = i.sf();
+    let op = match i.f(10, 6) {
+        2 => Op::UDiv,
+        3 => Op::SDiv,
+        8 => Op::Shl,
+        9 => Op::Shr,
+        10 => Op::Sar,
+        _ => Op::Ror,
+    };
+    let (a, b) = (x(s, i.rn()), x(s, i.rm()));
+    let r = s.op2(op, w, a, b);
+    set(s, w, i.rd(), r);
+    Lift::Next
+}
+
+fn crc(acc: u32, v: u64, bytes: u32, poly: u32) -> u32 {
+    let mut r = acc;
+    for k in 0..bytes {
+        r ^= (v >> (8 * k)) as u8 as u32;
+        for _ in 0..8 {
+            r = r >> 1 ^ if r & 1 != 0 { poly } else { 0 };
+        }
+    }
+    r
+}
+
+pub fn crc32<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let size = i.f(10, 2);
+    if i.bit(31) != (size == 3) {
+        return Lift::Undefined;
+    }
+    let (a, b) = (x(s, i.rn()), x(s, i.rm()));
+    let r = s.call(
+        |_, a, b, _, imm| {
+            // The polynomials bit-reversed: ISO 3309 and Castagnoli.
+            let poly = if imm & 4 != 0 {
+                0x82f6_3b78
+            } else {
+                0xedb8_8320
+            };
+            u128::from(crc(a as u32, b as u64, 1 << (imm & 3), poly))
+        },
+        [Some(a), Some(b), None],
+        u64::from(i.f(10, 3)),
+    );
+    set(s, 32, i.rd(), r);
+    Lift::Next
+}
+
+/// RBIT, REV16, REV, REV32, CLZ, CLS.
+pub fn one_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w = i.sf();
+    let a = x(s, i.rn());
+    let r = match (i.f(10, 6), w) {
+        (0, _) => s.op1(Op::Rbit, w, a),
+        (1, _) => s.op1i(Op::RevIn, w, a, 16),
+        (2, 32) | (3, 64) => s.op1(Op::Rev, w, a),
+        (2, _) => s.op1i(Op::RevIn, w, a, 32),
+        (4, _) => s.op1(Op::Clz, w, a),
+        (5, _) => s.op1(Op::Cls, w, a),
+        _ => return Lift::Undefined,
+    };
+    set(s, w, i.rd(), r);
+    Lift::Next
+}
+
+/// Condition `n` of the current flags (14 and 15: always).
+pub fn cond<S: Sem>(s: &mut S, n: u32) -> S::V {
+    if n >= 14 {
+        return s.konst(1);
+    }
+    let f = s.get_f();
+    s.cc(Cc::from_index(u64::from(n)), f)
+}
+
+/// CSEL, CSINC, CSINV, CSNEG.
+pub fn csel<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w = i.sf();
+    let (a, b) = (x(s, i.rn()), x(s, i.rm()));
+    let set_form = i.rn() == 31 && i.rm() == 31 && i.f(12, 4) < 14;
+    if set_form && i.bit(10) && !i.bit(30) {
+        // CSET: the condition's inverse as a number.
+        let c = cond(s, i.f(12, 4) ^ 1);
+        set(s, w, i.rd(), c);
+        return Lift::Next;
+    }
+    let b = match (i.bit(30), i.bit(10)) {
+        (false, false) => b,
+        (false, true) => s.add_k(w, b, 1),
+        (true, false) => s.op1(Op::Not, w, b),
+        (true, true) => s.op1(Op::Neg, w, b),
+    };
+    let c = cond(s, i.f(12, 4));
+    let r = s.select(w, c, a, b);
+    set(s, w, i.rd(), r);
+    Lift::Next
+}
+
+/// Flags out of an NZCV nibble.
+fn flags_of_nibble<S: Sem>(s: &mut S, n: u32) -> S::V {
+    let k = s.konst(flags::pack(n & 8 != 0, n & 4 != 0, n & 2 != 0, n & 1 != 0));
+    s.op1(Op::FPack, 16, k)
+}
+
+/// CCMP and CCMN, register and immediate.
+pub fn ccmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w = i.sf();
+    let a = x(s, i.rn());
+    let b = if i.bit(11) {
+        s.konst(u64::from(i.rm()))
+    } else {
+        x(s, i.rm())
+    };
+    let c = cond(s, i.f(12, 4));
+    let f = s.op2(if i.bit(30) { Op::FSub } else { Op::FAdd }, w, a, b);
+    let r = if i.f(12, 4) >= 14 {
+        f
+    } else {
+        let other = flags_of_nibble(s, i.f(0, 4));
+        s.op3(Op::FSelect, 16, f, other, c)
+    };
+    s.set_f(r);
+    Lift::Next
+}
+
+/// RMIF: rotate and insert into the flags.
+pub fn rmif<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let v = x(s, i.rn());
+    let v = s.shift_k(Op::Ror, 64, v, u64::from(i.f(15, 6)));
+    insert_flags(s, v, i.f(0, 4));
+    Lift::Next
+}
+
+/// Sets those flags that `nibble` selects from an NZCV nibble in `v`.
+fn insert_flags<S: Sem>(s: &mut S, v: S::V, nibble: u32) {
+    let old = s.get_f();
+    let old = s.op1(Op::Pack, 16, old);
+    let sel = flags::pack(
+        nibble & 8 != 0,
+        nibble & 4 != 0,
+        nibble & 2 != 0,
+        nibble & 1 != 0,
+    );
+    let new = pack_nibble(s, v);
+    let new = s.and_k(16, new, sel);
+    let kept = s.and_k(16, old, !sel & flags::MASK);
+    let r = s.op2(Op::Or, 16, kept, new);
+    let f = s.op1(Op::FPack, 16, r);
+    s.set_f(f);
+}
+
+/// An NZCV nibble (bits 3-0 of `v`) in the flags packing.
+pub fn pack_nibble<S: Sem>(s: &mut S, v: S::V) -> S::V {
+    let nz = s.and_k(64, v, 12);
+    let nz = s.shift_k(Op::Shl, 64, nz, 12);
+    let c = s.and_k(64, v, 2);
+    let c = s.shift_k(Op::Shl, 64, c, 7);
+    let o = s.and_k(64, v, 1);
+    let r = s.op2(Op::Or, 64, nz, c);
+    s.op2(Op::Or, 64, r, o)
+}
+
+/// The reverse: packed flags as an NZCV nibble.
+pub fn unpack_nibble<S: Sem>(s: &mut S, p: S::V) -> S::V {
+    let nz = s.shift_k(Op::Shr, 64, p, 12);
+    let nz = s.and_k(64, nz, 12);
+    let c = s.shift_k(Op::Shr, 64, p, 7);
+    let c = s.and_k(64, c, 2);
+    let o = s.and_k(64, p, 1);
+    let r = s.op2(Op::Or, 64, nz, c);
+    s.op2(Op::Or, 64, r, o)
+}
+
+/// SETF8, SETF16: N, Z and V of a narrow result; C stays.
+pub fn setf<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w: u64 = if i.bit(14) { 16 } else { 8 };
+    let v = x(s, i.rn());
+    let n = s.shift_k(Op::Shr, 64, v, w - 1);
+    let n = s.and_k(64, n, 1);
+    let z = s.is_zero(w as u8, v);
+    let top = s.shift_k(Op::Shr, 64, v, w);
+    let o = s.op2(Op::Xor, 64, n, top);
+    let o = s.and_k(64, o, 1);
+    let n = s.shift_k(Op::Shl, 64, n, 3);
+    let z = s.shift_k(Op::Shl, 64, z, 2);
+    let r = s.op2(Op::Or, 64, n, z);
+    let r = s.op2(Op::Or, 64, r, o);
+    insert_flags(s, r, 0b1101);
+    Lift::Next
+}
+
+/// CFINV, XAFLAG, AXFLAG.
+pub fn flag_form<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let f = s.get_f();
+    let c = s.cc(Cc::Cs, f);
+    let z = s.cc(Cc::Eq, f);
+    let (n, zz, cc, v) = match i.f(5, 3) {
+        0 => {
+            let p = s.op1(Op::Pack, 16, f);
+            let k = s.konst(flags::C);
+            let p = s.op2(Op::Xor, 16, p, k);
+            let f = s.op1(Op::FPack, 16, p);
+            s.set_f(f);
+            return Lift::Next;
+        }
+        1 => {
+            // XAFLAG: from the alternative format.
+            let one = s.konst(1);
+            let (nc, nz) = (s.op2(Op::Xor, 64, c, one), s.op2(Op::Xor, 64, z, one));
+            (
+                s.op2(Op::And, 64, nc, nz),
+                s.op2(Op::And, 64, z, c),
+                s.op2(Op::Or, 64, c, z),
+                s.op2(Op::And, 64, nc, z),
+            )
+        }
+        _ => {
+            // AXFLAG: to the alternative format.
+            let v = s.cc(Cc::Vs, f);
+            let one = s.konst(1);
+            let nv = s.op2(Op::Xor, 64, v, one);
+            let zero = s.konst(0);
+            (
+                zero,
+                s.op2(Op::Or, 64, z, v),
+                s.op2(Op::And, 64, c, nv),
+                zero,
+            )
+        }
+    };
+    let n = s.shift_k(Op::Shl, 64, n, 15);
+    let zz = s.shift_k(Op::Shl, 64, zz, 14);
+    let cc = s.shift_k(Op::Shl, 64, cc, 8);
+    let r = s.op2(Op::Or, 64, n, zz);
+    let r = s.op2(Op::Or, 64, r, cc);
+    let r = s.op2(Op::Or, 64, r, v);
+    let f = s.op1(Op::FPack, 16, r);
+    s.set_f(f);
+    Lift::Next
+}

@@ -1,0 +1,182 @@
+//! The decode table: one line for each encoding.
+//!
+//! A pattern is 32 characters, bit 31 first: `0` and `1` are fixed, letters name
+//! fields (for the reader and the fuzzer; lifters read fields by position). The
+//! first line that matches wins. The last column tells what the instruction does to the
+//! condition flags: `n` nothing, `r` reads, `k` writes them all.
+
+use super::insn::Insn;
+use super::{atomic, branch, int, mem};
+use crate::guest::Lift;
+use crate::ir::sem::Sem;
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+
+/// One encoding.
+pub struct Encoding {
+    pub name: &'static str,
+    pub pattern: &'static str,
+    pub mask: u32,
+    pub value: u32,
+    pub flags: char,
+}
+
+const fn parse(pattern: &str, wanted: u8) -> u32 {
+    let b = pattern.as_bytes();
+    let (mut i, mut bit, mut m) = (0, 0, 0u32);
+    while i < b.len() {
+        if b[i] != b' ' {
+            assert!(bit < 32, "a pattern is too long");
+            let fixed = b[i] == b'0' || b[i] == b'1';
+            if (wanted == b'm' && fixed) || (wanted == b'v' && b[i] == b'1') {
+                m |= 1 << (31 - bit);
+            }
+            bit += 1;
+        }
+        i += 1;
+    }
+    assert!(bit == 32, "a pattern is not 32 bits long");
+    m
+}
+
+/// The lifters for one implementation of [`Sem`].
+pub struct Lifters<S>(PhantomData<S>);
+
+macro_rules! encodings {
+    ($($name:ident $pattern:literal $path:path, $flags:literal;)*) => {
+        /// The table.
+        pub static TABLE: &[Encoding] = &[$(Encoding {
+            name: stringify!($name), pattern: $pattern,
+            mask: parse($pattern, b'm'), value: parse($pattern, b'v'), flags: $flags,
+        }),*];
+        impl<S: Sem> Lifters<S> {
+            /// In the order of [`TABLE`].
+            pub const ALL: [fn(&mut S, Insn) -> Lift; TABLE.len()] = [$($path),*];
+        }
+    };
+}
+
+encodings! {
+    adr                 "p ll 10000 iiiiiiiiiiiiiiiiiii ddddd" int::adr, 'n';
+    add_imm             "z o 0 100010 h iiiiiiiiiiii nnnnn ddddd" int::add_sub_imm, 'n';
+    adds_imm            "z o 1 100010 h iiiiiiiiiiii nnnnn ddddd" int::add_sub_imm, 'k';
+    ands_imm            "z 11 100100 N rrrrrr ssssss nnnnn ddddd" int::logical_imm, 'k';
+    logical_imm         "z oo 100100 N rrrrrr ssssss nnnnn ddddd" int::logical_imm, 'n';
+    movn                "z 00 100101 hh iiiiiiiiiiiiiiii ddddd" int::mov_wide, 'n';
+    movz_movk           "z 1k 100101 hh iiiiiiiiiiiiiiii ddddd" int::mov_wide, 'n';
+    sbfm                "z 00 100110 N rrrrrr ssssss nnnnn ddddd" int::bitfield, 'n';
+    bfm                 "z 01 100110 N rrrrrr ssssss nnnnn ddddd" int::bitfield, 'n';
+    ubfm                "z 10 100110 N rrrrrr ssssss nnnnn ddddd" int::bitfield, 'n';
+    extr                "z 00 100111 N 0 mmmmm ssssss nnnnn ddddd" int::extr, 'n';
+    ands_bics           "z 11 01010 ss N mmmmm iiiiii nnnnn ddddd" int::logical_shifted, 'k';
+    logical_shifted     "z oo 01010 ss N mmmmm iiiiii nnnnn ddddd" int::logical_shifted, 'n';
+    add_shifted         "z o 0 01011 ss 0 mmmmm iiiiii nnnnn ddddd" int::add_sub_shifted, 'n';
+    adds_shifted        "z o 1 01011 ss 0 mmmmm iiiiii nnnnn ddddd" int::add_sub_shifted, 'k';
+    add_extended        "z o 0 01011 00 1 mmmmm eee iii nnnnn ddddd" int::add_sub_extended, 'n';
+    adds_extended       "z o 1 01011 00 1 mmmmm eee iii nnnnn ddddd" int::add_sub_extended, 'k';
+    adc                 "z o S 11010000 mmmmm 000000 nnnnn ddddd" int::adc_sbc, 'r';
+    rmif                "1 0 1 11010000 iiiiii 00001 nnnnn 0 ffff" int::rmif, 'r';
+    setf                "0 0 1 11010000 000000 z 0010 nnnnn 01101" int::setf, 'r';
+    ccmp_reg            "z o 1 11010010 mmmmm cccc 0 0 nnnnn 0 ffff" int::ccmp, 'r';
+    ccmp_imm            "z o 1 11010010 mmmmm cccc 1 0 nnnnn 0 ffff" int::ccmp, 'r';
+    csel                "z o 0 11010100 mmmmm cccc 0 p nnnnn ddddd" int::csel, 'r';
+    madd                "z 00 11011 000 mmmmm o aaaaa nnnnn ddddd" int::madd, 'n';
+    smaddl              "1 00 11011 001 mmmmm o aaaaa nnnnn ddddd" int::maddl, 'n';
+    umaddl              "1 00 11011 101 mmmmm o aaaaa nnnnn ddddd" int::maddl, 'n';
+    smulh               "1 00 11011 010 mmmmm 0 aaaaa nnnnn ddddd" int::mulh, 'n';
+    umulh               "1 00 11011 110 mmmmm 0 aaaaa nnnnn ddddd" int::mulh, 'n';
+    div                 "z 00 11010110 mmmmm 00001 o nnnnn ddddd" int::two_source, 'n';
+    shift_var           "z 00 11010110 mmmmm 0010 oo nnnnn ddddd" int::two_source, 'n';
+    crc32               "z 00 11010110 mmmmm 010 Czz nnnnn ddddd" int::crc32, 'n';
+    one_source          "z 10 11010110 00000 000 ooo nnnnn ddddd" int::one_source, 'n';
+
+    b                   "000101 iiiiiiiiiiiiiiiiiiiiiiiiii" branch::b, 'b';
+    bl                  "100101 iiiiiiiiiiiiiiiiiiiiiiiiii" branch::bl, 'b';
+    b_cond              "01010100 iiiiiiiiiiiiiiiiiii 0 cccc" branch::b_cond, 'r';
+    cbz                 "z 011010 o iiiiiiiiiiiiiiiiiii ttttt" branch::cbz, 'r';
+    tbz                 "b 011011 o bbbbb iiiiiiiiiiiiii ttttt" branch::tbz, 'r';
+    br                  "1101011 0000 11111 000000 nnnnn 00000" branch::br, 'r';
+    blr                 "1101011 0001 11111 000000 nnnnn 00000" branch::br, 'r';
+    ret                 "1101011 0010 11111 000000 nnnnn 00000" branch::br, 'r';
+    svc                 "11010100 000 iiiiiiiiiiiiiiii 00001" branch::svc, 'r';
+    brk                 "11010100 001 iiiiiiiiiiiiiiii 00000" branch::brk, 'r';
+    hint                "11010101 00000011 0010 mmmm ooo 11111" branch::nop, 'n';
+    clrex               "11010101 00000011 0011 mmmm 010 11111" branch::clrex, 'n';
+    dsb                 "11010101 00000011 0011 mmmm 100 11111" branch::barrier, 'n';
+    dmb                 "11010101 00000011 0011 mmmm 101 11111" branch::barrier, 'n';
+    isb                 "11010101 00000011 0011 mmmm 110 11111" branch::isb, 'r';
+    sb                  "11010101 00000011 0011 0000 111 11111" branch::isb, 'r';
+    cfinv               "11010101 00000000 0100 0000 000 11111" int::flag_form, 'r';
+    xaflag              "11010101 00000000 0100 0000 001 11111" int::flag_form, 'r';
+    axflag              "11010101 00000000 0100 0000 010 11111" int::flag_form, 'r';
+    mrs                 "11010101 0011 oooo nnnn mmmm ppp ttttt" branch::mrs, 'r';
+    msr                 "11010101 0001 oooo nnnn mmmm ppp ttttt" branch::msr, 'r';
+    sys                 "11010101 00001 ooo nnnn mmmm ppp ttttt" branch::sys, 'r';
+
+    ldst_unsigned       "zz 111 V 01 oo iiiiiiiiiiii nnnnn ttttt" mem::unsigned_imm, 'n';
+    ldst_imm9           "zz 111 V 00 oo 0 iiiiiiiii mm nnnnn ttttt" mem::imm9, 'n';
+    ldst_reg            "zz 111 V 00 oo 1 mmmmm eee S 10 nnnnn ttttt" mem::reg_offset, 'n';
+    ldr_literal         "oo 011 V 00 iiiiiiiiiiiiiiiiiii ttttt" mem::literal, 'n';
+    ldst_pair           "oo 101 V 0 mm L iiiiiii uuuuu nnnnn ttttt" mem::pair, 'n';
+
+    stxr                "zz 001000 000 sssss r 11111 nnnnn ttttt" atomic::stxr, 'n';
+    ldxr                "zz 001000 010 11111 a 11111 nnnnn ttttt" atomic::ldxr, 'n';
+    stxp                "1z 001000 001 sssss r uuuuu nnnnn ttttt" atomic::stxp, 'n';
+    ldxp                "1z 001000 011 11111 a uuuuu nnnnn ttttt" atomic::ldxp, 'n';
+    casp                "0z 001000 0 L 1 sssss o 11111 nnnnn ttttt" atomic::casp, 'n';
+    stlr                "zz 001000 100 11111 o 11111 nnnnn ttttt" atomic::stlr, 'n';
+    ldar                "zz 001000 110 11111 o 11111 nnnnn ttttt" atomic::ldar, 'n';
+    cas                 "zz 001000 1 L 1 sssss o 11111 nnnnn ttttt" atomic::cas, 'n';
+    ldapr               "zz 111000 101 11111 1 100 00 nnnnn ttttt" atomic::ldar, 'n';
+    ldadd               "zz 111000 a r 1 sssss 0 ooo 00 nnnnn ttttt" atomic::rmw, 'n';
+    swp                 "zz 111000 a r 1 sssss 1 000 00 nnnnn ttttt" atomic::rmw, 'n';
+    ldapur              "zz 011001 oo 0 iiiiiiiii 00 nnnnn ttttt" atomic::ldapur, 'n';
+}
+
+/// For each value of bits 31-21, the lines that can match.
+struct Index {
+    start: Vec<u32>,
+    lines: Vec<u16>,
+}
+
+fn index() -> &'static Index {
+    static INDEX: OnceLock<Index> = OnceLock::new();
+    INDEX.get_or_init(|| {
+        let mut buckets: Vec<Vec<u16>> = vec![Vec::new(); 2048];
+        for (n, e) in TABLE.iter().enumerate() {
+            let (m, v) = (e.mask >> 21, e.value >> 21);
+            let free = !m & 0x7ff;
+            // All subsets of the free bits.
+            let mut sub = 0;
+            loop {
+                buckets[(v | sub) as usize].push(n as u16);
+                sub = sub.wrapping_sub(free) & free;
+                if sub == 0 {
+                    break;
+                }
+            }
+        }
+        let mut out = Index {
+            start: Vec::with_capacity(2049),
+            lines: Vec::new(),
+        };
+        for b in &buckets {
+            out.start.push(out.lines.len() as u32);
+            out.lines.extend_from_slice(b);
+        }
+        out.start.push(out.lines.len() as u32);
+        out
+    })
+}
+
+/// The line of the table for an instruction word.
+#[must_use]
+pub fn find(bits: u32) -> Option<usize> {
+    let ix = index();
+    let b = (bits >> 21) as usize;
+    let lines = &ix.lines[ix.start[b] as usize..ix.start[b + 1] as usize];
+    lines
+        .iter()
+        .map(|&n| usize::from(n))
+        .find(|&n| bits & TABLE[n].mask == TABLE[n].value)
+}

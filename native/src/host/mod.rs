@@ -1,0 +1,3 @@
+//! Code generators, one module a host instruction set.
+
+pub mod x64;

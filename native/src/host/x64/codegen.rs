@@ -1,0 +1,933 @@
+//! From IR to host code: one forward pass with register allocation on the fly.
+//!
+//! A backward pass ([`super::live`]) finds last uses and registers worth computing into
+//! directly. Flags and conditions are not kept anywhere: the comparison is emitted
+//! again where a condition is asked for, so nothing depends on the host's flags across
+//! instructions. Guest registers are in their home (a pinned host register or the
+//! state) after each guest instruction, so a fault needs no register fix-up; only
+//! condition flags can be pending, and [`Recipe`] says how to compute them.
+
+use super::asm::{Alu, Asm, Fixup, Mem, NOREG, RAX, RCX, RDX, Reg, Rm};
+use super::layout::{self, Pinning, TEMPS, TEMPS_X};
+use super::live::Liveness;
+use crate::ir::state::{Helper, SLOTS, WIDE};
+use crate::ir::{Block, Inst, Kind, NONE, Op, Val};
+
+/// Where a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loc {
+    /// Nowhere yet: a constant, a condition, flags.
+    None,
+    G(Reg),
+    X(Reg),
+    Spill(u8),
+    /// Unchanged in the guest state.
+    Slot(u16),
+    SlotX(u16),
+}
+
+/// A general operand as an instruction can take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opnd {
+    Rm(Rm),
+    Imm(i32),
+    /// A constant that is no immediate.
+    Big(u64),
+}
+
+/// A place at a fault, for [`Recipe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Const(u64),
+    Reg(Reg),
+    Xmm(Reg),
+    /// Offset from the state register.
+    State(i32),
+}
+
+/// How to compute the pending condition flags at a fault.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe {
+    pub op: Op,
+    pub w: u8,
+    pub imm: u64,
+    pub a: Place,
+    pub b: Place,
+}
+
+/// A host instruction that can fault.
+#[derive(Clone, Debug)]
+pub struct FaultPoint {
+    pub offset: u32,
+    pub insn: u16,
+    pub write: bool,
+    pub recipe: Option<Recipe>,
+}
+
+/// A jump or call whose target is a guest pc.
+#[derive(Clone, Copy, Debug)]
+pub struct ExitSite {
+    /// The 32-bit displacement to patch.
+    pub patch: u32,
+    /// Where it goes until then.
+    pub stub: u32,
+    pub target: u64,
+}
+
+/// The entries of the run-time support code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// eax = exit number.
+    Link,
+    /// rax = guest pc without known translation.
+    Indirect,
+    /// rax = guest pc to stop at.
+    Interrupted,
+    /// eax = trap | arg << 8, pc stored.
+    Trap,
+    /// Calls a helper: rax = code, args in the state.
+    Helper,
+}
+
+/// What has to be filled in when the code gets its address.
+#[derive(Clone, Copy, Debug)]
+pub enum Reloc {
+    /// rel32 to a run-time entry.
+    Entry(Entry),
+    /// 64-bit address of a helper.
+    Helper(Helper),
+    /// 64-bit address of a run-time function that evaluates an operation.
+    Eval,
+    /// 32-bit number of the exit with this index.
+    ExitNumber(u32),
+}
+
+/// Generated code, not yet placed.
+#[derive(Default)]
+pub struct Code {
+    pub bytes: Vec<u8>,
+    pub faults: Vec<FaultPoint>,
+    pub exits: Vec<ExitSite>,
+    pub relocs: Vec<(u32, Reloc)>,
+}
+
+/// Options that switch single optimisations off.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuning {
+    pub coalesce: bool,
+    pub returns: bool,
+    pub inline_jumps: bool,
+}
+
+/// A position in one of the two buffers.
+#[derive(Clone, Copy, Debug)]
+pub struct At {
+    pub cold: bool,
+    pub pos: usize,
+}
+
+/// Too many values at once: translate fewer instructions.
+#[derive(Debug)]
+pub struct TooBig;
+
+pub(super) struct Gen<'a> {
+    pub asm: Asm,
+    other: Asm,
+    in_cold: bool,
+    pub blk: &'a Block,
+    pub pin: &'a Pinning,
+    pub live: &'a Liveness,
+    pub tune: Tuning,
+    pub loc: Vec<Loc>,
+    /// Bits of a wide value above which it is known to be zero.
+    pub zero_above: Vec<u8>,
+    owner: [Val; 16],
+    owner_x: [Val; 16],
+    /// The live value that is in the state's slot.
+    slot_owner: [Val; SLOTS],
+    slot_owner_x: [Val; WIDE],
+    locked: u16,
+    locked_x: u16,
+    spill_free: u64,
+    spilled: Vec<Val>,
+    pub pos: u32,
+    pub failed: bool,
+    faults: Vec<(At, u16, bool, Option<Recipe>)>,
+    exits: Vec<(At, At, u64)>,
+    relocs: Vec<(At, Reloc)>,
+    /// Fixups from one buffer to the other.
+    cross: Vec<(At, At)>,
+}
+
+/// Generates code for a block.
+///
+/// # Errors
+/// The block needs more temporaries than there are.
+pub fn generate(blk: &Block, pin: &Pinning, live: &Liveness, tune: Tuning) -> Result<Code, TooBig> {
+    let n = blk.insts.len();
+    let mut g = Gen {
+        asm: Asm::default(),
+        other: Asm::default(),
+        in_cold: false,
+        blk,
+        pin,
+        live,
+        tune,
+        loc: vec![Loc::None; n],
+        zero_above: vec![128; n],
+        owner: [NONE; 16],
+        owner_x: [NONE; 16],
+        slot_owner: [NONE; SLOTS],
+        slot_owner_x: [NONE; WIDE],
+        locked: 0,
+        locked_x: 0,
+        spill_free: (1 << layout::TEMPS_X_SAVE) - 1,
+        spilled: Vec::new(),
+        pos: 0,
+        failed: false,
+        faults: Vec::new(),
+        exits: Vec::new(),
+        relocs: Vec::new(),
+        cross: Vec::new(),
+    };
+    g.asm.buf.reserve(n * 8);
+    for i in 0..n {
+        if g.live.dead[i] {
+            continue;
+        }
+        g.pos = i as u32;
+        g.locked = 0;
+        g.locked_x = 0;
+        g.inst(i as Val, &blk.insts[i]);
+        g.free_dead();
+        if g.failed {
+            return Err(TooBig);
+        }
+    }
+    Ok(g.finish())
+}
+
+impl Gen<'_> {
+    pub fn here(&self) -> At {
+        At {
+            cold: self.in_cold,
+            pos: self.asm.pos(),
+        }
+    }
+
+    /// Runs `f` with output going to the cold part. The allocator's state must not change.
+    pub fn cold(&mut self, f: impl FnOnce(&mut Self)) {
+        assert!(!self.in_cold, "cold code does not nest");
+        std::mem::swap(&mut self.asm, &mut self.other);
+        self.in_cold = true;
+        f(self);
+        std::mem::swap(&mut self.asm, &mut self.other);
+        self.in_cold = false;
+    }
+
+    /// Makes a fixup (in the current buffer) reach `to`.
+    pub fn bind(&mut self, from: At, to: At) {
+        self.cross.push((from, to));
+    }
+
+    pub fn fixup_at(&self, f: Fixup) -> At {
+        At {
+            cold: self.in_cold,
+            pos: f.0,
+        }
+    }
+
+    pub fn reloc(&mut self, at: At, r: Reloc) {
+        self.relocs.push((at, r));
+    }
+
+    /// `jmp` to a run-time entry.
+    pub fn jmp_entry(&mut self, e: Entry) {
+        let f = self.asm.jmp();
+        let at = self.fixup_at(f);
+        self.reloc(at, Reloc::Entry(e));
+    }
+
+    pub fn call_entry(&mut self, e: Entry) {
+        let f = self.asm.call();
+        let at = self.fixup_at(f);
+        self.reloc(at, Reloc::Entry(e));
+    }
+
+    pub fn exit_site(&mut self, patch: At, stub: At, target: u64) -> u32 {
+        self.exits.push((patch, stub, target));
+        self.exits.len() as u32 - 1
+    }
+
+    pub fn set_stub(&mut self, exit: u32, stub: At) {
+        self.exits[exit as usize].1 = stub;
+    }
+
+    pub fn fault_point(&mut self, i: &Inst, write: bool) {
+        let at = self.here();
+        let recipe = self.recipe();
+        self.faults.push((at, i.insn, write, recipe));
+    }
+
+    fn finish(mut self) -> Code {
+        // Displacements to be patched in the cold part are aligned relative to its start.
+        if self.exits.iter().any(|e| e.0.cold) {
+            while self.asm.pos() & 63 != 0 {
+                self.asm.bytes(&[0xcc]);
+            }
+        }
+        let hot = self.asm.pos();
+        let flat = |a: At| (if a.cold { hot + a.pos } else { a.pos }) as u32;
+        let mut bytes = std::mem::take(&mut self.asm.buf);
+        bytes.extend_from_slice(&self.other.buf);
+        for &(from, to) in &self.cross {
+            let (from, to) = (flat(from), flat(to));
+            let rel = to.wrapping_sub(from + 4);
+            bytes[from as usize..from as usize + 4].copy_from_slice(&rel.to_le_bytes());
+        }
+        let mut faults: Vec<FaultPoint> = self
+            .faults
+            .iter()
+            .map(|(at, insn, write, recipe)| FaultPoint {
+                offset: flat(*at),
+                insn: *insn,
+                write: *write,
+                recipe: *recipe,
+            })
+            .collect();
+        faults.sort_by_key(|f| f.offset);
+        Code {
+            bytes,
+            faults,
+            exits: self
+                .exits
+                .iter()
+                .map(|&(p, s, target)| ExitSite {
+                    patch: flat(p),
+                    stub: flat(s),
+                    target,
+                })
+                .collect(),
+            relocs: self.relocs.iter().map(|&(a, r)| (flat(a), r)).collect(),
+        }
+    }
+
+    // Values.
+
+    pub fn get(&self, v: Val) -> &Inst {
+        &self.blk.insts[v as usize]
+    }
+
+    pub fn known(&self, v: Val) -> Option<u64> {
+        (v != NONE && self.get(v).op == Op::Const).then(|| self.get(v).imm)
+    }
+
+    /// Used after the current instruction.
+    pub fn lives_on(&self, v: Val) -> bool {
+        self.live.last[v as usize] > self.pos
+    }
+
+    /// The operand without allocating anything. Conditions must have been materialised.
+    pub fn opnd(&self, v: Val) -> Opnd {
+        match self.loc[v as usize] {
+            Loc::G(r) => Opnd::Rm(Rm::R(r)),
+            Loc::Spill(n) => Opnd::Rm(Rm::M(layout::spill(usize::from(n)))),
+            Loc::Slot(n) => Opnd::Rm(Rm::M(layout::slot(usize::from(n)))),
+            Loc::X(_) | Loc::SlotX(_) => unreachable!("a wide value as a general operand"),
+            Loc::None => {
+                let k = self.known(v).expect("a value without a place");
+                i32::try_from(k as i64).map_or(Opnd::Big(k), Opnd::Imm)
+            }
+        }
+    }
+
+    /// A 32-bit operation takes any constant whose low half it is.
+    pub fn opnd_w(&self, w: u8, v: Val) -> Opnd {
+        match self.opnd(v) {
+            Opnd::Big(k) if w == 32 => Opnd::Imm(k as u32 as i32),
+            o => o,
+        }
+    }
+
+    /// A wide operand without allocating anything.
+    pub fn opnd_x(&self, v: Val) -> Rm {
+        match self.loc[v as usize] {
+            Loc::X(r) => Rm::R(r),
+            Loc::Spill(n) => Rm::M(layout::spill(usize::from(n))),
+            Loc::SlotX(n) => Rm::M(layout::slot_x(usize::from(n))),
+            l => unreachable!("wide value {v} is {l:?}"),
+        }
+    }
+
+    fn place(&self, v: Val) -> Option<Place> {
+        if v == NONE {
+            return Some(Place::Const(0));
+        }
+        Some(match self.loc[v as usize] {
+            Loc::G(r) => Place::Reg(r),
+            Loc::X(r) => Place::Xmm(r),
+            Loc::Spill(n) => Place::State(layout::spill(usize::from(n)).disp),
+            Loc::Slot(n) => Place::State(layout::slot(usize::from(n)).disp),
+            Loc::SlotX(n) => Place::State(layout::slot_x(usize::from(n)).disp),
+            Loc::None => Place::Const(self.known(v)?),
+        })
+    }
+
+    /// How to get the flags that are pending here, if they matter later.
+    fn recipe(&self) -> Option<Recipe> {
+        let f = self.live.flags_at[self.pos as usize];
+        if f == NONE || !self.lives_on(f) {
+            return None;
+        }
+        let i = self.get(f);
+        match i.op {
+            // Packed in a register.
+            Op::FSelect | Op::FAdc => Some(Recipe {
+                op: Op::FPack,
+                w: 16,
+                imm: 0,
+                a: self.place(f)?,
+                b: Place::Const(0),
+            }),
+            // What FLogic tests may be an unmaterialised `and`.
+            Op::FLogic if self.live.fused_and[f as usize] => {
+                let x = self.get(i.a);
+                Some(Recipe {
+                    op: Op::FLogic,
+                    w: i.w,
+                    imm: 1,
+                    a: self.place(x.a)?,
+                    b: self.place(x.b)?,
+                })
+            }
+            Op::GetF => None,
+            _ => Some(Recipe {
+                op: i.op,
+                w: i.w,
+                imm: i.imm,
+                a: self.place(i.a)?,
+                b: self.place(i.b)?,
+            }),
+        }
+    }
+
+    // Registers.
+
+    pub fn lock(&mut self, r: Reg) {
+        self.locked |= 1 << r;
+    }
+
+    pub fn lock_x(&mut self, r: Reg) {
+        self.locked_x |= 1 << r;
+    }
+
+    fn take_spill(&mut self) -> u8 {
+        if self.spill_free == 0 {
+            self.failed = true;
+            return 0;
+        }
+        let n = self.spill_free.trailing_zeros() as u8;
+        self.spill_free &= !(1 << n);
+        n
+    }
+
+    /// Takes a value out of its temporary register.
+    fn evict(&mut self, r: Reg) {
+        let v = self.owner[usize::from(r)];
+        self.owner[usize::from(r)] = NONE;
+        if v == NONE || self.live.last[v as usize] < self.pos {
+            return;
+        }
+        let i = *self.get(v);
+        if i.op == Op::Const {
+            self.loc[v as usize] = Loc::None;
+            return;
+        }
+        if let Some(s) = self.slot_owner.iter().position(|&o| o == v) {
+            self.loc[v as usize] = Loc::Slot(s as u16);
+            return;
+        }
+        let n = self.take_spill();
+        self.asm.mov_mr(64, layout::spill(usize::from(n)), r);
+        self.loc[v as usize] = Loc::Spill(n);
+        self.spilled.push(v);
+    }
+
+    fn evict_x(&mut self, r: Reg) {
+        let v = self.owner_x[usize::from(r)];
+        self.owner_x[usize::from(r)] = NONE;
+        if v == NONE || self.live.last[v as usize] < self.pos {
+            return;
+        }
+        if let Some(s) = self.slot_owner_x.iter().position(|&o| o == v) {
+            self.loc[v as usize] = Loc::SlotX(s as u16);
+            return;
+        }
+        let n = self.take_spill();
+        self.store_x(128, layout::spill(usize::from(n)), r);
+        self.loc[v as usize] = Loc::Spill(n);
+        self.spilled.push(v);
+    }
+
+    /// A temporary register, locked for this instruction.
+    pub fn temp(&mut self) -> Reg {
+        let pick = |g: &Self| {
+            let mut best = (NOREG, 0);
+            for &r in &TEMPS {
+                if g.locked & 1 << r != 0 {
+                    continue;
+                }
+                let v = g.owner[usize::from(r)];
+                if v == NONE {
+                    return r;
+                }
+                let last = g.live.last[v as usize];
+                if best.0 == NOREG || last > best.1 {
+                    best = (r, last);
+                }
+            }
+            best.0
+        };
+        let r = pick(self);
+        if r == NOREG {
+            self.failed = true;
+            return RCX;
+        }
+        self.evict(r);
+        self.lock(r);
+        r
+    }
+
+    pub fn temp_x(&mut self) -> Reg {
+        let mut best = (NOREG, 0);
+        for &r in &TEMPS_X {
+            if self.locked_x & 1 << r != 0 {
+                continue;
+            }
+            let v = self.owner_x[usize::from(r)];
+            let last = if v == NONE {
+                u32::MAX
+            } else {
+                self.live.last[v as usize]
+            };
+            if best.0 == NOREG || last > best.1 {
+                best = (r, last);
+            }
+        }
+        if best.0 == NOREG {
+            self.failed = true;
+            return 1;
+        }
+        self.evict_x(best.0);
+        self.lock_x(best.0);
+        best.0
+    }
+
+    /// Empties a particular temporary and locks it; its value moves elsewhere.
+    pub fn take(&mut self, r: Reg) {
+        let v = self.owner[usize::from(r)];
+        self.lock(r);
+        if v != NONE && self.live.last[v as usize] >= self.pos && self.get(v).op != Op::Const {
+            let free = TEMPS
+                .iter()
+                .copied()
+                .find(|&t| self.locked & 1 << t == 0 && self.owner[usize::from(t)] == NONE);
+            if let Some(t) = free {
+                self.asm.mov(64, t, Rm::R(r));
+                self.owner[usize::from(t)] = v;
+                self.loc[v as usize] = Loc::G(t);
+                self.owner[usize::from(r)] = NONE;
+                return;
+            }
+        }
+        self.evict(r);
+    }
+
+    fn own(&mut self, r: Reg, v: Val) {
+        self.owner[usize::from(r)] = v;
+        self.loc[v as usize] = Loc::G(r);
+    }
+
+    fn own_x(&mut self, r: Reg, v: Val) {
+        self.owner_x[usize::from(r)] = v;
+        self.loc[v as usize] = Loc::X(r);
+    }
+
+    fn drop_spill(&mut self, v: Val, n: u8) {
+        self.spill_free |= 1 << n;
+        self.spilled.retain(|&x| x != v);
+    }
+
+    /// The value in a register, locked. Leaves the host's flags alone except for conditions.
+    pub fn reg(&mut self, v: Val) -> Reg {
+        let r = match self.loc[v as usize] {
+            Loc::G(r) => r,
+            Loc::None => {
+                if let Some(k) = self.known(v) {
+                    let r = self.temp();
+                    self.asm.mov_ri(r, k);
+                    self.own(r, v);
+                    r
+                } else {
+                    self.materialise(v)
+                }
+            }
+            l => {
+                let Opnd::Rm(m) = self.opnd(v) else {
+                    unreachable!("{l:?}")
+                };
+                let r = self.temp();
+                self.asm.mov(64, r, m);
+                if let Loc::Spill(n) = l {
+                    self.drop_spill(v, n);
+                }
+                self.own(r, v);
+                r
+            }
+        };
+        self.lock(r);
+        r
+    }
+
+    /// A condition as a number in a temporary.
+    fn materialise(&mut self, v: Val) -> Reg {
+        let r = self.temp();
+        self.set_condition(v, r);
+        self.own(r, v);
+        r
+    }
+
+    pub fn reg_x(&mut self, v: Val) -> Reg {
+        let r = match self.loc[v as usize] {
+            Loc::X(r) => r,
+            l => {
+                let m = self.opnd_x(v);
+                let r = self.temp_x();
+                self.load_x(128, r, m);
+                if let Loc::Spill(n) = l {
+                    self.drop_spill(v, n);
+                }
+                self.own_x(r, v);
+                r
+            }
+        };
+        self.lock_x(r);
+        r
+    }
+
+    /// The register to compute `v` into: the pinned one it will be set to, that of
+    /// the dying operand `reuse`, or a temporary.
+    pub fn dst(&mut self, v: Val, reuse: Val) -> Reg {
+        let hint = self.live.hint[v as usize];
+        if hint != NOREG {
+            let o = self.owner[usize::from(hint)];
+            if o == NONE || !self.lives_on(o) || self.loc[o as usize] != Loc::G(hint) {
+                self.lock(hint);
+                return hint;
+            }
+        }
+        if reuse != NONE
+            && !self.lives_on(reuse)
+            && let Loc::G(r) = self.loc[reuse as usize]
+            && TEMPS.contains(&r)
+            && self.owner[usize::from(r)] == reuse
+        {
+            return r;
+        }
+        self.temp()
+    }
+
+    pub fn dst_x(&mut self, v: Val, reuse: Val) -> Reg {
+        let hint = self.live.hint[v as usize];
+        if hint != NOREG {
+            let o = self.owner_x[usize::from(hint)];
+            if o == NONE || !self.lives_on(o) || self.loc[o as usize] != Loc::X(hint) {
+                self.lock_x(hint);
+                return hint;
+            }
+        }
+        if reuse != NONE
+            && !self.lives_on(reuse)
+            && let Loc::X(r) = self.loc[reuse as usize]
+            && TEMPS_X.contains(&r)
+            && self.owner_x[usize::from(r)] == reuse
+        {
+            return r;
+        }
+        self.temp_x()
+    }
+
+    /// `v` is now in `r`.
+    pub fn define(&mut self, v: Val, r: Reg) {
+        self.own(r, v);
+    }
+
+    pub fn define_x(&mut self, v: Val, r: Reg, zero_above: u8) {
+        self.own_x(r, v);
+        self.zero_above[v as usize] = zero_above;
+    }
+
+    fn free_dead(&mut self) {
+        for r in 0..16 {
+            let v = self.owner[r];
+            if v != NONE && self.live.last[v as usize] <= self.pos {
+                self.owner[r] = NONE;
+            }
+            let v = self.owner_x[r];
+            if v != NONE && self.live.last[v as usize] <= self.pos {
+                self.owner_x[r] = NONE;
+            }
+        }
+        if !self.spilled.is_empty() {
+            let (pos, live) = (self.pos, self.live);
+            let (loc, free) = (&self.loc, &mut self.spill_free);
+            self.spilled.retain(|&v| {
+                let keep = live.last[v as usize] > pos;
+                if !keep && let Loc::Spill(n) = loc[v as usize] {
+                    *free |= 1 << n;
+                }
+                keep
+            });
+        }
+    }
+
+    // Guest state.
+
+    pub(super) fn get_slot(&mut self, v: Val, slot: usize) {
+        let p = self.pin.reg[slot];
+        if p == NOREG {
+            self.loc[v as usize] = Loc::Slot(slot as u16);
+            self.slot_owner[slot] = v;
+        } else {
+            self.own(p, v);
+        }
+    }
+
+    pub(super) fn get_slot_x(&mut self, v: Val, slot: usize) {
+        let p = self.pin.reg_x[slot];
+        if p == NOREG {
+            self.loc[v as usize] = Loc::SlotX(slot as u16);
+            self.slot_owner_x[slot] = v;
+        } else {
+            self.own_x(p, v);
+        }
+    }
+
+    pub(super) fn set_slot(&mut self, v: Val, slot: usize) {
+        let p = self.pin.reg[slot];
+        if p == NOREG {
+            self.set_memory_slot(v, slot);
+            return;
+        }
+        if self.loc[v as usize] == Loc::G(p) && self.owner[usize::from(p)] == v {
+            return;
+        }
+        // Whoever lives there and is needed later moves out. A condition may still read it.
+        let old = self.owner[usize::from(p)];
+        if old != NONE && old != v && self.lives_on(old) && self.loc[old as usize] == Loc::G(p) {
+            let t = self.temp();
+            self.asm.mov(64, t, Rm::R(p));
+            self.own(t, old);
+        }
+        match self.loc[v as usize] {
+            Loc::None if self.known(v).is_none() => self.set_condition(v, p),
+            _ => match self.opnd(v) {
+                Opnd::Rm(m) => self.asm.mov(64, p, m),
+                Opnd::Imm(k) => self.asm.mov_ri(p, i64::from(k) as u64),
+                Opnd::Big(k) => self.asm.mov_ri(p, k),
+            },
+        }
+        // From now on the pinned register is the value's home, unless it has another pinned one.
+        match self.loc[v as usize] {
+            Loc::G(r) if TEMPS.contains(&r) => {
+                self.owner[usize::from(r)] = NONE;
+                self.own(p, v);
+            }
+            Loc::Spill(n) => {
+                self.drop_spill(v, n);
+                self.own(p, v);
+            }
+            Loc::None | Loc::Slot(_) => self.own(p, v),
+            _ => self.owner[usize::from(p)] = NONE,
+        }
+    }
+
+    fn set_memory_slot(&mut self, v: Val, slot: usize) {
+        let old = self.slot_owner[slot];
+        if old != NONE
+            && old != v
+            && self.lives_on(old)
+            && self.loc[old as usize] == Loc::Slot(slot as u16)
+        {
+            self.slot_owner[slot] = NONE;
+            self.reg(old);
+        }
+        let m = layout::slot(slot);
+        match self.loc[v as usize] {
+            Loc::None if self.known(v).is_none() => {
+                let r = self.reg(v);
+                self.asm.mov_mr(64, m, r);
+            }
+            _ => match self.opnd(v) {
+                Opnd::Rm(Rm::R(r)) => self.asm.mov_mr(64, m, r),
+                Opnd::Imm(k) => self.asm.mov_mi(64, m, k),
+                _ => {
+                    let r = self.reg(v);
+                    self.asm.mov_mr(64, m, r);
+                }
+            },
+        }
+        self.slot_owner[slot] = v;
+    }
+
+    pub(super) fn set_slot_x(&mut self, v: Val, slot: usize) {
+        let p = self.pin.reg_x[slot];
+        if p == NOREG {
+            let old = self.slot_owner_x[slot];
+            if old != NONE
+                && old != v
+                && self.lives_on(old)
+                && self.loc[old as usize] == Loc::SlotX(slot as u16)
+            {
+                self.slot_owner_x[slot] = NONE;
+                self.reg_x(old);
+            }
+            let r = self.reg_x(v);
+            self.store_x(128, layout::slot_x(slot), r);
+            self.slot_owner_x[slot] = v;
+            return;
+        }
+        if self.loc[v as usize] == Loc::X(p) && self.owner_x[usize::from(p)] == v {
+            return;
+        }
+        let old = self.owner_x[usize::from(p)];
+        if old != NONE && old != v && self.lives_on(old) && self.loc[old as usize] == Loc::X(p) {
+            let t = self.temp_x();
+            self.mov_x(t, p);
+            self.own_x(t, old);
+        }
+        let m = self.opnd_x(v);
+        self.load_x(128, p, m);
+        match self.loc[v as usize] {
+            Loc::X(r) if TEMPS_X.contains(&r) => {
+                self.owner_x[usize::from(r)] = NONE;
+                self.own_x(p, v);
+            }
+            Loc::Spill(n) => {
+                self.drop_spill(v, n);
+                self.own_x(p, v);
+            }
+            Loc::SlotX(_) => self.own_x(p, v),
+            _ => self.owner_x[usize::from(p)] = NONE,
+        }
+    }
+
+    // Helpers.
+
+    /// Stores an operand where a helper finds it.
+    fn pass(&mut self, n: usize, v: Val) {
+        if v == NONE {
+            return;
+        }
+        let m = layout::arg(n);
+        if self.get(v).op.kind() == Kind::Wide {
+            let r = self.reg_x(v);
+            self.store_x(128, m, r);
+            return;
+        }
+        let r = self.reg(v);
+        self.asm.mov_mr(64, m, r);
+        self.asm.mov_mi(
+            64,
+            Mem {
+                disp: m.disp + 8,
+                ..m
+            },
+            0,
+        );
+    }
+
+    /// An operation by its meaning in `ir::eval`, or a helper of the guest.
+    pub fn call_helper(&mut self, v: Val, i: &Inst) {
+        for (n, x) in [i.a, i.b, i.c].into_iter().enumerate() {
+            self.pass(n, x);
+        }
+        self.helper_call(i);
+        match i.op.kind() {
+            Kind::General if self.live.last[v as usize] != 0 => {
+                let d = self.dst(v, NONE);
+                self.asm.mov(64, d, layout::arg(0));
+                self.define(v, d);
+            }
+            Kind::Wide => {
+                let d = self.dst_x(v, NONE);
+                self.load_x(128, d, Rm::M(layout::arg(0)));
+                self.define_x(v, d, 128);
+            }
+            _ => {}
+        }
+    }
+
+    /// The call itself; preserves everything but rax and xmm0. The code, the operation and the immediate
+    /// travel in the state's `host` words.
+    pub fn helper_call(&mut self, i: &Inst) {
+        let (r, sel) = match i.op {
+            Op::Call | Op::CallX => (Reloc::Helper(self.blk.helpers[usize::from(i.h)]), 0),
+            _ => (
+                Reloc::Eval,
+                i32::from(i.op as u8) | i32::from(i.w) << 8 | 1 << 16,
+            ),
+        };
+        if let Ok(k) = i32::try_from(i.imm as i64) {
+            self.asm
+                .mov_mi(64, layout::host(super::runtime::HELPER_IMM), k);
+        } else {
+            self.asm.mov_ri(RAX, i.imm);
+            self.asm
+                .mov_mr(64, layout::host(super::runtime::HELPER_IMM), RAX);
+        }
+        self.asm
+            .mov_mi(64, layout::host(super::runtime::HELPER_SEL), sel);
+        // movabs rax, imm64
+        self.asm.bytes(&[0x48, 0xb8]);
+        let at = self.here();
+        self.asm.bytes(&[0; 8]);
+        self.reloc(at, r);
+        self.call_entry(Entry::Helper);
+    }
+
+    /// Moves the wide register `r` to `d`.
+    pub fn mov_x(&mut self, d: Reg, r: Reg) {
+        if d != r {
+            self.load_x(128, d, Rm::R(r));
+        }
+    }
+
+    /// `op dst, operand` for any operand.
+    pub fn alu_o(&mut self, op: Alu, w: u8, d: Reg, o: Opnd) {
+        match o {
+            Opnd::Rm(m) => self.asm.alu(op, w, d, m),
+            Opnd::Imm(k) => self.asm.alu_i(op, w, Rm::R(d), k),
+            Opnd::Big(k) => {
+                debug_assert!(d != RAX, "the scratch register holds the constant");
+                self.asm.mov_ri(RAX, k);
+                self.asm.alu(op, w, d, Rm::R(RAX));
+            }
+        }
+    }
+
+    /// Puts an operand into `r`.
+    pub fn load_o(&mut self, w: u8, r: Reg, o: Opnd) {
+        match o {
+            Opnd::Rm(m) => self.asm.mov(w, r, m),
+            Opnd::Imm(k) if w == 32 => self.asm.mov_ri(r, u64::from(k as u32)),
+            Opnd::Imm(k) => self.asm.mov_ri(r, i64::from(k) as u64),
+            Opnd::Big(k) => self.asm.mov_ri(r, k),
+        }
+    }
+
+    /// Makes sure that rdx and rax are free for a multiplication or division.
+    pub fn take_rdx(&mut self) {
+        self.take(RDX);
+    }
+}

@@ -1,0 +1,276 @@
+//! Code for leaving a block: chained jumps, calls with predicted returns, indirect
+//! jumps through the core's table, traps.
+
+use super::asm::{Alu, Mem, RAX, RCX, RSP, Rm, Shift, cc};
+use super::codegen::{At, Entry, Gen, Opnd, Reloc};
+use super::layout::{self, host};
+use crate::ir::{Inst, NONE, Op, Val};
+
+impl Gen<'_> {
+    pub(super) fn exit(&mut self, i: &Inst) {
+        let flags = self.live.flags_at[self.pos as usize];
+        match i.op {
+            Op::Side => self.side(i, flags),
+            Op::Jump => {
+                self.sync_flags(flags);
+                if self.backward(i) {
+                    self.check_interrupt(i.imm);
+                }
+                self.chain(i.imm);
+            }
+            Op::CallTo => {
+                self.sync_flags(flags);
+                if self.backward(i) {
+                    self.check_interrupt(i.imm);
+                }
+                let ret = self.known(i.b).unwrap_or(0);
+                if self.tune.returns {
+                    self.push_return(ret);
+                    self.asm.align_patch(1, 0);
+                    let f = self.asm.call();
+                    let patch = self.fixup_at(f);
+                    self.stub(patch, i.imm);
+                    self.asm.pop(RAX);
+                    self.chain(ret);
+                } else {
+                    self.chain(i.imm);
+                }
+            }
+            Op::JumpR => {
+                self.sync_flags(flags);
+                self.target(i.a);
+                self.check_interrupt_rax();
+                self.lookup(false);
+            }
+            Op::CallR => {
+                self.sync_flags(flags);
+                self.target(i.a);
+                self.check_interrupt_rax();
+                if self.tune.returns {
+                    let ret = self.known(i.b).unwrap_or(0);
+                    self.asm.mov(64, RCX, Rm::R(RAX));
+                    self.push_return(ret);
+                    self.asm.mov(64, RAX, Rm::R(RCX));
+                    self.lookup(true);
+                    self.asm.pop(RAX);
+                    self.chain(ret);
+                } else {
+                    self.lookup(false);
+                }
+            }
+            Op::RetR => {
+                self.sync_flags(flags);
+                self.target(i.a);
+                if self.tune.returns {
+                    self.asm.alu_mr(Alu::Cmp, 64, Mem::base(RSP, 8), RAX);
+                    let miss = self.asm.jcc(cc::NE);
+                    // ret
+                    self.asm.bytes(&[0xc3]);
+                    // The return stack tells nothing any more.
+                    self.asm.bind(miss);
+                    self.asm.mov(64, RSP, layout::host(host::RETURN_TOP));
+                }
+                self.check_interrupt_rax();
+                self.lookup(false);
+            }
+            _ => {
+                self.sync_flags(flags);
+                self.store_pc(i.imm);
+                self.asm.mov_ri(RAX, u64::from(i.w) | u64::from(i.h) << 8);
+                self.jmp_entry(Entry::Trap);
+            }
+        }
+    }
+
+    fn backward(&self, i: &Inst) -> bool {
+        i.imm <= self.blk.pcs[usize::from(i.insn)]
+    }
+
+    fn store_pc(&mut self, pc: u64) {
+        if let Ok(k) = i32::try_from(pc as i64) {
+            self.asm.mov_mi(64, layout::pc(), k);
+        } else {
+            self.asm.mov_ri(RAX, pc);
+            self.asm.mov_mr(64, layout::pc(), RAX);
+        }
+    }
+
+    /// Puts the target of an indirect jump into rax.
+    fn target(&mut self, v: Val) {
+        let o: Opnd = self.any(v);
+        self.load_o(64, RAX, o);
+    }
+
+    /// Leaves for `pc` if an interrupt is pending.
+    fn check_interrupt(&mut self, pc: u64) {
+        self.asm.alu_i(Alu::Cmp, 32, layout::interrupt(), 0);
+        let f = self.asm.jcc(cc::NE);
+        let from = self.fixup_at(f);
+        let mut to = None;
+        self.cold(|g| {
+            to = Some(g.here());
+            g.asm.mov_ri(RAX, pc);
+            g.jmp_entry(Entry::Interrupted);
+        });
+        if let Some(to) = to {
+            self.bind(from, to);
+        }
+    }
+
+    fn check_interrupt_rax(&mut self) {
+        self.asm.alu_i(Alu::Cmp, 32, layout::interrupt(), 0);
+        let f = self.asm.jcc(cc::NE);
+        let at = self.fixup_at(f);
+        self.reloc(at, Reloc::Entry(Entry::Interrupted));
+    }
+
+    /// A jump to guest pc `target`, chained once its translation is known.
+    fn chain(&mut self, target: u64) {
+        self.asm.align_patch(1, 0);
+        let f = self.asm.jmp();
+        let patch = self.fixup_at(f);
+        self.stub(patch, target);
+    }
+
+    /// The stub that an unchained jump or call goes to.
+    fn stub(&mut self, patch: At, target: u64) {
+        let mut stub = None;
+        let n = self.exit_site(patch, patch, target);
+        self.cold(|g| {
+            stub = Some(g.here());
+            // mov eax, imm32
+            g.asm.bytes(&[0xb8]);
+            let at = g.here();
+            g.asm.bytes(&[0; 4]);
+            g.reloc(at, Reloc::ExitNumber(n));
+            g.jmp_entry(Entry::Link);
+        });
+        if let Some(stub) = stub {
+            self.bind(patch, stub);
+            self.set_stub(n, stub);
+        }
+    }
+
+    /// Pushes a guest return address, emptying the return stack first when it is full.
+    fn push_return(&mut self, ret: u64) {
+        self.asm
+            .alu(Alu::Cmp, 64, RSP, layout::host(host::RETURN_LIMIT));
+        let full = self.asm.jcc(cc::B);
+        let from = self.fixup_at(full);
+        let back = self.here();
+        let mut to = None;
+        self.cold(|g| {
+            to = Some(g.here());
+            g.asm.mov(64, RSP, layout::host(host::RETURN_TOP));
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        if let Some(to) = to {
+            self.bind(from, to);
+        }
+        if let Ok(k) = i32::try_from(ret as i64) {
+            // push imm32
+            self.asm.bytes(&[0x68]);
+            self.asm.bytes(&k.to_le_bytes());
+        } else {
+            self.asm.mov_ri(RAX, ret);
+            self.asm.push(RAX);
+        }
+    }
+
+    /// Jumps (or calls) to the translation of the guest pc in rax, found in the core's table.
+    fn lookup(&mut self, call: bool) {
+        const INDEX: i32 = 0xfff0;
+        if self.tune.inline_jumps {
+            self.asm.mov(32, RCX, Rm::R(RAX));
+            self.asm.shift_i(Shift::Shl, 32, Rm::R(RCX), 2);
+            self.asm.alu_i(Alu::And, 32, Rm::R(RCX), INDEX);
+            self.asm.alu(Alu::Add, 64, RCX, layout::host(host::JUMPS));
+            self.asm.alu_mr(Alu::Cmp, 64, Mem::base(RCX, 0), RAX);
+            let miss = self.asm.jcc(cc::NE);
+            let m = Mem::base(RCX, 8);
+            if call {
+                self.asm.call_rm(m);
+                let back = self.here();
+                let from = self.fixup_at(miss);
+                let mut to = None;
+                self.cold(|g| {
+                    to = Some(g.here());
+                    g.call_entry(Entry::Indirect);
+                    let f = g.asm.jmp();
+                    let at = g.fixup_at(f);
+                    g.bind(at, back);
+                });
+                if let Some(to) = to {
+                    self.bind(from, to);
+                }
+            } else {
+                self.asm.jmp_rm(m);
+                let at = self.fixup_at(miss);
+                self.reloc(at, Reloc::Entry(Entry::Indirect));
+            }
+        } else if call {
+            self.call_entry(Entry::Indirect);
+        } else {
+            self.jmp_entry(Entry::Indirect);
+        }
+    }
+
+    fn side(&mut self, i: &Inst, flags: Val) {
+        if self.backward(i) || flags != NONE {
+            let over = self.branch(i.a, false);
+            self.sync_flags(flags);
+            if self.backward(i) {
+                self.check_interrupt(i.imm);
+            }
+            self.chain(i.imm);
+            for f in over {
+                self.asm.bind(f);
+            }
+            return;
+        }
+        let taken = self.branch(i.a, true);
+        if let [f] = taken[..] {
+            // The conditional jump itself is chained.
+            let patch = self.fixup_at(f);
+            if patch.pos & 63 <= 60 {
+                self.stub(patch, i.imm);
+                return;
+            }
+        }
+        let mut to = None;
+        self.cold_nested(i.imm, &mut to);
+        if let Some(to) = to {
+            for f in taken {
+                let from = self.fixup_at(f);
+                self.bind(from, to);
+            }
+        }
+    }
+
+    /// A cold jump to `target` with its stub behind it.
+    fn cold_nested(&mut self, target: u64, to: &mut Option<At>) {
+        let mut patch = None;
+        let mut stub = None;
+        self.cold(|g| {
+            *to = Some(g.here());
+            g.asm.align_patch(1, 0);
+            let f = g.asm.jmp();
+            patch = Some(g.fixup_at(f));
+            stub = Some(g.here());
+            g.asm.bytes(&[0xb8]);
+        });
+        let (Some(patch), Some(stub)) = (patch, stub) else {
+            return;
+        };
+        let n = self.exit_site(patch, stub, target);
+        self.cold(|g| {
+            let at = g.here();
+            g.asm.bytes(&[0; 4]);
+            g.reloc(at, Reloc::ExitNumber(n));
+            g.jmp_entry(Entry::Link);
+        });
+        self.bind(patch, stub);
+    }
+}

@@ -1,0 +1,227 @@
+//! The support code at the start of each code arena: entering and leaving
+//! translated code, calling helpers, landing after a fault. And the GS base.
+
+use super::asm::{
+    Alu, Asm, Map, Mem, Pp, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RSI, RSP, Rm,
+};
+use super::codegen::Entry;
+use super::layout::{self, BIAS, Pinning, TEMPS, TEMPS_X, TEMPS_X_SAVE, host};
+use crate::ir::eval::eval_any;
+use crate::ir::state::{Helper, State};
+use crate::ir::{Op, float};
+
+/// Indices into [`State::host`] of a helper call's immediate and selector.
+pub const HELPER_IMM: usize = 15;
+pub const HELPER_SEL: usize = 16;
+
+/// What translated code returns to [`Entries::enter`]'s caller.
+pub mod code {
+    pub const LINK: u32 = 1;
+    pub const INDIRECT: u32 = 2;
+    pub const INTERRUPTED: u32 = 3;
+    pub const FAULT: u32 = 4;
+    /// With the trap in bits 0-7 and its argument in bits 8-23.
+    pub const TRAP: u32 = 1 << 31;
+}
+
+/// Offsets of the entries from the arena's start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Entries {
+    /// `extern "C" fn(*mut State, *const u8) -> u32`
+    pub enter: usize,
+    pub link: usize,
+    pub indirect: usize,
+    pub interrupted: usize,
+    pub trap: usize,
+    pub helper: usize,
+    pub fault: usize,
+}
+
+impl Entries {
+    #[must_use]
+    pub fn offset(&self, e: Entry) -> usize {
+        match e {
+            Entry::Link => self.link,
+            Entry::Indirect => self.indirect,
+            Entry::Interrupted => self.interrupted,
+            Entry::Trap => self.trap,
+            Entry::Helper => self.helper,
+        }
+    }
+}
+
+const SAVED: [u8; 6] = [RBP, RBX, R12, R13, R14, R15];
+
+fn csr(a: &mut Asm, load: bool, m: Mem) {
+    // ldmxcsr / stmxcsr
+    a.op(
+        Pp::None,
+        Map::M0f,
+        0xae,
+        false,
+        if load { 2 } else { 3 },
+        Rm::M(m),
+        false,
+        false,
+    );
+}
+
+fn wide(a: &mut Asm, load: bool, r: u8, m: Mem) {
+    a.vex(
+        Pp::None,
+        Map::M0f,
+        false,
+        if load { 0x10 } else { 0x11 },
+        r,
+        0,
+        m,
+    );
+}
+
+fn pins(a: &mut Asm, p: &Pinning, load: bool) {
+    for &(s, r) in &p.list {
+        let m = layout::slot(usize::from(s));
+        if load {
+            a.mov(64, r, m)
+        } else {
+            a.mov_mr(64, m, r)
+        }
+    }
+    for &(s, r) in &p.list_x {
+        wide(a, load, r, layout::slot_x(usize::from(s)));
+    }
+}
+
+fn temps(a: &mut Asm, load: bool) {
+    for (n, &r) in TEMPS.iter().enumerate() {
+        let m = layout::host(host::TEMPS + n);
+        if load {
+            a.mov(64, r, m)
+        } else {
+            a.mov_mr(64, m, r)
+        }
+    }
+    for (n, &r) in TEMPS_X.iter().enumerate() {
+        wide(a, load, r, layout::spill(TEMPS_X_SAVE + n));
+    }
+}
+
+/// Generates the support code.
+#[must_use]
+pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
+    let mut a = Asm::default();
+    let mut e = Entries {
+        enter: 0,
+        ..Entries::default()
+    };
+    for r in SAVED {
+        a.push(r);
+    }
+    a.alu_i(Alu::Sub, 64, Rm::R(RSP), 8);
+    a.lea(64, RBP, Mem::base(RDI, BIAS));
+    a.mov_mr(64, layout::host(host::RSP), RSP);
+    csr(&mut a, false, layout::host(host::MXCSR));
+    csr(&mut a, true, layout::fpenv());
+    a.mov(64, RAX, Rm::R(RSI));
+    pins(&mut a, p, true);
+    a.mov(64, RSP, layout::host(host::RETURN_RSP));
+    a.jmp_rm(Rm::R(RAX));
+
+    // The way out, with the answer in eax.
+    let out = a.pos();
+    pins(&mut a, p, false);
+    a.mov_mr(64, layout::host(host::RETURN_RSP), RSP);
+    a.mov(64, RSP, layout::host(host::RSP));
+    csr(&mut a, false, layout::fpenv());
+    csr(&mut a, true, layout::host(host::MXCSR));
+    a.alu_i(Alu::Add, 64, Rm::R(RSP), 8);
+    for r in SAVED.iter().rev() {
+        a.pop(*r);
+    }
+    a.bytes(&[0xc3]);
+
+    let leave = |a: &mut Asm, answer: u32| {
+        a.mov_ri(RAX, u64::from(answer));
+        let f = a.jmp();
+        a.bind_to(f, out);
+    };
+    e.link = a.pos();
+    a.mov_mr(64, layout::host(host::EXIT_ID), RAX);
+    leave(&mut a, code::LINK);
+    e.indirect = a.pos();
+    a.mov_mr(64, layout::pc(), RAX);
+    leave(&mut a, code::INDIRECT);
+    e.interrupted = a.pos();
+    a.mov_mr(64, layout::pc(), RAX);
+    leave(&mut a, code::INTERRUPTED);
+    e.trap = a.pos();
+    // bts eax, 31
+    a.bytes(&[0x0f, 0xba, 0xe8, 31]);
+    let f = a.jmp();
+    a.bind_to(f, out);
+    e.fault = a.pos();
+    temps(&mut a, false);
+    leave(&mut a, code::FAULT);
+
+    // A helper: its address in rax. r12 carries the stack pointer across.
+    e.helper = a.pos();
+    temps(&mut a, false);
+    pins(&mut a, p, false);
+    a.mov(64, R12, Rm::R(RSP));
+    a.alu_i(Alu::And, 64, Rm::R(RSP), -16);
+    csr(&mut a, false, layout::fpenv());
+    csr(&mut a, true, layout::host(host::MXCSR));
+    a.lea(64, RDI, Mem::base(RBP, -BIAS));
+    a.mov(64, RSI, Rm::R(RAX));
+    a.mov_ri(RAX, helper as *const () as u64);
+    a.call_rm(Rm::R(RAX));
+    a.mov(64, RSP, Rm::R(R12));
+    csr(&mut a, true, layout::fpenv());
+    pins(&mut a, p, true);
+    temps(&mut a, true);
+    a.bytes(&[0xc3]);
+    let _ = RCX;
+    (a.buf, e)
+}
+
+/// What the helper entry calls.
+extern "C" fn helper(st: &mut State, f: usize) {
+    let [a, b, c] = st.args;
+    let imm = st.host[HELPER_IMM];
+    let sel = st.host[HELPER_SEL];
+    st.args[0] = if sel == 0 {
+        // SAFETY: generated code passes the address of a `Helper` with selector 0.
+        let f: Helper = unsafe { std::mem::transmute(f) };
+        f(st, a, b, c, imm)
+    } else {
+        // SAFETY: the selector was made from an `Op`.
+        let op: Op = unsafe { std::mem::transmute(sel as u8) };
+        let mut env = st.fpenv;
+        let r = eval_any(&mut env, op, (sel >> 8) as u8, a, b, c, imm);
+        st.fpenv = env;
+        r
+    };
+}
+
+/// The MXCSR that guest code starts with.
+pub const FRESH_ENV: u32 = float::DEFAULT_ENV;
+
+/// Whether user code may use `wrgsbase` (AT_HWCAP2 bit 1, set by Linux 5.9 and later).
+fn has_fsgsbase() -> bool {
+    // SAFETY: reads the auxiliary vector.
+    unsafe { libc::getauxval(libc::AT_HWCAP2) & 2 != 0 }
+}
+
+/// Points GS at guest address 0, for this thread.
+pub fn set_guest_base(base: u64) {
+    const ARCH_SET_GS: libc::c_int = 0x1001;
+    use std::sync::OnceLock;
+    static DIRECT: OnceLock<bool> = OnceLock::new();
+    if *DIRECT.get_or_init(has_fsgsbase) {
+        // SAFETY: nothing else in the process uses GS.
+        unsafe { std::arch::asm!("wrgsbase {}", in(reg) base, options(nostack, preserves_flags)) };
+    } else {
+        // SAFETY: as above, by system call.
+        unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, base) };
+    }
+}

@@ -1,0 +1,433 @@
+//! The meaning of the floating-point operations, to the bit.
+//!
+//! Arithmetic on numbers is done by the host's FPU under the guest's rounding mode, with its exception
+//! flags collected; what differs between processors is done here: which NaN
+//! comes out (a signalling operand first, then the first operand; the default NaN is
+//! positive and quiet), minimum and maximum, and conversions to integers.
+
+use super::Op;
+use super::flags;
+use super::vector::{from_lanes, lane};
+use std::arch::asm;
+
+/// Round to nearest, all exceptions masked, no flags.
+pub const DEFAULT_ENV: u32 = 0x1f80;
+/// Sticky flags in the environment.
+pub const INVALID: u32 = 1;
+pub const DIV_BY_ZERO: u32 = 4;
+pub const OVERFLOW: u32 = 8;
+pub const UNDERFLOW: u32 = 16;
+pub const INEXACT: u32 = 32;
+
+/// Rounding modes of `FpRound` and `FpToInt`.
+pub mod round {
+    pub const NEAREST: u64 = 0;
+    pub const UP: u64 = 1;
+    pub const DOWN: u64 = 2;
+    pub const ZERO: u64 = 3;
+    pub const AWAY: u64 = 4;
+    /// The environment's.
+    pub const CURRENT: u64 = 5;
+}
+
+/// What a format's bits mean.
+#[derive(Clone, Copy)]
+struct Format {
+    /// Everything but the sign.
+    abs: u64,
+    exp: u64,
+    quiet: u64,
+    sign: u64,
+}
+
+fn format(w: u8) -> Format {
+    match w {
+        16 => Format {
+            abs: 0x7fff,
+            exp: 0x7c00,
+            quiet: 0x200,
+            sign: 0x8000,
+        },
+        32 => Format {
+            abs: 0x7fff_ffff,
+            exp: 0x7f80_0000,
+            quiet: 0x40_0000,
+            sign: 0x8000_0000,
+        },
+        _ => Format {
+            abs: !0 >> 1,
+            exp: 0x7ff << 52,
+            quiet: 1 << 51,
+            sign: 1 << 63,
+        },
+    }
+}
+
+impl Format {
+    fn nan(self, x: u64) -> bool {
+        x & self.abs > self.exp
+    }
+    fn signalling(self, x: u64) -> bool {
+        self.nan(x) && x & self.quiet == 0
+    }
+    fn default_nan(self) -> u64 {
+        self.exp | self.quiet
+    }
+    fn zero(self, x: u64) -> bool {
+        x & self.abs == 0
+    }
+    fn infinite(self, x: u64) -> bool {
+        x & self.abs == self.exp
+    }
+}
+
+/// The NaN that comes out of operands of which at least one is a NaN, in order of precedence.
+fn propagate(env: &mut u32, f: Format, ops: &[u64]) -> u64 {
+    let signalling = ops.iter().find(|&&x| f.signalling(x));
+    if signalling.is_some() {
+        *env |= INVALID;
+    }
+    let x = signalling.or_else(|| ops.iter().find(|&&x| f.nan(x)));
+    x.map_or(f.default_nan(), |x| x | f.quiet)
+}
+
+macro_rules! host_op {
+    ($name:ident, $ty:ty, $insn:literal) => {
+        fn $name(env: &mut u32, a: $ty, b: $ty, c: $ty) -> $ty {
+            let mut save = 0u32;
+            let mut r = a;
+            // SAFETY: swaps MXCSR for one instruction and puts it back.
+            unsafe {
+                asm!("stmxcsr [{s}]", "ldmxcsr [{e}]", $insn, "stmxcsr [{e}]", "ldmxcsr [{s}]",
+                    s = in(reg) &raw mut save, e = in(reg) env, r = inout(xmm_reg) r, b = in(xmm_reg) b, c = in(xmm_reg) c);
+            }
+            r
+        }
+    };
+}
+host_op!(add64, f64, "vaddsd {r}, {r}, {b} /* {c} */");
+host_op!(sub64, f64, "vsubsd {r}, {r}, {b} /* {c} */");
+host_op!(mul64, f64, "vmulsd {r}, {r}, {b} /* {c} */");
+host_op!(div64, f64, "vdivsd {r}, {r}, {b} /* {c} */");
+host_op!(sqrt64, f64, "vsqrtsd {r}, {r}, {r} /* {b} {c} */");
+host_op!(fma64, f64, "vfmadd213sd {r}, {b}, {c}");
+host_op!(add32, f32, "vaddss {r}, {r}, {b} /* {c} */");
+host_op!(sub32, f32, "vsubss {r}, {r}, {b} /* {c} */");
+host_op!(mul32, f32, "vmulss {r}, {r}, {b} /* {c} */");
+host_op!(div32, f32, "vdivss {r}, {r}, {b} /* {c} */");
+host_op!(sqrt32, f32, "vsqrtss {r}, {r}, {r} /* {b} {c} */");
+host_op!(fma32, f32, "vfmadd213ss {r}, {b}, {c}");
+host_op!(narrow, f64, "vcvtsd2ss {r}, {r}, {r} /* {b} {c} */");
+host_op!(widen, f64, "vcvtss2sd {r}, {r}, {r} /* {b} {c} */");
+host_op!(to_half, f64, "vcvtps2ph {r}, {r}, 4 /* {b} {c} */");
+host_op!(from_half, f64, "vcvtph2ps {r}, {r} /* {b} {c} */");
+
+/// Converts between formats of `from` and `to` bits.
+pub fn convert(env: &mut u32, from: u8, to: u8, x: u64) -> u64 {
+    let raw = |f: fn(&mut u32, f64, f64, f64) -> f64, env: &mut u32, x: u64| {
+        f(env, f64::from_bits(x), 0.0, 0.0).to_bits()
+    };
+    match (from, to) {
+        (64, 32) => raw(narrow, env, x) & 0xffff_ffff,
+        (32, 64) => raw(widen, env, x),
+        (32, 16) => raw(to_half, env, x) & 0xffff,
+        (16, 32) => raw(from_half, env, x) & 0xffff_ffff,
+        (16, 64) => {
+            let s = convert(env, 16, 32, x);
+            convert(env, 32, 64, s)
+        }
+        (64, 16) if format(64).nan(x) => {
+            let s = convert(env, 64, 32, x);
+            convert(env, 32, 16, s)
+        }
+        (64, 16) => {
+            // Round to odd in between, so that the second rounding is the only one.
+            let mut odd = (*env & !0x3f) | 0x6000;
+            let s = convert(&mut odd, 64, 32, x);
+            let s = if odd & INEXACT != 0 { s | 1 } else { s };
+            convert(env, 32, 16, s)
+        }
+        _ => x,
+    }
+}
+
+/// One arithmetic operation on bits of width `w` (32 or 64).
+pub fn arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
+    let f = format(w);
+    let nan = match op {
+        Op::FpSqrt => f.nan(a),
+        Op::FpFma => f.nan(a) || f.nan(b) || f.nan(c),
+        _ => f.nan(a) || f.nan(b),
+    };
+    if nan {
+        return match op {
+            Op::FpSqrt => propagate(env, f, &[a]),
+            Op::FpFma => {
+                let bad = (f.infinite(a) && f.zero(b)) || (f.zero(a) && f.infinite(b));
+                if bad && f.nan(c) && !f.signalling(c) {
+                    *env |= INVALID;
+                    return f.default_nan();
+                }
+                propagate(env, f, &[c, a, b])
+            }
+            _ => propagate(env, f, &[a, b]),
+        };
+    }
+    let r = if w == 64 {
+        let h = match op {
+            Op::FpAdd => add64,
+            Op::FpSub => sub64,
+            Op::FpMul => mul64,
+            Op::FpDiv => div64,
+            Op::FpSqrt => sqrt64,
+            _ => fma64,
+        };
+        h(env, f64::from_bits(a), f64::from_bits(b), f64::from_bits(c)).to_bits()
+    } else {
+        let h = match op {
+            Op::FpAdd => add32,
+            Op::FpSub => sub32,
+            Op::FpMul => mul32,
+            Op::FpDiv => div32,
+            Op::FpSqrt => sqrt32,
+            _ => fma32,
+        };
+        let s = |x: u64| f32::from_bits(x as u32);
+        u64::from(h(env, s(a), s(b), s(c)).to_bits())
+    };
+    if f.nan(r) { f.default_nan() } else { r }
+}
+
+/// Minimum or maximum; `number`: a quiet NaN loses against a number.
+pub fn min_max(env: &mut u32, max: bool, number: bool, w: u8, a: u64, b: u64) -> u64 {
+    let f = format(w);
+    if f.nan(a) || f.nan(b) {
+        let quiet = |x| f.nan(x) && !f.signalling(x);
+        if number && quiet(a) && !f.nan(b) {
+            return b;
+        }
+        if number && quiet(b) && !f.nan(a) {
+            return a;
+        }
+        return propagate(env, f, &[a, b]);
+    }
+    // As sign-magnitude numbers, so that -0 < +0.
+    let key = |x: u64| {
+        if x & f.sign != 0 {
+            -1 - (x & f.abs) as i64
+        } else {
+            (x & f.abs) as i64
+        }
+    };
+    if (key(a) >= key(b)) == max { a } else { b }
+}
+
+/// A comparison's flags: less N, equal ZC, greater C, unordered CV.
+pub fn compare(env: &mut u32, w: u8, a: u64, b: u64, signals: bool) -> u64 {
+    let f = format(w);
+    if f.nan(a) || f.nan(b) {
+        if signals || f.signalling(a) || f.signalling(b) {
+            *env |= INVALID;
+        }
+        return flags::C | flags::V;
+    }
+    let key = |x: u64| {
+        if x & f.sign != 0 {
+            -((x & f.abs) as i64)
+        } else {
+            (x & f.abs) as i64
+        }
+    };
+    match key(a).cmp(&key(b)) {
+        std::cmp::Ordering::Less => flags::N,
+        std::cmp::Ordering::Equal => flags::Z | flags::C,
+        std::cmp::Ordering::Greater => flags::C,
+    }
+}
+
+fn current(env: u32) -> u64 {
+    [round::NEAREST, round::DOWN, round::UP, round::ZERO][(env >> 13 & 3) as usize]
+}
+
+fn round_number(env: u32, x: f64, mode: u64) -> f64 {
+    match if mode == round::CURRENT {
+        current(env)
+    } else {
+        mode
+    } {
+        round::NEAREST => x.round_ties_even(),
+        round::UP => x.ceil(),
+        round::DOWN => x.floor(),
+        round::ZERO => x.trunc(),
+        _ => x.round(),
+    }
+}
+
+/// Rounds to an integral value.
+pub fn round_integral(env: &mut u32, w: u8, x: u64, mode: u64, exact: bool) -> u64 {
+    let f = format(w);
+    if f.nan(x) {
+        return propagate(env, f, &[x]);
+    }
+    if f.infinite(x) || f.zero(x) {
+        return x;
+    }
+    let mut quiet = 0x1f80;
+    let wide = f64::from_bits(convert(&mut quiet, w, 64, x));
+    let r = round_number(*env, wide, mode);
+    if exact && r != wide {
+        *env |= INEXACT;
+    }
+    convert(&mut quiet, 64, w, r.to_bits()) | (x & f.sign)
+}
+
+/// To an integer of `bits` bits, scaled by 2^`frac`, with saturation.
+pub fn to_int(env: &mut u32, w: u8, x: u64, bits: u8, signed: bool, mode: u64, frac: u32) -> u64 {
+    let f = format(w);
+    if f.nan(x) {
+        *env |= INVALID;
+        return 0;
+    }
+    let mut quiet = 0x1f80;
+    let wide = f64::from_bits(convert(&mut quiet, w, 64, x)) * 2f64.powi(frac as i32);
+    let r = round_number(*env, wide, mode);
+    let (low, high) = if signed {
+        (
+            -(2f64.powi(i32::from(bits) - 1)),
+            2f64.powi(i32::from(bits) - 1),
+        )
+    } else {
+        (0.0, 2f64.powi(i32::from(bits)))
+    };
+    let m = super::eval::mask(bits);
+    if r < low {
+        *env |= INVALID;
+        return if signed { 1 << (bits - 1) } else { 0 };
+    }
+    if r >= high {
+        *env |= INVALID;
+        return if signed { m >> 1 } else { m };
+    }
+    if r != wide {
+        *env |= INEXACT;
+    }
+    (if signed { r as i64 as u64 } else { r as u64 }) & m
+}
+
+/// From an integer, divided by 2^`frac`.
+pub fn from_int(env: &mut u32, w: u8, x: u64, bits: u8, signed: bool, frac: u32) -> u64 {
+    let value = if signed {
+        i128::from(super::eval::sext(bits, x))
+    } else {
+        i128::from(x & super::eval::mask(bits))
+    };
+    if value == 0 {
+        return 0;
+    }
+    let sign = if value < 0 { format(w).sign } else { 0 };
+    let mag = value.unsigned_abs() as u64;
+    let top = 63 - mag.leading_zeros();
+    let digits = match w {
+        16 => 10,
+        32 => 23,
+        _ => 52u32,
+    };
+    let bias = match w {
+        16 => 15,
+        32 => 127,
+        _ => 1023i64,
+    };
+    let mut exp = i64::from(top) - i64::from(frac) + bias;
+    let max_exp = 2 * bias;
+    if w == 16 && !(1..=max_exp).contains(&exp) {
+        // Half precision over- and underflows here: go through an exact double.
+        let d = sign_f64(sign != 0, round_to_odd(mag)) * 2f64.powi(-(frac as i32));
+        return convert(env, 64, 16, d.to_bits());
+    }
+    if top <= digits {
+        let frac_bits = (mag << (digits - top)) & ((1 << digits) - 1);
+        return sign | (exp as u64) << digits | frac_bits;
+    }
+    let drop = top - digits;
+    let mut kept = mag >> drop;
+    let rest = mag & ((1 << drop) - 1);
+    if rest != 0 {
+        *env |= INEXACT;
+        let half = 1 << (drop - 1);
+        let up = match current(*env) {
+            round::NEAREST => rest > half || (rest == half && kept & 1 != 0),
+            round::UP => sign == 0,
+            round::DOWN => sign != 0,
+            _ => false,
+        };
+        kept += u64::from(up);
+        if kept >> (digits + 1) != 0 {
+            kept >>= 1;
+            exp += 1;
+        }
+    }
+    if exp > max_exp {
+        let d = sign_f64(sign != 0, round_to_odd(mag)) * 2f64.powi(-(frac as i32));
+        return convert(env, 64, 16, d.to_bits());
+    }
+    sign | (exp as u64) << digits | (kept & ((1 << digits) - 1))
+}
+
+fn sign_f64(neg: bool, x: f64) -> f64 {
+    if neg { -x } else { x }
+}
+
+/// A double that rounds to half precision as the integer itself would.
+fn round_to_odd(mag: u64) -> f64 {
+    let sticky = u64::from(mag & 0x7ff != 0) << 11;
+    ((mag & !0x7ff) | sticky) as f64
+        + if mag < 0x800 {
+            mag as f64 - sticky as f64
+        } else {
+            0.0
+        }
+}
+
+/// Evaluates a floating-point operation under `env`.
+pub fn eval(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -> u128 {
+    let m = super::eval::mask(w);
+    let (a, b, c) = (x as u64 & m, y as u64 & m, z as u64 & m);
+    let scalar = match op {
+        Op::VFpAdd => Op::FpAdd,
+        Op::VFpSub => Op::FpSub,
+        Op::VFpMul => Op::FpMul,
+        Op::VFpDiv => Op::FpDiv,
+        Op::VFpSqrt => Op::FpSqrt,
+        Op::VFpFma => Op::FpFma,
+        _ => op,
+    };
+    if scalar != op {
+        return from_lanes(w, |i| {
+            arith(env, scalar, w, lane(x, w, i), lane(y, w, i), lane(z, w, i))
+        });
+    }
+    u128::from(match op {
+        Op::FFcmp => compare(env, w, a, b, imm != 0),
+        Op::FpMin | Op::FpMax => min_max(env, op == Op::FpMax, imm != 0, w, a, b),
+        Op::FpRound => round_integral(env, w, a, imm & 7, imm & 8 != 0),
+        Op::FpCvt => convert(env, w, imm as u8, a),
+        Op::FpToInt => to_int(
+            env,
+            w,
+            a,
+            (imm & 0x7f) as u8,
+            imm & 0x80 != 0,
+            imm >> 8 & 7,
+            (imm >> 16) as u32,
+        ),
+        Op::FpFromInt => from_int(
+            env,
+            w,
+            x as u64,
+            (imm & 0x7f) as u8,
+            imm & 0x80 != 0,
+            (imm >> 16) as u32,
+        ),
+        _ => arith(env, op, w, a, b, c),
+    })
+}

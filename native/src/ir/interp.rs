@@ -1,0 +1,305 @@
+//! [`Interp`]: computes a guest's semantics, one instruction at a time.
+//!
+//! It single-steps, runs where there is no code generator, and is what translated code is
+//! checked against under `--core native,check`.
+
+use super::eval::{self, eval_any, sext};
+use super::sem::{Indirect, Sem};
+use super::state::{Helper, State};
+use super::{Op, Rmw, Trap};
+
+/// A failed access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub addr: u64,
+    pub write: bool,
+}
+
+/// Guest memory as the interpreter needs it.
+pub trait Mem {
+    /// Reads `buf.len()` bytes.
+    ///
+    /// # Errors
+    /// A fault at the first byte that cannot be read.
+    fn read(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault>;
+    /// Writes all of `data`.
+    ///
+    /// # Errors
+    /// A fault at the first byte that cannot be written.
+    fn write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault>;
+    /// Atomically replaces `w` bits if they equal `expected`; the old value.
+    ///
+    /// # Errors
+    /// A fault as for a write.
+    fn cas(&mut self, addr: u64, w: u8, expected: u128, new: u128) -> Result<u128, Fault>;
+}
+
+/// What an interpreted instruction did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing special: on to the next.
+    Next,
+    /// The pc was set (in [`State::pc`]).
+    Jumped,
+    Trapped(Trap, u16),
+    Faulted(Fault),
+}
+
+/// The computing implementation.
+pub struct Interp<'a> {
+    pub st: &'a mut State,
+    pub mem: &'a mut dyn Mem,
+    pub outcome: Outcome,
+}
+
+impl<'a> Interp<'a> {
+    pub fn new(st: &'a mut State, mem: &'a mut dyn Mem) -> Self {
+        Self {
+            st,
+            mem,
+            outcome: Outcome::Next,
+        }
+    }
+
+    fn faulted(&self) -> bool {
+        matches!(self.outcome, Outcome::Faulted(_))
+    }
+
+    fn read(&mut self, w: u8, addr: u128) -> u128 {
+        let mut b = [0u8; 16];
+        if self.faulted() {
+            return 0;
+        }
+        if let Err(f) = self.mem.read(addr as u64, &mut b[..usize::from(w / 8)]) {
+            self.outcome = Outcome::Faulted(f);
+        }
+        u128::from_le_bytes(b)
+    }
+
+    fn write(&mut self, w: u8, addr: u128, v: u128) {
+        if self.faulted() {
+            return;
+        }
+        if let Err(f) = self
+            .mem
+            .write(addr as u64, &v.to_le_bytes()[..usize::from(w / 8)])
+        {
+            self.outcome = Outcome::Faulted(f);
+        }
+    }
+
+    fn swap_if(&mut self, w: u8, addr: u128, expected: u128, v: u128) -> u128 {
+        if self.faulted() {
+            return 0;
+        }
+        let m = wide_mask(w);
+        match self.mem.cas(addr as u64, w, expected & m, v & m) {
+            Ok(old) => old,
+            Err(f) => {
+                self.outcome = Outcome::Faulted(f);
+                0
+            }
+        }
+    }
+
+    fn goto(&mut self, pc: u64) {
+        self.st.pc = pc;
+        self.outcome = Outcome::Jumped;
+    }
+
+    fn start_ex(&mut self, w: u8, addr: u128) -> u128 {
+        let v = self.read(w, addr);
+        if !self.faulted() {
+            self.st.ex_addr = addr as u64;
+            self.st.ex_size = u64::from(w);
+            self.st.ex_value = v;
+        }
+        v
+    }
+
+    fn end_ex(&mut self, w: u8, addr: u128, v: u128) -> u128 {
+        let expected = self.st.ex_value;
+        if self.st.ex_addr != addr as u64 || self.st.ex_size != u64::from(w) {
+            self.st.ex_addr = u64::MAX;
+            return 1;
+        }
+        let old = self.swap_if(w, addr, expected, v);
+        if self.faulted() {
+            return 1;
+        }
+        self.st.ex_addr = u64::MAX;
+        u128::from(old != expected)
+    }
+}
+
+fn wide_mask(w: u8) -> u128 {
+    if w >= 128 { u128::MAX } else { (1 << w) - 1 }
+}
+
+/// The new memory value of an atomic operation.
+#[must_use]
+pub fn rmw_value(op: Rmw, w: u8, old: u64, v: u64) -> u64 {
+    let m = eval::mask(w);
+    let (old, v) = (old & m, v & m);
+    let (so, sv) = (sext(w, old), sext(w, v));
+    m & match op {
+        Rmw::Add => old.wrapping_add(v),
+        Rmw::Clear => old & !v,
+        Rmw::Xor => old ^ v,
+        Rmw::Or => old | v,
+        Rmw::MaxS => so.max(sv) as u64,
+        Rmw::MinS => so.min(sv) as u64,
+        Rmw::MaxU => old.max(v),
+        Rmw::MinU => old.min(v),
+        Rmw::Swap => v,
+    }
+}
+
+impl Sem for Interp<'_> {
+    type V = u128;
+
+    fn konst(&mut self, v: u64) -> u128 {
+        u128::from(v)
+    }
+
+    fn wide(&mut self, v: u128) -> u128 {
+        v
+    }
+
+    fn op(&mut self, op: Op, w: u8, args: [Option<u128>; 3], imm: u64) -> u128 {
+        let [a, b, c] = args.map(|x| x.unwrap_or(0));
+        eval_any(&mut self.st.fpenv, op, w, a, b, c, imm)
+    }
+
+    fn get(&mut self, slot: u16) -> u128 {
+        u128::from(self.st.r[usize::from(slot)])
+    }
+
+    fn set(&mut self, slot: u16, v: u128) {
+        if !self.faulted() {
+            self.st.r[usize::from(slot)] = v as u64;
+        }
+    }
+
+    fn get_x(&mut self, slot: u16) -> u128 {
+        self.st.v[usize::from(slot)]
+    }
+
+    fn set_x(&mut self, slot: u16, v: u128) {
+        if !self.faulted() {
+            self.st.v[usize::from(slot)] = v;
+        }
+    }
+
+    fn get_f(&mut self) -> u128 {
+        u128::from(self.st.flags)
+    }
+
+    fn set_f(&mut self, f: u128) {
+        if !self.faulted() {
+            self.st.flags = f as u64;
+        }
+    }
+
+    fn load(&mut self, w: u8, sx: u8, addr: u128) -> u128 {
+        let v = self.read(w, addr) as u64;
+        u128::from(match sx {
+            0 => v,
+            _ => sext(w, v) as u64 & eval::mask(sx),
+        })
+    }
+
+    fn load_x(&mut self, w: u8, addr: u128) -> u128 {
+        self.read(w, addr)
+    }
+
+    fn store(&mut self, w: u8, addr: u128, v: u128) {
+        self.write(w, addr, v);
+    }
+
+    fn store_x(&mut self, w: u8, addr: u128, v: u128) {
+        self.write(w, addr, v);
+    }
+
+    fn load_ex(&mut self, w: u8, addr: u128) -> u128 {
+        self.start_ex(w, addr)
+    }
+
+    fn store_ex(&mut self, w: u8, addr: u128, v: u128) -> u128 {
+        self.end_ex(w, addr, v)
+    }
+
+    fn load_ex_pair(&mut self, w: u8, addr: u128) -> u128 {
+        self.start_ex(2 * w, addr)
+    }
+
+    fn store_ex_pair(&mut self, w: u8, addr: u128, v: u128) -> u128 {
+        self.end_ex(2 * w, addr, v)
+    }
+
+    fn clear_ex(&mut self) {
+        self.st.ex_addr = u64::MAX;
+    }
+
+    fn rmw(&mut self, op: Rmw, w: u8, addr: u128, v: u128) -> u128 {
+        let mut old = self.read(w, addr);
+        while !self.faulted() {
+            let new = u128::from(rmw_value(op, w, old as u64, v as u64));
+            let seen = self.swap_if(w, addr, old, new);
+            if seen == old {
+                break;
+            }
+            old = seen;
+        }
+        old
+    }
+
+    fn cas(&mut self, w: u8, addr: u128, expected: u128, v: u128) -> u128 {
+        self.swap_if(w, addr, expected, v)
+    }
+
+    fn cas_pair(&mut self, w: u8, addr: u128, expected: u128, v: u128) -> u128 {
+        self.swap_if(2 * w, addr, expected, v)
+    }
+
+    fn fence(&mut self) {
+        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+    }
+
+    fn call(&mut self, h: Helper, args: [Option<u128>; 3], imm: u64) -> u128 {
+        let [a, b, c] = args.map(|x| x.unwrap_or(0));
+        u128::from(h(self.st, a, b, c, imm) as u64)
+    }
+
+    fn call_x(&mut self, h: Helper, args: [Option<u128>; 3], imm: u64) -> u128 {
+        let [a, b, c] = args.map(|x| x.unwrap_or(0));
+        h(self.st, a, b, c, imm)
+    }
+
+    fn side(&mut self, cond: u128, target: u64) {
+        if cond & 1 != 0 && self.outcome == Outcome::Next {
+            self.goto(target);
+        }
+    }
+
+    fn jump(&mut self, target: u64) {
+        if self.outcome == Outcome::Next {
+            self.goto(target);
+        }
+    }
+
+    fn call_to(&mut self, target: u64, _ret: u64) {
+        self.jump(target);
+    }
+
+    fn jump_r(&mut self, _how: Indirect, target: u128, _ret: u64) {
+        self.jump(target as u64);
+    }
+
+    fn trap(&mut self, t: Trap, arg: u16, pc: u64) {
+        if self.outcome == Outcome::Next {
+            self.st.pc = pc;
+            self.outcome = Outcome::Trapped(t, arg);
+        }
+    }
+}

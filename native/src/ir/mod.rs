@@ -1,0 +1,431 @@
+//! The translator's intermediate representation.
+//!
+//! A [`Block`] is a straight line of [`Inst`]s with one entry and side exits. A value
+//! is the index of the instruction that made it; there are three kinds:
+//! *general* (64 bits; each operation says how many low bits it reads and clears
+//! what lies above its width in the result), *wide* (128 bits: vectors, and floating-point scalars in
+//! the low bits) and *flags* (never in a register: a flag-making operation is
+//! repeated where a condition asks for it).
+//!
+//! Nothing here knows a guest or a host. Two packings are fixed because every
+//! part must agree on them: [`flags`] and the floating-point environment in
+//! [`state::State::fpenv`].
+
+pub mod build;
+pub mod eval;
+pub mod flags;
+pub mod float;
+pub mod interp;
+pub mod sem;
+pub mod state;
+pub mod vector;
+
+use state::Helper;
+
+/// A value: the index of an instruction.
+pub type Val = u32;
+/// No value.
+pub const NONE: Val = u32::MAX;
+
+/// The operations. `w` is the operation's width, or the lane's for vectors, in bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Op {
+    /// imm
+    Const,
+    // General operations; pure.
+    Add,
+    Sub,
+    Mul,
+    And,
+    Or,
+    Xor,
+    /// a & !b
+    Andn,
+    /// a | !b
+    Orn,
+    /// a ^ !b
+    Xorn,
+    /// Shifts and rotates: the amount is taken modulo the width.
+    Shl,
+    Shr,
+    Sar,
+    Ror,
+    /// Division: x / 0 is 0, and the most negative number / -1 is itself.
+    UDiv,
+    SDiv,
+    MulHiU,
+    MulHiS,
+    Not,
+    Neg,
+    Clz,
+    Ctz,
+    /// Leading bits equal to the sign bit, less one.
+    Cls,
+    /// Reverses the bits.
+    Rbit,
+    /// Reverses the bytes.
+    Rev,
+    /// Reverses the bytes of each 16 bits (imm = 16) or 32 bits (imm = 32).
+    RevIn,
+    /// Zero- and sign-extension of the low `w` bits to 64.
+    Zext,
+    Sext,
+    /// The low `w` bits of `a:b >> imm` (a is the high part).
+    Extr,
+    /// c ? a : b
+    Select,
+    // Flags.
+    /// Flags of a + b, a - b, of the logical result a.
+    FAdd,
+    FSub,
+    FLogic,
+    /// Flags of a + b + c where c is 0 or 1. Subtraction with borrow is this with b inverted.
+    FAdc,
+    /// Flags out of a general value in the [`flags`] packing.
+    FPack,
+    /// c ? a : b, of flags
+    FSelect,
+    /// Flags of a floating-point comparison (imm = 1: signals for quiet NaNs too).
+    FFcmp,
+    /// Condition imm (see [`flags::Cc`]) of flags a: 0 or 1.
+    Cc,
+    /// Flags a as a general value in the [`flags`] packing.
+    Pack,
+    // Wide operations on whole values; pure.
+    /// imm = index into `Block::wide`
+    ConstX,
+    VAnd,
+    VOr,
+    VXor,
+    /// a & !b
+    VAndn,
+    VOrn,
+    VNot,
+    /// (a & c) | (b & !c)
+    VBsl,
+    /// Keeps the low `w` bits.
+    VZext,
+    /// The bytes of a (low) and b (high) from byte imm on.
+    VExt,
+    // Wide operations on lanes; pure.
+    VAdd,
+    VSub,
+    VMul,
+    VNeg,
+    VAbs,
+    VCmpEq,
+    VCmpGtS,
+    VCmpGeS,
+    VCmpGtU,
+    VCmpGeU,
+    VMinS,
+    VMinU,
+    VMaxS,
+    VMaxU,
+    /// By imm; 0..=w.
+    VShl,
+    VShrU,
+    VShrS,
+    /// Doubles the lane width of the low half (imm = 0) or the high half (imm = 1).
+    VWidenU,
+    VWidenS,
+    /// Halves the lane width, into the low half; the high half is 0. `w` is the wide lane.
+    VNarrow,
+    VZip1,
+    VZip2,
+    VUzp1,
+    VUzp2,
+    VTrn1,
+    VTrn2,
+    /// Pairwise over a:b.
+    VAddP,
+    VMaxPU,
+    VMinPU,
+    /// Copies general a, or lane imm of wide a, to all lanes.
+    VDupG,
+    VDupLane,
+    /// a with lane imm replaced by general b.
+    VIns,
+    /// Lane imm of a, zero-extended: a general value.
+    VGet,
+    /// General a, zero-extended to 128 bits.
+    VFromG,
+    VPopcnt,
+    /// Byte table lookup in one register; indices beyond 15 give 0.
+    VTbl1,
+    /// Reverses the bytes (w = 8) or larger elements in each imm bits.
+    VRev,
+    /// Sum of all the lanes, in lane 0.
+    VSumU,
+    // Floating point on the low lane; the bits above are those of `a` or 0.
+    FpAdd,
+    FpSub,
+    FpMul,
+    FpDiv,
+    FpSqrt,
+    /// a * b + c with one rounding.
+    FpFma,
+    FpMin,
+    FpMax,
+    /// Round to integral by mode imm (see [`float::Round`]); imm & 8: raise inexact.
+    FpRound,
+    /// To the format of imm bits.
+    FpCvt,
+    /// To an integer of imm & 0x7f bits, rounding mode imm >> 8, signed if imm & 0x80: a general value.
+    FpToInt,
+    /// From general a; imm = source bits | signed << 7.
+    FpFromInt,
+    // The same on all lanes.
+    VFpAdd,
+    VFpSub,
+    VFpMul,
+    VFpDiv,
+    VFpSqrt,
+    VFpFma,
+    // Effects.
+    /// Guest state: general slot imm, wide slot imm, flags.
+    Get,
+    Set,
+    GetX,
+    SetX,
+    GetF,
+    SetF,
+    /// Memory: address a + (b << shift) + disp (see [`Addr`]); value c.
+    Load,
+    LoadX,
+    Store,
+    StoreX,
+    /// Remembers an exclusive load: value of `w` bits.
+    LoadEx,
+    /// Store c if the exclusive access still stands: 0 or 1 (failed).
+    StoreEx,
+    /// Exclusive pair of two `w` bits; the result is a wide value.
+    LoadExPair,
+    /// c is a wide value.
+    StoreExPair,
+    ClearEx,
+    /// Atomic read-modify-write at address a by value c; imm is a [`Rmw`]. The old value.
+    Rmw,
+    /// Compare memory at a with b, store c if equal. The old value.
+    Cas,
+    /// As `Cas` on two `w` bits each; b, c and the result are wide values.
+    CasPair,
+    /// Orders earlier stores before later loads.
+    Fence,
+    /// A helper function: a general, a wide result.
+    Call,
+    CallX,
+    // Exits; the guest pc is imm unless said otherwise.
+    /// Leaves for pc imm if condition a holds.
+    Side,
+    Jump,
+    /// A call to imm; b is the constant return address.
+    CallTo,
+    /// To the pc in a.
+    JumpR,
+    /// A call to the pc in a; b is the constant return address.
+    CallR,
+    RetR,
+    /// Leaves the translated code: `w` is a [`Trap`], imm the pc to be set, a/b/c nothing; `h` its argument.
+    Trap,
+}
+
+/// Why translated code stopped for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Trap {
+    Syscall,
+    Breakpoint,
+    Undefined,
+    /// The instruction at the pc is for the fallback core.
+    Fallback,
+    /// State that selects translations changed, or code was invalidated: look the pc up again.
+    Resync,
+    /// The instruction cache line at `State::trap_addr` is to be forgotten.
+    Invalidate,
+    /// A data address that is not aligned as the instruction demands.
+    Align,
+}
+
+/// Atomic read-modify-write operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Rmw {
+    Add,
+    Clear,
+    Xor,
+    Or,
+    MaxS,
+    MinS,
+    MaxU,
+    MinU,
+    Swap,
+}
+
+impl Rmw {
+    /// The operation numbered `n`.
+    #[must_use]
+    pub fn from_index(n: u64) -> Self {
+        [
+            Self::Add,
+            Self::Clear,
+            Self::Xor,
+            Self::Or,
+            Self::MaxS,
+            Self::MinS,
+            Self::MaxU,
+            Self::MinU,
+            Self::Swap,
+        ][n as usize % 9]
+    }
+}
+
+/// The address part of a memory operation, packed into `imm`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Addr {
+    pub disp: i32,
+    pub shift: u8,
+    /// Loads: 0 zero-extends to 64 bits, 32 and 64 sign-extend to that width.
+    pub sx: u8,
+}
+
+impl Addr {
+    #[must_use]
+    pub fn pack(self) -> u64 {
+        u64::from(self.disp as u32) | u64::from(self.shift) << 32 | u64::from(self.sx) << 40
+    }
+
+    #[must_use]
+    pub fn unpack(imm: u64) -> Self {
+        Self {
+            disp: imm as i32,
+            shift: (imm >> 32) as u8,
+            sx: (imm >> 40) as u8,
+        }
+    }
+}
+
+/// One instruction.
+#[derive(Clone, Copy, Debug)]
+pub struct Inst {
+    pub op: Op,
+    pub w: u8,
+    /// Helper index, or an argument of a trap.
+    pub h: u16,
+    pub a: Val,
+    pub b: Val,
+    pub c: Val,
+    /// The guest instruction it belongs to, counted from the block's start.
+    pub insn: u16,
+    pub imm: u64,
+}
+
+/// What kind of value an operation makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    None,
+    General,
+    Wide,
+    Flags,
+}
+
+impl Op {
+    /// The kind of the result.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        use Op::*;
+        match self {
+            FAdd | FSub | FLogic | FAdc | FPack | FSelect | FFcmp | GetF => Kind::Flags,
+            VGet | FpToInt | Pack | Cc | Get | Load | LoadEx | StoreEx | StoreExPair | Rmw
+            | Cas | Call => Kind::General,
+            GetX | LoadX | LoadExPair | CasPair | CallX => Kind::Wide,
+            Set | SetX | SetF | Store | StoreX | ClearEx | Fence => Kind::None,
+            Side | Jump | CallTo | JumpR | CallR | RetR | Trap => Kind::None,
+            _ if self < FAdd => Kind::General,
+            _ => Kind::Wide,
+        }
+    }
+
+    /// May be dropped when its value is not used.
+    #[must_use]
+    pub fn is_pure(self) -> bool {
+        self < Op::Get || matches!(self, Op::Get | Op::GetX | Op::GetF)
+    }
+
+    /// Reads or writes guest memory, so that it can fault.
+    #[must_use]
+    pub fn can_fault(self) -> bool {
+        use Op::*;
+        matches!(
+            self,
+            Load | LoadX
+                | Store
+                | StoreX
+                | LoadEx
+                | StoreEx
+                | LoadExPair
+                | StoreExPair
+                | Rmw
+                | Cas
+                | CasPair
+        )
+    }
+
+    /// Leaves the block, perhaps.
+    #[must_use]
+    pub fn is_exit(self) -> bool {
+        self >= Op::Side
+    }
+}
+
+/// A translation unit.
+#[derive(Default)]
+pub struct Block {
+    pub insts: Vec<Inst>,
+    /// The guest pc of each guest instruction.
+    pub pcs: Vec<u64>,
+    /// Where the last guest instruction ends.
+    pub end: u64,
+    pub wide: Vec<u128>,
+    pub helpers: Vec<Helper>,
+}
+
+impl Block {
+    /// Readable text, for `-d op`.
+    #[must_use]
+    pub fn dump(&self) -> String {
+        use std::fmt::Write;
+        let mut out = String::new();
+        let mut insn = u16::MAX;
+        let name = |v: Val| {
+            if v == NONE {
+                String::new()
+            } else {
+                format!(" %{v}")
+            }
+        };
+        for (i, x) in self.insts.iter().enumerate() {
+            if x.insn != insn {
+                insn = x.insn;
+                let _ = writeln!(out, " ---- {:#x}", self.pcs[usize::from(insn)]);
+            }
+            let dst = if x.op.kind() == Kind::None {
+                String::new()
+            } else {
+                format!("%{i} = ")
+            };
+            let _ = writeln!(
+                out,
+                "  {dst}{:?}.{}{}{}{} {:#x}",
+                x.op,
+                x.w,
+                name(x.a),
+                name(x.b),
+                name(x.c),
+                x.imm
+            );
+        }
+        out
+    }
+}

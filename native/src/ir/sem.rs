@@ -1,0 +1,108 @@
+//! The trait over which a guest's instruction semantics are written once.
+//!
+//! `IrBuilder` implements it by recording, `Interp` by computing. Rules for a lifter:
+//! guest-dependent control flow is `select` or an exit, never a host `if` on a value; guest
+//! registers are written after the last access that can fault.
+
+use super::flags::Cc;
+use super::state::Helper;
+use super::{Op, Rmw, Trap};
+
+/// How the target of an indirect jump is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indirect {
+    Jump,
+    Call,
+    Return,
+}
+
+/// Values and operations.
+pub trait Sem {
+    type V: Copy;
+
+    fn konst(&mut self, v: u64) -> Self::V;
+    fn wide(&mut self, v: u128) -> Self::V;
+    /// A pure operation.
+    fn op(&mut self, op: Op, w: u8, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
+
+    fn get(&mut self, slot: u16) -> Self::V;
+    fn set(&mut self, slot: u16, v: Self::V);
+    fn get_x(&mut self, slot: u16) -> Self::V;
+    fn set_x(&mut self, slot: u16, v: Self::V);
+    fn get_f(&mut self) -> Self::V;
+    fn set_f(&mut self, f: Self::V);
+
+    /// Loads `w` bits; sign-extends to `sx` bits unless that is 0.
+    fn load(&mut self, w: u8, sx: u8, addr: Self::V) -> Self::V;
+    /// Loads `w` bits (up to 128) into a wide value.
+    fn load_x(&mut self, w: u8, addr: Self::V) -> Self::V;
+    fn store(&mut self, w: u8, addr: Self::V, v: Self::V);
+    fn store_x(&mut self, w: u8, addr: Self::V, v: Self::V);
+    fn load_ex(&mut self, w: u8, addr: Self::V) -> Self::V;
+    fn store_ex(&mut self, w: u8, addr: Self::V, v: Self::V) -> Self::V;
+    fn load_ex_pair(&mut self, w: u8, addr: Self::V) -> Self::V;
+    fn store_ex_pair(&mut self, w: u8, addr: Self::V, v: Self::V) -> Self::V;
+    fn clear_ex(&mut self);
+    fn rmw(&mut self, op: Rmw, w: u8, addr: Self::V, v: Self::V) -> Self::V;
+    fn cas(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
+    fn cas_pair(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
+    fn fence(&mut self);
+    /// Calls a helper for a general result.
+    fn call(&mut self, h: Helper, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
+    /// Calls a helper for a wide result.
+    fn call_x(&mut self, h: Helper, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
+
+    /// Goes to `target` if `cond` (0 or 1) holds, else on.
+    fn side(&mut self, cond: Self::V, target: u64);
+    fn jump(&mut self, target: u64);
+    /// A call to a known place; `ret` is the return address.
+    fn call_to(&mut self, target: u64, ret: u64);
+    /// A jump to a computed place; `ret` is the return address of a call.
+    fn jump_r(&mut self, how: Indirect, target: Self::V, ret: u64);
+    /// Stops with pc `pc`.
+    fn trap(&mut self, t: Trap, arg: u16, pc: u64);
+
+    // Short forms.
+    fn op1(&mut self, op: Op, w: u8, a: Self::V) -> Self::V {
+        self.op(op, w, [Some(a), None, None], 0)
+    }
+    fn op1i(&mut self, op: Op, w: u8, a: Self::V, imm: u64) -> Self::V {
+        self.op(op, w, [Some(a), None, None], imm)
+    }
+    fn op2(&mut self, op: Op, w: u8, a: Self::V, b: Self::V) -> Self::V {
+        self.op(op, w, [Some(a), Some(b), None], 0)
+    }
+    fn op2i(&mut self, op: Op, w: u8, a: Self::V, b: Self::V, imm: u64) -> Self::V {
+        self.op(op, w, [Some(a), Some(b), None], imm)
+    }
+    fn op3(&mut self, op: Op, w: u8, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        self.op(op, w, [Some(a), Some(b), Some(c)], 0)
+    }
+    fn add_k(&mut self, w: u8, a: Self::V, k: u64) -> Self::V {
+        let k = self.konst(k);
+        self.op2(Op::Add, w, a, k)
+    }
+    fn and_k(&mut self, w: u8, a: Self::V, k: u64) -> Self::V {
+        let k = self.konst(k);
+        self.op2(Op::And, w, a, k)
+    }
+    fn shift_k(&mut self, op: Op, w: u8, a: Self::V, n: u64) -> Self::V {
+        let k = self.konst(n);
+        self.op2(op, w, a, k)
+    }
+    fn cc(&mut self, c: Cc, f: Self::V) -> Self::V {
+        self.op(Op::Cc, 8, [Some(f), None, None], c as u64)
+    }
+    fn select(&mut self, w: u8, cond: Self::V, a: Self::V, b: Self::V) -> Self::V {
+        self.op(Op::Select, w, [Some(a), Some(b), Some(cond)], 0)
+    }
+    /// 1 if the low `w` bits of `a` are zero.
+    fn is_zero(&mut self, w: u8, a: Self::V) -> Self::V {
+        let f = self.op1(Op::FLogic, w, a);
+        self.cc(Cc::Eq, f)
+    }
+    fn not_zero(&mut self, w: u8, a: Self::V) -> Self::V {
+        let f = self.op1(Op::FLogic, w, a);
+        self.cc(Cc::Ne, f)
+    }
+}

@@ -1,0 +1,75 @@
+//! What translated code works on: the guest's registers and the run-time's own
+//! fields, at fixed offsets from one host register.
+
+/// General slots (the guest decides what they are; see its `slots`).
+pub const SLOTS: usize = 64;
+/// Wide slots.
+pub const WIDE: usize = 33;
+/// Temporaries that the code generator may spill.
+pub const SPILLS: usize = 64;
+
+/// A function that translated code calls for an operation it has no code for:
+/// three operands and an immediate. It must not touch guest memory.
+pub type Helper = fn(&mut State, u128, u128, u128, u64) -> u128;
+
+/// The state of one guest CPU.
+#[repr(C, align(64))]
+pub struct State {
+    /// General guest registers.
+    pub r: [u64; SLOTS],
+    /// The guest's condition flags, packed (`ir::flags`).
+    pub flags: u64,
+    /// Non-zero: leave the translated code at the next check.
+    pub interrupt: std::sync::atomic::AtomicU32,
+    /// Rounding mode and sticky exception flags, in the layout of x86's MXCSR.
+    pub fpenv: u32,
+    /// Where translated code stopped.
+    pub pc: u64,
+    /// Wide guest registers.
+    pub v: [u128; WIDE],
+    /// The monitor of exclusive accesses: address (or `u64::MAX`), size, value.
+    pub ex_addr: u64,
+    pub ex_size: u64,
+    pub ex_value: u128,
+    /// Operands and result of a helper.
+    pub args: [u128; 3],
+    pub spill: [u128; SPILLS],
+    /// Guest-defined word outside the register file (Arm: FPSR bits that have no host twin).
+    pub fpstatus: u64,
+    /// Argument of some traps.
+    pub trap_addr: u64,
+    /// Host code generator: see `host`.
+    pub host: [u64; 48],
+}
+
+impl State {
+    /// A zeroed state on the heap.
+    #[must_use]
+    pub fn new() -> Box<Self> {
+        let layout = std::alloc::Layout::new::<Self>();
+        // SAFETY: all fields are integers (or an atomic one), valid when zero.
+        let mut s: Box<Self> = unsafe {
+            let p = std::alloc::alloc_zeroed(layout);
+            if p.is_null() {
+                std::alloc::handle_alloc_error(layout);
+            }
+            Box::from_raw(p.cast())
+        };
+        s.ex_addr = u64::MAX;
+        s.fpenv = super::float::DEFAULT_ENV;
+        s
+    }
+
+    /// Copies the guest-visible state.
+    pub fn copy_guest(&mut self, from: &Self) {
+        self.r = from.r;
+        self.flags = from.flags;
+        self.fpenv = from.fpenv;
+        self.pc = from.pc;
+        self.v = from.v;
+        self.ex_addr = from.ex_addr;
+        self.ex_size = from.ex_size;
+        self.ex_value = from.ex_value;
+        self.fpstatus = from.fpstatus;
+    }
+}
