@@ -74,7 +74,7 @@ OPTIONS: dict[int, tuple[str, Case]] = {
     16: ("PR_GET_NAME", _takes(Buf("name", OUT, size=16))),
     19: ("PR_GET_ENDIAN", _INVALID),
     20: ("PR_SET_ENDIAN", _INVALID),
-    21: ("PR_GET_SECCOMP", _INVALID),
+    21: ("PR_GET_SECCOMP", _HOST),
     22: ("PR_SET_SECCOMP", _INVALID),
     23: ("PR_CAPBSET_READ", _HOST),
     24: ("PR_CAPBSET_DROP", _HOST),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from qusr.syscalls.decl import (
     IN,
     OUT,
+    RET,
     Arg,
+    Array,
     Buf,
     Case,
     Enum,
@@ -24,7 +26,7 @@ from qusr.syscalls.decl import (
     UInt,
     ULong,
 )
-from qusr.syscalls.layout import Bytes, Struct, long, u16, u32, ulong
+from qusr.syscalls.layout import Bytes, Struct, long, u16, u32, u64, ulong
 
 UTSNAME = Struct(
     "new_utsname",
@@ -123,6 +125,14 @@ _KEXEC = "the image would be for the guest's processor"
 _REMOVED = "no longer in Linux"
 _26BIT = "no processor that is emulated has the 26-bit mode"
 
+NS_ID_REQ = Struct(
+    "ns_id_req",
+    [
+        ("size", u32), ("spare", u32), ("ns_id", u64), ("ns_type", u32), ("spare2", u32),
+        ("user_ns_id", u64),
+    ],
+)  # fmt: skip
+
 CALLS = (
     Syscall("uname", Ptr("buf", UTSNAME, OUT), handler="system:uname"),
     Syscall("sysinfo", Ptr("info", SYSINFO, OUT)),
@@ -176,6 +186,9 @@ CALLS = (
     Syscall("bpf", Int("cmd"), Raw("attr"), UInt("size"), enosys=_BPF),
     Syscall("perf_event_open", Raw("attr"), Int("pid"), Int("cpu"), Fd("group_fd"),
             ULong("flags"), enosys=_PERF),
+    Syscall("listns", Ptr("req", NS_ID_REQ, IN),
+            Array("ns_ids", u64, OUT, count="nr_ns_ids", filled=RET), Size("nr_ns_ids"),
+            UInt("flags")),
     Syscall("restart_syscall"),
     Syscall("ARM_breakpoint", Hex("r0"), handler="system:arm_breakpoint"),
     Syscall("ARM_cacheflush", Hex("start"), Hex("end"), Hex("flags"), builtin="cacheflush"),

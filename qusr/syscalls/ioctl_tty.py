@@ -1,0 +1,136 @@
+"""Terminal ioctls: asm-generic/ioctls.h and termbits.h, linux/{serial,kd,vt}.h."""
+
+from __future__ import annotations
+
+from qusr.arch.abi import Abi
+from qusr.syscalls.ioctl_codes import (
+    Command,
+    changes,
+    fields,
+    group,
+    io,
+    ior,
+    iow,
+    plains,
+    raw,
+    reads,
+    stores,
+)
+from qusr.syscalls.layout import Bytes, Struct, s8, s16, s32, s64, u8, u16, u32, ulong
+
+TERMIO = Struct(
+    "termio",
+    [
+        ("c_iflag", u16), ("c_oflag", u16), ("c_cflag", u16), ("c_lflag", u16), ("c_line", u8),
+        ("c_cc", Bytes(8)),
+    ],
+)  # fmt: skip
+TERMIOS = Struct(
+    "termios",
+    [
+        ("c_iflag", u32), ("c_oflag", u32), ("c_cflag", u32), ("c_lflag", u32), ("c_line", u8),
+        ("c_cc", Bytes(19)),
+    ],
+)  # fmt: skip
+TERMIOS2 = Struct("termios2", [*TERMIOS.fields, ("c_ispeed", u32), ("c_ospeed", u32)])
+WINSIZE = fields("winsize", u16, "ws_row ws_col ws_xpixel ws_ypixel")
+SERIAL_STRUCT = Struct(
+    "serial_struct",
+    [
+        ("type", s32), ("line", s32), ("port", u32), ("irq", s32), ("flags", s32),
+        ("xmit_fifo_size", s32), ("custom_divisor", s32), ("baud_base", s32),
+        ("close_delay", u16), ("io_type", s8), ("_reserved_char", s8), ("hub6", s32),
+        ("closing_wait", u16), ("closing_wait2", u16), ("iomem_base", ulong),
+        ("iomem_reg_shift", u16), ("port_high", u32), ("iomap_base", ulong),
+    ],
+)  # fmt: skip
+SERIAL_ICOUNTER = Struct(
+    "serial_icounter_struct",
+    [
+        *fields(
+            "counters", s32,
+            "cts dsr rng dcd rx tx frame overrun parity brk buf_overrun",
+        ).fields,
+        ("_reserved", s32 * 9),
+    ],
+)  # fmt: skip
+SERIAL_RS485 = Struct(
+    "serial_rs485",
+    [
+        ("flags", u32), ("delay_rts_before_send", u32), ("delay_rts_after_send", u32),
+        ("addr", Bytes(20, 4)),
+    ],
+)  # fmt: skip
+VT_MODE = Struct(
+    "vt_mode", [("mode", s8), ("waitv", s8), ("relsig", s16), ("acqsig", s16), ("frsig", s16)]
+)
+VT_STAT = fields("vt_stat", u16, "v_active v_signal v_state")
+
+
+def _fioqsize(abi: Abi) -> int:
+    """arm's asm/ioctls.h has a number of its own."""
+    return 0x545E if "arm" in abi.families else 0x5460
+
+
+TABLE: list[Command] = [
+    stores("TCGETS", 0x5401, TERMIOS),
+    *group(reads, {"TCSETS": 0x5402, "TCSETSW": 0x5403, "TCSETSF": 0x5404}, TERMIOS),
+    stores("TCGETA", 0x5405, TERMIO),
+    *group(reads, {"TCSETA": 0x5406, "TCSETAW": 0x5407, "TCSETAF": 0x5408}, TERMIO),
+    stores("TCGETS2", ior("T", 0x2A, TERMIOS2), TERMIOS2),
+    *group(
+        reads,
+        {
+            "TCSETS2": iow("T", 0x2B, TERMIOS2), "TCSETSW2": iow("T", 0x2C, TERMIOS2),
+            "TCSETSF2": iow("T", 0x2D, TERMIOS2),
+        },
+        TERMIOS2,
+    ),
+    *plains(
+        {
+            "TCSBRK": 0x5409, "TCXONC": 0x540A, "TCFLSH": 0x540B, "TIOCEXCL": 0x540C,
+            "TIOCNXCL": 0x540D, "TIOCSCTTY": 0x540E, "TIOCCONS": 0x541D, "TIOCNOTTY": 0x5422,
+            "TCSBRKP": 0x5425, "TIOCSBRK": 0x5427, "TIOCCBRK": 0x5428, "TIOCVHANGUP": 0x5437,
+            "TIOCGPTPEER": io("T", 0x41), "FIONCLEX": 0x5450, "FIOCLEX": 0x5451,
+            "TIOCMIWAIT": 0x545C, "KIOCSOUND": 0x4B2F, "KDMKTONE": 0x4B30, "KDSETLED": 0x4B32,
+            "KDSETMODE": 0x4B3A, "KDSKBMODE": 0x4B45, "KDSKBLED": 0x4B65, "VT_RELDISP": 0x5605,
+            "VT_ACTIVATE": 0x5606, "VT_WAITACTIVE": 0x5607, "VT_DISALLOCATE": 0x5608,
+            "TIOCSIG": iow("T", 0x36, s32),
+        }
+    ),
+    *group(
+        stores,
+        {
+            "TIOCGPGRP": 0x540F, "TIOCOUTQ": 0x5411, "TIOCMGET": 0x5415, "TIOCGSOFTCAR": 0x5419,
+            "FIONREAD": 0x541B, "TIOCGETD": 0x5424, "TIOCGSID": 0x5429,
+            "TIOCGPTN": ior("T", 0x30, u32), "TIOCGDEV": ior("T", 0x32, u32),
+            "TIOCGPKT": ior("T", 0x38, s32), "TIOCGPTLCK": ior("T", 0x39, s32),
+            "TIOCGEXCL": ior("T", 0x40, s32), "TIOCSERGETLSR": 0x5459, "KDGETMODE": 0x4B3B,
+            "KDGKBMODE": 0x4B44, "VT_OPENQRY": 0x5600,
+        },
+        s32,
+    ),
+    *group(
+        reads,
+        {
+            "TIOCSPGRP": 0x5410, "TIOCMBIS": 0x5416, "TIOCMBIC": 0x5417, "TIOCMSET": 0x5418,
+            "TIOCSSOFTCAR": 0x541A, "TIOCPKT": 0x5420, "FIONBIO": 0x5421, "TIOCSETD": 0x5423,
+            "TIOCSPTLCK": iow("T", 0x31, s32), "FIOASYNC": 0x5452,
+        },
+        s32,
+    ),
+    reads("TIOCSTI", 0x5412, Bytes(1)),
+    *group(stores, {"KDGETLED": 0x4B31, "KDGKBTYPE": 0x4B33, "KDGKBLED": 0x4B64}, Bytes(1)),
+    stores("TIOCGWINSZ", 0x5413, WINSIZE),
+    reads("TIOCSWINSZ", 0x5414, WINSIZE),
+    raw("TIOCLINUX", 0x541C),
+    stores("TIOCGSERIAL", 0x541E, SERIAL_STRUCT),
+    reads("TIOCSSERIAL", 0x541F, SERIAL_STRUCT),
+    stores("TIOCGICOUNT", 0x545D, SERIAL_ICOUNTER),
+    stores("TIOCGRS485", 0x542E, SERIAL_RS485),
+    changes("TIOCSRS485", 0x542F, SERIAL_RS485),
+    stores("FIOQSIZE", _fioqsize, s64),
+    stores("VT_GETMODE", 0x5601, VT_MODE),
+    reads("VT_SETMODE", 0x5602, VT_MODE),
+    stores("VT_GETSTATE", 0x5603, VT_STAT),
+]  # fmt: skip
