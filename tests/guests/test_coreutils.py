@@ -144,8 +144,6 @@ CASES = [
     Case("cmp blob words", status=1),
     Case("diff -u words changed", status=1, files={"changed": words().replace("alpha", "ALPHA")}),
     Case("diff -r tree tree", ""),
-    Case("diff3 words numbers words"),
-    Case("sdiff -w 60 words words"),
     Case("find tree"),
     Case("find tree -name 'file?[0-5]' -newer words"),
     Case("find tree -type f -size -20c -printf '%p %s %m %y %T@\\n'"),
