@@ -26,6 +26,7 @@ def main() -> None:
     guest = COMMANDS.get(os.path.basename(sys.argv[0]))
     from qusr.loader import LoadError  # noqa: PLC0415
     from qusr.process import Options, Process  # noqa: PLC0415
+    from qusr.thread import leave  # noqa: PLC0415
 
     argv = sys.argv[1:]
     options = Options()
@@ -48,15 +49,5 @@ def main() -> None:
         sys.exit(error.status)
     with open("/proc/self/comm", "wb", buffering=0) as comm:
         comm.write(process.comm)
-    leave(process.run())
-
-
-def leave(exited: object) -> None:
-    """Ends this process as the guest ended."""
-    sys.stdout.flush()
-    number = getattr(exited, "signal", None)
-    if number is not None:
-        signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
-        os.kill(os.getpid(), number)
-    os._exit(getattr(exited, "status", 0))
+    process.on_exit = leave
+    process.run()

@@ -7,24 +7,23 @@ calls, and comes back here with what needs a decision.
 
 from __future__ import annotations
 
-import errno
 import os
-import signal
 import sys
 
 from qusr import _native, arch, loader
 from qusr.arch.abi import Abi, abi
-from qusr.syscalls.context import Context, Restart
+from qusr.options import Exited, Options, UsageError
+from qusr.thread import Gone, Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from qusr.arch.base import Arch, CpuModel
-    from qusr.debug.log import Log
 
     SyscallHook = Callable[["Process", str, tuple[int, ...]], int | None]
-    Stop = tuple[object, ...]
+
+__all__ = ["Exited", "Options", "Process", "UsageError"]
 
 DEFAULT_STACK = 8 << 20
 MINSIGSTKSZ = {8: 4720}
@@ -32,79 +31,6 @@ MINSIGSTKSZ = {8: 4720}
 
 MMAP_MIN_ADDR = {4: 0x8000}
 """Where an arm kernel's lowest mapping may be: old toolchains link programs at 0x8000."""
-
-
-class Options:
-    """How a guest is run; the defaults are those of the command line.
-
-    Attributes:
-        sysroot: the directory that stands for `/`, or None.
-        core: the CPU core, "unicorn", "native" or "native,check" (each translation compared
-            with the interpreter); None: QUSR_CORE, else unicorn.
-        opt: optimisations of the native core to leave out, as "no-chain,no-fold".
-        cpu: the CPU model's name; None: the best one.
-        argv0: replaces argv[0].
-        stack_size: of the guest's stack, in bytes; None: from RLIMIT_STACK.
-        uname_release: what uname(2) gives as the kernel's release; None: the host's.
-        guest_base: host address of guest address 0; None: wherever there is room.
-        reserved_va: size of the guest's address space in bytes; None: all of it.
-        seed: makes AT_RANDOM the same in every run.
-        strace: print each system call.
-        log: where logs (-d, -strace) go.
-    """
-
-    def __init__(
-        self,
-        *,
-        sysroot: str | None = None,
-        core: str | None = None,
-        opt: str = "",
-        cpu: str | None = None,
-        argv0: bytes | None = None,
-        stack_size: int | None = None,
-        uname_release: str | None = None,
-        guest_base: int | None = None,
-        reserved_va: int | None = None,
-        seed: int | None = None,
-        strace: bool = False,
-        log: Log | None = None,
-    ) -> None:
-        self.sysroot = sysroot
-        self.core = core
-        self.opt = opt
-        self.cpu = cpu
-        self.argv0 = argv0
-        self.stack_size = stack_size
-        self.uname_release = uname_release
-        self.guest_base = guest_base
-        self.reserved_va = reserved_va
-        self.seed = seed
-        self.strace = strace
-        self.log = log
-
-
-class UsageError(Exception):
-    """An option that cannot be; the message says what can."""
-
-
-class Exited:
-    """How a guest ended: by `status` (0-255), or by `signal` when that is not None."""
-
-    __slots__ = ("signal", "status")
-
-    def __init__(self, status: int, signal: int | None = None) -> None:
-        self.status = status
-        self.signal = signal
-
-    @property
-    def returncode(self) -> int:
-        """As `subprocess` has it: negative for a signal."""
-        return self.status if self.signal is None else -self.signal
-
-    def __repr__(self) -> str:
-        if self.signal is None:
-            return f"Exited({self.status})"
-        return f"Exited(signal={self.signal})"
 
 
 class Process:
@@ -130,32 +56,45 @@ class Process:
     ) -> None:
         self.options = options or Options()
         self.exited: Exited | None = None
+        self.vfork_stacks: list[int] = []
         self.uname_release = self.options.uname_release
         self.log = self.options.log
-        self._hooks: list[SyscallHook] = []
-        self._handlers: dict[str, Callable[..., int]] = {}
+        self.hooks: list[SyscallHook] = []
+        self.on_exit: Callable[[Exited], None] | None = None
+        self.gone = Gone()
+        self.main: Thread | None = None
+        self.threads: dict[int, Thread] = {}
+        self.last_status = 0
+        self.vfork_release = -1
+        self.vfork_parent = 0
         self._strace: object | None = None
         words = [os.fsencode(word) for word in argv]
         self.envp = _environment(env)
         asked = loader.explicit(self.options.sysroot, os.environ)
-        store = loader.Store.default()
+        self.store = loader.Store.default()
         prepared = loader.prepare(
             os.fsdecode(words[0]),
             words,
             loader.Sysroot(asked[0] if asked else None),
-            store=store,
+            store=self.store,
             triplets=None if asked else _triplets,
             wanted=lambda name: guest is None or name == guest,
         )
         self.sysroot = prepared.sysroot
+        if self.options.argv0 is not None:
+            prepared.argv[0] = self.options.argv0
         try:
-            self._load(prepared, store)
+            self.load(prepared)
         finally:
             prepared.close()
 
     # --- building ---
 
-    def _load(self, prepared: loader.Prepared, store: loader.Store) -> None:
+    def load(self, prepared: loader.Prepared) -> None:
+        """Makes `prepared` the program of this process, with one thread at its start.
+
+        What was loaded before is gone (execve(2)); the caller has ended its threads.
+        """
         name = prepared.guest
         found = None if name is None else arch.by_name(name)
         assert name is not None and found is not None and prepared.plan is not None
@@ -163,17 +102,10 @@ class Process:
         self.abi: Abi = abi(name)
         self.cpu_model = self._cpu_model()
         be8 = prepared.plan.be8
-        if self.options.argv0 is not None:
-            prepared.argv[0] = self.options.argv0
         self.argv = prepared.argv
         self.exe = os.fsencode(os.path.realpath(prepared.host_path))
         self.comm = os.path.basename(prepared.execfn)[:15]
-        self.memory = _native.AddressSpace(
-            self.abi.word * 8,
-            self.options.guest_base,
-            self.options.reserved_va,
-            MMAP_MIN_ADDR.get(self.abi.word, 0x1_0000),
-        )
+        self.memory = self._empty_memory()
         self.image = prepared.install(self.memory, stack_size=self._stack_size())
         kuser = self.arch.kuser_page(be8=be8)
         if kuser:
@@ -190,14 +122,27 @@ class Process:
         )
         self.stack.store(self.memory)
         self.auxv = self.stack.auxv
-        self._start_thread(thunk_table(self.abi, store), be8)
+        self._start_thread(thunk_table(self.abi, self.store), be8)
+
+    def _empty_memory(self) -> _native.AddressSpace:
+        bits = self.abi.word * 8
+        if getattr(self, "_memory_bits", None) == bits:
+            self.memory.clear()
+            return self.memory
+        self._memory_bits = bits
+        return _native.AddressSpace(
+            bits,
+            self.options.guest_base,
+            self.options.reserved_va,
+            MMAP_MIN_ADDR.get(self.abi.word, 0x1_0000),
+        )
 
     def _start_thread(self, table: bytes, be8: bool) -> None:
         from qusr.cpu import unicorn  # noqa: PLC0415
 
         regs = self.arch.registers
         numbers = (regs.syscall, regs.args[0], regs.pc, regs.sp, regs.tls, regs.status)
-        self._native = _native.Process(
+        self.native = _native.Process(
             self.memory,
             table,
             numbers,
@@ -206,13 +151,18 @@ class Process:
             self.abi.frame if be8 or not self.abi.big_endian else "arm",
         )
         if self.sysroot:
-            self._native.set_sysroot(self.sysroot.root)
+            self.native.set_sysroot(self.sysroot.root)
         own = os.stat("/proc/self/exe")
-        self._native.set_own_exe(os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino)
+        self.native.set_own_exe(os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino)
         core = unicorn.arguments(self.arch, self.cpu_model, be8=be8)
-        self.thread = _native.Thread(self._native, *core, native=self._native_options())
-        self.thread.set_reg(regs.sp, self.stack.sp)
-        self.thread.set_reg(regs.pc, self.image.start)
+        native = _native.Thread(self.native, *core, native=self._native_options())
+        native.set_reg(regs.sp, self.stack.sp)
+        native.set_reg(regs.pc, self.image.start)
+        if self.main is None:
+            self.main = Thread(self, native)
+        else:
+            # execve: the first thread goes on with the new program.
+            self.main.native = native
 
     def _native_options(self) -> str | None:
         """What `_native.Thread` takes for the native core; None when another core is asked for."""
@@ -251,19 +201,48 @@ class Process:
 
     # --- running ---
 
+    @property
+    def thread(self) -> _native.Thread:
+        """The main thread's registers and system calls."""
+        return self.main.native
+
     def run(self) -> Exited:
         """Runs the guest to its end."""
-        self._set_trace()
         while self.exited is None:
-            self._dispatch(self.thread.run())
+            self.main.loop()
+            self.main.wait_for_others()
         return self.exited
 
     def step(self) -> Exited | None:
         """Executes one guest instruction, with its system call if it is one."""
         if self.exited is None:
-            self._set_trace()
-            self._dispatch(self.thread.step())
+            self.main.step()
         return self.exited
+
+    def ends(self, exited: Exited) -> None:
+        """The whole process ends so: the first to say it wins."""
+        if self.exited is None:
+            self.exited = exited
+        self.release_parent()
+        if self.on_exit is not None:
+            self.on_exit(self.exited)
+        for thread in list(self.threads.values()):
+            thread.doom()
+
+    def owns_fd(self, fd: int) -> bool:
+        """Whether a descriptor is the emulator's, not the guest's (the log's)."""
+        return self.log is not None and fd == self.log.fd
+
+    def release_parent(self) -> None:
+        """Lets the parent of a vfork(2) go on, with the memory that was changed here."""
+        if self.vfork_release < 0:
+            return
+        self.main.native.give_back_memory(self.vfork_parent, self.vfork_stacks)
+        fd, self.vfork_release = self.vfork_release, -1
+        try:
+            os.close(fd)
+        except OSError:
+            pass  # the guest closed all its descriptors, ours with them
 
     def add_syscall_hook(self, hook: SyscallHook) -> None:
         """Has `hook(process, name, args)` called before each system call.
@@ -271,7 +250,7 @@ class Process:
         `args` are the raw argument registers. An int that the hook returns becomes the
         call's result (negative: -errno) and the call is not made; None lets it be made.
         """
-        self._hooks.append(hook)
+        self.hooks.append(hook)
 
     def read_reg(self, name: str) -> int:
         """The register called `name` ("x0", "sp", "pc", "r7", "v3"…)."""
@@ -291,111 +270,19 @@ class Process:
 
     def call_name(self, number: int) -> str | None:
         """The name of a system call, by the guest's number."""
-        return self._native.call_name(number)
+        return self.native.call_name(number)
 
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Says which file stands for /proc/self/mem (handlers/procmem.py)."""
-        self._native.add_memory_file(dev, ino)
+        self.native.add_memory_file(dev, ino)
 
-    # --- stops of the Rust loop ---
-
-    def _set_trace(self) -> None:
-        self.thread.trace = bool(self._hooks) or self.options.strace
-
-    def _dispatch(self, stop: Stop) -> None:
-        match stop:
-            case ("syscall", str(handler), tuple(args)):
-                self._finish(self._call_handler(handler, args))
-            case ("review", int(number), str(kind), int(result)):
-                self._finish(self._review(kind, number, result))
-            case ("trace", int(number), tuple(args)):
-                self._traced(number, args)
-            case ("enosys", int(number)):
-                self._unimplemented(number)
-            case ("exit", int(status), bool()):
-                self.exited = Exited(status & 0xFF)
-            case ("killed", int(number)):
-                self.exited = Exited(0, number)
-            case ("interrupted",):
-                pass
-            case ("fault", _, _, _, bool(bus), _):
-                self.exited = Exited(0, signal.SIGBUS if bus else signal.SIGSEGV)
-            case ("undefined",):
-                self.exited = Exited(0, signal.SIGILL)
-            case ("breakpoint", _):
-                self.exited = Exited(0, signal.SIGTRAP)
-            case _:
-                raise AssertionError(f"unknown stop {stop!r}")
-
-    def _finish(self, result: int | None) -> None:
-        if result is None:
-            self.thread.restart_call()
-        else:
-            self.thread.finish_call(result)
-
-    def _call_handler(self, name: str, args: Sequence[int]) -> int | None:
-        """The handler's result, -errno, or None when the call is to be made again."""
-        handler = self._handlers.get(name)
-        if handler is None:
-            handler = self._handlers[name] = _find_handler(name)
-        return self._guarded(lambda ctx: handler(ctx, *args))
-
-    def _guarded(self, function: Callable[[Context], int]) -> int | None:
-        try:
-            return function(Context(self, self.thread))
-        except Restart:
-            return None
-        except OSError as error:
-            return -(error.errno or errno.EIO)
-
-    def _review(self, kind: str, number: int, result: int) -> int | None:
-        from qusr.syscalls.handlers import procfs  # noqa: PLC0415
-
-        _, args = self.thread.call_registers()
-        return self._guarded(lambda ctx: procfs.review(ctx, kind, number, args, result))
-
-    def _traced(self, number: int, args: tuple[int, ...]) -> None:
-        name = self._native.call_name(number) or f"syscall_{number}"
-        tracer = self._tracer() if self.options.strace else None
-        if tracer is not None:
-            tracer.enter(name, args)
-        for hook in self._hooks:
-            result = hook(self, name, args)
-            if result is not None:
-                self.thread.finish_call(result)
-                break
-        else:
-            stop = self.thread.make_call(number, args)
-            if stop is not None:
-                self._dispatch(stop)
-        if tracer is not None:
-            if self.exited is None:
-                tracer.leave(name, args, self.thread.reg(self.arch.registers.args[0]))
-            else:
-                tracer.gone(name)
-
-    def _tracer(self) -> object:
-        if self._strace is None:
+    def tracer(self) -> object | None:
+        """What prints system calls, when that is asked for."""
+        if self._strace is None and self.options.strace:
             from qusr.syscalls.strace import Strace  # noqa: PLC0415
 
             self._strace = Strace(self)
         return self._strace
-
-    def _unimplemented(self, number: int) -> None:
-        if self.log is not None:
-            name = self._native.call_name(number) or "unknown"
-            self.log.unimp(f"system call {name} ({number}): not implemented, ENOSYS")
-        self.thread.finish_call(-errno.ENOSYS)
-
-
-def _find_handler(name: str) -> Callable[..., int]:
-    """The function named "module:function" below qusr.syscalls.handlers."""
-    from importlib import import_module  # noqa: PLC0415
-
-    module, _, function = name.partition(":")
-    handlers = import_module(f"qusr.syscalls.handlers.{module}")
-    found: Callable[..., int] = getattr(handlers, function)
-    return found
 
 
 def thunk_table(target: Abi, store: loader.Store) -> bytes:

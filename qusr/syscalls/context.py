@@ -16,6 +16,7 @@ from qusr.syscalls import layout
 
 if TYPE_CHECKING:
     from qusr.process import Process
+    from qusr.thread import Thread
 
 Values = dict[str, Any]
 
@@ -36,11 +37,12 @@ RESTART_SYSCALL = -512
 class Context:
     """The calling guest thread and its process."""
 
-    __slots__ = ("abi", "process", "thread")
+    __slots__ = ("abi", "caller", "process", "thread")
 
-    def __init__(self, process: Process, thread: Any) -> None:
+    def __init__(self, process: Process, thread: Any, caller: Thread) -> None:
         self.process = process
         self.thread = thread
+        self.caller = caller
         self.abi: Abi = process.abi
 
     # --- guest memory: every failure is EFAULT ---

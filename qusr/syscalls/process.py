@@ -81,6 +81,7 @@ CLONE_ARGS = Struct(
     ],
 )  # fmt: skip
 
+_SHARED = "CLONE_VM without CLONE_THREAD or CLONE_VFORK copies the memory instead of sharing it"
 _SIGNAL_VALUE = Ptr("uinfo", SIGINFO_QUEUE, IN)
 
 
@@ -140,13 +141,14 @@ CALLS = (
     Syscall("set_tid_address", Raw("tidptr"), builtin="set_tid_address"),
     # CONFIG_CLONE_BACKWARDS: the thread pointer comes before the child's tid.
     Syscall("clone", Flags("flags", CLONE), Raw("newsp"), Raw("parent_tid"), Hex("tls"),
-            Raw("child_tid"), enosys="not yet"),
-    Syscall("clone3", Ptr("cl_args", CLONE_ARGS, IN), Size("size"), enosys="not yet"),
-    Syscall("fork", enosys="not yet"),
-    Syscall("vfork", enosys="not yet"),
-    Syscall("execve", Path("filename"), Raw("argv"), Raw("envp"), enosys="not yet"),
+            Raw("child_tid"), handler="process:clone", partial=_SHARED),
+    Syscall("clone3", Ptr("cl_args", CLONE_ARGS, IN), Size("size"),
+            handler="process:clone3", partial=_SHARED),
+    Syscall("fork", handler="process:fork"),
+    Syscall("vfork", handler="process:vfork"),
+    Syscall("execve", Path("filename"), Raw("argv"), Raw("envp"), handler="exec:execve"),
     Syscall("execveat", Fd("dirfd"), Path("pathname", at="dirfd"), Raw("argv"), Raw("envp"),
-            Flags("flags", AT_EXEC), enosys="not yet"),
+            Flags("flags", AT_EXEC), handler="exec:execveat"),
     Syscall("ptrace", ULong("request"), Pid("pid"), Raw("addr"), Raw("data"),
             enosys="not yet"),
     Syscall("unshare", Flags("flags", CLONE)),

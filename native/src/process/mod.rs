@@ -2,6 +2,7 @@
 //! system-call thunks and Python.
 
 mod builtin;
+pub mod child;
 mod thread;
 
 use std::sync::{Arc, RwLock};
@@ -10,6 +11,8 @@ pub use thread::{GuestThread, Stop};
 
 use crate::abi::GuestAbi;
 use crate::memory::{AddressSpace, MmapRequest, Prot};
+use crate::memory::fault::{Stage, add_claim};
+use crate::signal::host;
 use crate::signal::{Actions, FrameKind, Trampolines};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
@@ -55,6 +58,8 @@ impl Process {
         regs: GuestRegs,
         frame: FrameKind,
     ) -> Result<Arc<Self>, i32> {
+        add_claim(Stage::Take, host::claim)
+            .map_err(|error| error.raw_os_error().unwrap_or(libc::ENOMEM))?;
         let trampolines = map_trampolines(&space, frame, table.abi)?;
         Ok(Arc::new(Self {
             space,

@@ -30,6 +30,8 @@ pub enum Stop {
     Enosys { number: u64 },
     /// The guest asked to exit; `whole` for exit_group.
     Exited { status: i32, whole: bool },
+    /// Another thread ended this one (exit_group, execve).
+    Doomed,
     /// The guest dies of this signal.
     Killed { signal: i32 },
     /// The core stopped for another reason than a call.
@@ -90,6 +92,18 @@ impl GuestThread {
             clear_child_tid: 0,
             robust_list: (0, 0),
         }
+    }
+
+    /// A new thread of the same process with a copy of the registers, for clone(2).
+    ///
+    /// # Errors
+    /// What kept the core from being made.
+    pub fn duplicate(&self) -> Result<Self, String> {
+        let core = self.core.duplicate()?;
+        let mut thread = Self::new(Arc::clone(&self.process), core);
+        thread.trace = self.trace;
+        thread.signals.blocked = self.signals.blocked;
+        Ok(thread)
     }
 
     /// Takes over what Python changed in the process (sysroot, thunk table).
@@ -170,6 +184,9 @@ impl GuestThread {
 
     /// Delivers a signal that waits.
     fn deliver_pending(&mut self) -> Option<Stop> {
+        if self.signals.mailbox.is_doomed() {
+            return Some(Stop::Doomed);
+        }
         match self
             .signals
             .deliver_pending(self.core.as_mut(), &self.process.space)?
@@ -183,7 +200,7 @@ impl GuestThread {
     pub(super) fn trap(&mut self, exit: Exit) -> Option<Stop> {
         let fault = match exit {
             Exit::Interrupted => {
-                let waits = self.signals.mailbox.waits();
+                let waits = self.signals.mailbox.waits() || self.signals.mailbox.is_doomed();
                 return (!waits).then_some(Stop::Core(Exit::Interrupted));
             }
             Exit::Fault { addr, .. } if self.process.space.fault(addr) => return None,

@@ -13,8 +13,11 @@ use crate::cpu::native::{self, LogItem, NativeConfig};
 use crate::cpu::unicorn::UnicornConfig;
 use crate::cpu::{Access, CpuCore, Exit, unicorn};
 use crate::memory::AddressSpace;
+use crate::cpu::unicorn::AllStopped;
+use crate::process::child::{self, ForkRequest, delete_timers};
 use crate::process::{GuestRegs, GuestThread, Process, Stop};
 use crate::signal::FrameKind;
+use crate::signal::host::{self, Mailbox};
 use crate::thunk::exec::{OwnExe, Review};
 use crate::thunk::path::Sysroot;
 use crate::thunk::table::{MAX_SLOTS, Table};
@@ -272,6 +275,104 @@ impl PyThread {
         self.inner.refresh();
     }
 
+    /// Makes a child process; see `process::child::ForkRequest` for the numbers. Returns
+    /// the pid, 0 in the child, or -errno.
+    fn fork(&mut self, request: [u64; 8]) -> i64 {
+        let [flags, exit_signal, pidfd, parent_tid, child_tid, set_tid, set_tid_size, cgroup] =
+            request;
+        let request = ForkRequest {
+            flags,
+            exit_signal,
+            pidfd,
+            parent_tid,
+            child_tid,
+            set_tid,
+            set_tid_size,
+            cgroup,
+        };
+        // SAFETY: the GIL is held; these bring Python's locks through the fork.
+        unsafe { pyo3::ffi::PyOS_BeforeFork() };
+        let mut stopped = AllStopped::new();
+        let result = self.inner.fork(&request);
+        if result == 0 {
+            stopped.after_fork_in_child();
+        }
+        drop(stopped);
+        if result == 0 {
+            // SAFETY: as above, in the child.
+            unsafe { pyo3::ffi::PyOS_AfterFork_Child() };
+        } else {
+            // SAFETY: as above, in the parent.
+            unsafe { pyo3::ffi::PyOS_AfterFork_Parent() };
+        }
+        result
+    }
+
+    /// A thread with the same registers, for clone(2).
+    fn duplicate(&self) -> PyResult<Self> {
+        let inner = self.inner.duplicate().map_err(PyOSError::new_err)?;
+        Ok(Self { inner })
+    }
+
+    /// Blocks all host signals of the calling thread, until it runs a guest thread.
+    #[staticmethod]
+    fn block_signals() {
+        host::set_mask(!0);
+    }
+
+    /// Makes the guest thread that of the calling host thread, with its signal mask.
+    fn adopt(&mut self) {
+        self.inner.signals.mailbox.attach();
+        host::set_mask(self.inner.signals.blocked);
+    }
+
+    /// The guest thread ends: robust futexes, the tid word.
+    fn ends(&mut self) {
+        self.inner.thread_ends();
+        host::set_mask(!0);
+        Mailbox::detach();
+    }
+
+    /// Gives a vfork's parent what was written here; see `give_back_memory`.
+    fn give_back_memory(&self, parent: i32, only: Vec<u64>) {
+        self.inner.give_back_memory(parent, &only);
+    }
+
+    /// Before another program takes this process over (execve): handlers and timers go,
+    /// and the thread lets go of its mailbox. Gives the guest's signal mask.
+    fn leave_for_exec(&mut self) -> u64 {
+        self.inner.process.actions.reset_for_exec();
+        delete_timers();
+        if self.inner.signals.mailbox.waits() {
+            self.inner.signals.mailbox.send_again();
+        }
+        Mailbox::detach();
+        host::set_mask(self.inner.signals.blocked);
+        self.inner.signals.blocked
+    }
+
+    /// In a forked child: `clear` is CLONE_CLEAR_SIGHAND's, handlers become SIG_DFL.
+    fn reset_after_fork(&mut self, clear: bool) {
+        self.inner.robust_list = (0, 0);
+        self.inner.clear_child_tid = 0;
+        if clear {
+            self.inner.process.actions.reset_for_exec();
+        }
+    }
+
+    /// Sets the guest's signal mask, on this host thread too.
+    fn set_mask(&mut self, mask: u64) {
+        self.inner.signals.blocked = mask;
+        self.inner.signals.mailbox.attach();
+        host::set_mask(mask);
+    }
+
+    /// The address where set_tid_address(2) wants a zero.
+    #[setter]
+    fn set_clear_child_tid(&mut self, address: u64) {
+        self.inner.clear_child_tid = address;
+    }
+
     /// Whether every system call stops with "trace".
     #[setter]
     fn set_trace(&mut self, on: bool) {
@@ -287,6 +388,24 @@ impl PyThread {
     fn set_reg(&mut self, id: u32, value: u128) {
         self.inner.core.set_wide(id, value);
     }
+}
+
+/// Makes a guest thread of this process end soon.
+#[pyfunction]
+pub fn doom_thread(tid: i32) {
+    host::doom(tid);
+}
+
+/// Dies of `signal` as a guest did.
+#[pyfunction]
+pub fn die_by(signal: i32) {
+    host::die_by(signal);
+}
+
+/// Tells the kernel where the guest's arguments and environment lie (host addresses).
+#[pyfunction]
+pub fn publish_arguments(arg: (u64, u64), env: (u64, u64)) -> bool {
+    child::publish_arguments(arg, env)
 }
 
 fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> {
@@ -323,9 +442,12 @@ fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> 
             };
             ("review", number, kind, result).into_pyobject(py)
         }
-        Stop::Trace { number, args } => ("trace", number, args).into_pyobject(py),
+        Stop::Trace { number, args } => {
+            ("trace", number, PyTuple::new(py, args)?).into_pyobject(py)
+        }
         Stop::Enosys { number } => ("enosys", number).into_pyobject(py),
         Stop::Exited { status, whole } => ("exit", status, whole).into_pyobject(py),
+        Stop::Doomed => ("doomed",).into_pyobject(py),
         Stop::Killed { signal } => ("killed", signal).into_pyobject(py),
         Stop::Core(exit) => match exit {
             Exit::Fault {

@@ -6,10 +6,11 @@
 use std::arch::global_asm;
 use std::cell::{Cell, UnsafeCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use super::{Action, SA_RESTORER, SIG_DFL, SIG_IGN};
 use crate::cpu::Interrupter;
+use crate::memory::fault::HostFault;
 use crate::thunk::host::interrupted_at;
 
 /// Where the handler leaves the signal of a thread. One is enough: after it all
@@ -17,6 +18,8 @@ use crate::thunk::host::interrupted_at;
 pub struct Mailbox {
     /// Non-zero while a signal waits; [`crate::thunk::host::safe_syscall`] looks at it.
     pub pending: AtomicU32,
+    /// The thread is to end: see [`doom`].
+    doomed: AtomicBool,
     signal: AtomicI32,
     info: UnsafeCell<libc::siginfo_t>,
     interrupter: Arc<dyn Interrupter>,
@@ -38,6 +41,7 @@ impl Mailbox {
     pub fn new(interrupter: Arc<dyn Interrupter>) -> Arc<Self> {
         Arc::new(Self {
             pending: AtomicU32::new(0),
+            doomed: AtomicBool::new(false),
             signal: AtomicI32::new(0),
             // SAFETY: siginfo_t is plain data.
             info: UnsafeCell::new(unsafe { std::mem::zeroed() }),
@@ -55,22 +59,49 @@ impl Mailbox {
         MAILBOX.set(std::ptr::null());
     }
 
+    /// Queues the waiting signal with the kernel again, for who comes after this mailbox.
+    pub fn send_again(&self) {
+        if let Some((signal, info)) = self.take() {
+            // SAFETY: `info` is a siginfo that the kernel gave.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_rt_tgsigqueueinfo,
+                    libc::getpid(),
+                    libc::gettid(),
+                    signal,
+                    &raw const info,
+                );
+            }
+        }
+    }
+
+    /// In a forked child: what waits was the parent's.
+    pub fn forget(&self) {
+        self.pending.store(0, Ordering::Release);
+    }
+
     /// Whether a signal waits.
     #[must_use]
     pub fn waits(&self) -> bool {
-        self.pending.load(Ordering::Acquire) != 0
+        self.pending.load(Ordering::Acquire) & 1 != 0
+    }
+
+    /// Whether the thread is to end.
+    #[must_use]
+    pub fn is_doomed(&self) -> bool {
+        self.doomed.load(Ordering::SeqCst)
     }
 
     /// Takes the waiting signal. All signals stay blocked; the caller sets the mask next.
     pub fn take(&self) -> Option<(i32, libc::siginfo_t)> {
-        if self.pending.load(Ordering::Acquire) == 0 {
+        if self.pending.load(Ordering::Acquire) & 1 == 0 {
             return None;
         }
         let signal = self.signal.load(Ordering::Relaxed);
         // SAFETY: pending is set, so the handler has finished writing, and it does
         // not run again while all signals are blocked.
         let info = unsafe { *self.info.get() };
-        self.pending.store(0, Ordering::Release);
+        self.pending.fetch_and(!1, Ordering::Release);
         Some((signal, info))
     }
 }
@@ -120,9 +151,28 @@ pub fn is_ignored(signal: i32) -> bool {
 /// [`crate::memory::fault`]'s, and they are never blocked on the host.
 pub const OWN: u64 = 1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1);
 
+/// Those of [`OWN`] for which the guest has a handler, and those that it ignores.
+static OWN_HANDLED: AtomicU64 = AtomicU64::new(0);
+static OWN_IGNORED: AtomicU64 = AtomicU64::new(0);
+
+/// The value that marks a SIGSEGV of [`doom`].
+const DOOM: usize = 0x7153_7520;
+
 /// Makes the host's action that of the guest.
 pub fn install(signal: i32, action: &Action) {
-    if super::bit(signal) & OWN != 0 || signal == libc::SIGKILL || signal == libc::SIGSTOP {
+    if super::bit(signal) & OWN != 0 {
+        let put = |set: &AtomicU64, on: bool| {
+            if on {
+                set.fetch_or(super::bit(signal), Ordering::SeqCst);
+            } else {
+                set.fetch_and(!super::bit(signal), Ordering::SeqCst);
+            }
+        };
+        put(&OWN_HANDLED, action.has_handler());
+        put(&OWN_IGNORED, action.handler == SIG_IGN);
+        return;
+    }
+    if signal == libc::SIGKILL || signal == libc::SIGSTOP {
         return;
     }
     let passed_on = libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT | libc::SA_RESTART;
@@ -147,7 +197,10 @@ pub fn install(signal: i32, action: &Action) {
 
 /// Sets the calling thread's host mask to the guest's `blocked`.
 pub fn set_mask(blocked: u64) {
-    let mask = blocked & !OWN;
+    set_whole_mask(blocked & !OWN);
+}
+
+fn set_whole_mask(mask: u64) {
     // SAFETY: the kernel reads 8 bytes of mask.
     unsafe {
         libc::syscall(
@@ -191,7 +244,7 @@ pub extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut 
     // only after `pending` is set.
     unsafe { *mailbox.info.get() = info };
     mailbox.signal.store(signal, Ordering::Relaxed);
-    mailbox.pending.store(1, Ordering::Release);
+    mailbox.pending.fetch_or(1, Ordering::Release);
     // Nothing else is to arrive before the guest's thread has taken this one. The kernel's
     // mask is the first 8 bytes of uc_sigmask.
     let mask = (&raw mut context.uc_sigmask).cast::<u64>();
@@ -202,4 +255,65 @@ pub extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut 
         *pc = landing as i64;
     }
     mailbox.interrupter.interrupt();
+}
+
+/// Takes SIGSEGV and SIGBUS that were sent and not caused: to the guest's handler, or
+/// the message of [`doom`]. The fault handler asks this last.
+pub fn claim(fault: &mut HostFault<'_>) -> bool {
+    let mailbox = MAILBOX.get();
+    if fault.is_synchronous() || mailbox.is_null() {
+        return false;
+    }
+    // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
+    let mailbox = unsafe { &*mailbox };
+    // SAFETY: si_value is read as a number only.
+    let value = unsafe { fault.info.si_value() }.sival_ptr as usize;
+    if fault.info.si_code == libc::SI_QUEUE && value == DOOM {
+        mailbox.doomed.store(true, Ordering::SeqCst);
+        mailbox.pending.fetch_or(2, Ordering::SeqCst);
+        if let Some(landing) = interrupted_at(fault.pc()) {
+            fault.resume_at(landing);
+        }
+        mailbox.interrupter.interrupt();
+        return true;
+    }
+    let bit = super::bit(fault.signal);
+    if OWN_HANDLED.load(Ordering::SeqCst) & bit != 0 {
+        let mut info = *fault.info;
+        let context: *mut libc::ucontext_t = fault.context();
+        handle(fault.signal, &raw mut info, context.cast());
+        return true;
+    }
+    OWN_IGNORED.load(Ordering::SeqCst) & bit != 0
+}
+
+/// Makes a guest thread of this process end soon, wherever it is.
+pub fn doom(tid: i32) {
+    // SAFETY: siginfo_t is plain data.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    info.si_signo = libc::SIGSEGV;
+    info.si_code = libc::SI_QUEUE;
+    // si_value lies behind si_pid and si_uid, at 24 bytes.
+    // SAFETY: siginfo_t is 128 bytes, so bytes 24-31 are inside it.
+    unsafe { (&raw mut info).cast::<usize>().add(3).write(DOOM) };
+    // SAFETY: `info` is valid; the kernel checks that the thread is one of this process.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_tgsigqueueinfo,
+            libc::getpid(),
+            tid,
+            libc::SIGSEGV,
+            &raw const info,
+        );
+    }
+}
+
+/// Dies of `signal` as the guest did, whatever the host's action and mask are.
+pub fn die_by(signal: i32) {
+    let action =
+        KernelAction { handler: 0, flags: SA_RESTORER, restorer: qusr_signal_return as *const () as usize, mask: 0 };
+    kernel_action(signal, Some(&action));
+    set_whole_mask(!super::bit(signal));
+    // SAFETY: kill touches no memory.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), signal) };
 }

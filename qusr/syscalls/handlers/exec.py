@@ -1,0 +1,177 @@
+"""execve and execveat: another program in the same host process.
+
+Everything that can fail is done while the old image still stands. A program of the
+host itself is a real execve.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import resource
+
+from qusr import _native, loader
+from qusr.process import Process
+from qusr.syscalls.context import Context, fail
+from qusr.thread import NO_RESULT
+
+AT_FDCWD = -100
+AT_SYMLINK_NOFOLLOW = 0x100
+AT_EMPTY_PATH = 0x1000
+AT_EXECVE_CHECK = 0x10000
+_MAX_STRINGS = 0x7FFFFFFF
+_MAX_ARG_STRLEN = 131072
+
+
+def execve(ctx: Context, path: int, argv: int, envp: int) -> int:
+    """execve(2)."""
+    name = ctx.read_path(path)
+    if not name:
+        raise fail(errno.ENOENT)
+    return _exec(ctx, name, argv, envp)
+
+
+def execveat(ctx: Context, dirfd: int, path: int, argv: int, envp: int, flags: int) -> int:
+    """execveat(2); with AT_EMPTY_PATH the file is `dirfd` itself."""
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
+        raise fail(errno.EINVAL)
+    name = ctx.read_path(path)
+    if not name:
+        if not flags & AT_EMPTY_PATH:
+            raise fail(errno.ENOENT)
+        return _exec(ctx, b"/dev/fd/%d" % dirfd, argv, envp, fd=dirfd)
+    if flags & AT_SYMLINK_NOFOLLOW and os.path.islink(ctx.host_path(dirfd, path, follow=False)):
+        raise fail(errno.ELOOP)
+    if dirfd == AT_FDCWD or name.startswith(b"/"):
+        return _exec(ctx, name, argv, envp)
+    # The kernel's own name for it (fs/exec.c, alloc_bprm), also what a script is told.
+    return _exec(ctx, b"/dev/fd/%d/%s" % (dirfd, name), argv, envp)
+
+
+def _exec(ctx: Context, name: bytes, argv: int, envp: int, fd: int = -1) -> int:
+    arguments = _strings(ctx, argv)
+    environment = _strings(ctx, envp)
+    process = ctx.process
+    if name in (b"/proc/self/exe", b"/proc/%d/exe" % os.getpid()):
+        name = process.exe
+    if fd >= 0:
+        fd = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 0)
+        opened = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+        os.close(fd)
+        fd = opened
+    try:
+        prepared = loader.prepare(
+            os.fsdecode(name),
+            arguments or [b""],
+            process.sysroot,
+            store=process.store,
+            fd=fd,
+            execfn=name,
+        )
+    except loader.LoadError as error:
+        raise fail(error.errno) from None
+    try:
+        stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+        prepared.check_arguments(environment, stack if stack > 0 else 8 << 20)
+    except loader.LoadError as error:
+        prepared.close()
+        raise fail(error.errno) from None
+    if prepared.plan is None:
+        return _exec_host(ctx, prepared, environment)
+    caller, main = ctx.caller, process.main
+
+    def replace() -> None:
+        _replace(process, prepared, environment)
+
+    if len(process.threads) > 1 or caller is not main:
+        # The first thread is the one that stays, under the process's id (fs/exec.c, de_thread).
+        main.exec_request = replace
+        for thread in list(process.threads.values()):
+            thread.doom()
+        caller.ended = True
+        if caller is main:
+            return NO_RESULT
+        ctx.thread.ends()
+        return NO_RESULT
+    replace()
+    return NO_RESULT
+
+
+def _exec_host(ctx: Context, prepared: loader.Prepared, environment: list[bytes]) -> int:
+    """A program of this machine: the kernel runs it. Errors come back as from any execve."""
+    env = {}
+    for text in environment:
+        key, _, value = text.partition(b"=")
+        env[key] = value
+    path = prepared.host_path
+    argv = prepared.argv
+    prepared.close()
+    ctx.process.release_parent()
+    os.execve(path, argv, env)
+    raise AssertionError("execve returned")
+
+
+def _replace(process: Process, prepared: loader.Prepared, environment: list[bytes]) -> None:
+    """The point of no return (fs/exec.c, begin_new_exec)."""
+    from qusr.options import Exited  # noqa: PLC0415
+
+    process.release_parent()
+    main = process.main
+    mask = main.native.leave_for_exec()
+    keep = {prepared.fd, prepared.interp_fd}
+    for fd in _close_on_exec():
+        if fd not in keep and not process.owns_fd(fd):
+            os.close(fd)
+    process.envp = environment
+    try:
+        process.load(prepared)
+    except loader.LoadError:
+        # Too late to go back: the kernel kills the process then.
+        process.ends(Exited(0, 11))
+        return
+    finally:
+        prepared.close()
+    process.main.native.set_mask(mask)
+
+
+def _close_on_exec() -> list[int]:
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if fcntl.fcntl(int(name), fcntl.F_GETFD) & fcntl.FD_CLOEXEC:
+                found.append(int(name))
+        except OSError:
+            pass  # the listing's own descriptor
+    return found
+
+
+def _strings(ctx: Context, address: int) -> list[bytes]:
+    """A NULL-terminated array of strings; a null pointer is an empty one (Linux allows it)."""
+    strings: list[bytes] = []
+    if address == 0:
+        return strings
+    word = ctx.abi.word
+    order = "big" if ctx.abi.big_endian else "little"
+    while True:
+        at = int.from_bytes(ctx.read(address + word * len(strings), word), order)
+        if at == 0:
+            return strings
+        try:
+            strings.append(ctx.process.memory.read_cstr(at, _MAX_ARG_STRLEN))
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise fail(errno.E2BIG) from None
+            raise
+        if len(strings) > _MAX_STRINGS:
+            raise fail(errno.E2BIG)
+
+
+def publish(process: Process) -> None:
+    """Shows the guest's name and arguments to the host (ps, /proc/PID/cmdline)."""
+    base = process.memory.base
+    stack = process.stack
+    _native.publish_arguments(
+        (base + stack.arg_start, base + stack.arg_end),
+        (base + stack.env_start, base + stack.env_end),
+    )

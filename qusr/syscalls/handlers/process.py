@@ -1,0 +1,240 @@
+"""clone, fork and vfork. A guest process is a host process, a guest thread a host thread."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import resource
+import signal
+
+from qusr import _native
+from qusr.syscalls import process as declared
+from qusr.syscalls.context import Context, fail, unpack
+from qusr.thread import Thread, leave
+
+CSIGNAL = 0xFF
+CLONE_VM = 0x100
+CLONE_FS = 0x200
+CLONE_SIGHAND = 0x800
+CLONE_PIDFD = 0x1000
+CLONE_VFORK = 0x4000
+CLONE_THREAD = 0x10000
+CLONE_SETTLS = 0x80000
+CLONE_PARENT_SETTID = 0x100000
+CLONE_CHILD_CLEARTID = 0x200000
+CLONE_DETACHED = 0x400000
+CLONE_CHILD_SETTID = 0x1000000
+CLONE_CLEAR_SIGHAND = 0x100000000
+
+_EMULATED = (
+    CLONE_VM | CLONE_SIGHAND | CLONE_VFORK | CLONE_THREAD | CLONE_SETTLS
+    | CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CLEAR_SIGHAND
+)  # fmt: skip
+"""Flags that are ours to keep; all others go to the host kernel."""
+
+_CLONE_ARGS_VER0 = 64
+_PAGE = 4096
+_HIGH_FD = 1000
+"""Where the emulator's own descriptors go, out of the way of the guest's small numbers."""
+
+
+class Request:
+    """What a clone asks for, in guest terms; `sp` is 0 to keep the caller's."""
+
+    __slots__ = (
+        "cgroup", "child_tid", "exit_signal", "flags", "parent_tid", "pidfd", "set_tid",
+        "set_tid_size", "sp", "tls",
+    )  # fmt: skip
+
+    def __init__(self, flags: int, exit_signal: int = signal.SIGCHLD, sp: int = 0) -> None:
+        self.flags = flags
+        self.exit_signal = exit_signal
+        self.sp = sp
+        self.tls = self.parent_tid = self.child_tid = self.pidfd = 0
+        self.set_tid = self.set_tid_size = self.cgroup = 0
+
+
+def fork(ctx: Context) -> int:
+    """fork(2)."""
+    return _clone(ctx, Request(0))
+
+
+def vfork(ctx: Context) -> int:
+    """vfork(2)."""
+    return _clone(ctx, Request(CLONE_VM | CLONE_VFORK))
+
+
+def clone(ctx: Context, flags: int, sp: int, parent_tid: int, tls: int, child_tid: int) -> int:
+    """clone(2) as arm and AArch64 order its arguments (CONFIG_CLONE_BACKWARDS)."""
+    request = Request(flags & 0xFFFFFFFF & ~CSIGNAL, flags & CSIGNAL, sp)
+    request.tls, request.child_tid = tls, child_tid
+    if flags & CLONE_PIDFD:
+        if flags & CLONE_PARENT_SETTID:
+            raise fail(errno.EINVAL)
+        request.pidfd = parent_tid
+    else:
+        request.parent_tid = parent_tid
+    return _clone(ctx, request)
+
+
+def clone3(ctx: Context, address: int, size: int) -> int:
+    """clone3(2); copy_struct_from_user's rules for the size."""
+    if size < _CLONE_ARGS_VER0:
+        raise fail(errno.EINVAL)
+    if size > _PAGE:
+        raise fail(errno.E2BIG)
+    known = declared.CLONE_ARGS.size(ctx.abi)
+    data = ctx.read(address, size)
+    if any(data[known:]):
+        raise fail(errno.E2BIG)
+    args = unpack(declared.CLONE_ARGS, data[:known].ljust(known, b"\0"), ctx.abi)
+    if args["exit_signal"] & ~CSIGNAL or args["flags"] & (CSIGNAL | CLONE_DETACHED):
+        raise fail(errno.EINVAL)
+    if (args["stack"] == 0) != (args["stack_size"] == 0):
+        raise fail(errno.EINVAL)
+    request = Request(args["flags"], args["exit_signal"])
+    request.sp = args["stack"] + args["stack_size"] if args["stack"] else 0
+    for name in ("tls", "parent_tid", "child_tid", "pidfd", "set_tid", "set_tid_size", "cgroup"):
+        setattr(request, name, args[name])
+    return _clone(ctx, request)
+
+
+def _clone(ctx: Context, request: Request) -> int:
+    flags = request.flags
+    if flags & CLONE_THREAD and not flags & CLONE_SIGHAND:
+        raise fail(errno.EINVAL)
+    if flags & CLONE_SIGHAND and (not flags & CLONE_VM or flags & CLONE_CLEAR_SIGHAND):
+        raise fail(errno.EINVAL)
+    if flags & CLONE_THREAD:
+        return _new_thread(ctx, request)
+    if flags & CLONE_VFORK:
+        return _vfork(ctx, request)
+    return _fork(ctx, request)
+
+
+def _set_child_registers(ctx: Context, native: _native.Thread, request: Request) -> None:
+    regs = ctx.process.arch.registers
+    if request.sp:
+        native.set_reg(regs.sp, request.sp)
+    if request.flags & CLONE_SETTLS:
+        native.set_reg(regs.tls, request.tls)
+    native.finish_call(0)
+
+
+def _new_thread(ctx: Context, request: Request) -> int:
+    if ctx.process.exited is not None:
+        raise fail(errno.EAGAIN)
+    native = ctx.thread.duplicate()
+    _set_child_registers(ctx, native, request)
+    if request.flags & CLONE_CHILD_CLEARTID:
+        native.clear_child_tid = request.child_tid
+    child = Thread(ctx.process, native)
+
+    def store_tids(tid: int) -> None:
+        data = tid.to_bytes(4, "big" if ctx.abi.big_endian else "little")
+        for flag, address in (
+            (CLONE_PARENT_SETTID, request.parent_tid),
+            (CLONE_CHILD_SETTID, request.child_tid),
+        ):
+            if request.flags & flag:
+                try:
+                    ctx.write(address, data)
+                except OSError:
+                    pass  # put_user's failure is ignored (kernel/fork.c)
+
+    # The new host thread inherits this mask: no signal may reach it before it has its own.
+    _native.Thread.block_signals()
+    try:
+        return child.start(store_tids)
+    except RuntimeError:
+        raise fail(errno.EAGAIN) from None
+    finally:
+        ctx.thread.adopt()
+
+
+def _fork(ctx: Context, request: Request) -> int:
+    def pointer(flag: int, address: int) -> int:
+        return ctx.pointer(address) if request.flags & flag else 0
+
+    set_tid = ctx.pointer(request.set_tid)
+    pid: int = ctx.thread.fork(
+        (
+            request.flags & ~_EMULATED,
+            request.exit_signal,
+            pointer(CLONE_PIDFD, request.pidfd),
+            pointer(CLONE_PARENT_SETTID, request.parent_tid),
+            pointer(CLONE_CHILD_SETTID, request.child_tid),
+            set_tid,
+            request.set_tid_size,
+            request.cgroup,
+        )
+    )
+    if pid < 0:
+        raise fail(-pid)
+    if pid == 0:
+        _become_child(ctx, request)
+    return pid
+
+
+def _become_child(ctx: Context, request: Request) -> None:
+    """The forking thread is the only one here, and the process is ours to end."""
+    process, thread = ctx.process, ctx.caller
+    process.main = thread
+    process.threads = {os.getpid(): thread}
+    thread.tid = os.getpid()
+    process.on_exit = leave
+    process.vfork_release = -1
+    ctx.thread.reset_after_fork(bool(request.flags & CLONE_CLEAR_SIGHAND))
+    _set_child_registers(ctx, ctx.thread, request)
+
+
+def _vfork(ctx: Context, request: Request) -> int:
+    """A vfork is a fork whose child gives its memory back when it execs or exits.
+
+    The parent waits for the end of a pipe that the child closes then; if the child dies,
+    the kernel closes it.
+    """
+    process = ctx.process
+    own_sp = ctx.thread.reg(process.arch.registers.sp)
+    several = len(process.threads) > 1
+    parent = os.getpid()
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    try:
+        write_end = _move_away(write_end)
+        pid = _fork(ctx, request)
+        if pid == 0:
+            os.close(read_end)
+            process.vfork_release = write_end
+            process.vfork_parent = parent
+            process.vfork_stacks = [own_sp, request.sp or own_sp] if several else []
+            return 0
+        os.close(write_end)
+        write_end = -1
+        # Only a fatal signal ends this wait (kernel/fork.c, wait_for_vfork_done).
+        os.read(read_end, 1)
+        return pid
+    finally:
+        if process.vfork_release != write_end and write_end >= 0:
+            os.close(write_end)
+        if process.vfork_release < 0 or process.vfork_parent != parent:
+            _close_quietly(read_end)
+
+
+def _close_quietly(fd: int) -> None:
+    try:
+        os.close(fd)
+    except OSError:
+        pass
+
+
+def _move_away(fd: int) -> int:
+    """The descriptor under a number that guests do not reach by counting up."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    least = _HIGH_FD if limit > _HIGH_FD + 24 else max(limit - 24, 0)
+    try:
+        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
+    except OSError:
+        return fd
+    os.close(fd)
+    return moved

@@ -1,0 +1,250 @@
+"""A guest thread: the loop between the Rust side and Python's decisions.
+
+A guest thread is a host thread. Those that the guest starts are made by
+:func:`Thread.start`; the first one runs wherever `Process.run` is called.
+"""
+
+from __future__ import annotations
+
+import _thread
+import errno
+import os
+
+from qusr import _native
+from qusr.options import Exited
+from qusr.syscalls.context import Context, Restart
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from qusr.process import Process
+
+    Stop = tuple[object, ...]
+
+_handlers: dict[str, Callable[..., int]] = {}
+
+
+class Gone:
+    """Lets the first thread sleep until one of the others has ended.
+
+    A bare lock, since importing `threading` would cost every start 2 ms.
+    """
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = _thread.allocate_lock()
+        self._lock.acquire()
+
+    def notify(self) -> None:
+        """A thread has ended."""
+        if self._lock.locked():
+            try:
+                self._lock.release()
+            except RuntimeError:
+                pass  # another one was faster
+
+    def wait(self) -> None:
+        """Until the next `notify`; one that came before counts."""
+        self._lock.acquire()
+
+
+class Thread:
+    """One guest thread of `process`, with its Rust half `native`."""
+
+    __slots__ = ("ended", "exec_request", "native", "process", "tid")
+
+    def __init__(self, process: Process, native: _native.Thread) -> None:
+        self.process = process
+        self.native = native
+        self.ended = False
+        self.tid = 0
+        self.exec_request: Callable[[], None] | None = None
+
+    # --- running ---
+
+    def loop(self) -> None:
+        """Runs until this thread or the whole process ends."""
+        process = self.process
+        self.tid = _thread.get_native_id()
+        process.threads[self.tid] = self
+        self._set_trace()
+        while not self.ended and process.exited is None:
+            self.dispatch(self.native.run())
+        process.threads.pop(self.tid, None)
+        process.gone.notify()
+
+    def step(self) -> None:
+        """Executes one instruction."""
+        self._set_trace()
+        self.dispatch(self.native.step())
+
+    def start(self, tell: Callable[[int], None]) -> int:
+        """Starts a thread that is not the first; its tid.
+
+        `tell(tid)` is called before either thread goes on. RuntimeError: no thread to be had.
+        """
+        ready = _thread.allocate_lock()
+        ready.acquire()
+
+        def body() -> None:
+            self.tid = _thread.get_native_id()
+            self.process.threads[self.tid] = self
+            tell(self.tid)
+            self.native.adopt()
+            ready.release()
+            self.loop()
+            self._finish_body()
+
+        _thread.start_new_thread(body, ())
+        ready.acquire()
+        return self.tid
+
+    def _finish_body(self) -> None:
+        process = self.process
+        if process.main is self:
+            # This thread forked: it is the first one of the child process.
+            while process.exited is None:
+                self.wait_for_others()
+                if process.exited is None:
+                    process.main.loop()
+
+    def doom(self) -> None:
+        """Makes another thread end soon, without any of what exit(2) does for it."""
+        if self.tid != _thread.get_native_id():
+            _native.doom_thread(self.tid)
+
+    def wait_for_others(self) -> None:
+        """The first thread's end: it stays until the last one is gone, as a zombie leader
+        does, or until another thread's execve makes it the only one again.
+        """
+        process = self.process
+        while process.exited is None and process.threads:
+            process.gone.wait()
+        request, self.exec_request = self.exec_request, None
+        if process.exited is not None:
+            return
+        if request is not None:
+            self.ended = False
+            request()
+        else:
+            process.ends(Exited(process.last_status))
+
+    # --- stops of the Rust loop ---
+
+    def _set_trace(self) -> None:
+        self.native.trace = bool(self.process.hooks) or self.process.options.strace
+
+    def dispatch(self, stop: Stop) -> None:
+        """Does what the stop asks for."""
+        match stop:
+            case ("syscall", str(handler), tuple(args)):
+                self._finish(self._call_handler(handler, args))
+            case ("review", int(number), str(kind), int(result)):
+                self._finish(self._review(kind, number, result))
+            case ("trace", int(number), tuple(args)):
+                self._traced(number, args)
+            case ("enosys", int(number)):
+                self._unimplemented(number)
+            case ("exit", int(status), bool(whole)):
+                self._exit(status & 0xFF, whole)
+            case ("killed", int(number)):
+                self.process.ends(Exited(0, number))
+            case ("doomed",):
+                self.ended = True
+            case ("interrupted",):
+                pass
+            case _:
+                raise AssertionError(f"unknown stop {stop!r}")
+
+    def _exit(self, status: int, whole: bool) -> None:
+        process = self.process
+        process.last_status = status
+        if whole or (process.main is self and len(process.threads) <= 1):
+            process.ends(Exited(status))
+            return
+        self.ended = True
+        self.native.ends()
+
+    def _finish(self, result: int | None) -> None:
+        if result is None:
+            self.native.restart_call()
+        elif result != NO_RESULT:
+            self.native.finish_call(result)
+
+    def _call_handler(self, name: str, args: Sequence[int]) -> int | None:
+        """The handler's result, -errno, or None when the call is to be made again."""
+        handler = _handlers.get(name)
+        if handler is None:
+            handler = _handlers[name] = _find_handler(name)
+        return self._guarded(lambda ctx: handler(ctx, *args))
+
+    def _guarded(self, function: Callable[[Context], int]) -> int | None:
+        try:
+            return function(Context(self.process, self.native, self))
+        except Restart:
+            return None
+        except OSError as error:
+            return -(error.errno or errno.EIO)
+
+    def _review(self, kind: str, number: int, result: int) -> int | None:
+        from qusr.syscalls.handlers import procfs  # noqa: PLC0415
+
+        _, args = self.native.call_registers()
+        return self._guarded(lambda ctx: procfs.review(ctx, kind, number, args, result))
+
+    def _traced(self, number: int, args: tuple[int, ...]) -> None:
+        process = self.process
+        name = process.call_name(number) or f"syscall_{number}"
+        tracer = process.tracer()
+        if tracer is not None:
+            tracer.enter(name, args)
+        native = self.native
+        for hook in process.hooks:
+            result = hook(process, name, args)
+            if result is not None:
+                native.finish_call(result)
+                break
+        else:
+            stop = native.make_call(number, args)
+            if stop is not None:
+                self.dispatch(stop)
+        if tracer is not None:
+            if process.exited is None and not self.ended:
+                result_register = process.arch.registers.args[0]
+                tracer.leave(name, args, self.native.reg(result_register))
+            else:
+                tracer.gone(name)
+
+    def _unimplemented(self, number: int) -> None:
+        log = self.process.log
+        if log is not None:
+            name = self.process.call_name(number) or "unknown"
+            log.unimp(f"system call {name} ({number}): not implemented, ENOSYS")
+        self.native.finish_call(-errno.ENOSYS)
+
+
+NO_RESULT = 1 << 62
+"""What a handler gives when the registers are already as they are to be (execve)."""
+
+
+def _find_handler(name: str) -> Callable[..., int]:
+    """The function named "module:function" below qusr.syscalls.handlers."""
+    from importlib import import_module  # noqa: PLC0415
+
+    module, _, function = name.partition(":")
+    handlers = import_module(f"qusr.syscalls.handlers.{module}")
+    found: Callable[..., int] = getattr(handlers, function)
+    return found
+
+
+def leave(exited: Exited) -> None:
+    """Ends this host process as the guest ended."""
+    import sys  # noqa: PLC0415
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if exited.signal is not None:
+        _native.die_by(exited.signal)
+    os._exit(exited.status)
