@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from qusr.thread import Thread
 
 Values = dict[str, Any]
+_WORD = (1 << 64) - 1
+"""Arguments come as signed numbers; addresses are not."""
 
 
 def fail(number: int) -> OSError:
@@ -49,15 +51,15 @@ class Context:
 
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes of guest memory."""
-        return self.process.memory.read(address, size)
+        return self.process.memory.read(address & _WORD, size)
 
     def write(self, address: int, data: bytes) -> None:
         """Stores bytes into guest memory."""
-        self.process.memory.write(address, data)
+        self.process.memory.write(address & _WORD, data)
 
     def read_path(self, address: int) -> bytes:
         """The path at `address`; ENAMETOOLONG when it has no end within PATH_MAX."""
-        return self.process.memory.read_cstr(address, 4096)
+        return self.process.memory.read_cstr(address & _WORD, 4096)
 
     def host_path(self, dirfd: int, address: int, *, follow: bool = True) -> bytes:
         """The guest's path with the sysroot applied, as the host is to see it."""
@@ -91,7 +93,7 @@ class Context:
 
     def pointer(self, address: int) -> int:
         """The host address of a guest address, for :meth:`host_call` (null stays null)."""
-        return self.process.memory.host_pointer(address)
+        return self.process.memory.host_pointer(address & _WORD)
 
 
 def pack(ctype: layout.CType, values: Values, abi: Abi = HOST) -> bytes:
