@@ -9,6 +9,7 @@ import pytest
 
 from qusr.arch.abi import abi
 from qusr.syscalls import (
+    common,
     futexes,
     identity,
     ioctl,
@@ -27,7 +28,8 @@ from qusr.syscalls import (
     system,
     time,
 )
-from tests.layouts import ALL, COMPILERS, WORD32, WORD64, Known, parameters
+from qusr.syscalls.layout import leaves
+from tests.layouts import ALL, COMPILERS, WORD64, Known, parameters
 
 # These headers include the C library's, which has none for aarch64_be; aarch64 lays out the same.
 LIBC = tuple(name for name in ALL if name != "aarch64_be")
@@ -128,8 +130,10 @@ def test_layout(known: Known, abi_name: str) -> None:
 
 def test_32_bit_forms_of_time64() -> None:
     """Their headers' structs hold the padding in the field (include/uapi/linux/time_types.h)."""
-    for name in WORD32:
-        assert structs.ITIMERSPEC64.size(abi(name)) == 32
+    for name, low_half in (("arm", 8), ("armeb", 12)):
+        assert common.TIMESPEC64.size(abi(name)) == 16
+        offsets = {leaf.path: leaf.offset for leaf in leaves(common.TIMESPEC64, abi(name))}
+        assert offsets == {"tv_sec": 0, "tv_nsec": low_half}
 
 
 def _complaints(abi_name: str, headers: tuple[str, ...], values: Mapping[str, int]) -> str:

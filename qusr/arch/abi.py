@@ -66,14 +66,16 @@ _A32 = ("arm", "arm-any", "32")
 _ABIS = {
     "x86_64": Abi("x86_64", word=8, families=("x86_64", "64")),
     "aarch64": Abi("aarch64", word=8, families=_A64, frame="aarch64"),
-    "aarch64_be": Abi("aarch64_be", word=8, families=_A64, big_endian=True, frame="aarch64"),
+    "aarch64_be": Abi(
+        "aarch64_be", word=8, families=("be", *_A64), big_endian=True, frame="aarch64"
+    ),
     "arm": Abi(
         "arm", word=4, families=_A32, pair_align=True, nargs=7, frame="arm", thumb_bit=1 << 5
     ),
     "armeb": Abi(
         "armeb",
         word=4,
-        families=_A32,
+        families=("be32", "be", *_A32),
         pair_align=True,
         nargs=7,
         big_endian=True,
