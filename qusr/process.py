@@ -65,7 +65,7 @@ class Process:
         self.main: Thread | None = None
         self.threads: dict[int, Thread] = {}
         self.last_status = 0
-        self.vfork_release = -1
+        self.vfork_gate: _native.VforkGate | None = None
         self.vfork_parent = 0
         self._strace: object | None = None
         words = [os.fsencode(word) for word in argv]
@@ -235,14 +235,10 @@ class Process:
 
     def release_parent(self) -> None:
         """Lets the parent of a vfork(2) go on, with the memory that was changed here."""
-        if self.vfork_release < 0:
-            return
-        self.main.native.give_back_memory(self.vfork_parent, self.vfork_stacks)
-        fd, self.vfork_release = self.vfork_release, -1
-        try:
-            os.close(fd)
-        except OSError:
-            pass  # the guest closed all its descriptors, ours with them
+        gate, self.vfork_gate = self.vfork_gate, None
+        if gate is not None:
+            self.main.native.give_back_memory(self.vfork_parent, self.vfork_stacks)
+            gate.open()
 
     def add_syscall_hook(self, hook: SyscallHook) -> None:
         """Has `hook(process, name, args)` called before each system call.

@@ -57,7 +57,11 @@ impl GuestThread {
             space.after_fork_in_child();
             self.signals.mailbox.forget();
         }
-        host::set_mask(if self.signals.mailbox.waits() { !0 } else { self.signals.blocked });
+        host::set_mask(if self.signals.mailbox.waits() {
+            !0
+        } else {
+            self.signals.blocked
+        });
         result
     }
 
@@ -127,7 +131,9 @@ impl GuestThread {
         if address % 4 != 0 || self.process.space.read(address, &mut bytes).is_err() {
             return;
         }
-        let Some(pointer) = self.process.space.host_ptr(address, 4) else { return };
+        let Some(pointer) = self.process.space.host_ptr(address, 4) else {
+            return;
+        };
         // SAFETY: the word was readable just now, is aligned, and guest memory is only
         // ever accessed as shared memory.
         let futex = unsafe { AtomicU32::from_ptr(pointer.cast()) };
@@ -140,7 +146,9 @@ impl GuestThread {
             return;
         }
         let new = swap(value & WAITERS | OWNER_DIED);
-        if futex.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        if futex
+            .compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
             && value & WAITERS != 0
         {
             self.wake(address);
@@ -151,10 +159,14 @@ impl GuestThread {
     /// if the memory had been shared. `only`: just the mappings of these addresses, when the
     /// parent has other threads that go on writing elsewhere.
     pub fn give_back_memory(&self, parent: i32, only: &[u64]) {
-        let Ok(pagemap) = std::fs::File::open("/proc/self/pagemap") else { return };
+        let Ok(pagemap) = std::fs::File::open("/proc/self/pagemap") else {
+            return;
+        };
         for region in self.process.space.regions() {
             let wanted = only.is_empty()
-                || only.iter().any(|address| (region.start..region.end).contains(address));
+                || only
+                    .iter()
+                    .any(|address| (region.start..region.end).contains(address));
             if wanted && region.prot.is_write() && !region.is_shared() {
                 self.give_back_region(&pagemap, &region, parent);
             }
@@ -175,16 +187,24 @@ impl GuestThread {
         while done < pages {
             let count = (pages - done).min(1 << 16);
             let at = (base / PAGE as u64 + done as u64) * 8;
-            if pagemap.read_exact_at(&mut entries[..count * 8], at).is_err() {
+            if pagemap
+                .read_exact_at(&mut entries[..count * 8], at)
+                .is_err()
+            {
                 return;
             }
             for (index, entry) in entries[..count * 8].chunks_exact(8).enumerate() {
                 if get_int(entry, false, false) & (PRESENT | EXCLUSIVE) == PRESENT | EXCLUSIVE {
                     let page = base + ((done + index) * PAGE) as u64;
-                    let part = libc::iovec { iov_base: page as *mut libc::c_void, iov_len: PAGE };
+                    let part = libc::iovec {
+                        iov_base: page as *mut libc::c_void,
+                        iov_len: PAGE,
+                    };
                     // SAFETY: both vectors name one page of guest memory, which lies at the same
                     // host address in parent and child; the kernel checks both.
-                    unsafe { libc::process_vm_writev(parent, &raw const part, 1, &raw const part, 1, 0) };
+                    unsafe {
+                        libc::process_vm_writev(parent, &raw const part, 1, &raw const part, 1, 0)
+                    };
                 }
             }
             done += count;
@@ -195,7 +215,13 @@ impl GuestThread {
 /// clone(2) without shared memory. A plain fork goes through the C library, whose own locks
 /// are then whole in the child even when other threads were in it.
 fn clone(request: &ForkRequest) -> i64 {
-    let errno = || -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EAGAIN));
+    let errno = || {
+        -i64::from(
+            std::io::Error::last_os_error()
+                .raw_os_error()
+                .unwrap_or(libc::EAGAIN),
+        )
+    };
     if request.flags & !PLAIN == 0
         && request.exit_signal == libc::SIGCHLD as u64
         && request.set_tid_size == 0
@@ -207,7 +233,9 @@ fn clone(request: &ForkRequest) -> i64 {
         }
         let (flag, at, tid) = if pid == 0 {
             // SAFETY: gettid touches no memory.
-            (libc::CLONE_CHILD_SETTID, request.child_tid, unsafe { libc::gettid() })
+            (libc::CLONE_CHILD_SETTID, request.child_tid, unsafe {
+                libc::gettid()
+            })
         } else {
             (libc::CLONE_PARENT_SETTID, request.parent_tid, pid)
         };
@@ -236,15 +264,32 @@ fn clone(request: &ForkRequest) -> i64 {
 
 /// Stores through the kernel, so that a bad address is no harm.
 fn store_tid(at: u64, tid: i32) {
-    let source = libc::iovec { iov_base: (&raw const tid).cast_mut().cast(), iov_len: 4 };
-    let target = libc::iovec { iov_base: at as *mut libc::c_void, iov_len: 4 };
+    let source = libc::iovec {
+        iov_base: (&raw const tid).cast_mut().cast(),
+        iov_len: 4,
+    };
+    let target = libc::iovec {
+        iov_base: at as *mut libc::c_void,
+        iov_len: 4,
+    };
     // SAFETY: the source is a local; the kernel checks the target.
-    unsafe { libc::process_vm_writev(libc::getpid(), &raw const source, 1, &raw const target, 1, 0) };
+    unsafe {
+        libc::process_vm_writev(
+            libc::getpid(),
+            &raw const source,
+            1,
+            &raw const target,
+            1,
+            0,
+        )
+    };
 }
 
 /// Deletes the POSIX timers of this process, as execve(2) does.
 pub fn delete_timers() {
-    let Ok(text) = std::fs::read_to_string("/proc/self/timers") else { return };
+    let Ok(text) = std::fs::read_to_string("/proc/self/timers") else {
+        return;
+    };
     for id in text.lines().filter_map(|line| line.strip_prefix("ID: ")) {
         if let Ok(id) = id.trim().parse::<i32>() {
             // SAFETY: timer_delete touches no memory.
@@ -277,11 +322,17 @@ pub fn publish_arguments(arg: (u64, u64), env: (u64, u64)) -> bool {
     }
     const PR_SET_MM: i32 = 35;
     const PR_SET_MM_MAP: i32 = 14;
-    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return false };
+    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else {
+        return false;
+    };
     // The fields of proc(5) from the third on; comm may hold anything, so look behind its ')'.
     let fields: Vec<u64> = stat
         .rsplit_once(')')
-        .map(|(_, rest)| rest.split_whitespace().map(|text| text.parse().unwrap_or(0)).collect())
+        .map(|(_, rest)| {
+            rest.split_whitespace()
+                .map(|text| text.parse().unwrap_or(0))
+                .collect()
+        })
         .unwrap_or_default();
     let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0);
     // SAFETY: sbrk(0) only asks.
@@ -303,5 +354,13 @@ pub fn publish_arguments(arg: (u64, u64), env: (u64, u64)) -> bool {
         exe_fd: u32::MAX,
     };
     // SAFETY: `map` is a prctl_mm_map of the size given.
-    unsafe { libc::prctl(PR_SET_MM, PR_SET_MM_MAP, &raw const map, size_of_val(&map), 0) == 0 }
+    unsafe {
+        libc::prctl(
+            PR_SET_MM,
+            PR_SET_MM_MAP,
+            &raw const map,
+            size_of_val(&map),
+            0,
+        ) == 0
+    }
 }

@@ -4,14 +4,15 @@
 mod builtin;
 pub mod child;
 mod thread;
+pub mod vfork;
 
 use std::sync::{Arc, RwLock};
 
 pub use thread::{GuestThread, Stop};
 
 use crate::abi::GuestAbi;
-use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::memory::fault::{Stage, add_claim};
+use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::signal::host;
 use crate::signal::{Actions, FrameKind, Trampolines};
 use crate::thunk::exec::OwnExe;

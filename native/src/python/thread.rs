@@ -10,11 +10,12 @@ use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 use super::cpu::{IdRegister, unicorn_config};
 use super::memory::PyAddressSpace;
 use crate::cpu::native::{self, LogItem, NativeConfig};
+use crate::cpu::unicorn::AllStopped;
 use crate::cpu::unicorn::UnicornConfig;
 use crate::cpu::{Access, CpuCore, Exit, unicorn};
 use crate::memory::AddressSpace;
-use crate::cpu::unicorn::AllStopped;
 use crate::process::child::{self, ForkRequest, delete_timers};
+use crate::process::vfork::Gate;
 use crate::process::{GuestRegs, GuestThread, Process, Stop};
 use crate::signal::FrameKind;
 use crate::signal::host::{self, Mailbox};
@@ -278,8 +279,16 @@ impl PyThread {
     /// Makes a child process; see `process::child::ForkRequest` for the numbers. Returns
     /// the pid, 0 in the child, or -errno.
     fn fork(&mut self, request: [u64; 8]) -> i64 {
-        let [flags, exit_signal, pidfd, parent_tid, child_tid, set_tid, set_tid_size, cgroup] =
-            request;
+        let [
+            flags,
+            exit_signal,
+            pidfd,
+            parent_tid,
+            child_tid,
+            set_tid,
+            set_tid_size,
+            cgroup,
+        ] = request;
         let request = ForkRequest {
             flags,
             exit_signal,
@@ -387,6 +396,33 @@ impl PyThread {
     /// Writes a register by its number.
     fn set_reg(&mut self, id: u32, value: u128) {
         self.inner.core.set_wide(id, value);
+    }
+}
+
+/// See [`Gate`].
+#[pyclass(name = "VforkGate", module = "qusr._native", frozen)]
+pub struct PyGate(Gate);
+
+#[pymethods]
+impl PyGate {
+    #[new]
+    fn new() -> PyResult<Self> {
+        Ok(Self(Gate::new()?))
+    }
+
+    /// In the child: its death opens the gate from now on.
+    fn guard(&self) {
+        self.0.guard();
+    }
+
+    /// In the child: it execs or exits.
+    fn open(&self) {
+        self.0.open();
+    }
+
+    /// In the parent: waits for the child.
+    fn wait(&self, py: Python<'_>, child: i32) {
+        py.detach(|| self.0.wait(child));
     }
 }
 

@@ -310,8 +310,12 @@ pub fn doom(tid: i32) {
 
 /// Dies of `signal` as the guest did, whatever the host's action and mask are.
 pub fn die_by(signal: i32) {
-    let action =
-        KernelAction { handler: 0, flags: SA_RESTORER, restorer: qusr_signal_return as *const () as usize, mask: 0 };
+    let action = KernelAction {
+        handler: 0,
+        flags: SA_RESTORER,
+        restorer: qusr_signal_return as *const () as usize,
+        mask: 0,
+    };
     kernel_action(signal, Some(&action));
     set_whole_mask(!super::bit(signal));
     // SAFETY: kill touches no memory.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import resource
 import signal
 
 from qusr import _native
@@ -35,8 +33,6 @@ _EMULATED = (
 
 _CLONE_ARGS_VER0 = 64
 _PAGE = 4096
-_HIGH_FD = 1000
-"""Where the emulator's own descriptors go, out of the way of the guest's small numbers."""
 
 
 class Request:
@@ -184,57 +180,24 @@ def _become_child(ctx: Context, request: Request) -> None:
     process.threads = {os.getpid(): thread}
     thread.tid = os.getpid()
     process.on_exit = leave
-    process.vfork_release = -1
+    process.vfork_gate = None
     ctx.thread.reset_after_fork(bool(request.flags & CLONE_CLEAR_SIGHAND))
     _set_child_registers(ctx, ctx.thread, request)
 
 
 def _vfork(ctx: Context, request: Request) -> int:
-    """A vfork is a fork whose child gives its memory back when it execs or exits.
-
-    The parent waits for the end of a pipe that the child closes then; if the child dies,
-    the kernel closes it.
-    """
+    """A vfork is a fork whose child gives its memory back when it execs or exits."""
     process = ctx.process
     own_sp = ctx.thread.reg(process.arch.registers.sp)
     several = len(process.threads) > 1
     parent = os.getpid()
-    read_end, write_end = os.pipe2(os.O_CLOEXEC)
-    try:
-        write_end = _move_away(write_end)
-        pid = _fork(ctx, request)
-        if pid == 0:
-            os.close(read_end)
-            process.vfork_release = write_end
-            process.vfork_parent = parent
-            process.vfork_stacks = [own_sp, request.sp or own_sp] if several else []
-            return 0
-        os.close(write_end)
-        write_end = -1
-        # Only a fatal signal ends this wait (kernel/fork.c, wait_for_vfork_done).
-        os.read(read_end, 1)
-        return pid
-    finally:
-        if process.vfork_release != write_end and write_end >= 0:
-            os.close(write_end)
-        if process.vfork_release < 0 or process.vfork_parent != parent:
-            _close_quietly(read_end)
-
-
-def _close_quietly(fd: int) -> None:
-    try:
-        os.close(fd)
-    except OSError:
-        pass
-
-
-def _move_away(fd: int) -> int:
-    """The descriptor under a number that guests do not reach by counting up."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    least = _HIGH_FD if limit > _HIGH_FD + 24 else max(limit - 24, 0)
-    try:
-        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
-    except OSError:
-        return fd
-    os.close(fd)
-    return moved
+    gate = _native.VforkGate()
+    pid = _fork(ctx, request)
+    if pid == 0:
+        gate.guard()
+        process.vfork_gate = gate
+        process.vfork_parent = parent
+        process.vfork_stacks = [own_sp, request.sp or own_sp] if several else []
+    else:
+        gate.wait(pid)
+    return pid
