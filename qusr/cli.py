@@ -3,51 +3,379 @@
 `qusr-aarch64 ./hello` and its like; `qusr ./hello` takes the guest from the ELF
 header. The guest's exit status is ours, and a guest that dies by a signal makes us
 die by it.
+
+An option means what it means to qemu-user (linux-user/main.c of QEMU), its variable is
+QUSR_NAME or QEMU_NAME; options go before variables, QUSR_NAME before QEMU_NAME.
+Nothing is imported here that a plain start does not need: each start of a guest pays for
+it.
 """
 
 from __future__ import annotations
 
+# `signal` would import `enum`, which takes longer than all of this module.
+import _signal  # type: ignore[import-not-found]
 import os
-import signal
 import sys
 
-COMMANDS = {
-    "qusr-arm": "arm", "qusr-armhf": "arm", "qusr-armel": "arm", "qusr-armeb": "armeb",
-    "qusr-aarch64": "aarch64", "qusr-arm64": "aarch64", "qusr-aarch64_be": "aarch64_be",
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import NoReturn
+
+    from qusr.options import Options
+
+#: Status of a command line that cannot be (qemu's EXIT_FAILURE), and of our own mistakes
+#: (EX_SOFTWARE of sysexits.h).
+USAGE, INTERNAL = 1, 70
+
+#: The guest in a command's name, and qusr's name of it. Debian calls arm's two ABIs so.
+GUESTS = {
+    "arm": "arm", "armhf": "arm", "armel": "arm", "armeb": "armeb",
+    "aarch64": "aarch64", "arm64": "aarch64", "aarch64_be": "aarch64_be",
 }  # fmt: skip
+
+#: What Python changes when it starts: it ignores the first two, which a guest must not
+#: inherit, and catches the third. Whether they were ignored before is not to be known,
+#: but for SIGINT: Python leaves that alone when it is ignored.
+_PYTHONS_SIGNALS = (_signal.SIGPIPE, _signal.SIGXFSZ)
+
+#: Option, variable (without QEMU_ or QUSR_), whether it has a value. In the order in which
+#: the variables are looked at.
+OPTIONS = (
+    ("h", "", False),
+    ("help", "", False),
+    ("g", "GDB", True),
+    ("L", "LD_PREFIX", True),
+    ("s", "STACK_SIZE", True),
+    ("cpu", "CPU", True),
+    ("E", "SET_ENV", True),
+    ("U", "UNSET_ENV", True),
+    ("0", "ARGV0", True),
+    ("r", "UNAME", True),
+    ("B", "GUEST_BASE", True),
+    ("R", "RESERVED_VA", True),
+    ("d", "LOG", True),
+    ("dfilter", "DFILTER", True),
+    ("D", "LOG_FILENAME", True),
+    ("p", "PAGESIZE", True),
+    ("singlestep", "SINGLESTEP", False),
+    ("one-insn-per-tb", "ONE_INSN_PER_TB", False),
+    ("strace", "STRACE", False),
+    ("seed", "RAND_SEED", True),
+    ("trace", "TRACE", True),
+    ("plugin", "PLUGIN", True),
+    ("perfmap", "PERFMAP", False),
+    ("jitdump", "JITDUMP", False),
+    ("version", "VERSION", False),
+    ("core", "CORE", True),
+    ("opt", "OPT", True),
+)
+
+_NOT_YET = ("g", "singlestep", "one-insn-per-tb", "trace", "plugin", "perfmap", "jitdump")
+_CORES = ("unicorn", "native")
+_PAGE = 4096
+
+
+class CommandError(Exception):
+    """The command line cannot be; the message says why."""
+
+
+class Command:
+    """A command line, understood.
+
+    Attributes:
+        name: of the command, for messages.
+        guest: the guest ISA that the command is for; None: the program's.
+        argv: the program and its arguments.
+    """
+
+    def __init__(self, name: str, environ: Mapping[str, str]) -> None:
+        self.name = name
+        prefix, _, guest = name.partition("-")
+        known = prefix in ("qusr", "qemu")
+        self.guest = GUESTS.get(guest.removesuffix("-static")) if known else None
+        self.environ = environ
+        self.argv: list[str] = []
+        self.show = ""
+        self.sysroot: str | None = None
+        self.core: str | None = None
+        self.opt = ""
+        self.cpu: str | None = None
+        self.argv0: str | None = None
+        self.stack_size: int | None = None
+        self.uname: str | None = None
+        self.guest_base: int | None = None
+        self.reserved_va: int | None = None
+        self.seed: int | None = None
+        self.strace = False
+        self.log_items: str | None = None
+        self.log_file: str | None = None
+        self.log_filter: str | None = None
+        self._changes: list[tuple[str, str | None]] = []
+
+    # --- reading ---
+
+    def parse(self, words: Sequence[str]) -> None:
+        """Takes in the variables, then the options, up to the program."""
+        for option, variable, _ in OPTIONS:
+            if variable:
+                value = self.environ.get("QUSR_" + variable)
+                if value is None:
+                    value = self.environ.get("QEMU_" + variable)
+                if value is not None:
+                    self._set(option, value)
+        takes = {option: has_value for option, _, has_value in OPTIONS}
+        at = 0
+        while at < len(words) and words[at].startswith("-"):
+            word = words[at]
+            at += 1
+            if word == "--":
+                break
+            # As in qemu: --option is -option.
+            option = word[2:] if word.startswith("--") else word[1:]
+            if option not in takes:
+                raise CommandError(f"unknown option '{word}' (-help lists them)")
+            value = ""
+            if takes[option]:
+                if at == len(words):
+                    raise CommandError(f"missing argument for option '{word}'")
+                value = words[at]
+                at += 1
+            self._set(option, value)
+            if self.show:
+                return
+        self.argv = list(words[at:])
+
+    def _set(self, option: str, value: str) -> None:
+        if option in _NOT_YET:
+            raise CommandError(f"qemu's option -{option} is not supported by qusr")
+        setter = getattr(self, "_set_" + option, None)
+        if setter is not None:
+            setter(value)
+        elif option == "E":
+            self._set_environment(value)
+        elif option == "U":
+            self._unset_environment(value)
+        elif option == "0":
+            self.argv0 = value
+        elif option == "strace":
+            self.strace = True
+        else:  # h, help, version
+            self.show = "version" if option == "version" else "help"
+
+    def _set_L(self, value: str) -> None:
+        self.sysroot = value
+
+    def _set_s(self, value: str) -> None:
+        size, suffix = number(value, "-s")
+        shift = {"": 0, "k": 10, "K": 10, "M": 20}.get(suffix)
+        if shift is None or size <= 0:
+            raise CommandError(f"-s {value}: not a stack size (bytes, or with suffix k or M)")
+        self.stack_size = size << shift
+
+    def _set_cpu(self, value: str) -> None:
+        self.cpu = value
+        if value in ("help", "?"):
+            self.show = "cpu"
+
+    def _set_r(self, value: str) -> None:
+        self.uname = value
+
+    def _set_B(self, value: str) -> None:
+        base, suffix = number(value, "-B")
+        if suffix or base % _PAGE:
+            raise CommandError(f"-B {value}: not the address of a page")
+        # As in qemu, 0 is no wish: page 0 of the host cannot be mapped.
+        self.guest_base = base or None
+
+    def _set_R(self, value: str) -> None:
+        size, suffix = number(value, "-R")
+        shift = {"": 0, "k": 10, "K": 10, "M": 20, "G": 30, "T": 40}.get(suffix)
+        if shift is None:
+            raise CommandError(f"-R {value}: unknown suffix '{suffix}' (k, M, G or T)")
+        size <<= shift
+        if size >= 1 << 64 or size % _PAGE:
+            raise CommandError(f"-R {value}: not a number of whole pages")
+        self.reserved_va = size or None
+
+    def _set_seed(self, value: str) -> None:
+        seed, rest = number(value, "-seed")
+        if rest:
+            raise CommandError(f"-seed {value}: not a number")
+        self.seed = seed
+
+    def _set_p(self, value: str) -> None:
+        if number(value, "-p") != (_PAGE, ""):
+            raise CommandError(f"-p {value}: pages have {_PAGE} bytes")
+
+    def _set_d(self, value: str) -> None:
+        self.log_items = value
+        if value in ("help", "?"):
+            self.show = "log items"
+
+    def _set_D(self, value: str) -> None:
+        self.log_file = value
+
+    def _set_dfilter(self, value: str) -> None:
+        self.log_filter = value
+
+    def _set_core(self, value: str) -> None:
+        # Behind a comma: what the core itself understands (native,check).
+        if value.partition(",")[0] not in _CORES:
+            raise CommandError(f"no CPU core '{value}': there are {' and '.join(_CORES)}")
+        self.core = value
+
+    def _set_opt(self, value: str) -> None:
+        self.opt = value
+
+    def _set_environment(self, value: str) -> None:
+        for item in value.split(","):
+            name, equals, text = item.partition("=")
+            if not equals or not name:
+                raise CommandError(f"-E {value}: '{item}' is not NAME=VALUE")
+            self._changes.append((name, text))
+
+    def _unset_environment(self, value: str) -> None:
+        for name in value.split(","):
+            if "=" in name or not name:
+                raise CommandError(f"-U {value}: '{name}' is not a variable's name")
+            self._changes.append((name, None))
+
+    # --- what comes of it ---
+
+    def environment(self, inherited: Mapping[bytes, bytes]) -> list[bytes] | None:
+        """The guest's environment; None: the inherited one."""
+        if not self._changes:
+            return None
+        env = dict(inherited)
+        for name, value in self._changes:
+            if value is None:
+                env.pop(os.fsencode(name), None)
+            else:
+                env[os.fsencode(name)] = os.fsencode(value)
+        return [name + b"=" + value for name, value in env.items()]
+
+    def options(self) -> Options:
+        """For `Process`."""
+        from qusr.options import Options
+
+        log = None
+        if self.log_items is not None or self.strace:
+            from qusr.debug.log import Log, LogError
+
+            items = self.log_items.split(",") if self.log_items else []
+            try:
+                log = Log(items, file=self.log_file, ranges=self.log_filter)
+            except LogError as error:
+                raise CommandError(str(error)) from None
+            self.strace = self.strace or "strace" in log.items
+        return Options(
+            sysroot=self.sysroot,
+            core=self.core,
+            opt=self.opt,
+            cpu=self.cpu,
+            argv0=None if self.argv0 is None else os.fsencode(self.argv0),
+            stack_size=self.stack_size,
+            uname_release=self.uname,
+            guest_base=self.guest_base,
+            reserved_va=self.reserved_va,
+            seed=self.seed,
+            strace=self.strace,
+            log=log,
+        )
+
+
+def number(text: str, option: str) -> tuple[int, str]:
+    """A number at the start of `text`, as strtoul(3) with base 0 reads it, and the rest."""
+    base, at = 10, 0
+    if text[:2] in ("0x", "0X"):
+        base, at = 16, 2
+    elif text[:1] == "0":
+        base = 8
+    end = at
+    digits = "0123456789abcdefABCDEF" if base == 16 else "0123456789"[:base]
+    while end < len(text) and text[end] in digits:
+        end += 1
+    if end == at:
+        raise CommandError(f"{option} {text}: not a number")
+    return int(text[at:end], base), text[end:]
 
 
 def main() -> None:
     """Entry point of every command."""
-    # Python ignores SIGPIPE and catches SIGINT; the guest must not inherit that.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    guest = COMMANDS.get(os.path.basename(sys.argv[0]))
-    from qusr.loader import LoadError  # noqa: PLC0415
-    from qusr.process import Options, Process  # noqa: PLC0415
-    from qusr.thread import leave  # noqa: PLC0415
-
-    argv = sys.argv[1:]
-    options = Options()
-    while argv and argv[0].startswith("-"):
-        option = argv.pop(0)
-        if option == "--":
-            break
-        if option == "-L":
-            options.sysroot = argv.pop(0)
-        elif option == "--core":
-            options.core = argv.pop(0)
-        elif option == "--opt":
-            options.opt = argv.pop(0)
-        elif option == "-strace":
-            options.strace = True
+    for inherited in _PYTHONS_SIGNALS:
+        _signal.signal(inherited, _signal.SIG_DFL)
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    name = os.path.basename(sys.argv[0])
+    if name in ("__main__.py", "-c", "-m", ""):
+        name = "qusr"
+    # For a mistake in a thread that is not the first one.
+    sys.unraisablehook = lambda mistake: _explain(name, mistake.exc_value or AssertionError())
     try:
-        process = Process(argv, guest=guest, options=options)
-    except LoadError as error:
-        print(f"qusr: {error}", file=sys.stderr)
-        sys.exit(error.status)
+        _main(Command(name, os.environ), sys.argv[1:])
+    except SystemExit:
+        raise
+    except BaseException as error:
+        _explain(name, error)
+
+
+def _main(command: Command, words: Sequence[str]) -> NoReturn:
+    command.parse(words)
+    if command.show:
+        from qusr import usage
+
+        usage.show(command)
+    if not command.argv:
+        raise CommandError("no program to run (-help shows how)")
+    from qusr.process import Process
+    from qusr.thread import leave
+
+    process = Process(
+        command.argv,
+        env=command.environment(os.environb),
+        guest=command.guest,
+        options=command.options(),
+    )
     with open("/proc/self/comm", "wb", buffering=0) as comm:
         comm.write(process.comm)
     process.on_exit = leave
-    process.run()
+    leave(process.run())
+
+
+def _explain(name: str, error: BaseException) -> NoReturn:
+    """Ends with one line on stderr for an exception, and the status that fits it."""
+    status = _status(error)
+    if status == INTERNAL and os.environ.get("QUSR_DEBUG"):
+        raise error
+    message = str(error)
+    if status == INTERNAL:
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = ""
+        if place is not None:
+            file = os.path.basename(place.tb_frame.f_code.co_filename)
+            where = f" ({file}, line {place.tb_lineno})"
+        message = (
+            f"internal error: {type(error).__name__}: {message}{where}; "
+            "please report it, with what QUSR_DEBUG=1 in the environment shows"
+        )
+    line = " ".join(f"{name}: {message}".split("\n"))
+    os.write(2, line.encode(errors="surrogateescape") + b"\n")
+    os._exit(status)
+
+
+def _status(error: BaseException) -> int:
+    if isinstance(error, CommandError):
+        return USAGE
+    from qusr.loader import LoadError
+
+    if isinstance(error, LoadError):
+        return error.status
+    from qusr.cpu.unicorn import UnicornNotFoundError
+    from qusr.options import UsageError
+
+    if isinstance(error, UsageError | UnicornNotFoundError):
+        return USAGE
+    return INTERNAL

@@ -130,12 +130,15 @@ class Process:
             self.memory.clear()
             return self.memory
         self._memory_bits = bits
-        return _native.AddressSpace(
-            bits,
-            self.options.guest_base,
-            self.options.reserved_va,
-            MMAP_MIN_ADDR.get(self.abi.word, 0x1_0000),
-        )
+        base, size = self.options.guest_base, self.options.reserved_va
+        try:
+            return _native.AddressSpace(
+                bits, base, size, MMAP_MIN_ADDR.get(self.abi.word, 0x1_0000)
+            )
+        except OSError as error:
+            at = "" if base is None else f" at {base:#x}"
+            of = "" if size is None else f" of {size:#x} bytes"
+            raise UsageError(f"no room for guest memory{of}{at}: {error.strerror}") from None
 
     def _start_thread(self, table: bytes, be8: bool) -> None:
         from qusr.cpu import unicorn  # noqa: PLC0415

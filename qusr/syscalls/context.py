@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Any, Literal
 
 from qusr.arch.abi import HOST, Abi
-from qusr.syscalls import layout
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Literal
+
     from qusr.process import Process
+    from qusr.syscalls import layout
     from qusr.thread import Thread
 
-Values = dict[str, Any]
+    Values = dict[str, Any]
+
 _WORD = (1 << 64) - 1
 """Arguments come as signed numbers; addresses are not."""
 
@@ -98,6 +101,8 @@ class Context:
 
 def pack(ctype: layout.CType, values: Values, abi: Abi = HOST) -> bytes:
     """`values` (as :func:`unpack` gives them) as a struct's bytes."""
+    from qusr.syscalls import layout
+
     data = bytearray(ctype.size(abi))
     for leaf in layout.leaves(ctype, abi):
         value = values.get(leaf.path.split("~")[0])
@@ -110,6 +115,8 @@ def pack(ctype: layout.CType, values: Values, abi: Abi = HOST) -> bytes:
 
 def unpack(ctype: layout.CType, data: bytes, abi: Abi = HOST) -> Values:
     """The scalars of a struct's bytes: ints, lists of ints, or bytes."""
+    from qusr.syscalls import layout
+
     values: Values = {}
     order: Literal["big", "little"] = "big" if abi.big_endian else "little"
     for leaf in layout.leaves(ctype, abi):
@@ -127,6 +134,8 @@ def unpack(ctype: layout.CType, data: bytes, abi: Abi = HOST) -> Values:
 
 
 def _encode(leaf: layout.Leaf, value: Any, abi: Abi) -> bytes:
+    from qusr.syscalls import layout
+
     size = leaf.ctype.size(abi)
     if not isinstance(leaf.ctype, layout.Int):
         return bytes(value)[: size * leaf.count].ljust(size * leaf.count, b"\0")

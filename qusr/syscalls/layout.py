@@ -10,12 +10,15 @@ fields `st_ino` and `st_ino~old`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
-from qusr.arch.abi import Abi
+    from qusr.arch.abi import Abi
 
-Fields = Sequence[tuple[str, "CType"]]
+    Fields = Sequence[tuple[str, "CType"]]
+else:
+    Fields = tuple  # for those who import it; only annotations use it
 
 
 class CType:
@@ -205,14 +208,16 @@ class PerAbi(CType):
         return self.pick(abi).align(abi)
 
 
-@dataclass(frozen=True, slots=True)
 class Leaf:
     """A scalar (or array of scalars) inside a struct, at `offset` bytes."""
 
-    path: str
-    offset: int
-    ctype: CType
-    count: int
+    __slots__ = ("count", "ctype", "offset", "path")
+
+    def __init__(self, path: str, offset: int, ctype: CType, count: int) -> None:
+        self.path = path
+        self.offset = offset
+        self.ctype = ctype
+        self.count = count
 
 
 def leaves(ctype: CType, abi: Abi, path: str = "", offset: int = 0) -> Iterator[Leaf]:

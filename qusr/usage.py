@@ -1,0 +1,125 @@
+"""What the commands print of themselves: -help, -version, -cpu help, -d help."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from qusr import _native, arch, cli, loader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from qusr.cli import Command
+
+_ALL = ("aarch64", "aarch64_be", "arm", "armeb")
+
+_HELP = (
+    ("h", "", "show this help (also -help)"),
+    ("L", "PATH", "sysroot: a folder whose files go before the host's"),
+    ("s", "SIZE", "size of the guest's stack in bytes, or with suffix k or M"),
+    ("cpu", "MODEL", "CPU model (-cpu help lists them)"),
+    ("E", "NAME=VALUE", "set a variable of the guest's environment (several with commas)"),
+    ("U", "NAME", "remove a variable from it (several with commas)"),
+    ("0", "ARGV0", "the guest's argv[0]"),
+    ("r", "RELEASE", "kernel release that uname(2) tells"),
+    ("B", "ADDRESS", "host address of guest address 0"),
+    ("R", "SIZE", "size of the guest's address space in bytes, or with k, M, G, T"),
+    ("d", "ITEM,...", "write logs (-d help lists them)"),
+    ("dfilter", "RANGE,...", "only of code at START..END, START+SIZE or END-SIZE"),
+    ("D", "FILE", "write them into FILE, %d standing for the process id"),
+    ("strace", "", "log system calls"),
+    ("seed", "NUMBER", "makes the guest's AT_RANDOM the same in every run"),
+    ("core", "CORE", "CPU core: unicorn or native"),
+    ("version", "", "show the version and exit"),
+    ("-", "", "the program follows, whatever its name begins with"),
+)
+
+
+def show(command: Command) -> NoReturn:
+    """Prints what was asked for and ends."""
+    text = {"help": _help, "version": _version, "cpu": _cpus, "log items": _items}
+    sys.stdout.write(text[command.show](command))
+    sys.stdout.flush()
+    # qemu-user, too, calls "-d help" a failure, but no other one.
+    sys.exit(1 if command.show == "log items" else 0)
+
+
+def _version(command: Command) -> str:
+    return (
+        f"{command.name} version {_native.VERSION}\n"
+        "User-mode emulator of Linux programs; GPL-2.0-or-later.\n"
+    )
+
+
+def _help(command: Command) -> str:
+    variables = {option: variable for option, variable, _ in cli.OPTIONS}
+    what = f"{command.guest} programs" if command.guest else "programs of any guest it has"
+    lines = [
+        f"usage: {command.name} [OPTION...] PROGRAM [ARGUMENT...]",
+        f"Runs Linux {what} ({', '.join(_ALL)}) on this machine."
+        if not command.guest
+        else f"Runs Linux {what} on this machine.",
+        "",
+        f"{'Option':<20}{'Variable':<19}Meaning",
+    ]
+    for option, value, meaning in _HELP:
+        variable = variables.get(option, "")
+        name = f"QUSR_{variable}" if variable else ""
+        lines.append(f"{f'-{option} {value}'.rstrip():<20}{name:<19}{meaning}")
+    lines += [
+        "",
+        "Options go before variables. Where QUSR_NAME is not set, QEMU_NAME is looked at.",
+        "QUSR_CACHE_DIR: where load plans are kept (empty: nowhere). QUSR_DEBUG=1: traces of",
+        "errors inside qusr.",
+        "",
+        "In use:",
+        *_defaults(command),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _defaults(command: Command) -> list[str]:
+    """Values in use; pwntools reads the line `QEMU_LD_PREFIX = ` of it."""
+    guest = command.guest
+    if guest or loader.explicit(command.sysroot, os.environ):
+        root, why = _sysroot(guest or _ALL[0], command.sysroot)
+        return [f"QUSR_LD_PREFIX = {root}  ({why})", f"QEMU_LD_PREFIX = {root}"]
+    lines = []
+    for name in _ALL:
+        root, why = _sysroot(name, None)
+        lines.append(f"QUSR_LD_PREFIX = {root}  (for {name}, {why})")
+    return lines
+
+
+def _sysroot(guest: str, asked: str | None) -> tuple[str, str]:
+    """The sysroot of a guest's programs, and where it comes from."""
+    explicit = loader.explicit(asked, os.environ)
+    if explicit is not None:
+        return explicit[0] or "/", f"by {explicit[1]}"
+    found = arch.by_name(guest)
+    root = None if found is None else loader.found(found.triplets)
+    return ("/", "none") if root is None else (root, "found")
+
+
+def _cpus(command: Command) -> str:
+    lines = []
+    for name in (command.guest,) if command.guest else _ALL:
+        found = arch.by_name(name)
+        if found is None:
+            continue
+        lines.append("Available CPUs:" if command.guest else f"Available CPUs of {name}:")
+        for model in found.models:
+            default = ", the default" if model is found.default_model else ""
+            lines.append(f"  {model.name:<14} {model.description}{default}")
+    return "\n".join(lines) + "\n"
+
+
+def _items(command: Command) -> str:
+    del command
+    from qusr.debug.log import ITEMS
+
+    lines = ["Log items (comma separated):"]
+    lines += [f"{name:<15} {meaning}" for name, meaning in ITEMS.items()]
+    return "\n".join(lines) + "\n"
