@@ -159,6 +159,7 @@ class Process:
         regs: tuple[int, int, int, int, int, int],
         args: list[int],
         thumb_bit: int,
+        frame: str,
     ) -> Process:
         """Make one from a thunk table and the numbers of the registers that matter.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from qusr.arch.base import Arch, CpuModel
+    from qusr.syscalls.strace import Strace
 
     SyscallHook = Callable[["Process", str, tuple[int, ...]], int | None]
 
@@ -62,12 +63,12 @@ class Process:
         self.hooks: list[SyscallHook] = []
         self.on_exit: Callable[[Exited], None] | None = None
         self.gone = Gone()
-        self.main: Thread | None = None
+        self._main: Thread | None = None
         self.threads: dict[int, Thread] = {}
         self.last_status = 0
         self.vfork_gate: _native.VforkGate | None = None
         self.vfork_parent = 0
-        self._strace: object | None = None
+        self._strace: Strace | None = None
         words = [os.fsencode(word) for word in argv]
         self.envp = _environment(env)
         asked = loader.explicit(self.options.sysroot, os.environ)
@@ -141,7 +142,7 @@ class Process:
             raise UsageError(f"no room for guest memory{of}{at}: {error.strerror}") from None
 
     def _start_thread(self, table: bytes, be8: bool) -> None:
-        from qusr.cpu import unicorn  # noqa: PLC0415
+        from qusr.cpu import unicorn
 
         regs = self.arch.registers
         numbers = (regs.syscall, regs.args[0], regs.pc, regs.sp, regs.tls, regs.status)
@@ -161,11 +162,11 @@ class Process:
         native = _native.Thread(self.native, *core, native=self._native_options())
         native.set_reg(regs.sp, self.stack.sp)
         native.set_reg(regs.pc, self.image.start)
-        if self.main is None:
-            self.main = Thread(self, native)
+        if self._main is None:
+            self._main = Thread(self, native)
         else:
             # execve: the first thread goes on with the new program.
-            self.main.native = native
+            self._main.native = native
 
     def _native_options(self) -> str | None:
         """What `_native.Thread` takes for the native core; None when another core is asked for."""
@@ -190,7 +191,7 @@ class Process:
     def _stack_size(self) -> int:
         if self.options.stack_size is not None:
             return self.options.stack_size
-        import resource  # noqa: PLC0415
+        import resource
 
         soft = resource.getrlimit(resource.RLIMIT_STACK)[0]
         return DEFAULT_STACK if soft == resource.RLIM_INFINITY else soft
@@ -198,11 +199,21 @@ class Process:
     def _random(self) -> bytes | None:
         if self.options.seed is None:
             return None
-        import random  # noqa: PLC0415
+        import random
 
         return random.Random(self.options.seed).randbytes(16)
 
     # --- running ---
+
+    @property
+    def main(self) -> Thread:
+        """The first thread, whose tid is the process's id."""
+        assert self._main is not None
+        return self._main
+
+    @main.setter
+    def main(self, thread: Thread) -> None:
+        self._main = thread
 
     @property
     def thread(self) -> _native.Thread:
@@ -275,10 +286,10 @@ class Process:
         """Says which file stands for /proc/self/mem (handlers/procmem.py)."""
         self.native.add_memory_file(dev, ino)
 
-    def tracer(self) -> object | None:
+    def tracer(self) -> Strace | None:
         """What prints system calls, when that is asked for."""
         if self._strace is None and self.options.strace:
-            from qusr.syscalls.strace import Strace  # noqa: PLC0415
+            from qusr.syscalls.strace import Strace
 
             self._strace = Strace(self)
         return self._strace
@@ -290,7 +301,7 @@ def thunk_table(target: Abi, store: loader.Store) -> bytes:
     kept: bytes | None = store.get("thunks", key)
     if kept is not None:
         return kept
-    from qusr.syscalls.table import compile_for  # noqa: PLC0415
+    from qusr.syscalls.table import compile_for
 
     table = compile_for(target)
     store.put("thunks", key, table)

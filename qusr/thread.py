@@ -189,7 +189,7 @@ class Thread:
             return -(error.errno or errno.EIO)
 
     def _review(self, kind: str, number: int, result: int) -> int | None:
-        from qusr.syscalls.handlers import procfs  # noqa: PLC0415
+        from qusr.syscalls.handlers import procfs
 
         _, args = self.native.call_registers()
         return self._guarded(lambda ctx: procfs.review(ctx, kind, number, args, result))
@@ -231,7 +231,7 @@ NO_RESULT = 1 << 62
 
 def _find_handler(name: str) -> Callable[..., int]:
     """The function named "module:function" below qusr.syscalls.handlers."""
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
     module, _, function = name.partition(":")
     handlers = import_module(f"qusr.syscalls.handlers.{module}")
@@ -241,7 +241,7 @@ def _find_handler(name: str) -> Callable[..., int]:
 
 def leave(exited: Exited) -> None:
     """Ends this host process as the guest ended."""
-    import sys  # noqa: PLC0415
+    import sys
 
     sys.stdout.flush()
     sys.stderr.flush()

@@ -72,7 +72,9 @@ def test_command(guest: Guest, case: Case, tmp_path: Path) -> None:
 UNPACK = {"gzip": gzip.decompress, "bzip2": bz2.decompress, "xz": lzma.decompress}
 
 
-@pytest.mark.parametrize("program", ["gzip", "bzip2", "xz -T1", "zstd -q --no-asyncio --single-thread"])
+@pytest.mark.parametrize(
+    "program", ["gzip", "bzip2", "xz -T1", "zstd -q --no-asyncio --single-thread"]
+)
 def test_round_trip(guest: Guest, program: str, tmp_path: Path) -> None:
     """What one emulator packs, the host unpacks, and the guest again."""
     packed = guest.check(Case(f"{program} -c blob"), tmp_path).stdout

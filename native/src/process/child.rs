@@ -128,7 +128,7 @@ impl GuestThread {
         const OWNER_DIED: u32 = 0x4000_0000;
         const WAITERS: u32 = 0x8000_0000;
         let mut bytes = [0; 4];
-        if address % 4 != 0 || self.process.space.read(address, &mut bytes).is_err() {
+        if !address.is_multiple_of(4) || self.process.space.read(address, &mut bytes).is_err() {
             return;
         }
         let Some(pointer) = self.process.space.host_ptr(address, 4) else {

@@ -231,7 +231,7 @@ pub fn mask() -> u64 {
 }
 
 /// The handler of all signals for which the guest has one.
-pub extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let mailbox = MAILBOX.get();
     if mailbox.is_null() {
         return;

@@ -114,7 +114,7 @@ def _exec_host(ctx: Context, prepared: loader.Prepared, environment: list[bytes]
 
 def _replace(process: Process, prepared: loader.Prepared, environment: list[bytes]) -> None:
     """The point of no return (fs/exec.c, begin_new_exec)."""
-    from qusr.options import Exited  # noqa: PLC0415
+    from qusr.options import Exited
 
     process.release_parent()
     main = process.main
@@ -152,9 +152,9 @@ def _strings(ctx: Context, address: int) -> list[bytes]:
     if address == 0:
         return strings
     word = ctx.abi.word
-    order = "big" if ctx.abi.big_endian else "little"
     while True:
-        at = int.from_bytes(ctx.read(address + word * len(strings), word), order)
+        data = ctx.read(address + word * len(strings), word)
+        at = int.from_bytes(data, "big" if ctx.abi.big_endian else "little")
         if at == 0:
             return strings
         try:
