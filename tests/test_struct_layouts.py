@@ -8,8 +8,8 @@ from qusr.syscalls import common, directories, files, locks, metadata
 from tests.layouts import ALL, WORD32, WORD64, Known, parameters
 
 _NEWER_STATX = (
-    "stx_subvol", "stx_atomic_write_unit_min", "stx_atomic_write_unit_max", "stx_atomic_write_segments_max",
-    "stx_dio_read_offset_align", "stx_atomic_write_unit_max_opt",
+    "stx_subvol", "stx_atomic_write_unit_min", "stx_atomic_write_unit_max",
+    "stx_atomic_write_segments_max", "stx_dio_read_offset_align", "stx_atomic_write_unit_max_opt",
 )  # fmt: skip
 
 KNOWN = (
