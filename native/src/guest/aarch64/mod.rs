@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod branch;
+pub mod fp;
 pub mod idregs;
 pub mod insn;
 pub mod int;

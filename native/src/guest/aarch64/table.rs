@@ -6,7 +6,7 @@
 //! condition flags: `n` nothing, `r` reads, `k` writes them all.
 
 use super::insn::Insn;
-use super::{atomic, branch, int, mem};
+use super::{atomic, branch, fp, int, mem};
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use std::marker::PhantomData;
@@ -130,6 +130,15 @@ encodings! {
     ldapr               "zz 111000 101 11111 1 100 00 nnnnn ttttt" atomic::ldar, 'n';
     ldadd               "zz 111000 a r 1 sssss 0 ooo 00 nnnnn ttttt" atomic::rmw, 'n';
     swp                 "zz 111000 a r 1 sssss 1 000 00 nnnnn ttttt" atomic::rmw, 'n';
+    fp_one_source       "000 11110 tt 1 oooooo 10000 nnnnn ddddd" fp::one_source, 'n';
+    fp_two_source       "000 11110 tt 1 mmmmm oooo 10 nnnnn ddddd" fp::two_source, 'n';
+    fp_three_source     "000 11111 tt o mmmmm o aaaaa nnnnn ddddd" fp::three_source, 'n';
+    fcmp                "000 11110 tt 1 mmmmm 00 1000 nnnnn oo000" fp::fcmp, 'k';
+    fccmp               "000 11110 tt 1 mmmmm cccc 01 nnnnn o ffff" fp::fccmp, 'r';
+    fcsel               "000 11110 tt 1 mmmmm cccc 11 nnnnn ddddd" fp::fcsel, 'r';
+    fmov_imm            "000 11110 tt 1 iiiiiiii 100 00000 ddddd" fp::fmov_imm, 'n';
+    fp_int              "z 0011110 tt 1 rr ooo 000000 nnnnn ddddd" fp::int_convert, 'n';
+    fp_fixed            "z 0011110 tt 0 rr ooo ssssss nnnnn ddddd" fp::fixed_convert, 'n';
     ldapur              "zz 011001 oo 0 iiiiiiiii 00 nnnnn ttttt" atomic::ldapur, 'n';
 }
 

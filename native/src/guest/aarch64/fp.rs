@@ -1,0 +1,308 @@
+//! Scalar floating point (Arm ARM C4.1.96, "Data Processing -- Scalar Floating-Point
+//! and Advanced SIMD", the floating-point groups).
+
+use super::MODE_FP_EXOTIC;
+use super::insn::{Insn, set, x};
+use super::int;
+use crate::guest::Lift;
+use crate::ir::Op;
+use crate::ir::flags;
+use crate::ir::float::round;
+use crate::ir::sem::Sem;
+
+/// The format that bits 23-22 select: single, double; half has no lifters but for conversions.
+fn format(i: Insn) -> Option<u8> {
+    [Some(32), Some(64), None, Some(16)][i.f(22, 2) as usize]
+}
+
+/// Single or double under the usual modes, or how to give up.
+fn arith(i: Insn) -> Result<u8, Lift> {
+    match format(i) {
+        None => Err(Lift::Undefined),
+        Some(16) => Err(Lift::Unlifted),
+        _ if i.mode & MODE_FP_EXOTIC != 0 => Err(Lift::Unlifted),
+        Some(w) => Ok(w),
+    }
+}
+
+macro_rules! usual {
+    ($e:expr) => {
+        match $e {
+            Ok(v) => v,
+            Err(l) => return l,
+        }
+    };
+}
+
+/// Writes a scalar: the rest of the register becomes zero.
+pub fn set_scalar<S: Sem>(s: &mut S, w: u8, n: u32, v: S::V) {
+    let v = s.op1(Op::VZext, w, v);
+    s.set_x(n as u16, v);
+}
+
+fn v<S: Sem>(s: &mut S, n: u32) -> S::V {
+    s.get_x(n as u16)
+}
+
+fn sign<S: Sem>(s: &mut S, w: u8) -> S::V {
+    s.wide(1 << (w - 1))
+}
+
+fn negate<S: Sem>(s: &mut S, w: u8, a: S::V) -> S::V {
+    let m = sign(s, w);
+    s.op2(Op::VXor, 64, a, m)
+}
+
+/// FMOV, FABS, FNEG, FSQRT, FCVT, FRINTx.
+pub fn one_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let Some(w) = format(i) else { return Lift::Undefined };
+    let a = v(s, i.rn());
+    let opcode = i.f(15, 6);
+    let bits_only = opcode < 3;
+    let convert = opcode >> 2 == 1;
+    if !bits_only && i.mode & MODE_FP_EXOTIC != 0 || (w == 16 && !convert) {
+        return Lift::Unlifted;
+    }
+    let r = match opcode {
+        0 => a,
+        1 => {
+            let m = sign(s, w);
+            s.op2(Op::VAndn, 64, a, m)
+        }
+        2 => negate(s, w, a),
+        3 => s.op1(Op::FpSqrt, w, a),
+        4 | 5 | 7 => {
+            let to = [32, 64, 0, 16][opcode as usize & 3];
+            if to == w {
+                return Lift::Undefined;
+            }
+            let r = s.op1i(Op::FpCvt, w, a, u64::from(to));
+            set_scalar(s, to, i.rd(), r);
+            return Lift::Next;
+        }
+        8..=12 | 14 | 15 => {
+            let mode = match opcode {
+                8 => round::NEAREST,
+                9 => round::UP,
+                10 => round::DOWN,
+                11 => round::ZERO,
+                12 => round::AWAY,
+                14 => round::CURRENT | 8,
+                _ => round::CURRENT,
+            };
+            s.op1i(Op::FpRound, w, a, mode)
+        }
+        16..=19 => return Lift::Unlifted,
+        _ => return Lift::Undefined,
+    };
+    set_scalar(s, w, i.rd(), r);
+    Lift::Next
+}
+
+/// FMUL ... FNMUL.
+pub fn two_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    if i.f(12, 4) > 8 {
+        return Lift::Undefined;
+    }
+    let w = usual!(arith(i));
+    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+    let r = match i.f(12, 4) {
+        0 => s.op2(Op::FpMul, w, a, b),
+        1 => s.op2(Op::FpDiv, w, a, b),
+        2 => s.op2(Op::FpAdd, w, a, b),
+        3 => s.op2(Op::FpSub, w, a, b),
+        4 => s.op2i(Op::FpMax, w, a, b, 0),
+        5 => s.op2i(Op::FpMin, w, a, b, 0),
+        6 => s.op2i(Op::FpMax, w, a, b, 1),
+        7 => s.op2i(Op::FpMin, w, a, b, 1),
+        _ => {
+            let p = s.op2(Op::FpMul, w, a, b);
+            negate(s, w, p)
+        }
+    };
+    set_scalar(s, w, i.rd(), r);
+    Lift::Next
+}
+
+/// FMADD, FMSUB, FNMADD, FNMSUB: negated operands, one rounding.
+pub fn three_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w = usual!(arith(i));
+    let (mut a, b, mut c) = (v(s, i.rn()), v(s, i.rm()), v(s, i.ra()));
+    let (o1, o0) = (i.bit(21), i.bit(15));
+    if o1 != o0 {
+        a = negate(s, w, a);
+    }
+    if o1 {
+        c = negate(s, w, c);
+    }
+    let r = s.op3(Op::FpFma, w, a, b, c);
+    set_scalar(s, w, i.rd(), r);
+    Lift::Next
+}
+
+fn compare<S: Sem>(s: &mut S, i: Insn, w: u8, zero: bool, signals: bool) -> S::V {
+    let a = v(s, i.rn());
+    let b = if zero { s.wide(0) } else { v(s, i.rm()) };
+    s.op2i(Op::FFcmp, w, a, b, u64::from(signals))
+}
+
+/// FCMP, FCMPE.
+pub fn fcmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w = usual!(arith(i));
+    let f = compare(s, i, w, i.bit(3), i.bit(4));
+    s.set_f(f);
+    Lift::Next
+}
+
+/// FCCMP, FCCMPE.
+pub fn fccmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    if format(i).is_none() {
+        return Lift::Undefined;
+    }
+    // The comparison must not raise exceptions when the condition fails: the fallback core
+    // knows how, and signalling operands are the only ones for which it matters.
+    let w = usual!(arith(i));
+    let cond = int::cond(s, i.f(12, 4));
+    let n = i.f(0, 4);
+    let other = flags::pack(n & 8 != 0, n & 4 != 0, n & 2 != 0, n & 1 != 0);
+    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+    // With the condition false, compare zeros: no exception, and the result is not used.
+    let zero = s.wide(0);
+    let m = s.konst(0);
+    let m = s.op2(Op::Sub, 64, m, cond);
+    let m = s.op1(Op::VDupG, 64, m);
+    let (a, b) = (s.op3(Op::VBsl, 64, a, zero, m), s.op3(Op::VBsl, 64, b, zero, m));
+    let f = s.op2i(Op::FFcmp, w, a, b, u64::from(i.bit(4)));
+    let k = s.konst(other);
+    let g = s.op1(Op::FPack, 16, k);
+    let r = s.op3(Op::FSelect, 16, f, g, cond);
+    s.set_f(r);
+    Lift::Next
+}
+
+/// FCSEL.
+pub fn fcsel<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let Some(w) = format(i) else { return Lift::Undefined };
+    if w == 16 {
+        return Lift::Unlifted;
+    }
+    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+    let c = int::cond(s, i.f(12, 4));
+    let (a, b) = (s.op1i(Op::VGet, w, a, 0), s.op1i(Op::VGet, w, b, 0));
+    let r = s.select(w, c, a, b);
+    let r = s.op1(Op::VFromG, 64, r);
+    set_scalar(s, w, i.rd(), r);
+    Lift::Next
+}
+
+/// VFPExpandImm (Arm ARM, shared pseudocode).
+pub fn expand_imm(imm8: u64, w: u8) -> u64 {
+    let (sign, b6) = (imm8 >> 7, imm8 >> 6 & 1);
+    let (e, f) = match w {
+        16 => (5, 10),
+        32 => (8, 23),
+        _ => (11, 52),
+    };
+    let rep = if b6 != 0 { (1u64 << (e - 3)) - 1 } else { 0 };
+    let exp = (b6 ^ 1) << (e - 1) | rep << 2 | (imm8 >> 4 & 3);
+    sign << (w - 1) | exp << f | (imm8 & 15) << (f - 4)
+}
+
+/// FMOV of an immediate.
+pub fn fmov_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let Some(w) = format(i) else { return Lift::Undefined };
+    if w == 16 {
+        return Lift::Unlifted;
+    }
+    let k = s.wide(u128::from(expand_imm(u64::from(i.f(13, 8)), w)));
+    set_scalar(s, w, i.rd(), k);
+    Lift::Next
+}
+
+/// Conversions between floating point and integers, and FMOV between the register files.
+pub fn int_convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let bits = i.sf();
+    let (rmode, opcode) = (i.f(19, 2), i.f(16, 3));
+    match (rmode, opcode) {
+        (0, 6 | 7) => {
+            let w = match (i.f(22, 2), bits) {
+                (0, 32) => 32,
+                (1, 64) => 64,
+                (3, _) => return Lift::Unlifted,
+                _ => return Lift::Undefined,
+            };
+            if opcode == 6 {
+                let a = v(s, i.rn());
+                let r = s.op1i(Op::VGet, w, a, 0);
+                set(s, w, i.rd(), r);
+            } else {
+                let a = x(s, i.rn());
+                let r = s.op1(Op::VFromG, 64, a);
+                set_scalar(s, w, i.rd(), r);
+            }
+            return Lift::Next;
+        }
+        (1, 6 | 7) => {
+            if i.f(22, 2) != 2 || bits != 64 {
+                return Lift::Undefined;
+            }
+            if opcode == 6 {
+                let a = v(s, i.rn());
+                let r = s.op1i(Op::VGet, 64, a, 1);
+                set(s, 64, i.rd(), r);
+            } else {
+                let (a, d) = (x(s, i.rn()), v(s, i.rd()));
+                let r = s.op2i(Op::VIns, 64, d, a, 1);
+                s.set_x(i.rd() as u16, r);
+            }
+            return Lift::Next;
+        }
+        (3, 6) if i.f(22, 2) == 1 && bits == 32 => return Lift::Unlifted,
+        (_, 6 | 7) => return Lift::Undefined,
+        _ => {}
+    }
+    let w = usual!(arith(i));
+    match (rmode, opcode) {
+        (0, 2 | 3) => {
+            let a = x(s, i.rn());
+            let signed = u64::from(opcode == 2) << 7;
+            let r = s.op1i(Op::FpFromInt, w, a, u64::from(bits) | signed);
+            set_scalar(s, w, i.rd(), r);
+        }
+        (_, 0 | 1) | (0, 4 | 5) => {
+            let mode = if opcode >= 4 { round::AWAY } else { u64::from(rmode) };
+            let a = v(s, i.rn());
+            let signed = u64::from(opcode & 1 == 0) << 7;
+            let r = s.op1i(Op::FpToInt, w, a, u64::from(bits) | signed | mode << 8);
+            set(s, bits, i.rd(), r);
+        }
+        _ => return Lift::Undefined,
+    }
+    Lift::Next
+}
+
+/// Conversions between floating point and fixed point.
+pub fn fixed_convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let bits = i.sf();
+    let frac = 64 - i.f(10, 6);
+    if frac > u32::from(bits) {
+        return Lift::Undefined;
+    }
+    let w = usual!(arith(i));
+    let frac = u64::from(frac) << 16;
+    let signed = u64::from(!i.bit(16)) << 7;
+    match (i.f(19, 2), i.f(16, 3)) {
+        (0, 2 | 3) => {
+            let a = x(s, i.rn());
+            let r = s.op1i(Op::FpFromInt, w, a, u64::from(bits) | signed | frac);
+            set_scalar(s, w, i.rd(), r);
+        }
+        (3, 0 | 1) => {
+            let a = v(s, i.rn());
+            let r = s.op1i(Op::FpToInt, w, a, u64::from(bits) | signed | round::ZERO << 8 | frac);
+            set(s, bits, i.rd(), r);
+        }
+        _ => return Lift::Undefined,
+    }
+    Lift::Next
+}
