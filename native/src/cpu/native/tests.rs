@@ -178,6 +178,9 @@ fn skipped(bits: u32) -> Option<&'static str> {
             Some("pointer authentication, WFE, SEV: no-ops in this profile")
         }
         "sys" => Some("unicorn has no user-mode cache maintenance"),
+        "simd_mod_imm" if bits & 0x2000_f800 == 0x2000_f800 => {
+            Some("reserved (op and o2 set); QEMU 5 takes it for FMOV")
+        }
         "isb" | "sb" => Some("unicorn ends its block in another way"),
         _ => None,
     }

@@ -194,10 +194,10 @@ pub fn mrs<S: Sem>(s: &mut S, i: Insn) -> Lift {
         CNTFRQ => s.konst(62_500_000),
         CNTVCT => s.call(|_, _, _, _, _| counter(), [None; 3], 0),
         DIT | SSBS | TPIDRRO => s.konst(0),
-        k => match super::idregs::value(k) {
-            Some(v) => s.konst(v),
-            None => return Lift::Undefined,
-        },
+        // Identification registers (op1 = 0, CRn = 0), which the kernel emulates: they depend on
+        // the CPU model, which the fallback core knows.
+        k if k >> 7 == 3 << 7 => return Lift::Unlifted,
+        _ => return Lift::Undefined,
     };
     set(s, 64, i.rd(), v);
     Lift::Next

@@ -55,7 +55,9 @@ fn negate<S: Sem>(s: &mut S, w: u8, a: S::V) -> S::V {
 
 /// FMOV, FABS, FNEG, FSQRT, FCVT, FRINTx.
 pub fn one_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let Some(w) = format(i) else { return Lift::Undefined };
+    let Some(w) = format(i) else {
+        return Lift::Undefined;
+    };
     let a = v(s, i.rn());
     let opcode = i.f(15, 6);
     let bits_only = opcode < 3;
@@ -171,7 +173,10 @@ pub fn fccmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let m = s.konst(0);
     let m = s.op2(Op::Sub, 64, m, cond);
     let m = s.op1(Op::VDupG, 64, m);
-    let (a, b) = (s.op3(Op::VBsl, 64, a, zero, m), s.op3(Op::VBsl, 64, b, zero, m));
+    let (a, b) = (
+        s.op3(Op::VBsl, 64, a, zero, m),
+        s.op3(Op::VBsl, 64, b, zero, m),
+    );
     let f = s.op2i(Op::FFcmp, w, a, b, u64::from(i.bit(4)));
     let k = s.konst(other);
     let g = s.op1(Op::FPack, 16, k);
@@ -182,7 +187,9 @@ pub fn fccmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 /// FCSEL.
 pub fn fcsel<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let Some(w) = format(i) else { return Lift::Undefined };
+    let Some(w) = format(i) else {
+        return Lift::Undefined;
+    };
     if w == 16 {
         return Lift::Unlifted;
     }
@@ -210,7 +217,9 @@ pub fn expand_imm(imm8: u64, w: u8) -> u64 {
 
 /// FMOV of an immediate.
 pub fn fmov_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let Some(w) = format(i) else { return Lift::Undefined };
+    let Some(w) = format(i) else {
+        return Lift::Undefined;
+    };
     if w == 16 {
         return Lift::Unlifted;
     }
@@ -270,7 +279,11 @@ pub fn int_convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
             set_scalar(s, w, i.rd(), r);
         }
         (_, 0 | 1) | (0, 4 | 5) => {
-            let mode = if opcode >= 4 { round::AWAY } else { u64::from(rmode) };
+            let mode = if opcode >= 4 {
+                round::AWAY
+            } else {
+                u64::from(rmode)
+            };
             let a = v(s, i.rn());
             let signed = u64::from(opcode & 1 == 0) << 7;
             let r = s.op1i(Op::FpToInt, w, a, u64::from(bits) | signed | mode << 8);
@@ -299,7 +312,12 @@ pub fn fixed_convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
         }
         (3, 0 | 1) => {
             let a = v(s, i.rn());
-            let r = s.op1i(Op::FpToInt, w, a, u64::from(bits) | signed | round::ZERO << 8 | frac);
+            let r = s.op1i(
+                Op::FpToInt,
+                w,
+                a,
+                u64::from(bits) | signed | round::ZERO << 8 | frac,
+            );
             set(s, bits, i.rd(), r);
         }
         _ => return Lift::Undefined,

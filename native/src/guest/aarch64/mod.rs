@@ -2,11 +2,15 @@
 
 pub mod atomic;
 pub mod branch;
+pub mod crypto;
 pub mod fp;
-pub mod idregs;
 pub mod insn;
 pub mod int;
 pub mod mem;
+pub mod simd;
+pub mod simd_eval;
+pub mod simd_fp;
+pub mod simd_mem;
 pub mod table;
 
 use super::{FlagUse, Guest, Lift};

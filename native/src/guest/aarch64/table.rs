@@ -6,7 +6,7 @@
 //! condition flags: `n` nothing, `r` reads, `k` writes them all.
 
 use super::insn::Insn;
-use super::{atomic, branch, fp, int, mem};
+use super::{atomic, branch, crypto, fp, int, mem, simd, simd_mem};
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use std::marker::PhantomData;
@@ -139,6 +139,31 @@ encodings! {
     fmov_imm            "000 11110 tt 1 iiiiiiii 100 00000 ddddd" fp::fmov_imm, 'n';
     fp_int              "z 0011110 tt 1 rr ooo 000000 nnnnn ddddd" fp::int_convert, 'n';
     fp_fixed            "z 0011110 tt 0 rr ooo ssssss nnnnn ddddd" fp::fixed_convert, 'n';
+    simd_ld_multiple    "0 q 001100 p L 0 mmmmm oooo zz nnnnn ttttt" simd_mem::multiple, 'n';
+    simd_ld_single      "0 q 001101 p L R mmmmm ooo S zz nnnnn ttttt" simd_mem::single, 'n';
+    simd_copy           "0 q o 01110000 iiiii 0 iiii 1 nnnnn ddddd" simd::copy, 'n';
+    simd_copy_scalar    "01 0 11110000 iiiii 0 0000 1 nnnnn ddddd" simd::copy, 'n';
+    simd_ext            "0 q 101110 000 mmmmm 0 iiii 0 nnnnn ddddd" simd::ext, 'n';
+    simd_tbl            "0 q 001110 000 mmmmm 0 ll o 00 nnnnn ddddd" simd::tbl, 'n';
+    simd_permute        "0 q 001110 zz 0 mmmmm 0 ooo 10 nnnnn ddddd" simd::permute, 'n';
+    simd_three_same     "0 q u 01110 zz 1 mmmmm ooooo 1 nnnnn ddddd" simd::three_same, 'n';
+    simd_three_scalar   "01 u 11110 zz 1 mmmmm ooooo 1 nnnnn ddddd" simd::three_same, 'n';
+    simd_extra          "0 q u 01110 zz 0 mmmmm 1 oooo 1 nnnnn ddddd" simd::three_extra, 'n';
+    simd_extra_scalar   "01 u 11110 zz 0 mmmmm 1 oooo 1 nnnnn ddddd" simd::three_extra, 'n';
+    simd_different      "0 q u 01110 zz 1 mmmmm oooo 00 nnnnn ddddd" simd::three_different, 'n';
+    simd_diff_scalar    "01 u 11110 zz 1 mmmmm oooo 00 nnnnn ddddd" simd::three_different, 'n';
+    simd_two_misc       "0 q u 01110 zz 10000 ooooo 10 nnnnn ddddd" simd::two_misc, 'n';
+    simd_misc_scalar    "01 u 11110 zz 10000 ooooo 10 nnnnn ddddd" simd::two_misc, 'n';
+    simd_across         "0 q u 01110 zz 11000 ooooo 10 nnnnn ddddd" simd::across, 'n';
+    simd_pair_scalar    "01 u 11110 zz 11000 ooooo 10 nnnnn ddddd" simd::pairwise_scalar, 'n';
+    simd_mod_imm        "0 q o 0111100000 iii cccc o 1 iiiii ddddd" simd::mod_imm, 'n';
+    simd_shift_imm      "0 q u 011110 hhhh bbb ooooo 1 nnnnn ddddd" simd::shift_imm, 'n';
+    simd_shift_scalar   "01 u 111110 hhhh bbb ooooo 1 nnnnn ddddd" simd::shift_imm, 'n';
+    simd_element        "0 q u 01111 zz l mmmmm oooo h 0 nnnnn ddddd" simd::by_element, 'n';
+    simd_elem_scalar    "01 u 11111 zz l mmmmm oooo h 0 nnnnn ddddd" simd::by_element, 'n';
+    aes                 "01001110 00 10100 ooooo 10 nnnnn ddddd" crypto::aes, 'n';
+    sha_three           "01011110 000 mmmmm 0 ooo 00 nnnnn ddddd" crypto::sha_three, 'n';
+    sha_two             "01011110 00 10100 ooooo 10 nnnnn ddddd" crypto::sha_two, 'n';
     ldapur              "zz 011001 oo 0 iiiiiiiii 00 nnnnn ttttt" atomic::ldapur, 'n';
 }
 

@@ -1,0 +1,415 @@
+//! Floating-point Advanced SIMD lane by lane: what has no IR of its own.
+//! Operations: Arm ARM, shared pseudocode (FPRecipEstimate, FPRSqrtStepFused, ...).
+
+use super::simd_eval::F;
+use crate::ir::Op;
+use crate::ir::eval::mask;
+use crate::ir::flags;
+use crate::ir::float::{self, arith, compare, convert, min_max, round};
+use crate::ir::state::State;
+use crate::ir::vector::{from_lanes, lane};
+
+fn sign(w: u8) -> u64 {
+    1 << (w - 1)
+}
+
+fn parts(w: u8) -> (u32, u64) {
+    if w == 64 { (52, 0x7ff) } else { (23, 0xff) }
+}
+
+fn is_nan(w: u8, x: u64) -> bool {
+    let (f, e) = parts(w);
+    x & !sign(w) & mask(w) > e << f
+}
+
+fn infinite(w: u8, x: u64) -> bool {
+    let (f, e) = parts(w);
+    x & !sign(w) & mask(w) == e << f
+}
+
+fn zero(w: u8, x: u64) -> bool {
+    x & !sign(w) & mask(w) == 0
+}
+
+fn one_and(w: u8, halves: u64) -> u64 {
+    // 1.5, 2.0 and the like as bits: 2.0 is halves = 4, 1.5 is 3, 3.0 is 6.
+    let v = halves as f64 / 2.0;
+    if w == 64 {
+        v.to_bits()
+    } else {
+        u64::from((v as f32).to_bits())
+    }
+}
+
+fn halve(w: u8, x: u64) -> Option<u64> {
+    let (f, e) = parts(w);
+    let exp = x >> f & e;
+    (exp > 1 && exp < e).then(|| x - (1 << f))
+}
+
+/// FRECPS (halves false: 2 - ab), FRSQRTS (3 - ab over 2), with one rounding.
+fn step(env: &mut u32, w: u8, a: u64, b: u64, rsqrt: bool) -> u64 {
+    let a = a ^ sign(w);
+    if (infinite(w, a) && zero(w, b)) || (zero(w, a) && infinite(w, b)) {
+        return one_and(w, if rsqrt { 3 } else { 4 });
+    }
+    if is_nan(w, a) || is_nan(w, b) {
+        return arith(env, Op::FpMul, w, a, b, 0);
+    }
+    if !rsqrt {
+        return arith(env, Op::FpFma, w, a, b, one_and(w, 4));
+    }
+    // Halving an operand is exact unless it is tiny; if both are, the product does not matter.
+    if let Some(h) = halve(w, a) {
+        arith(env, Op::FpFma, w, h, b, one_and(w, 3))
+    } else if let Some(h) = halve(w, b) {
+        arith(env, Op::FpFma, w, a, h, one_and(w, 3))
+    } else {
+        let r = arith(env, Op::FpFma, w, a, b, one_and(w, 6));
+        halve(w, r).unwrap_or(r)
+    }
+}
+
+fn mulx(env: &mut u32, w: u8, a: u64, b: u64) -> u64 {
+    if (infinite(w, a) && zero(w, b)) || (zero(w, a) && infinite(w, b)) {
+        return one_and(w, 4) | ((a ^ b) & sign(w));
+    }
+    arith(env, Op::FpMul, w, a, b, 0)
+}
+
+/// A comparison as all ones or zero.
+fn test(env: &mut u32, w: u8, a: u64, b: u64, signals: bool, accept: fn(u64) -> bool) -> u64 {
+    if accept(compare(env, w, a, b, signals)) {
+        mask(w)
+    } else {
+        0
+    }
+}
+
+fn ge(f: u64) -> bool {
+    f & flags::C != 0 && f & flags::V == 0
+}
+
+fn gt(f: u64) -> bool {
+    ge(f) && f & flags::Z == 0
+}
+
+fn eq(f: u64) -> bool {
+    f & flags::Z != 0
+}
+
+/// Three registers of the same type. Width by bit 22; pairwise forms take lanes of a:b.
+pub fn three_same(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
+    let f = F(imm as u32);
+    let w: u8 = if f.bits(22, 1) != 0 { 64 } else { 32 };
+    let (u, second, opcode) = (f.u(), f.bits(23, 1) != 0, f.bits(11, 5));
+    // Scalars (bit 28) work on one lane, D registers on half of them.
+    let lanes = if f.bits(28, 1) != 0 {
+        1
+    } else if f.q() {
+        128 / u32::from(w)
+    } else {
+        64 / u32::from(w)
+    };
+    let pairwise = u && matches!((opcode, second), (0x18, _) | (0x1a, false) | (0x1e, _));
+    let mut env = st.fpenv;
+    let e = &mut env;
+    let r = from_lanes(w, |i| {
+        if i >= lanes {
+            return 0;
+        }
+        let (x, y) = if pairwise {
+            let (v, k) = if i < lanes / 2 {
+                (a, i)
+            } else {
+                (b, i - lanes / 2)
+            };
+            (lane(v, w, 2 * k), lane(v, w, 2 * k + 1))
+        } else {
+            (lane(a, w, i), lane(b, w, i))
+        };
+        let acc = lane(d, w, i);
+        let abs = !sign(w) & mask(w);
+        match (opcode, u, second) {
+            (0x18, _, _) => min_max(e, !second, true, w, x, y),
+            (0x19, _, false) => arith(e, Op::FpFma, w, x, y, acc),
+            (0x19, _, true) => arith(e, Op::FpFma, w, x ^ sign(w), y, acc),
+            (0x1a, false, true) => arith(e, Op::FpSub, w, x, y, 0),
+            (0x1a, true, true) => arith(e, Op::FpSub, w, x, y, 0) & abs,
+            (0x1a, ..) => arith(e, Op::FpAdd, w, x, y, 0),
+            (0x1b, false, _) => mulx(e, w, x, y),
+            (0x1b, true, _) => arith(e, Op::FpMul, w, x, y, 0),
+            (0x1c, false, _) => test(e, w, x, y, false, eq),
+            (0x1c, true, false) => test(e, w, x, y, true, ge),
+            (0x1c, true, true) => test(e, w, x, y, true, gt),
+            (0x1d, _, false) => test(e, w, x & abs, y & abs, true, ge),
+            (0x1d, _, true) => test(e, w, x & abs, y & abs, true, gt),
+            (0x1e, ..) => min_max(e, !second, false, w, x, y),
+            (_, false, false) => step(e, w, x, y, false),
+            (_, false, true) => step(e, w, x, y, true),
+            _ => arith(e, Op::FpDiv, w, x, y, 0),
+        }
+    });
+    st.fpenv = env;
+    r
+}
+
+/// RecipEstimate: 9 bits to 9 bits.
+pub fn recip_estimate(a: u64) -> u64 {
+    let a = a * 2 + 1;
+    let b = (1 << 19) / a;
+    b.div_ceil(2)
+}
+
+/// RecipSqrtEstimate: 9 bits to 9 bits.
+pub fn rsqrt_estimate(a: u64) -> u64 {
+    let a = if a < 256 {
+        a * 2 + 1
+    } else {
+        ((a >> 1) << 1 | 1) * 2
+    };
+    let mut b = 512u64;
+    while a * (b + 1) * (b + 1) < 1 << 28 {
+        b += 1;
+    }
+    b.div_ceil(2)
+}
+
+/// FRECPE
+fn recpe(env: &mut u32, w: u8, x: u64) -> u64 {
+    let (fb, e) = parts(w);
+    if is_nan(w, x) {
+        return arith(env, Op::FpSqrt, w, x, 0, 0);
+    }
+    let s = x & sign(w);
+    if infinite(w, x) {
+        return s;
+    }
+    if zero(w, x) {
+        *env |= float::DIV_BY_ZERO;
+        return s | e << fb;
+    }
+    let tiny = if w == 64 {
+        x & !sign(w) < 1 << 50
+    } else {
+        x & 0x7fff_ffff < 1 << 21
+    };
+    if tiny {
+        // The reciprocal overflows.
+        *env |= float::OVERFLOW | float::INEXACT;
+        let up = match *env >> 13 & 3 {
+            0 => true,
+            1 => s != 0,
+            2 => s == 0,
+            _ => false,
+        };
+        return s | if up { e << fb } else { (e << fb) - 1 };
+    }
+    let mut frac = (x & ((1 << fb) - 1)) << (52 - fb);
+    let mut exp = (x >> fb & e) as i64;
+    if exp == 0 {
+        if frac >> 51 == 0 {
+            exp = -1;
+            frac = frac << 2 & ((1 << 52) - 1);
+        } else {
+            frac = frac << 1 & ((1 << 52) - 1);
+        }
+    }
+    let scaled = 256 | (frac >> 44 & 0xff);
+    let mut rexp = if w == 64 { 2045 } else { 253 } - exp;
+    let est = recip_estimate(scaled);
+    let mut rfrac = (est & 0xff) << 44;
+    if rexp == 0 {
+        rfrac = 1 << 51 | rfrac >> 1;
+    } else if rexp == -1 {
+        rfrac = 1 << 50 | rfrac >> 2;
+        rexp = 0;
+    }
+    s | (rexp as u64) << fb | rfrac >> (52 - fb)
+}
+
+/// FRSQRTE
+fn rsqrte(env: &mut u32, w: u8, x: u64) -> u64 {
+    let (fb, e) = parts(w);
+    if is_nan(w, x) {
+        return arith(env, Op::FpSqrt, w, x, 0, 0);
+    }
+    let s = x & sign(w);
+    if zero(w, x) {
+        *env |= float::DIV_BY_ZERO;
+        return s | e << fb;
+    }
+    if s != 0 {
+        *env |= float::INVALID;
+        return e << fb | 1 << (fb - 1);
+    }
+    if infinite(w, x) {
+        return 0;
+    }
+    let mut frac = (x & ((1 << fb) - 1)) << (52 - fb);
+    let mut exp = (x >> fb & e) as i64;
+    if exp == 0 {
+        while frac >> 51 & 1 == 0 {
+            frac = frac << 1 & ((1 << 52) - 1);
+            exp -= 1;
+        }
+        frac = frac << 1 & ((1 << 52) - 1);
+    }
+    let scaled = if exp & 1 == 0 {
+        256 | (frac >> 44 & 0xff)
+    } else {
+        128 | (frac >> 45 & 0x7f)
+    };
+    let rexp = (if w == 64 { 3068 } else { 380 } - exp) / 2;
+    let est = rsqrt_estimate(scaled);
+    (rexp as u64) << fb | (est & 0xff) << (fb - 8)
+}
+
+/// FRECPX
+fn recpx(env: &mut u32, w: u8, x: u64) -> u64 {
+    let (fb, e) = parts(w);
+    if is_nan(w, x) {
+        return arith(env, Op::FpSqrt, w, x, 0, 0);
+    }
+    let exp = x >> fb & e;
+    let out = if exp == 0 { e - 1 } else { !exp & e };
+    (x & sign(w)) | out << fb
+}
+
+/// Two registers.
+pub fn two_misc(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
+    let f = F(imm as u32);
+    let w: u8 = if f.bits(22, 1) != 0 { 64 } else { 32 };
+    let (u, second, opcode) = (f.u(), f.bits(23, 1) != 0, f.bits(12, 5));
+    let scalar = f.bits(28, 1) != 0;
+    let lanes = if scalar {
+        1
+    } else if f.q() {
+        128 / u32::from(w)
+    } else {
+        64 / u32::from(w)
+    };
+    let mut env = st.fpenv;
+    let e = &mut env;
+    let r = from_lanes(w, |i| {
+        if i >= lanes {
+            return 0;
+        }
+        let x = lane(a, w, i);
+        let int = |e: &mut u32, mode| float::to_int(e, w, x, w, !u, mode, 0);
+        let rounded = |e: &mut u32, mode, exact| float::round_integral(e, w, x, mode, exact);
+        match (opcode, u, second) {
+            (0x0c, false, _) => test(e, w, x, 0, true, gt),
+            (0x0c, true, _) => test(e, w, x, 0, true, ge),
+            (0x0d, false, _) => test(e, w, x, 0, false, eq),
+            (0x0d, true, _) => test(e, w, 0, x, true, ge),
+            (0x0e, ..) => test(e, w, 0, x, true, gt),
+            (0x0f, false, _) => x & !sign(w),
+            (0x0f, true, _) => x ^ sign(w),
+            (0x18, false, false) => rounded(e, round::NEAREST, false),
+            (0x18, false, true) => rounded(e, round::UP, false),
+            (0x18, true, _) => rounded(e, round::AWAY, false),
+            (0x19, false, false) => rounded(e, round::DOWN, false),
+            (0x19, false, true) => rounded(e, round::ZERO, false),
+            (0x19, true, false) => rounded(e, round::CURRENT, true),
+            (0x19, true, true) => rounded(e, round::CURRENT, false),
+            (0x1a, _, false) => int(e, round::NEAREST),
+            (0x1a, _, true) => int(e, round::UP),
+            (0x1b, _, false) => int(e, round::DOWN),
+            (0x1b, _, true) => int(e, round::ZERO),
+            (0x1c, ..) => int(e, round::AWAY),
+            (0x1d, _, false) => float::from_int(e, w, x, w, !u, 0),
+            (0x1d, false, true) => recpe(e, w, x),
+            (0x1d, true, true) => rsqrte(e, w, x),
+            (_, false, _) => recpx(e, w, x),
+            _ => arith(e, Op::FpSqrt, w, x, 0, 0),
+        }
+    });
+    st.fpenv = env;
+    r
+}
+
+/// FCVTL, FCVTN, FCVTXN. `d` is the old destination.
+pub fn convert_width(st: &mut State, a: u128, d: u128, _c: u128, imm: u64) -> u128 {
+    let f = F(imm as u32);
+    let w: u8 = if f.bits(22, 1) != 0 { 64 } else { 32 };
+    let h = w / 2;
+    let mut env = st.fpenv;
+    let r = if f.bits(12, 5) == 0x17 {
+        let high = if f.q() { 64 / u32::from(h) } else { 0 };
+        from_lanes(w, |i| convert(&mut env, h, w, lane(a, h, i + high)))
+    } else {
+        let lanes = if f.bits(28, 1) != 0 {
+            1
+        } else {
+            128 / u32::from(w)
+        };
+        let half = from_lanes(h, |i| {
+            if i >= lanes {
+                return 0;
+            }
+            let x = lane(a, w, i);
+            if !f.u() || is_nan(w, x) {
+                return convert(&mut env, w, h, x);
+            }
+            // FCVTXN: round to odd.
+            let mut odd = 0x1f80 | 0x6000;
+            let r = convert(&mut odd, w, h, x);
+            let inexact = odd & float::INEXACT != 0;
+            env |= odd & 0x3c;
+            if inexact { r | 1 } else { r }
+        });
+        if f.q() && f.bits(28, 1) == 0 {
+            (d & u128::from(u64::MAX)) | half << 64
+        } else {
+            half
+        }
+    };
+    st.fpenv = env;
+    r
+}
+
+/// SCVTF, UCVTF, FCVTZS, FCVTZU of fixed point.
+pub fn fixed(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
+    let f = F(imm as u32);
+    let (w, frac, _) = super::simd_eval::shift_fields(f);
+    let scalar = f.bits(28, 1) != 0;
+    let size = if f.q() { 128 } else { 64 };
+    let lanes = if scalar { 1 } else { size / u32::from(w) };
+    let mut env = st.fpenv;
+    let r = from_lanes(w, |i| {
+        if i >= lanes {
+            return 0;
+        }
+        let x = lane(a, w, i);
+        if f.bits(11, 5) == 0x1c {
+            float::from_int(&mut env, w, x, w, !f.u(), frac)
+        } else {
+            float::to_int(&mut env, w, x, w, !f.u(), round::ZERO, frac)
+        }
+    });
+    st.fpenv = env;
+    r
+}
+
+/// FMAXNMV, FMINNMV, FMAXV, FMINV, and the scalar pairwise forms: lanes reduced in pairs.
+pub fn reduce(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
+    let f = F(imm as u32);
+    let w: u8 = if f.bits(22, 1) != 0 { 64 } else { 32 };
+    let (second, opcode) = (f.bits(23, 1) != 0, f.bits(12, 5));
+    let mut env = st.fpenv;
+    let mut two = |x: u64, y: u64| match opcode {
+        0x0c => min_max(&mut env, !second, true, w, x, y),
+        0x0d => arith(&mut env, Op::FpAdd, w, x, y, 0),
+        _ => min_max(&mut env, !second, false, w, x, y),
+    };
+    let l = |i| lane(a, w, i);
+    let r = if f.bits(28, 1) != 0 {
+        two(l(0), l(1))
+    } else {
+        let (x, y) = (two(l(0), l(1)), two(l(2), l(3)));
+        two(x, y)
+    };
+    st.fpenv = env;
+    u128::from(r)
+}
