@@ -23,8 +23,8 @@ NATIVE, PYTHON, BUILTIN, ENOSYS, SWITCH, ERRNO = range(6)
 (
     OP_INT, OP_PAIR, OP_FLAGS, OP_CONST, OP_PATH, OP_BUF, OP_STRUCT, OP_ARRAY, OP_IOVEC,
     OP_SOCKADDR_IN, OP_SOCKADDR_OUT, OP_MSGHDR, OP_MMSGHDR, OP_RAW, OP_BITS, OP_SWAP32,
-    OP_ID16,
-) = range(17)  # fmt: skip
+    OP_ID16, OP_RECORDS,
+) = range(18)  # fmt: skip
 LEN_CONST, LEN_SLOT, LEN_DEREF, LEN_RET, LEN_NONE = range(5)
 MOVE_SIGNED, MOVE_CHECKED, MOVE_ID16 = 1, 2, 4
 MOVE_COPY, MOVE_INT, MOVE_PTR, MOVE_BITMAP = range(4)
@@ -301,6 +301,11 @@ class _CallCompiler:
                 return self._path(leaf, arg)
             case decl.Raw():
                 return struct.pack("<BB", OP_RAW, slot)
+            case decl.FdData() if self.abi.big_endian:
+                head = struct.pack(
+                    "<BBBB", OP_RECORDS, slot, self._slot(leaf, arg.fd), arg.direction
+                )
+                return head + self._length(leaf, arg.size)
             case decl.Buf():
                 return struct.pack("<BB", OP_BUF, slot) + self._length(leaf, arg.size)
             case decl.Bits() if little and not arg.in_bits:

@@ -232,6 +232,16 @@ class Buf(Pointer):
         self.size = size
 
 
+class FdData(Buf):
+    """What read and write move: bytes, but from descriptors such as an eventfd records in
+    the reader's byte order.
+    """
+
+    def __init__(self, name: str, direction: int, *, fd: str, size: str) -> None:
+        super().__init__(name, direction, size=size)
+        self.fd = fd
+
+
 class Ptr(Pointer):
     """A pointer to one `ctype`; `host` is the host's type where it is another."""
 

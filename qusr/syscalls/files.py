@@ -14,6 +14,7 @@ from qusr.syscalls.decl import (
     DirFd,
     Enum,
     Fd,
+    FdData,
     Flags,
     FlagTable,
     HiLo,
@@ -111,8 +112,8 @@ CALLS = (
     Syscall("pipe", Array("pipefd", s32, OUT, count=2)),
     Syscall("pipe2", Array("pipefd", s32, OUT, count=2), Flags("flags", OPEN)),
     # --- reading and writing ---
-    Syscall("read", Fd("fd"), Buf("buf", OUT, size="count"), Size("count")),
-    Syscall("write", Fd("fd"), Buf("buf", IN, size="count"), Size("count")),
+    Syscall("read", Fd("fd"), FdData("buf", OUT, fd="fd", size="count"), Size("count")),
+    Syscall("write", Fd("fd"), FdData("buf", IN, fd="fd", size="count"), Size("count")),
     Syscall("pread64", Fd("fd"), Buf("buf", OUT, size="count"), Size("count"), Loff("offset")),
     Syscall("pwrite64", Fd("fd"), Buf("buf", IN, size="count"), Size("count"), Loff("offset")),
     _vector("readv", OUT),

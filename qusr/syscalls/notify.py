@@ -48,21 +48,16 @@ FANOTIFY_MARK = FlagTable(
     ],
 )  # fmt: skip
 
-_BE = ("be",)
-_UNSWAPPED = "big-endian guests read events in the host's byte order"
 _INIT1 = (Flags("flags", INOTIFY_INIT),)
 _FANOTIFY_INIT = (Flags("flags", FANOTIFY_INIT), Flags("event_f_flags", OPEN))
 
 CALLS = (
     Syscall("inotify_init"),
-    Syscall("inotify_init", partial=_UNSWAPPED, families=_BE),
     Syscall("inotify_init1", *_INIT1),
-    Syscall("inotify_init1", *_INIT1, partial=_UNSWAPPED, families=_BE),
     Syscall("inotify_add_watch", Fd("fd"), Path("pathname", follow=("mask", 0x02000000)),
             Flags("mask", INOTIFY)),
     Syscall("inotify_rm_watch", Fd("fd"), Int("wd")),
     Syscall("fanotify_init", *_FANOTIFY_INIT),
-    Syscall("fanotify_init", *_FANOTIFY_INIT, partial=_UNSWAPPED, families=_BE),
     Syscall("fanotify_mark", Fd("fanotify_fd"), Flags("flags", FANOTIFY_MARK), Loff("mask"),
             DirFd("dirfd"), Path("pathname", at="dirfd", follow=("flags", 4))),
 )  # fmt: skip

@@ -52,7 +52,6 @@ EPOLL_EVENT = Struct("epoll_event", [("events", u32), ("data", u64)], packed=("x
 # The last argument of pselect6 (fs/select.c).
 SIGSET_ARG = Struct("sigset_argpack", [("ss", ptr), ("ss_len", ulong)])
 
-_HOST_ORDER = "read(2) gives its data in the host's byte order"
 _EPOLL_WAIT = (Fd("epfd"), Array("events", EPOLL_EVENT, OUT, count="maxevents", filled=RET),
                Int("maxevents"))  # fmt: skip
 
@@ -82,11 +81,6 @@ def _be(call: Syscall, why: str) -> Syscall:
     return Syscall(call.name, *call.args, host=call.host, partial=why, families=("be",))
 
 
-def _readable(*calls: Syscall) -> tuple[Syscall, ...]:
-    """Calls whose descriptors are read in the host's byte order."""
-    return (*calls, *(_be(call, _HOST_ORDER) for call in calls))
-
-
 _PSELECT6 = (_pselect6("pselect6", TIMESPEC), _pselect6("pselect6_time64", TIMESPEC64))
 
 CALLS = (
@@ -107,11 +101,9 @@ CALLS = (
             Size("sigsetsize")),
     Syscall("epoll_pwait2", *_EPOLL_WAIT, Ptr("timeout", TIMESPEC64, IN),
             Sigset("sigmask", size="sigsetsize"), Size("sigsetsize")),
-    *_readable(
-        Syscall("eventfd", UInt("initval")),
-        Syscall("eventfd2", UInt("initval"), Flags("flags", EFD)),
-        Syscall("signalfd", Fd("fd"), Sigset("mask", size="sizemask"), Size("sizemask")),
-        Syscall("signalfd4", Fd("fd"), Sigset("mask", size="sizemask"), Size("sizemask"),
-                Flags("flags", SFD)),
-    ),
+    Syscall("eventfd", UInt("initval")),
+    Syscall("eventfd2", UInt("initval"), Flags("flags", EFD)),
+    Syscall("signalfd", Fd("fd"), Sigset("mask", size="sizemask"), Size("sizemask")),
+    Syscall("signalfd4", Fd("fd"), Sigset("mask", size="sizemask"), Size("sizemask"),
+            Flags("flags", SFD)),
 )  # fmt: skip

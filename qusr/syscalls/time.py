@@ -128,8 +128,6 @@ CALLS = (
     Syscall("timer_getoverrun", Int("timerid")),
     Syscall("timer_delete", Int("timerid")),
     Syscall("timerfd_create", _CLOCK, Flags("flags", TFD_CREATE)),
-    Syscall("timerfd_create", _CLOCK, Flags("flags", TFD_CREATE), families=("be",),
-            partial="read(2) gives the count in the host's byte order"),
     *_old_and_new(
         "timerfd_settime", "timerfd_settime64", Fd("fd"), Flags("flags", TFD_SETTIME),
         Ptr("new_value", _TIME, IN), Ptr("old_value", _TIME, OUT), **_ITIMERS,

@@ -8,6 +8,7 @@ use super::convert::{BAD_POINTER, Conversion, get_int, host_pointer, swap_words}
 use super::host::safe_syscall;
 use super::msg::{self, MessageBuffers};
 use super::path::Sysroot;
+use super::records::Records;
 use super::review::Marks;
 use super::scratch::Scratch;
 use super::table::{
@@ -106,6 +107,10 @@ enum Post {
         host: *mut u8,
         size_slot: u8,
         room: usize,
+    },
+    Records {
+        address: u64,
+        fd: i32,
     },
     Message {
         address: u64,
@@ -324,6 +329,12 @@ impl Call<'_> {
             Op::Swap32 { slot } => simple((self.slot(slot) as u32).swap_bytes().into()),
             Op::Path { slot, at, follow } => simple(self.path(slot, at, follow)?),
             Op::Buf { slot } | Op::Raw { slot } => simple(self.pointer(self.slot(slot))),
+            Op::Records {
+                slot,
+                fd,
+                direction,
+                size,
+            } => Ok(self.prepare_records(slot, fd, direction, size)),
             Op::Struct {
                 slot,
                 conversion,
@@ -507,6 +518,33 @@ impl Call<'_> {
         Ok((host as u64, post))
     }
 
+    fn prepare_records(
+        &mut self,
+        slot: u8,
+        fd: u8,
+        direction: Direction,
+        size: Length,
+    ) -> (u64, Post) {
+        let address = self.slot(slot);
+        let fd = self.slot(fd) as i32;
+        let host = self.pointer(address);
+        if direction.writes() {
+            return (host, Post::Records { address, fd });
+        }
+        let size = self.length(size, None) as usize;
+        match Records::written_to(fd, size) {
+            None => (host, Post::None),
+            Some(records) => {
+                let bytes = self.scratch.slice(size);
+                if self.env.space.read(address, bytes).is_err() {
+                    return (BAD_POINTER, Post::None);
+                }
+                records.swap_written(bytes);
+                (bytes.as_ptr() as u64, Post::None)
+            }
+        }
+    }
+
     fn prepare_sockaddr_out(&mut self, slot: u8, size_slot: u8) -> (u64, Post) {
         let address = self.slot(slot);
         if address == 0 || !self.abi.big_endian {
@@ -627,6 +665,19 @@ impl Call<'_> {
                 // SAFETY: prepare_sockaddr_out allocated `room` bytes there.
                 let bytes = unsafe { std::slice::from_raw_parts_mut(host, size.min(room)) };
                 msg::swap_sockaddr(bytes, false);
+                self.write(address, bytes)
+            }
+            Post::Records { address, fd } => {
+                let size = result as usize;
+                let Some(records) = Records::read_from(fd, size) else {
+                    return Ok(());
+                };
+                let bytes = self.scratch.slice(size);
+                self.env
+                    .space
+                    .read(address, bytes)
+                    .map_err(|_| libc::EFAULT)?;
+                records.swap_read(bytes);
                 self.write(address, bytes)
             }
             Post::Message {

@@ -8,6 +8,7 @@ pub mod exec;
 pub mod host;
 mod msg;
 pub mod path;
+mod records;
 pub mod review;
 pub mod scratch;
 pub mod table;

@@ -133,6 +133,13 @@ pub enum Op {
         in_bits: bool,
         size: Length,
     },
+    /// The bytes of read and write of a big-endian guest: see [`super::records`].
+    Records {
+        slot: u8,
+        fd: u8,
+        direction: Direction,
+        size: Length,
+    },
     /// A 32-bit value in the byte order of a big-endian guest's memory.
     Swap32 {
         slot: u8,
@@ -576,6 +583,12 @@ impl<'a> Reader<'a> {
             },
             15 => Op::Swap32 { slot: self.slot()? },
             16 => Op::Id16 { slot: self.slot()? },
+            17 => Op::Records {
+                slot: self.slot()?,
+                fd: self.slot()?,
+                direction: Direction(self.u8()?),
+                size: self.length()?,
+            },
             _ => return Err("thunk operation of unknown kind".into()),
         })
     }
