@@ -285,6 +285,29 @@ def test_fault_in_an_it_block() -> None:
     assert machine["r4"] == 0
 
 
+@pytest.mark.parametrize("access", ["ldreq r3, [r1]", "streq r3, [r1]", "vldreq d0, [r1]"])
+@pytest.mark.parametrize(("it", "rest"), [("it", ""), ("ite", "movne r2, #1")])
+def test_it_block_that_touches_a_new_page(access: str, it: str, rest: str) -> None:
+    code = f"""
+        .thumb
+        cmp r0, r0
+        {it} eq
+        {access}
+        {rest}
+        cmp r0, #1
+        bx lr
+        .balign 32
+        mov r4, #7
+        mov r5, #8
+        bkpt #3
+        """
+    machine = Machine(ARM, code, pc=CODE | 1, r1=DATA, lr=CODE + 32 | 1)
+    assert machine.cpu.run() == {"reason": "breakpoint", "imm": 3}
+    # What the branch leads to is no part of the IT block.
+    assert (machine["r2"], machine["r4"], machine["r5"]) == (0, 7, 8)
+    assert machine["cpsr"] & 0x0600_FC00 == 0
+
+
 @each
 @pytest.mark.parametrize("target", [NOWHERE, NOWHERE + 0x123C, DATA])
 def test_jump_to_what_cannot_be_executed(flavour: Flavour, target: int) -> None:
@@ -465,6 +488,20 @@ def test_hints_do_not_wait(flavour: Flavour, hint: str) -> None:
     assert machine["pc"] == CODE + 12
     machine["pc"] = CODE + 16
     assert machine.cpu.run() == {"reason": "breakpoint", "imm": 1}
+
+
+@each_a32
+@pytest.mark.parametrize("state", [".arm", ".thumb"])
+@pytest.mark.parametrize("access", ["ldr r0, [r1]", "strb r0, [r1]", "ldm r1, {r2, r3}"])
+@pytest.mark.parametrize("hint", ["yield", "wfe"])
+def test_hint_after_access_to_a_new_page(
+    flavour: Flavour, state: str, access: str, hint: str
+) -> None:
+    code = f"{state}\n{access}\n{hint}\n{hint}\nbkpt #1\nldr r0, [r1, #4]\nudf #0"
+    machine = Machine(flavour, code, r1=DATA, pc=CODE | (state == ".thumb"))
+    assert machine.cpu.run() == {"reason": "breakpoint", "imm": 1}
+    machine["pc"] += 2 if state == ".thumb" else 4
+    assert machine.cpu.run() == {"reason": "undefined"}
 
 
 @each_a64

@@ -26,6 +26,8 @@ mod excp {
     pub const BKPT: u32 = 7;
 }
 
+/// ITSTATE in the CPSR (Arm ARM G8.2.33).
+const IT_STATE: u32 = 0x0600_fc00;
 /// What is written to the AArch32 syndrome register before a run. No exception has this value.
 const NO_SYNDROME: u32 = u32::MAX;
 /// Invalidating more than this costs more than translating everything anew.
@@ -507,6 +509,22 @@ impl Inner {
         (in_block || trap::is_it(insn)).then(|| self.pc() + length)
     }
 
+    /// Undoes what the engine does for our sake before it asks for the page of a data access: it
+    /// makes its state that of the instruction, as for a fault (`cpu_restore_state` in
+    /// qemu/softmmu/unicorn_vtlb.c of 2.1.4), although the translated code goes on. That relies on
+    /// ITSTATE being 0 within a block and never clears it, so that whatever ran next would be
+    /// taken for the rest of the IT block. The syndrome is [`on_invalid`]'s business.
+    fn back_within_block(&self) {
+        if self.guest().is_aarch64() {
+            return;
+        }
+        self.write_raw(a32::ESR, NO_SYNDROME);
+        let status = self.read_raw::<u32>(a32::CPSR);
+        if status & IT_STATE != 0 {
+            self.write_raw(a32::CPSR, status & !IT_STATE);
+        }
+    }
+
     fn misaligned(&self) -> Exit {
         let pc = self.pc();
         let operand = if self.guest().is_aarch64() {
@@ -651,6 +669,9 @@ extern "C" fn on_tlb_fill(
     };
     match inner.page(page, access) {
         Ok((paddr, perms)) => {
+            if access != Access::Fetch {
+                inner.back_within_block();
+            }
             // SAFETY: as above.
             unsafe { *entry = TlbEntry { paddr, perms } };
             true
