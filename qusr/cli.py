@@ -320,7 +320,7 @@ def main() -> None:
         _explain(name, error)
 
 
-def _main(command: Command, words: Sequence[str]) -> NoReturn:
+def _main(command: Command, words: Sequence[str]) -> None:
     command.parse(words)
     if command.show:
         from qusr import usage
