@@ -137,7 +137,7 @@ class Cpu:
     def get(self, id: int) -> int: ...
     def set(self, id: int, value: int) -> None: ...
     def run(self, on_syscall: Callable[[CallRegs, int], bool] | None = None) -> CpuExit:
-        """Runs until something stops it. `on_syscall(regs, imm)` is tried first at each system call."""
+        """Runs until something stops it; `on_syscall(regs, imm)` is tried first at each call."""
     def step(self) -> CpuExit:
         """Executes one instruction; "interrupted" is the reason when nothing special happened."""
     def interrupter(self) -> Interrupter: ...
@@ -176,6 +176,7 @@ class Thread:
     """One guest thread."""
 
     trace: bool
+    watch_signals: bool
     def __new__(
         cls,
         process: Process,

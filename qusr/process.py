@@ -167,6 +167,7 @@ class Process:
         else:
             # execve: the first thread goes on with the new program.
             self._main.native = native
+            self._main.set_trace()
 
     def _native_options(self) -> str | None:
         """What `_native.Thread` takes for the native core; None when another core is asked for."""
@@ -238,6 +239,8 @@ class Process:
         if self.exited is None:
             self.exited = exited
         self.release_parent()
+        if self._strace is not None:
+            self._strace.exited(self.exited)
         if self.on_exit is not None:
             self.on_exit(self.exited)
         for thread in list(self.threads.values()):

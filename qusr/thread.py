@@ -69,7 +69,7 @@ class Thread:
         process = self.process
         self.tid = _thread.get_native_id()
         process.threads[self.tid] = self
-        self._set_trace()
+        self.set_trace()
         while not self.ended and process.exited is None:
             self.dispatch(self.native.run())
         process.threads.pop(self.tid, None)
@@ -77,7 +77,7 @@ class Thread:
 
     def step(self) -> None:
         """Executes one instruction."""
-        self._set_trace()
+        self.set_trace()
         self.dispatch(self.native.step())
 
     def start(self, tell: Callable[[int], None]) -> int:
@@ -133,8 +133,12 @@ class Thread:
 
     # --- stops of the Rust loop ---
 
-    def _set_trace(self) -> None:
-        self.native.trace = bool(self.process.hooks) or self.process.options.strace
+    def set_trace(self) -> None:
+        """Tells the Rust half what Python wants to see."""
+        process = self.process
+        self.native.trace = bool(process.hooks) or process.options.strace
+        log = process.log
+        self.native.watch_signals = process.options.strace or (log is not None and log.wants("int"))
 
     def dispatch(self, stop: Stop) -> None:
         """Does what the stop asks for."""
@@ -151,12 +155,26 @@ class Thread:
                 self._exit(status & 0xFF, whole)
             case ("killed", int(number)):
                 self.process.ends(Exited(0, number))
+            case ("signal", int(number), bytes(info), killed):
+                self._signalled(number, info, killed)
             case ("doomed",):
                 self.ended = True
             case ("interrupted",):
                 pass
             case _:
                 raise AssertionError(f"unknown stop {stop!r}")
+
+    def _signalled(self, number: int, info: bytes, killed: object) -> None:
+        """A signal was delivered while somebody wants to know."""
+        process = self.process
+        tracer = process.tracer()
+        if tracer is not None:
+            tracer.signalled(number, info)
+        if process.log is not None:
+            pc = self.native.reg(process.arch.registers.pc)
+            process.log.signalled(number, pc)
+        if isinstance(killed, int):
+            process.ends(Exited(0, killed))
 
     def _exit(self, status: int, whole: bool) -> None:
         process = self.process
@@ -199,7 +217,7 @@ class Thread:
         name = process.call_name(number) or f"syscall_{number}"
         tracer = process.tracer()
         if tracer is not None:
-            tracer.enter(name, args)
+            tracer.enter(self.native, name, args)
         native = self.native
         for hook in process.hooks:
             result = hook(process, name, args)
@@ -213,7 +231,7 @@ class Thread:
         if tracer is not None:
             if process.exited is None and not self.ended:
                 result_register = process.arch.registers.args[0]
-                tracer.leave(name, args, self.native.reg(result_register))
+                tracer.leave(self.native, name, self.native.reg(result_register))
             else:
                 tracer.gone(name)
 

@@ -102,6 +102,14 @@ class Log:
         if "guest_errors" in self.items:
             self.write(text + "\n")
 
+    def signalled(self, number: int, pc: int) -> None:
+        """A signal is delivered to the guest; `pc` is where it goes on, its handler."""
+        if "int" in self.items:
+            from signal import Signals
+
+            name = Signals(number).name if number in list(Signals) else f"signal {number}"
+            self.write(f"{name} delivered, next pc {pc:#x}\n")
+
     # --- files ---
 
     def _open(self, number: int, *, again: bool = False) -> int:

@@ -117,7 +117,7 @@ def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> byt
 
 
 @dataclass
-class _Leaf:
+class CallLeaf:
     """The arguments collected on the way to one leaf of a call."""
 
     args: list[decl.Arg] = field(default_factory=list)
@@ -126,8 +126,9 @@ class _Leaf:
     constants: dict[str, int] = field(default_factory=dict)
     next_slot: int = 0
 
-    def fork(self) -> _Leaf:
-        return _Leaf(
+    def fork(self) -> CallLeaf:
+        """A copy, for one case of a switch."""
+        return CallLeaf(
             list(self.args), dict(self.slots), dict(self.pair_high), dict(self.constants),
             self.next_slot,
         )  # fmt: skip
@@ -172,9 +173,9 @@ class _CallCompiler:
             *self.call.args, handler=self.call.handler, builtin=self.call.builtin,
             ret=self.call.ret,
         )  # fmt: skip
-        return self._node(_Leaf(), whole.args, whole)
+        return self._node(CallLeaf(), whole.args, whole)
 
-    def _node(self, leaf: _Leaf, args: Sequence[decl.Arg], case: decl.Case) -> bytes:
+    def _node(self, leaf: CallLeaf, args: Sequence[decl.Arg], case: decl.Case) -> bytes:
         if case.enosys is not None:
             return bytes([ENOSYS])
         if case.errno is not None:
@@ -194,7 +195,7 @@ class _CallCompiler:
             return bytes([BUILTIN, BUILTINS.index(case.builtin)]) + self._scalars(leaf)
         return self._native(leaf, case)
 
-    def _switch(self, leaf: _Leaf, switch: decl.Switch, outer: decl.Case) -> bytes:
+    def _switch(self, leaf: CallLeaf, switch: decl.Switch, outer: decl.Case) -> bytes:
         slot = self._slot(leaf, switch.of)
         code = struct.pack("<BBQH", SWITCH, slot, switch.mask, len(switch.cases))
         for key, case in switch.cases:
@@ -217,7 +218,7 @@ class _CallCompiler:
             enosys=case.enosys, errno=case.errno,
         )  # fmt: skip
 
-    def _scalars(self, leaf: _Leaf) -> bytes:
+    def _scalars(self, leaf: CallLeaf) -> bytes:
         """Arguments as numbers for a handler: pointers stay guest addresses."""
         ops = []
         for arg in leaf.args:
@@ -229,7 +230,7 @@ class _CallCompiler:
                 ops.append(struct.pack("<BBBB", OP_INT, leaf.slots[arg.name], self.abi.word * 8, 0))
         return bytes([len(ops)]) + b"".join(ops)
 
-    def _native(self, leaf: _Leaf, case: decl.Case) -> bytes:
+    def _native(self, leaf: CallLeaf, case: decl.Case) -> bytes:
         host = self.call.host or decl.Host(self.call.name, *(arg.name for arg in leaf.args))
         if host.name not in self.host_numbers:
             raise CompileError(f"{self.call.name}: the host has no {host.name}")
@@ -253,7 +254,7 @@ class _CallCompiler:
         code += b"".join(ops) + bytes([len(host_args)]) + b"".join(host_args)
         return code + self._ret(leaf, case.ret)
 
-    def _ret(self, leaf: _Leaf, ret: decl.Ret | type[decl.Ret] | None) -> bytes:
+    def _ret(self, leaf: CallLeaf, ret: decl.Ret | type[decl.Ret] | None) -> bytes:
         if isinstance(ret, type):
             ret = ret()
         if isinstance(ret, decl.RetFlags):
@@ -267,16 +268,16 @@ class _CallCompiler:
         }  # fmt: skip
         return struct.pack("<BH", kinds.get(type(ret), RET_LONG), 0)
 
-    def _pair(self, leaf: _Leaf, arg: decl.Arg) -> bytes:
+    def _pair(self, leaf: CallLeaf, arg: decl.Arg) -> bytes:
         return struct.pack("<BBB", OP_PAIR, leaf.slots[arg.name], leaf.pair_high[arg.name])
 
-    def _scalar(self, leaf: _Leaf, arg: decl.Scalar) -> bytes:
+    def _scalar(self, leaf: CallLeaf, arg: decl.Scalar) -> bytes:
         if isinstance(arg, decl.Short):
             return struct.pack("<BB", OP_ID16, leaf.slots[arg.name])
         bits = arg.bits or self.abi.word * 8
         return struct.pack("<BBBB", OP_INT, leaf.slots[arg.name], bits, int(arg.signed))
 
-    def _op(self, leaf: _Leaf, arg: decl.Arg) -> bytes:
+    def _op(self, leaf: CallLeaf, arg: decl.Arg) -> bytes:
         if arg.name in leaf.constants:
             return struct.pack("<Bq", OP_CONST, leaf.constants[arg.name])
         slot = leaf.slots[arg.name]
@@ -337,7 +338,7 @@ class _CallCompiler:
                 )
         raise CompileError(f"{self.call.name}: cannot compile {type(arg).__name__}")
 
-    def _path(self, leaf: _Leaf, arg: decl.Path) -> bytes:
+    def _path(self, leaf: CallLeaf, arg: decl.Path) -> bytes:
         at = NONE_SLOT if arg.at is None else self._slot(leaf, arg.at)
         mode, slot, bits = FOLLOW_NEVER, NONE_SLOT, 0
         if arg.follow is True:
@@ -348,7 +349,7 @@ class _CallCompiler:
             bits = self._guest_bits(leaf, arg.follow[0], arg.follow[1])
         return struct.pack("<BBBBBI", OP_PATH, leaf.slots[arg.name], at, mode, slot, bits)
 
-    def _guest_bits(self, leaf: _Leaf, name: str, bits: int) -> int:
+    def _guest_bits(self, leaf: CallLeaf, name: str, bits: int) -> int:
         """Host flag bits in the guest's values, by the table of the flags argument."""
         arg = next(arg for arg in leaf.args if arg.name == name)
         if not isinstance(arg, decl.Flags):
@@ -356,12 +357,12 @@ class _CallCompiler:
         guest, host = arg.table.for_abi(self.abi), arg.table.for_abi(HOST)
         return sum({guest[key] for key in guest if host[key] & bits and host[key] & ~bits == 0})
 
-    def _slot(self, leaf: _Leaf, name: str) -> int:
+    def _slot(self, leaf: CallLeaf, name: str) -> int:
         if name not in leaf.slots:
             raise CompileError(f"{self.call.name}: no argument {name}")
         return leaf.slots[name]
 
-    def _length(self, leaf: _Leaf, size: int | str) -> bytes:
+    def _length(self, leaf: CallLeaf, size: int | str) -> bytes:
         if isinstance(size, int):
             return struct.pack("<BI", LEN_CONST, size)
         if size == decl.RET:

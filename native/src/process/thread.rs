@@ -6,7 +6,7 @@ use super::{GuestRegs, Process, shared};
 use crate::cpu::{Access, CpuCore, Exit, Flow, Regs};
 use crate::signal::deliver::Delivered;
 use crate::signal::host::{Mailbox, mask};
-use crate::signal::{AltStack, FaultInfo, ThreadSignals};
+use crate::signal::{AltStack, FaultInfo, Seen, ThreadSignals};
 use crate::thunk::exec::{Args, Env, Outcome, OwnExe, Review, Scalars};
 use crate::thunk::host::safe_syscall;
 use crate::thunk::path::Sysroot;
@@ -34,6 +34,9 @@ pub enum Stop {
     Doomed,
     /// The guest dies of this signal.
     Killed { signal: i32 },
+    /// A signal was delivered while signals are watched; `killed`: the guest
+    /// dies, of this signal.
+    Signal { seen: Seen, killed: Option<i32> },
     /// The core stopped for another reason than a call.
     Core(Exit),
 }
@@ -75,6 +78,8 @@ impl GuestThread {
             trampolines: process.trampolines,
             kind: process.frame,
             abi: shared(&process.table).abi,
+            watch: false,
+            seen: None,
         };
         let caller = Caller {
             table: shared(&process.table),
@@ -102,6 +107,7 @@ impl GuestThread {
         let core = self.core.duplicate()?;
         let mut thread = Self::new(Arc::clone(&self.process), core);
         thread.trace = self.trace;
+        thread.signals.watch = self.signals.watch;
         thread.signals.blocked = self.signals.blocked;
         Ok(thread)
     }
@@ -187,12 +193,24 @@ impl GuestThread {
         if self.signals.mailbox.is_doomed() {
             return Some(Stop::Doomed);
         }
-        match self
+        let delivered = self
             .signals
-            .deliver_pending(self.core.as_mut(), &self.process.space)?
-        {
-            Delivered::Done => None,
-            Delivered::Fatal(signal) => Some(Stop::Killed { signal }),
+            .deliver_pending(self.core.as_mut(), &self.process.space)?;
+        self.delivered(delivered)
+    }
+
+    /// What Python is told of a delivered signal.
+    fn delivered(&mut self, delivered: Delivered) -> Option<Stop> {
+        match (self.signals.seen.take(), delivered) {
+            (Some(seen), delivered) => {
+                let killed = match delivered {
+                    Delivered::Done => None,
+                    Delivered::Fatal(signal) => Some(signal),
+                };
+                Some(Stop::Signal { seen, killed })
+            }
+            (None, Delivered::Done) => None,
+            (None, Delivered::Fatal(signal)) => Some(Stop::Killed { signal }),
         }
     }
 
@@ -207,13 +225,10 @@ impl GuestThread {
             exit => fault_info(exit, &self.process.regs, self.core.as_mut()),
         };
         let space = &self.process.space;
-        match self
+        let delivered = self
             .signals
-            .deliver_fault(self.core.as_mut(), space, &fault)
-        {
-            Delivered::Done => None,
-            Delivered::Fatal(signal) => Some(Stop::Killed { signal }),
-        }
+            .deliver_fault(self.core.as_mut(), space, &fault);
+        self.delivered(delivered)
     }
 
     /// Makes the traced call. None: done, its result is in the registers.

@@ -388,6 +388,12 @@ impl PyThread {
         self.inner.trace = on;
     }
 
+    /// Whether every delivered signal stops with "signal".
+    #[setter]
+    fn set_watch_signals(&mut self, on: bool) {
+        self.inner.signals.watch = on;
+    }
+
     /// Reads a register by its number.
     fn reg(&mut self, id: u32) -> u128 {
         self.inner.core.get_wide(id)
@@ -485,6 +491,9 @@ fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> 
         Stop::Exited { status, whole } => ("exit", status, whole).into_pyobject(py),
         Stop::Doomed => ("doomed",).into_pyobject(py),
         Stop::Killed { signal } => ("killed", signal).into_pyobject(py),
+        Stop::Signal { ref seen, killed } => {
+            ("signal", seen.0, PyBytes::new(py, &seen.1), killed).into_pyobject(py)
+        }
         Stop::Core(exit) => match exit {
             Exit::Fault {
                 addr,

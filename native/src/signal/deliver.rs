@@ -23,6 +23,9 @@ impl ThreadSignals {
         space: &AddressSpace,
     ) -> Option<Delivered> {
         let (signal, info) = self.mailbox.take()?;
+        if self.watch {
+            self.seen = Some(Box::new((signal, siginfo::to_guest(&info, self.abi))));
+        }
         let action = self.take_action(signal);
         let delivered = if action.has_handler() {
             let bytes = siginfo::to_guest(&info, self.abi);
@@ -47,6 +50,10 @@ impl ThreadSignals {
         space: &AddressSpace,
         fault: &FaultInfo,
     ) -> Delivered {
+        if self.watch {
+            let info = siginfo::for_fault(fault, self.abi);
+            self.seen = Some(Box::new((fault.signal, info)));
+        }
         let action = self.actions.get(fault.signal);
         let blocked = self.blocked & bit(fault.signal) != 0;
         if blocked || !action.has_handler() {

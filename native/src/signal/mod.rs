@@ -153,4 +153,11 @@ pub struct ThreadSignals {
     pub trampolines: Trampolines,
     pub kind: FrameKind,
     pub abi: GuestAbi,
+    /// Signals on their way to the guest are kept in `seen`, for logs.
+    pub watch: bool,
+    /// The signal that was just delivered and its siginfo_t in the guest's layout.
+    pub seen: Option<Seen>,
 }
+
+/// A delivered signal: its number and siginfo_t.
+pub type Seen = Box<(i32, [u8; siginfo::SIZE])>;
