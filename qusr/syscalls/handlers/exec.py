@@ -14,6 +14,7 @@ import resource
 from qusr import _native, loader
 from qusr.process import Process
 from qusr.syscalls.context import Context, fail
+from qusr.syscalls.handlers.procfs import leads_to_own_exe
 from qusr.thread import NO_RESULT
 
 AT_FDCWD = -100
@@ -53,7 +54,7 @@ def _exec(ctx: Context, name: bytes, argv: int, envp: int, fd: int = -1) -> int:
     arguments = _strings(ctx, argv)
     environment = _strings(ctx, envp)
     process = ctx.process
-    if name in (b"/proc/self/exe", b"/proc/%d/exe" % os.getpid()):
+    if leads_to_own_exe(AT_FDCWD, name):
         name = process.exe
     if fd >= 0:
         fd = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 0)

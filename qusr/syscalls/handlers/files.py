@@ -50,4 +50,4 @@ def openat2(ctx: Context, dirfd: int, pathname: int, how: int, size: int) -> int
         path = ctx.host_path(dirfd, pathname, follow=follow)
     host_how = pack(OPEN_HOW, values)
     fd = ctx.host_call("openat2", dirfd, path + b"\0", host_how, len(host_how))
-    return procfs.review_fd(ctx, fd)
+    return procfs.review_fd(ctx, fd, dirfd, pathname)

@@ -20,7 +20,6 @@ from qusr.syscalls.context import Context, unpack
 from qusr.syscalls.handlers import procmem, proctext
 from qusr.syscalls.handlers.descriptors import reopen, replace
 from qusr.syscalls.layout import CType
-from qusr.syscalls.metadata import STAT, STAT64, STATX
 
 AT_FDCWD = -100
 _MAX_LINKS = 40
@@ -178,6 +177,9 @@ def _review_link(ctx: Context, name: str | None, args: list[int], result: int) -
 
 
 def _review_stat(ctx: Context, name: str | None, args: list[int], result: int) -> int:
+    # Not at the top: each execve imports this module.
+    from qusr.syscalls.metadata import STAT, STAT64, STATX
+
     if name in ("fstat", "fstat64"):
         return result  # the descriptor was looked at when it was opened
     dirfd, address = _path_arguments(name, args)

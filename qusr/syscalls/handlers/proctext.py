@@ -12,7 +12,7 @@ _PAGE = 4096
 _PROT_WRITE, _PROT_EXEC = 2, 4
 
 # Fields of /proc/PID/stat, counted from 1 as in proc(5).
-_VSIZE, _RSS, _START_CODE, _START_STACK, _START_DATA = 23, 24, 26, 28, 45
+_VSIZE, _START_CODE, _START_DATA = 23, 26, 45
 
 
 def of_process(process: Process, name: bytes, fd: int) -> bytes | None:
@@ -53,11 +53,7 @@ def _smaps(process: Process, fd: int) -> bytes:
 
 def _smaps_rollup(process: Process, fd: int) -> bytes:
     """The sums of smaps, for the fields that the kernel's file has."""
-    sums: dict[bytes, int] = {}
-    for line in _smaps(process, fd).splitlines():
-        words = line.split()
-        if len(words) == 3 and words[2] == b"kB":
-            sums[words[0]] = sums.get(words[0], 0) + int(words[1])
+    sums = _sums(process)
     regions = process.memory.regions()
     start, end = (regions[0][0], regions[-1][1]) if regions else (0, 0)
     head = b"%08x-%08x ---p 00000000 00:00 0 " % (start, end)
@@ -66,6 +62,16 @@ def _smaps_rollup(process: Process, fd: int) -> bytes:
         key = line.split()[0]
         lines.append(key.ljust(16) + b"%8d kB" % sums.get(key, 0))
     return b"\n".join(lines) + b"\n"
+
+
+def _sums(process: Process) -> dict[bytes, int]:
+    """The sum of each number of smaps, in kB, by its name with the colon."""
+    sums: dict[bytes, int] = {}
+    for line in process.memory.smaps_text(None).splitlines():
+        words = line.split()
+        if len(words) == 3 and words[2] == b"kB":
+            sums[words[0]] = sums.get(words[0], 0) + int(words[1])
+    return sums
 
 
 def _auxv(process: Process, fd: int) -> bytes:
@@ -138,8 +144,7 @@ def _stat(process: Process, fd: int) -> bytes:
             if index < len(fields):
                 fields[index] = b"%d" % value
 
-    rss = min(int(fields[_RSS - 3]), sizes.total // _PAGE)
-    put(_VSIZE, sizes.total, rss)
+    put(_VSIZE, sizes.total, _sums(process).get(b"Rss:", 0) * 1024 // _PAGE)
     put(_START_CODE, *process.image.code_range(), process.stack.sp)
     stack = process.stack
     put(
@@ -150,10 +155,11 @@ def _stat(process: Process, fd: int) -> bytes:
 
 
 def _statm(process: Process, fd: int) -> bytes:
-    host = [int(word) for word in _host_text(fd).split()]
     sizes = _Sizes(process)
+    sums = _sums(process)
     total = sizes.total // _PAGE
-    resident, shared = min(host[1], total), min(host[2], total)
+    resident = sums.get(b"Rss:", 0) * 1024 // _PAGE
+    shared = resident - sums.get(b"Anonymous:", 0) * 1024 // _PAGE
     data = (sizes.data + sizes.stack) // _PAGE
     return b"%d %d %d %d 0 %d 0\n" % (total, resident, shared, sizes.text // _PAGE, data)
 
@@ -161,19 +167,19 @@ def _statm(process: Process, fd: int) -> bytes:
 def _status(process: Process, fd: int) -> bytes:
     """/proc/PID/status: the kernel's lines with the guest's sizes, without the host CPU's."""
     sizes = _Sizes(process)
+    sums = _sums(process)
+    resident, anonymous = sums.get(b"Rss:", 0) * 1024, sums.get(b"Anonymous:", 0) * 1024
     guest = {
         b"VmPeak": sizes.total, b"VmSize": sizes.total, b"VmData": sizes.data,
         b"VmStk": sizes.stack, b"VmExe": sizes.text, b"VmLib": sizes.libraries,
+        b"VmHWM": resident, b"VmRSS": resident, b"RssAnon": anonymous,
+        b"RssFile": resident - anonymous, b"RssShmem": 0,
     }  # fmt: skip
-    bounded = {b"VmHWM", b"VmRSS", b"RssAnon", b"RssFile", b"RssShmem", b"VmLck", b"VmPin"}
     lines = []
     for line in _host_text(fd).splitlines(keepends=True):
-        key, _, value = line.partition(b":")
+        key = line.partition(b":")[0]
         if key in guest:
             lines.append(b"%s:\t%8d kB\n" % (key, guest[key] // 1024))
-        elif key in bounded:
-            size = min(int(value.split()[0]), sizes.total // 1024)
-            lines.append(b"%s:\t%8d kB\n" % (key, size))
         elif not key.startswith(b"x86_"):
             lines.append(line)
     return b"".join(lines)

@@ -1,0 +1,117 @@
+"""Handlers of the file calls by themselves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from qusr.arch.abi import abi
+from qusr.syscalls import layout
+from qusr.syscalls.compiler import MOVE_CHECKED, MOVE_ID16, conversion_program
+from qusr.syscalls.context import pack, unpack
+from qusr.syscalls.handlers import directories, procfs
+from qusr.syscalls.handlers.directories import FIRST_COOKIE, LAST_COOKIE, Cookies
+from qusr.syscalls.metadata import STAT, STAT64
+
+AT_FDCWD = -100
+
+
+def test_small_positions_are_themselves() -> None:
+    cookies = Cookies()
+    for offset in (0, 1, FIRST_COOKIE - 1):
+        assert cookies.cookie(offset) == offset
+        assert cookies.offset(offset) == offset
+
+
+@pytest.mark.parametrize("offset", [FIRST_COOKIE, 1 << 31, 1 << 62, (1 << 63) - 1, -1])
+def test_large_positions_come_back(offset: int) -> None:
+    cookies = Cookies()
+    cookie = cookies.cookie(offset)
+    assert FIRST_COOKIE <= cookie <= LAST_COOKIE
+    assert cookies.cookie(offset) == cookie
+    assert cookies.offset(cookie) == offset
+
+
+def test_old_cookies_are_forgotten_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directories, "_GENERATION", 10)
+    cookies = Cookies()
+    known = {offset: cookies.cookie(offset) for offset in range(1 << 40, (1 << 40) + 15)}
+    assert all(cookies.offset(cookie) == offset for offset, cookie in known.items())
+    for offset in range(1 << 50, (1 << 50) + 30):
+        cookies.cookie(offset)
+    assert len(cookies.offsets) + len(cookies.older) <= 20
+
+
+def test_cookies_wrap_around() -> None:
+    cookies = Cookies()
+    cookies.next = LAST_COOKIE
+    assert cookies.cookie(1 << 40) == LAST_COOKIE
+    assert cookies.cookie(1 << 41) == FIRST_COOKIE
+    assert cookies.offset(LAST_COOKIE) == 1 << 40
+
+
+def _kernel_name(path: str) -> bytes:
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+    try:
+        return os.readlink(b"/proc/self/fd/%d" % fd)
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/proc/self/maps", b"maps"),
+        ("/proc/thread-self/stat", b"stat"),
+        (f"/proc/{os.getpid()}/task/{os.getpid()}/comm", b"comm"),
+        ("/proc/self/exe", b"exe"),
+        ("/proc/1/stat", None),
+        ("/proc/cpuinfo", None),
+        ("/etc/passwd", None),
+        ("/proc/self/net/dev", None),
+    ],
+)
+def test_own_files(path: str, name: bytes | None) -> None:
+    assert procfs.own_file(_kernel_name(path)) == name
+
+
+def test_what_leads_to_our_executable(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/proc/self/exe")
+    second = tmp_path / "second"
+    second.symlink_to("link")
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    for path in ("/proc/self/exe", str(link), str(second)):
+        assert procfs.leads_to_own_exe(AT_FDCWD, path.encode())
+    for path in (os.readlink("/proc/self/exe"), "/proc/1/exe", str(loop), "/nowhere"):
+        assert not procfs.leads_to_own_exe(AT_FDCWD, path.encode())
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert procfs.leads_to_own_exe(fd, b"second")
+        assert not procfs.leads_to_own_exe(fd, b"second", hops=1)
+    finally:
+        os.close(fd)
+
+
+def test_a_value_may_be_there_twice() -> None:
+    arm = abi("arm")
+    values = unpack(STAT64, pack(STAT64, {"st_ino": 0x1_2345_6789}, arm), arm)
+    assert values["st_ino"] == 0x1_2345_6789
+    assert values["st_ino~old"] == 0x2345_6789
+
+
+def test_old_stat_says_what_must_fit() -> None:
+    program = conversion_program(STAT, STAT, abi("arm"))
+    head, size = 11, 20
+    flags = {
+        int.from_bytes(program[at + 1 : at + 5], "little"): program[at + 17]
+        for at in range(head, len(program), size)
+    }
+    offsets = {leaf.path: leaf.offset for leaf in layout.leaves(STAT, abi("arm"))}
+    assert flags[offsets["st_ino"]] & MOVE_CHECKED
+    assert flags[offsets["st_size"]] & MOVE_CHECKED
+    assert not flags[offsets["st_blocks"]] & MOVE_CHECKED
+    assert flags[offsets["st_uid"]] & MOVE_ID16
