@@ -212,6 +212,8 @@ class Thread:
         """Reset what an execve resets; gives the signal mask, which stays."""
     def reset_after_fork(self, clear: bool) -> None: ...
     def set_mask(self, mask: int) -> None: ...
+    def signal_sets(self) -> tuple[int, int, int]:
+        """The guest's blocked, ignored and caught signals, as masks."""
 
 @final
 class VforkGate:

@@ -17,8 +17,8 @@ use crate::memory::AddressSpace;
 use crate::process::child::{self, ForkRequest, delete_timers};
 use crate::process::vfork::Gate;
 use crate::process::{GuestRegs, GuestThread, Process, Stop};
-use crate::signal::FrameKind;
 use crate::signal::host::{self, Mailbox};
+use crate::signal::{Action, FrameKind, SIG_IGN, bit};
 use crate::thunk::exec::{OwnExe, Review};
 use crate::thunk::path::Sysroot;
 use crate::thunk::table::{MAX_SLOTS, Table};
@@ -367,6 +367,20 @@ impl PyThread {
         if clear {
             self.inner.process.actions.reset_for_exec();
         }
+    }
+
+    /// The guest's signals that are blocked, ignored and caught, as masks.
+    fn signal_sets(&self) -> (u64, u64, u64) {
+        let signals = &self.inner.signals;
+        signals.actions.with(|table| {
+            let set = |wanted: fn(&Action) -> bool| {
+                (1..).zip(table.iter()).fold(0, |mask, (signal, action)| {
+                    mask | if wanted(action) { bit(signal) } else { 0 }
+                })
+            };
+            let ignored = set(|action| action.handler == SIG_IGN);
+            (signals.blocked, ignored, set(Action::has_handler))
+        })
     }
 
     /// Sets the guest's signal mask, on this host thread too.

@@ -54,7 +54,7 @@ def review_fd(ctx: Context, fd: int, dirfd: int = AT_FDCWD, path: int = 0) -> in
         if file == b"mem":
             procmem.stand_in(ctx, fd)
             return fd
-        text = proctext.of_process(ctx.process, file, fd)
+        text = proctext.of_process(ctx, file, fd)
     elif name.endswith((b"/cpuinfo", b"/sys/kernel/osrelease")):
         text = proctext.of_system(ctx.process, name)
     elif name == os.readlink(b"/proc/self/exe") and path:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qusr.process import Process
+    from qusr.syscalls.context import Context
 
 _PAGE = 4096
 _PROT_WRITE, _PROT_EXEC = 2, 4
 
 # Fields of /proc/PID/stat, counted from 1 as in proc(5).
-_VSIZE, _START_CODE, _START_DATA = 23, 26, 45
+_VSIZE, _START_CODE, _BLOCKED, _SIGIGNORE, _START_DATA = 23, 26, 32, 33, 45
 
 
-def of_process(process: Process, name: bytes, fd: int) -> bytes | None:
+def of_process(ctx: Context, name: bytes, fd: int) -> bytes | None:
     """The guest's text of /proc/self/`name`, or None where the kernel's is right.
 
     `fd` is the kernel's file.
     """
+    thread_file = _THREAD_FILES.get(name)
+    if thread_file is not None:
+        return thread_file(ctx, fd)
     make = _FILES.get(name)
-    return None if make is None else make(process, fd)
+    return None if make is None else make(ctx.process, fd)
 
 
 def of_system(process: Process, path: bytes) -> bytes | None:
@@ -132,8 +137,15 @@ class _Sizes:
         self.libraries = max(executable - self.text, 0)
 
 
-def _stat(process: Process, fd: int) -> bytes:
-    """/proc/PID/stat: the kernel's line with the fields that concern the memory map."""
+def _signal_sets(ctx: Context, task: int) -> tuple[int | None, int, int]:
+    """Blocked (of the calling thread, else None), ignored and caught signals."""
+    blocked, ignored, caught = ctx.thread.signal_sets()
+    return blocked if task == _thread.get_native_id() else None, ignored, caught
+
+
+def _stat(ctx: Context, fd: int) -> bytes:
+    """/proc/PID/stat: the kernel's line with the fields that concern memory and signals."""
+    process = ctx.process
     line = _host_text(fd)
     head, _, tail = line.rpartition(b") ")
     fields = tail.split()  # from the third on: the name may hold spaces and brackets
@@ -146,6 +158,11 @@ def _stat(process: Process, fd: int) -> bytes:
 
     put(_VSIZE, sizes.total, _sums(process).get(b"Rss:", 0) * 1024 // _PAGE)
     put(_START_CODE, *process.image.code_range(), process.stack.sp)
+    blocked, ignored, caught = _signal_sets(ctx, int(line.split(None, 1)[0]))
+    # As many bits as a 32-bit number holds, without its sign (do_task_stat of fs/proc/array.c).
+    put(_SIGIGNORE, ignored & 0x7FFFFFFF, caught & 0x7FFFFFFF)
+    if blocked is not None:
+        put(_BLOCKED, blocked & 0x7FFFFFFF)
     stack = process.stack
     put(
         _START_DATA, *process.image.data_range(), process.memory.brk_range()[0],
@@ -164,8 +181,11 @@ def _statm(process: Process, fd: int) -> bytes:
     return b"%d %d %d %d 0 %d 0\n" % (total, resident, shared, sizes.text // _PAGE, data)
 
 
-def _status(process: Process, fd: int) -> bytes:
-    """/proc/PID/status: the kernel's lines with the guest's sizes, without the host CPU's."""
+def _status(ctx: Context, fd: int) -> bytes:
+    """/proc/PID/status: the kernel's lines with the guest's sizes and signals, without the
+    host CPU's.
+    """
+    process = ctx.process
     sizes = _Sizes(process)
     sums = _sums(process)
     resident, anonymous = sums.get(b"Rss:", 0) * 1024, sums.get(b"Anonymous:", 0) * 1024
@@ -175,11 +195,16 @@ def _status(process: Process, fd: int) -> bytes:
         b"VmHWM": resident, b"VmRSS": resident, b"RssAnon": anonymous,
         b"RssFile": resident - anonymous, b"RssShmem": 0,
     }  # fmt: skip
+    text = _host_text(fd)
+    task = int(text.partition(b"\nPid:")[2].split(None, 1)[0])
+    sets = dict(zip((b"SigBlk", b"SigIgn", b"SigCgt"), _signal_sets(ctx, task), strict=True))
     lines = []
-    for line in _host_text(fd).splitlines(keepends=True):
+    for line in text.splitlines(keepends=True):
         key = line.partition(b":")[0]
         if key in guest:
             lines.append(b"%s:\t%8d kB\n" % (key, guest[key] // 1024))
+        elif (mask := sets.get(key)) is not None:
+            lines.append(b"%s:\t%016x\n" % (key, mask))
         elif not key.startswith(b"x86_"):
             lines.append(line)
     return b"".join(lines)
@@ -192,7 +217,6 @@ _FILES = {
     b"maps": _maps,
     b"smaps": _smaps,
     b"smaps_rollup": _smaps_rollup,
-    b"stat": _stat,
     b"statm": _statm,
-    b"status": _status,
 }
+_THREAD_FILES = {b"stat": _stat, b"status": _status}
