@@ -12,6 +12,7 @@ use crate::host::x64::codegen::{Code, FaultPoint, Reloc};
 use crate::host::x64::layout::Pinning;
 use arena::Arena;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// What selects a translation: guest pc and mode.
@@ -98,6 +99,8 @@ pub struct Cache {
     inner: Mutex<Inner>,
     pub pin: Pinning,
     size: usize,
+    /// Counts invalidations that hit something: tables of jump targets older than that are void.
+    epoch: AtomicU64,
 }
 
 /// Where a lookup or an installation leads.
@@ -123,6 +126,7 @@ impl Cache {
             }),
             pin,
             size,
+            epoch: AtomicU64::new(0),
         })
     }
 
@@ -324,7 +328,16 @@ impl Cache {
                 }
             }
         }
+        if any {
+            self.epoch.fetch_add(1, Ordering::Release);
+        }
         any
+    }
+
+    /// How often something was invalidated.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// The guest pc and the flags recipe of the host instruction at `host`.

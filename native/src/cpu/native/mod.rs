@@ -248,6 +248,10 @@ pub struct NativeCore {
     stack: ReturnStack,
     generation: Arc<Generation>,
     fallback: Option<Box<dyn CpuCore>>,
+    /// The translation mode that `jumps` and the return stack are for.
+    mode: u32,
+    /// The cache's epoch that `jumps` is of.
+    epoch: u64,
 }
 
 // SAFETY: the raw state is this core's own; the fallback core is Send.
@@ -320,6 +324,8 @@ impl NativeCore {
             stack: ReturnStack::new()?,
             generation,
             fallback: None,
+            mode: 0,
+            epoch: common.cache.epoch(),
             common,
         };
         let (jumps, limit) = (core.jumps.as_ptr() as u64, core.stack.0 + RETURN_RESERVE);

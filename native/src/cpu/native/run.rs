@@ -40,6 +40,12 @@ impl NativeCore {
         }
         let pc = self.st_ref().pc;
         let mode = self.common.guest.mode(self.st_ref());
+        if mode != self.mode {
+            // Table and return stack lead to translations for the other mode.
+            self.mode = mode;
+            self.clear_jumps();
+            self.reset_returns();
+        }
         let found = match self.lookup(pc, mode) {
             Ok(f) => f,
             Err(f) => {
@@ -106,8 +112,16 @@ impl NativeCore {
         for (start, end) in self.common.notices.take().code_ranges {
             self.common.cache.invalidate(start, end);
         }
-        // Whoever took them: the table may hold what is gone.
-        self.clear_jumps();
+        self.check_epoch();
+    }
+
+    /// Empties the table of jump targets if anything was invalidated, by whomever.
+    fn check_epoch(&mut self) {
+        let now = self.common.cache.epoch();
+        if self.epoch != now {
+            self.epoch = now;
+            self.clear_jumps();
+        }
     }
 
     /// An empty entry has the pc of another entry's.
@@ -119,7 +133,7 @@ impl NativeCore {
     /// Forgets translations, here and in the other cores' tables.
     pub(super) fn forget(&mut self, start: u64, end: u64) {
         if self.common.cache.invalidate(start, end) {
-            self.clear_jumps();
+            self.check_epoch();
             kick_all(&self.common.cores);
         }
         if let Some(f) = &mut self.fallback {

@@ -484,7 +484,17 @@ pub fn across<S: Sem>(s: &mut S, i: Insn) -> Lift {
             if size == 3 || (size == 2 && !i.bit(30)) || (opcode == 0x1b && u) {
                 return Lift::Undefined;
             }
-            let r = lanes(s, i, ev::across, a, a, None);
+            let r = if opcode == 0x1b {
+                let a = if i.bit(30) {
+                    a
+                } else {
+                    s.op1(Op::VZext, 64, a)
+                };
+                let r = s.op1(Op::VSumU, 8 << size, a);
+                s.op1(Op::VZext, 8 << size, r)
+            } else {
+                lanes(s, i, ev::across, a, a, None)
+            };
             put_q(s, i, r)
         }
         0x0c | 0x0f => {

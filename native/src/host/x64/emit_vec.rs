@@ -216,6 +216,80 @@ impl Gen<'_> {
                 self.lane_shift(i.w, digit, d, a, i.imm.min(255) as u8);
                 self.define_x(v, d, 128);
             }
+            Op::VMul if i.w == 8 => self.mul_bytes(v, i),
+            Op::VShl | Op::VShrU if i.w == 8 => self.shift_bytes(v, i),
+            Op::VShrS if i.w == 8 => {
+                // Bytes in the upper halves of words, shifted, and packed again.
+                let a = self.reg_x(i.a);
+                let (t, d) = (self.temp_x(), self.dst_x(v, NONE));
+                let n = 8 + i.imm.min(7) as u8;
+                self.vex3((Map::M0f, 0x68), 0, a, Rm::R(a));
+                self.vex3((Map::M0f, 0x60), t, a, Rm::R(a));
+                self.lane_shift(16, 4, 0, 0, n);
+                self.lane_shift(16, 4, t, t, n);
+                self.vex3((Map::M0f, 0x63), d, t, Rm::R(0));
+                self.define_x(v, d, 128);
+            }
+            Op::VShrS => {
+                // 64 bits: the sign by comparison, shifted into place.
+                let a = self.reg_x(i.a);
+                let (t, d) = (self.temp_x(), self.dst_x(v, NONE));
+                let n = i.imm.min(63) as u8;
+                self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(0));
+                self.vex3((Map::M0f38, 0x37), 0, 0, Rm::R(a));
+                self.lane_shift(64, 6, 0, 0, 64 - n);
+                self.lane_shift(64, 2, t, a, n);
+                self.vex3((Map::M0f, 0xeb), d, t, Rm::R(0));
+                self.define_x(v, d, 128);
+            }
+            Op::VRev => {
+                let a = self.reg_x(i.a);
+                let d = self.dst_x(v, i.a);
+                let identity = 0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100;
+                self.load_const(
+                    0,
+                    crate::ir::vector::eval(Op::VRev, i.w, identity, 0, 0, i.imm),
+                );
+                self.vex3((Map::M0f38, 0x00), d, a, Rm::R(0));
+                self.define_x(v, d, 128);
+            }
+            Op::VPopcnt => {
+                let a = self.reg_x(i.a);
+                let (t, u) = (self.temp_x(), self.temp_x());
+                let d = self.dst_x(v, NONE);
+                // Each nibble through a table of sixteen counts.
+                self.load_const(0, 0x0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f);
+                self.vex3((Map::M0f, 0xdb), t, a, Rm::R(0));
+                self.lane_shift(16, 2, u, a, 4);
+                self.vex3((Map::M0f, 0xdb), u, u, Rm::R(0));
+                self.load_const(0, 0x0403_0302_0302_0201_0302_0201_0201_0100);
+                self.vex3((Map::M0f38, 0x00), t, 0, Rm::R(t));
+                self.vex3((Map::M0f38, 0x00), u, 0, Rm::R(u));
+                self.vex3((Map::M0f, 0xfc), d, t, Rm::R(u));
+                self.define_x(v, d, 128);
+            }
+            Op::VSumU if i.w == 8 || i.w == 32 => {
+                let a = self.reg_x(i.a);
+                let d = self.dst_x(v, i.a);
+                if i.w == 8 {
+                    // psadbw against zero, the two sums added, and the low byte of that.
+                    self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(0));
+                    self.vex3((Map::M0f, 0xf6), d, a, Rm::R(0));
+                    self.byte_shift(3, 0, d, 8);
+                    self.vex3((Map::M0f, 0xd4), d, d, Rm::R(0));
+                    self.byte_shift(7, d, d, 15);
+                    self.byte_shift(3, d, d, 15);
+                } else {
+                    self.asm
+                        .vexi(Pp::P66, Map::M0f, false, 0x70, 0, 0, Rm::R(a), 0x4e);
+                    self.vex3((Map::M0f, 0xfe), d, a, Rm::R(0));
+                    self.asm
+                        .vexi(Pp::P66, Map::M0f, false, 0x70, 0, 0, Rm::R(d), 0xb1);
+                    self.vex3((Map::M0f, 0xfe), d, d, Rm::R(0));
+                    self.load_x(32, d, Rm::R(d));
+                }
+                self.define_x(v, d, i.w);
+            }
             Op::VWidenU | Op::VWidenS => {
                 let a = self.reg_x(i.a);
                 let d = self.dst_x(v, i.a);
@@ -363,9 +437,49 @@ impl Gen<'_> {
         self.vex3(pack, t, t, Rm::R(0));
     }
 
+    /// The low bytes of products of bytes: even and odd ones apart.
+    fn mul_bytes(&mut self, v: Val, i: &Inst) {
+        let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+        let t = self.temp_x();
+        self.lane_shift(16, 2, 0, a, 8);
+        self.lane_shift(16, 2, t, b, 8);
+        self.vex3((Map::M0f, 0xd5), t, t, Rm::R(0));
+        self.lane_shift(16, 6, t, t, 8);
+        self.vex3((Map::M0f, 0xd5), 0, a, Rm::R(b));
+        self.even_lanes(8, 0, 0);
+        let d = self.dst_x(v, NONE);
+        self.vex3((Map::M0f, 0xeb), d, t, Rm::R(0));
+        self.define_x(v, d, 128);
+    }
+
+    /// Shifts of bytes: of words, and the bits that came from the neighbour masked away.
+    fn shift_bytes(&mut self, v: Val, i: &Inst) {
+        let a = self.reg_x(i.a);
+        let d = self.dst_x(v, i.a);
+        let n = i.imm.min(8) as u8;
+        let (digit, mask) = if i.op == Op::VShl {
+            (6, (0xffu64 << n) & 0xff)
+        } else {
+            (2, 0xff >> n)
+        };
+        self.lane_shift(16, digit, d, a, n);
+        self.load_const(
+            0,
+            u128::from(mask) * 0x0101_0101_0101_0101_0101_0101_0101_0101,
+        );
+        self.vex3((Map::M0f, 0xdb), d, d, Rm::R(0));
+        self.define_x(v, d, 128);
+    }
+
     fn const_x(&mut self, v: Val, i: &Inst) {
         let k = self.blk.wide[i.imm as usize];
         let d = self.dst_x(v, NONE);
+        self.load_const(d, k);
+        self.define_x(v, d, if k >> 64 == 0 { 64 } else { 128 });
+    }
+
+    /// A constant into a wide register; uses rax.
+    fn load_const(&mut self, d: Reg, k: u128) {
         let (lo, hi) = (k as u64, (k >> 64) as u64);
         if k == 0 {
             self.vex3((Map::M0f, 0xef), d, d, Rm::R(d));
@@ -383,7 +497,6 @@ impl Gen<'_> {
                     .vexi(Pp::P66, Map::M0f3a, true, 0x22, d, d, Rm::R(RAX), 1);
             }
         }
-        self.define_x(v, d, if hi == 0 { 64 } else { 128 });
     }
 
     fn vzext(&mut self, v: Val, i: &Inst) {
@@ -483,6 +596,10 @@ impl Gen<'_> {
                 self.float_result(v, i, r, d, packed);
                 true
             }
+            Op::FpMin | Op::FpMax => {
+                self.float_min_max(v, i);
+                true
+            }
             Op::FpRound if i.imm & 7 != round::AWAY => {
                 let a = self.reg_x(i.a);
                 let d = self.dst_x(v, i.a);
@@ -559,6 +676,52 @@ impl Gen<'_> {
             }
             _ => false,
         }
+    }
+
+    /// Operands that compare equal (zeros of either sign) or unordered take the cold path.
+    fn float_min_max(&mut self, v: Val, i: &Inst) {
+        let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+        let double = i.w == 64;
+        self.asm.vex(
+            if double { Pp::P66 } else { Pp::None },
+            Map::M0f,
+            false,
+            0x2e,
+            a,
+            0,
+            Rm::R(b),
+        );
+        let f = self.asm.jcc(cc::E);
+        let from = self.fixup_at(f);
+        let op = if i.op == Op::FpMax { 0x5f } else { 0x5d };
+        self.asm.vex(
+            if double { Pp::F2 } else { Pp::F3 },
+            Map::M0f,
+            false,
+            op,
+            0,
+            a,
+            Rm::R(b),
+        );
+        let back = self.here();
+        let mut to = None;
+        self.cold(|g| {
+            to = Some(g.here());
+            g.store_x(128, layout::arg(0), a);
+            g.store_x(128, layout::arg(1), b);
+            g.helper_call(i);
+            g.load_x(128, 0, Rm::M(layout::arg(0)));
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        if let Some(to) = to {
+            self.bind(from, to);
+        }
+        let d = self.dst_x(v, NONE);
+        self.mov_x(d, 0);
+        let z = self.zero_above[i.a as usize].max(i.w);
+        self.define_x(v, d, z);
     }
 
     fn float_to_signed(&mut self, v: Val, i: &Inst) {
