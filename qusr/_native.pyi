@@ -169,6 +169,8 @@ class Process:
     def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
+    def give_up_robust_futexes(self) -> None:
+        """The process ends: who waits for a robust futex of its threads is told."""
     def call_name(self, number: int) -> str | None: ...
 
 @final
@@ -210,6 +212,8 @@ class Thread:
     def give_back_memory(self, parent: int, only: list[int]) -> None: ...
     def leave_for_exec(self) -> int:
         """Reset what an execve resets; gives the signal mask, which stays."""
+    def exec_host(self, path: bytes, argv: list[bytes], envp: list[bytes]) -> int:
+        """Execute a program of the host; comes back with -errno if that fails."""
     def reset_after_fork(self, clear: bool) -> None: ...
     def set_mask(self, mask: int) -> None: ...
     def signal_sets(self) -> tuple[int, int, int]:
@@ -230,5 +234,5 @@ def doom_thread(tid: int) -> None:
 def die_by(signal: int) -> None:
     """Die of a signal as a guest did."""
 
-def publish_arguments(arg: tuple[int, int], env: tuple[int, int]) -> bool:
-    """Tell the kernel where the guest's arguments and environment lie (host addresses)."""
+def publish(comm: bytes, arg: tuple[int, int], env: tuple[int, int]) -> bool:
+    """Name the thread, and tell the kernel where arguments and environment lie (host addresses)."""

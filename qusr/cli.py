@@ -337,8 +337,7 @@ def _main(command: Command, words: Sequence[str]) -> None:
         guest=command.guest,
         options=command.options(),
     )
-    with open("/proc/self/comm", "wb", buffering=0) as comm:
-        comm.write(process.comm)
+    process.publish()
     process.on_exit = leave
     leave(process.run())
 

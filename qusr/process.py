@@ -104,7 +104,7 @@ class Process:
         self.cpu_model = self._cpu_model()
         be8 = prepared.plan.be8
         self.argv = prepared.argv
-        self.exe = os.fsencode(os.path.realpath(prepared.host_path))
+        self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
         self.comm = os.path.basename(prepared.execfn)[:15]
         self.memory = self._empty_memory()
         self.image = prepared.install(self.memory, stack_size=self._stack_size())
@@ -238,6 +238,7 @@ class Process:
         """The whole process ends so: the first to say it wins."""
         if self.exited is None:
             self.exited = exited
+        self.native.give_up_robust_futexes()
         self.release_parent()
         if self._strace is not None:
             self._strace.exited(self.exited)
@@ -250,11 +251,25 @@ class Process:
         """Whether a descriptor is the emulator's, not the guest's (the log's)."""
         return self.log is not None and fd == self.log.fd
 
+    def publish(self) -> None:
+        """Shows the host the guest program: /proc/PID/comm, cmdline and environ, so ps too."""
+        base, stack = self.memory.base, self.stack
+        _native.publish(
+            self.comm,
+            (base + stack.arg_start, base + stack.arg_end),
+            (base + stack.env_start, base + stack.env_end),
+        )
+
+    def give_back_memory(self) -> None:
+        """The parent of a vfork(2) gets the memory that was changed here."""
+        if self.vfork_gate is not None:
+            self.main.native.give_back_memory(self.vfork_parent, self.vfork_stacks)
+
     def release_parent(self) -> None:
-        """Lets the parent of a vfork(2) go on, with the memory that was changed here."""
+        """Lets the parent of a vfork(2) go on."""
+        self.give_back_memory()
         gate, self.vfork_gate = self.vfork_gate, None
         if gate is not None:
-            self.main.native.give_back_memory(self.vfork_parent, self.vfork_stacks)
             gate.open()
 
     def add_syscall_hook(self, hook: SyscallHook) -> None:

@@ -170,6 +170,15 @@ fn install_handlers() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether this process was started with `signal` (one of [`install`]'s) ignored.
+#[must_use]
+pub fn was_ignored(signal: c_int) -> bool {
+    let index = usize::from(signal != SIGNALS[0]);
+    PREVIOUS[index]
+        .get()
+        .is_some_and(|action| action.sa_sigaction == libc::SIG_IGN)
+}
+
 extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes valid pointers that are ours until we return.
     let (info_ref, context_ref) = unsafe { (&*info, &mut *context.cast::<ucontext_t>()) };

@@ -112,7 +112,9 @@ impl GuestThread {
             Builtin::SetRobustList => {
                 // struct robust_list_head: two pointers and a long.
                 if value(1) == 3 * abi.word_bytes() as u64 {
-                    self.robust_list = (value(0), value(1));
+                    // SAFETY: gettid touches no memory.
+                    let tid = unsafe { libc::gettid() };
+                    self.process.set_robust_list(tid, value(0));
                     Ok(0)
                 } else {
                     Err(libc::EINVAL)
@@ -125,8 +127,16 @@ impl GuestThread {
             Builtin::Sigprocmask => self.signals.sigprocmask(&space, args, true),
             Builtin::RtSigpending => self.signals.sigpending(&space, args, false),
             Builtin::Sigpending => self.signals.sigpending(&space, args, true),
-            Builtin::RtSigsuspend => self.signals.sigsuspend(&space, args, false),
-            Builtin::Sigsuspend => self.signals.sigsuspend(&space, args, true),
+            Builtin::RtSigsuspend | Builtin::Sigsuspend => {
+                let old_form = id == Builtin::Sigsuspend;
+                match self.signals.sigsuspend(&space, args, old_form) {
+                    Some(result) => result,
+                    None => {
+                        self.rewind();
+                        return None;
+                    }
+                }
+            }
             Builtin::Sigaltstack => {
                 let sp = self.core.get(self.process.regs.sp);
                 self.signals.sigaltstack(&space, args, sp)
@@ -179,12 +189,24 @@ impl GuestThread {
 
     fn get_robust_list(&mut self, pid: i32, head: u64, size: u64) -> Result<u64, i32> {
         // SAFETY: gettid touches no memory.
-        if pid != 0 && pid != unsafe { libc::gettid() } {
-            return Err(libc::EPERM);
+        let tid = if pid == 0 {
+            unsafe { libc::gettid() }
+        } else {
+            pid
+        };
+        // SAFETY: kill with signal 0 only asks whether the thread is one of ours.
+        if unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, 0) } != 0 {
+            // Of another process it is only told to who may trace it, and not by us.
+            // SAFETY: as above.
+            let exists = unsafe { libc::syscall(libc::SYS_tkill, tid, 0) } == 0;
+            return Err(if exists { libc::EPERM } else { libc::ESRCH });
         }
         let word = self.signals.abi.word_bytes();
         let mut bytes = [0; 8];
-        for (at, value) in [(size, 3 * word as u64), (head, self.robust_list.0)] {
+        for (at, value) in [
+            (size, 3 * word as u64),
+            (head, self.process.robust_list(tid)),
+        ] {
             put_int(&mut bytes[..word], self.signals.abi.big_endian, value);
             self.process
                 .space

@@ -1,7 +1,7 @@
 //! fork, the ends of threads, and what an execve takes away.
 
+use std::ffi::CString;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::thread::GuestThread;
 use crate::memory::Region;
@@ -45,11 +45,16 @@ impl GuestThread {
     pub fn fork(&mut self, request: &ForkRequest) -> i64 {
         let space = Arc::clone(&self.process.space);
         let actions = Arc::clone(&self.process.actions);
+        let process = Arc::clone(&self.process);
         let result = actions.with(|_| {
+            let mut robust_lists = process.robust_lists();
             let guard = space.lock_for_fork();
             // Nothing may be delivered to the child that was meant for the parent.
             host::set_mask(!0);
             let result = clone(request);
+            if result == 0 {
+                robust_lists.clear();
+            }
             drop(guard);
             result
         });
@@ -65,93 +70,49 @@ impl GuestThread {
         result
     }
 
+    /// execve(2) of a program of the host; returns -errno when it fails.
+    pub fn exec_host(&mut self, path: Vec<u8>, argv: Vec<Vec<u8>>, envp: Vec<Vec<u8>>) -> i64 {
+        let terminated = |texts: Vec<Vec<u8>>| -> Vec<CString> {
+            let texts = texts.into_iter().map(CString::new);
+            texts.map(Result::unwrap_or_default).collect()
+        };
+        let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
+            let null = std::iter::once(std::ptr::null());
+            texts.iter().map(|text| text.as_ptr()).chain(null).collect()
+        };
+        let (argv, envp) = (terminated(argv), terminated(envp));
+        let path = CString::new(path).unwrap_or_default();
+        let (argv_pointers, envp_pointers) = (pointers(&argv), pointers(&envp));
+        if self.signals.mailbox.waits() {
+            self.signals.mailbox.send_again();
+        }
+        host::around_exec(self.signals.blocked, || {
+            // SAFETY: NULL-terminated arrays of C strings that live until the call fails.
+            unsafe {
+                libc::execve(
+                    path.as_ptr(),
+                    argv_pointers.as_ptr(),
+                    envp_pointers.as_ptr(),
+                );
+            }
+            -i64::from(
+                std::io::Error::last_os_error()
+                    .raw_os_error()
+                    .unwrap_or(libc::ENOEXEC),
+            )
+        })
+    }
+
     /// What the kernel does for a thread that ends (kernel/fork.c `mm_release`,
     /// kernel/futex/core.c): robust futexes are given up, the tid word is cleared.
     pub fn thread_ends(&mut self) {
-        self.give_up_robust_futexes();
+        // SAFETY: gettid touches no memory.
+        self.process
+            .give_up_robust_futexes(unsafe { libc::gettid() });
         if self.clear_child_tid != 0 {
             let _ = self.process.space.write(self.clear_child_tid, &[0; 4]);
-            self.wake(self.clear_child_tid);
+            self.process.wake(self.clear_child_tid);
             self.clear_child_tid = 0;
-        }
-    }
-
-    fn wake(&self, address: u64) {
-        if let Some(pointer) = self.process.space.host_ptr(address, 4) {
-            // SAFETY: FUTEX_WAKE only looks the address up; the kernel checks it.
-            unsafe { libc::syscall(libc::SYS_futex, pointer, libc::FUTEX_WAKE, 1) };
-        }
-    }
-
-    fn word(&self, address: u64) -> Option<u64> {
-        let mut bytes = [0; 8];
-        let size = self.signals.abi.word_bytes();
-        self.process.space.read(address, &mut bytes[..size]).ok()?;
-        Some(get_int(&bytes[..size], self.signals.abi.big_endian, false))
-    }
-
-    /// Walks the robust list as `exit_robust_list` does.
-    fn give_up_robust_futexes(&mut self) {
-        /// ROBUST_LIST_LIMIT of the kernel: lists may be circular or damaged.
-        const LIMIT: usize = 2048;
-        let head = std::mem::take(&mut self.robust_list).0;
-        if head == 0 {
-            return;
-        }
-        let word = self.signals.abi.word_bytes() as u64;
-        let Some(first) = self.word(head) else { return };
-        let (Some(offset), Some(pending)) = (self.word(head + word), self.word(head + 2 * word))
-        else {
-            return;
-        };
-        let mut entry = first;
-        for _ in 0..LIMIT {
-            // Bit 0 of an entry says that the futex is a PI one.
-            let at = entry & !1;
-            if at == head {
-                break;
-            }
-            let Some(next) = self.word(at) else { return };
-            if at != pending & !1 {
-                self.owner_died(at.wrapping_add(offset));
-            }
-            entry = next;
-        }
-        if pending != 0 {
-            self.owner_died((pending & !1).wrapping_add(offset));
-        }
-    }
-
-    /// Marks a futex that this thread holds (`handle_futex_death`).
-    fn owner_died(&self, address: u64) {
-        const TID_MASK: u32 = 0x3fff_ffff;
-        const OWNER_DIED: u32 = 0x4000_0000;
-        const WAITERS: u32 = 0x8000_0000;
-        let mut bytes = [0; 4];
-        if !address.is_multiple_of(4) || self.process.space.read(address, &mut bytes).is_err() {
-            return;
-        }
-        let Some(pointer) = self.process.space.host_ptr(address, 4) else {
-            return;
-        };
-        // SAFETY: the word was readable just now, is aligned, and guest memory is only
-        // ever accessed as shared memory.
-        let futex = unsafe { AtomicU32::from_ptr(pointer.cast()) };
-        let big = self.signals.abi.big_endian;
-        let swap = |value: u32| if big { value.swap_bytes() } else { value };
-        let old = futex.load(Ordering::SeqCst);
-        let value = swap(old);
-        // SAFETY: gettid touches no memory.
-        if value & TID_MASK != unsafe { libc::gettid() } as u32 {
-            return;
-        }
-        let new = swap(value & WAITERS | OWNER_DIED);
-        if futex
-            .compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
-            && value & WAITERS != 0
-        {
-            self.wake(address);
         }
     }
 
@@ -285,6 +246,16 @@ fn store_tid(at: u64, tid: i32) {
     };
 }
 
+/// What execve(2) resets of the process: it can be dumped again (so that its files in /proc are its
+/// own after a change of user), and capabilities do not survive the next one.
+pub fn reset_credentials() {
+    // SAFETY: these prctls touch no memory.
+    unsafe {
+        libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
+        libc::prctl(libc::PR_SET_KEEPCAPS, 0, 0, 0, 0);
+    }
+}
+
 /// Deletes the POSIX timers of this process, as execve(2) does.
 pub fn delete_timers() {
     let Ok(text) = std::fs::read_to_string("/proc/self/timers") else {
@@ -296,6 +267,16 @@ pub fn delete_timers() {
             unsafe { libc::syscall(libc::SYS_timer_delete, id) };
         }
     }
+}
+
+/// Names the calling thread (/proc/PID/comm).
+pub fn set_thread_name(name: &[u8]) {
+    let mut text = [0u8; 16];
+    for (to, from) in text[..15].iter_mut().zip(name) {
+        *to = *from;
+    }
+    // SAFETY: the kernel reads at most 16 bytes.
+    unsafe { libc::prctl(libc::PR_SET_NAME, text.as_ptr(), 0, 0, 0) };
 }
 
 /// Tells the kernel where the guest's arguments and environment are, so that

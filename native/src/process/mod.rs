@@ -3,10 +3,12 @@
 
 mod builtin;
 pub mod child;
+mod robust;
 mod thread;
 pub mod vfork;
 
-use std::sync::{Arc, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use thread::{GuestThread, Stop};
 
@@ -46,9 +48,17 @@ pub struct Process {
     pub actions: Arc<Actions>,
     pub frame: FrameKind,
     pub trampolines: Trampolines,
+    /// The heads of the threads' robust futex lists (set_robust_list(2)), by tid.
+    robust_lists: Mutex<BTreeMap<i32, u64>>,
 }
 
 impl Process {
+    fn robust_lists(&self) -> MutexGuard<'_, BTreeMap<i32, u64>> {
+        self.robust_lists
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A process whose memory already holds the program.
     ///
     /// # Errors
@@ -72,6 +82,7 @@ impl Process {
             actions: Actions::inherited(),
             frame,
             trampolines,
+            robust_lists: Mutex::default(),
         }))
     }
 }

@@ -60,8 +60,6 @@ pub struct GuestThread {
     pub signals: ThreadSignals,
     /// Where set_tid_address(2) wants a zero when the thread ends.
     pub clear_child_tid: u64,
-    /// set_robust_list(2): the head's address, and the size it was given with.
-    pub robust_list: (u64, u64),
 }
 
 impl GuestThread {
@@ -95,7 +93,6 @@ impl GuestThread {
             trace: false,
             signals,
             clear_child_tid: 0,
-            robust_list: (0, 0),
         }
     }
 

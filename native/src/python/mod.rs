@@ -15,5 +15,5 @@ mod _native {
     #[pymodule_export]
     use super::memory::PyAddressSpace;
     #[pymodule_export]
-    use super::thread::{PyGate, PyProcess, PyThread, die_by, doom_thread, publish_arguments};
+    use super::thread::{PyGate, PyProcess, PyThread, die_by, doom_thread, publish};
 }

@@ -87,6 +87,11 @@ impl PyProcess {
         self.inner.marks.add_memory_file(dev, ino);
     }
 
+    /// The process ends: who waits for a robust futex of its threads is told.
+    fn give_up_robust_futexes(&self) {
+        self.inner.give_up_all_robust_futexes();
+    }
+
     /// The name of a call in the thunk table.
     fn call_name(&self, number: u64) -> PyResult<Option<String>> {
         let table = self.inner.table.read().map_err(poisoned)?;
@@ -350,8 +355,11 @@ impl PyThread {
     /// Before another program takes this process over (execve): handlers and timers go,
     /// and the thread lets go of its mailbox. Gives the guest's signal mask.
     fn leave_for_exec(&mut self) -> u64 {
-        self.inner.process.actions.reset_for_exec();
+        let process = &self.inner.process;
+        process.give_up_all_robust_futexes();
+        process.actions.reset_for_exec();
         delete_timers();
+        child::reset_credentials();
         if self.inner.signals.mailbox.waits() {
             self.inner.signals.mailbox.send_again();
         }
@@ -360,9 +368,14 @@ impl PyThread {
         self.inner.signals.blocked
     }
 
+    /// A real execve(2) of a host program, with the guest's signals. It comes back only to
+    /// say -errno.
+    fn exec_host(&mut self, path: Vec<u8>, argv: Vec<Vec<u8>>, envp: Vec<Vec<u8>>) -> i64 {
+        self.inner.exec_host(path, argv, envp)
+    }
+
     /// In a forked child: `clear` is CLONE_CLEAR_SIGHAND's, handlers become SIG_DFL.
     fn reset_after_fork(&mut self, clear: bool) {
-        self.inner.robust_list = (0, 0);
         self.inner.clear_child_tid = 0;
         if clear {
             self.inner.process.actions.reset_for_exec();
@@ -458,9 +471,11 @@ pub fn die_by(signal: i32) {
     host::die_by(signal);
 }
 
-/// Tells the kernel where the guest's arguments and environment lie (host addresses).
+/// Names the calling thread and tells the kernel where the guest's arguments and environment
+/// lie (host addresses). False: the kernel does not want to know, which does no harm.
 #[pyfunction]
-pub fn publish_arguments(arg: (u64, u64), env: (u64, u64)) -> bool {
+pub fn publish(comm: Vec<u8>, arg: (u64, u64), env: (u64, u64)) -> bool {
+    child::set_thread_name(&comm);
     child::publish_arguments(arg, env)
 }
 

@@ -176,31 +176,37 @@ impl ThreadSignals {
     }
 
     /// rt_sigsuspend(2): its result is EINTR whenever it returns. `old_form`: the
-    /// mask is the third argument's value (arm's sigsuspend(2)).
+    /// mask is the third argument's value (arm's sigsuspend(2)). None: a signal was there
+    /// before, make the call again after its handler.
     pub fn sigsuspend(
         &mut self,
         space: &AddressSpace,
         args: &[u64],
         old_form: bool,
-    ) -> Result<u64> {
+    ) -> Option<Result<u64>> {
         let set = if old_form {
             args[2] & 0xffff_ffff
         } else if args[1] == SIGSET_SIZE {
-            self.get_set(space, args[0])?
+            match self.get_set(space, args[0]) {
+                Ok(set) => set,
+                Err(errno) => return Some(Err(errno)),
+            }
         } else {
-            return Err(libc::EINVAL);
+            return Some(Err(libc::EINVAL));
         };
         let set = set & !UNBLOCKABLE;
         let host_set = set & !host::OWN;
         let call = [&raw const host_set as u64, 8, 0, 0, 0, 0];
         // SAFETY: the kernel reads 8 bytes of mask.
-        unsafe {
-            let _ = safe_syscall(&self.mailbox.pending, libc::SYS_rt_sigsuspend as u16, &call);
+        let result =
+            unsafe { safe_syscall(&self.mailbox.pending, libc::SYS_rt_sigsuspend as u16, &call) };
+        if result == -ERESTARTSYS {
+            return None;
         }
         // The handler runs with the mask of the call in force, and its frame restores ours.
         self.saved = Some(self.blocked);
         self.blocked = set;
-        Err(libc::EINTR)
+        Some(Err(libc::EINTR))
     }
 
     /// rt_sigtimedwait(2); `time_size` is the size of the guest's timespec fields.

@@ -5,12 +5,12 @@
 
 use std::arch::global_asm;
 use std::cell::{Cell, UnsafeCell};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 
 use super::{Action, SA_RESTORER, SIG_DFL, SIG_IGN};
 use crate::cpu::Interrupter;
-use crate::memory::fault::HostFault;
+use crate::memory::fault::{self, HostFault};
 use crate::thunk::host::interrupted_at;
 
 /// Where the handler leaves the signal of a thread. One is enough: after it all
@@ -141,9 +141,20 @@ fn kernel_action(signal: i32, new: Option<&KernelAction>) -> Option<KernelAction
     (result == 0).then_some(old)
 }
 
-/// Whether the host ignores `signal`.
+/// Whether a program that starts now has `signal` ignored.
 #[must_use]
 pub fn is_ignored(signal: i32) -> bool {
+    if super::bit(signal) & OWN != 0 {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            for own in [libc::SIGSEGV, libc::SIGBUS] {
+                if fault::was_ignored(own) {
+                    OWN_IGNORED.fetch_or(super::bit(own), Ordering::SeqCst);
+                }
+            }
+        });
+        return OWN_IGNORED.load(Ordering::SeqCst) & super::bit(signal) != 0;
+    }
     kernel_action(signal, None).is_some_and(|action| action.handler == SIG_IGN as usize)
 }
 
@@ -211,6 +222,30 @@ fn set_whole_mask(mask: u64) {
             8usize,
         );
     }
+}
+
+/// Runs `exec`, a real execve(2), with the guest's mask and actions being the host's in full;
+/// when it comes back it has failed, and the emulator's own are put in place again.
+pub fn around_exec<T>(blocked: u64, exec: impl FnOnce() -> T) -> T {
+    set_whole_mask(!0);
+    let ignored = OWN_IGNORED.load(Ordering::SeqCst);
+    let before = [libc::SIGSEGV, libc::SIGBUS].map(|signal| {
+        let action = KernelAction {
+            handler: usize::from(ignored & super::bit(signal) != 0),
+            flags: SA_RESTORER,
+            restorer: qusr_signal_return as *const () as usize,
+            mask: 0,
+        };
+        (signal, kernel_action(signal, Some(&action)))
+    });
+    set_whole_mask(blocked);
+    let result = exec();
+    set_whole_mask(!0);
+    for (signal, action) in before {
+        kernel_action(signal, action.as_ref());
+    }
+    set_mask(blocked);
+    result
 }
 
 /// The calling thread's host mask.

@@ -11,7 +11,7 @@ import fcntl
 import os
 import resource
 
-from qusr import _native, loader
+from qusr import loader
 from qusr.process import Process
 from qusr.syscalls.context import Context, fail
 from qusr.syscalls.handlers.procfs import leads_to_own_exe
@@ -41,16 +41,23 @@ def execveat(ctx: Context, dirfd: int, path: int, argv: int, envp: int, flags: i
     if not name:
         if not flags & AT_EMPTY_PATH:
             raise fail(errno.ENOENT)
-        return _exec(ctx, b"/dev/fd/%d" % dirfd, argv, envp, fd=dirfd)
+        return _exec(ctx, b"/dev/fd/%d" % dirfd, argv, envp, fd=dirfd, hidden=_hidden(dirfd))
     if flags & AT_SYMLINK_NOFOLLOW and os.path.islink(ctx.host_path(dirfd, path, follow=False)):
         raise fail(errno.ELOOP)
     if dirfd == AT_FDCWD or name.startswith(b"/"):
         return _exec(ctx, name, argv, envp)
     # The kernel's own name for it (fs/exec.c, alloc_bprm), also what a script is told.
-    return _exec(ctx, b"/dev/fd/%d/%s" % (dirfd, name), argv, envp)
+    return _exec(ctx, b"/dev/fd/%d/%s" % (dirfd, name), argv, envp, hidden=_hidden(dirfd))
 
 
-def _exec(ctx: Context, name: bytes, argv: int, envp: int, fd: int = -1) -> int:
+def _hidden(fd: int) -> bool:
+    """Whether the new program could not open a script that is named by `fd`."""
+    return bool(fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC)
+
+
+def _exec(
+    ctx: Context, name: bytes, argv: int, envp: int, *, fd: int = -1, hidden: bool = False
+) -> int:
     arguments = _strings(ctx, argv)
     environment = _strings(ctx, envp)
     process = ctx.process
@@ -73,6 +80,9 @@ def _exec(ctx: Context, name: bytes, argv: int, envp: int, fd: int = -1) -> int:
     except loader.LoadError as error:
         raise fail(error.errno) from None
     try:
+        if hidden and prepared.path != os.fsdecode(name):
+            # fs/binfmt_script.c, BINPRM_FLAGS_PATH_INACCESSIBLE
+            raise loader.LoadError("a script that its interpreter cannot open", errno.ENOENT)
         stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
         prepared.check_arguments(environment, stack if stack > 0 else 8 << 20)
     except loader.LoadError as error:
@@ -101,16 +111,11 @@ def _exec(ctx: Context, name: bytes, argv: int, envp: int, fd: int = -1) -> int:
 
 def _exec_host(ctx: Context, prepared: loader.Prepared, environment: list[bytes]) -> int:
     """A program of this machine: the kernel runs it. Errors come back as from any execve."""
-    env = {}
-    for text in environment:
-        key, _, value = text.partition(b"=")
-        env[key] = value
-    path = prepared.host_path
-    argv = prepared.argv
+    # Descriptors close themselves, and so does the gate of a vfork (vfork.rs).
+    ctx.process.give_back_memory()
+    result: int = ctx.thread.exec_host(os.fsencode(prepared.host_path), prepared.argv, environment)
     prepared.close()
-    ctx.process.release_parent()
-    os.execve(path, argv, env)
-    raise AssertionError("execve returned")
+    raise fail(-result)
 
 
 def _replace(process: Process, prepared: loader.Prepared, environment: list[bytes]) -> None:
@@ -134,6 +139,7 @@ def _replace(process: Process, prepared: loader.Prepared, environment: list[byte
     finally:
         prepared.close()
     process.main.native.set_mask(mask)
+    process.publish()
 
 
 def _close_on_exec() -> list[int]:
@@ -166,13 +172,3 @@ def _strings(ctx: Context, address: int) -> list[bytes]:
             raise
         if len(strings) > _MAX_STRINGS:
             raise fail(errno.E2BIG)
-
-
-def publish(process: Process) -> None:
-    """Shows the guest's name and arguments to the host (ps, /proc/PID/cmdline)."""
-    base = process.memory.base
-    stack = process.stack
-    _native.publish_arguments(
-        (base + stack.arg_start, base + stack.arg_end),
-        (base + stack.env_start, base + stack.env_end),
-    )

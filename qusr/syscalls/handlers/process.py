@@ -182,6 +182,8 @@ def _become_child(ctx: Context, request: Request) -> None:
     process.on_exit = leave
     process.vfork_gate = None
     ctx.thread.reset_after_fork(bool(request.flags & CLONE_CLEAR_SIGHAND))
+    if request.flags & CLONE_CHILD_CLEARTID:
+        ctx.thread.clear_child_tid = request.child_tid
     _set_child_registers(ctx, ctx.thread, request)
 
 

@@ -14,12 +14,16 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from qusr.arch.abi import HOST
 from qusr.syscalls.context import Context, unpack
 from qusr.syscalls.handlers import procmem, proctext
 from qusr.syscalls.handlers.descriptors import reopen, replace
 from qusr.syscalls.layout import CType
+
+if TYPE_CHECKING:
+    from qusr.process import Process
 
 AT_FDCWD = -100
 _MAX_LINKS = 40
@@ -127,7 +131,20 @@ def leads_to_own_exe(dirfd: int, path: bytes, *, hops: int = _MAX_LINKS) -> bool
 
 def exe_path(ctx: Context) -> bytes:
     """The guest's executable as the guest calls it: inside the sysroot, if there is one."""
-    return os.fsencode(ctx.process.sysroot.guest_path(os.fsdecode(ctx.process.exe)))
+    return os.fsencode(ctx.process.sysroot.guest_path(os.fsdecode(_present_name(ctx.process))))
+
+
+def _present_name(process: Process) -> bytes:
+    """What the kernel calls the executable's file now: it may have been renamed or deleted."""
+    code = process.image.code_range()[0]
+    for start, end, *_ in process.memory.regions():
+        if start <= code < end:
+            base = process.memory.base
+            try:
+                return os.readlink(b"/proc/self/map_files/%x-%x" % (base + start, base + end))
+            except OSError:
+                break  # not mapped from the file, or split
+    return process.exe
 
 
 # --- putting another file behind a descriptor -------------------------------------
@@ -172,7 +189,9 @@ def _review_link(ctx: Context, name: str | None, args: list[int], result: int) -
     if not leads_to_own_exe(dirfd, ctx.host_path(dirfd, address, follow=False), hops=1):
         return result
     link = exe_path(ctx)[: size & 0x7FFFFFFF]
-    ctx.write(buffer, link)
+    # What the kernel wrote behind it is taken away: many a program gives a buffer of zeros
+    # and relies on those behind the result, which readlink does not terminate.
+    ctx.write(buffer, link.ljust(result, b"\0"))
     return len(link)
 
 
