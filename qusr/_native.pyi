@@ -218,6 +218,7 @@ class Thread:
     def set_mask(self, mask: int) -> None: ...
     def signal_sets(self) -> tuple[int, int, int]:
         """The guest's blocked, ignored and caught signals, as masks."""
+    def inherit_seccomp(self, other: Thread) -> None: ...
 
 @final
 class VforkGate:

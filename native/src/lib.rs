@@ -14,5 +14,6 @@ pub mod memory;
 pub mod process;
 #[cfg(feature = "python")]
 mod python;
+pub mod seccomp;
 pub mod signal;
 pub mod thunk;

@@ -39,7 +39,7 @@ BUILTINS = (
     "rt_sigaction", "rt_sigprocmask", "rt_sigpending", "rt_sigsuspend", "sigaltstack",
     "rt_sigreturn", "sigreturn", "rt_sigtimedwait", "sigaction", "sigprocmask", "sigpending",
     "sigsuspend", "rt_sigtimedwait_time32", "pause", "set_robust_list",
-    "get_robust_list", "set_tid_address",
+    "get_robust_list", "set_tid_address", "set_seccomp", "get_seccomp", "seccomp",
 )  # fmt: skip
 """Rust-side calls, in the order of `Builtin` in native/src/thunk/table.rs."""
 

@@ -74,8 +74,8 @@ OPTIONS: dict[int, tuple[str, Case]] = {
     16: ("PR_GET_NAME", _takes(Buf("name", OUT, size=16))),
     19: ("PR_GET_ENDIAN", _INVALID),
     20: ("PR_SET_ENDIAN", _INVALID),
-    21: ("PR_GET_SECCOMP", _HOST),
-    22: ("PR_SET_SECCOMP", _INVALID),
+    21: ("PR_GET_SECCOMP", Case(*_WORDS, builtin="get_seccomp")),
+    22: ("PR_SET_SECCOMP", Case(*_WORDS, builtin="set_seccomp")),
     23: ("PR_CAPBSET_READ", _HOST),
     24: ("PR_CAPBSET_DROP", _HOST),
     25: ("PR_GET_TSC", _INVALID),
@@ -138,7 +138,7 @@ CALLS = (
             default=_INVALID,
             names={number: name for number, (name, _) in OPTIONS.items()},
         ),
-        partial="seccomp, PR_SET_MM, PR_SET_MDWE and tagged addresses are refused as by a "
+        partial="PR_SET_MM, PR_SET_MDWE and tagged addresses are refused as by a "
         "kernel that was built without them",
     ),
 )

@@ -116,7 +116,8 @@ _KEYCTL_REFUSED = {
 }  # fmt: skip
 
 _SECCOMP = (
-    "a filter names the guest's call numbers, the host's filter would see the emulator's own calls"
+    "filters have no listeners (SECCOMP_RET_USER_NOTIF) and end when the guest executes a program "
+    "of the host"
 )
 _LANDLOCK = "it would confine the emulator, which opens files of its own"
 _BPF = "maps and programs hold pointers, each command's in another place"
@@ -171,7 +172,8 @@ CALLS = (
             enosys=_KEXEC),
     Syscall("kexec_file_load", Fd("kernel_fd"), Fd("initrd_fd"), ULong("cmdline_len"),
             Str("cmdline"), ULong("flags"), enosys=_KEXEC),
-    Syscall("seccomp", UInt("operation"), UInt("flags"), Raw("args"), enosys=_SECCOMP),
+    Syscall("seccomp", UInt("operation"), UInt("flags"), Raw("args"), builtin="seccomp",
+            partial=_SECCOMP),
     Syscall("landlock_create_ruleset", Raw("attr"), Size("size"), UInt("flags"),
             enosys=_LANDLOCK),
     Syscall("landlock_add_rule", Fd("ruleset_fd"), Int("rule_type"), Raw("rule_attr"),

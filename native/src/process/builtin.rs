@@ -6,6 +6,7 @@ use std::ffi::CString;
 use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};
 use crate::memory::{AddressSpace, MmapRequest};
+use crate::seccomp;
 use crate::thunk::convert::put_int;
 use crate::thunk::exec::{Args, Scalars};
 use crate::thunk::host::ERESTARTSYS;
@@ -121,6 +122,23 @@ impl GuestThread {
                 }
             }
             Builtin::GetRobustList => self.get_robust_list(int(0), value(1), value(2)),
+            Builtin::GetSeccomp => Ok(self.seccomp.mode()),
+            // prctl(PR_SET_SECCOMP, mode, program)
+            Builtin::SetSeccomp => match value(1) {
+                seccomp::MODE_STRICT => unit(self.seccomp.set_strict()),
+                seccomp::MODE_FILTER => self.add_filter(0, value(2)),
+                _ => Err(libc::EINVAL),
+            },
+            // seccomp(operation, flags, args)
+            Builtin::Seccomp => match (int(0), value(1) & 0xffff_ffff, value(2)) {
+                (0, 0, 0) => unit(self.seccomp.set_strict()),
+                (1, flags, program) => self.add_filter(flags, program),
+                (2, 0, action) => space
+                    .read_u32(action)
+                    .map_err(|_| libc::EFAULT)
+                    .and_then(|action| unit(seccomp::action_available(action))),
+                _ => Err(libc::EINVAL),
+            },
             Builtin::RtSigaction => self.signals.sigaction(&space, args, false),
             Builtin::Sigaction => self.signals.sigaction(&space, args, true),
             Builtin::RtSigprocmask => self.signals.sigprocmask(&space, args, false),
@@ -214,6 +232,13 @@ impl GuestThread {
                 .map_err(|_| libc::EFAULT)?;
         }
         Ok(0)
+    }
+
+    fn add_filter(&self, flags: u64, program: u64) -> Result<u64, i32> {
+        let process = &self.process;
+        let abi = self.signals.abi;
+        self.seccomp
+            .add_filter(&process.space, abi, flags, program, &process.seccomp)
     }
 
     fn chdir(&mut self, address: u64) -> Result<u64, i32> {

@@ -15,6 +15,7 @@ pub use thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
 use crate::memory::fault::{Stage, add_claim};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
+use crate::seccomp;
 use crate::signal::host;
 use crate::signal::{Actions, FrameKind, Trampolines};
 use crate::thunk::exec::OwnExe;
@@ -46,6 +47,7 @@ pub struct Process {
     pub marks: Marks,
     pub regs: GuestRegs,
     pub actions: Arc<Actions>,
+    pub seccomp: seccomp::Threads,
     pub frame: FrameKind,
     pub trampolines: Trampolines,
     /// The heads of the threads' robust futex lists (set_robust_list(2)), by tid.
@@ -80,6 +82,7 @@ impl Process {
             marks: Marks::default(),
             regs,
             actions: Actions::inherited(),
+            seccomp: seccomp::Threads::default(),
             frame,
             trampolines,
             robust_lists: Mutex::default(),

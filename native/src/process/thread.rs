@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{GuestRegs, Process, shared};
 use crate::cpu::{Access, CpuCore, Exit, Flow, Regs};
+use crate::seccomp::{Guest, Seccomp, Verdict};
 use crate::signal::deliver::Delivered;
 use crate::signal::host::{Mailbox, mask};
-use crate::signal::{AltStack, FaultInfo, Seen, ThreadSignals};
+use crate::signal::{AltStack, FaultInfo, RefusedCall, Seen, ThreadSignals};
 use crate::thunk::exec::{Args, Env, Outcome, OwnExe, Review, Scalars};
 use crate::thunk::host::safe_syscall;
 use crate::thunk::path::Sysroot;
@@ -60,6 +61,7 @@ pub struct GuestThread {
     pub signals: ThreadSignals,
     /// Where set_tid_address(2) wants a zero when the thread ends.
     pub clear_child_tid: u64,
+    pub seccomp: Arc<Seccomp>,
 }
 
 impl GuestThread {
@@ -86,10 +88,12 @@ impl GuestThread {
             scratch: Scratch::default(),
             mailbox: mailbox.clone(),
         };
+        let seccomp = process.seccomp.add(None);
         Self {
             process,
             core,
             caller,
+            seccomp,
             trace: false,
             signals,
             clear_child_tid: 0,
@@ -106,6 +110,7 @@ impl GuestThread {
         thread.trace = self.trace;
         thread.signals.watch = self.signals.watch;
         thread.signals.blocked = self.signals.blocked;
+        thread.seccomp.inherit(&self.seccomp);
         Ok(thread)
     }
 
@@ -119,6 +124,7 @@ impl GuestThread {
     /// Runs until Python has to decide something.
     pub fn run(&mut self) -> Stop {
         self.signals.mailbox.attach();
+        self.seccomp.attach();
         loop {
             if let Some(stop) = self.deliver_pending() {
                 return stop;
@@ -126,13 +132,15 @@ impl GuestThread {
             let mut left = None;
             let exit = {
                 let (process, caller) = (&self.process, &mut self.caller);
+                let seccomp = &self.seccomp;
                 let trace = self.trace;
                 self.core.run(&mut |regs, _| {
                     if trace {
                         return Flow::Leave;
                     }
                     let (number, args) = call_registers(process, regs);
-                    match caller.call(process, number, &args) {
+                    let refused = caller.refused(seccomp, process, regs, number, &args);
+                    match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {
                             set_result(process, regs, result);
                             Flow::Continue
@@ -153,8 +161,7 @@ impl GuestThread {
                     if self.trace {
                         Some(Stop::Trace { number, args })
                     } else {
-                        let outcome = self.caller.call(&self.process, number, &args);
-                        self.settle(number, &args, outcome)
+                        self.make_call(number, &args)
                     }
                 }
                 (exit, _) => self.trap(exit),
@@ -177,8 +184,7 @@ impl GuestThread {
                 if self.trace {
                     return Stop::Trace { number, args };
                 }
-                let outcome = self.caller.call(&self.process, number, &args);
-                self.settle(number, &args, outcome)
+                self.make_call(number, &args)
                     .unwrap_or(Stop::Core(Exit::Interrupted))
             }
             exit => self.trap(exit).unwrap_or(Stop::Core(Exit::Interrupted)),
@@ -228,10 +234,58 @@ impl GuestThread {
         self.delivered(delivered)
     }
 
-    /// Makes the traced call. None: done, its result is in the registers.
+    /// Makes the call. None: done, its result is in the registers.
     pub fn make_call(&mut self, number: u64, args: &Args) -> Option<Stop> {
-        let outcome = self.caller.call(&self.process, number, args);
+        let (process, core) = (&self.process, self.core.as_mut());
+        let refused = self
+            .caller
+            .refused(&self.seccomp, process, core, number, args);
+        let outcome = refused.unwrap_or_else(|| self.caller.call(process, number, args));
         self.settle(number, args, outcome)
+    }
+
+    /// What a filter wants instead of the call.
+    fn refuse(&mut self, verdict: Verdict, number: u64) -> Option<Stop> {
+        match verdict {
+            Verdict::Errno(errno) => self.finish_call(-i64::from(errno)),
+            Verdict::Trap(errno) => {
+                let call = RefusedCall {
+                    address: self.core.get(self.process.regs.pc),
+                    number: number as i32,
+                    arch: self.guest().audit_arch(),
+                    errno,
+                };
+                let space = &self.process.space;
+                let delivered = self
+                    .signals
+                    .deliver_refused(self.core.as_mut(), space, &call);
+                return self.delivered(delivered);
+            }
+            Verdict::KillThread if self.process.seccomp.count() > 1 => {
+                return Some(Stop::Exited {
+                    status: libc::SIGSYS,
+                    whole: false,
+                });
+            }
+            Verdict::KillThread | Verdict::KillProcess => {
+                return Some(Stop::Killed {
+                    signal: libc::SIGSYS,
+                });
+            }
+            Verdict::KillStrict => {
+                return Some(Stop::Killed {
+                    signal: libc::SIGKILL,
+                });
+            }
+        }
+        None
+    }
+
+    pub(super) fn guest(&self) -> Guest {
+        Guest {
+            abi: self.signals.abi,
+            frame: self.signals.kind,
+        }
     }
 
     /// Gives the guest the result (or -errno) of the call that Python decided.
@@ -257,6 +311,7 @@ impl GuestThread {
                 result,
             }),
             Outcome::Enosys => Some(Stop::Enosys { number }),
+            Outcome::Refused(verdict) => self.refuse(verdict, number),
         }
     }
 
@@ -294,6 +349,29 @@ impl GuestThread {
 }
 
 impl Caller {
+    /// Asks the guest's seccomp filters; None: the call may be made.
+    fn refused(
+        &self,
+        seccomp: &Seccomp,
+        process: &Process,
+        regs: &mut dyn Regs,
+        number: u64,
+        args: &Args,
+    ) -> Option<Outcome> {
+        if !seccomp.is_active() {
+            return None;
+        }
+        let guest = Guest {
+            abi: self.table.abi,
+            frame: process.frame,
+        };
+        let name = self.table.get(number).map(|call| call.name.as_str());
+        let pc = regs.get(process.regs.pc);
+        seccomp
+            .judge(guest, name, number, pc, args)
+            .map(Outcome::Refused)
+    }
+
     fn call(&mut self, process: &Process, number: u64, args: &Args) -> Outcome {
         let Some(call) = self.table.get(number) else {
             return Outcome::Enosys;

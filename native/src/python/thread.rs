@@ -377,6 +377,7 @@ impl PyThread {
     /// In a forked child: `clear` is CLONE_CLEAR_SIGHAND's, handlers become SIG_DFL.
     fn reset_after_fork(&mut self, clear: bool) {
         self.inner.clear_child_tid = 0;
+        self.inner.process.seccomp.only(&self.inner.seccomp);
         if clear {
             self.inner.process.actions.reset_for_exec();
         }
@@ -394,6 +395,11 @@ impl PyThread {
             let ignored = set(|action| action.handler == SIG_IGN);
             (signals.blocked, ignored, set(Action::has_handler))
         })
+    }
+
+    /// Takes the seccomp state of the thread over that made an execve.
+    fn inherit_seccomp(&self, other: &Self) {
+        self.inner.seccomp.inherit(&other.inner.seccomp);
     }
 
     /// Sets the guest's signal mask, on this host thread too.

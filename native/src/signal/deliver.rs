@@ -1,7 +1,7 @@
 //! Delivering a signal: which handler, on which stack, with which mask.
 
 use super::frame::{self, Frame, FrameContext};
-use super::siginfo::{self, FaultInfo};
+use super::siginfo::{self, FaultInfo, RefusedCall};
 use super::{Action, SIG_DFL, SIG_IGN, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, host};
 use crate::cpu::CpuCore;
 use crate::memory::AddressSpace;
@@ -62,6 +62,27 @@ impl ThreadSignals {
         let action = self.take_action(fault.signal);
         let bytes = siginfo::for_fault(fault, self.abi);
         let delivered = self.enter_handler(core, space, fault.signal, &action, &bytes, Some(fault));
+        host::set_mask(self.blocked);
+        delivered
+    }
+
+    /// Delivers SIGSYS for a call that a seccomp filter refused, as a fault is delivered.
+    pub fn deliver_refused(
+        &mut self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        call: &RefusedCall,
+    ) -> Delivered {
+        let signal = libc::SIGSYS;
+        let bytes = siginfo::for_refused(call, self.abi);
+        if self.watch {
+            self.seen = Some(Box::new((signal, bytes)));
+        }
+        if self.blocked & bit(signal) != 0 || !self.actions.get(signal).has_handler() {
+            return Delivered::Fatal(signal);
+        }
+        let action = self.take_action(signal);
+        let delivered = self.enter_handler(core, space, signal, &action, &bytes, None);
         host::set_mask(self.blocked);
         delivered
     }

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::abi::GuestAbi;
 
 pub use frame::{FrameKind, Trampolines};
-pub use siginfo::FaultInfo;
+pub use siginfo::{FaultInfo, RefusedCall};
 
 /// Signals are numbered 1 to 64, as on all of Linux but MIPS.
 pub const NSIG: usize = 64;

@@ -16,6 +16,15 @@ pub struct FaultInfo {
     pub esr: u64,
 }
 
+/// A call that a seccomp filter answers with SIGSYS.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedCall {
+    pub address: u64,
+    pub number: i32,
+    pub arch: u32,
+    pub errno: i32,
+}
+
 /// Reads little-endian host fields of a siginfo_t by offset.
 struct Host<'a>(&'a [u8; SIZE]);
 
@@ -115,6 +124,17 @@ pub fn to_guest(info: &libc::siginfo_t, abi: GuestAbi) -> [u8; SIZE] {
 pub fn for_fault(fault: &FaultInfo, abi: GuestAbi) -> [u8; SIZE] {
     let mut guest = start(fault.signal, 0, fault.code, abi);
     guest.word(fault.addr);
+    guest.bytes
+}
+
+/// The guest's bytes for a refused call.
+#[must_use]
+pub fn for_refused(call: &RefusedCall, abi: GuestAbi) -> [u8; SIZE] {
+    const SYS_SECCOMP: i32 = 1;
+    let mut guest = start(libc::SIGSYS, call.errno as u64, SYS_SECCOMP, abi);
+    guest.word(call.address);
+    guest.int(call.number as u64);
+    guest.int(call.arch.into());
     guest.bytes
 }
 

@@ -17,6 +17,7 @@ use super::table::{
 };
 use crate::abi::GuestAbi;
 use crate::memory::AddressSpace;
+use crate::seccomp::Verdict;
 
 /// The guest's argument registers, zero-extended.
 pub type Args = [u64; MAX_SLOTS];
@@ -46,6 +47,8 @@ pub enum Outcome {
     Review(Review, i64),
     /// Not implemented.
     Enosys,
+    /// The guest's seccomp filter says no.
+    Refused(Verdict),
 }
 
 /// Why a result is reviewed.

@@ -212,11 +212,14 @@ pub enum Builtin {
     SetRobustList,
     GetRobustList,
     SetTidAddress,
+    SetSeccomp,
+    GetSeccomp,
+    Seccomp,
 }
 
 impl Builtin {
     fn from_index(index: u8) -> Option<Self> {
-        if index > Self::SetTidAddress as u8 {
+        if index > Self::Seccomp as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

@@ -94,6 +94,7 @@ def _exec(
 
     def replace() -> None:
         _replace(process, prepared, environment)
+        process.main.native.inherit_seccomp(ctx.thread)
 
     if len(process.threads) > 1 or caller is not main:
         # The first thread is the one that stays, under the process's id (fs/exec.c, de_thread).
