@@ -37,6 +37,7 @@ AT_FDCWD = -100
 _ADDRESS_RESULTS = frozenset({"mmap", "mmap2", "mremap", "brk", "shmat"})
 #: Calls after which the registers are not those of a call that returned.
 _NO_RESULT = frozenset({"rt_sigreturn", "sigreturn"})
+_FUTEX_WAKE_IGNORES = ("timeout", "uaddr2", "val3")
 #: pc moves by itself: no sign of a restart.
 _MOVES_PC = frozenset({"execve", "execveat", *_NO_RESULT})
 
@@ -79,9 +80,8 @@ class Strace:
         tid = _thread.get_native_id()
         pending = self._pending.pop(tid, None)
         if pending is None or pending.name != name:
-            # A forked child, or one thread's execve seen from the first one.
+            # A forked child returns from a call that its parent made, and has printed.
             self._pending.clear()
-            self._write(tid, f"<... {name} resumed>) = {self._signed(result)}\n", done=True)
             return
         registers = self.process.arch.registers
         if name not in _MOVES_PC and thread.reg(registers.pc) != pending.pc:
@@ -152,6 +152,8 @@ class Strace:
         if -4096 < number < 0:
             return values.error(-number)
         ret = pending.printer.ret
+        if pending.name == "umask":
+            return f"0{number:02o}"
         if isinstance(ret, decl.RetFlags):
             names = values.flags(ret.table, number, self.process.abi)
             return f"{number:#x} (flags {names})"
@@ -189,6 +191,8 @@ class _Printer:
         self.result: int | None = None
         self._printed = 0
         self._separator = ""
+        self._half = False
+        """Whether an argument was printed that the kernel changes."""
         if call is None:
             for index in range(len(registers)):
                 self.leaf.add(decl.Hex(f"arg{index}"), self.abi)
@@ -223,14 +227,13 @@ class _Printer:
         for arg in self.leaf.args:
             direction = getattr(arg, "direction", decl.IN)
             null = isinstance(arg, decl.Pointer) and not self._value(arg)
-            if isinstance(arg, decl.SockaddrOut) and not null:
-                break
-            if direction & decl.OUT and not null:
-                if direction & decl.IN:
-                    text += self._separator + self._text(arg)
-                    self._separator = ""
-                break
-            if direction & decl.INTERRUPTED and not null:
+            later = direction & (decl.OUT | decl.INTERRUPTED)
+            if not null and (later or isinstance(arg, decl.SockaddrOut)):
+                text += self._separator
+                self._separator = ""
+                self._half = direction & decl.INOUT == decl.INOUT
+                if self._half:
+                    text += self._text(arg)
                 break
             self._printed += 1
             shown = self._text(arg)
@@ -244,15 +247,11 @@ class _Printer:
         self.result = result
         text = ""
         for arg in self.leaf.args[self._printed :]:
-            direction = getattr(arg, "direction", decl.IN)
-            both = direction & decl.INOUT == decl.INOUT and self._value(arg) != 0
-            if both and self._separator:
-                # Its value before the call is gone by now.
-                both = False
             shown = self._text(arg)
-            if both:
-                shown = f" => {shown}" if result >= 0 else ""
-                text += shown
+            if self._half:
+                # Of those behind it, the values before the call are gone by now.
+                self._half = False
+                text += f" => {shown}" if result >= 0 else ""
             elif shown:
                 text += self._separator + shown
             self._separator = ", "
@@ -294,7 +293,12 @@ class _Printer:
             return None
 
     def _text(self, arg: decl.Arg) -> str:
+        """The argument, or nothing when the kernel does not look at it."""
         value = self._value(arg)
+        if arg.name in _FUTEX_WAKE_IGNORES and self.name.startswith("futex"):
+            operation = self._slot_value("op") & ~(PRIVATE | CLOCK_REALTIME)
+            if OPERATIONS.get(operation) == "FUTEX_WAKE":
+                return ""
         if isinstance(arg, decl.Pointer):
             return self._pointer(arg, value) if value else "NULL"
         if isinstance(arg, decl.Scalar):
@@ -316,6 +320,8 @@ class _Printer:
                 return values.flags(arg.table, value, self.abi, fields=not plain)
             case decl.Enum():
                 return values.enum(arg.names, self._signed_32(value) if arg.names else value)
+            case decl.Mode() if self.name == "umask":
+                return f"0{value:02o}"
             case decl.Mode():
                 return "" if self._no_mode() else values.mode(value)
             case decl.DirFd() if value == AT_FDCWD:
@@ -324,7 +330,7 @@ class _Printer:
                 return values.signal_name(value)
             case decl.Address():
                 return pointer(value)
-            case decl.Hex() | decl.Word32():
+            case decl.Hex():
                 return f"{value:#x}"
             case decl.Uid() if value == 0xFFFFFFFF:
                 return "-1"
@@ -363,7 +369,8 @@ class _Printer:
             case decl.Raw() if arg.name == "argv" and self.name.startswith("execve"):
                 return self._strings(address)
             case decl.Raw() if arg.name == "envp" and self.name.startswith("execve"):
-                return f"{address:#x} /* {len(self._vector(address))} vars */"
+                count = len(self._vector(address))
+                return f"{address:#x} /* {count} var{'' if count == 1 else 's'} */"
             case decl.Raw():
                 return pointer(address)
             case decl.SockaddrIn():

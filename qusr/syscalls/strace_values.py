@@ -216,6 +216,11 @@ def _limit(value: int, size: int) -> str:
     return f"{value // 1024}*1024" if value and value % 1024 == 0 else str(value)
 
 
+def _epoll_data(value: int, abi: Abi) -> str:
+    low = value >> 32 if abi.big_endian else value & 0xFFFFFFFF
+    return f"{{u32={low}, u64={value}}}"
+
+
 def _handler(value: int) -> str:
     return {0: "SIG_DFL", 1: "SIG_IGN"}.get(value, f"{value:#x}")
 
@@ -249,7 +254,7 @@ _FIELDS: dict[str, Callable[[int, Abi, int], str]] = {
     "pollfd.events": lambda v, abi, size: flags(poll.POLL, v & 0xFFFF, abi),
     "pollfd.revents": lambda v, abi, size: flags(poll.POLL, v & 0xFFFF, abi),
     "epoll_event.events": lambda v, abi, size: flags(poll.EPOLL, v, abi),
-    "epoll_event.data": lambda v, abi, size: _hex(v),
+    "epoll_event.data": lambda v, abi, size: _epoll_data(v, abi),
     "open_how.flags": lambda v, abi, size: flags(common.OPEN, v, abi),
     "open_how.mode": lambda v, abi, size: mode(v),
     "open_how.resolve": lambda v, abi, size: _hex(v),

@@ -1,0 +1,158 @@
+"""-strace against strace(1) itself on the native build of the same program."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.emulators import ARCHES, Emulator, need
+
+UNFINISHED = " <unfinished ...>"
+RESUMED = re.compile(r"<\.\.\. \w+ resumed>")
+LINE = re.compile(r"(\d+) +(.*)")
+
+
+def calls(log: str) -> dict[str, list[str]]:
+    """Whole lines by thread, those that were broken off put together."""
+    lines: dict[str, list[str]] = {}
+    for line in log.splitlines():
+        match = LINE.fullmatch(line)
+        assert match, f"not a line of strace: {line!r}"
+        tid, text = match.groups()
+        mine = lines.setdefault(tid, [])
+        resumed = RESUMED.match(text)
+        if resumed and mine and mine[-1].endswith(UNFINISHED):
+            mine[-1] = mine[-1].removesuffix(UNFINISHED) + text[resumed.end() :]
+        else:
+            mine.append(text)
+    return lines
+
+
+def normal(text: str, tids: list[str]) -> str:
+    """Without what differs from run to run, and between ISAs."""
+    text = re.sub(r" +=", " =", text)
+    text = re.sub(r"0x[0-9a-f]{5,}", "ADDRESS", text)
+    text = re.sub(r", +", ", ", text)
+    for tid in tids:
+        text = re.sub(rf"\b{tid}\b", "TID", text)
+    # strace has an order of its own for flags.
+    flags = re.compile(r"\b[A-Z_]{2,}[A-Z0-9_]*(\|[A-Z_]{2,}[A-Z0-9_]*)+")
+    return flags.sub(lambda found: "|".join(sorted(found[0].split("|"))), text)
+
+
+def between(log: str, first: str, last: str) -> list[str]:
+    """The main thread's lines between two marks; not those of clone, whose arguments differ."""
+    by_tid = calls(log)
+    main = next(iter(by_tid.values()))
+    starts = [at for at, line in enumerate(main) if line.startswith(first)]
+    ends = [at for at, line in enumerate(main) if line.startswith(last)]
+    assert len(starts) == len(ends) == 1, log
+    part = main[starts[0] : ends[0] + 1]
+    skipped = ("clone(", "--- SIGCHLD")
+    return [normal(line, list(by_tid)) for line in part if not line.startswith(skipped)]
+
+
+@pytest.fixture(scope="session")
+def native_log(testbin: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What strace(1) says of the native build."""
+    program = testbin("c/misc/traced", "x86_64")
+    log = tmp_path_factory.mktemp("strace") / "log"
+    run = subprocess.run(
+        [need("strace"), "-f", "-o", log, program], capture_output=True, timeout=60, check=False
+    )
+    if run.returncode:
+        pytest.skip(f"strace cannot trace here: {run.stderr.decode()}")
+    return log.read_text()
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_as_strace(
+    arch: str,
+    qusr: Callable[[str], Emulator],
+    testbin: Callable[..., Path],
+    native_log: str,
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log"
+    program = testbin("c/misc/traced", arch)
+    result = qusr(arch)(program, options=["-strace", "-D", str(log)]).check()
+    assert result.err == ""
+    expected = between(native_log, "close(-77)", "close(-78)")
+    assert len(expected) > 50
+    assert between(log.read_text(), "close(-77)", "close(-78)") == expected
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_the_end_is_there(
+    arch: str, qusr: Callable[[str], Emulator], testbin: Callable[..., Path]
+) -> None:
+    result = qusr(arch)(testbin("c/misc/traced", arch), options=["-strace"]).check()
+    lines = list(calls(result.err).values())
+    assert lines[0][-2:] == ["exit_group(0) = ?", "+++ exited with 0 +++"]
+    # The child.
+    assert lines[1][-2:] == ["exit_group(3) = ?", "+++ exited with 3 +++"]
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_fatal_signal(
+    arch: str, qusr: Callable[[str], Emulator], testbin: Callable[..., Path]
+) -> None:
+    result = qusr(arch)(testbin("c/crash/null", arch), options=["-strace"]).check(-11)
+    assert result.err.splitlines()[-2:] == [
+        line
+        for line in result.err.splitlines()
+        if re.fullmatch(
+            r"\d+ (--- SIGSEGV \{si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=(NULL|0x\w+)\} ---"
+            r"|\+\+\+ killed by SIGSEGV \+\+\+)",
+            line,
+        )
+    ]
+
+
+def test_call_that_does_not_return(
+    qusr: Callable[[str], Emulator], root: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The line of a call is there while it blocks."""
+    log = tmp_path / "log"
+    prefix = [*qusr("aarch64").prefix, "-strace", "-D", str(log), "-L", str(root("aarch64"))]
+    program = f"{root('aarch64')}/usr/bin/sleep"
+    run = subprocess.Popen([*prefix, program, "1000"])
+    try:
+        for _ in range(200):
+            if log.exists() and "{tv_sec=1000, tv_nsec=0}" in log.read_text():
+                break
+            try:
+                run.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+    finally:
+        run.kill()
+        run.wait()
+    assert (
+        log.read_text()
+        .splitlines()[-1]
+        .endswith("clock_nanosleep(CLOCK_REALTIME, 0, {tv_sec=1000, tv_nsec=0}, ")
+    )
+
+
+def test_exec_is_followed(
+    qusr: Callable[[str], Emulator], root: Callable[[str], Path], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    run = qusr("aarch64")(
+        "/usr/bin/env", "-i", "A=1", "/usr/bin/echo", "hello",
+        root=root("aarch64"), options=["-strace", "-D", str(log)],
+    ).check()  # fmt: skip
+    assert run.out == "hello\n"
+    (lines,) = calls(log.read_text()).values()
+    (at,) = [at for at, line in enumerate(lines) if line.startswith("execve(") and "= 0" in line]
+    assert re.fullmatch(
+        r'execve\("/usr/bin/echo", \["/usr/bin/echo", "hello"\], 0x\w+ /\* 1 var \*/\) = 0',
+        lines[at],
+    )
+    assert 'write(1, "hello\\n", 6) = 6' in lines[at:]
