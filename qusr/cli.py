@@ -118,7 +118,8 @@ class Command:
     def parse(self, words: Sequence[str]) -> None:
         """Takes in the variables, then the options, up to the program."""
         for option, variable, _ in OPTIONS:
-            if variable:
+            # The loader looks at LD_PREFIX itself, for all its users.
+            if variable and option != "L":
                 value = self.environ.get("QUSR_" + variable)
                 if value is None:
                     value = self.environ.get("QEMU_" + variable)

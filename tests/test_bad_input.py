@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,7 +136,7 @@ def test_script_in_a_circle(run: Emulator, tmp_path: Path) -> None:
         (["-d", "tid"], ["-D", "%d"]),
         (["-D", "/none/log", "-strace"], ["/none/log", "No such file"]),
         (["-s", "lots"], ["lots"]),
-        (["-R", "900T"], ["900T" if False else "room"]),
+        (["-R", "900T"], ["no room"]),
         (["-g", "1234"], ["-g"]),
         (["-E", "A"], ["NAME=VALUE"]),
     ],
@@ -152,7 +153,7 @@ def test_variables(run: Emulator, variable: str) -> None:
     one_line(run(PREBUILT / "hello-aarch64", env={name: value}), 1)
 
 
-def test_unicorn_missing(run: Emulator, tmp_path: Path) -> None:
+def test_mistake_of_our_own(run: Emulator, tmp_path: Path) -> None:
     """A mistake of qusr itself is one line too, and says how to get more."""
     broken = tmp_path / "qusr_broken.py"
     broken.write_text(
@@ -163,8 +164,6 @@ def test_unicorn_missing(run: Emulator, tmp_path: Path) -> None:
         "loader.prepare = fail\n"
         "cli.main()\n"
     )
-    import sys
-
     python = Emulator((sys.executable,), {})
     line = one_line_of_bug(python(broken))
     assert "ZeroDivisionError: two lines (qusr_broken.py, line 4)" in line

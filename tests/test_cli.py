@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qusr.cli import Command, CommandError
-from tests.emulators import ARCHES, DEBIAN, REPO, Emulator
+from tests.emulators import ARCHES, REPO, Emulator
 
 PREBUILT = REPO / "testbins" / "prebuilt"
 HELLO = PREBUILT / "hello-aarch64"
@@ -52,11 +51,11 @@ def test_everything_after_the_program_is_its_own() -> None:
 
 
 def test_options_go_before_variables() -> None:
-    environ = {"QEMU_LD_PREFIX": "/qemu", "QUSR_CPU": "mine", "QEMU_CPU": "theirs"}
+    environ = {"QEMU_UNAME": "1.2", "QUSR_CPU": "mine", "QEMU_CPU": "theirs"}
     found = command(["./prog"], environ)
-    assert (found.sysroot, found.cpu) == ("/qemu", "mine")
-    found = command(["-L", "/option", "-cpu", "max", "./prog"], environ)
-    assert (found.sysroot, found.cpu) == ("/option", "max")
+    assert (found.uname, found.cpu) == ("1.2", "mine")
+    found = command(["-r", "3.4", "-cpu", "max", "./prog"], environ)
+    assert (found.uname, found.cpu) == ("3.4", "max")
 
 
 def test_two_dashes_are_one() -> None:
@@ -77,7 +76,8 @@ def test_stack_size(value: str, bytes_: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "bytes_"),
-    [("0x40000000", 1 << 30), ("1G", 1 << 30), ("512M", 512 << 20), ("4096k", 4 << 20), ("0", None)],
+    [("0x40000000", 1 << 30), ("1G", 1 << 30), ("512M", 512 << 20), ("4096k", 4 << 20),
+     ("0", None)],
 )  # fmt: skip
 def test_reserved_va(value: str, bytes_: int | None) -> None:
     assert command(["-R", value, "p"]).reserved_va == bytes_
@@ -155,10 +155,8 @@ def test_options_reach_the_guest(
 
     assert shell("echo $A-$B-${HOME-unset}", "-E", "A=1,B=2", "-U", "HOME") == "1-2-unset\n"
     assert shell("echo $A", env={"QEMU_SET_ENV": "A=5"}) == "5\n"
-    assert shell("ulimit -s; echo ${BASH_VERSION%%.*}", "-s", "16M") != ""
     assert shell("/bin/uname -r", "-r", "4.5.6-mine") == "4.5.6-mine\n"
     assert shell("/bin/uname -r", env={"QUSR_UNAME": "9.8", "QEMU_UNAME": "1"}) == "9.8\n"
-    assert shell("echo $0 $BASH_ARGV0", "-0", "another") != ""
 
 
 def test_argv0(run: Emulator, root: Callable[[str], Path]) -> None:
@@ -169,9 +167,11 @@ def test_argv0(run: Emulator, root: Callable[[str], Path]) -> None:
 
 def test_seed(run: Emulator, root: Callable[[str], Path]) -> None:
     def stack_bytes(*options: str) -> str:
-        """bash seeds $RANDOM from elsewhere: AT_RANDOM shows in what od reads of auxv's place."""
-        script = "import ctypes; l = ctypes.CDLL(None); l.getauxval.restype = ctypes.c_void_p;" \
-            "print(ctypes.string_at(l.getauxval(25), 16).hex())"  # fmt: skip
+        """The 16 bytes that AT_RANDOM (25) points to."""
+        script = (
+            "import ctypes; libc = ctypes.CDLL(None); libc.getauxval.restype = ctypes.c_void_p;"
+            "print(ctypes.string_at(libc.getauxval(25), 16).hex())"
+        )
         return run("/usr/bin/python3", "-c", script, root=root("aarch64"), options=options).out
 
     first = stack_bytes("-seed", "42")
@@ -217,7 +217,6 @@ def test_sigint_ends_the_guest(
     qusr: Callable[[str], Emulator], root: Callable[[str], Path]
 ) -> None:
     prefix = [*qusr("aarch64").prefix, "-L", str(root("aarch64"))]
-    program = [f"{root('aarch64')}/bin/bash", "-c", "echo ready; read line < /dev/tty; sleep 100"]
     program = [f"{root('aarch64')}/bin/bash", "-c", "echo ready; exec sleep 100"]
     run = subprocess.Popen([*prefix, *program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert run.stdout is not None
@@ -246,8 +245,8 @@ def test_help_shows_the_sysroot(qusr: Callable[[str], Emulator], tmp_path: Path)
 
 def test_help_names_every_option(qusr: Callable[[str], Emulator]) -> None:
     out = qusr("aarch64")(HELLO, options=["-help"]).check().out
-    for option in "-L -s -cpu -E -U -0 -r -B -R -d -dfilter -D -strace -seed -version".split():
-        assert f"\n{option} " in out
+    for option in (*"LsEU0rBRdD", "cpu", "dfilter", "strace", "seed", "core", "version"):
+        assert f"\n-{option} " in out
 
 
 def test_version(qusr: Callable[[str], Emulator]) -> None:
@@ -288,8 +287,3 @@ def test_start_imports_little() -> None:
         "qusr.syscalls.layout", "qusr.debug.log",
     }  # fmt: skip
     assert modules & heavy == set()
-
-
-def test_debian_names() -> None:
-    assert set(DEBIAN.values()) <= {"arm64", "armhf", "armel"}
-    assert os.path.exists(HELLO)
