@@ -158,7 +158,7 @@ _HEADERS = (
     "linux/if_tun.h", "linux/filter.h", "linux/fs.h", "linux/fiemap.h", "linux/msdos_fs.h",
     "linux/blkpg.h", "linux/hdreg.h", "linux/loop.h", "linux/cdrom.h", "linux/nsfs.h",
     "linux/random.h", "linux/rtc.h", "linux/input.h", "linux/kd.h", "linux/vt.h",
-    "linux/fuse.h", "linux/inotify.h",
+    "linux/fuse.h", "linux/inotify.h", "linux/perf_event.h",
 )  # fmt: skip
 
 

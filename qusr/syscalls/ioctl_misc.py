@@ -12,6 +12,7 @@ from qusr.syscalls.ioctl_codes import (
     iow,
     iowr,
     plain,
+    plains,
     raw,
     reads,
     stores,
@@ -86,6 +87,19 @@ TABLE: list[Command] = [
     plain("EVIOCGRAB", iow("E", 0x90, s32)),
     plain("EVIOCREVOKE", iow("E", 0x91, s32)),
     reads("EVIOCSCLOCKID", iow("E", 0xA0, s32), s32),
+    # linux/perf_event.h
+    *plains(
+        {
+            "PERF_EVENT_IOC_ENABLE": io("$", 0), "PERF_EVENT_IOC_DISABLE": io("$", 1),
+            "PERF_EVENT_IOC_REFRESH": io("$", 2), "PERF_EVENT_IOC_RESET": io("$", 3),
+            "PERF_EVENT_IOC_SET_OUTPUT": io("$", 5),
+            "PERF_EVENT_IOC_PAUSE_OUTPUT": iow("$", 9, u32),
+        }
+    ),
+    reads("PERF_EVENT_IOC_PERIOD", iow("$", 4, u64), u64),
+    # The sizes in these two are those of pointers.
+    raw("PERF_EVENT_IOC_SET_FILTER", iow("$", 6, ulong)),
+    stores("PERF_EVENT_IOC_ID", ior("$", 7, ulong), u64),
     # Others.
     plain("INOTIFY_IOC_SETNEXTWD", iow("I", 0, s32)),
     reads("FUSE_DEV_IOC_CLONE", ior(229, 0, u32), u32),

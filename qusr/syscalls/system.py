@@ -121,8 +121,12 @@ _SECCOMP = (
 )
 _LANDLOCK = "it would confine the emulator, which opens files of its own"
 _BPF = "maps and programs hold pointers, each command's in another place"
-_PERF = "it would count the emulator's instructions"
+_PERF = (
+    "software events and tracepoints, of the emulator's process; others do not exist (ENOENT): "
+    "they would count the emulator's instructions"
+)
 _KEXEC = "the image would be for the guest's processor"
+_PERF_ARGS = (Raw("attr"), Int("pid"), Int("cpu"), Fd("group_fd"), ULong("flags"))
 _REMOVED = "no longer in Linux"
 _26BIT = "no processor that is emulated has the 26-bit mode"
 
@@ -186,8 +190,9 @@ CALLS = (
     Syscall("lsm_list_modules", Raw("ids"), Raw("size"), UInt("flags"),
             enosys="its companions are not there"),
     Syscall("bpf", Int("cmd"), Raw("attr"), UInt("size"), enosys=_BPF),
-    Syscall("perf_event_open", Raw("attr"), Int("pid"), Int("cpu"), Fd("group_fd"),
-            ULong("flags"), enosys=_PERF),
+    Syscall("perf_event_open", *_PERF_ARGS, handler="system:perf_event_open", partial=_PERF),
+    Syscall("perf_event_open", *_PERF_ARGS, enosys="bit fields have another order",
+            families=("be",)),
     Syscall("listns", Ptr("req", NS_ID_REQ, IN),
             Array("ns_ids", u64, OUT, count="nr_ns_ids", filled=RET), Size("nr_ns_ids"),
             UInt("flags")),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import struct
 
 from qusr.arch.abi import HOST
-from qusr.syscalls.context import Context, unpack
+from qusr.syscalls.context import Context, fail, unpack
 from qusr.syscalls.system import SYSINFO, UTSNAME
 
 _MEMORY = ("totalram", "freeram", "sharedram", "bufferram", "totalswap", "freeswap",
@@ -50,3 +52,27 @@ def arm_breakpoint(ctx: Context, r0: int) -> int:
     """The breakpoint of old ARM debuggers: SIGTRAP (arch/arm/kernel/traps.c)."""
     ctx.host_call("tgkill", os.getpid(), ctx.host_call("gettid"), signal.SIGTRAP)
     return r0
+
+
+PERF_TYPE_SOFTWARE, PERF_TYPE_TRACEPOINT = 1, 2
+PERF_ATTR_SIZE_VER0 = 64
+
+
+def perf_event_open(
+    ctx: Context, address: int, pid: int, cpu: int, group_fd: int, flags: int
+) -> int:
+    """Events that the kernel counts itself; struct perf_event_attr has one layout."""
+    kind, size = struct.unpack("<II", ctx.read(address, 8))
+    size = size or PERF_ATTR_SIZE_VER0
+    if not PERF_ATTR_SIZE_VER0 <= size <= os.sysconf("SC_PAGESIZE"):
+        raise fail(errno.E2BIG)
+    attr = bytearray(ctx.read(address, size))
+    if kind not in (PERF_TYPE_SOFTWARE, PERF_TYPE_TRACEPOINT):
+        raise fail(errno.ENOENT)
+    try:
+        return ctx.host_call("perf_event_open", attr, pid, cpu, group_fd, flags)
+    except OSError as error:
+        if error.errno == errno.E2BIG:
+            # The kernel says which size it knows.
+            ctx.write(address + 4, bytes(attr[4:8]))
+        raise
