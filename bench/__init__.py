@@ -1,0 +1,1 @@
+"""Benchmarks: qusr beside qemu-user and native code (``python -m bench``)."""

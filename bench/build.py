@@ -1,0 +1,87 @@
+"""Builds the programs of ``src/`` for the host and for a guest, where they are out of date.
+
+A source's ``// flags:`` line is added to its compiler's command. As in testbins/, a program is
+current when it was made by the same command from files that are no newer.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SRC = HERE / "src"
+BUILD = HERE / "build"
+
+COMPILERS = {"aarch64": "aarch64-linux-gnu-gcc", "arm": "arm-linux-gnueabihf-gcc"}
+HOST = "host"
+
+_FLAGS = re.compile(r"^// flags: (.*)$", re.MULTILINE)
+
+
+class BuildError(Exception):
+    """A compiler's complaint."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """An executable to be made of one source."""
+
+    source: str
+    target: str
+    dynamic: bool = False
+
+    @property
+    def path(self) -> Path:
+        """Where it goes."""
+        return BUILD / self.target / (self.source + ("-dynamic" if self.dynamic else ""))
+
+    def command(self) -> list[str]:
+        """The compiler's command line."""
+        source = SRC / f"{self.source}.c"
+        found = _FLAGS.search(source.read_text())
+        flags = found[1].split() if found else []
+        compiler = "gcc" if self.target == HOST else COMPILERS[self.target]
+        link = [] if self.dynamic else ["-static"]
+        deps = ["-MMD", "-MF", f"{self.path}.d"]
+        return [
+            compiler, "-O2", "-g0", "-Wall", "-Wextra", *flags, *link, *deps,
+            "-o", str(self.path), str(source), "-lm",
+        ]  # fmt: skip
+
+    def build(self) -> None:
+        """Compiles it unless it is current."""
+        command = self.command()
+        record = Path(f"{self.path}.cmd")
+        if self._is_current(record, command):
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise BuildError(f"no {command[0]}: tools/install-packages installs it") from None
+        if done.returncode:
+            raise BuildError(f"{' '.join(command)}\n{done.stderr}")
+        record.write_text("\n".join(command))
+
+    def _is_current(self, record: Path, command: list[str]) -> bool:
+        try:
+            built = self.path.stat().st_mtime
+            if record.read_text() != "\n".join(command):
+                return False
+            rule = Path(f"{self.path}.d").read_text().replace("\\\n", " ")
+            return all(Path(name).stat().st_mtime <= built for name in rule.split()[1:])
+        except OSError:
+            return False
+
+
+def build_all(guest: str) -> None:
+    """Everything for the host and for `guest`."""
+    for source in sorted(path.stem for path in SRC.glob("*.c")):
+        targets = (HOST,) if source == "meter" else (HOST, guest)
+        for target in targets:
+            Program(source, target).build()
+            if source == "hello":
+                Program(source, target, dynamic=True).build()
