@@ -66,7 +66,7 @@ check-rust: $(DEV)
 	cd native && $(CARGO) clippy -q --all-targets --no-default-features -- -D warnings
 	cd native && $(CARGO) test -q --no-default-features
 
-bench: build testbins
+bench: build tools
 	$(BIN)/python -m bench $(ARGS)
 
 clean:
