@@ -38,18 +38,31 @@ class Toolchain:
             program, *args, root=self.guest.root, cwd=self.folder, timeout=300
         ).check()
 
+    def reference_includes(self) -> list[str]:
+        """Where the headers are, for qemu-user: its ``-L`` does not reach statx, by which an arm
+        cc1 looks whether its folders exist. (Nor does it reach what libm.so, an absolute link,
+        points to: hence the name of the library proper.)"""
+        folders = [
+            f"{self.gcc}/include",
+            f"/usr/include/{TRIPLET[self.guest.arch]}",
+            "/usr/include",
+        ]
+        return ["-nostdinc", *(f"-isystem{self.guest.root}{folder}" for folder in folders)]
+
     def build(self) -> dict[str, bytes]:
         """Compile, assemble and link; returns what each step made."""
         options = ["-quiet", "-imultiarch", TRIPLET[self.guest.arch], "-O2"]
         if self.guest.arch == "arm":  # what Debian's gcc driver would say
             options += ["-march=armv7-a+fp", "-mfloat-abi=hard", "-mthumb"]
+        if self.emulator is self.guest.qemu:
+            options += self.reference_includes()
         self.run(f"{self.gcc}/cc1", *options, "lisp.c", "-o", "lisp.s")
         floats = ["-march=armv7-a+fp", "-mfloat-abi=hard"] if self.guest.arch == "arm" else []
         self.run("/usr/bin/as", *floats, "lisp.s", "-o", "lisp.o")
         self.run(
             "/usr/bin/ld", "-o", "lisp", "-dynamic-linker", f"/lib/{LOADER[self.guest.arch]}",
             f"{self.lib}/crt1.o", f"{self.lib}/crti.o", f"{self.gcc}/crtbegin.o", "lisp.o",
-            f"-L{self.gcc}", f"-L{self.lib}", "-lm", "-lc", "-lgcc", "--as-needed", "-lgcc_s",
+            f"-L{self.gcc}", f"-L{self.lib}", "-l:libm.so.6", "-lc", "-lgcc", "--as-needed", "-lgcc_s",
             "--no-as-needed", f"{self.gcc}/crtend.o", f"{self.lib}/crtn.o",
         )  # fmt: skip
         return {name: (self.folder / name).read_bytes() for name in ("lisp.s", "lisp.o", "lisp")}
