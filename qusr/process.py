@@ -152,7 +152,7 @@ class Process:
             numbers,
             list(regs.args),
             self.abi.thumb_bit,
-            self.abi.frame if be8 or not self.abi.big_endian else "arm",
+            "arm" if self.abi.frame == "arm-be8" and not be8 else self.abi.frame,
         )
         if self.sysroot:
             self.native.set_sysroot(self.sysroot.root)

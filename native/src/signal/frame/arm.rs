@@ -98,9 +98,14 @@ pub(super) fn push(
         core.set(R0 + 1, frame);
         core.set(R0 + 2, frame + INFO_SIZE as u64);
     }
-    let mut cpsr = cpsr & !(IT | THUMB | BIG_ENDIAN);
+    let mut cpsr = cpsr & !(IT | THUMB);
     cpsr |= if thumb { THUMB } else { 0 };
-    cpsr |= if be8 { BIG_ENDIAN } else { 0 };
+    // A BE32 guest's bit is the core's business: Unicorn has it set, hardware has SCTLR.B.
+    if be8 {
+        cpsr |= BIG_ENDIAN;
+    } else if !context.abi.big_endian {
+        cpsr &= !BIG_ENDIAN;
+    }
     core.set(CPSR, cpsr);
     core.set(SP, frame);
     core.set(LR, restorer);
