@@ -187,7 +187,16 @@ class Thread:
         model: int,
         id_registers: list[IdRegister],
         native: str | None = None,
+        log: Callable[[str, str], None] | None = None,
     ) -> Thread: ...
+    def watch_blocks(
+        self,
+        watcher: Callable[[int, int, list[int]], None],
+        numbers: list[int],
+        once: bool,
+        ranges: list[tuple[int, int]] | None,
+    ) -> bool:
+        """Have watcher(pc, size, registers) called before each block; False: the core cannot."""
     def run(self) -> tuple[object, ...]:
         """Run until Python has to decide something; the first item says what."""
     def step(self) -> tuple[object, ...]: ...

@@ -123,6 +123,8 @@ class Process:
         )
         self.stack.store(self.memory)
         self.auxv = self.stack.auxv
+        if self.log is not None:
+            self.log.start(self)
         self._start_thread(thunk_table(self.abi, self.store), be8)
 
     def _empty_memory(self) -> _native.AddressSpace:
@@ -159,7 +161,12 @@ class Process:
         own = os.stat("/proc/self/exe")
         self.native.set_own_exe(os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino)
         core = unicorn.arguments(self.arch, self.cpu_model, be8=be8)
-        native = _native.Thread(self.native, *core, native=self._native_options())
+        blocks = None if self.log is None else self.log.blocks(self)
+        sink = None if blocks is None else blocks.native
+        options = self._native_options()
+        native = _native.Thread(self.native, *core, native=options, log=sink)
+        if blocks is not None:
+            blocks.watch(native, own_logs=options is not None)
         native.set_reg(regs.sp, self.stack.sp)
         native.set_reg(regs.pc, self.image.start)
         if self._main is None:
@@ -177,7 +184,8 @@ class Process:
             return None
         if name != "native":
             raise UsageError(f"no core {name!r}: there are unicorn and native")
-        return ",".join(word for word in (rest, self.options.opt) if word)
+        logs = () if self.log is None else self.log.native_items()
+        return ",".join(word for word in (rest, self.options.opt, *logs) if word)
 
     def _cpu_model(self) -> CpuModel:
         if self.options.cpu is None:

@@ -11,6 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qusr.debug.blocks import BlockLog
+    from qusr.process import Process
+
 #: In the order and with the meaning that they have for qemu-user.
 ITEMS = {
     "out_asm": "host code of each translated block",
@@ -30,7 +33,7 @@ ITEMS = {
     "invalid_mem": "accesses to memory that is not there",
 }
 
-#: What only a core can tell whose translator is ours.
+#: What only the native core, whose translator is ours, can tell.
 NATIVE_ONLY = ("out_asm", "op", "op_opt")
 BLOCK_ITEMS = ("in_asm", "exec", "cpu")
 
@@ -74,6 +77,31 @@ class Log:
         if self.ranges is None:
             return True
         return any(start <= address <= last for start, last in self.ranges)
+
+    def start(self, process: Process) -> None:
+        """A program was loaded."""
+        if "page" in self.items:
+            from qusr.debug.blocks import memory_map
+
+            self.write(memory_map(process))
+
+    def blocks(self, process: Process) -> BlockLog | None:
+        """What writes the items that are about blocks, if any is wanted."""
+        if self.items.isdisjoint((*BLOCK_ITEMS, *NATIVE_ONLY)):
+            return None
+        from qusr.debug.blocks import BlockLog
+
+        return BlockLog(process, self)
+
+    def native_items(self) -> list[str]:
+        """For the native core: what it is to hand to :meth:`BlockLog.native`."""
+        items = {"in_asm", "op", "out_asm", "exec", "unimp"} & self.items
+        if items & set(NATIVE_ONLY) and self.ranges:
+            items.add("in_asm")  # tells which block the others are about
+        words = [f"log-{item}" for item in sorted(items)]
+        if "nochain" in self.items:
+            words.append("no-chain")
+        return words
 
     # --- lines ---
 

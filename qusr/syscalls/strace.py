@@ -54,6 +54,8 @@ class Strace:
         # Whose line is open, shared with forked children: they write to the same file.
         self._open_line = mmap.mmap(-1, mmap.PAGESIZE)
         self._alone = "tid" in self.log.items
+        # With a file for each thread: those whose last line is open.
+        self._open_files: set[int] = set()
         self._abi: Abi | None = None
         self._calls: dict[str, decl.Syscall] = {}
 
@@ -125,7 +127,10 @@ class Strace:
 
     def _is_open(self, tid: int) -> bool:
         """Whether the last thing written is this thread's unfinished line."""
-        return self._alone or struct.unpack_from("I", self._open_line)[0] == tid
+        if self._alone:
+            return tid in self._open_files
+        owner: int = struct.unpack_from("I", self._open_line)[0]
+        return owner == tid
 
     def _write(self, tid: int, text: str, *, done: bool) -> None:
         if not self._alone:
@@ -135,8 +140,10 @@ class Strace:
                 if owner:
                     text = f" <unfinished ...>\n{text}"
             struct.pack_into("I", self._open_line, 0, 0 if done else tid)
-        elif not done:
-            text = f"{tid} {text}"
+        else:
+            if tid not in self._open_files:
+                text = f"{tid} {text}"
+            (self._open_files.discard if done else self._open_files.add)(tid)
         self.log.write(text)
 
     # --- results ---

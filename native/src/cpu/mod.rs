@@ -81,6 +81,9 @@ pub trait Interrupter: Send + Sync {
 /// The callback for system calls that need no exit: see [`Flow`].
 pub type OnSyscall<'a> = &'a mut dyn FnMut(&mut dyn Regs, u32) -> Flow;
 
+/// Called before each block of guest code, with its address and length in bytes: for logs.
+pub type BlockWatcher = Arc<dyn Fn(&mut dyn Regs, u64, u32) + Send + Sync>;
+
 /// One guest CPU.
 pub trait CpuCore: Regs + Send {
     /// Runs guest code from the current pc until one of the [`Exit`]s.
@@ -92,6 +95,12 @@ pub trait CpuCore: Regs + Send {
     fn step(&mut self) -> Exit;
     /// A handle for [`Interrupter::interrupt`]; valid as long as it is held.
     fn interrupter(&self) -> Arc<dyn Interrupter>;
+    /// Has `watcher` called before each block from now on; before the first run. False: this
+    /// core has logs of its own.
+    fn watch_blocks(&mut self, watcher: BlockWatcher) -> bool {
+        drop(watcher);
+        false
+    }
     /// Forgets translations of guest code in `start..end`.
     fn invalidate(&mut self, start: u64, end: u64);
     /// A new core with the same register state, for a guest thread's `clone`.

@@ -1,7 +1,8 @@
 //! `qusr._native.Process` and `Thread`: the run loop, as Python sees it.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -110,6 +111,7 @@ fn open_native(
     options: &str,
     unicorn: UnicornConfig,
     space: Arc<AddressSpace>,
+    log: Option<Py<PyAny>>,
 ) -> PyResult<Box<dyn CpuCore>> {
     let (mut check, mut items, mut tuning) = (false, Vec::new(), Vec::new());
     for word in options.split(',') {
@@ -128,7 +130,10 @@ fn open_native(
         options: native::Options::parse(&tuning.join(",")).map_err(PyValueError::new_err)?,
         check,
         log: (!items.is_empty()).then(|| {
-            let sink: native::Log = Arc::new(|_, text| eprint!("{text}"));
+            let sink: native::Log = Arc::new(move |item, text| match &log {
+                Some(log) => tell(log, (log_name(item), text)),
+                None => eprint!("{text}"),
+            });
             (items, sink)
         }),
         ..NativeConfig::default()
@@ -136,6 +141,25 @@ fn open_native(
     let behind = Arc::clone(&space);
     let fallback: native::Fallback = Arc::new(move || unicorn::open(&unicorn, behind.clone()));
     native::open(&config, space, Some(fallback)).map_err(PyOSError::new_err)
+}
+
+fn log_name(item: LogItem) -> &'static str {
+    match item {
+        LogItem::InAsm => "in_asm",
+        LogItem::Op => "op",
+        LogItem::OutAsm => "out_asm",
+        LogItem::Exec => "exec",
+        LogItem::Unimp => "unimp",
+    }
+}
+
+/// Calls into Python for a log. A mistake there is shown, and does not stop the guest.
+fn tell(log: &Py<PyAny>, args: impl for<'py> pyo3::call::PyCallArgs<'py>) {
+    Python::attach(|py| {
+        if let Err(error) = log.call1(py, args) {
+            error.write_unraisable(py, None);
+        }
+    });
 }
 
 /// One guest thread.
@@ -154,7 +178,7 @@ impl PyThread {
     /// options, see [`native_config`]) it runs on the native core, and Unicorn is
     /// only opened for an instruction that this has no lifter for.
     #[new]
-    #[pyo3(signature = (process, library, guest, model, id_registers, native = None))]
+    #[pyo3(signature = (process, library, guest, model, id_registers, native = None, log = None))]
     fn new(
         process: &PyProcess,
         library: PathBuf,
@@ -162,12 +186,13 @@ impl PyThread {
         model: i32,
         id_registers: Vec<IdRegister>,
         native: Option<&str>,
+        log: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let config = unicorn_config(library, guest, model, id_registers)?;
         let space = process.inner.space.clone();
         let core = match native {
             None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,
-            Some(options) => open_native(guest, options, config, space)?,
+            Some(options) => open_native(guest, options, config, space, log)?,
         };
         Ok(Self {
             inner: GuestThread::new(process.inner.clone(), core),
@@ -419,6 +444,32 @@ impl PyThread {
     #[setter]
     fn set_trace(&mut self, on: bool) {
         self.inner.trace = on;
+    }
+
+    /// Has `watcher(pc, size, registers)` called before each block of guest code in `ranges`
+    /// (first and last address), with the registers of these numbers; with `once`, only the first
+    /// time. To be called before the first run. False: the core has logs of its own.
+    fn watch_blocks(
+        &mut self,
+        watcher: Py<PyAny>,
+        numbers: Vec<u32>,
+        once: bool,
+        ranges: Option<Vec<(u64, u64)>>,
+    ) -> bool {
+        let met = Mutex::new(HashSet::new());
+        self.inner
+            .core
+            .watch_blocks(Arc::new(move |regs, pc, size| {
+                let wanted = ranges.as_ref().is_none_or(|ranges| {
+                    let inside = |&(first, last): &(u64, u64)| (first..=last).contains(&pc);
+                    ranges.iter().any(inside)
+                });
+                let new = !once || met.lock().is_ok_and(|mut met| met.insert((pc, size)));
+                if wanted && new {
+                    let values: Vec<u128> = numbers.iter().map(|&id| regs.get_wide(id)).collect();
+                    tell(&watcher, (pc, size, values));
+                }
+            }))
     }
 
     /// Whether every delivered signal stops with "signal".

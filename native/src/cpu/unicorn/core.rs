@@ -1,6 +1,6 @@
 //! [`UnicornCore`]: running an engine and making sense of why it stopped.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::{c_int, c_void};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::stops;
 use super::trap::{self, A64Trap};
 use super::turn::Turn;
 use super::{Guest, UnicornConfig};
-use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
+use crate::cpu::{Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
 use crate::memory::{AddressSpace, NoticeReader, PAGE_SIZE, Prot};
 
 /// Exceptions of QEMU's ARM targets (target/arm/cpu.h), as the interrupt hook gets them.
@@ -75,6 +75,8 @@ struct Inner {
     in_hook: Cell<bool>,
     /// A step: translations contain the calls that counting instructions needs.
     counting: Cell<bool>,
+    /// Set once, before the first run.
+    watcher: OnceCell<BlockWatcher>,
     /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
     invalidating: Cell<bool>,
 }
@@ -108,6 +110,7 @@ impl UnicornCore {
             new_pc: Cell::new(None),
             in_hook: Cell::new(false),
             counting: Cell::new(false),
+            watcher: OnceCell::new(),
             invalidating: Cell::new(false),
         });
         let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();
@@ -639,6 +642,16 @@ extern "C" fn on_block(_: *mut Engine, _: u64, _: u32, user: *mut c_void) {
     }
 }
 
+/// Only where blocks are watched.
+extern "C" fn on_watched_block(_: *mut Engine, pc: u64, size: u32, user: *mut c_void) {
+    // SAFETY: as above.
+    let inner = unsafe { &*user.cast::<Inner>() };
+    // A step asks with a length of which nobody knows anything.
+    if let Some(watcher) = inner.watcher.get() {
+        watcher(&mut HookRegs(inner), pc, size);
+    }
+}
+
 extern "C" fn on_tlb_fill(
     _: *mut Engine,
     page: u64,
@@ -810,8 +823,19 @@ impl CpuCore for UnicornCore {
         self.inner.forget_code(start, end);
     }
 
+    fn watch_blocks(&mut self, watcher: BlockWatcher) -> bool {
+        let inner = &self.inner;
+        let user = Rc::as_ptr(inner).cast_mut().cast::<c_void>();
+        // SAFETY: as in `open`; nothing has been translated yet, so that every block calls.
+        let hooked = unsafe { inner.api.hook_blocks(inner.engine, on_watched_block, user) };
+        hooked.is_ok() && inner.watcher.set(watcher).is_ok()
+    }
+
     fn duplicate(&self) -> Result<Box<dyn CpuCore>, String> {
-        let copy = Self::open(self.inner.config.clone(), Arc::clone(&self.inner.space))?;
+        let mut copy = Self::open(self.inner.config.clone(), Arc::clone(&self.inner.space))?;
+        if let Some(watcher) = self.inner.watcher.get() {
+            copy.watch_blocks(Arc::clone(watcher));
+        }
         // The status first: it holds the instruction set, which the program counter goes by.
         let status = regs::status(self.inner.guest());
         copy.inner.set(status, self.inner.get(status));

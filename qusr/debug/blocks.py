@@ -1,0 +1,195 @@
+"""-d in_asm, exec, cpu, page: what is written when a guest starts and before its blocks."""
+
+from __future__ import annotations
+
+import os
+
+from qusr.debug.log import BLOCK_ITEMS, NATIVE_ONLY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from qusr import _native
+    from qusr.debug.log import Log
+    from qusr.process import Process
+
+#: The status register's bit that says Thumb (Arm ARM G8.2.33), and those of the flags.
+_THUMB = 1 << 5
+_STATUS = "cpsr"
+_FLAGS = ((31, "N"), (30, "Z"), (29, "C"), (28, "V"))
+
+
+class BlockLog:
+    """Writes what a log wants to know of a process's blocks."""
+
+    def __init__(self, process: Process, log: Log) -> None:
+        self.process = process
+        self.log = log
+        self.arch = process.arch
+        self.be8 = process.image.plan.be8
+        self._disassemble: dict[bool, Callable[[int, bytes], Iterator[str]]] = {}
+        self._met: set[tuple[int, int]] = set()
+        self._shown = True
+        registers = self.arch.registers
+        self.names = [name for name in registers.gdb if registers.bits.get(name, 0) <= 32]
+        if "cpu" in log.items and "fpu" in log.items:
+            self.names = list(registers.gdb)
+        if "cpu" not in log.items:
+            self.names = [_STATUS]
+
+    def watch(self, native: _native.Thread, *, own_logs: bool) -> None:
+        """Has the thread's blocks written; `own_logs`: its core tells :meth:`native`."""
+        items = self.log.items
+        if own_logs:
+            missing = [item for item in ("cpu",) if item in items]
+            why = "the native core does not show registers; --core unicorn does"
+        else:
+            missing = [item for item in NATIVE_ONLY if item in items]
+            why = "not known of the unicorn core's translations; --core native shows them"
+            if not items.isdisjoint(BLOCK_ITEMS):
+                once = "exec" not in items and "cpu" not in items
+                numbers = [self.arch.registers.numbers[name] for name in self.names]
+                native.watch_blocks(self.block, numbers, once, self.log.ranges)
+        if missing:
+            self.log.write(f"-d {','.join(missing)}: {why}\n")
+
+    def block(self, pc: int, size: int, values: list[int]) -> None:
+        """Before the block at `pc`, `size` bytes long."""
+        items = self.log.items
+        registers = dict(zip(self.names, values, strict=True))
+        thumb = self.arch.word_bits == 32 and bool(registers[_STATUS] & _THUMB)
+        text = ""
+        if "in_asm" in items and (pc, size) not in self._met:
+            self._met.add((pc, size))
+            text += self.assembly(pc, size, thumb=thumb)
+        if "exec" in items:
+            text += f"Trace {os.getpid()}: [{pc:0{self.arch.word_bits // 4}x}]\n"
+        if "cpu" in items:
+            text += self.registers(pc, registers)
+        self.log.write(text)
+
+    def registers(self, pc: int, registers: dict[str, int]) -> str:
+        """All of them, four in a line."""
+        registers = {**registers, "pc": pc}
+        widths = self.arch.registers.bits
+        lines: list[str] = []
+        line = ""
+        for name, value in registers.items():
+            width = widths.get(name, self.arch.word_bits) // 4
+            item = f"{name.upper():>4}={value:0{max(width, 1)}x}"
+            if len(line) + len(item) > 79:
+                lines.append(line)
+                line = ""
+            line += (" " if line else "") + item
+        lines.append(line)
+        status = registers[_STATUS]
+        flags = "".join(name if status >> bit & 1 else "-" for bit, name in _FLAGS)
+        return "\n".join(lines) + f" {flags}\n"
+
+    def assembly(self, pc: int, size: int, *, thumb: bool) -> str:
+        """The guest's instructions from `pc` on."""
+        try:
+            code = self.process.memory.peek(pc, size)
+        except OSError:
+            return f"----------------\nIN: {pc:#x}: not readable\n"
+        lines = "".join(f"{line}\n" for line in self._disassembler(thumb)(pc, code))
+        return f"----------------\nIN: {'(Thumb)' if thumb else ''}\n{lines}\n"
+
+    def _disassembler(self, thumb: bool) -> Callable[[int, bytes], Iterator[str]]:
+        found = self._disassemble.get(thumb)
+        if found is None:
+            found = self._disassemble[thumb] = disassembler(
+                self.arch.word_bits,
+                thumb=thumb,
+                big_endian=self.arch.big_endian and self.arch.word_bits == 32 and not self.be8,
+            )
+        return found
+
+    def native(self, item: str, text: str) -> None:
+        """What the native core has to say: `text` of a log item."""
+        items = self.log.items
+        if item == "in_asm":
+            first, _, end = text.removeprefix("IN:").strip().partition("-")
+            start = int(first, 16)
+            self._shown = self.log.in_range(start)
+            if self._shown and "in_asm" in items:
+                self.log.write(self.assembly(start, int(end, 16) - start, thumb=False))
+        elif item == "exec":
+            address = int(text.strip(), 16)
+            if self.log.in_range(address):
+                self.log.write(f"Trace {os.getpid()}: [{address:016x}]\n")
+        elif item == "unimp":
+            self.log.write(text)
+        elif self._shown:
+            shown = host_assembly(text) if item == "out_asm" else text
+            self.log.write(f"{'OUT' if item == 'out_asm' else 'OP'}:\n{shown}\n")
+
+
+def disassembler(
+    word_bits: int, *, thumb: bool, big_endian: bool
+) -> Callable[[int, bytes], Iterator[str]]:
+    """A function (address, bytes) to lines; instructions are little-endian but on BE32 arm."""
+    try:
+        import capstone
+    except ImportError:
+        return lambda address, code: iter(
+            [f"0x{address:08x}:  {code.hex()} (no disassembly: pip install capstone)"]
+        )
+    order = capstone.CS_MODE_BIG_ENDIAN if big_endian else capstone.CS_MODE_LITTLE_ENDIAN
+    if word_bits == 64:
+        engine = capstone.Cs(capstone.CS_ARCH_ARM64, order)
+    else:
+        mode = capstone.CS_MODE_THUMB if thumb else capstone.CS_MODE_ARM
+        engine = capstone.Cs(capstone.CS_ARCH_ARM, mode | capstone.CS_MODE_V8 | order)
+    # What it does not know is shown as data.
+    engine.skipdata = True
+
+    def lines(address: int, code: bytes) -> Iterator[str]:
+        for at, size, name, operands in engine.disasm_lite(code, address):
+            word = code[at - address : at - address + size]
+            shown = word if big_endian else word[::-1]
+            yield f"0x{at:08x}:  {shown.hex():<8}  {name:<8} {operands}".rstrip()
+
+    return lines
+
+
+def host_assembly(text: str) -> str:
+    """The native core's `0x4000dc: [48, c7, …]`, disassembled; offsets count from the block."""
+    code = bytes(int(byte, 16) for byte in text[text.index("[") + 1 : text.index("]")].split(","))
+    try:
+        import capstone
+    except ImportError:
+        return text
+    engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    engine.skipdata = True
+    return "".join(
+        f"+0x{at:04x}:  {code[at : at + size].hex():<20}  {name} {operands}".rstrip() + "\n"
+        for at, size, name, operands in engine.disasm_lite(code, 0)
+    )
+
+
+def memory_map(process: Process) -> str:
+    """-d page: the mappings when the guest starts, and what the loader made of the program."""
+    digits = process.arch.word_bits // 4
+    lines = [f"guest_base  {process.memory.base:#x}", "page layout after the load"]
+    lines.append(f"{'start':<{digits}} {'end':<{digits}} {'size':<{digits}} prot")
+    for start, end, prot, *_ in process.memory.regions():
+        rights = "".join(c if prot & bit else "-" for bit, c in ((1, "r"), (2, "w"), (4, "x")))
+        size = end - start
+        lines.append(f"{start:0{digits}x}-{end:0{digits}x} {size:0{digits}x} {rights}")
+    plan = process.image.plan
+    bias = process.image.entry - plan.entry
+    code, data = plan.code_range(), plan.data_range()
+    values = {
+        "start_brk": process.memory.brk_range()[0],
+        "end_code": code[1] + bias,
+        "start_code": code[0] + bias,
+        "start_data": data[0] + bias,
+        "end_data": data[1] + bias,
+        "start_stack": process.stack.sp,
+        "brk": process.memory.brk_range()[1],
+        "entry": process.image.entry,
+    }
+    lines += [f"{name:<11} 0x{value:0{digits}x}" for name, value in values.items()]
+    return "\n".join(lines) + "\n"
