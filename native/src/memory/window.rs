@@ -12,6 +12,9 @@ use super::types::{Errno, PAGE_SIZE, page_floor};
 
 /// Inaccessible bytes behind the last guest address.
 const GUARD: u64 = 64 * 1024;
+/// Inaccessible bytes below guest address 0: a null pointer less some offset, as translated code
+/// computes it, must not reach the emulator's own memory.
+const BELOW: u64 = 4 << 30;
 /// The window's alignment, so that guest and host agree on what is aligned for huge pages.
 const ALIGN: u64 = 1 << 30;
 
@@ -64,17 +67,18 @@ impl Window {
             });
         }
         let align = if limit >= ALIGN { ALIGN } else { 2 << 20 };
-        let size = limit + GUARD + align;
+        let below = if limit >= ALIGN { BELOW } else { GUARD };
+        let size = below + limit + GUARD + align;
         let start = map_reserve(0, size, 0)?;
-        let base = start.next_multiple_of(align);
+        let base = (start + below).next_multiple_of(align);
         let end = base + limit + GUARD;
-        unmap(start, base - start);
+        unmap(start, base - below - start);
         unmap(end, start + size - end);
         Ok(Self {
             base,
             limit,
-            start: base,
-            size: limit + GUARD,
+            start: base - below,
+            size: below + limit + GUARD,
         })
     }
 

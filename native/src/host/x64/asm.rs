@@ -632,3 +632,7 @@ impl Asm {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "asm_tests.rs"]
+mod tests;

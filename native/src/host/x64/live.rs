@@ -170,7 +170,8 @@ pub fn analyse(
                 }
             }
         }
-        if x.op.is_exit() && p.out.flags_at[i] != NONE {
+        // A fault must be able to tell the flags too.
+        if (x.op.is_exit() || x.op.can_fault()) && p.out.flags_at[i] != NONE {
             let f = p.out.flags_at[i];
             p.mark(f, at);
         }

@@ -9,6 +9,7 @@ mod emit_mem;
 mod emit_vec;
 pub mod layout;
 pub mod live;
+mod regs;
 pub mod runtime;
 
 /// What generated code assumes of the host's processor, or what is missing.
