@@ -1,6 +1,6 @@
 //! Register allocation on the fly: who is in which host register, and where the others are.
 
-use super::asm::{Mem, NOREG, RCX, Reg, Rm};
+use super::asm::{NOREG, RCX, Reg, Rm};
 use super::codegen::{Gen, Loc, Opnd};
 use super::layout::{self, TEMPS, TEMPS_X};
 use crate::ir::{NONE, Op, Val};
