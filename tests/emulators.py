@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -64,6 +65,10 @@ class Result:
         )
 
 
+class TooLongError(AssertionError):
+    """A program did not end within its time."""
+
+
 @dataclass(frozen=True)
 class Emulator:
     """A way to run a program: a command that goes before it."""
@@ -91,20 +96,26 @@ class Emulator:
         command += [str(program), *map(str, args)]
         if not self.prefix:
             command = command[len(options) :]
-        try:
-            run = subprocess.run(
-                command,
-                input=stdin,
-                capture_output=True,
-                check=False,
-                cwd=cwd,
-                env={**ENVIRONMENT, **self.environment, **(env or {})},
-                timeout=timeout,
-            )
-        except subprocess.TimeoutExpired as late:
-            tail = (late.stdout or b"")[-1000:] + (late.stderr or b"")[-1000:]
-            pytest.fail(f"{' '.join(command)}\nnot done after {timeout} s\n{tail.decode('latin1')}")
-        return Result(tuple(command), run.returncode, run.stdout, run.stderr)
+        # A session of its own, so that a program that hangs is killed with its children.
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env={**ENVIRONMENT, **self.environment, **(env or {})},
+            start_new_session=True,
+        ) as run:
+            try:
+                out, err = run.communicate(stdin, timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(run.pid, signal.SIGKILL)
+                out, err = run.communicate()
+                tail = (out[-1000:] + err[-1000:]).decode("latin1")
+                raise TooLongError(
+                    f"{' '.join(command)}\nnot done after {timeout} s\n{tail}"
+                ) from None
+        return Result(tuple(command), run.returncode, out, err)
 
 
 def need(tool: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from testbins import build
-from tests.emulators import Emulator, Result
+from tests.emulators import Emulator, Result, TooLongError
 
 # The emulators' names for the targets that are variants of one ISA.
 ISA = {"armel": "arm", "thumb": "arm", "armeb32": "armeb"}
@@ -24,10 +24,18 @@ def _programs() -> Iterator[object]:
             yield pytest.param(program, id=name, marks=marks)
 
 
-def _run(emulator: Emulator, program: build.Program, folder: Path) -> Result:
+def _run(emulator: Emulator, program: build.Program, folder: Path, timeout: float = 120) -> Result:
     args = program.source.args
     folder.mkdir()
-    return emulator(program.path, *args, cwd=folder, timeout=120)
+    return emulator(program.path, *args, cwd=folder, timeout=timeout)
+
+
+def _reference(emulator: Emulator, program: build.Program, folder: Path) -> Result | None:
+    """qemu-user's run, if it comes to an end: it hangs on some programs."""
+    try:
+        return _run(emulator, program, folder, timeout=20)
+    except TooLongError:
+        return None
 
 
 @pytest.mark.parametrize("program", list(_programs()))
@@ -52,7 +60,9 @@ def test_program(
         emulator = Emulator((*emulator.prefix, *prefix), emulator.environment)
         reference = Emulator((*reference.prefix, *prefix), reference.environment)
     result = _run(emulator, program, tmp_path / "qusr").check(program.source.status)
-    expected = _run(reference, program, tmp_path / "qemu")
+    expected = _reference(reference, program, tmp_path / "qemu")
     # Some programs find faults in qemu-user: their own verdict on qusr is then all there is.
+    if expected is None:
+        return
     if expected.status == program.source.status and "varies" not in program.source.settings:
         assert result.out == expected.out
