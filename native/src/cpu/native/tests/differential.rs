@@ -2,7 +2,7 @@
 //! (translated, and interpreted) and on Unicorn. `QUSR_TEST_LIBUNICORN` names the library;
 //! `QUSR_FUZZ_CASES` (cases an encoding), `QUSR_FUZZ_SEED` and `QUSR_FUZZ_ONLY` (part of a name) steer it.
 
-use super::{NativeConfig, Options, open};
+use super::super::{Fallback, NativeConfig, Options, open};
 use crate::cpu::unicorn::{self, Guest as UnicornGuest, UnicornConfig};
 use crate::cpu::{CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
 use crate::guest::aarch64::table::{Encoding, TABLE, find};
@@ -239,7 +239,7 @@ impl Rig {
             libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
         );
         map(&space, DATA, DATA_LEN, libc::PROT_READ | libc::PROT_WRITE);
-        let missing: super::Fallback = Arc::new(|| Ok(Box::new(Missing)));
+        let missing: Fallback = Arc::new(|| Ok(Box::new(Missing)));
         let c = NativeConfig::default();
         let none = NativeConfig {
             options: Options::parse("no-all").expect("an option"),

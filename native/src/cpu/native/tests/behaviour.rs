@@ -1,0 +1,341 @@
+//! What the core does around instructions: loops, faults, code that changes, interrupts, threads.
+//! Encodings are those that `aarch64-linux-gnu-as` gives for the assembly beside them.
+
+use super::super::{NativeConfig, Options, open};
+use crate::cpu::{Access, CpuCore, Exit, Flow, Regs};
+use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
+use std::sync::Arc;
+
+const CODE: u64 = 0x40_0000;
+const DATA: u64 = 0x50_0000;
+const BRK: u32 = 0xd420_0000;
+const RET: u32 = 0xd65f_03c0;
+
+fn map(space: &AddressSpace, addr: u64, len: u64, prot: i32) {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+    let request = MmapRequest {
+        addr,
+        len,
+        prot,
+        flags,
+        fd: -1,
+        offset: 0,
+    };
+    assert_eq!(space.mmap(request), Ok(addr));
+}
+
+fn space(code: &[u32]) -> Arc<AddressSpace> {
+    let space = AddressSpace::new(SpaceConfig::default()).expect("an address space");
+    map(
+        &space,
+        CODE,
+        0x1000,
+        libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+    );
+    map(&space, DATA, 0x1000, libc::PROT_READ | libc::PROT_WRITE);
+    for (n, &w) in code.iter().enumerate() {
+        space.write_u32(CODE + 4 * n as u64, w).expect("code");
+    }
+    space
+}
+
+fn core(space: &Arc<AddressSpace>, opt: &str) -> Box<dyn CpuCore> {
+    let options = Options::parse(opt).expect("options");
+    let config = NativeConfig {
+        options,
+        ..NativeConfig::default()
+    };
+    let mut core = open(&config, space.clone(), None).expect("a core");
+    core.set(32, CODE);
+    core
+}
+
+fn run(core: &mut dyn CpuCore) -> Exit {
+    core.run(&mut |_, _| Flow::Leave)
+}
+
+/// With everything on, everything off, and each optimisation off alone.
+const SETTINGS: [&str; 9] = [
+    "",
+    "no-all",
+    "no-chain",
+    "no-fold",
+    "no-flags",
+    "no-coalesce",
+    "no-returns",
+    "no-jumps",
+    "no-extend",
+];
+
+#[test]
+fn a_recursive_function_under_all_settings() {
+    // fib: cmp x0, #2; b.lo out; stp x30, x0, [sp, #-32]!; sub x0, x0, #1; bl fib; str x0, [sp, #16];
+    // ldr x0, [sp, #8]; sub x0, x0, #2; bl fib; ldr x1, [sp, #16]; add x0, x0, x1; ldr x30, [sp], #32; out: ret
+    let code = [
+        0x9400_0002,
+        BRK,
+        0xf100_081f,
+        0x5400_0163,
+        0xa9be_03fe,
+        0xd100_0400,
+        0x97ff_fffc,
+        0xf900_0be0,
+        0xf940_07e0,
+        0xd100_0800,
+        0x97ff_fff8,
+        0xf940_0be1,
+        0x8b01_0000,
+        0xf842_07fe,
+        RET,
+    ];
+    for opt in SETTINGS {
+        let s = space(&code);
+        let mut c = core(&s, opt);
+        c.set(0, 15);
+        c.set(31, DATA + 0x1000);
+        assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 }, "{opt}");
+        assert_eq!(
+            (c.get(0), c.get(31), c.get(32)),
+            (610, DATA + 0x1000, CODE + 4),
+            "{opt}"
+        );
+    }
+}
+
+#[test]
+fn recursion_deeper_than_the_return_stack() {
+    // down: cbz x0, up; sub x0, x0, #1; str x30, [x1], #8; bl down; ldr x30, [x1, #-8]!; add x2, x2, #1; up: ret
+    let code = [
+        0x9400_0002,
+        BRK,
+        0xb400_00c0,
+        0xd100_0400,
+        0xf800_843e,
+        0x97ff_fffd,
+        0xf85f_8c3e,
+        0x9100_0442,
+        RET,
+    ];
+    let s = space(&code);
+    map(
+        &s,
+        0x1000_0000,
+        0x100_0000,
+        libc::PROT_READ | libc::PROT_WRITE,
+    );
+    let mut c = core(&s, "");
+    c.set(0, 200_000);
+    c.set(1, 0x1000_0000);
+    assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 });
+    assert_eq!((c.get(2), c.get(1)), (200_000, 0x1000_0000));
+}
+
+#[test]
+fn faults_are_exact() {
+    // mov x1, #7; subs x2, x1, #7; str x1, [x0], #8; mov x1, #9
+    let code = [0xd280_00e1, 0xf100_1c22, 0xf800_8401, 0xd280_0121, BRK];
+    for opt in ["", "no-all"] {
+        let s = space(&code);
+        let mut c = core(&s, opt);
+        c.set(0, DATA + 0x1000);
+        let exit = run(c.as_mut());
+        let want = Exit::Fault {
+            addr: DATA + 0x1000,
+            access: Access::Write,
+            mapped: false,
+            bus: false,
+            align: false,
+        };
+        assert_eq!(exit, want);
+        assert_eq!(
+            (c.get(0), c.get(1), c.get(2), c.get(32)),
+            (DATA + 0x1000, 7, 0, CODE + 8)
+        );
+        // Z and C: 7 - 7 borrows nothing.
+        assert_eq!(c.get(33), 0x6000_0000);
+        // Mapped meanwhile, it goes on from there.
+        map(
+            &s,
+            DATA + 0x1000,
+            0x1000,
+            libc::PROT_READ | libc::PROT_WRITE,
+        );
+        assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 });
+        assert_eq!((c.get(0), c.get(1)), (DATA + 0x1008, 9));
+        let mut b = [0; 8];
+        s.read(DATA + 0x1000, &mut b).expect("data");
+        assert_eq!(u64::from_le_bytes(b), 7);
+    }
+}
+
+#[test]
+fn a_tag_in_the_top_byte_is_ignored() {
+    // ldr x1, [x0]; str x1, [x0, #8]
+    let s = space(&[0xf940_0001, 0xf900_0401, BRK]);
+    s.write_u64(DATA, 42).expect("data");
+    let mut c = core(&s, "");
+    c.set(0, DATA | 0xab << 56);
+    assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 });
+    assert_eq!((c.get(1), s.read_u64(DATA + 8).ok()), (42, Some(42)));
+}
+
+#[test]
+fn code_changes_are_seen_after_ic_ivau_and_after_mmap() {
+    // f: mov x0, #1; ret. main: bl f; mov x5, x0; str w1, [x2]; ic ivau, x2; isb; bl f; brk
+    let code = [
+        0xd280_0020,
+        RET,
+        0x97ff_fffe,
+        0xaa00_03e5,
+        0xb900_0041,
+        0xd50b_7522,
+        0xd503_3fdf,
+        0x97ff_fff9,
+        BRK,
+    ];
+    let s = space(&code);
+    let mut c = core(&s, "");
+    c.set(32, CODE + 8);
+    // mov x0, #2
+    c.set(1, 0xd280_0040);
+    c.set(2, CODE);
+    assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 });
+    assert_eq!((c.get(5), c.get(0)), (1, 2));
+    // Another mapping in its place: no cache maintenance needed.
+    map(
+        &s,
+        CODE,
+        0x1000,
+        libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+    );
+    s.write_u32(CODE, 0xd280_0060).expect("code");
+    s.write_u32(CODE + 4, BRK).expect("code");
+    c.set(32, CODE);
+    assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 });
+    assert_eq!(c.get(0), 3);
+}
+
+#[test]
+fn an_interrupt_ends_an_endless_loop() {
+    // add x0, x0, #1; b .-4
+    let s = space(&[0x9100_0400, 0x17ff_ffff]);
+    for opt in SETTINGS {
+        let mut c = core(&s, opt);
+        let handle = c.interrupter();
+        let t = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            handle.interrupt();
+        });
+        assert_eq!(run(c.as_mut()), Exit::Interrupted, "{opt}");
+        t.join().expect("the interrupting thread");
+        assert!(c.get(0) > 100, "{opt}");
+        // One that comes while nothing runs is not lost.
+        c.interrupter().interrupt();
+        assert_eq!(run(c.as_mut()), Exit::Interrupted, "{opt}");
+    }
+}
+
+#[test]
+fn system_calls_go_to_the_callback() {
+    // svc #0; b .-4
+    let s = space(&[0xd400_0001, 0x17ff_ffff]);
+    let mut c = core(&s, "");
+    let mut calls = 0;
+    let exit = c.run(&mut |regs: &mut dyn Regs, imm| {
+        assert_eq!((imm, regs.get(32)), (0, CODE + 4));
+        calls += 1;
+        regs.set(0, calls);
+        if calls == 1000 {
+            Flow::Leave
+        } else {
+            Flow::Continue
+        }
+    });
+    assert_eq!(exit, Exit::Syscall { imm: 0 });
+    assert_eq!((calls, c.get(0), c.get(32)), (1000, 1000, CODE + 4));
+}
+
+#[test]
+fn threads_share_translations_and_atomics() {
+    // loop: ldxr x1, [x0]; add x1, x1, #1; stxr w2, x1, [x0]; cbnz w2, loop; ldadd x3, x4, [x5]; subs x6, x6, #1; b.ne loop
+    let code = [
+        0xc85f_7c01,
+        0x9100_0421,
+        0xc802_7c01,
+        0x35ff_ffa2,
+        0xf823_00a4,
+        0xf100_04c6,
+        0x54ff_ff41,
+        BRK,
+    ];
+    let s = space(&code);
+    let mut first = core(&s, "");
+    for (id, v) in [(0, DATA), (3, 3), (5, DATA + 64), (6, 100_000)] {
+        first.set(id, v);
+    }
+    let mut cores: Vec<_> = (0..3).map(|_| first.duplicate().expect("a copy")).collect();
+    cores.push(first);
+    let threads: Vec<_> = cores
+        .into_iter()
+        .map(|mut c| std::thread::spawn(move || run(c.as_mut())))
+        .collect();
+    for t in threads {
+        assert_eq!(
+            t.join().expect("a guest thread"),
+            Exit::Breakpoint { imm: 0 }
+        );
+    }
+    assert_eq!(
+        (s.read_u64(DATA).ok(), s.read_u64(DATA + 64).ok()),
+        (Some(400_000), Some(1_200_000))
+    );
+}
+
+#[test]
+fn a_full_code_cache_starts_anew() {
+    // A ladder of functions, more than a small cache holds: each adds 1 and goes to the next page.
+    let s = space(&[]);
+    let pages = 200u64;
+    let base = 0x100_0000;
+    map(
+        &s,
+        base,
+        pages * 0x1000,
+        libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+    );
+    for p in 0..pages {
+        // add x0, x0, #1 (60 times); b to the next page
+        for n in 0..60 {
+            s.write_u32(base + p * 0x1000 + 4 * n, 0x9100_0400)
+                .expect("code");
+        }
+        let jump = if p + 1 == pages {
+            BRK
+        } else {
+            0x1400_0000 | (0x1000 - 240) / 4
+        };
+        s.write_u32(base + p * 0x1000 + 240, jump).expect("code");
+    }
+    let config = NativeConfig {
+        cache_size: 16 << 10,
+        ..NativeConfig::default()
+    };
+    let mut c = open(&config, s, None).expect("a core");
+    for _ in 0..3 {
+        c.set(0, 0);
+        c.set(32, base);
+        assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 });
+        assert_eq!(c.get(0), 60 * pages);
+    }
+}
+
+#[test]
+fn unknown_options_and_guests_are_refused() {
+    assert!(Options::parse("no-such").is_err());
+    let s = space(&[]);
+    let config = NativeConfig {
+        guest: "z80".into(),
+        ..NativeConfig::default()
+    };
+    assert!(open(&config, s, None).is_err());
+}

@@ -1,0 +1,4 @@
+//! Tests of the native core.
+
+mod behaviour;
+mod differential;
