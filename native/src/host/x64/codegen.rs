@@ -146,6 +146,9 @@ pub(super) struct Gen<'a> {
     /// The live value that is in the state's slot.
     pub(super) slot_owner: [Val; SLOTS],
     pub(super) slot_owner_x: [Val; WIDE],
+    /// Registers whose owner is to be looked at when values die.
+    pub(super) occupied: u16,
+    pub(super) occupied_x: u16,
     pub(super) locked: u16,
     pub(super) locked_x: u16,
     pub(super) spill_free: u64,
@@ -179,6 +182,8 @@ pub fn generate(blk: &Block, pin: &Pinning, live: &Liveness, tune: Tuning) -> Re
         owner_x: [NONE; 16],
         slot_owner: [NONE; SLOTS],
         slot_owner_x: [NONE; WIDE],
+        occupied: 0,
+        occupied_x: 0,
         locked: 0,
         locked_x: 0,
         spill_free: (1 << layout::TEMPS_X_SAVE) - 1,

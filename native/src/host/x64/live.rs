@@ -65,6 +65,45 @@ impl Pass<'_> {
     }
 }
 
+/// The value that each slot is set to next.
+struct Wanted {
+    /// With the period in which it was noted; older ones are forgotten.
+    slots: Vec<(Val, u32)>,
+    /// The slot that last wanted a value.
+    slot_of: Vec<u8>,
+    period: u32,
+}
+
+impl Wanted {
+    fn new(values: usize, slots: usize) -> Self {
+        Self {
+            slots: vec![(NONE, 0); slots],
+            slot_of: vec![0; values],
+            period: 1,
+        }
+    }
+
+    fn want(&mut self, slot: usize, v: Val) {
+        self.slots[slot] = (v, self.period);
+        if v != NONE {
+            self.slot_of[v as usize] = slot as u8;
+        }
+    }
+
+    fn forget(&mut self) {
+        self.period += 1;
+    }
+
+    fn take(&mut self, v: Val) -> Option<usize> {
+        let s = usize::from(self.slot_of[v as usize]);
+        let found = self.slots[s] == (v, self.period);
+        if found {
+            self.slots[s].0 = NONE;
+        }
+        found.then_some(s)
+    }
+}
+
 /// Analyses a block. `needs_flags(pc)` says whether code at a guest pc may read the condition flags.
 pub fn analyse(
     b: &Block,
@@ -114,9 +153,9 @@ pub fn analyse(
             p.out.fused_and[i] = fits && !other_use[x.a as usize];
         }
     }
-    // Backward.
-    let mut want = [NONE; SLOTS];
-    let mut want_x = [NONE; WIDE];
+    // Backward. What each slot is set to next, as far as nothing in between may look.
+    let mut general = Wanted::new(n, SLOTS);
+    let mut wide = Wanted::new(n, WIDE);
     for i in (0..n).rev() {
         let x = b.insts[i];
         let unused = p.out.last[i] == 0;
@@ -127,17 +166,15 @@ pub fn analyse(
         let v = i as Val;
         match x.op.kind() {
             Kind::General => {
-                if let Some(s) = want.iter().position(|&w| w == v) {
+                if let Some(s) = general.take(v) {
                     p.out.hint[i] = pin.reg[s];
-                    want[s] = NONE;
                 }
             }
             Kind::Wide => {
-                if let Some(s) = want_x.iter().position(|&w| w == v) {
+                if let Some(s) = wide.take(v) {
                     p.out.hint[i] = pin.reg_x[s];
-                    want_x[s] = NONE;
                     if x.op == Op::VZext {
-                        want_x[s] = x.a;
+                        wide.want(s, x.a);
                     }
                 }
             }
@@ -146,17 +183,17 @@ pub fn analyse(
         match x.op {
             Op::Set if coalesce => {
                 let s = x.imm as usize;
-                want[s] = if pin.reg[s] == NOREG { NONE } else { x.a };
+                general.want(s, if pin.reg[s] == NOREG { NONE } else { x.a });
             }
             Op::SetX if coalesce => {
                 let s = x.imm as usize;
-                want_x[s] = if pin.reg_x[s] == NOREG { NONE } else { x.a };
+                wide.want(s, if pin.reg_x[s] == NOREG { NONE } else { x.a });
             }
-            Op::Get => want[x.imm as usize] = NONE,
-            Op::GetX => want_x[x.imm as usize] = NONE,
+            Op::Get => general.want(x.imm as usize, NONE),
+            Op::GetX => wide.want(x.imm as usize, NONE),
             o if o.can_fault() || o.is_exit() || matches!(o, Op::Call | Op::CallX) => {
-                want = [NONE; SLOTS];
-                want_x = [NONE; WIDE];
+                general.forget();
+                wide.forget();
             }
             _ => {}
         }

@@ -127,8 +127,7 @@ impl Gen<'_> {
                 .find(|&t| self.locked & 1 << t == 0 && self.owner[usize::from(t)] == NONE);
             if let Some(t) = free {
                 self.asm.mov(64, t, Rm::R(r));
-                self.owner[usize::from(t)] = v;
-                self.loc[v as usize] = Loc::G(t);
+                self.own(t, v);
                 self.owner[usize::from(r)] = NONE;
                 return;
             }
@@ -138,11 +137,13 @@ impl Gen<'_> {
 
     fn own(&mut self, r: Reg, v: Val) {
         self.owner[usize::from(r)] = v;
+        self.occupied |= 1 << r;
         self.loc[v as usize] = Loc::G(r);
     }
 
     fn own_x(&mut self, r: Reg, v: Val) {
         self.owner_x[usize::from(r)] = v;
+        self.occupied_x |= 1 << r;
         self.loc[v as usize] = Loc::X(r);
     }
 
@@ -261,16 +262,21 @@ impl Gen<'_> {
     }
 
     pub(super) fn free_dead(&mut self) {
-        for r in 0..16 {
-            let v = self.owner[r];
-            if v != NONE && self.live.last[v as usize] <= self.pos {
-                self.owner[r] = NONE;
+        let (pos, live) = (self.pos, self.live);
+        let sweep = |owner: &mut [Val; 16], occupied: &mut u16| {
+            let mut left = *occupied;
+            while left != 0 {
+                let r = left.trailing_zeros() as usize;
+                left &= left - 1;
+                let v = owner[r];
+                if v == NONE || live.last[v as usize] <= pos {
+                    owner[r] = NONE;
+                    *occupied &= !(1 << r);
+                }
             }
-            let v = self.owner_x[r];
-            if v != NONE && self.live.last[v as usize] <= self.pos {
-                self.owner_x[r] = NONE;
-            }
-        }
+        };
+        sweep(&mut self.owner, &mut self.occupied);
+        sweep(&mut self.owner_x, &mut self.occupied_x);
         if !self.spilled.is_empty() {
             let (pos, live) = (self.pos, self.live);
             let (loc, free) = (&self.loc, &mut self.spill_free);

@@ -312,7 +312,7 @@ fn a_full_code_cache_starts_anew() {
         let jump = if p + 1 == pages {
             BRK
         } else {
-            0x1400_0000 | (0x1000 - 240) / 4
+            0x1400_0000 | ((0x1000 - 240) / 4)
         };
         s.write_u32(base + p * 0x1000 + 240, jump).expect("code");
     }
