@@ -249,10 +249,10 @@ NO_RESULT = 1 << 62
 
 def _find_handler(name: str) -> Callable[..., int]:
     """The function named "module:function" below qusr.syscalls.handlers."""
-    from importlib import import_module
-
     module, _, function = name.partition(":")
-    handlers = import_module(f"qusr.syscalls.handlers.{module}")
+    # Not importlib.import_module: every program's start comes here, and importlib (with what it
+    # imports) takes longer than the handlers.
+    handlers = __import__(f"qusr.syscalls.handlers.{module}", fromlist=[function])
     found: Callable[..., int] = getattr(handlers, function)
     return found
 

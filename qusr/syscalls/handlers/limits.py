@@ -14,8 +14,9 @@ import resource as host_resource
 import struct
 
 from qusr.syscalls.context import Context, fail
-from qusr.syscalls.process import OWN_LIMITS, RLIMIT64
-from qusr.syscalls.structs import RLIMIT
+
+# The C library of most guests asks for RLIMIT_STACK when a program starts. So nothing is imported
+# here that this does not need, such as the declarations.
 
 INFINITY = (1 << 64) - 1
 CAP_SYS_RESOURCE = 24
@@ -38,7 +39,9 @@ def current(ctx: Context, which: int) -> Limit:
     """The guest's limit `which`."""
     if which in _own:
         return _own[which]
-    return _host_limit(ctx, 0, which)
+    # RLIM_INFINITY is -1 there.
+    soft, hard = host_resource.getrlimit(which)
+    return soft & INFINITY, hard & INFINITY
 
 
 def _may_raise(ctx: Context) -> bool:
@@ -50,6 +53,8 @@ def _may_raise(ctx: Context) -> bool:
 
 def change(ctx: Context, which: int, new: Limit) -> None:
     """Sets the limit `which`, by the rules of kernel/sys.c, do_prlimit."""
+    from qusr.syscalls.process import OWN_LIMITS
+
     if which not in OWN_LIMITS:
         _host_limit(ctx, 0, which, new)
         return
@@ -81,12 +86,16 @@ def getrlimit(ctx: Context, which: int, address: int) -> int:
     """getrlimit and ugetrlimit: what does not fit a word is RLIM_INFINITY."""
     top = _infinity(ctx)
     soft, hard = (min(value, top) for value in current(ctx, which))
+    from qusr.syscalls.structs import RLIMIT
+
     ctx.write_struct(RLIMIT, address, {"rlim_cur": soft, "rlim_max": hard})
     return 0
 
 
 def setrlimit(ctx: Context, which: int, address: int) -> int:
     """setrlimit: the largest word means no limit."""
+    from qusr.syscalls.structs import RLIMIT
+
     values = ctx.read_struct(RLIMIT, address)
     top = _infinity(ctx)
     soft, hard = (
@@ -96,12 +105,17 @@ def setrlimit(ctx: Context, which: int, address: int) -> int:
     return 0
 
 
+def _rlimit64(ctx: Context) -> str:
+    """struct rlimit64 of every ABI: two 64-bit numbers."""
+    return ">QQ" if ctx.abi.big_endian else "<QQ"
+
+
 def prlimit64(ctx: Context, pid: int, which: int, new: int, old: int) -> int:
     """prlimit64 for the limits that are kept here."""
     wanted = None
     if new:
-        values = ctx.read_struct(RLIMIT64, new)
-        wanted = values["rlim_cur"], values["rlim_max"]
+        soft, hard = struct.unpack(_rlimit64(ctx), ctx.read(new, 16))
+        wanted = soft, hard
     if pid not in (0, os.getpid()):
         # Another process, an emulator or not: its limits are the host's.
         before = _host_limit(ctx, pid, which, wanted)
@@ -110,5 +124,5 @@ def prlimit64(ctx: Context, pid: int, which: int, new: int, old: int) -> int:
         if wanted is not None:
             change(ctx, which, wanted)
     if old:
-        ctx.write_struct(RLIMIT64, old, {"rlim_cur": before[0], "rlim_max": before[1]})
+        ctx.write(old, struct.pack(_rlimit64(ctx), *before))
     return 0

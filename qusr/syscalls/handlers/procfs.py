@@ -11,19 +11,17 @@ is that of the moment of opening, and fstatfs tells it from procfs.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
-from typing import TYPE_CHECKING
 
-from qusr.arch.abi import HOST
 from qusr.syscalls.context import Context, unpack
-from qusr.syscalls.handlers import procmem, proctext
-from qusr.syscalls.handlers.descriptors import reopen, replace
-from qusr.syscalls.layout import CType
 
+# The C library of most guests reads the link /proc/self/exe when a program starts. So what other
+# files need is imported where they are dealt with.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from qusr.process import Process
+    from qusr.syscalls.layout import CType
 
 AT_FDCWD = -100
 _MAX_LINKS = 40
@@ -35,6 +33,8 @@ def review(ctx: Context, kind: str, number: int, args: list[int], result: int) -
     """The result for the guest of a call that gave `result`; `args` are its raw registers."""
     name = ctx.process.call_name(number)
     if kind == "memory":
+        from qusr.syscalls.handlers import procmem
+
         return procmem.access(ctx, name, args)
     if kind == "fd":
         dirfd, path = _path_arguments(name, args)
@@ -52,6 +52,11 @@ def review_fd(ctx: Context, fd: int, dirfd: int = AT_FDCWD, path: int = 0) -> in
     name = _name(fd)
     if name is None:
         return fd
+    import fcntl
+
+    from qusr.syscalls.handlers import procmem, proctext
+    from qusr.syscalls.handlers.descriptors import reopen, replace
+
     file = own_file(name)
     text = None
     if file is not None:
@@ -152,6 +157,8 @@ def _present_name(process: Process) -> bytes:
 
 def _text_file(fd: int, name: bytes, text: bytes) -> int:
     """A read-only file with this text, opened like `fd`."""
+    import fcntl
+
     flags = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK
     mode = stat.S_IMODE(os.fstat(fd).st_mode)
     try:
@@ -196,7 +203,7 @@ def _review_link(ctx: Context, name: str | None, args: list[int], result: int) -
 
 
 def _review_stat(ctx: Context, name: str | None, args: list[int], result: int) -> int:
-    # Not at the top: each execve imports this module.
+    from qusr.arch.abi import HOST
     from qusr.syscalls.metadata import STAT, STAT64, STATX
 
     if name in ("fstat", "fstat64"):
