@@ -84,8 +84,9 @@ class Machine:
         self,
         flavour: Flavour,
         source: str | bytes,
-        *,
         model: str | None = None,
+        /,
+        *,
         prot: int = READ | EXEC,
         **registers: int,
     ) -> None:

@@ -107,7 +107,7 @@ def probe(arch: Arch, model: CpuModel, feature: Feature) -> str:
     """What an instruction of the feature leads to; "breakpoint" when it is executed."""
     flavour = FLAVOURS[arch.name]
     stop = "brk" if flavour is AARCH64 else "bkpt"
-    machine = Machine(flavour, f"{feature.probe}\n{stop} #0", model=model.name, sp=DATA)
+    machine = Machine(flavour, f"{feature.probe}\n{stop} #0", model.name, sp=DATA)
     if flavour is AARCH64:
         machine["x29"] = DATA
     elif ".thumb" in feature.probe:
@@ -140,7 +140,7 @@ def test_id_registers(model: CpuModel) -> None:
     names = ("midr_el1", "id_aa64pfr0_el1", "id_aa64isar0_el1", "id_aa64isar1_el1")
     zero = ("id_aa64mmfr0_el1", "id_aa64dfr0_el1", "id_aa64zfr0_el1", "revidr_el1", "s3_0_c0_c7_7")
     code = "\n".join(f"mrs x{n}, {name}" for n, name in enumerate((*names, *zero, "mpidr_el1")))
-    machine = Machine(AARCH64, f"{code}\nmrs xzr, midr_el1\nbrk #0", model=model.name)
+    machine = Machine(AARCH64, f"{code}\nmrs xzr, midr_el1\nbrk #0", model.name)
     assert machine.cpu.run() == {"reason": "breakpoint", "imm": 0}
     midr, pfr0, isar0, isar1 = (machine[f"x{n}"] for n in range(4))
     assert midr == model.midr
@@ -307,7 +307,7 @@ def test_kuser_version_and_rest(flavour: Flavour) -> None:
 def test_kuser_on_every_model(model: CpuModel) -> None:
     """Each model has what the helpers are made of: exclusives, barriers, the thread register."""
     source = CALL.replace("HELPER", f"{0xFFFF0FC0:#x}")
-    machine = Machine(ARM, source, model=model.name, r0=0, r1=9, r2=DATA)
+    machine = Machine(ARM, source, model.name, r0=0, r1=9, r2=DATA)
     machine.map(arm.KUSER_ADDRESS, 4096, READ | 2)
     machine.space.write(arm.KUSER_ADDRESS, arm.ARM.kuser_page())
     machine.space.mprotect(arm.KUSER_ADDRESS, 4096, READ | EXEC)

@@ -112,7 +112,12 @@ def test_callback_that_raises() -> None:
 def test_registers_of_a_call_do_not_outlive_it() -> None:
     machine = Machine(AARCH64, "svc #0\nbrk #0")
     kept: list[CallRegs] = []
-    machine.cpu.run(lambda regs, _imm: kept.append(regs) is None)
+
+    def keep(regs: CallRegs, _imm: int) -> bool:
+        kept.append(regs)
+        return True
+
+    machine.cpu.run(keep)
     with pytest.raises(ValueError, match="over"):
         kept[0].get(0)
 
@@ -135,10 +140,12 @@ def test_callback_moves_the_program_counter(flavour: Flavour) -> None:
 
 def test_callback_moves_to_thumb() -> None:
     machine = Machine(ARM, "svc #0\nbkpt #1\n.thumb\nbkpt #2")
-    assert machine.cpu.run(lambda regs, _imm: regs.set(15, CODE + 8 | 1) is None) == {
-        "reason": "breakpoint",
-        "imm": 2,
-    }
+
+    def on_syscall(regs: CallRegs, _imm: int) -> bool:
+        regs.set(15, CODE + 8 | 1)
+        return True
+
+    assert machine.cpu.run(on_syscall) == {"reason": "breakpoint", "imm": 2}
     assert machine["cpsr"] & T_BIT
 
 
