@@ -7,6 +7,7 @@ calls, and comes back here with what needs a decision.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -16,13 +17,23 @@ from qusr.options import Exited, Options, UsageError
 from qusr.thread import Gone, Thread
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+
+    def overload(function: object) -> object:
+        """typing's, without the time that its import takes."""
+        return function
+
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import overload
 
     from qusr.arch.base import Arch, CpuModel
+    from qusr.debug.hooks import AddressHook, CodeHook, CodeHooks
     from qusr.syscalls.strace import Strace
 
     SyscallHook = Callable[["Process", str, tuple[int, ...]], int | None]
+    SyscallFunction = Callable[..., int]
 
 __all__ = ["Exited", "Options", "Process", "UsageError"]
 
@@ -69,6 +80,8 @@ class Process:
         self.vfork_gate: _native.VforkGate | None = None
         self.vfork_parent = 0
         self._strace: Strace | None = None
+        self.code_hooks: CodeHooks | None = None
+        self.replaced_calls: dict[str, SyscallFunction] = {}
         words = [os.fsencode(word) for word in argv]
         self.envp = _environment(env)
         asked = loader.explicit(self.options.sysroot, os.environ)
@@ -229,8 +242,14 @@ class Process:
         """The main thread's registers and system calls."""
         return self.main.native
 
-    def run(self) -> Exited:
-        """Runs the guest to its end."""
+    @overload
+    def run(self) -> Exited: ...
+    @overload
+    def run(self, *, until: int) -> Exited | None: ...
+    def run(self, *, until: int | None = None) -> Exited | None:
+        """Runs the guest to its end, or until it is about to execute `until` (None then)."""
+        if self.code_hooks or until is not None:
+            return self._hooks_of_code().run(until)
         while self.exited is None:
             self.main.loop()
             self.main.wait_for_others()
@@ -257,7 +276,7 @@ class Process:
 
     def owns_fd(self, fd: int) -> bool:
         """Whether a descriptor is the emulator's, not the guest's (the log's)."""
-        return self.log is not None and fd == self.log.fd
+        return self.log is not None and self.log.owns(fd)
 
     def publish(self) -> None:
         """Shows the host the guest program: /proc/PID/comm, cmdline and environ, so ps too."""
@@ -287,6 +306,55 @@ class Process:
         call's result (negative: -errno) and the call is not made; None lets it be made.
         """
         self.hooks.append(hook)
+
+    def set_syscall(self, name: str, function: SyscallFunction) -> None:
+        """Has `function(process, *args)` do the system call `name` ("openat"…).
+
+        `args` are the raw argument registers; the result is the call's (negative: -errno).
+        An OSError that it raises is its errno.
+        """
+        if not self.replaced_calls:
+            self.hooks.append(_replace_call)
+        self.replaced_calls[name] = function
+
+    def hook_address(self, address: int, hook: AddressHook) -> None:
+        """Has `hook(process)` called each time before the instruction at `address`.
+
+        It may change registers and memory, `pc` too. With such hooks the guest is executed
+        one instruction at a time.
+        """
+        self._hooks_of_code().at.setdefault(address, []).append(hook)
+
+    def hook_code(self, hook: CodeHook) -> None:
+        """Has `hook(process, pc)` called before each instruction of the first thread."""
+        self._hooks_of_code().everywhere.append(hook)
+
+    def _hooks_of_code(self) -> CodeHooks:
+        from qusr.debug.hooks import CodeHooks
+
+        if self.code_hooks is None:
+            self.code_hooks = CodeHooks(self)
+        return self.code_hooks
+
+    @property
+    def pc(self) -> int:
+        """The address of the next instruction."""
+        return self.thread.reg(self.arch.registers.pc)
+
+    @property
+    def registers(self) -> dict[str, int]:
+        """All registers by name, in gdb's order."""
+        numbers = self.arch.registers.numbers
+        return {name: self.thread.reg(numbers[name]) for name in self.arch.registers.gdb}
+
+    def maps(self) -> str:
+        """The guest's mappings, as its /proc/self/maps shows them."""
+        root = self.sysroot.root
+        return os.fsdecode(self.memory.maps_text(None if root is None else os.fsencode(root)))
+
+    def read_string(self, address: int) -> bytes:
+        """The C string at `address`, without its NUL."""
+        return self.memory.read_cstr(address)
 
     def read_reg(self, name: str) -> int:
         """The register called `name` ("x0", "sp", "pc", "r7", "v3"…)."""
@@ -319,6 +387,17 @@ class Process:
 
             self._strace = Strace(self)
         return self._strace
+
+
+def _replace_call(process: Process, name: str, args: tuple[int, ...]) -> int | None:
+    """The hook behind :meth:`Process.set_syscall`."""
+    function = process.replaced_calls.get(name)
+    if function is None:
+        return None
+    try:
+        return function(process, *args)
+    except OSError as error:
+        return -(error.errno or errno.EIO)
 
 
 def thunk_table(target: Abi, store: loader.Store) -> bytes:

@@ -140,6 +140,10 @@ class Log:
 
     # --- files ---
 
+    def owns(self, fd: int) -> bool:
+        """Whether `fd` is a descriptor of the log's own."""
+        return fd > 2 and (fd == self.fd or fd in self._by_thread.values())
+
     def _open(self, number: int, *, again: bool = False) -> int:
         if self.file is None:
             fd = 2
