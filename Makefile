@@ -32,7 +32,7 @@ $(DEV): requirements-dev.txt tools/make-venv
 	touch $@
 
 # An editable install: Python sources are used where they are, so only Rust ones are compiled.
-$(BUILT): $(DEV) pyproject.toml $(NATIVE)
+$(BUILT): $(DEV) pyproject.toml $(wildcard commands/scripts/*) $(NATIVE)
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	touch $@
 
