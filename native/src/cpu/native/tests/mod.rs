@@ -1,4 +1,5 @@
 //! Tests of the native core.
 
 mod behaviour;
+mod coverage;
 mod differential;
