@@ -351,12 +351,14 @@ impl Gen<'_> {
 
     fn set_memory_slot(&mut self, v: Val, slot: usize) {
         let old = self.slot_owner[slot];
+        // Before any allocation: what is in a register as well must not be left to the
+        // slot when it is evicted from there.
+        self.slot_owner[slot] = NONE;
         if old != NONE
             && old != v
             && self.lives_on(old)
             && self.loc[old as usize] == Loc::Slot(slot as u16)
         {
-            self.slot_owner[slot] = NONE;
             self.reg(old);
         }
         let m = layout::slot(slot);
@@ -381,12 +383,12 @@ impl Gen<'_> {
         let p = self.pin.reg_x[slot];
         if p == NOREG {
             let old = self.slot_owner_x[slot];
+            self.slot_owner_x[slot] = NONE;
             if old != NONE
                 && old != v
                 && self.lives_on(old)
                 && self.loc[old as usize] == Loc::SlotX(slot as u16)
             {
-                self.slot_owner_x[slot] = NONE;
                 self.reg_x(old);
             }
             let r = self.reg_x(v);

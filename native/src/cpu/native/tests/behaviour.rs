@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 const CODE: u64 = 0x40_0000;
 const DATA: u64 = 0x50_0000;
+/// The register number of v0, behind x0-x30, sp, pc and the flags.
+const V0: u32 = 34;
 const BRK: u32 = 0xd420_0000;
 const RET: u32 = 0xd65f_03c0;
 
@@ -326,6 +328,54 @@ fn a_full_code_cache_starts_anew() {
         c.set(32, base);
         assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 });
         assert_eq!(c.get(0), 60 * pages);
+    }
+}
+
+#[test]
+fn a_value_outlives_the_register_that_it_was_loaded_into() {
+    // x8, x28, v16 and v28 have no host register of their own. What was loaded into x8 and v16 is still
+    // needed when they are overwritten, and there are more values than temporaries.
+    let code = [
+        // ldr x8, [x0]; mov x12, x8; ldr x9, [x0, #8]; ldr x10, [x0, #16]; ldr x11, [x0, #24]
+        0xf940_0008,
+        0xaa08_03ec,
+        0xf940_0409,
+        0xf940_080a,
+        0xf940_0c0b,
+        // mov x8, x28; add x9, x9, x10; add x9, x9, x11; add x13, x12, #1
+        0xaa1c_03e8,
+        0x8b0a_0129,
+        0x8b0b_0129,
+        0x9100_058d,
+        // ldr q16, [x0]; mov v17.16b, v16.16b; ldr q18, [x0, #16]; q19, #32; q20, #48; q21, #64
+        0x3dc0_0010,
+        0x4eb0_1e11,
+        0x3dc0_0412,
+        0x3dc0_0813,
+        0x3dc0_0c14,
+        0x3dc0_1015,
+        // mov v16.16b, v28.16b; add v18.2d, v18.2d, v19.2d; v20; v21; add v22.2d, v17.2d, v18.2d
+        0x4ebc_1f90,
+        0x4ef3_8652,
+        0x4ef4_8652,
+        0x4ef5_8652,
+        0x4ef2_8636,
+        BRK,
+    ];
+    for opt in SETTINGS {
+        let s = space(&code);
+        for n in 0..10u64 {
+            s.write(DATA + 8 * n, &(1u64 << (4 * n)).to_le_bytes())
+                .expect("data");
+        }
+        let mut c = core(&s, opt);
+        c.set(0, DATA);
+        c.set(28, 0x1234_5678);
+        assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 }, "{opt}");
+        let got = [8, 9, 12, 13].map(|r| c.get(r));
+        assert_eq!(got, [0x1234_5678, 0x1110, 1, 2], "{opt}");
+        let low = [17, 22].map(|v| c.get_wide(V0 + v) as u64);
+        assert_eq!(low, [1, 0x1_0101_0101], "{opt}");
     }
 }
 
