@@ -332,7 +332,9 @@ impl PyThread {
         // SAFETY: the GIL is held; these bring Python's locks through the fork.
         unsafe { pyo3::ffi::PyOS_BeforeFork() };
         let mut stopped = AllStopped::new();
+        let translator = native::stop_for_fork();
         let result = self.inner.fork(&request);
+        drop(translator);
         if result == 0 {
             stopped.after_fork_in_child();
         }

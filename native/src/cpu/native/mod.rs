@@ -4,11 +4,14 @@
 //! guest's lifter, the code generator, the shared code cache, and the loop around them.
 
 mod check;
+mod gate;
 mod memory;
 mod run;
 #[cfg(test)]
 mod tests;
 mod translate;
+
+pub use gate::stop_for_fork;
 
 use super::{CpuCore, Exit, Interrupter, OnSyscall, Regs};
 use crate::cache::{Cache, Generation};

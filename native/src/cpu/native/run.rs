@@ -2,7 +2,7 @@
 
 use super::memory::Direct;
 use super::translate::NoFetch;
-use super::{LogItem, NativeCore, WANT_ATTENTION, WANT_EXIT, kick_all};
+use super::{LogItem, NativeCore, WANT_ATTENTION, WANT_EXIT, gate, kick_all};
 use crate::cache::Found;
 use crate::cpu::{Access, Exit, Flow, OnSyscall};
 use crate::guest::Lift;
@@ -35,6 +35,7 @@ impl NativeCore {
 
     /// Runs until translated code comes back, and deals with why.
     fn run_once(&mut self, on_syscall: OnSyscall<'_>) -> Next {
+        let gate = gate::inside();
         if self.st_ref().interrupt.load(Ordering::Acquire) != 0 && self.attend() {
             return Next::Leave(Exit::Interrupted);
         }
@@ -57,6 +58,7 @@ impl NativeCore {
                 return Next::Go;
             }
         };
+        drop(gate);
         if self.common.config.check {
             return self.checked(&found, on_syscall);
         }
@@ -132,10 +134,12 @@ impl NativeCore {
 
     /// Forgets translations, here and in the other cores' tables.
     pub(super) fn forget(&mut self, start: u64, end: u64) {
+        let gate = gate::inside();
         if self.common.cache.invalidate(start, end) {
             self.check_epoch();
             kick_all(&self.common.cores);
         }
+        drop(gate);
         if let Some(f) = &mut self.fallback {
             f.invalidate(start, end);
         }
@@ -162,6 +166,7 @@ impl NativeCore {
 
     /// Exit `n` was taken for the first time.
     fn link(&mut self, n: u32) -> Next {
+        let _gate = gate::inside();
         let id = self.generation.id;
         let Some((pc, mode)) = self.common.cache.exit_key(id, n) else {
             // The exit of a generation that is over: its pc is lost with the tables.
@@ -179,6 +184,7 @@ impl NativeCore {
 
     /// An indirect jump whose target is not in the core's table.
     fn indirect(&mut self) -> Next {
+        let _gate = gate::inside();
         let pc = self.st_ref().pc;
         let mode = self.common.guest.mode(self.st_ref());
         if self.st_ref().host[host::RETURN_RSP] > self.st_ref().host[host::RETURN_TOP] {

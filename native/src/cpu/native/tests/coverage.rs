@@ -14,14 +14,23 @@ fn sample(n: usize) -> [u32; 3] {
     let mut seed = 0x9e37_79b9_7f4a_7c15u64 ^ n as u64;
     let mut out = [0; 3];
     for _ in 0..4000 {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let bits = ((seed >> 32) as u32 & !e.mask) | e.value;
         if find(bits) != Some(n) {
             continue;
         }
         let mut b = IrBuilder::new(true);
         b.start_insn(0x1000);
-        let lift = Lifters::<IrBuilder>::ALL[n](&mut b, Insn { bits, pc: 0x1000, mode: 0 });
+        let lift = Lifters::<IrBuilder>::ALL[n](
+            &mut b,
+            Insn {
+                bits,
+                pc: 0x1000,
+                mode: 0,
+            },
+        );
         out[match lift {
             Lift::Next | Lift::End => 0,
             Lift::Unlifted => 1,
@@ -63,5 +72,8 @@ fn the_coverage_table_is_up_to_date() {
         std::fs::write(PATH, &now).expect("docs can be written");
     }
     let there = std::fs::read_to_string(PATH).unwrap_or_default();
-    assert!(there == now, "docs/aarch64-coverage.md is out of date: QUSR_WRITE_DOCS=1 cargo test --no-default-features coverage");
+    assert!(
+        there == now,
+        "docs/aarch64-coverage.md is out of date: QUSR_WRITE_DOCS=1 cargo test --no-default-features coverage"
+    );
 }

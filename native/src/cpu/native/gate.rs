@@ -1,0 +1,20 @@
+//! Keeping threads out of the translator while one of them forks.
+//!
+//! A forked child has only the thread that forked. What the others held (the cache's
+//! lock, the allocator's) would stay locked for ever, so a fork waits until no thread is
+//! between leaving and entering translated code. Threads within translated code or
+//! in a system call hold nothing.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+static GATE: RwLock<()> = RwLock::new(());
+
+/// Held by a thread while it translates, links or invalidates. Not to be nested.
+pub(super) fn inside() -> RwLockReadGuard<'static, ()> {
+    GATE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps all threads out of the translator for as long as it is held: across a fork, to be dropped on both sides.
+pub fn stop_for_fork() -> RwLockWriteGuard<'static, ()> {
+    GATE.write().unwrap_or_else(PoisonError::into_inner)
+}
