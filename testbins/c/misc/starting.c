@@ -16,7 +16,6 @@ CHECK(execve_errors)
 	ERR(execve("plain/x", arguments, arguments), ENOTDIR);
 	int fd = OK(open("text", O_CREAT | O_WRONLY, 0700));
 	EQ(write(fd, "#!/no/such/interpreter\n", 23), 23);
-	ERR(execve("text", arguments, arguments), ETXTBSY);
 	OK(close(fd));
 	ERR(execve("text", arguments, arguments), ENOENT);
 	ERR(syscall(__NR_execveat, -1, "x", arguments, arguments, 0), EBADF);
@@ -27,6 +26,19 @@ CHECK(execve_errors)
 		ERR(execve("text", bad_pointer(i), arguments), EFAULT);
 	for (int i = 0; i < BAD_POINTERS - 1; i++)
 		ERR(execve("text", arguments, bad_pointer(i)), EFAULT);
+}
+
+CHECK(text_busy)
+{
+	char *arguments[] = { "x", NULL };
+	int fd = OK(open("busy", O_CREAT | O_WRONLY, 0700));
+
+	EQ(write(fd, "#!/no/such/interpreter\n", 23), 23);
+	EQ(execve("busy", arguments, arguments), -1);
+	/* An emulator only reads the file: the kernel does not tell it of writers. */
+	if (errno == ENOENT)
+		NA("files open for writing are executed");
+	EQ(errno, ETXTBSY);
 }
 
 CHECK(clone_errors)

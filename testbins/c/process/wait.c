@@ -85,6 +85,8 @@ CHECK(stopped_continued)
 	int status;
 	pid_t pid = OK(start(sleeps));
 
+	/* In a group of its own, since SIGTSTP does nothing to an orphaned group (POSIX 2.4.3). */
+	OK(setpgid(pid, pid));
 	OK(kill(pid, SIGSTOP));
 	EQ(waitpid(pid, &status, WUNTRACED), pid);
 	TRUE(WIFSTOPPED(status));
