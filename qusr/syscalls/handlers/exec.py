@@ -52,6 +52,8 @@ def execveat(ctx: Context, dirfd: int, path: int, argv: int, envp: int, flags: i
 
 def _hidden(fd: int) -> bool:
     """Whether the new program could not open a script that is named by `fd`."""
+    if fd < 0:  # which fcntl.fcntl refuses with a ValueError
+        raise fail(errno.EBADF)
     return bool(fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC)
 
 

@@ -222,6 +222,9 @@ CHECK(sigchld)
 	EQ(chld_code, CLD_STOPPED);
 	OK(kill(pid, SIGCONT));
 	EQ(waitpid(pid, &status, WCONTINUED), pid);
+	/* The signal of a continued child may come after wait has told of it. */
+	for (int i = 0; i < 1000 && chld_code != CLD_CONTINUED; i++)
+		usleep(1000);
 	EQ(chld_code, CLD_CONTINUED);
 	/* SA_NOCLDSTOP: only the end is told. */
 	action.sa_flags |= SA_NOCLDSTOP;
