@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
-import signal
 
 from qusr import _native
-from qusr.syscalls import process as declared
 from qusr.syscalls.context import Context, fail, unpack
 from qusr.thread import Thread, leave
 
@@ -31,6 +30,7 @@ _EMULATED = (
 )  # fmt: skip
 """Flags that are ours to keep; all others go to the host kernel."""
 
+_SIGCHLD = 17
 _CLONE_ARGS_VER0 = 64
 _PAGE = 4096
 
@@ -43,7 +43,7 @@ class Request:
         "set_tid_size", "sp", "tls",
     )  # fmt: skip
 
-    def __init__(self, flags: int, exit_signal: int = signal.SIGCHLD, sp: int = 0) -> None:
+    def __init__(self, flags: int, exit_signal: int = _SIGCHLD, sp: int = 0) -> None:
         self.flags = flags
         self.exit_signal = exit_signal
         self.sp = sp
@@ -80,6 +80,9 @@ def clone3(ctx: Context, address: int, size: int) -> int:
         raise fail(errno.EINVAL)
     if size > _PAGE:
         raise fail(errno.E2BIG)
+    # Not at the top: a fork needs no declarations.
+    from qusr.syscalls import process as declared
+
     known = declared.CLONE_ARGS.size(ctx.abi)
     data = ctx.read(address, size)
     if any(data[known:]):
@@ -149,7 +152,27 @@ def _new_thread(ctx: Context, request: Request) -> int:
         ctx.thread.adopt()
 
 
+_warm: list[object] = []
+"""The modules that children need; empty before the first fork."""
+
+
+def _warm_up() -> None:
+    """Does once, before the first fork, what each child would otherwise do for itself.
+
+    Most children execute a program, whose C library begins with a few calls that Python makes. And
+    a garbage collection in a child would write to, and so copy, every page that holds objects.
+    """
+    if not _warm:
+        from qusr.syscalls.handlers import exec as exec_calls
+        from qusr.syscalls.handlers import limits, procfs
+
+        _warm.extend((exec_calls, limits, procfs))
+        gc.freeze()
+
+
 def _fork(ctx: Context, request: Request) -> int:
+    _warm_up()
+
     def pointer(flag: int, address: int) -> int:
         return ctx.pointer(address) if request.flags & flag else 0
 
