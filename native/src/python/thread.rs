@@ -125,6 +125,16 @@ fn open_native(
             other => tuning.push(other),
         }
     }
+    let known = unicorn.id_registers.clone();
+    let emulate: native::Emulate = Arc::new(move |code| {
+        let insn = u32::from_le_bytes(*code.first_chunk()?);
+        let (register, value) = unicorn::read_of_id_register(&known, insn)?;
+        Some(native::Emulated {
+            register,
+            value,
+            size: 4,
+        })
+    });
     let config = NativeConfig {
         guest: guest.to_owned(),
         options: native::Options::parse(&tuning.join(",")).map_err(PyValueError::new_err)?,
@@ -136,6 +146,7 @@ fn open_native(
             });
             (items, sink)
         }),
+        emulate: Some(emulate),
         ..NativeConfig::default()
     };
     let behind = Arc::clone(&space);

@@ -117,6 +117,21 @@ pub type Log = Arc<dyn Fn(LogItem, &str) + Send + Sync>;
 /// Opens the core for what this one has no lifter for.
 pub type Fallback = Arc<dyn Fn() -> Result<Box<dyn CpuCore>, String> + Send + Sync>;
 
+/// An instruction that the kernel carries out for programs and that only writes a register.
+#[derive(Clone, Copy, Debug)]
+pub struct Emulated {
+    /// None: the result goes nowhere.
+    pub register: Option<u32>,
+    pub value: u64,
+    /// Of the instruction, in bytes.
+    pub size: u8,
+}
+
+/// Says what the kernel does with the instruction in these bytes. Asked before the fallback
+/// core, since nearly every program's C library reads an ID register at its start, and opening that
+/// core would then take most of the start.
+pub type Emulate = Arc<dyn Fn(&[u8]) -> Option<Emulated> + Send + Sync>;
+
 /// How to open a core.
 #[derive(Clone)]
 pub struct NativeConfig {
@@ -127,6 +142,8 @@ pub struct NativeConfig {
     pub check: bool,
     /// The items wanted, and where they go.
     pub log: Option<(Vec<LogItem>, Log)>,
+    /// What the kernel carries out.
+    pub emulate: Option<Emulate>,
     /// Bytes of translated code before it is thrown away and begun anew.
     pub cache_size: usize,
 }
@@ -138,6 +155,7 @@ impl Default for NativeConfig {
             options: Options::default(),
             check: false,
             log: None,
+            emulate: None,
             cache_size: 64 << 20,
         }
     }

@@ -230,8 +230,30 @@ impl NativeCore {
         }
     }
 
-    /// Has the fallback core execute one instruction.
+    /// Does what the kernel does for an instruction that traps; false: nothing.
+    fn emulate(&mut self) -> bool {
+        let guest = self.common.guest;
+        let mut code = [0u8; 16];
+        let code = &mut code[..guest.max_insn()];
+        let pc = self.st_ref().pc;
+        if self.common.space.read(pc, code).is_err() {
+            return false;
+        }
+        let Some(done) = self.emulated(code) else {
+            return false;
+        };
+        if let Some(id) = done.register {
+            guest.set_register(self.st(), id, u128::from(done.value));
+        }
+        self.st().pc = pc.wrapping_add(u64::from(done.size));
+        true
+    }
+
+    /// Has the kernel's rules or the fallback core execute one instruction.
     fn fall_back(&mut self) -> Next {
+        if self.emulate() {
+            return Next::Go;
+        }
         if self.fallback.is_none()
             && let Some(open) = &self.common.fallback
         {

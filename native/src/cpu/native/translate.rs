@@ -1,6 +1,6 @@
 //! From guest code to an installed translation.
 
-use super::{LogItem, NativeCore};
+use super::{Emulated, LogItem, NativeCore};
 use crate::cache::Found;
 use crate::guest::{FlagUse, Lift};
 use crate::host::x64::codegen::{self, Tuning};
@@ -103,7 +103,15 @@ impl NativeCore {
         Ok(b.block)
     }
 
+    /// What the kernel makes of an instruction without a lifter.
+    pub(super) fn emulated(&self, code: &[u8]) -> Option<Emulated> {
+        self.common.config.emulate.as_ref()?(code)
+    }
+
     fn report_unlifted(&self, pc: u64, code: &[u8]) {
+        if self.emulated(code).is_some() {
+            return;
+        }
         self.log(LogItem::Unimp, || {
             format!("{pc:#x}: {code:02x?} has no lifter: executed by the fallback core\n")
         });

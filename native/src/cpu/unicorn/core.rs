@@ -557,7 +557,7 @@ impl Inner {
         let pc = self.pc();
         match trap::a64_undefined(self.code_at(pc, false)) {
             A64Trap::Undefined => return self.end_run(Leave::Exit(Exit::Undefined)),
-            A64Trap::ReadId { id, rt } => match self.id_register(id) {
+            A64Trap::ReadId { id, rt } => match trap::id_register(&self.config.id_registers, id) {
                 Some(value) => self.set_x(rt, value),
                 None => return self.end_run(Leave::Exit(Exit::Undefined)),
             },
@@ -578,26 +578,6 @@ impl Inner {
         }
         self.new_pc.set(Some(pc + 4));
         self.end_run(Leave::Resume);
-    }
-
-    /// An ID register as the kernel shows it: those of CRm 0 one by one, the others all, as 0
-    /// unless they say something (`emulate_sys_reg` in arch/arm64/kernel/cpufeature.c).
-    fn id_register(&self, id: u16) -> Option<u64> {
-        const MIDR: u16 = trap::system_register(0, 0, 0, 0);
-        const MPIDR: u16 = trap::system_register(0, 0, 0, 5);
-        const REVIDR: u16 = trap::system_register(0, 0, 0, 6);
-        let known = self
-            .config
-            .id_registers
-            .iter()
-            .find(|(number, _)| *number == id);
-        match (known, id) {
-            (Some(&(_, value)), _) => Some(value),
-            (None, MPIDR) => Some(1 << 31),
-            (None, MIDR | REVIDR) => Some(0),
-            (None, _) if id >> 3 & 15 == 0 => None,
-            (None, _) => Some(0),
-        }
     }
 
     fn fault_exit(&self, fault: PageFault, addr: u64) -> Exit {

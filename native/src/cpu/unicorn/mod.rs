@@ -69,6 +69,16 @@ pub struct UnicornConfig {
 }
 
 pub use trap::system_register;
+
+/// An AArch64 instruction that reads an ID register for a program: the register that gets the
+/// value (None: XZR), and the value.
+pub fn read_of_id_register(known: &[(u16, u64)], insn: u32) -> Option<(Option<u32>, u64)> {
+    let trap::A64Trap::ReadId { id, rt } = trap::a64_undefined(insn) else {
+        return None;
+    };
+    let value = trap::id_register(known, id)?;
+    Some(((rt != 31).then_some(u32::from(rt)), value))
+}
 pub use turn::AllStopped;
 
 /// Opens a core over `space` with all registers 0.

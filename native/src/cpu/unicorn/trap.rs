@@ -32,6 +32,21 @@ pub const fn system_register(op1: u32, crn: u32, crm: u32, op2: u32) -> u16 {
     (op1 << 11 | crn << 7 | crm << 3 | op2) as u16
 }
 
+/// What a kernel shows of the ID register `id`, `known` being those that differ from 0
+/// (`arch/arm64/kernel/cpufeature.c`, `emulate_sys_reg()`). None: not for programs.
+pub fn id_register(known: &[(u16, u64)], id: u16) -> Option<u64> {
+    const MIDR: u16 = system_register(0, 0, 0, 0);
+    const MPIDR: u16 = system_register(0, 0, 0, 5);
+    const REVIDR: u16 = system_register(0, 0, 0, 6);
+    match (known.iter().find(|(number, _)| *number == id), id) {
+        (Some(&(_, value)), _) => Some(value),
+        (None, MPIDR) => Some(1 << 31),
+        (None, MIDR | REVIDR) => Some(0),
+        (None, _) if id >> 3 & 15 == 0 => None,
+        (None, _) => Some(0),
+    }
+}
+
 /// Decides what a trapped A64 instruction is.
 pub fn a64_undefined(insn: u32) -> A64Trap {
     let rt = (insn & 31) as u8;

@@ -195,7 +195,7 @@ pub fn mrs<S: Sem>(s: &mut S, i: Insn) -> Lift {
         CNTVCT => s.call(|_, _, _, _, _| counter(), [None; 3], 0),
         DIT | SSBS | TPIDRRO => s.konst(0),
         // Identification registers (op1 = 0, CRn = 0), which the kernel emulates: they depend on
-        // the CPU model, which the fallback core knows.
+        // the CPU model, which whoever opens the core knows (`native::Emulate`).
         k if k >> 7 == 3 << 7 => return Lift::Unlifted,
         _ => return Lift::Undefined,
     };
