@@ -367,7 +367,7 @@ def test_stack_of_any_shape(machine: int, big_endian: bool, file: Callable[..., 
         return value
 
     def text(address: int) -> bytes:
-        return space.read(address, 64).split(b"\0", 1)[0]
+        return space.read(address, 4096).split(b"\0", 1)[0]
 
     assert pop() == 3
     assert [text(pop()) for _ in range(3)] == [b"prog", b"", b"last one"]
