@@ -109,6 +109,11 @@ impl Sysroot {
         if is_kernel_tree(inner) {
             return None;
         }
+        match self.lookup_plain(inner, follow) {
+            Plain::Found(path) => return Some(path),
+            Plain::Missing => return None,
+            Plain::Unknown => {}
+        }
         let root_path = CString::new(self.prefix.clone()).ok()?;
         let flags = libc::O_DIRECTORY;
         let root = open_path(libc::AT_FDCWD, &root_path, flags, 0)?;
@@ -126,6 +131,34 @@ impl Sysroot {
         }
         CString::new(host).ok()
     }
+
+    /// The same for a path on which there are neither symbolic links nor `..`, by one host call
+    /// less than half as long: it stays in the sysroot by itself.
+    fn lookup_plain(&self, inner: &[u8], follow: bool) -> Plain {
+        if inner.split(|&byte| byte == b'/').any(|name| name == b"..") {
+            return Plain::Unknown;
+        }
+        let Ok(host) = CString::new([self.prefix.as_slice(), inner].concat()) else {
+            return Plain::Unknown;
+        };
+        let flags = if follow { 0 } else { libc::O_NOFOLLOW };
+        match open_path(libc::AT_FDCWD, &host, flags, libc::RESOLVE_NO_SYMLINKS) {
+            Some(_) => Plain::Found(host),
+            None if std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOENT) => {
+                Plain::Missing
+            }
+            None => Plain::Unknown,
+        }
+    }
+}
+
+/// What [`Sysroot::lookup_plain`] came to.
+enum Plain {
+    Found(CString),
+    /// The sysroot has no such file.
+    Missing,
+    /// There are links, or an error that may be due to one.
+    Unknown,
 }
 
 /// /proc and /sys are the running kernel's, whatever empty directory the sysroot has.
