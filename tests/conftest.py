@@ -62,8 +62,8 @@ def native() -> Emulator:
 
 
 @pytest.fixture(scope="session")
-def root() -> Callable[[str], Path]:
-    """``root("arm")``: the guest's Debian root."""
+def root() -> Callable[..., Path]:
+    """``root("arm")``: the guest's Debian root. ``root("arm", "programs")``: the bigger one."""
     return emulators.debian_root
 
 

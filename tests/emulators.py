@@ -172,11 +172,12 @@ NATIVE = Emulator((), {})
 
 
 @functools.cache
-def debian_root(arch: str) -> Path:
-    """The Debian root of a guest; made now if need be, which takes a quarter of a minute."""
+def debian_root(arch: str, packages: str = "") -> Path:
+    """The Debian root of a guest; made now if need be, which takes a quarter of a minute.
+    ``packages`` is a set of more of them that tools/debian-root knows."""
     need("mmdebstrap")
     run = subprocess.run(
-        [REPO / "tools" / "debian-root", DEBIAN[arch]],
+        [REPO / "tools" / "debian-root", DEBIAN[arch], *([packages] if packages else [])],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
     if run.returncode:
