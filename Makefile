@@ -14,7 +14,7 @@ ARGS ?=
 DEV := $(VENV)/.dev-installed
 BUILT := $(VENV)/.qusr-built
 
-NATIVE := $(shell find native/src -name '*.rs') native/Cargo.toml native/Cargo.lock
+NATIVE := $(shell find native/src native/launcher/src -name '*.rs') native/Cargo.toml native/Cargo.lock
 ifneq ($(wildcard native/build.rs),)
 NATIVE += native/build.rs
 endif
@@ -65,6 +65,8 @@ check-rust: $(DEV)
 	cd native && $(CARGO) clippy -q --all-targets -- -D warnings
 	cd native && $(CARGO) clippy -q --all-targets --no-default-features -- -D warnings
 	cd native && $(CARGO) test -q --no-default-features
+	cd native/launcher && $(CARGO) fmt --check
+	cd native/launcher && $(CARGO) clippy -q -- -D warnings
 
 bench: build tools
 	$(BIN)/python -m bench $(ARGS)

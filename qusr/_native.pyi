@@ -5,6 +5,9 @@ from typing import Literal, NotRequired, TypedDict, final
 
 VERSION: str
 
+def launcher() -> bytes:
+    """The executable that binfmt_misc starts, not yet set up (qusr/binfmt/launcher.py)."""
+
 @final
 class AddressSpace:
     """The guest's memory.

@@ -304,24 +304,43 @@ def number(text: str, option: str) -> tuple[int, str]:
 
 def main() -> None:
     """Entry point of every command."""
-    for inherited in _PYTHONS_SIGNALS:
-        _signal.signal(inherited, _signal.SIG_DFL)
-    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     name = os.path.basename(sys.argv[0])
     if name in ("__main__.py", "-c", "-m", ""):
         name = "qusr"
+    execute(name, sys.argv[1:], os.environ)
+
+
+def execute(
+    name: str,
+    words: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    fd: int = -1,
+    ignored: Sequence[int] = (),
+    cache: str | None = None,
+) -> None:
+    """What the command `name` does.
+
+    `variables` are looked at for options. `fd` is the program, already open. The signals
+    `ignored` are known to have been ignored before Python started. `cache` takes the place
+    of the cache below the home directory.
+    """
+    for inherited in _PYTHONS_SIGNALS:
+        action = _signal.SIG_IGN if inherited in ignored else _signal.SIG_DFL
+        _signal.signal(inherited, action)
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     # For a mistake in a thread that is not the first one.
     sys.unraisablehook = lambda mistake: _explain(name, mistake.exc_value or AssertionError())
     try:
-        _main(Command(name, os.environ), sys.argv[1:])
+        _main(Command(name, variables), words, fd, cache)
     except SystemExit:
         raise
     except BaseException as error:
         _explain(name, error)
 
 
-def _main(command: Command, words: Sequence[str]) -> None:
+def _main(command: Command, words: Sequence[str], fd: int, cache: str | None) -> None:
     command.parse(words)
     if command.show:
         from qusr import usage
@@ -332,11 +351,17 @@ def _main(command: Command, words: Sequence[str]) -> None:
     from qusr.process import Process
     from qusr.thread import leave
 
+    environment = command.environment(os.environb)
+    if cache is not None and "QUSR_CACHE_DIR" not in os.environ:
+        # For us, not for the guest.
+        environment = environment or [k + b"=" + v for k, v in os.environb.items()]
+        os.environ["QUSR_CACHE_DIR"] = cache
     process = Process(
         command.argv,
-        env=command.environment(os.environb),
+        env=environment,
         guest=command.guest,
         options=command.options(),
+        fd=fd,
     )
     process.publish()
     process.on_exit = leave

@@ -53,6 +53,7 @@ class Process:
         env: the guest's environment; None: this process's.
         guest: the guest ISA's name; None: whichever the program is for.
         options: how to run it.
+        fd: the program, already open (it need not be readable then); it will be closed.
 
     Raises:
         qusr.loader.LoadError: the program cannot be run; the message says why.
@@ -65,6 +66,7 @@ class Process:
         env: Mapping[str, str] | Sequence[bytes] | None = None,
         guest: str | None = None,
         options: Options | None = None,
+        fd: int = -1,
     ) -> None:
         self.options = options or Options()
         self.exited: Exited | None = None
@@ -93,6 +95,7 @@ class Process:
             store=self.store,
             triplets=None if asked else _triplets,
             wanted=lambda name: guest is None or name == guest,
+            fd=fd,
         )
         self.sysroot = prepared.sysroot
         if self.options.argv0 is not None:

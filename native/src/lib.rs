@@ -10,6 +10,7 @@ pub mod cpu;
 pub mod guest;
 pub mod host;
 pub mod ir;
+pub mod launcher;
 pub mod memory;
 pub mod process;
 #[cfg(feature = "python")]

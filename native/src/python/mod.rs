@@ -8,8 +8,15 @@ pub mod thread;
 
 #[pymodule]
 mod _native {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+    /// The executable that binfmt_misc starts, not yet set up.
+    #[pyfunction]
+    fn launcher() -> &'static [u8] {
+        crate::launcher::EXECUTABLE
+    }
     #[pymodule_export]
     use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]

@@ -1,0 +1,5 @@
+"""`python -m qusr.binfmt`."""
+
+from qusr.binfmt.cli import main
+
+main()

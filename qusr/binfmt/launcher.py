@@ -1,0 +1,168 @@
+"""The executable that is registered: `qusr-interp`, with what it is to execute written in.
+
+The program is native/launcher/; it comes as a part of the extension. Its configuration is
+lists of strings: the number of ways, then for each the command and the files that must be there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import qusr
+from qusr import _native, interp
+from qusr.binfmt import BinfmtError
+
+_MARK = b"qusr-interp:conf"
+_SPACE = 16384
+_NAME = "qusr-interp"
+
+#: Packages that run a guest.
+_PACKAGES = ("qusr", "elftools", "unicorn", "capstone")
+
+
+def default_path() -> Path:
+    """Where the launcher goes when it is installed."""
+    prefix = Path("/usr/local") if sys.prefix == "/usr" else Path(sys.prefix)
+    return prefix / "libexec" / "qusr" / _NAME
+
+
+def is_ours(interpreter: str) -> bool:
+    """Whether an interpreter is a launcher made by this installation."""
+    try:
+        data = Path(interpreter).read_bytes()
+    except OSError:
+        return interpreter == str(default_path())
+    return data == executable()
+
+
+class Host:
+    """The files of the host that a start of qusr needs, with their real paths."""
+
+    def __init__(self) -> None:
+        base: str = getattr(sys, "_base_executable", "") or sys.executable
+        self.python = Path(base).resolve()
+        if not self.python.is_file():
+            raise BinfmtError("Python does not know its own executable's path")
+        self.stdlib = Path(os.__file__).resolve().parent
+        self.extensions = _extensions_folder(self.stdlib)
+        self.packages = _packages()
+        self.libraries, self.linker = _libraries(self.python)
+
+    def folders(self) -> list[Path]:
+        """What to show in a root; none is inside another."""
+        wanted = [self.python, self.stdlib, self.extensions, self.linker, *self.libraries]
+        for folder in self.packages:
+            wanted += [folder / name for name in _PACKAGES if (folder / name).is_dir()]
+        kept: list[Path] = []
+        for path in sorted(set(wanted)):
+            if not any(path.is_relative_to(other) for other in kept):
+                kept.append(path)
+        return kept
+
+
+def _extensions_folder(stdlib: Path) -> Path:
+    """Where Python's own extension modules are."""
+    for entry in sys.path:
+        if entry.endswith("lib-dynload"):
+            return Path(entry).resolve()
+    return stdlib
+
+
+def _packages() -> list[Path]:
+    """The folders of sys.path that have the packages."""
+    found = [Path(qusr.__file__).resolve().parent.parent]
+    for name in _PACKAGES[1:]:
+        spec = find_spec(name)
+        if spec is not None and spec.origin:
+            found.append(Path(spec.origin).resolve().parent.parent)
+    return list(dict.fromkeys(found))
+
+
+def _libraries(python: Path) -> tuple[list[Path], Path]:
+    """Folders of the shared libraries in use, and the dynamic linker."""
+    from importlib import import_module
+
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.segments import InterpSegment
+
+    # What starts load, so that it shows in the maps below.
+    for name in ("zlib", "ctypes"):
+        import_module(name)
+    with python.open("rb") as file:
+        linkers = [
+            Path(segment.get_interp_name()).resolve()
+            for segment in ELFFile(file).iter_segments("PT_INTERP")
+            if isinstance(segment, InterpSegment)
+        ]
+    if not linkers:
+        raise BinfmtError(f"{python}: a static Python cannot load qusr")
+    folders = set()
+    for row in Path("/proc/self/maps").read_text().splitlines():
+        path = row.partition("/")
+        file_path = Path(path[1] + path[2])
+        if ".so" in file_path.name and "lib-dynload" not in file_path.parts:
+            folders.add(file_path.resolve().parent)
+    for folder in _packages():
+        folders = {path for path in folders if not _inside(path, folder)}
+    return sorted(folders), linkers[0]
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    return any(path.is_relative_to(folder / name) for name in _PACKAGES)
+
+
+def _code(paths: list[str], call: str) -> str:
+    return f"import sys; sys.path += {paths!r}; from qusr import interp; interp.main({call})"
+
+
+def _configuration() -> bytes:
+    host = Host()
+    inside = interp.CARRIED
+    packages = [str(path) for path in host.packages]
+    # Isolated: PYTHONPATH and its like are the guest's.
+    options = ["-I", "-S", "-c"]
+    direct = [str(host.python), *options, _code(packages, "")]
+    libraries = ":".join(f"{inside}{path}" for path in host.libraries)
+    carried = [
+        f"{inside}{host.linker}",
+        "--library-path", libraries,
+        f"{inside}{host.python}", *options,
+        _code([f"{inside}{path}" for path in packages], "carried=True"),
+    ]  # fmt: skip
+    package = f"{packages[0]}/qusr/interp.py"
+    ways = [
+        (carried, [f"{inside}{host.python}", f"{inside}{package}"]),
+        (direct, [str(host.stdlib / "os.py"), package]),
+    ]
+    words = ["1", str(len(ways))]
+    for command, needs in ways:
+        words += [str(len(command)), *command, str(len(needs)), *needs]
+    return b"".join(os.fsencode(word) + b"\0" for word in words)
+
+
+def executable() -> bytes:
+    """The launcher, set up for this installation."""
+    template, text = bytes(_native.launcher()), _configuration()
+    if len(text) > _SPACE:
+        raise BinfmtError("the paths of Python and its libraries are too long for the launcher")
+    if template.count(_MARK) != 1:
+        raise AssertionError("the launcher has no place for its configuration")
+    at = template.index(_MARK) + len(_MARK)
+    return template[:at] + text.ljust(_SPACE, b"\0") + template[at + _SPACE :]
+
+
+def write(path: Path) -> None:
+    """Puts the launcher at `path`."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Renamed into place: the old one may be running.
+        new.write_bytes(executable())
+        new.chmod(0o755)
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise BinfmtError(f"{path}: {error.strerror}") from None

@@ -1,0 +1,189 @@
+"""What binfmt_misc knows, and entries of it (Documentation/admin-guide/binfmt-misc.rst)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from qusr.binfmt import BinfmtError
+from qusr.loader import identify
+
+#: Where Linux has a place for it.
+MOUNT_POINT = Path("/proc/sys/fs/binfmt_misc")
+
+#: e_machine, ELF class in bits, big-endian.
+GUESTS: dict[str, tuple[int, int, bool]] = {
+    "arm": (identify.EM_ARM, 32, False),
+    "armeb": (identify.EM_ARM, 32, True),
+    "aarch64": (identify.EM_AARCH64, 64, False),
+    "aarch64_be": (identify.EM_AARCH64, 64, True),
+}
+#: Debian's names.
+ALIASES = {"arm64": "aarch64", "armhf": "arm", "armel": "arm"}
+
+_INTERPRETER_MAX = 127
+_DELIMITERS = ":|;,"
+
+
+def guests(names: list[str]) -> list[str]:
+    """qusr's names of guests, all of them for an empty list."""
+    chosen = [ALIASES.get(name, name) for name in names]
+    for name, given in zip(chosen, names, strict=True):
+        if name not in GUESTS:
+            raise BinfmtError(f"no guest '{given}': there are {', '.join([*GUESTS, *ALIASES])}")
+    return list(dict.fromkeys(chosen)) or list(GUESTS)
+
+
+def entry_name(guest: str) -> str:
+    """What our entry is called."""
+    return f"qusr-{guest}"
+
+
+def header(guest: str, *, kind: int = identify.ET_EXEC, osabi: int = 0) -> bytes:
+    """The start of a guest program's ELF header, up to e_machine (elf(5))."""
+    machine, bits, big_endian = GUESTS[guest]
+    ident = identify.ELF_MAGIC + bytes((bits // 32, 2 if big_endian else 1, 1, osabi))
+    order = ">" if big_endian else "<"
+    return ident.ljust(16, b"\0") + struct.pack(order + "HH", kind, machine)
+
+
+def magic(guest: str) -> bytes:
+    """What a program of the guest begins with, where `mask` has ones."""
+    return header(guest)
+
+
+def mask(guest: str) -> bytes:
+    """The bits of `magic` that count.
+
+    As the kernel's own loader (fs/binfmt_elf.c) we look neither at EI_OSABI nor at what is
+    behind it; AppImages keep their mark there. ET_EXEC is 2 and ET_DYN 3.
+    """
+    big_endian = GUESTS[guest][2]
+    ident = b"\xff" * 7 + b"\0" * 9
+    return ident + struct.pack((">" if big_endian else "<") + "HH", 0xFFFE, 0xFFFF)
+
+
+def escaped(data: bytes) -> str:
+    """As the register file takes bytes that could be its delimiter, NUL or newline."""
+    return "".join(f"\\x{byte:02x}" for byte in data)
+
+
+def line(guest: str, interpreter: str, flags: str) -> str:
+    """What is written to `register`."""
+    if len(os.fsencode(interpreter)) > _INTERPRETER_MAX:
+        raise BinfmtError(
+            f"{interpreter}: the kernel takes an interpreter's path of at most "
+            f"{_INTERPRETER_MAX} bytes (--interpreter chooses another)"
+        )
+    free = [mark for mark in _DELIMITERS if mark not in interpreter]
+    if not free or "\n" in interpreter:
+        raise BinfmtError(f"{interpreter!r}: not a path that can be registered")
+    fields = ("", entry_name(guest), "M", "", escaped(magic(guest)), escaped(mask(guest)))
+    return free[0].join((*fields, interpreter, flags))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A handler that the kernel knows."""
+
+    name: str
+    enabled: bool
+    interpreter: str
+    flags: str
+    offset: int = 0
+    magic: bytes = b""
+    mask: bytes = b""
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Entry:
+        """From what the kernel shows in the entry's file."""
+        fields: dict[str, str] = {}
+        for row in text.splitlines():
+            key, _, value = row.partition(" ")
+            fields[key.rstrip(":")] = value
+        found = bytes.fromhex(fields.get("magic", ""))
+        return cls(
+            name=name,
+            enabled="enabled" in fields,
+            interpreter=fields.get("interpreter", ""),
+            flags=fields.get("flags", ""),
+            offset=int(fields.get("offset", "0")),
+            magic=found,
+            mask=bytes.fromhex(fields["mask"]) if "mask" in fields else b"\xff" * len(found),
+        )
+
+    def matches(self, head: bytes) -> bool:
+        """Whether a file that begins with `head` is for this handler."""
+        part = head.ljust(identify.BINPRM_BUF_SIZE, b"\0")[self.offset :][: len(self.magic)]
+        rows = zip(part, self.magic, self.mask, strict=True)
+        return bool(self.magic) and all((a ^ b) & bits == 0 for a, b, bits in rows)
+
+    def handles(self, guest: str) -> bool:
+        """Whether it is for programs of the guest: executables or position-independent ones."""
+        kinds = (identify.ET_EXEC, identify.ET_DYN)
+        # 3 is ELFOSABI_GNU: programs with indirect functions or unique symbols.
+        return any(
+            self.matches(header(guest, kind=kind, osabi=osabi))
+            for kind in kinds
+            for osabi in (0, 3)
+        )
+
+
+class Registry:
+    """A mounted binfmt_misc."""
+
+    def __init__(self, folder: Path = MOUNT_POINT) -> None:
+        self.folder = folder
+
+    @property
+    def mounted(self) -> bool:
+        """Whether it is there."""
+        return (self.folder / "register").exists()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether handlers are used at all."""
+        return (self.folder / "status").read_text().strip() == "enabled"
+
+    def entries(self) -> list[Entry]:
+        """What is registered."""
+        found: list[Entry] = []
+        if not self.mounted:
+            return found
+        for file in sorted(self.folder.iterdir()):
+            if file.name in ("register", "status"):
+                continue
+            try:
+                found.append(Entry.parse(file.name, file.read_text()))
+            except FileNotFoundError:
+                continue  # removed meanwhile
+        return found
+
+    def handlers(self, guest: str) -> list[Entry]:
+        """The entries for programs of a guest."""
+        return [entry for entry in self.entries() if entry.handles(guest)]
+
+    def add(self, guest: str, interpreter: str, flags: str) -> None:
+        """Registers."""
+        try:
+            (self.folder / "register").write_text(line(guest, interpreter, flags))
+        except OSError as error:
+            raise BinfmtError(_why(error, interpreter)) from None
+
+    def remove(self, entry: Entry) -> None:
+        """Takes an entry away."""
+        try:
+            (self.folder / entry.name).write_text("-1")
+        except OSError as error:
+            raise BinfmtError(_why(error, entry.name)) from None
+
+
+def _why(error: OSError, what: str) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "only root may change binfmt_misc (or use 'qusr-binfmt run', which needs no root)"
+    if error.errno == errno.EROFS:
+        return f"{MOUNT_POINT} is mounted read-only: this looks like a container's"
+    return f"the kernel refuses {what}: {error.strerror}"
