@@ -249,3 +249,6 @@ def die_by(signal: int) -> None:
 
 def publish(comm: bytes, arg: tuple[int, int], env: tuple[int, int]) -> bool:
     """Name the thread, and tell the kernel where arguments and environment lie (host addresses)."""
+
+def native_refusal(guest: str) -> str | None:
+    """Why the native core cannot run a guest here; None if it can."""

@@ -13,7 +13,7 @@ class Options:
     Attributes:
         sysroot: the directory that stands for `/`, or None.
         core: the CPU core, "unicorn", "native" or "native,check" (each translation compared
-            with the interpreter); None: QUSR_CORE, else unicorn.
+            with the interpreter); None: QUSR_CORE, else native where it runs the guest.
         opt: optimisations of the native core to leave out, as "no-chain,no-fold".
         cpu: the CPU model's name; None: the best one.
         argv0: replaces argv[0].

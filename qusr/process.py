@@ -179,7 +179,7 @@ class Process:
         core = unicorn.arguments(self.arch, self.cpu_model, be8=be8)
         blocks = None if self.log is None else self.log.blocks(self)
         sink = None if blocks is None else blocks.native
-        options = self._native_options()
+        options = self._native_options(core[1])
         native = _native.Thread(self.native, *core, native=options, log=sink)
         if blocks is not None:
             blocks.watch(native, own_logs=options is not None)
@@ -192,14 +192,19 @@ class Process:
             self._main.native = native
             self._main.set_trace()
 
-    def _native_options(self) -> str | None:
-        """What `_native.Thread` takes for the native core; None when another core is asked for."""
-        asked = self.options.core or os.environ.get("QUSR_CORE") or "unicorn"
+    def _native_options(self, guest: str) -> str | None:
+        """What `_native.Thread` takes for the native core; None when it is another one."""
+        asked = self.options.core or os.environ.get("QUSR_CORE") or ""
         name, _, rest = asked.partition(",")
         if name == "unicorn":
             return None
-        if name != "native":
+        if name not in ("", "native"):
             raise UsageError(f"no core {name!r}: there are unicorn and native")
+        refusal = _native.native_refusal(guest)
+        if refusal is not None:
+            if name:
+                raise UsageError(refusal)
+            return None
         logs = () if self.log is None else self.log.native_items()
         return ",".join(word for word in (rest, self.options.opt, *logs) if word)
 

@@ -22,5 +22,7 @@ mod _native {
     #[pymodule_export]
     use super::memory::PyAddressSpace;
     #[pymodule_export]
-    use super::thread::{PyGate, PyProcess, PyThread, die_by, doom_thread, publish};
+    use super::thread::{
+        PyGate, PyProcess, PyThread, die_by, doom_thread, native_refusal, publish,
+    };
 }

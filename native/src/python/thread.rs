@@ -104,6 +104,12 @@ fn poisoned<T>(_: std::sync::PoisonError<T>) -> PyErr {
     PyRuntimeError::new_err("a thread of the emulator panicked")
 }
 
+/// Why the native core cannot run a guest here; None if it can.
+#[pyfunction]
+pub fn native_refusal(guest: &str) -> Option<String> {
+    native::supported(guest).err()
+}
+
 /// A native core with Unicorn behind it. `options` are words with commas between them:
 /// `check`, `log-unimp`, and what `--opt` takes.
 fn open_native(

@@ -278,6 +278,18 @@ pub struct NativeCore {
 // SAFETY: the raw state is this core's own; the fallback core is Send.
 unsafe impl Send for NativeCore {}
 
+/// The guest called `name`, if this core and this host can run it.
+///
+/// # Errors
+/// Why they cannot.
+pub fn supported(name: &str) -> Result<&'static dyn Guest, String> {
+    x64::check_host()?;
+    match name {
+        "aarch64" => Ok(&AArch64),
+        other => Err(format!("the native core does not know the guest {other}")),
+    }
+}
+
 /// Opens a core over `space` with all registers 0.
 ///
 /// # Errors
@@ -287,11 +299,7 @@ pub fn open(
     space: Arc<AddressSpace>,
     fallback: Option<Fallback>,
 ) -> Result<Box<dyn CpuCore>, String> {
-    x64::check_host()?;
-    let guest: &'static dyn Guest = match config.guest.as_str() {
-        "aarch64" => &AArch64,
-        other => return Err(format!("the native core does not know the guest {other}")),
-    };
+    let guest = supported(&config.guest)?;
     let cache = Cache::new(Pinning::new(guest), config.cache_size)?;
     let cores: Arc<Mutex<Vec<Weak<Shared>>>> = Arc::default();
     let watchers = Arc::clone(&cores);
@@ -299,6 +307,17 @@ pub fn open(
         kick_all(&watchers);
     }));
     let mut config = config.clone();
+    let logs = |item| {
+        config
+            .log
+            .as_ref()
+            .is_some_and(|(wanted, _)| wanted.contains(&item))
+    };
+    if logs(LogItem::Exec) {
+        // Every block is to be seen, and to end where other emulators' blocks do.
+        config.options.chain = false;
+        config.options.extend = false;
+    }
     if config.check {
         // Each block comes back, with its flags.
         config.options.chain = false;
