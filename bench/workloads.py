@@ -44,7 +44,7 @@ WORK = {
     "vector": {"saxpy": 10_000, "dot": 20_000, "sad": 20_000, "clamp": 10_000},
 }  # fmt: skip
 CALLS = {"getppid": 50_000, "pread": 50_000, "stat": 20_000, "open": 20_000}
-COLLATZ = 50_000
+COLLATZ = 200_000
 
 
 def _work(setting: Setting) -> list[Workload]:
