@@ -1,5 +1,6 @@
 # make run    build qusr in .venv and run a first program under it
 # make test   install what the tests need, build the guest programs, run pytest
+# make test-cores   AArch64 programs on the Unicorn core, and on native without optimisations
 # make lint   ruff, mypy, clippy, rustfmt, cargo test
 # make bench  measure qusr beside qemu-user and native code
 # ARGS is handed to pytest or to the benchmarks: make test ARGS='tests/test_smoke.py -x'
@@ -19,7 +20,7 @@ ifneq ($(wildcard native/build.rs),)
 NATIVE += native/build.rs
 endif
 
-.PHONY: run build test lint check-python check-rust bench testbins prebuilt tools clean
+.PHONY: run build test test-cores lint check-python check-rust bench testbins prebuilt tools clean
 
 run: build
 	$(BIN)/qusr-arm testbins/prebuilt/hello-arm
@@ -49,6 +50,14 @@ test: build testbins
 	tools/debian-root arm64 >/dev/null
 	tools/debian-root armhf >/dev/null
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+# The default core for AArch64 is native: here what the other one, and native with all of its
+# optimisations off, make of the same programs.
+OTHER_CORES := tests/test_testbins.py tests/test_smoke.py -k "aarch64 and not aarch64_be"
+test-cores: build testbins
+	tools/debian-root arm64 >/dev/null
+	$(BIN)/python -m pytest -q -n $(JOBS) --core unicorn tests/guests $(OTHER_CORES)
+	$(BIN)/python -m pytest -q -n $(JOBS) --core native,no-all $(OTHER_CORES)
 
 lint: check-python check-rust
 
