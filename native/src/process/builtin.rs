@@ -101,7 +101,8 @@ impl GuestThread {
                 if value(1) < value(0) || value(2) != 0 {
                     Err(libc::EINVAL)
                 } else {
-                    self.core.invalidate(value(0), value(1));
+                    // By announcing it: the cores of other threads must hear of it too.
+                    space.notify_code_write(value(0), value(1));
                     Ok(0)
                 }
             }

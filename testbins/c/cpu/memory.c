@@ -1,5 +1,9 @@
 // Unaligned access, atomic operations, code that changes.
+// libs: -lpthread
 #include "../check.h"
+
+#include <pthread.h>
+#include <semaphore.h>
 
 CHECK(unaligned)
 {
@@ -166,6 +170,46 @@ CHECK(code_written_at_run_time)
 		EQ(ENTRY(p)(), i);
 	}
 	OK(munmap(p, 8192));
+}
+
+static opcode *shared_code;
+static sem_t called, changed;
+
+/* Calls the function before each change and after. */
+static void *call_repeatedly(void *unused)
+{
+	long sum = 0;
+
+	for (int i = 0; i < 100; i++) {
+		sum += ENTRY(shared_code)();
+		sem_post(&called);
+		sem_wait(&changed);
+	}
+	return (void *)(sum + ENTRY(shared_code)());
+}
+
+CHECK(code_written_for_another_thread)
+{
+	pthread_t thread;
+	void *sum;
+	long want = 0;
+
+	shared_code = code_pages(PROT_READ | PROT_WRITE | PROT_EXEC);
+	assemble(shared_code, 0);
+	flush(shared_code, shared_code + FUNCTION);
+	sem_init(&called, 0, 0);
+	sem_init(&changed, 0, 0);
+	EQ(pthread_create(&thread, NULL, call_repeatedly, NULL), 0);
+	for (int i = 1; i <= 100; i++) {
+		sem_wait(&called);
+		assemble(shared_code, i);
+		flush(shared_code, shared_code + FUNCTION);
+		want += i;
+		sem_post(&changed);
+	}
+	EQ(pthread_join(thread, &sum), 0);
+	EQ((long)sum, want);
+	OK(munmap(shared_code, 8192));
 }
 
 CHECK(many_functions_in_a_page)
