@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::thread::GuestThread;
 use crate::memory::Region;
-use crate::signal::host;
+use crate::signal::{deferred, host};
 use crate::thunk::convert::get_int;
 
 /// What clone(2) was asked for, in host terms: pointers are host addresses or 0.
@@ -51,8 +51,10 @@ impl GuestThread {
             let guard = space.lock_for_fork();
             // Nothing may be delivered to the child that was meant for the parent.
             host::set_mask(!0);
+            let aside = deferred::pending();
             let result = clone(request);
             if result == 0 {
+                deferred::forget(aside);
                 robust_lists.clear();
             }
             drop(guard);
@@ -86,6 +88,8 @@ impl GuestThread {
         if self.signals.mailbox.waits() {
             self.signals.mailbox.send_again();
         }
+        // The host kernel does not know the guest's lists.
+        self.process.give_up_all_robust_futexes();
         host::around_exec(self.signals.blocked, || {
             // SAFETY: NULL-terminated arrays of C strings that live until the call fails.
             unsafe {

@@ -45,6 +45,8 @@ impl Process {
             Some(get_int(&bytes[..size], big, false))
         };
         let step = size as u64;
+        // Offsets are negative, and 32-bit addresses wrap.
+        let whole = if size == 4 { 0xffff_ffff } else { u64::MAX };
         let (Some(first), Some(offset), Some(pending)) =
             (word(head), word(head + step), word(head + 2 * step))
         else {
@@ -59,12 +61,12 @@ impl Process {
             }
             let Some(next) = word(at) else { return };
             if at != pending & !1 {
-                self.owner_died(tid, at.wrapping_add(offset), big);
+                self.owner_died(tid, at.wrapping_add(offset) & whole, big);
             }
             entry = next;
         }
         if pending != 0 {
-            self.owner_died(tid, (pending & !1).wrapping_add(offset), big);
+            self.owner_died(tid, (pending & !1).wrapping_add(offset) & whole, big);
         }
     }
 

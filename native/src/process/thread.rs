@@ -1,5 +1,6 @@
 //! One guest thread: the loop that runs guest code and makes its system calls.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::{GuestRegs, Process, shared};
@@ -49,6 +50,7 @@ struct Caller {
     own_exe: Arc<OwnExe>,
     scratch: Scratch,
     mailbox: Arc<Mailbox>,
+    wait_mask: Cell<Option<u64>>,
 }
 
 /// A guest thread.
@@ -87,6 +89,7 @@ impl GuestThread {
             own_exe: shared(&process.own_exe),
             scratch: Scratch::default(),
             mailbox: mailbox.clone(),
+            wait_mask: Cell::new(None),
         };
         let seccomp = process.seccomp.add(None);
         Self {
@@ -195,6 +198,11 @@ impl GuestThread {
     fn deliver_pending(&mut self) -> Option<Stop> {
         if self.signals.mailbox.is_doomed() {
             return Some(Stop::Doomed);
+        }
+        if let Some(mask) = self.caller.wait_mask.take()
+            && self.signals.mailbox.waits()
+        {
+            self.signals.wait_with(mask);
         }
         let delivered = self
             .signals
@@ -383,6 +391,7 @@ impl Caller {
             own_exe: &self.own_exe,
             marks: &process.marks,
             pending: &self.mailbox.pending,
+            wait_mask: &self.wait_mask,
         };
         env.call(&call.node, args, &mut self.scratch)
     }

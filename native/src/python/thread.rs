@@ -380,6 +380,7 @@ impl PyThread {
 
     /// Makes the guest thread that of the calling host thread, with its signal mask.
     fn adopt(&mut self) {
+        self.inner.process.actions.take_back();
         self.inner.signals.mailbox.attach();
         host::set_mask(self.inner.signals.blocked);
     }

@@ -3,7 +3,7 @@
 
 use super::frame::Frame;
 use super::{
-    Action, AltStack, NSIG, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, host, siginfo,
+    Action, AltStack, NSIG, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, deferred, host, siginfo,
 };
 use crate::cpu::CpuCore;
 use crate::memory::AddressSpace;
@@ -166,13 +166,20 @@ impl ThreadSignals {
         let mut set = 0u64;
         // SAFETY: the kernel writes 8 bytes.
         unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut set, 8usize) };
-        set &= self.blocked;
+        set = (set | deferred::pending()) & self.blocked;
         if word_only {
             self.put(space, args[0], self.abi.word_bytes(), set & 0xffff_ffff)?;
         } else {
             self.put_set(space, args[0], set)?;
         }
         Ok(0)
+    }
+
+    /// A signal ended a call that had a mask of its own: the handler runs with that in force,
+    /// and its frame restores the thread's.
+    pub fn wait_with(&mut self, mask: u64) {
+        self.saved = Some(self.blocked);
+        self.blocked = mask & !UNBLOCKABLE;
     }
 
     /// rt_sigsuspend(2): its result is EINTR whenever it returns. `old_form`: the
@@ -203,9 +210,7 @@ impl ThreadSignals {
         if result == -ERESTARTSYS {
             return None;
         }
-        // The handler runs with the mask of the call in force, and its frame restores ours.
-        self.saved = Some(self.blocked);
-        self.blocked = set;
+        self.wait_with(set);
         Some(Err(libc::EINTR))
     }
 
@@ -246,6 +251,13 @@ impl ThreadSignals {
             };
             time[0] = signed(self.get(space, args[2], time_size)?);
             time[1] = signed(self.get(space, args[2] + time_size as u64, time_size)?);
+        }
+        if let Some((signal, info)) = deferred::take(set) {
+            if args[1] != 0 {
+                let bytes = siginfo::to_guest(&info, self.abi);
+                space.write(args[1], &bytes).map_err(|_| libc::EFAULT)?;
+            }
+            return Ok(signal.into());
         }
         // SAFETY: siginfo_t is plain data.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };

@@ -8,7 +8,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 
-use super::{Action, SA_RESTORER, SIG_DFL, SIG_IGN};
+use super::{Action, SA_RESTORER, SIG_DFL, SIG_IGN, deferred};
 use crate::cpu::Interrupter;
 use crate::memory::fault::{self, HostFault};
 use crate::thunk::host::interrupted_at;
@@ -209,6 +209,7 @@ pub fn install(signal: i32, action: &Action) {
 /// Sets the calling thread's host mask to the guest's `blocked`.
 pub fn set_mask(blocked: u64) {
     set_whole_mask(blocked & !OWN);
+    deferred::set_mask(blocked);
 }
 
 fn set_whole_mask(mask: u64) {
@@ -313,6 +314,11 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
         return true;
     }
     let bit = super::bit(fault.signal);
+    if deferred::is_blocked(fault.signal) || mailbox.waits() {
+        // The mailbox holds one signal; the mask is set again after its delivery.
+        deferred::put_aside(fault.signal, fault.info);
+        return true;
+    }
     if OWN_HANDLED.load(Ordering::SeqCst) & bit != 0 {
         let mut info = *fault.info;
         let context: *mut libc::ucontext_t = fault.context();

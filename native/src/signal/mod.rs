@@ -11,12 +11,13 @@
 //! an interrupted call fails with EINTR or is made again (`thunk::host` shows how).
 
 pub mod calls;
+pub mod deferred;
 pub mod deliver;
 mod frame;
 pub mod host;
 mod siginfo;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use crate::abi::GuestAbi;
 
@@ -95,6 +96,14 @@ impl Actions {
     #[must_use]
     pub fn get(&self, signal: i32) -> Action {
         self.with(|table| table[signal as usize - 1])
+    }
+
+    /// The C library takes signal 33 for itself when the first thread of a process is made
+    /// (glibc's nptl/pthread_create.c, `late_init`). To the guest it is a signal like others.
+    pub fn take_back(&self) {
+        const SIGSETXID: i32 = 33;
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| host::install(SIGSETXID, &self.get(SIGSETXID)));
     }
 
     /// execve: handlers become SIG_DFL, ignored signals stay ignored.

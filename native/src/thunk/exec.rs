@@ -1,5 +1,6 @@
 //! Executing a call: arguments in, host call, results back.
 
+use std::cell::Cell;
 use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -15,6 +16,7 @@ use super::table::{
     Builtin, Direction, FlagMap, Follow, HostArg, Length, MAX_OPS, MAX_SLOTS, NO_SLOT, Node, Op,
     Ret, Table,
 };
+use super::waitmask;
 use crate::abi::GuestAbi;
 use crate::memory::AddressSpace;
 use crate::seccomp::Verdict;
@@ -81,6 +83,8 @@ pub struct Env<'a> {
     pub marks: &'a Marks,
     /// Non-zero while a signal waits for the calling thread.
     pub pending: &'a AtomicU32,
+    /// The mask of a call that a signal ended and that had one for its duration.
+    pub wait_mask: &'a Cell<Option<u64>>,
 }
 
 /// Work to do after the call, for one argument.
@@ -274,8 +278,13 @@ impl Call<'_> {
             return Outcome::Restart;
         }
         if result < 0 {
-            if dirty && result == -i64::from(libc::EINTR) {
-                self.write_back_interrupted(&posts);
+            if result == -i64::from(libc::EINTR) {
+                if dirty {
+                    self.write_back_interrupted(&posts);
+                }
+                let env = self.env;
+                env.wait_mask
+                    .set(waitmask::of_call(host, self.args, env.space, self.abi));
             }
             return Outcome::Done(result);
         }

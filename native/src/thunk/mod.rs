@@ -12,3 +12,4 @@ mod records;
 pub mod review;
 pub mod scratch;
 pub mod table;
+mod waitmask;

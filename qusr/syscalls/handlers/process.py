@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import _frozen_importlib
+import _imp
 import errno
 import gc
 import os
+import time
 
 from qusr import _native
 from qusr.syscalls.context import Context, fail, unpack
 from qusr.thread import Thread, leave
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Numbers = tuple[int, int, int, int, int, int, int, int]
 
 CSIGNAL = 0xFF
 CLONE_VM = 0x100
@@ -177,7 +186,8 @@ def _fork(ctx: Context, request: Request) -> int:
         return ctx.pointer(address) if request.flags & flag else 0
 
     set_tid = ctx.pointer(request.set_tid)
-    pid: int = ctx.thread.fork(
+    pid: int = _without_imports(
+        ctx.thread.fork,
         (
             request.flags & ~_EMULATED,
             request.exit_signal,
@@ -187,13 +197,32 @@ def _fork(ctx: Context, request: Request) -> int:
             set_tid,
             request.set_tid_size,
             request.cgroup,
-        )
+        ),
     )
     if pid < 0:
         raise fail(-pid)
     if pid == 0:
         _become_child(ctx, request)
     return pid
+
+
+def _without_imports(fork: Callable[[_Numbers], int], numbers: _Numbers) -> int:
+    """Forks while no thread imports a module.
+
+    In the child that module would stay half made, with its lock held for ever: Python
+    brings its global import lock through a fork, but not those of single modules.
+    """
+    while True:
+        _imp.acquire_lock()
+        # Module locks are made under the global lock, and are gone when nobody imports.
+        if not _frozen_importlib._module_locks:  # type: ignore[attr-defined]
+            break
+        _imp.release_lock()
+        time.sleep(0.0005)
+    try:
+        return fork(numbers)
+    finally:
+        _imp.release_lock()
 
 
 def _become_child(ctx: Context, request: Request) -> None:
