@@ -55,8 +55,6 @@ def test_program(
     root: Callable[..., Path],
     tmp_path: Path,
 ) -> None:
-    if (name, arch) == ("java", "arm"):
-        pytest.skip("Debian's OpenJDK for armhf")
     run = qusr(arch)(
         "/bin/bash", SCRIPTS / f"{name}.sh",
         root=root(arch, "programs"), cwd=tmp_path, env={"PWD": str(tmp_path)}, timeout=400,
