@@ -165,7 +165,9 @@ def test_absolute_paths_are_those_of_the_root(guest: Guest, tmp_path: Path) -> N
     case = Case(f"stat -c '%s %Y %i' {libc} /etc/passwd /usr/bin/python3.11")
     result = guest.run(guest.qusr, case, tmp_path / "work").check()
     stats = [(guest.root / name[1:]).stat() for name in shlex.split(case.command)[3:]]
-    assert result.out == "".join(f"{s.st_size} {s.st_mtime_ns // 10**9} {s.st_ino}\n" for s in stats)
+    assert result.out == "".join(
+        f"{s.st_size} {s.st_mtime_ns // 10**9} {s.st_ino}\n" for s in stats
+    )
 
 
 def test_cksum_is_the_posix_crc(guest: Guest, tmp_path: Path) -> None:
