@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,11 +30,17 @@ def shell(request: pytest.FixtureRequest, qusr: Qusr, root: Root) -> Iterator[li
     yield [*emulator.prefix, "-L", str(where), f"{where}/bin/bash", "-c"]
 
 
-def _start(command: list[str], **options: object) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command, env={**ENVIRONMENT, "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", "")},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options,
-    )  # type: ignore[call-overload,no-any-return]  # fmt: skip
+def _start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    environment = {**ENVIRONMENT, "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", "")}
+    process: subprocess.Popen[bytes] = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **options,
+    )
+    return process
 
 
 def _lines(process: subprocess.Popen[bytes], count: int) -> list[str]:
