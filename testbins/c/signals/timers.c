@@ -16,11 +16,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#ifdef SLOW
-enum { STORM = 100000 };
-#else
 enum { STORM = 5000 };
-#endif
 
 static volatile int count, last_value, last_code, last_overrun, last_tid, wrong;
 
