@@ -39,8 +39,11 @@ def current(ctx: Context, which: int) -> Limit:
     """The guest's limit `which`."""
     if which in _own:
         return _own[which]
+    try:
+        soft, hard = host_resource.getrlimit(which)
+    except ValueError:  # no such resource
+        raise fail(errno.EINVAL) from None
     # RLIM_INFINITY is -1 there.
-    soft, hard = host_resource.getrlimit(which)
     return soft & INFINITY, hard & INFINITY
 
 

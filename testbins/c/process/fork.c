@@ -1,5 +1,4 @@
 // fork, vfork, clone, clone3, posix_spawn: what the child gets and what the parent is told.
-// build: slow
 #include "../check.h"
 #include "child.h"
 #include <linux/sched.h>
