@@ -1,0 +1,164 @@
+//! Operations by one element.
+
+use super::super::MODE_FP_EXOTIC;
+use super::super::insn::Insn;
+use super::super::simd_eval as ev;
+use super::super::simd_fp as fp;
+use super::different::three_different_of;
+use super::{lanes, put, scalar, v};
+use crate::guest::Lift;
+use crate::ir::Op;
+use crate::ir::sem::Sem;
+
+/// Operations by one element: the element in all lanes, then as the vector form.
+pub fn by_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(12, 4));
+    let float = matches!((opcode, u), (1 | 5 | 9, _)) && !(u && opcode != 9);
+    let (l, m, h) = (i.f(21, 1), i.f(20, 1), i.f(11, 1));
+    let same = |op: u32, u: bool| Some((true, op, u));
+    let diff = |op: u32| Some((false, op, u));
+    let target = match (opcode, u) {
+        (0, true) => same(0x12, false),
+        (4, true) => same(0x12, true),
+        (8, false) => same(0x13, false),
+        (12, false) => same(0x16, false),
+        (13, false) => same(0x16, true),
+        (2 | 6 | 10, _) => diff([8, 10, 12][opcode as usize / 4]),
+        (3 | 7 | 11, false) => diff([9, 11, 13][opcode as usize / 4]),
+        _ => None,
+    };
+    if float {
+        if size == 0 {
+            return Lift::Unlifted;
+        }
+        let w = match size {
+            2 => 32,
+            3 if l == 0 => 64,
+            _ => return Lift::Undefined,
+        };
+        if w == 64 && !scalar(i) && !i.bit(30) {
+            return Lift::Undefined;
+        }
+        if i.mode & MODE_FP_EXOTIC != 0 {
+            return Lift::Unlifted;
+        }
+        let n = if w == 32 { h << 1 | l } else { h };
+        let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+        let b = s.op1i(Op::VDupLane, w, b, u64::from(n));
+        return fp_by_element(s, i, w, a, b);
+    }
+    if matches!((opcode, u), (13 | 15, true)) || (opcode == 14 && !scalar(i)) {
+        return extra_by_element(s, i);
+    }
+    let Some((is_same, op, uu)) = target else {
+        // FMLAL and the complex and mixed forms.
+        let later = matches!(
+            (opcode, u),
+            (0 | 4, false) | (8 | 12, true) | (1 | 3 | 5 | 7, true) | (15, false)
+        );
+        return if later && !scalar(i) {
+            Lift::Unlifted
+        } else {
+            Lift::Undefined
+        };
+    };
+    let (w, n, rm) = match size {
+        1 => (16u8, h << 2 | l << 1 | m, i.f(16, 4)),
+        2 => (32, h << 1 | l, i.rm()),
+        _ => return Lift::Undefined,
+    };
+    let doubling = matches!(op, 9 | 11 | 13) && !is_same;
+    if scalar(i) && !(doubling || op == 0x16) {
+        return Lift::Undefined;
+    }
+    let (a, b) = (v(s, i.rn()), v(s, rm));
+    let b = s.op1i(Op::VDupLane, w, b, u64::from(n));
+    // The same operation in its vector form.
+    let mut j = i;
+    if is_same {
+        j.bits = (i.bits & !(1 << 29 | 0x1f << 11)) | u32::from(uu) << 29 | op << 11;
+        let r = match (op, uu) {
+            (0x13, _) => s.op2(Op::VMul, w, a, b),
+            (0x12, _) => {
+                let d = v(s, i.rd());
+                let p = s.op2(Op::VMul, w, a, b);
+                s.op2(if uu { Op::VSub } else { Op::VAdd }, w, d, p)
+            }
+            _ => {
+                let keep = if scalar(i) {
+                    w
+                } else if i.bit(30) {
+                    128
+                } else {
+                    64
+                };
+                let (a, b) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, b));
+                lanes(s, j, ev::three_same, a, b, None)
+            }
+        };
+        put(s, i, w, r);
+        return Lift::Next;
+    }
+    j.bits = (i.bits & !(0xf << 12)) | op << 12;
+    three_different_of(s, j, a, b, doubling)
+}
+
+fn fp_by_element<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V, b: S::V) -> Lift {
+    let half = !i.bit(30) && !scalar(i);
+    let low = |s: &mut S, a| if half { s.op1(Op::VZext, 64, a) } else { a };
+    let (mut a, b) = (low(s, a), low(s, b));
+    let one = scalar(i);
+    let r = match (i.f(12, 4), i.bit(29)) {
+        (9, false) => s.op2(if one { Op::FpMul } else { Op::VFpMul }, w, a, b),
+        (9, true) => {
+            // FMULX: opcode 11011 of the vector form.
+            let mut j = i;
+            j.bits = (i.bits & !(1 << 29 | 0x1f << 11 | 1 << 23)) | 0x1b << 11;
+            let z = s.wide(0);
+            lanes(s, j, fp::three_same, a, b, Some(z))
+        }
+        (op, _) => {
+            let d = v(s, i.rd());
+            let d = low(s, d);
+            if op == 5 {
+                let m = s.wide(if w == 64 {
+                    0x8000_0000_0000_0000_8000_0000_0000_0000
+                } else {
+                    0x8000_0000_8000_0000_8000_0000_8000_0000
+                });
+                a = s.op2(Op::VXor, 64, a, m);
+            }
+            s.op3(if one { Op::FpFma } else { Op::VFpFma }, w, a, b, d)
+        }
+    };
+    put(s, i, w, r);
+    Lift::Next
+}
+
+/// SQRDMLAH, SQRDMLSH, SDOT, UDOT by element.
+fn extra_by_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (size, opcode) = (i.f(22, 2), i.f(12, 4));
+    let (l, m, h) = (i.f(21, 1), i.f(20, 1), i.f(11, 1));
+    let (w, n, rm, op) = match (opcode, size) {
+        (14, 2) => (32u8, h << 1 | l, i.rm(), 2),
+        (13 | 15, 1) => (16, h << 2 | l << 1 | m, i.f(16, 4), u32::from(opcode == 15)),
+        (13 | 15, 2) => (32, h << 1 | l, i.rm(), u32::from(opcode == 15)),
+        _ => return Lift::Undefined,
+    };
+    let (a, b, d) = (v(s, i.rn()), v(s, rm), v(s, i.rd()));
+    let b = s.op1i(Op::VDupLane, w, b, u64::from(n));
+    let keep = if scalar(i) {
+        w
+    } else if i.bit(30) {
+        128
+    } else {
+        64
+    };
+    let (a, b) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, b));
+    let d = s.op1(Op::VZext, keep, d);
+    let mut j = i;
+    j.bits = (i.bits & !(0xf << 11)) | op << 11;
+    let r = lanes(s, j, ev::three_extra, a, b, Some(d));
+    put(s, i, w, r);
+    Lift::Next
+}

@@ -1,0 +1,165 @@
+//! Two registers.
+
+use super::super::MODE_FP_EXOTIC;
+use super::super::insn::Insn;
+use super::super::simd_eval as ev;
+use super::super::simd_fp as fp;
+use super::{lanes, put, put_q, scalar, v};
+use crate::guest::Lift;
+use crate::ir::Op;
+use crate::ir::sem::Sem;
+
+pub fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(12, 5));
+    let w = 8u8 << size;
+    let q = i.bit(30);
+    if (0x0c..=0x0f).contains(&opcode) || opcode >= 0x16 {
+        return two_misc_fp(s, i);
+    }
+    let d64 = w == 64 && !q && !scalar(i);
+    let ok = match opcode {
+        0x00 => !scalar(i) && if u { size < 2 } else { size < 3 },
+        0x01 => !scalar(i) && !u && size == 0,
+        0x02 | 0x06 => !scalar(i) && size < 3,
+        0x03 | 0x07 => !d64,
+        0x04 => !scalar(i) && size < 3,
+        0x05 => !scalar(i) && if u { size < 2 } else { size == 0 },
+        0x08 | 0x09 => !d64 && (!scalar(i) || size == 3),
+        0x0a | 0x0b => !d64 && (!scalar(i) || size == 3) && (opcode == 0x0b || !u),
+        0x12 => size < 3 && (u || !scalar(i)),
+        0x13 => u && size < 3 && !scalar(i),
+        0x14 => size < 3,
+        _ => false,
+    };
+    if !ok {
+        return Lift::Undefined;
+    }
+    let a = v(s, i.rn());
+    let r = match (opcode, u) {
+        (0x00 | 0x01, _) => {
+            let group = match (opcode, u) {
+                (0, false) => 64,
+                (0, true) => 32,
+                _ => 16,
+            };
+            s.op1i(Op::VRev, w, a, group)
+        }
+        (0x05, false) => s.op1(Op::VPopcnt, 8, a),
+        (0x05, true) if size == 0 => s.op1(Op::VNot, 64, a),
+        (0x08..=0x0a, _) => {
+            let z = s.wide(0);
+            match (opcode, u) {
+                (8, false) => s.op2(Op::VCmpGtS, w, a, z),
+                (8, true) => s.op2(Op::VCmpGeS, w, a, z),
+                (9, false) => s.op2(Op::VCmpEq, w, a, z),
+                (9, true) => s.op2(Op::VCmpGeS, w, z, a),
+                _ => s.op2(Op::VCmpGtS, w, z, a),
+            }
+        }
+        (0x0b, _) => s.op1(if u { Op::VNeg } else { Op::VAbs }, w, a),
+        (0x12, false) => {
+            let n = s.op1(Op::VNarrow, 2 * w, a);
+            if q {
+                let d = v(s, i.rd());
+                let r = s.op2(Op::VZip1, 64, d, n);
+                return put_q(s, i, r);
+            }
+            return put_q(s, i, n);
+        }
+        _ => {
+            let d = v(s, i.rd());
+            let narrowing = matches!(opcode, 0x12 | 0x14);
+            let mut j = i;
+            let a = match (scalar(i), narrowing) {
+                (true, _) => {
+                    j.bits &= !(1 << 30);
+                    s.op1(Op::VZext, if narrowing { 2 * w } else { w }, a)
+                }
+                (false, false) if !q => s.op1(Op::VZext, 64, a),
+                _ => a,
+            };
+            let d = if scalar(i) {
+                s.op1(Op::VZext, w, d)
+            } else if !q && !narrowing {
+                s.op1(Op::VZext, 64, d)
+            } else {
+                d
+            };
+            let r = lanes(s, j, ev::two_misc, a, d, None);
+            if opcode == 0x13 || (narrowing && q && !scalar(i)) {
+                return put_q(s, i, r);
+            }
+            r
+        }
+    };
+    put(s, i, w, r);
+    Lift::Next
+}
+
+fn two_misc_fp<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(12, 5));
+    let w = if i.bit(22) { 64 } else { 32 };
+    let ok = match (opcode, u, second) {
+        (0x0c | 0x0d, _, true) | (0x0e, false, true) => true,
+        (0x0f, _, true) => !scalar(i),
+        (0x16, false, false) | (0x17, false, false) => !scalar(i),
+        // FCVTXN: from double only.
+        (0x16, true, false) => w == 64,
+        (0x18, false, _) | (0x18, true, false) | (0x19, _, _) => !scalar(i),
+        (0x1a..=0x1b, _, _) | (0x1c, _, false) | (0x1d, _, _) => true,
+        (0x1c, _, true) => !scalar(i) && w == 32,
+        (0x1f, false, true) => scalar(i),
+        (0x1f, true, true) => !scalar(i),
+        // FRINT32Z and the like.
+        (0x1e | 0x1f, _, false) if !scalar(i) => return Lift::Unlifted,
+        // BFCVTN
+        (0x16, false, true) => return Lift::Unlifted,
+        _ => false,
+    };
+    let widths = matches!(opcode, 0x16 | 0x17);
+    if !ok || (w == 64 && !scalar(i) && !i.bit(30) && !widths) {
+        return Lift::Undefined;
+    }
+    if i.mode & MODE_FP_EXOTIC != 0 {
+        return Lift::Unlifted;
+    }
+    let a = v(s, i.rn());
+    if widths {
+        let d = v(s, i.rd());
+        let r = lanes(s, i, fp::convert_width, a, d, None);
+        return put_q(s, i, r);
+    }
+    let r = match (opcode, u, second) {
+        (0x0f, _, _) => {
+            let m = s.wide(if w == 64 {
+                0x8000_0000_0000_0000_8000_0000_0000_0000
+            } else {
+                0x8000_0000_8000_0000_8000_0000_8000_0000
+            });
+            s.op2(if u { Op::VXor } else { Op::VAndn }, 64, a, m)
+        }
+        (0x1c, _, true) => {
+            let z = s.wide(0);
+            lanes(s, i, ev::estimate_int, a, z, None)
+        }
+        (0x1d, _, false) if scalar(i) => {
+            let g = s.op1i(Op::VGet, w, a, 0);
+            s.op1i(Op::FpFromInt, w, g, u64::from(w) | u64::from(!u) << 7)
+        }
+        (0x1b, _, true) if scalar(i) => {
+            let g = s.op1i(
+                Op::FpToInt,
+                w,
+                a,
+                u64::from(w) | u64::from(!u) << 7 | crate::ir::float::round::ZERO << 8,
+            );
+            s.op1(Op::VFromG, 64, g)
+        }
+        _ => {
+            let z = s.wide(0);
+            lanes(s, i, fp::two_misc, a, z, None)
+        }
+    };
+    put(s, i, w, r);
+    Lift::Next
+}

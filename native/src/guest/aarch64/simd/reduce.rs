@@ -1,0 +1,75 @@
+//! Across the lanes of one register.
+
+use super::super::MODE_FP_EXOTIC;
+use super::super::insn::Insn;
+use super::super::simd_eval as ev;
+use super::super::simd_fp as fp;
+use super::{lanes, put_q, v};
+use crate::guest::Lift;
+use crate::ir::Op;
+use crate::ir::sem::Sem;
+
+pub fn across<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(12, 5));
+    let a = v(s, i.rn());
+    match opcode {
+        0x03 | 0x0a | 0x1a | 0x1b => {
+            if size == 3 || (size == 2 && !i.bit(30)) || (opcode == 0x1b && u) {
+                return Lift::Undefined;
+            }
+            let r = if opcode == 0x1b {
+                let a = if i.bit(30) {
+                    a
+                } else {
+                    s.op1(Op::VZext, 64, a)
+                };
+                let r = s.op1(Op::VSumU, 8 << size, a);
+                s.op1(Op::VZext, 8 << size, r)
+            } else {
+                lanes(s, i, ev::across, a, a, None)
+            };
+            put_q(s, i, r)
+        }
+        0x0c | 0x0f => {
+            if !u {
+                return Lift::Unlifted;
+            }
+            if i.bit(22) || !i.bit(30) {
+                return Lift::Undefined;
+            }
+            if i.mode & MODE_FP_EXOTIC != 0 {
+                return Lift::Unlifted;
+            }
+            let r = lanes(s, i, fp::reduce, a, a, None);
+            put_q(s, i, r)
+        }
+        _ => Lift::Undefined,
+    }
+}
+
+/// ADDP, FADDP, FMAXP, FMINP, FMAXNMP, FMINNMP of one register's two lanes.
+pub fn pairwise_scalar<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (u, opcode) = (i.bit(29), i.f(12, 5));
+    let a = v(s, i.rn());
+    if opcode == 0x1b {
+        if u || i.f(22, 2) != 3 {
+            return Lift::Undefined;
+        }
+        let r = s.op2(Op::VAddP, 64, a, a);
+        let r = s.op1(Op::VZext, 64, r);
+        return put_q(s, i, r);
+    }
+    let ok = match opcode {
+        0x0c | 0x0f => true,
+        0x0d => !i.bit(23),
+        _ => false,
+    };
+    if !ok {
+        return Lift::Undefined;
+    }
+    if !u || i.mode & MODE_FP_EXOTIC != 0 {
+        return Lift::Unlifted;
+    }
+    let r = lanes(s, i, fp::reduce, a, a, None);
+    put_q(s, i, r)
+}

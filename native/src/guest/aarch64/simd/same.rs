@@ -1,0 +1,211 @@
+//! Three registers of the same type.
+
+use super::super::MODE_FP_EXOTIC;
+use super::super::insn::Insn;
+use super::super::simd_eval as ev;
+use super::super::simd_fp as fp;
+use super::{joined, lanes, put, scalar, v};
+use crate::guest::Lift;
+use crate::ir::Op;
+use crate::ir::sem::Sem;
+
+/// AND, BIC, ORR, ORN, EOR, BSL, BIT, BIF.
+fn logic<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+    let r = match (i.bit(29), i.f(22, 2)) {
+        (false, 0) => s.op2(Op::VAnd, 64, a, b),
+        (false, 1) => s.op2(Op::VAndn, 64, a, b),
+        (false, 2) if i.rn() == i.rm() => a,
+        (false, 2) => s.op2(Op::VOr, 64, a, b),
+        (false, _) => s.op2(Op::VOrn, 64, a, b),
+        (true, 0) if i.rn() == i.rm() => s.wide(0),
+        (true, 0) => s.op2(Op::VXor, 64, a, b),
+        (true, n) => {
+            let d = v(s, i.rd());
+            match n {
+                1 => s.op3(Op::VBsl, 64, a, b, d),
+                2 => s.op3(Op::VBsl, 64, a, d, b),
+                _ => s.op3(Op::VBsl, 64, d, a, b),
+            }
+        }
+    };
+    put(s, i, 64, r);
+    Lift::Next
+}
+
+pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(11, 5));
+    let w = 8u8 << size;
+    if opcode == 3 {
+        return if scalar(i) {
+            Lift::Undefined
+        } else {
+            logic(s, i)
+        };
+    }
+    if opcode >= 0x18 {
+        return three_same_fp(s, i);
+    }
+    // What exists: 64-bit lanes in Q only, some operations not for all sizes, few for scalars.
+    let only_vector = matches!(opcode, 0x00 | 0x02 | 0x04 | 0x0c..=0x0f | 0x12..=0x15 | 0x17);
+    let no_64 = matches!(
+        opcode,
+        0x00 | 0x02 | 0x04 | 0x0c..=0x0f | 0x12 | 0x14 | 0x15
+    ) || opcode == 0x13;
+    if (scalar(i) && only_vector)
+        || (w == 64 && (no_64 || (!scalar(i) && !i.bit(30))))
+        || (opcode == 0x13 && u && size != 0)
+        || (opcode == 0x16 && (w == 8 || w == 64))
+        || (opcode == 0x17 && u)
+        || (scalar(i) && w != 64 && matches!(opcode, 0x06 | 0x07 | 0x08 | 0x0a | 0x10 | 0x11))
+    {
+        return Lift::Undefined;
+    }
+    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+    let direct = match (opcode, u) {
+        (0x06, false) => Some(Op::VCmpGtS),
+        (0x06, true) => Some(Op::VCmpGtU),
+        (0x07, false) => Some(Op::VCmpGeS),
+        (0x07, true) => Some(Op::VCmpGeU),
+        (0x0c, false) => Some(Op::VMaxS),
+        (0x0c, true) => Some(Op::VMaxU),
+        (0x0d, false) => Some(Op::VMinS),
+        (0x0d, true) => Some(Op::VMinU),
+        (0x10, false) => Some(Op::VAdd),
+        (0x10, true) => Some(Op::VSub),
+        (0x11, true) => Some(Op::VCmpEq),
+        (0x13, false) => Some(Op::VMul),
+        _ => None,
+    };
+    let r = if let Some(op) = direct {
+        s.op2(op, w, a, b)
+    } else {
+        match (opcode, u) {
+            // CMTST: not (a & b == 0)
+            (0x11, _) => {
+                let m = s.op2(Op::VAnd, 64, a, b);
+                let z = s.wide(0);
+                let e = s.op2(Op::VCmpEq, w, m, z);
+                s.op1(Op::VNot, 64, e)
+            }
+            (0x12, _) => {
+                let d = v(s, i.rd());
+                let p = s.op2(Op::VMul, w, a, b);
+                s.op2(if u { Op::VSub } else { Op::VAdd }, w, d, p)
+            }
+            (0x14 | 0x15, true) | (0x17, _) => {
+                let op = match opcode {
+                    0x14 => Op::VMaxPU,
+                    0x15 => Op::VMinPU,
+                    _ => Op::VAddP,
+                };
+                if i.bit(30) {
+                    s.op2(op, w, a, b)
+                } else {
+                    let j = joined(s, a, b);
+                    s.op2(op, w, j, j)
+                }
+            }
+            _ => {
+                let d = v(s, i.rd());
+                // Scalars must not see other lanes: saturation would set QC.
+                let (a, b) = if scalar(i) {
+                    (s.op1(Op::VZext, w, a), s.op1(Op::VZext, w, b))
+                } else if !i.bit(30) && !matches!(opcode, 0x14 | 0x15) {
+                    (s.op1(Op::VZext, 64, a), s.op1(Op::VZext, 64, b))
+                } else {
+                    (a, b)
+                };
+                lanes(s, i, ev::three_same, a, b, Some(d))
+            }
+        }
+    };
+    put(s, i, w, r);
+    Lift::Next
+}
+
+fn three_same_fp<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(11, 5));
+    let w = if i.bit(22) { 64 } else { 32 };
+    let exists = match (opcode, u, second) {
+        (0x18 | 0x1e, _, _) => !scalar(i),
+        (0x19, false, _) => !scalar(i),
+        (0x1a, true, true) => true,
+        (0x1a, _, _) => !scalar(i),
+        (0x1b, false, false) => true,
+        (0x1b, true, false) => !scalar(i),
+        (0x1c, false, false) | (0x1c | 0x1d, true, _) => true,
+        (0x1f, false, _) => true,
+        (0x1f, true, false) => !scalar(i),
+        // FMLAL, FMLSL.
+        (0x19, true, _) | (0x1d, false, _) if !scalar(i) => return Lift::Unlifted,
+        _ => false,
+    };
+    if !exists || (w == 64 && !scalar(i) && !i.bit(30)) {
+        return Lift::Undefined;
+    }
+    if i.mode & MODE_FP_EXOTIC != 0 {
+        return Lift::Unlifted;
+    }
+    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+    let fast = match (opcode, u, second) {
+        (0x1a, false, false) => Some(Op::VFpAdd),
+        (0x1a, false, true) => Some(Op::VFpSub),
+        (0x1b, true, false) => Some(Op::VFpMul),
+        (0x1f, true, false) if i.bit(30) => Some(Op::VFpDiv),
+        _ => None,
+    };
+    let half = !i.bit(30) && !scalar(i);
+    let low = |s: &mut S, a| if half { s.op1(Op::VZext, 64, a) } else { a };
+    let r = if let Some(op) = fast {
+        let (a, b) = (low(s, a), low(s, b));
+        s.op2(op, w, a, b)
+    } else if opcode == 0x19 {
+        let (mut a, b) = (low(s, a), low(s, b));
+        let d = v(s, i.rd());
+        let d = low(s, d);
+        if second {
+            let m = if w == 64 {
+                0x8000_0000_0000_0000_8000_0000_0000_0000
+            } else {
+                0x8000_0000_8000_0000_8000_0000_8000_0000
+            };
+            let m = s.wide(m);
+            a = s.op2(Op::VXor, 64, a, m);
+            // The upper lanes are -0 * 0 + 0 then: no exception.
+        }
+        s.op3(Op::VFpFma, w, a, b, d)
+    } else {
+        let d = v(s, i.rd());
+        lanes(s, i, fp::three_same, a, b, Some(d))
+    };
+    put(s, i, w, r);
+    Lift::Next
+}
+
+/// SQRDMLAH, SQRDMLSH, SDOT, UDOT; FCMLA, FCADD and the later ones have no lifter.
+pub fn three_extra<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(11, 4));
+    let ok = match opcode {
+        0 | 1 => u && (size == 1 || size == 2),
+        2 => size == 2 && !scalar(i),
+        _ => return Lift::Unlifted,
+    };
+    if !ok {
+        return Lift::Undefined;
+    }
+    let (a, b, d) = (v(s, i.rn()), v(s, i.rm()), v(s, i.rd()));
+    let w = 8 << size;
+    let keep = if scalar(i) {
+        w
+    } else if i.bit(30) {
+        128
+    } else {
+        64
+    };
+    let (a, b) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, b));
+    let d = s.op1(Op::VZext, keep, d);
+    let r = lanes(s, i, ev::three_extra, a, b, Some(d));
+    put(s, i, w, r);
+    Lift::Next
+}

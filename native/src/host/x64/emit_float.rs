@@ -1,0 +1,288 @@
+//! Code for floating-point operations, scalar and packed. Cold paths take what processors differ in.
+
+use super::asm::{Map, Pp, RAX, Reg, Rm, cc};
+use super::codegen::{Gen, Loc};
+use super::layout;
+use crate::ir::float::round;
+use crate::ir::{Inst, NONE, Op, Val};
+
+impl Gen<'_> {
+    pub(super) fn float_op(&mut self, v: Val, i: &Inst) -> bool {
+        let arith = |op: Op| match op {
+            Op::FpAdd | Op::VFpAdd => Some(0x58),
+            Op::FpSub | Op::VFpSub => Some(0x5c),
+            Op::FpMul | Op::VFpMul => Some(0x59),
+            Op::FpDiv | Op::VFpDiv => Some(0x5e),
+            Op::FpSqrt | Op::VFpSqrt => Some(0x51),
+            _ => None,
+        };
+        if i.w != 32 && i.w != 64 {
+            return false;
+        }
+        let double = i.w == 64;
+        let packed = i.op >= Op::VFpAdd;
+        match i.op {
+            Op::FpFma | Op::VFpFma => {
+                let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+                let c = self.reg_x(i.c);
+                let r = if packed { self.temp_x() } else { 0 };
+                self.mov_x(r, a);
+                // vfmadd213: r = b * r + c
+                self.asm.vex(
+                    Pp::P66,
+                    Map::M0f38,
+                    double,
+                    if packed { 0xa8 } else { 0xa9 },
+                    r,
+                    b,
+                    Rm::R(c),
+                );
+                let d = self.dst_x(v, NONE);
+                self.float_result(v, i, r, d, packed);
+                true
+            }
+            _ if arith(i.op).is_some() => {
+                let code = arith(i.op).unwrap_or(0);
+                let pp = match (packed, double) {
+                    (false, true) => Pp::F2,
+                    (false, false) => Pp::F3,
+                    (true, true) => Pp::P66,
+                    (true, false) => Pp::None,
+                };
+                let unary = i.b == NONE;
+                let a = self.reg_x(i.a);
+                let b = if unary {
+                    Rm::R(a)
+                } else {
+                    Rm::R(self.reg_x(i.b))
+                };
+                let d = self.dst_x(v, NONE);
+                // The operands must survive for the cold path.
+                let r = match d == a || b == Rm::R(d) {
+                    true if packed => self.temp_x(),
+                    true => 0,
+                    false => d,
+                };
+                let vvvv = if unary && packed { 0 } else { a };
+                self.asm.vex(pp, Map::M0f, false, code, r, vvvv, b);
+                self.float_result(v, i, r, d, packed);
+                true
+            }
+            Op::FpMin | Op::FpMax => {
+                self.float_min_max(v, i);
+                true
+            }
+            Op::FpRound if i.imm & 7 != round::AWAY => {
+                let a = self.reg_x(i.a);
+                let d = self.dst_x(v, i.a);
+                let mode = match i.imm & 7 {
+                    round::NEAREST => 0,
+                    round::DOWN => 1,
+                    round::UP => 2,
+                    round::ZERO => 3,
+                    _ => 4,
+                };
+                let quiet = if i.imm & 8 != 0 { 0 } else { 8 };
+                self.asm.vexi(
+                    Pp::P66,
+                    Map::M0f3a,
+                    false,
+                    if double { 0x0b } else { 0x0a },
+                    d,
+                    a,
+                    Rm::R(a),
+                    mode | quiet,
+                );
+                let z = self.zero_above[i.a as usize].max(i.w);
+                self.define_x(v, d, z);
+                true
+            }
+            Op::FpCvt if matches!((i.w, i.imm), (64, 32) | (32, 64)) => {
+                let a = self.reg_x(i.a);
+                let d = self.dst_x(v, i.a);
+                self.asm.vex(
+                    if double { Pp::F2 } else { Pp::F3 },
+                    Map::M0f,
+                    false,
+                    0x5a,
+                    d,
+                    a,
+                    Rm::R(a),
+                );
+                let z = self.zero_above[i.a as usize].max(i.imm as u8).max(i.w);
+                self.define_x(v, d, z);
+                true
+            }
+            Op::FpFromInt if i.imm >> 16 == 0 && i.imm & 0xff != 64 => {
+                let r = self.reg(i.a);
+                let mut src = r;
+                let signed = i.imm & 0x80 != 0;
+                let bits = (i.imm & 0x7f) as u8;
+                if !signed {
+                    // 32 bits unsigned are 64 bits signed.
+                    self.asm.mov(32, RAX, Rm::R(r));
+                    src = RAX;
+                }
+                let d = self.dst_x(v, NONE);
+                self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(0));
+                let w = !signed || bits == 64;
+                self.asm.vex(
+                    if double { Pp::F2 } else { Pp::F3 },
+                    Map::M0f,
+                    w,
+                    0x2a,
+                    d,
+                    0,
+                    Rm::R(src),
+                );
+                self.define_x(v, d, i.w);
+                true
+            }
+            Op::FpToInt
+                if i.imm >> 16 == 0
+                    && i.imm & 0x80 != 0
+                    && matches!(i.imm >> 8 & 7, round::ZERO | round::CURRENT) =>
+            {
+                self.float_to_signed(v, i);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Operands that compare equal (zeros of either sign) or unordered take the cold path.
+    fn float_min_max(&mut self, v: Val, i: &Inst) {
+        let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+        let double = i.w == 64;
+        self.asm.vex(
+            if double { Pp::P66 } else { Pp::None },
+            Map::M0f,
+            false,
+            0x2e,
+            a,
+            0,
+            Rm::R(b),
+        );
+        let f = self.asm.jcc(cc::E);
+        let from = self.fixup_at(f);
+        let op = if i.op == Op::FpMax { 0x5f } else { 0x5d };
+        self.asm.vex(
+            if double { Pp::F2 } else { Pp::F3 },
+            Map::M0f,
+            false,
+            op,
+            0,
+            a,
+            Rm::R(b),
+        );
+        let back = self.here();
+        let mut to = None;
+        self.cold(|g| {
+            to = Some(g.here());
+            g.store_x(128, layout::arg(0), a);
+            g.store_x(128, layout::arg(1), b);
+            g.helper_call(i);
+            g.load_x(128, 0, Rm::M(layout::arg(0)));
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        if let Some(to) = to {
+            self.bind(from, to);
+        }
+        let d = self.dst_x(v, NONE);
+        self.mov_x(d, 0);
+        let z = self.zero_above[i.a as usize].max(i.w);
+        self.define_x(v, d, z);
+    }
+
+    fn float_to_signed(&mut self, v: Val, i: &Inst) {
+        let a = self.reg_x(i.a);
+        let bits = (i.imm & 0x7f) as u8;
+        let op = if i.imm >> 8 & 7 == round::ZERO {
+            0x2c
+        } else {
+            0x2d
+        };
+        let d = self.dst(v, NONE);
+        self.asm.vex(
+            if i.w == 64 { Pp::F2 } else { Pp::F3 },
+            Map::M0f,
+            bits == 64,
+            op,
+            d,
+            0,
+            Rm::R(a),
+        );
+        // The most negative number is also the host's answer to what does not fit.
+        self.asm.alu_i(super::asm::Alu::Cmp, bits, Rm::R(d), 1);
+        let f = self.asm.jcc(cc::O);
+        let from = self.fixup_at(f);
+        let back = self.here();
+        let mut to = None;
+        self.cold(|g| {
+            to = Some(g.here());
+            g.store_x(128, layout::arg(0), a);
+            g.helper_call(i);
+            g.asm.mov(64, d, layout::arg(0));
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        if let Some(to) = to {
+            self.bind(from, to);
+        }
+        self.define(v, d);
+    }
+
+    /// Checks the result in `r` for NaNs, which differ between processors, and moves it to `d`.
+    fn float_result(&mut self, v: Val, i: &Inst, r: Reg, d: Reg, packed: bool) {
+        let double = i.w == 64;
+        let pp = if double { Pp::P66 } else { Pp::None };
+        let f = if packed {
+            // cmpunord, then ptest
+            self.asm.vexi(pp, Map::M0f, false, 0xc2, 0, r, Rm::R(r), 3);
+            self.asm
+                .vex(Pp::P66, Map::M0f38, false, 0x17, 0, 0, Rm::R(0));
+            self.asm.jcc(cc::NE)
+        } else {
+            self.asm.vex(pp, Map::M0f, false, 0x2e, r, 0, Rm::R(r));
+            self.asm.jcc(cc::P)
+        };
+        let from = self.fixup_at(f);
+        let back = self.here();
+        let args: Vec<Reg> = [i.a, i.b, i.c]
+            .into_iter()
+            .filter(|&x| x != NONE)
+            .map(|x| {
+                if let Loc::X(r) = self.loc[x as usize] {
+                    r
+                } else {
+                    0
+                }
+            })
+            .collect();
+        let mut to = None;
+        self.cold(|g| {
+            to = Some(g.here());
+            for (n, &a) in args.iter().enumerate() {
+                g.store_x(128, layout::arg(n), a);
+            }
+            g.helper_call(i);
+            g.load_x(128, r, Rm::M(layout::arg(0)));
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        if let Some(to) = to {
+            self.bind(from, to);
+        }
+        self.mov_x(d, r);
+        let z = if packed {
+            128
+        } else {
+            self.zero_above[i.a as usize].max(i.w)
+        };
+        self.define_x(v, d, z);
+    }
+}
