@@ -209,6 +209,107 @@ CHECK(lse)
 	EQ(plain, each * THREADS * ROUNDS);
 }
 
+#ifdef __aarch64__
+static struct {
+	uint32_t narrow[2];
+	uint64_t wide[2] __attribute__((aligned(16)));
+} pairs;
+
+/* Both halves change by one instruction or neither does: the second is always three times the first. */
+static intptr_t add_casp(void)
+{
+	register uint64_t a __asm__("x4") = 0, b __asm__("x5") = 0;
+	register uint64_t new_a __asm__("x6"), new_b __asm__("x7");
+	register uint64_t *p __asm__("x8") = pairs.wide;
+	intptr_t torn = 0;
+
+	for (;;) {
+		uint64_t want_a = a, want_b = b;
+		new_a = a + 1;
+		new_b = b + 3;
+		__asm__ volatile(".arch_extension lse\n\tcaspal x4, x5, x6, x7, [x8]"
+				 : "+r"(a), "+r"(b) : "r"(new_a), "r"(new_b), "r"(p) : "memory");
+		torn += b != 3 * a;
+		if (a == want_a && b == want_b)
+			return torn;
+	}
+}
+
+static intptr_t add_casp32(void)
+{
+	register uint32_t a __asm__("w4") = 0, b __asm__("w5") = 0;
+	register uint32_t new_a __asm__("w6"), new_b __asm__("w7");
+	register uint32_t *p __asm__("x8") = pairs.narrow;
+	intptr_t torn = 0;
+
+	for (;;) {
+		uint32_t want_a = a, want_b = b;
+		new_a = a + 1;
+		new_b = b + 3;
+		__asm__ volatile(".arch_extension lse\n\tcaspal w4, w5, w6, w7, [x8]"
+				 : "+r"(a), "+r"(b) : "r"(new_a), "r"(new_b), "r"(p) : "memory");
+		torn += b != 3 * a;
+		if (a == want_a && b == want_b)
+			return torn;
+	}
+}
+
+static void *casp(void *argument)
+{
+	intptr_t torn = (intptr_t)argument * 0;
+
+	for (int i = 0; i < ROUNDS; i++)
+		torn += add_casp() + add_casp32();
+	return (void *)torn;
+}
+
+CHECK(casp)
+{
+	if (!(getauxval(AT_HWCAP) & (1 << 8)))
+		return;
+	EQ(run_all(casp), 0);
+	EQ(pairs.wide[0], THREADS * ROUNDS);
+	EQ(pairs.wide[1], 3 * THREADS * ROUNDS);
+	EQ(pairs.narrow[0], THREADS * ROUNDS);
+	EQ(pairs.narrow[1], 3 * THREADS * ROUNDS);
+}
+
+/* Exclusives on bytes and halfwords leave their neighbours alone; each thread has its own in one word. */
+static union {
+	uint8_t bytes[8];
+	uint16_t halves[4];
+	uint64_t word;
+} small, other;
+
+static void *small_exclusives(void *argument)
+{
+	uint8_t *byte = &small.bytes[(intptr_t)argument % 2];
+	uint16_t *half = &other.halves[(intptr_t)argument % 2];
+	int value, failed;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		do
+			__asm__ volatile("ldaxrb %w0, [%2]\n\tadd %w0, %w0, #1\n\tstlxrb %w1, %w0, [%2]"
+					 : "=&r"(value), "=&r"(failed) : "r"(byte) : "memory");
+		while (failed);
+		do
+			__asm__ volatile("ldxrh %w0, [%2]\n\tadd %w0, %w0, #1\n\tstxrh %w1, %w0, [%2]"
+					 : "=&r"(value), "=&r"(failed) : "r"(half) : "memory");
+		while (failed);
+	}
+	return NULL;
+}
+
+CHECK(small_exclusives)
+{
+	uint64_t byte = (uint8_t)(THREADS / 2 * ROUNDS), half = (uint16_t)(THREADS / 2 * ROUNDS);
+
+	run_all(small_exclusives);
+	EQ(small.word, byte | byte << 8);
+	EQ(other.word, half | half << 16);
+}
+#endif
+
 /* Exclusives and compare-and-swap on the same word do not undo each other. */
 static void *mixed(void *argument)
 {
