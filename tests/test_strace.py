@@ -98,6 +98,19 @@ def test_the_end_is_there(
 
 
 @pytest.mark.parametrize("arch", ARCHES)
+def test_lines_stay_whole(
+    arch: str, qusr: Callable[[str], Emulator], testbin: Callable[..., Path]
+) -> None:
+    """Whatever threads and processes write at the same time."""
+    result = qusr(arch)(testbin("c/misc/chatter", arch), options=["-strace"]).check()
+    expected = [f"close(-{number}) = -1 EBADF (Bad file descriptor)" for number in range(100, 400)]
+    talkers = [lines for lines in calls(result.err).values() if expected[0] in lines]
+    assert len(talkers) == 5
+    for lines in talkers:
+        assert [line for line in lines if line.startswith("close(-")] == expected
+
+
+@pytest.mark.parametrize("arch", ARCHES)
 def test_fatal_signal(
     arch: str, qusr: Callable[[str], Emulator], testbin: Callable[..., Path]
 ) -> None:

@@ -46,6 +46,7 @@ class Strace:
     """Prints the system calls of one guest process and its forked children."""
 
     def __init__(self, process: Process) -> None:
+        from qusr._native import SharedLock
         from qusr.debug.log import Log
 
         self.process = process
@@ -53,6 +54,8 @@ class Strace:
         self._pending: dict[int, _Pending] = {}
         # Whose line is open, shared with forked children: they write to the same file.
         self._open_line = mmap.mmap(-1, mmap.PAGESIZE)
+        # Held from the look at whose line is open until the line is written.
+        self._lock = SharedLock()
         self._alone = "tid" in self.log.items
         # With a file for each thread: those whose last line is open.
         self._open_files: set[int] = set()
@@ -93,17 +96,14 @@ class Strace:
             number = self._signed(result)
             end = pending.printer.rest(number)
             text = f"{end}) = {self._result(pending, number)}\n"
-        if not self._is_open(tid):
-            text = f"<... {name} resumed>" + text
-        self._write(tid, text, done=True)
+        self._write(tid, text, done=True, resumed=name)
 
     def gone(self, name: str) -> None:
         """The calling thread does not come back from the call."""
         tid = _thread.get_native_id()
         pending = self._pending.pop(tid, None)
         if pending is not None:
-            resumed = "" if self._is_open(tid) else f"<... {name} resumed>"
-            self._write(tid, f"{resumed}) = ?\n", done=True)
+            self._write(tid, ") = ?\n", done=True, resumed=name)
 
     def exited(self, how: Exited) -> None:
         """The process ends."""
@@ -125,26 +125,25 @@ class Strace:
 
     # --- lines ---
 
-    def _is_open(self, tid: int) -> bool:
-        """Whether the last thing written is this thread's unfinished line."""
-        if self._alone:
-            return tid in self._open_files
-        owner: int = struct.unpack_from("I", self._open_line)[0]
-        return owner == tid
+    def _write(self, tid: int, text: str, *, done: bool, resumed: str = "") -> None:
+        """Writes `text`, which ends a line or (not `done`) leaves it open.
 
-    def _write(self, tid: int, text: str, *, done: bool) -> None:
-        if not self._alone:
+        `resumed`: the call whose begun line the text goes on with.
+        """
+        if self._alone:
+            if tid not in self._open_files:
+                text = f"{tid} {_resumed(resumed)}{text}"
+            (self._open_files.discard if done else self._open_files.add)(tid)
+            self.log.write(text)
+            return
+        with self._lock:
             owner = struct.unpack_from("I", self._open_line)[0]
             if owner != tid:
-                text = f"{tid} {text}"
+                text = f"{tid} {_resumed(resumed)}{text}"
                 if owner:
                     text = f" <unfinished ...>\n{text}"
             struct.pack_into("I", self._open_line, 0, 0 if done else tid)
-        else:
-            if tid not in self._open_files:
-                text = f"{tid} {text}"
-            (self._open_files.discard if done else self._open_files.add)(tid)
-        self.log.write(text)
+            self.log.write(text)
 
     # --- results ---
 
@@ -168,6 +167,10 @@ class Strace:
             bits = self.process.abi.word * 8
             return f"{number & (1 << bits) - 1:#x}"
         return str(number)
+
+
+def _resumed(name: str) -> str:
+    return f"<... {name} resumed>" if name else ""
 
 
 class _Pending:

@@ -4,6 +4,7 @@
 mod builtin;
 pub mod child;
 mod robust;
+pub mod shared_lock;
 mod thread;
 pub mod vfork;
 

@@ -23,6 +23,6 @@ mod _native {
     use super::memory::PyAddressSpace;
     #[pymodule_export]
     use super::thread::{
-        PyGate, PyProcess, PyThread, die_by, doom_thread, native_refusal, publish,
+        PyGate, PyProcess, PySharedLock, PyThread, die_by, doom_thread, native_refusal, publish,
     };
 }

@@ -16,6 +16,7 @@ use crate::cpu::unicorn::UnicornConfig;
 use crate::cpu::{Access, CpuCore, Exit, unicorn};
 use crate::memory::AddressSpace;
 use crate::process::child::{self, ForkRequest, delete_timers};
+use crate::process::shared_lock::SharedLock;
 use crate::process::vfork::Gate;
 use crate::process::{GuestRegs, GuestThread, Process, Stop};
 use crate::signal::host::{self, Mailbox};
@@ -533,6 +534,30 @@ impl PyGate {
     /// In the parent: waits for the child.
     fn wait(&self, py: Python<'_>, child: i32) {
         py.detach(|| self.0.wait(child));
+    }
+}
+
+/// A lock that threads and forked children share, as a context manager.
+#[pyclass(name = "SharedLock", frozen)]
+pub struct PySharedLock(SharedLock);
+
+#[pymethods]
+impl PySharedLock {
+    #[new]
+    fn new() -> PyResult<Self> {
+        Ok(Self(SharedLock::new()?))
+    }
+
+    fn __enter__(&self, py: Python<'_>) {
+        if self.0.try_acquire(false).is_err() {
+            // The owner may need the interpreter to go on.
+            py.detach(|| self.0.acquire());
+        }
+    }
+
+    #[pyo3(signature = (*_args))]
+    fn __exit__(&self, _args: &Bound<'_, PyTuple>) {
+        self.0.release();
     }
 }
 
