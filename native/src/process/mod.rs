@@ -5,6 +5,7 @@ mod builtin;
 pub mod child;
 mod robust;
 pub mod shared_lock;
+mod shared_page;
 mod thread;
 pub mod vfork;
 

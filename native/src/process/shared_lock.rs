@@ -4,16 +4,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const SIZE: usize = 4096;
+use super::shared_page::SharedPage;
+
 /// With the owner's tid: somebody waits.
 const WAITERS: u32 = 0x8000_0000;
 
-pub struct SharedLock(*mut AtomicU32);
-
-// SAFETY: the word is shared memory that is only accessed atomically.
-unsafe impl Send for SharedLock {}
-// SAFETY: as above.
-unsafe impl Sync for SharedLock {}
+pub struct SharedLock(SharedPage<AtomicU32>);
 
 impl SharedLock {
     /// A lock that nobody holds; children forked later share it.
@@ -21,26 +17,12 @@ impl SharedLock {
     /// # Errors
     /// That of mmap(2).
     pub fn new() -> std::io::Result<Self> {
-        // SAFETY: a new anonymous mapping.
-        let page = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                SIZE,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if page == libc::MAP_FAILED {
-            return Err(std::io::Error::last_os_error());
-        }
-        Ok(Self(page.cast()))
+        Ok(Self(SharedPage::new()?))
     }
 
     fn word(&self) -> &AtomicU32 {
         // SAFETY: the page is mapped as long as the lock exists, and starts as zeros.
-        unsafe { &*self.0 }
+        unsafe { &*self.0.get() }
     }
 
     /// Takes the lock if it is free or its owner is gone; what the word is otherwise.
@@ -98,15 +80,8 @@ impl SharedLock {
     pub fn release(&self) {
         if self.word().swap(0, Ordering::Release) & WAITERS != 0 {
             // SAFETY: wakes a waiter on a word of ours.
-            unsafe { libc::syscall(libc::SYS_futex, self.0, libc::FUTEX_WAKE, 1) };
+            unsafe { libc::syscall(libc::SYS_futex, self.0.get(), libc::FUTEX_WAKE, 1) };
         }
-    }
-}
-
-impl Drop for SharedLock {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this lock's own.
-        unsafe { libc::munmap(self.0.cast(), SIZE) };
     }
 }
 

@@ -6,7 +6,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What parent and child share; one page.
+use super::shared_page::SharedPage;
+
+/// What parent and child share.
 #[repr(C)]
 struct Page {
     /// 0: released. Otherwise the child's tid, with FUTEX_WAITERS; 1 until it has one.
@@ -18,15 +20,9 @@ struct Page {
 
 const WAITERS: u32 = 0x8000_0000;
 const OWNER_DIED: u32 = 0x4000_0000;
-const SIZE: usize = 4096;
 
 /// One vfork's gate.
-pub struct Gate(*mut Page);
-
-// SAFETY: the page is shared memory that is only accessed atomically once both sides run.
-unsafe impl Send for Gate {}
-// SAFETY: as above.
-unsafe impl Sync for Gate {}
+pub struct Gate(SharedPage<Page>);
 
 impl Gate {
     /// A closed gate, to be made before the fork.
@@ -34,33 +30,19 @@ impl Gate {
     /// # Errors
     /// That of mmap(2).
     pub fn new() -> std::io::Result<Self> {
-        // SAFETY: a new anonymous mapping.
-        let page = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                SIZE,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if page == libc::MAP_FAILED {
-            return Err(std::io::Error::last_os_error());
-        }
-        let gate = Self(page.cast());
+        let gate = Self(SharedPage::new()?);
         gate.word().store(1, Ordering::SeqCst);
         Ok(gate)
     }
 
     fn word(&self) -> &AtomicU32 {
         // SAFETY: the page is mapped as long as the gate exists.
-        unsafe { &(*self.0).word }
+        unsafe { &(*self.0.get()).word }
     }
 
     /// In the child: from now on its death opens the gate.
     pub fn guard(&self) {
-        let page = self.0;
+        let page = self.0.get();
         // SAFETY: the parent reads only `word`; gettid and set_robust_list touch no other memory.
         unsafe {
             let entry = &raw mut (*page).entry;
@@ -118,13 +100,6 @@ impl Gate {
                 return;
             }
         }
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this gate's own.
-        unsafe { libc::munmap(self.0.cast(), SIZE) };
     }
 }
 
