@@ -360,6 +360,10 @@ impl Sem for IrBuilder {
         self.push(Op::Fence, 0, [NONE; 3], 0);
     }
 
+    fn sticky(&mut self, v: Val, bits: u32) {
+        self.push(Op::Sticky, 128, [v, NONE, NONE], u64::from(bits));
+    }
+
     fn call(&mut self, h: Helper, args: [Option<Val>; 3], imm: u64) -> Val {
         let h = self.helper(h);
         self.push_h(Op::Call, 64, args.map(|x| x.unwrap_or(NONE)), imm, h)

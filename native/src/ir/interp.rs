@@ -266,6 +266,12 @@ impl Sem for Interp<'_> {
         std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
     }
 
+    fn sticky(&mut self, v: u128, bits: u32) {
+        if v != 0 && !self.faulted() {
+            self.st.fpstatus |= u64::from(bits);
+        }
+    }
+
     fn call(&mut self, h: Helper, args: [Option<u128>; 3], imm: u64) -> u128 {
         let [a, b, c] = args.map(|x| x.unwrap_or(0));
         u128::from(h(self.st, a, b, c, imm) as u64)

@@ -158,6 +158,34 @@ pub enum Op {
     VRev,
     /// Sum of all the lanes, in lane 0.
     VSumU,
+    /// Sums of neighbouring lanes, in lanes of twice the width.
+    VPairU,
+    VPairS,
+    /// Products of the lanes of the low half (imm = 0) or the high half (imm = 1), of twice the width.
+    VMulLU,
+    VMulLS,
+    /// The high halves of the products.
+    VMulHiS,
+    /// The high halves of the doubled products, rounded; the one that does not fit wraps.
+    VMulRoundS,
+    /// (a + b + 1) / 2
+    VAvgU,
+    /// Saturating.
+    VAddSatU,
+    VAddSatS,
+    VSubSatU,
+    VSubSatS,
+    /// By the lanes of b as unsigned numbers; any amount.
+    VShlV,
+    VShrUV,
+    VShrSV,
+    /// The carry-less product of lane imm of a and of b; w = 64.
+    VClMul,
+    /// c + the products of four neighbouring bytes each, in lanes of 32 bits.
+    VDotU,
+    VDotS,
+    /// The bytes of a unsigned, those of b signed.
+    VDotUS,
     // Floating point on the low lane; the bits above are those of `a` or 0.
     FpAdd,
     FpSub,
@@ -211,6 +239,8 @@ pub enum Op {
     Cas,
     /// As `Cas` on two `w` bits each; b, c and the result are wide values.
     CasPair,
+    /// ORs imm into `State::fpstatus` unless the wide value a is zero.
+    Sticky,
     /// Orders earlier stores before later loads.
     Fence,
     /// A helper function: a general, a wide result.
@@ -340,7 +370,7 @@ impl Op {
             VGet | FpToInt | Pack | Cc | Get | Load | LoadEx | StoreEx | StoreExPair | Rmw
             | Cas | Call => Kind::General,
             GetX | LoadX | LoadExPair | CasPair | CallX => Kind::Wide,
-            Set | SetX | SetF | Store | StoreX | ClearEx | Fence => Kind::None,
+            Set | SetX | SetF | Store | StoreX | ClearEx | Sticky | Fence => Kind::None,
             Side | Jump | CallTo | JumpR | CallR | RetR | Trap => Kind::None,
             _ if self < FAdd => Kind::General,
             _ => Kind::Wide,

@@ -47,6 +47,8 @@ pub trait Sem {
     fn cas(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
     fn cas_pair(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
     fn fence(&mut self);
+    /// ORs `bits` into the guest-defined status word unless the wide value is zero.
+    fn sticky(&mut self, v: Self::V, bits: u32);
     /// Calls a helper for a general result.
     fn call(&mut self, h: Helper, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
     /// Calls a helper for a wide result.

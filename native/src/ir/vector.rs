@@ -41,6 +41,12 @@ fn pairs(w: u8, a: u128, b: u128, f: impl Fn(u64, u64) -> u64) -> u128 {
     })
 }
 
+/// A number as the nearest of `w` bits with sign.
+fn signed_clamp(w: u8, x: i128) -> u64 {
+    let top = 1i128 << (w - 1);
+    x.clamp(-top, top - 1) as u64
+}
+
 /// Evaluates a wide operation.
 #[must_use]
 pub fn eval(op: Op, w: u8, a: u128, b: u128, c: u128, imm: u64) -> u128 {
@@ -118,6 +124,51 @@ pub fn eval(op: Op, w: u8, a: u128, b: u128, c: u128, imm: u64) -> u128 {
         Op::VSumU => {
             u128::from((0..lanes).fold(0u64, |s, i| s.wrapping_add(lane(a, w, i))) & mask(w))
         }
+        Op::VPairU => from_lanes(w * 2, |i| lane(a, w, 2 * i) + lane(a, w, 2 * i + 1)),
+        Op::VPairS => from_lanes(w * 2, |i| {
+            (sext(w, lane(a, w, 2 * i)) + sext(w, lane(a, w, 2 * i + 1))) as u64
+        }),
+        Op::VMulLU => from_lanes(w * 2, |i| {
+            lane(a, w, i + n * half) * lane(b, w, i + n * half)
+        }),
+        Op::VMulLS => from_lanes(w * 2, |i| {
+            let i = i + n * half;
+            (sext(w, lane(a, w, i)) * sext(w, lane(b, w, i))) as u64
+        }),
+        Op::VMulHiS => map2(w, a, b, |x, y| ((sext(w, x) * sext(w, y)) >> w) as u64),
+        Op::VMulRoundS => map2(w, a, b, |x, y| {
+            ((((sext(w, x) * sext(w, y)) >> (w - 2)) + 1) >> 1) as u64
+        }),
+        Op::VAvgU => map2(w, a, b, |x, y| {
+            ((u128::from(x) + u128::from(y) + 1) >> 1) as u64
+        }),
+        Op::VAddSatU => map2(w, a, b, |x, y| x.saturating_add(y).min(mask(w))),
+        Op::VSubSatU => map2(w, a, b, u64::saturating_sub),
+        Op::VAddSatS => map2(w, a, b, |x, y| {
+            signed_clamp(w, i128::from(sext(w, x)) + i128::from(sext(w, y)))
+        }),
+        Op::VSubSatS => map2(w, a, b, |x, y| {
+            signed_clamp(w, i128::from(sext(w, x)) - i128::from(sext(w, y)))
+        }),
+        Op::VShlV => map2(w, a, b, |x, y| if y < 64 { x << y } else { 0 }),
+        Op::VShrUV => map2(w, a, b, |x, y| if y < 64 { x >> y } else { 0 }),
+        Op::VShrSV => map2(w, a, b, |x, y| (sext(w, x) >> y.min(63)) as u64),
+        Op::VClMul => {
+            let (x, y) = (u128::from(lane(a, 64, n)), lane(b, 64, n));
+            (0..64)
+                .filter(|k| y >> k & 1 != 0)
+                .fold(0, |r, k| r ^ x << k)
+        }
+        Op::VDotU | Op::VDotS | Op::VDotUS => from_lanes(32, |i| {
+            let num = |signed: bool, v: u128, k| {
+                let x = lane(v, 8, 4 * i + k);
+                if signed { sext(8, x) } else { x as i64 }
+            };
+            (0..4).fold(lane(c, 32, i), |sum, k| {
+                let p = num(op == Op::VDotS, a, k) * num(op != Op::VDotU, b, k);
+                sum.wrapping_add(p as u64)
+            })
+        }),
         _ => unreachable!("{op:?} is not a wide operation"),
     }
 }

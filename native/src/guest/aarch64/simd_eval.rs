@@ -8,7 +8,7 @@ use crate::ir::state::State;
 use crate::ir::vector::{from_lanes, lane, with_lane};
 
 /// FPSR.QC
-const QC: u64 = 1 << 27;
+pub const QC: u64 = 1 << 27;
 
 /// Fields of a vector or scalar encoding.
 #[derive(Clone, Copy)]

@@ -38,6 +38,13 @@ fn simple(op: Op, w: u8) -> Code {
         Op::VUzp1 | Op::VTrn1 => [None, None, None, m1(0x6c)],
         Op::VUzp2 | Op::VTrn2 => [None, None, None, m1(0x6d)],
         Op::VAddP => [None, m2(0x01), m2(0x02), None],
+        Op::VMulHiS => [None, m1(0xe5), None, None],
+        Op::VMulRoundS => [None, m2(0x0b), None, None],
+        Op::VAvgU => [m1(0xe0), m1(0xe3), None, None],
+        Op::VAddSatU => [m1(0xdc), m1(0xdd), None, None],
+        Op::VAddSatS => [m1(0xec), m1(0xed), None, None],
+        Op::VSubSatU => [m1(0xd8), m1(0xd9), None, None],
+        Op::VSubSatS => [m1(0xe8), m1(0xe9), None, None],
         _ => return None,
     };
     table[ix(w)]
@@ -199,28 +206,6 @@ impl Gen<'_> {
                 self.vex3((Map::M0f, 0xfc), d, t, Rm::R(u));
                 self.define_x(v, d, 128);
             }
-            Op::VSumU if i.w == 8 || i.w == 32 => {
-                let a = self.reg_x(i.a);
-                let d = self.dst_x(v, i.a);
-                if i.w == 8 {
-                    // psadbw against zero, the two sums added, and the low byte of that.
-                    self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(0));
-                    self.vex3((Map::M0f, 0xf6), d, a, Rm::R(0));
-                    self.byte_shift(3, 0, d, 8);
-                    self.vex3((Map::M0f, 0xd4), d, d, Rm::R(0));
-                    self.byte_shift(7, d, d, 15);
-                    self.byte_shift(3, d, d, 15);
-                } else {
-                    self.asm
-                        .vexi(Pp::P66, Map::M0f, false, 0x70, 0, 0, Rm::R(a), 0x4e);
-                    self.vex3((Map::M0f, 0xfe), d, a, Rm::R(0));
-                    self.asm
-                        .vexi(Pp::P66, Map::M0f, false, 0x70, 0, 0, Rm::R(d), 0xb1);
-                    self.vex3((Map::M0f, 0xfe), d, d, Rm::R(0));
-                    self.load_x(32, d, Rm::R(d));
-                }
-                self.define_x(v, d, i.w);
-            }
             Op::VAddP if i.w == 64 => {
                 let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
                 let d = self.dst_x(v, i.a);
@@ -246,9 +231,140 @@ impl Gen<'_> {
                 self.vex3(code, d, t, Rm::R(u));
                 self.define_x(v, d, 128);
             }
-            _ => return self.move_op(v, i),
+            Op::VCmpGtU | Op::VCmpGeU => {
+                // 64 bits: signed comparison with the signs inverted.
+                let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+                let (t, d) = (self.temp_x(), self.dst_x(v, NONE));
+                self.load_const(0, u128::from(1u64 << 63) << 64 | 1 << 63);
+                let (x, y) = if i.op == Op::VCmpGtU { (a, b) } else { (b, a) };
+                self.vex3((Map::M0f, 0xef), t, 0, Rm::R(x));
+                self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(y));
+                self.vex3((Map::M0f38, 0x37), d, t, Rm::R(0));
+                if i.op == Op::VCmpGeU {
+                    self.ones(0);
+                    self.vex3((Map::M0f, 0xef), d, d, Rm::R(0));
+                }
+                self.define_x(v, d, 128);
+            }
+            Op::VAbs => {
+                // 64 bits: x ^ s - s for its sign s.
+                let a = self.reg_x(i.a);
+                let (t, d) = (self.temp_x(), self.dst_x(v, NONE));
+                self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(0));
+                self.vex3((Map::M0f38, 0x37), 0, 0, Rm::R(a));
+                self.vex3((Map::M0f, 0xef), t, a, Rm::R(0));
+                self.vex3((Map::M0f, 0xfb), d, t, Rm::R(0));
+                self.define_x(v, d, 128);
+            }
+            Op::VMinS | Op::VMaxS if i.w == 64 => {
+                let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+                let d = self.dst_x(v, NONE);
+                self.vex3((Map::M0f38, 0x37), 0, a, Rm::R(b));
+                // vblendvpd: the second source where the mask (a > b) is set
+                let (x, y) = if i.op == Op::VMinS { (a, b) } else { (b, a) };
+                self.asm
+                    .vexi(Pp::P66, Map::M0f3a, false, 0x4b, d, x, Rm::R(y), 0);
+                self.define_x(v, d, 128);
+            }
+            Op::VAddSatS | Op::VSubSatS if i.w == 32 => self.saturate_signed(v, i),
+            Op::VAddSatU if i.w == 32 => {
+                // a + min(b, !a)
+                let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+                let d = self.dst_x(v, NONE);
+                self.ones(0);
+                self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(a));
+                self.vex3((Map::M0f38, 0x3b), 0, 0, Rm::R(b));
+                self.vex3((Map::M0f, 0xfe), d, a, Rm::R(0));
+                self.define_x(v, d, 128);
+            }
+            Op::VSubSatU if i.w == 32 => {
+                // max(a, b) - b
+                let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+                let d = self.dst_x(v, NONE);
+                self.vex3((Map::M0f38, 0x3f), 0, a, Rm::R(b));
+                self.vex3((Map::M0f, 0xfa), d, 0, Rm::R(b));
+                self.define_x(v, d, 128);
+            }
+            Op::VShlV | Op::VShrUV | Op::VShrSV if i.w >= 16 => self.shift_by_lanes(v, i),
+            _ => return self.product_op(v, i),
         }
         true
+    }
+
+    /// Saturating addition and subtraction of 32-bit lanes: where the sign of the result is
+    /// not possible, the largest number of the first operand's sign.
+    fn saturate_signed(&mut self, v: Val, i: &Inst) {
+        let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+        let (t, u) = (self.temp_x(), self.temp_x());
+        let d = self.dst_x(v, NONE);
+        let add = i.op == Op::VAddSatS;
+        self.vex3((Map::M0f, if add { 0xfe } else { 0xfa }), t, a, Rm::R(b));
+        // Overflow: (a ^ r) & (b ^ r) for sums, (a ^ r) & (a ^ b) for differences.
+        self.vex3((Map::M0f, 0xef), 0, a, Rm::R(t));
+        self.vex3((Map::M0f, 0xef), u, b, Rm::R(if add { t } else { a }));
+        self.vex3((Map::M0f, 0xdb), u, u, Rm::R(0));
+        // The other value: (a >> 31) ^ 0x7fffffff.
+        self.lane_shift(32, 4, 0, a, 31);
+        self.vex3((Map::M0f, 0x76), d, d, Rm::R(d));
+        self.lane_shift(32, 2, d, d, 1);
+        self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(d));
+        // vblendvps looks at the sign of each lane.
+        self.asm
+            .vexi(Pp::P66, Map::M0f3a, false, 0x4a, d, t, Rm::R(0), u << 4);
+        self.define_x(v, d, 128);
+    }
+
+    /// Shifts by the lanes of another register: AVX2 has those of 32 and 64 bits.
+    fn shift_by_lanes(&mut self, v: Val, i: &Inst) {
+        let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+        let code = match i.op {
+            Op::VShlV => 0x47,
+            Op::VShrUV => 0x45,
+            _ => 0x46,
+        };
+        let shift = |g: &mut Self, w64: bool, code: u8, d: Reg, a: Reg, b: Reg| {
+            g.asm.vex(Pp::P66, Map::M0f38, w64, code, d, a, Rm::R(b));
+        };
+        if i.w == 64 && i.op == Op::VShrSV {
+            // Of negative numbers, the complement is shifted.
+            let (t, d) = (self.temp_x(), self.dst_x(v, NONE));
+            self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(0));
+            self.vex3((Map::M0f38, 0x37), 0, 0, Rm::R(a));
+            self.vex3((Map::M0f, 0xef), t, a, Rm::R(0));
+            shift(self, true, 0x45, t, t, b);
+            self.vex3((Map::M0f, 0xef), d, t, Rm::R(0));
+            self.define_x(v, d, 128);
+        } else if i.w >= 32 {
+            let d = self.dst_x(v, i.a);
+            shift(self, i.w == 64, code, d, a, b);
+            self.define_x(v, d, 128);
+        } else {
+            // 16 bits: both halves in lanes of 32.
+            let (t, u) = (self.temp_x(), self.temp_x());
+            let d = self.dst_x(v, NONE);
+            let signed = i.op == Op::VShrSV;
+            let widen = (Map::M0f38, if signed { 0x23 } else { 0x33 });
+            self.byte_shift(3, 0, b, 8);
+            self.asm
+                .vex(Pp::P66, Map::M0f38, false, 0x33, 0, 0, Rm::R(0));
+            self.byte_shift(3, t, a, 8);
+            self.asm
+                .vex(Pp::P66, widen.0, false, widen.1, t, 0, Rm::R(t));
+            shift(self, false, code, t, t, 0);
+            self.asm
+                .vex(Pp::P66, Map::M0f38, false, 0x33, 0, 0, Rm::R(b));
+            self.asm
+                .vex(Pp::P66, widen.0, false, widen.1, u, 0, Rm::R(a));
+            shift(self, false, code, u, u, 0);
+            if signed {
+                self.vex3((Map::M0f, 0x6b), d, u, Rm::R(t));
+            } else {
+                self.even_lanes(16, t, t);
+                self.even_lanes(16, u, u);
+                self.vex3((Map::M0f38, 0x2b), d, u, Rm::R(t));
+            }
+            self.define_x(v, d, 128);
+        }
     }
 
     pub(super) fn source_x(&mut self, a: Val) -> Rm {

@@ -76,6 +76,10 @@ pub fn fpenv() -> Mem {
     at(offset_of!(State, fpenv))
 }
 #[must_use]
+pub fn fpstatus() -> Mem {
+    at(offset_of!(State, fpstatus))
+}
+#[must_use]
 pub fn pc() -> Mem {
     at(offset_of!(State, pc))
 }

@@ -8,6 +8,7 @@ mod emit_float;
 mod emit_int;
 mod emit_mem;
 mod emit_move;
+mod emit_product;
 mod emit_vec;
 pub mod layout;
 pub mod live;

@@ -2,8 +2,7 @@
 
 use super::super::fp::expand_imm;
 use super::super::insn::{Insn, set, x};
-use super::super::simd_eval as ev;
-use super::{joined, put, put_q, scalar, v};
+use super::{integer, joined, put, put_q, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
@@ -96,15 +95,23 @@ pub fn ext<S: Sem>(s: &mut S, i: Insn) -> Lift {
 pub fn tbl<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let len = i.f(13, 2) + 1;
     let idx = v(s, i.rm());
-    let r = if len == 1 && !i.bit(12) {
-        let a = v(s, i.rn());
-        s.op2(Op::VTbl1, 8, a, idx)
-    } else {
-        // The helper reads the table from the state.
+    let a = v(s, i.rn());
+    let mut r = s.op2(Op::VTbl1, 8, a, idx);
+    for n in 1..len {
+        // What is below 16 n wraps to a number past the table.
+        let a = v(s, (i.rn() + n) % 32);
+        let k = integer::splat(s, 8, 16 * u64::from(n));
+        let k = s.op2(Op::VSub, 8, idx, k);
+        let t = s.op2(Op::VTbl1, 8, a, k);
+        r = s.op2(Op::VOr, 64, r, t);
+    }
+    if i.bit(12) {
+        // TBX keeps the bytes whose index is too large.
         let d = v(s, i.rd());
-        let imm = u64::from(len) | u64::from(i.bit(12)) << 4 | u64::from(i.rn()) << 8;
-        s.call_x(ev::table, [Some(idx), Some(d), None], imm)
-    };
+        let k = integer::splat(s, 8, 16 * u64::from(len));
+        let inside = s.op2(Op::VCmpGtU, 8, k, idx);
+        r = s.op3(Op::VBsl, 64, r, d, inside);
+    }
     put(s, i, 64, r);
     Lift::Next
 }

@@ -2,7 +2,7 @@
 
 use super::super::insn::Insn;
 use super::super::simd_eval as ev;
-use super::{lanes, put_q, scalar, v};
+use super::{integer, lanes, put_narrow, put_q, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
@@ -40,50 +40,72 @@ pub(super) fn three_different_of<S: Sem>(
             u64::from(i.bit(30)),
         )
     };
-    let fast = match opcode {
+    let high = i.bit(30) && !scalar(i);
+    let accumulate = |s: &mut S, sub: bool, x| {
+        let d = v(s, i.rd());
+        s.op2(if sub { Op::VSub } else { Op::VAdd }, 2 * w, d, x)
+    };
+    let r = match opcode {
         0 | 2 => {
             let (a, b) = (widen(s, a), widen(s, b));
-            Some(s.op2(if opcode == 0 { Op::VAdd } else { Op::VSub }, 2 * w, a, b))
+            s.op2(if opcode == 0 { Op::VAdd } else { Op::VSub }, 2 * w, a, b)
         }
         1 | 3 => {
             let b = widen(s, b);
-            Some(s.op2(if opcode == 1 { Op::VAdd } else { Op::VSub }, 2 * w, a, b))
+            s.op2(if opcode == 1 { Op::VAdd } else { Op::VSub }, 2 * w, a, b)
         }
-        8 | 10 | 12 if w < 32 => {
-            let (a, b) = (widen(s, a), widen(s, b));
-            let p = s.op2(Op::VMul, 2 * w, a, b);
-            Some(match opcode {
-                12 => p,
-                _ => {
-                    let d = v(s, i.rd());
-                    s.op2(if opcode == 8 { Op::VAdd } else { Op::VSub }, 2 * w, d, p)
-                }
-            })
+        // ADDHN, SUBHN and the rounding forms.
+        4 | 6 => {
+            let mut r = s.op2(if opcode == 4 { Op::VAdd } else { Op::VSub }, 2 * w, a, b);
+            if u {
+                let k = integer::splat(s, 2 * w, 1 << (w - 1));
+                r = s.op2(Op::VAdd, 2 * w, r, k);
+            }
+            let r = s.op1i(Op::VShrU, 2 * w, r, u64::from(w));
+            let n = s.op1(Op::VNarrow, 2 * w, r);
+            return put_narrow(s, i, n);
         }
-        _ => None,
-    };
-    if let Some(r) = fast {
-        return put_q(s, i, r);
-    }
-    let d = v(s, i.rd());
-    let (a, b) = if doubling && scalar(i) {
-        (s.op1(Op::VZext, w, a), s.op1(Op::VZext, w, b))
-    } else {
-        (a, b)
-    };
-    let (mut j, d) = if scalar(i) {
-        (i, s.op1(Op::VZext, 2 * w, d))
-    } else {
-        (i, d)
-    };
-    if scalar(i) {
-        j.bits &= !(1 << 30);
-    }
-    let r = lanes(s, j, ev::three_different, a, b, Some(d));
-    let r = if scalar(i) {
-        s.op1(Op::VZext, 2 * w, r)
-    } else {
-        r
+        // UABAL, UABDL: the difference fits the narrow lane as an unsigned number.
+        5 | 7 => {
+            let r = integer::difference(s, u, w, a, b);
+            let r = s.op1i(Op::VWidenU, w, r, u64::from(high));
+            if opcode == 5 {
+                accumulate(s, false, r)
+            } else {
+                r
+            }
+        }
+        8 | 10 | 12 => {
+            let op = if u { Op::VMulLU } else { Op::VMulLS };
+            let p = s.op2i(op, w, a, b, u64::from(high));
+            if opcode == 12 {
+                p
+            } else {
+                accumulate(s, opcode == 10, p)
+            }
+        }
+        9 | 11 | 13 => {
+            let keep = if scalar(i) { 2 * w } else { 128 };
+            let p = integer::doubling_long(s, w, keep, high, a, b);
+            let r = if opcode == 13 {
+                p
+            } else if w == 16 {
+                let d = v(s, i.rd());
+                integer::add_saturating(s, opcode == 11, false, 32, keep, d, p)
+            } else {
+                let d = v(s, i.rd());
+                let (d, p) = (s.op1(Op::VZext, keep, d), s.op1(Op::VZext, keep, p));
+                integer::add_saturating(s, opcode == 11, false, 64, keep, d, p)
+            };
+            if doubling && scalar(i) {
+                s.op1(Op::VZext, 2 * w, r)
+            } else {
+                r
+            }
+        }
+        // PMULL
+        _ if w == 64 => s.op2i(Op::VClMul, 64, a, b, u64::from(high)),
+        _ => lanes(s, i, ev::three_different, a, b, None),
     };
     put_q(s, i, r)
 }

@@ -5,7 +5,7 @@ use super::super::insn::Insn;
 use super::super::simd_eval as ev;
 use super::super::simd_fp as fp;
 use super::different::three_different_of;
-use super::{lanes, put, scalar, v};
+use super::{integer, lanes, put, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
@@ -73,10 +73,7 @@ pub fn by_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     let (a, b) = (v(s, i.rn()), v(s, rm));
     let b = s.op1i(Op::VDupLane, w, b, u64::from(n));
-    // The same operation in its vector form.
-    let mut j = i;
     if is_same {
-        j.bits = (i.bits & !(1 << 29 | 0x1f << 11)) | u32::from(uu) << 29 | op << 11;
         let r = match (op, uu) {
             (0x13, _) => s.op2(Op::VMul, w, a, b),
             (0x12, _) => {
@@ -85,20 +82,15 @@ pub fn by_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
                 s.op2(if uu { Op::VSub } else { Op::VAdd }, w, d, p)
             }
             _ => {
-                let keep = if scalar(i) {
-                    w
-                } else if i.bit(30) {
-                    128
-                } else {
-                    64
-                };
-                let (a, b) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, b));
-                lanes(s, j, ev::three_same, a, b, None)
+                let keep = integer::active(i, w);
+                integer::doubling_high(s, uu, w, keep, a, b)
             }
         };
         put(s, i, w, r);
         return Lift::Next;
     }
+    // The same operation in its vector form.
+    let mut j = i;
     j.bits = (i.bits & !(0xf << 12)) | op << 12;
     three_different_of(s, j, a, b, doubling)
 }
@@ -147,18 +139,15 @@ fn extra_by_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
     };
     let (a, b, d) = (v(s, i.rn()), v(s, rm), v(s, i.rd()));
     let b = s.op1i(Op::VDupLane, w, b, u64::from(n));
-    let keep = if scalar(i) {
-        w
-    } else if i.bit(30) {
-        128
-    } else {
-        64
-    };
+    let keep = integer::active(i, w);
     let (a, b) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, b));
     let d = s.op1(Op::VZext, keep, d);
     let mut j = i;
     j.bits = (i.bits & !(0xf << 11)) | op << 11;
-    let r = lanes(s, j, ev::three_extra, a, b, Some(d));
+    let r = match (op, i.bit(29)) {
+        (2, u) => s.op3(if u { Op::VDotU } else { Op::VDotS }, 32, a, b, d),
+        _ => lanes(s, j, ev::three_extra, a, b, Some(d)),
+    };
     put(s, i, w, r);
     Lift::Next
 }

@@ -4,7 +4,7 @@ use super::super::MODE_FP_EXOTIC;
 use super::super::insn::Insn;
 use super::super::simd_eval as ev;
 use super::super::simd_fp as fp;
-use super::{lanes, put, put_q, scalar, v};
+use super::{integer, lanes, put, put_narrow, put_q, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
@@ -57,39 +57,51 @@ pub fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
             }
         }
         (0x0b, _) => s.op1(if u { Op::VNeg } else { Op::VAbs }, w, a),
+        // SADDLP, UADDLP, SADALP, UADALP.
+        (0x02 | 0x06, _) => {
+            let r = s.op1(if u { Op::VPairU } else { Op::VPairS }, w, a);
+            if opcode == 2 {
+                r
+            } else {
+                let d = v(s, i.rd());
+                s.op2(Op::VAdd, 2 * w, d, r)
+            }
+        }
+        // SQABS, SQNEG
+        (0x07, _) => {
+            let r = s.op1(if u { Op::VNeg } else { Op::VAbs }, w, a);
+            let least = integer::splat(s, w, 1 << (w - 1));
+            let wrapped = s.op2(Op::VCmpEq, w, a, least);
+            integer::saturated(s, integer::active(i, w), wrapped);
+            s.op2(Op::VXor, 64, r, wrapped)
+        }
         (0x12, false) => {
             let n = s.op1(Op::VNarrow, 2 * w, a);
-            if q {
-                let d = v(s, i.rd());
-                let r = s.op2(Op::VZip1, 64, d, n);
-                return put_q(s, i, r);
+            return put_narrow(s, i, n);
+        }
+        // SQXTUN, SQXTN, UQXTN
+        (0x12 | 0x14, _) => {
+            let how = if opcode == 0x12 { 2 } else { u8::from(u) };
+            let keep = if scalar(i) { 2 * w } else { 128 };
+            let r = integer::clamp_narrow(s, how, w, keep, a);
+            let n = s.op1(Op::VNarrow, 2 * w, r);
+            if scalar(i) {
+                n
+            } else {
+                return put_narrow(s, i, n);
             }
-            return put_q(s, i, n);
+        }
+        // SHLL
+        (0x13, _) => {
+            let r = s.op1i(Op::VWidenU, w, a, u64::from(q));
+            let r = s.op1i(Op::VShl, 2 * w, r, u64::from(w));
+            return put_q(s, i, r);
         }
         _ => {
             let d = v(s, i.rd());
-            let narrowing = matches!(opcode, 0x12 | 0x14);
-            let mut j = i;
-            let a = match (scalar(i), narrowing) {
-                (true, _) => {
-                    j.bits &= !(1 << 30);
-                    s.op1(Op::VZext, if narrowing { 2 * w } else { w }, a)
-                }
-                (false, false) if !q => s.op1(Op::VZext, 64, a),
-                _ => a,
-            };
-            let d = if scalar(i) {
-                s.op1(Op::VZext, w, d)
-            } else if !q && !narrowing {
-                s.op1(Op::VZext, 64, d)
-            } else {
-                d
-            };
-            let r = lanes(s, j, ev::two_misc, a, d, None);
-            if opcode == 0x13 || (narrowing && q && !scalar(i)) {
-                return put_q(s, i, r);
-            }
-            r
+            let keep = integer::active(i, w);
+            let (a, d) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, d));
+            lanes(s, i, ev::two_misc, a, d, None)
         }
     };
     put(s, i, w, r);

@@ -4,6 +4,7 @@
 mod copy;
 mod different;
 mod element;
+mod integer;
 mod misc;
 mod reduce;
 mod same;
@@ -53,6 +54,16 @@ pub(super) fn lanes<S: Sem>(
     c: Option<S::V>,
 ) -> S::V {
     s.call_x(h, [Some(a), Some(b), c], u64::from(i.bits))
+}
+
+/// A narrowed result: the low half of the register, or its upper half (Q), keeping the other one.
+pub(super) fn put_narrow<S: Sem>(s: &mut S, i: Insn, n: S::V) -> Lift {
+    if !i.bit(30) || scalar(i) {
+        return put_q(s, i, n);
+    }
+    let d = v(s, i.rd());
+    let r = s.op2(Op::VZip1, 64, d, n);
+    put_q(s, i, r)
 }
 
 pub(super) fn scalar(i: Insn) -> bool {

@@ -2,7 +2,6 @@
 
 use super::super::MODE_FP_EXOTIC;
 use super::super::insn::Insn;
-use super::super::simd_eval as ev;
 use super::super::simd_fp as fp;
 use super::{lanes, put_q, v};
 use crate::guest::Lift;
@@ -17,17 +16,43 @@ pub fn across<S: Sem>(s: &mut S, i: Insn) -> Lift {
             if size == 3 || (size == 2 && !i.bit(30)) || (opcode == 0x1b && u) {
                 return Lift::Undefined;
             }
-            let r = if opcode == 0x1b {
-                let a = if i.bit(30) {
+            let w = 8 << size;
+            let low = |s: &mut S, a| {
+                if i.bit(30) {
                     a
                 } else {
                     s.op1(Op::VZext, 64, a)
-                };
-                let r = s.op1(Op::VSumU, 8 << size, a);
-                s.op1(Op::VZext, 8 << size, r)
-            } else {
-                lanes(s, i, ev::across, a, a, None)
+                }
             };
+            let r = match opcode {
+                0x1b => {
+                    let a = low(s, a);
+                    s.op1(Op::VSumU, w, a)
+                }
+                0x03 => {
+                    let a = low(s, a);
+                    let r = s.op1(if u { Op::VPairU } else { Op::VPairS }, w, a);
+                    s.op1(Op::VSumU, 2 * w, r)
+                }
+                _ => {
+                    let op = match (opcode, u) {
+                        (0x0a, false) => Op::VMaxS,
+                        (0x0a, true) => Op::VMaxU,
+                        (_, false) => Op::VMinS,
+                        (_, true) => Op::VMinU,
+                    };
+                    // Halves of what is left, against each other.
+                    let mut r = a;
+                    let mut bytes = if i.bit(30) { 8 } else { 4 };
+                    while bytes >= u64::from(w) / 8 {
+                        let x = s.op2i(Op::VExt, 8, r, r, bytes);
+                        r = s.op2(op, w, r, x);
+                        bytes /= 2;
+                    }
+                    r
+                }
+            };
+            let r = s.op1(Op::VZext, if opcode == 3 { 2 * w } else { w }, r);
             put_q(s, i, r)
         }
         0x0c | 0x0f => {

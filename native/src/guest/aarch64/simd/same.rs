@@ -4,6 +4,7 @@ use super::super::MODE_FP_EXOTIC;
 use super::super::insn::Insn;
 use super::super::simd_eval as ev;
 use super::super::simd_fp as fp;
+use super::integer::{self, active};
 use super::{joined, lanes, put, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
@@ -106,6 +107,25 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
                     s.op2(op, w, j, j)
                 }
             }
+            (0x00 | 0x02 | 0x04, _) => integer::halving(s, opcode, u, w, a, b),
+            (0x01 | 0x05, _) if w < 64 => {
+                let keep = active(i, w);
+                integer::add_saturating(s, opcode == 5, u, w, keep, a, b)
+            }
+            (0x08 | 0x0a, _) if w > 8 => integer::shift(s, u, opcode == 0x0a, w, a, b),
+            (0x0e | 0x0f, _) => {
+                let r = integer::difference(s, u, w, a, b);
+                if opcode == 0x0e {
+                    r
+                } else {
+                    let d = v(s, i.rd());
+                    s.op2(Op::VAdd, w, d, r)
+                }
+            }
+            (0x16, _) => {
+                let keep = active(i, w);
+                integer::doubling_high(s, u, w, keep, a, b)
+            }
             _ => {
                 let d = v(s, i.rd());
                 // Scalars must not see other lanes: saturation would set QC.
@@ -196,16 +216,14 @@ pub fn three_extra<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     let (a, b, d) = (v(s, i.rn()), v(s, i.rm()), v(s, i.rd()));
     let w = 8 << size;
-    let keep = if scalar(i) {
-        w
-    } else if i.bit(30) {
-        128
-    } else {
-        64
-    };
+    let keep = active(i, w);
     let (a, b) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, b));
     let d = s.op1(Op::VZext, keep, d);
-    let r = lanes(s, i, ev::three_extra, a, b, Some(d));
+    let r = if opcode == 2 {
+        s.op3(if u { Op::VDotU } else { Op::VDotS }, 32, a, b, d)
+    } else {
+        lanes(s, i, ev::three_extra, a, b, Some(d))
+    };
     put(s, i, w, r);
     Lift::Next
 }

@@ -2,11 +2,12 @@
 
 use super::super::MODE_FP_EXOTIC;
 use super::super::insn::Insn;
-use super::super::simd_eval::{self as ev, F};
+use super::super::simd_eval::{F, shift_fields};
 use super::super::simd_fp as fp;
-use super::{lanes, put, put_q, scalar, v};
+use super::{integer, lanes, put, put_narrow, put_q, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
+use crate::ir::eval::mask;
 use crate::ir::sem::Sem;
 
 pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
@@ -14,8 +15,7 @@ pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if immh == 0 {
         return Lift::Undefined;
     }
-    let (w, right, left) = ev::shift_fields(F(i.bits));
-    let long = matches!(opcode, 0x10..=0x14);
+    let (w, right, left) = shift_fields(F(i.bits));
     let float = matches!(opcode, 0x1c | 0x1f);
     let ok = match opcode {
         0x00 | 0x02 | 0x04 | 0x06 => !scalar(i) || w == 64,
@@ -64,12 +64,68 @@ pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
         (0x10, false) => {
             let t = s.op1i(Op::VShrU, 2 * w, a, u64::from(right));
             let n = s.op1(Op::VNarrow, 2 * w, t);
-            if i.bit(30) {
-                let d = v(s, i.rd());
-                let r = s.op2(Op::VZip1, 64, d, n);
-                return put_q(s, i, r);
+            return put_narrow(s, i, n);
+        }
+        // RSHRN, and the saturating ones.
+        (0x11, false) => {
+            let t = integer::shift_rounded(s, true, 2 * w, a, right);
+            let n = s.op1(Op::VNarrow, 2 * w, t);
+            return put_narrow(s, i, n);
+        }
+        (0x10..=0x13, _) => {
+            // SQSHRUN and SQRSHRUN shift signed numbers.
+            let unsigned = opcode >= 0x12 && u;
+            let keep = if scalar(i) { 2 * w } else { 128 };
+            let t = if opcode & 1 != 0 {
+                integer::shift_rounded(s, unsigned, 2 * w, a, right)
+            } else {
+                let op = if unsigned { Op::VShrU } else { Op::VShrS };
+                s.op1i(op, 2 * w, a, u64::from(right))
+            };
+            let how = if opcode < 0x12 { 2 } else { u8::from(u) };
+            let t = integer::clamp_narrow(s, how, w, keep, t);
+            let n = s.op1(Op::VNarrow, 2 * w, t);
+            if scalar(i) {
+                n
+            } else {
+                return put_narrow(s, i, n);
             }
-            return put_q(s, i, n);
+        }
+        // SRSHR, URSHR, SRSRA, URSRA
+        (0x04 | 0x06, _) => {
+            let t = integer::shift_rounded(s, u, w, a, right);
+            if opcode == 4 {
+                t
+            } else {
+                let d = v(s, i.rd());
+                s.op2(Op::VAdd, w, d, t)
+            }
+        }
+        // SRI, SLI: the bits that are not shifted in stay.
+        (0x08 | 0x0a, _) => {
+            let d = v(s, i.rd());
+            let (op, n, m) = if opcode == 8 {
+                (Op::VShrU, right, mask(w) >> (right - 1) >> 1)
+            } else {
+                (Op::VShl, left, mask(w) << left)
+            };
+            let t = s.op1i(op, w, a, u64::from(n));
+            let m = integer::splat(s, w, m);
+            let d = s.op2(Op::VAndn, 64, d, m);
+            s.op2(Op::VOr, 64, d, t)
+        }
+        // SQSHLU, SQSHL, UQSHL
+        (0x0c, _) => {
+            let keep = integer::active(i, w);
+            let z = s.wide(0);
+            let negative = s.op2(Op::VCmpGtS, w, z, a);
+            integer::saturated(s, keep, negative);
+            let a = s.op2(Op::VAndn, 64, a, negative);
+            integer::shift_left_saturating(s, true, w, keep, a, left)
+        }
+        (0x0e, _) => {
+            let keep = integer::active(i, w);
+            integer::shift_left_saturating(s, u, w, keep, a, left)
         }
         (0x14, _) => {
             let t = s.op1i(
@@ -85,23 +141,7 @@ pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
             };
             return put_q(s, i, r);
         }
-        _ => {
-            let d = v(s, i.rd());
-            let mut j = i;
-            let a = if scalar(i) {
-                j.bits &= !(1 << 30);
-                s.op1(Op::VZext, if long { 2 * w } else { w }, a)
-            } else if !i.bit(30) && !long {
-                s.op1(Op::VZext, 64, a)
-            } else {
-                a
-            };
-            let r = lanes(s, j, ev::shift_imm, a, d, None);
-            if long && !scalar(i) {
-                return put_q(s, i, r);
-            }
-            r
-        }
+        _ => return Lift::Undefined,
     };
     put(s, i, w, r);
     Lift::Next
