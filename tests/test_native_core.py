@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from testbins import build
 from tests import emulators
 from tests.emulators import Emulator
 
@@ -34,3 +36,62 @@ def test_litmus_tests_can_fail(testbin: Callable[..., Path], settings: str) -> N
 @pytest.mark.slow
 def test_litmus_ten_million_rounds(testbin: Callable[..., Path]) -> None:
     native_core()(testbin(LITMUS, "aarch64"), "-n", "10000000", "-v", timeout=1800).check()
+
+
+_REPLACED = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int library(int);
+
+__attribute__((noinline)) static int program(int x)
+{
+    return x * 3 + NUMBER;
+}
+
+/* What is left of the arguments: files to be renamed to a name, and then this name is executed. */
+int main(int argc, char **argv)
+{
+    printf("%d %d\n", program(argc), library(argc));
+    fflush(stdout);
+    if (argc < 3)
+        return 0;
+    if (rename(argv[1], argv[2]) || access("program", X_OK))
+        return 1;
+    argv[2] = argv[0];
+    execv("./program", argv + 2);
+    return 1;
+}
+"""
+_LIBRARY = "int library(int x) { return x * 5 + NUMBER; }"
+
+
+def test_exec_of_changed_files(tmp_path: Path) -> None:
+    """Translations outlive an execve, and are not used for other code of the same size."""
+    compiler = build.LIBC_TARGETS["aarch64"].compiler
+    emulators.need(compiler)
+
+    def make(source: str, output: str, number: int, *flags: str) -> None:
+        command = [compiler, "-O2", f"-DNUMBER={number}", "-xc", "-", "-o", tmp_path / output]
+        subprocess.run([*command, *flags], input=source.encode(), check=True)
+
+    for number in (1, 2, 3):
+        make(_LIBRARY, f"library{number}", number, "-shared", "-fPIC", "-Wl,-soname,library.so")
+    (tmp_path / "library1").rename(tmp_path / "library.so")
+    for number in (1, 2, 3):
+        where = (str(tmp_path / "library.so"), f"-Wl,-rpath,{tmp_path}", "-xnone")
+        make(_REPLACED, f"program{number}", number, *where[1:], where[0])
+    (tmp_path / "program1").rename(tmp_path / "program")
+    for kind in ("program", "library"):
+        sizes = {path.stat().st_size for path in tmp_path.glob(f"{kind}*")}
+        assert len(sizes) == 1
+    files = [("program2", "program"), ("library2", "library.so")]
+    files += [("program3", "program"), ("library3", "library.so")]
+    words = [word for pair in files for word in pair]
+    result = native_core()(tmp_path / "program", *words, cwd=tmp_path)
+    numbers = [(1, 1), (2, 1), (2, 2), (3, 2), (3, 3)]
+    counts = range(len(words) + 1, 0, -2)
+    expected = [f"{c * 3 + p} {c * 5 + q}" for c, (p, q) in zip(counts, numbers, strict=True)]
+    assert (result.status, result.stdout.decode().split("\n")[:-1]) == (0, expected)

@@ -7,10 +7,14 @@
 //! unlinks it.
 
 pub mod arena;
+mod source;
+
+pub use source::Source;
 
 use crate::host::x64::codegen::{Code, FaultPoint, Reloc};
 use crate::host::x64::layout::Pinning;
 use arena::Arena;
+use source::Sources;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -19,6 +23,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub type Key = (u64, u32);
 
 const PAGE: u64 = 4096;
+/// No entry.
+const NONE: u32 = u32::MAX;
+/// The stamp of a translation that is gone for good.
+const DEAD: u32 = 0;
 
 /// A translation.
 pub struct Entry {
@@ -33,7 +41,6 @@ pub struct Entry {
     incoming: Vec<u32>,
     /// This block's own exits.
     exits: std::ops::Range<u32>,
-    live: bool,
 }
 
 /// A jump or call in the code that can be chained.
@@ -41,6 +48,8 @@ struct Exit {
     patch: usize,
     stub: usize,
     key: Key,
+    /// The entry that it is chained to, or [`NONE`].
+    to: u32,
 }
 
 /// The code of one arena.
@@ -49,13 +58,49 @@ pub struct Generation {
     pub id: u64,
 }
 
-#[derive(Default)]
 struct Tables {
     map: HashMap<Key, u32, Hasher>,
     entries: Vec<Entry>,
+    /// By entry: equal to `stamp` while it may be used, [`DEAD`], or older than `stamp`: parked.
+    stamps: Vec<u32>,
+    stamp: u32,
+    /// What each entry was made from.
+    sources: Sources,
     /// In order of host address, as blocks are placed.
     exits: Vec<Exit>,
     pages: HashMap<u64, Vec<u32>, Hasher>,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            map: HashMap::default(),
+            entries: Vec::new(),
+            stamps: Vec::new(),
+            stamp: DEAD + 1,
+            sources: Sources::default(),
+            exits: Vec::new(),
+            pages: HashMap::default(),
+        }
+    }
+}
+
+impl Tables {
+    fn is_live(&self, n: u32) -> bool {
+        self.stamps[n as usize] == self.stamp
+    }
+
+    /// The live entry of a key.
+    fn live(&self, key: Key) -> Option<u32> {
+        self.map.get(&key).copied().filter(|&n| self.is_live(n))
+    }
+
+    /// Has exit `x` leave translated code again.
+    fn unchain(&mut self, arena: &Arena, x: u32) {
+        let x = &mut self.exits[x as usize];
+        x.to = NONE;
+        arena.patch(x.patch, x.stub);
+    }
 }
 
 /// A multiplicative hash: keys are addresses, not input of an adversary that matters.
@@ -144,7 +189,7 @@ impl Cache {
     #[must_use]
     pub fn find(&self, key: Key) -> Option<Found> {
         let inner = self.lock();
-        let n = *inner.tables.map.get(&key)?;
+        let n = inner.tables.live(key)?;
         Some(Found {
             host: inner.tables.entries[n as usize].host,
             generation: inner.generation.id,
@@ -155,7 +200,7 @@ impl Cache {
     #[must_use]
     pub fn end_of(&self, key: Key) -> Option<u64> {
         let inner = self.lock();
-        let n = *inner.tables.map.get(&key)?;
+        let n = inner.tables.live(key)?;
         Some(inner.tables.entries[n as usize].end)
     }
 
@@ -180,11 +225,12 @@ impl Cache {
         let Inner {
             generation, tables, ..
         } = &mut *inner;
-        let e = &tables.exits[n as usize];
-        let Some(&target) = tables.map.get(&e.key) else {
+        let Some(target) = tables.live(tables.exits[n as usize].key) else {
             return;
         };
+        let e = &mut tables.exits[n as usize];
         let t = &mut tables.entries[target as usize];
+        e.to = target;
         generation.arena.patch(e.patch, t.host);
         t.incoming.push(n);
     }
@@ -199,9 +245,10 @@ impl Cache {
         end: u64,
         pcs: Vec<u64>,
         mut code: Code,
+        source: &Source,
     ) -> Result<Found, String> {
         let mut inner = self.lock();
-        if let Some(&n) = inner.tables.map.get(&key) {
+        if let Some(n) = inner.tables.live(key) {
             return Ok(Found {
                 host: inner.tables.entries[n as usize].host,
                 generation: inner.generation.id,
@@ -230,6 +277,7 @@ impl Cache {
                 patch,
                 stub,
                 key: (x.target, key.1),
+                to: NONE,
             });
         }
         for &(at, r) in &code.relocs {
@@ -262,8 +310,9 @@ impl Cache {
             pcs,
             incoming: Vec::new(),
             exits,
-            live: true,
         });
+        tables.stamps.push(tables.stamp);
+        tables.sources.push(source);
         tables.map.insert(key, n);
         let mut page = key.0 & !(PAGE - 1);
         while page < end.max(key.0 + 1) {
@@ -303,26 +352,29 @@ impl Cache {
         }
         let mut any = false;
         for n in hit {
-            let e = &mut tables.entries[n as usize];
-            if !e.live || e.key.0 >= end || e.end <= start {
+            let e = &tables.entries[n as usize];
+            // What is parked is looked at before it is used.
+            if !tables.is_live(n) || e.key.0 >= end || e.end <= start {
                 continue;
             }
             any = true;
-            e.live = false;
-            let key = e.key;
-            for x in std::mem::take(&mut e.incoming) {
-                let x = &tables.exits[x as usize];
-                generation.arena.patch(x.patch, x.stub);
+            tables.stamps[n as usize] = DEAD;
+            let e = &mut tables.entries[n as usize];
+            let (key, end) = (e.key, e.end);
+            let (incoming, own) = (std::mem::take(&mut e.incoming), e.exits.clone());
+            for x in incoming {
+                if tables.exits[x as usize].to == n {
+                    tables.unchain(&generation.arena, x);
+                }
             }
             // Its own exits: what still runs in it leaves at once.
-            for x in e.exits.clone() {
-                let x = &tables.exits[x as usize];
-                generation.arena.patch(x.patch, x.stub);
+            for x in own {
+                tables.unchain(&generation.arena, x);
             }
             if tables.map.get(&key) == Some(&n) {
                 tables.map.remove(&key);
             }
-            for p in (key.0 & !(PAGE - 1)..e.end.max(key.0 + 1)).step_by(PAGE as usize) {
+            for p in (key.0 & !(PAGE - 1)..end.max(key.0 + 1)).step_by(PAGE as usize) {
                 if let Some(list) = tables.pages.get_mut(&p) {
                     list.retain(|&x| x != n);
                 }

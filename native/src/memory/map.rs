@@ -11,6 +11,7 @@ use libc::{
 };
 
 use super::file::MappedFile;
+use super::library;
 use super::region::{Backing, Flags, Region};
 use super::regions::RegionSet;
 use super::space::{AddressSpace, Maps};
@@ -100,7 +101,10 @@ impl AddressSpace {
             return Err(EPERM);
         }
         let mut maps = self.write_maps();
-        let at = self.place(&maps, addr, len, flags)?;
+        let at = match library::place(&maps, &request, prot) {
+            Some(at) => at,
+            None => self.place(&maps, addr, len, flags)?,
+        };
         self.check_space(&maps, at, len)?;
         self.check_old(&maps, at, len)?;
         let host_flags = flags & !(MAP_GROWSDOWN | MAP_STACK | MAP_32BIT | MAP_FIXED_NOREPLACE);

@@ -27,6 +27,7 @@ pub mod fault;
 mod file;
 mod gaps;
 mod host_maps;
+mod library;
 mod lock;
 mod map;
 mod names;

@@ -5,6 +5,7 @@
 
 mod check;
 mod gate;
+mod kept;
 mod memory;
 mod run;
 #[cfg(test)]
@@ -19,13 +20,14 @@ use crate::guest::{Guest, aarch64::AArch64};
 use crate::host::x64::layout::{Pinning, host};
 use crate::host::x64::{self};
 use crate::ir::state::State;
-use crate::memory::{AddressSpace, NoticeReader};
+use crate::memory::AddressSpace;
+use kept::{Cores, Kept};
 use std::cell::UnsafeCell;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 
 /// Single optimisations, for `--opt no-...`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Jumps between translations are patched to go straight.
     pub chain: bool,
@@ -206,10 +208,15 @@ struct Common {
     config: NativeConfig,
     guest: &'static dyn Guest,
     space: Arc<AddressSpace>,
-    cache: Cache,
-    notices: NoticeReader,
-    cores: Arc<Mutex<Vec<Weak<Shared>>>>,
+    kept: Arc<Kept>,
     fallback: Option<Fallback>,
+}
+
+impl std::ops::Deref for Common {
+    type Target = Kept;
+    fn deref(&self) -> &Kept {
+        &self.kept
+    }
 }
 
 /// Entries of the table of indirect jumps: guest pc, host address.
@@ -300,12 +307,6 @@ pub fn open(
     fallback: Option<Fallback>,
 ) -> Result<Box<dyn CpuCore>, String> {
     let guest = supported(&config.guest)?;
-    let cache = Cache::new(Pinning::new(guest), config.cache_size)?;
-    let cores: Arc<Mutex<Vec<Weak<Shared>>>> = Arc::default();
-    let watchers = Arc::clone(&cores);
-    let notices = space.subscribe_with_kick(Box::new(move || {
-        kick_all(&watchers);
-    }));
     let mut config = config.clone();
     let logs = |item| {
         config
@@ -323,13 +324,21 @@ pub fn open(
         config.options.chain = false;
         config.options.flags = false;
     }
+    let kept = kept::of(&config, &space, || {
+        let cores = Cores::default();
+        let watchers = Arc::clone(&cores);
+        let kick = Box::new(move || kick_all(&watchers));
+        Ok(Kept {
+            cache: Cache::new(Pinning::new(guest), config.cache_size)?,
+            notices: space.subscribe_with_kick(kick),
+            cores,
+        })
+    })?;
     let common = Common {
         config,
         guest,
         space,
-        cache,
-        notices,
-        cores,
+        kept,
         fallback,
     };
     Ok(Box::new(NativeCore::new(Arc::new(common))?))

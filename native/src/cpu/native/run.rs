@@ -158,7 +158,10 @@ impl NativeCore {
     pub(super) fn lookup(&mut self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
         let found = match self.common.cache.find((pc, mode)) {
             Some(f) => f,
-            None => self.translate(pc, mode)?,
+            None => match self.take_back(pc, mode) {
+                Some(f) => f,
+                None => self.translate(pc, mode)?,
+            },
         };
         self.follow(found.generation);
         Ok(found)

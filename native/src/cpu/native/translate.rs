@@ -1,7 +1,7 @@
 //! From guest code to an installed translation.
 
 use super::{Emulated, LogItem, NativeCore};
-use crate::cache::Found;
+use crate::cache::{Found, Source};
 use crate::guest::{FlagUse, Lift};
 use crate::host::x64::codegen::{self, Tuning};
 use crate::host::x64::live;
@@ -52,7 +52,13 @@ impl NativeCore {
     }
 
     /// Records the block at `pc`, of at most `max` instructions.
-    fn lift_block(&self, pc: u64, mode: u32, max: usize) -> Result<Block, NoFetch> {
+    fn lift_block(
+        &self,
+        pc: u64,
+        mode: u32,
+        max: usize,
+        source: &mut Source,
+    ) -> Result<Block, NoFetch> {
         let guest = self.common.guest;
         let mut code = [0u8; MAX_INSNS * 4];
         let len = self.fetch(pc, &mut code)?;
@@ -100,6 +106,7 @@ impl NativeCore {
             }
         }
         b.block.end = at;
+        source.add(pc, &code[..(at - pc) as usize]);
         Ok(b.block)
     }
 
@@ -127,7 +134,7 @@ impl NativeCore {
     }
 
     /// Whether the code at `pc` may read the condition flags before it writes them.
-    fn needs_flags(&self, mut pc: u64) -> bool {
+    fn needs_flags(&self, mut pc: u64, source: &mut Source) -> bool {
         if !self.common.config.options.flags {
             return true;
         }
@@ -146,7 +153,9 @@ impl NativeCore {
                     return true;
                 }
             }
-            match guest.flag_use(pc, &code[(pc - start) as usize..len]) {
+            let insn = &code[(pc - start) as usize..len];
+            source.add(pc, &insn[..guest.max_insn()]);
+            match guest.flag_use(pc, insn) {
                 FlagUse::Reads => return true,
                 FlagUse::Kills => return false,
                 FlagUse::Passes(next) => pc = next,
@@ -157,7 +166,16 @@ impl NativeCore {
 
     /// The IR of the block at `pc`, as text.
     pub(super) fn block_text(&self, pc: u64, mode: u32) -> Result<String, NoFetch> {
-        Ok(self.lift_block(pc, mode, MAX_INSNS)?.dump())
+        Ok(self
+            .lift_block(pc, mode, MAX_INSNS, &mut Source::default())?
+            .dump())
+    }
+
+    /// A translation from before the last `execve` that still holds.
+    pub(super) fn take_back(&self, pc: u64, mode: u32) -> Option<Found> {
+        self.common.cache.take_back((pc, mode), &mut |at, page| {
+            self.fetch(at, page) == Ok(page.len())
+        })
     }
 
     /// Translates and installs the block at `pc`.
@@ -170,20 +188,23 @@ impl NativeCore {
         };
         let mut max = MAX_INSNS;
         loop {
-            let block = self.lift_block(pc, mode, max)?;
+            let mut source = Source::default();
+            let block = self.lift_block(pc, mode, max, &mut source)?;
             self.log(LogItem::InAsm, || in_asm(&block));
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
-            let live = live::analyse(&block, pin, o.coalesce, |pc| self.needs_flags(pc));
+            let live = live::analyse(&block, pin, o.coalesce, |pc| {
+                self.needs_flags(pc, &mut source)
+            });
             match codegen::generate(&block, pin, &live, tune) {
                 Ok(code) => {
                     self.log(LogItem::OutAsm, || {
                         format!("{pc:#x}: {:02x?}\n", code.bytes)
                     });
-                    let found = self
-                        .common
-                        .cache
-                        .install((pc, mode), block.end, block.pcs, code);
+                    let found =
+                        self.common
+                            .cache
+                            .install((pc, mode), block.end, block.pcs, code, &source);
                     return Ok(found.unwrap_or_else(|e| panic!("native core: {e}")));
                 }
                 Err(_) => {

@@ -1,0 +1,151 @@
+//! What translations were made from, and whether guest memory still holds it.
+//!
+//! An `execve` maps most of the same files again: the dynamic linker, the C library. Their
+//! translations are *parked* then, all at once, and each is taken back when its
+//! guest address is reached and the guest bytes there are those it was made from. Neither names nor dates of
+//! files decide that, so nothing need be known about how the bytes got there.
+
+use super::{Exit, Found, Key, NONE, PAGE, Tables};
+use crate::cache::arena::Arena;
+use std::collections::HashMap;
+
+/// The guest bytes that a translation depends on.
+#[derive(Default)]
+pub struct Source {
+    spans: Vec<(u64, u32)>,
+    bytes: Vec<u8>,
+}
+
+impl Source {
+    /// The translator looked at `bytes`, which are at `addr`. They are in one page.
+    pub fn add(&mut self, addr: u64, bytes: &[u8]) {
+        let size = bytes.len() as u32;
+        if let Some((start, len)) = self.spans.last_mut() {
+            let end = *start + u64::from(*len);
+            if (*start..end).contains(&addr) && addr + u64::from(size) <= end {
+                return;
+            }
+            if addr == end && addr % PAGE != 0 {
+                *len += size;
+                self.bytes.extend_from_slice(bytes);
+                return;
+            }
+        }
+        self.spans.push((addr, size));
+        self.bytes.extend_from_slice(bytes);
+    }
+}
+
+/// The sources of a generation's translations, by their number.
+#[derive(Default)]
+pub(super) struct Sources {
+    /// Where each one's spans and bytes end.
+    ends: Vec<(u32, u32)>,
+    spans: Vec<(u64, u32)>,
+    bytes: Vec<u8>,
+}
+
+impl Sources {
+    pub fn push(&mut self, s: &Source) {
+        self.spans.extend_from_slice(&s.spans);
+        self.bytes.extend_from_slice(&s.bytes);
+        self.ends
+            .push((self.spans.len() as u32, self.bytes.len() as u32));
+    }
+
+    /// Whether guest memory has what translation `n` was made from.
+    fn holds(&self, n: u32, pages: &mut Pages<'_>) -> bool {
+        let n = n as usize;
+        let (first, mut at) = n.checked_sub(1).map_or((0, 0), |k| self.ends[k]);
+        for &(addr, len) in &self.spans[first as usize..self.ends[n].0 as usize] {
+            let want = &self.bytes[at as usize..(at + len) as usize];
+            let offset = (addr % PAGE) as usize;
+            match pages.page(addr - addr % PAGE) {
+                Some(p) if p.get(offset..offset + want.len()) == Some(want) => {}
+                _ => return false,
+            }
+            at += len;
+        }
+        true
+    }
+}
+
+/// Reads a whole executable page of the guest; false if there is none.
+pub type ReadPage<'a> = &'a mut dyn FnMut(u64, &mut [u8]) -> bool;
+
+/// The pages that were read so far.
+struct Pages<'a> {
+    read: ReadPage<'a>,
+    seen: HashMap<u64, Option<Box<[u8]>>, super::Hasher>,
+}
+
+impl Pages<'_> {
+    fn page(&mut self, addr: u64) -> Option<&[u8]> {
+        let read = &mut self.read;
+        self.seen
+            .entry(addr)
+            .or_insert_with(|| {
+                let mut bytes = vec![0; PAGE as usize].into_boxed_slice();
+                read(addr, &mut bytes).then_some(bytes)
+            })
+            .as_deref()
+    }
+}
+
+impl Tables {
+    /// Takes back the parked translation of `key`, with all that it is chained to, if guest memory
+    /// still has what it was made from.
+    pub(super) fn take_back(&mut self, arena: &Arena, key: Key, read: ReadPage<'_>) -> Option<u32> {
+        let &n = self.map.get(&key)?;
+        let mut pages = Pages {
+            read,
+            seen: HashMap::default(),
+        };
+        if !self.sources.holds(n, &mut pages) {
+            return None;
+        }
+        self.stamps[n as usize] = self.stamp;
+        let mut todo = vec![n];
+        while let Some(n) = todo.pop() {
+            for x in self.entries[n as usize].exits.clone() {
+                let Exit { to, .. } = self.exits[x as usize];
+                if to == NONE || self.is_live(to) {
+                    continue;
+                }
+                if self.sources.holds(to, &mut pages) {
+                    self.stamps[to as usize] = self.stamp;
+                    todo.push(to);
+                } else {
+                    self.unchain(arena, x);
+                }
+            }
+        }
+        Some(n)
+    }
+}
+
+impl super::Cache {
+    /// Has every translation be looked at again before it is used, as if memory
+    /// were all new. No core may be running translated code.
+    pub fn park(&self) {
+        let mut inner = self.lock();
+        inner.tables.stamp += 1;
+        drop(inner);
+        self.epoch
+            .fetch_add(1, std::sync::atomic::Ordering::Release);
+    }
+
+    /// A parked translation of `key` that is right for what guest memory now holds.
+    #[must_use]
+    pub fn take_back(&self, key: Key, read: ReadPage<'_>) -> Option<Found> {
+        let mut inner = self.lock();
+        let super::Inner {
+            generation, tables, ..
+        } = &mut *inner;
+        let n = tables.take_back(&generation.arena, key, read)?;
+        Some(Found {
+            host: tables.entries[n as usize].host,
+            generation: generation.id,
+        })
+    }
+}
