@@ -109,9 +109,25 @@ impl Arena {
     /// # Safety
     /// `host` is a translation in this arena, `st` is prepared for it, and GS holds the guest base.
     pub unsafe fn enter(&self, st: *mut State, host: usize) -> u32 {
-        // SAFETY: the support code begins with a function of this type.
+        // SAFETY: as the caller promises.
+        unsafe { self.call(self.entries.enter, st, host) }
+    }
+
+    /// Goes on at `host::RESUME` with all registers as they were at the fault that made code leave.
+    ///
+    /// # Safety
+    /// As [`Self::enter`].
+    pub unsafe fn resume(&self, st: *mut State) -> u32 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(self.entries.resume, st, 0) }
+    }
+
+    /// # Safety
+    /// As [`Self::enter`]; `entry` is the offset of a function of this type.
+    unsafe fn call(&self, entry: usize, st: *mut State, host: usize) -> u32 {
+        // SAFETY: as the caller promises.
         let f: extern "C" fn(*mut State, usize) -> u32 =
-            unsafe { std::mem::transmute(self.base + self.entries.enter) };
+            unsafe { std::mem::transmute(self.base + entry) };
         f(st, host)
     }
 }
@@ -152,7 +168,9 @@ fn claim(f: &mut HostFault<'_>) -> bool {
     } else {
         f.address()
     };
-    let kind = u64::from(f.is_write()) | u64::from(f.signal == libc::SIGBUS) << 1;
+    let kind = u64::from(f.is_write())
+        | u64::from(f.signal == libc::SIGBUS) << 1
+        | u64::from(f.signal == libc::SIGFPE) << 2;
     let rbp = f.context().uc_mcontext.gregs[libc::REG_RBP as usize] as usize;
     // SAFETY: translated code keeps the state there.
     let st = unsafe { &mut *((rbp - BIAS as usize) as *mut State) };

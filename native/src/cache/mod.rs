@@ -11,7 +11,7 @@ mod source;
 
 pub use source::Source;
 
-use crate::host::x64::codegen::{Code, FaultPoint, Reloc};
+use crate::host::x64::codegen::{Code, FaultPoint, FloatSite, Reloc};
 use crate::host::x64::layout::Pinning;
 use arena::Arena;
 use source::Sources;
@@ -36,6 +36,7 @@ pub struct Entry {
     pub host: usize,
     pub len: usize,
     pub faults: Vec<FaultPoint>,
+    floats: Vec<FloatSite>,
     pub pcs: Vec<u64>,
     /// Exits chained to this block.
     incoming: Vec<u32>,
@@ -146,6 +147,15 @@ pub struct Cache {
     size: usize,
     /// Counts invalidations that hit something: tables of jump targets older than that are void.
     epoch: AtomicU64,
+}
+
+/// How a floating-point instruction that trapped is carried out.
+#[derive(Clone, Copy, Debug)]
+pub enum FloatTrap {
+    /// By the code at this address, which goes on behind the instruction.
+    Cold(usize),
+    /// By itself with the exception masked; its length.
+    Masked(usize),
 }
 
 /// Where a lookup or an installation leads.
@@ -307,6 +317,7 @@ impl Cache {
             host,
             len,
             faults: code.faults,
+            floats: code.floats,
             pcs,
             incoming: Vec::new(),
             exits,
@@ -402,6 +413,22 @@ impl Cache {
         let offset = (host - e.host) as u32;
         let k = e.faults.binary_search_by_key(&offset, |f| f.offset).ok()?;
         Some((e.pcs[usize::from(e.faults[k].insn)], e.faults[k].clone()))
+    }
+
+    /// What to do about the floating-point trap of the host instruction at `host`.
+    #[must_use]
+    pub fn float_trap(&self, host: usize) -> Option<FloatTrap> {
+        let inner = self.lock();
+        let list = &inner.tables.entries;
+        let n = list.partition_point(|e| e.host <= host).checked_sub(1)?;
+        let e = &list[n];
+        let offset = (host - e.host) as u32;
+        let k = e.floats.binary_search_by_key(&offset, |f| f.start).ok()?;
+        let f = e.floats[k];
+        Some(match f.cold {
+            0 => FloatTrap::Masked((f.end - f.start) as usize),
+            cold => FloatTrap::Cold(e.host + cold as usize),
+        })
     }
 
     /// Bytes of code in the current arena.

@@ -12,6 +12,8 @@ use std::arch::asm;
 
 /// Round to nearest, all exceptions masked, no flags.
 pub const DEFAULT_ENV: u32 = 0x1f80;
+/// In the environment: invalid operations do not trap (they never do as far as guests can see).
+pub const INVALID_MASKED: u32 = 0x80;
 /// Sticky flags in the environment.
 pub const INVALID: u32 = 1;
 pub const DIV_BY_ZERO: u32 = 4;
@@ -392,6 +394,19 @@ fn round_to_odd(mag: u64) -> f64 {
 pub fn eval(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -> u128 {
     let m = super::eval::mask(w);
     let (a, b, c) = (x as u64 & m, y as u64 & m, z as u64 & m);
+    let (mut x, mut z) = (x, z);
+    let (mut a, mut c) = (a, c);
+    if matches!(op, Op::FpFma | Op::VFpFma) && imm != 0 {
+        let signs = from_lanes(w, |_| 1 << (w - 1));
+        if imm & 1 != 0 {
+            x ^= signs;
+            a ^= 1 << (w - 1);
+        }
+        if imm & 2 != 0 {
+            z ^= signs;
+            c ^= 1 << (w - 1);
+        }
+    }
     let scalar = match op {
         Op::VFpAdd => Op::FpAdd,
         Op::VFpSub => Op::FpSub,

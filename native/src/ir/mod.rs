@@ -192,7 +192,7 @@ pub enum Op {
     FpMul,
     FpDiv,
     FpSqrt,
-    /// a * b + c with one rounding.
+    /// a * b + c with one rounding; imm & 1: a negated, imm & 2: c negated.
     FpFma,
     FpMin,
     FpMax,

@@ -1,4 +1,4 @@
-//! Host SIGSEGV and SIGBUS: who they belong to.
+//! Host SIGSEGV, SIGBUS and SIGFPE: who they belong to.
 //!
 //! One handler for the whole process asks, in this order:
 //! 1. the *resolvers*: claims that remove the cause (a page write-protected because
@@ -20,7 +20,12 @@ use std::sync::{Once, OnceLock};
 
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
-const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+/// The signals handled here. SIGFPE is how translated code finds NaNs (`docs/native-translator.md`).
+pub const SIGNALS: [c_int; 3] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE];
+
+fn index(signal: c_int) -> usize {
+    SIGNALS.iter().position(|&s| s == signal).unwrap_or(0)
+}
 
 /// A host signal being handled.
 pub struct HostFault<'a> {
@@ -99,7 +104,8 @@ static LANDINGS: [Landing; SLOTS] = [const {
     }
 }; SLOTS];
 
-static PREVIOUS: [OnceLock<libc::sigaction>; 2] = [OnceLock::new(), OnceLock::new()];
+static PREVIOUS: [OnceLock<libc::sigaction>; SIGNALS.len()] =
+    [const { OnceLock::new() }; SIGNALS.len()];
 
 /// Registers a claim; a second time is harmless.
 pub fn add_claim(stage: Stage, claim: Claim) -> io::Result<()> {
@@ -173,8 +179,7 @@ fn install_handlers() -> io::Result<()> {
 /// Whether this process was started with `signal` (one of [`install`]'s) ignored.
 #[must_use]
 pub fn was_ignored(signal: c_int) -> bool {
-    let index = usize::from(signal != SIGNALS[0]);
-    PREVIOUS[index]
+    PREVIOUS[index(signal)]
         .get()
         .is_some_and(|action| action.sa_sigaction == libc::SIG_IGN)
 }
@@ -225,8 +230,7 @@ fn landed(fault: &mut HostFault<'_>) -> bool {
 
 /// Gives the signal to the action that was there before [`install`].
 fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    let index = usize::from(signal != SIGNALS[0]);
-    let action = PREVIOUS[index].get();
+    let action = PREVIOUS[index(signal)].get();
     let function = action.map_or(libc::SIG_DFL, |action| action.sa_sigaction);
     // SAFETY: `info` is valid for the whole handler.
     let synchronous = unsafe { (*info).si_code } > 0;

@@ -1,12 +1,13 @@
-//! SIGSEGV and SIGBUS that were sent (not caused) while the guest blocks them.
+//! SIGSEGV, SIGBUS and SIGFPE that were sent (not caused) while the guest blocks them.
 //!
-//! The host never blocks these two ([`super::host::OWN`]), so such a signal arrives at once and
+//! The host never blocks these ([`super::host::OWN`]), so such a signal arrives at once and
 //! is put aside here until the guest's mask lets it through.
 
 use std::cell::{Cell, UnsafeCell};
 
 use super::bit;
 use super::host::OWN;
+use crate::memory::fault::SIGNALS;
 
 thread_local! {
     /// Which of OWN the guest's thread blocks, and which are put aside. Const-initialised and
@@ -14,12 +15,12 @@ thread_local! {
     static BLOCKED: Cell<u64> = const { Cell::new(0) };
     static ASIDE: Cell<u64> = const { Cell::new(0) };
     // SAFETY: siginfo_t is plain data.
-    static INFO: UnsafeCell<[libc::siginfo_t; 2]> =
+    static INFO: UnsafeCell<[libc::siginfo_t; SIGNALS.len()]> =
         const { UnsafeCell::new(unsafe { std::mem::zeroed() }) };
 }
 
 fn slot(signal: i32) -> usize {
-    usize::from(signal == libc::SIGBUS)
+    SIGNALS.iter().position(|&s| s == signal).unwrap_or(0)
 }
 
 /// In the handler: puts the signal aside. Like the kernel, keeps the first of several.

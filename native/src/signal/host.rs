@@ -147,7 +147,7 @@ pub fn is_ignored(signal: i32) -> bool {
     if super::bit(signal) & OWN != 0 {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            for own in [libc::SIGSEGV, libc::SIGBUS] {
+            for own in fault::SIGNALS {
                 if fault::was_ignored(own) {
                     OWN_IGNORED.fetch_or(super::bit(own), Ordering::SeqCst);
                 }
@@ -160,7 +160,7 @@ pub fn is_ignored(signal: i32) -> bool {
 
 /// Signals that the emulator itself lives by: their host handler is
 /// [`crate::memory::fault`]'s, and they are never blocked on the host.
-pub const OWN: u64 = 1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1);
+pub const OWN: u64 = 1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1) | 1 << (libc::SIGFPE - 1);
 
 /// Those of [`OWN`] for which the guest has a handler, and those that it ignores.
 static OWN_HANDLED: AtomicU64 = AtomicU64::new(0);
@@ -230,7 +230,7 @@ fn set_whole_mask(mask: u64) {
 pub fn around_exec<T>(blocked: u64, exec: impl FnOnce() -> T) -> T {
     set_whole_mask(!0);
     let ignored = OWN_IGNORED.load(Ordering::SeqCst);
-    let before = [libc::SIGSEGV, libc::SIGBUS].map(|signal| {
+    let before = fault::SIGNALS.map(|signal| {
         let action = KernelAction {
             handler: usize::from(ignored & super::bit(signal) != 0),
             flags: SA_RESTORER,
@@ -293,7 +293,7 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
     mailbox.interrupter.interrupt();
 }
 
-/// Takes SIGSEGV and SIGBUS that were sent and not caused: to the guest's handler, or
+/// Takes SIGSEGV, SIGBUS and SIGFPE that were sent and not caused: to the guest's handler, or
 /// the message of [`doom`]. The fault handler asks this last.
 pub fn claim(fault: &mut HostFault<'_>) -> bool {
     let mailbox = MAILBOX.get();

@@ -17,9 +17,9 @@ impl NativeCore {
     pub(super) fn checked(&mut self, found: &Found, on_syscall: OnSyscall<'_>) -> Next {
         let common = self.common.clone();
         let guest = common.guest;
-        let mode = guest.mode(self.st_ref());
+        let (mode, key_mode) = (guest.mode(self.st_ref()), self.translation_mode());
         let start = self.st_ref().pc;
-        let end = common.cache.end_of((start, mode)).unwrap_or(start);
+        let end = common.cache.end_of((start, key_mode)).unwrap_or(start);
         let mut want = State::new();
         want.copy_guest(self.st_ref());
         let mut before = State::new();

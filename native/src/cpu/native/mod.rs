@@ -6,6 +6,7 @@
 mod check;
 mod gate;
 mod kept;
+mod masked;
 mod memory;
 mod run;
 #[cfg(test)]
@@ -43,6 +44,8 @@ pub struct Options {
     pub jumps: bool,
     /// Translations go on after a conditional branch.
     pub extend: bool,
+    /// NaNs that differ between processors are found by a host exception, not by checks.
+    pub traps: bool,
 }
 
 impl Default for Options {
@@ -55,6 +58,7 @@ impl Default for Options {
             returns: true,
             jumps: true,
             extend: true,
+            traps: true,
         }
     }
 }
@@ -78,10 +82,11 @@ impl Options {
                 "returns" => o.returns = on,
                 "jumps" => o.jumps = on,
                 "extend" => o.extend = on,
+                "traps" => o.traps = on,
                 "all" => o = if on { Self::default() } else { Self::none() },
                 _ => {
                     return Err(format!(
-                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, all)"
+                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, traps, all)"
                     ));
                 }
             }
@@ -98,6 +103,7 @@ impl Options {
             returns: false,
             jumps: false,
             extend: false,
+            traps: false,
         }
     }
 }
@@ -148,6 +154,8 @@ pub struct NativeConfig {
     pub emulate: Option<Emulate>,
     /// Bytes of translated code before it is thrown away and begun anew.
     pub cache_size: usize,
+    /// Floating-point traps of a core after which it changes to translations with checks.
+    pub trap_limit: u32,
 }
 
 impl Default for NativeConfig {
@@ -159,6 +167,8 @@ impl Default for NativeConfig {
             log: None,
             emulate: None,
             cache_size: 64 << 20,
+            // One costs some 2 µs, a check 0.3 ns.
+            trap_limit: 2000,
         }
     }
 }
@@ -280,6 +290,10 @@ pub struct NativeCore {
     mode: u32,
     /// The cache's epoch that `jumps` is of.
     epoch: u64,
+    /// Invalid floating-point operations that trapped.
+    float_traps: u32,
+    /// An instruction that is executed with its exception masked.
+    masked: Option<masked::Stub>,
 }
 
 // SAFETY: the raw state is this core's own; the fallback core is Send.
@@ -375,12 +389,15 @@ impl NativeCore {
             fallback: None,
             mode: 0,
             epoch: common.cache.epoch(),
+            float_traps: 0,
+            masked: None,
             common,
         };
         let (jumps, limit) = (core.jumps.as_ptr() as u64, core.stack.0 + RETURN_RESERVE);
         let st = core.st();
         st.host[host::JUMPS] = jumps;
         st.host[host::RETURN_LIMIT] = limit as u64;
+        core.set_traps(core.common.config.options.traps);
         core.clear_jumps();
         core.reset_returns();
         Ok(core)

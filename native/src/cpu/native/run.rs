@@ -39,8 +39,9 @@ impl NativeCore {
         if self.st_ref().interrupt.load(Ordering::Acquire) != 0 && self.attend() {
             return Next::Leave(Exit::Interrupted);
         }
+        self.settle_traps();
         let pc = self.st_ref().pc;
-        let mode = self.common.guest.mode(self.st_ref());
+        let mode = self.translation_mode();
         if mode != self.mode {
             // Table and return stack lead to translations for the other mode.
             self.mode = mode;
@@ -71,7 +72,11 @@ impl NativeCore {
         let st: *mut _ = self.st();
         // SAFETY: the translation is of this core's generation, the state is prepared, and
         // GS was set by `run_guest`.
-        unsafe { self.generation.arena.enter(st, found.host) }
+        let mut answer = unsafe { self.generation.arena.enter(st, found.host) };
+        while answer == code::FAULT && self.st_ref().host[host::FAULT_ERR] & 4 != 0 {
+            answer = self.float_trap();
+        }
+        answer
     }
 
     /// Deals with what translated code came back with.
@@ -189,7 +194,7 @@ impl NativeCore {
     fn indirect(&mut self) -> Next {
         let _gate = gate::inside();
         let pc = self.st_ref().pc;
-        let mode = self.common.guest.mode(self.st_ref());
+        let mode = self.translation_mode();
         if self.st_ref().host[host::RETURN_RSP] > self.st_ref().host[host::RETURN_TOP] {
             self.reset_returns();
         }

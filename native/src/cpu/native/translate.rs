@@ -1,5 +1,6 @@
 //! From guest code to an installed translation.
 
+use super::masked::MODE_TRAPS;
 use super::{Emulated, LogItem, NativeCore};
 use crate::cache::{Found, Source};
 use crate::guest::{FlagUse, Lift};
@@ -74,7 +75,7 @@ impl NativeCore {
             }
             b.start_insn(at);
             let before = b.block.insts.len();
-            let (lift, size) = guest.lift(&mut b, at, &code[off..len], mode);
+            let (lift, size) = guest.lift(&mut b, at, &code[off..len], mode & !MODE_TRAPS);
             match lift {
                 Lift::Next => {}
                 Lift::End => {
@@ -185,6 +186,7 @@ impl NativeCore {
             coalesce: o.coalesce,
             returns: o.returns && o.chain,
             inline_jumps: o.jumps && o.chain,
+            traps: mode & MODE_TRAPS != 0,
         };
         let mut max = MAX_INSNS;
         loop {

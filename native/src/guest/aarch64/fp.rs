@@ -129,15 +129,10 @@ pub fn two_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// FMADD, FMSUB, FNMADD, FNMSUB: negated operands, one rounding.
 pub fn three_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = usual!(arith(i));
-    let (mut a, b, mut c) = (v(s, i.rn()), v(s, i.rm()), v(s, i.ra()));
+    let (a, b, c) = (v(s, i.rn()), v(s, i.rm()), v(s, i.ra()));
     let (o1, o0) = (i.bit(21), i.bit(15));
-    if o1 != o0 {
-        a = negate(s, w, a);
-    }
-    if o1 {
-        c = negate(s, w, c);
-    }
-    let r = s.op3(Op::FpFma, w, a, b, c);
+    let negated = u64::from(o1 != o0) | u64::from(o1) << 1;
+    let r = s.op(Op::FpFma, w, [Some(a), Some(b), Some(c)], negated);
     set_scalar(s, w, i.rd(), r);
     Lift::Next
 }

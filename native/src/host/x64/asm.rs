@@ -140,6 +140,23 @@ pub struct Fixup(pub usize);
 #[derive(Default)]
 pub struct Asm {
     pub buf: Vec<u8>,
+    /// Start and end of instructions that can raise the invalid-operation exception.
+    pub float_sites: Vec<(u32, u32)>,
+}
+
+/// Whether a VEX instruction is one that can raise the invalid-operation exception.
+fn may_be_invalid(map: Map, opcode: u8) -> bool {
+    match map {
+        // Comparisons, conversions, arithmetic, minimum and maximum, horizontal additions.
+        Map::M0f => {
+            matches!(opcode, 0x2c..=0x2f | 0x51 | 0x58..=0x5f | 0x7c | 0x7d | 0xc2 | 0xd0 | 0xe6)
+        }
+        // Fused multiply-add; half precision.
+        Map::M0f38 => matches!(opcode, 0x13 | 0x94..=0xbf),
+        // Rounding, half precision, dot products.
+        Map::M0f3a => matches!(opcode, 0x08..=0x0b | 0x1d | 0x40 | 0x41),
+        Map::One => false,
+    }
 }
 
 impl Asm {
@@ -255,6 +272,7 @@ impl Asm {
         rm: impl Into<Rm>,
     ) {
         let rm = rm.into();
+        let start = self.buf.len();
         let (x, b, gs) = match rm {
             Rm::R(r) => (0, r >> 3 & 1, false),
             Rm::M(m) => (
@@ -281,6 +299,9 @@ impl Asm {
         }
         self.u8(opcode);
         self.modrm(reg, rm);
+        if may_be_invalid(map, opcode) {
+            self.float_sites.push((start as u32, self.buf.len() as u32));
+        }
     }
 
     /// As [`Self::vex`], with an immediate byte.
@@ -298,6 +319,11 @@ impl Asm {
     ) {
         self.vex(pp, map, w, opcode, reg, vvvv, rm);
         self.u8(imm);
+        if may_be_invalid(map, opcode)
+            && let Some(site) = self.float_sites.last_mut()
+        {
+            site.1 += 1;
+        }
     }
 
     // General-purpose instructions. `w` is the operand width in bits: 8, 16, 32 or 64.

@@ -64,6 +64,15 @@ pub struct FaultPoint {
     pub recipe: Option<Recipe>,
 }
 
+/// A host instruction that traps on invalid floating-point operations.
+#[derive(Clone, Copy, Debug)]
+pub struct FloatSite {
+    pub start: u32,
+    pub end: u32,
+    /// Code that does the operation exactly and goes on behind it. 0: the host's masked result is right.
+    pub cold: u32,
+}
+
 /// A jump or call whose target is a guest pc.
 #[derive(Clone, Copy, Debug)]
 pub struct ExitSite {
@@ -107,6 +116,7 @@ pub enum Reloc {
 pub struct Code {
     pub bytes: Vec<u8>,
     pub faults: Vec<FaultPoint>,
+    pub floats: Vec<FloatSite>,
     pub exits: Vec<ExitSite>,
     pub relocs: Vec<(u32, Reloc)>,
 }
@@ -117,6 +127,8 @@ pub struct Tuning {
     pub coalesce: bool,
     pub returns: bool,
     pub inline_jumps: bool,
+    /// Invalid operations trap, so that NaNs need no checks.
+    pub traps: bool,
 }
 
 /// A position in one of the two buffers.
@@ -156,6 +168,8 @@ pub(super) struct Gen<'a> {
     pub pos: u32,
     pub failed: bool,
     faults: Vec<(At, u16, bool, Option<Recipe>)>,
+    /// Floating-point instructions with a cold path.
+    float_cold: Vec<(At, At)>,
     exits: Vec<(At, At, u64)>,
     relocs: Vec<(At, Reloc)>,
     /// Fixups from one buffer to the other.
@@ -191,6 +205,7 @@ pub fn generate(blk: &Block, pin: &Pinning, live: &Liveness, tune: Tuning) -> Re
         pos: 0,
         failed: false,
         faults: Vec::new(),
+        float_cold: Vec::new(),
         exits: Vec::new(),
         relocs: Vec::new(),
         cross: Vec::new(),
@@ -274,6 +289,39 @@ impl Gen<'_> {
         self.faults.push((at, i.insn, write, recipe));
     }
 
+    /// If the instruction that starts at `site` traps, `cold` does the operation.
+    pub fn float_point(&mut self, site: At, cold: At) {
+        self.float_cold.push((site, cold));
+    }
+
+    /// The trapping instructions, in the order of their addresses.
+    fn float_sites(&mut self, hot: usize) -> Vec<FloatSite> {
+        if !self.tune.traps {
+            return Vec::new();
+        }
+        let flat = |a: &At| (if a.cold { hot + a.pos } else { a.pos }) as u32;
+        let base = hot as u32;
+        let later = self.other.float_sites.iter();
+        let mut sites: Vec<FloatSite> = self
+            .asm
+            .float_sites
+            .iter()
+            .copied()
+            .chain(later.map(|&(s, e)| (s + base, e + base)))
+            .map(|(start, end)| FloatSite {
+                start,
+                end,
+                cold: 0,
+            })
+            .collect();
+        for (site, cold) in &self.float_cold {
+            if let Ok(n) = sites.binary_search_by_key(&flat(site), |s| s.start) {
+                sites[n].cold = flat(cold);
+            }
+        }
+        sites
+    }
+
     fn finish(mut self) -> Code {
         // Displacements to be patched in the cold part are aligned relative to its start.
         if self.exits.iter().any(|e| e.0.cold) {
@@ -282,6 +330,7 @@ impl Gen<'_> {
             }
         }
         let hot = self.asm.pos();
+        let floats = self.float_sites(hot);
         let flat = |a: At| (if a.cold { hot + a.pos } else { a.pos }) as u32;
         let mut bytes = std::mem::take(&mut self.asm.buf);
         bytes.extend_from_slice(&self.other.buf);
@@ -304,6 +353,7 @@ impl Gen<'_> {
         Code {
             bytes,
             faults,
+            floats,
             exits: self
                 .exits
                 .iter()

@@ -1,10 +1,15 @@
 //! Code for floating-point operations, scalar and packed. Cold paths take what processors differ in.
 
 use super::asm::{Map, Pp, RAX, Reg, Rm, cc};
-use super::codegen::{Gen, Loc};
+use super::codegen::{At, Gen, Loc};
 use super::layout;
 use crate::ir::float::round;
 use crate::ir::{Inst, NONE, Op, Val};
+
+/// The opcode of a fused operation of `form` (0xa0: 213, 0xb0: 231), with the negations of `i`.
+fn fma_opcode(i: &Inst, form: u8, packed: bool) -> u8 {
+    form | [0x8, 0xc, 0xa, 0xe][i.imm as usize & 3] | u8::from(!packed)
+}
 
 impl Gen<'_> {
     pub(super) fn float_op(&mut self, v: Val, i: &Inst) -> bool {
@@ -23,16 +28,20 @@ impl Gen<'_> {
         let packed = i.op >= Op::VFpAdd;
         match i.op {
             Op::FpFma | Op::VFpFma => {
+                if self.tune.traps {
+                    self.fused(v, i, packed);
+                    return true;
+                }
                 let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
                 let c = self.reg_x(i.c);
                 let r = if packed { self.temp_x() } else { 0 };
                 self.mov_x(r, a);
-                // vfmadd213: r = b * r + c
+                // r = b * r + c
                 self.asm.vex(
                     Pp::P66,
                     Map::M0f38,
                     double,
-                    if packed { 0xa8 } else { 0xa9 },
+                    fma_opcode(i, 0xa0, packed),
                     r,
                     b,
                     Rm::R(c),
@@ -56,6 +65,19 @@ impl Gen<'_> {
                 } else {
                     Rm::R(self.reg_x(i.b))
                 };
+                let vvvv = if unary && packed { 0 } else { a };
+                if self.tune.traps {
+                    let d = self.dst_x(v, i.a);
+                    let site = self.here();
+                    self.asm.vex(pp, Map::M0f, false, code, d, vvvv, b);
+                    let b = if let Rm::R(b) = b { b } else { 0 };
+                    let args = [a, b];
+                    let cold = self.float_cold(i, &args[..2 - usize::from(unary)], d);
+                    self.float_point(site, cold);
+                    let z = self.zero_above[i.a as usize].max(i.w);
+                    self.define_x(v, d, if packed { 128 } else { z });
+                    return true;
+                }
                 let d = self.dst_x(v, NONE);
                 // The operands must survive for the cold path.
                 let r = match d == a || b == Rm::R(d) {
@@ -63,7 +85,6 @@ impl Gen<'_> {
                     true => 0,
                     false => d,
                 };
-                let vvvv = if unary && packed { 0 } else { a };
                 self.asm.vex(pp, Map::M0f, false, code, r, vvvv, b);
                 self.float_result(v, i, r, d, packed);
                 true
@@ -150,6 +171,69 @@ impl Gen<'_> {
         }
     }
 
+    /// Cold code that has operation `i` done by its meaning, for a wide result in `d`, and comes back here.
+    fn float_cold(&mut self, i: &Inst, args: &[Reg], d: Reg) -> At {
+        let back = self.here();
+        let mut to = back;
+        self.cold(|g| {
+            to = g.here();
+            for (n, &a) in args.iter().enumerate() {
+                g.store_x(128, layout::arg(n), a);
+            }
+            g.helper_call(i);
+            g.load_x(128, d, Rm::M(layout::arg(0)));
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        to
+    }
+
+    /// Multiply-add when invalid operations trap. Processors agree if neither the addend nor the first
+    /// factor is a NaN (Arm prefers the addend's NaN; x86 vendors document no order for the factors).
+    fn fused(&mut self, v: Val, i: &Inst, packed: bool) {
+        let double = i.w == 64;
+        let pp = if double { Pp::P66 } else { Pp::None };
+        let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+        let c = self.reg_x(i.c);
+        let nan = if packed {
+            self.asm.vexi(pp, Map::M0f, false, 0xc2, 0, a, Rm::R(c), 3);
+            self.asm
+                .vex(Pp::P66, Map::M0f38, false, 0x17, 0, 0, Rm::R(0));
+            self.asm.jcc(cc::NE)
+        } else {
+            self.asm.vex(pp, Map::M0f, false, 0x2e, a, 0, Rm::R(c));
+            self.asm.jcc(cc::P)
+        };
+        let from = self.fixup_at(nan);
+        let d = self.dst_x(v, i.c);
+        // The destination is one of the operands: d = b * d + c, or d = a * b + d.
+        let (form, x, y, top) = if d == c {
+            (0xb0, a, b, i.c)
+        } else if d == b {
+            (0xa0, a, c, i.b)
+        } else {
+            self.mov_x(d, a);
+            (0xa0, b, c, i.a)
+        };
+        let site = self.here();
+        self.asm.vex(
+            Pp::P66,
+            Map::M0f38,
+            double,
+            fma_opcode(i, form, packed),
+            d,
+            x,
+            Rm::R(y),
+        );
+        // If the first factor was moved to its place, it is still in the old one too.
+        let cold = self.float_cold(i, &[a, b, c], d);
+        self.float_point(site, cold);
+        self.bind(from, cold);
+        let z = self.zero_above[top as usize].max(i.w);
+        self.define_x(v, d, if packed { 128 } else { z });
+    }
+
     /// Operands that compare equal (zeros of either sign) or unordered take the cold path.
     fn float_min_max(&mut self, v: Val, i: &Inst) {
         let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
@@ -205,6 +289,7 @@ impl Gen<'_> {
             0x2d
         };
         let d = self.dst(v, NONE);
+        let site = self.here();
         self.asm.vex(
             if i.w == 64 { Pp::F2 } else { Pp::F3 },
             Map::M0f,
@@ -214,10 +299,13 @@ impl Gen<'_> {
             0,
             Rm::R(a),
         );
-        // The most negative number is also the host's answer to what does not fit.
-        self.asm.alu_i(super::asm::Alu::Cmp, bits, Rm::R(d), 1);
-        let f = self.asm.jcc(cc::O);
-        let from = self.fixup_at(f);
+        let mut from = None;
+        if !self.tune.traps {
+            // The most negative number is also the host's answer to what does not fit.
+            self.asm.alu_i(super::asm::Alu::Cmp, bits, Rm::R(d), 1);
+            let f = self.asm.jcc(cc::O);
+            from = Some(self.fixup_at(f));
+        }
         let back = self.here();
         let mut to = None;
         self.cold(|g| {
@@ -229,8 +317,10 @@ impl Gen<'_> {
             let at = g.fixup_at(f);
             g.bind(at, back);
         });
-        if let Some(to) = to {
-            self.bind(from, to);
+        match (from, to) {
+            (Some(from), Some(to)) => self.bind(from, to),
+            (None, Some(to)) => self.float_point(site, to),
+            _ => {}
         }
         self.define(v, d);
     }

@@ -38,6 +38,18 @@ pub mod host {
     pub const TEMPS: usize = 10;
     /// 1 while translated code runs.
     pub const RUNNING: usize = 14;
+    /// rax at a fault; 15 and 16 are a helper's (`runtime`).
+    pub const RAX: usize = 17;
+    /// Where to go on after a floating-point trap.
+    pub const RESUME: usize = 18;
+    /// Toggled in the environment while translated code runs: [`crate::ir::float::INVALID_MASKED`] or 0.
+    pub const TRAPS: usize = 19;
+    /// The environment on its way to MXCSR.
+    pub const ENV: usize = 20;
+    /// xmm0 at a fault; two words.
+    pub const XMM0: usize = 22;
+    /// Where a stub of `cpu::native::masked` goes on.
+    pub const BACK: usize = 24;
 }
 
 /// Where xmm1-xmm5 are kept around a helper or at a fault: the end of the spill area.

@@ -35,6 +35,8 @@ pub struct Entries {
     pub trap: usize,
     pub helper: usize,
     pub fault: usize,
+    /// As `enter`, with all registers as they were at the fault: to `host::RESUME`.
+    pub resume: usize,
 }
 
 impl Entries {
@@ -52,8 +54,8 @@ impl Entries {
 
 const SAVED: [u8; 6] = [RBP, RBX, R12, R13, R14, R15];
 
-fn csr(a: &mut Asm, load: bool, m: Mem) {
-    // ldmxcsr / stmxcsr
+/// `ldmxcsr` or `stmxcsr`.
+pub fn csr(a: &mut Asm, load: bool, m: Mem) {
     a.op(
         Pp::None,
         Map::M0f,
@@ -64,6 +66,19 @@ fn csr(a: &mut Asm, load: bool, m: Mem) {
         false,
         false,
     );
+}
+
+/// The guest's environment into MXCSR (uses rax) or back. Invalid operations trap only here inside.
+fn guest_env(a: &mut Asm, load: bool) {
+    if load {
+        a.mov(32, RAX, layout::fpenv());
+        a.alu(Alu::Xor, 32, RAX, layout::host(host::TRAPS));
+        a.mov_mr(32, layout::host(host::ENV), RAX);
+        csr(a, true, layout::host(host::ENV));
+    } else {
+        csr(a, false, layout::fpenv());
+        a.alu_i(Alu::Or, 32, layout::fpenv(), float::INVALID_MASKED as i32);
+    }
 }
 
 fn wide(a: &mut Asm, load: bool, r: u8, m: Mem) {
@@ -114,25 +129,37 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
         enter: 0,
         ..Entries::default()
     };
-    for r in SAVED {
-        a.push(r);
-    }
-    a.alu_i(Alu::Sub, 64, Rm::R(RSP), 8);
-    a.lea(64, RBP, Mem::base(RDI, BIAS));
-    a.mov_mr(64, layout::host(host::RSP), RSP);
-    csr(&mut a, false, layout::host(host::MXCSR));
-    csr(&mut a, true, layout::fpenv());
+    let prologue = |a: &mut Asm| {
+        for r in SAVED {
+            a.push(r);
+        }
+        a.alu_i(Alu::Sub, 64, Rm::R(RSP), 8);
+        a.lea(64, RBP, Mem::base(RDI, BIAS));
+        a.mov_mr(64, layout::host(host::RSP), RSP);
+        csr(a, false, layout::host(host::MXCSR));
+        guest_env(a, true);
+    };
+    prologue(&mut a);
     a.mov(64, RAX, Rm::R(RSI));
     pins(&mut a, p, true);
     a.mov(64, RSP, layout::host(host::RETURN_RSP));
     a.jmp_rm(Rm::R(RAX));
+
+    e.resume = a.pos();
+    prologue(&mut a);
+    pins(&mut a, p, true);
+    temps(&mut a, true);
+    wide(&mut a, true, 0, layout::host(host::XMM0));
+    a.mov(64, RAX, layout::host(host::RAX));
+    a.mov(64, RSP, layout::host(host::RETURN_RSP));
+    a.jmp_rm(layout::host(host::RESUME));
 
     // The way out, with the answer in eax.
     let out = a.pos();
     pins(&mut a, p, false);
     a.mov_mr(64, layout::host(host::RETURN_RSP), RSP);
     a.mov(64, RSP, layout::host(host::RSP));
-    csr(&mut a, false, layout::fpenv());
+    guest_env(&mut a, false);
     csr(&mut a, true, layout::host(host::MXCSR));
     a.alu_i(Alu::Add, 64, Rm::R(RSP), 8);
     for r in SAVED.iter().rev() {
@@ -161,6 +188,8 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     a.bind_to(f, out);
     e.fault = a.pos();
     temps(&mut a, false);
+    wide(&mut a, false, 0, layout::host(host::XMM0));
+    a.mov_mr(64, layout::host(host::RAX), RAX);
     leave(&mut a, code::FAULT);
 
     // A helper: its address in rax. r12 carries the stack pointer across.
@@ -169,14 +198,14 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     pins(&mut a, p, false);
     a.mov(64, R12, Rm::R(RSP));
     a.alu_i(Alu::And, 64, Rm::R(RSP), -16);
-    csr(&mut a, false, layout::fpenv());
+    guest_env(&mut a, false);
     csr(&mut a, true, layout::host(host::MXCSR));
     a.lea(64, RDI, Mem::base(RBP, -BIAS));
     a.mov(64, RSI, Rm::R(RAX));
     a.mov_ri(RAX, helper as *const () as u64);
     a.call_rm(Rm::R(RAX));
     a.mov(64, RSP, Rm::R(R12));
-    csr(&mut a, true, layout::fpenv());
+    guest_env(&mut a, true);
     pins(&mut a, p, true);
     temps(&mut a, true);
     a.bytes(&[0xc3]);

@@ -57,7 +57,7 @@ fn run(core: &mut dyn CpuCore) -> Exit {
 }
 
 /// With everything on, everything off, and each optimisation off alone.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "",
     "no-all",
     "no-chain",
@@ -67,6 +67,7 @@ const SETTINGS: [&str; 9] = [
     "no-returns",
     "no-jumps",
     "no-extend",
+    "no-traps",
 ];
 
 #[test]
@@ -328,6 +329,54 @@ fn a_full_code_cache_starts_anew() {
         c.set(32, base);
         assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 });
         assert_eq!(c.get(0), 60 * pages);
+    }
+}
+
+/// An operation that is invalid, many times: Arm's NaN each time, before and after the change to checks.
+#[test]
+fn invalid_operations_make_arms_nans() {
+    // again: fdiv d0, d1, d1; fmov x1, d0; fadd d2, d3, d4; fmadd d5, d3, d1, d6; fcvtzs x2, d7
+    // fcmp d3, d1; cset x3, vs; add x4, x4, #1; cmp x4, x5; b.ne again
+    let code = [
+        0x1e61_1820,
+        0x9e66_0001,
+        0x1e64_2862,
+        0x1f41_1865,
+        0x9e78_00e2,
+        0x1e61_2060,
+        0x9a9f_77e3,
+        0x9100_0484,
+        0xeb05_009f,
+        0x54ff_fee1,
+        BRK,
+    ];
+    for opt in SETTINGS {
+        for limit in [1, 7, u32::MAX] {
+            let s = space(&code);
+            let config = NativeConfig {
+                options: Options::parse(opt).expect("options"),
+                trap_limit: limit,
+                ..NativeConfig::default()
+            };
+            let mut c = open(&config, s.clone(), None).expect("a core");
+            c.set(32, CODE);
+            c.set(5, 20);
+            c.set_wide(V0 + 1, 0);
+            // A signalling NaN, and quiet ones with a payload: the signalling one, made quiet, wins.
+            c.set_wide(V0 + 3, 0x7ff0_0000_0000_0123);
+            c.set_wide(V0 + 4, 0xfff8_0000_0000_0777);
+            c.set_wide(V0 + 6, 0xfff8_0000_0000_0777);
+            // 2^63
+            c.set_wide(V0 + 7, 0x43e0_0000_0000_0000);
+            assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 }, "{opt}");
+            let got = [1, 2, 3, 4].map(|r| c.get(r));
+            let max = i64::MAX as u64;
+            assert_eq!(got, [0x7ff8_0000_0000_0000, max, 1, 20], "{opt} {limit}");
+            let got = [2, 5].map(|v| c.get_wide(V0 + v));
+            assert_eq!(got, [0x7ff8_0000_0000_0123; 2], "{opt} {limit}");
+            // FPSR.IOC
+            assert_eq!(c.get_wide(66) & 1, 1, "{opt} {limit}");
+        }
     }
 }
 

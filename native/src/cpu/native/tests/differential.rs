@@ -240,7 +240,10 @@ impl Rig {
         );
         map(&space, DATA, DATA_LEN, libc::PROT_READ | libc::PROT_WRITE);
         let missing: Fallback = Arc::new(|| Ok(Box::new(Missing)));
-        let c = NativeConfig::default();
+        let c = NativeConfig {
+            trap_limit: u32::MAX,
+            ..NativeConfig::default()
+        };
         let none = NativeConfig {
             options: Options::parse("no-all").expect("an option"),
             ..c.clone()

@@ -1,0 +1,122 @@
+//! Floating-point exceptions of translated code.
+//!
+//! x86 and Arm agree on results to the bit unless an operation is invalid (a signalling NaN as an operand, or
+//! the result is a default NaN, or a conversion does not fit). So translated code
+//! runs with the host's invalid-operation exception unmasked and has no checks; what traps is done by a cold path of
+//! its translation, or again with the exception masked where the host's answer is right.
+//! A program that traps often gets translations with checks instead (`NativeConfig::trap_limit`).
+
+use super::{NativeCore, WANT_ATTENTION};
+use crate::cache::FloatTrap;
+use crate::host::x64::asm::{Asm, Mem, RAX};
+use crate::host::x64::layout::{self, host};
+use crate::host::x64::runtime::csr;
+use crate::ir::float::INVALID_MASKED;
+use std::ptr;
+
+/// In a translation's mode: invalid operations trap. Guests' modes are in the low half.
+pub(super) const MODE_TRAPS: u32 = 1 << 31;
+
+/// A page of this core's own with one instruction, and around it the masking.
+pub(super) struct Stub(*mut u8);
+
+/// More than the longest stub.
+const SIZE: usize = 256;
+
+impl Stub {
+    fn new() -> Self {
+        // SAFETY: a new anonymous mapping.
+        let p = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                SIZE,
+                libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        assert!(
+            p != libc::MAP_FAILED,
+            "native core: no executable memory: {}",
+            std::io::Error::last_os_error()
+        );
+        Self(p.cast())
+    }
+
+    /// Code that executes `insn` with its exception masked, flags and registers intact, and goes on at `host::BACK`.
+    fn fill(&mut self, insn: &[u8]) -> usize {
+        let mut a = Asm::default();
+        let env = layout::host(host::ENV);
+        let toggle = |a: &mut Asm, by: i32| {
+            a.mov_mr(64, layout::host(host::RAX), RAX);
+            csr(a, false, env);
+            a.mov(32, RAX, env);
+            // An addition that leaves the flags alone.
+            a.lea(32, RAX, Mem::base(RAX, by));
+            a.mov_mr(32, env, RAX);
+            csr(a, true, env);
+            a.mov(64, RAX, layout::host(host::RAX));
+        };
+        toggle(&mut a, INVALID_MASKED as i32);
+        a.bytes(insn);
+        toggle(&mut a, -(INVALID_MASKED as i32));
+        a.jmp_rm(layout::host(host::BACK));
+        debug_assert!(a.buf.len() <= SIZE);
+        // SAFETY: the page is ours, and this thread, the only one that runs it, is not in it.
+        unsafe { ptr::copy_nonoverlapping(a.buf.as_ptr(), self.0, a.buf.len()) };
+        self.0 as usize
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        // SAFETY: nobody runs in it any more.
+        unsafe { libc::munmap(self.0.cast(), SIZE) };
+    }
+}
+
+impl NativeCore {
+    /// What selects translations now: the guest's mode, and whether invalid operations trap.
+    pub(super) fn translation_mode(&self) -> u32 {
+        let traps = self.st_ref().host[host::TRAPS] != 0;
+        self.common.guest.mode(self.st_ref()) | if traps { MODE_TRAPS } else { 0 }
+    }
+
+    pub(super) fn set_traps(&mut self, on: bool) {
+        self.st().host[host::TRAPS] = if on { u64::from(INVALID_MASKED) } else { 0 };
+    }
+
+    /// A floating-point instruction trapped: carries it out and goes on.
+    pub(super) fn float_trap(&mut self) -> u32 {
+        let at = self.st_ref().host[host::FAULT_PC] as usize;
+        let Some(trap) = self.common.cache.float_trap(at) else {
+            panic!("native core: a floating-point trap at {at:#x} outside of translated code");
+        };
+        self.float_traps = self.float_traps.saturating_add(1);
+        if self.float_traps == self.common.config.trap_limit {
+            // Not before the code that has no checks is left.
+            self.shared.kick(WANT_ATTENTION);
+        }
+        let to = match trap {
+            FloatTrap::Cold(to) => to,
+            FloatTrap::Masked(len) => {
+                self.st().host[host::BACK] = (at + len) as u64;
+                // SAFETY: the cache says that an instruction of this length is there.
+                let insn = unsafe { std::slice::from_raw_parts(at as *const u8, len) };
+                self.masked.get_or_insert_with(Stub::new).fill(insn)
+            }
+        };
+        self.st().host[host::RESUME] = to as u64;
+        let st: *mut _ = self.st();
+        // SAFETY: translated code left by a fault a moment ago, and nothing has changed since.
+        unsafe { self.generation.arena.resume(st) }
+    }
+
+    /// Outside of translated code: changes to translations with checks if traps were many.
+    pub(super) fn settle_traps(&mut self) {
+        if self.float_traps >= self.common.config.trap_limit {
+            self.set_traps(false);
+        }
+    }
+}
