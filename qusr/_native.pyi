@@ -174,6 +174,10 @@ class Process:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
     def give_up_robust_futexes(self) -> None:
         """The process ends: who waits for a robust futex of its threads is told."""
+    def watch_deaths(self) -> None:
+        """Stops with "killed" also for signals whose default action kills (but SIGKILL)."""
+    def core_limit_changed(self) -> None:
+        """RLIMIT_CORE may have changed."""
     def call_name(self, number: int) -> str | None: ...
 
 @final
@@ -254,6 +258,15 @@ def doom_thread(tid: int) -> None:
 
 def die_by(signal: int) -> None:
     """Die of a signal as a guest did."""
+
+def die_dumped(signal: int, name: bytes) -> None:
+    """Die likewise, with WCOREDUMP where that can be had: the guest's core was written.
+
+    name is the core file's as core_pattern gives it.
+    """
+
+def is_dumpable() -> bool:
+    """PR_GET_DUMPABLE of prctl(2) gives 1."""
 
 def publish(comm: bytes, arg: tuple[int, int], env: tuple[int, int]) -> bool:
     """Name the thread, and tell the kernel where arguments and environment lie (host addresses)."""

@@ -61,13 +61,17 @@ class UsageError(Exception):
 
 
 class Exited:
-    """How a guest ended: by `status` (0-255), or by `signal` when that is not None."""
+    """How a guest ended: by `status` (0-255), or by `signal` when that is not None.
 
-    __slots__ = ("signal", "status")
+    `core` is the name of its core file, if one was written.
+    """
 
-    def __init__(self, status: int, signal: int | None = None) -> None:
+    __slots__ = ("core", "signal", "status")
+
+    def __init__(self, status: int, signal: int | None = None, core: bytes | None = None) -> None:
         self.status = status
         self.signal = signal
+        self.core = core
 
     @property
     def returncode(self) -> int:

@@ -7,6 +7,7 @@ calls, and comes back here with what needs a decision.
 
 from __future__ import annotations
 
+import _thread
 import errno
 import os
 import sys
@@ -82,6 +83,8 @@ class Process:
         self.vfork_gate: _native.VforkGate | None = None
         self.vfork_parent = 0
         self._strace: Strace | None = None
+        self._dying = 0
+        self._dying_lock = _thread.allocate_lock()
         self.code_hooks: CodeHooks | None = None
         self.replaced_calls: dict[str, SyscallFunction] = {}
         words = [os.fsencode(word) for word in argv]
@@ -176,6 +179,8 @@ class Process:
             self.native.set_sysroot(self.sysroot.root)
         own = os.stat("/proc/self/exe")
         self.native.set_own_exe(os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino)
+        if self.options.strace:
+            self.native.watch_deaths()
         core = unicorn.arguments(self.arch, self.cpu_model, be8=be8)
         blocks = None if self.log is None else self.log.blocks(self)
         sink = None if blocks is None else blocks.native
@@ -271,6 +276,8 @@ class Process:
 
     def ends(self, exited: Exited) -> None:
         """The whole process ends so: the first to say it wins."""
+        if self._dying not in (0, _thread.get_ident()):
+            return
         if self.exited is None:
             self.exited = exited
         self.native.give_up_robust_futexes()
@@ -281,6 +288,13 @@ class Process:
             self.on_exit(self.exited)
         for thread in list(self.threads.values()):
             thread.doom()
+
+    def begin_to_die(self) -> bool:
+        """From now on only the calling thread can end the process. False: another one can."""
+        mine = self._dying_lock.acquire(blocking=False)
+        if mine:
+            self._dying = _thread.get_ident()
+        return mine
 
     def owns_fd(self, fd: int) -> bool:
         """Whether a descriptor is the emulator's, not the guest's (the log's)."""

@@ -153,8 +153,8 @@ class Thread:
                 self._unimplemented(number)
             case ("exit", int(status), bool(whole)):
                 self._exit(status & 0xFF, whole)
-            case ("killed", int(number)):
-                self.process.ends(Exited(0, number))
+            case ("killed", int(number), bytes(info)):
+                self._killed(number, info)
             case ("signal", int(number), bytes(info), killed):
                 self._signalled(number, info, killed)
             case ("doomed",):
@@ -173,8 +173,21 @@ class Thread:
         if process.log is not None:
             pc = self.native.reg(process.arch.registers.pc)
             process.log.signalled(number, pc)
-        if isinstance(killed, int):
-            process.ends(Exited(0, killed))
+        match killed:
+            case (int(fatal), bytes(about)):
+                self._killed(fatal, about)
+
+    def _killed(self, number: int, info: bytes) -> None:
+        """A signal ends the process, perhaps with a core file; `info` is its siginfo_t."""
+        from qusr import dump
+
+        process = self.process
+        if number not in dump.SIGNALS:
+            process.ends(Exited(0, number))
+        elif process.begin_to_die():
+            process.ends(Exited(0, number, dump.dump(process, self, number, info)))
+        else:
+            self.ended = True  # it is another thread's signal that counts
 
     def _exit(self, status: int, whole: bool) -> None:
         process = self.process
@@ -263,6 +276,8 @@ def leave(exited: Exited) -> None:
 
     sys.stdout.flush()
     sys.stderr.flush()
+    if exited.core is not None and exited.signal is not None:
+        _native.die_dumped(exited.signal, exited.core)
     if exited.signal is not None:
         _native.die_by(exited.signal)
     os._exit(exited.status)

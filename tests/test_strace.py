@@ -126,6 +126,31 @@ def test_fatal_signal(
     ]
 
 
+@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("name", ["terminate", "abort"])
+def test_death_by_default(
+    name: str,
+    arch: str,
+    qusr: Callable[[str], Emulator],
+    testbin: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """The last lines are those of strace(1), also for a signal that nobody catches."""
+
+    def end(log: str) -> list[str]:
+        (lines,) = calls(log).values()
+        return [re.sub(r"si_pid=\d+", "si_pid=N", line) for line in lines[-2:]]
+
+    log = tmp_path / "log"
+    program = testbin(f"c/crash/{name}", "x86_64")
+    subprocess.run([need("strace"), "-f", "-o", log, program], capture_output=True, check=False)
+    if not log.exists() or "+++" not in log.read_text():
+        pytest.skip("strace cannot trace here")
+    result = qusr(arch)(testbin(f"c/crash/{name}", arch), options=["-strace"])
+    assert result.status < 0
+    assert end(result.err) == end(log.read_text())
+
+
 def test_call_that_does_not_return(
     qusr: Callable[[str], Emulator], root: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -114,7 +114,8 @@ class Strace:
         if how.signal is None:
             text = f"+++ exited with {how.status} +++\n"
         else:
-            text = f"+++ killed by {values.signal_name(how.signal)} +++\n"
+            dumped = "" if how.core is None else " (core dumped)"
+            text = f"+++ killed by {values.signal_name(how.signal)}{dumped} +++\n"
         self._write(tid, text, done=True)
 
     def signalled(self, number: int, info: bytes) -> None:

@@ -3,6 +3,7 @@
 
 mod builtin;
 pub mod child;
+pub mod core_bit;
 mod robust;
 pub mod shared_lock;
 mod shared_page;
@@ -76,6 +77,8 @@ impl Process {
         add_claim(Stage::Take, host::claim)
             .map_err(|error| error.raw_os_error().unwrap_or(libc::ENOMEM))?;
         let trampolines = map_trampolines(&space, frame, table.abi)?;
+        let actions = Actions::inherited();
+        actions.core_limit_changed();
         Ok(Arc::new(Self {
             space,
             table: RwLock::new(Arc::new(table)),
@@ -83,7 +86,7 @@ impl Process {
             own_exe: RwLock::new(Arc::new(OwnExe::default())),
             marks: Marks::default(),
             regs,
-            actions: Actions::inherited(),
+            actions,
             seccomp: seccomp::Threads::default(),
             frame,
             trampolines,

@@ -8,6 +8,7 @@ use crate::cpu::{Access, CpuCore, Exit, Flow, Regs};
 use crate::seccomp::{Guest, Seccomp, Verdict};
 use crate::signal::deliver::Delivered;
 use crate::signal::host::{Mailbox, mask};
+use crate::signal::siginfo::{by_kernel, for_refused};
 use crate::signal::{AltStack, FaultInfo, RefusedCall, Seen, ThreadSignals};
 use crate::thunk::exec::{Args, Env, Outcome, OwnExe, Review, Scalars};
 use crate::thunk::host::safe_syscall;
@@ -35,10 +36,10 @@ pub enum Stop {
     /// Another thread ended this one (exit_group, execve).
     Doomed,
     /// The guest dies of this signal.
-    Killed { signal: i32 },
+    Killed { signal: Seen },
     /// A signal was delivered while signals are watched; `killed`: the guest
     /// dies, of this signal.
-    Signal { seen: Seen, killed: Option<i32> },
+    Signal { seen: Seen, killed: Option<Seen> },
     /// The core stopped for another reason than a call.
     Core(Exit),
 }
@@ -257,12 +258,7 @@ impl GuestThread {
         match verdict {
             Verdict::Errno(errno) => self.finish_call(-i64::from(errno)),
             Verdict::Trap(errno) => {
-                let call = RefusedCall {
-                    address: self.core.get(self.process.regs.pc),
-                    number: number as i32,
-                    arch: self.guest().audit_arch(),
-                    errno,
-                };
+                let call = self.refused_call(number, errno);
                 let space = &self.process.space;
                 let delivered = self
                     .signals
@@ -276,17 +272,28 @@ impl GuestThread {
                 });
             }
             Verdict::KillThread | Verdict::KillProcess => {
+                let info = for_refused(&self.refused_call(number, 0), self.signals.abi);
                 return Some(Stop::Killed {
-                    signal: libc::SIGSYS,
+                    signal: Box::new((libc::SIGSYS, info)),
                 });
             }
             Verdict::KillStrict => {
+                let info = by_kernel(libc::SIGKILL, self.signals.abi);
                 return Some(Stop::Killed {
-                    signal: libc::SIGKILL,
+                    signal: Box::new((libc::SIGKILL, info)),
                 });
             }
         }
         None
+    }
+
+    fn refused_call(&mut self, number: u64, errno: i32) -> RefusedCall {
+        RefusedCall {
+            address: self.core.get(self.process.regs.pc),
+            number: number as i32,
+            arch: self.guest().audit_arch(),
+            errno,
+        }
     }
 
     pub(super) fn guest(&self) -> Guest {

@@ -23,6 +23,7 @@ mod _native {
     use super::memory::PyAddressSpace;
     #[pymodule_export]
     use super::thread::{
-        PyGate, PyProcess, PySharedLock, PyThread, die_by, doom_thread, native_refusal, publish,
+        PyGate, PyProcess, PySharedLock, PyThread, die_by, die_dumped, doom_thread, is_dumpable,
+        native_refusal, publish,
     };
 }

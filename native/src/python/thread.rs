@@ -16,11 +16,12 @@ use crate::cpu::unicorn::UnicornConfig;
 use crate::cpu::{Access, CpuCore, Exit, unicorn};
 use crate::memory::AddressSpace;
 use crate::process::child::{self, ForkRequest, delete_timers};
+use crate::process::core_bit;
 use crate::process::shared_lock::SharedLock;
 use crate::process::vfork::Gate;
 use crate::process::{GuestRegs, GuestThread, Process, Stop};
 use crate::signal::host::{self, Mailbox};
-use crate::signal::{Action, FrameKind, SIG_IGN, bit};
+use crate::signal::{Action, FrameKind, SIG_IGN, Seen, bit};
 use crate::thunk::exec::{OwnExe, Review};
 use crate::thunk::path::Sysroot;
 use crate::thunk::table::{MAX_SLOTS, Table};
@@ -92,6 +93,17 @@ impl PyProcess {
     /// The process ends: who waits for a robust futex of its threads is told.
     fn give_up_robust_futexes(&self) {
         self.inner.give_up_all_robust_futexes();
+    }
+
+    /// Deaths of signals without a handler are to come to Python too.
+    fn watch_deaths(&self) {
+        host::watch_deaths();
+        self.inner.actions.core_limit_changed();
+    }
+
+    /// RLIMIT_CORE may have changed: which deaths are ours to dump.
+    fn core_limit_changed(&self) {
+        self.inner.actions.core_limit_changed();
     }
 
     /// The name of a call in the thunk table.
@@ -573,6 +585,18 @@ pub fn die_by(signal: i32) {
     host::die_by(signal);
 }
 
+/// Dies likewise after the guest's core was written; `name` is what core_pattern gives.
+#[pyfunction]
+pub fn die_dumped(signal: i32, name: &[u8]) {
+    core_bit::die_dumped(signal, name);
+}
+
+/// Whether prctl(2) lets the process be dumped.
+#[pyfunction]
+pub fn is_dumpable() -> bool {
+    core_bit::is_dumpable()
+}
+
 /// Names the calling thread and tells the kernel where the guest's arguments and environment
 /// lie (host addresses). False: the kernel does not want to know, which does no harm.
 #[pyfunction]
@@ -621,9 +645,16 @@ fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> 
         Stop::Enosys { number } => ("enosys", number).into_pyobject(py),
         Stop::Exited { status, whole } => ("exit", status, whole).into_pyobject(py),
         Stop::Doomed => ("doomed",).into_pyobject(py),
-        Stop::Killed { signal } => ("killed", signal).into_pyobject(py),
-        Stop::Signal { ref seen, killed } => {
-            ("signal", seen.0, PyBytes::new(py, &seen.1), killed).into_pyobject(py)
+        Stop::Killed { ref signal } => {
+            ("killed", signal.0, PyBytes::new(py, &signal.1)).into_pyobject(py)
+        }
+        Stop::Signal {
+            ref seen,
+            ref killed,
+        } => {
+            let pair = |signal: &Seen| (signal.0, PyBytes::new(py, &signal.1));
+            let (number, info) = pair(seen);
+            ("signal", number, info, killed.as_ref().map(pair)).into_pyobject(py)
         }
         Stop::Core(exit) => match exit {
             Exit::Fault {

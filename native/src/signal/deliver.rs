@@ -2,17 +2,17 @@
 
 use super::frame::{self, Frame, FrameContext};
 use super::siginfo::{self, FaultInfo, RefusedCall};
-use super::{Action, SIG_DFL, SIG_IGN, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, host};
+use super::{Action, SIG_DFL, SIG_IGN, SS_AUTODISARM, Seen, ThreadSignals, UNBLOCKABLE, bit, host};
 use crate::cpu::CpuCore;
 use crate::memory::AddressSpace;
 
 /// What became of a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivered {
     /// The guest's handler is about to run, or the signal is ignored.
     Done,
     /// The guest dies of this signal.
-    Fatal(i32),
+    Fatal(Seen),
 }
 
 impl ThreadSignals {
@@ -30,6 +30,8 @@ impl ThreadSignals {
         let delivered = if action.has_handler() {
             let bytes = siginfo::to_guest(&info, self.abi);
             self.enter_handler(core, space, signal, &action, &bytes, None)
+        } else if action.handler == SIG_DFL && host::is_ours(signal) {
+            Delivered::Fatal(Box::new((signal, siginfo::to_guest(&info, self.abi))))
         } else if action.handler == SIG_DFL && !ignored_by_default(signal) {
             // The guest changed the action after the host's handler had run. Had it been
             // SIG_DFL all along, the kernel would have acted: have it act now.
@@ -57,7 +59,8 @@ impl ThreadSignals {
         let action = self.actions.get(fault.signal);
         let blocked = self.blocked & bit(fault.signal) != 0;
         if blocked || !action.has_handler() {
-            return Delivered::Fatal(fault.signal);
+            let info = siginfo::for_fault(fault, self.abi);
+            return Delivered::Fatal(Box::new((fault.signal, info)));
         }
         let action = self.take_action(fault.signal);
         let bytes = siginfo::for_fault(fault, self.abi);
@@ -79,7 +82,7 @@ impl ThreadSignals {
             self.seen = Some(Box::new((signal, bytes)));
         }
         if self.blocked & bit(signal) != 0 || !self.actions.get(signal).has_handler() {
-            return Delivered::Fatal(signal);
+            return Delivered::Fatal(Box::new((signal, bytes)));
         }
         let action = self.take_action(signal);
         let delivered = self.enter_handler(core, space, signal, &action, &bytes, None);
@@ -144,15 +147,16 @@ impl ThreadSignals {
         if Frame::push(self.kind, core, space, top, &context).is_err() {
             // No room for the frame: SIGSEGV, fatally if that is the signal being
             // delivered or cannot be handled (kernel/signal.c, `force_sigsegv`).
-            if signal == libc::SIGSEGV || on_stack || switch {
-                return Delivered::Fatal(libc::SIGSEGV);
-            }
             let fault = FaultInfo {
                 signal: libc::SIGSEGV,
                 code: SI_KERNEL,
                 addr: 0,
                 esr: 0,
             };
+            if signal == libc::SIGSEGV || on_stack || switch {
+                let info = siginfo::for_fault(&fault, self.abi);
+                return Delivered::Fatal(Box::new((libc::SIGSEGV, info)));
+            }
             return self.deliver_fault(core, space, &fault);
         }
         self.blocked |= action.mask;

@@ -169,6 +169,80 @@ static OWN_IGNORED: AtomicU64 = AtomicU64::new(0);
 /// The value that marks a SIGSEGV of [`doom`].
 const DOOM: usize = 0x7153_7520;
 
+/// Signals whose default action is a core dump (signal(7)).
+pub const CORE: u64 = {
+    let signals = [
+        libc::SIGQUIT,
+        libc::SIGILL,
+        libc::SIGTRAP,
+        libc::SIGABRT,
+        libc::SIGBUS,
+        libc::SIGFPE,
+        libc::SIGSEGV,
+        libc::SIGXCPU,
+        libc::SIGXFSZ,
+        libc::SIGSYS,
+    ];
+    let (mut set, mut index) = (0, 0);
+    while index < signals.len() {
+        set |= super::bit(signals[index]);
+        index += 1;
+    }
+    set
+};
+
+/// The signals whose default action, a death, is ours to carry out: they come to our handler
+/// where the guest has none. Those of [`CORE`] when the guest's RLIMIT_CORE lets it be dumped, for
+/// the host kernel would dump the emulator; all that kill when somebody wants to hear of it.
+static OURS: AtomicU64 = AtomicU64::new(0);
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a death of `signal` by default is ours to carry out.
+#[must_use]
+pub fn is_ours(signal: i32) -> bool {
+    OURS.load(Ordering::SeqCst) & super::bit(signal) != 0
+}
+
+/// Deaths by default are to be heard of (see [`look_at_core_limit`]).
+pub fn watch_deaths() {
+    WATCHED.store(true, Ordering::SeqCst);
+}
+
+/// Looks at RLIMIT_CORE. True: what [`is_ours`] says has changed, and actions are to be
+/// installed again.
+pub fn look_at_core_limit() -> bool {
+    const KEPT_BY_DEFAULT: u64 = super::bit(libc::SIGCHLD)
+        | super::bit(libc::SIGURG)
+        | super::bit(libc::SIGWINCH)
+        | super::bit(libc::SIGCONT)
+        | super::bit(libc::SIGTSTP)
+        | super::bit(libc::SIGTTIN)
+        | super::bit(libc::SIGTTOU)
+        | super::UNBLOCKABLE;
+    /// Below a page the kernel does not begin (fs/coredump.c, `min_coredump`).
+    const LEAST: u64 = 4096;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is an rlimit. The second call touches no memory.
+    let (known, first) = unsafe {
+        (
+            libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit) == 0,
+            libc::getpid() == 1,
+        )
+    };
+    // The first process of a PID namespace does not die of its own signals by default
+    // (pid_namespaces(7)); with a handler it would.
+    let ours = match WATCHED.load(Ordering::SeqCst) {
+        _ if first => 0,
+        true => !KEPT_BY_DEFAULT,
+        false if known && limit.rlim_cur >= LEAST => CORE,
+        false => 0,
+    };
+    OURS.swap(ours, Ordering::SeqCst) != ours
+}
+
 /// Makes the host's action that of the guest.
 pub fn install(signal: i32, action: &Action) {
     if super::bit(signal) & OWN != 0 {
@@ -188,7 +262,7 @@ pub fn install(signal: i32, action: &Action) {
     }
     let passed_on = libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT | libc::SA_RESTART;
     let flags = action.flags & passed_on as u64 | SA_RESTORER;
-    let kernel = if action.handler == SIG_DFL || action.handler == SIG_IGN {
+    let kernel = if action.handler == SIG_IGN || action.handler == SIG_DFL && !is_ours(signal) {
         KernelAction {
             handler: action.handler as usize,
             flags,
@@ -266,10 +340,14 @@ pub fn mask() -> u64 {
     mask
 }
 
-/// The handler of all signals for which the guest has one.
+/// The handler of all signals for which the guest has one, and of [`OURS`].
 extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let mailbox = MAILBOX.get();
     if mailbox.is_null() {
+        if is_ours(signal) {
+            // Between two programs (execve) there is nothing to dump.
+            die_by(signal);
+        }
         return;
     }
     // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
@@ -319,13 +397,14 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
         deferred::put_aside(fault.signal, fault.info);
         return true;
     }
-    if OWN_HANDLED.load(Ordering::SeqCst) & bit != 0 {
+    let ignored = OWN_IGNORED.load(Ordering::SeqCst) & bit != 0;
+    if OWN_HANDLED.load(Ordering::SeqCst) & bit != 0 || is_ours(fault.signal) && !ignored {
         let mut info = *fault.info;
         let context: *mut libc::ucontext_t = fault.context();
         handle(fault.signal, &raw mut info, context.cast());
         return true;
     }
-    OWN_IGNORED.load(Ordering::SeqCst) & bit != 0
+    ignored
 }
 
 /// Makes a guest thread of this process end soon, wherever it is.
@@ -351,6 +430,14 @@ pub fn doom(tid: i32) {
 
 /// Dies of `signal` as the guest did, whatever the host's action and mask are.
 pub fn die_by(signal: i32) {
+    prepare_to_die(signal);
+    // A core file would be the emulator's, not the guest's. SAFETY: touches no memory.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
+    raise_fatal(signal);
+}
+
+/// The default action for `signal`, and nothing else in its way.
+pub fn prepare_to_die(signal: i32) {
     let action = KernelAction {
         handler: 0,
         flags: SA_RESTORER,
@@ -359,8 +446,10 @@ pub fn die_by(signal: i32) {
     };
     kernel_action(signal, Some(&action));
     set_whole_mask(!super::bit(signal));
-    // A core file would be the emulator's, not the guest's. SAFETY: touches no memory.
-    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
+}
+
+/// Sends the calling thread the signal it is to die of.
+pub fn raise_fatal(signal: i32) {
     // SAFETY: touches no memory.
     unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), signal) };
 }

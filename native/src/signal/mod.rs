@@ -15,7 +15,7 @@ pub mod deferred;
 pub mod deliver;
 mod frame;
 pub mod host;
-mod siginfo;
+pub mod siginfo;
 
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
@@ -55,7 +55,7 @@ impl Action {
 
 /// The bit of a signal in a mask.
 #[must_use]
-pub fn bit(signal: i32) -> u64 {
+pub const fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
 }
 
@@ -104,6 +104,19 @@ impl Actions {
         const SIGSETXID: i32 = 33;
         static ONCE: Once = Once::new();
         ONCE.call_once(|| host::install(SIGSETXID, &self.get(SIGSETXID)));
+    }
+
+    /// RLIMIT_CORE may have changed, or [`host::watch_deaths`] was called.
+    pub fn core_limit_changed(&self) {
+        if host::look_at_core_limit() {
+            self.with(|table| {
+                for (signal, action) in (1..).zip(table.iter()) {
+                    if action.handler == SIG_DFL {
+                        host::install(signal, action);
+                    }
+                }
+            });
+        }
     }
 
     /// execve: handlers become SIG_DFL, ignored signals stay ignored.

@@ -138,6 +138,13 @@ pub fn for_refused(call: &RefusedCall, abi: GuestAbi) -> [u8; SIZE] {
     guest.bytes
 }
 
+/// The guest's bytes for a signal of the kernel's own.
+#[must_use]
+pub fn by_kernel(signal: i32, abi: GuestAbi) -> [u8; SIZE] {
+    const SI_KERNEL: i32 = 0x80;
+    start(signal, 0, SI_KERNEL, abi).bytes
+}
+
 fn start(signal: i32, errno: u64, code: i32, abi: GuestAbi) -> Guest {
     let mut guest = Guest {
         bytes: [0; SIZE],

@@ -60,6 +60,7 @@ def change(ctx: Context, which: int, new: Limit) -> None:
 
     if which not in OWN_LIMITS:
         _host_limit(ctx, 0, which, new)
+        ctx.process.native.core_limit_changed()
         return
     soft, hard = new
     if soft > hard:
@@ -122,6 +123,7 @@ def prlimit64(ctx: Context, pid: int, which: int, new: int, old: int) -> int:
     if pid not in (0, os.getpid()):
         # Another process, an emulator or not: its limits are the host's.
         before = _host_limit(ctx, pid, which, wanted)
+        ctx.process.native.core_limit_changed()  # `pid` may be one of our threads
     else:
         before = current(ctx, which)
         if wanted is not None:
