@@ -162,6 +162,14 @@ impl IrBuilder {
                 })
             }
             Op::VZext => self.wide_clean(a, w).then_some(a),
+            Op::AesMix if self.inst(a).op == Op::AesSub => {
+                let x = self.inst(a).a;
+                Some(self.push(Op::AesRound, 128, [x, NONE, NONE], 0))
+            }
+            Op::AesInvMix if self.inst(a).op == Op::AesInvSub => {
+                let x = self.inst(a).a;
+                Some(self.push(Op::AesInvRound, 128, [x, NONE, NONE], 0))
+            }
             _ => None,
         }
     }

@@ -20,7 +20,10 @@ pub fn sext(w: u8, v: u64) -> i64 {
 /// Evaluates an operation other than floating point ([`float::eval`]). Flags travel packed.
 #[must_use]
 pub fn eval(op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -> u128 {
-    if (Op::ConstX..Op::FpAdd).contains(&op) {
+    if (Op::AesSub..Op::FpAdd).contains(&op) {
+        return super::crypto::eval(op, x, y, z, imm);
+    }
+    if (Op::ConstX..Op::AesSub).contains(&op) {
         return vector::eval(op, w, x, y, z, imm);
     }
     u128::from(general(op, w, x as u64, y as u64, z as u64, imm))

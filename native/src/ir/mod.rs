@@ -12,6 +12,7 @@
 //! [`state::State::fpenv`].
 
 pub mod build;
+pub mod crypto;
 pub mod eval;
 pub mod flags;
 pub mod float;
@@ -186,6 +187,21 @@ pub enum Op {
     VDotS,
     /// The bytes of a unsigned, those of b signed.
     VDotUS,
+    // Cryptography; pure.
+    /// AES: SubBytes and ShiftRows, MixColumns, both; and their inverses.
+    AesSub,
+    AesInvSub,
+    AesMix,
+    AesInvMix,
+    AesRound,
+    AesInvRound,
+    /// Four rounds: abcd, e, message words with the constant added; imm selects the function.
+    Sha1Rounds,
+    /// Four rounds: abcd, efgh, message words with the constants added.
+    Sha256Abcd,
+    Sha256Efgh,
+    Sha256Su0,
+    Sha256Su1,
     // Floating point on the low lane; the bits above are those of `a` or 0.
     FpAdd,
     FpSub,

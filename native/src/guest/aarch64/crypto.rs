@@ -1,213 +1,211 @@
-//! AES, SHA-1 and SHA-256 instructions (Arm ARM C4.1.96, "Cryptographic"; FIPS 197, FIPS 180-4).
+//! AES, SHA-1, SHA-2 and SHA-3 instructions (Arm ARM C4.1.96, "Cryptographic"). SM3 and SM4 are in `sm.rs`.
 
 use super::insn::Insn;
 use crate::guest::Lift;
+use crate::ir::Op;
 use crate::ir::sem::Sem;
-use crate::ir::vector::{from_lanes, lane, with_lane};
-use std::sync::OnceLock;
 
-/// Multiplication by x in AES's field.
-fn xtime(b: u8) -> u8 {
-    b << 1 ^ if b & 0x80 != 0 { 0x1b } else { 0 }
+fn v<S: Sem>(s: &mut S, n: u32) -> S::V {
+    s.get_x(n as u16)
 }
 
-fn times(mut a: u8, mut b: u8) -> u8 {
-    let mut r = 0;
-    while b != 0 {
-        if b & 1 != 0 {
-            r ^= a;
-        }
-        a = xtime(a);
-        b >>= 1;
-    }
-    r
+fn put<S: Sem>(s: &mut S, i: Insn, r: S::V) -> Lift {
+    s.set_x(i.rd() as u16, r);
+    Lift::Next
 }
 
-/// The S-box and its inverse, computed from their definition (FIPS 197, 5.1.1).
-fn boxes() -> &'static [[u8; 256]; 2] {
-    static BOXES: OnceLock<[[u8; 256]; 2]> = OnceLock::new();
-    BOXES.get_or_init(|| {
-        let mut t = [[0u8; 256]; 2];
-        for x in 0..=255u8 {
-            // The inverse is x^254.
-            let inv = (0..254).fold(1u8, |r, _| times(r, x));
-            let s = (0..5).fold(0x63, |r, n| r ^ inv.rotate_left(n));
-            t[0][usize::from(x)] = s;
-            t[1][usize::from(s)] = x;
-        }
-        t
-    })
+/// Rotates lanes to the right.
+fn ror<S: Sem>(s: &mut S, w: u8, a: S::V, n: u64) -> S::V {
+    let r = s.op1i(Op::VShrU, w, a, n);
+    let l = s.op1i(Op::VShl, w, a, u64::from(w) - n);
+    s.op2(Op::VOr, 64, l, r)
 }
 
-fn byte(v: u128, i: u32) -> u8 {
-    lane(v, 8, i) as u8
-}
-
-/// ShiftRows and SubBytes, or their inverses.
-fn rows(v: u128, decrypt: bool) -> u128 {
-    let t = &boxes()[usize::from(decrypt)];
-    from_lanes(8, |i| {
-        let (row, col) = (i % 4, i / 4);
-        let from = if decrypt {
-            (col + 4 - row) % 4
-        } else {
-            (col + row) % 4
-        };
-        u64::from(t[usize::from(byte(v, 4 * from + row))])
-    })
-}
-
-fn columns(v: u128, k: [u8; 4]) -> u128 {
-    from_lanes(8, |i| {
-        let (row, col) = (i % 4, i & !3);
-        u64::from((0..4).fold(0, |r, n| {
-            r ^ times(byte(v, col + (row + n) % 4), k[n as usize])
-        }))
-    })
+fn xor3<S: Sem>(s: &mut S, a: S::V, b: S::V, c: S::V) -> S::V {
+    let r = s.op2(Op::VXor, 64, a, b);
+    s.op2(Op::VXor, 64, r, c)
 }
 
 /// AESE, AESD, AESMC, AESIMC.
 pub fn aes<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let a = s.get_x(i.rn() as u16);
-    let r = match i.f(12, 5) {
+    let a = v(s, i.rn());
+    let opcode = i.f(12, 5);
+    let r = match opcode {
         4 | 5 => {
-            let d = s.get_x(i.rd() as u16);
-            s.call_x(
-                |_, d, n, _, decrypt| rows(d ^ n, decrypt != 0),
-                [Some(d), Some(a), None],
-                u64::from(i.f(12, 1)),
-            )
+            let d = v(s, i.rd());
+            let x = s.op2(Op::VXor, 64, d, a);
+            let op = if opcode == 4 {
+                Op::AesSub
+            } else {
+                Op::AesInvSub
+            };
+            s.op1(op, 128, x)
         }
-        6 => s.call_x(
-            |_, n, _, _, _| columns(n, [2, 3, 1, 1]),
-            [Some(a), None, None],
-            0,
-        ),
-        7 => s.call_x(
-            |_, n, _, _, _| columns(n, [14, 11, 13, 9]),
-            [Some(a), None, None],
-            0,
-        ),
+        6 => s.op1(Op::AesMix, 128, a),
+        7 => s.op1(Op::AesInvMix, 128, a),
         _ => return Lift::Undefined,
     };
-    s.set_x(i.rd() as u16, r);
-    Lift::Next
+    put(s, i, r)
 }
 
-fn w(v: u128, i: u32) -> u32 {
-    lane(v, 32, i) as u32
-}
-
-/// SHA1C, SHA1P, SHA1M: four rounds.
-fn sha1_rounds(mut x: u128, mut y: u32, m: u128, how: u64) -> u128 {
-    for e in 0..4 {
-        let (b, c, d) = (w(x, 1), w(x, 2), w(x, 3));
-        let f = match how {
-            0 => (b & (c ^ d)) ^ d,
-            1 => b ^ c ^ d,
-            _ => (b & c) | ((b | c) & d),
-        };
-        y = y
-            .wrapping_add(w(x, 0).rotate_left(5))
-            .wrapping_add(f)
-            .wrapping_add(w(m, e));
-        x = with_lane(x, 32, 1, u64::from(b.rotate_left(30)));
-        let top = w(x, 3);
-        x = x << 32 | u128::from(y);
-        y = top;
-    }
-    x
-}
-
-fn sha256_rounds(mut x: u128, mut y: u128, m: u128, part: bool) -> u128 {
-    for e in 0..4 {
-        let (a, b, c, d) = (w(x, 0), w(x, 1), w(x, 2), w(x, 3));
-        let (ee, f, g, h) = (w(y, 0), w(y, 1), w(y, 2), w(y, 3));
-        let ch = (ee & f) ^ (!ee & g);
-        let maj = (a & b) | ((a | b) & c);
-        let s1 = ee.rotate_right(6) ^ ee.rotate_right(11) ^ ee.rotate_right(25);
-        let s0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
-        let t = h.wrapping_add(s1).wrapping_add(ch).wrapping_add(w(m, e));
-        let new_e = d.wrapping_add(t);
-        let new_a = t.wrapping_add(s0).wrapping_add(maj);
-        x = x << 32 | u128::from(new_a);
-        y = y << 32 | u128::from(new_e);
-    }
-    if part { y } else { x }
-}
-
-/// Three-register SHA.
+/// Three-register SHA-1 and SHA-256.
 pub fn sha_three<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let (n, m, d) = (
-        s.get_x(i.rn() as u16),
-        s.get_x(i.rm() as u16),
-        s.get_x(i.rd() as u16),
-    );
-    let args = [Some(d), Some(n), Some(m)];
+    let (n, m, d) = (v(s, i.rn()), v(s, i.rm()), v(s, i.rd()));
     let r = match i.f(12, 3) {
-        op @ 0..=2 => s.call_x(
-            |_, d, n, m, op| sha1_rounds(d, n as u32, m, op),
-            args,
+        op @ 0..=2 => s.op(
+            Op::Sha1Rounds,
+            128,
+            [Some(d), Some(n), Some(m)],
             u64::from(op),
         ),
         // SHA1SU0
-        3 => s.call_x(|_, d, n, m, _| (n << 64 | d >> 64) ^ d ^ m, args, 0),
-        4 => s.call_x(|_, d, n, m, _| sha256_rounds(d, n, m, false), args, 0),
-        5 => s.call_x(|_, d, n, m, _| sha256_rounds(n, d, m, true), args, 0),
-        // SHA256SU1
-        6 => s.call_x(
-            |_, d, n, m, _| {
-                let sigma = |x: u32| x.rotate_right(17) ^ x.rotate_right(19) ^ x >> 10;
-                let t0 = n >> 32 | m << 96;
-                let mut r = 0;
-                for e in 0..4 {
-                    let t1 = if e < 2 { w(m, e + 2) } else { w(r, e - 2) };
-                    let v = sigma(t1).wrapping_add(w(d, e)).wrapping_add(w(t0, e));
-                    r = with_lane(r, 32, e, u64::from(v));
-                }
-                r
-            },
-            args,
-            0,
-        ),
+        3 => {
+            let t = s.op2i(Op::VExt, 8, d, n, 8);
+            xor3(s, t, d, m)
+        }
+        4 => s.op3(Op::Sha256Abcd, 128, d, n, m),
+        5 => s.op3(Op::Sha256Efgh, 128, n, d, m),
+        6 => s.op3(Op::Sha256Su1, 128, d, n, m),
         _ => return Lift::Undefined,
     };
-    s.set_x(i.rd() as u16, r);
-    Lift::Next
+    put(s, i, r)
 }
 
 /// SHA1H, SHA1SU1, SHA256SU0.
 pub fn sha_two<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let (n, d) = (s.get_x(i.rn() as u16), s.get_x(i.rd() as u16));
-    let args = [Some(d), Some(n), None];
+    let (n, d) = (v(s, i.rn()), v(s, i.rd()));
     let r = match i.f(12, 5) {
-        0 => s.call_x(
-            |_, _, n, _, _| u128::from((n as u32).rotate_left(30)),
-            args,
-            0,
-        ),
-        1 => s.call_x(
-            |_, d, n, _, _| {
-                let t = d ^ n >> 32;
-                let mut r = from_lanes(32, |e| u64::from(w(t, e).rotate_left(1)));
-                let last = w(r, 3) ^ w(t, 0).rotate_left(2);
-                r = with_lane(r, 32, 3, u64::from(last));
-                r
-            },
-            args,
-            0,
-        ),
-        2 => s.call_x(
-            |_, d, n, _, _| {
-                let t = d >> 32 | n << 96;
-                let sigma = |x: u32| x.rotate_right(7) ^ x.rotate_right(18) ^ x >> 3;
-                from_lanes(32, |e| u64::from(w(d, e).wrapping_add(sigma(w(t, e)))))
-            },
-            args,
-            0,
-        ),
+        0 => {
+            let r = ror(s, 32, n, 2);
+            s.op1(Op::VZext, 32, r)
+        }
+        1 => {
+            let z = s.wide(0);
+            let n = s.op2i(Op::VExt, 8, n, z, 4);
+            let t = s.op2(Op::VXor, 64, d, n);
+            let r = ror(s, 32, t, 31);
+            // The last word also gets the first one, rotated by two.
+            let first = ror(s, 32, t, 30);
+            let first = s.op2i(Op::VExt, 8, z, first, 4);
+            let k = s.wide(u128::MAX << 96);
+            let first = s.op2(Op::VAnd, 64, first, k);
+            s.op2(Op::VXor, 64, r, first)
+        }
+        2 => s.op2(Op::Sha256Su0, 128, d, n),
         _ => return Lift::Undefined,
     };
-    s.set_x(i.rd() as u16, r);
-    Lift::Next
+    put(s, i, r)
+}
+
+/// The exclusive or of three rotations of a general value.
+fn sigma<S: Sem>(s: &mut S, x: S::V, n: [u64; 3]) -> S::V {
+    let [a, b, c] = n.map(|n| s.shift_k(Op::Ror, 64, x, n));
+    let r = s.op2(Op::Xor, 64, a, b);
+    s.op2(Op::Xor, 64, r, c)
+}
+
+fn halves<S: Sem>(s: &mut S, v: S::V) -> [S::V; 2] {
+    [0, 1].map(|n| s.op1i(Op::VGet, 64, v, n))
+}
+
+fn joined<S: Sem>(s: &mut S, low: S::V, high: S::V) -> S::V {
+    let r = s.op1(Op::VFromG, 64, low);
+    s.op2i(Op::VIns, 64, r, high, 1)
+}
+
+/// SHA512H, SHA512H2: two rounds (Arm ARM C7.2; FIPS 180-4, 6.4.2).
+fn sha512_rounds<S: Sem>(s: &mut S, i: Insn, second: bool) -> S::V {
+    let (x, y, w) = (v(s, i.rn()), v(s, i.rm()), v(s, i.rd()));
+    let ([x0, x1], [y0, y1], [w0, w1]) = (halves(s, x), halves(s, y), halves(s, w));
+    let add = |s: &mut S, a, b| s.op2(Op::Add, 64, a, b);
+    // c ^ (a & (b ^ c)) is the choice of b or c by a.
+    let choose = |s: &mut S, a, b, c| {
+        let t = s.op2(Op::Xor, 64, b, c);
+        let t = s.op2(Op::And, 64, a, t);
+        s.op2(Op::Xor, 64, t, c)
+    };
+    let majority = |s: &mut S, a, b, c| {
+        let t = s.op2(Op::Xor, 64, a, b);
+        choose(s, t, c, a)
+    };
+    if second {
+        const N: [u64; 3] = [28, 34, 39];
+        let t = majority(s, x0, y1, y0);
+        let g = sigma(s, y0, N);
+        let t = add(s, t, g);
+        let high = add(s, t, w1);
+        let t = majority(s, high, y0, y1);
+        let g = sigma(s, high, N);
+        let t = add(s, t, g);
+        let low = add(s, t, w0);
+        joined(s, low, high)
+    } else {
+        const N: [u64; 3] = [14, 18, 41];
+        let t = choose(s, y1, x0, x1);
+        let g = sigma(s, y1, N);
+        let t = add(s, t, g);
+        let high = add(s, t, w1);
+        let tmp = add(s, high, y0);
+        let t = choose(s, tmp, y1, x0);
+        let g = sigma(s, tmp, N);
+        let t = add(s, t, g);
+        let low = add(s, t, w0);
+        joined(s, low, high)
+    }
+}
+
+/// sigma0 or sigma1 of SHA-512's message schedule, on both lanes.
+fn schedule<S: Sem>(s: &mut S, x: S::V, [r1, r2, shift]: [u64; 3]) -> S::V {
+    let (a, b) = (ror(s, 64, x, r1), ror(s, 64, x, r2));
+    let c = s.op1i(Op::VShrU, 64, x, shift);
+    xor3(s, a, b, c)
+}
+
+/// SHA512H, SHA512H2, SHA512SU1, RAX1.
+pub fn sha512_three<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let r = match i.f(10, 2) {
+        op @ 0..=1 => sha512_rounds(s, i, op == 1),
+        2 => {
+            let (n, m, d) = (v(s, i.rn()), v(s, i.rm()), v(s, i.rd()));
+            let t = schedule(s, n, [19, 61, 6]);
+            let r = s.op2(Op::VAdd, 64, d, t);
+            s.op2(Op::VAdd, 64, r, m)
+        }
+        _ => {
+            let (n, m) = (v(s, i.rn()), v(s, i.rm()));
+            let t = ror(s, 64, m, 63);
+            s.op2(Op::VXor, 64, n, t)
+        }
+    };
+    put(s, i, r)
+}
+
+/// SHA512SU0.
+pub fn sha512_two<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (n, d) = (v(s, i.rn()), v(s, i.rd()));
+    let x = s.op2i(Op::VExt, 8, d, n, 8);
+    let t = schedule(s, x, [1, 8, 7]);
+    let r = s.op2(Op::VAdd, 64, d, t);
+    put(s, i, r)
+}
+
+/// EOR3, BCAX.
+pub fn sha3_four<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (n, m, a) = (v(s, i.rn()), v(s, i.rm()), v(s, i.ra()));
+    let r = if i.bit(21) {
+        let t = s.op2(Op::VAndn, 64, m, a);
+        s.op2(Op::VXor, 64, n, t)
+    } else {
+        xor3(s, n, m, a)
+    };
+    put(s, i, r)
+}
+
+/// XAR.
+pub fn xar<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (n, m) = (v(s, i.rn()), v(s, i.rm()));
+    let x = s.op2(Op::VXor, 64, n, m);
+    let by = u64::from(i.f(10, 6));
+    let r = if by == 0 { x } else { ror(s, 64, x, by) };
+    put(s, i, r)
 }

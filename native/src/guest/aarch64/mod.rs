@@ -11,6 +11,7 @@ pub mod simd;
 pub mod simd_eval;
 pub mod simd_fp;
 pub mod simd_mem;
+pub mod sm;
 pub mod table;
 
 use super::{FlagUse, Guest, Lift};

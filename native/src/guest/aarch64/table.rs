@@ -6,7 +6,7 @@
 //! condition flags: `n` nothing, `r` reads, `k` writes them all.
 
 use super::insn::Insn;
-use super::{atomic, branch, crypto, fp, int, mem, simd, simd_mem};
+use super::{atomic, branch, crypto, fp, int, mem, simd, simd_mem, sm};
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use std::marker::PhantomData;
@@ -164,6 +164,14 @@ encodings! {
     aes                 "01001110 00 10100 ooooo 10 nnnnn ddddd" crypto::aes, 'n';
     sha_three           "01011110 000 mmmmm 0 ooo 00 nnnnn ddddd" crypto::sha_three, 'n';
     sha_two             "01011110 00 10100 ooooo 10 nnnnn ddddd" crypto::sha_two, 'n';
+    sha512_three        "11001110 011 mmmmm 1000 oo nnnnn ddddd" crypto::sha512_three, 'n';
+    sha512_two          "11001110 110 00000 100000 nnnnn ddddd" crypto::sha512_two, 'n';
+    sha3_four           "11001110 00o mmmmm 0 aaaaa nnnnn ddddd" crypto::sha3_four, 'n';
+    xar                 "11001110 100 mmmmm iiiiii nnnnn ddddd" crypto::xar, 'n';
+    sm_three            "11001110 011 mmmmm 1100 oo nnnnn ddddd" sm::three, 'n';
+    sm3_rounds          "11001110 010 mmmmm 10 ii oo nnnnn ddddd" sm::rounds, 'n';
+    sm3ss1              "11001110 010 mmmmm 0 aaaaa nnnnn ddddd" sm::ss1, 'n';
+    sm4e                "11001110 110 00000 100001 nnnnn ddddd" sm::sm4e, 'n';
     ldapur              "zz 011001 oo 0 iiiiiiiii 00 nnnnn ttttt" atomic::ldapur, 'n';
 }
 

@@ -64,6 +64,9 @@ impl Gen<'_> {
         if (Op::FpAdd..Op::Get).contains(&i.op) {
             return self.float_op(v, i);
         }
+        if (Op::AesSub..Op::FpAdd).contains(&i.op) {
+            return self.crypto_op(v, i);
+        }
         if let Some(code) = simple(i.op, i.w) {
             let a = self.reg_x(i.a);
             let b = self.source_x(i.b);

@@ -3,6 +3,7 @@
 pub mod asm;
 pub mod codegen;
 mod emit_cond;
+mod emit_crypto;
 mod emit_exit;
 mod emit_float;
 mod emit_int;
