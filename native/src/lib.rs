@@ -16,5 +16,6 @@ pub mod process;
 #[cfg(feature = "python")]
 mod python;
 pub mod seccomp;
+pub mod shared;
 pub mod signal;
 pub mod thunk;

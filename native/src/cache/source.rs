@@ -25,7 +25,7 @@ impl Source {
             if (*start..end).contains(&addr) && addr + u64::from(size) <= end {
                 return;
             }
-            if addr == end && addr % PAGE != 0 {
+            if addr == end && !addr.is_multiple_of(PAGE) {
                 *len += size;
                 self.bytes.extend_from_slice(bytes);
                 return;

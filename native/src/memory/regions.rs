@@ -18,6 +18,8 @@ pub(super) struct RegionSet {
     mapped: u64,
     /// How many regions the guest may both write and execute.
     writable_code: usize,
+    /// How many regions are shared and may be written to.
+    writable_shared: usize,
 }
 
 impl RegionSet {
@@ -30,6 +32,7 @@ impl RegionSet {
             limit,
             mapped: 0,
             writable_code: 0,
+            writable_shared: 0,
         }
     }
 
@@ -39,6 +42,10 @@ impl RegionSet {
 
     pub fn writable_code(&self) -> usize {
         self.writable_code
+    }
+
+    pub fn writable_shared(&self) -> usize {
+        self.writable_shared
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Region> {
@@ -142,6 +149,7 @@ impl RegionSet {
     fn put(&mut self, region: Region) {
         self.mapped += region.len();
         self.writable_code += usize::from(region.prot.is_exec() && region.prot.is_write());
+        self.writable_shared += usize::from(region.is_shared() && region.prot.is_write());
         self.map.insert(region.start, region);
     }
 
@@ -149,6 +157,7 @@ impl RegionSet {
         let region = self.map.remove(&start)?;
         self.mapped -= region.len();
         self.writable_code -= usize::from(region.prot.is_exec() && region.prot.is_write());
+        self.writable_shared -= usize::from(region.is_shared() && region.prot.is_write());
         Some(region)
     }
 

@@ -65,6 +65,8 @@ pub struct AddressSpace {
     pub(super) min_addr: u64,
     /// Copy of [`RegionSet::writable_code`], readable without the lock.
     writable_code: AtomicUsize,
+    /// Copy of [`RegionSet::writable_shared`].
+    writable_shared: AtomicUsize,
     /// The guest's RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK; `u64::MAX` is none.
     pub(super) limit_as: AtomicU64,
     pub(super) limit_data: AtomicU64,
@@ -101,6 +103,7 @@ impl AddressSpace {
             hub: Arc::default(),
             min_addr: page_ceil(config.mmap_min_addr),
             writable_code: AtomicUsize::new(0),
+            writable_shared: AtomicUsize::new(0),
             limit_as: AtomicU64::new(u64::MAX),
             limit_data: AtomicU64::new(u64::MAX),
             limit_stack: AtomicU64::new(stack),
@@ -148,6 +151,14 @@ impl AddressSpace {
     pub(super) fn regions_changed(&self, maps: &Maps) {
         self.writable_code
             .store(maps.regions.writable_code(), Ordering::Relaxed);
+        self.writable_shared
+            .store(maps.regions.writable_shared(), Ordering::Relaxed);
+    }
+
+    /// Whether the guest can write to memory that another process may have mapped, too.
+    #[must_use]
+    pub fn shares_memory(&self) -> bool {
+        self.writable_shared.load(Ordering::Relaxed) > 0
     }
 
     /// The protection of the page at `addr`; `None` when nothing is mapped there.

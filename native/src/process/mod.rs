@@ -5,8 +5,6 @@ mod builtin;
 pub mod child;
 pub mod core_bit;
 mod robust;
-pub mod shared_lock;
-mod shared_page;
 mod thread;
 pub mod vfork;
 

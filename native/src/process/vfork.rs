@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::shared_page::SharedPage;
+use crate::shared::page::SharedPage;
 
 /// What parent and child share.
 #[repr(C)]

@@ -1,10 +1,11 @@
 //! [`UnicornCore`]: running an engine and making sense of why it stopped.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::family;
 use super::ffi::{self, Api, Engine, TlbEntry};
 use super::interrupt::Stop;
 use super::probe;
@@ -69,7 +70,9 @@ struct Inner {
     fault: Cell<Option<PageFault>>,
     on_syscall: Cell<Option<Callback>>,
     /// Held while the engine runs.
-    turn: Cell<Option<Turn>>,
+    turn: RefCell<Option<Turn>>,
+    /// [`on_block`] is called at each block.
+    blocks_hooked: Cell<bool>,
     /// A program counter set within a hook, where it cannot be given to the engine.
     new_pc: Cell<Option<u64>>,
     in_hook: Cell<bool>,
@@ -106,7 +109,8 @@ impl UnicornCore {
             leave: Cell::new(None),
             fault: Cell::new(None),
             on_syscall: Cell::new(None),
-            turn: Cell::new(None),
+            turn: RefCell::new(None),
+            blocks_hooked: Cell::new(false),
             new_pc: Cell::new(None),
             in_hook: Cell::new(false),
             counting: Cell::new(false),
@@ -120,7 +124,7 @@ impl UnicornCore {
                 .api
                 .hooks(engine, on_interrupt, on_invalid, on_tlb_fill, user)?;
             if !inner.api.stops_between_blocks {
-                inner.api.hook_blocks(engine, on_block, user)?;
+                inner.hook_blocks()?;
             }
         }
         Ok(Self { inner })
@@ -419,12 +423,31 @@ impl Inner {
     }
 
     fn take_turn(&self) {
-        self.turn.set(Some(Turn::take(Some(&self.stop))));
+        let turn = Turn::take(Some(&self.stop), self.space.shares_memory());
+        self.turn.replace(Some(turn));
         self.stop.turn_begins();
     }
 
     fn end_turn(&self) {
-        self.turn.set(None);
+        self.turn.replace(None);
+    }
+
+    /// Whether blocks must be hooked, for turns among processes, and are not.
+    fn needs_hooks(&self) -> bool {
+        !self.blocks_hooked.get() && self.space.shares_memory() && family::exists()
+    }
+
+    /// From now on [`on_block`] is called at each block. Not while the engine runs.
+    fn hook_blocks(&self) -> Result<(), String> {
+        let user = std::ptr::from_ref(self).cast_mut().cast::<c_void>();
+        // SAFETY: as in `open`: the callback takes `user` as an `&Inner`, which outlives the engine.
+        // What is translated already does not call.
+        unsafe {
+            self.api.hook_blocks(self.engine, on_block, user)?;
+            self.api.flush_code(self.engine);
+        }
+        self.blocks_hooked.set(true);
+        Ok(())
     }
 
     fn end_run(&self, leave: Leave) {
@@ -482,7 +505,7 @@ impl Inner {
             return self.end_run(Leave::Resume);
         }
         self.apply_notices();
-        if self.stop.is_pending() {
+        if self.stop.is_pending() || self.needs_hooks() {
             self.stop_engine();
         }
     }
@@ -613,11 +636,11 @@ extern "C" fn on_invalid(_: *mut Engine, user: *mut c_void) -> bool {
     false
 }
 
-/// Only where the engine must not be told to stop at any moment.
+/// Only where the engine must not be told to stop at any moment, or by another process.
 extern "C" fn on_block(_: *mut Engine, _: u64, _: u32, user: *mut c_void) {
     // SAFETY: as above.
     let inner = unsafe { &*user.cast::<Inner>() };
-    if inner.stop.is_pending() {
+    if inner.stop.is_pending() || inner.turn.borrow().as_ref().is_some_and(Turn::is_over) {
         inner.stop_engine();
     }
 }
@@ -680,6 +703,10 @@ impl UnicornCore {
     /// One `emu_start`: until a hook ends it, a fault, or an interrupt (`None`).
     fn run_once(&mut self, count: usize) -> Option<Leave> {
         let inner = &*self.inner;
+        if inner.needs_hooks() {
+            // Without them other processes wait longer, until the next system call.
+            let _ = inner.hook_blocks();
+        }
         inner.take_turn();
         inner.apply_notices();
         inner.leave.set(None);

@@ -6,6 +6,7 @@
 //! runs at user level (EL0, USR mode), so that what is privileged is undefined to it.
 
 mod core;
+mod family;
 mod ffi;
 mod interrupt;
 mod probe;

@@ -3,11 +3,12 @@
 //! Two Unicorn engines over one memory are not atomic against each other: their
 //! exclusives and atomics are plain loads and stores. So only one engine of a process
 //! runs at a time, and changes over between blocks. System calls, which may block, are made
-//! without the turn.
+//! without the turn. [`super::family`] does the same for forked processes.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::family::{self, FamilyTurn};
 use super::interrupt::Stop;
 
 /// How long a thread runs when others want to.
@@ -33,12 +34,14 @@ fn queue() -> MutexGuard<'static, Queue> {
 }
 
 /// The right to run an engine, until it is dropped.
-pub struct Turn(());
+pub struct Turn {
+    family: Option<FamilyTurn>,
+}
 
 impl Turn {
     /// Waits for the turn, first come, first served. Whoever has it is asked to give it up
-    /// after a [`SLICE`].
-    pub fn take(me: Option<&Arc<Stop>>) -> Self {
+    /// after a [`SLICE`]. `shares_memory`: with other processes.
+    pub fn take(me: Option<&Arc<Stop>>, shares_memory: bool) -> Self {
         let mut queue = queue();
         let ticket = queue.next;
         queue.next += 1;
@@ -54,12 +57,24 @@ impl Turn {
             }
         }
         queue.holder = me.cloned();
-        Self(())
+        drop(queue);
+        let family = if shares_memory {
+            FamilyTurn::take()
+        } else {
+            None
+        };
+        Self { family }
+    }
+
+    /// Whether another process is to have its turn.
+    pub fn is_over(&self) -> bool {
+        self.family.as_ref().is_some_and(FamilyTurn::is_over)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        self.family = None;
         let mut queue = queue();
         queue.holder = None;
         queue.serving += 1;
@@ -82,7 +97,8 @@ pub struct AllStopped {
 impl AllStopped {
     #[must_use]
     pub fn new() -> Self {
-        let turn = Turn::take(None);
+        let turn = Turn::take(None, false);
+        family::found();
         Self {
             queue: Some(queue()),
             turn: Some(turn),
@@ -94,6 +110,7 @@ impl AllStopped {
         if let Some(queue) = &mut self.queue {
             queue.next = queue.serving + 1;
         }
+        family::join();
     }
 }
 

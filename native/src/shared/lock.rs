@@ -1,10 +1,10 @@
-//! A lock that threads and forked children share, for what they write to one file.
+//! A lock that threads and forked children share.
 //!
-//! The word holds the owner's tid, so that a lock whose owner was killed can be taken over.
+//! The word holds the owner's tid, so that a lock whose owner was killed or stopped can be taken over.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::shared_page::SharedPage;
+use super::page::SharedPage;
 
 /// With the owner's tid: somebody waits.
 const WAITERS: u32 = 0x8000_0000;
@@ -27,21 +27,13 @@ impl SharedLock {
 
     /// Takes the lock if it is free or its owner is gone; what the word is otherwise.
     pub fn try_acquire(&self, waits: bool) -> Result<(), u32> {
-        // SAFETY: gettid touches no memory.
-        let mine = unsafe { libc::gettid() } as u32 | if waits { WAITERS } else { 0 };
+        let mine = tid() | if waits { WAITERS } else { 0 };
         let word = self.word();
         let held = match word.compare_exchange(0, mine, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => return Ok(()),
             Err(held) => held,
         };
-        // SAFETY: signal 0 is not sent, only asked about.
-        let gone = unsafe { libc::kill((held & !WAITERS) as i32, 0) } != 0
-            && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
-        if gone
-            && word
-                .compare_exchange(held, mine, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
-        {
+        if is_gone(held & !WAITERS) && self.take_over(held, mine) {
             return Ok(());
         }
         Err(held)
@@ -65,24 +57,71 @@ impl SharedLock {
                 tv_nsec: 50_000_000,
             };
             // SAFETY: the kernel compares and waits on a word of ours.
-            unsafe {
+            let result = unsafe {
                 libc::syscall(
                     libc::SYS_futex,
                     word.as_ptr(),
                     libc::FUTEX_WAIT,
                     marked,
                     &raw const time,
-                );
+                )
+            };
+            let timed_out = result != 0
+                && std::io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT);
+            if timed_out && is_stopped(marked & !WAITERS) && self.take_over(marked, tid() | WAITERS)
+            {
+                return;
             }
         }
     }
 
+    fn take_over(&self, held: u32, mine: u32) -> bool {
+        self.word()
+            .compare_exchange(held, mine, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Whether the lock is held and somebody waits for it.
+    pub fn is_wanted(&self) -> bool {
+        self.word().load(Ordering::Relaxed) & WAITERS != 0
+    }
+
+    pub fn is_free(&self) -> bool {
+        self.word().load(Ordering::Relaxed) == 0
+    }
+
+    /// Gives the lock up, unless it was taken over meanwhile.
     pub fn release(&self) {
-        if self.word().swap(0, Ordering::Release) & WAITERS != 0 {
+        let mine = tid();
+        let free = |held: u32| (held & !WAITERS == mine).then_some(0);
+        let word = self.word();
+        let Ok(held) = word.fetch_update(Ordering::Release, Ordering::Relaxed, free) else {
+            return;
+        };
+        if held & WAITERS != 0 {
             // SAFETY: wakes a waiter on a word of ours.
             unsafe { libc::syscall(libc::SYS_futex, self.0.get(), libc::FUTEX_WAKE, 1) };
         }
     }
+}
+
+fn tid() -> u32 {
+    // SAFETY: gettid touches no memory.
+    unsafe { libc::gettid() as u32 }
+}
+
+fn is_gone(tid: u32) -> bool {
+    // SAFETY: signal 0 is not sent, only asked about.
+    let result = unsafe { libc::kill(tid as i32, 0) };
+    result != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+}
+
+/// Whether job control or a debugger has stopped the thread (proc(5), `/proc/PID/stat`).
+fn is_stopped(tid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{tid}/stat")).is_ok_and(|text| {
+        let state = text.rsplit_once(") ").map(|(_, rest)| rest);
+        state.is_some_and(|rest| rest.starts_with(['T', 't']))
+    })
 }
 
 #[cfg(test)]
