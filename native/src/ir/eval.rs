@@ -90,7 +90,7 @@ fn general(op: Op, w: u8, a: u64, b: u64, c: u64, imm: u64) -> u64 {
 /// Evaluates any pure operation; floating point reads and updates `env`.
 #[must_use]
 pub fn eval_any(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -> u128 {
-    if op == Op::FFcmp || (Op::FpAdd..Op::Get).contains(&op) {
+    if op.is_float() {
         float::eval(env, op, w, x, y, z, imm)
     } else {
         eval(op, w, x, y, z, imm)

@@ -418,6 +418,12 @@ impl Op {
         )
     }
 
+    /// Floating point: reads and updates the environment.
+    #[must_use]
+    pub fn is_float(self) -> bool {
+        self == Op::FFcmp || (Op::FpAdd..Op::Get).contains(&self)
+    }
+
     /// Leaves the block, perhaps.
     #[must_use]
     pub fn is_exit(self) -> bool {

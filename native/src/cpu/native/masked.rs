@@ -79,12 +79,8 @@ impl Drop for Stub {
 impl NativeCore {
     /// What selects translations now: the guest's mode, and whether invalid operations trap.
     pub(super) fn translation_mode(&self) -> u32 {
-        let traps = self.st_ref().host[host::TRAPS] != 0;
-        self.common.guest.mode(self.st_ref()) | if traps { MODE_TRAPS } else { 0 }
-    }
-
-    pub(super) fn set_traps(&mut self, on: bool) {
-        self.st().host[host::TRAPS] = if on { u64::from(INVALID_MASKED) } else { 0 };
+        let traps = if self.traps { MODE_TRAPS } else { 0 };
+        self.common.guest.mode(self.st_ref()) | traps
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.
@@ -108,6 +104,7 @@ impl NativeCore {
             }
         };
         self.st().host[host::RESUME] = to as u64;
+        self.st().host[host::TRAPS] = u64::from(INVALID_MASKED);
         let st: *mut _ = self.st();
         // SAFETY: translated code left by a fault a moment ago, and nothing has changed since.
         unsafe { self.generation.arena.resume(st) }
@@ -116,7 +113,7 @@ impl NativeCore {
     /// Outside of translated code: changes to translations with checks if traps were many.
     pub(super) fn settle_traps(&mut self) {
         if self.float_traps >= self.common.config.trap_limit {
-            self.set_traps(false);
+            self.traps = false;
         }
     }
 }

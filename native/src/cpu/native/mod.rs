@@ -290,7 +290,9 @@ pub struct NativeCore {
     mode: u32,
     /// The cache's epoch that `jumps` is of.
     epoch: u64,
-    /// Invalid floating-point operations that trapped.
+    /// Translations without checks are used: invalid floating-point operations trap.
+    traps: bool,
+    /// Those that did.
     float_traps: u32,
     /// An instruction that is executed with its exception masked.
     masked: Option<masked::Stub>,
@@ -389,6 +391,7 @@ impl NativeCore {
             fallback: None,
             mode: 0,
             epoch: common.cache.epoch(),
+            traps: common.config.options.traps,
             float_traps: 0,
             masked: None,
             common,
@@ -397,7 +400,6 @@ impl NativeCore {
         let st = core.st();
         st.host[host::JUMPS] = jumps;
         st.host[host::RETURN_LIMIT] = limit as u64;
-        core.set_traps(core.common.config.options.traps);
         core.clear_jumps();
         core.reset_returns();
         Ok(core)

@@ -42,7 +42,8 @@ pub mod host {
     pub const RAX: usize = 17;
     /// Where to go on after a floating-point trap.
     pub const RESUME: usize = 18;
-    /// Toggled in the environment while translated code runs: [`crate::ir::float::INVALID_MASKED`] or 0.
+    /// Toggled in the environment now: [`crate::ir::float::INVALID_MASKED`] once floating-point code
+    /// that traps was entered, else 0.
     pub const TRAPS: usize = 19;
     /// The environment on its way to MXCSR.
     pub const ENV: usize = 20;

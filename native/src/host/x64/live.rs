@@ -32,7 +32,7 @@ fn is_virtual_flags(op: Op) -> bool {
 
 /// Sticky exception flags make these worth doing even if nobody reads the result.
 fn has_status(op: Op) -> bool {
-    op == Op::FFcmp || (Op::FpAdd..Op::Get).contains(&op)
+    op.is_float()
 }
 
 struct Pass<'a> {
