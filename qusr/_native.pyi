@@ -178,6 +178,10 @@ class Process:
         """Stops with "killed" also for signals whose default action kills (but SIGKILL)."""
     def core_limit_changed(self) -> None:
         """RLIMIT_CORE may have changed."""
+    def set_tracing(self, on: bool) -> None:
+        """Whether waits for children and so on are reviewed (kind "tracer") instead of made."""
+    def set_facts(self, exe: bytes, auxv: bytes, root: bytes) -> None:
+        """Say what a tracer may read of the program; `root` is the sysroot or empty."""
     def call_name(self, number: int) -> str | None: ...
 
 @final
@@ -235,6 +239,14 @@ class Thread:
     def signal_sets(self) -> tuple[int, int, int]:
         """The guest's blocked, ignored and caught signals, as masks."""
     def inherit_seccomp(self, other: Thread) -> None: ...
+    def become_tracee(self) -> None:
+        """PTRACE_TRACEME was called."""
+    def follow_exec(self, old: Thread) -> None:
+        """Take over that `old` is traced: this thread's program replaces its own."""
+    def announce_clone(self, event: int) -> None:
+        """Say which PTRACE_EVENT the clone is that is about to be made; 0: it is made."""
+    def trace_event(self, event: int, message: int) -> None:
+        """Stop for a PTRACE_EVENT if a tracer wants to know of it."""
 
 @final
 class VforkGate:
@@ -273,3 +285,29 @@ def publish(comm: bytes, arg: tuple[int, int], env: tuple[int, int]) -> bool:
 
 def native_refusal(guest: str) -> str | None:
     """Why the native core cannot run a guest here; None if it can."""
+
+def siginfo_to_guest(host: bytes, word_bits: int, big_endian: bool) -> bytes:
+    """A host's siginfo_t in the layout of a guest."""
+
+# native/src/python/tracer.rs: none of these blocks; they raise OSError.
+
+def ptrace(request: int, pid: int, addr: int, data: int) -> int: ...
+def ptrace_get(request: int, pid: int, addr: int, size: int) -> bytes: ...
+def ptrace_peek_siginfo(pid: int, args: bytes) -> tuple[int, bytes]:
+    """PTRACE_PEEKSIGINFO for one signal: how many there were, and its siginfo_t."""
+
+def ptrace_set(request: int, pid: int, addr: int, data: bytes) -> None: ...
+def process_read(pid: int, address: int, size: int) -> bytes:
+    """Memory of another process, as much as can be read."""
+
+def process_write(pid: int, address: int, data: bytes) -> int:
+    """Write memory of another process; how many bytes it was."""
+
+def wait_child(pid: int, options: int) -> tuple[int, int, bytes]:
+    """wait4(2) with WNOHANG among the options: (pid, status, rusage)."""
+
+def queue_signal(tgid: int, tid: int, signal: int, info: bytes) -> None:
+    """rt_tgsigqueueinfo(2)."""
+
+def own_library() -> str | None:
+    """Device and inode of the extension as /proc/PID/maps shows them."""

@@ -177,6 +177,9 @@ class Process:
         )
         if self.sysroot:
             self.native.set_sysroot(self.sysroot.root)
+        exe = os.fsencode(self.sysroot.guest_path(os.fsdecode(self.exe)))
+        root = os.fsencode(self.sysroot.root or "")
+        self.native.set_facts(exe, self.stack.auxv_bytes, root)
         own = os.stat("/proc/self/exe")
         self.native.set_own_exe(os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino)
         if self.options.strace:
@@ -194,6 +197,8 @@ class Process:
             self._main = Thread(self, native)
         else:
             # execve: the first thread goes on with the new program.
+            native.follow_exec(self._main.native)
+            self.native.set_tracing(self._main.tracer is not None)
             self._main.native = native
             self._main.set_trace()
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qusr.process import Process
+    from qusr.ptrace.tracer import Tracer
 
     Stop = tuple[object, ...]
 
@@ -53,7 +54,7 @@ class Gone:
 class Thread:
     """One guest thread of `process`, with its Rust half `native`."""
 
-    __slots__ = ("ended", "exec_request", "native", "process", "tid")
+    __slots__ = ("ended", "exec_request", "native", "process", "tid", "tracer")
 
     def __init__(self, process: Process, native: _native.Thread) -> None:
         self.process = process
@@ -61,6 +62,7 @@ class Thread:
         self.ended = False
         self.tid = 0
         self.exec_request: Callable[[], None] | None = None
+        self.tracer: Tracer | None = None
 
     # --- running ---
 

@@ -70,6 +70,22 @@ KCMP = {
     5: "KCMP_IO", 6: "KCMP_SYSVSEM", 7: "KCMP_EPOLL_TFD",
 }  # fmt: skip
 
+PTRACE = {
+    0: "PTRACE_TRACEME", 1: "PTRACE_PEEKTEXT", 2: "PTRACE_PEEKDATA", 3: "PTRACE_PEEKUSER",
+    4: "PTRACE_POKETEXT", 5: "PTRACE_POKEDATA", 6: "PTRACE_POKEUSER", 7: "PTRACE_CONT",
+    8: "PTRACE_KILL", 9: "PTRACE_SINGLESTEP", 12: "PTRACE_GETREGS", 13: "PTRACE_SETREGS",
+    14: "PTRACE_GETFPREGS", 15: "PTRACE_SETFPREGS", 16: "PTRACE_ATTACH", 17: "PTRACE_DETACH",
+    22: "PTRACE_GET_THREAD_AREA", 23: "PTRACE_SET_SYSCALL", 24: "PTRACE_SYSCALL",
+    27: "PTRACE_GETVFPREGS", 28: "PTRACE_SETVFPREGS", 29: "PTRACE_GETHBPREGS",
+    30: "PTRACE_SETHBPREGS", 31: "PTRACE_SYSEMU", 32: "PTRACE_SYSEMU_SINGLESTEP",
+    0x4200: "PTRACE_SETOPTIONS", 0x4201: "PTRACE_GETEVENTMSG", 0x4202: "PTRACE_GETSIGINFO",
+    0x4203: "PTRACE_SETSIGINFO", 0x4204: "PTRACE_GETREGSET", 0x4205: "PTRACE_SETREGSET",
+    0x4206: "PTRACE_SEIZE", 0x4207: "PTRACE_INTERRUPT", 0x4208: "PTRACE_LISTEN",
+    0x4209: "PTRACE_PEEKSIGINFO", 0x420A: "PTRACE_GETSIGMASK", 0x420B: "PTRACE_SETSIGMASK",
+    0x420C: "PTRACE_SECCOMP_GET_FILTER", 0x420D: "PTRACE_SECCOMP_GET_METADATA",
+    0x420E: "PTRACE_GET_SYSCALL_INFO", 0x420F: "PTRACE_GET_RSEQ_CONFIGURATION",
+}  # fmt: skip
+
 RLIMIT64 = Struct("rlimit64", [("rlim_cur", u64), ("rlim_max", u64)])
 # include/uapi/linux/sched.h: every field is 64 bits wide on every ABI.
 CLONE_ARGS = Struct(
@@ -153,8 +169,9 @@ CALLS = (
     Syscall("execve", Path("filename"), Raw("argv"), Raw("envp"), handler="exec:execve"),
     Syscall("execveat", Fd("dirfd"), Path("pathname", at="dirfd"), Raw("argv"), Raw("envp"),
             Flags("flags", AT_EXEC), handler="exec:execveat"),
-    Syscall("ptrace", ULong("request"), Pid("pid"), Raw("addr"), Raw("data"),
-            enosys="not yet"),
+    Syscall("ptrace", Enum("request", PTRACE, 0), Pid("pid"), Raw("addr"), Raw("data"),
+            handler="ptrace:ptrace",
+            partial="no seccomp events, single step of 32-bit ARM as an AArch64 kernel has it"),
     Syscall("unshare", Flags("flags", CLONE)),
     Syscall("setns", Fd("fd"), Flags("nstype", CLONE)),
 )  # fmt: skip

@@ -63,6 +63,7 @@ impl GuestThread {
         if result == 0 {
             space.after_fork_in_child();
             self.signals.mailbox.forget();
+            self.forget_tracer();
         }
         host::set_mask(if self.signals.mailbox.waits() {
             !0

@@ -6,6 +6,7 @@ pub mod child;
 pub mod core_bit;
 mod robust;
 mod thread;
+mod tracee;
 pub mod vfork;
 
 use std::collections::BTreeMap;
@@ -53,6 +54,16 @@ pub struct Process {
     pub trampolines: Trampolines,
     /// The heads of the threads' robust futex lists (set_robust_list(2)), by tid.
     robust_lists: Mutex<BTreeMap<i32, u64>>,
+    pub facts: RwLock<Arc<Facts>>,
+}
+
+/// What a tracer may read about the program in /proc.
+#[derive(Debug, Default)]
+pub struct Facts {
+    pub exe: Vec<u8>,
+    pub auxv: Vec<u8>,
+    /// The sysroot, or nothing.
+    pub root: Vec<u8>,
 }
 
 impl Process {
@@ -89,6 +100,7 @@ impl Process {
             frame,
             trampolines,
             robust_lists: Mutex::default(),
+            facts: RwLock::default(),
         }))
     }
 }

@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use super::tracee::{Interrupted, Tracee};
 use super::{GuestRegs, Process, shared};
 use crate::cpu::{Access, CpuCore, Exit, Flow, Regs};
 use crate::seccomp::{Guest, Seccomp, Verdict};
 use crate::signal::deliver::Delivered;
 use crate::signal::host::{Mailbox, mask};
 use crate::signal::siginfo::{by_kernel, for_refused};
-use crate::signal::{AltStack, FaultInfo, RefusedCall, Seen, ThreadSignals};
+use crate::signal::{AltStack, FaultInfo, RefusedCall, Seen, ThreadSignals, siginfo};
 use crate::thunk::exec::{Args, Env, Outcome, OwnExe, Review, Scalars};
 use crate::thunk::host::safe_syscall;
 use crate::thunk::path::Sysroot;
@@ -65,6 +66,9 @@ pub struct GuestThread {
     /// Where set_tid_address(2) wants a zero when the thread ends.
     pub clear_child_tid: u64,
     pub seccomp: Arc<Seccomp>,
+    /// There once the thread was or is traced.
+    pub(super) tracee: Option<Tracee>,
+    pub(super) interrupted: Option<Interrupted>,
 }
 
 impl GuestThread {
@@ -101,6 +105,8 @@ impl GuestThread {
             trace: false,
             signals,
             clear_child_tid: 0,
+            tracee: None,
+            interrupted: None,
         }
     }
 
@@ -134,10 +140,13 @@ impl GuestThread {
                 return stop;
             }
             let mut left = None;
-            let exit = {
+            let (step, traced) = (self.traces_steps(), self.traces_calls());
+            let exit = if step {
+                self.core.step()
+            } else {
                 let (process, caller) = (&self.process, &mut self.caller);
                 let seccomp = &self.seccomp;
-                let trace = self.trace;
+                let trace = self.trace || traced;
                 self.core.run(&mut |regs, _| {
                     if trace {
                         return Flow::Leave;
@@ -161,18 +170,34 @@ impl GuestThread {
                     self.settle(number, &args, outcome)
                 }
                 (Exit::Syscall { .. }, None) => {
-                    let (number, args) = call_registers(&self.process, self.core.as_mut());
-                    if self.trace {
-                        Some(Stop::Trace { number, args })
-                    } else {
-                        self.make_call(number, &args)
+                    if step {
+                        self.step_done();
                     }
+                    self.whole_call(traced)
+                }
+                (Exit::Interrupted, _) if step => {
+                    self.step_done();
+                    None
                 }
                 (exit, _) => self.trap(exit),
             };
             if let Some(stop) = stop {
                 return stop;
             }
+        }
+    }
+
+    /// A system call that was not made within the core, with its stop for a tracer.
+    fn whole_call(&mut self, traced: bool) -> Option<Stop> {
+        let (mut number, mut args) = call_registers(&self.process, self.core.as_mut());
+        if traced {
+            number = self.entry_stop(number, &args)?;
+            args = call_registers(&self.process, self.core.as_mut()).1;
+        }
+        if self.trace {
+            Some(Stop::Trace { number, args })
+        } else {
+            self.make_call(number, &args)
         }
     }
 
@@ -195,16 +220,35 @@ impl GuestThread {
         }
     }
 
-    /// Delivers a signal that waits.
+    /// Delivers a signal that waits, and lets a tracer see what it is to see.
     fn deliver_pending(&mut self) -> Option<Stop> {
+        if self.tracee.is_some() || self.signals.mailbox.bell() {
+            return self.attend_tracer();
+        }
         if self.signals.mailbox.is_doomed() {
             return Some(Stop::Doomed);
         }
+        self.take_wait_mask();
+        self.deliver_one()
+    }
+
+    /// The mask of a call that a signal ended is in force until its handler runs.
+    pub(super) fn take_wait_mask(&mut self) {
+        let mailbox = &self.signals.mailbox;
         if let Some(mask) = self.caller.wait_mask.take()
-            && self.signals.mailbox.waits()
+            && (mailbox.waits() || self.tracee.is_some())
         {
             self.signals.wait_with(mask);
         }
+    }
+
+    /// No signal came for the mask of the last call.
+    pub(super) fn forget_wait_mask(&self) {
+        self.caller.wait_mask.set(None);
+    }
+
+    /// Delivers the signal that waits.
+    pub(super) fn deliver_one(&mut self) -> Option<Stop> {
         let delivered = self
             .signals
             .deliver_pending(self.core.as_mut(), &self.process.space)?;
@@ -230,16 +274,30 @@ impl GuestThread {
     pub(super) fn trap(&mut self, exit: Exit) -> Option<Stop> {
         let fault = match exit {
             Exit::Interrupted => {
-                let waits = self.signals.mailbox.waits() || self.signals.mailbox.is_doomed();
+                let mailbox = &self.signals.mailbox;
+                let waits = mailbox.waits() || mailbox.bell() || mailbox.is_doomed();
                 return (!waits).then_some(Stop::Core(Exit::Interrupted));
             }
             Exit::Fault { addr, .. } if self.process.space.fault(addr) => return None,
             exit => fault_info(exit, &self.process.regs, self.core.as_mut()),
         };
+        self.deliver_fault(&fault)
+    }
+
+    /// Delivers the signal of a fault, once a tracer lets it through.
+    pub(super) fn deliver_fault(&mut self, fault: &FaultInfo) -> Option<Stop> {
+        if self.tracee.is_some() {
+            let info = siginfo::for_fault(fault, self.signals.abi);
+            if !self.fault_stop(fault.signal, &info) {
+                return None;
+            }
+        }
         let space = &self.process.space;
-        let delivered = self
-            .signals
-            .deliver_fault(self.core.as_mut(), space, &fault);
+        let delivered = self.signals.deliver_fault(self.core.as_mut(), space, fault);
+        let steps = self.traces_steps() && delivered == Delivered::Done;
+        if steps {
+            self.step_done();
+        }
         self.delivered(delivered)
     }
 
@@ -259,6 +317,10 @@ impl GuestThread {
             Verdict::Errno(errno) => self.finish_call(-i64::from(errno)),
             Verdict::Trap(errno) => {
                 let call = self.refused_call(number, errno);
+                let info = siginfo::for_refused(&call, self.signals.abi);
+                if !self.fault_stop(libc::SIGSYS, &info) {
+                    return None;
+                }
                 let space = &self.process.space;
                 let delivered = self
                     .signals
@@ -346,7 +408,9 @@ impl GuestThread {
         let regs = &self.process.regs;
         let thumb = self.core.get(regs.status) & regs.thumb_bit != 0;
         let pc = self.core.get(regs.pc);
-        self.core.set(regs.pc, pc - if thumb { 2 } else { 4 });
+        let on = pc - if thumb { 2 } else { 4 };
+        self.core.set(regs.pc, on);
+        self.note_interrupted(on, pc);
     }
 
     /// Tells the sysroot that the current directory changed.

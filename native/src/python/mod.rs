@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 pub mod cpu;
 pub mod memory;
 pub mod thread;
+pub mod tracer;
 
 #[pymodule]
 mod _native {
@@ -24,6 +25,11 @@ mod _native {
     #[pymodule_export]
     use super::thread::{
         PyGate, PyProcess, PySharedLock, PyThread, die_by, die_dumped, doom_thread, is_dumpable,
-        native_refusal, publish,
+        native_refusal, publish, siginfo_to_guest,
+    };
+    #[pymodule_export]
+    use super::tracer::{
+        own_library, process_read, process_write, ptrace, ptrace_get, ptrace_peek_siginfo,
+        ptrace_set, queue_signal, wait_child,
     };
 }

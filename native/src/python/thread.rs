@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
@@ -10,6 +11,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
 use super::cpu::{IdRegister, unicorn_config};
 use super::memory::PyAddressSpace;
+use crate::abi::GuestAbi;
 use crate::cpu::native::{self, LogItem, NativeConfig};
 use crate::cpu::unicorn::AllStopped;
 use crate::cpu::unicorn::UnicornConfig;
@@ -18,10 +20,10 @@ use crate::memory::AddressSpace;
 use crate::process::child::{self, ForkRequest, delete_timers};
 use crate::process::core_bit;
 use crate::process::vfork::Gate;
-use crate::process::{GuestRegs, GuestThread, Process, Stop};
+use crate::process::{Facts, GuestRegs, GuestThread, Process, Stop};
 use crate::shared::lock::SharedLock;
 use crate::signal::host::{self, Mailbox};
-use crate::signal::{Action, FrameKind, SIG_IGN, Seen, bit};
+use crate::signal::{Action, FrameKind, SIG_IGN, Seen, bit, siginfo};
 use crate::thunk::exec::{OwnExe, Review};
 use crate::thunk::path::Sysroot;
 use crate::thunk::table::{MAX_SLOTS, Table};
@@ -85,9 +87,21 @@ impl PyProcess {
         Ok(())
     }
 
+    /// Whether waits for children are Python's, because threads of this process trace others.
+    fn set_tracing(&self, on: bool) {
+        self.inner.marks.traces.store(on, Ordering::Relaxed);
+    }
+
     /// Hands calls on the file (st_dev, st_ino), which stands for /proc/self/mem, to Python.
     fn add_memory_file(&self, dev: u64, ino: u64) {
         self.inner.marks.add_memory_file(dev, ino);
+    }
+
+    /// What a tracer may read of the program: its path as the guest calls it, its auxiliary vector,
+    /// and the sysroot (or nothing).
+    fn set_facts(&self, exe: Vec<u8>, auxv: Vec<u8>, root: Vec<u8>) -> PyResult<()> {
+        *self.inner.facts.write().map_err(poisoned)? = Arc::new(Facts { exe, auxv, root });
+        Ok(())
     }
 
     /// The process ends: who waits for a robust futex of its threads is told.
@@ -455,6 +469,26 @@ impl PyThread {
         })
     }
 
+    /// PTRACE_TRACEME was called.
+    fn become_tracee(&mut self) {
+        self.inner.become_tracee();
+    }
+
+    /// Takes over from `old`, whose program an execve has replaced by ours, that it is traced.
+    fn follow_exec(&mut self, old: &mut Self) {
+        self.inner.follow_exec(&mut old.inner);
+    }
+
+    /// Says which PTRACE_EVENT the clone is that is about to be made.
+    fn announce_clone(&mut self, event: u32) {
+        self.inner.announce_clone(event);
+    }
+
+    /// Stops for a PTRACE_EVENT if a tracer wants to know of it.
+    fn trace_event(&mut self, py: Python<'_>, event: u32, message: u64) {
+        py.detach(|| self.inner.trace_event(event, message));
+    }
+
     /// Takes the seccomp state of the thread over that made an execve.
     fn inherit_seccomp(&self, other: &Self) {
         self.inner.seccomp.inherit(&other.inner.seccomp);
@@ -579,6 +613,21 @@ pub fn doom_thread(tid: i32) {
     host::doom(tid);
 }
 
+/// A host's siginfo_t in the layout of a guest.
+#[pyfunction]
+pub fn siginfo_to_guest<'py>(
+    py: Python<'py>,
+    host: [u8; siginfo::SIZE],
+    word_bits: u8,
+    big_endian: bool,
+) -> Bound<'py, PyBytes> {
+    let abi = GuestAbi {
+        word_bits,
+        big_endian,
+    };
+    PyBytes::new(py, &siginfo::bytes_to_guest(&host, abi))
+}
+
 /// Dies of `signal` as a guest did.
 #[pyfunction]
 pub fn die_by(signal: i32) {
@@ -636,6 +685,7 @@ fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> 
                 Review::ExeLink => "exelink",
                 Review::ExeStat => "exestat",
                 Review::MemoryFile => "memory",
+                Review::Tracer => "tracer",
             };
             ("review", number, kind, result).into_pyobject(py)
         }

@@ -208,6 +208,10 @@ impl ThreadSignals {
         let result =
             unsafe { safe_syscall(&self.mailbox.pending, libc::SYS_rt_sigsuspend as u16, &call) };
         if result == -ERESTARTSYS {
+            if self.mailbox.bell() {
+                // A tracer sees the signals that the call lets through.
+                self.wait_with(set);
+            }
             return None;
         }
         self.wait_with(set);

@@ -11,7 +11,7 @@ use std::sync::{Arc, Once};
 use super::{Action, SA_RESTORER, SIG_DFL, SIG_IGN, deferred};
 use crate::cpu::Interrupter;
 use crate::memory::fault::{self, HostFault};
-use crate::thunk::host::interrupted_at;
+use crate::thunk::host::{interrupted_at, landing, was_made_at};
 
 /// Where the handler leaves the signal of a thread. One is enough: after it all
 /// signals are blocked until the guest's thread has taken it.
@@ -20,6 +20,8 @@ pub struct Mailbox {
     pub pending: AtomicU32,
     /// The thread is to end: see [`doom`].
     doomed: AtomicBool,
+    /// The ERESTART* number of a host call that the bell of a tracer interrupted.
+    restart: AtomicI32,
     signal: AtomicI32,
     info: UnsafeCell<libc::siginfo_t>,
     interrupter: Arc<dyn Interrupter>,
@@ -34,6 +36,10 @@ unsafe impl Sync for Mailbox {}
 thread_local! {
     /// Const-initialised and without a destructor: safe to use in a signal handler.
     static MAILBOX: Cell<*const Mailbox> = const { Cell::new(std::ptr::null()) };
+    /// The bell was rung before the thread had a mailbox.
+    static EARLY_BELL: Cell<bool> = const { Cell::new(false) };
+    /// Nobody took the message of a stop: there is no tracer any more.
+    static ORPHANED: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Mailbox {
@@ -42,6 +48,7 @@ impl Mailbox {
         Arc::new(Self {
             pending: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
+            restart: AtomicI32::new(0),
             signal: AtomicI32::new(0),
             // SAFETY: siginfo_t is plain data.
             info: UnsafeCell::new(unsafe { std::mem::zeroed() }),
@@ -52,6 +59,10 @@ impl Mailbox {
     /// Makes this the mailbox of the calling thread, until [`Mailbox::detach`].
     pub fn attach(self: &Arc<Self>) {
         MAILBOX.set(Arc::as_ptr(self));
+        if EARLY_BELL.get() {
+            EARLY_BELL.set(false);
+            self.pending.fetch_or(BELL, Ordering::SeqCst);
+        }
     }
 
     /// The calling thread no longer takes guest signals.
@@ -77,7 +88,32 @@ impl Mailbox {
 
     /// In a forked child: what waits was the parent's.
     pub fn forget(&self) {
-        self.pending.store(0, Ordering::Release);
+        // But a tracer may have rung already: then it is for the child.
+        self.pending.fetch_and(BELL, Ordering::SeqCst);
+    }
+
+    /// Whether a tracer wants the thread to come to the next guest instruction.
+    #[must_use]
+    pub fn bell(&self) -> bool {
+        self.pending.load(Ordering::Acquire) & BELL != 0
+    }
+
+    /// The same, and it is heard.
+    #[must_use]
+    pub fn take_bell(&self) -> bool {
+        self.pending.fetch_and(!BELL, Ordering::SeqCst) & BELL != 0
+    }
+
+    /// The ERESTART* number of the call that the bell interrupted, or 0.
+    #[must_use]
+    pub fn take_restart(&self) -> i32 {
+        self.restart.swap(0, Ordering::SeqCst)
+    }
+
+    /// The signal that waits, when one does.
+    #[must_use]
+    pub fn signal(&self) -> i32 {
+        self.signal.load(Ordering::Relaxed)
     }
 
     /// Whether a signal waits.
@@ -166,8 +202,96 @@ pub const OWN: u64 = 1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1) | 1 << (
 static OWN_HANDLED: AtomicU64 = AtomicU64::new(0);
 static OWN_IGNORED: AtomicU64 = AtomicU64::new(0);
 
-/// The value that marks a SIGSEGV of [`doom`].
-const DOOM: usize = 0x7153_7520;
+/// What processes of qusr tell one another, or the tracer of one: the upper 16 bits of the
+/// value of a queued SIGSEGV, which no mask blocks. `qusr/ptrace/block.py` has them, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Message {
+    /// A tracer rings; the rest is the ERESTART* number of the interrupted call, or 0.
+    Bell = 0x5152,
+    /// A tracee stops; the rest is the address of its block.
+    Stop = 0x5153,
+    /// A thread is to end: see [`doom`].
+    Doom = 0x5155,
+    /// The process dies of a signal that a tracer has already seen.
+    Die = 0x5154,
+}
+
+/// In [`Mailbox::pending`].
+pub const BELL: u32 = 4;
+
+fn message_info(signal: i32, message: Message, rest: u64) -> libc::siginfo_t {
+    // SAFETY: siginfo_t is plain data.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    info.si_signo = signal;
+    info.si_code = libc::SI_QUEUE;
+    // si_value lies behind si_pid and si_uid, at 24 bytes.
+    // SAFETY: siginfo_t is 128 bytes, so bytes 24-31 are inside it.
+    unsafe {
+        (&raw mut info)
+            .cast::<u64>()
+            .add(3)
+            .write((message as u64) << 48 | rest);
+    }
+    info
+}
+
+fn send(tid: i32, signal: i32, info: &libc::siginfo_t) {
+    // SAFETY: `info` is valid; the kernel checks that the thread is one of this process.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_tgsigqueueinfo,
+            libc::getpid(),
+            tid,
+            signal,
+            std::ptr::from_ref(info),
+        );
+    }
+}
+
+/// Sends the calling thread a message, which is delivered before this returns.
+pub fn send_to_self(message: Message, rest: u64) {
+    // SAFETY: gettid touches no memory.
+    let tid = unsafe { libc::gettid() };
+    let info = message_info(libc::SIGSEGV, message, rest);
+    send(tid, libc::SIGSEGV, &info);
+}
+
+/// Whether a [`Message::Stop`] came back, since no tracer took it.
+#[must_use]
+pub fn was_orphaned() -> bool {
+    ORPHANED.replace(false)
+}
+
+/// Takes the messages of tracing; false: it is something else. Async-signal-safe.
+fn take_message(fault: &mut HostFault<'_>, value: usize) -> bool {
+    let (kind, rest) = (value as u64 >> 48, value as u64 & 0xffff_ffff_ffff);
+    if kind == Message::Stop as u64 {
+        ORPHANED.set(true);
+        return true;
+    }
+    if kind != Message::Bell as u64 {
+        return false;
+    }
+    let mailbox = MAILBOX.get();
+    if mailbox.is_null() {
+        EARLY_BELL.set(true);
+        return true;
+    }
+    // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
+    let mailbox = unsafe { &*mailbox };
+    mailbox.pending.fetch_or(BELL, Ordering::SeqCst);
+    let entered = rest != 0 && was_made_at(fault.pc());
+    let before = interrupted_at(fault.pc());
+    if let Some(landing) = before.or(entered.then(landing)) {
+        // A call that was not entered is made again in any case, as for ERESTARTNOINTR.
+        let code = if rest == 0 { 513 } else { rest as i32 };
+        mailbox.restart.store(code, Ordering::SeqCst);
+        fault.resume_at(landing);
+    }
+    mailbox.interrupter.interrupt();
+    true
+}
 
 /// Signals whose default action is a core dump (signal(7)).
 pub const CORE: u64 = {
@@ -375,14 +499,23 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
 /// the message of [`doom`]. The fault handler asks this last.
 pub fn claim(fault: &mut HostFault<'_>) -> bool {
     let mailbox = MAILBOX.get();
-    if fault.is_synchronous() || mailbox.is_null() {
+    if fault.is_synchronous() {
+        return false;
+    }
+    // SAFETY: si_value is read as a number only.
+    let value = unsafe { fault.info.si_value() }.sival_ptr as usize;
+    if fault.info.si_code == libc::SI_QUEUE
+        && fault.signal == libc::SIGSEGV
+        && take_message(fault, value)
+    {
+        return true;
+    }
+    if mailbox.is_null() {
         return false;
     }
     // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
     let mailbox = unsafe { &*mailbox };
-    // SAFETY: si_value is read as a number only.
-    let value = unsafe { fault.info.si_value() }.sival_ptr as usize;
-    if fault.info.si_code == libc::SI_QUEUE && value == DOOM {
+    if fault.info.si_code == libc::SI_QUEUE && value as u64 >> 48 == Message::Doom as u64 {
         mailbox.doomed.store(true, Ordering::SeqCst);
         mailbox.pending.fetch_or(2, Ordering::SeqCst);
         if let Some(landing) = interrupted_at(fault.pc()) {
@@ -409,23 +542,8 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
 
 /// Makes a guest thread of this process end soon, wherever it is.
 pub fn doom(tid: i32) {
-    // SAFETY: siginfo_t is plain data.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    info.si_signo = libc::SIGSEGV;
-    info.si_code = libc::SI_QUEUE;
-    // si_value lies behind si_pid and si_uid, at 24 bytes.
-    // SAFETY: siginfo_t is 128 bytes, so bytes 24-31 are inside it.
-    unsafe { (&raw mut info).cast::<usize>().add(3).write(DOOM) };
-    // SAFETY: `info` is valid; the kernel checks that the thread is one of this process.
-    unsafe {
-        libc::syscall(
-            libc::SYS_rt_tgsigqueueinfo,
-            libc::getpid(),
-            tid,
-            libc::SIGSEGV,
-            &raw const info,
-        );
-    }
+    let info = message_info(libc::SIGSEGV, Message::Doom, 0);
+    send(tid, libc::SIGSEGV, &info);
 }
 
 /// Dies of `signal` as the guest did, whatever the host's action and mask are.
@@ -451,5 +569,6 @@ pub fn prepare_to_die(signal: i32) {
 /// Sends the calling thread the signal it is to die of.
 pub fn raise_fatal(signal: i32) {
     // SAFETY: touches no memory.
-    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), signal) };
+    let tid = unsafe { libc::gettid() };
+    send(tid, signal, &message_info(signal, Message::Die, 0));
 }

@@ -75,11 +75,17 @@ impl Guest {
 pub fn to_guest(info: &libc::siginfo_t, abi: GuestAbi) -> [u8; SIZE] {
     // SAFETY: siginfo_t is 128 bytes of plain data.
     let bytes: &[u8; SIZE] = unsafe { &*std::ptr::from_ref(info).cast() };
+    bytes_to_guest(bytes, abi)
+}
+
+/// The same for the bytes of a host's siginfo_t.
+#[must_use]
+pub fn bytes_to_guest(bytes: &[u8; SIZE], abi: GuestAbi) -> [u8; SIZE] {
     if abi.word_bits == 64 && !abi.big_endian {
         return *bytes;
     }
     let host = Host(bytes);
-    let (signal, code) = (info.si_signo, info.si_code);
+    let (signal, code) = (host.int(0) as i32, host.int(8) as i32);
     let mut guest = start(signal, host.int(4), code, abi);
     match (signal, code) {
         (_, libc::SI_TIMER) => {
@@ -103,7 +109,7 @@ pub fn to_guest(info: &libc::siginfo_t, abi: GuestAbi) -> [u8; SIZE] {
             guest.int(host.int(24));
             guest.int(host.int(28));
         }
-        (libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS | libc::SIGTRAP, 1..) => {
+        (libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS | libc::SIGTRAP, 1..=15) => {
             guest.word(host.word(16));
         }
         (_, libc::SI_USER | libc::SI_TKILL | libc::SI_KERNEL) => {

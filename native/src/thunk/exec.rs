@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ffi::CString;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::convert::{BAD_POINTER, Conversion, get_int, host_pointer, swap_words};
 use super::host::safe_syscall;
@@ -20,6 +20,7 @@ use super::waitmask;
 use crate::abi::GuestAbi;
 use crate::memory::AddressSpace;
 use crate::seccomp::Verdict;
+use crate::signal::host::BELL;
 
 /// The guest's argument registers, zero-extended.
 pub type Args = [u64; MAX_SLOTS];
@@ -64,6 +65,9 @@ pub enum Review {
     ExeStat,
     /// A call on what stands for /proc/self/mem; it was not made.
     MemoryFile,
+    /// A wait for children or a call on another's memory, in a process that may trace them. With
+    /// the result -1 it was not made.
+    Tracer,
 }
 
 /// What identifies the emulator's own executable.
@@ -268,6 +272,9 @@ impl Call<'_> {
         if self.concerns_memory_file(host, &host_args) {
             return Outcome::Review(Review::MemoryFile, 0);
         }
+        if self.concerns_tracer(host) {
+            return Outcome::Review(Review::Tracer, -1);
+        }
         if let Err(errno) = self.limit_write(host, &mut host_args) {
             return Outcome::Done(-i64::from(errno));
         }
@@ -275,6 +282,12 @@ impl Call<'_> {
         // that lives until the next reset, or invalid for the kernel to refuse.
         let mut result = unsafe { safe_syscall(self.env.pending, host, &host_args) };
         if result == -super::host::ERESTARTSYS {
+            // Only a tracer's bell interrupts a call that was entered without it failing.
+            let env = self.env;
+            if env.pending.load(Ordering::Acquire) & BELL != 0 {
+                env.wait_mask
+                    .set(waitmask::of_call(host, self.args, env.space, self.abi));
+            }
             return Outcome::Restart;
         }
         if result < 0 {
@@ -300,6 +313,9 @@ impl Call<'_> {
                     }
                 }
             }
+        }
+        if self.tells_of_stop(host, result) {
+            return Outcome::Review(Review::Tracer, result);
         }
         self.finish(ret, result, &host_args, ops)
     }

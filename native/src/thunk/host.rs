@@ -69,7 +69,17 @@ pub unsafe fn safe_syscall(pending: &AtomicU32, number: u16, args: &[u64; 6]) ->
 pub fn interrupted_at(pc: usize) -> Option<usize> {
     let start = &raw const qusr_safe_syscall_start as usize;
     let end = &raw const qusr_safe_syscall_end as usize;
-    (start..end)
-        .contains(&pc)
-        .then_some(&raw const qusr_safe_syscall_interrupted as usize)
+    (start..end).contains(&pc).then(landing)
+}
+
+/// Where a call that is to be made again goes on.
+#[must_use]
+pub fn landing() -> usize {
+    &raw const qusr_safe_syscall_interrupted as usize
+}
+
+/// Whether `pc` stands just behind the kernel's work, with the result not looked at yet.
+#[must_use]
+pub fn was_made_at(pc: usize) -> bool {
+    pc == &raw const qusr_safe_syscall_end as usize
 }

@@ -16,6 +16,8 @@ pub struct Marks {
     /// kernel sets on its own (force_o_largefile of include/linux/fcntl.h).
     small: [AtomicU64; SMALL_FDS / 64],
     has_memory_files: AtomicBool,
+    /// Threads of this process trace others, so Python makes the calls that wait for children.
+    pub traces: AtomicBool,
     /// (st_dev, st_ino) of the files that stand for /proc/self/mem.
     memory_files: RwLock<Vec<(u64, u64)>>,
 }
@@ -25,6 +27,7 @@ impl Default for Marks {
         Self {
             small: [const { AtomicU64::new(0) }; SMALL_FDS / 64],
             has_memory_files: AtomicBool::new(false),
+            traces: AtomicBool::new(false),
             memory_files: RwLock::default(),
         }
     }
@@ -196,6 +199,32 @@ impl Call<'_> {
         status(host_args[0] as i32).is_some_and(|file| files.contains(&(file.st_dev, file.st_ino)))
     }
 
+    /// Whether a call is Python's to make, because it may concern a tracee.
+    pub(super) fn concerns_tracer(&self, host: u16) -> bool {
+        let moves = [libc::SYS_process_vm_readv, libc::SYS_process_vm_writev];
+        (is_wait(host) || moves.contains(&host.into()))
+            && self.env.marks.traces.load(Ordering::Relaxed)
+    }
+
+    /// Whether a wait that was made told of a child that stopped, or may have (it did not
+    /// say): perhaps it called PTRACE_TRACEME.
+    pub(super) fn tells_of_stop(&self, host: u16, result: i64) -> bool {
+        const CLD_TRAPPED: u64 = 4;
+        let get = |address: u64| {
+            let mut bytes = [0; 4];
+            let read = self.env.space.read(address, &mut bytes);
+            read.map(|()| get_int(&bytes, self.abi.big_endian, false))
+        };
+        if !is_wait(host) || result < 0 {
+            return false;
+        }
+        if i64::from(host) == libc::SYS_wait4 {
+            return result > 0 && get(self.args[1]).map_or(true, |status| status & 0xff == 0x7f);
+        }
+        // si_code is the third int of siginfo_t.
+        get(self.args[2].wrapping_add(8)).is_ok_and(|code| code == CLD_TRAPPED)
+    }
+
     /// Whether readlink gave the path of the emulator's executable (or as much of it
     /// as the buffer held).
     fn is_exe_link(&self, size: usize, ops: &[Op]) -> bool {
@@ -249,6 +278,10 @@ impl Call<'_> {
         };
         exe.ino != 0 && ino == exe.ino && dev == exe.dev
     }
+}
+
+fn is_wait(host: u16) -> bool {
+    [libc::SYS_wait4, libc::SYS_waitid].contains(&host.into())
 }
 
 /// The host's values.

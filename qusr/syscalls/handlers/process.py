@@ -30,6 +30,7 @@ CLONE_SETTLS = 0x80000
 CLONE_PARENT_SETTID = 0x100000
 CLONE_CHILD_CLEARTID = 0x200000
 CLONE_DETACHED = 0x400000
+CLONE_UNTRACED = 0x800000
 CLONE_CHILD_SETTID = 0x1000000
 CLONE_CLEAR_SIGHAND = 0x100000000
 
@@ -40,6 +41,8 @@ _EMULATED = (
 """Flags that are ours to keep; all others go to the host kernel."""
 
 _SIGCHLD = 17
+EVENT_FORK, EVENT_VFORK, EVENT_CLONE, EVENT_VFORK_DONE = 1, 2, 3, 5
+"""PTRACE_EVENT_*."""
 _CLONE_ARGS_VER0 = 64
 _PAGE = 4096
 
@@ -153,12 +156,16 @@ def _new_thread(ctx: Context, request: Request) -> int:
 
     # The new host thread inherits this mask: no signal may reach it before it has its own.
     _native.Thread.block_signals()
+    ctx.thread.announce_clone(EVENT_CLONE)
     try:
-        return child.start(store_tids)
+        tid = child.start(store_tids)
     except RuntimeError:
         raise fail(errno.EAGAIN) from None
     finally:
+        ctx.thread.announce_clone(0)
         ctx.thread.adopt()
+    ctx.thread.trace_event(EVENT_CLONE, tid)
+    return tid
 
 
 _warm: list[object] = []
@@ -185,6 +192,7 @@ def _fork(ctx: Context, request: Request) -> int:
     def pointer(flag: int, address: int) -> int:
         return ctx.pointer(address) if request.flags & flag else 0
 
+    ctx.thread.announce_clone(_event(request))
     set_tid = ctx.pointer(request.set_tid)
     pid: int = _without_imports(
         ctx.thread.fork,
@@ -199,11 +207,21 @@ def _fork(ctx: Context, request: Request) -> int:
             request.cgroup,
         ),
     )
+    ctx.thread.announce_clone(0)
     if pid < 0:
         raise fail(-pid)
     if pid == 0:
         _become_child(ctx, request)
+    elif not request.flags & CLONE_UNTRACED:
+        ctx.thread.trace_event(_event(request), pid)
     return pid
+
+
+def _event(request: Request) -> int:
+    """The PTRACE_EVENT of a clone (kernel/fork.c, kernel_clone)."""
+    if request.flags & CLONE_VFORK:
+        return EVENT_VFORK
+    return EVENT_FORK if request.exit_signal == _SIGCHLD else EVENT_CLONE
 
 
 def _without_imports(fork: Callable[[_Numbers], int], numbers: _Numbers) -> int:
@@ -233,6 +251,8 @@ def _become_child(ctx: Context, request: Request) -> None:
     thread.tid = os.getpid()
     process.on_exit = leave
     process.vfork_gate = None
+    thread.tracer = None
+    process.native.set_tracing(False)
     ctx.thread.reset_after_fork(bool(request.flags & CLONE_CLEAR_SIGHAND))
     if request.flags & CLONE_CHILD_CLEARTID:
         ctx.thread.clear_child_tid = request.child_tid
@@ -254,4 +274,5 @@ def _vfork(ctx: Context, request: Request) -> int:
         process.vfork_stacks = [own_sp, request.sp or own_sp] if several else []
     else:
         gate.wait(pid)
+        ctx.thread.trace_event(EVENT_VFORK_DONE, pid)
     return pid

@@ -36,6 +36,12 @@ def review(ctx: Context, kind: str, number: int, args: list[int], result: int) -
         from qusr.syscalls.handlers import procmem
 
         return procmem.access(ctx, name, args)
+    if kind == "tracer":
+        from qusr.ptrace import transfer, waiting
+
+        if name in ("process_vm_readv", "process_vm_writev"):
+            return transfer.move(ctx, name == "process_vm_writev", args)
+        return waiting.review(ctx, name, args, result)
     if kind == "fd":
         dirfd, path = _path_arguments(name, args)
         return review_fd(ctx, result, dirfd, path)

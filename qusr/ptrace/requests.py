@@ -1,0 +1,340 @@
+"""The requests of ptrace(2). Each function has the tracee and the words `addr` and `data`."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from qusr import _native
+from qusr.ptrace import block as b
+from qusr.ptrace import registers
+from qusr.ptrace import tracee as kinds
+from qusr.ptrace.tracee import Report, Tracee
+from qusr.ptrace.tracer import Tracer
+from qusr.syscalls.context import Context, fail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Request = Callable[["Context", "Tracer", Tracee, int, int], int]
+
+_AUDIT_ARCH = {(0, 0): 0xC00000B7, (0, 1): 0x800000B7, (1, 0): 0x40000028, (1, 1): 0x28}
+"""AUDIT_ARCH_* by isa and byte order (include/uapi/linux/audit.h)."""
+_MAX_SIGNAL = 64
+_MAX_SIGINFOS = 32
+
+
+def _put_word(ctx: Context, address: int, value: int) -> None:
+    order = "big" if ctx.abi.big_endian else "little"
+    word = ctx.abi.word
+    ctx.write(address, (value & (1 << word * 8) - 1).to_bytes(word, order))  # type: ignore[arg-type]
+
+
+def _word(ctx: Context, data: bytes) -> int:
+    return int.from_bytes(data, "big" if ctx.abi.big_endian else "little")
+
+
+def _report(tracee: Tracee) -> Report:
+    if tracee.report is None:
+        raise fail(errno.ESRCH)
+    return tracee.report
+
+
+# --- memory ---
+
+
+def peek(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_PEEKTEXT and PEEKDATA."""
+    word = ctx.abi.word
+    found = tracee.peek(addr, word)
+    if len(found) < word:
+        raise fail(errno.EIO)
+    ctx.write(data, found)
+    return 0
+
+
+def poke(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_POKETEXT and POKEDATA."""
+    order = "big" if ctx.abi.big_endian else "little"
+    word = ctx.abi.word
+    tracee.poke(addr, (data & (1 << word * 8) - 1).to_bytes(word, order))  # type: ignore[arg-type]
+    return 0
+
+
+_USER_TEXT, _USER_DATA, _USER_END = 0x10000, 0x10004, 0x10008
+_USER_SIZE = 296
+"""sizeof(struct user) of arm."""
+
+
+def peek_user(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_PEEKUSR, which AArch64 does not have (compat_ptrace_read_user)."""
+    if not tracee.header().isa or ctx.abi.word != 4 or addr & 3:
+        raise fail(errno.EIO)
+    value = 0
+    if addr < 72:
+        value = _word(ctx, registers.read(tracee, registers.NT_PRSTATUS)[0][addr : addr + 4])
+    elif addr not in (_USER_TEXT, _USER_DATA, _USER_END) and addr >= _USER_SIZE:
+        raise fail(errno.EIO)
+    _put_word(ctx, data, value)
+    return 0
+
+
+def poke_user(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_POKEUSR."""
+    if not tracee.header().isa or ctx.abi.word != 4 or addr & 3 or addr >= _USER_SIZE:
+        raise fail(errno.EIO)
+    if addr < 68:
+        tracee.set_register(addr // 4, data & 0xFFFFFFFF)
+    return 0
+
+
+# --- registers ---
+
+
+def get_set(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_GETREGSET (kernel/ptrace.c, ptrace_regset)."""
+    base, size = _iovec(ctx, data)
+    if size % registers.unit(tracee.header(), addr & 0xFFFFFFFF):
+        raise fail(errno.EINVAL)
+    found = registers.read(tracee, addr & 0xFFFFFFFF)[0][:size]
+    ctx.write(base, found)
+    _put_word(ctx, data + ctx.abi.word, len(found))
+    return 0
+
+
+def set_set(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_SETREGSET."""
+    base, size = _iovec(ctx, data)
+    note = addr & 0xFFFFFFFF
+    if size % registers.unit(tracee.header(), note):
+        raise fail(errno.EINVAL)
+    size = min(size, len(registers.read(tracee, note)[0]))
+    registers.write(tracee, note, ctx.read(base, size))
+    _put_word(ctx, data + ctx.abi.word, size)
+    return 0
+
+
+def _iovec(ctx: Context, address: int) -> tuple[int, int]:
+    word = ctx.abi.word
+    data = ctx.read(address, 2 * word)
+    return _word(ctx, data[:word]), _word(ctx, data[word:])
+
+
+def _whole_set(note: int, store: bool) -> Request:
+    """The older requests of 32-bit ARM for one register set."""
+
+    def request(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+        if ctx.abi.word != 4 or not tracee.header().isa:
+            raise fail(errno.EIO)
+        size = len(registers.read(tracee, note)[0])
+        if store:
+            registers.write(tracee, note, ctx.read(data, size))
+        else:
+            ctx.write(data, registers.read(tracee, note)[0])
+        return 0
+
+    return request
+
+
+def thread_area(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_GET_THREAD_AREA of 32-bit ARM: the TLS register."""
+    if ctx.abi.word != 4 or not tracee.header().isa:
+        raise fail(errno.EIO)
+    ctx.write(data, registers.read(tracee, registers.NT_ARM_TLS)[0][:4])
+    return 0
+
+
+def set_call(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_SET_SYSCALL of 32-bit ARM."""
+    if ctx.abi.word != 4 or not tracee.header().isa:
+        raise fail(errno.EIO)
+    number = data & 0xFFFFFFFF
+    registers.set_call(tracee, number - (number >> 31 << 32))
+    return 0
+
+
+def debug_registers(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_GETHBPREGS of 32-bit ARM: register 0 says that there are no slots."""
+    if ctx.abi.word != 4 or not tracee.header().isa:
+        raise fail(errno.EIO)
+    ctx.write(data, bytes(4))
+    return 0
+
+
+# --- signals ---
+
+
+def get_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_GETSIGINFO; EINVAL in a group-stop."""
+    info = _report(tracee).info
+    if info is None:
+        raise fail(errno.EINVAL)
+    ctx.write(data, _native.siginfo_to_guest(info, ctx.abi.word * 8, bool(ctx.abi.big_endian)))
+    return 0
+
+
+def set_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_SETSIGINFO."""
+    from qusr.arch.abi import HOST
+    from qusr.syscalls.context import pack, unpack
+    from qusr.syscalls.structs import SIGINFO_QUEUE
+
+    report = _report(tracee)
+    if report.info is None:
+        raise fail(errno.EINVAL)
+    given = ctx.read(data, SIGINFO_QUEUE.size(ctx.abi))
+    values = unpack(SIGINFO_QUEUE, given, ctx.abi)
+    report.info = pack(SIGINFO_QUEUE, values, HOST).ljust(b.INFO_SIZE, b"\0")[: b.INFO_SIZE]
+    return 0
+
+
+def peek_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_PEEKSIGINFO: the queue is the host's."""
+    offset, flags, count = struct.unpack(
+        (">" if ctx.abi.big_endian else "<") + "QIi", ctx.read(addr, 16)
+    )
+    if flags & ~1 or count < 0:
+        raise fail(errno.EINVAL)
+    done = 0
+    while done < min(count, _MAX_SIGINFOS):
+        args = struct.pack("<QIi", offset + done, flags, 1)
+        info = _peek_one(tracee, args)
+        if info is None:
+            break
+        guest = _native.siginfo_to_guest(info, ctx.abi.word * 8, bool(ctx.abi.big_endian))
+        ctx.write(data + done * b.INFO_SIZE, guest)
+        done += 1
+    return done
+
+
+def _peek_one(tracee: Tracee, args: bytes) -> bytes | None:
+    found, info = _native.ptrace_peek_siginfo(tracee.tid, args)
+    return info if found else None
+
+
+def get_mask(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_GETSIGMASK."""
+    if addr != 8:
+        raise fail(errno.EINVAL)
+    ctx.write(data, _sigset(ctx, tracee.header().blocked))
+    return 0
+
+
+def set_mask(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_SETSIGMASK."""
+    if addr != 8:
+        raise fail(errno.EINVAL)
+    given = ctx.read(data, 8)
+    mask = int.from_bytes(_swapped(ctx, given), "little") & ~(1 << 8 | 1 << 18)
+    tracee.write(tracee.block + b.BLOCKED_AT, mask.to_bytes(8, "little"))
+    tracee.dirty |= b.DIRTY_MASK
+    return 0
+
+
+def _sigset(ctx: Context, mask: int) -> bytes:
+    return _swapped(ctx, mask.to_bytes(8, "little"))
+
+
+def _swapped(ctx: Context, data: bytes) -> bytes:
+    """A sigset_t is an array of words: the lowest one first, in the guest's byte order."""
+    if not ctx.abi.big_endian:
+        return data
+    word = ctx.abi.word
+    return b"".join(data[at : at + word][::-1] for at in range(0, 8, word))
+
+
+# --- options and events ---
+
+
+def check_options(data: int) -> int:
+    """The options, if all of them are known."""
+    if data & ~b.O_ALL:
+        raise fail(errno.EINVAL)
+    return data
+
+
+def set_options(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_SETOPTIONS."""
+    tracee.options = check_options(data)
+    _native.ptrace(b.SETOPTIONS, tracee.tid, 0, tracee.host_options())
+    return 0
+
+
+def event_message(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_GETEVENTMSG."""
+    _put_word(ctx, data, _report(tracee).message)
+    return 0
+
+
+def syscall_info(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_GET_SYSCALL_INFO (kernel/ptrace.c, ptrace_get_syscall_info)."""
+    header = tracee.header()
+    report = _report(tracee)
+    values = tracee.registers(33)
+    pc, sp = (values[15], values[13]) if header.isa else (values[32], values[31])
+    good = report.signal == b.SIGTRAP | 0x80
+    kind = {kinds.ENTRY: 1, kinds.EXIT: 2}.get(report.kind, 0) if good else 0
+    arch = _AUDIT_ARCH[header.isa, header.big_endian]
+    out = ">" if ctx.abi.big_endian else "<"
+    info = struct.pack(out + "BxxxIQQ", kind, arch, pc, sp)
+    if kind == 1:
+        args = [header.first_arg, *values[1:6]]
+        info += struct.pack(out + "7Q", header.number & 0xFFFFFFFFFFFFFFFF, *args)
+    elif kind == 2:
+        bits = 32 if header.isa else 64
+        result = values[0] - (values[0] >> bits - 1 << bits)
+        info += struct.pack(out + "qB", result, -4096 < result < 0)
+    ctx.write(data, info[: min(addr, len(info))])
+    return len(info)
+
+
+# --- going on ---
+
+
+def _signal(data: int) -> int:
+    if data < 0 or data > _MAX_SIGNAL:
+        raise fail(errno.EIO)
+    return data
+
+
+def _resume(mode: int) -> Request:
+    def request(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+        tracer.resume(tracee, mode, _signal(data))
+        return 0
+
+    return request
+
+
+def detach(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_DETACH."""
+    tracer.resume(tracee, b.DETACHED, _signal(data), b.DETACH)
+    return 0
+
+
+def listen(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+    """PTRACE_LISTEN: the host kernel's, which is in the same stop."""
+    if not tracee.seized or _report(tracee).kind != kinds.TRAP:
+        raise fail(errno.EIO)
+    tracee.prepare(b.CONTINUE, 0)
+    _native.ptrace(b.LISTEN, tracee.tid, 0, 0)
+    tracee.report = None
+    return 0
+
+
+REQUESTS: dict[int, Request] = {
+    b.PEEKTEXT: peek, b.PEEKDATA: peek, b.POKETEXT: poke, b.POKEDATA: poke,
+    b.PEEKUSR: peek_user, b.POKEUSR: poke_user,
+    b.CONT: _resume(b.CONTINUE), b.SYSCALL: _resume(b.CALLS), b.SINGLESTEP: _resume(b.STEP),
+    31: _resume(b.EMULATE),
+    12: _whole_set(registers.NT_PRSTATUS, store=False),
+    13: _whole_set(registers.NT_PRSTATUS, store=True),
+    27: _whole_set(registers.NT_ARM_VFP, store=False),
+    28: _whole_set(registers.NT_ARM_VFP, store=True),
+    22: thread_area, 23: set_call, 29: debug_registers,
+    b.DETACH: detach, b.SETOPTIONS: set_options, b.GETEVENTMSG: event_message,
+    b.GETSIGINFO: get_siginfo, b.SETSIGINFO: set_siginfo, b.PEEKSIGINFO: peek_siginfo,
+    b.GETREGSET: get_set, b.SETREGSET: set_set, b.LISTEN: listen,
+    b.GETSIGMASK: get_mask, b.SETSIGMASK: set_mask, b.GET_SYSCALL_INFO: syscall_info,
+}  # fmt: skip
+"""What needs a stopped tracee; ESRCH without one."""

@@ -1,0 +1,78 @@
+"""ptrace(2): who traces whom. What a stopped tracee is asked is in `qusr.ptrace.requests`."""
+
+from __future__ import annotations
+
+import errno
+
+from qusr import _native
+from qusr.ptrace import block as b
+from qusr.ptrace.tracee import Tracee, is_guest
+from qusr.ptrace.tracer import Tracer
+from qusr.ptrace.waiting import tracer_of
+from qusr.syscalls.context import Context, fail
+
+
+def ptrace(ctx: Context, request: int, pid: int, addr: int, data: int) -> int:
+    """ptrace(2)."""
+    from qusr.ptrace.requests import REQUESTS
+
+    word = (1 << ctx.abi.word * 8) - 1
+    request, addr, data = request & 0xFFFFFFFF, addr & word, data & word
+    if request == b.TRACEME:
+        _native.ptrace(b.TRACEME, 0, 0, 0)
+        ctx.thread.become_tracee()
+        return 0
+    tracer = tracer_of(ctx.caller)
+    if request in (b.ATTACH, b.SEIZE):
+        return _attach(tracer, request, pid, addr, data)
+    tracee = _find(tracer, ctx, pid)
+    if request == b.KILL:
+        _native.ptrace(b.KILL, pid, 0, 0)
+        return 0
+    if request == b.INTERRUPT:
+        if not tracee.seized:
+            raise fail(errno.EIO)
+        _native.ptrace(b.INTERRUPT, pid, 0, 0)
+        return 0
+    if tracee.report is None:
+        tracer.service()
+    if tracee.report is None:
+        raise fail(errno.ESRCH)
+    function = REQUESTS.get(request)
+    if function is None:
+        raise fail(errno.EIO)
+    return function(ctx, tracer, tracee, addr, data)
+
+
+def _attach(tracer: Tracer, request: int, pid: int, addr: int, data: int) -> int:
+    from qusr.ptrace.requests import check_options
+
+    tracee = Tracee(pid, seized=request == b.SEIZE)
+    options = 0
+    if request == b.SEIZE:
+        if addr:
+            raise fail(errno.EIO)
+        if data & ~b.O_ALL:
+            raise fail(errno.EIO)
+        tracee.options = check_options(data)
+        options = tracee.host_options()
+    # The host kernel says whether it may be; but it must be a guest, too.
+    _native.ptrace(request, pid, 0, options)
+    if not is_guest(pid):
+        tracee.foreign = True
+    tracee.prepared = request == b.SEIZE
+    tracer.add(tracee)
+    return 0
+
+
+def _find(tracer: Tracer, ctx: Context, pid: int) -> Tracee:
+    """The tracee, perhaps one that called PTRACE_TRACEME and was not waited for yet."""
+    from qusr.ptrace.tracee import status_number
+
+    tracee = tracer.tracees.get(pid)
+    if tracee is None:
+        if status_number(pid, b"TracerPid") != ctx.caller.tid:
+            raise fail(errno.ESRCH)
+        tracee = Tracee(pid, seized=False)
+        tracer.add(tracee)
+    return tracee
