@@ -223,6 +223,12 @@ impl AddressSpace {
         self.hub.announce(false, Some((start, end)));
     }
 
+    /// Tells the cores that files may have become shorter: pages of their mappings that could be
+    /// accessed may give SIGBUS now.
+    pub fn notify_shorter_files(&self) {
+        self.hub.announce(true, None);
+    }
+
     /// A new reader of changes, for a core.
     #[must_use]
     pub fn subscribe(&self) -> NoticeReader {

@@ -219,6 +219,19 @@ fn pair(args: &Args, low: u8, high: u8) -> u64 {
     (args[usize::from(low)] & 0xffff_ffff) | args[usize::from(high)] << 32
 }
 
+/// Whether a call may have made a file shorter, under mappings of it.
+fn shortens_files(host: u16, args: &[u64; 6]) -> bool {
+    let truncates = |flags: u64| flags & libc::O_TRUNC as u64 != 0;
+    match libc::c_long::from(host) {
+        libc::SYS_ftruncate | libc::SYS_truncate | libc::SYS_fallocate | libc::SYS_creat => true,
+        libc::SYS_open => truncates(args[1]),
+        libc::SYS_openat => truncates(args[2]),
+        // Its flags are in a struct; it is rare.
+        libc::SYS_openat2 => true,
+        _ => false,
+    }
+}
+
 /// Replaces the guest's flag bits by the host's.
 #[must_use]
 pub fn map_flags(map: &FlagMap, value: u64, to_guest: bool) -> u64 {
@@ -300,6 +313,9 @@ impl Call<'_> {
                     .set(waitmask::of_call(host, self.args, env.space, self.abi));
             }
             return Outcome::Done(result);
+        }
+        if shortens_files(host, &host_args) {
+            self.env.space.notify_shorter_files();
         }
         if dirty {
             // Socket addresses last: how long they are is itself a result.

@@ -10,6 +10,7 @@ use super::ffi::{self, Api, Engine, TlbEntry};
 use super::interrupt::Stop;
 use super::probe;
 use super::regs::{self, UcReg, Width, a32, a64};
+use super::rescue::{self, Repeated};
 use super::setup;
 use super::stops;
 use super::trap::{self, A64Trap};
@@ -59,7 +60,7 @@ type Callback = *mut (dyn FnMut(&mut dyn Regs, u32) -> Flow + 'static);
 
 /// The part that the engine's callbacks use. All of it is shared between them and the
 /// thread that called `emu_start`, which is the same one: hence cells.
-struct Inner {
+pub(super) struct Inner {
     api: Arc<Api>,
     engine: *mut Engine,
     config: UnicornConfig,
@@ -80,6 +81,8 @@ struct Inner {
     counting: Cell<bool>,
     /// Set once, before the first run.
     watcher: OnceCell<BlockWatcher>,
+    /// Host faults that were taken back, see [`rescue`].
+    repeated: Cell<Repeated>,
     /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
     invalidating: Cell<bool>,
 }
@@ -115,6 +118,7 @@ impl UnicornCore {
             in_hook: Cell::new(false),
             counting: Cell::new(false),
             watcher: OnceCell::new(),
+            repeated: Cell::default(),
             invalidating: Cell::new(false),
         });
         let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();
@@ -367,6 +371,9 @@ impl Inner {
         if may_end && self.space.read(addr & !(PAGE_SIZE - 1), &mut [0]).is_err() {
             return Err(fault(true, true));
         }
+        if let Some(bus) = self.repeated.get().signal_for(addr & !(PAGE_SIZE - 1)) {
+            return Err(fault(true, bus));
+        }
         let mut perms = 0;
         for (right, perm) in [
             (Prot::READ, ffi::PROT_READ),
@@ -378,6 +385,29 @@ impl Inner {
             }
         }
         Ok((addr, perms))
+    }
+
+    /// The guest's address that the running engine accesses at a host address.
+    pub(super) fn guest_address(&self, host: usize) -> Option<u64> {
+        let addr = (host as u64).checked_sub(self.space.base() as u64)?;
+        (addr < self.space.limit() && !self.in_hook.get()).then_some(addr)
+    }
+
+    /// Notes a host fault at a guest address. In a signal handler.
+    pub(super) fn host_fault_at(&self, addr: u64, bus: bool) {
+        let page = addr & !(PAGE_SIZE - 1);
+        self.repeated.set(self.repeated.get().and(page, bus));
+    }
+
+    pub(super) fn is_aarch64(&self) -> bool {
+        self.guest().is_aarch64()
+    }
+
+    /// # Safety
+    /// The engine is open and not within translated code.
+    pub(super) unsafe fn flush_tlb(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.api.flush_tlb(self.engine) };
     }
 
     /// Applies what changed in the address space. Not within translated code.
@@ -711,6 +741,7 @@ impl UnicornCore {
         inner.apply_notices();
         inner.leave.set(None);
         inner.fault.set(None);
+        inner.repeated.take();
         if !inner.guest().is_aarch64() {
             inner.write_raw(a32::ESR, NO_SYNDROME);
         }
@@ -719,7 +750,9 @@ impl UnicornCore {
         // instruction's fetch comes to us, where an interrupt that was set just before is seen.
         let error = unsafe {
             inner.api.flush_tlb(inner.engine);
-            (inner.api.emu_start)(inner.engine, pc, 0, 0, count)
+            rescue::while_running(inner, || {
+                (inner.api.emu_start)(inner.engine, pc, 0, 0, count)
+            })
         };
         inner.end_turn();
         if let Some(leave) = inner.leave.take() {

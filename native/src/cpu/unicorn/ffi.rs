@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use libloading::os::unix::Library;
 
-use super::stops;
+use super::{rescue, stops};
 
 /// `uc_engine`: opaque.
 #[repr(C)]
@@ -173,10 +173,27 @@ impl Api {
                 };
                 let arm = check_exit(b"check_exit_request_arm\0");
                 let aarch64 = check_exit(b"check_exit_request_aarch64\0");
+                let rescue = [
+                    (
+                        b"cpu_restore_state_arm\0" as &[u8],
+                        b"cpu_loop_exit_arm\0" as &[u8],
+                    ),
+                    (b"cpu_restore_state_aarch64\0", b"cpu_loop_exit_aarch64\0"),
+                ]
+                .map(|(restore, exit)| {
+                    // SAFETY: the types of these functions in exec-all.h.
+                    let found = unsafe { (library.get(restore), library.get(exit)) };
+                    Some((*found.0.ok()?, *found.1.ok()?))
+                });
                 // The library stays loaded: nothing closes this handle.
                 let handle = library.into_raw();
                 // SAFETY: just that.
-                unsafe { stops::only_between_blocks(handle, arm, aarch64) }
+                unsafe {
+                    if let Some(image) = stops::Image::of(handle) {
+                        rescue::set_up(&image, rescue);
+                    }
+                    stops::only_between_blocks(handle, arm, aarch64)
+                }
             },
         })
     }

@@ -11,6 +11,7 @@ mod ffi;
 mod interrupt;
 mod probe;
 mod regs;
+mod rescue;
 mod setup;
 mod stops;
 mod trap;

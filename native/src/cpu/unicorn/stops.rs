@@ -80,7 +80,7 @@ const DT_JMPREL: i64 = 23;
 const R_X86_64_JUMP_SLOT: u64 = 7;
 
 /// The loaded library, as the dynamic linker describes it.
-struct Image {
+pub struct Image {
     base: u64,
     plt: *const Rela,
     plt_entries: usize,
@@ -91,7 +91,7 @@ struct Image {
 impl Image {
     /// # Safety
     /// `handle` is what `dlopen` gave for a library that stays loaded.
-    unsafe fn of(handle: *mut c_void) -> Option<Self> {
+    pub unsafe fn of(handle: *mut c_void) -> Option<Self> {
         #[repr(C)]
         struct LinkMap {
             base: u64,
@@ -155,6 +155,26 @@ impl Image {
         }
         None
     }
+
+    /// Has the library call `replacement` where it calls its own function of this name.
+    pub fn redirect(&self, name: &CStr, replacement: usize) -> bool {
+        let Some(slot) = self.slot(name) else {
+            return false;
+        };
+        let page = std::ptr::from_ref(slot) as usize & !0xfff;
+        // SAFETY: the page is the library's table of such slots; a linker may have made it read-only.
+        let error = unsafe {
+            libc::mprotect(
+                page as *mut c_void,
+                0x1000,
+                libc::PROT_READ | libc::PROT_WRITE,
+            )
+        };
+        if error == 0 {
+            slot.store(replacement, Ordering::SeqCst);
+        }
+        error == 0
+    }
 }
 
 fn redirect(
@@ -164,23 +184,11 @@ fn redirect(
     original: &OnceLock<CheckExitRequest>,
     replacement: extern "C" fn(*mut c_void),
 ) -> bool {
-    let (Some(slot), Some(function)) = (image.slot(name), function) else {
+    let Some(function) = function else {
         return false;
     };
     let _ = original.set(function);
-    let page = std::ptr::from_ref(slot) as usize & !0xfff;
-    // SAFETY: the page is the library's table of such slots; a linker may have made it read-only.
-    let error = unsafe {
-        libc::mprotect(
-            page as *mut c_void,
-            0x1000,
-            libc::PROT_READ | libc::PROT_WRITE,
-        )
-    };
-    if error == 0 {
-        slot.store(replacement as *const () as usize, Ordering::SeqCst);
-    }
-    error == 0
+    image.redirect(name, replacement as *const () as usize)
 }
 
 /// Makes engines of the library stop between blocks only. False when the library is not built
