@@ -3,7 +3,8 @@
 //! Arithmetic on numbers is done by the host's FPU under the guest's rounding mode, with its exception
 //! flags collected; what differs between processors is done here: which NaN
 //! comes out (a signalling operand first, then the first operand; the default NaN is
-//! positive and quiet), minimum and maximum, and conversions to integers.
+//! positive and quiet), minimum and maximum, conversions to integers, and underflow: x86 looks for a tiny
+//! result after rounding, Arm before it.
 
 use super::Op;
 use super::flags;
@@ -81,6 +82,23 @@ impl Format {
     fn infinite(self, x: u64) -> bool {
         x & self.abs == self.exp
     }
+    /// The smallest normal number.
+    fn least_normal(self) -> u64 {
+        self.exp & self.exp.wrapping_neg()
+    }
+}
+
+/// Notes underflow where `r` is the smallest normal number but was less before rounding (Arm ARM,
+/// FPRound(): "Underflow occurs if exponent is too small before rounding"). `again` computes under another
+/// environment: towards zero, what was less stays less.
+fn note_tiny(env: &mut u32, f: Format, r: u64, again: impl FnOnce(&mut u32) -> u64) {
+    if r & f.abs != f.least_normal() || *env & UNDERFLOW != 0 {
+        return;
+    }
+    let mut truncating = (*env & !0x3f) | 0x6000;
+    if again(&mut truncating) & f.abs < f.least_normal() {
+        *env |= UNDERFLOW;
+    }
 }
 
 /// The NaN that comes out of operands of which at least one is a NaN, in order of precedence.
@@ -126,6 +144,14 @@ host_op!(from_half, f64, "vcvtph2ps {r}, {r} /* {b} {c} */");
 
 /// Converts between formats of `from` and `to` bits.
 pub fn convert(env: &mut u32, from: u8, to: u8, x: u64) -> u64 {
+    let r = host_convert(env, from, to, x);
+    if to < from {
+        note_tiny(env, format(to), r, |e| host_convert(e, from, to, x));
+    }
+    r
+}
+
+fn host_convert(env: &mut u32, from: u8, to: u8, x: u64) -> u64 {
     let raw = |f: fn(&mut u32, f64, f64, f64) -> f64, env: &mut u32, x: u64| {
         f(env, f64::from_bits(x), 0.0, 0.0).to_bits()
     };
@@ -135,19 +161,19 @@ pub fn convert(env: &mut u32, from: u8, to: u8, x: u64) -> u64 {
         (32, 16) => raw(to_half, env, x) & 0xffff,
         (16, 32) => raw(from_half, env, x) & 0xffff_ffff,
         (16, 64) => {
-            let s = convert(env, 16, 32, x);
-            convert(env, 32, 64, s)
+            let s = host_convert(env, 16, 32, x);
+            host_convert(env, 32, 64, s)
         }
         (64, 16) if format(64).nan(x) => {
-            let s = convert(env, 64, 32, x);
-            convert(env, 32, 16, s)
+            let s = host_convert(env, 64, 32, x);
+            host_convert(env, 32, 16, s)
         }
         (64, 16) => {
             // Round to odd in between, so that the second rounding is the only one.
             let mut odd = (*env & !0x3f) | 0x6000;
-            let s = convert(&mut odd, 64, 32, x);
+            let s = host_convert(&mut odd, 64, 32, x);
             let s = if odd & INEXACT != 0 { s | 1 } else { s };
-            convert(env, 32, 16, s)
+            host_convert(env, 32, 16, s)
         }
         _ => x,
     }
@@ -175,7 +201,19 @@ pub fn arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
             _ => propagate(env, f, &[a, b]),
         };
     }
-    let r = if w == 64 {
+    let r = host_arith(env, op, w, a, b, c);
+    if f.nan(r) {
+        return f.default_nan();
+    }
+    // What additions and square roots cannot represent is not tiny.
+    if matches!(op, Op::FpMul | Op::FpDiv | Op::FpFma) {
+        note_tiny(env, f, r, |e| host_arith(e, op, w, a, b, c));
+    }
+    r
+}
+
+fn host_arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
+    if w == 64 {
         let h = match op {
             Op::FpAdd => add64,
             Op::FpSub => sub64,
@@ -196,8 +234,7 @@ pub fn arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
         };
         let s = |x: u64| f32::from_bits(x as u32);
         u64::from(h(env, s(a), s(b), s(c)).to_bits())
-    };
-    if f.nan(r) { f.default_nan() } else { r }
+    }
 }
 
 /// Minimum or maximum; `number`: a quiet NaN loses against a number.

@@ -36,6 +36,8 @@ pub struct State {
     pub spill: [u128; SPILLS],
     /// Guest-defined word outside the register file (Arm: FPSR bits that have no host twin).
     pub fpstatus: u64,
+    /// Not 0: the guest looks at its sticky exception flags, so all of them have to be exact.
+    pub exact_status: u64,
     /// Argument of some traps.
     pub trap_addr: u64,
     /// Host code generator: see `host`.
@@ -71,5 +73,6 @@ impl State {
         self.ex_size = from.ex_size;
         self.ex_value = from.ex_value;
         self.fpstatus = from.fpstatus;
+        self.exact_status = from.exact_status;
     }
 }

@@ -110,9 +110,12 @@ impl NativeCore {
         unsafe { self.generation.arena.resume(st) }
     }
 
-    /// Outside of translated code: changes to translations with checks if traps were many.
+    /// Outside of translated code: changes to translations with checks if traps were many, or if
+    /// the guest looks at its exception flags: underflow is not an invalid operation, and x86 tells it from less
+    /// than Arm does.
     pub(super) fn settle_traps(&mut self) {
-        if self.float_traps >= self.common.config.trap_limit {
+        let many = self.float_traps >= self.common.config.trap_limit;
+        if many || self.st_ref().exact_status != 0 {
             self.traps = false;
         }
     }

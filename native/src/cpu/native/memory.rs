@@ -2,7 +2,7 @@
 
 use crate::guest::Guest;
 use crate::ir::interp::{Fault, Mem};
-use crate::memory::AddressSpace;
+use crate::memory::{AddressSpace, Prot};
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// The address space itself.
@@ -15,6 +15,7 @@ impl Direct<'_> {
     fn retry(
         &self,
         addr: u64,
+        len: usize,
         write: bool,
         mut f: impl FnMut(u64) -> Result<(), u64>,
     ) -> Result<(), Fault> {
@@ -25,17 +26,41 @@ impl Direct<'_> {
             return Ok(());
         }
         // The kernel reports addresses without their tags.
-        Err(Fault { addr: at, write })
+        let addr = self.first_missing(a, len as u64, at, write);
+        Err(Fault { addr, write })
+    }
+
+    /// The first byte of an access that may not be accessed. `at`: where the copy says that it failed;
+    /// one that is a single access of the host names its start.
+    fn first_missing(&self, a: u64, len: u64, at: u64, write: bool) -> u64 {
+        let next = (a | 0xfff).wrapping_add(1);
+        let prot = if write { Prot::WRITE } else { Prot::READ };
+        if at == a && next > a && next - a < len && self.space.is_accessible(a, next - a, prot) {
+            next
+        } else {
+            at
+        }
     }
 }
 
 impl Mem for Direct<'_> {
     fn read(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        self.retry(addr, false, |a| self.space.read(a, buf).map_err(|e| e.addr))
+        self.retry(addr, buf.len(), false, |a| {
+            self.space.read(a, buf).map_err(|e| e.addr)
+        })
     }
 
     fn write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
-        self.retry(addr, true, |a| {
+        // 16 bytes are not one access of the host: none of them is to be written if some cannot be.
+        let (a, len) = (self.guest.data_address(addr), data.len() as u64);
+        let writable = || self.space.is_accessible(a, len, Prot::WRITE);
+        if len > 8 && !writable() {
+            let addr = self.first_missing(a, len, a, true);
+            if !(self.space.fault(addr) && writable()) {
+                return Err(Fault { addr, write: true });
+            }
+        }
+        self.retry(addr, data.len(), true, |a| {
             self.space.write(a, data).map_err(|e| e.addr)
         })
     }
@@ -45,12 +70,9 @@ impl Mem for Direct<'_> {
         let bytes = u64::from(w / 8);
         let mut probe = [0u8; 16];
         self.read(addr, &mut probe[..bytes as usize])?;
-        if !self
-            .space
-            .is_accessible(a, bytes, crate::memory::Prot::WRITE)
-        {
+        if !self.space.is_accessible(a, bytes, Prot::WRITE) {
             return Err(Fault {
-                addr: a,
+                addr: self.first_missing(a, bytes, a, true),
                 write: true,
             });
         }

@@ -336,9 +336,10 @@ pub fn open(
         config.options.extend = false;
     }
     if config.check {
-        // Each block comes back, with its flags.
+        // Each block comes back, with its flags, and the interpreter's are exact.
         config.options.chain = false;
         config.options.flags = false;
+        config.options.traps = false;
     }
     let kept = kept::of(&config, &space, || {
         let cores = Cores::default();
@@ -398,6 +399,7 @@ impl NativeCore {
         };
         let (jumps, limit) = (core.jumps.as_ptr() as u64, core.stack.0 + RETURN_RESERVE);
         let st = core.st();
+        x64::layout::prepare(st);
         st.host[host::JUMPS] = jumps;
         st.host[host::RETURN_LIMIT] = limit as u64;
         core.clear_jumps();

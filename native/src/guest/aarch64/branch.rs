@@ -186,7 +186,20 @@ pub fn mrs<S: Sem>(s: &mut S, i: Insn) -> Lift {
         TPIDR => s.get(slot::TPIDR),
         TPIDR2 => s.get(slot::TPIDR2),
         FPCR => s.get(slot::FPCR),
-        FPSR => s.call(|st, _, _, _, _| u128::from(fpsr(st)), [None; 3], 0),
+        FPSR => {
+            let v = s.call(
+                |st, _, _, _, _| {
+                    st.exact_status = 1;
+                    u128::from(fpsr(st))
+                },
+                [None; 3],
+                0,
+            );
+            set(s, 64, i.rd(), v);
+            // Translations with exact flags may be others.
+            s.trap(Trap::Resync, 0, i.pc.wrapping_add(4));
+            return Lift::End;
+        }
         // 64-byte lines, no IDC/DIC: code changes need IC IVAU.
         CTR => s.konst(0x8444_c004),
         // DC ZVA clears 64 bytes.
@@ -229,12 +242,15 @@ pub fn msr<S: Sem>(s: &mut S, i: Insn) -> Lift {
         FPSR => {
             s.call(
                 |st, v, _, _, _| {
+                    st.exact_status = 1;
                     set_fpsr(st, v as u64);
                     0
                 },
                 [Some(v), None, None],
                 0,
             );
+            s.trap(Trap::Resync, 0, i.pc.wrapping_add(4));
+            return Lift::End;
         }
         DIT | SSBS => {}
         _ => return Lift::Undefined,

@@ -11,6 +11,12 @@ fn fma_opcode(i: &Inst, form: u8, packed: bool) -> u8 {
     form | [0x8, 0xc, 0xa, 0xe][i.imm as usize & 3] | u8::from(!packed)
 }
 
+/// What cannot be represented may be tiny.
+fn can_underflow(op: Op) -> bool {
+    use Op::{FpCvt, FpDiv, FpFma, FpMul, VFpDiv, VFpFma, VFpMul};
+    matches!(op, FpMul | FpDiv | FpFma | FpCvt | VFpMul | VFpDiv | VFpFma)
+}
+
 impl Gen<'_> {
     pub(super) fn float_op(&mut self, v: Val, i: &Inst) -> bool {
         let arith = |op: Op| match op {
@@ -34,7 +40,7 @@ impl Gen<'_> {
                 }
                 let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
                 let c = self.reg_x(i.c);
-                let r = if packed { self.temp_x() } else { 0 };
+                let r = self.temp_x();
                 self.mov_x(r, a);
                 // r = b * r + c
                 self.asm.vex(
@@ -81,7 +87,7 @@ impl Gen<'_> {
                 let d = self.dst_x(v, NONE);
                 // The operands must survive for the cold path.
                 let r = match d == a || b == Rm::R(d) {
-                    true if packed => self.temp_x(),
+                    true if packed || can_underflow(i.op) => self.temp_x(),
                     true => 0,
                     false => d,
                 };
@@ -120,6 +126,13 @@ impl Gen<'_> {
             }
             Op::FpCvt if matches!((i.w, i.imm), (64, 32) | (32, 64)) => {
                 let a = self.reg_x(i.a);
+                if double && !self.tune.traps {
+                    let d = self.dst_x(v, NONE);
+                    let r = self.temp_x();
+                    self.asm.vex(Pp::F2, Map::M0f, false, 0x5a, r, a, Rm::R(a));
+                    self.float_result(v, i, r, d, packed);
+                    return true;
+                }
                 let d = self.dst_x(v, i.a);
                 self.asm.vex(
                     if double { Pp::F2 } else { Pp::F3 },
@@ -325,19 +338,33 @@ impl Gen<'_> {
         self.define(v, d);
     }
 
-    /// Checks the result in `r` for NaNs, which differ between processors, and moves it to `d`.
+    /// Checks the result in `r` for what differs between processors, and moves it to `d`: NaNs, and
+    /// the smallest normal number, which may have been less before rounding.
     fn float_result(&mut self, v: Val, i: &Inst, r: Reg, d: Reg, packed: bool) {
-        let double = i.w == 64;
-        let pp = if double { Pp::P66 } else { Pp::None };
+        let w = if i.op == Op::FpCvt { i.imm as u8 } else { i.w };
+        let pp = if w == 64 { Pp::P66 } else { Pp::None };
+        let mut with = (r, Rm::R(r));
+        if can_underflow(i.op) {
+            debug_assert!(r != 0, "xmm0 is needed for the comparison");
+            let [abs, least] = layout::float_constants(w);
+            // vandps
+            self.asm
+                .vex(Pp::None, Map::M0f, false, 0x54, 0, r, Rm::M(abs));
+            with = (0, Rm::M(least));
+        }
         let f = if packed {
-            // cmpunord, then ptest
-            self.asm.vexi(pp, Map::M0f, false, 0xc2, 0, r, Rm::R(r), 3);
+            // Equal or unordered (8), or only unordered (3); then ptest.
+            let how = if can_underflow(i.op) { 8 } else { 3 };
+            self.asm
+                .vexi(pp, Map::M0f, false, 0xc2, 0, with.0, with.1, how);
             self.asm
                 .vex(Pp::P66, Map::M0f38, false, 0x17, 0, 0, Rm::R(0));
             self.asm.jcc(cc::NE)
         } else {
-            self.asm.vex(pp, Map::M0f, false, 0x2e, r, 0, Rm::R(r));
-            self.asm.jcc(cc::P)
+            // Unordered sets all of ZF, PF and CF.
+            self.asm.vex(pp, Map::M0f, false, 0x2e, with.0, 0, with.1);
+            let how = if can_underflow(i.op) { cc::E } else { cc::P };
+            self.asm.jcc(how)
         };
         let from = self.fixup_at(f);
         let back = self.here();

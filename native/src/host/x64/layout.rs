@@ -51,6 +51,30 @@ pub mod host {
     pub const XMM0: usize = 22;
     /// Where a stub of `cpu::native::masked` goes on.
     pub const BACK: usize = 24;
+    /// Constants in pairs of words, for operands in memory: all bits but the signs, and the smallest normal
+    /// numbers, of singles and of doubles.
+    pub const CONSTANTS: usize = 40;
+}
+
+const CONSTANTS: [u64; 4] = [
+    0x7fff_ffff_7fff_ffff,
+    0x0080_0000_0080_0000,
+    i64::MAX as u64,
+    1 << 52,
+];
+
+/// Prepares a state for generated code.
+pub fn prepare(st: &mut State) {
+    for (n, &k) in CONSTANTS.iter().enumerate() {
+        st.host[host::CONSTANTS + 2 * n..][..2].fill(k);
+    }
+}
+
+/// 128 bits of absolute-value masks, and of smallest normal numbers, for lanes of `w` bits.
+#[must_use]
+pub fn float_constants(w: u8) -> [Mem; 2] {
+    let n = host::CONSTANTS + if w == 64 { 4 } else { 0 };
+    [self::host(n), self::host(n + 2)]
 }
 
 /// Where xmm1-xmm5 are kept around a helper or at a fault: the end of the spill area.

@@ -532,6 +532,22 @@ fn flags_that_new_code_behind_a_jump_reads_are_there() {
 }
 
 #[test]
+fn underflow_is_found_before_rounding() {
+    // (1 - 2^-52) times (1 + 2^-52) of the smallest normal number is less than that, and rounds up to it.
+    // msr fpsr, xzr; fmul d2, d0, d1; mrs x0, fpsr
+    let s = space(&[0xd51b_443f, 0x1e61_0802, 0xd53b_4420, BRK]);
+    for opt in SETTINGS {
+        let mut c = core(&s, opt);
+        c.set_wide(V0, 0x3fef_ffff_ffff_fffe);
+        c.set_wide(V0 + 1, 0x0010_0000_0000_0001);
+        assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 }, "{opt}");
+        // UFC and IXC.
+        let got = (c.get(0), c.get_wide(V0 + 2));
+        assert_eq!(got, (0x18, 0x0010_0000_0000_0000), "{opt}");
+    }
+}
+
+#[test]
 fn unknown_options_and_guests_are_refused() {
     assert!(Options::parse("no-such").is_err());
     let s = space(&[]);
