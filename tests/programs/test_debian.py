@@ -1,0 +1,103 @@
+"""Debian installs itself: mmdebstrap's configure step, and apt-get in the finished root.
+
+All that a package's installation runs in the root (dpkg, ldconfig, perl, shell scripts, triggers) is
+the guest's, started by the kernel through a private registration of qusr.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import emulators
+from tests.emulators import ARCHES, DEBIAN, REPO, Result, need
+
+pytestmark = pytest.mark.slow
+
+# Ten packages with libraries (ldconfig), alternatives, triggers, a debconf question (man-db).
+PACKAGES = ("bc", "file", "jq", "less", "make", "man-db", "patch", "rsync", "sqlite3", "tree")
+
+# Each works, and the whole root is in order.
+CHECK = r"""
+set -e
+uname -m
+echo '2^64' | bc
+file -bL --mime-type /bin/sh
+echo '{"a":[1,2]}' | jq -c .a
+printf 'x:\n\t@echo made\n' | make -sf -
+printf 'old\n' >/tmp/f && printf -- '--- f\n+++ f\n@@ -1 +1 @@\n-old\n+new\n' | patch -s /tmp/f && cat /tmp/f
+mkdir -p /tmp/a && echo r >/tmp/a/r && rsync -a /tmp/a/ /tmp/b && cat /tmp/b/r
+sqlite3 :memory: 'select 6*7'
+tree --noreport -i /tmp/a | tail -n 1
+less --version | cut -d' ' -f1 | head -n 1
+man --version | cut -d' ' -f1
+dpkg --audit
+dpkg-query -Wf '${db:Status-Abbrev}\n' | sort | uniq -c | wc -l
+dpkg -V
+ldconfig -p | grep -c 'libsqlite3.so.0 '
+apt-get check -qq
+"""
+EXPECTED = (
+    f"{2**64}\napplication/x-pie-executable\n[1,2]\nmade\nnew\nr\n42\nr\nless\nman\n1\n1\n"
+)
+MACHINE = {"aarch64": "aarch64", "arm": "armv7l"}
+
+
+def _archive() -> list[str]:
+    """The archive that this machine's apt uses, where it is one of Debian 12."""
+    run = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) deb $(REPO_URI) bookworm main",
+         "Created-By: Packages"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    rows = [row for row in run.stdout.splitlines() if row.startswith("bookworm main ")]
+    return [rows[0].removeprefix("bookworm main ")] if rows else []
+
+
+def _binfmt(*words: str | Path, timeout: float) -> Result:
+    command = (sys.executable, "-m", "qusr.binfmt", "run", *map(str, words))
+    env = {
+        **emulators.ENVIRONMENT,
+        **emulators.QUSR_ENVIRONMENT,
+        "PYTHONPATH": str(REPO),
+        "DEBIAN_FRONTEND": "noninteractive",
+    }
+    # With /proc of its own process namespace, so that whatever is left over ends with it.
+    run = subprocess.run(
+        ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *command],
+        stdin=subprocess.DEVNULL, capture_output=True, check=False, env=env, timeout=timeout,
+    )  # fmt: skip
+    return Result(command, run.returncode, run.stdout, run.stderr)
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_a_root_installs_itself_and_then_ten_packages(arch: str, tmp_path: Path) -> None:
+    need("mmdebstrap")
+    if os.geteuid() != 0:
+        pytest.skip("takes more than one user id: run as root")
+    root = tmp_path / "root"
+    bind = f"{sys.executable} -m qusr.binfmt"
+    _binfmt(
+        "--preserve-argv0", "--", "mmdebstrap", "--mode=root", "--variant=minbase",
+        f"--arch={DEBIAN[arch]}",
+        f'--setup-hook=mkdir -p "$1"/run && {bind} bind "$1"',
+        f'--customize-hook={bind} unbind "$1"',
+        "bookworm", root, *_archive(), timeout=1500,
+    ).check()  # fmt: skip
+    resolver = Path("/etc/resolv.conf")
+    if resolver.exists():
+        (root / "etc/resolv.conf").write_bytes(resolver.read_bytes())
+    for words in (("apt-get", "update"), ("apt-get", "install", "-qy", *PACKAGES)):
+        run = _binfmt("-L", root, "--", *words, timeout=1500).check()
+        complaints = [
+            row
+            for row in (run.out + run.err).splitlines()
+            if "core dumped" in row or "Segmentation fault" in row or row.startswith("qusr:")
+        ]
+        assert not complaints, run.describe()
+    check = _binfmt("-L", root, "--", "/bin/bash", "-c", CHECK, timeout=300).check()
+    assert check.out == f"{MACHINE[arch]}\n{EXPECTED}", check.describe()
