@@ -1,7 +1,7 @@
 """Debian installs itself: mmdebstrap's configure step, and apt-get in the finished root.
 
-All that a package's installation runs in the root (dpkg, ldconfig, perl, shell scripts, triggers) is
-the guest's, started by the kernel through a private registration of qusr.
+All that a package's installation runs in the root (dpkg, ldconfig, perl, shell scripts) is the
+guest's, started by the kernel through a private registration of qusr.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ echo '2^64' | bc
 file -bL --mime-type /bin/sh
 echo '{"a":[1,2]}' | jq -c .a
 printf 'x:\n\t@echo made\n' | make -sf -
-printf 'old\n' >/tmp/f && printf -- '--- f\n+++ f\n@@ -1 +1 @@\n-old\n+new\n' | patch -s /tmp/f && cat /tmp/f
+echo old >/tmp/f
+printf -- '--- f\n+++ f\n@@ -1 +1 @@\n-old\n+new\n' | patch -s /tmp/f && cat /tmp/f
 mkdir -p /tmp/a && echo r >/tmp/a/r && rsync -a /tmp/a/ /tmp/b && cat /tmp/b/r
 sqlite3 :memory: 'select 6*7'
 tree --noreport -i /tmp/a | tail -n 1
@@ -41,19 +42,15 @@ dpkg -V
 ldconfig -p | grep -c 'libsqlite3.so.0 '
 apt-get check -qq
 """
-EXPECTED = (
-    f"{2**64}\napplication/x-pie-executable\n[1,2]\nmade\nnew\nr\n42\nr\nless\nman\n1\n1\n"
-)
+EXPECTED = f"{2**64}\napplication/x-pie-executable\n[1,2]\nmade\nnew\nr\n42\nr\nless\nman\n1\n1\n"
 MACHINE = {"aarch64": "aarch64", "arm": "armv7l"}
 
 
 def _archive() -> list[str]:
     """The archive that this machine's apt uses, where it is one of Debian 12."""
-    run = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) deb $(REPO_URI) bookworm main",
-         "Created-By: Packages"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    form = "$(CODENAME) $(COMPONENT) deb $(REPO_URI) bookworm main"
+    command = ("apt-get", "indextargets", "--format", form, "Created-By: Packages")
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     rows = [row for row in run.stdout.splitlines() if row.startswith("bookworm main ")]
     return [rows[0].removeprefix("bookworm main ")] if rows else []
 

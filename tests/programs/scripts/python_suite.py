@@ -15,7 +15,7 @@ import time
 import unittest
 from typing import Any
 
-from test import support
+from test import support  # type: ignore[import-not-found]
 
 HANGS_AFTER = 300
 
@@ -41,7 +41,7 @@ class Lines(unittest.TestResult):
         self.bad = False
         print("##", test.id(), file=sys.stderr, flush=True)
         # Where a test hangs is shown, and it is the end.
-        faulthandler.dump_traceback_later(HANGS_AFTER, exit=True, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(HANGS_AFTER, exit=True, file=2)
 
     def stopTest(self, test: unittest.TestCase) -> None:
         super().stopTest(test)
