@@ -93,6 +93,8 @@ class AddressSpace:
         """Tell the cores that code was changed by other means than guest stores."""
     def brk_range(self) -> tuple[int, int]:
         """The heap's start and the break."""
+    def read_strings(self, addr: int, word: int, big_endian: bool, longest: int) -> list[bytes]:
+        """A NULL-terminated array of strings. E2BIG: one of them is longer than `longest`."""
     def clear(self) -> None:
         """Unmap everything (execve)."""
     def after_fork_in_child(self) -> None:
@@ -152,13 +154,19 @@ class Cpu:
 IdRegister = tuple[tuple[int, int, int, int], int]
 
 @final
+class Table:
+    """The declarations of an ABI, ready for use."""
+
+    def __new__(cls, data: bytes) -> Table:
+        """Take them from the thunk compiler's bytes. ValueError: they are damaged."""
+
 class Process:
     """What the threads of one guest process share."""
 
     def __new__(
         cls,
         space: AddressSpace,
-        table: bytes,
+        table: Table,
         regs: tuple[int, int, int, int, int, int],
         args: list[int],
         thumb_bit: int,
@@ -282,6 +290,12 @@ def is_dumpable() -> bool:
 
 def publish(comm: bytes, arg: tuple[int, int], env: tuple[int, int]) -> bool:
     """Name the thread, and tell the kernel where arguments and environment lie (host addresses)."""
+
+def lookup_in(root: bytes, path: bytes, follow: bool) -> bytes | None:
+    """The host path of what an absolute path names in a sysroot; None when it is not there."""
+
+def close_on_exec() -> list[int]:
+    """The open descriptors that an execve closes."""
 
 def native_refusal(guest: str) -> str | None:
     """Why the native core cannot run a guest here; None if it can."""

@@ -87,6 +87,10 @@ class Process:
         self._dying_lock = _thread.allocate_lock()
         self.code_hooks: CodeHooks | None = None
         self.replaced_calls: dict[str, SyscallFunction] = {}
+        # What an execve need not make again.
+        self._tables: dict[str, _native.Table] = {}
+        own = os.stat("/proc/self/exe")
+        self._own_exe = os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino
         words = [os.fsencode(word) for word in argv]
         self.envp = _environment(env)
         asked = loader.explicit(self.options.sysroot, os.environ)
@@ -144,7 +148,11 @@ class Process:
         self.auxv = self.stack.auxv
         if self.log is not None:
             self.log.start(self)
-        self._start_thread(thunk_table(self.abi, self.store), be8)
+        table = self._tables.get(self.abi.name)
+        if table is None:
+            table = _native.Table(thunk_table(self.abi, self.store))
+            self._tables[self.abi.name] = table
+        self._start_thread(table, be8)
 
     def _empty_memory(self) -> _native.AddressSpace:
         bits = self.abi.word * 8
@@ -162,7 +170,7 @@ class Process:
             of = "" if size is None else f" of {size:#x} bytes"
             raise UsageError(f"no room for guest memory{of}{at}: {error.strerror}") from None
 
-    def _start_thread(self, table: bytes, be8: bool) -> None:
+    def _start_thread(self, table: _native.Table, be8: bool) -> None:
         from qusr.cpu import unicorn
 
         regs = self.arch.registers
@@ -180,8 +188,7 @@ class Process:
         exe = os.fsencode(self.sysroot.guest_path(os.fsdecode(self.exe)))
         root = os.fsencode(self.sysroot.root or "")
         self.native.set_facts(exe, self.stack.auxv_bytes, root)
-        own = os.stat("/proc/self/exe")
-        self.native.set_own_exe(os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino)
+        self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
             self.native.watch_deaths()
         core = unicorn.arguments(self.arch, self.cpu_model, be8=be8)
@@ -300,6 +307,10 @@ class Process:
         if mine:
             self._dying = _thread.get_ident()
         return mine
+
+    def is_own_exe(self, info: os.stat_result) -> bool:
+        """Whether a file is the emulator's executable (Python)."""
+        return (info.st_dev, info.st_ino) == self._own_exe[1:]
 
     def owns_fd(self, fd: int) -> bool:
         """Whether a descriptor is the emulator's, not the guest's (the log's)."""

@@ -41,8 +41,17 @@ def _package_folders() -> Iterator[str]:
         yield from spec.submodule_search_locations or ()
 
 
+_found: list[str] = []
+
+
 def library() -> str:
     """The path of libunicorn."""
+    if not _found:
+        _found.append(_search())
+    return _found[0]
+
+
+def _search() -> str:
     folders = []
     for folder in _package_folders():
         folders.append(folder)

@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .plan import LoadPlan
+
 _MAGIC = b"qusrcach"
 #: magic, CRC-32 of all that follows, length of kind, key and value.
 _HEAD = Struct("<8sIHHI")
@@ -57,10 +59,13 @@ class Store:
     know could pull it away.
     """
 
-    __slots__ = ("path",)
+    __slots__ = ("path", "plans")
 
     def __init__(self, path: str | None) -> None:
         self.path = path
+        #: Load plans by file identity, without reading anything again: the programs that a process
+        #: and its children execute one after the other nearly always have one dynamic linker.
+        self.plans: dict[bytes, LoadPlan] = {}
 
     @classmethod
     def default(cls, environ: Mapping[str, str] | None = None) -> Store:

@@ -30,6 +30,7 @@ _LIBC_PACKAGES = {
 }
 
 _PLAN_KIND = "plan"
+_MOST_PLANS = 64
 
 
 class Prepared:
@@ -189,6 +190,9 @@ def plan_for(fd: int, path: str, store: cache.Store | None = None) -> LoadPlan:
         return _read_plan(fd, path)
     info = os.fstat(fd)
     key = cache.file_identity(info)
+    plan = store.plans.get(key)
+    if plan is not None:
+        return plan
     kept = store.get(_PLAN_KIND, key)
     if kept is not None:
         try:
@@ -197,13 +201,21 @@ def plan_for(fd: int, path: str, store: cache.Store | None = None) -> LoadPlan:
         except (ValueError, LoadError):
             pass
         else:
+            _remember(store, key, plan)
             return plan
     plan = _read_plan(fd, path)
     # A file that is still being written could keep its identity: within the clock
     # tick of a change, a second change need not show in ctime.
     if cache.settled(info):
         store.put(_PLAN_KIND, key, plan.to_bytes())
+        _remember(store, key, plan)
     return plan
+
+
+def _remember(store: cache.Store, key: bytes, plan: LoadPlan) -> None:
+    if len(store.plans) >= _MOST_PLANS:
+        store.plans.clear()
+    store.plans[key] = plan
 
 
 def _read_plan(fd: int, path: str) -> LoadPlan:

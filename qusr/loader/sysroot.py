@@ -1,23 +1,18 @@
 """Where absolute guest paths are looked up: in the sysroot, then on the host.
 
-System calls do the same in Rust, with openat2(RESOLVE_IN_ROOT); this walk serves the
-loader and the Python handlers.
+The kernel does the walk (openat2(2) with RESOLVE_IN_ROOT), as it does for system calls in
+`native/src/thunk/path.rs`.
 """
 
 from __future__ import annotations
 
-import errno
 import os
+
+from qusr import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-#: How many symbolic links a path may lead through (MAXSYMLINKS of the kernel).
-MAX_SYMLINKS = 40
-
-#: A path that ends so can name nothing but a directory.
-DIRECTORY_ENDS = ("/", "/.", "/..")
 
 
 def explicit(option: str | None, environ: Mapping[str, str]) -> tuple[str, str] | None:
@@ -80,7 +75,8 @@ class Sysroot:
         """The host path of what an absolute path names in the sysroot, or None."""
         if self.root is None or not path.startswith("/") or "\0" in path:
             return None
-        return _walk(self.root, path, follow)
+        found = _native.lookup_in(os.fsencode(self.root), os.fsencode(path), follow)
+        return None if found is None else os.fsdecode(found)
 
     def guest_path(self, host_path: str) -> str:
         """The guest's name of a file: without the sysroot, if it is in there."""
@@ -90,44 +86,3 @@ class Sysroot:
             if host_path.startswith(self.root + "/"):
                 return host_path[len(self.root) :]
         return host_path
-
-
-def _walk(root: str, path: str, follow: bool) -> str | None:
-    """Resolves `path` with `root` as its `/`; None when it does not exist there."""
-    want_directory = path.endswith(DIRECTORY_ENDS)
-    todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
-    done: list[str] = []
-    links = 0
-    while todo:
-        part = todo.pop()
-        if part == "..":
-            # At the root, `..` is the root.
-            if done:
-                done.pop()
-            continue
-        here = "/".join([root, *done, part])
-        if todo or follow or want_directory:
-            try:
-                target = os.readlink(here)
-            except OSError as error:
-                # EINVAL: exists and is no link. Anything else: is not there.
-                if error.errno != errno.EINVAL:
-                    return None
-            else:
-                links += 1
-                if links > MAX_SYMLINKS or not target:
-                    return None
-                if target.startswith("/"):
-                    done.clear()
-                if not todo:
-                    want_directory |= target.endswith(DIRECTORY_ENDS)
-                todo += [p for p in reversed(target.split("/")) if p not in ("", ".")]
-                continue
-        done.append(part)
-        if todo and not os.path.isdir(here):
-            # `file/..` is ENOTDIR, not the folder of the file.
-            return None
-    found = "/".join([root, *done])
-    if want_directory:
-        return found if os.path.isdir(found) else None
-    return found if os.path.lexists(found) else None

@@ -218,7 +218,7 @@ def test_an_entry_that_lies_is_ignored(store: Store, hello: Path, readings: list
     key = cache.file_identity(hello.stat())
     for lie in (b"", b"x" * 100, plan.to_bytes()[:-1]):
         store.put("plan", key, lie)
-        assert load(hello, store) == plan
+        assert load(hello, cache.Store(store.path)) == plan
     assert len(readings) == 4
 
 

@@ -73,6 +73,8 @@ pub struct AddressSpace {
     pub(super) limit_stack: AtomicU64,
     /// `READ_IMPLIES_EXEC` of the guest's personality.
     pub(super) read_implies_exec: AtomicBool,
+    /// This process was forked and still has the mappings that it began with.
+    inherited: AtomicBool,
 }
 
 /// Keeps the address space as it is while a thread forks.
@@ -108,6 +110,7 @@ impl AddressSpace {
             limit_data: AtomicU64::new(u64::MAX),
             limit_stack: AtomicU64::new(stack),
             read_implies_exec: AtomicBool::new(false),
+            inherited: AtomicBool::new(false),
         }))
     }
 
@@ -318,6 +321,7 @@ impl AddressSpace {
 
     /// In a forked child: makes the ranges reservation again that `MADV_DONTFORK` left out.
     pub fn after_fork_in_child(&self) {
+        self.inherited.store(true, Ordering::Relaxed);
         let mut maps = self.write_maps();
         let gone: Vec<(u64, u64)> = maps
             .regions
@@ -348,14 +352,21 @@ impl AddressSpace {
         let mut maps = self.write_maps();
         let limit = self.limit();
         self.window.release(0, limit)?;
-        *maps = Maps {
-            regions: RegionSet::new(limit),
-            mmap_base: default_mmap_base(limit),
-            brk_start: 0,
-            brk: 0,
-            lock_future: Flags::NONE,
-            next_object: 1,
-        };
+        let old = std::mem::replace(
+            &mut *maps,
+            Maps {
+                regions: RegionSet::new(limit),
+                mmap_base: default_mmap_base(limit),
+                brk_start: 0,
+                brk: 0,
+                lock_future: Flags::NONE,
+                next_object: 1,
+            },
+        );
+        if self.inherited.swap(false, Ordering::Relaxed) {
+            // Freeing would write to, and so copy, the pages that the parent has them in.
+            std::mem::forget(old);
+        }
         self.regions_changed(&maps);
         self.hub.announce(true, Some((0, limit)));
         Ok(())

@@ -274,6 +274,22 @@ pub fn delete_timers() {
     }
 }
 
+/// The descriptors of this process that are closed by an execve(2).
+///
+/// # Errors
+/// That of reading /proc/self/fd.
+pub fn close_on_exec() -> std::io::Result<Vec<i32>> {
+    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    let closes = |fd: &i32| {
+        // SAFETY: F_GETFD touches no memory. The listing's own descriptor is closed by now.
+        let flags = unsafe { libc::fcntl(*fd, libc::F_GETFD) };
+        flags >= 0 && flags & libc::FD_CLOEXEC != 0
+    };
+    Ok(open.into_iter().filter(closes).collect())
+}
+
 /// Names the calling thread (/proc/PID/comm).
 pub fn set_thread_name(name: &[u8]) {
     let mut text = [0u8; 16];

@@ -79,7 +79,7 @@ impl Process {
     /// The errno of mapping the page with the signal trampolines.
     pub fn new(
         space: Arc<AddressSpace>,
-        table: Table,
+        table: Arc<Table>,
         regs: GuestRegs,
         frame: FrameKind,
     ) -> Result<Arc<Self>, i32> {
@@ -90,7 +90,7 @@ impl Process {
         actions.core_limit_changed();
         Ok(Arc::new(Self {
             space,
-            table: RwLock::new(Arc::new(table)),
+            table: RwLock::new(table),
             sysroot: RwLock::new(None),
             own_exe: RwLock::new(Arc::new(OwnExe::default())),
             marks: Marks::default(),

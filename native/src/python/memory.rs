@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::memory::{AddressSpace, Backing, Efault, Errno, MmapRequest, Prot, Region, SpaceConfig};
-use crate::thunk::convert::host_pointer;
+use crate::thunk::convert::{get_int, host_pointer};
 
 /// The guest's memory. Errors are `OSError` with the errno that the guest's call would give.
 #[pyclass(name = "AddressSpace", module = "qusr._native", frozen)]
@@ -189,6 +189,35 @@ impl PyAddressSpace {
             Some(text) => Ok(PyBytes::new(py, &text)),
             None => Err(os_error(libc::ENAMETOOLONG)),
         }
+    }
+
+    /// A NULL-terminated array of strings, as execve(2) takes them: words of `word` bytes, strings
+    /// of at most `longest` bytes with their NUL. A null pointer is an empty array (Linux allows it).
+    fn read_strings<'py>(
+        &self,
+        py: Python<'py>,
+        addr: u64,
+        word: u64,
+        big_endian: bool,
+        longest: usize,
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let mut strings = Vec::new();
+        let mut at = addr;
+        while addr != 0 {
+            let mut bytes = [0; 8];
+            let pointer = &mut bytes[..if word == 4 { 4 } else { 8 }];
+            self.space.read(at, pointer).map_err(fault)?;
+            let string = get_int(pointer, big_endian, false);
+            if string == 0 {
+                break;
+            }
+            match self.space.read_cstr(string, longest).map_err(fault)? {
+                Some(text) => strings.push(PyBytes::new(py, &text)),
+                None => return Err(os_error(libc::E2BIG)),
+            }
+            at = at.wrapping_add(word);
+        }
+        Ok(strings)
     }
 
     /// All mappings: (start, end, prot, flags, kind, name, offset).

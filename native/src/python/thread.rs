@@ -25,8 +25,23 @@ use crate::shared::lock::SharedLock;
 use crate::signal::host::{self, Mailbox};
 use crate::signal::{Action, FrameKind, SIG_IGN, Seen, bit, siginfo};
 use crate::thunk::exec::{OwnExe, Review};
-use crate::thunk::path::Sysroot;
+use crate::thunk::path::{self, Sysroot};
 use crate::thunk::table::{MAX_SLOTS, Table};
+
+/// The declarations of an ABI, ready for use: parsed once, and used by each program after an execve.
+#[pyclass(name = "Table", module = "qusr._native", frozen)]
+pub struct PyTable {
+    inner: Arc<Table>,
+}
+
+#[pymethods]
+impl PyTable {
+    #[new]
+    fn new(data: &[u8]) -> PyResult<Self> {
+        let inner = Arc::new(Table::parse(data).map_err(PyValueError::new_err)?);
+        Ok(Self { inner })
+    }
+}
 
 /// What the threads of one guest process share.
 #[pyclass(name = "Process", module = "qusr._native", frozen)]
@@ -41,7 +56,7 @@ impl PyProcess {
     #[new]
     fn new(
         space: &PyAddressSpace,
-        table: &[u8],
+        table: &PyTable,
         regs: (u32, u32, u32, u32, u32, u32),
         args: Vec<u32>,
         thumb_bit: u64,
@@ -53,7 +68,7 @@ impl PyProcess {
             "arm-be8" => FrameKind::Arm { be8: true },
             _ => return Err(PyValueError::new_err(format!("no signal frame {frame}"))),
         };
-        let table = Table::parse(table).map_err(PyValueError::new_err)?;
+        let table = Arc::clone(&table.inner);
         let mut slots = [u32::MAX; MAX_SLOTS];
         for (slot, id) in slots.iter_mut().zip(args) {
             *slot = id;
@@ -129,6 +144,23 @@ impl PyProcess {
 
 fn poisoned<T>(_: std::sync::PoisonError<T>) -> PyErr {
     PyRuntimeError::new_err("a thread of the emulator panicked")
+}
+
+/// The host path of what an absolute path names in the sysroot `root`; None when it is not there.
+#[pyfunction]
+pub fn lookup_in<'py>(
+    py: Python<'py>,
+    root: &[u8],
+    path: &[u8],
+    follow: bool,
+) -> Option<Bound<'py, PyBytes>> {
+    path::lookup_in(root, path, follow).map(|found| PyBytes::new(py, &found))
+}
+
+/// The open descriptors that an execve closes.
+#[pyfunction]
+pub fn close_on_exec() -> PyResult<Vec<i32>> {
+    Ok(child::close_on_exec()?)
 }
 
 /// Why the native core cannot run a guest here; None if it can.

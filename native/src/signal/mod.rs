@@ -124,11 +124,14 @@ impl Actions {
         self.with(|table| {
             for (index, action) in table.iter_mut().enumerate() {
                 let ignored = action.handler == SIG_IGN;
-                *action = Action {
+                let reset = Action {
                     handler: if ignored { SIG_IGN } else { SIG_DFL },
                     ..Action::default()
                 };
-                host::install(index as i32 + 1, action);
+                if *action != reset {
+                    *action = reset;
+                    host::install(index as i32 + 1, action);
+                }
             }
         });
     }

@@ -49,6 +49,20 @@ pub fn fd_path(fd: i32) -> Option<Vec<u8>> {
         .map(|path| path.as_os_str().as_bytes().to_vec())
 }
 
+/// The host path of what an absolute guest path names in the sysroot `root`, which may itself be
+/// named by symbolic links; None when it is not there.
+#[must_use]
+pub fn lookup_in(root: &[u8], path: &[u8], follow: bool) -> Option<Vec<u8>> {
+    let flags = libc::O_DIRECTORY;
+    let folder = open_path(libc::AT_FDCWD, &CString::new(root).ok()?, flags, 0)?;
+    let path = CString::new(path).ok()?;
+    let flags = if follow { 0 } else { libc::O_NOFOLLOW };
+    let file = open_path(folder.as_raw_fd(), &path, flags, libc::RESOLVE_IN_ROOT)?;
+    let (real, host) = (fd_path(folder.as_raw_fd())?, fd_path(file.as_raw_fd())?);
+    let inner = host.strip_prefix(real.as_slice())?;
+    Some([root, inner].concat())
+}
+
 impl Sysroot {
     /// A sysroot at `prefix`.
     ///

@@ -11,7 +11,7 @@ import fcntl
 import os
 import resource
 
-from qusr import loader
+from qusr import _native, loader
 from qusr.process import Process
 from qusr.syscalls.context import Context, fail
 from qusr.syscalls.handlers.procfs import leads_to_own_exe
@@ -21,7 +21,6 @@ AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
 AT_EMPTY_PATH = 0x1000
 AT_EXECVE_CHECK = 0x10000
-_MAX_STRINGS = 0x7FFFFFFF
 _MAX_ARG_STRLEN = 131072
 
 
@@ -60,25 +59,26 @@ def _hidden(fd: int) -> bool:
 def _exec(
     ctx: Context, name: bytes, argv: int, envp: int, *, fd: int = -1, hidden: bool = False
 ) -> int:
-    arguments = _strings(ctx, argv)
-    environment = _strings(ctx, envp)
     process = ctx.process
-    if leads_to_own_exe(AT_FDCWD, name):
-        name = process.exe
+    word, big_endian = ctx.abi.word, ctx.abi.big_endian
+    arguments = process.memory.read_strings(argv, word, big_endian, _MAX_ARG_STRLEN)
+    environment = process.memory.read_strings(envp, word, big_endian, _MAX_ARG_STRLEN)
     if fd >= 0:
         fd = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 0)
         opened = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
         os.close(fd)
         fd = opened
+
+    def prepare(name: bytes, fd: int) -> loader.Prepared:
+        path, argv = os.fsdecode(name), arguments or [b""]
+        return loader.prepare(path, argv, process.sysroot, store=process.store, fd=fd, execfn=name)
+
     try:
-        prepared = loader.prepare(
-            os.fsdecode(name),
-            arguments or [b""],
-            process.sysroot,
-            store=process.store,
-            fd=fd,
-            execfn=name,
-        )
+        prepared = prepare(name, fd)
+        if process.is_own_exe(os.fstat(prepared.fd)) and leads_to_own_exe(AT_FDCWD, name):
+            prepared.close()
+            name = process.exe
+            prepared = prepare(name, -1)
     except loader.LoadError as error:
         raise fail(error.errno) from None
     try:
@@ -129,7 +129,7 @@ def _replace(process: Process, prepared: loader.Prepared, environment: list[byte
     main = process.main
     mask = main.native.leave_for_exec()
     keep = {prepared.fd, prepared.interp_fd}
-    for fd in _close_on_exec():
+    for fd in _native.close_on_exec():
         if fd not in keep and not process.owns_fd(fd):
             os.close(fd)
     process.envp = environment
@@ -143,35 +143,3 @@ def _replace(process: Process, prepared: loader.Prepared, environment: list[byte
         prepared.close()
     process.main.native.set_mask(mask)
     process.publish()
-
-
-def _close_on_exec() -> list[int]:
-    found = []
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            if fcntl.fcntl(int(name), fcntl.F_GETFD) & fcntl.FD_CLOEXEC:
-                found.append(int(name))
-        except OSError:
-            pass  # the listing's own descriptor
-    return found
-
-
-def _strings(ctx: Context, address: int) -> list[bytes]:
-    """A NULL-terminated array of strings; a null pointer is an empty one (Linux allows it)."""
-    strings: list[bytes] = []
-    if address == 0:
-        return strings
-    word = ctx.abi.word
-    while True:
-        data = ctx.read(address + word * len(strings), word)
-        at = int.from_bytes(data, "big" if ctx.abi.big_endian else "little")
-        if at == 0:
-            return strings
-        try:
-            strings.append(ctx.process.memory.read_cstr(at, _MAX_ARG_STRLEN))
-        except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
-                raise fail(errno.E2BIG) from None
-            raise
-        if len(strings) > _MAX_STRINGS:
-            raise fail(errno.E2BIG)
