@@ -96,6 +96,22 @@ impl Tables {
         self.map.get(&key).copied().filter(|&n| self.is_live(n))
     }
 
+    /// Has exit `x` go straight to the translation of its key, if there is one.
+    fn chain(&mut self, arena: &Arena, x: u32) {
+        let Some(e) = self.exits.get(x as usize) else {
+            return;
+        };
+        let Some(target) = self.live(e.key) else {
+            return;
+        };
+        if e.to != target {
+            let t = &mut self.entries[target as usize];
+            arena.patch(e.patch, t.host);
+            t.incoming.push(x);
+            self.exits[x as usize].to = target;
+        }
+    }
+
     /// Has exit `x` leave translated code again.
     fn unchain(&mut self, arena: &Arena, x: u32) {
         let x = &mut self.exits[x as usize];
@@ -235,14 +251,20 @@ impl Cache {
         let Inner {
             generation, tables, ..
         } = &mut *inner;
-        let Some(target) = tables.live(tables.exits[n as usize].key) else {
-            return;
-        };
-        let e = &mut tables.exits[n as usize];
-        let t = &mut tables.entries[target as usize];
-        e.to = target;
-        generation.arena.patch(e.patch, t.host);
-        t.incoming.push(n);
+        tables.chain(&generation.arena, n);
+    }
+
+    /// Chains the exits of a translation as far as there are translations for them.
+    pub fn chain_exits(&self, key: Key) {
+        let mut inner = self.lock();
+        let Inner {
+            generation, tables, ..
+        } = &mut *inner;
+        if let Some(n) = tables.live(key) {
+            for x in tables.entries[n as usize].exits.clone() {
+                tables.chain(&generation.arena, x);
+            }
+        }
     }
 
     /// Installs a translation, or returns the one that another thread installed meanwhile.

@@ -103,6 +103,10 @@ pub trait CpuCore: Regs + Send {
     }
     /// Forgets translations of guest code in `start..end`.
     fn invalidate(&mut self, start: u64, end: u64);
+    /// A child process is about to be forked.
+    fn before_fork(&mut self) {}
+    /// This process is the child.
+    fn after_fork_in_child(&mut self) {}
     /// A new core with the same register state, for a guest thread's `clone`.
     fn duplicate(&self) -> Result<Box<dyn CpuCore>, String>;
 }

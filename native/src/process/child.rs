@@ -46,6 +46,7 @@ impl GuestThread {
         let space = Arc::clone(&self.process.space);
         let actions = Arc::clone(&self.process.actions);
         let process = Arc::clone(&self.process);
+        self.core.before_fork();
         let result = actions.with(|_| {
             let mut robust_lists = process.robust_lists();
             let guard = space.lock_for_fork();
@@ -62,6 +63,7 @@ impl GuestThread {
         });
         if result == 0 {
             space.after_fork_in_child();
+            self.core.after_fork_in_child();
             self.signals.mailbox.forget();
             self.forget_tracer();
         }

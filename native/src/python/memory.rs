@@ -202,8 +202,11 @@ impl PyAddressSpace {
         longest: usize,
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let mut strings = Vec::new();
+        if addr == 0 {
+            return Ok(strings);
+        }
         let mut at = addr;
-        while addr != 0 {
+        loop {
             let mut bytes = [0; 8];
             let pointer = &mut bytes[..if word == 4 { 4 } else { 8 }];
             self.space.read(at, pointer).map_err(fault)?;

@@ -12,6 +12,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod translate;
+mod wishes;
 
 pub use gate::stop_for_fork;
 
@@ -459,6 +460,14 @@ impl CpuCore for NativeCore {
 
     fn invalidate(&mut self, start: u64, end: u64) {
         self.forget(start, end);
+    }
+
+    fn before_fork(&mut self) {
+        self.follow_wishes();
+    }
+
+    fn after_fork_in_child(&mut self) {
+        wishes::after_fork_in_child();
     }
 
     fn duplicate(&self) -> Result<Box<dyn CpuCore>, String> {

@@ -186,6 +186,7 @@ impl NativeCore {
         }
         if self.lookup(pc, mode).is_ok() {
             self.common.cache.chain(id, n);
+            self.tell_chained(id, n);
         }
         Next::Go
     }

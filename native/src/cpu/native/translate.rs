@@ -207,6 +207,7 @@ impl NativeCore {
                         self.common
                             .cache
                             .install((pc, mode), block.end, block.pcs, code, &source);
+                    self.tell_translated(pc, mode);
                     return Ok(found.unwrap_or_else(|e| panic!("native core: {e}")));
                 }
                 Err(_) => {
