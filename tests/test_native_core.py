@@ -74,7 +74,7 @@ def test_exec_of_changed_files(tmp_path: Path) -> None:
     emulators.need(compiler)
 
     def make(source: str, output: str, number: int, *flags: str) -> None:
-        command = [compiler, "-O2", f"-DNUMBER={number}", "-xc", "-", "-o", tmp_path / output]
+        command = [compiler, "-O2", f"-DNUMBER={number}", "-xc", "-", "-o", str(tmp_path / output)]
         subprocess.run([*command, *flags], input=source.encode(), check=True)
 
     for number in (1, 2, 3):
