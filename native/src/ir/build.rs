@@ -348,6 +348,12 @@ impl Sem for IrBuilder {
         self.atomic(Op::StoreExPair, w, addr, NONE, v, 0)
     }
 
+    fn aligned(&mut self, w: u8, addr: Val, write: bool) {
+        if w > 8 {
+            self.push(Op::Aligned, w, [addr, NONE, NONE], u64::from(write));
+        }
+    }
+
     fn clear_ex(&mut self) {
         self.push(Op::ClearEx, 0, [NONE; 3], 0);
     }

@@ -62,7 +62,10 @@ impl<'a> Interp<'a> {
     }
 
     fn faulted(&self) -> bool {
-        matches!(self.outcome, Outcome::Faulted(_))
+        matches!(
+            self.outcome,
+            Outcome::Faulted(_) | Outcome::Trapped(Trap::Align, _)
+        )
     }
 
     fn read(&mut self, w: u8, addr: u128) -> u128 {
@@ -235,6 +238,13 @@ impl Sem for Interp<'_> {
 
     fn store_ex_pair(&mut self, w: u8, addr: u128, v: u128) -> u128 {
         self.end_ex(2 * w, addr, v)
+    }
+
+    fn aligned(&mut self, w: u8, addr: u128, write: bool) {
+        if !(addr as u64).is_multiple_of(u64::from(w / 8)) && !self.faulted() {
+            self.st.trap_addr = addr as u64;
+            self.outcome = Outcome::Trapped(Trap::Align, u16::from(write));
+        }
     }
 
     fn clear_ex(&mut self) {

@@ -249,6 +249,8 @@ pub enum Op {
     /// c is a wide value.
     StoreExPair,
     ClearEx,
+    /// Faults unless the address a is a multiple of `w` bits; imm 1: for the sake of a store.
+    Aligned,
     /// Atomic read-modify-write at address a by value c; imm is a [`Rmw`]. The old value.
     Rmw,
     /// Compare memory at a with b, store c if equal. The old value.
@@ -386,7 +388,7 @@ impl Op {
             VGet | FpToInt | Pack | Cc | Get | Load | LoadEx | StoreEx | StoreExPair | Rmw
             | Cas | Call => Kind::General,
             GetX | LoadX | LoadExPair | CasPair | CallX => Kind::Wide,
-            Set | SetX | SetF | Store | StoreX | ClearEx | Sticky | Fence => Kind::None,
+            Set | SetX | SetF | Store | StoreX | ClearEx | Aligned | Sticky | Fence => Kind::None,
             Side | Jump | CallTo | JumpR | CallR | RetR | Trap => Kind::None,
             _ if self < FAdd => Kind::General,
             _ => Kind::Wide,
@@ -408,6 +410,7 @@ impl Op {
             Load | LoadX
                 | Store
                 | StoreX
+                | Aligned
                 | LoadEx
                 | StoreEx
                 | LoadExPair

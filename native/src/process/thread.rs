@@ -495,7 +495,7 @@ fn fault_info(exit: Exit, regs: &GuestRegs, core: &mut dyn CpuCore) -> FaultInfo
                 signal,
                 code,
                 addr,
-                esr: syndrome(access, mapped),
+                esr: syndrome(access, mapped, align),
             }
         }
         Exit::Breakpoint { .. } => FaultInfo {
@@ -514,11 +514,16 @@ fn fault_info(exit: Exit, regs: &GuestRegs, core: &mut dyn CpuCore) -> FaultInfo
 }
 
 /// ESR_EL1 of a data or instruction abort from EL0 (Arm ARM D17.2.37): the class, a
-/// 32-bit instruction, WnR, and a translation or permission fault of level 3.
-fn syndrome(access: Access, mapped: bool) -> u64 {
+/// 32-bit instruction, WnR, and an alignment fault, or a translation or permission fault of level 3.
+fn syndrome(access: Access, mapped: bool, align: bool) -> u64 {
     let class: u64 = if access == Access::Fetch { 0x20 } else { 0x24 };
     let write = u64::from(access == Access::Write) << 6;
-    class << 26 | 1 << 25 | write | if mapped { 0x0f } else { 0x07 }
+    let status = match (align, mapped) {
+        (true, _) => 0x21,
+        (_, true) => 0x0f,
+        _ => 0x07,
+    };
+    class << 26 | 1 << 25 | write | status
 }
 
 fn call_registers(process: &Process, regs: &mut dyn Regs) -> (u64, Args) {

@@ -230,8 +230,12 @@ impl NativeCore {
                 Next::Go
             }
             Trap::Align => Next::Leave(Exit::Fault {
-                addr: self.st_ref().trap_addr,
-                access: Access::Read,
+                addr: self.common.guest.data_address(self.st_ref().trap_addr),
+                access: if arg == 0 {
+                    Access::Read
+                } else {
+                    Access::Write
+                },
                 mapped: true,
                 bus: true,
                 align: true,

@@ -28,6 +28,7 @@ impl Gen<'_> {
                 self.asm.bytes(&[0xf0, 0x83, 0x0c, 0x24, 0x00]);
             }
             Op::ClearEx => self.asm.mov_mi(64, layout::ex_addr(), -1),
+            Op::Aligned => self.aligned(i),
             Op::LoadEx => self.load_ex(v, i),
             Op::StoreEx => self.store_ex(v, i),
             Op::Rmw => self.rmw(v, i),
@@ -79,6 +80,26 @@ impl Gen<'_> {
         let r = self.reg(i.c);
         self.fault_point(i, true);
         self.asm.mov_mr(i.w, m, r);
+    }
+
+    /// What is not aligned goes to an address that no x86-64 has: the interpreter then finds
+    /// out what is wrong.
+    fn aligned(&mut self, i: &Inst) {
+        const NOWHERE: u64 = 1 << 63;
+        let base = self.reg(i.a);
+        self.asm.test_i(32, Rm::R(base), i32::from(i.w / 8 - 1));
+        let f = self.asm.jcc(cc::NE);
+        let from = self.fixup_at(f);
+        let mut to = None;
+        self.cold(|g| {
+            to = Some(g.here());
+            g.asm.mov_ri(RAX, NOWHERE);
+            g.fault_point(i, i.imm != 0);
+            g.asm.mov(64, RAX, Mem::base(RAX, 0));
+        });
+        if let Some(to) = to {
+            self.bind(from, to);
+        }
     }
 
     fn load_ex(&mut self, v: Val, i: &Inst) {
