@@ -8,6 +8,7 @@
 
 use super::Op;
 use super::flags;
+use super::half;
 use super::vector::{from_lanes, lane};
 use std::arch::asm;
 
@@ -22,6 +23,22 @@ pub const OVERFLOW: u32 = 8;
 pub const UNDERFLOW: u32 = 16;
 pub const INEXACT: u32 = 32;
 
+/// Above MXCSR's bits: modes that the host has not, or not exactly so.
+/// All NaNs that come out are the default one.
+pub const DEFAULT_NAN: u32 = 1 << 16;
+/// Denormal operands count as zero (and raise [`INPUT_DENORMAL`]), denormal results become zero; single and double.
+pub const FLUSH: u32 = 1 << 17;
+/// The same for half precision, whose operands raise nothing.
+pub const FLUSH_HALF: u32 = 1 << 18;
+/// Half precision has no infinities and NaNs in conversions (Arm's alternative format).
+pub const ALT_HALF: u32 = 1 << 19;
+/// All of these modes.
+pub const MODES: u32 = 0xf << 16;
+/// Sticky: a denormal operand was taken for zero.
+pub const INPUT_DENORMAL: u32 = 1 << 24;
+/// The part of the environment that is MXCSR's.
+pub const HOST_BITS: u32 = 0xffff;
+
 /// Rounding modes of `FpRound` and `FpToInt`.
 pub mod round {
     pub const NEAREST: u64 = 0;
@@ -35,15 +52,15 @@ pub mod round {
 
 /// What a format's bits mean.
 #[derive(Clone, Copy)]
-struct Format {
+pub(super) struct Format {
     /// Everything but the sign.
-    abs: u64,
-    exp: u64,
-    quiet: u64,
-    sign: u64,
+    pub abs: u64,
+    pub exp: u64,
+    pub quiet: u64,
+    pub sign: u64,
 }
 
-fn format(w: u8) -> Format {
+pub(super) fn format(w: u8) -> Format {
     match w {
         16 => Format {
             abs: 0x7fff,
@@ -67,45 +84,52 @@ fn format(w: u8) -> Format {
 }
 
 impl Format {
-    fn nan(self, x: u64) -> bool {
+    pub fn nan(self, x: u64) -> bool {
         x & self.abs > self.exp
     }
-    fn signalling(self, x: u64) -> bool {
+    pub fn signalling(self, x: u64) -> bool {
         self.nan(x) && x & self.quiet == 0
     }
-    fn default_nan(self) -> u64 {
+    pub fn default_nan(self) -> u64 {
         self.exp | self.quiet
     }
-    fn zero(self, x: u64) -> bool {
+    pub fn zero(self, x: u64) -> bool {
         x & self.abs == 0
     }
-    fn infinite(self, x: u64) -> bool {
+    pub fn infinite(self, x: u64) -> bool {
         x & self.abs == self.exp
     }
     /// The smallest normal number.
     fn least_normal(self) -> u64 {
-        self.exp & self.exp.wrapping_neg()
+        self.quiet << 1
+    }
+    fn denormal(self, x: u64) -> bool {
+        x & self.exp == 0 && x & self.abs != 0
     }
 }
 
-/// Notes underflow where `r` is the smallest normal number but was less before rounding (Arm ARM,
-/// FPRound(): "Underflow occurs if exponent is too small before rounding"). `again` computes under another
-/// environment: towards zero, what was less stays less.
-fn note_tiny(env: &mut u32, f: Format, r: u64, again: impl FnOnce(&mut u32) -> u64) {
-    if r & f.abs != f.least_normal() || *env & UNDERFLOW != 0 {
-        return;
+/// An operand as arithmetic sees it: zero instead of a denormal number, if the environment says so.
+#[must_use]
+pub fn flushed(env: &mut u32, w: u8, x: u64) -> u64 {
+    let f = format(w);
+    let mode = if w == 16 { FLUSH_HALF } else { FLUSH };
+    if *env & mode == 0 || !f.denormal(x) {
+        return x;
     }
-    let mut truncating = (*env & !0x3f) | 0x6000;
-    if again(&mut truncating) & f.abs < f.least_normal() {
-        *env |= UNDERFLOW;
+    if w != 16 {
+        *env |= INPUT_DENORMAL;
     }
+    x & f.sign
 }
 
 /// The NaN that comes out of operands of which at least one is a NaN, in order of precedence.
-fn propagate(env: &mut u32, f: Format, ops: &[u64]) -> u64 {
+pub(super) fn propagate(env: &mut u32, f: Format, ops: &[u64]) -> u64 {
     let signalling = ops.iter().find(|&&x| f.signalling(x));
     if signalling.is_some() {
         *env |= INVALID;
+    }
+    if *env & DEFAULT_NAN != 0 {
+        return f.default_nan();
     }
     let x = signalling.or_else(|| ops.iter().find(|&&x| f.nan(x)));
     x.map_or(f.default_nan(), |x| x | f.quiet)
@@ -114,17 +138,33 @@ fn propagate(env: &mut u32, f: Format, ops: &[u64]) -> u64 {
 macro_rules! host_op {
     ($name:ident, $ty:ty, $insn:literal) => {
         fn $name(env: &mut u32, a: $ty, b: $ty, c: $ty) -> $ty {
-            let mut save = 0u32;
+            let (mut save, mut inner) = (0u32, *env & HOST_BITS);
             let mut r = a;
             // SAFETY: swaps MXCSR for one instruction and puts it back.
             unsafe {
                 asm!("stmxcsr [{s}]", "ldmxcsr [{e}]", $insn, "stmxcsr [{e}]", "ldmxcsr [{s}]",
-                    s = in(reg) &raw mut save, e = in(reg) env, r = inout(xmm_reg) r, b = in(xmm_reg) b, c = in(xmm_reg) c);
+                    s = in(reg) &raw mut save, e = in(reg) &raw mut inner, r = inout(xmm_reg) r, b = in(xmm_reg) b, c = in(xmm_reg) c);
             }
+            *env |= inner & 0x3f;
             r
         }
     };
 }
+/// A host operation on doubles.
+pub(super) type Host64 = fn(&mut u32, f64, f64, f64) -> f64;
+
+/// The host's double operation.
+pub(super) fn host64(op: Op) -> Host64 {
+    match op {
+        Op::FpAdd => add64,
+        Op::FpSub => sub64,
+        Op::FpMul => mul64,
+        Op::FpDiv => div64,
+        Op::FpSqrt => sqrt64,
+        _ => fma64,
+    }
+}
+
 host_op!(add64, f64, "vaddsd {r}, {r}, {b} /* {c} */");
 host_op!(sub64, f64, "vsubsd {r}, {r}, {b} /* {c} */");
 host_op!(mul64, f64, "vmulsd {r}, {r}, {b} /* {c} */");
@@ -139,55 +179,86 @@ host_op!(sqrt32, f32, "vsqrtss {r}, {r}, {r} /* {b} {c} */");
 host_op!(fma32, f32, "vfmadd213ss {r}, {b}, {c}");
 host_op!(narrow, f64, "vcvtsd2ss {r}, {r}, {r} /* {b} {c} */");
 host_op!(widen, f64, "vcvtss2sd {r}, {r}, {r} /* {b} {c} */");
-host_op!(to_half, f64, "vcvtps2ph {r}, {r}, 4 /* {b} {c} */");
-host_op!(from_half, f64, "vcvtph2ps {r}, {r} /* {b} {c} */");
 
 /// Converts between formats of `from` and `to` bits.
 pub fn convert(env: &mut u32, from: u8, to: u8, x: u64) -> u64 {
-    let r = host_convert(env, from, to, x);
-    if to < from {
-        note_tiny(env, format(to), r, |e| host_convert(e, from, to, x));
+    if from == to {
+        return x;
     }
-    r
-}
-
-fn host_convert(env: &mut u32, from: u8, to: u8, x: u64) -> u64 {
+    let f = format(from);
+    if from == 16 && *env & ALT_HALF != 0 {
+        return half::widen(x, to, true);
+    }
+    // Half precision has no flushing in conversions.
+    let x = if from == 16 { x } else { flushed(env, from, x) };
+    if to == 16 && *env & ALT_HALF != 0 && f.nan(x) {
+        *env |= INVALID;
+        return if x & f.sign != 0 { 0x8000 } else { 0 };
+    }
+    if f.nan(x) {
+        if f.signalling(x) {
+            *env |= INVALID;
+        }
+        let t = format(to);
+        if *env & DEFAULT_NAN != 0 {
+            return t.default_nan();
+        }
+        // The payload is aligned at its most significant bit.
+        let payload = (x & (f.quiet - 1)) << (63 - f.quiet.trailing_zeros());
+        let sign = if x & f.sign != 0 { t.sign } else { 0 };
+        return sign | t.default_nan() | payload >> (63 - t.quiet.trailing_zeros());
+    }
     let raw = |f: fn(&mut u32, f64, f64, f64) -> f64, env: &mut u32, x: u64| {
         f(env, f64::from_bits(x), 0.0, 0.0).to_bits()
     };
     match (from, to) {
-        (64, 32) => raw(narrow, env, x) & 0xffff_ffff,
+        (64, 32) => rounded(env, 32, |e| raw(narrow, e, x) & 0xffff_ffff),
         (32, 64) => raw(widen, env, x),
-        (32, 16) => raw(to_half, env, x) & 0xffff,
-        (16, 32) => raw(from_half, env, x) & 0xffff_ffff,
-        (16, 64) => {
-            let s = host_convert(env, 16, 32, x);
-            host_convert(env, 32, 64, s)
+        (16, _) => half::widen(x, to, false),
+        _ => {
+            let d = if from == 32 {
+                raw(widen, &mut DEFAULT_ENV.clone(), x)
+            } else {
+                x
+            };
+            let alternative = *env & ALT_HALF != 0;
+            half::round(env, f64::from_bits(d), false, alternative)
         }
-        (64, 16) if format(64).nan(x) => {
-            let s = host_convert(env, 64, 32, x);
-            host_convert(env, 32, 16, s)
-        }
-        (64, 16) => {
-            // Round to odd in between, so that the second rounding is the only one.
-            let mut odd = (*env & !0x3f) | 0x6000;
-            let s = host_convert(&mut odd, 64, 32, x);
-            let s = if odd & INEXACT != 0 { s | 1 } else { s };
-            host_convert(env, 32, 16, s)
-        }
-        _ => x,
     }
 }
 
-/// One arithmetic operation on bits of width `w` (32 or 64).
+/// The result of `op`, with underflow found before rounding as Arm does (FPRound(): "Underflow occurs if exponent is
+/// too small before rounding"), and what is tiny flushed if the environment says so: only underflow is raised then.
+fn rounded(env: &mut u32, w: u8, op: impl Fn(&mut u32) -> u64) -> u64 {
+    let f = format(w);
+    let mut e = *env & !0x3f;
+    let r = op(&mut e);
+    let mut tiny = f.denormal(r) || (f.zero(r) && e & UNDERFLOW != 0);
+    if r & f.abs == f.least_normal() && e & INEXACT != 0 {
+        // Towards zero, what was less stays less.
+        let mut truncating = (*env & !0x3f) | 0x6000;
+        tiny = f.denormal(op(&mut truncating));
+        if tiny {
+            e |= UNDERFLOW;
+        }
+    }
+    if tiny && *env & FLUSH != 0 {
+        *env |= UNDERFLOW;
+        return r & f.sign;
+    }
+    *env |= e & 0x3f;
+    r
+}
+
+/// One arithmetic operation on bits of width `w`.
 pub fn arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
     let f = format(w);
-    let nan = match op {
-        Op::FpSqrt => f.nan(a),
-        Op::FpFma => f.nan(a) || f.nan(b) || f.nan(c),
-        _ => f.nan(a) || f.nan(b),
+    let (a, b, c) = match op {
+        Op::FpSqrt => (flushed(env, w, a), 0, 0),
+        Op::FpFma => (flushed(env, w, a), flushed(env, w, b), flushed(env, w, c)),
+        _ => (flushed(env, w, a), flushed(env, w, b), 0),
     };
-    if nan {
+    if f.nan(a) || f.nan(b) || f.nan(c) {
         return match op {
             Op::FpSqrt => propagate(env, f, &[a]),
             Op::FpFma => {
@@ -201,28 +272,13 @@ pub fn arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
             _ => propagate(env, f, &[a, b]),
         };
     }
-    let r = host_arith(env, op, w, a, b, c);
-    if f.nan(r) {
-        return f.default_nan();
-    }
-    // What additions and square roots cannot represent is not tiny.
-    if matches!(op, Op::FpMul | Op::FpDiv | Op::FpFma) {
-        note_tiny(env, f, r, |e| host_arith(e, op, w, a, b, c));
-    }
-    r
-}
-
-fn host_arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
-    if w == 64 {
-        let h = match op {
-            Op::FpAdd => add64,
-            Op::FpSub => sub64,
-            Op::FpMul => mul64,
-            Op::FpDiv => div64,
-            Op::FpSqrt => sqrt64,
-            _ => fma64,
-        };
-        h(env, f64::from_bits(a), f64::from_bits(b), f64::from_bits(c)).to_bits()
+    let r = if w == 16 {
+        half::arith(env, op, a, b, c)
+    } else if w == 64 {
+        let h = host64(op);
+        rounded(env, 64, |e| {
+            h(e, f64::from_bits(a), f64::from_bits(b), f64::from_bits(c)).to_bits()
+        })
     } else {
         let h = match op {
             Op::FpAdd => add32,
@@ -233,13 +289,15 @@ fn host_arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
             _ => fma32,
         };
         let s = |x: u64| f32::from_bits(x as u32);
-        u64::from(h(env, s(a), s(b), s(c)).to_bits())
-    }
+        rounded(env, 32, |e| u64::from(h(e, s(a), s(b), s(c)).to_bits()))
+    };
+    if f.nan(r) { f.default_nan() } else { r }
 }
 
 /// Minimum or maximum; `number`: a quiet NaN loses against a number.
 pub fn min_max(env: &mut u32, max: bool, number: bool, w: u8, a: u64, b: u64) -> u64 {
     let f = format(w);
+    let (a, b) = (flushed(env, w, a), flushed(env, w, b));
     if f.nan(a) || f.nan(b) {
         let quiet = |x| f.nan(x) && !f.signalling(x);
         if number && quiet(a) && !f.nan(b) {
@@ -264,6 +322,7 @@ pub fn min_max(env: &mut u32, max: bool, number: bool, w: u8, a: u64, b: u64) ->
 /// A comparison's flags: less N, equal ZC, greater C, unordered CV.
 pub fn compare(env: &mut u32, w: u8, a: u64, b: u64, signals: bool) -> u64 {
     let f = format(w);
+    let (a, b) = (flushed(env, w, a), flushed(env, w, b));
     if f.nan(a) || f.nan(b) {
         if signals || f.signalling(a) || f.signalling(b) {
             *env |= INVALID;
@@ -284,7 +343,7 @@ pub fn compare(env: &mut u32, w: u8, a: u64, b: u64, signals: bool) -> u64 {
     }
 }
 
-fn current(env: u32) -> u64 {
+pub(super) fn current(env: u32) -> u64 {
     [round::NEAREST, round::DOWN, round::UP, round::ZERO][(env >> 13 & 3) as usize]
 }
 
@@ -305,6 +364,7 @@ fn round_number(env: u32, x: f64, mode: u64) -> f64 {
 /// Rounds to an integral value.
 pub fn round_integral(env: &mut u32, w: u8, x: u64, mode: u64, exact: bool) -> u64 {
     let f = format(w);
+    let x = flushed(env, w, x);
     if f.nan(x) {
         return propagate(env, f, &[x]);
     }
@@ -323,6 +383,7 @@ pub fn round_integral(env: &mut u32, w: u8, x: u64, mode: u64, exact: bool) -> u
 /// To an integer of `bits` bits, scaled by 2^`frac`, with saturation.
 pub fn to_int(env: &mut u32, w: u8, x: u64, bits: u8, signed: bool, mode: u64, frac: u32) -> u64 {
     let f = format(w);
+    let x = flushed(env, w, x);
     if f.nan(x) {
         *env |= INVALID;
         return 0;
@@ -367,22 +428,20 @@ pub fn from_int(env: &mut u32, w: u8, x: u64, bits: u8, signed: bool, frac: u32)
     let mag = value.unsigned_abs() as u64;
     let top = 63 - mag.leading_zeros();
     let digits = match w {
-        16 => 10,
         32 => 23,
         _ => 52u32,
     };
     let bias = match w {
-        16 => 15,
         32 => 127,
         _ => 1023i64,
     };
-    let mut exp = i64::from(top) - i64::from(frac) + bias;
-    let max_exp = 2 * bias;
-    if w == 16 && !(1..=max_exp).contains(&exp) {
-        // Half precision over- and underflows here: go through an exact double.
-        let d = sign_f64(sign != 0, round_to_odd(mag)) * 2f64.powi(-(frac as i32));
-        return convert(env, 64, 16, d.to_bits());
+    if w == 16 {
+        // Half precision over- and underflows here: go through a double that rounds alike.
+        let d = sign_f64(sign != 0, half::odd(mag)) * 2f64.powi(-(frac as i32));
+        let flush = *env & FLUSH_HALF != 0;
+        return half::round(env, d, flush, false);
     }
+    let mut exp = i64::from(top) - i64::from(frac) + bias;
     if top <= digits {
         let frac_bits = (mag << (digits - top)) & ((1 << digits) - 1);
         return sign | (exp as u64) << digits | frac_bits;
@@ -405,26 +464,11 @@ pub fn from_int(env: &mut u32, w: u8, x: u64, bits: u8, signed: bool, frac: u32)
             exp += 1;
         }
     }
-    if exp > max_exp {
-        let d = sign_f64(sign != 0, round_to_odd(mag)) * 2f64.powi(-(frac as i32));
-        return convert(env, 64, 16, d.to_bits());
-    }
     sign | (exp as u64) << digits | (kept & ((1 << digits) - 1))
 }
 
 fn sign_f64(neg: bool, x: f64) -> f64 {
     if neg { -x } else { x }
-}
-
-/// A double that rounds to half precision as the integer itself would.
-fn round_to_odd(mag: u64) -> f64 {
-    let sticky = u64::from(mag & 0x7ff != 0) << 11;
-    ((mag & !0x7ff) | sticky) as f64
-        + if mag < 0x800 {
-            mag as f64 - sticky as f64
-        } else {
-            0.0
-        }
 }
 
 /// Evaluates a floating-point operation under `env`.
@@ -459,6 +503,7 @@ pub fn eval(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -
         });
     }
     u128::from(match op {
+        Op::FpFlush => flushed(env, w, a),
         Op::FFcmp => compare(env, w, a, b, imm != 0),
         Op::FpMin | Op::FpMax => min_max(env, op == Op::FpMax, imm != 0, w, a, b),
         Op::FpRound => round_integral(env, w, a, imm & 7, imm & 8 != 0),

@@ -171,7 +171,10 @@ impl Sem for Interp<'_> {
 
     fn op(&mut self, op: Op, w: u8, args: [Option<u128>; 3], imm: u64) -> u128 {
         let [a, b, c] = args.map(|x| x.unwrap_or(0));
-        eval_any(&mut self.st.fpenv, op, w, a, b, c, imm)
+        let mut env = self.st.env();
+        let r = eval_any(&mut env, op, w, a, b, c, imm);
+        self.st.set_env(env);
+        r
     }
 
     fn get(&mut self, slot: u16) -> u128 {

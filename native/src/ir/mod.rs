@@ -16,6 +16,7 @@ pub mod crypto;
 pub mod eval;
 pub mod flags;
 pub mod float;
+mod half;
 pub mod interp;
 pub mod sem;
 pub mod state;
@@ -220,6 +221,8 @@ pub enum Op {
     FpToInt,
     /// From general a; imm = source bits | signed << 7.
     FpFromInt,
+    /// Zero for a denormal number under [`float::FLUSH`] (comparisons need it: they have no mode).
+    FpFlush,
     // The same on all lanes.
     VFpAdd,
     VFpSub,

@@ -23,6 +23,8 @@ pub struct State {
     pub interrupt: std::sync::atomic::AtomicU32,
     /// Rounding mode and sticky exception flags, in the layout of x86's MXCSR.
     pub fpenv: u32,
+    /// What MXCSR has not: modes and sticky flags above its bits (`float::MODES`, `float::INPUT_DENORMAL`).
+    pub fpext: u32,
     /// Where translated code stopped.
     pub pc: u64,
     /// Wide guest registers.
@@ -62,11 +64,23 @@ impl State {
         s
     }
 
+    /// The whole floating-point environment, as `float` takes it.
+    #[must_use]
+    pub fn env(&self) -> u32 {
+        self.fpenv | self.fpext
+    }
+
+    pub fn set_env(&mut self, env: u32) {
+        self.fpenv = env & super::float::HOST_BITS;
+        self.fpext = env & !super::float::HOST_BITS;
+    }
+
     /// Copies the guest-visible state.
     pub fn copy_guest(&mut self, from: &Self) {
         self.r = from.r;
         self.flags = from.flags;
         self.fpenv = from.fpenv;
+        self.fpext = from.fpext;
         self.pc = from.pc;
         self.v = from.v;
         self.ex_addr = from.ex_addr;

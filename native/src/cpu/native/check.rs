@@ -116,6 +116,7 @@ fn differences(want: &State, got: &State) -> String {
             u64::from(want.fpenv & !2),
             u64::from(got.fpenv & !2),
         ),
+        ("fpext", u64::from(want.fpext), u64::from(got.fpext)),
         ("fpstatus", want.fpstatus, got.fpstatus),
         ("exclusive", want.ex_addr, got.ex_addr),
     ];

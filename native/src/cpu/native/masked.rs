@@ -11,10 +11,11 @@ use crate::cache::FloatTrap;
 use crate::host::x64::asm::{Asm, Mem, RAX};
 use crate::host::x64::layout::{self, host};
 use crate::host::x64::runtime::csr;
-use crate::ir::float::INVALID_MASKED;
+use crate::ir::float::{self, INVALID_MASKED};
 use std::ptr;
 
-/// In a translation's mode: invalid operations trap. Guests' modes are in the low half.
+/// In a translation's mode: invalid operations trap. Guests' modes are in the low half, those of
+/// floating point ([`float::MODES`]) above them.
 pub(super) const MODE_TRAPS: u32 = 1 << 31;
 
 /// A page of this core's own with one instruction, and around it the masking.
@@ -79,8 +80,9 @@ impl Drop for Stub {
 impl NativeCore {
     /// What selects translations now: the guest's mode, and whether invalid operations trap.
     pub(super) fn translation_mode(&self) -> u32 {
+        let st = self.st_ref();
         let traps = if self.traps { MODE_TRAPS } else { 0 };
-        self.common.guest.mode(self.st_ref()) | traps
+        self.common.guest.mode(st) | st.fpext & float::MODES | traps
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.
@@ -112,11 +114,13 @@ impl NativeCore {
 
     /// Outside of translated code: changes to translations with checks if traps were many, or if
     /// the guest looks at its exception flags: underflow is not an invalid operation, and x86 tells it from less
-    /// than Arm does.
+    /// than Arm does. And as long as a mode makes results differ that are not invalid.
     pub(super) fn settle_traps(&mut self) {
-        let many = self.float_traps >= self.common.config.trap_limit;
-        if many || self.st_ref().exact_status != 0 {
-            self.traps = false;
-        }
+        let config = &self.common.config;
+        let st = self.st_ref();
+        self.traps = config.options.traps
+            && self.float_traps < config.trap_limit
+            && st.exact_status == 0
+            && st.fpext & (float::DEFAULT_NAN | float::FLUSH) == 0;
     }
 }

@@ -459,12 +459,12 @@ fn recipe(pin: &Pinning, st: &mut State, r: &Recipe) -> u64 {
         }
     };
     let (a, b) = (value(st, r.a), value(st, r.b));
-    let mut env = st.fpenv;
+    let mut env = st.env();
     let out = if r.op == Op::FLogic && r.imm == 1 {
         crate::ir::flags::of_logic(r.w, (a & b) as u64)
     } else {
         eval_any(&mut env, r.op, r.w, a, b, 0, r.imm) as u64
     };
-    st.fpenv = env;
+    st.set_env(env);
     out
 }

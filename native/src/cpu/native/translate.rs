@@ -7,6 +7,7 @@ use crate::guest::{FlagUse, Lift};
 use crate::host::x64::codegen::{self, Tuning};
 use crate::host::x64::live;
 use crate::ir::build::IrBuilder;
+use crate::ir::float;
 use crate::ir::sem::Sem;
 use crate::ir::{Block, Op, Trap};
 use crate::memory::Prot;
@@ -75,7 +76,7 @@ impl NativeCore {
             }
             b.start_insn(at);
             let before = b.block.insts.len();
-            let (lift, size) = guest.lift(&mut b, at, &code[off..len], mode & !MODE_TRAPS);
+            let (lift, size) = guest.lift(&mut b, at, &code[off..len], mode & 0xffff);
             match lift {
                 Lift::Next => {}
                 Lift::End => {
@@ -187,6 +188,7 @@ impl NativeCore {
             returns: o.returns && o.chain,
             inline_jumps: o.jumps && o.chain,
             traps: mode & MODE_TRAPS != 0,
+            float_modes: mode & float::MODES,
         };
         let mut max = MAX_INSNS;
         loop {

@@ -119,12 +119,14 @@ pub fn fpsr(st: &State) -> u64 {
         | bit(float::OVERFLOW, 2)
         | bit(float::UNDERFLOW, 3)
         | bit(float::INEXACT, 4)
+        | u64::from(st.fpext & float::INPUT_DENORMAL != 0) << 7
 }
 
 /// Writes it. Only QC (27), IDC (7) and the five flags exist in AArch64 state; N-V (31-28) are AArch32's.
 pub fn set_fpsr(st: &mut State, v: u64) {
-    st.fpstatus = v & 0xf800_0080;
+    st.fpstatus = v & 0xf800_0000;
     let bit = |n: u32, m: u32| if v >> n & 1 != 0 { m } else { 0 };
+    st.fpext = (st.fpext & float::MODES) | bit(7, float::INPUT_DENORMAL);
     st.fpenv = (st.fpenv & !0x3f)
         | bit(0, float::INVALID)
         | bit(1, float::DIV_BY_ZERO)
@@ -133,13 +135,19 @@ pub fn set_fpsr(st: &mut State, v: u64) {
         | bit(4, float::INEXACT);
 }
 
-/// Writes FPCR: its rounding mode goes to the environment too.
+/// Writes FPCR: its modes go to the environment too.
 pub fn set_fpcr(st: &mut State, v: u64) {
-    let v = v & 0x07f7_9f00 & 0x07c8_0000;
+    let v = v & 0x07c8_0000;
     st.r[usize::from(slot::FPCR)] = v;
     // Arm: nearest, up, down, zero. The environment: nearest, down, up, zero.
     let rc = [0u32, 2, 1, 3][(v >> 22 & 3) as usize];
     st.fpenv = (st.fpenv & !0x6000) | rc << 13;
+    let bit = |n: u32, m: u32| if v >> n & 1 != 0 { m } else { 0 };
+    st.fpext = (st.fpext & !float::MODES)
+        | bit(25, float::DEFAULT_NAN)
+        | bit(24, float::FLUSH)
+        | bit(19, float::FLUSH_HALF)
+        | bit(26, float::ALT_HALF);
 }
 
 /// A counter of 62.5 MHz, as QEMU's.

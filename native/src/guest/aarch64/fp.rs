@@ -1,35 +1,28 @@
 //! Scalar floating point (Arm ARM C4.1.96, "Data Processing -- Scalar Floating-Point
 //! and Advanced SIMD", the floating-point groups).
 
-use super::MODE_FP_EXOTIC;
+use super::MODE_FLUSH;
 use super::insn::{Insn, set, x};
 use super::int;
+use super::simd_fp as fp;
+use super::simd_matrix as ml;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::flags;
-use crate::ir::float::round;
+use crate::ir::float::{self, round};
 use crate::ir::sem::Sem;
 
-/// The format that bits 23-22 select: single, double; half has no lifters but for conversions.
+/// The format that bits 23-22 select: single, double, half.
 fn format(i: Insn) -> Option<u8> {
     [Some(32), Some(64), None, Some(16)][i.f(22, 2) as usize]
 }
 
-/// Single or double under the usual modes, or how to give up.
-fn arith(i: Insn) -> Result<u8, Lift> {
-    match format(i) {
-        None => Err(Lift::Undefined),
-        Some(16) => Err(Lift::Unlifted),
-        _ if i.mode & MODE_FP_EXOTIC != 0 => Err(Lift::Unlifted),
-        Some(w) => Ok(w),
-    }
-}
-
-macro_rules! usual {
+/// The format, or `Undefined` from the lifter.
+macro_rules! known {
     ($e:expr) => {
         match $e {
-            Ok(v) => v,
-            Err(l) => return l,
+            Some(w) => w,
+            None => return Lift::Undefined,
         }
     };
 }
@@ -60,11 +53,6 @@ pub fn one_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
     };
     let a = v(s, i.rn());
     let opcode = i.f(15, 6);
-    let bits_only = opcode < 3;
-    let convert = opcode >> 2 == 1;
-    if !bits_only && i.mode & MODE_FP_EXOTIC != 0 || (w == 16 && !convert) {
-        return Lift::Unlifted;
-    }
     let r = match opcode {
         0 => a,
         1 => {
@@ -94,7 +82,18 @@ pub fn one_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
             };
             s.op1i(Op::FpRound, w, a, mode)
         }
-        16..=19 => return Lift::Unlifted,
+        // BFCVT
+        6 if w == 64 => {
+            let r = s.call_x(ml::bfcvt, [Some(a), None, None], 0);
+            set_scalar(s, 16, i.rd(), r);
+            return Lift::Next;
+        }
+        // FRINT32Z, FRINT32X, FRINT64Z, FRINT64X
+        16..=19 if w != 16 => s.call_x(
+            fp::round_sized,
+            [Some(a), None, None],
+            fp::sized(w, opcode & 3, 1),
+        ),
         _ => return Lift::Undefined,
     };
     set_scalar(s, w, i.rd(), r);
@@ -106,7 +105,7 @@ pub fn two_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if i.f(12, 4) > 8 {
         return Lift::Undefined;
     }
-    let w = usual!(arith(i));
+    let w = known!(format(i));
     let (a, b) = (v(s, i.rn()), v(s, i.rm()));
     let r = match i.f(12, 4) {
         0 => s.op2(Op::FpMul, w, a, b),
@@ -128,7 +127,7 @@ pub fn two_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 /// FMADD, FMSUB, FNMADD, FNMSUB: negated operands, one rounding.
 pub fn three_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let w = usual!(arith(i));
+    let w = known!(format(i));
     let (a, b, c) = (v(s, i.rn()), v(s, i.rm()), v(s, i.ra()));
     let (o1, o0) = (i.bit(21), i.bit(15));
     let negated = u64::from(o1 != o0) | u64::from(o1) << 1;
@@ -140,12 +139,40 @@ pub fn three_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
 fn compare<S: Sem>(s: &mut S, i: Insn, w: u8, zero: bool, signals: bool) -> S::V {
     let a = v(s, i.rn());
     let b = if zero { s.wide(0) } else { v(s, i.rm()) };
+    compare_values(s, i, w, [a, b], signals)
+}
+
+fn compare_values<S: Sem>(s: &mut S, i: Insn, w: u8, [a, b]: [S::V; 2], signals: bool) -> S::V {
+    if w == 16 {
+        let f = s.call(
+            |st, a, b, _, signals| {
+                let mut env = st.env();
+                let f = float::compare(
+                    &mut env,
+                    16,
+                    a as u64 & 0xffff,
+                    b as u64 & 0xffff,
+                    signals != 0,
+                );
+                st.set_env(env);
+                u128::from(f)
+            },
+            [Some(a), Some(b), None],
+            u64::from(signals),
+        );
+        return s.op1(Op::FPack, 16, f);
+    }
+    let (mut a, mut b) = (a, b);
+    if i.mode & MODE_FLUSH != 0 {
+        a = s.op1(Op::FpFlush, w, a);
+        b = s.op1(Op::FpFlush, w, b);
+    }
     s.op2i(Op::FFcmp, w, a, b, u64::from(signals))
 }
 
 /// FCMP, FCMPE.
 pub fn fcmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let w = usual!(arith(i));
+    let w = known!(format(i));
     let f = compare(s, i, w, i.bit(3), i.bit(4));
     s.set_f(f);
     Lift::Next
@@ -153,12 +180,7 @@ pub fn fcmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 /// FCCMP, FCCMPE.
 pub fn fccmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    if format(i).is_none() {
-        return Lift::Undefined;
-    }
-    // The comparison must not raise exceptions when the condition fails: the fallback core
-    // knows how, and signalling operands are the only ones for which it matters.
-    let w = usual!(arith(i));
+    let w = known!(format(i));
     let cond = int::cond(s, i.f(12, 4));
     let n = i.f(0, 4);
     let other = flags::pack(n & 8 != 0, n & 4 != 0, n & 2 != 0, n & 1 != 0);
@@ -172,7 +194,7 @@ pub fn fccmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
         s.op3(Op::VBsl, 64, a, zero, m),
         s.op3(Op::VBsl, 64, b, zero, m),
     );
-    let f = s.op2i(Op::FFcmp, w, a, b, u64::from(i.bit(4)));
+    let f = compare_values(s, i, w, [a, b], i.bit(4));
     let k = s.konst(other);
     let g = s.op1(Op::FPack, 16, k);
     let r = s.op3(Op::FSelect, 16, f, g, cond);
@@ -185,9 +207,6 @@ pub fn fcsel<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let Some(w) = format(i) else {
         return Lift::Undefined;
     };
-    if w == 16 {
-        return Lift::Unlifted;
-    }
     let (a, b) = (v(s, i.rn()), v(s, i.rm()));
     let c = int::cond(s, i.f(12, 4));
     let (a, b) = (s.op1i(Op::VGet, w, a, 0), s.op1i(Op::VGet, w, b, 0));
@@ -215,9 +234,6 @@ pub fn fmov_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let Some(w) = format(i) else {
         return Lift::Undefined;
     };
-    if w == 16 {
-        return Lift::Unlifted;
-    }
     let k = s.wide(u128::from(expand_imm(u64::from(i.f(13, 8)), w)));
     set_scalar(s, w, i.rd(), k);
     Lift::Next
@@ -232,13 +248,13 @@ pub fn int_convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
             let w = match (i.f(22, 2), bits) {
                 (0, 32) => 32,
                 (1, 64) => 64,
-                (3, _) => return Lift::Unlifted,
+                (3, _) => 16,
                 _ => return Lift::Undefined,
             };
             if opcode == 6 {
                 let a = v(s, i.rn());
                 let r = s.op1i(Op::VGet, w, a, 0);
-                set(s, w, i.rd(), r);
+                set(s, w.max(32), i.rd(), r);
             } else {
                 let a = x(s, i.rn());
                 let r = s.op1(Op::VFromG, 64, a);
@@ -261,11 +277,10 @@ pub fn int_convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
             }
             return Lift::Next;
         }
-        (3, 6) if i.f(22, 2) == 1 && bits == 32 => return Lift::Unlifted,
         (_, 6 | 7) => return Lift::Undefined,
         _ => {}
     }
-    let w = usual!(arith(i));
+    let w = known!(format(i));
     match (rmode, opcode) {
         (0, 2 | 3) => {
             let a = x(s, i.rn());
@@ -296,7 +311,7 @@ pub fn fixed_convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if frac > u32::from(bits) {
         return Lift::Undefined;
     }
-    let w = usual!(arith(i));
+    let w = known!(format(i));
     let frac = u64::from(frac) << 16;
     let signed = u64::from(!i.bit(16)) << 7;
     match (i.f(19, 2), i.f(16, 3)) {
@@ -317,5 +332,16 @@ pub fn fixed_convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
         }
         _ => return Lift::Undefined,
     }
+    Lift::Next
+}
+
+/// FJCVTZS: to 32 bits modulo 2^32, towards zero; Z says that nothing was lost.
+pub fn javascript<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let a = v(s, i.rn());
+    let r = s.call(fp::javascript, [Some(a), None, None], 0);
+    set(s, 32, i.rd(), r);
+    let z = s.shift_k(Op::Shr, 64, r, 32);
+    let f = s.op1(Op::FPack, 16, z);
+    s.set_f(f);
     Lift::Next
 }

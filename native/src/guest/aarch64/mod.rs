@@ -10,6 +10,7 @@ pub mod mem;
 pub mod simd;
 pub mod simd_eval;
 pub mod simd_fp;
+pub mod simd_matrix;
 pub mod simd_mem;
 pub mod sm;
 pub mod table;
@@ -23,8 +24,8 @@ use crate::ir::state::State;
 use insn::{Insn, slot};
 use table::{Lifters, TABLE};
 
-/// Translation mode: FPCR asks for flush-to-zero, default NaNs or the like.
-pub const MODE_FP_EXOTIC: u32 = 1;
+/// Translation mode: FPCR.FZ.
+pub const MODE_FLUSH: u32 = 1;
 
 /// The guest description.
 pub struct AArch64;
@@ -75,10 +76,8 @@ impl Guest for AArch64 {
     }
 
     fn mode(&self, st: &State) -> u32 {
-        // FZ, DN, FZ16, AHP and the AH group; the rounding mode is handled.
-        let fpcr = st.r[usize::from(slot::FPCR)];
-        if fpcr & !0x00c0_0000 & 0x07ff_0007 != 0 {
-            MODE_FP_EXOTIC
+        if st.r[usize::from(slot::FPCR)] >> 24 & 1 != 0 {
+            MODE_FLUSH
         } else {
             0
         }

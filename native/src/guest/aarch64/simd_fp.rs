@@ -5,7 +5,7 @@ use super::simd_eval::F;
 use crate::ir::Op;
 use crate::ir::eval::mask;
 use crate::ir::flags;
-use crate::ir::float::{self, arith, compare, convert, min_max, round};
+use crate::ir::float::{self, arith, compare, convert, flushed, min_max, round};
 use crate::ir::state::State;
 use crate::ir::vector::{from_lanes, lane};
 
@@ -13,8 +13,24 @@ fn sign(w: u8) -> u64 {
     1 << (w - 1)
 }
 
+/// In an immediate: the instruction is of half precision. Below is the word of its single-precision form.
+pub const HALF: u64 = 1 << 32;
+
+/// The format of an instruction's lanes.
+fn width(imm: u64) -> u8 {
+    match (imm & HALF != 0, imm >> 22 & 1) {
+        (true, _) => 16,
+        (_, 0) => 32,
+        _ => 64,
+    }
+}
+
 fn parts(w: u8) -> (u32, u64) {
-    if w == 64 { (52, 0x7ff) } else { (23, 0xff) }
+    match w {
+        16 => (10, 0x1f),
+        32 => (23, 0xff),
+        _ => (52, 0x7ff),
+    }
 }
 
 fn is_nan(w: u8, x: u64) -> bool {
@@ -34,11 +50,7 @@ fn zero(w: u8, x: u64) -> bool {
 fn one_and(w: u8, halves: u64) -> u64 {
     // 1.5, 2.0 and the like as bits: 2.0 is halves = 4, 1.5 is 3, 3.0 is 6.
     let v = halves as f64 / 2.0;
-    if w == 64 {
-        v.to_bits()
-    } else {
-        u64::from((v as f32).to_bits())
-    }
+    convert(&mut float::DEFAULT_ENV.clone(), 64, w, v.to_bits())
 }
 
 fn halve(w: u8, x: u64) -> Option<u64> {
@@ -49,7 +61,7 @@ fn halve(w: u8, x: u64) -> Option<u64> {
 
 /// FRECPS (halves false: 2 - ab), FRSQRTS (3 - ab over 2), with one rounding.
 fn step(env: &mut u32, w: u8, a: u64, b: u64, rsqrt: bool) -> u64 {
-    let a = a ^ sign(w);
+    let (a, b) = (flushed(env, w, a ^ sign(w)), flushed(env, w, b));
     if (infinite(w, a) && zero(w, b)) || (zero(w, a) && infinite(w, b)) {
         return one_and(w, if rsqrt { 3 } else { 4 });
     }
@@ -71,6 +83,7 @@ fn step(env: &mut u32, w: u8, a: u64, b: u64, rsqrt: bool) -> u64 {
 }
 
 fn mulx(env: &mut u32, w: u8, a: u64, b: u64) -> u64 {
+    let (a, b) = (flushed(env, w, a), flushed(env, w, b));
     if (infinite(w, a) && zero(w, b)) || (zero(w, a) && infinite(w, b)) {
         return one_and(w, 4) | ((a ^ b) & sign(w));
     }
@@ -101,7 +114,7 @@ fn eq(f: u64) -> bool {
 /// Three registers of the same type. Width by bit 22; pairwise forms take lanes of a:b.
 pub fn three_same(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
     let f = F(imm as u32);
-    let w: u8 = if f.bits(22, 1) != 0 { 64 } else { 32 };
+    let w = width(imm);
     let (u, second, opcode) = (f.u(), f.bits(23, 1) != 0, f.bits(11, 5));
     // Scalars (bit 28) work on one lane, D registers on half of them.
     let lanes = if f.bits(28, 1) != 0 {
@@ -112,7 +125,7 @@ pub fn three_same(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
         64 / u32::from(w)
     };
     let pairwise = u && matches!((opcode, second), (0x18, _) | (0x1a, false) | (0x1e, _));
-    let mut env = st.fpenv;
+    let mut env = st.env();
     let e = &mut env;
     let r = from_lanes(w, |i| {
         if i >= lanes {
@@ -150,7 +163,7 @@ pub fn three_same(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
             _ => arith(e, Op::FpDiv, w, x, y, 0),
         }
     });
-    st.fpenv = env;
+    st.set_env(env);
     r
 }
 
@@ -177,6 +190,7 @@ pub fn rsqrt_estimate(a: u64) -> u64 {
 
 /// FRECPE
 fn recpe(env: &mut u32, w: u8, x: u64) -> u64 {
+    let x = flushed(env, w, x);
     let (fb, e) = parts(w);
     if is_nan(w, x) {
         return arith(env, Op::FpSqrt, w, x, 0, 0);
@@ -189,11 +203,8 @@ fn recpe(env: &mut u32, w: u8, x: u64) -> u64 {
         *env |= float::DIV_BY_ZERO;
         return s | e << fb;
     }
-    let tiny = if w == 64 {
-        x & !sign(w) < 1 << 50
-    } else {
-        x & 0x7fff_ffff < 1 << 21
-    };
+    // Below 2^-1024, 2^-128 or 2^-16.
+    let tiny = x & !sign(w) < 1 << (fb - 2);
     if tiny {
         // The reciprocal overflows.
         *env |= float::OVERFLOW | float::INEXACT;
@@ -205,8 +216,19 @@ fn recpe(env: &mut u32, w: u8, x: u64) -> u64 {
         };
         return s | if up { e << fb } else { (e << fb) - 1 };
     }
+    let flush = if w == 16 {
+        float::FLUSH_HALF
+    } else {
+        float::FLUSH
+    };
+    let bias = (e >> 1) as i64;
     let mut frac = (x & ((1 << fb) - 1)) << (52 - fb);
     let mut exp = (x >> fb & e) as i64;
+    // From 2^126 (for single precision) on, the result is denormal.
+    if *env & flush != 0 && exp >= 2 * bias - 1 {
+        *env |= float::UNDERFLOW;
+        return s;
+    }
     if exp == 0 {
         if frac >> 51 == 0 {
             exp = -1;
@@ -216,7 +238,7 @@ fn recpe(env: &mut u32, w: u8, x: u64) -> u64 {
         }
     }
     let scaled = 256 | (frac >> 44 & 0xff);
-    let mut rexp = if w == 64 { 2045 } else { 253 } - exp;
+    let mut rexp = 2 * bias - 1 - exp;
     let est = recip_estimate(scaled);
     let mut rfrac = (est & 0xff) << 44;
     if rexp == 0 {
@@ -230,6 +252,7 @@ fn recpe(env: &mut u32, w: u8, x: u64) -> u64 {
 
 /// FRSQRTE
 fn rsqrte(env: &mut u32, w: u8, x: u64) -> u64 {
+    let x = flushed(env, w, x);
     let (fb, e) = parts(w);
     if is_nan(w, x) {
         return arith(env, Op::FpSqrt, w, x, 0, 0);
@@ -260,13 +283,14 @@ fn rsqrte(env: &mut u32, w: u8, x: u64) -> u64 {
     } else {
         128 | (frac >> 45 & 0x7f)
     };
-    let rexp = (if w == 64 { 3068 } else { 380 } - exp) / 2;
+    let rexp = (3 * (e >> 1) as i64 - 1 - exp) / 2;
     let est = rsqrt_estimate(scaled);
     (rexp as u64) << fb | (est & 0xff) << (fb - 8)
 }
 
 /// FRECPX
 fn recpx(env: &mut u32, w: u8, x: u64) -> u64 {
+    let x = flushed(env, w, x);
     let (fb, e) = parts(w);
     if is_nan(w, x) {
         return arith(env, Op::FpSqrt, w, x, 0, 0);
@@ -279,7 +303,7 @@ fn recpx(env: &mut u32, w: u8, x: u64) -> u64 {
 /// Two registers.
 pub fn two_misc(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
     let f = F(imm as u32);
-    let w: u8 = if f.bits(22, 1) != 0 { 64 } else { 32 };
+    let w = width(imm);
     let (u, second, opcode) = (f.u(), f.bits(23, 1) != 0, f.bits(12, 5));
     let scalar = f.bits(28, 1) != 0;
     let lanes = if scalar {
@@ -289,7 +313,7 @@ pub fn two_misc(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
     } else {
         64 / u32::from(w)
     };
-    let mut env = st.fpenv;
+    let mut env = st.env();
     let e = &mut env;
     let r = from_lanes(w, |i| {
         if i >= lanes {
@@ -325,16 +349,16 @@ pub fn two_misc(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
             _ => arith(e, Op::FpSqrt, w, x, 0, 0),
         }
     });
-    st.fpenv = env;
+    st.set_env(env);
     r
 }
 
 /// FCVTL, FCVTN, FCVTXN. `d` is the old destination.
 pub fn convert_width(st: &mut State, a: u128, d: u128, _c: u128, imm: u64) -> u128 {
     let f = F(imm as u32);
-    let w: u8 = if f.bits(22, 1) != 0 { 64 } else { 32 };
+    let w = width(imm);
     let h = w / 2;
-    let mut env = st.fpenv;
+    let mut env = st.env();
     let r = if f.bits(12, 5) == 0x17 {
         let high = if f.q() { 64 / u32::from(h) } else { 0 };
         from_lanes(w, |i| convert(&mut env, h, w, lane(a, h, i + high)))
@@ -353,10 +377,10 @@ pub fn convert_width(st: &mut State, a: u128, d: u128, _c: u128, imm: u64) -> u1
                 return convert(&mut env, w, h, x);
             }
             // FCVTXN: round to odd.
-            let mut odd = 0x1f80 | 0x6000;
+            let mut odd = (env & !(float::HOST_BITS)) | float::DEFAULT_ENV | 0x6000;
             let r = convert(&mut odd, w, h, x);
             let inexact = odd & float::INEXACT != 0;
-            env |= odd & 0x3c;
+            env |= odd & (0x3c | float::INPUT_DENORMAL);
             if inexact { r | 1 } else { r }
         });
         if f.q() && f.bits(28, 1) == 0 {
@@ -365,7 +389,7 @@ pub fn convert_width(st: &mut State, a: u128, d: u128, _c: u128, imm: u64) -> u1
             half
         }
     };
-    st.fpenv = env;
+    st.set_env(env);
     r
 }
 
@@ -376,7 +400,7 @@ pub fn fixed(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
     let scalar = f.bits(28, 1) != 0;
     let size = if f.q() { 128 } else { 64 };
     let lanes = if scalar { 1 } else { size / u32::from(w) };
-    let mut env = st.fpenv;
+    let mut env = st.env();
     let r = from_lanes(w, |i| {
         if i >= lanes {
             return 0;
@@ -388,16 +412,16 @@ pub fn fixed(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
             float::to_int(&mut env, w, x, w, !f.u(), round::ZERO, frac)
         }
     });
-    st.fpenv = env;
+    st.set_env(env);
     r
 }
 
 /// FMAXNMV, FMINNMV, FMAXV, FMINV, and the scalar pairwise forms: lanes reduced in pairs.
 pub fn reduce(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
     let f = F(imm as u32);
-    let w: u8 = if f.bits(22, 1) != 0 { 64 } else { 32 };
+    let w = width(imm);
     let (second, opcode) = (f.bits(23, 1) != 0, f.bits(12, 5));
-    let mut env = st.fpenv;
+    let mut env = st.env();
     let mut two = |x: u64, y: u64| match opcode {
         0x0c => min_max(&mut env, !second, true, w, x, y),
         0x0d => arith(&mut env, Op::FpAdd, w, x, y, 0),
@@ -407,9 +431,82 @@ pub fn reduce(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
     let r = if f.bits(28, 1) != 0 {
         two(l(0), l(1))
     } else {
-        let (x, y) = (two(l(0), l(1)), two(l(2), l(3)));
-        two(x, y)
+        // In pairs, then pairs of pairs.
+        let count = if f.q() { 128 } else { 64 } / u32::from(w);
+        let mut v: Vec<u64> = (0..count).map(l).collect();
+        while v.len() > 1 {
+            v = v.chunks_exact(2).map(|p| two(p[0], p[1])).collect();
+        }
+        v[0]
     };
-    st.fpenv = env;
+    st.set_env(env);
     u128::from(r)
+}
+
+/// The immediate of [`round_sized`] for the variant 32Z, 32X, 64Z, 64X (0-3).
+#[must_use]
+pub fn sized(w: u8, variant: u32, lanes: u32) -> u64 {
+    u64::from(w) | u64::from(variant) << 8 | u64::from(lanes) << 16
+}
+
+/// FRINT32Z and the like: what does not fit the integer becomes the most negative one (FPRoundIntN).
+pub fn round_sized(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
+    let (w, variant, lanes) = (imm as u8, imm >> 8 & 3, (imm >> 16) as u32);
+    let size = if variant & 2 != 0 { 64 } else { 32 };
+    let mode = if variant & 1 != 0 {
+        round::CURRENT
+    } else {
+        round::ZERO
+    };
+    let mut env = st.env();
+    let r = from_lanes(w, |i| {
+        if i >= lanes {
+            return 0;
+        }
+        let x = flushed(&mut env, w, lane(a, w, i));
+        let top = 2f64.powi(size - 1);
+        let mut quiet = float::DEFAULT_ENV;
+        let least = convert(&mut quiet, 64, w, (-top).to_bits());
+        if is_nan(w, x) || infinite(w, x) {
+            env |= float::INVALID;
+            return least;
+        }
+        let before = env;
+        let r = float::round_integral(&mut env, w, x, mode, true);
+        let v = f64::from_bits(convert(&mut quiet, w, 64, r));
+        if v >= top || v < -top {
+            env = before | float::INVALID;
+            return least;
+        }
+        r
+    });
+    st.set_env(env);
+    r
+}
+
+/// FJCVTZS: the result, and the packed flag Z above it (FPToFixedJS).
+pub fn javascript(st: &mut State, a: u128, _b: u128, _c: u128, _imm: u64) -> u128 {
+    let mut env = st.env();
+    let given = a as u64;
+    let x = flushed(&mut env, 64, given);
+    let v = f64::from_bits(x);
+    let t = v.trunc();
+    let mut exact = false;
+    let r = if v.is_nan() || v.is_infinite() {
+        env |= float::INVALID;
+        0
+    } else {
+        if !(-2147483648.0..=2147483647.0).contains(&t) {
+            env |= float::INVALID;
+        } else if t != v {
+            env |= float::INEXACT;
+        } else {
+            // Negative zero and what was flushed are no integers.
+            exact = x != 1 << 63 && (v != 0.0 || given == 0);
+        }
+        // The remainder is exact, of the dividend's sign, and below 2^32.
+        (t % 4294967296.0) as i64 as u32
+    };
+    st.set_env(env);
+    u128::from(r) | u128::from(if exact { flags::Z } else { 0 }) << 32
 }

@@ -137,6 +137,7 @@ encodings! {
     fccmp               "000 11110 tt 1 mmmmm cccc 01 nnnnn o ffff" fp::fccmp, 'r';
     fcsel               "000 11110 tt 1 mmmmm cccc 11 nnnnn ddddd" fp::fcsel, 'r';
     fmov_imm            "000 11110 tt 1 iiiiiiii 100 00000 ddddd" fp::fmov_imm, 'n';
+    fjcvtzs             "0001111001111110000000 nnnnn ddddd" fp::javascript, 'k';
     fp_int              "z 0011110 tt 1 rr ooo 000000 nnnnn ddddd" fp::int_convert, 'n';
     fp_fixed            "z 0011110 tt 0 rr ooo ssssss nnnnn ddddd" fp::fixed_convert, 'n';
     simd_ld_multiple    "0 q 001100 p L 0 mmmmm oooo zz nnnnn ttttt" simd_mem::multiple, 'n';
@@ -148,6 +149,10 @@ encodings! {
     simd_permute        "0 q 001110 zz 0 mmmmm 0 ooo 10 nnnnn ddddd" simd::permute, 'n';
     simd_three_same     "0 q u 01110 zz 1 mmmmm ooooo 1 nnnnn ddddd" simd::three_same, 'n';
     simd_three_scalar   "01 u 11110 zz 1 mmmmm ooooo 1 nnnnn ddddd" simd::three_same, 'n';
+    simd_three_half     "0 q u 01110 a 10 mmmmm 00 ooo 1 nnnnn ddddd" simd::three_same_half, 'n';
+    simd_three_half_s   "01 u 11110 a 10 mmmmm 00 ooo 1 nnnnn ddddd" simd::three_same_half, 'n';
+    simd_misc_half      "0 q u 01110 a 111100 ooooo 10 nnnnn ddddd" simd::two_misc_half, 'n';
+    simd_misc_half_s    "01 u 11110 a 111100 ooooo 10 nnnnn ddddd" simd::two_misc_half, 'n';
     simd_extra          "0 q u 01110 zz 0 mmmmm 1 oooo 1 nnnnn ddddd" simd::three_extra, 'n';
     simd_extra_scalar   "01 u 11110 zz 0 mmmmm 1 oooo 1 nnnnn ddddd" simd::three_extra, 'n';
     simd_different      "0 q u 01110 zz 1 mmmmm oooo 00 nnnnn ddddd" simd::three_different, 'n';

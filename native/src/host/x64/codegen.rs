@@ -133,6 +133,8 @@ pub struct Tuning {
     pub inline_jumps: bool,
     /// Invalid operations trap, so that NaNs need no checks.
     pub traps: bool,
+    /// Modes that the host has not (`ir::float::MODES`).
+    pub float_modes: u32,
 }
 
 /// A position in one of the two buffers.

@@ -3,7 +3,7 @@
 use super::asm::{Map, Pp, RAX, Reg, Rm, cc};
 use super::codegen::{At, Gen, Loc};
 use super::layout;
-use crate::ir::float::round;
+use crate::ir::float::{self, round};
 use crate::ir::{Inst, NONE, Op, Val};
 
 /// The opcode of a fused operation of `form` (0xa0: 213, 0xb0: 231), with the negations of `i`.
@@ -27,7 +27,11 @@ impl Gen<'_> {
             Op::FpSqrt | Op::VFpSqrt => Some(0x51),
             _ => None,
         };
-        if i.w != 32 && i.w != 64 {
+        // Under modes that the host has not, by the operation's meaning; cold paths know of default NaNs.
+        let modes = self.tune.float_modes;
+        let flushed = modes & float::FLUSH != 0 && i.op != Op::FpFromInt;
+        let nan_moves = matches!(i.op, Op::FpRound | Op::FpCvt);
+        if (i.w != 32 && i.w != 64) || flushed || (modes & float::DEFAULT_NAN != 0 && nan_moves) {
             return false;
         }
         let double = i.w == 64;

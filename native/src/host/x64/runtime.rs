@@ -245,9 +245,9 @@ extern "C" fn helper(st: &mut State, f: usize) {
     } else {
         // SAFETY: the selector was made from an `Op`.
         let op: Op = unsafe { std::mem::transmute(sel as u8) };
-        let mut env = st.fpenv;
+        let mut env = st.env();
         let r = eval_any(&mut env, op, (sel >> 8) as u8, a, b, c, imm);
-        st.fpenv = env;
+        st.set_env(env);
         r
     };
 }

@@ -160,7 +160,10 @@ pub fn mod_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if i.bit(11) {
         // FMOV of half precision.
         return if cmode == 15 && !op {
-            Lift::Unlifted
+            let h = expand_imm(imm8, 16);
+            let k = super::integer::splat(s, 16, h);
+            put(s, i, 64, k);
+            Lift::Next
         } else {
             Lift::Undefined
         };

@@ -1,11 +1,11 @@
 //! Operations by one element.
 
-use super::super::MODE_FP_EXOTIC;
 use super::super::insn::Insn;
 use super::super::simd_eval as ev;
 use super::super::simd_fp as fp;
+use super::super::simd_matrix as ml;
 use super::different::three_different_of;
-use super::{integer, lanes, put, scalar, v};
+use super::{float, integer, lanes, put, put_q, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
@@ -28,22 +28,16 @@ pub fn by_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
         _ => None,
     };
     if float {
-        if size == 0 {
-            return Lift::Unlifted;
-        }
-        let w = match size {
-            2 => 32,
-            3 if l == 0 => 64,
+        let (w, n, rm) = match size {
+            0 => (16, h << 2 | l << 1 | m, i.f(16, 4)),
+            2 => (32, h << 1 | l, i.rm()),
+            3 if l == 0 => (64, h, i.rm()),
             _ => return Lift::Undefined,
         };
         if w == 64 && !scalar(i) && !i.bit(30) {
             return Lift::Undefined;
         }
-        if i.mode & MODE_FP_EXOTIC != 0 {
-            return Lift::Unlifted;
-        }
-        let n = if w == 32 { h << 1 | l } else { h };
-        let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+        let (a, b) = (v(s, i.rn()), v(s, rm));
         let b = s.op1i(Op::VDupLane, w, b, u64::from(n));
         return fp_by_element(s, i, w, a, b);
     }
@@ -51,16 +45,7 @@ pub fn by_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
         return extra_by_element(s, i);
     }
     let Some((is_same, op, uu)) = target else {
-        // FMLAL and the complex and mixed forms.
-        let later = matches!(
-            (opcode, u),
-            (0 | 4, false) | (8 | 12, true) | (1 | 3 | 5 | 7, true) | (15, false)
-        );
-        return if later && !scalar(i) {
-            Lift::Unlifted
-        } else {
-            Lift::Undefined
-        };
+        return later_by_element(s, i);
     };
     let (w, n, rm) = match size {
         1 => (16u8, h << 2 | l << 1 | m, i.f(16, 4)),
@@ -106,18 +91,13 @@ fn fp_by_element<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V, b: S::V) -> Lift {
             // FMULX: opcode 11011 of the vector form.
             let mut j = i;
             j.bits = (i.bits & !(1 << 29 | 0x1f << 11 | 1 << 23)) | 0x1b << 11;
-            let z = s.wide(0);
-            lanes(s, j, fp::three_same, a, b, Some(z))
+            float::helper(s, j, w, fp::three_same, [Some(a), Some(b), None])
         }
         (op, _) => {
             let d = v(s, i.rd());
             let d = low(s, d);
             if op == 5 {
-                let m = s.wide(if w == 64 {
-                    0x8000_0000_0000_0000_8000_0000_0000_0000
-                } else {
-                    0x8000_0000_8000_0000_8000_0000_8000_0000
-                });
+                let m = integer::splat(s, w, 1 << (w - 1));
                 a = s.op2(Op::VXor, 64, a, m);
             }
             s.op3(if one { Op::FpFma } else { Op::VFpFma }, w, a, b, d)
@@ -150,4 +130,53 @@ fn extra_by_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
     };
     put(s, i, w, r);
     Lift::Next
+}
+
+/// FMLAL, FCMLA, USDOT, SUDOT and bfloat16 by element.
+fn later_by_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(12, 4));
+    let (l, m, h) = (i.f(21, 1), i.f(20, 1), i.f(11, 1));
+    if scalar(i) {
+        return Lift::Undefined;
+    }
+    let element = |s: &mut S, w: u8, rm: u32, n: u32| {
+        let b = v(s, rm);
+        s.op1i(Op::VDupLane, w, b, u64::from(n))
+    };
+    match (opcode, u, size) {
+        // FMLAL, FMLSL; FMLAL2, FMLSL2
+        (0 | 4, false, 2) | (8 | 12, true, 2) => {
+            let b = element(s, 16, i.f(16, 4), h << 2 | l << 1 | m);
+            float::multiply_long(s, i, b, u, opcode & 4 != 0)
+        }
+        (1 | 3 | 5 | 7, true, 1) if i.bit(30) || h == 0 => {
+            let b = element(s, 32, i.rm(), h << 1 | l);
+            float::complex_multiply(s, i, 16, b, opcode >> 1)
+        }
+        (1 | 3 | 5 | 7, true, 2) if i.bit(30) && l == 0 => {
+            let b = element(s, 64, i.rm(), h);
+            float::complex_multiply(s, i, 32, b, opcode >> 1)
+        }
+        // SUDOT, USDOT, BFDOT
+        (15, false, 0..=2) => {
+            let b = element(s, 32, i.rm(), h << 1 | l);
+            let (a, d) = (v(s, i.rn()), v(s, i.rd()));
+            let r = match size {
+                0 => s.op3(Op::VDotUS, 32, b, a, d),
+                2 => s.op3(Op::VDotUS, 32, a, b, d),
+                _ => s.call_x(ml::bfdot, [Some(a), Some(b), Some(d)], 0),
+            };
+            put(s, i, 32, r);
+            Lift::Next
+        }
+        // BFMLALB, BFMLALT
+        (15, false, _) => {
+            let b = element(s, 16, i.f(16, 4), h << 2 | l << 1 | m);
+            let (a, d) = (v(s, i.rn()), v(s, i.rd()));
+            let args = [Some(a), Some(b), Some(d)];
+            let r = s.call_x(ml::bfmlal, args, u64::from(i.bit(30)));
+            put_q(s, i, r)
+        }
+        _ => Lift::Undefined,
+    }
 }

@@ -1,10 +1,8 @@
 //! Two registers.
 
-use super::super::MODE_FP_EXOTIC;
 use super::super::insn::Insn;
 use super::super::simd_eval as ev;
-use super::super::simd_fp as fp;
-use super::{integer, lanes, put, put_narrow, put_q, scalar, v};
+use super::{float, integer, lanes, put, put_narrow, put_q, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
@@ -14,7 +12,7 @@ pub fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = 8u8 << size;
     let q = i.bit(30);
     if (0x0c..=0x0f).contains(&opcode) || opcode >= 0x16 {
-        return two_misc_fp(s, i);
+        return float::two_misc(s, i);
     }
     let d64 = w == 64 && !q && !scalar(i);
     let ok = match opcode {
@@ -102,74 +100,6 @@ pub fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
             let keep = integer::active(i, w);
             let (a, d) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, d));
             lanes(s, i, ev::two_misc, a, d, None)
-        }
-    };
-    put(s, i, w, r);
-    Lift::Next
-}
-
-fn two_misc_fp<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(12, 5));
-    let w = if i.bit(22) { 64 } else { 32 };
-    let ok = match (opcode, u, second) {
-        (0x0c | 0x0d, _, true) | (0x0e, false, true) => true,
-        (0x0f, _, true) => !scalar(i),
-        (0x16, false, false) | (0x17, false, false) => !scalar(i),
-        // FCVTXN: from double only.
-        (0x16, true, false) => w == 64,
-        (0x18, false, _) | (0x18, true, false) | (0x19, _, _) => !scalar(i),
-        (0x1a..=0x1b, _, _) | (0x1c, _, false) | (0x1d, _, _) => true,
-        (0x1c, _, true) => !scalar(i) && w == 32,
-        (0x1f, false, true) => scalar(i),
-        (0x1f, true, true) => !scalar(i),
-        // FRINT32Z and the like.
-        (0x1e | 0x1f, _, false) if !scalar(i) => return Lift::Unlifted,
-        // BFCVTN
-        (0x16, false, true) => return Lift::Unlifted,
-        _ => false,
-    };
-    let widths = matches!(opcode, 0x16 | 0x17);
-    if !ok || (w == 64 && !scalar(i) && !i.bit(30) && !widths) {
-        return Lift::Undefined;
-    }
-    if i.mode & MODE_FP_EXOTIC != 0 {
-        return Lift::Unlifted;
-    }
-    let a = v(s, i.rn());
-    if widths {
-        let d = v(s, i.rd());
-        let r = lanes(s, i, fp::convert_width, a, d, None);
-        return put_q(s, i, r);
-    }
-    let r = match (opcode, u, second) {
-        (0x0f, _, _) => {
-            let m = s.wide(if w == 64 {
-                0x8000_0000_0000_0000_8000_0000_0000_0000
-            } else {
-                0x8000_0000_8000_0000_8000_0000_8000_0000
-            });
-            s.op2(if u { Op::VXor } else { Op::VAndn }, 64, a, m)
-        }
-        (0x1c, _, true) => {
-            let z = s.wide(0);
-            lanes(s, i, ev::estimate_int, a, z, None)
-        }
-        (0x1d, _, false) if scalar(i) => {
-            let g = s.op1i(Op::VGet, w, a, 0);
-            s.op1i(Op::FpFromInt, w, g, u64::from(w) | u64::from(!u) << 7)
-        }
-        (0x1b, _, true) if scalar(i) => {
-            let g = s.op1i(
-                Op::FpToInt,
-                w,
-                a,
-                u64::from(w) | u64::from(!u) << 7 | crate::ir::float::round::ZERO << 8,
-            );
-            s.op1(Op::VFromG, 64, g)
-        }
-        _ => {
-            let z = s.wide(0);
-            lanes(s, i, fp::two_misc, a, z, None)
         }
     };
     put(s, i, w, r);

@@ -4,6 +4,7 @@
 mod copy;
 mod different;
 mod element;
+mod float;
 mod integer;
 mod misc;
 mod reduce;
@@ -13,6 +14,7 @@ mod shift;
 pub use copy::{copy, ext, mod_imm, permute, tbl};
 pub use different::three_different;
 pub use element::by_element;
+pub use float::{three_same_half, two_misc_half};
 pub use misc::two_misc;
 pub use reduce::{across, pairwise_scalar};
 pub use same::{three_extra, three_same};

@@ -1,9 +1,9 @@
 //! Across the lanes of one register.
 
-use super::super::MODE_FP_EXOTIC;
 use super::super::insn::Insn;
 use super::super::simd_fp as fp;
-use super::{lanes, put_q, v};
+use super::float::helper;
+use super::{put_q, v};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
@@ -56,16 +56,17 @@ pub fn across<S: Sem>(s: &mut S, i: Insn) -> Lift {
             put_q(s, i, r)
         }
         0x0c | 0x0f => {
-            if !u {
-                return Lift::Unlifted;
-            }
-            if i.bit(22) || !i.bit(30) {
+            // Four single numbers, or half ones.
+            if i.bit(22) || (u && !i.bit(30)) {
                 return Lift::Undefined;
             }
-            if i.mode & MODE_FP_EXOTIC != 0 {
-                return Lift::Unlifted;
-            }
-            let r = lanes(s, i, fp::reduce, a, a, None);
+            let r = helper(
+                s,
+                i,
+                if u { 32 } else { 16 },
+                fp::reduce,
+                [Some(a), None, None],
+            );
             put_q(s, i, r)
         }
         _ => Lift::Undefined,
@@ -92,9 +93,12 @@ pub fn pairwise_scalar<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if !ok {
         return Lift::Undefined;
     }
-    if !u || i.mode & MODE_FP_EXOTIC != 0 {
-        return Lift::Unlifted;
-    }
-    let r = lanes(s, i, fp::reduce, a, a, None);
+    let w = match (u, i.bit(22)) {
+        (true, true) => 64,
+        (true, false) => 32,
+        (false, false) => 16,
+        _ => return Lift::Undefined,
+    };
+    let r = helper(s, i, w, fp::reduce, [Some(a), None, None]);
     put_q(s, i, r)
 }

@@ -1,11 +1,11 @@
 //! Three registers of the same type.
 
-use super::super::MODE_FP_EXOTIC;
 use super::super::insn::Insn;
 use super::super::simd_eval as ev;
-use super::super::simd_fp as fp;
+use super::super::simd_matrix as ml;
+use super::float;
 use super::integer::{self, active};
-use super::{joined, lanes, put, scalar, v};
+use super::{joined, lanes, put, put_q, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
@@ -45,7 +45,7 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
         };
     }
     if opcode >= 0x18 {
-        return three_same_fp(s, i);
+        return float::three_same(s, i);
     }
     // What exists: 64-bit lanes in Q only, some operations not for all sizes, few for scalars.
     let only_vector = matches!(opcode, 0x00 | 0x02 | 0x04 | 0x0c..=0x0f | 0x12..=0x15 | 0x17);
@@ -144,85 +144,48 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
     Lift::Next
 }
 
-fn three_same_fp<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(11, 5));
-    let w = if i.bit(22) { 64 } else { 32 };
-    let exists = match (opcode, u, second) {
-        (0x18 | 0x1e, _, _) => !scalar(i),
-        (0x19, false, _) => !scalar(i),
-        (0x1a, true, true) => true,
-        (0x1a, _, _) => !scalar(i),
-        (0x1b, false, false) => true,
-        (0x1b, true, false) => !scalar(i),
-        (0x1c, false, false) | (0x1c | 0x1d, true, _) => true,
-        (0x1f, false, _) => true,
-        (0x1f, true, false) => !scalar(i),
-        // FMLAL, FMLSL.
-        (0x19, true, _) | (0x1d, false, _) if !scalar(i) => return Lift::Unlifted,
-        _ => false,
-    };
-    if !exists || (w == 64 && !scalar(i) && !i.bit(30)) {
-        return Lift::Undefined;
-    }
-    if i.mode & MODE_FP_EXOTIC != 0 {
-        return Lift::Unlifted;
-    }
-    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
-    let fast = match (opcode, u, second) {
-        (0x1a, false, false) => Some(Op::VFpAdd),
-        (0x1a, false, true) => Some(Op::VFpSub),
-        (0x1b, true, false) => Some(Op::VFpMul),
-        (0x1f, true, false) if i.bit(30) => Some(Op::VFpDiv),
-        _ => None,
-    };
-    let half = !i.bit(30) && !scalar(i);
-    let low = |s: &mut S, a| if half { s.op1(Op::VZext, 64, a) } else { a };
-    let r = if let Some(op) = fast {
-        let (a, b) = (low(s, a), low(s, b));
-        s.op2(op, w, a, b)
-    } else if opcode == 0x19 {
-        let (mut a, b) = (low(s, a), low(s, b));
-        let d = v(s, i.rd());
-        let d = low(s, d);
-        if second {
-            let m = if w == 64 {
-                0x8000_0000_0000_0000_8000_0000_0000_0000
-            } else {
-                0x8000_0000_8000_0000_8000_0000_8000_0000
-            };
-            let m = s.wide(m);
-            a = s.op2(Op::VXor, 64, a, m);
-            // The upper lanes are -0 * 0 + 0 then: no exception.
-        }
-        s.op3(Op::VFpFma, w, a, b, d)
-    } else {
-        let d = v(s, i.rd());
-        lanes(s, i, fp::three_same, a, b, Some(d))
-    };
-    put(s, i, w, r);
-    Lift::Next
-}
-
-/// SQRDMLAH, SQRDMLSH, SDOT, UDOT; FCMLA, FCADD and the later ones have no lifter.
+/// SQRDMLAH, SQRDMLSH, dot products, complex numbers, matrices, bfloat16.
 pub fn three_extra<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(11, 4));
+    let q = i.bit(30);
     let ok = match opcode {
         0 | 1 => u && (size == 1 || size == 2),
         2 => size == 2 && !scalar(i),
-        _ => return Lift::Unlifted,
+        // USDOT
+        3 => !u && size == 2 && !scalar(i),
+        // SMMLA, UMMLA; USMMLA
+        4 => size == 2 && q && !scalar(i),
+        5 => !u && size == 2 && q && !scalar(i),
+        // FCMLA, FCADD
+        8..=12 | 14 => return float::complex(s, i),
+        // BFMMLA; BFDOT and BFMLALB, BFMLALT
+        13 => u && size == 1 && q && !scalar(i),
+        15 => u && (size == 1 || size == 3) && !scalar(i),
+        _ => false,
     };
     if !ok {
         return Lift::Undefined;
     }
     let (a, b, d) = (v(s, i.rn()), v(s, i.rm()), v(s, i.rd()));
+    let args = [Some(a), Some(b), Some(d)];
+    if size == 3 {
+        let r = s.call_x(ml::bfmlal, args, u64::from(q));
+        return put_q(s, i, r);
+    }
     let w = 8 << size;
-    let keep = active(i, w);
-    let (a, b) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, b));
-    let d = s.op1(Op::VZext, keep, d);
-    let r = if opcode == 2 {
-        s.op3(if u { Op::VDotU } else { Op::VDotS }, 32, a, b, d)
-    } else {
-        lanes(s, i, ev::three_extra, a, b, Some(d))
+    let r = match opcode {
+        2 => s.op3(if u { Op::VDotU } else { Op::VDotS }, 32, a, b, d),
+        3 => s.op3(Op::VDotUS, 32, a, b, d),
+        4 => s.call_x(ml::matrix, args, if u { 0 } else { 3 }),
+        5 => s.call_x(ml::matrix, args, 2),
+        13 => s.call_x(ml::bfmmla, args, 0),
+        15 => s.call_x(ml::bfdot, args, 0),
+        _ => {
+            let keep = active(i, w);
+            let (a, b) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, b));
+            let d = s.op1(Op::VZext, keep, d);
+            lanes(s, i, ev::three_extra, a, b, Some(d))
+        }
     };
     put(s, i, w, r);
     Lift::Next

@@ -1,6 +1,5 @@
 //! Shifts by immediate.
 
-use super::super::MODE_FP_EXOTIC;
 use super::super::insn::Insn;
 use super::super::simd_eval::{F, shift_fields};
 use super::super::simd_fp as fp;
@@ -33,9 +32,6 @@ pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
         return Lift::Undefined;
     }
     if float {
-        if w == 16 || i.mode & MODE_FP_EXOTIC != 0 {
-            return Lift::Unlifted;
-        }
         let a = v(s, i.rn());
         let r = lanes(s, i, fp::fixed, a, a, None);
         put(s, i, w, r);

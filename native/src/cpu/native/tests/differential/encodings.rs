@@ -68,7 +68,7 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Encoding, cases: u64, out: &mut V
             *rig = Rig::new().expect("there was one before");
             continue;
         };
-        let fpcr = random_fpcr(r);
+        let fpcr = random_fpcr(r, w);
         let mut regs = random_regs(r, fpcr);
         if in_memory && r.below(4) != 0 {
             // Most addresses would be nowhere: move the base to where this one leads into the data.

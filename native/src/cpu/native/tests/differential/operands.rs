@@ -169,12 +169,18 @@ pub fn random_regs(r: &mut Rng, fpcr: u64) -> RegFile {
     v
 }
 
-/// A rounding mode now and then, or (rarely) flushing to zero and default NaNs.
-pub fn random_fpcr(r: &mut Rng) -> u64 {
-    match r.below(16) {
-        0..=3 => r.below(4) << 22,
-        4 => (r.below(4) << 24) | (r.below(4) << 22),
+/// A rounding mode now and then, or any of flushing to zero, default NaNs, the alternative half format.
+pub fn random_fpcr(r: &mut Rng, word: u32) -> u64 {
+    let fpcr = match r.below(16) {
+        0..=2 => r.below(4) << 22,
+        3..=4 => r.next() & 0x07c8_0000,
         _ => 0,
+    };
+    // FJCVTZS: what was flushed is no integer (FPToFixedJS); QEMU sets Z.
+    if word & !0x3ff == 0x1e7e_0000 {
+        fpcr & !(1 << 24)
+    } else {
+        fpcr
     }
 }
 

@@ -1,0 +1,248 @@
+//! Floating point on lanes: the forms of half, single and double precision, complex numbers.
+
+use super::super::insn::Insn;
+use super::super::simd_eval as ev;
+use super::super::simd_fp as fp;
+use super::super::simd_matrix as ml;
+use super::integer;
+use super::{lanes, put, put_narrow, put_q, scalar, v};
+use crate::guest::Lift;
+use crate::ir::Op;
+use crate::ir::sem::Sem;
+use crate::ir::state::Helper;
+
+pub(super) fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    // FMLAL, FMLSL; FMLAL2, FMLSL2
+    if matches!((i.f(11, 5), i.bit(29)), (0x1d, false) | (0x19, true)) && !scalar(i) {
+        if i.bit(22) {
+            return Lift::Undefined;
+        }
+        let b = v(s, i.rm());
+        return multiply_long(s, i, b, i.bit(29), i.bit(23));
+    }
+    three_same_of(s, i, if i.bit(22) { 64 } else { 32 })
+}
+
+/// FMLAL and its kin: of the upper part of the operands, subtracting.
+pub(super) fn multiply_long<S: Sem>(s: &mut S, i: Insn, b: S::V, upper: bool, minus: bool) -> Lift {
+    let (a, d) = (v(s, i.rn()), v(s, i.rd()));
+    let imm = u64::from(upper) | u64::from(minus) << 1 | u64::from(i.bit(30)) << 2;
+    let r = s.call_x(ml::fmlal, [Some(a), Some(b), Some(d)], imm);
+    put_q(s, i, r)
+}
+
+/// The single-precision form of a half-precision instruction, for the helpers' immediates.
+fn single_form(i: Insn, clear: u32, set: u32) -> Insn {
+    Insn {
+        bits: (i.bits & !clear) | set,
+        ..i
+    }
+}
+
+/// Half precision: opcode 11xxx of the other formats, in bits 13-11.
+pub fn three_same_half<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let j = single_form(i, 1 << 22, 3 << 14 | 1 << 21);
+    if matches!((j.f(11, 5), j.bit(29)), (0x1d, false) | (0x19, true)) {
+        return Lift::Undefined;
+    }
+    three_same_of(s, j, 16)
+}
+
+/// Through a helper of `simd_fp`; the width travels in the immediate.
+pub(super) fn helper<S: Sem>(
+    s: &mut S,
+    i: Insn,
+    w: u8,
+    h: Helper,
+    args: [Option<S::V>; 3],
+) -> S::V {
+    let half = if w == 16 { fp::HALF } else { 0 };
+    s.call_x(h, args, u64::from(i.bits) | half)
+}
+
+fn three_same_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
+    let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(11, 5));
+    let exists = match (opcode, u, second) {
+        (0x18 | 0x1e, _, _) => !scalar(i),
+        (0x19, false, _) => !scalar(i),
+        (0x1a, true, true) => true,
+        (0x1a, _, _) => !scalar(i),
+        (0x1b, false, false) => true,
+        (0x1b, true, false) => !scalar(i),
+        (0x1c, false, false) | (0x1c | 0x1d, true, _) => true,
+        (0x1f, false, _) => true,
+        (0x1f, true, false) => !scalar(i),
+        _ => false,
+    };
+    if !exists || (w == 64 && !scalar(i) && !i.bit(30)) {
+        return Lift::Undefined;
+    }
+    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+    let fast = match (opcode, u, second) {
+        (0x1a, false, false) => Some(Op::VFpAdd),
+        (0x1a, false, true) => Some(Op::VFpSub),
+        (0x1b, true, false) => Some(Op::VFpMul),
+        (0x1f, true, false) if i.bit(30) => Some(Op::VFpDiv),
+        _ => None,
+    };
+    let half = !i.bit(30) && !scalar(i);
+    let low = |s: &mut S, a| if half { s.op1(Op::VZext, 64, a) } else { a };
+    let r = if let Some(op) = fast {
+        let (a, b) = (low(s, a), low(s, b));
+        s.op2(op, w, a, b)
+    } else if opcode == 0x19 {
+        let (mut a, b) = (low(s, a), low(s, b));
+        let d = v(s, i.rd());
+        let d = low(s, d);
+        if second {
+            let m = integer::splat(s, w, 1 << (w - 1));
+            a = s.op2(Op::VXor, 64, a, m);
+            // The upper lanes are -0 * 0 + 0 then: no exception.
+        }
+        s.op3(Op::VFpFma, w, a, b, d)
+    } else {
+        let d = v(s, i.rd());
+        helper(s, i, w, fp::three_same, [Some(a), Some(b), Some(d)])
+    };
+    put(s, i, w, r);
+    Lift::Next
+}
+
+pub(super) fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    two_misc_of(s, i, if i.bit(22) { 64 } else { 32 })
+}
+
+/// Half precision.
+pub fn two_misc_half<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    // No conversions between formats, no integer estimates, no FRINT32Z and the like.
+    let absent = matches!(
+        (i.f(12, 5), i.bit(23)),
+        (0x16 | 0x17 | 0x1e, _) | (0x1c, true) | (0x1f, false)
+    );
+    if absent {
+        return Lift::Undefined;
+    }
+    let j = single_form(i, 0x3f << 17, 1 << 21);
+    two_misc_of(s, j, 16)
+}
+
+fn two_misc_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
+    let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(12, 5));
+    let ok = match (opcode, u, second) {
+        (0x0c | 0x0d, _, true) | (0x0e, false, true) => true,
+        (0x0f, _, true) => !scalar(i),
+        (0x16, false, false) | (0x17, false, false) => !scalar(i),
+        // FCVTXN: from double only.
+        (0x16, true, false) => w == 64,
+        (0x18, false, _) | (0x18, true, false) | (0x19, _, _) => !scalar(i),
+        (0x1a..=0x1b, _, _) | (0x1c, _, false) | (0x1d, _, _) => true,
+        (0x1c, _, true) => !scalar(i) && w == 32,
+        (0x1f, false, true) => scalar(i),
+        (0x1f, true, true) => !scalar(i),
+        // FRINT32Z, FRINT32X, FRINT64Z, FRINT64X.
+        (0x1e | 0x1f, _, false) => !scalar(i),
+        // BFCVTN
+        (0x16, false, true) => !scalar(i) && w == 32,
+        _ => false,
+    };
+    let widths = matches!(opcode, 0x16 | 0x17);
+    if !ok || (w == 64 && !scalar(i) && !i.bit(30) && !widths) {
+        return Lift::Undefined;
+    }
+    let a = v(s, i.rn());
+    if opcode == 0x16 && second {
+        let n = s.call_x(ml::bfcvtn, [Some(a), None, None], 0);
+        return put_narrow(s, i, n);
+    }
+    if widths {
+        let d = v(s, i.rd());
+        let r = lanes(s, i, fp::convert_width, a, d, None);
+        return put_q(s, i, r);
+    }
+    let r = match (opcode, u, second) {
+        (0x0f, _, _) => {
+            let m = integer::splat(s, w, 1 << (w - 1));
+            s.op2(if u { Op::VXor } else { Op::VAndn }, 64, a, m)
+        }
+        (0x1c, _, true) => {
+            let z = s.wide(0);
+            lanes(s, i, ev::estimate_int, a, z, None)
+        }
+        (0x1d, _, false) if scalar(i) => {
+            let g = s.op1i(Op::VGet, w, a, 0);
+            s.op1i(Op::FpFromInt, w, g, u64::from(w) | u64::from(!u) << 7)
+        }
+        (0x1b, _, true) if scalar(i) => {
+            let g = s.op1i(
+                Op::FpToInt,
+                w,
+                a,
+                u64::from(w) | u64::from(!u) << 7 | crate::ir::float::round::ZERO << 8,
+            );
+            s.op1(Op::VFromG, 64, g)
+        }
+        (0x1e | 0x1f, _, false) => {
+            let variant = u32::from(u) | u32::from(opcode == 0x1f) << 1;
+            let lanes = if i.bit(30) { 128 } else { 64 } / u32::from(w);
+            s.call_x(
+                fp::round_sized,
+                [Some(a), None, None],
+                fp::sized(w, variant, lanes),
+            )
+        }
+        _ => helper(s, i, w, fp::two_misc, [Some(a), None, None]),
+    };
+    put(s, i, w, r);
+    Lift::Next
+}
+
+/// The two parts of each complex number exchanged, with the signs of the real (1) or imaginary (2) parts changed.
+fn turned<S: Sem>(s: &mut S, w: u8, b: S::V, swap: bool, negated: u32) -> S::V {
+    let b = if swap {
+        s.op1i(Op::VRev, w, b, u64::from(w) * 2)
+    } else {
+        b
+    };
+    let sign = 1u128 << (w - 1);
+    let pair =
+        if negated & 1 != 0 { sign } else { 0 } | if negated & 2 != 0 { sign << w } else { 0 };
+    if pair == 0 {
+        return b;
+    }
+    let per = u32::from(w) * 2;
+    let m = s.wide((0..128 / per).fold(0, |m, i| m | pair << (i * per)));
+    s.op2(Op::VXor, 64, b, m)
+}
+
+/// FCMLA: `rot` counts quarter turns.
+pub(super) fn complex_multiply<S: Sem>(s: &mut S, i: Insn, w: u8, b: S::V, rot: u32) -> Lift {
+    let (a, d) = (v(s, i.rn()), v(s, i.rd()));
+    let odd = rot & 1 != 0;
+    let a = s.op2(if odd { Op::VTrn2 } else { Op::VTrn1 }, w, a, a);
+    let b = turned(s, w, b, odd, [0, 1, 3, 2][rot as usize & 3]);
+    let keep = integer::active(i, w);
+    let [a, b, d] = [a, b, d].map(|x| s.op1(Op::VZext, keep, x));
+    let r = s.op3(Op::VFpFma, w, a, b, d);
+    put(s, i, w, r);
+    Lift::Next
+}
+
+/// FCMLA, FCADD.
+pub(super) fn complex<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (size, opcode) = (i.f(22, 2), i.f(11, 4));
+    if !i.bit(29) || scalar(i) || size == 0 || (size == 3 && !i.bit(30)) {
+        return Lift::Undefined;
+    }
+    let w = 8 << size;
+    let b = v(s, i.rm());
+    if opcode < 12 {
+        return complex_multiply(s, i, w, b, opcode & 3);
+    }
+    let a = v(s, i.rn());
+    let b = turned(s, w, b, true, if opcode == 12 { 1 } else { 2 });
+    let keep = integer::active(i, w);
+    let [a, b] = [a, b].map(|x| s.op1(Op::VZext, keep, x));
+    let r = s.op2(Op::VFpAdd, w, a, b);
+    put(s, i, w, r);
+    Lift::Next
+}
