@@ -36,6 +36,44 @@ EXPECTED = {
     "sqlite": "wal\n80|80\nok\n",
     "sshd": "valid 0\nport 2222\nGood file signature\n".replace("file", '"file"'),
     "rust": "7\n22\nhello 17 needle3\n11\nfound f5\n",
+    "shell": f"""\
+n100$n10$n1$
+100000
+pipe 1 0
+pipefail {128 + signal.SIGPIPE}
+4
+$quoted
+long here-document
+usr1 0
+term
+interrupted {128 + signal.SIGTERM}
+child {128 + signal.SIGTERM}
+bye
+exit 3
+ignored
+signal {128 + signal.SIGSEGV}
+chld
+Stopped sleep 100
+job {128 + signal.SIGTERM}
+bash -c 'kill -STOP $$; echo continued'
+continued
+one group
+COPROCESS
+4
+{9 * sum(range(51))}
+22
+same
+9
+55 0
+UPPER
+status 5 9
+2
+got from the child
+9
+alarm
+reaped 1
+exec
+""",
     "go": "1 snapshots\nrestored\nrclone\nsynced\n",
     "node": "hello\nba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
     f"46368 {2**70}\nchild\nworker 42\nhi\n9999\n",
