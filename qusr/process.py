@@ -13,7 +13,7 @@ import os
 import sys
 
 from qusr import _native, arch, loader
-from qusr.arch.abi import Abi, abi
+from qusr.machine import Machine
 from qusr.options import Exited, Options, UsageError
 from qusr.thread import Gone, Thread
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import overload
 
-    from qusr.arch.base import Arch, CpuModel
+    from qusr.arch.abi import Abi
+    from qusr.arch.base import Arch
     from qusr.debug.hooks import AddressHook, CodeHook, CodeHooks
     from qusr.syscalls.strace import Strace
 
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Exited", "Options", "Process", "UsageError"]
 
 DEFAULT_STACK = 8 << 20
-MINSIGSTKSZ = {8: 4720}
-"""AT_MINSIGSTKSZ by word size: AArch64's frame without SVE (arch/arm64/kernel/signal.c)."""
-
 MMAP_MIN_ADDR = {4: 0x8000}
 """Where an arm kernel's lowest mapping may be: old toolchains link programs at 0x8000."""
 
@@ -77,6 +75,7 @@ class Process:
         self.hooks: list[SyscallHook] = []
         self.on_exit: Callable[[Exited], None] | None = None
         self.gone = Gone()
+        self.native: _native.Process
         self._main: Thread | None = None
         self.threads: dict[int, Thread] = {}
         self.last_status = 0
@@ -89,6 +88,10 @@ class Process:
         self.replaced_calls: dict[str, SyscallFunction] = {}
         # What an execve need not make again.
         self._tables: dict[str, _native.Table] = {}
+        self._machines: dict[tuple[str, bool], Machine] = {}
+        # A forked child that has not executed a program yet, and what it had until then.
+        self.forked = False
+        self._inherited: _native.Thread | None = None
         own = os.stat("/proc/self/exe")
         self._own_exe = os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino
         words = [os.fsencode(word) for word in argv]
@@ -119,29 +122,24 @@ class Process:
 
         What was loaded before is gone (execve(2)); the caller has ended its threads.
         """
-        name = prepared.guest
-        found = None if name is None else arch.by_name(name)
-        assert name is not None and found is not None and prepared.plan is not None
-        self.arch: Arch = found
-        self.abi: Abi = abi(name)
-        self.cpu_model = self._cpu_model()
-        be8 = prepared.plan.be8
+        self.machine = machine = self._machine(prepared)
+        self.arch: Arch = machine.arch
+        self.abi: Abi = machine.abi
+        self.cpu_model = machine.model
         self.argv = prepared.argv
         self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
         self.comm = os.path.basename(prepared.execfn)[:15]
         self.memory = self._empty_memory()
         self.image = prepared.install(self.memory, stack_size=self._stack_size())
-        kuser = self.arch.kuser_page(be8=be8)
-        if kuser:
-            loader.map_kuser(self.memory, kuser)
-        hwcap, hwcap2 = self.arch.hwcap(self.cpu_model)
+        if machine.kuser_page:
+            loader.map_kuser(self.memory, machine.kuser_page)
         self.stack = prepared.build_stack(
             self.image,
             self.envp,
-            hwcap=hwcap,
-            hwcap2=hwcap2,
-            platform=self.arch.platform_of(self.cpu_model).encode(),
-            minsigstksz=MINSIGSTKSZ.get(self.abi.word, 0),
+            hwcap=machine.hwcap[0],
+            hwcap2=machine.hwcap[1],
+            platform=machine.platform,
+            minsigstksz=machine.minsigstksz,
             random=self._random(),
         )
         self.stack.store(self.memory)
@@ -152,7 +150,16 @@ class Process:
         if table is None:
             table = _native.Table(thunk_table(self.abi, self.store))
             self._tables[self.abi.name] = table
-        self._start_thread(table, be8)
+        self._start_thread(table)
+
+    def _machine(self, prepared: loader.Prepared) -> Machine:
+        assert prepared.guest is not None and prepared.plan is not None
+        key = prepared.guest, prepared.plan.be8
+        machine = self._machines.get(key)
+        if machine is None:
+            logs = () if self.log is None else self.log.native_items()
+            machine = self._machines[key] = Machine(*key, self.options, logs)
+        return machine
 
     def _empty_memory(self) -> _native.AddressSpace:
         bits = self.abi.word * 8
@@ -170,70 +177,43 @@ class Process:
             of = "" if size is None else f" of {size:#x} bytes"
             raise UsageError(f"no room for guest memory{of}{at}: {error.strerror}") from None
 
-    def _start_thread(self, table: _native.Table, be8: bool) -> None:
-        from qusr.cpu import unicorn
-
-        regs = self.arch.registers
-        numbers = (regs.syscall, regs.args[0], regs.pc, regs.sp, regs.tls, regs.status)
-        self.native = _native.Process(
-            self.memory,
-            table,
-            numbers,
-            list(regs.args),
-            self.abi.thumb_bit,
-            "arm" if self.abi.frame == "arm-be8" and not be8 else self.abi.frame,
+    def _start_thread(self, table: _native.Table) -> None:
+        machine = self.machine
+        old = None if self._main is None else self.native
+        native = self.native = _native.Process(
+            self.memory, table, machine.numbers, machine.args, self.abi.thumb_bit, machine.frame
         )
-        if self.sysroot:
-            self.native.set_sysroot(self.sysroot.root)
+        if old is not None:
+            native.inherit_sysroot(old)
+        elif self.sysroot:
+            native.set_sysroot(self.sysroot.root)
         exe = os.fsencode(self.sysroot.guest_path(os.fsdecode(self.exe)))
         root = os.fsencode(self.sysroot.root or "")
         self.native.set_facts(exe, self.stack.auxv_bytes, root)
         self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
             self.native.watch_deaths()
-        core = unicorn.arguments(self.arch, self.cpu_model, be8=be8)
         blocks = None if self.log is None else self.log.blocks(self)
         sink = None if blocks is None else blocks.native
-        options = self._native_options(core[1])
-        native = _native.Thread(self.native, *core, native=options, log=sink)
+        options = machine.native_options
+        thread = _native.Thread(native, *machine.core, native=options, log=sink)
         if blocks is not None:
-            blocks.watch(native, own_logs=options is not None)
-        native.set_reg(regs.sp, self.stack.sp)
-        native.set_reg(regs.pc, self.image.start)
+            blocks.watch(thread, own_logs=options is not None)
+        regs = self.arch.registers
+        thread.set_reg(regs.sp, self.stack.sp)
+        thread.set_reg(regs.pc, self.image.start)
         if self._main is None:
-            self._main = Thread(self, native)
+            self._main = Thread(self, thread)
         else:
             # execve: the first thread goes on with the new program.
-            native.follow_exec(self._main.native)
-            self.native.set_tracing(self._main.tracer is not None)
-            self._main.native = native
+            thread.follow_exec(self._main.native)
+            native.set_tracing(self._main.tracer is not None)
+            if self.forked:
+                # Taking it apart would write to, and so copy, pages that the parent has as well.
+                self.forked = False
+                self._inherited = self._main.native
+            self._main.native = thread
             self._main.set_trace()
-
-    def _native_options(self, guest: str) -> str | None:
-        """What `_native.Thread` takes for the native core; None when it is another one."""
-        asked = self.options.core or os.environ.get("QUSR_CORE") or ""
-        name, _, rest = asked.partition(",")
-        if name == "unicorn":
-            return None
-        if name not in ("", "native"):
-            raise UsageError(f"no core {name!r}: there are unicorn and native")
-        refusal = _native.native_refusal(guest)
-        if refusal is not None:
-            if name:
-                raise UsageError(refusal)
-            return None
-        logs = () if self.log is None else self.log.native_items()
-        return ",".join(word for word in (rest, self.options.opt, *logs) if word)
-
-    def _cpu_model(self) -> CpuModel:
-        if self.options.cpu is None:
-            return self.arch.default_model
-        model = self.arch.model(self.options.cpu)
-        if model is None:
-            raise UsageError(
-                f"no CPU {self.options.cpu!r} for {self.arch.name}: -cpu help lists them"
-            )
-        return model
 
     def _stack_size(self) -> int:
         if self.options.stack_size is not None:

@@ -208,9 +208,7 @@ class Thread:
 
     def _call_handler(self, name: str, args: Sequence[int]) -> int | None:
         """The handler's result, -errno, or None when the call is to be made again."""
-        handler = _handlers.get(name)
-        if handler is None:
-            handler = _handlers[name] = _find_handler(name)
+        handler = _handlers.get(name) or find_handler(name)
         return self._guarded(lambda ctx: handler(ctx, *args))
 
     def _guarded(self, function: Callable[[Context], int]) -> int | None:
@@ -262,13 +260,14 @@ NO_RESULT = 1 << 62
 """What a handler gives when the registers are already as they are to be (execve)."""
 
 
-def _find_handler(name: str) -> Callable[..., int]:
+def find_handler(name: str) -> Callable[..., int]:
     """The function named "module:function" below qusr.syscalls.handlers."""
     module, _, function = name.partition(":")
     # Not importlib.import_module: every program's start comes here, and importlib (with what it
     # imports) takes longer than the handlers.
     handlers = __import__(f"qusr.syscalls.handlers.{module}", fromlist=[function])
     found: Callable[..., int] = getattr(handlers, function)
+    _handlers[name] = found
     return found
 
 

@@ -96,6 +96,13 @@ impl PyProcess {
         Ok(())
     }
 
+    /// Takes the sysroot of the program that ran here before (execve).
+    fn inherit_sysroot(&self, before: &Self) -> PyResult<()> {
+        let sysroot = before.inner.sysroot.read().map_err(poisoned)?.clone();
+        *self.inner.sysroot.write().map_err(poisoned)? = sysroot;
+        Ok(())
+    }
+
     /// The emulator's own executable: its path, st_dev and st_ino.
     fn set_own_exe(&self, path: Vec<u8>, dev: u64, ino: u64) -> PyResult<()> {
         *self.inner.own_exe.write().map_err(poisoned)? = Arc::new(OwnExe { path, dev, ino });

@@ -11,7 +11,7 @@ import time
 
 from qusr import _native
 from qusr.syscalls.context import Context, fail, unpack
-from qusr.thread import Thread, leave
+from qusr.thread import Thread, find_handler, leave
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,6 +183,8 @@ def _warm_up() -> None:
         from qusr.syscalls.handlers import limits, procfs
 
         _warm.extend((exec_calls, limits, procfs))
+        for name in ("exec:execve", "limits:prlimit64"):
+            find_handler(name)
         gc.freeze()
 
 
@@ -251,6 +253,7 @@ def _become_child(ctx: Context, request: Request) -> None:
     thread.tid = os.getpid()
     process.on_exit = leave
     process.vfork_gate = None
+    process.forked = True
     thread.tracer = None
     process.native.set_tracing(False)
     ctx.thread.reset_after_fork(bool(request.flags & CLONE_CLEAR_SIGHAND))
