@@ -45,7 +45,10 @@ class Machine:
         assert found is not None
         self.arch: Arch = found
         self.abi: Abi = abi(name)
-        self.model = _cpu_model(found, options)
+        guest = found.unicorn_guest(be8=be8)
+        self.native_options = _native_options(guest, options, logs)
+        model = _cpu_model(found, options)
+        self.model = model if self.native_options is None else model.on_native()
         self.hwcap = found.hwcap(self.model)
         self.platform = found.platform_of(self.model).encode()
         self.minsigstksz = MINSIGSTKSZ.get(self.abi.word, 0)
@@ -55,7 +58,6 @@ class Machine:
         self.args = list(regs.args)
         self.frame = "arm" if self.abi.frame == "arm-be8" and not be8 else self.abi.frame
         self.core = unicorn.arguments(found, self.model, be8=be8)
-        self.native_options = _native_options(self.core[1], options, logs)
 
 
 def _cpu_model(found: Arch, options: Options) -> CpuModel:

@@ -70,7 +70,7 @@ FREESTANDING_TARGETS = {
 }
 
 _DIRECTIVE = re.compile(r"^//\s*(build|libs|arches|args|dies|cflags(?:-\w+)?):\s*(.*?)\s*$")
-_KNOWN_BUILDS = {"dynamic", "no-static", "slow", "varies"}
+_KNOWN_BUILDS = {"dynamic", "native-core", "no-static", "slow", "varies"}
 
 
 class BuildError(Exception):

@@ -44,10 +44,13 @@ def test_program(
     qusr: Callable[[str], Emulator],
     qemu: Callable[[str], Emulator],
     native: Emulator,
+    core: str | None,
     testbin: Callable[..., Path],
     root: Callable[[str], Path],
     tmp_path: Path,
 ) -> None:
+    if core == "unicorn" and "native-core" in program.source.settings:
+        pytest.skip("has instructions that only the native core executes")
     testbin(program.source.name, program.arch, dynamic=program.dynamic)
     if program.arch == build.NATIVE:
         # The program itself is right only if it finds no fault with a real kernel.

@@ -57,8 +57,8 @@ _FEATURES = (
     Feature("dcpodp", 2, 0, "dc cvadp, x29", ((_ISAR1, 0, 2),)),
     Feature("flagm2", 2, 7, "axflag", ((_ISAR0, 52, 2),)),
     Feature("frint", 2, 8, "frint32z d0, d1", ((_ISAR1, 32, 1),)),
-    Feature("i8mm", 2, 13, "smmla v0.4s, v1.16b, v2.16b"),
-    Feature("bf16", 2, 14, "bfdot v0.4s, v1.8h, v2.8h"),
+    Feature("i8mm", 2, 13, "smmla v0.4s, v1.16b, v2.16b", ((_ISAR1, 52, 1),)),
+    Feature("bf16", 2, 14, "bfdot v0.4s, v1.8h, v2.8h", ((_ISAR1, 44, 1),)),
     Feature("mte", 2, 18, "irg x0, x1"),
 )
 
@@ -71,6 +71,7 @@ _MODELS = (
         midr=0x000F0510,
         features=f"{_V8_0} atomics fphp asimdhp asimdrdm jscvt fcma lrcpc dcpop sha3 sm3 sm4"
         " asimddp sha512 asimdfhm ilrcpc flagm sb dcpodp flagm2 frint",
+        native="i8mm bf16",
         description="all that the core can execute (Armv8.4-A and some of 8.5)",
     ),
     CpuModel("cortex-a53", unicorn=1, midr=0x410FD034, features=_V8_0, description="Armv8.0-A"),

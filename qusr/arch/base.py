@@ -56,19 +56,40 @@ class CpuModel:
         unicorn: its number in unicorn (UC_CPU_ARM_*, UC_CPU_ARM64_*).
         midr: the Main ID Register, for /proc/cpuinfo.
         features: names of the features it has, in no order.
+        native: of those that only the native core executes.
         description: one line for `-cpu help`.
     """
 
-    __slots__ = ("description", "features", "midr", "name", "unicorn")
+    __slots__ = ("description", "features", "midr", "name", "native", "unicorn")
 
     def __init__(
-        self, name: str, *, unicorn: int, midr: int, features: str, description: str
+        self,
+        name: str,
+        *,
+        unicorn: int,
+        midr: int,
+        features: str,
+        description: str,
+        native: str = "",
     ) -> None:
         self.name = name
         self.unicorn = unicorn
         self.midr = midr
         self.features = frozenset(features.split())
+        self.native = frozenset(native.split())
         self.description = description
+
+    def on_native(self) -> CpuModel:
+        """The CPU as the native core has it: with the features that Unicorn cannot execute."""
+        if not self.native:
+            return self
+        return CpuModel(
+            self.name,
+            unicorn=self.unicorn,
+            midr=self.midr,
+            features=" ".join(self.features | self.native),
+            description=self.description,
+        )
 
     def __repr__(self) -> str:
         return f"CpuModel({self.name!r})"

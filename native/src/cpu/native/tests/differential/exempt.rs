@@ -38,19 +38,19 @@ pub fn skipped(bits: u32) -> Option<&'static str> {
             Some("reserved (double with U clear); QEMU 5 takes it for half precision")
         }
         "simd_extra" if matches!(bits >> 11 & 15, 3..=5 | 13 | 15) => {
-            Some("I8MM, BF16: QEMU 5 has none (guest program simd/matrix)")
+            Some("I8MM, BF16: QEMU 5 has none; testbins/c/cpu/matrix.c")
         }
         "simd_element" if bits & 0x6000_9400 == 0x2000_1000 && bits >> 30 & 1 == 0 => {
             Some("FCMLA of D registers: QEMU 5 raises the upper half's exceptions too")
         }
         "simd_element" if bits >> 12 & 15 == 15 && bits >> 29 & 1 == 0 => {
-            Some("I8MM, BF16 by element")
+            Some("I8MM, BF16: testbins/c/cpu/matrix.c")
         }
-        "fp_one_source" if bits >> 15 & 0x3f == 6 && bits >> 22 & 3 == 1 => Some("BFCVT"),
+        "fp_one_source" if bits >> 15 & 0x3f == 6 && bits >> 22 & 3 == 1 => Some("BFCVT: testbins/c/cpu/matrix.c"),
         "simd_two_misc"
             if bits >> 12 & 31 == 0x16 && bits >> 29 & 1 == 0 && bits >> 23 & 1 == 1 =>
         {
-            Some("BFCVTN")
+            Some("BFCVTN: testbins/c/cpu/matrix.c")
         }
         "simd_shift_scalar"
             if bits >> 11 & 31 == 0x1f && bits >> 20 & 7 == 1 && bits >> 29 & 1 == 0 =>
@@ -70,7 +70,7 @@ pub fn skipped(bits: u32) -> Option<&'static str> {
             if (bits & 0x00ff_f000 == 0x00f9_f000 && bits & 0x3000_0000 != 0x1000_0000)
                 || bits & 0x10ff_f000 == 0x10f8_f000 =>
         {
-            Some("FSQRT, and reserved ones in its place or that of FABS: unicorn aborts")
+            Some("FSQRT, and reserved ones in its place or that of FABS: unicorn aborts; testbins/c/cpu/matrix.c")
         }
         "simd_misc_half" | "simd_misc_half_s"
             if !matches!(
