@@ -35,7 +35,8 @@ pub struct Options {
     pub chain: bool,
     /// Constant folding, address modes, conditions of conditional comparisons.
     pub fold: bool,
-    /// Looks into successors for flags that are dead.
+    /// Looks into successors for flags that are dead, and does not store those. Off unless asked for: it gains
+    /// nothing that could be measured, and frames of some signals would show old flags.
     pub flags: bool,
     /// Values are computed in the guest register's host register.
     pub coalesce: bool,
@@ -54,7 +55,7 @@ impl Default for Options {
         Self {
             chain: true,
             fold: true,
-            flags: true,
+            flags: false,
             coalesce: true,
             returns: true,
             jumps: true,

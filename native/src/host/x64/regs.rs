@@ -290,8 +290,29 @@ impl Gen<'_> {
         }
     }
 
+    /// `IrBuilder` forwards what a slot was read as or set to, so a block reads a slot at most once, and
+    /// before it sets it: no value that is still needed can be in the slot, or in its pinned register,
+    /// when it is read. (A value computed in that register ahead of its `Set` would be one; `live` gives no such
+    /// hint across a `Get` of the slot.)
+    fn is_first_access(&self, slot: usize) -> bool {
+        let o = match self.pin.reg[slot] {
+            NOREG => self.slot_owner[slot],
+            p => self.owner[usize::from(p)],
+        };
+        o == NONE || !self.lives_on(o)
+    }
+
+    fn is_first_access_x(&self, slot: usize) -> bool {
+        let o = match self.pin.reg_x[slot] {
+            NOREG => self.slot_owner_x[slot],
+            p => self.owner_x[usize::from(p)],
+        };
+        o == NONE || !self.lives_on(o)
+    }
+
     pub(super) fn get_slot(&mut self, v: Val, slot: usize) {
         let p = self.pin.reg[slot];
+        debug_assert!(self.is_first_access(slot), "slot {slot} is read twice");
         if p == NOREG {
             self.loc[v as usize] = Loc::Slot(slot as u16);
             self.slot_owner[slot] = v;
@@ -302,6 +323,7 @@ impl Gen<'_> {
 
     pub(super) fn get_slot_x(&mut self, v: Val, slot: usize) {
         let p = self.pin.reg_x[slot];
+        debug_assert!(self.is_first_access_x(slot), "slot {slot} is read twice");
         if p == NOREG {
             self.loc[v as usize] = Loc::SlotX(slot as u16);
             self.slot_owner_x[slot] = v;

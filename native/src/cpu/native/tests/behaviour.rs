@@ -62,7 +62,7 @@ const SETTINGS: [&str; 10] = [
     "no-all",
     "no-chain",
     "no-fold",
-    "no-flags",
+    "flags",
     "no-coalesce",
     "no-returns",
     "no-jumps",

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `encodings.rs` | each line of the table by itself, all of its opcodes evenly |
 //! | `lines.rs` | straight lines of many instructions: register allocation, flags, faults in the middle |
+//! | `faults.rs` | the condition flags at faults |
 //! | `operands.rs` | random instructions and register contents, edge cases more often than not |
 //! | `rig.rs` | the cores over one memory |
 //! | `exempt.rs` | what Unicorn cannot judge, why, and who judges it |
@@ -16,6 +17,7 @@
 
 mod encodings;
 mod exempt;
+mod faults;
 mod lines;
 mod operands;
 mod rig;
