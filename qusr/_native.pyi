@@ -277,6 +277,12 @@ class SharedLock:
 def doom_thread(tid: int) -> None:
     """Make a guest thread of this process end soon."""
 
+def check_exec(fd: int) -> int:
+    """The errno with which the kernel would refuse to execute a file; 0: none, EINVAL: unknown."""
+
+def unshare_files() -> None:
+    """Ends CLONE_FILES of clone(2)."""
+
 def die_by(signal: int) -> None:
     """Die of a signal as a guest did."""
 

@@ -70,6 +70,8 @@ class Process:
         self.options = options or Options()
         self.exited: Exited | None = None
         self.vfork_stacks: list[int] = []
+        self.shares_files = False
+        """Its descriptors are also another process's (clone's CLONE_FILES)."""
         self.uname_release = self.options.uname_release
         self.log = self.options.log
         self.hooks: list[SyscallHook] = []

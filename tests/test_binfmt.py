@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -39,9 +40,34 @@ def allowed() -> None:
         pytest.skip(f"no binfmt_misc in a user namespace: {why}")
 
 
-def shell(script: str, *args: str | Path, prelude: str = _PRELUDE) -> Result:
-    """Runs a script as root of a namespace with an empty binfmt_misc; `binfmt` is the command."""
-    command = (*_NAMESPACE, "bash", "-c", prelude + script, "bash", *map(str, args))
+_ALL_USERS = (
+    sys.executable, "-c", """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+ready, go = os.pipe(), os.pipe()
+child = os.fork()
+if child == 0:
+    assert libc.unshare(0x10000000 | 0x00020000) == 0, os.strerror(ctypes.get_errno())
+    os.write(ready[1], b"x")
+    os.read(go[0], 1)
+    os.execvp(sys.argv[1], sys.argv[1:])
+os.read(ready[0], 1)
+for kind in ("uid_map", "gid_map"):
+    with open(f"/proc/{child}/{kind}", "w") as file:
+        file.write("0 0 65536")
+os.write(go[1], b"x")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+""",
+)  # fmt: skip
+
+
+def shell(script: str, *args: str | Path, prelude: str = _PRELUDE, users: bool = False) -> Result:
+    """Runs a script as root of a namespace with an empty binfmt_misc; `binfmt` is the command.
+
+    `users`: the namespace has all users, not only root; this takes root.
+    """
+    namespace = _ALL_USERS if users else _NAMESPACE
+    command = (*namespace, "bash", "-c", prelude + script, "bash", *map(str, args))
     env = {
         **emulators.ENVIRONMENT,
         **emulators.QUSR_ENVIRONMENT,
@@ -187,6 +213,34 @@ def test_ignored_signals_and_variables_arrive(interp: Path, busybox: Path) -> No
     pipe = 1 << (13 - 1)
     assert int(ignored.split()[1], 16) & pipe
     assert not int(default.split()[1], 16) & pipe
+
+
+def test_credentials(testbin: Callable[..., Path]) -> None:
+    """Flag C: a set-user-ID program has its rights and AT_SECURE, and its caller no say in how it
+    runs. Without it, and when a guest executes it, the bit is ignored.
+    """
+    if os.geteuid() != 0:
+        pytest.skip("takes root: a namespace with more than one user")
+    script = """
+        mount -t tmpfs none /mnt && chmod 755 /mnt
+        cp "$1" /mnt/root && chmod 4755 /mnt/root
+        cp "$1" /mnt/other && chown 1234:1235 /mnt/other && chmod 6755 /mnt/other
+        binfmt install arm64 --interpreter /mnt/interp --credentials
+        as() { setpriv --reuid 1234 --regid 1235 --clear-groups --inh-caps=-all "$@"; }
+        as /mnt/root
+        as env QUSR_STRACE=1 QUSR_CPU=none /mnt/root
+        # The one executed by the other.
+        chmod 755 /mnt/root
+        /mnt/root /mnt/other
+        binfmt uninstall --interpreter /mnt/interp
+        binfmt install arm64 --interpreter /mnt/interp
+        /mnt/other
+    """
+    run = shell(script, testbin("c/misc/rights", "aarch64"), users=True).check()
+    as_root = "0 0 0 / 0 0 0 / 0"
+    as_other = "1234 0 0 / 1235 1235 1235 / 1"
+    assert run.out.splitlines() == [as_other] * 2 + [as_root] * 3, run.describe()
+    assert run.err == ""
 
 
 def test_fixed_reaches_into_a_chroot(interp: Path, busybox: Path, tmp_path: Path) -> None:

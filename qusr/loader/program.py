@@ -11,6 +11,8 @@ import errno
 import os
 import stat
 
+from qusr import _native
+
 from . import cache, identify, script
 from .errors import LoadError, from_oserror
 from .plan import LoadPlan
@@ -164,10 +166,35 @@ def open_exec(host_path: str, path: str, *, check_mode: bool = True) -> int:
         raise LoadError(f"{path!r}: a path with a NUL", errno.ENOENT) from None
     try:
         check_executable(fd, host_path, path, check_mode=check_mode)
+        _check_not_written(fd, path)
     except LoadError:
         os.close(fd)
         raise
     return fd
+
+
+def _check_not_written(fd: int, path: str) -> None:
+    if _is_being_written(fd):
+        raise LoadError(f"{path}: somebody writes to it (text file busy)", errno.ETXTBSY)
+
+
+def _is_being_written(fd: int) -> bool:
+    """Whether the file is open for writing anywhere: then it is not executed (ETXTBSY).
+
+    Only the kernel knows. It says so when asked to execute the file, which Linux 6.14 does without
+    going through with it, and when asked for a read lease, for which the file must be ours.
+    """
+    refusal = _native.check_exec(fd)
+    if refusal != errno.EINVAL:
+        return refusal == errno.ETXTBSY
+    import fcntl
+
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    return False
 
 
 def check_executable(fd: int, host_path: str, path: str, *, check_mode: bool = True) -> None:
@@ -295,9 +322,12 @@ def _follow_scripts(
     name = os.fsencode(path)
     for depth in range(script.MAX_DEPTH + 1):
         host_path = sysroot.resolve(path)
-        if fd < 0:
+        opened = fd < 0
+        if opened:
             fd = open_exec(host_path, path, check_mode=check_mode or depth > 0)
         try:
+            if not opened:
+                _check_not_written(fd, path)
             head = _head(fd, path)
             if not head.startswith(b"#!"):
                 return path, host_path, args, head, fd

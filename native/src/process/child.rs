@@ -263,6 +263,31 @@ pub fn reset_credentials() {
     }
 }
 
+/// The errno with which the kernel would refuse to execute an open file, 0 if it would not, by
+/// AT_EXECVE_CHECK of execveat(2). EINVAL before Linux 6.14.
+#[must_use]
+pub fn check_exec(fd: i32) -> i32 {
+    const AT_EXECVE_CHECK: i32 = 0x10000;
+    let (argv, envp) = ([c"-".as_ptr(), std::ptr::null()], [std::ptr::null::<u8>()]);
+    // SAFETY: the path is a C string, and the arrays of them end with null. With this flag nothing
+    // is executed.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            fd,
+            c"".as_ptr(),
+            argv.as_ptr(),
+            envp.as_ptr(),
+            libc::AT_EMPTY_PATH | AT_EXECVE_CHECK,
+        )
+    };
+    if result == 0 {
+        return 0;
+    }
+    let error = std::io::Error::last_os_error();
+    error.raw_os_error().unwrap_or(libc::EINVAL)
+}
+
 /// Deletes the POSIX timers of this process, as execve(2) does.
 pub fn delete_timers() {
     let Ok(text) = std::fs::read_to_string("/proc/self/timers") else {

@@ -24,8 +24,9 @@ mod _native {
     use super::memory::PyAddressSpace;
     #[pymodule_export]
     use super::thread::{
-        PyGate, PyProcess, PySharedLock, PyTable, PyThread, close_on_exec, die_by, die_dumped,
-        doom_thread, is_dumpable, lookup_in, native_refusal, publish, siginfo_to_guest,
+        PyGate, PyProcess, PySharedLock, PyTable, PyThread, check_exec, close_on_exec, die_by,
+        die_dumped, doom_thread, is_dumpable, lookup_in, native_refusal, publish, siginfo_to_guest,
+        unshare_files,
     };
     #[pymodule_export]
     use super::tracer::{

@@ -667,6 +667,20 @@ pub fn siginfo_to_guest<'py>(
     PyBytes::new(py, &siginfo::bytes_to_guest(&host, abi))
 }
 
+/// The errno with which the kernel would refuse to execute an open file; 0 if it would not. EINVAL:
+/// it cannot be asked.
+#[pyfunction]
+pub fn check_exec(fd: i32) -> i32 {
+    child::check_exec(fd)
+}
+
+/// Ends CLONE_FILES: the descriptors are this process's alone from now on.
+#[pyfunction]
+pub fn unshare_files() {
+    // SAFETY: touches no memory.
+    unsafe { libc::unshare(libc::CLONE_FILES) };
+}
+
 /// Dies of `signal` as a guest did.
 #[pyfunction]
 pub fn die_by(signal: i32) {

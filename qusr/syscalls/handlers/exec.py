@@ -126,6 +126,9 @@ def _replace(process: Process, prepared: loader.Prepared, environment: list[byte
     from qusr.options import Exited
 
     process.release_parent()
+    if process.shares_files:
+        _native.unshare_files()
+        process.shares_files = False
     main = process.main
     mask = main.native.leave_for_exec()
     keep = {prepared.fd, prepared.interp_fd}

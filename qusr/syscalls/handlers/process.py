@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CSIGNAL = 0xFF
 CLONE_VM = 0x100
 CLONE_FS = 0x200
+CLONE_FILES = 0x400
 CLONE_SIGHAND = 0x800
 CLONE_PIDFD = 0x1000
 CLONE_VFORK = 0x4000
@@ -212,6 +213,8 @@ def _fork(ctx: Context, request: Request) -> int:
     ctx.thread.announce_clone(0)
     if pid < 0:
         raise fail(-pid)
+    if request.flags & CLONE_FILES:
+        ctx.process.shares_files = True
     if pid == 0:
         _become_child(ctx, request)
     elif not request.flags & CLONE_UNTRACED:
