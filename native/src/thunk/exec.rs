@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::convert::{BAD_POINTER, Conversion, get_int, host_pointer, swap_words};
-use super::host::safe_syscall;
+use super::direct::{self, Later};
 use super::msg::{self, MessageBuffers};
 use super::path::Sysroot;
 use super::records::Records;
@@ -156,6 +156,8 @@ impl Env<'_> {
                     scratch,
                     abi: self.table.abi,
                     message_records,
+                    can_wait: direct::can_wait(*host),
+                    later: None,
                 }
                 .native(*host, ops, order, *ret)
             }
@@ -258,6 +260,9 @@ pub(super) struct Call<'a> {
     pub(super) abi: GuestAbi,
     /// What msg::prepare_many noted of each message.
     pub(super) message_records: *mut MessageBuffers,
+    /// Whether the look-up of its path may wait for the call, and what waits.
+    can_wait: bool,
+    later: Option<Later>,
 }
 
 impl Call<'_> {
@@ -291,9 +296,8 @@ impl Call<'_> {
         if let Err(errno) = self.limit_write(host, &mut host_args) {
             return Outcome::Done(-i64::from(errno));
         }
-        // SAFETY: pointers in host_args are into guest memory, into scratch memory
-        // that lives until the next reset, or invalid for the kernel to refuse.
-        let mut result = unsafe { safe_syscall(self.env.pending, host, &host_args) };
+        let later = self.later.take();
+        let mut result = self.make(host, later, &mut host_args);
         if result == -super::host::ERESTARTSYS {
             // Only a tracer's bell interrupts a call that was entered without it failing.
             let env = self.env;
@@ -468,6 +472,17 @@ impl Call<'_> {
             Follow::Unless(slot, bits) => self.slot(slot) as u32 & bits == 0,
             Follow::If(slot, bits) => self.slot(slot) as u32 & bits != 0,
         };
+        if self.can_wait
+            && let Some(plain) = sysroot.plain(at, &path)
+        {
+            self.later = Some(Later {
+                plain,
+                at,
+                path,
+                follow,
+            });
+            return Ok(self.pointer(address));
+        }
         Ok(match sysroot.resolve(at, &path, follow) {
             Some(host) => self.keep(&host),
             None => self.pointer(address),
@@ -475,7 +490,7 @@ impl Call<'_> {
     }
 
     /// Copies a C string into scratch memory.
-    fn keep(&mut self, text: &CString) -> u64 {
+    pub(super) fn keep(&mut self, text: &CString) -> u64 {
         let bytes = text.as_bytes_with_nul();
         let copy = self.scratch.slice(bytes.len());
         copy.copy_from_slice(bytes);

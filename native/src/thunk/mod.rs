@@ -4,6 +4,7 @@
 //! [`table`] reads the result and [`exec`] makes the calls.
 
 pub mod convert;
+mod direct;
 pub mod exec;
 pub mod host;
 mod msg;

@@ -4,9 +4,10 @@
 //! absolute symbolic links inside it and keeps `..` from leaving it. No descriptor
 //! is kept open, so a guest that closes every descriptor does no harm.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path};
 use std::sync::RwLock;
 
 /// The directory that stands for the guest's `/`.
@@ -14,11 +15,13 @@ use std::sync::RwLock;
 pub struct Sysroot {
     /// Absolute host path without symbolic links and without a trailing slash.
     prefix: Vec<u8>,
+    /// Symbolic links in the sysroot itself, as `lib` to `usr/lib`, with their targets.
+    aliases: Vec<(Vec<u8>, Vec<u8>)>,
     /// The current directory as seen inside the sysroot, when it lies there.
     cwd: RwLock<Option<Vec<u8>>>,
 }
 
-fn open_path(at: i32, path: &CStr, flags: i32, resolve: u64) -> Option<OwnedFd> {
+pub(super) fn open_path(at: i32, path: &CStr, flags: i32, resolve: u64) -> Option<OwnedFd> {
     // SAFETY: open_how is plain data for which zero is valid.
     let mut how: libc::open_how = unsafe { std::mem::zeroed() };
     how.flags = (libc::O_PATH | libc::O_CLOEXEC | flags) as u64;
@@ -72,6 +75,7 @@ impl Sysroot {
         let real = std::fs::canonicalize(prefix)?;
         let sysroot = Self {
             prefix: real.as_os_str().as_bytes().to_vec(),
+            aliases: aliases(&real),
             cwd: RwLock::new(None),
         };
         sysroot.directory_changed();
@@ -119,6 +123,42 @@ impl Sysroot {
         self.lookup(&join(self.inner(&directory)?, path), follow)
     }
 
+    /// Where such a path is on the host if the sysroot has it and there are no symbolic links on it (but
+    /// for those that are known). `None` when that is of no use.
+    #[must_use]
+    pub(super) fn plain(&self, at: i32, path: &[u8]) -> Option<CString> {
+        if path.first() == Some(&b'/') {
+            let inner = self.inner(path).unwrap_or(path);
+            return if is_kernel_tree(inner) {
+                None
+            } else {
+                self.plain_inner(inner)
+            };
+        }
+        if at != libc::AT_FDCWD || path.is_empty() {
+            return None;
+        }
+        let cwd = self.cwd.read().ok()?;
+        self.plain_inner(&join(cwd.as_ref()?, path))
+    }
+
+    fn plain_inner(&self, inner: &[u8]) -> Option<CString> {
+        if inner.split(|&byte| byte == b'/').any(|name| name == b"..") {
+            return None;
+        }
+        let prefix = self.prefix.as_slice();
+        let slash = inner.iter().skip(1).position(|&byte| byte == b'/');
+        if let Some(slash) = slash
+            && let Some((name, target)) = self.aliases.iter().find(|a| a.0 == inner[1..=slash])
+        {
+            let link = OsString::from_vec([prefix, b"/", name].concat());
+            if std::fs::read_link(link).is_ok_and(|now| now.as_os_str().as_bytes() == target) {
+                return CString::new([prefix, b"/", target, &inner[slash + 1..]].concat()).ok();
+            }
+        }
+        CString::new([prefix, inner].concat()).ok()
+    }
+
     fn lookup(&self, inner: &[u8], follow: bool) -> Option<CString> {
         if is_kernel_tree(inner) {
             return None;
@@ -149,10 +189,7 @@ impl Sysroot {
     /// The same for a path on which there are neither symbolic links nor `..`, by one host call
     /// less than half as long: it stays in the sysroot by itself.
     fn lookup_plain(&self, inner: &[u8], follow: bool) -> Plain {
-        if inner.split(|&byte| byte == b'/').any(|name| name == b"..") {
-            return Plain::Unknown;
-        }
-        let Ok(host) = CString::new([self.prefix.as_slice(), inner].concat()) else {
+        let Some(host) = self.plain_inner(inner) else {
             return Plain::Unknown;
         };
         let flags = if follow { 0 } else { libc::O_NOFOLLOW };
@@ -173,6 +210,24 @@ enum Plain {
     Missing,
     /// There are links, or an error that may be due to one.
     Unknown,
+}
+
+/// The symbolic links directly in a sysroot that lead to a folder below it.
+fn aliases(root: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let Ok(entries) = std::fs::read_dir(root) else {
+        return Vec::new();
+    };
+    let links = entries.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let target = std::fs::read_link(entry.path()).ok()?;
+        let plain = |part| matches!(part, Component::Normal(_));
+        let known = target.components().all(plain) && target.as_os_str().as_bytes() != b"";
+        known.then(|| {
+            let target = target.into_os_string().into_vec();
+            (entry.file_name().into_vec(), target)
+        })
+    });
+    links.collect()
 }
 
 /// /proc and /sys are the running kernel's, whatever empty directory the sysroot has.

@@ -143,7 +143,8 @@ impl Call<'_> {
         }
         let exe = self.env.own_exe;
         let own_exe = exe.ino != 0 && file.st_ino == exe.ino && file.st_dev == exe.dev;
-        if own_exe || on_procfs(fd) {
+        // A file system on a block device is no procfs, whose devices have the major number 0.
+        if own_exe || libc::major(file.st_dev) == 0 && on_procfs(fd) {
             return Outcome::Review(Review::ProcFd, fd.into());
         }
         Outcome::Done(fd.into())
