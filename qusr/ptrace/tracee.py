@@ -51,6 +51,7 @@ class Tracee:
         report: the stop that the guest was or will be told of; None while it runs.
         pending: signals and stops that the host kernel told of elsewhere in the emulator,
             to be reported when the tracee is parked.
+        asked: it goes on only to answer a question in the same stop.
         foreign: it runs a program of the host, whose stops nobody is told of.
         unwanted: the host kernel attached it, but the guest did not ask for that.
     """
@@ -67,7 +68,7 @@ class Tracee:
         self.unwanted = False
         self.prepared = False
         self.dirty = 0
-        self.trapping = False
+        self.asked = False
         self._tgid = 0
 
     @property

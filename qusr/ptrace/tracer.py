@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import time
 
 from qusr import _native
 from qusr.ptrace import block as b
@@ -47,6 +48,7 @@ class Tracer:
         self.process = process
         self.tracees: dict[int, Tracee] = {}
         self.ready: list[Ready] = []
+        self.memory_files: dict[tuple[int, int], int] = {}
 
     def add(self, tracee: Tracee) -> None:
         """Begins to look after a thread that the host kernel has attached to ours."""
@@ -129,7 +131,6 @@ class Tracer:
     def _trapped(self, tracee: Tracee, signal: int) -> None:
         """PTRACE_EVENT_STOP, in a group-stop if `signal` is not SIGTRAP."""
         if tracee.parked:
-            tracee.trapping = False
             info = b.siginfo(signal, b.EVENT_STOP << 8 | signal, tracee.tid)
             self._tell(tracee, Report(kinds.TRAP, signal, info, event=b.EVENT_STOP, on_host=True))
             return
@@ -182,6 +183,9 @@ class Tracer:
     # --- stops between guest instructions ---
 
     def _parked(self, tracee: Tracee) -> None:
+        if tracee.asked:
+            tracee.asked = False
+            return
         header = tracee.header()
         uid = os.getuid()
         if header.kind == b.BOUNDARY:
@@ -227,6 +231,25 @@ class Tracer:
         tracee.report = report
         self.ready = [item for item in self.ready if item.tid != tracee.tid]
         self.ready.append(Ready(tracee.tid, report.status, bytes(144)))
+
+    # --- questions ---
+
+    def ask(self, tracee: Tracee, question: int) -> bytes | None:
+        """Has a tracee answer in its stop; None when it is in none that it can do so in."""
+        report = tracee.report
+        if report is None or not tracee.parked or report.on_host:
+            return None
+        tracee.write(tracee.block + b.REQUEST_AT, struct.pack("<I", question))
+        tracee.asked = True
+        tracee.let_go()
+        while tracee.asked:
+            self.service()
+            if tracee.tid not in self.tracees:
+                return None
+            if tracee.asked:
+                time.sleep(0.0002)
+        header = tracee.header()
+        return tracee.read(header.reply, header.reply_size) if header.reply_size else b""
 
     # --- going on ---
 

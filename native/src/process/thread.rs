@@ -281,7 +281,58 @@ impl GuestThread {
             Exit::Fault { addr, .. } if self.process.space.fault(addr) => return None,
             exit => fault_info(exit, &self.process.regs, self.core.as_mut()),
         };
+        let fault = if exit == Exit::Undefined && self.on_break_pattern() {
+            FaultInfo {
+                signal: libc::SIGTRAP,
+                code: TRAP_BRKPT,
+                ..fault
+            }
+        } else {
+            fault
+        };
         self.deliver_fault(&fault)
+    }
+
+    /// Whether the pc is on one of the undefined instructions that 32-bit ARM has for breakpoints
+    /// (arch/arm64/kernel/debug-monitors.c, try_handle_aarch32_break).
+    fn on_break_pattern(&mut self) -> bool {
+        const ARM: u32 = 0x07f0_01f0;
+        const THUMB: u16 = 0xde01;
+        const THUMB2: (u16, u16) = (0xf7f0, 0xa000);
+        let regs = &self.process.regs;
+        let thumb = self.core.get(regs.status) & regs.thumb_bit != 0;
+        let pc = self.core.get(regs.pc);
+        let crate::signal::FrameKind::Arm { be8 } = self.signals.kind else {
+            return false;
+        };
+        let big = self.signals.abi.big_endian && !be8;
+        let mut code = [0u8; 4];
+        let half = |code: [u8; 4], at: usize| {
+            let bytes = [code[at], code[at + 1]];
+            if big {
+                u16::from_be_bytes(bytes)
+            } else {
+                u16::from_le_bytes(bytes)
+            }
+        };
+        let space = &self.process.space;
+        if thumb {
+            if space.read(pc, &mut code[..2]).is_err() {
+                return false;
+            }
+            let first = half(code, 0);
+            return first == THUMB
+                || first == THUMB2.0
+                    && space.read(pc, &mut code).is_ok()
+                    && half(code, 2) == THUMB2.1;
+        }
+        let read = space.read(pc, &mut code).is_ok();
+        let word = if big {
+            u32::from_be_bytes(code)
+        } else {
+            u32::from_le_bytes(code)
+        };
+        read && word & 0x0fff_ffff == ARM
     }
 
     /// Delivers the signal of a fault, once a tracer lets it through.
@@ -468,6 +519,9 @@ impl Caller {
     }
 }
 
+/// An si_code of SIGTRAP.
+const TRAP_BRKPT: i32 = 1;
+
 /// The signal for a trap (arch/arm64/mm/fault.c, arch/arm/kernel/traps.c).
 fn fault_info(exit: Exit, regs: &GuestRegs, core: &mut dyn CpuCore) -> FaultInfo {
     let pc = core.get(regs.pc);
@@ -477,7 +531,6 @@ fn fault_info(exit: Exit, regs: &GuestRegs, core: &mut dyn CpuCore) -> FaultInfo
     const ADRALN: i32 = 1;
     const ADRERR: i32 = 2;
     const ILL_ILLOPC: i32 = 1;
-    const TRAP_BRKPT: i32 = 1;
     match exit {
         Exit::Fault {
             addr,

@@ -21,6 +21,7 @@ from qusr.syscalls.context import Context, unpack
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from qusr.process import Process
+    from qusr.ptrace.tracee import Tracee
     from qusr.syscalls.layout import CType
 
 AT_FDCWD = -100
@@ -70,6 +71,13 @@ def review_fd(ctx: Context, fd: int, dirfd: int = AT_FDCWD, path: int = 0) -> in
             procmem.stand_in(ctx, fd)
             return fd
         text = proctext.of_process(ctx, file, fd)
+    elif (found := _tracee_file(ctx, name)) is not None:
+        from qusr.ptrace import procfiles
+
+        if found[1] == b"mem":
+            procmem.stand_in(ctx, fd, found[0].tid)
+            return fd
+        text = procfiles.text(ctx, *found)
     elif name.endswith((b"/cpuinfo", b"/sys/kernel/osrelease")):
         text = proctext.of_system(ctx.process, name)
     elif name == os.readlink(b"/proc/self/exe") and path:
@@ -79,6 +87,14 @@ def review_fd(ctx: Context, fd: int, dirfd: int = AT_FDCWD, path: int = 0) -> in
     if text is not None and fcntl.fcntl(fd, fcntl.F_GETFL) & _NOT_READING == os.O_RDONLY:
         replace(fd, _text_file(fd, name, text))
     return fd
+
+
+def _tracee_file(ctx: Context, name: bytes) -> tuple[Tracee, bytes] | None:
+    if ctx.caller.tracer is None:
+        return None
+    from qusr.ptrace import procfiles
+
+    return procfiles.find(ctx, name)
 
 
 _NOT_READING = os.O_ACCMODE | os.O_PATH
@@ -199,13 +215,40 @@ def _path_arguments(name: str | None, args: list[int]) -> tuple[int, int]:
 def _review_link(ctx: Context, name: str | None, args: list[int], result: int) -> int:
     dirfd, address = _path_arguments(name, args)
     buffer, size = args[2:4] if name == "readlinkat" else args[1:3]
-    if not leads_to_own_exe(dirfd, ctx.host_path(dirfd, address, follow=False), hops=1):
+    path = ctx.host_path(dirfd, address, follow=False)
+    whole: bytes | None
+    if leads_to_own_exe(dirfd, path, hops=1):
+        whole = exe_path(ctx)
+    else:
+        whole = _exe_of_tracee(ctx, dirfd, path)
+    if whole is None:
         return result
-    link = exe_path(ctx)[: size & 0x7FFFFFFF]
+    link = whole[: size & 0x7FFFFFFF]
     # What the kernel wrote behind it is taken away: many a program gives a buffer of zeros
     # and relies on those behind the result, which readlink does not terminate.
     ctx.write(buffer, link.ljust(result, b"\0"))
     return len(link)
+
+
+def _exe_of_tracee(ctx: Context, dirfd: int, path: bytes) -> bytes | None:
+    """The program of a tracee, if `path` is the `exe` in its /proc/PID."""
+    if ctx.caller.tracer is None:
+        return None
+    from qusr.ptrace import procfiles
+
+    try:
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(path, flags, dir_fd=None if dirfd == AT_FDCWD else dirfd)
+    except OSError:
+        return None
+    try:
+        name = _name(fd)
+    finally:
+        os.close(fd)
+    found = None if name is None else procfiles.find(ctx, name)
+    if found is None or found[1] != b"exe":
+        return None
+    return procfiles.text(ctx, *found)
 
 
 def _review_stat(ctx: Context, name: str | None, args: list[int], result: int) -> int:

@@ -13,12 +13,16 @@ import os
 from qusr.syscalls.context import Context, fail
 from qusr.syscalls.handlers.descriptors import reopen, replace
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from qusr.ptrace.tracee import Tracee
+
 _PAGE = 4096
 _MOST = 1 << 20
 
 
-def stand_in(ctx: Context, fd: int) -> None:
-    """Replaces an opened /proc/self/mem."""
+def stand_in(ctx: Context, fd: int, tracee: int = 0) -> None:
+    """Replaces an opened /proc/self/mem, or the `mem` of a tracee."""
     try:
         store = os.memfd_create("mem", os.MFD_CLOEXEC)
     except OSError:
@@ -28,6 +32,8 @@ def stand_in(ctx: Context, fd: int) -> None:
         replace(fd, reopen(fd, b"/proc/self/fd/%d" % store))
         status = os.fstat(store)
         ctx.process.add_memory_file(status.st_dev, status.st_ino)
+        if tracee and ctx.caller.tracer is not None:
+            ctx.caller.tracer.memory_files[status.st_dev, status.st_ino] = tracee
     finally:
         os.close(store)
 
@@ -46,12 +52,27 @@ def access(ctx: Context, name: str | None, args: list[int]) -> int:
     # The kernel checks the mode: an empty access to the stand-in fails as the real one would.
     ctx.host_call("write" if name in ("write", "pwrite64") else "read", fd, b"", 0)
     move = _poke if name in ("write", "pwrite64") else _peek
-    done = move(ctx, position, buffer, size)
+    done = move(ctx, _owner(ctx, fd), position, buffer, size)
     if done == 0 and size:
         raise fail(errno.EIO)
     if not positioned:
         ctx.host_call("lseek", fd, done, os.SEEK_CUR)
     return done
+
+
+def _owner(ctx: Context, fd: int) -> int:
+    """Which tracee's memory a stand-in is for; 0 for ours."""
+    if ctx.caller.tracer is None:
+        return 0
+    status = os.fstat(fd)
+    return ctx.caller.tracer.memory_files.get((status.st_dev, status.st_ino), 0)
+
+
+def _tracee(ctx: Context, tid: int) -> Tracee:
+    found = None if ctx.caller.tracer is None else ctx.caller.tracer.tracees.get(tid)
+    if found is None:
+        raise fail(errno.ESRCH)
+    return found
 
 
 def _pieces(position: int, size: int) -> list[tuple[int, int]]:
@@ -65,11 +86,11 @@ def _pieces(position: int, size: int) -> list[tuple[int, int]]:
     return pieces
 
 
-def _peek(ctx: Context, position: int, buffer: int, size: int) -> int:
-    done = 0
+def _peek(ctx: Context, owner: int, position: int, buffer: int, size: int) -> int:
+    done, own = 0, ctx.process.memory
     for address, part in _pieces(position, size):
         try:
-            data = ctx.process.memory.peek(address, part)
+            data = _tracee(ctx, owner).peek(address, part) if owner else own.peek(address, part)
         except (OSError, OverflowError):
             break
         ctx.write(buffer + done, data)
@@ -77,12 +98,15 @@ def _peek(ctx: Context, position: int, buffer: int, size: int) -> int:
     return done
 
 
-def _poke(ctx: Context, position: int, buffer: int, size: int) -> int:
+def _poke(ctx: Context, owner: int, position: int, buffer: int, size: int) -> int:
     done = 0
     for address, part in _pieces(position, size):
         data = ctx.read(buffer + done, part)
         try:
-            ctx.process.memory.poke(address, data)
+            if owner:
+                _tracee(ctx, owner).poke(address, data)
+            else:
+                ctx.process.memory.poke(address, data)
         except (OSError, OverflowError):
             break
         done += part
