@@ -13,6 +13,12 @@ pub struct GuestAbi {
 }
 
 impl GuestAbi {
+    /// That of this host, for what processes of qusr tell one another.
+    pub const HOST: Self = Self {
+        word_bits: 64,
+        big_endian: false,
+    };
+
     /// Size of a guest pointer in bytes.
     #[must_use]
     pub fn word_bytes(self) -> usize {

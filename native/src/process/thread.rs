@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::tracee::{Interrupted, Tracee};
 use super::{GuestRegs, Process, shared};
+use crate::abi::GuestAbi;
 use crate::cpu::{Access, CpuCore, Exit, Flow, Regs};
 use crate::seccomp::{Guest, Seccomp, Verdict};
 use crate::signal::deliver::Delivered;
@@ -338,7 +339,7 @@ impl GuestThread {
     /// Delivers the signal of a fault, once a tracer lets it through.
     pub(super) fn deliver_fault(&mut self, fault: &FaultInfo) -> Option<Stop> {
         if self.tracee.is_some() {
-            let info = siginfo::for_fault(fault, self.signals.abi);
+            let info = siginfo::for_fault(fault, GuestAbi::HOST);
             if !self.fault_stop(fault.signal, &info) {
                 return None;
             }
@@ -368,7 +369,7 @@ impl GuestThread {
             Verdict::Errno(errno) => self.finish_call(-i64::from(errno)),
             Verdict::Trap(errno) => {
                 let call = self.refused_call(number, errno);
-                let info = siginfo::for_refused(&call, self.signals.abi);
+                let info = siginfo::for_refused(&call, GuestAbi::HOST);
                 if !self.fault_stop(libc::SIGSYS, &info) {
                     return None;
                 }

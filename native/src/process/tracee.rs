@@ -277,7 +277,8 @@ impl GuestThread {
         })
     }
 
-    /// Stops for a signal that an instruction caused. False: the tracer took it away.
+    /// Stops for a signal that an instruction caused; `info` is laid out as on the host. False: the
+    /// tracer took it away.
     pub(super) fn fault_stop(&mut self, signal: i32, info: &[u8; siginfo::SIZE]) -> bool {
         if self.tracee.is_none() {
             return true;
