@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::thread::GuestThread;
 use crate::memory::AddressSpace;
-use crate::signal::host::{self, Message, send_to_self, was_orphaned};
+use crate::signal::host::{self, Message, send_to_self, send_trap, was_orphaned};
 use crate::signal::{FrameKind, siginfo};
 use crate::thunk::exec::Args;
 
@@ -414,8 +414,7 @@ impl GuestThread {
         let block = tracee.block();
         let told = block.options >> libc::PTRACE_EVENT_EXEC & 1 != 0;
         if !told && block.seized == 0 && has_tracer() {
-            // SAFETY: kill touches no memory.
-            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), own_tid(), libc::SIGTRAP) };
+            send_trap();
         }
     }
 

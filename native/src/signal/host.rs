@@ -257,6 +257,23 @@ pub fn send_to_self(message: Message, rest: u64) {
     send(tid, libc::SIGSEGV, &info);
 }
 
+/// Sends the calling thread SIGTRAP as kill(2) would (SI_USER, and itself as the sender).
+pub fn send_trap() {
+    // SAFETY: siginfo_t is plain data. The calls only ask.
+    let (mut info, tid, ids): (libc::siginfo_t, _, _) = unsafe {
+        (
+            std::mem::zeroed(),
+            libc::gettid(),
+            [libc::getpid() as u32, libc::getuid()],
+        )
+    };
+    info.si_signo = libc::SIGTRAP;
+    // si_pid and si_uid follow si_signo, si_errno, si_code and 4 bytes of padding.
+    // SAFETY: siginfo_t is 128 bytes, so bytes 16-23 are inside it.
+    unsafe { (&raw mut info).cast::<[u32; 2]>().add(2).write(ids) };
+    send(tid, libc::SIGTRAP, &info);
+}
+
 /// Whether a [`Message::Stop`] came back, since no tracer took it.
 #[must_use]
 pub fn was_orphaned() -> bool {
