@@ -214,7 +214,7 @@ CHECK(handled_fault)
 
 static void stops(void)
 {
-	raise(SIGTSTP);
+	raise(SIGSTOP);
 	_exit(4);
 }
 
@@ -223,11 +223,11 @@ CHECK(group_stop)
 	pid_t pid = OK(traced(stops));
 	siginfo_t info;
 
-	EQ(next(pid, PTRACE_CONT, 0), STOPPED(SIGTSTP));
+	EQ(next(pid, PTRACE_CONT, 0), STOPPED(SIGSTOP));
 	OK(ptrace(PTRACE_GETSIGINFO, pid, 0, &info));
-	EQ(info.si_signo, SIGTSTP);
+	EQ(info.si_signo, SIGSTOP);
 	/* Let through, it stops the process; a tracer hears of that, too. */
-	EQ(next(pid, PTRACE_CONT, SIGTSTP), STOPPED(SIGTSTP));
+	EQ(next(pid, PTRACE_CONT, SIGSTOP), STOPPED(SIGSTOP));
 	ERR(ptrace(PTRACE_GETSIGINFO, pid, 0, &info), EINVAL);
 	registers r;
 	OK(get_registers(pid, &r));
