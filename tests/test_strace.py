@@ -87,6 +87,30 @@ def test_as_strace(
 
 
 @pytest.mark.parametrize("arch", ARCHES)
+def test_clone(
+    arch: str, qusr: Callable[[str], Emulator], testbin: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The architectures' orders of clone's arguments are one to strace, which names them."""
+
+    def cloning(log: str) -> list[str]:
+        lines = next(iter(calls(log).values()))
+        found = [normal(line, []) for line in lines if line.startswith("clone")]
+        return [re.sub(r"(?<==) \d+$", " PID", re.sub(r"\[\d+\]", "[N]", line)) for line in found]
+
+    log = tmp_path / "log"
+    run = subprocess.run(
+        [need("strace"), "-f", "-o", log, testbin("c/misc/cloning", "x86_64")],
+        capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    if run.returncode:
+        pytest.skip(f"strace cannot trace here: {run.stderr.decode()}")
+    expected = cloning(log.read_text())
+    assert len(expected) == 14
+    result = qusr(arch)(testbin("c/misc/cloning", arch), options=["-strace"]).check()
+    assert cloning(result.err) == expected
+
+
+@pytest.mark.parametrize("arch", ARCHES)
 def test_the_end_is_there(
     arch: str, qusr: Callable[[str], Emulator], testbin: Callable[..., Path]
 ) -> None:

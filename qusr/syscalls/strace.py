@@ -14,12 +14,11 @@ import errno
 import mmap
 import struct
 
-from qusr.syscalls import decl, table
+from qusr.syscalls import decl, strace_clone, table
 from qusr.syscalls import strace_values as values
 from qusr.syscalls.common import OPEN
 from qusr.syscalls.compiler import CallLeaf
 from qusr.syscalls.futexes import CLOCK_REALTIME, OPERATIONS, PRIVATE
-from qusr.syscalls.process import CLONE
 from qusr.syscalls.strace_values import ARRAY_LIMIT, STRING_LIMIT, pointer, quoted, sequence
 
 TYPE_CHECKING = False
@@ -196,6 +195,7 @@ class _Printer:
         mask = (1 << self.abi.word * 8) - 1
         self.registers = [value & mask for value in registers]
         self.name = "" if call is None else call.name
+        self._clone = strace_clone.printer(self.name, self.abi, self.registers, self._read)
         self.leaf = CallLeaf()
         self.ret: decl.Ret | type[decl.Ret] | None = None
         self.case_names: dict[str, str] = {}
@@ -234,6 +234,8 @@ class _Printer:
 
     def before(self) -> str:
         """The arguments up to the first one that the kernel stores into."""
+        if self._clone is not None:
+            return self._clone.before()
         text = ""
         for arg in self.leaf.args:
             direction = getattr(arg, "direction", decl.IN)
@@ -256,6 +258,8 @@ class _Printer:
     def rest(self, result: int) -> str:
         """The other arguments, when the call has returned."""
         self.result = result
+        if self._clone is not None:
+            return self._clone.after(result)
         text = ""
         for arg in self.leaf.args[self._printed :]:
             shown = self._text(arg)
@@ -320,12 +324,6 @@ class _Printer:
         match arg:
             case decl.Switch():
                 return self._switch(arg, value)
-            case decl.Flags() if arg.table is CLONE and self.name == "clone":
-                names = [] if not value & ~0xFF else [values.flags(CLONE, value & ~0xFF, self.abi)]
-                exit_signal = value & 0xFF
-                if exit_signal:
-                    names.append(values.signal_name(exit_signal))
-                return "|".join(names) or "0"
             case decl.Flags():
                 plain = arg.table is OPEN and not self.name.startswith(("open", "fcntl", "mq_open"))
                 return values.flags(arg.table, value, self.abi, fields=not plain)
