@@ -22,6 +22,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 /// What selects a translation: guest pc and mode.
 pub type Key = (u64, u32);
 
+/// In a translation's mode: it is a region, to be reached from its loop only.
+pub const REGION: u32 = 1 << 30;
+
 const PAGE: u64 = 4096;
 /// No entry.
 const NONE: u32 = u32::MAX;
@@ -42,6 +45,8 @@ pub struct Entry {
     incoming: Vec<u32>,
     /// This block's own exits.
     exits: std::ops::Range<u32>,
+    /// Where guest registers are, if not where they usually are.
+    pin: Option<Arc<Pinning>>,
 }
 
 /// A jump or call in the code that can be chained.
@@ -51,6 +56,12 @@ struct Exit {
     key: Key,
     /// The entry that it is chained to, or [`NONE`].
     to: u32,
+    /// The guest instruction that leaves.
+    from: u64,
+    /// A counting stub's jump, chained until the loop is hot, and where it goes when it is not.
+    inner: Option<(usize, usize)>,
+    /// Chained past its counter.
+    hot: bool,
 }
 
 /// The code of one arena.
@@ -104,9 +115,9 @@ impl Tables {
         let Some(target) = self.live(e.key) else {
             return;
         };
-        if e.to != target {
+        if e.to != target && !e.hot {
             let t = &mut self.entries[target as usize];
-            arena.patch(e.patch, t.host);
+            arena.patch(e.inner.map_or(e.patch, |i| i.0), t.host);
             t.incoming.push(x);
             self.exits[x as usize].to = target;
         }
@@ -116,7 +127,11 @@ impl Tables {
     fn unchain(&mut self, arena: &Arena, x: u32) {
         let x = &mut self.exits[x as usize];
         x.to = NONE;
+        x.hot = false;
         arena.patch(x.patch, x.stub);
+        if let Some((patch, stub)) = x.inner {
+            arena.patch(patch, stub);
+        }
     }
 }
 
@@ -230,16 +245,17 @@ impl Cache {
         Some(inner.tables.entries[n as usize].end)
     }
 
-    /// The guest key that exit `n` of generation `generation` leads to.
+    /// The guest pc and mode that exit `n` of generation `generation` leads to, and the instruction it comes from.
     #[must_use]
-    pub fn exit_key(&self, generation: u64, n: u32) -> Option<Key> {
+    pub fn exit(&self, generation: u64, n: u32) -> Option<(u64, u32, u64)> {
         let inner = self.lock();
         let exits = if inner.generation.id == generation {
             &inner.tables.exits
         } else {
             &inner.retired.iter().find(|r| r.1 == generation)?.2
         };
-        exits.get(n as usize).map(|e| e.key)
+        let e = exits.get(n as usize)?;
+        Some((e.key.0, e.key.1, e.from))
     }
 
     /// Chains exit `n` to the translation of its key, if there is one.
@@ -267,6 +283,27 @@ impl Cache {
         }
     }
 
+    /// Chains exit `n`, which counts, past its counter, to the translation of its pc in `mode`.
+    pub fn chain_hot(&self, generation: u64, n: u32, mode: u32) {
+        let mut inner = self.lock();
+        if inner.generation.id != generation {
+            return;
+        }
+        let Inner {
+            generation, tables, ..
+        } = &mut *inner;
+        let key = (tables.exits[n as usize].key.0, mode);
+        let Some(target) = tables.live(key) else {
+            return;
+        };
+        let e = &mut tables.exits[n as usize];
+        let t = &mut tables.entries[target as usize];
+        e.to = target;
+        e.hot = true;
+        generation.arena.patch(e.patch, t.host);
+        t.incoming.push(n);
+    }
+
     /// Installs a translation, or returns the one that another thread installed meanwhile.
     ///
     /// # Errors
@@ -276,11 +313,41 @@ impl Cache {
         key: Key,
         end: u64,
         pcs: Vec<u64>,
-        mut code: Code,
+        code: Code,
         source: &Source,
     ) -> Result<Found, String> {
+        self.place(key, end, pcs, code, source, None)
+    }
+
+    /// As [`Self::install`], of code that has guest registers in other places. Replaces what is there.
+    ///
+    /// # Errors
+    /// As [`Self::install`].
+    pub fn install_region(
+        &self,
+        key: Key,
+        end: u64,
+        pcs: Vec<u64>,
+        code: Code,
+        source: &Source,
+        pin: Pinning,
+    ) -> Result<Found, String> {
+        self.place(key, end, pcs, code, source, Some(Arc::new(pin)))
+    }
+
+    fn place(
+        &self,
+        key: Key,
+        end: u64,
+        pcs: Vec<u64>,
+        mut code: Code,
+        source: &Source,
+        pin: Option<Arc<Pinning>>,
+    ) -> Result<Found, String> {
         let mut inner = self.lock();
-        if let Some(n) = inner.tables.live(key) {
+        if pin.is_none()
+            && let Some(n) = inner.tables.live(key)
+        {
             return Ok(Found {
                 host: inner.tables.entries[n as usize].host,
                 generation: inner.generation.id,
@@ -308,8 +375,13 @@ impl Cache {
             tables.exits.push(Exit {
                 patch,
                 stub,
-                key: (x.target, key.1),
+                // The mode of a region is for nothing else.
+                key: (x.target, key.1 & !REGION),
                 to: NONE,
+                from: x.from,
+                hot: false,
+                inner: (x.inner.0 != 0)
+                    .then(|| (host + x.inner.0 as usize, host + x.inner.1 as usize)),
             });
         }
         for &(at, r) in &code.relocs {
@@ -343,6 +415,7 @@ impl Cache {
             pcs,
             incoming: Vec::new(),
             exits,
+            pin,
         });
         tables.stamps.push(tables.stamp);
         tables.sources.push(source);
@@ -425,16 +498,17 @@ impl Cache {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// The guest pc and the flags recipe of the host instruction at `host`.
+    /// The guest pc and the flags recipe of the host instruction at `host`, and where guest registers are.
     #[must_use]
-    pub fn fault_at(&self, host: usize) -> Option<(u64, FaultPoint)> {
+    pub fn fault_at(&self, host: usize) -> Option<(u64, FaultPoint, Option<Arc<Pinning>>)> {
         let inner = self.lock();
         let list = &inner.tables.entries;
         let n = list.partition_point(|e| e.host <= host).checked_sub(1)?;
         let e = &list[n];
         let offset = (host - e.host) as u32;
         let k = e.faults.binary_search_by_key(&offset, |f| f.offset).ok()?;
-        Some((e.pcs[usize::from(e.faults[k].insn)], e.faults[k].clone()))
+        let f = e.faults[k].clone();
+        Some((e.pcs[usize::from(f.insn)], f, e.pin.clone()))
     }
 
     /// What to do about the floating-point trap of the host instruction at `host`.

@@ -8,6 +8,9 @@ pub const WIDE: usize = 33;
 /// Temporaries that the code generator may spill.
 pub const SPILLS: usize = 64;
 
+/// Counters of loops, shared by those whose addresses collide.
+pub const HEAT: usize = 256;
+
 /// A function that translated code calls for an operation it has no code for:
 /// three operands and an immediate. It must not touch guest memory.
 pub type Helper = fn(&mut State, u128, u128, u128, u64) -> u128;
@@ -42,6 +45,11 @@ pub struct State {
     pub exact_status: u64,
     /// Argument of some traps.
     pub trap_addr: u64,
+    /// Host registers around a helper or at a fault, by their numbers.
+    pub raw: [u64; 16],
+    pub raw_x: [u128; 16],
+    /// Counted down by loops: what reaches 0 is worth a better translation.
+    pub heat: [u32; HEAT],
     /// Host code generator: see `host`.
     pub host: [u64; 48],
 }

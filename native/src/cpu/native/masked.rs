@@ -50,14 +50,14 @@ impl Stub {
         let mut a = Asm::default();
         let env = layout::host(host::ENV);
         let toggle = |a: &mut Asm, by: i32| {
-            a.mov_mr(64, layout::host(host::RAX), RAX);
+            a.mov_mr(64, layout::raw(RAX), RAX);
             csr(a, false, env);
             a.mov(32, RAX, env);
             // An addition that leaves the flags alone.
             a.lea(32, RAX, Mem::base(RAX, by));
             a.mov_mr(32, env, RAX);
             csr(a, true, env);
-            a.mov(64, RAX, layout::host(host::RAX));
+            a.mov(64, RAX, layout::raw(RAX));
         };
         toggle(&mut a, INVALID_MASKED as i32);
         a.bytes(insn);

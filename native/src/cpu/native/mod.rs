@@ -8,6 +8,7 @@ mod gate;
 mod kept;
 mod masked;
 mod memory;
+mod region;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,8 @@ pub struct Options {
     pub extend: bool,
     /// NaNs that differ between processors are found by a host exception, not by checks.
     pub traps: bool,
+    /// Hot loops are translated as a whole, with host registers of their own choice.
+    pub regions: bool,
 }
 
 impl Default for Options {
@@ -61,6 +64,7 @@ impl Default for Options {
             jumps: true,
             extend: true,
             traps: true,
+            regions: true,
         }
     }
 }
@@ -85,10 +89,11 @@ impl Options {
                 "jumps" => o.jumps = on,
                 "extend" => o.extend = on,
                 "traps" => o.traps = on,
+                "regions" => o.regions = on,
                 "all" => o = if on { Self::default() } else { Self::none() },
                 _ => {
                     return Err(format!(
-                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, traps, all)"
+                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, traps, regions, all)"
                     ));
                 }
             }
@@ -106,6 +111,7 @@ impl Options {
             jumps: false,
             extend: false,
             traps: false,
+            regions: false,
         }
     }
 }
@@ -158,6 +164,8 @@ pub struct NativeConfig {
     pub cache_size: usize,
     /// Floating-point traps of a core after which it changes to translations with checks.
     pub trap_limit: u32,
+    /// Times that a backward jump is taken before its loop becomes a region.
+    pub hot: u32,
 }
 
 impl Default for NativeConfig {
@@ -171,6 +179,7 @@ impl Default for NativeConfig {
             cache_size: 64 << 20,
             // One costs some 2 µs, a check 0.3 ns.
             trap_limit: 2000,
+            hot: 1000,
         }
     }
 }
@@ -399,6 +408,8 @@ impl NativeCore {
             masked: None,
             common,
         };
+        let hot = core.common.config.hot;
+        core.st().heat.fill(hot);
         let (jumps, limit) = (core.jumps.as_ptr() as u64, core.stack.0 + RETURN_RESERVE);
         let st = core.st();
         x64::layout::prepare(st);

@@ -1,13 +1,14 @@
 //! The loop around translated code.
 
 use super::memory::Direct;
+use super::region::MODE_REGION;
 use super::translate::NoFetch;
 use super::{LogItem, NativeCore, WANT_ATTENTION, WANT_EXIT, gate, kick_all};
 use crate::cache::Found;
 use crate::cpu::{Access, Exit, Flow, OnSyscall};
 use crate::guest::Lift;
 use crate::host::x64::codegen::{Place, Recipe};
-use crate::host::x64::layout::{BIAS, Pinning, TEMPS, TEMPS_X, TEMPS_X_SAVE, host};
+use crate::host::x64::layout::{self, BIAS, Pinning, host};
 use crate::host::x64::live::trap_of;
 use crate::host::x64::runtime::{self, code};
 use crate::ir::eval::eval_any;
@@ -86,6 +87,10 @@ impl NativeCore {
                 let n = self.st_ref().host[host::EXIT_ID] as u32;
                 self.link(n)
             }
+            code::HOT => {
+                let n = self.st_ref().host[host::EXIT_ID] as u32;
+                self.hot(n)
+            }
             code::INDIRECT => self.indirect(),
             code::INTERRUPTED => Next::Go,
             code::FAULT => self.fault(),
@@ -99,7 +104,7 @@ impl NativeCore {
     /// In check mode: settles what decides the pc. `None`: nothing yet, the state is final.
     pub(super) fn after_checked(&mut self, answer: u32) -> Option<Next> {
         match answer {
-            code::LINK | code::INDIRECT | code::INTERRUPTED | code::FAULT => {
+            code::LINK | code::HOT | code::INDIRECT | code::INTERRUPTED | code::FAULT => {
                 Some(self.after(answer, &mut |_, _| Flow::Leave))
             }
             _ => None,
@@ -176,7 +181,7 @@ impl NativeCore {
     fn link(&mut self, n: u32) -> Next {
         let _gate = gate::inside();
         let id = self.generation.id;
-        let Some((pc, mode)) = self.common.cache.exit_key(id, n) else {
+        let Some((pc, mode, _)) = self.common.cache.exit(id, n) else {
             // The exit of a generation that is over: its pc is lost with the tables.
             unreachable!("an exit of an old generation");
         };
@@ -188,6 +193,29 @@ impl NativeCore {
             self.common.cache.chain(id, n);
             self.tell_chained(id, n);
         }
+        Next::Go
+    }
+
+    /// Exit `n`, a backward jump, was taken often.
+    fn hot(&mut self, n: u32) -> Next {
+        let _gate = gate::inside();
+        let id = self.generation.id;
+        let Some((pc, mode, last)) = self.common.cache.exit(id, n) else {
+            unreachable!("an exit of an old generation");
+        };
+        let limit = self.common.config.hot;
+        let st = self.st();
+        st.pc = pc;
+        st.heat[layout::heat_index(pc)] = limit;
+        if self.common.cache.generation().id != id {
+            return Next::Go;
+        }
+        // Without a region the exit at least need not count any more.
+        let mode = match self.translate_region(pc, last, mode) {
+            Some(_) => mode | MODE_REGION,
+            None => mode,
+        };
+        self.common.cache.chain_hot(id, n, mode);
         Next::Go
     }
 
@@ -302,14 +330,15 @@ impl NativeCore {
             st.host[host::FAULT_ADDR],
             st.host[host::FAULT_ERR],
         );
-        let Some((pc, point)) = self.common.cache.fault_at(at) else {
+        let Some((pc, point, pin)) = self.common.cache.fault_at(at) else {
             panic!("native core: a fault at {at:#x} that no translated instruction can have");
         };
         let common = self.common.clone();
         let st = self.st();
         st.pc = pc;
+        settle(pin.as_deref().unwrap_or(&common.cache.pin), st);
         if let Some(r) = &point.recipe {
-            st.flags = recipe(&common.cache.pin, st, r);
+            st.flags = recipe(st, r);
         }
         let base = self.common.space.base() as u64;
         let addr = host_addr.wrapping_sub(base);
@@ -426,29 +455,23 @@ fn no_code(f: NoFetch) -> Exit {
     }
 }
 
+/// Puts the guest registers that were in host registers at a fault into their slots.
+fn settle(pin: &Pinning, st: &mut State) {
+    for &(s, r) in &pin.list {
+        st.r[usize::from(s)] = st.raw[usize::from(r)];
+    }
+    for &(s, r) in &pin.list_x {
+        st.v[usize::from(s)] = st.raw_x[usize::from(r)];
+    }
+}
+
 /// The pending flags at a fault.
-fn recipe(pin: &Pinning, st: &mut State, r: &Recipe) -> u64 {
+fn recipe(st: &mut State, r: &Recipe) -> u64 {
     let value = |st: &State, p: Place| -> u128 {
         match p {
             Place::Const(k) => u128::from(k),
-            Place::Reg(reg) => {
-                if let Some(n) = TEMPS.iter().position(|&t| t == reg) {
-                    return u128::from(st.host[host::TEMPS + n]);
-                }
-                // A pinned register: the way out stored it in its slot.
-                pin.list
-                    .iter()
-                    .find(|x| x.1 == reg)
-                    .map_or(0, |x| u128::from(st.r[usize::from(x.0)]))
-            }
-            Place::Xmm(reg) => match TEMPS_X.iter().position(|&t| t == reg) {
-                Some(n) => st.spill[TEMPS_X_SAVE + n],
-                None => pin
-                    .list_x
-                    .iter()
-                    .find(|x| x.1 == reg)
-                    .map_or(0, |x| st.v[usize::from(x.0)]),
-            },
+            Place::Reg(reg) => u128::from(st.raw[usize::from(reg)]),
+            Place::Xmm(reg) => st.raw_x[usize::from(reg)],
             Place::State(disp) => {
                 let p = (&raw const *st)
                     .cast::<u8>()

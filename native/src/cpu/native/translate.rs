@@ -4,7 +4,7 @@ use super::masked::MODE_TRAPS;
 use super::{Emulated, LogItem, NativeCore};
 use crate::cache::{Found, Source};
 use crate::guest::{FlagUse, Lift};
-use crate::host::x64::codegen::{self, Tuning};
+use crate::host::x64::codegen::{self, Code, Tuning};
 use crate::host::x64::live;
 use crate::ir::build::IrBuilder;
 use crate::ir::float;
@@ -13,7 +13,7 @@ use crate::ir::{Block, Op, Trap};
 use crate::memory::Prot;
 
 /// The longest translation, in guest instructions.
-const MAX_INSNS: usize = 64;
+pub(super) const MAX_INSNS: usize = 64;
 /// Conditional branches that a translation goes on after.
 const MAX_SIDES: usize = 3;
 /// How far dead flags are looked for.
@@ -53,12 +53,13 @@ impl NativeCore {
         Ok(len)
     }
 
-    /// Records the block at `pc`, of at most `max` instructions.
-    fn lift_block(
+    /// Records the block at `pc`, of at most `max` instructions and ending before a pc for which `stop` holds.
+    pub(super) fn lift_block(
         &self,
         pc: u64,
         mode: u32,
         max: usize,
+        stop: &dyn Fn(u64) -> bool,
         source: &mut Source,
     ) -> Result<Block, NoFetch> {
         let guest = self.common.guest;
@@ -70,7 +71,7 @@ impl NativeCore {
         loop {
             let off = (at - pc) as usize;
             let count = b.block.pcs.len();
-            if off + guest.max_insn() > len || count >= max || sides > MAX_SIDES {
+            if off + guest.max_insn() > len || count >= max || sides > MAX_SIDES || stop(at) {
                 b.jump(at);
                 break;
             }
@@ -136,7 +137,7 @@ impl NativeCore {
     }
 
     /// Whether the code at `pc` may read the condition flags before it writes them.
-    fn needs_flags(&self, mut pc: u64, source: &mut Source) -> bool {
+    pub(super) fn needs_flags(&self, mut pc: u64, source: &mut Source) -> bool {
         if !self.common.config.options.flags {
             return true;
         }
@@ -169,7 +170,7 @@ impl NativeCore {
     /// The IR of the block at `pc`, as text.
     pub(super) fn block_text(&self, pc: u64, mode: u32) -> Result<String, NoFetch> {
         Ok(self
-            .lift_block(pc, mode, MAX_INSNS, &mut Source::default())?
+            .lift_block(pc, mode, MAX_INSNS, &|_| false, &mut Source::default())?
             .dump())
     }
 
@@ -180,31 +181,42 @@ impl NativeCore {
         })
     }
 
-    /// Translates and installs the block at `pc`.
-    pub(super) fn translate(&self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
+    /// How code is generated in a mode.
+    pub(super) fn tuning(&self, mode: u32) -> Tuning {
         let o = self.common.config.options;
-        let tune = Tuning {
+        Tuning {
             coalesce: o.coalesce,
             returns: o.returns && o.chain,
             inline_jumps: o.jumps && o.chain,
             traps: mode & MODE_TRAPS != 0,
             float_modes: mode & float::MODES,
-        };
+            heat: o.regions && o.chain && !self.common.config.check,
+            region: false,
+        }
+    }
+
+    pub(super) fn log_code(&self, pc: u64, code: &Code) {
+        self.log(LogItem::OutAsm, || {
+            format!("{pc:#x}: {:02x?}\n", code.bytes)
+        });
+    }
+
+    /// Translates and installs the block at `pc`.
+    pub(super) fn translate(&self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
+        let tune = self.tuning(mode);
         let mut max = MAX_INSNS;
         loop {
             let mut source = Source::default();
-            let block = self.lift_block(pc, mode, max, &mut source)?;
+            let block = self.lift_block(pc, mode, max, &|_| false, &mut source)?;
             self.log(LogItem::InAsm, || in_asm(&block));
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
-            let live = live::analyse(&block, pin, o.coalesce, |pc| {
+            let live = live::analyse(&block, pin, tune.coalesce, |pc| {
                 self.needs_flags(pc, &mut source)
             });
             match codegen::generate(&block, pin, &live, tune) {
                 Ok(code) => {
-                    self.log(LogItem::OutAsm, || {
-                        format!("{pc:#x}: {:02x?}\n", code.bytes)
-                    });
+                    self.log_code(pc, &code);
                     let found =
                         self.common
                             .cache

@@ -81,6 +81,10 @@ pub struct ExitSite {
     /// Where it goes until then.
     pub stub: u32,
     pub target: u64,
+    /// The guest instruction that leaves.
+    pub from: u64,
+    /// A counting stub's own jump and where that goes at first; 0: there is none.
+    pub inner: (u32, u32),
 }
 
 /// The entries of the run-time support code.
@@ -96,8 +100,11 @@ pub enum Entry {
     Trap,
     /// Calls a helper: rax = code, args in the state.
     Helper,
-    /// The same for one that has nothing to do with floating point.
-    PlainHelper,
+    /// Evaluates an operation, floating point or not; the guest's slots need not be up to date.
+    FloatEval,
+    Eval,
+    /// As `Link`, for an exit whose counter has run down.
+    Hot,
     /// Lets invalid operations trap.
     Unmask,
 }
@@ -135,6 +142,10 @@ pub struct Tuning {
     pub traps: bool,
     /// Modes that the host has not (`ir::float::MODES`).
     pub float_modes: u32,
+    /// Backward exits count themselves and tell when they were taken often.
+    pub heat: bool,
+    /// The code is part of a region: where exits lead is for `region` to say.
+    pub region: bool,
 }
 
 /// A position in one of the two buffers.
@@ -142,6 +153,15 @@ pub struct Tuning {
 pub struct At {
     pub cold: bool,
     pub pos: usize,
+}
+
+/// An exit whose code is not placed yet.
+struct ExitAt {
+    patch: At,
+    stub: At,
+    target: u64,
+    from: u64,
+    inner: Option<(At, At)>,
 }
 
 /// Too many values at once: translate fewer instructions.
@@ -176,7 +196,7 @@ pub(super) struct Gen<'a> {
     faults: Vec<(At, u16, bool, Option<Recipe>)>,
     /// Floating-point instructions with a cold path.
     float_cold: Vec<(At, At)>,
-    exits: Vec<(At, At, u64)>,
+    exits: Vec<ExitAt>,
     relocs: Vec<(At, Reloc)>,
     /// Fixups from one buffer to the other.
     cross: Vec<(At, At)>,
@@ -206,7 +226,7 @@ pub fn generate(blk: &Block, pin: &Pinning, live: &Liveness, tune: Tuning) -> Re
         occupied_x: 0,
         locked: 0,
         locked_x: 0,
-        spill_free: (1 << layout::TEMPS_X_SAVE) - 1,
+        spill_free: u64::MAX,
         spilled: Vec::new(),
         pos: 0,
         failed: false,
@@ -217,7 +237,7 @@ pub fn generate(blk: &Block, pin: &Pinning, live: &Liveness, tune: Tuning) -> Re
         cross: Vec::new(),
     };
     g.asm.buf.reserve(n * 8);
-    if tune.traps && blk.insts.iter().any(|i| i.op.is_float()) {
+    if tune.traps && !tune.region && blk.insts.iter().any(|i| i.op.is_float()) {
         g.unmask();
     }
     for i in 0..n {
@@ -283,13 +303,21 @@ impl Gen<'_> {
         self.reloc(at, Reloc::Entry(e));
     }
 
-    pub fn exit_site(&mut self, patch: At, stub: At, target: u64) -> u32 {
-        self.exits.push((patch, stub, target));
+    pub fn exit_site(&mut self, patch: At, target: u64) -> u32 {
+        self.exits.push(ExitAt {
+            patch,
+            stub: patch,
+            target,
+            from: self.blk.pcs[usize::from(self.get(self.pos).insn)],
+            inner: None,
+        });
         self.exits.len() as u32 - 1
     }
 
-    pub fn set_stub(&mut self, exit: u32, stub: At) {
-        self.exits[exit as usize].1 = stub;
+    pub fn set_stub(&mut self, exit: u32, stub: At, inner: Option<(At, At)>) {
+        let e = &mut self.exits[exit as usize];
+        e.stub = stub;
+        e.inner = inner;
     }
 
     pub fn fault_point(&mut self, i: &Inst, write: bool) {
@@ -351,7 +379,8 @@ impl Gen<'_> {
 
     fn finish(mut self) -> Code {
         // Displacements to be patched in the cold part are aligned relative to its start.
-        if self.exits.iter().any(|e| e.0.cold) {
+        let cold = |e: &ExitAt| e.patch.cold || e.inner.is_some();
+        if !self.tune.region && self.exits.iter().any(cold) {
             while self.asm.pos() & 63 != 0 {
                 self.asm.bytes(&[0xcc]);
             }
@@ -384,10 +413,12 @@ impl Gen<'_> {
             exits: self
                 .exits
                 .iter()
-                .map(|&(p, s, target)| ExitSite {
-                    patch: flat(p),
-                    stub: flat(s),
-                    target,
+                .map(|e| ExitSite {
+                    patch: flat(e.patch),
+                    stub: flat(e.stub),
+                    target: e.target,
+                    from: e.from,
+                    inner: e.inner.map_or((0, 0), |(p, s)| (flat(p), flat(s))),
                 })
                 .collect(),
             relocs: self.relocs.iter().map(|&(a, r)| (flat(a), r)).collect(),
@@ -564,11 +595,10 @@ impl Gen<'_> {
         let at = self.here();
         self.asm.bytes(&[0; 8]);
         self.reloc(at, r);
-        let float = matches!(i.op, Op::Call | Op::CallX) || i.op.is_float();
-        self.call_entry(if float {
-            Entry::Helper
-        } else {
-            Entry::PlainHelper
+        self.call_entry(match i.op {
+            Op::Call | Op::CallX => Entry::Helper,
+            o if o.is_float() => Entry::FloatEval,
+            _ => Entry::Eval,
         });
     }
 

@@ -13,10 +13,11 @@ impl Gen<'_> {
             Op::Side => self.side(i, flags),
             Op::Jump => {
                 self.sync_flags(flags);
-                if self.backward(i) {
+                let backward = self.backward(i);
+                if backward {
                     self.check_interrupt(i.imm);
                 }
-                self.chain(i.imm);
+                self.chain(i.imm, backward);
             }
             Op::CallTo => {
                 self.sync_flags(flags);
@@ -29,11 +30,11 @@ impl Gen<'_> {
                     self.asm.align_patch(1, 0);
                     let f = self.asm.call();
                     let patch = self.fixup_at(f);
-                    self.stub(patch, i.imm);
+                    self.stub(patch, i.imm, false);
                     self.asm.pop(RAX);
-                    self.chain(ret);
+                    self.chain(ret, false);
                 } else {
-                    self.chain(i.imm);
+                    self.chain(i.imm, false);
                 }
             }
             Op::JumpR => {
@@ -53,7 +54,7 @@ impl Gen<'_> {
                     self.asm.mov(64, RAX, Rm::R(RCX));
                     self.lookup(true);
                     self.asm.pop(RAX);
-                    self.chain(ret);
+                    self.chain(ret, false);
                 } else {
                     self.lookup(false);
                 }
@@ -125,30 +126,53 @@ impl Gen<'_> {
     }
 
     /// A jump to guest pc `target`, chained once its translation is known.
-    fn chain(&mut self, target: u64) {
+    fn chain(&mut self, target: u64, backward: bool) {
         self.asm.align_patch(1, 0);
         let f = self.asm.jmp();
         let patch = self.fixup_at(f);
-        self.stub(patch, target);
+        self.stub(patch, target, backward);
     }
 
     /// The stub that an unchained jump or call goes to.
-    fn stub(&mut self, patch: At, target: u64) {
-        let mut stub = None;
-        let n = self.exit_site(patch, patch, target);
-        self.cold(|g| {
-            stub = Some(g.here());
-            // mov eax, imm32
-            g.asm.bytes(&[0xb8]);
-            let at = g.here();
-            g.asm.bytes(&[0; 4]);
-            g.reloc(at, Reloc::ExitNumber(n));
-            g.jmp_entry(Entry::Link);
-        });
-        if let Some(stub) = stub {
-            self.bind(patch, stub);
-            self.set_stub(n, stub);
+    fn stub(&mut self, patch: At, target: u64, backward: bool) {
+        let n = self.exit_site(patch, target);
+        if self.tune.region {
+            return;
         }
+        let mut stub = patch;
+        let mut inner = None;
+        let counts = backward && self.tune.heat;
+        self.cold(|g| {
+            stub = g.here();
+            if counts {
+                // A jump of its own as long as the loop is not hot.
+                g.asm.alu_i(Alu::Sub, 32, layout::heat(target), 1);
+                let hot = g.asm.jcc(cc::B);
+                g.asm.align_patch(1, 0);
+                let f = g.asm.jmp();
+                let jump = g.fixup_at(f);
+                g.asm.bind(hot);
+                g.leave_by(n, Entry::Hot);
+                let link = g.here();
+                inner = Some((jump, link));
+            }
+            g.leave_by(n, Entry::Link);
+        });
+        self.bind(patch, stub);
+        if let Some((jump, link)) = inner {
+            self.bind(jump, link);
+        }
+        self.set_stub(n, stub, inner);
+    }
+
+    /// Tells that exit `n` was taken.
+    fn leave_by(&mut self, n: u32, entry: Entry) {
+        // mov eax, imm32
+        self.asm.bytes(&[0xb8]);
+        let at = self.here();
+        self.asm.bytes(&[0; 4]);
+        self.reloc(at, Reloc::ExitNumber(n));
+        self.jmp_entry(entry);
     }
 
     /// Pushes a guest return address, emptying the return stack first when it is full.
@@ -224,7 +248,8 @@ impl Gen<'_> {
             if self.backward(i) {
                 self.check_interrupt(i.imm);
             }
-            self.chain(i.imm);
+            let backward = self.backward(i);
+            self.chain(i.imm, backward);
             for f in over {
                 self.asm.bind(f);
             }
@@ -235,7 +260,7 @@ impl Gen<'_> {
             // The conditional jump itself is chained.
             let patch = self.fixup_at(f);
             if patch.pos & 63 <= 60 {
-                self.stub(patch, i.imm);
+                self.stub(patch, i.imm, false);
                 return;
             }
         }
@@ -251,26 +276,23 @@ impl Gen<'_> {
 
     /// A cold jump to `target` with its stub behind it.
     fn cold_nested(&mut self, target: u64, to: &mut Option<At>) {
-        let mut patch = None;
-        let mut stub = None;
+        let mut patch = self.here();
         self.cold(|g| {
             *to = Some(g.here());
             g.asm.align_patch(1, 0);
             let f = g.asm.jmp();
-            patch = Some(g.fixup_at(f));
-            stub = Some(g.here());
-            g.asm.bytes(&[0xb8]);
+            patch = g.fixup_at(f);
         });
-        let (Some(patch), Some(stub)) = (patch, stub) else {
+        let n = self.exit_site(patch, target);
+        if self.tune.region {
             return;
-        };
-        let n = self.exit_site(patch, stub, target);
+        }
+        let mut stub = patch;
         self.cold(|g| {
-            let at = g.here();
-            g.asm.bytes(&[0; 4]);
-            g.reloc(at, Reloc::ExitNumber(n));
-            g.jmp_entry(Entry::Link);
+            stub = g.here();
+            g.leave_by(n, Entry::Link);
         });
         self.bind(patch, stub);
+        self.set_stub(n, stub, None);
     }
 }

@@ -11,7 +11,7 @@
 
 use super::asm::{Mem, R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDI, RDX, RSI, Reg};
 use crate::guest::Guest;
-use crate::ir::state::{SLOTS, State, WIDE};
+use crate::ir::state::{HEAT, SLOTS, State, WIDE};
 use std::mem::offset_of;
 
 pub const BIAS: i32 = 128;
@@ -34,12 +34,8 @@ pub mod host {
     pub const FAULT_ADDR: usize = 7;
     pub const FAULT_ERR: usize = 8;
     pub const EXIT_ID: usize = 9;
-    /// rcx, rdx, rsi, rbx around a helper or at a fault.
-    pub const TEMPS: usize = 10;
     /// 1 while translated code runs.
     pub const RUNNING: usize = 14;
-    /// rax at a fault; 15 and 16 are a helper's (`runtime`).
-    pub const RAX: usize = 17;
     /// Where to go on after a floating-point trap.
     pub const RESUME: usize = 18;
     /// Toggled in the environment now: [`crate::ir::float::INVALID_MASKED`] once floating-point code
@@ -47,8 +43,6 @@ pub mod host {
     pub const TRAPS: usize = 19;
     /// The environment on its way to MXCSR.
     pub const ENV: usize = 20;
-    /// xmm0 at a fault; two words.
-    pub const XMM0: usize = 22;
     /// Where a stub of `cpu::native::masked` goes on.
     pub const BACK: usize = 24;
     /// Constants in pairs of words, for operands in memory: all bits but the signs, and the smallest normal
@@ -76,9 +70,6 @@ pub fn float_constants(w: u8) -> [Mem; 2] {
     let n = host::CONSTANTS + if w == 64 { 4 } else { 0 };
     [self::host(n), self::host(n + 2)]
 }
-
-/// Where xmm1-xmm5 are kept around a helper or at a fault: the end of the spill area.
-pub const TEMPS_X_SAVE: usize = crate::ir::state::SPILLS - TEMPS_X.len();
 
 fn at(offset: usize) -> Mem {
     Mem::base(RBP, offset as i32 - BIAS)
@@ -133,11 +124,29 @@ pub fn ex_value(half: usize) -> Mem {
     at(offset_of!(State, ex_value) + 8 * half)
 }
 #[must_use]
+pub fn raw(r: Reg) -> Mem {
+    at(offset_of!(State, raw) + 8 * usize::from(r))
+}
+#[must_use]
+pub fn raw_x(r: Reg) -> Mem {
+    at(offset_of!(State, raw_x) + 16 * usize::from(r))
+}
+/// The counter of the loop at guest address `pc`.
+#[must_use]
+pub fn heat(pc: u64) -> Mem {
+    at(offset_of!(State, heat) + 4 * heat_index(pc))
+}
+#[must_use]
+pub fn heat_index(pc: u64) -> usize {
+    (pc >> 2) as usize % HEAT
+}
+#[must_use]
 pub fn host(n: usize) -> Mem {
     at(offset_of!(State, host) + 8 * n)
 }
 
 /// Which guest slot lives in which host register.
+#[derive(Clone)]
 pub struct Pinning {
     /// Guest slot to host register, `NOREG` if in memory.
     pub reg: [Reg; SLOTS],

@@ -13,6 +13,7 @@ mod emit_product;
 mod emit_vec;
 pub mod layout;
 pub mod live;
+pub mod region;
 mod regs;
 pub mod runtime;
 

@@ -5,7 +5,7 @@ use super::asm::{
     Alu, Asm, Map, Mem, Pp, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RSI, RSP, Rm,
 };
 use super::codegen::Entry;
-use super::layout::{self, BIAS, Pinning, TEMPS, TEMPS_X, TEMPS_X_SAVE, host};
+use super::layout::{self, BIAS, PINS, PINS_X, Pinning, TEMPS, TEMPS_X, host};
 use crate::ir::eval::eval_any;
 use crate::ir::state::{Helper, State};
 use crate::ir::{Op, float};
@@ -20,6 +20,8 @@ pub mod code {
     pub const INDIRECT: u32 = 2;
     pub const INTERRUPTED: u32 = 3;
     pub const FAULT: u32 = 4;
+    /// As LINK, of an exit that was taken often.
+    pub const HOT: u32 = 5;
     /// With the trap in bits 0-7 and its argument in bits 8-23.
     pub const TRAP: u32 = 1 << 31;
 }
@@ -34,7 +36,9 @@ pub struct Entries {
     pub interrupted: usize,
     pub trap: usize,
     pub helper: usize,
-    pub plain_helper: usize,
+    pub float_eval: usize,
+    pub eval: usize,
+    pub hot: usize,
     pub unmask: usize,
     pub fault: usize,
     /// As `enter`, with all registers as they were at the fault: to `host::RESUME`.
@@ -50,7 +54,9 @@ impl Entries {
             Entry::Interrupted => self.interrupted,
             Entry::Trap => self.trap,
             Entry::Helper => self.helper,
-            Entry::PlainHelper => self.plain_helper,
+            Entry::FloatEval => self.float_eval,
+            Entry::Eval => self.eval,
+            Entry::Hot => self.hot,
             Entry::Unmask => self.unmask,
         }
     }
@@ -85,7 +91,8 @@ fn guest_env(a: &mut Asm, load: bool) {
     }
 }
 
-fn wide(a: &mut Asm, load: bool, r: u8, m: Mem) {
+/// `vmovups` between a register and memory.
+pub fn wide(a: &mut Asm, load: bool, r: u8, m: Mem) {
     a.vex(
         Pp::None,
         Map::M0f,
@@ -111,17 +118,33 @@ fn pins(a: &mut Asm, p: &Pinning, load: bool) {
     }
 }
 
-fn temps(a: &mut Asm, load: bool) {
-    for (n, &r) in TEMPS.iter().enumerate() {
-        let m = layout::host(host::TEMPS + n);
+/// The registers that translated code uses, as they are, whatever they hold. Not rax and xmm0.
+fn raw(a: &mut Asm, load: bool) {
+    for &r in TEMPS.iter().chain(&PINS) {
+        let m = layout::raw(r);
         if load {
             a.mov(64, r, m)
         } else {
             a.mov_mr(64, m, r)
         }
     }
-    for (n, &r) in TEMPS_X.iter().enumerate() {
-        wide(a, load, r, layout::spill(TEMPS_X_SAVE + n));
+    for &r in TEMPS_X.iter().chain(&PINS_X) {
+        wide(a, load, r, layout::raw_x(r));
+    }
+}
+
+/// The temporaries only.
+fn temps(a: &mut Asm, load: bool) {
+    for &r in &TEMPS {
+        let m = layout::raw(r);
+        if load {
+            a.mov(64, r, m)
+        } else {
+            a.mov_mr(64, m, r)
+        }
+    }
+    for &r in &TEMPS_X {
+        wide(a, load, r, layout::raw_x(r));
     }
 }
 
@@ -151,16 +174,16 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
 
     e.resume = a.pos();
     prologue(&mut a);
-    pins(&mut a, p, true);
-    temps(&mut a, true);
-    wide(&mut a, true, 0, layout::host(host::XMM0));
-    a.mov(64, RAX, layout::host(host::RAX));
+    raw(&mut a, true);
+    wide(&mut a, true, 0, layout::raw_x(0));
+    a.mov(64, RAX, layout::raw(RAX));
     a.mov(64, RSP, layout::host(host::RETURN_RSP));
     a.jmp_rm(layout::host(host::RESUME));
 
     // The way out, with the answer in eax.
     let out = a.pos();
     pins(&mut a, p, false);
+    let out_raw = a.pos();
     a.mov_mr(64, layout::host(host::RETURN_RSP), RSP);
     a.mov(64, RSP, layout::host(host::RSP));
     guest_env(&mut a, false);
@@ -180,6 +203,9 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     e.link = a.pos();
     a.mov_mr(64, layout::host(host::EXIT_ID), RAX);
     leave(&mut a, code::LINK);
+    e.hot = a.pos();
+    a.mov_mr(64, layout::host(host::EXIT_ID), RAX);
+    leave(&mut a, code::HOT);
     e.indirect = a.pos();
     a.mov_mr(64, layout::pc(), RAX);
     leave(&mut a, code::INDIRECT);
@@ -192,17 +218,25 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     let f = a.jmp();
     a.bind_to(f, out);
     e.fault = a.pos();
-    temps(&mut a, false);
-    wide(&mut a, false, 0, layout::host(host::XMM0));
-    a.mov_mr(64, layout::host(host::RAX), RAX);
-    leave(&mut a, code::FAULT);
+    // The registers as they are: the code that faulted knows what they hold.
+    raw(&mut a, false);
+    wide(&mut a, false, 0, layout::raw_x(0));
+    a.mov_mr(64, layout::raw(RAX), RAX);
+    a.mov_ri(RAX, u64::from(code::FAULT));
+    let f = a.jmp();
+    a.bind_to(f, out_raw);
 
-    // A helper: its address in rax. r12 carries the stack pointer across. Changing MXCSR's masks takes
-    // 16 ns (Zen 4), so those that do not need the environment go without.
-    for float in [true, false] {
+    // A helper: its address in rax. r12 carries the stack pointer across. Those of the guest see the guest's
+    // registers in their slots, an operation by its meaning needs only its operands. Changing MXCSR's
+    // masks takes 16 ns (Zen 4), so those that do not need the environment go without.
+    for (guest, float) in [(true, true), (false, true), (false, false)] {
         let at = a.pos();
-        temps(&mut a, false);
-        pins(&mut a, p, false);
+        if guest {
+            temps(&mut a, false);
+            pins(&mut a, p, false);
+        } else {
+            raw(&mut a, false);
+        }
         a.mov(64, R12, Rm::R(RSP));
         a.alu_i(Alu::And, 64, Rm::R(RSP), -16);
         if float {
@@ -215,13 +249,20 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
         a.call_rm(Rm::R(RAX));
         a.mov(64, RSP, Rm::R(R12));
         if float {
-            e.helper = at;
             guest_env(&mut a, true);
-        } else {
-            e.plain_helper = at;
         }
-        pins(&mut a, p, true);
-        temps(&mut a, true);
+        if guest {
+            e.helper = at;
+            pins(&mut a, p, true);
+            temps(&mut a, true);
+        } else {
+            raw(&mut a, true);
+            if float {
+                e.float_eval = at;
+            } else {
+                e.eval = at;
+            }
+        }
         a.bytes(&[0xc3]);
     }
     let _ = RCX;

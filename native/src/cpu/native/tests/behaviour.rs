@@ -45,6 +45,8 @@ fn core(space: &Arc<AddressSpace>, opt: &str) -> Box<dyn CpuCore> {
     let options = Options::parse(opt).expect("options");
     let config = NativeConfig {
         options,
+        // Loops of a few rounds are regions already.
+        hot: 2,
         ..NativeConfig::default()
     };
     let mut core = open(&config, space.clone(), None).expect("a core");
@@ -57,7 +59,7 @@ fn run(core: &mut dyn CpuCore) -> Exit {
 }
 
 /// With everything on, everything off, and each optimisation off alone.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "",
     "no-all",
     "no-chain",
@@ -68,6 +70,7 @@ const SETTINGS: [&str; 10] = [
     "no-jumps",
     "no-extend",
     "no-traps",
+    "no-regions",
 ];
 
 #[test]
