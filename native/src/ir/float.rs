@@ -471,6 +471,28 @@ fn sign_f64(neg: bool, x: f64) -> f64 {
     if neg { -x } else { x }
 }
 
+/// One lane of the vector operations that are not plain arithmetic.
+fn on_lane(env: &mut u32, op: Op, w: u8, a: u64, b: u64, imm: u64) -> u64 {
+    match op {
+        Op::VFpCmp => {
+            let f = compare(env, w, a, b, imm != 0);
+            let holds = match imm {
+                0 => f & flags::Z != 0,
+                1 => f & flags::C != 0 && f & flags::V == 0,
+                _ => f == flags::C,
+            };
+            if holds { super::eval::mask(w) } else { 0 }
+        }
+        Op::VFpRound => round_integral(env, w, a, imm & 7, imm & 8 != 0),
+        Op::VFpToInt => {
+            let (signed, frac) = (imm & 0x80 != 0, (imm >> 16) as u32);
+            to_int(env, w, a, w, signed, imm >> 8 & 7, frac)
+        }
+        Op::VFpFromInt => from_int(env, w, a, w, imm & 0x80 != 0, (imm >> 16) as u32),
+        _ => min_max(env, op == Op::VFpMax, imm != 0, w, a, b),
+    }
+}
+
 /// Evaluates a floating-point operation under `env`.
 pub fn eval(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -> u128 {
     let m = super::eval::mask(w);
@@ -497,6 +519,28 @@ pub fn eval(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -
         Op::VFpFma => Op::FpFma,
         _ => op,
     };
+    match op {
+        Op::VFpWiden => {
+            let first = if imm == 0 { 0 } else { 64 / u32::from(w) };
+            return from_lanes(w * 2, |i| convert(env, w, w * 2, lane(x, w, first + i)));
+        }
+        Op::VFpNarrow => {
+            let half = w / 2;
+            return from_lanes(half, |i| {
+                if i < 64 / u32::from(half) {
+                    convert(env, w, half, lane(x, w, i))
+                } else {
+                    0
+                }
+            });
+        }
+        Op::VFpMin | Op::VFpMax | Op::VFpRound | Op::VFpCmp | Op::VFpToInt | Op::VFpFromInt => {
+            return from_lanes(w, |i| {
+                on_lane(env, op, w, lane(x, w, i), lane(y, w, i), imm)
+            });
+        }
+        _ => {}
+    }
     if scalar != op {
         return from_lanes(w, |i| {
             arith(env, scalar, w, lane(x, w, i), lane(y, w, i), lane(z, w, i))

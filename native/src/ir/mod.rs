@@ -230,6 +230,18 @@ pub enum Op {
     VFpDiv,
     VFpSqrt,
     VFpFma,
+    VFpMin,
+    VFpMax,
+    VFpRound,
+    /// All ones or zero: a == b (imm = 0; quiet NaNs do not signal), a >= b (1), a > b (2).
+    VFpCmp,
+    /// To and from integers of the lane's width; imm as that of the scalar ones.
+    VFpToInt,
+    VFpFromInt,
+    /// Doubles the width of the lanes of the low half (imm = 0) or the high half (imm = 1).
+    VFpWiden,
+    /// Halves the width of the lanes, into the low half; the high half is 0. `w` is the wide lane.
+    VFpNarrow,
     // Effects.
     /// Guest state: general slot imm, wide slot imm, flags.
     Get,

@@ -13,8 +13,11 @@ fn fma_opcode(i: &Inst, form: u8, packed: bool) -> u8 {
 
 /// What cannot be represented may be tiny.
 fn can_underflow(op: Op) -> bool {
-    use Op::{FpCvt, FpDiv, FpFma, FpMul, VFpDiv, VFpFma, VFpMul};
-    matches!(op, FpMul | FpDiv | FpFma | FpCvt | VFpMul | VFpDiv | VFpFma)
+    use Op::{FpCvt, FpDiv, FpFma, FpMul, VFpDiv, VFpFma, VFpMul, VFpNarrow};
+    matches!(
+        op,
+        FpMul | FpDiv | FpFma | FpCvt | VFpMul | VFpDiv | VFpFma | VFpNarrow
+    )
 }
 
 impl Gen<'_> {
@@ -29,9 +32,16 @@ impl Gen<'_> {
         };
         // Under modes that the host has not, by the operation's meaning; cold paths know of default NaNs.
         let modes = self.tune.float_modes;
-        let flushed = modes & float::FLUSH != 0 && i.op != Op::FpFromInt;
-        let nan_moves = matches!(i.op, Op::FpRound | Op::FpCvt);
-        if (i.w != 32 && i.w != 64) || flushed || (modes & float::DEFAULT_NAN != 0 && nan_moves) {
+        let flushed = modes & float::FLUSH != 0 && !matches!(i.op, Op::FpFromInt | Op::VFpFromInt);
+        let nan_moves = matches!(
+            i.op,
+            Op::FpRound | Op::FpCvt | Op::VFpRound | Op::VFpWiden | Op::VFpNarrow
+        );
+        let halves = i.op == Op::VFpWiden && i.w == 16 && modes & float::ALT_HALF == 0;
+        if (i.w != 32 && i.w != 64 && !halves)
+            || flushed
+            || (modes & float::DEFAULT_NAN != 0 && nan_moves)
+        {
             return false;
         }
         let double = i.w == 64;
@@ -184,12 +194,12 @@ impl Gen<'_> {
                 self.float_to_signed(v, i);
                 true
             }
-            _ => false,
+            _ => self.float_lanes(v, i),
         }
     }
 
     /// Cold code that has operation `i` done by its meaning, for a wide result in `d`, and comes back here.
-    fn float_cold(&mut self, i: &Inst, args: &[Reg], d: Reg) -> At {
+    pub(super) fn float_cold(&mut self, i: &Inst, args: &[Reg], d: Reg) -> At {
         let back = self.here();
         let mut to = back;
         self.cold(|g| {
@@ -344,8 +354,12 @@ impl Gen<'_> {
 
     /// Checks the result in `r` for what differs between processors, and moves it to `d`: NaNs, and
     /// the smallest normal number, which may have been less before rounding.
-    fn float_result(&mut self, v: Val, i: &Inst, r: Reg, d: Reg, packed: bool) {
-        let w = if i.op == Op::FpCvt { i.imm as u8 } else { i.w };
+    pub(super) fn float_result(&mut self, v: Val, i: &Inst, r: Reg, d: Reg, packed: bool) {
+        let w = match i.op {
+            Op::FpCvt => i.imm as u8,
+            Op::VFpNarrow => i.w / 2,
+            _ => i.w,
+        };
         let pp = if w == 64 { Pp::P66 } else { Pp::None };
         let mut with = (r, Rm::R(r));
         if can_underflow(i.op) {

@@ -11,6 +11,7 @@ mod emit_mem;
 mod emit_move;
 mod emit_product;
 mod emit_vec;
+mod emit_vfloat;
 pub mod layout;
 pub mod live;
 pub mod region;

@@ -5,9 +5,10 @@ use super::super::simd_eval as ev;
 use super::super::simd_fp as fp;
 use super::super::simd_matrix as ml;
 use super::integer;
-use super::{lanes, put, put_narrow, put_q, scalar, v};
+use super::{joined, lanes, put, put_narrow, put_q, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
+use crate::ir::float::round;
 use crate::ir::sem::Sem;
 use crate::ir::state::Helper;
 
@@ -60,6 +61,51 @@ pub(super) fn helper<S: Sem>(
     s.call_x(h, args, u64::from(i.bits) | half)
 }
 
+/// What has IR of its own: comparisons, minimum and maximum, pairwise forms, differences.
+fn plain<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V, b: S::V) -> Option<S::V> {
+    let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(11, 5));
+    let own = matches!((opcode, u), (0x18 | 0x1e | 0x1c, _) | (0x1a | 0x1d, true));
+    if w == 16 || !own {
+        return None;
+    }
+    let keep = integer::active(i, w);
+    let low = |s: &mut S, x| s.op1(Op::VZext, keep, x);
+    let pairwise = u && matches!((opcode, second), (0x18 | 0x1e, _) | (0x1a, false));
+    let (a, b) = if pairwise {
+        let (a, b) = if i.bit(30) {
+            (a, b)
+        } else {
+            let j = joined(s, a, b);
+            (j, j)
+        };
+        let (even, odd) = (s.op2(Op::VUzp1, w, a, b), s.op2(Op::VUzp2, w, a, b));
+        (low(s, even), low(s, odd))
+    } else {
+        (low(s, a), low(s, b))
+    };
+    Some(match (opcode, u, second) {
+        (0x18, _, false) => s.op2i(Op::VFpMax, w, a, b, 1),
+        (0x18, _, true) => s.op2i(Op::VFpMin, w, a, b, 1),
+        (0x1e, _, false) => s.op2i(Op::VFpMax, w, a, b, 0),
+        (0x1e, _, true) => s.op2i(Op::VFpMin, w, a, b, 0),
+        (0x1a, _, false) => s.op2(Op::VFpAdd, w, a, b),
+        // FABD
+        (0x1a, _, true) => {
+            let r = s.op2(Op::VFpSub, w, a, b);
+            let m = integer::splat(s, w, 1 << (w - 1));
+            s.op2(Op::VAndn, 64, r, m)
+        }
+        (0x1c, false, _) => s.op2i(Op::VFpCmp, w, a, b, 0),
+        (0x1c, true, _) => s.op2i(Op::VFpCmp, w, a, b, if second { 2 } else { 1 }),
+        // FACGE, FACGT
+        _ => {
+            let m = integer::splat(s, w, 1 << (w - 1));
+            let (a, b) = (s.op2(Op::VAndn, 64, a, m), s.op2(Op::VAndn, 64, b, m));
+            s.op2i(Op::VFpCmp, w, a, b, if second { 2 } else { 1 })
+        }
+    })
+}
+
 fn three_same_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
     let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(11, 5));
     let exists = match (opcode, u, second) {
@@ -100,6 +146,8 @@ fn three_same_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
             // The upper lanes are -0 * 0 + 0 then: no exception.
         }
         s.op3(Op::VFpFma, w, a, b, d)
+    } else if let Some(r) = plain(s, i, w, a, b) {
+        r
     } else {
         let d = v(s, i.rd());
         helper(s, i, w, fp::three_same, [Some(a), Some(b), Some(d)])
@@ -124,6 +172,47 @@ pub fn two_misc_half<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     let j = single_form(i, 0x3f << 17, 1 << 21);
     two_misc_of(s, j, 16)
+}
+
+/// What has IR of its own: comparisons with zero, roundings, conversions, square roots.
+fn plain_unary<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V) -> Option<S::V> {
+    if w == 16 {
+        return None;
+    }
+    let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(12, 5));
+    let a = s.op1(Op::VZext, integer::active(i, w), a);
+    let compare = |s: &mut S, how: u64, swapped: bool| {
+        let z = s.wide(0);
+        let (x, y) = if swapped { (z, a) } else { (a, z) };
+        s.op2i(Op::VFpCmp, w, x, y, how)
+    };
+    let signed = u64::from(!u) << 7;
+    let to_int =
+        |s: &mut S, mode: u64| s.op1i(Op::VFpToInt, w, a, u64::from(w) | signed | mode << 8);
+    let rounded = |s: &mut S, mode: u64| s.op1i(Op::VFpRound, w, a, mode);
+    Some(match (opcode, u, second) {
+        // FCMGT, FCMGE, FCMEQ, FCMLE, FCMLT with zero
+        (0x0c, false, true) => compare(s, 2, false),
+        (0x0c, true, true) => compare(s, 1, false),
+        (0x0d, false, true) => compare(s, 0, false),
+        (0x0d, true, true) => compare(s, 1, true),
+        (0x0e, false, true) => compare(s, 2, true),
+        (0x18, false, false) => rounded(s, round::NEAREST),
+        (0x18, false, true) => rounded(s, round::UP),
+        (0x18, true, false) => rounded(s, round::AWAY),
+        (0x19, false, false) => rounded(s, round::DOWN),
+        (0x19, false, true) => rounded(s, round::ZERO),
+        (0x19, true, false) => rounded(s, round::CURRENT | 8),
+        (0x19, true, true) => rounded(s, round::CURRENT),
+        (0x1a, _, false) => to_int(s, round::NEAREST),
+        (0x1a, _, true) => to_int(s, round::UP),
+        (0x1b, _, false) => to_int(s, round::DOWN),
+        (0x1b, _, true) => to_int(s, round::ZERO),
+        (0x1c, _, false) => to_int(s, round::AWAY),
+        (0x1d, _, false) => s.op1i(Op::VFpFromInt, w, a, u64::from(w) | signed),
+        (0x1f, true, true) => s.op1(Op::VFpSqrt, w, a),
+        _ => return None,
+    })
 }
 
 fn two_misc_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
@@ -155,6 +244,15 @@ fn two_misc_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
         return put_narrow(s, i, n);
     }
     if widths {
+        if opcode == 0x17 {
+            let r = s.op1i(Op::VFpWiden, w / 2, a, u64::from(i.bit(30)));
+            return put_q(s, i, r);
+        }
+        if !u {
+            let n = s.op1(Op::VFpNarrow, w, a);
+            return put_narrow(s, i, n);
+        }
+        // FCVTXN
         let d = v(s, i.rd());
         let r = lanes(s, i, fp::convert_width, a, d, None);
         return put_q(s, i, r);
@@ -177,7 +275,7 @@ fn two_misc_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
                 Op::FpToInt,
                 w,
                 a,
-                u64::from(w) | u64::from(!u) << 7 | crate::ir::float::round::ZERO << 8,
+                u64::from(w) | u64::from(!u) << 7 | round::ZERO << 8,
             );
             s.op1(Op::VFromG, 64, g)
         }
@@ -190,7 +288,10 @@ fn two_misc_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
                 fp::sized(w, variant, lanes),
             )
         }
-        _ => helper(s, i, w, fp::two_misc, [Some(a), None, None]),
+        _ => match plain_unary(s, i, w, a) {
+            Some(r) => r,
+            None => helper(s, i, w, fp::two_misc, [Some(a), None, None]),
+        },
     };
     put(s, i, w, r);
     Lift::Next

@@ -60,13 +60,13 @@ pub fn across<S: Sem>(s: &mut S, i: Insn) -> Lift {
             if i.bit(22) || (u && !i.bit(30)) {
                 return Lift::Undefined;
             }
-            let r = helper(
-                s,
-                i,
-                if u { 32 } else { 16 },
-                fp::reduce,
-                [Some(a), None, None],
-            );
+            if !u {
+                let r = helper(s, i, 16, fp::reduce, [Some(a), None, None]);
+                return put_q(s, i, r);
+            }
+            let r = neighbours(s, i, 32, a);
+            let r = neighbours(s, i, 32, r);
+            let r = s.op1(Op::VZext, 32, r);
             put_q(s, i, r)
         }
         _ => Lift::Undefined,
@@ -99,6 +99,23 @@ pub fn pairwise_scalar<S: Sem>(s: &mut S, i: Insn) -> Lift {
         (false, false) => 16,
         _ => return Lift::Undefined,
     };
-    let r = helper(s, i, w, fp::reduce, [Some(a), None, None]);
+    if w == 16 {
+        let r = helper(s, i, w, fp::reduce, [Some(a), None, None]);
+        return put_q(s, i, r);
+    }
+    let r = s.op1(Op::VZext, 2 * w, a);
+    let r = neighbours(s, i, w, r);
+    let r = s.op1(Op::VZext, w, r);
     put_q(s, i, r)
+}
+
+/// FMAXNM, FMAX, FADD and the like of neighbouring lanes, in the low half and again in the high half.
+fn neighbours<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V) -> S::V {
+    let (even, odd) = (s.op2(Op::VUzp1, w, a, a), s.op2(Op::VUzp2, w, a, a));
+    let op = if i.bit(23) { Op::VFpMin } else { Op::VFpMax };
+    match i.f(12, 5) {
+        0x0c => s.op2i(op, w, even, odd, 1),
+        0x0d => s.op2(Op::VFpAdd, w, even, odd),
+        _ => s.op2i(op, w, even, odd, 0),
+    }
 }

@@ -46,7 +46,9 @@ pub fn skipped(bits: u32) -> Option<&'static str> {
         "simd_element" if bits >> 12 & 15 == 15 && bits >> 29 & 1 == 0 => {
             Some("I8MM, BF16: testbins/c/cpu/matrix.c")
         }
-        "fp_one_source" if bits >> 15 & 0x3f == 6 && bits >> 22 & 3 == 1 => Some("BFCVT: testbins/c/cpu/matrix.c"),
+        "fp_one_source" if bits >> 15 & 0x3f == 6 && bits >> 22 & 3 == 1 => {
+            Some("BFCVT: testbins/c/cpu/matrix.c")
+        }
         "simd_two_misc"
             if bits >> 12 & 31 == 0x16 && bits >> 29 & 1 == 0 && bits >> 23 & 1 == 1 =>
         {
@@ -70,7 +72,9 @@ pub fn skipped(bits: u32) -> Option<&'static str> {
             if (bits & 0x00ff_f000 == 0x00f9_f000 && bits & 0x3000_0000 != 0x1000_0000)
                 || bits & 0x10ff_f000 == 0x10f8_f000 =>
         {
-            Some("FSQRT, and reserved ones in its place or that of FABS: unicorn aborts; testbins/c/cpu/matrix.c")
+            Some(
+                "FSQRT, and reserved ones in its place or that of FABS: unicorn aborts; testbins/c/cpu/matrix.c",
+            )
         }
         "simd_misc_half" | "simd_misc_half_s"
             if !matches!(
