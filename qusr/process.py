@@ -70,6 +70,8 @@ class Process:
         self.options = options or Options()
         self.exited: Exited | None = None
         self.vfork_stacks: list[int] = []
+        self.read_implies_exec = False
+        """READ_IMPLIES_EXEC of personality(2). The host process does not get it."""
         self.shares_files = False
         """Its descriptors are also another process's (clone's CLONE_FILES)."""
         self.uname_release = self.options.uname_release
@@ -132,7 +134,11 @@ class Process:
         self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
         self.comm = os.path.basename(prepared.execfn)[:15]
         self.memory = self._empty_memory()
+        # Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).
+        self.set_read_implies_exec(self.abi.word == 4 and self.read_implies_exec)
         self.image = prepared.install(self.memory, stack_size=self._stack_size())
+        if self.image.read_implies_exec:
+            self.set_read_implies_exec(True)
         if machine.kuser_page:
             loader.map_kuser(self.memory, machine.kuser_page)
         self.stack = prepared.build_stack(
@@ -293,6 +299,11 @@ class Process:
     def is_own_exe(self, info: os.stat_result) -> bool:
         """Whether a file is the emulator's executable (Python)."""
         return (info.st_dev, info.st_ino) == self._own_exe[1:]
+
+    def set_read_implies_exec(self, on: bool) -> None:
+        """Whether what is mapped readable from now on is executable, too."""
+        self.read_implies_exec = on
+        self.memory.set_read_implies_exec(on)
 
     def owns_fd(self, fd: int) -> bool:
         """Whether a descriptor is the emulator's, not the guest's (the log's)."""

@@ -145,7 +145,7 @@ CALLS = (
     Syscall("getrandom", Buf("buf", OUT, size="buflen"), Size("buflen"), Flags("flags", GRND)),
     Syscall("sethostname", Buf("name", IN, size="len"), Int("len")),
     Syscall("setdomainname", Buf("name", IN, size="len"), Int("len")),
-    Syscall("personality", Flags("persona", PERSONALITY)),
+    Syscall("personality", Flags("persona", PERSONALITY), handler="system:personality"),
     Syscall("syslog", Enum("type", SYSLOG), Buf("bufp", OUT, size="len"), Int("len")),
     Syscall(
         "reboot", Hex("magic"), Hex("magic2"),

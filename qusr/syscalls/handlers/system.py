@@ -14,6 +14,8 @@ from qusr.syscalls.system import SYSINFO, UTSNAME
 _MEMORY = ("totalram", "freeram", "sharedram", "bufferram", "totalswap", "freeswap",
            "totalhigh", "freehigh")  # fmt: skip
 
+_READ_IMPLIES_EXEC = 0x400000
+
 
 def uname(ctx: Context, address: int) -> int:
     """The host's names, with the guest's machine and the release that `-r` gave."""
@@ -25,6 +27,18 @@ def uname(ctx: Context, address: int) -> int:
         values["release"] = ctx.process.uname_release.encode()
     ctx.write_struct(UTSNAME, address, values)
     return 0
+
+
+def personality(ctx: Context, persona: int) -> int:
+    """All of it is the host's but READ_IMPLIES_EXEC, which is about the guest's memory."""
+    persona &= 0xFFFFFFFF
+    process = ctx.process
+    before = _READ_IMPLIES_EXEC if process.read_implies_exec else 0
+    if persona == 0xFFFFFFFF:
+        return ctx.host_call("personality", persona) | before
+    before |= ctx.host_call("personality", persona & ~_READ_IMPLIES_EXEC)
+    process.set_read_implies_exec(bool(persona & _READ_IMPLIES_EXEC))
+    return before
 
 
 def sysinfo(ctx: Context, address: int) -> int:
