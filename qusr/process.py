@@ -86,8 +86,7 @@ class Process:
         self.vfork_gate: _native.VforkGate | None = None
         self.vfork_parent = 0
         self._strace: Strace | None = None
-        self._dying = 0
-        self._dying_lock = _thread.allocate_lock()
+        self.nobody_dies()
         self.code_hooks: CodeHooks | None = None
         self.replaced_calls: dict[str, SyscallFunction] = {}
         # What an execve need not make again.
@@ -288,6 +287,11 @@ class Process:
             self.on_exit(self.exited)
         for thread in list(self.threads.values()):
             thread.doom()
+
+    def nobody_dies(self) -> None:
+        """No thread is in :meth:`begin_to_die`; in a forked child too, whatever its parent does."""
+        self._dying = 0
+        self._dying_lock = _thread.allocate_lock()
 
     def begin_to_die(self) -> bool:
         """From now on only the calling thread can end the process. False: another one can."""

@@ -256,6 +256,7 @@ def _become_child(ctx: Context, request: Request) -> None:
     thread.tid = os.getpid()
     process.on_exit = leave
     process.vfork_gate = None
+    process.nobody_dies()
     process.forked = True
     thread.tracer = None
     process.native.set_tracing(False)
