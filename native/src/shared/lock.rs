@@ -68,8 +68,7 @@ impl SharedLock {
             };
             let timed_out = result != 0
                 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT);
-            if timed_out && is_stopped(marked & !WAITERS) && self.take_over(marked, tid() | WAITERS)
-            {
+            if timed_out && is_idle(marked & !WAITERS) && self.take_over(marked, tid() | WAITERS) {
                 return;
             }
         }
@@ -116,11 +115,12 @@ fn is_gone(tid: u32) -> bool {
     result != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
-/// Whether job control or a debugger has stopped the thread (proc(5), `/proc/PID/stat`).
-fn is_stopped(tid: u32) -> bool {
+/// Whether job control or a debugger has stopped the thread, or it is dead and its parent has not
+/// waited for it yet, who may well be waiting for the lock (proc(5), `/proc/PID/stat`).
+fn is_idle(tid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{tid}/stat")).is_ok_and(|text| {
         let state = text.rsplit_once(") ").map(|(_, rest)| rest);
-        state.is_some_and(|rest| rest.starts_with(['T', 't']))
+        state.is_some_and(|rest| rest.starts_with(['T', 't', 'Z', 'X']))
     })
 }
 

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/time.h>
 
 enum { CHILDREN = 3, ROUNDS = 600000 };
 
@@ -133,6 +134,28 @@ CHECK(stopped_process_holds_up_nobody)
 	EQ(shared->count64, ROUNDS);
 	OK(kill(child, SIGKILL));
 	EQ(waitpid(child, &status, 0), child);
+}
+
+/* It dies while it computes and stays a zombie until its parent, which goes on first, waits for it. */
+CHECK(killed_process_holds_up_nobody)
+{
+	const struct itimerval soon = { .it_value = { .tv_usec = 20000 } };
+	int status;
+
+	new_memory();
+	pid_t child = OK(fork());
+	if (child == 0) {
+		OK(setitimer(ITIMER_REAL, &soon, NULL));
+		for (;;)
+			shared->count32++;
+	}
+	siginfo_t ended;
+	EQ(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
+	for (int i = 0; i < ROUNDS; i++)
+		shared->count64++;
+	EQ(shared->count64, ROUNDS);
+	EQ(waitpid(child, &status, 0), child);
+	EQ(WTERMSIG(status), SIGALRM);
 }
 
 CHECK_MAIN

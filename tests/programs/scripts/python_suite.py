@@ -85,7 +85,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for name in names:
-            suite = unittest.defaultTestLoader.loadTestsFromName(f"test.{name}")
+            try:
+                suite = unittest.defaultTestLoader.loadTestsFromName(f"test.{name}")
+            except unittest.SkipTest as why:
+                print(name, why, file=sys.stderr)
+                continue
             suite.run(Lines(results))
             support.reap_children()
         os.chdir("/")
