@@ -117,7 +117,8 @@ CHECK(bus_beyond_file)
 #define UNDEFINED() __asm__ volatile("udf #0")
 #define BREAK() __asm__ volatile("brk #0")
 #elif defined(__arm__)
-#define UNDEFINED() __asm__ volatile(".inst.w 0xf7f0a000")
+/* Not udf.w #0, which is a breakpoint to the kernel (arch/arm/kernel/ptrace.c). */
+#define UNDEFINED() __asm__ volatile(".inst.w 0xf7f0a0f1")
 #define BREAK() __asm__ volatile("bkpt #0")
 #else
 #define UNDEFINED() __asm__ volatile("ud2")
