@@ -16,6 +16,9 @@ use std::arch::asm;
 pub const DEFAULT_ENV: u32 = 0x1f80;
 /// In the environment: invalid operations do not trap (they never do as far as guests can see).
 pub const INVALID_MASKED: u32 = 0x80;
+/// In the environment while generated code runs only: the host takes denormal operands and results for zero. It has no
+/// flag for the one and sees the other after rounding, so this is for programs that do not look at the flags.
+pub const HOST_FLUSH: u32 = 0x8040;
 /// Sticky flags in the environment.
 pub const INVALID: u32 = 1;
 pub const DIV_BY_ZERO: u32 = 4;

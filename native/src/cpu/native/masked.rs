@@ -17,6 +17,8 @@ use std::ptr;
 /// In a translation's mode: invalid operations trap. Guests' modes are in the low half, those of
 /// floating point ([`float::MODES`]) above them.
 pub(super) const MODE_TRAPS: u32 = 1 << 31;
+/// In a translation's mode: the host flushes denormal numbers.
+pub(super) const MODE_HOST_FLUSH: u32 = 1 << 30;
 
 /// A page of this core's own with one instruction, and around it the masking.
 pub(super) struct Stub(*mut u8);
@@ -82,7 +84,8 @@ impl NativeCore {
     pub(super) fn translation_mode(&self) -> u32 {
         let st = self.st_ref();
         let traps = if self.traps { MODE_TRAPS } else { 0 };
-        self.common.guest.mode(st) | st.fpext & float::MODES | traps
+        let flush = if self.host_flush { MODE_HOST_FLUSH } else { 0 };
+        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.
@@ -117,10 +120,17 @@ impl NativeCore {
     /// than Arm does. And as long as a mode makes results differ that are not invalid.
     pub(super) fn settle_traps(&mut self) {
         let config = &self.common.config;
-        let st = self.st_ref();
-        self.traps = config.options.traps
-            && self.float_traps < config.trap_limit
-            && st.exact_status == 0
-            && st.fpext & (float::DEFAULT_NAN | float::FLUSH) == 0;
+        let (limit, on) = (config.trap_limit, config.options.traps);
+        let st = self.st();
+        let inexact = on && st.exact_status == 0;
+        let flush = st.fpext & float::FLUSH != 0;
+        let usual = !flush && st.fpext & float::DEFAULT_NAN == 0;
+        st.host[host::TOGGLES] = u64::from(if flush {
+            float::HOST_FLUSH
+        } else {
+            INVALID_MASKED
+        });
+        self.host_flush = inexact && flush;
+        self.traps = inexact && usual && self.float_traps < limit;
     }
 }

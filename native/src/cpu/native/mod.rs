@@ -303,6 +303,8 @@ pub struct NativeCore {
     epoch: u64,
     /// Translations without checks are used: invalid floating-point operations trap.
     traps: bool,
+    /// The host flushes denormal numbers in translated code.
+    host_flush: bool,
     /// Those that did.
     float_traps: u32,
     /// An instruction that is executed with its exception masked.
@@ -404,6 +406,7 @@ impl NativeCore {
             mode: 0,
             epoch: common.cache.epoch(),
             traps: common.config.options.traps,
+            host_flush: false,
             float_traps: 0,
             masked: None,
             common,

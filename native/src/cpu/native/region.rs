@@ -49,7 +49,7 @@ impl NativeCore {
         }
         let insns: Vec<usize> = blocks.iter().map(|b| b.pcs.len()).collect();
         let float = |b: &Block| b.insts.iter().any(|i| i.op.is_float());
-        let traps = tune.traps && blocks.iter().any(float);
+        let traps = (tune.traps || tune.host_flush) && blocks.iter().any(float);
         let code = region::assemble(parts, &insns, usual, &own, traps);
         let end = blocks.iter().map(|b| b.end).max()?;
         let pcs = blocks.into_iter().flat_map(|b| b.pcs).collect();

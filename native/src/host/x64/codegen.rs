@@ -142,6 +142,8 @@ pub struct Tuning {
     pub traps: bool,
     /// Modes that the host has not (`ir::float::MODES`).
     pub float_modes: u32,
+    /// The host flushes denormal numbers ([`crate::ir::float::HOST_FLUSH`]).
+    pub host_flush: bool,
     /// Backward exits count themselves and tell when they were taken often.
     pub heat: bool,
     /// The code is part of a region: where exits lead is for `region` to say.
@@ -237,7 +239,8 @@ pub fn generate(blk: &Block, pin: &Pinning, live: &Liveness, tune: Tuning) -> Re
         cross: Vec::new(),
     };
     g.asm.buf.reserve(n * 8);
-    if tune.traps && !tune.region && blk.insts.iter().any(|i| i.op.is_float()) {
+    if (tune.traps || tune.host_flush) && !tune.region && blk.insts.iter().any(|i| i.op.is_float())
+    {
         g.unmask();
     }
     for i in 0..n {
@@ -326,7 +329,7 @@ impl Gen<'_> {
         self.faults.push((at, i.insn, write, recipe));
     }
 
-    /// Makes sure that invalid operations trap. Changing MXCSR's masks takes 16 ns (Zen 4): it is done at the
+    /// Makes sure that invalid operations trap, or that denormal numbers are flushed. Changing MXCSR's masks takes 16 ns (Zen 4): it is done at the
     /// first floating-point code after entering, so that system calls of other code go without.
     fn unmask(&mut self) {
         self.asm

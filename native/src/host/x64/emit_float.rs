@@ -32,7 +32,9 @@ impl Gen<'_> {
         };
         // Under modes that the host has not, by the operation's meaning; cold paths know of default NaNs.
         let modes = self.tune.float_modes;
-        let flushed = modes & float::FLUSH != 0 && !matches!(i.op, Op::FpFromInt | Op::VFpFromInt);
+        let flushed = modes & float::FLUSH != 0
+            && !self.tune.host_flush
+            && !matches!(i.op, Op::FpFromInt | Op::VFpFromInt);
         let nan_moves = matches!(
             i.op,
             Op::FpRound | Op::FpCvt | Op::VFpRound | Op::VFpWiden | Op::VFpNarrow
@@ -107,6 +109,14 @@ impl Gen<'_> {
                 };
                 self.asm.vex(pp, Map::M0f, false, code, r, vvvv, b);
                 self.float_result(v, i, r, d, packed);
+                true
+            }
+            // What compares does it.
+            Op::FpFlush => {
+                let a = self.reg_x(i.a);
+                let d = self.dst_x(v, i.a);
+                self.mov_x(d, a);
+                self.define_x(v, d, 128);
                 true
             }
             Op::FpMin | Op::FpMax => {

@@ -43,6 +43,9 @@ pub mod host {
     pub const TRAPS: usize = 19;
     /// The environment on its way to MXCSR.
     pub const ENV: usize = 20;
+    /// What is to be toggled: [`crate::ir::float::INVALID_MASKED`], or [`crate::ir::float::HOST_FLUSH`] where denormal
+    /// numbers are flushed.
+    pub const TOGGLES: usize = 25;
     /// Where a stub of `cpu::native::masked` goes on.
     pub const BACK: usize = 24;
     /// Constants in pairs of words, for operands in memory: all bits but the signs, and the smallest normal

@@ -101,7 +101,8 @@ fn jmp_entry(a: &mut Asm, out: &mut Code, e: Entry) {
     out.relocs.push((f.0 as u32, Reloc::Entry(e)));
 }
 
-/// Puts a region's blocks together. The first is the loop's head; `traps`: it has floating-point code that traps.
+/// Puts a region's blocks together. The first is the loop's head; `traps`: it has floating-point code that
+/// traps or flushes.
 #[must_use]
 pub fn assemble(
     parts: Vec<(u64, Code)>,

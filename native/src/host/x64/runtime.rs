@@ -88,6 +88,7 @@ fn guest_env(a: &mut Asm, load: bool) {
     } else {
         csr(a, false, layout::fpenv());
         a.alu_i(Alu::Or, 32, layout::fpenv(), float::INVALID_MASKED as i32);
+        a.alu_i(Alu::And, 32, layout::fpenv(), !float::HOST_FLUSH as i32);
     }
 }
 
@@ -268,7 +269,8 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     let _ = RCX;
     e.unmask = a.pos();
     guest_env(&mut a, false);
-    a.mov_mi(32, layout::host(host::TRAPS), float::INVALID_MASKED as i32);
+    a.mov(32, RAX, layout::host(host::TOGGLES));
+    a.mov_mr(32, layout::host(host::TRAPS), RAX);
     guest_env(&mut a, true);
     a.bytes(&[0xc3]);
     (a.buf, e)
