@@ -146,6 +146,23 @@ impl Gen<'_> {
                 self.vex3((Map::M0f38, 0x00), d, a, Rm::R(0));
                 self.define_x(v, d, 128);
             }
+            Op::VTrn1 | Op::VTrn2 => {
+                // 8 or 16 bits: one operand's lanes moved to where the other one's are cleared.
+                let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+                let t = self.temp_x();
+                let w = i.w;
+                if i.op == Op::VTrn1 {
+                    self.even_lanes(w, 0, a);
+                    self.lane_shift(w * 2, 6, t, b, w);
+                } else {
+                    self.lane_shift(w * 2, 2, 0, a, w);
+                    self.lane_shift(w * 2, 2, t, b, w);
+                    self.lane_shift(w * 2, 6, t, t, w);
+                }
+                let d = self.dst_x(v, NONE);
+                self.vex3((Map::M0f, 0xeb), d, t, Rm::R(0));
+                self.define_x(v, d, 128);
+            }
             _ => return false,
         }
         true

@@ -40,6 +40,14 @@ impl Gen<'_> {
             {
                 self.lanes_to_signed(v, i);
             }
+            Op::VFpToInt
+                if i.w == 64
+                    && i.imm >> 16 == 0
+                    && i.imm & 0x80 != 0
+                    && i.imm >> 8 & 7 == round::ZERO =>
+            {
+                self.doubles_to_signed(v, i);
+            }
             Op::VFpWiden => {
                 let mut a = self.reg_x(i.a);
                 let d = self.dst_x(v, i.a);
@@ -195,6 +203,49 @@ impl Gen<'_> {
         match check {
             Some(f) => self.bind(f, cold),
             None => self.float_point(site, cold),
+        }
+        self.define_x(v, t, 128);
+    }
+
+    /// Doubles to 64-bit integers, one after the other.
+    fn doubles_to_signed(&mut self, v: Val, i: &Inst) {
+        let a = self.reg_x(i.a);
+        let t = self.temp_x();
+        let mut sites = Vec::new();
+        let mut checks = Vec::new();
+        for n in 0..2 {
+            let mut from = a;
+            if n == 1 {
+                self.asm
+                    .vexi(Pp::P66, Map::M0f, false, 0x70, 0, 0, Rm::R(a), 0xee);
+                from = 0;
+            }
+            sites.push(self.here());
+            // vcvttsd2si
+            self.asm
+                .vex(Pp::F2, Map::M0f, true, 0x2c, RAX, 0, Rm::R(from));
+            if !self.tune.traps {
+                // The most negative number is also the answer to what does not fit.
+                self.asm.alu_i(super::asm::Alu::Cmp, 64, Rm::R(RAX), 1);
+                let f = self.asm.jcc(cc::O);
+                checks.push(self.fixup_at(f));
+            }
+            if n == 0 {
+                self.asm
+                    .vex(Pp::P66, Map::M0f, true, 0x6e, t, 0, Rm::R(RAX));
+            } else {
+                self.asm
+                    .vexi(Pp::P66, Map::M0f3a, true, 0x22, t, t, Rm::R(RAX), 1);
+            }
+        }
+        let cold = self.float_cold(i, &[a], t);
+        for f in checks {
+            self.bind(f, cold);
+        }
+        if self.tune.traps {
+            for site in sites {
+                self.float_point(site, cold);
+            }
         }
         self.define_x(v, t, 128);
     }

@@ -94,7 +94,7 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
                 let p = s.op2(Op::VMul, w, a, b);
                 s.op2(if u { Op::VSub } else { Op::VAdd }, w, d, p)
             }
-            (0x14 | 0x15, true) | (0x17, _) => {
+            (0x14 | 0x15, true) | (0x17, _) if w < 32 || opcode == 0x17 => {
                 let op = match opcode {
                     0x14 => Op::VMaxPU,
                     0x15 => Op::VMinPU,
@@ -106,6 +106,23 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
                     let j = joined(s, a, b);
                     s.op2(op, w, j, j)
                 }
+            }
+            // SMAXP, SMINP, and UMAXP, UMINP of words
+            (0x14 | 0x15, _) => {
+                let op = match (opcode, u) {
+                    (0x14, false) => Op::VMaxS,
+                    (0x14, true) => Op::VMaxU,
+                    (_, false) => Op::VMinS,
+                    (_, true) => Op::VMinU,
+                };
+                let (a, b) = if i.bit(30) {
+                    (a, b)
+                } else {
+                    let j = joined(s, a, b);
+                    (j, j)
+                };
+                let (even, odd) = (s.op2(Op::VUzp1, w, a, b), s.op2(Op::VUzp2, w, a, b));
+                s.op2(op, w, even, odd)
             }
             (0x00 | 0x02 | 0x04, _) => integer::halving(s, opcode, u, w, a, b),
             (0x01 | 0x05, _) if w < 64 => {

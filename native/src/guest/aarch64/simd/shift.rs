@@ -33,7 +33,16 @@ pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     if float {
         let a = v(s, i.rn());
-        let r = lanes(s, i, fp::fixed, a, a, None);
+        let r = if opcode == 0x1c && w != 16 {
+            // From fixed point: dividing by a power of two rounds nothing.
+            let a = s.op1(Op::VZext, integer::active(i, w), a);
+            let n = s.op1i(Op::VFpFromInt, w, a, u64::from(w) | u64::from(!u) << 7);
+            let (bias, digits) = if w == 32 { (127, 23) } else { (1023, 52) };
+            let k = integer::splat(s, w, u64::from(bias - right) << digits);
+            s.op2(Op::VFpMul, w, n, k)
+        } else {
+            lanes(s, i, fp::fixed, a, a, None)
+        };
         put(s, i, w, r);
         return Lift::Next;
     }
