@@ -52,7 +52,6 @@ class Tracee:
         pending: signals and stops that the host kernel told of elsewhere in the emulator,
             to be reported when the tracee is parked.
         asked: it goes on only to answer a question in the same stop.
-        foreign: it runs a program of the host, whose stops nobody is told of.
         unwanted: the host kernel attached it, but the guest did not ask for that.
     """
 
@@ -64,7 +63,6 @@ class Tracee:
         self.parked = False
         self.report: Report | None = None
         self.pending: list[tuple[str, int, bytes]] = []
-        self.foreign = False
         self.unwanted = False
         self.prepared = False
         self.dirty = 0

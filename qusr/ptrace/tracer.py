@@ -10,7 +10,7 @@ import time
 from qusr import _native
 from qusr.ptrace import block as b
 from qusr.ptrace import tracee as kinds
-from qusr.ptrace.tracee import Report, Tracee, is_guest
+from qusr.ptrace.tracee import Report, Tracee, is_guest, status_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,13 +97,14 @@ class Tracer:
     def _stopped(self, tracee: Tracee, signal: int, event: int) -> None:
         if not tracee.prepared:
             tracee.prepared = True
-            tracee.foreign = tracee.foreign or not is_guest(tracee.tid)
+            if not is_guest(tracee.tid):
+                self._lose(tracee)
+                return
             _native.ptrace(b.SETOPTIONS, tracee.tid, 0, tracee.host_options())
         if event in (b.EVENT_FORK, b.EVENT_VFORK, b.EVENT_CLONE):
             self._cloned(tracee)
         elif event == b.EVENT_EXEC:
-            tracee.foreign = True  # our own execve stays within the process
-            tracee.let_go()
+            self._lose(tracee)  # our own execve stays within the process
         elif tracee.unwanted:
             _native.ptrace(b.DETACH, tracee.tid, 0, 0)
             self.remove(tracee.tid)
@@ -112,8 +113,6 @@ class Tracer:
             code = _message(tracee.tid)
             self._report_event(tracee, b.EVENT_EXIT, code, on_host=True)
             tracee.parked = parked
-        elif tracee.foreign:
-            _native.ptrace(b.LISTEN if event else b.CONT, tracee.tid, 0, 0 if event else signal)
         elif event == b.EVENT_STOP:
             self._trapped(tracee, signal)
         else:
@@ -127,6 +126,16 @@ class Tracer:
             child.unwanted = cloning != 0 and not tracee.options >> cloning & 1
         self.add(child)
         tracee.let_go()
+
+    def _lose(self, tracee: Tracee) -> None:
+        """A tracee runs a program of the host, in which we see no guest. For its tracer it ends
+        here, unless that is its parent: then it goes on as any other child.
+        """
+        _native.ptrace(b.DETACH, tracee.tid, 0, 0)
+        own = status_number(tracee.tid, b"PPid") == os.getpid()
+        self.remove(tracee.tid)
+        if not own and not tracee.unwanted:
+            self.ready.append(Ready(tracee.tid, 0, bytes(144)))
 
     def _trapped(self, tracee: Tracee, signal: int) -> None:
         """PTRACE_EVENT_STOP, in a group-stop if `signal` is not SIGTRAP."""

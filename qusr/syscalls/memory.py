@@ -82,13 +82,13 @@ CALLS = (
     Syscall(
         "process_vm_readv", Pid("pid"), Iovec("local_iov", IN, count="liovcnt"), ULong("liovcnt"),
         Iovec("remote_iov", IN, count="riovcnt"), ULong("riovcnt"), ULong("flags"),
-        partial="only of a process with the same guest base (itself, a forked child)",
+        partial="only of a process with the same guest base (itself, a forked child) or a tracee",
     ),
     Syscall(
         "process_vm_writev", Pid("pid"), Iovec("local_iov", IN, count="liovcnt"),
         ULong("liovcnt"), Iovec("remote_iov", IN, count="riovcnt"), ULong("riovcnt"),
         ULong("flags"),
-        partial="only of a process with the same guest base (itself, a forked child)",
+        partial="only of a process with the same guest base (itself, a forked child) or a tracee",
     ),
     Syscall("remap_file_pages", Address("addr"), Size("size"), Int("prot"), Size("pgoff"),
             Int("flags"), builtin="remap_file_pages"),

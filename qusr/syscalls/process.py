@@ -171,7 +171,7 @@ CALLS = (
             Flags("flags", AT_EXEC), handler="exec:execveat"),
     Syscall("ptrace", Enum("request", PTRACE, 0), Pid("pid"), Raw("addr"), Raw("data"),
             handler="ptrace:ptrace",
-            partial="no seccomp events, single step of 32-bit ARM as an AArch64 kernel has it"),
+            partial="guests trace guests, without seccomp events (docs/ptrace.md)"),
     Syscall("unshare", Flags("flags", CLONE)),
     Syscall("setns", Fd("fd"), Flags("nstype", CLONE)),
 )  # fmt: skip

@@ -186,6 +186,10 @@ impl Tracee {
     }
 }
 
+/// The kernel's own numbers (include/linux/errno.h).
+const ERESTARTSYS: i32 = 512;
+const ERESTARTNOINTR: i32 = 513;
+
 /// What a tracer may ask of a stopped tracee, in [`Block::request`].
 const REQUEST_MAPS: u32 = 1;
 const REQUEST_AUXV: u32 = 2;
@@ -289,8 +293,12 @@ impl GuestThread {
 
     /// Keeps what a call that has to be made again was interrupted for.
     pub(super) fn note_interrupted(&mut self, on: u64, behind: u64) {
-        let code = self.signals.mailbox.take_restart();
-        if code != 0 {
+        let code = match self.signals.mailbox.take_restart() {
+            // It was not entered, so nothing can have been missed.
+            0 => ERESTARTNOINTR,
+            code => code,
+        };
+        if self.tracee.is_some() || self.signals.mailbox.bell() {
             self.interrupted = Some(Interrupted { code, on, behind });
         }
     }
@@ -336,8 +344,6 @@ impl GuestThread {
     /// A handler is about to run: whether the interrupted call fails with EINTR
     /// (arch/arm64/kernel/signal.c, do_signal). Gives whether there is a handler.
     fn end_interrupted_call(&mut self) -> bool {
-        const ERESTARTSYS: i32 = 512;
-        const ERESTARTNOINTR: i32 = 513;
         let signal = self.signals.mailbox.signal();
         let action = self.signals.actions.get(signal);
         let handled = action.has_handler();

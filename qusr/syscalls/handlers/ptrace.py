@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from qusr import _native
 from qusr.ptrace import block as b
@@ -56,10 +57,9 @@ def _attach(tracer: Tracer, request: int, pid: int, addr: int, data: int) -> int
             raise fail(errno.EIO)
         tracee.options = check_options(data)
         options = tracee.host_options()
-    # The host kernel says whether it may be; but it must be a guest, too.
+    if os.path.isdir(f"/proc/{pid}") and not is_guest(pid):
+        raise fail(errno.EPERM)  # a program of the host, in which we would see no guest
     _native.ptrace(request, pid, 0, options)
-    if not is_guest(pid):
-        tracee.foreign = True
     tracee.prepared = request == b.SEIZE
     tracer.add(tracee)
     return 0
