@@ -155,7 +155,7 @@ fn is_memory(l: &Encoding) -> bool {
 }
 
 /// Floating point and Advanced SIMD have op0 = x111.
-fn is_vector(l: &Encoding) -> bool {
+pub fn is_vector(l: &Encoding) -> bool {
     l.value >> 25 & 7 == 7
 }
 

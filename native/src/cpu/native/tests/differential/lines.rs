@@ -1,6 +1,7 @@
 //! Straight lines of random instructions: the register allocator, flags carried across
 //! instructions, and exact state where one of them faults.
 
+use super::encodings::is_vector;
 use super::exempt::skipped;
 use super::operands::{Rng, random_regs, random_word};
 use super::rig::{Rig, Who, differences};
@@ -13,12 +14,13 @@ const LEFT_OUT: [&str; 22] = [
     "mrs", "msr", "sys", "stxr", "ldxr", "stxp", "ldxp", "casp", "clrex",
 ];
 
-fn random_line(r: &mut Rng, usable: &[&Encoding]) -> Vec<u32> {
-    let count = 2 + r.below(20) as usize;
+/// `vectors`: nothing but floating-point and vector instructions, of which few are undefined.
+fn random_line(r: &mut Rng, usable: &[&Encoding], vectors: bool) -> Vec<u32> {
+    let count = 2 + r.below(if vectors { 6 } else { 20 }) as usize;
     let mut words = Vec::new();
     while words.len() < count {
         // Integer encodings come first in the table: prefer them, and loads and stores near sp.
-        let n = if r.below(3) == 0 {
+        let n = if vectors || r.below(3) == 0 {
             r.below(usable.len() as u64)
         } else {
             r.below(48)
@@ -42,15 +44,25 @@ fn random_line(r: &mut Rng, usable: &[&Encoding]) -> Vec<u32> {
 
 #[test]
 fn straight_lines_agree_with_unicorn() {
+    try_straight_lines(false, |_| true);
+}
+
+/// More values at once than there are temporaries for wide ones.
+#[test]
+fn vector_lines_agree_with_unicorn() {
+    try_straight_lines(true, is_vector);
+}
+
+fn try_straight_lines(vectors: bool, wanted: fn(&Encoding) -> bool) {
     let Some(mut rig) = Rig::new() else { return };
     let mut r = Rng(env_number("QUSR_FUZZ_SEED", 0x0bad_cafe_1234_5671));
     let usable: Vec<&Encoding> = TABLE
         .iter()
-        .filter(|e| !LEFT_OUT.contains(&e.name))
+        .filter(|e| !LEFT_OUT.contains(&e.name) && wanted(e))
         .collect();
     let (mut failures, mut compared) = (Vec::new(), 0);
     for _ in 0..4 * cases() {
-        let words = random_line(&mut r, &usable);
+        let words = random_line(&mut r, &usable, vectors);
         let Some(case) = rig.place(&mut r, &words) else {
             rig = Rig::new().expect("there was one before");
             continue;
@@ -60,10 +72,14 @@ fn straight_lines_agree_with_unicorn() {
             continue;
         };
         for who in [Who::Translated, Who::Unoptimised] {
-            let Some(got) = rig.observe(who, &case, &regs) else {
+            let Some(mut got) = rig.observe(who, &case, &regs) else {
                 break;
             };
             compared += 1;
+            // Underflow before a thread first looks at FPSR (`settle_traps`).
+            if who == Who::Translated && want.regs[66] & !got.regs[66] == 8 {
+                got.regs[66] |= 8;
+            }
             let text = differences(&want, &got);
             if !text.is_empty() {
                 let code: Vec<String> = words.iter().map(|w| format!("{w:08x}")).collect();
