@@ -3,7 +3,10 @@
 use pyo3::prelude::*;
 
 pub mod cpu;
+pub mod host;
 pub mod memory;
+mod native;
+pub mod process;
 pub mod thread;
 pub mod tracer;
 
@@ -21,13 +24,16 @@ mod _native {
     #[pymodule_export]
     use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]
+    use super::host::{
+        PyGate, PySharedLock, check_exec, close_on_exec, die_by, die_dumped, doom_thread,
+        is_dumpable, lookup_in, native_refusal, publish, siginfo_to_guest, unshare_files,
+    };
+    #[pymodule_export]
     use super::memory::PyAddressSpace;
     #[pymodule_export]
-    use super::thread::{
-        PyGate, PyProcess, PySharedLock, PyTable, PyThread, check_exec, close_on_exec, die_by,
-        die_dumped, doom_thread, is_dumpable, lookup_in, native_refusal, publish, siginfo_to_guest,
-        unshare_files,
-    };
+    use super::process::{PyProcess, PyTable};
+    #[pymodule_export]
+    use super::thread::PyThread;
     #[pymodule_export]
     use super::tracer::{
         own_library, process_read, process_write, ptrace, ptrace_get, ptrace_peek_siginfo,

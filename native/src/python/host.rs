@@ -1,0 +1,149 @@
+//! What Python asks of the host process that a guest lives in.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use crate::abi::GuestAbi;
+use crate::cpu::native::{self};
+use crate::process::child::{self};
+use crate::process::core_bit;
+use crate::process::vfork::Gate;
+use crate::shared::lock::SharedLock;
+use crate::signal::host::{self};
+use crate::signal::siginfo;
+use crate::thunk::path::{self};
+
+/// See [`Gate`].
+#[pyclass(name = "VforkGate", module = "qusr._native", frozen)]
+pub struct PyGate(Gate);
+
+#[pymethods]
+impl PyGate {
+    #[new]
+    fn new() -> PyResult<Self> {
+        Ok(Self(Gate::new()?))
+    }
+
+    /// In the child: its death opens the gate from now on.
+    fn guard(&self) {
+        self.0.guard();
+    }
+
+    /// In the child: it execs or exits.
+    fn open(&self) {
+        self.0.open();
+    }
+
+    /// In the parent: waits for the child.
+    fn wait(&self, py: Python<'_>, child: i32) {
+        py.detach(|| self.0.wait(child));
+    }
+}
+
+/// A lock that threads and forked children share, as a context manager.
+#[pyclass(name = "SharedLock", frozen)]
+pub struct PySharedLock(SharedLock);
+
+#[pymethods]
+impl PySharedLock {
+    #[new]
+    fn new() -> PyResult<Self> {
+        Ok(Self(SharedLock::new()?))
+    }
+
+    fn __enter__(&self, py: Python<'_>) {
+        if self.0.try_acquire(false).is_err() {
+            // The owner may need the interpreter to go on.
+            py.detach(|| self.0.acquire());
+        }
+    }
+
+    #[pyo3(signature = (*_args))]
+    fn __exit__(&self, _args: &Bound<'_, PyTuple>) {
+        self.0.release();
+    }
+}
+
+/// The host path of what an absolute path names in the sysroot `root`; None when it is not there.
+#[pyfunction]
+pub fn lookup_in<'py>(
+    py: Python<'py>,
+    root: &[u8],
+    path: &[u8],
+    follow: bool,
+) -> Option<Bound<'py, PyBytes>> {
+    path::lookup_in(root, path, follow).map(|found| PyBytes::new(py, &found))
+}
+
+/// The open descriptors that an execve closes.
+#[pyfunction]
+pub fn close_on_exec() -> PyResult<Vec<i32>> {
+    Ok(child::close_on_exec()?)
+}
+
+/// Why the native core cannot run a guest here; None if it can.
+#[pyfunction]
+pub fn native_refusal(guest: &str) -> Option<String> {
+    native::supported(guest).err()
+}
+
+/// Makes a guest thread of this process end soon.
+#[pyfunction]
+pub fn doom_thread(tid: i32) {
+    host::doom(tid);
+}
+
+/// A host's siginfo_t in the layout of a guest.
+#[pyfunction]
+pub fn siginfo_to_guest<'py>(
+    py: Python<'py>,
+    host: [u8; siginfo::SIZE],
+    word_bits: u8,
+    big_endian: bool,
+) -> Bound<'py, PyBytes> {
+    let abi = GuestAbi {
+        word_bits,
+        big_endian,
+    };
+    PyBytes::new(py, &siginfo::bytes_to_guest(&host, abi))
+}
+
+/// The errno with which the kernel would refuse to execute an open file; 0 if it would not. EINVAL:
+/// it cannot be asked.
+#[pyfunction]
+pub fn check_exec(fd: i32) -> i32 {
+    child::check_exec(fd)
+}
+
+/// Ends CLONE_FILES: the descriptors are this process's alone from now on.
+#[pyfunction]
+pub fn unshare_files() {
+    // SAFETY: touches no memory.
+    unsafe { libc::unshare(libc::CLONE_FILES) };
+}
+
+/// Dies of `signal` as a guest did.
+#[pyfunction]
+pub fn die_by(signal: i32) {
+    host::die_by(signal);
+}
+
+/// Dies likewise after the guest's core was written; `name` is what core_pattern gives.
+#[pyfunction]
+pub fn die_dumped(signal: i32, name: &[u8]) {
+    core_bit::die_dumped(signal, name);
+}
+
+/// Whether prctl(2) lets the process be dumped.
+#[pyfunction]
+pub fn is_dumpable() -> bool {
+    core_bit::is_dumpable()
+}
+
+/// Names the calling thread and tells the kernel where the guest's arguments and environment
+/// lie (host addresses). False: the kernel does not want to know, which does no harm.
+#[pyfunction]
+pub fn publish(comm: Vec<u8>, arg: (u64, u64), env: (u64, u64)) -> bool {
+    child::set_thread_name(&comm);
+    child::publish_arguments(arg, env)
+}
