@@ -128,11 +128,8 @@ pub fn analyse(
     for (i, x) in b.insts.iter().enumerate() {
         match x.op {
             Op::SetF => flags = x.a,
-            Op::Side | Op::Jump | Op::CallTo => {
-                if flags != NONE && needs_flags(x.imm) {
-                    p.out.flags_at[i] = flags;
-                }
-            }
+            Op::Side | Op::Jump | Op::CallTo if flags == NONE || !needs_flags(x.imm) => {}
+            Op::Side | Op::Jump | Op::CallTo => p.out.flags_at[i] = flags,
             o if o.is_exit() || o.can_fault() => p.out.flags_at[i] = flags,
             _ => {}
         }
