@@ -53,8 +53,10 @@ pub trait Guest: Send + Sync {
 /// An instruction's effect on the condition flags, for finding dead ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlagUse {
-    /// Reads them, or might.
+    /// Reads them.
     Reads,
+    /// Leads somewhere unknown, or nobody knows.
+    Unknown,
     /// Writes all of them without reading.
     Kills,
     /// Neither; the next instruction at this address decides.

@@ -111,3 +111,49 @@ pub fn of_logic(w: u8, a: u64) -> u64 {
     let a = a & super::eval::mask(w);
     pack(a >> (w - 1) != 0, a == 0, false, false)
 }
+
+/// Flags as the operation that makes them, whose operands are in [`super::state::State::compared`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    pub op: super::Op,
+    pub w: u8,
+    /// Of a logical operation: the operands are still to be and-ed.
+    pub and: bool,
+}
+
+impl Deferred {
+    const OPS: [super::Op; 4] = [
+        super::Op::FSub,
+        super::Op::FAdd,
+        super::Op::FLogic,
+        super::Op::FFcmp,
+    ];
+
+    /// A number that is not 0. None: such flags are not deferred.
+    #[must_use]
+    pub fn pack(self) -> Option<u32> {
+        let n = Self::OPS.iter().position(|&o| o == self.op)?;
+        Some(1 << 31 | u32::from(self.and) << 16 | u32::from(self.w) << 8 | n as u32)
+    }
+
+    #[must_use]
+    pub fn unpack(code: u32) -> Self {
+        Self {
+            op: Self::OPS[code as usize % Self::OPS.len()],
+            w: (code >> 8) as u8,
+            and: code >> 16 & 1 != 0,
+        }
+    }
+
+    /// The flags, packed.
+    #[must_use]
+    pub fn flags(self, a: u128, b: u128) -> u64 {
+        if self.op == super::Op::FLogic {
+            let both = if self.and { a & b } else { a };
+            return of_logic(self.w, both as u64);
+        }
+        // The comparison's exceptions have been raised.
+        let mut env = super::float::DEFAULT_ENV;
+        super::eval::eval_any(&mut env, self.op, self.w, a, b, 0, 0) as u64
+    }
+}

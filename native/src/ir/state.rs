@@ -20,7 +20,8 @@ pub type Helper = fn(&mut State, u128, u128, u128, u64) -> u128;
 pub struct State {
     /// General guest registers.
     pub r: [u64; SLOTS],
-    /// The guest's condition flags, packed (`ir::flags`).
+    /// The guest's condition flags, packed (`ir::flags`); in the high half a [`deferred`](super::flags::Deferred)
+    /// operation that makes them, or 0.
     pub flags: u64,
     /// Non-zero: leave the translated code at the next check.
     pub interrupt: std::sync::atomic::AtomicU32,
@@ -36,6 +37,8 @@ pub struct State {
     pub ex_addr: u64,
     pub ex_size: u64,
     pub ex_value: u128,
+    /// Operands of the operation in the high half of `flags`.
+    pub compared: [u128; 2],
     /// Operands and result of a helper.
     pub args: [u128; 3],
     pub spill: [u128; SPILLS],
@@ -81,6 +84,15 @@ impl State {
     pub fn set_env(&mut self, env: u32) {
         self.fpenv = env & super::float::HOST_BITS;
         self.fpext = env & !super::float::HOST_BITS;
+    }
+
+    /// Works out condition flags that were deferred.
+    pub fn settle_flags(&mut self) {
+        let code = (self.flags >> 32) as u32;
+        if code != 0 {
+            let [a, b] = self.compared;
+            self.flags = super::flags::Deferred::unpack(code).flags(a, b);
+        }
     }
 
     /// Copies the guest-visible state.

@@ -36,8 +36,7 @@ pub struct Options {
     pub chain: bool,
     /// Constant folding, address modes, conditions of conditional comparisons.
     pub fold: bool,
-    /// Looks into successors for flags that are dead, and does not store those. Off unless asked for: it gains
-    /// nothing that could be measured, and frames of some signals would show old flags.
+    /// Flags that the next block does not read leave a block as operands, and are worked out if asked for.
     pub flags: bool,
     /// Values are computed in the guest register's host register.
     pub coalesce: bool,
@@ -58,7 +57,7 @@ impl Default for Options {
         Self {
             chain: true,
             fold: true,
-            flags: false,
+            flags: true,
             coalesce: true,
             returns: true,
             jumps: true,

@@ -42,9 +42,7 @@ impl NativeCore {
         tune.region = true;
         let mut parts: Vec<(u64, Code)> = Vec::new();
         for b in &blocks {
-            let live = live::analyse(b, &own, tune.coalesce, |pc| {
-                self.needs_flags(pc, &mut source)
-            });
+            let live = live::analyse(b, &own, tune.coalesce, |pc| self.reads_flags(pc));
             parts.push((b.pcs[0], codegen::generate(b, &own, &live, tune).ok()?));
         }
         let insns: Vec<usize> = blocks.iter().map(|b| b.pcs.len()).collect();

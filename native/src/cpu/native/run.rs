@@ -77,6 +77,7 @@ impl NativeCore {
         while answer == code::FAULT && self.st_ref().host[host::FAULT_ERR] & 4 != 0 {
             answer = self.float_trap();
         }
+        self.st().settle_flags();
         answer
     }
 

@@ -136,10 +136,11 @@ impl NativeCore {
         }
     }
 
-    /// Whether the code at `pc` may read the condition flags before it writes them.
-    pub(super) fn needs_flags(&self, mut pc: u64, source: &mut Source) -> bool {
+    /// Whether the code at `pc` reads the condition flags before it writes them, as far as can be seen. Only
+    /// speed depends on it.
+    pub(super) fn reads_flags(&self, mut pc: u64) -> bool {
         if !self.common.config.options.flags {
-            return true;
+            return false;
         }
         let guest = self.common.guest;
         let mut code = [0u8; 16 * 4];
@@ -149,22 +150,21 @@ impl NativeCore {
             let inside = pc >= start && (pc - start) as usize + guest.max_insn() <= len;
             if !inside {
                 let Ok(n) = self.fetch(pc, &mut code) else {
-                    return true;
+                    return false;
                 };
                 (start, len) = (pc, n);
                 if n < guest.max_insn() {
-                    return true;
+                    return false;
                 }
             }
             let insn = &code[(pc - start) as usize..len];
-            source.add(pc, &insn[..guest.max_insn()]);
             match guest.flag_use(pc, insn) {
                 FlagUse::Reads => return true,
-                FlagUse::Kills => return false,
+                FlagUse::Kills | FlagUse::Unknown => return false,
                 FlagUse::Passes(next) => pc = next,
             }
         }
-        true
+        false
     }
 
     /// The IR of the block at `pc`, as text.
@@ -192,6 +192,7 @@ impl NativeCore {
             float_modes: mode & float::MODES,
             host_flush: mode & MODE_HOST_FLUSH != 0,
             heat: o.regions && o.chain && !self.common.config.check,
+            defer: o.flags,
             region: false,
         }
     }
@@ -212,9 +213,7 @@ impl NativeCore {
             self.log(LogItem::InAsm, || in_asm(&block));
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
-            let live = live::analyse(&block, pin, tune.coalesce, |pc| {
-                self.needs_flags(pc, &mut source)
-            });
+            let live = live::analyse(&block, pin, tune.coalesce, |pc| self.reads_flags(pc));
             match codegen::generate(&block, pin, &live, tune) {
                 Ok(code) => {
                     self.log_code(pc, &code);

@@ -65,15 +65,14 @@ impl Guest for AArch64 {
     fn flag_use(&self, pc: u64, code: &[u8]) -> FlagUse {
         let bits = word(code);
         match table::find(bits).map(|n| TABLE[n].flags) {
-            // A load or store (op0 = x1x0) may fault, and the handler sees the flags.
-            _ if bits >> 25 & 5 == 4 => FlagUse::Reads,
             Some('n') => FlagUse::Passes(pc.wrapping_add(4)),
             Some('k') => FlagUse::Kills,
             Some('b') => {
                 let i = Insn { bits, pc, mode: 0 };
                 FlagUse::Passes(i.target(i.sf_imm(0, 26) << 2))
             }
-            _ => FlagUse::Reads,
+            Some('r') => FlagUse::Reads,
+            _ => FlagUse::Unknown,
         }
     }
 

@@ -3,7 +3,7 @@
 //! A pattern is 32 characters, bit 31 first: `0` and `1` are fixed, letters name
 //! fields (for the reader and the fuzzer; lifters read fields by position). The
 //! first line that matches wins. The last column tells what the instruction does to the
-//! condition flags: `n` nothing, `r` reads, `k` writes them all.
+//! condition flags: `n` nothing, `r` reads, `k` writes them all, `u` leads elsewhere.
 
 use super::insn::Insn;
 use super::{atomic, branch, crypto, fp, int, mem, simd, simd_mem, sm};
@@ -93,25 +93,25 @@ encodings! {
     b                   "000101 iiiiiiiiiiiiiiiiiiiiiiiiii" branch::b, 'b';
     bl                  "100101 iiiiiiiiiiiiiiiiiiiiiiiiii" branch::bl, 'b';
     b_cond              "01010100 iiiiiiiiiiiiiiiiiii 0 cccc" branch::b_cond, 'r';
-    cbz                 "z 011010 o iiiiiiiiiiiiiiiiiii ttttt" branch::cbz, 'r';
-    tbz                 "b 011011 o bbbbb iiiiiiiiiiiiii ttttt" branch::tbz, 'r';
-    br                  "1101011 0000 11111 000000 nnnnn 00000" branch::br, 'r';
-    blr                 "1101011 0001 11111 000000 nnnnn 00000" branch::br, 'r';
-    ret                 "1101011 0010 11111 000000 nnnnn 00000" branch::br, 'r';
-    svc                 "11010100 000 iiiiiiiiiiiiiiii 00001" branch::svc, 'r';
-    brk                 "11010100 001 iiiiiiiiiiiiiiii 00000" branch::brk, 'r';
+    cbz                 "z 011010 o iiiiiiiiiiiiiiiiiii ttttt" branch::cbz, 'u';
+    tbz                 "b 011011 o bbbbb iiiiiiiiiiiiii ttttt" branch::tbz, 'u';
+    br                  "1101011 0000 11111 000000 nnnnn 00000" branch::br, 'u';
+    blr                 "1101011 0001 11111 000000 nnnnn 00000" branch::br, 'u';
+    ret                 "1101011 0010 11111 000000 nnnnn 00000" branch::br, 'u';
+    svc                 "11010100 000 iiiiiiiiiiiiiiii 00001" branch::svc, 'u';
+    brk                 "11010100 001 iiiiiiiiiiiiiiii 00000" branch::brk, 'u';
     hint                "11010101 00000011 0010 mmmm ooo 11111" branch::nop, 'n';
     clrex               "11010101 00000011 0011 mmmm 010 11111" branch::clrex, 'n';
     dsb                 "11010101 00000011 0011 mmmm 100 11111" branch::barrier, 'n';
     dmb                 "11010101 00000011 0011 mmmm 101 11111" branch::barrier, 'n';
-    isb                 "11010101 00000011 0011 mmmm 110 11111" branch::isb, 'r';
-    sb                  "11010101 00000011 0011 0000 111 11111" branch::isb, 'r';
+    isb                 "11010101 00000011 0011 mmmm 110 11111" branch::isb, 'u';
+    sb                  "11010101 00000011 0011 0000 111 11111" branch::isb, 'u';
     cfinv               "11010101 00000000 0100 0000 000 11111" int::flag_form, 'r';
     xaflag              "11010101 00000000 0100 0000 001 11111" int::flag_form, 'r';
     axflag              "11010101 00000000 0100 0000 010 11111" int::flag_form, 'r';
-    mrs                 "11010101 0011 oooo nnnn mmmm ppp ttttt" branch::mrs, 'r';
-    msr                 "11010101 0001 oooo nnnn mmmm ppp ttttt" branch::msr, 'r';
-    sys                 "11010101 00001 ooo nnnn mmmm ppp ttttt" branch::sys, 'r';
+    mrs                 "11010101 0011 oooo nnnn mmmm ppp ttttt" branch::mrs, 'u';
+    msr                 "11010101 0001 oooo nnnn mmmm ppp ttttt" branch::msr, 'u';
+    sys                 "11010101 00001 ooo nnnn mmmm ppp ttttt" branch::sys, 'u';
 
     ldst_unsigned       "zz 111 V 01 oo iiiiiiiiiiii nnnnn ttttt" mem::unsigned_imm, 'n';
     ldst_imm9           "zz 111 V 00 oo 0 iiiiiiiii mm nnnnn ttttt" mem::imm9, 'n';

@@ -105,6 +105,8 @@ pub enum Entry {
     Eval,
     /// As `Link`, for an exit whose counter has run down.
     Hot,
+    /// Works out deferred flags.
+    Settle,
     /// Lets invalid operations trap.
     Unmask,
 }
@@ -146,6 +148,8 @@ pub struct Tuning {
     pub host_flush: bool,
     /// Backward exits count themselves and tell when they were taken often.
     pub heat: bool,
+    /// Flags that the target may not read leave a block as the operands of what makes them.
+    pub defer: bool,
     /// The code is part of a region: where exits lead is for `region` to say.
     pub region: bool,
 }

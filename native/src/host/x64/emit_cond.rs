@@ -1,9 +1,9 @@
 //! Conditions and flags: comparisons repeated where they are asked for.
 
 use super::asm::{Alu, Fixup, Map, Pp, RAX, Reg, Rm, cc};
-use super::codegen::{Gen, Loc, Opnd};
+use super::codegen::{Entry, Gen, Loc, Opnd};
 use super::layout;
-use crate::ir::flags::Cc;
+use crate::ir::flags::{Cc, Deferred};
 use crate::ir::{NONE, Op, Val};
 
 /// The host condition after a comparison or, with a carry in the guest's sense, after an addition.
@@ -324,12 +324,83 @@ impl Gen<'_> {
         }
     }
 
-    /// Stores pending flags before an exit.
+    /// Stores pending flags before an exit: the flags, if the target reads them, or what makes them.
     pub fn sync_flags(&mut self, f: Val) {
-        if f != NONE {
-            self.flags_to_rax(f);
-            self.asm.mov_mr(16, layout::flags(), RAX);
+        if f == NONE {
+            return;
         }
+        if self.tune.defer && !self.live.read_at[self.pos as usize] && self.defer_flags(f) {
+            return;
+        }
+        self.flags_to_rax(f);
+        self.asm.movzx(16, RAX, Rm::R(RAX));
+        self.asm.mov_mr(64, layout::flags(), RAX);
+    }
+
+    /// Three stores instead of working out the flags. False: these are in a register anyway.
+    fn defer_flags(&mut self, f: Val) -> bool {
+        let i = *self.get(f);
+        let and = self.live.fused_and[f as usize];
+        let Some(code) = (Deferred {
+            op: i.op,
+            w: i.w,
+            and,
+        })
+        .pack() else {
+            return false;
+        };
+        let (a, b) = if and {
+            (self.get(i.a).a, self.get(i.a).b)
+        } else {
+            (i.a, i.b)
+        };
+        if i.op == Op::FFcmp {
+            // For its exceptions.
+            self.fcompare(i.w, a, b, i.imm != 0);
+        }
+        for (n, v) in [a, b].into_iter().enumerate() {
+            let to = layout::compared(n);
+            if v == NONE {
+                continue;
+            }
+            if i.op == Op::FFcmp {
+                let r = match self.opnd_x(v) {
+                    Rm::R(r) => r,
+                    m => {
+                        self.load_x(128, 0, m);
+                        0
+                    }
+                };
+                self.store_x(128, to, r);
+                continue;
+            }
+            match self.opnd(v) {
+                Opnd::Rm(Rm::R(r)) => self.asm.mov_mr(64, to, r),
+                Opnd::Imm(k) => self.asm.mov_mi(64, to, k),
+                o => {
+                    self.load_o(64, RAX, o);
+                    self.asm.mov_mr(64, to, RAX);
+                }
+            }
+        }
+        self.asm.mov_mi(32, layout::deferred(), code as i32);
+        true
+    }
+
+    /// Makes sure that the flags in the state are worked out.
+    pub fn settle(&mut self) {
+        self.asm.alu_i(Alu::Cmp, 32, layout::deferred(), 0);
+        let f = self.asm.jcc(cc::NE);
+        let (from, back) = (self.fixup_at(f), self.here());
+        let mut to = back;
+        self.cold(|g| {
+            to = g.here();
+            g.call_entry(Entry::Settle);
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        self.bind(from, to);
     }
 
     /// A condition that has no register and is a combination of others.

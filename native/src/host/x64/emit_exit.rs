@@ -242,21 +242,20 @@ impl Gen<'_> {
     }
 
     fn side(&mut self, i: &Inst, flags: Val) {
-        if self.backward(i) || flags != NONE {
+        if self.backward(i) {
             let over = self.branch(i.a, false);
             self.sync_flags(flags);
-            if self.backward(i) {
-                self.check_interrupt(i.imm);
-            }
-            let backward = self.backward(i);
-            self.chain(i.imm, backward);
+            self.check_interrupt(i.imm);
+            self.chain(i.imm, true);
             for f in over {
                 self.asm.bind(f);
             }
             return;
         }
         let taken = self.branch(i.a, true);
-        if let [f] = taken[..] {
+        if let [f] = taken[..]
+            && flags == NONE
+        {
             // The conditional jump itself is chained.
             let patch = self.fixup_at(f);
             if patch.pos & 63 <= 60 {
@@ -265,7 +264,7 @@ impl Gen<'_> {
             }
         }
         let mut to = None;
-        self.cold_nested(i.imm, &mut to);
+        self.cold_nested(i.imm, flags, &mut to);
         if let Some(to) = to {
             for f in taken {
                 let from = self.fixup_at(f);
@@ -274,11 +273,12 @@ impl Gen<'_> {
         }
     }
 
-    /// A cold jump to `target` with its stub behind it.
-    fn cold_nested(&mut self, target: u64, to: &mut Option<At>) {
+    /// A cold jump to `target`, storing the flags first, with its stub behind it.
+    fn cold_nested(&mut self, target: u64, flags: Val, to: &mut Option<At>) {
         let mut patch = self.here();
         self.cold(|g| {
             *to = Some(g.here());
+            g.sync_flags(flags);
             g.asm.align_patch(1, 0);
             let f = g.asm.jmp();
             patch = g.fixup_at(f);

@@ -8,14 +8,9 @@ impl Gen<'_> {
     pub(super) fn inst(&mut self, v: Val, i: &Inst) {
         match i.op {
             // Made where they are used.
-            Op::Const
-            | Op::Cc
-            | Op::FAdd
-            | Op::FSub
-            | Op::FLogic
-            | Op::FPack
-            | Op::GetF
-            | Op::SetF => {}
+            Op::Const | Op::Cc | Op::FAdd | Op::FSub | Op::FLogic | Op::FPack | Op::SetF => {}
+            Op::GetF if self.tune.defer => self.settle(),
+            Op::GetF => {}
             Op::FFcmp => {
                 if self.live.last[v as usize] == 0 {
                     // Only its exceptions count.

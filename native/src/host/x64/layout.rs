@@ -98,6 +98,15 @@ pub fn arg(n: usize) -> Mem {
 pub fn flags() -> Mem {
     at(offset_of!(State, flags))
 }
+/// The high half of the flags: what is deferred.
+#[must_use]
+pub fn deferred() -> Mem {
+    at(offset_of!(State, flags) + 4)
+}
+#[must_use]
+pub fn compared(n: usize) -> Mem {
+    at(offset_of!(State, compared) + 16 * n)
+}
 #[must_use]
 pub fn interrupt() -> Mem {
     at(offset_of!(State, interrupt))

@@ -15,6 +15,8 @@ pub struct Liveness {
     pub hint: Vec<Reg>,
     /// Flags not yet in the state, at exits and faulting instructions.
     pub flags_at: Vec<Val>,
+    /// Exits whose target reads the flags.
+    pub read_at: Vec<bool>,
     /// `FLogic` whose operand is an `And` that only serves the test.
     pub fused_and: Vec<bool>,
 }
@@ -104,12 +106,12 @@ impl Wanted {
     }
 }
 
-/// Analyses a block. `needs_flags(pc)` says whether code at a guest pc may read the condition flags.
+/// Analyses a block. `reads_flags(pc)` says whether code at a guest pc reads the condition flags.
 pub fn analyse(
     b: &Block,
     pin: &Pinning,
     coalesce: bool,
-    mut needs_flags: impl FnMut(u64) -> bool,
+    mut reads_flags: impl FnMut(u64) -> bool,
 ) -> Liveness {
     let n = b.insts.len();
     let mut p = Pass {
@@ -119,6 +121,7 @@ pub fn analyse(
             dead: vec![false; n],
             hint: vec![NOREG; n],
             flags_at: vec![NONE; n],
+            read_at: vec![false; n],
             fused_and: vec![false; n],
         },
     };
@@ -128,8 +131,10 @@ pub fn analyse(
     for (i, x) in b.insts.iter().enumerate() {
         match x.op {
             Op::SetF => flags = x.a,
-            Op::Side | Op::Jump | Op::CallTo if flags == NONE || !needs_flags(x.imm) => {}
-            Op::Side | Op::Jump | Op::CallTo => p.out.flags_at[i] = flags,
+            Op::Side | Op::Jump | Op::CallTo => {
+                p.out.flags_at[i] = flags;
+                p.out.read_at[i] = flags != NONE && reads_flags(x.imm);
+            }
             o if o.is_exit() || o.can_fault() => p.out.flags_at[i] = flags,
             _ => {}
         }

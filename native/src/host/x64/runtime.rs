@@ -39,6 +39,7 @@ pub struct Entries {
     pub float_eval: usize,
     pub eval: usize,
     pub hot: usize,
+    pub settle: usize,
     pub unmask: usize,
     pub fault: usize,
     /// As `enter`, with all registers as they were at the fault: to `host::RESUME`.
@@ -57,6 +58,7 @@ impl Entries {
             Entry::FloatEval => self.float_eval,
             Entry::Eval => self.eval,
             Entry::Hot => self.hot,
+            Entry::Settle => self.settle,
             Entry::Unmask => self.unmask,
         }
     }
@@ -267,6 +269,16 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
         a.bytes(&[0xc3]);
     }
     let _ = RCX;
+    e.settle = a.pos();
+    raw(&mut a, false);
+    a.mov(64, R12, Rm::R(RSP));
+    a.alu_i(Alu::And, 64, Rm::R(RSP), -16);
+    a.lea(64, RDI, Mem::base(RBP, -BIAS));
+    a.mov_ri(RAX, settle as *const () as u64);
+    a.call_rm(Rm::R(RAX));
+    a.mov(64, RSP, Rm::R(R12));
+    raw(&mut a, true);
+    a.bytes(&[0xc3]);
     e.unmask = a.pos();
     guest_env(&mut a, false);
     a.mov(32, RAX, layout::host(host::TOGGLES));
@@ -274,6 +286,10 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     guest_env(&mut a, true);
     a.bytes(&[0xc3]);
     (a.buf, e)
+}
+
+extern "C" fn settle(st: &mut State) {
+    st.settle_flags();
 }
 
 /// What the helper entry calls.

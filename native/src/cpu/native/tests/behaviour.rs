@@ -64,7 +64,7 @@ const SETTINGS: [&str; 11] = [
     "no-all",
     "no-chain",
     "no-fold",
-    "flags",
+    "no-flags",
     "no-coalesce",
     "no-returns",
     "no-jumps",
