@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub type Key = (u64, u32);
 
 /// In a translation's mode: it is a region, to be reached from its loop only.
-pub const REGION: u32 = 1 << 30;
+pub const REGION: u32 = 1 << 29;
 
 const PAGE: u64 = 4096;
 /// No entry.

@@ -145,15 +145,14 @@ impl Deferred {
         }
     }
 
-    /// The flags, packed.
+    /// The flags, packed, under a floating-point environment.
     #[must_use]
-    pub fn flags(self, a: u128, b: u128) -> u64 {
+    pub fn flags(self, mut env: u32, a: u128, b: u128) -> u64 {
         if self.op == super::Op::FLogic {
             let both = if self.and { a & b } else { a };
             return of_logic(self.w, both as u64);
         }
         // The comparison's exceptions have been raised.
-        let mut env = super::float::DEFAULT_ENV;
         super::eval::eval_any(&mut env, self.op, self.w, a, b, 0, 0) as u64
     }
 }

@@ -91,7 +91,7 @@ impl State {
         let code = (self.flags >> 32) as u32;
         if code != 0 {
             let [a, b] = self.compared;
-            self.flags = super::flags::Deferred::unpack(code).flags(a, b);
+            self.flags = super::flags::Deferred::unpack(code).flags(self.env(), a, b);
         }
     }
 

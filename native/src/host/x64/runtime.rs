@@ -273,6 +273,7 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     raw(&mut a, false);
     a.mov(64, R12, Rm::R(RSP));
     a.alu_i(Alu::And, 64, Rm::R(RSP), -16);
+    // Comparing is done on integers: MXCSR may stay.
     a.lea(64, RDI, Mem::base(RBP, -BIAS));
     a.mov_ri(RAX, settle as *const () as u64);
     a.call_rm(Rm::R(RAX));
