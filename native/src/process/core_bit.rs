@@ -8,7 +8,7 @@
 use std::ffi::CString;
 use std::os::fd::RawFd;
 
-use crate::signal::host::{die_by, prepare_to_die, raise_fatal};
+use crate::signal::host::{core_goes_to_a_program, die_by, prepare_to_die, raise_fatal};
 
 /// The least that the kernel calls a core.
 const LIMIT: u64 = 4096;
@@ -31,6 +31,9 @@ pub fn is_dumpable() -> bool {
 }
 
 fn lead_core_away(name: &[u8]) -> Option<()> {
+    if core_goes_to_a_program() {
+        return None;
+    }
     // These belong to the process's last moments: the emulator needs neither files nor limits
     // any more.
     std::fs::write("/proc/self/coredump_filter", "0").ok()?;

@@ -6,7 +6,7 @@
 use std::arch::global_asm;
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 
 use super::{Action, SA_RESTORER, SIG_DFL, SIG_IGN, deferred};
 use crate::cpu::Interrupter;
@@ -333,8 +333,8 @@ pub const CORE: u64 = {
 };
 
 /// The signals whose default action, a death, is ours to carry out: they come to our handler
-/// where the guest has none. Those of [`CORE`] when the guest's RLIMIT_CORE lets it be dumped, for
-/// the host kernel would dump the emulator; all that kill when somebody wants to hear of it.
+/// where the guest has none. Those of [`CORE`] when the guest is to be dumped, or the host kernel would
+/// dump the emulator; all that kill when somebody wants to hear of it.
 static OURS: AtomicU64 = AtomicU64::new(0);
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
@@ -342,6 +342,17 @@ static WATCHED: AtomicBool = AtomicBool::new(false);
 #[must_use]
 pub fn is_ours(signal: i32) -> bool {
     OURS.load(Ordering::SeqCst) & super::bit(signal) != 0
+}
+
+/// Whether core_pattern names a program (or a socket), which gets cores whatever the limit
+/// is (core(5)): the emulator's, if the kernel had its way.
+#[must_use]
+pub fn core_goes_to_a_program() -> bool {
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    *KNOWN.get_or_init(|| {
+        std::fs::read("/proc/sys/kernel/core_pattern")
+            .is_ok_and(|pattern| matches!(pattern.first(), Some(b'|' | b'@')))
+    })
 }
 
 /// Deaths by default are to be heard of (see [`look_at_core_limit`]).
@@ -378,7 +389,7 @@ pub fn look_at_core_limit() -> bool {
     let ours = match WATCHED.load(Ordering::SeqCst) {
         _ if first => 0,
         true => !KEPT_BY_DEFAULT,
-        false if known && limit.rlim_cur >= LEAST => CORE,
+        false if known && limit.rlim_cur >= LEAST || core_goes_to_a_program() => CORE,
         false => 0,
     };
     OURS.swap(ours, Ordering::SeqCst) != ours
