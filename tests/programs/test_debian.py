@@ -83,13 +83,13 @@ def test_a_root_installs_itself_and_then_ten_packages(arch: str, tmp_path: Path)
         f"--arch={DEBIAN[arch]}",
         f'--setup-hook=mkdir -p "$1"/run && {bind} bind "$1"',
         f'--customize-hook={bind} unbind "$1"',
-        "bookworm", root, *_archive(), timeout=1500,
+        "bookworm", root, *_archive(), timeout=3600,
     ).check()  # fmt: skip
     resolver = Path("/etc/resolv.conf")
     if resolver.exists():
         (root / "etc/resolv.conf").write_bytes(resolver.read_bytes())
     for words in (("apt-get", "update"), ("apt-get", "install", "-qy", *PACKAGES)):
-        run = _binfmt("-L", root, "--", *words, timeout=1500).check()
+        run = _binfmt("-L", root, "--", *words, timeout=3600).check()
         complaints = [
             row
             for row in (run.out + run.err).splitlines()
