@@ -59,7 +59,7 @@ def _packed_as(unpack: Callable[[bytes], bytes], original: Path) -> Callable[[by
     return result
 
 
-CHILDREN = 100
+CHILDREN = 500
 _BASH_CHILDREN = """
 n=$2 failed=0 from=${EPOCHREALTIME/./}
 for ((i = 0; i < n; i++)); do "$1" || failed=$((failed + 1)); done

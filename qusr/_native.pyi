@@ -301,6 +301,12 @@ def publish(comm: bytes, arg: tuple[int, int], env: tuple[int, int]) -> bool:
 def lookup_in(root: bytes, path: bytes, follow: bool) -> bytes | None:
     """The host path of what an absolute path names in a sysroot; None when it is not there."""
 
+def crc32(data: bytes, before: int = 0) -> int:
+    """CRC-32 as in zlib."""
+
+def getrlimit(which: int) -> tuple[int, int]:
+    """A limit of this process: (soft, hard). OSError (EINVAL): there is no such limit."""
+
 def close_on_exec() -> list[int]:
     """The open descriptors that an execve closes."""
 

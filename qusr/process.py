@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Exited", "Options", "Process", "UsageError"]
 
 DEFAULT_STACK = 8 << 20
+RLIMIT_STACK, RLIM_INFINITY = 3, (1 << 64) - 1
 MMAP_MIN_ADDR = {4: 0x8000}
 """Where an arm kernel's lowest mapping may be: old toolchains link programs at 0x8000."""
 
@@ -225,10 +226,8 @@ class Process:
     def _stack_size(self) -> int:
         if self.options.stack_size is not None:
             return self.options.stack_size
-        import resource
-
-        soft = resource.getrlimit(resource.RLIMIT_STACK)[0]
-        return DEFAULT_STACK if soft == resource.RLIM_INFINITY else soft
+        soft = _native.getrlimit(RLIMIT_STACK)[0]
+        return DEFAULT_STACK if soft == RLIM_INFINITY else soft
 
     def _random(self) -> bytes | None:
         if self.options.seed is None:

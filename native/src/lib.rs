@@ -7,6 +7,7 @@
 pub mod abi;
 pub mod cache;
 pub mod cpu;
+pub mod crc32;
 pub mod guest;
 pub mod host;
 pub mod ir;

@@ -15,7 +15,8 @@ import os
 import stat
 import time
 from struct import Struct
-from zlib import crc32
+
+from qusr._native import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

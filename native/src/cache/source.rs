@@ -76,19 +76,24 @@ pub type ReadPage<'a> = &'a mut dyn FnMut(u64, &mut [u8]) -> bool;
 /// The pages that were read so far.
 struct Pages<'a> {
     read: ReadPage<'a>,
-    seen: HashMap<u64, Option<Box<[u8]>>, super::Hasher>,
+    /// By address, where they are in `pages`.
+    seen: HashMap<u64, usize, super::Hasher>,
+    pages: Vec<Option<Box<[u8]>>>,
+    last: (u64, usize),
 }
 
 impl Pages<'_> {
     fn page(&mut self, addr: u64) -> Option<&[u8]> {
-        let read = &mut self.read;
-        self.seen
-            .entry(addr)
-            .or_insert_with(|| {
+        if self.last.0 != addr {
+            let (read, pages) = (&mut self.read, &mut self.pages);
+            let n = *self.seen.entry(addr).or_insert_with(|| {
                 let mut bytes = vec![0; PAGE as usize].into_boxed_slice();
-                read(addr, &mut bytes).then_some(bytes)
-            })
-            .as_deref()
+                pages.push(read(addr, &mut bytes).then_some(bytes));
+                pages.len() - 1
+            });
+            self.last = (addr, n);
+        }
+        self.pages.get(self.last.1)?.as_deref()
     }
 }
 
@@ -100,6 +105,9 @@ impl Tables {
         let mut pages = Pages {
             read,
             seen: HashMap::default(),
+            pages: Vec::new(),
+            // No page begins there.
+            last: (u64::MAX, 0),
         };
         if !self.sources.holds(n, &mut pages) {
             return None;

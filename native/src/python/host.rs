@@ -1,5 +1,6 @@
 //! What Python asks of the host process that a guest lives in.
 
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -73,6 +74,24 @@ pub fn lookup_in<'py>(
     follow: bool,
 ) -> Option<Bound<'py, PyBytes>> {
     path::lookup_in(root, path, follow).map(|found| PyBytes::new(py, &found))
+}
+
+/// getrlimit(2) of this process: (soft, hard).
+#[pyfunction]
+pub fn getrlimit(which: u32) -> PyResult<(u64, u64)> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel fills a valid rlimit.
+    if unsafe { libc::getrlimit(which, &raw mut limit) } < 0 {
+        let error = std::io::Error::last_os_error();
+        return Err(PyOSError::new_err((
+            error.raw_os_error(),
+            error.to_string(),
+        )));
+    }
+    Ok((limit.rlim_cur, limit.rlim_max))
 }
 
 /// The open descriptors that an execve closes.

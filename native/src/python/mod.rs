@@ -21,12 +21,19 @@ mod _native {
     fn launcher() -> &'static [u8] {
         crate::launcher::EXECUTABLE
     }
+    /// CRC-32 as in zlib.
+    #[pyfunction]
+    #[pyo3(signature = (data, before=0))]
+    fn crc32(data: &[u8], before: u32) -> u32 {
+        crate::crc32::crc32(data, before)
+    }
     #[pymodule_export]
     use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::host::{
         PyGate, PySharedLock, check_exec, close_on_exec, die_by, die_dumped, doom_thread,
-        is_dumpable, lookup_in, native_refusal, publish, siginfo_to_guest, unshare_files,
+        getrlimit, is_dumpable, lookup_in, native_refusal, publish, siginfo_to_guest,
+        unshare_files,
     };
     #[pymodule_export]
     use super::memory::PyAddressSpace;

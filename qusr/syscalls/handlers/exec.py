@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import resource
 
 from qusr import _native, loader
 from qusr.process import Process
@@ -22,6 +21,7 @@ AT_SYMLINK_NOFOLLOW = 0x100
 AT_EMPTY_PATH = 0x1000
 AT_EXECVE_CHECK = 0x10000
 _MAX_ARG_STRLEN = 131072
+RLIMIT_STACK = 3
 
 
 def execve(ctx: Context, path: int, argv: int, envp: int) -> int:
@@ -85,8 +85,8 @@ def _exec(
         if hidden and prepared.path != os.fsdecode(name):
             # fs/binfmt_script.c, BINPRM_FLAGS_PATH_INACCESSIBLE
             raise loader.LoadError("a script that its interpreter cannot open", errno.ENOENT)
-        stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
-        prepared.check_arguments(environment, stack if stack > 0 else 8 << 20)
+        stack = _native.getrlimit(RLIMIT_STACK)[0]
+        prepared.check_arguments(environment, stack)
     except loader.LoadError as error:
         prepared.close()
         raise fail(error.errno) from None

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import errno
 import os
-import resource as host_resource
 import struct
 
+from qusr import _native
 from qusr.syscalls.context import Context, fail
 
 # The C library of most guests asks for RLIMIT_STACK when a program starts. So nothing is imported
 # here that this does not need, such as the declarations.
 
 INFINITY = (1 << 64) - 1
+RLIMIT_DATA, RLIMIT_STACK, RLIMIT_AS = 2, 3, 9
 CAP_SYS_RESOURCE = 24
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -39,12 +40,7 @@ def current(ctx: Context, which: int) -> Limit:
     """The guest's limit `which`."""
     if which in _own:
         return _own[which]
-    try:
-        soft, hard = host_resource.getrlimit(which)
-    except ValueError:  # no such resource
-        raise fail(errno.EINVAL) from None
-    # RLIM_INFINITY is -1 there.
-    return soft & INFINITY, hard & INFINITY
+    return _native.getrlimit(which)
 
 
 def _may_raise(ctx: Context) -> bool:
@@ -69,7 +65,7 @@ def change(ctx: Context, which: int, new: Limit) -> None:
         raise fail(errno.EPERM)
     _own[which] = new
     values = []
-    for kept in (host_resource.RLIMIT_AS, host_resource.RLIMIT_DATA, host_resource.RLIMIT_STACK):
+    for kept in (RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK):
         value = _own.get(kept, (INFINITY, INFINITY))[0]
         values.append(None if value == INFINITY else value)
     ctx.process.memory.set_rlimits(*values)
