@@ -241,6 +241,103 @@ fn an_interrupt_ends_an_endless_loop() {
     }
 }
 
+/// A loop whose registers are not the pinned ones, so that it becomes a region: faults, traps and the way out.
+#[test]
+fn a_hot_loop_keeps_all_registers() {
+    // again: ldr x9, [x10], #8; add x11, x11, x9; add x12, x12, #1; add v16.2d, v16.2d, v17.2d
+    // fsub d18, d19, d19; cmp x9, #77; b.ne again
+    let code = [
+        0xf840_8549,
+        0x8b09_016b,
+        0x9100_058c,
+        0x4ef1_8610,
+        0x1e73_3a72,
+        0xf101_353f,
+        0x54ff_ff41,
+        BRK,
+    ];
+    let other = |r: u32| 0x1111 * u64::from(r);
+    for opt in SETTINGS {
+        let s = space(&code);
+        for n in 0..512u64 {
+            s.write(DATA + 8 * n, &(n + 100).to_le_bytes())
+                .expect("data");
+        }
+        let mut c = core(&s, opt);
+        for r in 0..31 {
+            c.set(r, other(r));
+        }
+        for v in 0..32u32 {
+            c.set_wide(V0 + v, u128::from(other(v)) << 64 | 5);
+        }
+        c.set(10, DATA);
+        c.set(11, 0);
+        c.set(12, 0);
+        c.set_wide(V0 + 16, 0);
+        // An infinity: the difference is invalid each time.
+        c.set_wide(V0 + 19, 0x7ff0 << 48);
+        let fault = Exit::Fault {
+            addr: DATA + 0x1000,
+            access: Access::Read,
+            mapped: false,
+            bus: false,
+            align: false,
+        };
+        let check = |c: &mut dyn CpuCore, count: u64, sum: u64, last: u64| {
+            for r in (0..31).filter(|r| !(9..13).contains(r)) {
+                assert_eq!(c.get(r), other(r), "x{r} {opt}");
+            }
+            let got = [9, 10, 11, 12].map(|r| c.get(r));
+            assert_eq!(got, [last, DATA + 8 * count, sum, count], "{opt}");
+            for v in (0..32u32).filter(|v| ![16, 18, 19].contains(v)) {
+                let want = u128::from(other(v)) << 64 | 5;
+                assert_eq!(c.get_wide(V0 + v), want, "v{v} {opt}");
+            }
+            let want = u128::from(other(17) * count) << 64 | u128::from(5 * count);
+            assert_eq!(c.get_wide(V0 + 16), want, "{opt}");
+            assert_eq!(c.get_wide(V0 + 18), 0x7ff8 << 48, "{opt}");
+        };
+        let sum: u64 = (100..612).sum();
+        assert_eq!(run(c.as_mut()), fault, "{opt}");
+        check(c.as_mut(), 512, sum, 611);
+        // C: 611 is above 77.
+        assert_eq!((c.get(32), c.get(33)), (CODE, 0x2000_0000), "{opt}");
+        map(
+            &s,
+            DATA + 0x1000,
+            0x1000,
+            libc::PROT_READ | libc::PROT_WRITE,
+        );
+        s.write(DATA + 0x1008, &77u64.to_le_bytes()).expect("data");
+        assert_eq!(run(c.as_mut()), Exit::Breakpoint { imm: 0 }, "{opt}");
+        check(c.as_mut(), 514, sum + 77, 77);
+        assert_eq!(c.get(33), 0x6000_0000, "{opt}");
+    }
+}
+
+#[test]
+fn an_interrupt_ends_an_endless_region() {
+    // add x11, x11, #1; add x12, x12, x11; b .-8
+    let s = space(&[0x9100_056b, 0x8b0b_018c, 0x17ff_fffe]);
+    for opt in SETTINGS {
+        let mut c = core(&s, opt);
+        c.set(19, 19);
+        let handle = c.interrupter();
+        let t = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            handle.interrupt();
+        });
+        assert_eq!(run(c.as_mut()), Exit::Interrupted, "{opt}");
+        t.join().expect("the interrupting thread");
+        let n = c.get(11);
+        assert!(n > 100 && c.get(32) < CODE + 12, "{opt}");
+        // Between instructions: the second may be still to come.
+        let sum = n.wrapping_mul(n + 1) / 2;
+        assert!([sum, sum - n].contains(&c.get(12)), "{opt}");
+        assert_eq!(c.get(19), 19, "{opt}");
+    }
+}
+
 #[test]
 fn system_calls_go_to_the_callback() {
     // svc #0; b .-4
