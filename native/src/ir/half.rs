@@ -5,6 +5,7 @@ use super::float::{
     self, DEFAULT_ENV, DIV_BY_ZERO, FLUSH_HALF, INEXACT, INVALID, OVERFLOW, UNDERFLOW,
     round as mode,
 };
+use super::float_int;
 
 /// The number `x` (no NaN) in the format of `to` bits: exact. In the alternative format, the largest
 /// exponent is of numbers too.
@@ -57,7 +58,7 @@ pub(super) fn round(env: &mut u32, v: f64, flush: bool, alternative: bool) -> u6
     let shift = (42 + if tiny { -14 - exp } else { 0 }).min(63) as u32;
     let (mut kept, rest) = (m >> shift, m & ((1 << shift) - 1));
     let half = 1u64 << (shift - 1);
-    let up = match float::current(*env) {
+    let up = match float_int::current(*env) {
         mode::NEAREST => rest > half || (rest == half && kept & 1 != 0),
         mode::UP => rest != 0 && sign == 0,
         mode::DOWN => rest != 0 && sign != 0,
@@ -76,7 +77,7 @@ pub(super) fn round(env: &mut u32, v: f64, flush: bool, alternative: bool) -> u6
     }
     if r >= 0x7c00 && !alternative {
         *env |= OVERFLOW | INEXACT;
-        let away = match float::current(*env) {
+        let away = match float_int::current(*env) {
             mode::NEAREST => true,
             mode::UP => sign == 0,
             mode::DOWN => sign != 0,

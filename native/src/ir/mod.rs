@@ -16,6 +16,7 @@ pub mod crypto;
 pub mod eval;
 pub mod flags;
 pub mod float;
+pub mod float_int;
 mod half;
 pub mod interp;
 pub mod sem;

@@ -8,6 +8,7 @@ pub mod insn;
 pub mod int;
 pub mod mem;
 pub mod simd;
+pub mod simd_estimate;
 pub mod simd_eval;
 pub mod simd_fp;
 pub mod simd_matrix;

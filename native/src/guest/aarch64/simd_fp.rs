@@ -1,15 +1,17 @@
 //! Floating-point Advanced SIMD lane by lane: what has no IR of its own.
 //! Operations: Arm ARM, shared pseudocode (FPRecipEstimate, FPRSqrtStepFused, ...).
 
+use super::simd_estimate::{recpe, recpx, rsqrte};
 use super::simd_eval::F;
 use crate::ir::Op;
 use crate::ir::eval::mask;
 use crate::ir::flags;
 use crate::ir::float::{self, arith, compare, convert, flushed, min_max, round};
+use crate::ir::float_int;
 use crate::ir::state::State;
 use crate::ir::vector::{from_lanes, lane};
 
-fn sign(w: u8) -> u64 {
+pub(super) fn sign(w: u8) -> u64 {
     1 << (w - 1)
 }
 
@@ -25,7 +27,7 @@ fn width(imm: u64) -> u8 {
     }
 }
 
-fn parts(w: u8) -> (u32, u64) {
+pub(super) fn parts(w: u8) -> (u32, u64) {
     match w {
         16 => (10, 0x1f),
         32 => (23, 0xff),
@@ -33,17 +35,17 @@ fn parts(w: u8) -> (u32, u64) {
     }
 }
 
-fn is_nan(w: u8, x: u64) -> bool {
+pub(super) fn is_nan(w: u8, x: u64) -> bool {
     let (f, e) = parts(w);
     x & !sign(w) & mask(w) > e << f
 }
 
-fn infinite(w: u8, x: u64) -> bool {
+pub(super) fn infinite(w: u8, x: u64) -> bool {
     let (f, e) = parts(w);
     x & !sign(w) & mask(w) == e << f
 }
 
-fn zero(w: u8, x: u64) -> bool {
+pub(super) fn zero(w: u8, x: u64) -> bool {
     x & !sign(w) & mask(w) == 0
 }
 
@@ -167,139 +169,6 @@ pub fn three_same(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
     r
 }
 
-/// RecipEstimate: 9 bits to 9 bits.
-pub fn recip_estimate(a: u64) -> u64 {
-    let a = a * 2 + 1;
-    let b = (1 << 19) / a;
-    b.div_ceil(2)
-}
-
-/// RecipSqrtEstimate: 9 bits to 9 bits.
-pub fn rsqrt_estimate(a: u64) -> u64 {
-    let a = if a < 256 {
-        a * 2 + 1
-    } else {
-        ((a >> 1) << 1 | 1) * 2
-    };
-    let mut b = 512u64;
-    while a * (b + 1) * (b + 1) < 1 << 28 {
-        b += 1;
-    }
-    b.div_ceil(2)
-}
-
-/// FRECPE
-fn recpe(env: &mut u32, w: u8, x: u64) -> u64 {
-    let x = flushed(env, w, x);
-    let (fb, e) = parts(w);
-    if is_nan(w, x) {
-        return arith(env, Op::FpSqrt, w, x, 0, 0);
-    }
-    let s = x & sign(w);
-    if infinite(w, x) {
-        return s;
-    }
-    if zero(w, x) {
-        *env |= float::DIV_BY_ZERO;
-        return s | e << fb;
-    }
-    // Below 2^-1024, 2^-128 or 2^-16.
-    let tiny = x & !sign(w) < 1 << (fb - 2);
-    if tiny {
-        // The reciprocal overflows.
-        *env |= float::OVERFLOW | float::INEXACT;
-        let up = match *env >> 13 & 3 {
-            0 => true,
-            1 => s != 0,
-            2 => s == 0,
-            _ => false,
-        };
-        return s | if up { e << fb } else { (e << fb) - 1 };
-    }
-    let flush = if w == 16 {
-        float::FLUSH_HALF
-    } else {
-        float::FLUSH
-    };
-    let bias = (e >> 1) as i64;
-    let mut frac = (x & ((1 << fb) - 1)) << (52 - fb);
-    let mut exp = (x >> fb & e) as i64;
-    // From 2^126 (for single precision) on, the result is denormal.
-    if *env & flush != 0 && exp >= 2 * bias - 1 {
-        *env |= float::UNDERFLOW;
-        return s;
-    }
-    if exp == 0 {
-        if frac >> 51 == 0 {
-            exp = -1;
-            frac = frac << 2 & ((1 << 52) - 1);
-        } else {
-            frac = frac << 1 & ((1 << 52) - 1);
-        }
-    }
-    let scaled = 256 | (frac >> 44 & 0xff);
-    let mut rexp = 2 * bias - 1 - exp;
-    let est = recip_estimate(scaled);
-    let mut rfrac = (est & 0xff) << 44;
-    if rexp == 0 {
-        rfrac = 1 << 51 | rfrac >> 1;
-    } else if rexp == -1 {
-        rfrac = 1 << 50 | rfrac >> 2;
-        rexp = 0;
-    }
-    s | (rexp as u64) << fb | rfrac >> (52 - fb)
-}
-
-/// FRSQRTE
-fn rsqrte(env: &mut u32, w: u8, x: u64) -> u64 {
-    let x = flushed(env, w, x);
-    let (fb, e) = parts(w);
-    if is_nan(w, x) {
-        return arith(env, Op::FpSqrt, w, x, 0, 0);
-    }
-    let s = x & sign(w);
-    if zero(w, x) {
-        *env |= float::DIV_BY_ZERO;
-        return s | e << fb;
-    }
-    if s != 0 {
-        *env |= float::INVALID;
-        return e << fb | 1 << (fb - 1);
-    }
-    if infinite(w, x) {
-        return 0;
-    }
-    let mut frac = (x & ((1 << fb) - 1)) << (52 - fb);
-    let mut exp = (x >> fb & e) as i64;
-    if exp == 0 {
-        while frac >> 51 & 1 == 0 {
-            frac = frac << 1 & ((1 << 52) - 1);
-            exp -= 1;
-        }
-        frac = frac << 1 & ((1 << 52) - 1);
-    }
-    let scaled = if exp & 1 == 0 {
-        256 | (frac >> 44 & 0xff)
-    } else {
-        128 | (frac >> 45 & 0x7f)
-    };
-    let rexp = (3 * (e >> 1) as i64 - 1 - exp) / 2;
-    let est = rsqrt_estimate(scaled);
-    (rexp as u64) << fb | (est & 0xff) << (fb - 8)
-}
-
-/// FRECPX
-fn recpx(env: &mut u32, w: u8, x: u64) -> u64 {
-    let x = flushed(env, w, x);
-    let (fb, e) = parts(w);
-    if is_nan(w, x) {
-        return arith(env, Op::FpSqrt, w, x, 0, 0);
-    }
-    let exp = x >> fb & e;
-    let out = if exp == 0 { e - 1 } else { !exp & e };
-    (x & sign(w)) | out << fb
-}
-
 /// Two registers.
 pub fn two_misc(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
     let f = F(imm as u32);
@@ -320,8 +189,8 @@ pub fn two_misc(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
             return 0;
         }
         let x = lane(a, w, i);
-        let int = |e: &mut u32, mode| float::to_int(e, w, x, w, !u, mode, 0);
-        let rounded = |e: &mut u32, mode, exact| float::round_integral(e, w, x, mode, exact);
+        let int = |e: &mut u32, mode| float_int::to_int(e, w, x, w, !u, mode, 0);
+        let rounded = |e: &mut u32, mode, exact| float_int::round_integral(e, w, x, mode, exact);
         match (opcode, u, second) {
             (0x0c, false, _) => test(e, w, x, 0, true, gt),
             (0x0c, true, _) => test(e, w, x, 0, true, ge),
@@ -342,7 +211,7 @@ pub fn two_misc(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
             (0x1b, _, false) => int(e, round::DOWN),
             (0x1b, _, true) => int(e, round::ZERO),
             (0x1c, ..) => int(e, round::AWAY),
-            (0x1d, _, false) => float::from_int(e, w, x, w, !u, 0),
+            (0x1d, _, false) => float_int::from_int(e, w, x, w, !u, 0),
             (0x1d, false, true) => recpe(e, w, x),
             (0x1d, true, true) => rsqrte(e, w, x),
             (_, false, _) => recpx(e, w, x),
@@ -407,9 +276,9 @@ pub fn fixed(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
         }
         let x = lane(a, w, i);
         if f.bits(11, 5) == 0x1c {
-            float::from_int(&mut env, w, x, w, !f.u(), frac)
+            float_int::from_int(&mut env, w, x, w, !f.u(), frac)
         } else {
-            float::to_int(&mut env, w, x, w, !f.u(), round::ZERO, frac)
+            float_int::to_int(&mut env, w, x, w, !f.u(), round::ZERO, frac)
         }
     });
     st.set_env(env);
@@ -472,7 +341,7 @@ pub fn round_sized(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u12
             return least;
         }
         let before = env;
-        let r = float::round_integral(&mut env, w, x, mode, true);
+        let r = float_int::round_integral(&mut env, w, x, mode, true);
         let v = f64::from_bits(convert(&mut quiet, w, 64, r));
         if v >= top || v < -top {
             env = before | float::INVALID;

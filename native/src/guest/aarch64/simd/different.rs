@@ -105,7 +105,7 @@ pub(super) fn three_different_of<S: Sem>(
         }
         // PMULL
         _ if w == 64 => s.op2i(Op::VClMul, 64, a, b, u64::from(high)),
-        _ => lanes(s, i, ev::three_different, a, b, None),
+        _ => lanes(s, i, ev::multiply_bytes, a, b, None),
     };
     put_q(s, i, r)
 }
