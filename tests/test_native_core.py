@@ -95,3 +95,48 @@ def test_exec_of_changed_files(tmp_path: Path) -> None:
     counts = range(len(words) + 1, 0, -2)
     expected = [f"{c * 3 + p} {c * 5 + q}" for c, (p, q) in zip(counts, numbers, strict=True)]
     assert (result.status, result.stdout.decode().split("\n")[:-1]) == (0, expected)
+
+
+def test_programs_of_known_instructions_need_no_unicorn(
+    testbin: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Neither the Python package nor its library is loaded, as the process itself shows."""
+    program = testbin("c/threads/sync", "aarch64")
+    seen = tmp_path / "opened"
+    need_strace = emulators.need("strace")
+    emulator = native_core()
+    traced = Emulator(
+        (need_strace, "-f", "-qq", "-e", "trace=openat,open", "-o", str(seen), *emulator.prefix),
+        emulator.environment,
+    )
+    traced(program, timeout=120).check()
+    opened = seen.read_text(errors="replace")
+    assert "_native" in opened
+    assert "unicorn/" not in opened
+    assert "libunicorn" not in opened
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("/bin/bash", ["-c", "for i in 1 2 3; do echo $((i * i)) | cat; done"]),
+        (
+            "/usr/bin/python3",
+            ["-c", "print(sum(i * i for i in range(999)), 2**0.5, '%.3g' % 1e-9)"],
+        ),
+    ],
+    ids=["bash", "python3"],
+)
+def test_check_finds_no_difference(
+    root: Callable[..., Path], program: str, arguments: list[str]
+) -> None:
+    """Each block of real programs against the interpreter; a difference aborts."""
+    wanted = emulators.NATIVE(program.rsplit("/", 1)[-1], *arguments).check()
+    result = native_core(",check")(program, *arguments, root=root("aarch64"), timeout=120).check()
+    assert result.out == wanted.out
+    assert "differs" not in result.err
+
+
+def test_check_with_threads(testbin: Callable[..., Path]) -> None:
+    """What other threads store does not look like a difference."""
+    native_core(",check")(testbin("c/threads/sync", "aarch64"), timeout=120).check()

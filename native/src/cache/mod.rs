@@ -14,7 +14,7 @@ pub use source::Source;
 use crate::host::x64::codegen::{Code, FaultPoint, FloatSite, Reloc};
 use crate::host::x64::layout::Pinning;
 use arena::Arena;
-use source::Sources;
+use source::{Changes, Sources};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -165,6 +165,7 @@ impl std::hash::BuildHasher for Hasher {
 }
 
 struct Inner {
+    changes: Changes,
     generation: Arc<Generation>,
     tables: Tables,
     /// Where the exits of earlier generations lead that cores may still be in.
@@ -209,6 +210,7 @@ impl Cache {
                 generation,
                 tables: Tables::default(),
                 retired: Vec::new(),
+                changes: Changes::default(),
             }),
             pin,
             size,
@@ -304,7 +306,14 @@ impl Cache {
         t.incoming.push(n);
     }
 
-    /// Installs a translation, or returns the one that another thread installed meanwhile.
+    /// How often code has changed so far; to be asked before code is read.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.lock().changes.count()
+    }
+
+    /// Installs a translation, or returns the one that another thread installed meanwhile. None: the
+    /// code has changed since it was read.
     ///
     /// # Errors
     /// The host permits no more executable memory.
@@ -315,7 +324,7 @@ impl Cache {
         pcs: Vec<u64>,
         code: Code,
         source: &Source,
-    ) -> Result<Found, String> {
+    ) -> Result<Option<Found>, String> {
         self.place(key, end, pcs, code, source, None)
     }
 
@@ -331,7 +340,7 @@ impl Cache {
         code: Code,
         source: &Source,
         pin: Pinning,
-    ) -> Result<Found, String> {
+    ) -> Result<Option<Found>, String> {
         self.place(key, end, pcs, code, source, Some(Arc::new(pin)))
     }
 
@@ -343,15 +352,18 @@ impl Cache {
         mut code: Code,
         source: &Source,
         pin: Option<Arc<Pinning>>,
-    ) -> Result<Found, String> {
+    ) -> Result<Option<Found>, String> {
         let mut inner = self.lock();
+        if inner.changes.touched(source.since, key.0, end) {
+            return Ok(None);
+        }
         if pin.is_none()
             && let Some(n) = inner.tables.live(key)
         {
-            return Ok(Found {
+            return Ok(Some(Found {
                 host: inner.tables.entries[n as usize].host,
                 generation: inner.generation.id,
-            });
+            }));
         }
         let mut host = inner.generation.arena.alloc(code.bytes.len());
         if host.is_none() {
@@ -425,15 +437,16 @@ impl Cache {
             tables.pages.entry(page).or_default().push(n);
             page += PAGE;
         }
-        Ok(Found {
+        Ok(Some(Found {
             host,
             generation: generation.id,
-        })
+        }))
     }
 
     /// Forgets all translations that touch `start..end`. True if there were any.
     pub fn invalidate(&self, start: u64, end: u64) -> bool {
         let mut inner = self.lock();
+        inner.changes.note(start, end);
         let Inner {
             generation, tables, ..
         } = &mut *inner;

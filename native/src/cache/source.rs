@@ -10,13 +10,53 @@ use crate::cache::arena::Arena;
 use std::collections::HashMap;
 
 /// The guest bytes that a translation depends on.
-#[derive(Default)]
 pub struct Source {
+    /// [`super::Cache::changes`] before the first of them was read.
+    pub(super) since: u64,
     spans: Vec<(u64, u32)>,
     bytes: Vec<u8>,
 }
 
+/// The latest invalidations. Code may change between the time when it is read and that
+/// when its translation is installed; the invalidation then finds nothing to forget.
+#[derive(Default)]
+pub(super) struct Changes {
+    count: u64,
+    latest: [(u64, u64); 16],
+}
+
+impl Changes {
+    pub fn note(&mut self, start: u64, end: u64) {
+        self.latest[self.count as usize % self.latest.len()] = (start, end);
+        self.count += 1;
+    }
+
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether `start..end` may have changed since there were `since` changes.
+    pub fn touched(&self, since: u64, start: u64, end: u64) -> bool {
+        let size = self.latest.len() as u64;
+        self.count - since > size
+            || (since..self.count).any(|n| {
+                let (from, to) = self.latest[(n % size) as usize];
+                from < end && start < to
+            })
+    }
+}
+
 impl Source {
+    /// None yet. `since`: [`super::Cache::changes`].
+    #[must_use]
+    pub fn new(since: u64) -> Self {
+        Self {
+            since,
+            spans: Vec::new(),
+            bytes: Vec::new(),
+        }
+    }
+
     /// The translator looked at `bytes`, which are at `addr`. They are in one page.
     pub fn add(&mut self, addr: u64, bytes: &[u8]) {
         let size = bytes.len() as u32;

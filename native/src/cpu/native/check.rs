@@ -1,8 +1,8 @@
 //! Co-simulation: each translated block against the interpreter (`--core native,check`).
 
-use super::NativeCore;
 use super::memory::{Direct, Overlay};
 use super::run::Next;
+use super::{NativeCore, gate};
 use crate::cache::Found;
 use crate::cpu::OnSyscall;
 use crate::guest::Lift;
@@ -15,6 +15,7 @@ use std::fmt::Write;
 impl NativeCore {
     /// Interprets a block with its stores held back, runs its translation, compares.
     pub(super) fn checked(&mut self, found: &Found, on_syscall: OnSyscall<'_>) -> Next {
+        let turn = gate::checked();
         let common = self.common.clone();
         let guest = common.guest;
         let (mode, key_mode) = (guest.mode(self.st_ref()), self.translation_mode());
@@ -88,6 +89,8 @@ impl NativeCore {
                 std::process::abort();
             }
         }
+        // What follows may be a system call, which may block.
+        drop(turn);
         match next {
             Some(n) => n,
             None => self.after(answer, on_syscall),

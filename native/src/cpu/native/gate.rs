@@ -5,9 +5,17 @@
 //! between leaving and entering translated code. Threads within translated code or
 //! in a system call hold nothing.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static GATE: RwLock<()> = RwLock::new(());
+/// Under `native,check` one thread at a time executes guest code: what another one stores meanwhile would look
+/// like a difference. Taken before the gate.
+static CHECKED: Mutex<()> = Mutex::new(());
+
+/// Held by a thread while it executes and compares a block.
+pub(super) fn checked() -> MutexGuard<'static, ()> {
+    CHECKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Held by a thread while it translates, links or invalidates. Not to be nested.
 pub(super) fn inside() -> RwLockReadGuard<'static, ()> {
@@ -15,6 +23,8 @@ pub(super) fn inside() -> RwLockReadGuard<'static, ()> {
 }
 
 /// Keeps all threads out of the translator for as long as it is held: across a fork, to be dropped on both sides.
-pub fn stop_for_fork() -> RwLockWriteGuard<'static, ()> {
-    GATE.write().unwrap_or_else(PoisonError::into_inner)
+pub fn stop_for_fork() -> (RwLockWriteGuard<'static, ()>, MutexGuard<'static, ()>) {
+    let checked = checked();
+    let gate = GATE.write().unwrap_or_else(PoisonError::into_inner);
+    (gate, checked)
 }

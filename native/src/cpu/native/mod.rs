@@ -26,7 +26,7 @@ use crate::ir::state::State;
 use crate::memory::AddressSpace;
 use kept::{Cores, Kept};
 use std::cell::UnsafeCell;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 /// Single optimisations, for `--opt no-...`.
@@ -203,6 +203,18 @@ impl Shared {
         // SAFETY: only the address of an atomic field is formed.
         let flag = unsafe { &(*(*self.state.get()).as_ref_ptr()).interrupt };
         flag.fetch_or(bits, Ordering::SeqCst);
+        // Calls do not look at the flag, but whether there is room on the return stack.
+        self.set_return_limit(u64::MAX);
+    }
+
+    /// The return stack's pointer below which calls leave translated code.
+    fn set_return_limit(&self, limit: u64) {
+        // SAFETY: only the address of a word is formed, which from here on is used as an atomic one.
+        let word = unsafe {
+            let state = (*self.state.get()).as_ref_ptr();
+            AtomicU64::from_ptr((&raw const (*state).host[host::RETURN_LIMIT]).cast_mut())
+        };
+        word.store(limit, Ordering::SeqCst);
     }
 }
 
@@ -430,6 +442,16 @@ impl NativeCore {
     fn st_ref(&self) -> &State {
         // SAFETY: as above.
         unsafe { &*self.shared.state.get() }
+    }
+
+    /// Calls may go on. To be called before the flag of interrupts is taken back: whoever sets it meanwhile
+    /// stops them again.
+    fn allow_calls(&mut self) {
+        let limit = (self.stack.0 + RETURN_RESERVE) as u64;
+        self.shared.set_return_limit(limit);
+        if self.st_ref().host[host::RETURN_RSP] < limit {
+            self.reset_returns();
+        }
     }
 
     /// Empties the return stack.

@@ -30,7 +30,7 @@ impl NativeCore {
         {
             return Some(found);
         }
-        let mut source = Source::default();
+        let mut source = Source::new(self.common.cache.changes());
         let blocks = self.loop_blocks(head, last, mode, &mut source)?;
         let mut uses = region::Uses::default();
         for b in &blocks {
@@ -56,7 +56,7 @@ impl NativeCore {
             .common
             .cache
             .install_region(key, end, pcs, code, &source, own);
-        Some(found.unwrap_or_else(|e| panic!("native core: {e}")))
+        found.unwrap_or_else(|e| panic!("native core: {e}"))
     }
 
     /// The blocks of a loop that can be in a region, the head first. None: the loop does not close.

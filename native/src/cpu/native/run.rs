@@ -93,7 +93,10 @@ impl NativeCore {
                 self.hot(n)
             }
             code::INDIRECT => self.indirect(),
-            code::INTERRUPTED => Next::Go,
+            code::INTERRUPTED => {
+                self.allow_calls();
+                Next::Go
+            }
             code::FAULT => self.fault(),
             trap => {
                 let arg = (trap >> 8 & 0xffff) as u16;
@@ -114,6 +117,7 @@ impl NativeCore {
 
     /// Interrupts and notices. True: leave.
     fn attend(&mut self) -> bool {
+        self.allow_calls();
         let bits = self.st_ref().interrupt.swap(0, Ordering::AcqRel);
         if bits & WANT_ATTENTION != 0 {
             self.take_notices();

@@ -170,7 +170,7 @@ impl NativeCore {
     /// The IR of the block at `pc`, as text.
     pub(super) fn block_text(&self, pc: u64, mode: u32) -> Result<String, NoFetch> {
         Ok(self
-            .lift_block(pc, mode, MAX_INSNS, &|_| false, &mut Source::default())?
+            .lift_block(pc, mode, MAX_INSNS, &|_| false, &mut Source::new(0))?
             .dump())
     }
 
@@ -208,7 +208,7 @@ impl NativeCore {
         let tune = self.tuning(mode);
         let mut max = MAX_INSNS;
         loop {
-            let mut source = Source::default();
+            let mut source = Source::new(self.common.cache.changes());
             let block = self.lift_block(pc, mode, max, &|_| false, &mut source)?;
             self.log(LogItem::InAsm, || in_asm(&block));
             self.log(LogItem::Op, || block.dump());
@@ -221,8 +221,12 @@ impl NativeCore {
                         self.common
                             .cache
                             .install((pc, mode), block.end, block.pcs, code, &source);
+                    let found = found.unwrap_or_else(|e| panic!("native core: {e}"));
+                    let Some(found) = found else {
+                        continue;
+                    };
                     self.tell_translated(pc, mode);
-                    return Ok(found.unwrap_or_else(|e| panic!("native core: {e}")));
+                    return Ok(found);
                 }
                 Err(_) => {
                     assert!(max > 1, "one instruction does not fit the host's registers");

@@ -81,6 +81,10 @@ impl NativeCore {
     /// Does what children wished for; there is a page for the next one then. The caller forks, and so keeps
     /// all other threads out of the translator.
     pub(super) fn follow_wishes(&mut self) {
+        if !self.common.config.options.chain {
+            // Every block has to come back, so nothing may be chained ahead either.
+            return;
+        }
         let Some(page) = page(&OWN) else {
             if let Ok(page) = SharedPage::<Page>::new() {
                 OWN.store(page.get(), Ordering::Release);

@@ -26,7 +26,7 @@ impl Gen<'_> {
                 }
                 let ret = self.known(i.b).unwrap_or(0);
                 if self.tune.returns {
-                    self.push_return(ret);
+                    self.push_return(ret, Some(i.imm));
                     self.asm.align_patch(1, 0);
                     let f = self.asm.call();
                     let patch = self.fixup_at(f);
@@ -50,7 +50,7 @@ impl Gen<'_> {
                 if self.tune.returns {
                     let ret = self.known(i.b).unwrap_or(0);
                     self.asm.mov(64, RCX, Rm::R(RAX));
-                    self.push_return(ret);
+                    self.push_return(ret, None);
                     self.asm.mov(64, RAX, Rm::R(RCX));
                     self.lookup(true);
                     self.asm.pop(RAX);
@@ -175,20 +175,21 @@ impl Gen<'_> {
         self.jmp_entry(entry);
     }
 
-    /// Pushes a guest return address, emptying the return stack first when it is full.
-    fn push_return(&mut self, ret: u64) {
+    /// Pushes a guest return address, for a call to `target` or to the pc in rcx. Leaves before the call where there is no
+    /// room; an interrupt makes it look like that, so that no tree of calls keeps it waiting.
+    fn push_return(&mut self, ret: u64, target: Option<u64>) {
         self.asm
             .alu(Alu::Cmp, 64, RSP, layout::host(host::RETURN_LIMIT));
         let full = self.asm.jcc(cc::B);
         let from = self.fixup_at(full);
-        let back = self.here();
         let mut to = None;
         self.cold(|g| {
             to = Some(g.here());
-            g.asm.mov(64, RSP, layout::host(host::RETURN_TOP));
-            let f = g.asm.jmp();
-            let at = g.fixup_at(f);
-            g.bind(at, back);
+            match target {
+                Some(pc) => g.asm.mov_ri(RAX, pc),
+                None => g.asm.mov(64, RAX, Rm::R(RCX)),
+            }
+            g.jmp_entry(Entry::Interrupted);
         });
         if let Some(to) = to {
             self.bind(from, to);
