@@ -80,12 +80,14 @@ impl GuestThread {
                 result
             }
             Builtin::Exit => {
+                self.publish_end();
                 return Some(Stop::Exited {
                     status: int(0),
                     whole: false,
                 });
             }
             Builtin::ExitGroup => {
+                self.publish_end();
                 return Some(Stop::Exited {
                     status: int(0),
                     whole: true,

@@ -261,7 +261,7 @@ impl GuestThread {
         let Some(tracee) = &mut self.tracee else {
             return Some(number);
         };
-        tracee.exit_due = tracee.mode() == Mode::Calls;
+        tracee.exit_due = true;
         let emulate = tracee.mode() == Mode::Emulate;
         let block = tracee.block();
         block.number = i64::from(number as i32);
@@ -289,6 +289,13 @@ impl GuestThread {
         }
         let answer = self.stop(Kind::Fault, signal as u32, 0, Some(info));
         self.tracee.is_none() || answer == signal as u32
+    }
+
+    /// The thread is about to end: what a tracer may read of it then.
+    pub(super) fn publish_end(&mut self) {
+        if self.tracee.is_some() {
+            self.publish(Kind::Event, 0, 0);
+        }
     }
 
     /// Keeps what a call that has to be made again was interrupted for.
@@ -457,6 +464,8 @@ impl GuestThread {
             return 0;
         };
         let signal = tracee.block().resume_signal;
+        // Events come within a system call, whose end is traced if that is wanted by then.
+        tracee.exit_due |= kind == Kind::Event;
         if tracee.mode() == Mode::Detached {
             self.tracee = None;
         }

@@ -72,6 +72,25 @@ CHECK(forked)
 	EQ(next(pid, PTRACE_CONT, 0), 5 << 8);
 }
 
+/* An event comes within its call: what ends it is traced if that is wanted then. */
+CHECK(event_then_call)
+{
+	pid_t pid = OK(traced(forks));
+	registers r;
+
+	set_options(pid, PTRACE_O_TRACEFORK | PTRACE_O_TRACESYSGOOD);
+	EQ(next(pid, PTRACE_CONT, 0), EVENT(PTRACE_EVENT_FORK));
+	pid_t child = message(pid);
+	EQ(wait_for(child), STOPPED(SIGSTOP));
+	OK(ptrace(PTRACE_CONT, child, 0, 0));
+	EQ(wait_for(child), 5 << 8);
+	int status = next(pid, PTRACE_SYSCALL, 0);
+	EQ(status, STOPPED(SIGTRAP | 0x80));
+	OK(get_registers(pid, &r));
+	EQ((pid_t)RESULT(r), child);
+	finish(pid);
+}
+
 static void forks_twice(void)
 {
 	int status;

@@ -149,6 +149,22 @@ CHECK(other_call)
 	EQ(next(pid, PTRACE_CONT, 0), 3 << 8);
 }
 
+/* Each call stops once and is not made. */
+CHECK(emulated)
+{
+	pid_t pid = traced_calls(closes);
+	registers r;
+
+	run_to(pid, SYS_getppid);
+	EQ(next(pid, PTRACE_SYSCALL, 0), SYSGOOD);
+	EQ(next(pid, 31 /* PTRACE_SYSEMU */, 0), SYSGOOD);
+	OK(get_registers(pid, &r));
+	EQ(ARG0(r), 777);
+	RESULT(r) = 66;
+	OK(set_registers(pid, &r));
+	EQ(next(pid, PTRACE_CONT, 0), 2 << 8);
+}
+
 static void gone(void)
 {
 	syscall(SYS_exit_group, 12);
