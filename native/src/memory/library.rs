@@ -50,3 +50,70 @@ pub(super) fn place(maps: &Maps, request: &MmapRequest, prot: Prot) -> Option<u6
         .map(|slot| zone + slot * SLOT)
         .find(|&at| free(at))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{AddressSpace, SpaceConfig};
+    use std::sync::Arc;
+
+    fn request(len: u64, prot: i32, flags: i32) -> MmapRequest {
+        MmapRequest {
+            addr: 0,
+            len,
+            prot,
+            flags,
+            fd: -1,
+            offset: 0,
+        }
+    }
+
+    /// Small enough for many tests at the same time.
+    fn space() -> Arc<AddressSpace> {
+        AddressSpace::new(SpaceConfig {
+            reserved_va: Some(1 << 38),
+            ..SpaceConfig::default()
+        })
+        .expect("a space")
+    }
+
+    /// As glibc reserves room for a library that is aligned to 64 KiB.
+    fn reserve(space: &AddressSpace, len: u64) -> u64 {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS;
+        space
+            .mmap(request(len, libc::PROT_NONE, flags))
+            .expect("room")
+    }
+
+    #[test]
+    fn what_was_loaded_before_does_not_move_a_library() {
+        let libraries = [0x1b_e060, 0x4_5000, 0x9_1000, 0x120_0000];
+        let alone = libraries.map(|len| {
+            let space = space();
+            reserve(&space, len)
+        });
+        let space = space();
+        let together = libraries.map(|len| reserve(&space, len));
+        assert_eq!(alone, together);
+        // The same library once more, and others until there is no place left for its size.
+        let more: Vec<u64> = (0..20).map(|_| reserve(&space, libraries[0])).collect();
+        assert!(!more.contains(&alone[0]));
+    }
+
+    #[test]
+    fn other_mappings_are_placed_downwards() {
+        let space = space();
+        let anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+        let kinds = [
+            (libc::PROT_READ | libc::PROT_WRITE, anonymous),
+            (libc::PROT_NONE, anonymous | libc::MAP_STACK),
+            (libc::PROT_NONE, anonymous | libc::MAP_NORESERVE),
+        ];
+        let mut top = space.mmap_base();
+        for (prot, flags) in kinds {
+            let at = space.mmap(request(0x20_0000, prot, flags)).expect("room");
+            assert_eq!(at, top - 0x20_0000);
+            top = at;
+        }
+    }
+}
