@@ -60,8 +60,9 @@ def test_exec_as_qemu(
     assert [int(at, 16) for at in ours][:20] == [int(at, 16) for at in theirs][:20]
 
 
-def test_cpu(testbin: Callable[..., Path], qusr: Callable[[str], Emulator]) -> None:
-    text = log_of(qusr("aarch64"), "aarch64", "--core", "unicorn", "-d", "cpu")
+@pytest.mark.parametrize("name", ["native", "unicorn"])
+def test_cpu(name: str, qusr: Callable[[str], Emulator]) -> None:
+    text = log_of(qusr("aarch64"), "aarch64", "--core", name, "-d", "cpu")
     first = text.split(" PC=", 1)
     assert "X0=0000000000000000" in first[0]
     assert first[1].startswith(f"{ENTRY['aarch64']:016x}")

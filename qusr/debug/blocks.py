@@ -41,18 +41,22 @@ class BlockLog:
     def watch(self, native: _native.Thread, *, own_logs: bool) -> None:
         """Has the thread's blocks written; `own_logs`: its core tells :meth:`native`."""
         items = self.log.items
+        numbers = [self.arch.registers.numbers[name] for name in self.names]
         if own_logs:
-            missing = [item for item in ("cpu",) if item in items]
-            why = "the native core does not show registers; --core unicorn does"
-        else:
-            missing = [item for item in NATIVE_ONLY if item in items]
-            why = "not known of the unicorn core's translations; --core native shows them"
-            if not items.isdisjoint(BLOCK_ITEMS):
-                once = "exec" not in items and "cpu" not in items
-                numbers = [self.arch.registers.numbers[name] for name in self.names]
-                native.watch_blocks(self.block, numbers, once, self.log.ranges)
+            if "cpu" in items:
+                native.watch_blocks(self.before_native, numbers, False, self.log.ranges)
+            return
+        if not items.isdisjoint(BLOCK_ITEMS):
+            once = "exec" not in items and "cpu" not in items
+            native.watch_blocks(self.block, numbers, once, self.log.ranges)
+        missing = [item for item in NATIVE_ONLY if item in items]
         if missing:
+            why = "not known of the unicorn core's translations; --core native shows them"
             self.log.write(f"-d {','.join(missing)}: {why}\n")
+
+    def before_native(self, pc: int, _size: int, values: list[int]) -> None:
+        """The registers before a block of the native core, which logs all else by itself."""
+        self.log.write(self.registers(pc, dict(zip(self.names, values, strict=True))))
 
     def block(self, pc: int, size: int, values: list[int]) -> None:
         """Before the block at `pc`, `size` bytes long."""
@@ -116,6 +120,8 @@ class BlockLog:
             if self._shown and "in_asm" in items:
                 self.log.write(self.assembly(start, int(end, 16) - start, thumb=False))
         elif item == "exec":
+            if "exec" not in items:
+                return
             address = int(text.strip(), 16)
             if self.log.in_range(address):
                 self.log.write(f"Trace {os.getpid()}: [{address:016x}]\n")

@@ -98,6 +98,8 @@ class Log:
         items = {"in_asm", "op", "out_asm", "exec", "unimp"} & self.items
         if items & set(NATIVE_ONLY) and self.ranges:
             items.add("in_asm")  # tells which block the others are about
+        if "cpu" in self.items:
+            items.add("exec")  # has each block come back
         words = [f"log-{item}" for item in sorted(items)]
         if "nochain" in self.items:
             words.append("no-chain")

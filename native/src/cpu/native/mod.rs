@@ -17,7 +17,7 @@ mod wishes;
 
 pub use gate::stop_for_fork;
 
-use super::{CpuCore, Exit, Interrupter, OnSyscall, Regs};
+use super::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
 use crate::cache::{Cache, Generation};
 use crate::guest::{Guest, aarch64::AArch64};
 use crate::host::x64::layout::{Pinning, host};
@@ -320,6 +320,8 @@ pub struct NativeCore {
     float_traps: u32,
     /// An instruction that is executed with its exception masked.
     masked: Option<masked::Stub>,
+    /// Called before each block; with `LogItem::Exec`, without which blocks do not all come back.
+    watcher: Option<BlockWatcher>,
 }
 
 // SAFETY: the raw state is this core's own; the fallback core is Send.
@@ -420,6 +422,7 @@ impl NativeCore {
             host_flush: false,
             float_traps: 0,
             masked: None,
+            watcher: None,
             common,
         };
         let hot = core.common.config.hot;
@@ -509,6 +512,12 @@ impl CpuCore for NativeCore {
     fn duplicate(&self) -> Result<Box<dyn CpuCore>, String> {
         let mut other = Self::new(Arc::clone(&self.common))?;
         other.st().copy_guest(self.st_ref());
+        other.watcher.clone_from(&self.watcher);
         Ok(Box::new(other))
+    }
+
+    fn watch_blocks(&mut self, watcher: BlockWatcher) -> bool {
+        self.watcher = Some(watcher);
+        true
     }
 }

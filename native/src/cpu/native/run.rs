@@ -65,6 +65,10 @@ impl NativeCore {
             return self.checked(&found, on_syscall);
         }
         self.log(LogItem::Exec, || format!("{pc:#x}\n"));
+        if let Some(watcher) = self.watcher.clone() {
+            let end = self.common.cache.end_of((pc, mode)).unwrap_or(pc);
+            watcher(self, pc, end.saturating_sub(pc) as u32);
+        }
         let answer = self.enter(&found);
         self.after(answer, on_syscall)
     }
