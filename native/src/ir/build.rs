@@ -22,7 +22,11 @@ impl IrBuilder {
     #[must_use]
     pub fn new(fold: bool) -> Self {
         Self {
-            block: Block::default(),
+            // Most blocks fit: growing by doubling is a tenth of a translation.
+            block: Block {
+                insts: Vec::with_capacity(256),
+                ..Block::default()
+            },
             cur: [NONE; SLOTS],
             cur_x: [NONE; WIDE],
             cur_f: NONE,

@@ -242,7 +242,8 @@ pub fn generate(blk: &Block, pin: &Pinning, live: &Liveness, tune: Tuning) -> Re
         relocs: Vec::new(),
         cross: Vec::new(),
     };
-    g.asm.buf.reserve(n * 8);
+    g.asm.buf.reserve(n * 8 + 64);
+    g.other.buf.reserve(n * 8 + 64);
     if (tune.traps || tune.host_flush) && !tune.region && blk.insts.iter().any(|i| i.op.is_float())
     {
         g.unmask();

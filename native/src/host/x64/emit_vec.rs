@@ -217,6 +217,18 @@ impl Gen<'_> {
                 self.vex3((Map::M0f, 0xd4), d, d, Rm::R(0));
                 self.define_x(v, d, 128);
             }
+            Op::VMinPU if i.w == 8 => {
+                // The minimum with the upper byte of each word leaves a zero there: ready to be packed.
+                let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+                let t = self.temp_x();
+                self.lane_shift(16, 2, t, a, 8);
+                self.vex3((Map::M0f, 0xda), t, t, Rm::R(a));
+                self.lane_shift(16, 2, 0, b, 8);
+                self.vex3((Map::M0f, 0xda), 0, 0, Rm::R(b));
+                let d = self.dst_x(v, NONE);
+                self.vex3((Map::M0f, 0x67), d, t, Rm::R(0));
+                self.define_x(v, d, 128);
+            }
             Op::VAddP | Op::VMaxPU | Op::VMinPU if i.w <= 16 => {
                 let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
                 let (t, u) = (self.temp_x(), self.temp_x());
