@@ -49,11 +49,24 @@ class Tracer:
         self.tracees: dict[int, Tracee] = {}
         self.ready: list[Ready] = []
         self.memory_files: dict[tuple[int, int], int] = {}
+        self.early: dict[int, tuple[int, bytes]] = {}
 
     def add(self, tracee: Tracee) -> None:
         """Begins to look after a thread that the host kernel has attached to ours."""
         self.tracees[tracee.tid] = tracee
         self.process.native.set_tracing(True)
+
+    def meet(self, tid: int) -> bool:
+        """Whether an unknown child of ours has become our tracee by PTRACE_TRACEME.
+
+        The host kernel also attaches what tracees clone, and may tell of its first stop
+        before the clone's event: such a thread is not in the books before that.
+        """
+        processes = {tracee.tgid for tracee in self.tracees.values()}
+        if {status_number(tid, b"PPid"), status_number(tid, b"Tgid")} & processes:
+            return False
+        self.add(Tracee(tid, seized=False))
+        return True
 
     def remove(self, tid: int) -> None:
         """The thread is no longer traced."""
@@ -79,7 +92,10 @@ class Tracer:
 
     def take(self, tid: int, status: int, usage: bytes) -> None:
         """One result of wait4(2) for a tracee."""
-        tracee = self.tracees[tid]
+        tracee = self.tracees.get(tid)
+        if tracee is None:
+            self.early[tid] = status, usage
+            return
         if status & 0xFF != 0x7F:
             self.remove(tid)
             if not tracee.unwanted:
@@ -126,6 +142,9 @@ class Tracer:
             child.unwanted = cloning != 0 and not tracee.options >> cloning & 1
         self.add(child)
         tracee.let_go()
+        early = self.early.pop(child.tid, None)
+        if early is not None:
+            self.take(child.tid, *early)
 
     def _lose(self, tracee: Tracee) -> None:
         """A tracee runs a program of the host, in which we see no guest. For its tracer it ends

@@ -9,7 +9,7 @@ import os
 import struct
 
 from qusr import _native
-from qusr.ptrace.tracee import Tracee, status_number
+from qusr.ptrace.tracee import status_number
 from qusr.ptrace.tracer import Ready, Tracer
 from qusr.syscalls.context import Context, fail, unpack
 from qusr.thread import Thread
@@ -44,13 +44,13 @@ def review(ctx: Context, name: str | None, args: list[int], result: int) -> int:
 
 
 def _met(ctx: Context, tid: int) -> bool:
-    """Whether a child is traced by the calling thread; it is in the books then."""
+    """Whether a child is traced by the calling thread."""
     tracer = tracer_of(ctx.caller)
     if tid in tracer.tracees:
         return True
     if status_number(tid, b"TracerPid") != ctx.caller.tid:
         return False
-    tracer.add(Tracee(tid, seized=False))
+    tracer.meet(tid)
     return True
 
 

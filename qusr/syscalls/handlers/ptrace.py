@@ -73,6 +73,9 @@ def _find(tracer: Tracer, ctx: Context, pid: int) -> Tracee:
     if tracee is None:
         if status_number(pid, b"TracerPid") != ctx.caller.tid:
             raise fail(errno.ESRCH)
-        tracee = Tracee(pid, seized=False)
-        tracer.add(tracee)
+        tracer.meet(pid)
+        tracer.service()
+        tracee = tracer.tracees.get(pid)
+        if tracee is None:
+            raise fail(errno.ESRCH)
     return tracee
