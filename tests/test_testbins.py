@@ -24,10 +24,13 @@ def _programs() -> Iterator[object]:
             yield pytest.param(program, id=name, marks=marks)
 
 
-def _run(emulator: Emulator, program: build.Program, folder: Path, timeout: float = 120) -> Result:
-    args = program.source.args
+def _run(
+    emulator: Emulator, program: build.Program, folder: Path, timeout: float | None = None
+) -> Result:
+    source = program.source
     folder.mkdir()
-    return emulator(program.path, *args, cwd=folder, timeout=timeout)
+    limit = timeout or (900 if "slow" in source.settings else 120)
+    return emulator(program.path, *source.args, cwd=folder, timeout=limit)
 
 
 def _reference(emulator: Emulator, program: build.Program, folder: Path) -> Result | None:
