@@ -948,6 +948,7 @@ def test_library_is_found_without_importing_it() -> None:
 
 
 def test_library_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unicorn, "_found", [])
     monkeypatch.setattr(unicorn, "_PACKAGE", "unicorn_of_nobody")
     with pytest.raises(unicorn.UnicornNotFoundError, match="pip install unicorn"):
         unicorn.library()
