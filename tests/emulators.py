@@ -142,8 +142,6 @@ sys.exit(main())
 @functools.cache
 def qusr_command(name: str) -> str:
     """The installed command ``name`` if it is this clone's, else a stand-in for it."""
-    if not (REPO / "qusr" / "cli.py").exists():
-        pytest.skip("qusr has no commands yet")
     installed = Path(sys.executable).parent / name
     if Path(sys.prefix) == REPO / ".venv" and installed.exists():
         return str(installed)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+from abc import ABC, abstractmethod
 
 from qusr import _native
 from qusr.ptrace.tracee import status_number
@@ -35,7 +36,7 @@ def review(ctx: Context, name: str | None, args: list[int], result: int) -> int:
     """
     waiting = _wait4(ctx, args) if name == "wait4" else _waitid(ctx, args)
     if result >= 0:
-        tid = result or waiting.told(ctx)
+        tid = waiting.told(ctx, result)
         if not _met(ctx, tid):
             return result
         if not waiting.keeps:
@@ -54,7 +55,7 @@ def _met(ctx: Context, tid: int) -> bool:
     return True
 
 
-class Wait:
+class Wait(ABC):
     """What a wait is for: `which` and `number` as for waitid(2)."""
 
     def __init__(self, which: int, number: int, options: int) -> None:
@@ -67,21 +68,21 @@ class Wait:
         """WNOWAIT: what is found stays to be found again."""
         return bool(self.options & _WNOWAIT)
 
-    def told(self, ctx: Context) -> int:
-        """Whom a call that the host made was about."""
-        raise NotImplementedError
+    @abstractmethod
+    def told(self, ctx: Context, result: int) -> int:
+        """Whom a call that the host made, and that gave `result`, was about."""
 
+    @abstractmethod
     def take(self, ctx: Context, tid: int) -> None:
         """Enters a stop that the host's call has consumed into the books."""
-        raise NotImplementedError
 
+    @abstractmethod
     def give(self, ctx: Context, item: Ready) -> int:
         """Tells the guest."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_host(self, ctx: Context) -> Ready | None:
         """Asks the host kernel, without waiting. ECHILD as it says."""
-        raise NotImplementedError
 
     def nothing(self, ctx: Context) -> int:
         """WNOHANG, and nothing happened."""
@@ -174,6 +175,10 @@ class _Wait4(Wait):
         self.status = status
         self.usage = usage
 
+    def told(self, ctx: Context, result: int) -> int:
+        del ctx
+        return result
+
     def take(self, ctx: Context, tid: int) -> None:
         status = 0x137F
         if self.status:
@@ -210,7 +215,8 @@ class _Waitid(Wait):
     def stops_wanted(self) -> bool:
         return bool(self.options & _WSTOPPED)
 
-    def told(self, ctx: Context) -> int:
+    def told(self, ctx: Context, result: int) -> int:
+        del result
         at = self.info + (16 if ctx.abi.word == 8 else 12)
         order = "big" if ctx.abi.big_endian else "little"
         return int.from_bytes(ctx.read(at, 4), order)  # type: ignore[arg-type]

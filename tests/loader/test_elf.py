@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from qusr.loader import elf
 from qusr.loader.errors import LoadError
 from qusr.loader.plan import STACK_DEFAULT, STACK_NX, STACK_X, LoadPlan
 from testbins import build
+from tests.emulators import need
 
 from .elfmaker import (
     EM_AARCH64,
@@ -58,7 +58,10 @@ def compare_with_readelf(path: Path) -> None:
     """Every field of the plan, as binutils' readelf prints it."""
     plan = plan_of(path)
     text = subprocess.run(
-        ["readelf", "-W", "-h", "-l", "-n", str(path)], capture_output=True, text=True, check=True
+        [need("readelf"), "-W", "-h", "-l", "-n", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
 
     def header(name: str) -> str:
@@ -102,13 +105,11 @@ def compare_with_readelf(path: Path) -> None:
     assert LoadPlan.from_bytes(plan.to_bytes()) == plan
 
 
-@pytest.mark.skipif(shutil.which("readelf") is None, reason="no readelf")
 @pytest.mark.parametrize("path", [*PREBUILT, *INSTALLED], ids=str)
 def test_against_readelf(path: Path) -> None:
     compare_with_readelf(path)
 
 
-@pytest.mark.skipif(shutil.which("readelf") is None, reason="no readelf")
 @pytest.mark.parametrize(
     ("arch", "flags"),
     [
@@ -121,8 +122,7 @@ def test_against_readelf(path: Path) -> None:
 )
 def test_cross_built(arch: str, flags: str, tmp_path: Path) -> None:
     compiler = {"arm": "arm-linux-gnueabihf-gcc", "aarch64": "aarch64-linux-gnu-gcc"}[arch]
-    if shutil.which(compiler) is None:
-        pytest.skip(f"no {compiler}")
+    need(compiler)
     source = tmp_path / "x.c"
     source.write_text("#include <stdio.h>\nchar bss[99999]; int main(void) { puts(bss); }\n")
     subprocess.run(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from qusr.loader.errors import LoadError
 from qusr.loader.program import plan_for, prepare
 from qusr.loader.sysroot import Sysroot
 from testbins import build
+from tests.emulators import need
 
 from . import test_fuzz, test_host_kernel
 from .elfmaker import EM_ARM, Elf, Phdr
@@ -95,8 +95,7 @@ def test_cases(name: str, tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("flags", ["-static", "-pie", "-no-pie"])
 def test_real_programs(compiler: str, triplet: str, bits: int, flags: str, tmp_path: Path) -> None:
-    if shutil.which(compiler) is None:
-        pytest.skip(f"no {compiler}")
+    need(compiler)
     (tmp_path / "x.c").write_text("char bss[99999]; char data[5000] = {1}; int main(void) {}\n")
     subprocess.run([compiler, flags, "-o", "x", "x.c"], cwd=tmp_path, check=True)
     compare(str(tmp_path / "x"), bits, Sysroot(f"/usr/{triplet}"))

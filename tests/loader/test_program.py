@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import struct
 import subprocess
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from qusr.loader import auxv, identify, image, script, stack
 from qusr.loader.errors import LoadError
 from qusr.loader.program import Prepared, prepare
 from qusr.loader.sysroot import Sysroot
+from tests.emulators import need
 
 from .elfmaker import (
     EM_AARCH64,
@@ -200,8 +200,7 @@ def test_scripts_and_sysroots(file: Callable[..., str], tmp_path: Path) -> None:
 @pytest.mark.parametrize("triplet", ["arm-linux-gnueabi", "arm-linux-gnueabihf"])
 def test_the_sysroot_fits_the_program(triplet: str, tmp_path: Path) -> None:
     """Hard- and soft-float programs find their own libraries without -L."""
-    if shutil.which(f"{triplet}-gcc") is None:
-        pytest.skip(f"no {triplet}-gcc")
+    need(f"{triplet}-gcc")
     (tmp_path / "x.c").write_text("int main(void) {}")
     subprocess.run([f"{triplet}-gcc", "-o", "x", "x.c"], cwd=tmp_path, check=True)
     prepared = prepare(str(tmp_path / "x"), [b"x"], NOBODY, triplets=lambda _: TRIPLETS)

@@ -15,6 +15,7 @@ from qusr.loader import script
 from qusr.loader.errors import LoadError
 from qusr.loader.program import prepare
 from qusr.loader.sysroot import Sysroot
+from tests.emulators import need
 
 SHOW = r"""
 #include <unistd.h>
@@ -28,8 +29,7 @@ int main(int argc, char **argv) {
 @pytest.fixture(scope="module")
 def show(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A program that prints its arguments, at a short path."""
-    if shutil.which("gcc") is None:
-        pytest.skip("no gcc")
+    need("gcc")
     folder = tmp_path_factory.mktemp("s")
     (folder / "show.c").write_text(SHOW)
     subprocess.run(["gcc", "-O1", "-static", "-o", "show", "show.c"], cwd=folder, check=True)
