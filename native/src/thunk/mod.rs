@@ -1,7 +1,8 @@
 //! System-call thunks: declarations compiled to a table, executed here.
 //!
 //! `qusr/syscalls/` declares, `qusr/syscalls/compiler.py` compiles,
-//! [`table`] reads the result and [`exec`] makes the calls.
+//! [`table`] reads the result and [`exec`] makes the calls: [`prepare`] turns the guest's
+//! arguments into the host's, [`writeback`] hands results back.
 
 pub mod convert;
 mod direct;
@@ -9,8 +10,10 @@ pub mod exec;
 pub mod host;
 mod msg;
 pub mod path;
+mod prepare;
 mod records;
 pub mod review;
 pub mod scratch;
 pub mod table;
 mod waitmask;
+mod writeback;
