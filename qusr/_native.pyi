@@ -1,6 +1,6 @@
 """The Rust extension (native/src/python)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NotRequired, TypedDict, final
 
 VERSION: str
@@ -300,6 +300,24 @@ def publish(comm: bytes, arg: tuple[int, int], env: tuple[int, int]) -> bool:
 
 def lookup_in(root: bytes, path: bytes, follow: bool) -> bytes | None:
     """The host path of what an absolute path names in a sysroot; None when it is not there."""
+
+def build_stack(
+    top: int,
+    argv: Sequence[bytes],
+    envp: Sequence[bytes],
+    execfn: bytes,
+    auxv: list[tuple[int, int]],
+    *,
+    bits: int,
+    big_endian: bool,
+    platform: bytes,
+    base_platform: bytes,
+    random: bytes,
+) -> tuple[int, bytes, int, int, int, list[tuple[int, int]], bytes]:
+    """An initial stack: sp, data, arg_start, arg_end, env_end, auxiliary vector, its bytes.
+
+    ValueError: it cannot be made.
+    """
 
 def crc32(data: bytes, before: int = 0) -> int:
     """CRC-32 as in zlib."""

@@ -12,6 +12,7 @@ pub mod guest;
 pub mod host;
 pub mod ir;
 pub mod launcher;
+pub mod loader;
 pub mod memory;
 pub mod process;
 #[cfg(feature = "python")]

@@ -122,14 +122,9 @@ class AuxFacts:
 
 
 def entries(
-    facts: AuxFacts,
-    *,
-    random: int,
-    execfn: int,
-    platform: int = 0,
-    base_platform: int = 0,
+    facts: AuxFacts, *, platform: bool = False, base_platform: bool = False
 ) -> list[tuple[int, int]]:
-    """The vector, AT_NULL included; the arguments are addresses on the stack.
+    """The vector, AT_NULL included, with zeros for what are addresses on the stack.
 
     The order is that of create_elf_tables, which puts the architecture's own
     entries (ARCH_DLINFO) first.
@@ -155,17 +150,17 @@ def entries(
         (AT_GID, who.gid),
         (AT_EGID, who.egid),
         (AT_SECURE, int(who.secure)),
-        (AT_RANDOM, random),
+        (AT_RANDOM, 0),
     ]
     if facts.hwcap2 is not None:
         out.append((AT_HWCAP2, facts.hwcap2))
     if facts.hwcap3 is not None:
         out.append((AT_HWCAP3, facts.hwcap3))
-    out.append((AT_EXECFN, execfn))
+    out.append((AT_EXECFN, 0))
     if platform:
-        out.append((AT_PLATFORM, platform))
+        out.append((AT_PLATFORM, 0))
     if base_platform:
-        out.append((AT_BASE_PLATFORM, base_platform))
+        out.append((AT_BASE_PLATFORM, 0))
     if facts.execfd is not None:
         out.append((AT_EXECFD, facts.execfd))
     if facts.rseq is not None:

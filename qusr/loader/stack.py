@@ -1,15 +1,14 @@
-"""The initial stack, laid out as the kernel does.
+"""The initial stack: its limits, and what of it Python keeps.
 
-From the top: a zero word, the execfn string, the environment strings, the
-argument strings (fs/exec.c), then, 16-aligned, the platform string, 16 random bytes
-and the vectors with the stack pointer at argc (create_elf_tables in fs/binfmt_elf.c).
+It is laid out by `native/src/loader/stack.rs`.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import struct
+
+from qusr import _native
 
 from . import auxv
 from .errors import LoadError
@@ -124,53 +123,23 @@ def build(
     random: bytes | None = None,
 ) -> Stack:
     """Lays the stack out below `top`, the end of the stack's mapping."""
-    word = bits // 8
-    # Since Linux 5.18 a program never sees argc == 0 (do_execveat_common).
-    argv = argv or [b""]
-    for text in (execfn, *argv, *envp):
-        if b"\0" in text:
-            raise LoadError("an argument or environment string contains a NUL", errno.EINVAL)
-    strings = b"".join([s + b"\0" for s in (*argv, *envp)])
-    env_end = top - word - len(execfn) - 1
-    arg_start = env_end - len(strings)
-    arg_end = arg_start + sum(map(len, argv)) + len(argv)
-
-    at = arg_start & ~15
-    blocks = [bytes(arg_start - at), strings, execfn + b"\0", bytes(word)]
-
-    def push(data: bytes) -> int:
-        nonlocal at
-        at -= len(data)
-        blocks.insert(0, data)
-        return at
-
-    platform_at = push(platform + b"\0") if platform else 0
-    base_platform_at = push(base_platform + b"\0") if base_platform else 0
-    random_at = push(random if random is not None else os.urandom(16))
-
-    vector = auxv.entries(
-        facts,
-        random=random_at,
-        execfn=env_end,
-        platform=platform_at,
-        base_platform=base_platform_at,
-    )
-    order = (">" if big_endian else "<") + "{}" + ("Q" if word == 8 else "I")
+    template = auxv.entries(facts, platform=bool(platform), base_platform=bool(base_platform))
     mask = (1 << bits) - 1
-    flat = [number & mask for pair in vector for number in pair]
-    auxv_bytes = struct.pack(order.format(len(flat)), *flat)
-
-    pointers = [len(argv)]
-    address = arg_start
-    for texts in (argv, envp):
-        for text in texts:
-            pointers.append(address)
-            address += len(text) + 1
-        pointers.append(0)
-    table = struct.pack(order.format(len(pointers)), *pointers) + auxv_bytes
-    # STACK_ROUND: the pointer is 16-aligned, so some bytes above the vectors stay unused.
-    sp = (at - len(table)) & ~15
-    data = b"".join([table, bytes(at - len(table) - sp), *blocks])
+    try:
+        sp, data, arg_start, arg_end, env_end, vector, auxv_bytes = _native.build_stack(
+            top,
+            argv,
+            envp,
+            execfn,
+            [(type_, value & mask) for type_, value in template],
+            bits=bits,
+            big_endian=big_endian,
+            platform=platform,
+            base_platform=base_platform,
+            random=random if random is not None else os.urandom(16),
+        )
+    except ValueError as error:
+        raise LoadError(str(error), errno.EINVAL) from None
     return Stack(
         sp=sp,
         data=data,

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 pub mod cpu;
 pub mod host;
+pub mod loader;
 pub mod memory;
 mod native;
 pub mod process;
@@ -35,6 +36,8 @@ mod _native {
         getrlimit, is_dumpable, lookup_in, native_refusal, publish, siginfo_to_guest,
         unshare_files,
     };
+    #[pymodule_export]
+    use super::loader::build_stack;
     #[pymodule_export]
     use super::memory::PyAddressSpace;
     #[pymodule_export]
