@@ -25,11 +25,11 @@ O_ALL = 0xFF | O_EXITKILL | 1 << 21
 
 SIGKILL, SIGTRAP, SIGSEGV, SIGSTOP = 9, 5, 11, 19
 NEVER_BLOCKED = 1 << 10 | 1 << 6 | 1 << 7
-"""SIGSEGV, SIGBUS and SIGFPE: signal/host.rs, OWN."""
+"""SIGSEGV, SIGBUS and SIGFPE: signal/host/mod.rs, OWN."""
 STOP_SIGNALS = (19, 20, 21, 22)
 SI_QUEUE = -1
 
-# --- messages: the upper 16 bits of a queued SIGSEGV's value (signal/host.rs, Message) ---
+# --- messages: the upper 16 bits of a queued SIGSEGV's value (signal/host/message.rs, Message) ---
 BELL, STOP, DIE, DOOM = 0x5152, 0x5153, 0x5154, 0x5155
 
 # --- Kind ---

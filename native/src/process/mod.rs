@@ -2,11 +2,13 @@
 //! system-call thunks and Python.
 
 mod builtin;
+mod call;
 pub mod child;
 pub mod core_bit;
 mod robust;
 mod thread;
 mod tracee;
+mod trap;
 pub mod vfork;
 
 use std::collections::BTreeMap;
