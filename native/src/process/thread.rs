@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::call::{Caller, call_registers, set_result};
 use super::tracee::{Interrupted, Tracee};
 use super::{Process, shared};
-use crate::cpu::{CpuCore, Exit, Flow, Regs};
+use crate::cpu::{CpuCore, Exit, Flow};
 use crate::seccomp::Seccomp;
 use crate::signal::deliver::Delivered;
 use crate::signal::host::{Mailbox, mask};

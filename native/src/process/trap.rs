@@ -3,7 +3,7 @@
 use super::GuestRegs;
 use super::thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
-use crate::cpu::{Access, CpuCore, Exit, Regs};
+use crate::cpu::{Access, CpuCore, Exit};
 use crate::signal::deliver::Delivered;
 use crate::signal::{FaultInfo, siginfo};
 
