@@ -2,140 +2,17 @@
 //!
 //! The tracer is another process of qusr, and host ptrace(2) carries stops, waits and SIGCHLD between
 //! the two. The host kernel stops a thread wherever the emulator happens to be; the tracer then
-//! rings the *bell* ([`Mailbox::bell`]), and the thread goes on to the next place between two
+//! rings the *bell* ([`host::Mailbox::bell`]), and the thread goes on to the next place between two
 //! guest instructions. There, and at system calls, steps and events, it writes what a tracer may
 //! ask into its [`Block`] and sends itself the *stop* message, which only the tracer sees.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod block;
 
-use super::thread::GuestThread;
-use crate::memory::AddressSpace;
+use self::block::{Block, CODE_RING, Kind, Mode};
+use crate::process::{GuestThread, Stop};
 use crate::signal::host::{self, Message, send_to_self, send_trap, was_orphaned};
-use crate::signal::{FrameKind, siginfo};
+use crate::signal::siginfo;
 use crate::thunk::exec::Args;
-
-/// What a stop is. `qusr/ptrace/block.py` has the same numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Kind {
-    /// Between two instructions, because the bell was rung.
-    Boundary = 1,
-    /// Before a system call.
-    Entry = 2,
-    /// After it.
-    Exit = 3,
-    /// A signal that the guest's own instruction caused, with its siginfo.
-    Fault = 4,
-    /// PTRACE_EVENT_`code`.
-    Event = 5,
-}
-
-/// How the tracer lets a tracee go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Continue,
-    Calls,
-    Step,
-    Emulate,
-    Detached,
-}
-
-impl Mode {
-    fn of(number: u32) -> Self {
-        match number {
-            1 => Self::Calls,
-            2 => Self::Step,
-            3 => Self::Emulate,
-            4 => Self::Detached,
-            _ => Self::Continue,
-        }
-    }
-}
-
-const REGISTERS: usize = 80;
-const MAGIC: u64 = 0x7265_6361_7254_5351;
-/// The tracer changed registers, or the signal mask.
-const DIRTY_REGISTERS: u32 = 1;
-const DIRTY_MASK: u32 = 2;
-
-/// What tracee and tracer tell each other; the tracer reads and writes it in the stopped tracee with
-/// process_vm_readv(2) and process_vm_writev(2).
-#[repr(C)]
-struct Block {
-    magic: u64,
-    kind: u32,
-    code: u32,
-    message: u64,
-    base: u64,
-    limit: u64,
-    word_bits: u32,
-    big_endian: u32,
-    isa: u32,
-    /// From here to `resume_signal` the tracer writes; see [`Mode`].
-    mode: u32,
-    options: u32,
-    seized: u32,
-    resume_signal: u32,
-    dirty: u32,
-    blocked: u64,
-    number: i64,
-    first_arg: u64,
-    code_ring: u64,
-    request: u32,
-    /// The event that the clone being made is: whom the host kernel attached may not be wanted.
-    cloning: u32,
-    reply: u64,
-    reply_size: u64,
-    info: [u8; siginfo::SIZE],
-    registers: [u128; REGISTERS],
-}
-
-/// Ranges of guest code that tracers changed: one for the process, since any of its threads may be
-/// the next to run.
-#[repr(C)]
-struct CodeRing {
-    written: AtomicU64,
-    taken: AtomicU64,
-    ranges: [[AtomicU64; 2]; RING],
-}
-
-const RING: usize = 256;
-
-static CODE_RING: CodeRing = CodeRing {
-    written: AtomicU64::new(0),
-    taken: AtomicU64::new(0),
-    ranges: [const { [const { AtomicU64::new(0) }; 2] }; RING],
-};
-
-impl CodeRing {
-    /// Tells the cores of all new ranges. Without a lock, which a fork could leave held.
-    fn drain(&self, space: &AddressSpace) {
-        loop {
-            let taken = self.taken.load(Ordering::SeqCst);
-            let written = self.written.load(Ordering::SeqCst);
-            if taken == written {
-                return;
-            }
-            let overrun = written.wrapping_sub(taken) > RING as u64;
-            let [start, end] = if overrun {
-                [0, space.limit()]
-            } else {
-                let range = &self.ranges[taken as usize % RING];
-                [
-                    range[0].load(Ordering::SeqCst),
-                    range[1].load(Ordering::SeqCst),
-                ]
-            };
-            let next = if overrun { written } else { taken + 1 };
-            let won = self
-                .taken
-                .compare_exchange(taken, next, Ordering::SeqCst, Ordering::SeqCst);
-            if won.is_ok() {
-                space.notify_code_write(start, end);
-            }
-        }
-    }
-}
 
 /// A system call that a stop interrupted: it is made again unless a handler runs first.
 #[derive(Clone, Copy, Debug)]
@@ -176,7 +53,7 @@ impl Tracee {
 
     fn block(&mut self) -> &mut Block {
         // SAFETY: leaked, so alive; `&mut self` keeps other users in this process out, and the
-        // tracer writes only while this thread is stopped within `raise`.
+        // tracer writes only while this thread is stopped within [`GuestThread::stop`].
         unsafe { &mut *self.block }
     }
 
@@ -190,28 +67,23 @@ impl Tracee {
 const ERESTARTSYS: i32 = 512;
 const ERESTARTNOINTR: i32 = 513;
 
-/// What a tracer may ask of a stopped tracee, in [`Block::request`].
-const REQUEST_MAPS: u32 = 1;
-const REQUEST_AUXV: u32 = 2;
-const REQUEST_EXE: u32 = 3;
-
 impl GuestThread {
     /// Whether system calls stop for a tracer.
-    pub(super) fn traces_calls(&self) -> bool {
+    pub(in crate::process) fn traces_calls(&self) -> bool {
         self.tracee
             .as_ref()
             .is_some_and(|tracee| matches!(tracee.mode(), Mode::Calls | Mode::Emulate))
     }
 
     /// Whether a tracer wants one instruction at a time.
-    pub(super) fn traces_steps(&self) -> bool {
+    pub(in crate::process) fn traces_steps(&self) -> bool {
         self.tracee
             .as_ref()
             .is_some_and(|tracee| tracee.mode() == Mode::Step)
     }
 
     /// One instruction, or system call, of a tracer's step is done.
-    pub(super) fn step_done(&mut self) {
+    pub(in crate::process) fn step_done(&mut self) {
         if let Some(tracee) = &mut self.tracee {
             tracee.step_due = true;
         }
@@ -231,11 +103,9 @@ impl GuestThread {
     }
 
     /// In a forked child: the parent's tracer has to attach to it anew, if it wants.
-    pub(super) fn forget_tracer(&mut self) {
+    pub(in crate::process) fn forget_tracer(&mut self) {
         self.tracee = None;
-        CODE_RING
-            .taken
-            .store(CODE_RING.written.load(Ordering::SeqCst), Ordering::SeqCst);
+        CODE_RING.forget();
     }
 
     /// Says which PTRACE_EVENT the clone is that is about to be made.
@@ -257,7 +127,7 @@ impl GuestThread {
     }
 
     /// Before a system call: the number to go on with; None when it is not to be made.
-    pub(super) fn entry_stop(&mut self, number: u64, args: &Args) -> Option<u64> {
+    pub(in crate::process) fn entry_stop(&mut self, number: u64, args: &Args) -> Option<u64> {
         let Some(tracee) = &mut self.tracee else {
             return Some(number);
         };
@@ -283,7 +153,11 @@ impl GuestThread {
 
     /// Stops for a signal that an instruction caused; `info` is laid out as on the host. False: the
     /// tracer took it away.
-    pub(super) fn fault_stop(&mut self, signal: i32, info: &[u8; siginfo::SIZE]) -> bool {
+    pub(in crate::process) fn fault_stop(
+        &mut self,
+        signal: i32,
+        info: &[u8; siginfo::SIZE],
+    ) -> bool {
         if self.tracee.is_none() {
             return true;
         }
@@ -292,14 +166,14 @@ impl GuestThread {
     }
 
     /// The thread is about to end: what a tracer may read of it then.
-    pub(super) fn publish_end(&mut self) {
+    pub(in crate::process) fn publish_end(&mut self) {
         if self.tracee.is_some() {
             self.publish(Kind::Event, 0, 0);
         }
     }
 
     /// Keeps what a call that has to be made again was interrupted for.
-    pub(super) fn note_interrupted(&mut self, on: u64, behind: u64) {
+    pub(in crate::process) fn note_interrupted(&mut self, on: u64, behind: u64) {
         let code = match self.signals.mailbox.take_restart() {
             // It was not entered, so nothing can have been missed.
             0 => ERESTARTNOINTR,
@@ -311,10 +185,10 @@ impl GuestThread {
     }
 
     /// Between two instructions: all that a tracer is to see before the next one.
-    pub(super) fn attend_tracer(&mut self) -> Option<super::Stop> {
+    pub(in crate::process) fn attend_tracer(&mut self) -> Option<Stop> {
         loop {
             if self.signals.mailbox.is_doomed() {
-                return Some(super::Stop::Doomed);
+                return Some(Stop::Doomed);
             }
             if let Some(stop) = self.stop_if_due() {
                 return Some(stop);
@@ -368,7 +242,7 @@ impl GuestThread {
         handled
     }
 
-    fn stop_if_due(&mut self) -> Option<super::Stop> {
+    fn stop_if_due(&mut self) -> Option<Stop> {
         let tracee = self.tracee.as_mut()?;
         let exec = std::mem::take(&mut tracee.exec_due);
         if exec {
@@ -471,98 +345,6 @@ impl GuestThread {
         }
         signal
     }
-
-    fn publish(&mut self, kind: Kind, code: u32, message: u64) {
-        let limit = self.process.space.limit();
-        let base = self.process.space.base() as u64;
-        let (abi, blocked) = (self.signals.abi, self.signals.blocked);
-        let arm = self.signals.kind != FrameKind::Aarch64;
-        let count = register_count(arm);
-        let Some(tracee) = &mut self.tracee else {
-            return;
-        };
-        let block = tracee.block();
-        *block = Block {
-            magic: MAGIC,
-            kind: kind as u32,
-            code,
-            message,
-            base,
-            limit,
-            word_bits: abi.word_bits.into(),
-            big_endian: abi.big_endian.into(),
-            isa: arm.into(),
-            blocked,
-            code_ring: &raw const CODE_RING as u64,
-            resume_signal: 0,
-            dirty: 0,
-            request: 0,
-            ..*block
-        };
-        for (id, value) in block.registers[..count].iter_mut().enumerate() {
-            *value = self.core.get_wide(id as u32);
-        }
-        // Which side of a call it is stands in ip or x7 (arch/arm64/kernel/ptrace.c, report_syscall).
-        if kind == Kind::Entry || kind == Kind::Exit {
-            block.registers[marker(arm)] = u128::from(kind == Kind::Exit);
-        }
-    }
-
-    /// Answers a question of the tracer's. False: there was none.
-    fn serve(&mut self) -> bool {
-        let Some(tracee) = &mut self.tracee else {
-            return false;
-        };
-        let request = std::mem::take(&mut tracee.block().request);
-        let facts = super::shared(&self.process.facts);
-        tracee.reply = match request {
-            0 => return false,
-            REQUEST_MAPS => self.process.space.maps_text(&facts.root),
-            REQUEST_AUXV => facts.auxv.clone(),
-            REQUEST_EXE => facts.exe.clone(),
-            _ => Vec::new(),
-        };
-        let (reply, size) = (tracee.reply.as_ptr() as u64, tracee.reply.len() as u64);
-        let block = tracee.block();
-        (block.reply, block.reply_size) = (reply, size);
-        true
-    }
-
-    /// Takes over what the tracer changed.
-    fn take_changes(&mut self, kind: Kind) {
-        let arm = self.signals.kind != FrameKind::Aarch64;
-        let (pc, status) = (self.process.regs.pc, self.process.regs.status);
-        let Some(tracee) = &mut self.tracee else {
-            return;
-        };
-        let block = tracee.block();
-        if block.dirty & DIRTY_REGISTERS != 0 {
-            // The instruction set before the pc, which may depend on it.
-            self.core.set_wide(status, block.registers[status as usize]);
-            for (id, value) in block.registers[..register_count(arm)].iter().enumerate() {
-                let hidden = id == marker(arm) && (kind == Kind::Entry || kind == Kind::Exit);
-                if id as u32 != pc && id as u32 != status && !hidden {
-                    self.core.set_wide(id as u32, *value);
-                }
-            }
-            self.core.set_wide(pc, block.registers[pc as usize]);
-        }
-        if block.dirty & DIRTY_MASK != 0 {
-            self.signals.blocked = block.blocked;
-            host::set_mask(block.blocked);
-        }
-        block.dirty = 0;
-    }
-}
-
-/// How many registers a core has (docs/internals.md).
-fn register_count(arm: bool) -> usize {
-    if arm { 51 } else { 69 }
-}
-
-/// The register that tells entry from exit.
-fn marker(arm: bool) -> usize {
-    if arm { 12 } else { 7 }
 }
 
 fn own_tid() -> i32 {
