@@ -1,13 +1,14 @@
-"""Where a program that binfmt_misc hands over begins: what `qusr-interp` executes.
+"""Where Python begins for the launcher (`native/launcher/`): the commands, and binfmt_misc's.
 
-The launcher (`native/launcher/`) makes this command line of the kernel's:
+The launcher makes this command line:
 
-    FD FLAGS N HIDDEN... PROGRAM [ARGV0] [ARGUMENT...]
+    FD FLAGS N HIDDEN... NAME [WORD...]                    of a command
+    FD FLAGS N HIDDEN... PROGRAM [ARGV0] [ARGUMENT...]     of the kernel's
 
 FD is the open program (flag O) or `-`. FLAGS is `-` with letters behind it: P, argv[0] was
 kept and follows the program's path; S, the program has other credentials than its caller
 (AT_SECURE); p and x, SIGPIPE and SIGXFSZ are ignored. The N HIDDEN are variables that would
-have changed Python's own start.
+have changed Python's own start. NAME is the command's.
 """
 
 from __future__ import annotations
@@ -18,20 +19,79 @@ import sys
 
 from qusr import cli
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
 #: Where `qusr-binfmt bind` shows the host's files inside a root, and the cache in there.
 CARRIED = "/run/qusr"
 CACHE = CARRIED + "/cache"
 
 _OPTION_VARIABLES = ("QUSR_", "QEMU_")
 
+#: Packages that qusr imports, but not on every start.
+_OTHERS = ("elftools", "unicorn", "capstone")
 
-def main(*, carried: bool = False) -> None:
-    """Runs the program. `carried`: in a root, with the host's files below `CARRIED`."""
+
+class _LateSite:
+    """Finds, when nothing else does, packages in places that only `site` knows.
+
+    Python is started without `site`, for that takes longer than the rest of its start, and the
+    launcher names only the folder that qusr is in. A dependency may be elsewhere: a virtual
+    environment can show the system's packages, and those of Debian and of the user are apart.
+    """
+
+    def __init__(self, *, user: bool) -> None:
+        self._user = user
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Called by `import` as the last of `sys.meta_path`."""
+        if path is not None or name not in _OTHERS:
+            return None
+        sys.meta_path.remove(self)
+        import site
+        from importlib.machinery import PathFinder
+
+        site.main()
+        if self._user:
+            site.addsitedir(site.getusersitepackages())
+        return PathFinder.find_spec(name)
+
+
+def _begin() -> tuple[int, str, list[str]]:
+    """Takes in the launcher's words: the descriptor, the flags, and those that are left."""
     fd, flags, count = sys.argv[1:4]
-    program = 4 + int(count)
-    for variable in sys.argv[4:program]:
+    end = 4 + int(count)
+    # The launcher's own, and what Python sets where there is no locale (PEP 538).
+    for name in ("LD_PRELOAD", "LC_CTYPE"):
+        os.environ.pop(name, None)
+    for variable in sys.argv[4:end]:
         name, _, value = variable.partition("=")
         os.environ[name] = value
+    if sys.flags.no_site:
+        # HOME is the caller's, who must not choose what a program with more rights imports.
+        sys.meta_path.append(_LateSite(user="S" not in flags))
+    return -1 if fd == "-" else int(fd), flags, sys.argv[end:]
+
+
+def _ignored(flags: str) -> list[int]:
+    signals = {"p": _signal.SIGPIPE, "x": _signal.SIGXFSZ}
+    return [number for letter, number in signals.items() if letter in flags]
+
+
+def command() -> None:
+    """Does what a command does."""
+    _, flags, (name, *words) = _begin()
+    cli.execute(name, words, os.environ, ignored=_ignored(flags))
+
+
+def main(*, carried: bool = False) -> None:
+    """Runs the kernel's program. `carried`: in a root, with the host's files below `CARRIED`."""
+    fd, flags, (path, *arguments) = _begin()
     if "S" in flags:
         # Who runs a set-user-ID program must not choose its libraries or log files.
         for name in [name for name in os.environ if name.startswith(_OPTION_VARIABLES)]:
@@ -39,18 +99,16 @@ def main(*, carried: bool = False) -> None:
     # The root is the guest's own: nothing to look for elsewhere. The cache does not go
     # below the guest's home directory, which may become part of an image.
     words = ["-L", ""] if carried else []
-    path, arguments = sys.argv[program], sys.argv[program + 1 :]
     if not os.path.lexists("/proc/self/exe"):
         os.write(2, f"qusr: {path}: qusr needs a mounted /proc in this root\n".encode())
         os._exit(126)
     if "P" in flags:
         words += ["-0", arguments.pop(0)]
-    signals = {"p": _signal.SIGPIPE, "x": _signal.SIGXFSZ}
     cli.execute(
         "qusr",
         [*words, "--", path, *arguments],
         os.environ,
         cache=CACHE if carried else None,
-        fd=-1 if fd == "-" else int(fd),
-        ignored=[number for letter, number in signals.items() if letter in flags],
+        fd=fd,
+        ignored=_ignored(flags),
     )

@@ -1,7 +1,8 @@
 """The executable that is registered: `qusr-interp`, with what it is to execute written in.
 
 The program is native/launcher/; it comes as a part of the extension. Its configuration is
-lists of strings: the number of ways, then for each the command and the files that must be there.
+lists of strings: the number of ways, then for each the command, the files that must be
+there, and the extension if it is to be preloaded by a variable.
 """
 
 from __future__ import annotations
@@ -115,31 +116,47 @@ def _inside(path: Path, folder: Path) -> bool:
 
 
 def _code(paths: list[str], call: str) -> str:
-    return f"import sys; sys.path += {paths!r}; from qusr import interp; interp.main({call})"
+    # The extension recognises the first line.
+    return (
+        "#qusr-start binfmt\n"
+        f"import sys; sys.path += {paths!r}; from qusr import interp; interp.main({call})"
+    )
+
+
+def _preload(extension: str) -> list[str]:
+    """Options of the dynamic linker for the extension; it has them since glibc 2.30."""
+    library, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+    major, _, minor = version.partition(".")
+    if library != "glibc" or (int(major), int(minor.partition(".")[0])) < (2, 30):
+        return []
+    # ld.so(8): these are between names, or begin a token.
+    return [] if set(extension) & set(" :$") else ["--preload", extension]
 
 
 def _configuration() -> bytes:
     host = Host()
     inside = interp.CARRIED
     packages = [str(path) for path in host.packages]
+    extension = f"{packages[0]}/qusr/_native.abi3.so"
     # Isolated: PYTHONPATH and its like are the guest's.
     options = ["-I", "-S", "-c"]
     direct = [str(host.python), *options, _code(packages, "")]
     libraries = ":".join(f"{inside}{path}" for path in host.libraries)
     carried = [
         f"{inside}{host.linker}",
-        "--library-path", libraries,
+        "--library-path", libraries, *_preload(inside + extension),
         f"{inside}{host.python}", *options,
         _code([f"{inside}{path}" for path in packages], "carried=True"),
     ]  # fmt: skip
     package = f"{packages[0]}/qusr/interp.py"
     ways = [
-        (carried, [f"{inside}{host.python}", f"{inside}{package}"]),
-        (direct, [str(host.stdlib / "os.py"), package]),
+        (carried, [f"{inside}{host.python}", f"{inside}{package}"], []),
+        (direct, [str(host.stdlib / "os.py"), package], [extension]),
     ]
     words = ["1", str(len(ways))]
-    for command, needs in ways:
-        words += [str(len(command)), *command, str(len(needs)), *needs]
+    for way in ways:
+        for strings in way:
+            words += [str(len(strings)), *strings]
     return b"".join(os.fsencode(word) + b"\0" for word in words)
 
 

@@ -1,236 +1,259 @@
-//! The interpreter that `qusr-binfmt` registers with the kernel's `binfmt_misc`.
+//! What starts qusr: the commands `qusr`, `qusr-aarch64` ..., and the interpreter that
+//! `qusr-binfmt` registers with the kernel's `binfmt_misc`.
 //!
-//! It turns what the kernel hands to an interpreter (Documentation/admin-guide/binfmt-misc.rst,
-//! fs/binfmt_misc.c) into a command line of Python with `qusr.interp`, and executes that. It is a
-//! native program because a `#!` script cannot be an interpreter with the flags O and C, and a
-//! static one because with F it also starts where the host's libraries are not to be seen.
+//! It makes a command line of Python with `qusr.interp` out of its own one, and executes that. It
+//! is a native program because Python's search for its packages costs a third of a start, because
+//! only so the signals that Python ignores are known, and because a `#!` script cannot be an
+//! interpreter with binfmt_misc's flags O and C; a static one because with F it also starts where
+//! the host's libraries are not to be seen.
 //!
-//! What to execute is written into the executable itself when it is installed
-//! (`qusr/binfmt/launcher.py`): in a chroot there is no other file to look at.
-//!
-//! There is no `fn main`: std's start-up would ignore SIGPIPE and open closed descriptors, and the
-//! guest would inherit both.
+//! The extension is preloaded: it can run a guest before Python has begun (`native/src/start/`).
+#![no_std]
 #![no_main]
 
-use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
-use std::fs::File;
-use std::io::{Read, Write};
+extern crate alloc;
 
-/// Space for the configuration; `launcher.py` finds it by the mark.
-const SIZE: usize = 16384;
-#[repr(C)]
-struct Config {
-    mark: [u8; 16],
-    text: [u8; SIZE],
-}
-#[used]
-static CONFIG: Config = Config {
-    mark: *b"qusr-interp:conf",
-    text: [0; SIZE],
-};
+mod config;
+mod installed;
+mod kernel;
+mod runtime;
 
-// include/uapi/linux/auxvec.h, include/uapi/linux/binfmts.h
-const AT_EXECFD: c_ulong = 2;
-const AT_FLAGS: c_ulong = 8;
-const AT_SECURE: c_ulong = 23;
-const AT_FLAGS_PRESERVE_ARGV0: c_ulong = 1;
-/// errno.h: what getauxval says of an entry that is not there.
-const ENOENT: c_int = 2;
+use alloc::ffi::CString;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ffi::CStr;
+use core::fmt::Write;
+
+use config::Way;
+use installed::{is_native, path};
+use kernel::Start;
+
+// linux/auxvec.h, linux/binfmts.h
+const AT_EXECFD: usize = 2;
+const AT_FLAGS: usize = 8;
+const AT_SECURE: usize = 23;
+const AT_EXECFN: usize = 31;
+const AT_FLAGS_PRESERVE_ARGV0: usize = 1;
 
 // asm-generic/signal.h
-const SIGPIPE: c_int = 13;
-const SIGXFSZ: c_int = 25;
-const SIG_IGN: usize = 1;
+const SIGPIPE: usize = 13;
+const SIGXFSZ: usize = 25;
 
 /// The shell's "found, but cannot be executed".
-const CANNOT: c_int = 126;
+const CANNOT: i32 = 126;
 
-// An ELF header as far as e_machine (elf(5)).
-const EI_NIDENT: usize = 16;
-const HEADER: usize = 20;
+/// Begins the code for Python; the extension recognises it by this.
+const COMMAND: &str = "#qusr-start command\n";
+/// With `site` and without isolation: the current folder is no place for packages.
+const PLAIN: &str = "import sys\nsys.path[:1] = []\n";
+/// The rest of a command's code. Its words are those of `Call::words`.
+const BEGIN: &str = r#"
+name = sys.argv[4 + int(sys.argv[3])]
+def fail(why):
+    print(f"{name}: {why}", file=sys.stderr)
+    sys.exit(126)
+if sys.version_info < (3, 11):
+    fail(f"qusr needs Python 3.11 or newer, and {sys.executable} is %d.%d" % sys.version_info[:2])
+try:
+    from qusr import interp
+except ImportError as error:
+    fail(f"the Python package qusr does not work with {sys.executable} ({error}); install it again")
+interp.command()
+"#;
 
-unsafe extern "C" {
-    fn getauxval(kind: c_ulong) -> c_ulong;
-    fn __errno_location() -> *mut c_int;
-    fn signal(number: c_int, action: usize) -> usize;
-    fn execve(path: *const c_char, argv: *const *const c_char, envp: *const *const c_char)
-    -> c_int;
+/// A way to start Python, and what is told if there is none.
+struct Python {
+    command: Vec<CString>,
+    preload: Option<CString>,
 }
-
-/// One way to get at qusr: a command, and files that must be there for it to work.
-struct Way<'a> {
-    command: Vec<&'a CStr>,
-    needs: Vec<&'a CStr>,
-}
-
-/// The ways written into this executable, in the order in which they are to be tried.
-fn ways(config: &Config) -> Option<Vec<Way<'_>>> {
-    let mut words = config
-        .text
-        .split_inclusive(|&byte| byte == 0)
-        .map(|word| CStr::from_bytes_with_nul(word).unwrap_or_default());
-    let mut list = || -> Option<Vec<&CStr>> {
-        let count: usize = words.next()?.to_str().ok()?.parse().ok()?;
-        (0..count).map(|_| words.next()).collect()
-    };
-    let count: usize = list()?.first()?.to_str().ok()?.parse().ok()?;
-    (0..count)
-        .map(|_| {
-            let (command, needs) = (list()?, list()?);
-            (!command.is_empty()).then_some(Way { command, needs })
-        })
-        .collect()
-}
-
-fn path(text: &CStr) -> &std::path::Path {
-    use std::os::unix::ffi::OsStrExt;
-    std::path::Path::new(std::ffi::OsStr::from_bytes(text.to_bytes()))
-}
-
-/// Whether a file is a program of this machine. One of the guest's, at the path of the host's
-/// Python, would come back here for ever.
-fn is_native(program: &CStr) -> bool {
-    let header = |path: &std::path::Path| {
-        let mut bytes = [0; HEADER];
-        File::open(path)
-            .and_then(|mut file| file.read_exact(&mut bytes))
-            .map(|()| bytes)
-    };
-    match header(path(program)) {
-        // e_machine in this machine's byte order; class and order stand in e_ident.
-        Ok(bytes) => {
-            bytes.starts_with(b"\x7fELF\x02\x01")
-                && bytes[EI_NIDENT + 2..] == NATIVE_MACHINE.to_le_bytes()
-        }
-        // May be executable only.
-        Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
-    }
-}
-/// EM_X86_64, EM_AARCH64 (linux/elf-em.h).
-const NATIVE_MACHINE: u16 = if cfg!(target_arch = "aarch64") {
-    183
-} else {
-    62
-};
 
 /// What keeps a way from being taken.
-fn missing<'a>(way: &Way<'a>) -> Option<&'a CStr> {
-    let absent = way.needs.iter().find(|need| !path(need).exists());
-    match absent {
-        Some(need) => Some(*need),
-        None => (!is_native(way.command[0])).then_some(way.command[0]),
+fn missing(way: &Way) -> Option<&'static CStr> {
+    let absent = way.needs.iter().find(|need| !kernel::exists(need)).copied();
+    // One of the guest's, at the path of the host's Python, would come back here for ever.
+    absent.or_else(|| (!is_native(way.command[0])).then_some(way.command[0]))
+}
+
+/// What binfmt_misc asks for, by the ways that `qusr-binfmt` has written down.
+fn by_configuration(ways: &[Way]) -> Result<Python, String> {
+    let Some(way) = ways.iter().find(|way| missing(way).is_none()) else {
+        // The last way is the host's own paths.
+        let what = ways.last().and_then(missing).unwrap_or_default();
+        return Err(format!(
+            "qusr's own files are not in this root ({}): 'qusr-binfmt bind ROOT', outside, \
+             shows them in there",
+            what.to_string_lossy()
+        ));
+    };
+    Ok(Python {
+        command: way.command.iter().map(|&word| word.into()).collect(),
+        preload: way.preload.map(CString::from),
+    })
+}
+
+/// What a command asks for, by where it is.
+fn by_place(start: &Start) -> Result<Python, String> {
+    let own = kernel::read_link(c"/proc/self/exe")
+        .or_else(|| {
+            start
+                .auxv_text(AT_EXECFN)
+                .map(|name| name.to_bytes().to_vec())
+        })
+        .unwrap_or_default();
+    let commands = folder(&own);
+    let package = installed::package(folder(commands));
+    let search = variable(start, b"PATH=").unwrap_or_default();
+    let Some(python) = installed::python(package.as_ref(), commands, search) else {
+        let commands = String::from_utf8_lossy(commands);
+        return Err(format!("no python3 in {commands}, in /usr/bin or in PATH"));
+    };
+    let Some(package) = package else {
+        // Installed in a way that only Python's own search understands.
+        let code = [PLAIN, BEGIN].concat();
+        return Ok(Python {
+            command: [python].into_iter().chain(texts(&["-c", &code])).collect(),
+            preload: None,
+        });
+    };
+    let mut code = String::from(COMMAND);
+    code.push_str("import os, sys\nsys.path += map(os.fsdecode, [");
+    quote(&mut code, &package.site);
+    if package.parent != package.site {
+        quote(&mut code, &package.parent);
     }
+    code.push_str("])\n");
+    code.push_str(BEGIN);
+    // A script (pyenv's) has the real Python only later.
+    let preload = is_native(&python).then(|| package.extension());
+    // Isolated: PYTHONPATH and its like are the guest's.
+    let options = texts(&["-I", "-S", "-c", &code]);
+    Ok(Python {
+        command: [python].into_iter().chain(options).collect(),
+        preload,
+    })
 }
 
-fn auxv(kind: c_ulong) -> Option<c_ulong> {
-    // SAFETY: getauxval and errno have no preconditions; there is one thread.
-    unsafe {
-        *__errno_location() = 0;
-        let value = getauxval(kind);
-        (value != 0 || *__errno_location() != ENOENT).then_some(value)
+fn texts(words: &[&str]) -> Vec<CString> {
+    words.iter().map(|word| path(&[word.as_bytes()])).collect()
+}
+
+/// What stands before a path's last slash.
+fn folder(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|&byte| byte == b'/');
+    &path[..end.unwrap_or(0)]
+}
+
+/// A path as Python's bytes, with a comma.
+fn quote(code: &mut String, bytes: &[u8]) {
+    code.push_str("b\"");
+    for &byte in bytes {
+        match byte {
+            b'"' | b'\\' | ..b' ' | 0x7f.. => {
+                let _ = write!(code, "\\x{byte:02x}");
+            }
+            _ => code.push(byte.into()),
+        }
     }
+    code.push_str("\",");
 }
 
-fn is_ignored(number: c_int) -> bool {
-    // SAFETY: the action is SIG_IGN and then the one that was there; no handler of ours.
-    unsafe {
-        let before = signal(number, SIG_IGN);
-        signal(number, before);
-        before == SIG_IGN
-    }
+fn variable(start: &Start, name: &[u8]) -> Option<&'static [u8]> {
+    let mut entries = start.environment.iter();
+    entries.find_map(|entry| entry.to_bytes().strip_prefix(name))
 }
 
-fn explain(program: &CStr, why: &str) -> c_int {
-    let line = format!("qusr: {}: {why}\n", program.to_string_lossy());
-    // Nowhere to tell that standard error is closed.
-    let _ = std::io::stderr().write_all(line.as_bytes());
-    CANNOT
+/// Variables that are the guest's, not Python's: the dynamic linker's, and the one that Python
+/// itself sets (PEP 538).
+fn is_hidden(variable: &CStr) -> bool {
+    let text = variable.to_bytes();
+    text.starts_with(b"LD_") || text.starts_with(b"LC_CTYPE=")
 }
 
-/// The words of `qusr.interp`: descriptor, flags, number of hidden variables, those, the rest.
-fn words(argv: &[*const c_char], hidden: &[*const c_char]) -> (Vec<CString>, Vec<*const c_char>) {
+/// The first words of `qusr.interp`: descriptor, flags, number of hidden variables.
+fn words(start: &Start, hidden: usize) -> [CString; 3] {
     let mut flags = String::from("-");
-    let keeps_argv0 = auxv(AT_FLAGS).unwrap_or(0) & AT_FLAGS_PRESERVE_ARGV0 != 0;
+    let keeps_argv0 = start.auxv(AT_FLAGS).unwrap_or(0) & AT_FLAGS_PRESERVE_ARGV0 != 0;
     for (set, letter) in [
-        (keeps_argv0 && argv.len() > 2, 'P'),
-        (auxv(AT_SECURE).unwrap_or(0) != 0, 'S'),
-        (is_ignored(SIGPIPE), 'p'),
-        (is_ignored(SIGXFSZ), 'x'),
+        (keeps_argv0 && start.argv.len() > 2, 'P'),
+        (start.auxv(AT_SECURE).unwrap_or(0) != 0, 'S'),
+        (kernel::is_ignored(SIGPIPE), 'p'),
+        (kernel::is_ignored(SIGXFSZ), 'x'),
     ] {
         if set {
             flags.push(letter);
         }
     }
-    let fd = auxv(AT_EXECFD).map_or(String::from("-"), |fd| fd.to_string());
-    let owned: Vec<CString> = [fd, flags, hidden.len().to_string()]
-        .into_iter()
-        .map(|text| CString::new(text).unwrap_or_default())
-        .collect();
-    let mut all: Vec<*const c_char> = owned.iter().map(|text| text.as_ptr()).collect();
-    all.extend(hidden);
-    all.extend(&argv[1..]);
-    (owned, all)
+    let fd = start.auxv(AT_EXECFD);
+    let fd = fd.map_or(String::from("-"), |fd| format!("{fd}"));
+    [fd, flags, format!("{hidden}")].map(|text| path(&[text.as_bytes()]))
 }
 
-/// A NULL-terminated array of strings.
-///
-/// # Safety
-/// `at` is such an array, and stays as it is.
-unsafe fn strings(at: *const *const c_char) -> Vec<*const c_char> {
-    // SAFETY: nothing behind the null is read.
-    (0..)
-        .map(|index| unsafe { *at.add(index) })
-        .take_while(|text| !text.is_null())
-        .collect()
+/// The dynamic linker's variable for the extension.
+fn preload(extension: &CStr) -> Option<CString> {
+    let name = extension.to_bytes();
+    // ld.so(8): spaces and colons are between names, a dollar sign may begin a token.
+    let is_plain = !name.iter().any(|byte| b" :$".contains(byte));
+    (is_plain && kernel::exists(extension)).then(|| path(&[b"LD_PRELOAD=", name]))
 }
 
-/// What the dynamic linker would read: these are the guest's, not Python's.
-fn is_linkers(variable: *const c_char) -> bool {
-    // SAFETY: an entry of the environment is a string.
-    unsafe { CStr::from_ptr(variable) }
-        .to_bytes()
-        .starts_with(b"LD_")
+/// The last part of how a command was called.
+fn name(start: &Start) -> CString {
+    let called = start.argv.first().copied().unwrap_or(c"qusr");
+    // As for a script: the file's name, whatever argv[0] is. fexecve(3) knows none.
+    let file = start.auxv_text(AT_EXECFN).unwrap_or(called);
+    let file = if file.to_bytes().starts_with(b"/dev/fd/") {
+        called
+    } else {
+        file
+    };
+    let last = file.to_bytes().rsplit(|&byte| byte == b'/').next();
+    path(&[last.unwrap_or_default()])
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
-    // SAFETY: the arguments of main, as C defines them.
-    let (argv, environment) = unsafe { (strings(argv), strings(envp)) };
-    // The contents are changed in the file, so the compiler must not know them. (A volatile read
-    // of the whole would do, too, but LLVM takes minutes for one of 16 KiB.)
-    let config = std::hint::black_box(&CONFIG);
-    if argc < 2 {
-        return explain(c"qusr-interp", "the kernel starts this, see qusr-binfmt");
+fn explain(subject: &CStr, why: &str) -> i32 {
+    kernel::complain(&[subject.to_bytes(), b": ", why.as_bytes(), b"\n"].concat());
+    CANNOT
+}
+
+/// The whole program; comes back with a status if it could not become Python.
+fn main(start: &Start) -> i32 {
+    let name = name(start);
+    let configuration = config::ways();
+    let is_command = configuration.is_none();
+    let arguments = start.argv.get(1..).unwrap_or_default();
+    let subject: CString = if is_command {
+        name.clone()
+    } else {
+        let Some(program) = arguments.first() else {
+            return explain(c"qusr-interp", "the kernel starts this, see qusr-binfmt");
+        };
+        path(&[b"qusr: ", program.to_bytes()])
+    };
+    let found = configuration.map_or_else(|| by_place(start), |ways| by_configuration(&ways));
+    let python = match found {
+        Ok(python) => python,
+        Err(why) => return explain(&subject, &why),
+    };
+    let entries = start.environment.iter().copied();
+    let (hidden, mut shown): (Vec<&CStr>, Vec<&CStr>) = entries.partition(|entry| is_hidden(entry));
+    let preload = python.preload.as_deref().and_then(preload);
+    shown.extend(preload.as_deref());
+    let words = words(start, hidden.len());
+    let mut command: Vec<&CStr> = python.command.iter().map(CString::as_c_str).collect();
+    command.extend(words.iter().map(CString::as_c_str));
+    command.extend(hidden);
+    if is_command {
+        command.push(&name);
     }
-    // SAFETY: an entry of argv is a string.
-    let program = unsafe { CStr::from_ptr(argv[1]) };
-    let ways = match ways(config) {
-        Some(ways) if !ways.is_empty() => ways,
-        _ => return explain(program, "this qusr-interp was not set up by qusr-binfmt"),
+    command.extend(arguments);
+    let error = kernel::execute(command[0], &command, &shown);
+    let why = match error.text() {
+        Some(text) => String::from(text),
+        None => format!("error {}", error.0),
     };
-    let Some(way) = ways.iter().find(|way| missing(way).is_none()) else {
-        // The last way is the host's own paths.
-        let what = ways.last().and_then(missing).unwrap_or_default();
-        let why = format!(
-            "qusr's own files are not in this root ({}): 'qusr-binfmt bind ROOT', outside, \
-             shows them in there",
-            what.to_string_lossy()
-        );
-        return explain(program, &why);
-    };
-    let (hidden, mut shown): (Vec<_>, Vec<_>) = environment
-        .into_iter()
-        .partition(|&entry| is_linkers(entry));
-    shown.push(std::ptr::null());
-    let (_owned, rest) = words(&argv, &hidden);
-    let mut command: Vec<*const c_char> = way.command.iter().map(|word| word.as_ptr()).collect();
-    command.extend(rest);
-    command.push(std::ptr::null());
-    // SAFETY: both arrays end with a null, and what they point to lives on.
-    unsafe { execve(command[0], command.as_ptr(), shown.as_ptr()) };
-    let why = std::io::Error::last_os_error();
     explain(
-        program,
-        &format!("{}: {why}", way.command[0].to_string_lossy()),
+        &subject,
+        &format!("{}: {why}", command[0].to_string_lossy()),
     )
 }
