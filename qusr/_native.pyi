@@ -177,7 +177,8 @@ class Process:
         regs: (call number, result, pc, sp, thread pointer, status).
         """
     def set_sysroot(self, prefix: str | None) -> None: ...
-    def inherit_sysroot(self, before: Process) -> None: ...
+    def inherit(self, before: Process) -> None:
+        """Take over the sysroot and the limits of the program before an execve."""
     def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
@@ -185,12 +186,17 @@ class Process:
         """The process ends: who waits for a robust futex of its threads is told."""
     def watch_deaths(self) -> None:
         """Stops with "killed" also for signals whose default action kills (but SIGKILL)."""
-    def core_limit_changed(self) -> None:
-        """RLIMIT_CORE may have changed."""
     def set_tracing(self, on: bool) -> None:
         """Whether waits for children and so on are reviewed (kind "tracer") instead of made."""
-    def set_facts(self, exe: bytes, auxv: bytes, root: bytes) -> None:
-        """Say what a tracer may read of the program; `root` is the sysroot or empty."""
+    def set_facts(
+        self, exe: bytes, auxv: bytes, root: bytes, machine: bytes, release: bytes | None
+    ) -> None:
+        """Say what the program is told about itself, and its tracer.
+
+        `root` is the sysroot or empty, `machine` and `release` are uname's.
+        """
+    def limit(self, resource: int) -> tuple[int, int]:
+        """A limit of the guest: (soft, hard)."""
     def call_name(self, number: int) -> str | None: ...
 
 @final
@@ -198,6 +204,7 @@ class Thread:
     """One guest thread."""
 
     trace: bool
+    watch_enosys: bool
     watch_signals: bool
     def __new__(
         cls,

@@ -37,7 +37,7 @@ class Machine:
 
     __slots__ = (
         "abi", "arch", "args", "core", "frame", "hwcap", "kuser_page", "minsigstksz", "model",
-        "native_options", "numbers", "platform",
+        "native_options", "numbers", "platform", "uname",
     )  # fmt: skip
 
     def __init__(self, name: str, be8: bool, options: Options, logs: Sequence[str]) -> None:
@@ -50,6 +50,7 @@ class Machine:
         model = _cpu_model(found, options)
         self.model = model if self.native_options is None else model.on_native()
         self.hwcap = found.hwcap(self.model)
+        self.uname = found.uname_of(self.model).encode()
         self.platform = found.platform_of(self.model).encode()
         self.minsigstksz = MINSIGSTKSZ.get(self.abi.word, 0)
         self.kuser_page = found.kuser_page(be8=be8)

@@ -192,12 +192,13 @@ class Process:
             self.memory, table, machine.numbers, machine.args, self.abi.thumb_bit, machine.frame
         )
         if old is not None:
-            native.inherit_sysroot(old)
+            native.inherit(old)
         elif self.sysroot:
             native.set_sysroot(self.sysroot.root)
         exe = os.fsencode(self.sysroot.guest_path(os.fsdecode(self.exe)))
         root = os.fsencode(self.sysroot.root or "")
-        self.native.set_facts(exe, self.stack.auxv_bytes, root)
+        release = None if self.uname_release is None else os.fsencode(self.uname_release)
+        native.set_facts(exe, self.stack.auxv_bytes, root, machine.uname, release)
         self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
             self.native.watch_deaths()
@@ -226,7 +227,9 @@ class Process:
     def _stack_size(self) -> int:
         if self.options.stack_size is not None:
             return self.options.stack_size
-        soft = _native.getrlimit(RLIMIT_STACK)[0]
+        before = None if self._main is None else self.native
+        limit = _native.getrlimit if before is None else before.limit
+        soft = limit(RLIMIT_STACK)[0]
         return DEFAULT_STACK if soft == RLIM_INFINITY else soft
 
     def _random(self) -> bytes | None:

@@ -140,6 +140,7 @@ class Thread:
         process = self.process
         self.native.trace = bool(process.hooks) or process.options.strace
         log = process.log
+        self.native.watch_enosys = log is not None and log.wants("unimp")
         self.native.watch_signals = process.options.strace or (log is not None and log.wants("int"))
 
     def dispatch(self, stop: Stop) -> None:

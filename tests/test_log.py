@@ -97,6 +97,14 @@ def test_int(qusr: Callable[[str], Emulator], testbin: Callable[..., Path]) -> N
     assert "SIGILL" in result.check(-4).err
 
 
+def test_unimp(qusr: Callable[[str], Emulator], testbin: Callable[..., Path]) -> None:
+    """The C library asks for rseq(2) (293 on AArch64) when a program starts."""
+    program = testbin("c/ident/limits", "aarch64")
+    line = "system call rseq (293): not implemented, ENOSYS\n"
+    assert qusr("aarch64")(program, "uname", options=["-d", "unimp"]).check().err.startswith(line)
+    assert qusr("aarch64")(program, "uname").check().err == ""
+
+
 def test_items_that_a_core_does_not_have(qusr: Callable[[str], Emulator]) -> None:
     text = log_of(qusr("aarch64"), "aarch64", "--core", "unicorn", "-d", "op,out_asm")
     assert text.count("\n") == 1

@@ -58,7 +58,7 @@ OWN_LIMITS = (2, 3, 9)
 """RLIMIT_DATA, RLIMIT_STACK and RLIMIT_AS: kept by the guest's address space, because
 the host's would count, and strangle, the emulator."""
 WATCHED_LIMITS = (*OWN_LIMITS, 4)
-"""Those whose setting Python hears of: RLIMIT_CORE says which signals are ours to act on."""
+"""Those whose setting is watched: RLIMIT_CORE says which signals are ours to act on."""
 PIDFD = FlagTable({"PIDFD_NONBLOCK": 0o4000, "PIDFD_THREAD": 0o200})
 PIDFD_SIGNAL = FlagTable(
     {"PIDFD_SIGNAL_THREAD": 1, "PIDFD_SIGNAL_THREAD_GROUP": 2, "PIDFD_SIGNAL_PROCESS_GROUP": 4}
@@ -108,12 +108,11 @@ def _limits(name: str, direction: int) -> tuple[Syscall, Syscall]:
     size cannot be copied over.
     """
     args: tuple[Arg, ...] = (Ptr("rlim", RLIMIT, direction),)
-    handler = f"limits:{name}"
     heard = OWN_LIMITS if direction == OUT else WATCHED_LIMITS
-    cases = [(resource, Case(*args, handler=handler)) for resource in heard]
+    cases = [(resource, Case(*args, builtin=name)) for resource in heard]
     return (
         Syscall(name, Switch("resource", cases, default=Case(*args), names=RLIMITS)),
-        Syscall(name, Enum("resource", RLIMITS), *args, handler=handler, families=("32",)),
+        Syscall(name, Enum("resource", RLIMITS), *args, builtin=name, families=("32",)),
     )
 
 
@@ -146,12 +145,12 @@ CALLS = (
     Syscall("getrusage", Enum("who", RUSAGE_WHO), Ptr("usage", RUSAGE, OUT)),
     *_limits("getrlimit", OUT),
     *_limits("setrlimit", IN),
-    Syscall("ugetrlimit", *_UGETRLIMIT.args, handler="limits:getrlimit"),
+    Syscall("ugetrlimit", *_UGETRLIMIT.args, builtin="getrlimit"),
     Syscall(
         "prlimit64", Pid("pid"),
         Switch(
             "resource",
-            [(resource, Case(*_PRLIMIT, handler="limits:prlimit64"))
+            [(resource, Case(*_PRLIMIT, builtin="prlimit64"))
              for resource in WATCHED_LIMITS],
             default=Case(*_PRLIMIT), names=RLIMITS,
         ),

@@ -139,7 +139,7 @@ NS_ID_REQ = Struct(
 )  # fmt: skip
 
 CALLS = (
-    Syscall("uname", Ptr("buf", UTSNAME, OUT), handler="system:uname"),
+    Syscall("uname", Ptr("buf", UTSNAME, OUT), builtin="uname"),
     Syscall("sysinfo", Ptr("info", SYSINFO, OUT)),
     Syscall("sysinfo", Ptr("info", SYSINFO, OUT), handler="system:sysinfo", families=("32",)),
     Syscall("getrandom", Buf("buf", OUT, size="buflen"), Size("buflen"), Flags("flags", GRND)),

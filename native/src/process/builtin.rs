@@ -3,6 +3,8 @@
 
 use std::ffi::CString;
 
+use super::limits;
+use super::shared;
 use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};
 use crate::memory::{AddressSpace, MmapRequest};
@@ -142,6 +144,18 @@ impl GuestThread {
                     .and_then(|action| unit(seccomp::action_available(action))),
                 _ => Err(libc::EINVAL),
             },
+            Builtin::Getrlimit => self.process.getrlimit(abi, int(0) as u32, value(1)),
+            Builtin::Setrlimit => self.process.setrlimit(abi, int(0) as u32, value(1)),
+            Builtin::Prlimit64 => self.process.prlimit(
+                abi,
+                limits::Request {
+                    pid: int(0),
+                    resource: int(1) as u32,
+                    new: value(2),
+                    old: value(3),
+                },
+            ),
+            Builtin::Uname => self.uname(value(0)),
             Builtin::RtSigaction => self.signals.sigaction(&space, args, false),
             Builtin::Sigaction => self.signals.sigaction(&space, args, true),
             Builtin::RtSigprocmask => self.signals.sigprocmask(&space, args, false),
@@ -237,6 +251,25 @@ impl GuestThread {
         Ok(0)
     }
 
+    /// uname(2): the host's names, with the guest's machine and the release that was asked for.
+    fn uname(&self, address: u64) -> Result<u64, i32> {
+        // SAFETY: utsname is bytes, for which zero is valid.
+        let mut names: libc::utsname = unsafe { std::mem::zeroed() };
+        // SAFETY: `names` is a valid utsname.
+        check(unsafe { libc::uname(&raw mut names) })?;
+        let facts = shared(&self.process.facts);
+        put_name(&mut names.machine, &facts.machine);
+        if let Some(release) = &facts.release {
+            put_name(&mut names.release, release);
+        }
+        // SAFETY: struct new_utsname is bytes throughout, and the same on every ABI.
+        let bytes = unsafe {
+            std::slice::from_raw_parts((&raw const names).cast::<u8>(), size_of_val(&names))
+        };
+        let written = self.process.space.write(address, bytes);
+        written.map(|()| 0).map_err(|_| libc::EFAULT)
+    }
+
     fn add_filter(&self, flags: u64, program: u64) -> Result<u64, i32> {
         let process = &self.process;
         let abi = self.signals.abi;
@@ -263,6 +296,15 @@ impl GuestThread {
         let result = check(unsafe { libc::chdir(path.as_ptr()) });
         self.directory_changed();
         result
+    }
+}
+
+/// Puts a name and its NUL into one of utsname's fields, as much of it as there is room for.
+fn put_name(field: &mut [libc::c_char], name: &[u8]) {
+    field.fill(0);
+    let room = field.len() - 1;
+    for (to, from) in field[..room].iter_mut().zip(name) {
+        *to = *from as libc::c_char;
     }
 }
 

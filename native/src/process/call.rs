@@ -114,7 +114,11 @@ impl GuestThread {
                 review,
                 result,
             }),
-            Outcome::Enosys => Some(Stop::Enosys { number }),
+            Outcome::Enosys if self.watch_enosys => Some(Stop::Enosys { number }),
+            Outcome::Enosys => {
+                self.finish_call(-i64::from(libc::ENOSYS));
+                None
+            }
             Outcome::Refused(verdict) => self.refuse(verdict, number),
         }
     }

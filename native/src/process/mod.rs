@@ -5,6 +5,7 @@ mod builtin;
 mod call;
 pub mod child;
 pub mod core_bit;
+pub mod limits;
 mod robust;
 mod thread;
 mod tracee;
@@ -56,16 +57,21 @@ pub struct Process {
     pub trampolines: Trampolines,
     /// The heads of the threads' robust futex lists (set_robust_list(2)), by tid.
     robust_lists: Mutex<BTreeMap<i32, u64>>,
+    pub limits: limits::Limits,
     pub facts: RwLock<Arc<Facts>>,
 }
 
-/// What a tracer may read about the program in /proc.
+/// What the program is told about itself, and what its tracer may read in /proc.
 #[derive(Debug, Default)]
 pub struct Facts {
     pub exe: Vec<u8>,
     pub auxv: Vec<u8>,
     /// The sysroot, or nothing.
     pub root: Vec<u8>,
+    /// `machine` of uname(2).
+    pub machine: Vec<u8>,
+    /// `release` where it is not to be the host's.
+    pub release: Option<Vec<u8>>,
 }
 
 impl Process {
@@ -102,6 +108,7 @@ impl Process {
             frame,
             trampolines,
             robust_lists: Mutex::default(),
+            limits: limits::Limits::default(),
             facts: RwLock::default(),
         }))
     }

@@ -28,7 +28,7 @@ pub enum Stop {
     },
     /// Before every call, when tracing: [`GuestThread::make_call`] makes it.
     Trace { number: u64, args: Args },
-    /// Not implemented: the guest gets ENOSYS unless Python does better.
+    /// Not implemented, and somebody wants to know; the guest gets ENOSYS.
     Enosys { number: u64 },
     /// The guest asked to exit; `whole` for exit_group.
     Exited { status: i32, whole: bool },
@@ -50,6 +50,8 @@ pub struct GuestThread {
     pub(super) caller: Caller,
     /// Stop before each system call ([`Stop::Trace`]).
     pub trace: bool,
+    /// Stop for calls that are not implemented ([`Stop::Enosys`]).
+    pub watch_enosys: bool,
     pub signals: ThreadSignals,
     /// Where set_tid_address(2) wants a zero when the thread ends.
     pub clear_child_tid: u64,
@@ -91,6 +93,7 @@ impl GuestThread {
             caller,
             seccomp,
             trace: false,
+            watch_enosys: false,
             signals,
             clear_child_tid: 0,
             tracee: None,
@@ -106,6 +109,7 @@ impl GuestThread {
         let core = self.core.duplicate()?;
         let mut thread = Self::new(Arc::clone(&self.process), core);
         thread.trace = self.trace;
+        thread.watch_enosys = self.watch_enosys;
         thread.signals.watch = self.signals.watch;
         thread.signals.blocked = self.signals.blocked;
         thread.seccomp.inherit(&self.seccomp);

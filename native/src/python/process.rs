@@ -82,10 +82,11 @@ impl PyProcess {
         Ok(())
     }
 
-    /// Takes the sysroot of the program that ran here before (execve).
-    fn inherit_sysroot(&self, before: &Self) -> PyResult<()> {
+    /// Takes over the sysroot and the limits of the program that ran here before (execve).
+    fn inherit(&self, before: &Self) -> PyResult<()> {
         let sysroot = before.inner.sysroot.read().map_err(poisoned)?.clone();
         *self.inner.sysroot.write().map_err(poisoned)? = sysroot;
+        self.inner.inherit_limits(&before.inner);
         Ok(())
     }
 
@@ -105,11 +106,29 @@ impl PyProcess {
         self.inner.marks.add_memory_file(dev, ino);
     }
 
-    /// What a tracer may read of the program: its path as the guest calls it, its auxiliary vector,
-    /// and the sysroot (or nothing).
-    fn set_facts(&self, exe: Vec<u8>, auxv: Vec<u8>, root: Vec<u8>) -> PyResult<()> {
-        *self.inner.facts.write().map_err(poisoned)? = Arc::new(Facts { exe, auxv, root });
+    /// See [`Facts`].
+    fn set_facts(
+        &self,
+        exe: Vec<u8>,
+        auxv: Vec<u8>,
+        root: Vec<u8>,
+        machine: Vec<u8>,
+        release: Option<Vec<u8>>,
+    ) -> PyResult<()> {
+        *self.inner.facts.write().map_err(poisoned)? = Arc::new(Facts {
+            exe,
+            auxv,
+            root,
+            machine,
+            release,
+        });
         Ok(())
+    }
+
+    /// The guest's limit (soft, hard), which for a few is not the host's. OSError: there is none.
+    fn limit(&self, resource: u32) -> PyResult<(u64, u64)> {
+        let limit = self.inner.limit(resource);
+        Ok(limit.map_err(std::io::Error::from_raw_os_error)?)
     }
 
     /// The process ends: who waits for a robust futex of its threads is told.
@@ -120,11 +139,6 @@ impl PyProcess {
     /// Deaths of signals without a handler are to come to Python too.
     fn watch_deaths(&self) {
         host::watch_deaths();
-        self.inner.actions.core_limit_changed();
-    }
-
-    /// RLIMIT_CORE may have changed: which deaths are ours to dump.
-    fn core_limit_changed(&self) {
         self.inner.actions.core_limit_changed();
     }
 

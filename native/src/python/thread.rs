@@ -354,6 +354,12 @@ impl PyThread {
             }))
     }
 
+    /// Whether calls that are not implemented stop with "enosys".
+    #[setter]
+    fn set_watch_enosys(&mut self, on: bool) {
+        self.inner.watch_enosys = on;
+    }
+
     /// Whether every delivered signal stops with "signal".
     #[setter]
     fn set_watch_signals(&mut self, on: bool) {

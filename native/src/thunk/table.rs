@@ -215,11 +215,15 @@ pub enum Builtin {
     SetSeccomp,
     GetSeccomp,
     Seccomp,
+    Getrlimit,
+    Setrlimit,
+    Prlimit64,
+    Uname,
 }
 
 impl Builtin {
     fn from_index(index: u8) -> Option<Self> {
-        if index > Self::Seccomp as u8 {
+        if index > Self::Uname as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

@@ -85,7 +85,7 @@ def _exec(
         if hidden and prepared.path != os.fsdecode(name):
             # fs/binfmt_script.c, BINPRM_FLAGS_PATH_INACCESSIBLE
             raise loader.LoadError("a script that its interpreter cannot open", errno.ENOENT)
-        stack = _native.getrlimit(RLIMIT_STACK)[0]
+        stack = process.native.limit(RLIMIT_STACK)[0]
         prepared.check_arguments(environment, stack)
     except loader.LoadError as error:
         prepared.close()

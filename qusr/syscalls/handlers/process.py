@@ -181,11 +181,10 @@ def _warm_up() -> None:
     """
     if not _warm:
         from qusr.syscalls.handlers import exec as exec_calls
-        from qusr.syscalls.handlers import limits, procfs
+        from qusr.syscalls.handlers import procfs
 
-        _warm.extend((exec_calls, limits, procfs))
-        for name in ("exec:execve", "limits:prlimit64"):
-            find_handler(name)
+        _warm.extend((exec_calls, procfs))
+        find_handler("exec:execve")
         gc.freeze()
 
 

@@ -9,24 +9,12 @@ import struct
 
 from qusr.arch.abi import HOST
 from qusr.syscalls.context import Context, fail, unpack
-from qusr.syscalls.system import SYSINFO, UTSNAME
+from qusr.syscalls.system import SYSINFO
 
 _MEMORY = ("totalram", "freeram", "sharedram", "bufferram", "totalswap", "freeswap",
            "totalhigh", "freehigh")  # fmt: skip
 
 _READ_IMPLIES_EXEC = 0x400000
-
-
-def uname(ctx: Context, address: int) -> int:
-    """The host's names, with the guest's machine and the release that `-r` gave."""
-    data = bytearray(UTSNAME.size(HOST))
-    ctx.host_call("uname", data)
-    values = unpack(UTSNAME, bytes(data))
-    values["machine"] = ctx.process.arch.uname_of(ctx.process.cpu_model).encode()
-    if ctx.process.uname_release is not None:
-        values["release"] = ctx.process.uname_release.encode()
-    ctx.write_struct(UTSNAME, address, values)
-    return 0
 
 
 def personality(ctx: Context, persona: int) -> int:
