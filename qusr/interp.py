@@ -56,9 +56,10 @@ class _LateSite:
         import site
         from importlib.machinery import PathFinder
 
-        site.main()
         if self._user:
-            site.addsitedir(site.getusersitepackages())
+            # Isolated Python leaves that folder out; a virtual environment still may.
+            site.ENABLE_USER_SITE = True
+        site.main()
         return PathFinder.find_spec(name)
 
 
