@@ -189,11 +189,18 @@ class Process:
     def set_tracing(self, on: bool) -> None:
         """Whether waits for children and so on are reviewed (kind "tracer") instead of made."""
     def set_facts(
-        self, exe: bytes, auxv: bytes, root: bytes, machine: bytes, release: bytes | None
+        self,
+        exe: bytes,
+        code: int,
+        auxv: bytes,
+        root: bytes,
+        machine: bytes,
+        release: bytes | None,
     ) -> None:
         """Say what the program is told about itself, and its tracer.
 
-        `root` is the sysroot or empty, `machine` and `release` are uname's.
+        `code` is an address of its code, `root` the sysroot or empty; `machine` and `release`
+        are uname's.
         """
     def limit(self, resource: int) -> tuple[int, int]:
         """A limit of the guest: (soft, hard)."""
@@ -233,6 +240,11 @@ class Thread:
     def call_registers(self) -> tuple[int, list[int]]: ...
     def host_call(self, number: int, args: tuple[int | bytes | bytearray, ...]) -> int: ...
     def resolve_path(self, dirfd: int, path: bytes, follow: bool) -> bytes: ...
+    def review_fd(self, fd: int) -> bool:
+        """Put the guest's file behind a descriptor, where the kernel's would tell of the emulator.
+
+        True: that is left to be done here. OSError: the descriptor is closed.
+        """
     def refresh(self) -> None: ...
     def reg(self, id: int) -> int: ...
     def set_reg(self, id: int, value: int) -> None: ...
@@ -324,6 +336,21 @@ def build_stack(
     """An initial stack: sp, data, arg_start, arg_end, env_end, auxiliary vector, its bytes.
 
     ValueError: it cannot be made.
+    """
+
+def own_proc_file(path: bytes) -> bytes | None:
+    """The name of a file in our own /proc/PID; None: `path` is something else."""
+
+def stand_in(fd: int, name: bytes, text: bytes) -> None:
+    """Put a file with this text behind a descriptor that was opened for reading.
+
+    Its close-on-exec stays; links in /proc show `name`. The descriptor is closed on OSError.
+    """
+
+def leads_to_own_exe(dirfd: int, path: bytes, hops: int = 40) -> bool:
+    """Whether a path ends at our /proc/PID/exe, itself or by symbolic links.
+
+    An empty path is the file `dirfd`. At most `hops` - 1 links are followed.
     """
 
 def crc32(data: bytes, before: int = 0) -> int:

@@ -198,7 +198,8 @@ class Process:
         exe = os.fsencode(self.sysroot.guest_path(os.fsdecode(self.exe)))
         root = os.fsencode(self.sysroot.root or "")
         release = None if self.uname_release is None else os.fsencode(self.uname_release)
-        native.set_facts(exe, self.stack.auxv_bytes, root, machine.uname, release)
+        code = self.image.code_range()[0]
+        native.set_facts(exe, code, self.stack.auxv_bytes, root, machine.uname, release)
         self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
             self.native.watch_deaths()

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from qusr import _native
 from qusr.arch.abi import abi
 from qusr.syscalls import layout
 from qusr.syscalls.compiler import MOVE_CHECKED, MOVE_ID16, conversion_program
 from qusr.syscalls.context import pack, unpack
-from qusr.syscalls.handlers import directories, procfs
+from qusr.syscalls.handlers import directories
 from qusr.syscalls.handlers.directories import FIRST_COOKIE, LAST_COOKIE, Cookies
 from qusr.syscalls.metadata import STAT, STAT64
 
@@ -75,7 +76,7 @@ def _kernel_name(path: str) -> bytes:
 )
 def test_own_files(path: str, name: bytes | None) -> None:
     path = path.replace("PID", str(os.getpid()))
-    assert procfs.own_file(_kernel_name(path)) == name
+    assert _native.own_proc_file(_kernel_name(path)) == name
 
 
 def test_what_leads_to_our_executable(tmp_path: Path) -> None:
@@ -86,13 +87,13 @@ def test_what_leads_to_our_executable(tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to("loop")
     for path in ("/proc/self/exe", str(link), str(second)):
-        assert procfs.leads_to_own_exe(AT_FDCWD, path.encode())
+        assert _native.leads_to_own_exe(AT_FDCWD, path.encode())
     for path in (os.readlink("/proc/self/exe"), "/proc/1/exe", str(loop), "/nowhere"):
-        assert not procfs.leads_to_own_exe(AT_FDCWD, path.encode())
+        assert not _native.leads_to_own_exe(AT_FDCWD, path.encode())
     fd = os.open(tmp_path, os.O_RDONLY)
     try:
-        assert procfs.leads_to_own_exe(fd, b"second")
-        assert not procfs.leads_to_own_exe(fd, b"second", hops=1)
+        assert _native.leads_to_own_exe(fd, b"second")
+        assert not _native.leads_to_own_exe(fd, b"second", hops=1)
     finally:
         os.close(fd)
 

@@ -179,6 +179,7 @@ impl Caller {
             sysroot: self.sysroot.as_deref(),
             own_exe: &self.own_exe,
             marks: &process.marks,
+            facts: &process.facts,
             pending: &self.mailbox.pending,
             wait_mask: &self.wait_mask,
         };

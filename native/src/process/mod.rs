@@ -13,6 +13,7 @@ mod trap;
 pub mod vfork;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use thread::{GuestThread, Stop};
@@ -25,6 +26,7 @@ use crate::signal::host;
 use crate::signal::{Actions, FrameKind, Trampolines};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
+use crate::thunk::procfs::{self, Facts};
 use crate::thunk::review::Marks;
 use crate::thunk::table::{MAX_SLOTS, Table};
 
@@ -61,24 +63,29 @@ pub struct Process {
     pub facts: RwLock<Arc<Facts>>,
 }
 
-/// What the program is told about itself, and what its tracer may read in /proc.
-#[derive(Debug, Default)]
-pub struct Facts {
-    pub exe: Vec<u8>,
-    pub auxv: Vec<u8>,
-    /// The sysroot, or nothing.
-    pub root: Vec<u8>,
-    /// `machine` of uname(2).
-    pub machine: Vec<u8>,
-    /// `release` where it is not to be the host's.
-    pub release: Option<Vec<u8>>,
-}
-
 impl Process {
     fn robust_lists(&self) -> MutexGuard<'_, BTreeMap<i32, u64>> {
         self.robust_lists
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at a descriptor that was opened, as [`procfs::review`] does.
+    ///
+    /// # Errors
+    /// Those of [`procfs::review`].
+    pub fn review_fd(&self, fd: i32) -> Result<procfs::Opened, i32> {
+        let Some(file) = procfs::status(fd) else {
+            return Ok(procfs::Opened::Done);
+        };
+        let (facts, own_exe) = (shared(&self.facts), shared(&self.own_exe));
+        let guest = procfs::Guest {
+            space: &self.space,
+            facts: &facts,
+            own_exe: &own_exe,
+            traces: self.marks.traces.load(Ordering::Relaxed),
+        };
+        procfs::review(fd, &file, guest)
     }
 
     /// A process whose memory already holds the program.

@@ -1,5 +1,7 @@
 //! What Python asks of the host process that a guest lives in.
 
+use std::ffi::CString;
+
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -13,6 +15,7 @@ use crate::shared::lock::SharedLock;
 use crate::signal::host::{self};
 use crate::signal::siginfo;
 use crate::thunk::path::{self};
+use crate::thunk::procfs;
 
 /// See [`Gate`].
 #[pyclass(name = "VforkGate", module = "qusr._native", frozen)]
@@ -74,6 +77,26 @@ pub fn lookup_in<'py>(
     follow: bool,
 ) -> Option<Bound<'py, PyBytes>> {
     path::lookup_in(root, path, follow).map(|found| PyBytes::new(py, &found))
+}
+
+/// The name of a file in our own /proc/PID; None: `path` is something else.
+#[pyfunction]
+pub fn own_proc_file<'py>(py: Python<'py>, path: &[u8]) -> Option<Bound<'py, PyBytes>> {
+    procfs::own_file(path).map(|name| PyBytes::new(py, name))
+}
+
+/// Puts a file with this text behind a descriptor that was opened for reading; the descriptor is closed
+/// if that fails.
+#[pyfunction]
+pub fn stand_in(fd: i32, name: &[u8], text: &[u8]) -> PyResult<()> {
+    Ok(procfs::stand_in(fd, name, text).map_err(std::io::Error::from_raw_os_error)?)
+}
+
+/// Whether a path ends at our /proc/PID/exe, itself or by at most `hops` - 1 symbolic links.
+#[pyfunction]
+#[pyo3(signature = (dirfd, path, hops = 40))]
+pub fn leads_to_own_exe(dirfd: i32, path: &[u8], hops: u32) -> bool {
+    CString::new(path).is_ok_and(|path| procfs::leads_to_own_exe(dirfd, &path, hops))
 }
 
 /// getrlimit(2) of this process: (soft, hard).

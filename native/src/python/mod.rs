@@ -33,8 +33,8 @@ mod _native {
     #[pymodule_export]
     use super::host::{
         PyGate, PySharedLock, check_exec, close_on_exec, die_by, die_dumped, doom_thread,
-        getrlimit, is_dumpable, lookup_in, native_refusal, publish, siginfo_to_guest,
-        unshare_files,
+        getrlimit, is_dumpable, leads_to_own_exe, lookup_in, native_refusal, own_proc_file,
+        publish, siginfo_to_guest, stand_in, unshare_files,
     };
     #[pymodule_export]
     use super::loader::build_stack;

@@ -7,11 +7,12 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::memory::PyAddressSpace;
-use crate::process::{Facts, GuestRegs, Process};
+use crate::process::{GuestRegs, Process};
 use crate::signal::FrameKind;
 use crate::signal::host::{self};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
+use crate::thunk::procfs::Facts;
 use crate::thunk::table::{MAX_SLOTS, Table};
 
 /// The declarations of an ABI, ready for use: parsed once, and used by each program after an execve.
@@ -110,6 +111,7 @@ impl PyProcess {
     fn set_facts(
         &self,
         exe: Vec<u8>,
+        code: u64,
         auxv: Vec<u8>,
         root: Vec<u8>,
         machine: Vec<u8>,
@@ -117,6 +119,7 @@ impl PyProcess {
     ) -> PyResult<()> {
         *self.inner.facts.write().map_err(poisoned)? = Arc::new(Facts {
             exe,
+            code,
             auxv,
             root,
             machine,

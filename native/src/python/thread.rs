@@ -19,6 +19,7 @@ use crate::process::{GuestThread, Stop};
 use crate::signal::host::{self, Mailbox};
 use crate::signal::{Action, SIG_IGN, Seen, bit};
 use crate::thunk::exec::Review;
+use crate::thunk::procfs::Opened;
 use crate::thunk::table::MAX_SLOTS;
 
 /// One guest thread.
@@ -158,6 +159,14 @@ impl PyThread {
             Some(host) => PyBytes::new(py, host.as_bytes()),
             None => PyBytes::new(py, path),
         }
+    }
+
+    /// Puts the guest's file behind a descriptor that was opened, where the kernel's would tell of the
+    /// emulator. True: Python has to. OSError: that failed, the descriptor is closed.
+    fn review_fd(&self, fd: i32) -> PyResult<bool> {
+        let opened = self.inner.process.review_fd(fd);
+        let opened = opened.map_err(std::io::Error::from_raw_os_error)?;
+        Ok(opened == Opened::Python)
     }
 
     /// Takes over changes of the process (sysroot, executable).

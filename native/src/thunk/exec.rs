@@ -2,13 +2,14 @@
 //! ([`super::writeback`]).
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::convert::{Conversion, get_int, host_pointer};
 use super::direct::{self, Later};
 use super::msg::MessageBuffers;
 use super::path::Sysroot;
+use super::procfs::Facts;
 use super::review::Marks;
 use super::scratch::Scratch;
 use super::table::{Builtin, FlagMap, HostArg, Length, MAX_OPS, MAX_SLOTS, Node, Op, Ret, Table};
@@ -82,6 +83,7 @@ pub struct Env<'a> {
     pub sysroot: Option<&'a Sysroot>,
     pub own_exe: &'a OwnExe,
     pub marks: &'a Marks,
+    pub facts: &'a RwLock<Arc<Facts>>,
     /// Non-zero while a signal waits for the calling thread.
     pub pending: &'a AtomicU32,
     /// The mask of a call that a signal ended and that had one for its duration.
@@ -92,6 +94,11 @@ pub struct Env<'a> {
 pub const UIO_MAXIOV: usize = 1024;
 
 impl Env<'_> {
+    pub(super) fn facts(&self) -> Arc<Facts> {
+        let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&facts)
+    }
+
     /// Makes the call `node` with the guest's `args`.
     pub fn call(&self, node: &Node, args: &Args, scratch: &mut Scratch) -> Outcome {
         match node {

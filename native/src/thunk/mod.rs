@@ -11,6 +11,7 @@ pub mod host;
 mod msg;
 pub mod path;
 mod prepare;
+pub mod procfs;
 mod records;
 pub mod review;
 pub mod scratch;

@@ -97,7 +97,7 @@ impl Sysroot {
     }
 
     /// The part of a host path behind the prefix, "" for the sysroot itself.
-    fn inner<'a>(&self, host: &'a [u8]) -> Option<&'a [u8]> {
+    pub(super) fn inner<'a>(&self, host: &'a [u8]) -> Option<&'a [u8]> {
         let rest = host.strip_prefix(self.prefix.as_slice())?;
         (rest.is_empty() || rest[0] == b'/').then_some(rest)
     }

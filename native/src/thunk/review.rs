@@ -1,10 +1,12 @@
 //! Looking at results: what has to be told differently to the guest than the host kernel did.
 
+use std::ffi::{CStr, CString};
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::convert::{get_int, put_int};
 use super::exec::{Call, Outcome, Review, map_flags};
+use super::procfs::{self, Opened, status};
 use super::table::{Op, Ret};
 
 /// Descriptors below this are known by [`Marks::small`].
@@ -65,20 +67,6 @@ impl Marks {
     }
 }
 
-fn status(fd: i32) -> Option<libc::stat> {
-    // SAFETY: stat is plain data for which zero is valid.
-    let mut buffer: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: `buffer` is a valid stat.
-    (unsafe { libc::fstat(fd, &raw mut buffer) } == 0).then_some(buffer)
-}
-
-fn on_procfs(fd: i32) -> bool {
-    // SAFETY: statfs is plain data for which zero is valid.
-    let mut buffer: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: `buffer` is a valid statfs.
-    unsafe { libc::fstatfs(fd, &raw mut buffer) == 0 && buffer.f_type == libc::PROC_SUPER_MAGIC }
-}
-
 impl Call<'_> {
     /// The outcome of a call that the host made.
     pub(super) fn finish(
@@ -112,7 +100,7 @@ impl Call<'_> {
                 Outcome::Done(stored.map_or_else(|errno| -i64::from(errno), |()| 0))
             }
             Ret::Path if self.is_exe_link(result as usize, ops) => {
-                Outcome::Review(Review::ExeLink, result)
+                self.exe_link(result as usize, host_args, ops)
             }
             Ret::Stat if self.is_own_exe(host_args, ops) => {
                 Outcome::Review(Review::ExeStat, result)
@@ -141,13 +129,18 @@ impl Call<'_> {
                 return Outcome::Done(-i64::from(libc::EOVERFLOW));
             }
         }
-        let exe = self.env.own_exe;
-        let own_exe = exe.ino != 0 && file.st_ino == exe.ino && file.st_dev == exe.dev;
-        // A file system on a block device is no procfs, whose devices have the major number 0.
-        if own_exe || libc::major(file.st_dev) == 0 && on_procfs(fd) {
-            return Outcome::Review(Review::ProcFd, fd.into());
+        let env = self.env;
+        let guest = procfs::Guest {
+            space: env.space,
+            facts: &env.facts(),
+            own_exe: env.own_exe,
+            traces: env.marks.traces.load(Ordering::Relaxed),
+        };
+        match procfs::review(fd, &file, guest) {
+            Ok(Opened::Done) => Outcome::Done(fd.into()),
+            Ok(Opened::Python) => Outcome::Review(Review::ProcFd, fd.into()),
+            Err(errno) => Outcome::Done(-i64::from(errno)),
         }
-        Outcome::Done(fd.into())
     }
 
     /// A write by a 32-bit guest to a file opened without O_LARGEFILE ends at 2 GiB - 1
@@ -239,6 +232,50 @@ impl Call<'_> {
             && size <= exe.len()
             && self.env.space.read(self.slot(slot), &mut link).is_ok()
             && exe.starts_with(&link)
+    }
+
+    /// A readlink that gave the emulator's executable: where it was of our own /proc/PID/exe, the guest's.
+    fn exe_link(&self, result: usize, host_args: &[u64; 6], ops: &[Op]) -> Outcome {
+        let path = ops.iter().position(|op| matches!(op, Op::Path { .. }));
+        let (Some(path), [.., Op::Buf { slot: buffer }, Op::Int { slot: size, .. }]) = (path, ops)
+        else {
+            return Outcome::Done(result as i64);
+        };
+        let at = path
+            .checked_sub(1)
+            .map_or(libc::AT_FDCWD, |at| host_args[at] as i32);
+        let Some(path) = self.read_back(host_args[path]) else {
+            return Outcome::Done(result as i64);
+        };
+        let env = self.env;
+        if !procfs::leads_to_own_exe(at, &path, 1) {
+            // It may be that of a tracee.
+            return if env.marks.traces.load(Ordering::Relaxed) {
+                Outcome::Review(Review::ExeLink, result as i64)
+            } else {
+                Outcome::Done(result as i64)
+            };
+        }
+        let mut link = procfs::exe_name(env.space, &env.facts(), env.sysroot);
+        link.truncate(self.slot(*size) as u32 as usize & 0x7fff_ffff);
+        let length = link.len();
+        // What the kernel wrote behind it is taken away: many a program gives a buffer of zeros
+        // and relies on those behind the result, which readlink does not terminate.
+        link.resize(length.max(result), 0);
+        let written = self.write(self.slot(*buffer), &link);
+        Outcome::Done(written.map_or_else(|errno| -i64::from(errno), |()| length as i64))
+    }
+
+    /// A path as the host's call got it.
+    fn read_back(&self, host: u64) -> Option<CString> {
+        let space = self.env.space;
+        let base = space.base() as u64;
+        if (base..base + space.limit()).contains(&host) {
+            let path = space.read_cstr(host - base, libc::PATH_MAX as usize);
+            return CString::new(path.ok()??).ok();
+        }
+        // SAFETY: a path that is not in guest memory is a C string in scratch memory.
+        Some(unsafe { CStr::from_ptr(host as *const libc::c_char) }.to_owned())
     }
 
     /// Whether the host's stat or statx buffer names the emulator's executable.

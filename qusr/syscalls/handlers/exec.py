@@ -13,7 +13,6 @@ import os
 from qusr import _native, loader
 from qusr.process import Process
 from qusr.syscalls.context import Context, fail
-from qusr.syscalls.handlers.procfs import leads_to_own_exe
 from qusr.thread import NO_RESULT
 
 AT_FDCWD = -100
@@ -75,7 +74,7 @@ def _exec(
 
     try:
         prepared = prepare(name, fd)
-        if process.is_own_exe(os.fstat(prepared.fd)) and leads_to_own_exe(AT_FDCWD, name):
+        if process.is_own_exe(os.fstat(prepared.fd)) and _native.leads_to_own_exe(AT_FDCWD, name):
             prepared.close()
             name = process.exe
             prepared = prepare(name, -1)

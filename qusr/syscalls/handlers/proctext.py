@@ -43,19 +43,6 @@ def _cpuinfo(process: Process) -> bytes:
     return arch.cpuinfo(process.cpu_model, cpus).encode()
 
 
-def _root(process: Process) -> bytes | None:
-    root = process.sysroot.root
-    return None if root is None else os.fsencode(root)
-
-
-def _maps(process: Process, fd: int) -> bytes:
-    return process.memory.maps_text(_root(process))
-
-
-def _smaps(process: Process, fd: int) -> bytes:
-    return process.memory.smaps_text(_root(process))
-
-
 def _smaps_rollup(process: Process, fd: int) -> bytes:
     """The sums of smaps, for the fields that the kernel's file has."""
     sums = _sums(process)
@@ -77,10 +64,6 @@ def _sums(process: Process) -> dict[bytes, int]:
         if len(words) == 3 and words[2] == b"kB":
             sums[words[0]] = sums.get(words[0], 0) + int(words[1])
     return sums
-
-
-def _auxv(process: Process, fd: int) -> bytes:
-    return process.stack.auxv_bytes
 
 
 def _cmdline(process: Process, fd: int) -> bytes:
@@ -211,11 +194,8 @@ def _status(ctx: Context, fd: int) -> bytes:
 
 
 _FILES = {
-    b"auxv": _auxv,
     b"cmdline": _cmdline,
     b"environ": _environ,
-    b"maps": _maps,
-    b"smaps": _smaps,
     b"smaps_rollup": _smaps_rollup,
     b"statm": _statm,
 }
