@@ -83,5 +83,5 @@ bench: build tools
 
 clean:
 	rm -rf $(VENV) native/target testbins/build dist .pytest_cache .mypy_cache .ruff_cache
-	rm -f qusr/_native*.so
+	rm -f qusr/_native*.so commands/scripts/qusr commands/scripts/qusr-a*
 	find qusr tests tools testbins bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

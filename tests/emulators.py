@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -129,30 +130,60 @@ def need(tool: str) -> str:
     return path
 
 
-# A qusr command for a clone that is not installed into the running Python: it leaves
-# PYTHONPATH alone, which a guest Python would obey too.
-_SCRIPT = """#!{python}
-import sys
-sys.path.insert(0, {repo!r})
-from qusr.cli import main
-sys.exit(main())
-"""
+_PYTHON = f"python3.{sys.version_info.minor}"
+
+#: The packages that qusr needs.
+DEPENDENCIES = ("unicorn", "elftools", "capstone")
+
+
+def replace(path: Path, make: Callable[[Path], object]) -> None:
+    """Makes a file, at once: another worker may be using the old one."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    make(new)
+    new.replace(path)
+
+
+def link(path: Path, target: str) -> None:
+    replace(path, lambda new: new.symlink_to(target))
+
+
+def launcher(path: Path) -> Path:
+    """A command: each is a copy of the same executable."""
+    from qusr import _native
+
+    def make(new: Path) -> None:
+        new.write_bytes(_native.launcher())
+        new.chmod(0o755)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace(path, make)
+    return path
+
+
+def add_dependencies(site: Path) -> None:
+    """Makes the packages that qusr needs importable out of a folder."""
+    site.mkdir(parents=True, exist_ok=True)
+    for name in DEPENDENCIES:
+        spec = find_spec(name)
+        assert spec is not None and spec.submodule_search_locations, name
+        link(site / name, spec.submodule_search_locations[0])
 
 
 @functools.cache
 def qusr_command(name: str) -> str:
-    """The installed command ``name`` if it is this clone's, else a stand-in for it."""
+    """The installed command ``name`` if it is this clone's, else one that is made here."""
     installed = Path(sys.executable).parent / name
     if Path(sys.prefix) == REPO / ".venv" and installed.exists():
         return str(installed)
-    folder = Path(QUSR_ENVIRONMENT["XDG_CACHE_HOME"]) / "bin"
-    folder.mkdir(parents=True, exist_ok=True)
-    script = folder / name
-    new = folder / f".{name}.{os.getpid()}"  # another worker may be executing the old one
-    new.write_text(_SCRIPT.format(python=sys.executable, repo=str(REPO)))
-    new.chmod(0o755)
-    new.replace(script)
-    return str(script)
+    prefix = Path(QUSR_ENVIRONMENT["XDG_CACHE_HOME"]) / "installed"
+    site = prefix / "lib" / _PYTHON / "site-packages"
+    add_dependencies(site)
+    replace(site / "qusr.pth", lambda new: new.write_text(str(REPO)))
+    command = launcher(prefix / "bin" / name)
+    replace(
+        command.with_name(_PYTHON), lambda new: new.symlink_to(os.path.realpath(sys.executable))
+    )
+    return str(command)
 
 
 def qusr(arch: str, core: str | None = None) -> Emulator:

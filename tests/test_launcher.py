@@ -13,31 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from qusr import _native
 from tests import emulators
-from tests.emulators import REPO, Result
+from tests.emulators import DEPENDENCIES, REPO, Result, add_dependencies, launcher
 
 HELLO = REPO / "testbins" / "prebuilt"
 GREETING = "Hello from aarch64!\n"
 PYTHON = f"python3.{sys.version_info.minor}"
 SITE = f"lib/{PYTHON}/site-packages"
-DEPENDENCIES = ("unicorn", "elftools", "capstone")
-
-
-def launcher(path: Path) -> Path:
-    """The executable that each command is a copy of."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_native.launcher())
-    path.chmod(0o755)
-    return path
-
-
-def add_dependencies(site: Path) -> None:
-    """Makes the packages that qusr needs importable out of a folder."""
-    site.mkdir(parents=True, exist_ok=True)
-    for name in DEPENDENCIES:
-        package = __import__(name).__path__[0]
-        (site / name).symlink_to(package)
 
 
 def install(prefix: Path, site: str = SITE, *, with_python: bool = True) -> Path:
@@ -147,7 +129,16 @@ def test_no_python(tmp_path: Path) -> None:
     one_line(result, 126, f"qusr-aarch64: no python3 in {tmp_path}/bin, in /usr/bin or in PATH")
 
 
-def test_extension_missing_or_broken(tmp_path: Path) -> None:
+def test_python_too_old(tmp_path: Path) -> None:
+    command = install(tmp_path, with_python=False)
+    old = "import sys; sys.version_info = (3, 9, 2); exec(sys.argv.pop(1))"
+    script = tmp_path / "bin" / PYTHON
+    script.write_text(f"#!/bin/sh\nshift 3\nexec {sys.executable} -c '{old}' \"$@\"\n")
+    script.chmod(0o755)
+    one_line(run([command, "x"]), 126, "qusr-aarch64: qusr needs Python 3.11", "is 3.9")
+
+
+def test_package_is_broken(tmp_path: Path) -> None:
     install(tmp_path)
     package = tmp_path / SITE / "qusr"
     package.unlink()
