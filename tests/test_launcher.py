@@ -227,6 +227,14 @@ def test_command_line_of_python(teller: Path) -> None:
     assert environment == [b"A=1", b"PYTHONHOME=/z", b"LD_PRELOAD=" + os.fsencode(extension)]
 
 
+def test_library_of_python_in_the_library_path(teller: Path, tmp_path: Path) -> None:
+    """A Python of environment modules needs what is otherwise the guest's alone."""
+    (tmp_path / f"lib{PYTHON}.so.1.0").touch()
+    entry = f"LD_LIBRARY_PATH=/x:{tmp_path}"
+    argv, environment = tell(teller, env=dict([entry.split("=")]))
+    assert argv[8] == environment[-1] == entry.encode()
+
+
 def test_thousands_of_arguments(teller: Path) -> None:
     words = [str(number) for number in range(30_000)]
     argv, _ = tell(teller, *words, env={})

@@ -28,6 +28,14 @@ impl Package {
     pub fn extension(&self) -> CString {
         path(&[&self.parent, EXTENSION])
     }
+
+    /// Whether its Python's library is in one of these folders, as where environment modules are
+    /// in use: that Python would not start without them.
+    pub fn library_is_in(&self, folders: &[u8]) -> bool {
+        let mut folders = folders.split(|&byte| byte == b':');
+        let library = |folder| path(&[folder, b"/lib", &self.python, b".so.1.0"]);
+        folders.any(|folder| folder.starts_with(b"/") && kernel::exists(&library(folder)))
+    }
 }
 
 pub fn path(parts: &[&[u8]]) -> CString {

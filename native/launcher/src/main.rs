@@ -43,6 +43,9 @@ const SIGXFSZ: usize = 25;
 /// The shell's "found, but cannot be executed".
 const CANNOT: i32 = 126;
 
+/// The folders that the dynamic linker searches first.
+const LIBRARIES: &[u8] = b"LD_LIBRARY_PATH=";
+
 /// Begins the code for Python; the extension recognises it by this.
 const COMMAND: &str = "#qusr-start command\n";
 /// With `site` and without isolation: the current folder is no place for packages.
@@ -66,6 +69,8 @@ interp.command()
 struct Python {
     command: Vec<CString>,
     preload: Option<CString>,
+    /// Whether Python, too, needs the guest's LD_LIBRARY_PATH.
+    shows_libraries: bool,
 }
 
 /// What keeps a way from being taken.
@@ -89,6 +94,7 @@ fn by_configuration(ways: &[Way]) -> Result<Python, String> {
     Ok(Python {
         command: way.command.iter().map(|&word| word.into()).collect(),
         preload: way.preload.map(CString::from),
+        shows_libraries: false,
     })
 }
 
@@ -114,6 +120,7 @@ fn by_place(start: &Start) -> Result<Python, String> {
         return Ok(Python {
             command: [python].into_iter().chain(texts(&["-c", &code])).collect(),
             preload: None,
+            shows_libraries: true,
         });
     };
     let mut code = String::from(COMMAND);
@@ -131,6 +138,7 @@ fn by_place(start: &Start) -> Result<Python, String> {
     Ok(Python {
         command: [python].into_iter().chain(options).collect(),
         preload,
+        shows_libraries: package.library_is_in(variable(start, LIBRARIES).unwrap_or_default()),
     })
 }
 
@@ -239,6 +247,10 @@ fn main(start: &Start) -> i32 {
     let (hidden, mut shown): (Vec<&CStr>, Vec<&CStr>) = entries.partition(|entry| is_hidden(entry));
     let preload = python.preload.as_deref().and_then(preload);
     shown.extend(preload.as_deref());
+    let libraries = hidden
+        .iter()
+        .find(|entry| entry.to_bytes().starts_with(LIBRARIES));
+    shown.extend(libraries.filter(|_| python.shows_libraries));
     let words = words(start, hidden.len());
     let mut command: Vec<&CStr> = python.command.iter().map(CString::as_c_str).collect();
     command.extend(words.iter().map(CString::as_c_str));
