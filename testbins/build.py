@@ -69,7 +69,9 @@ FREESTANDING_TARGETS = {
     "x86_64": Target("gcc"),
 }
 
-_DIRECTIVE = re.compile(r"^//\s*(build|libs|arches|args|dies|cflags(?:-\w+)?):\s*(.*?)\s*$")
+_DIRECTIVE = re.compile(
+    r"^//\s*(build|libs|arches|args|dies|no-reference|cflags(?:-\w+)?):\s*(.*?)\s*$"
+)
 _KNOWN_BUILDS = {"dynamic", "native-core", "no-static", "slow", "varies"}
 
 
@@ -109,6 +111,11 @@ class Source:
         """The status that it ends with: negative for a signal (``// dies:``)."""
         name = self.directives.get("dies")
         return -signal.Signals[name] if name else 0
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether a run under qemu-user is worth it (``// no-reference:`` says why not)."""
+        return "no-reference" not in self.directives
 
     @property
     def arches(self) -> tuple[str, ...]:

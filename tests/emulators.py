@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -97,7 +98,8 @@ class Emulator:
         command += [str(program), *map(str, args)]
         if not self.prefix:
             command = command[len(options) :]
-        # A session of its own, so that a program that hangs is killed with its children.
+        # A session of its own, for `_kill_session`. What hangs may be a child, which keeps our
+        # pipes open when the program itself has long ended.
         with subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -110,13 +112,30 @@ class Emulator:
             try:
                 out, err = run.communicate(stdin, timeout)
             except subprocess.TimeoutExpired:
-                os.killpg(run.pid, signal.SIGKILL)
+                _kill_session(run)
                 out, err = run.communicate()
                 tail = (out[-1000:] + err[-1000:]).decode("latin1")
                 raise TooLongError(
                     f"{' '.join(command)}\nnot done after {timeout} s\n{tail}"
                 ) from None
         return Result(tuple(command), run.returncode, out, err)
+
+
+def _kill_session(run: subprocess.Popen[bytes]) -> None:
+    """Kills a session, with those that made one of their own but still hold a pipe of ours."""
+    pipes = {
+        os.readlink(f"/proc/self/fd/{pipe.fileno()}") for pipe in (run.stdout, run.stderr) if pipe
+    }
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            # proc(5): state, ppid, pgrp and session follow the name, which may have any text.
+            session = int((entry / "stat").read_bytes().rpartition(b") ")[2].split()[3])
+            if session == run.pid or any(
+                os.readlink(fd) in pipes for fd in (entry / "fd").iterdir()
+            ):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def need(tool: str) -> str:

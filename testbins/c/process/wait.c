@@ -1,4 +1,5 @@
 // wait4, waitid: every option, what they fill in; pidfds; SIGCHLD.
+// no-reference: a check that qemu-user fails (SA_NOCLDSTOP) leaves its stopped child behind
 #include "../check.h"
 #include "child.h"
 #include <poll.h>

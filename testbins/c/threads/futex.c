@@ -1,4 +1,5 @@
 // futexes: robust and priority-inheriting mutexes, requeue, wake_op, futex_waitv, CLEARTID.
+// no-reference: qemu-user has no robust futexes (set_robust_list: ENOSYS), so nobody wakes who waits
 // libs: -lpthread
 #include "../check.h"
 #include <linux/futex.h>
