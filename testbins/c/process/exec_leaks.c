@@ -1,5 +1,6 @@
 // What an execve must take away, keep, and not take from others: memory, locks, attributes, descriptors
 // of another process; and when it must not happen.
+// no-reference: qemu-user has no robust futexes (set_robust_list: ENOSYS), so nobody wakes who waits
 // libs: -lpthread
 #include "../check.h"
 #include "child.h"

@@ -1,4 +1,5 @@
 // PTRACE_ATTACH and PTRACE_SEIZE of processes and threads that run, and letting go of them.
+// no-reference: qemu-user has no ptrace
 // libs: -lpthread
 #include "tracer.h"
 #include <poll.h>

@@ -1,4 +1,5 @@
 // PTRACE_EVENT_*: fork, vfork, clone, exec, exit; who is attached by them, and with what options.
+// no-reference: qemu-user has no ptrace
 // libs: -lpthread
 #include "tracer.h"
 #include <pthread.h>

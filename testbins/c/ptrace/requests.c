@@ -1,4 +1,5 @@
 // The requests of ptrace(2) that need no more than a stopped tracee, and their errors.
+// no-reference: qemu-user has no ptrace
 #include "tracer.h"
 
 static volatile long word = 0x12345678;

@@ -1,4 +1,5 @@
 // Signals of a tracee: the tracer sees them first, and decides.
+// no-reference: qemu-user has no ptrace
 #include "tracer.h"
 #include <poll.h>
 

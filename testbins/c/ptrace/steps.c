@@ -1,4 +1,5 @@
 // Single steps and breakpoints.
+// no-reference: qemu-user has no ptrace
 #include "tracer.h"
 
 static volatile int total, handled;

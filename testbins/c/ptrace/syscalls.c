@@ -1,4 +1,5 @@
 // Stops before and after system calls: what a tracer sees there and may change.
+// no-reference: qemu-user has no ptrace
 #include "tracer.h"
 #include <linux/ptrace.h>
 #include <time.h>
