@@ -173,8 +173,10 @@ impl GuestThread {
                 }
                 (exit, _) => self.trap(exit),
             };
-            if let Some(stop) = stop {
-                return stop;
+            match stop {
+                // What the core was interrupted for is attended to first thing, or was already.
+                None | Some(Stop::Core(Exit::Interrupted)) => {}
+                Some(stop) => return stop,
             }
         }
     }
