@@ -1,6 +1,6 @@
 """The thunk compiler: declarations of one ABI to a table for `qusr._native`.
 
-The table is a string of little-endian bytes, read by `native/src/thunk/table.rs`
+The table is a string of little-endian bytes, read by `native/src/thunk/reader.rs`
 (which documents the format); it is cached on disk, so that a start does not
 import the declarations. Each leaf of a call (a call may be a tree of
 :class:`~qusr.syscalls.decl.Switch` cases) becomes a list of *operations*, one

@@ -4,7 +4,7 @@
 //! compiler.py. Integers are widened or narrowed and byte-swapped; pointers get
 //! the guest base added (or taken off).
 
-use super::table::Reader;
+use super::reader::Reader;
 use crate::abi::GuestAbi;
 use crate::memory::AddressSpace;
 

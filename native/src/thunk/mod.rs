@@ -12,6 +12,7 @@ mod msg;
 pub mod path;
 mod prepare;
 pub mod procfs;
+mod reader;
 mod records;
 pub mod review;
 pub mod scratch;
