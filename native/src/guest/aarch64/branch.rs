@@ -2,7 +2,7 @@
 //! Exception Generating and System instructions").
 
 use super::insn::{Insn, set, slot, x};
-use super::int;
+use super::nzcv;
 use crate::guest::Lift;
 use crate::ir::sem::{Indirect, Sem};
 use crate::ir::state::State;
@@ -21,7 +21,7 @@ pub fn bl<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 pub fn b_cond<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let c = int::cond(s, i.f(0, 4));
+    let c = nzcv::cond(s, i.f(0, 4));
     let target = i.target(i.sf_imm(5, 19) << 2);
     if i.f(0, 4) >= 14 {
         s.jump(target);
@@ -188,7 +188,7 @@ pub fn mrs<S: Sem>(s: &mut S, i: Insn) -> Lift {
         NZCV => {
             let f = s.get_f();
             let p = s.op1(Op::Pack, 16, f);
-            let n = int::unpack_nibble(s, p);
+            let n = nzcv::unpack_nibble(s, p);
             s.shift_k(Op::Shl, 64, n, 28)
         }
         TPIDR => s.get(slot::TPIDR),
@@ -229,7 +229,7 @@ pub fn msr<S: Sem>(s: &mut S, i: Insn) -> Lift {
     match key(i) {
         NZCV => {
             let n = s.shift_k(Op::Shr, 64, v, 28);
-            let p = int::pack_nibble(s, n);
+            let p = nzcv::pack_nibble(s, n);
             let f = s.op1(Op::FPack, 16, p);
             s.set_f(f);
         }

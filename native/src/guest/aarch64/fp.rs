@@ -3,7 +3,7 @@
 
 use super::MODE_FLUSH;
 use super::insn::{Insn, set, x};
-use super::int;
+use super::nzcv;
 use super::simd_fp as fp;
 use super::simd_matrix as ml;
 use crate::guest::Lift;
@@ -181,7 +181,7 @@ pub fn fcmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// FCCMP, FCCMPE.
 pub fn fccmp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = known!(format(i));
-    let cond = int::cond(s, i.f(12, 4));
+    let cond = nzcv::cond(s, i.f(12, 4));
     let n = i.f(0, 4);
     let other = flags::pack(n & 8 != 0, n & 4 != 0, n & 2 != 0, n & 1 != 0);
     let (a, b) = (v(s, i.rn()), v(s, i.rm()));
@@ -208,7 +208,7 @@ pub fn fcsel<S: Sem>(s: &mut S, i: Insn) -> Lift {
         return Lift::Undefined;
     };
     let (a, b) = (v(s, i.rn()), v(s, i.rm()));
-    let c = int::cond(s, i.f(12, 4));
+    let c = nzcv::cond(s, i.f(12, 4));
     let (a, b) = (s.op1i(Op::VGet, w, a, 0), s.op1i(Op::VGet, w, b, 0));
     let r = s.select(w, c, a, b);
     let r = s.op1(Op::VFromG, 64, r);

@@ -7,6 +7,7 @@ pub mod fp;
 pub mod insn;
 pub mod int;
 pub mod mem;
+pub mod nzcv;
 pub mod simd;
 pub mod simd_estimate;
 pub mod simd_eval;

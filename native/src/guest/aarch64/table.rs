@@ -6,7 +6,7 @@
 //! condition flags: `n` nothing, `r` reads, `k` writes them all, `u` leads elsewhere.
 
 use super::insn::Insn;
-use super::{atomic, branch, crypto, fp, int, mem, simd, simd_mem, sm};
+use super::{atomic, branch, crypto, fp, int, mem, nzcv, simd, simd_mem, sm};
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use std::marker::PhantomData;
@@ -75,11 +75,11 @@ encodings! {
     add_extended        "z o 0 01011 00 1 mmmmm eee iii nnnnn ddddd" int::add_sub_extended, 'n';
     adds_extended       "z o 1 01011 00 1 mmmmm eee iii nnnnn ddddd" int::add_sub_extended, 'k';
     adc                 "z o S 11010000 mmmmm 000000 nnnnn ddddd" int::adc_sbc, 'r';
-    rmif                "1 0 1 11010000 iiiiii 00001 nnnnn 0 ffff" int::rmif, 'r';
-    setf                "0 0 1 11010000 000000 z 0010 nnnnn 01101" int::setf, 'r';
-    ccmp_reg            "z o 1 11010010 mmmmm cccc 0 0 nnnnn 0 ffff" int::ccmp, 'r';
-    ccmp_imm            "z o 1 11010010 mmmmm cccc 1 0 nnnnn 0 ffff" int::ccmp, 'r';
-    csel                "z o 0 11010100 mmmmm cccc 0 p nnnnn ddddd" int::csel, 'r';
+    rmif                "1 0 1 11010000 iiiiii 00001 nnnnn 0 ffff" nzcv::rmif, 'r';
+    setf                "0 0 1 11010000 000000 z 0010 nnnnn 01101" nzcv::setf, 'r';
+    ccmp_reg            "z o 1 11010010 mmmmm cccc 0 0 nnnnn 0 ffff" nzcv::ccmp, 'r';
+    ccmp_imm            "z o 1 11010010 mmmmm cccc 1 0 nnnnn 0 ffff" nzcv::ccmp, 'r';
+    csel                "z o 0 11010100 mmmmm cccc 0 p nnnnn ddddd" nzcv::csel, 'r';
     madd                "z 00 11011 000 mmmmm o aaaaa nnnnn ddddd" int::madd, 'n';
     smaddl              "1 00 11011 001 mmmmm o aaaaa nnnnn ddddd" int::maddl, 'n';
     umaddl              "1 00 11011 101 mmmmm o aaaaa nnnnn ddddd" int::maddl, 'n';
@@ -106,9 +106,9 @@ encodings! {
     dmb                 "11010101 00000011 0011 mmmm 101 11111" branch::barrier, 'n';
     isb                 "11010101 00000011 0011 mmmm 110 11111" branch::isb, 'u';
     sb                  "11010101 00000011 0011 0000 111 11111" branch::isb, 'u';
-    cfinv               "11010101 00000000 0100 0000 000 11111" int::flag_form, 'r';
-    xaflag              "11010101 00000000 0100 0000 001 11111" int::flag_form, 'r';
-    axflag              "11010101 00000000 0100 0000 010 11111" int::flag_form, 'r';
+    cfinv               "11010101 00000000 0100 0000 000 11111" nzcv::flag_form, 'r';
+    xaflag              "11010101 00000000 0100 0000 001 11111" nzcv::flag_form, 'r';
+    axflag              "11010101 00000000 0100 0000 010 11111" nzcv::flag_form, 'r';
     mrs                 "11010101 0011 oooo nnnn mmmm ppp ttttt" branch::mrs, 'u';
     msr                 "11010101 0001 oooo nnnn mmmm ppp ttttt" branch::msr, 'u';
     sys                 "11010101 00001 ooo nnnn mmmm ppp ttttt" branch::sys, 'u';
