@@ -12,45 +12,9 @@ from qusr.arch.abi import abi
 from qusr.syscalls import layout
 from qusr.syscalls.compiler import MOVE_CHECKED, MOVE_ID16, conversion_program
 from qusr.syscalls.context import pack, unpack
-from qusr.syscalls.handlers import directories
-from qusr.syscalls.handlers.directories import FIRST_COOKIE, LAST_COOKIE, Cookies
 from qusr.syscalls.metadata import STAT, STAT64
 
 AT_FDCWD = -100
-
-
-def test_small_positions_are_themselves() -> None:
-    cookies = Cookies()
-    for offset in (0, 1, FIRST_COOKIE - 1):
-        assert cookies.cookie(offset) == offset
-        assert cookies.offset(offset) == offset
-
-
-@pytest.mark.parametrize("offset", [FIRST_COOKIE, 1 << 31, 1 << 62, (1 << 63) - 1, -1])
-def test_large_positions_come_back(offset: int) -> None:
-    cookies = Cookies()
-    cookie = cookies.cookie(offset)
-    assert FIRST_COOKIE <= cookie <= LAST_COOKIE
-    assert cookies.cookie(offset) == cookie
-    assert cookies.offset(cookie) == offset
-
-
-def test_old_cookies_are_forgotten_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directories, "_GENERATION", 10)
-    cookies = Cookies()
-    known = {offset: cookies.cookie(offset) for offset in range(1 << 40, (1 << 40) + 15)}
-    assert all(cookies.offset(cookie) == offset for offset, cookie in known.items())
-    for offset in range(1 << 50, (1 << 50) + 30):
-        cookies.cookie(offset)
-    assert len(cookies.offsets) + len(cookies.older) <= 20
-
-
-def test_cookies_wrap_around() -> None:
-    cookies = Cookies()
-    cookies.next = LAST_COOKIE
-    assert cookies.cookie(1 << 40) == LAST_COOKIE
-    assert cookies.cookie(1 << 41) == FIRST_COOKIE
-    assert cookies.offset(LAST_COOKIE) == 1 << 40
 
 
 def _kernel_name(path: str) -> bytes:

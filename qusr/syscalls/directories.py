@@ -150,9 +150,9 @@ _BIG_ENDIAN = "big-endian guests: the struct's parts would not be swapped"
 
 CALLS = (
     # --- listing ---
-    Syscall("getdents", *_DIRENTS, handler="directories:getdents", families=("32",)),
+    Syscall("getdents", *_DIRENTS, builtin="getdents", families=("32",)),
     Syscall("getdents64", *_DIRENTS),
-    Syscall("getdents64", *_DIRENTS, handler="directories:getdents64", families=("be", "32")),
+    Syscall("getdents64", *_DIRENTS, builtin="getdents64", families=("be", "32")),
     Syscall("getcwd", Buf("buf", OUT, size="size"), Size("size")),
     Syscall("chdir", Path("path"), builtin="chdir"),
     Syscall("fchdir", Fd("fd"), builtin="fchdir"),

@@ -87,12 +87,12 @@ def _vector(name: str, direction: int, *more: LoHi | Flags) -> Syscall:
     return Syscall(name, Fd("fd"), Iovec("iov", direction, count="iovcnt"), ULong("iovcnt"), *more)
 
 
-def _seek(handler: str) -> Switch:
+def _seek(builtin: str) -> Switch:
     """lseek's last argument, for guests that see large directory offsets as numbers of
-    1 GiB and more (handlers/directories.py): only there must be asked whether it is one.
+    1 GiB and more (native/src/process/directory.rs): only there must be asked whether it is one.
     """
     return Switch(
-        "whence", [(0x4000_0000, Case(handler=f"directories:{handler}"))],
+        "whence", [(0x4000_0000, Case(builtin=builtin))],
         mask=0xC000_0000, of="offset", default=Case(), names=WHENCE,
     )  # fmt: skip
 

@@ -64,7 +64,7 @@ CALLS = (
     Syscall("sched_getaffinity", Pid("pid"), UInt("len"), Bits("mask", OUT, size="len")),
     # A mask of the guest's words may be shorter than the host demands.
     Syscall("sched_getaffinity", Pid("pid"), UInt("len"), Raw("mask"),
-            handler="scheduling:sched_getaffinity", families=("32",)),
+            builtin="sched_getaffinity", families=("32",)),
     Syscall("getcpu", Ptr("cpu", u32, OUT), Ptr("node", u32, OUT), Raw("unused")),
     Syscall("nice", Int("inc"), handler="scheduling:nice"),
     Syscall("ioprio_get", Enum("which", IOPRIO_WHO), Int("who")),

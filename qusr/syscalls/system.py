@@ -141,7 +141,6 @@ NS_ID_REQ = Struct(
 CALLS = (
     Syscall("uname", Ptr("buf", UTSNAME, OUT), builtin="uname"),
     Syscall("sysinfo", Ptr("info", SYSINFO, OUT)),
-    Syscall("sysinfo", Ptr("info", SYSINFO, OUT), handler="system:sysinfo", families=("32",)),
     Syscall("getrandom", Buf("buf", OUT, size="buflen"), Size("buflen"), Flags("flags", GRND)),
     Syscall("sethostname", Buf("name", IN, size="len"), Int("len")),
     Syscall("setdomainname", Buf("name", IN, size="len"), Int("len")),

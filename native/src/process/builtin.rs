@@ -3,13 +3,14 @@
 
 use std::ffi::CString;
 
+use super::directory::Form;
 use super::limits;
 use super::shared;
 use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};
 use crate::memory::{AddressSpace, MmapRequest};
 use crate::seccomp;
-use crate::thunk::convert::put_int;
+use crate::thunk::convert::{put_int, swap_words};
 use crate::thunk::exec::{Args, Scalars};
 use crate::thunk::host::ERESTARTSYS;
 use crate::thunk::table::Builtin;
@@ -155,6 +156,29 @@ impl GuestThread {
                     old: value(3),
                 },
             ),
+            Builtin::Getdents | Builtin::Getdents64 => {
+                let old = id == Builtin::Getdents;
+                let room = int(2) as u32;
+                let result = self.getdents(Form { abi, old }, int(0), value(1), room);
+                if result == -ERESTARTSYS {
+                    self.rewind();
+                    return None;
+                }
+                given(result)
+            }
+            Builtin::Lseek => given(self.seek(int(0), value(1), int(2))).and_then(|position| {
+                // The result must fit the guest's long.
+                i32::try_from(position).map_err(|_| libc::EOVERFLOW)?;
+                Ok(position)
+            }),
+            // _llseek(fd, offset, result, whence)
+            Builtin::Llseek => given(self.seek(int(0), value(1), int(3))).and_then(|position| {
+                let mut bytes = [0; 8];
+                put_int(&mut bytes, abi.big_endian, position);
+                let written = space.write(value(2), &bytes);
+                written.map(|()| 0).map_err(|_| libc::EFAULT)
+            }),
+            Builtin::SchedGetaffinity => self.get_affinity(int(0), value(1) as u32, value(2)),
             Builtin::Uname => self.uname(value(0)),
             Builtin::RtSigaction => self.signals.sigaction(&space, args, false),
             Builtin::Sigaction => self.signals.sigaction(&space, args, true),
@@ -251,6 +275,38 @@ impl GuestThread {
         Ok(0)
     }
 
+    /// sched_getaffinity(2): the guest's mask is in words of its own size, and may be shorter than
+    /// the host demands (kernel/sched/syscalls.c).
+    fn get_affinity(&self, pid: i32, size: u32, address: u64) -> Result<u64, i32> {
+        let abi = self.signals.abi;
+        let size = size as usize;
+        if !size.is_multiple_of(abi.word_bytes()) {
+            return Err(libc::EINVAL);
+        }
+        // Room for as many CPUs as any kernel has (NR_CPUS is at most 8192).
+        let mut mask = [0u8; 1024];
+        // SAFETY: `mask` has the size given.
+        let filled = unsafe {
+            libc::syscall(
+                libc::SYS_sched_getaffinity,
+                pid,
+                mask.len(),
+                mask.as_mut_ptr(),
+            )
+        };
+        let filled = check(filled as i32)? as usize;
+        let last = mask[..filled].iter().rposition(|byte| *byte != 0);
+        if size <= last.unwrap_or(0) {
+            return Err(libc::EINVAL);
+        }
+        let mask = &mut mask[..filled.min(size)];
+        swap_words(mask, abi);
+        let written = self.process.space.write(address, mask);
+        written
+            .map(|()| mask.len() as u64)
+            .map_err(|_| libc::EFAULT)
+    }
+
     /// uname(2): the host's names, with the guest's machine and the release that was asked for.
     fn uname(&self, address: u64) -> Result<u64, i32> {
         // SAFETY: utsname is bytes, for which zero is valid.
@@ -306,6 +362,11 @@ fn put_name(field: &mut [libc::c_char], name: &[u8]) {
     for (to, from) in field[..room].iter_mut().zip(name) {
         *to = *from as libc::c_char;
     }
+}
+
+/// A result that may be -errno.
+fn given(result: i64) -> Result<u64, i32> {
+    u64::try_from(result).map_err(|_| -result as i32)
 }
 
 fn check(result: i32) -> Result<u64, i32> {

@@ -49,7 +49,7 @@ impl GuestThread {
         self.core.before_fork();
         let result = actions.with(|_| {
             let mut robust_lists = process.robust_lists();
-            let _limits = process.limits.lock();
+            let _held = (process.limits.lock(), process.cookies());
             let guard = space.lock_for_fork();
             // Nothing may be delivered to the child that was meant for the parent.
             host::set_mask(!0);

@@ -5,6 +5,7 @@ mod builtin;
 mod call;
 pub mod child;
 pub mod core_bit;
+mod directory;
 pub mod limits;
 mod robust;
 mod thread;
@@ -60,6 +61,7 @@ pub struct Process {
     /// The heads of the threads' robust futex lists (set_robust_list(2)), by tid.
     robust_lists: Mutex<BTreeMap<i32, u64>>,
     pub limits: limits::Limits,
+    cookies: Mutex<directory::Cookies>,
     pub facts: RwLock<Arc<Facts>>,
 }
 
@@ -86,6 +88,10 @@ impl Process {
             traces: self.marks.traces.load(Ordering::Relaxed),
         };
         procfs::review(fd, &file, guest)
+    }
+
+    fn cookies(&self) -> MutexGuard<'_, directory::Cookies> {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A process whose memory already holds the program.
@@ -116,6 +122,7 @@ impl Process {
             trampolines,
             robust_lists: Mutex::default(),
             limits: limits::Limits::default(),
+            cookies: Mutex::default(),
             facts: RwLock::default(),
         }))
     }

@@ -14,7 +14,7 @@ use super::review::Marks;
 use super::scratch::Scratch;
 use super::table::{Builtin, FlagMap, HostArg, Length, MAX_OPS, MAX_SLOTS, Node, Op, Ret, Table};
 use super::waitmask;
-use super::writeback::Post;
+use super::writeback::{self, Post};
 use crate::abi::GuestAbi;
 use crate::memory::AddressSpace;
 use crate::seccomp::Verdict;
@@ -280,6 +280,10 @@ impl Call<'_> {
         }
         if shortens_files(host, &host_args) {
             self.env.space.notify_shorter_files();
+        }
+        if i64::from(host) == libc::SYS_sysinfo && self.abi.word_bits == 32 {
+            // SAFETY: the call filled the struct, which is scratch memory where its layout is converted.
+            writeback::fit_sysinfo(unsafe { &mut *(host_args[0] as *mut libc::sysinfo) });
         }
         if dirty {
             // Socket addresses last: how long they are is itself a result.

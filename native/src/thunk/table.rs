@@ -220,11 +220,16 @@ pub enum Builtin {
     Setrlimit,
     Prlimit64,
     Uname,
+    Getdents,
+    Getdents64,
+    Lseek,
+    Llseek,
+    SchedGetaffinity,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::Uname as u8 {
+        if index > Self::SchedGetaffinity as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

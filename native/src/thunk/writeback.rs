@@ -50,6 +50,31 @@ pub(super) enum Post {
     },
 }
 
+/// Sizes that do not fit a word of 32 bits are given in larger units (kernel/sys.c,
+/// `compat_sys_sysinfo`).
+pub(super) fn fit_sysinfo(info: &mut libc::sysinfo) {
+    const PAGE: u32 = 4096;
+    let largest = info.totalram.max(info.totalswap);
+    if largest.saturating_mul(info.mem_unit.into()) >> 32 == 0 {
+        return;
+    }
+    while info.mem_unit < PAGE {
+        info.mem_unit <<= 1;
+        for size in [
+            &mut info.totalram,
+            &mut info.freeram,
+            &mut info.sharedram,
+            &mut info.bufferram,
+            &mut info.totalswap,
+            &mut info.freeswap,
+            &mut info.totalhigh,
+            &mut info.freehigh,
+        ] {
+            *size >>= 1;
+        }
+    }
+}
+
 impl Call<'_> {
     pub(super) fn write_back(&mut self, post: &Post, result: i64) -> Result<(), i32> {
         match *post {
@@ -168,5 +193,31 @@ impl Call<'_> {
             .space
             .write(address, bytes)
             .map_err(|_| libc::EFAULT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit_sysinfo;
+
+    #[test]
+    fn sizes_fit_into_32_bits() {
+        // SAFETY: sysinfo is plain data for which zero is valid.
+        let mut info: libc::sysinfo = unsafe { std::mem::zeroed() };
+        (info.mem_unit, info.totalram, info.freeram) = (1, (4 << 30) - 4096, 8192);
+        fit_sysinfo(&mut info);
+        assert_eq!(
+            (info.mem_unit, info.freeram),
+            (1, 8192),
+            "they fit as they are"
+        );
+        (info.totalram, info.freehigh) = (64 << 30, 4096);
+        fit_sysinfo(&mut info);
+        assert_eq!(info.mem_unit, 4096);
+        assert_eq!((info.totalram, info.freeram), (16 << 20, 2));
+        assert_eq!(info.freehigh, 1);
+        (info.mem_unit, info.totalram, info.totalswap) = (1, 1, 4 << 30);
+        fit_sysinfo(&mut info);
+        assert_eq!((info.mem_unit, info.totalswap), (4096, 1 << 20));
     }
 }

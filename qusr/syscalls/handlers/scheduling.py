@@ -9,26 +9,6 @@ from qusr.syscalls.context import Context, fail
 PRIO_PROCESS = 0
 
 
-def sched_getaffinity(ctx: Context, pid: int, size: int, address: int) -> int:
-    """The guest's mask is in words of its own size (kernel/sched/syscalls.c)."""
-    word = ctx.abi.word
-    if size % word:
-        raise fail(errno.EINVAL)
-    # Room for as many CPUs as any kernel has (NR_CPUS is at most 8192).
-    mask = bytearray(1024)
-    filled = ctx.host_call("sched_getaffinity", pid, len(mask), mask)
-    data = bytes(mask[:filled])
-    last = max((index for index, byte in enumerate(data) if byte), default=0)
-    if size <= last:
-        raise fail(errno.EINVAL)
-    data = data[:size]
-    if ctx.abi.big_endian:
-        words = (data[at : at + word][::-1] for at in range(0, len(data), word))
-        data = b"".join(words)
-    ctx.write(address, data)
-    return len(data)
-
-
 def nice(ctx: Context, increment: int) -> int:
     """nice(2), which x86-64 kernels do not have (kernel/sched/syscalls.c)."""
     increment = max(-40, min(40, increment))

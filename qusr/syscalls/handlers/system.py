@@ -7,12 +7,7 @@ import os
 import signal
 import struct
 
-from qusr.arch.abi import HOST
-from qusr.syscalls.context import Context, fail, unpack
-from qusr.syscalls.system import SYSINFO
-
-_MEMORY = ("totalram", "freeram", "sharedram", "bufferram", "totalswap", "freeswap",
-           "totalhigh", "freehigh")  # fmt: skip
+from qusr.syscalls.context import Context, fail
 
 _READ_IMPLIES_EXEC = 0x400000
 
@@ -27,27 +22,6 @@ def personality(ctx: Context, persona: int) -> int:
     before |= ctx.host_call("personality", persona & ~_READ_IMPLIES_EXEC)
     process.set_read_implies_exec(bool(persona & _READ_IMPLIES_EXEC))
     return before
-
-
-def sysinfo(ctx: Context, address: int) -> int:
-    """Sizes that do not fit a word are given in larger units (kernel/sys.c,
-    compat_sys_sysinfo).
-    """
-    data = bytearray(SYSINFO.size(HOST))
-    ctx.host_call("sysinfo", data)
-    values = unpack(SYSINFO, bytes(data))
-    unit = values["mem_unit"]
-    largest = max(values["totalram"], values["totalswap"])
-    shift = 0
-    if largest * unit >> 32:
-        page = os.sysconf("SC_PAGESIZE")
-        while unit << shift < page:
-            shift += 1
-        values["mem_unit"] = unit << shift
-        for name in _MEMORY:
-            values[name] >>= shift
-    ctx.write_struct(SYSINFO, address, values)
-    return 0
 
 
 def arm_breakpoint(ctx: Context, r0: int) -> int:
