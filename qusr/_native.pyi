@@ -182,6 +182,8 @@ class Process:
     def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
+    def set_preloaded(self) -> None:
+        """Python has imported what it may need when its files are out of reach."""
     def give_up_robust_futexes(self) -> None:
         """The process ends: who waits for a robust futex of its threads is told."""
     def watch_deaths(self) -> None:
@@ -296,8 +298,37 @@ class SharedLock:
 def doom_thread(tid: int) -> None:
     """Make a guest thread of this process end soon."""
 
-def check_exec(fd: int) -> int:
-    """The errno with which the kernel would refuse to execute a file; 0: none, EINVAL: unknown."""
+def is_being_written(fd: int) -> bool:
+    """Whether an open file is open for writing anywhere, so that it cannot be executed."""
+
+class EarlyStart:
+    """A guest that was started without Python and has stopped for it; see `Process`."""
+
+    memory: AddressSpace
+    table: Table
+    process: Process
+    thread: Thread
+    argv: list[bytes]
+    envp: list[bytes]
+    execfn: bytes
+    exe: bytes
+    own_exe: tuple[bytes, int, int]
+    """The emulator's own executable: path, st_dev, st_ino."""
+    sysroot: bytes
+    stack: tuple[int, int, int, int]
+    """sp, arg_start, arg_end, env_end."""
+    auxv: list[tuple[int, int]]
+    auxv_bytes: bytes
+    rest: bytes
+    """The recipe's part for Python."""
+    def resume(self) -> tuple[object, ...]:
+        """Undoes what Python's start did to signals; the stop, as `Thread.run` gives it."""
+
+def early_start() -> EarlyStart | bytes | None:
+    """What came of the start without Python, once. Bytes: the recipe that is missing."""
+
+def store_get(folder: bytes, kind: str, key: bytes) -> bytes | None:
+    """What is in the store at `folder` under a kind and key, if it is there, whole, and ours."""
 
 def unshare_files() -> None:
     """Ends CLONE_FILES of clone(2)."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
+    from qusr._native import EarlyStart
     from qusr.options import Options
 
 #: Status of a command line that cannot be (qemu's EXIT_FAILURE), and of our own mistakes
@@ -325,22 +326,36 @@ def execute(
     `ignored` are known to have been ignored before Python started. `cache` takes the place
     of the cache below the home directory.
     """
-    for inherited in _PYTHONS_SIGNALS:
-        action = _signal.SIG_IGN if inherited in ignored else _signal.SIG_DFL
-        _signal.signal(inherited, action)
-    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    from qusr import _native
+
+    early = _native.early_start()
+    if not isinstance(early, _native.EarlyStart):
+        _restore_signals(ignored)
     # For a mistake in a thread that is not the first one.
     sys.unraisablehook = lambda mistake: _explain(name, mistake.exc_value or AssertionError())
     try:
-        _main(Command(name, variables), words, fd, cache)
+        _main(Command(name, variables), words, fd, cache, early)
     except SystemExit:
         raise
     except BaseException as error:
         _explain(name, error)
 
 
-def _main(command: Command, words: Sequence[str], fd: int, cache: str | None) -> None:
+def _restore_signals(ignored: Sequence[int]) -> None:
+    for inherited in _PYTHONS_SIGNALS:
+        action = _signal.SIG_IGN if inherited in ignored else _signal.SIG_DFL
+        _signal.signal(inherited, action)
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+
+def _main(
+    command: Command,
+    words: Sequence[str],
+    fd: int,
+    cache: str | None,
+    early: EarlyStart | bytes | None,
+) -> None:
     command.parse(words)
     if command.show:
         from qusr import usage
@@ -348,6 +363,7 @@ def _main(command: Command, words: Sequence[str], fd: int, cache: str | None) ->
         usage.show(command)
     if not command.argv:
         raise CommandError("no program to run (-help shows how)")
+    from qusr._native import EarlyStart
     from qusr.process import Process
     from qusr.thread import leave
 
@@ -362,8 +378,10 @@ def _main(command: Command, words: Sequence[str], fd: int, cache: str | None) ->
         guest=command.guest,
         options=command.options(),
         fd=fd,
+        early=early,
     )
-    process.publish()
+    if not isinstance(early, EarlyStart):
+        process.publish()
     process.on_exit = leave
     leave(process.run())
 

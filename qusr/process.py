@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from qusr.arch.abi import Abi
     from qusr.arch.base import Arch
     from qusr.debug.hooks import AddressHook, CodeHook, CodeHooks
+    from qusr.recipe import Recorder
     from qusr.syscalls.strace import Strace
 
     SyscallHook = Callable[["Process", str, tuple[int, ...]], int | None]
@@ -54,6 +55,8 @@ class Process:
         guest: the guest ISA's name; None: whichever the program is for.
         options: how to run it.
         fd: the program, already open (it need not be readable then); it will be closed.
+        early: what came of starting the program without Python: a running guest to be taken over,
+            or the key under which to keep the recipe for the next time.
 
     Raises:
         qusr.loader.LoadError: the program cannot be run; the message says why.
@@ -67,6 +70,7 @@ class Process:
         guest: str | None = None,
         options: Options | None = None,
         fd: int = -1,
+        early: _native.EarlyStart | bytes | None = None,
     ) -> None:
         self.options = options or Options()
         self.exited: Exited | None = None
@@ -96,12 +100,15 @@ class Process:
         # A forked child that has not executed a program yet, and what it had until then.
         self.forked = False
         self._inherited: _native.Thread | None = None
+        self.store = loader.Store.default()
+        if isinstance(early, _native.EarlyStart):
+            self._adopt(early)
+            return
         own = os.stat("/proc/self/exe")
         self._own_exe = os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino
         words = [os.fsencode(word) for word in argv]
         self.envp = _environment(env)
         asked = loader.explicit(self.options.sysroot, os.environ)
-        self.store = loader.Store.default()
         prepared = loader.prepare(
             os.fsdecode(words[0]),
             words,
@@ -115,28 +122,76 @@ class Process:
         if self.options.argv0 is not None:
             prepared.argv[0] = self.options.argv0
         try:
-            self.load(prepared)
+            if early is None:
+                self.load(prepared)
+            else:
+                self._load_and_record(prepared, early, sought=asked is None)
         finally:
             prepared.close()
 
     # --- building ---
 
-    def load(self, prepared: loader.Prepared) -> None:
+    def _load_and_record(self, prepared: loader.Prepared, key: bytes, *, sought: bool) -> None:
+        """As `load`, and keeps the recipe. `sought`: nobody asked for a sysroot."""
+        from qusr import recipe
+
+        recorder = recipe.Recorder(prepared)
+        self.load(prepared, recorder)
+        absent = self._passed_over(prepared) if sought else []
+        recorder.keep(self, key, _table_key(self.abi), absent)
+
+    def _passed_over(self, prepared: loader.Prepared) -> list[str]:
+        """The files that would have made another folder the sysroot."""
+        assert prepared.plan is not None
+        interp = os.fsdecode(prepared.plan.interp or b"")
+        folders = [f"/usr/{triplet}" for triplet in self.arch.triplets]
+        if prepared.sysroot.root in folders:
+            folders = folders[: folders.index(prepared.sysroot.root)]
+        return [folder + interp for folder in folders]
+
+    def _adopt(self, early: _native.EarlyStart) -> None:
+        """Takes over a guest that was started without Python and runs."""
+        from qusr import recipe
+
+        self.envp = early.envp
+        self._own_exe = early.own_exe
+        self.sysroot = loader.Sysroot(os.fsdecode(early.sysroot) or None)
+        guest, self.image = recipe.image_of(early.rest)
+        self._set_machine(self._machine(guest, self.image.plan.be8))
+        self.argv, self.exe = early.argv, early.exe
+        self.comm = os.path.basename(early.execfn)[:15]
+        self.memory, self._memory_bits = early.memory, self.abi.word * 8
+        self.stack = loader.Stack.of_early(early)
+        self.auxv = self.stack.auxv
+        self._tables[self.abi.name] = early.table
+        self.native = early.process
+        self._main = Thread(self, early.thread)
+        self._main.first = early.resume
+
+    def _set_machine(self, machine: Machine) -> None:
+        self.machine = machine
+        self.arch: Arch = machine.arch
+        self.abi: Abi = machine.abi
+        self.cpu_model = machine.model
+
+    def load(self, prepared: loader.Prepared, recorder: Recorder | None = None) -> None:
         """Makes `prepared` the program of this process, with one thread at its start.
 
         What was loaded before is gone (execve(2)); the caller has ended its threads.
         """
-        self.machine = machine = self._machine(prepared)
-        self.arch: Arch = machine.arch
-        self.abi: Abi = machine.abi
-        self.cpu_model = machine.model
+        assert prepared.guest is not None and prepared.plan is not None
+        machine = self._machine(prepared.guest, prepared.plan.be8)
+        self._set_machine(machine)
         self.argv = prepared.argv
         self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
         self.comm = os.path.basename(prepared.execfn)[:15]
         self.memory = self._empty_memory()
         # Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).
         self.set_read_implies_exec(self.abi.word == 4 and self.read_implies_exec)
-        self.image = prepared.install(self.memory, stack_size=self._stack_size())
+        space: loader.AddressSpace = self.memory
+        if recorder is not None:
+            space = recorder.before(self.memory)
+        self.image = prepared.install(space, stack_size=self._stack_size())
         if self.image.read_implies_exec:
             self.set_read_implies_exec(True)
         if machine.kuser_page:
@@ -160,14 +215,18 @@ class Process:
             self._tables[self.abi.name] = table
         self._start_thread(table)
 
-    def _machine(self, prepared: loader.Prepared) -> Machine:
-        assert prepared.guest is not None and prepared.plan is not None
-        key = prepared.guest, prepared.plan.be8
+    def _machine(self, guest: str, be8: bool) -> Machine:
+        key = guest, be8
         machine = self._machines.get(key)
         if machine is None:
             logs = () if self.log is None else self.log.native_items()
             machine = self._machines[key] = Machine(*key, self.options, logs)
         return machine
+
+    @property
+    def mmap_min_addr(self) -> int:
+        """The lowest address that the guest may map."""
+        return MMAP_MIN_ADDR.get(self.abi.word, 0x1_0000)
 
     def _empty_memory(self) -> _native.AddressSpace:
         bits = self.abi.word * 8
@@ -177,9 +236,7 @@ class Process:
         self._memory_bits = bits
         base, size = self.options.guest_base, self.options.reserved_va
         try:
-            return _native.AddressSpace(
-                bits, base, size, MMAP_MIN_ADDR.get(self.abi.word, 0x1_0000)
-            )
+            return _native.AddressSpace(bits, base, size, self.mmap_min_addr)
         except OSError as error:
             at = "" if base is None else f" at {base:#x}"
             of = "" if size is None else f" of {size:#x} bytes"
@@ -302,6 +359,13 @@ class Process:
         if mine:
             self._dying = _thread.get_ident()
         return mine
+
+    def preload(self) -> None:
+        """Imports what may be needed when the guest has put it out of reach."""
+        from qusr import preload
+
+        preload.everything()
+        self.native.set_preloaded()
 
     def is_own_exe(self, info: os.stat_result) -> bool:
         """Whether a file is the emulator's executable (Python)."""

@@ -54,7 +54,7 @@ class Gone:
 class Thread:
     """One guest thread of `process`, with its Rust half `native`."""
 
-    __slots__ = ("ended", "exec_request", "native", "process", "tid", "tracer")
+    __slots__ = ("ended", "exec_request", "first", "native", "process", "tid", "tracer")
 
     def __init__(self, process: Process, native: _native.Thread) -> None:
         self.process = process
@@ -63,6 +63,8 @@ class Thread:
         self.tid = 0
         self.exec_request: Callable[[], None] | None = None
         self.tracer: Tracer | None = None
+        #: Gives the first stop of a thread that runs already.
+        self.first: Callable[[], Stop] | None = None
 
     # --- running ---
 
@@ -72,6 +74,9 @@ class Thread:
         self.tid = _thread.get_native_id()
         process.threads[self.tid] = self
         self.set_trace()
+        first, self.first = self.first, None
+        if first is not None:
+            self.dispatch(first())
         while not self.ended and process.exited is None:
             self.dispatch(self.native.run())
         process.threads.pop(self.tid, None)
@@ -154,6 +159,8 @@ class Thread:
                 self._traced(number, args)
             case ("enosys", int(number)):
                 self._unimplemented(number)
+            case ("preload",):
+                self._preload()
             case ("exit", int(status), bool(whole)):
                 self._exit(status & 0xFF, whole)
             case ("killed", int(number), bytes(info)):
@@ -191,6 +198,14 @@ class Thread:
             process.ends(Exited(0, number, dump.dump(process, self, number, info)))
         else:
             self.ended = True  # it is another thread's signal that counts
+
+    def _preload(self) -> None:
+        """Makes a call behind which nothing may be left to import from."""
+        self.process.preload()
+        number, args = self.native.call_registers()
+        stop = self.native.make_call(number, tuple(args))
+        if stop is not None:
+            self.dispatch(stop)
 
     def _exit(self, status: int, whole: bool) -> None:
         process = self.process

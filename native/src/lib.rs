@@ -20,4 +20,6 @@ mod python;
 pub mod seccomp;
 pub mod shared;
 pub mod signal;
+pub mod start;
+pub mod store;
 pub mod thunk;

@@ -3,7 +3,8 @@
 A cache may be damaged, out of date, written by another version, or put there by
 someone else. So an entry carries its kind, its full key and a checksum; the directory
 must be ours and nobody else's to write; and whatever does not fit is a miss. The
-contents are parsed by their owners with `struct`, never unpickled.
+contents are parsed by their owners with `struct`, never unpickled. Reading is Rust's
+(`native/src/store.rs`), which starts programs without Python.
 
 Entries are written to a temporary file and renamed, so that readers and other
 writers see whole entries only. No failure of the store is an error of the program.
@@ -16,6 +17,7 @@ import stat
 import time
 from struct import Struct
 
+from qusr import _native
 from qusr._native import crc32
 
 TYPE_CHECKING = False
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from .plan import LoadPlan
 
 _MAGIC = b"qusrcach"
-#: magic, CRC-32 of all that follows, length of kind, key and value.
-_HEAD = Struct("<8sIHHI")
-
 MAX_VALUE = 16 << 20
 MAX_KEY = 4096
 #: All entries together; the oldest go first.
@@ -98,29 +97,9 @@ class Store:
 
     def get(self, kind: str, key: bytes) -> bytes | None:
         """The value put under this kind and key, if it is there and whole."""
-        path = self._trusted(create=False)
-        if path is None:
+        if self.path is None:
             return None
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        try:
-            file = os.open(f"{path}/{_name(kind, key)}", flags)
-        except OSError:
-            return None
-        try:
-            info = os.fstat(file)
-            if (
-                not stat.S_ISREG(info.st_mode)
-                or info.st_uid != os.geteuid()
-                or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-                or not _HEAD.size <= info.st_size <= MAX_VALUE + 65536
-            ):
-                return None
-            data = os.read(file, info.st_size)
-        except OSError:
-            return None
-        finally:
-            os.close(file)
-        return _unwrap(kind.encode(), key, data)
+        return _native.store_get(os.fsencode(self.path), kind, key)
 
     def put(self, kind: str, key: bytes, value: bytes) -> bool:
         """Keeps `value`; False when it could not be (which is nothing to worry about)."""
@@ -198,22 +177,6 @@ def _wrap(kind: bytes, key: bytes, value: bytes) -> bytes:
     body = kind + key + value
     lengths = Struct("<HHI").pack(len(kind), len(key), len(value))
     return _MAGIC + Struct("<I").pack(crc32(lengths + body)) + lengths + body
-
-
-def _unwrap(kind: bytes, key: bytes, data: bytes) -> bytes | None:
-    if len(data) < _HEAD.size:
-        return None
-    magic, checksum, kind_size, key_size, size = _HEAD.unpack_from(data)
-    start = _HEAD.size
-    if (
-        magic != _MAGIC
-        or len(data) != start + kind_size + key_size + size
-        or data[start : start + kind_size] != kind
-        or data[start + kind_size : start + kind_size + key_size] != key
-        or crc32(data[12:]) != checksum
-    ):
-        return None
-    return data[start + kind_size + key_size :]
 
 
 # ---- keys made of files ----

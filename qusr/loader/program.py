@@ -174,27 +174,8 @@ def open_exec(host_path: str, path: str, *, check_mode: bool = True) -> int:
 
 
 def _check_not_written(fd: int, path: str) -> None:
-    if _is_being_written(fd):
+    if _native.is_being_written(fd):
         raise LoadError(f"{path}: somebody writes to it (text file busy)", errno.ETXTBSY)
-
-
-def _is_being_written(fd: int) -> bool:
-    """Whether the file is open for writing anywhere: then it is not executed (ETXTBSY).
-
-    Only the kernel knows. It says so when asked to execute the file, which Linux 6.14 does without
-    going through with it, and when asked for a read lease, for which the file must be ours.
-    """
-    refusal = _native.check_exec(fd)
-    if refusal != errno.EINVAL:
-        return refusal == errno.ETXTBSY
-    import fcntl
-
-    try:
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError as error:
-        return error.errno == errno.EAGAIN
-    return False
 
 
 def check_executable(fd: int, host_path: str, path: str, *, check_mode: bool = True) -> None:

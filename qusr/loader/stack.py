@@ -63,6 +63,21 @@ class Stack:
         self.auxv = auxv
         self.auxv_bytes = auxv_bytes
 
+    @classmethod
+    def of_early(cls, early: _native.EarlyStart) -> Stack:
+        """That of a program that was started without Python, stored already."""
+        sp, arg_start, arg_end, env_end = early.stack
+        return cls(
+            sp=sp,
+            data=b"",
+            arg_start=arg_start,
+            arg_end=arg_end,
+            env_end=env_end,
+            execfn=env_end,
+            auxv=early.auxv,
+            auxv_bytes=early.auxv_bytes,
+        )
+
     def store(self, space: AddressSpace) -> None:
         """Puts it into guest memory.
 

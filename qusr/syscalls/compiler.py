@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from qusr.arch.abi import HOST, Abi
 from qusr.syscalls import decl, layout
 
-MAGIC = b"QTHUNK06"
+MAGIC = b"QTHUNK07"
 NONE_SLOT = 255
 
 NATIVE, PYTHON, BUILTIN, ENOSYS, SWITCH, ERRNO = range(6)
@@ -29,6 +29,8 @@ LEN_CONST, LEN_SLOT, LEN_DEREF, LEN_RET, LEN_NONE = range(5)
 MOVE_SIGNED, MOVE_CHECKED, MOVE_ID16 = 1, 2, 4
 MOVE_COPY, MOVE_INT, MOVE_PTR, MOVE_BITMAP = range(4)
 FOLLOW_NEVER, FOLLOW_ALWAYS, FOLLOW_UNLESS, FOLLOW_IF = range(4)
+#: Besides one of these.
+HOST_ROOT = 0x80
 RET_LONG, RET_FD, RET_OFF, RET_FLAGS, RET_PATH, RET_STAT, RET_STORE = range(7)
 
 BUILTINS = (
@@ -349,6 +351,8 @@ class _CallCompiler:
             mode = FOLLOW_IF if len(arg.follow) == 3 else FOLLOW_UNLESS
             slot = self._slot(leaf, arg.follow[0])
             bits = self._guest_bits(leaf, arg.follow[0], arg.follow[1])
+        if arg.mount:
+            mode |= HOST_ROOT
         return struct.pack("<BBBBBI", OP_PATH, leaf.slots[arg.name], at, mode, slot, bits)
 
     def _guest_bits(self, leaf: CallLeaf, name: str, bits: int) -> int:

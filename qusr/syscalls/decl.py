@@ -206,7 +206,7 @@ class Path(Pointer):
         follow: True or False: whether a final symlink is followed; or
             (argument, bits): not followed when any of `bits` (host values) is set;
             or (argument, bits, "if"): followed only when any is set.
-        null: whether a null pointer is allowed (utimensat).
+        mount: `/` is the host's root: a sysroot is no mount point.
     """
 
     def __init__(
@@ -215,10 +215,12 @@ class Path(Pointer):
         *,
         at: str | None = None,
         follow: bool | tuple[str, int] | tuple[str, int, str] = True,
+        mount: bool = False,
     ) -> None:
         super().__init__(name)
         self.at = at
         self.follow = follow
+        self.mount = mount
 
 
 class Buf(Pointer):

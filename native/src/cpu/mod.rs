@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 #[cfg(target_arch = "x86_64")]
 pub mod native;
+#[cfg(target_arch = "x86_64")]
+pub mod pair;
 pub mod unicorn;
 
 /// How an access to guest memory failed.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Process;
 use super::thread::{GuestThread, Stop};
@@ -119,6 +120,7 @@ impl GuestThread {
                 self.finish_call(-i64::from(libc::ENOSYS));
                 None
             }
+            Outcome::Preload => Some(Stop::Preload),
             Outcome::Refused(verdict) => self.refuse(verdict, number),
         }
     }
@@ -173,6 +175,9 @@ impl Caller {
         let Some(call) = self.table.get(number) else {
             return Outcome::Enosys;
         };
+        if call.confines && !process.preloaded.load(Ordering::Relaxed) {
+            return Outcome::Preload;
+        }
         let env = Env {
             table: &self.table,
             space: &process.space,

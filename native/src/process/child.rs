@@ -264,10 +264,28 @@ pub fn reset_credentials() {
     }
 }
 
+/// Whether an open file is open for writing anywhere: then it is not executed (ETXTBSY).
+///
+/// Only the kernel knows. It says so when asked to execute the file, which Linux 6.14 does without
+/// going through with it, and when asked for a read lease, for which the file must be ours.
+#[must_use]
+pub fn is_being_written(fd: i32) -> bool {
+    match check_exec(fd) {
+        libc::EINVAL => {
+            // SAFETY: takes numbers only.
+            let lease = |kind: i32| unsafe { libc::fcntl(fd, libc::F_SETLEASE, kind) };
+            let refused = lease(libc::F_RDLCK) < 0;
+            let busy = refused && errno() == libc::EAGAIN;
+            lease(libc::F_UNLCK);
+            busy
+        }
+        refusal => refusal == libc::ETXTBSY,
+    }
+}
+
 /// The errno with which the kernel would refuse to execute an open file, 0 if it would not, by
 /// AT_EXECVE_CHECK of execveat(2). EINVAL before Linux 6.14.
-#[must_use]
-pub fn check_exec(fd: i32) -> i32 {
+fn check_exec(fd: i32) -> i32 {
     const AT_EXECVE_CHECK: i32 = 0x10000;
     let (argv, envp) = ([c"-".as_ptr(), std::ptr::null()], [std::ptr::null::<u8>()]);
     // SAFETY: the path is a C string, and the arrays of them end with null. With this flag nothing
@@ -282,9 +300,10 @@ pub fn check_exec(fd: i32) -> i32 {
             libc::AT_EMPTY_PATH | AT_EXECVE_CHECK,
         )
     };
-    if result == 0 {
-        return 0;
-    }
+    if result == 0 { 0 } else { errno() }
+}
+
+fn errno() -> i32 {
     let error = std::io::Error::last_os_error();
     error.raw_os_error().unwrap_or(libc::EINVAL)
 }

@@ -14,7 +14,7 @@ mod trap;
 pub mod vfork;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use thread::{GuestThread, Stop};
@@ -46,6 +46,29 @@ pub struct GuestRegs {
     pub thumb_bit: u64,
 }
 
+impl GuestRegs {
+    /// From the numbers of call number, result, pc, sp, tls and status, and those of the argument
+    /// registers.
+    #[must_use]
+    pub fn new(numbers: [u32; 6], args: &[u32], thumb_bit: u64) -> Self {
+        let mut slots = [u32::MAX; MAX_SLOTS];
+        for (slot, id) in slots.iter_mut().zip(args) {
+            *slot = *id;
+        }
+        let [number, result, pc, sp, tls, status] = numbers;
+        Self {
+            number,
+            args: slots,
+            result,
+            pc,
+            sp,
+            tls,
+            status,
+            thumb_bit,
+        }
+    }
+}
+
 /// What the threads of a guest process share.
 pub struct Process {
     pub space: Arc<AddressSpace>,
@@ -63,6 +86,8 @@ pub struct Process {
     pub limits: limits::Limits,
     cookies: Mutex<directory::Cookies>,
     pub facts: RwLock<Arc<Facts>>,
+    /// Python needs nothing more of its files (`qusr/preload.py`).
+    pub preloaded: AtomicBool,
 }
 
 impl Process {
@@ -124,6 +149,7 @@ impl Process {
             limits: limits::Limits::default(),
             cookies: Mutex::default(),
             facts: RwLock::default(),
+            preloaded: AtomicBool::new(false),
         }))
     }
 }

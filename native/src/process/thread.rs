@@ -30,6 +30,8 @@ pub enum Stop {
     Trace { number: u64, args: Args },
     /// Not implemented, and somebody wants to know; the guest gets ENOSYS.
     Enosys { number: u64 },
+    /// A call that Python must be ready for: [`GuestThread::make_call`] makes it then.
+    Preload,
     /// The guest asked to exit; `whole` for exit_group.
     Exited { status: i32, whole: bool },
     /// Another thread ended this one (exit_group, execve).

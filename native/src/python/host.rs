@@ -14,6 +14,7 @@ use crate::process::vfork::Gate;
 use crate::shared::lock::SharedLock;
 use crate::signal::host::{self};
 use crate::signal::siginfo;
+use crate::store;
 use crate::thunk::path::{self};
 use crate::thunk::procfs;
 
@@ -150,11 +151,21 @@ pub fn siginfo_to_guest<'py>(
     PyBytes::new(py, &siginfo::bytes_to_guest(&host, abi))
 }
 
-/// The errno with which the kernel would refuse to execute an open file; 0 if it would not. EINVAL:
-/// it cannot be asked.
+/// Whether an open file is open for writing anywhere, so that it cannot be executed.
 #[pyfunction]
-pub fn check_exec(fd: i32) -> i32 {
-    child::check_exec(fd)
+pub fn is_being_written(fd: i32) -> bool {
+    child::is_being_written(fd)
+}
+
+/// What is in the store at `folder` under a kind and key; None if it is not there, or not whole.
+#[pyfunction]
+pub fn store_get<'py>(
+    py: Python<'py>,
+    folder: &[u8],
+    kind: &str,
+    key: &[u8],
+) -> Option<Bound<'py, PyBytes>> {
+    store::get(folder, kind, key).map(|value| PyBytes::new(py, &value))
 }
 
 /// Ends CLONE_FILES: the descriptors are this process's alone from now on.

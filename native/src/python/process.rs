@@ -13,12 +13,18 @@ use crate::signal::host::{self};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
 use crate::thunk::procfs::Facts;
-use crate::thunk::table::{MAX_SLOTS, Table};
+use crate::thunk::table::Table;
 
 /// The declarations of an ABI, ready for use: parsed once, and used by each program after an execve.
 #[pyclass(name = "Table", module = "qusr._native", frozen)]
 pub struct PyTable {
     inner: Arc<Table>,
+}
+
+impl From<Arc<Table>> for PyTable {
+    fn from(inner: Arc<Table>) -> Self {
+        Self { inner }
+    }
 }
 
 #[pymethods]
@@ -49,28 +55,10 @@ impl PyProcess {
         thumb_bit: u64,
         frame: &str,
     ) -> PyResult<Self> {
-        let frame = match frame {
-            "aarch64" => FrameKind::Aarch64,
-            "arm" => FrameKind::Arm { be8: false },
-            "arm-be8" => FrameKind::Arm { be8: true },
-            _ => return Err(PyValueError::new_err(format!("no signal frame {frame}"))),
-        };
+        let frame = FrameKind::by_name(frame)
+            .ok_or_else(|| PyValueError::new_err(format!("no signal frame {frame}")))?;
         let table = Arc::clone(&table.inner);
-        let mut slots = [u32::MAX; MAX_SLOTS];
-        for (slot, id) in slots.iter_mut().zip(args) {
-            *slot = id;
-        }
-        let (number, result, pc, sp, tls, status) = regs;
-        let regs = GuestRegs {
-            number,
-            args: slots,
-            result,
-            pc,
-            sp,
-            tls,
-            status,
-            thumb_bit,
-        };
+        let regs = GuestRegs::new(regs.into(), &args, thumb_bit);
         let inner = Process::new(space.space.clone(), table, regs, frame)
             .map_err(std::io::Error::from_raw_os_error)?;
         Ok(Self { inner })
@@ -88,6 +76,8 @@ impl PyProcess {
         let sysroot = before.inner.sysroot.read().map_err(poisoned)?.clone();
         *self.inner.sysroot.write().map_err(poisoned)? = sysroot;
         self.inner.inherit_limits(&before.inner);
+        let preloaded = before.inner.preloaded.load(Ordering::Relaxed);
+        self.inner.preloaded.store(preloaded, Ordering::Relaxed);
         Ok(())
     }
 
@@ -132,6 +122,11 @@ impl PyProcess {
     fn limit(&self, resource: u32) -> PyResult<(u64, u64)> {
         let limit = self.inner.limit(resource);
         Ok(limit.map_err(std::io::Error::from_raw_os_error)?)
+    }
+
+    /// Python has imported what it may need when its files are out of reach.
+    fn set_preloaded(&self) {
+        self.inner.preloaded.store(true, Ordering::Relaxed);
     }
 
     /// The process ends: who waits for a robust futex of its threads is told.

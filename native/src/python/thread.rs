@@ -9,11 +9,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
 use super::cpu::{IdRegister, unicorn_config};
-use super::native::{open_native, tell};
+use super::native::{log_to, tell};
 use super::process::PyProcess;
 use crate::cpu::native::{self};
 use crate::cpu::unicorn::AllStopped;
-use crate::cpu::{Access, Exit, unicorn};
+use crate::cpu::{Access, Exit, pair, unicorn};
 use crate::process::child::{self, ForkRequest, delete_timers};
 use crate::process::{GuestThread, Stop};
 use crate::signal::host::{self, Mailbox};
@@ -31,6 +31,12 @@ pub struct PyThread {
 // SAFETY: every method takes `&mut self` or is over in an instant under the GIL; PyO3
 // grants `&mut` to one thread at a time.
 unsafe impl Sync for PyThread {}
+
+impl From<GuestThread> for PyThread {
+    fn from(inner: GuestThread) -> Self {
+        Self { inner }
+    }
+}
 
 #[pymethods]
 impl PyThread {
@@ -52,7 +58,8 @@ impl PyThread {
         let space = process.inner.space.clone();
         let core = match native {
             None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,
-            Some(options) => open_native(guest, options, config, space, log)?,
+            Some(options) => pair::open(guest, options, config, space, log.map(log_to))
+                .map_err(PyValueError::new_err)?,
         };
         Ok(Self {
             inner: GuestThread::new(process.inner.clone(), core),
@@ -386,7 +393,7 @@ impl PyThread {
     }
 }
 
-fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> {
+pub(super) fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> {
     match *stop {
         Stop::Syscall {
             ref handler,
@@ -424,6 +431,7 @@ fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> 
         Stop::Trace { number, args } => {
             ("trace", number, PyTuple::new(py, args)?).into_pyobject(py)
         }
+        Stop::Preload => ("preload",).into_pyobject(py),
         Stop::Enosys { number } => ("enosys", number).into_pyobject(py),
         Stop::Exited { status, whole } => ("exit", status, whole).into_pyobject(py),
         Stop::Doomed => ("doomed",).into_pyobject(py),

@@ -19,6 +19,19 @@ pub enum FrameKind {
     },
 }
 
+impl FrameKind {
+    /// The kind that Python calls so.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        match name {
+            "aarch64" => Some(Self::Aarch64),
+            "arm" => Some(Self::Arm { be8: false }),
+            "arm-be8" => Some(Self::Arm { be8: true }),
+            _ => None,
+        }
+    }
+}
+
 /// Addresses of the code that calls sigreturn, where the guest gave no restorer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trampolines {

@@ -13,6 +13,7 @@
 pub mod calls;
 pub mod deferred;
 pub mod deliver;
+pub mod dispositions;
 mod frame;
 pub mod host;
 pub mod siginfo;

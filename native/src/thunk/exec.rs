@@ -48,6 +48,8 @@ pub enum Outcome {
     Review(Review, i64),
     /// Not implemented.
     Enosys,
+    /// Not made before Python has imported what it may need later.
+    Preload,
     /// The guest's seccomp filter says no.
     Refused(Verdict),
 }

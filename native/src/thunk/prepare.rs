@@ -23,7 +23,12 @@ impl Call<'_> {
             }
             Op::Const(value) => simple(value as u64),
             Op::Swap32 { slot } => simple((self.slot(slot) as u32).swap_bytes().into()),
-            Op::Path { slot, at, follow } => simple(self.path(slot, at, follow)?),
+            Op::Path {
+                slot,
+                at,
+                follow,
+                host_root,
+            } => simple(self.path(slot, at, follow, host_root)?),
             Op::Buf { slot } | Op::Raw { slot } => simple(self.pointer(self.slot(slot))),
             Op::Records {
                 slot,
@@ -96,7 +101,7 @@ impl Call<'_> {
         }
     }
 
-    fn path(&mut self, slot: u8, at: u8, follow: Follow) -> Result<u64, i32> {
+    fn path(&mut self, slot: u8, at: u8, follow: Follow, host_root: bool) -> Result<u64, i32> {
         let address = self.slot(slot);
         let Some(sysroot) = self.env.sysroot else {
             return Ok(self.pointer(address));
@@ -109,6 +114,9 @@ impl Call<'_> {
             // Unreadable or too long: the kernel finds out which.
             return Ok(self.pointer(address));
         };
+        if host_root && path == b"/" {
+            return Ok(self.pointer(address));
+        }
         let at = if at == NO_SLOT {
             libc::AT_FDCWD
         } else {

@@ -190,6 +190,7 @@ impl<'a> Reader<'a> {
                 let slot = self.slot()?;
                 let at = self.u8()?;
                 let mode = self.u8()?;
+                let (mode, host_root) = (mode & 0x7f, mode & 0x80 != 0);
                 let flag_slot = self.u8()?;
                 let bits = self.u32()?;
                 if at != NO_SLOT && usize::from(at) >= MAX_SLOTS
@@ -203,7 +204,12 @@ impl<'a> Reader<'a> {
                     2 => Follow::Unless(flag_slot, bits),
                     _ => Follow::If(flag_slot, bits),
                 };
-                Op::Path { slot, at, follow }
+                Op::Path {
+                    slot,
+                    at,
+                    follow,
+                    host_root,
+                }
             }
             5 => {
                 let slot = self.slot()?;

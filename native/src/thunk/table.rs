@@ -12,7 +12,7 @@ use super::convert::Conversion;
 use super::reader::Reader;
 use crate::abi::GuestAbi;
 
-const MAGIC: &[u8] = b"QTHUNK06";
+const MAGIC: &[u8] = b"QTHUNK07";
 /// A register slot that means "no such argument".
 pub const NO_SLOT: u8 = 255;
 /// How many register slots a call can use (arm: r0-r6).
@@ -84,6 +84,8 @@ pub enum Op {
         slot: u8,
         at: u8,
         follow: Follow,
+        /// `/` is the host's, sysroot or not.
+        host_root: bool,
     },
     Buf {
         slot: u8,
@@ -270,7 +272,42 @@ pub enum Node {
 pub struct Call {
     pub name: String,
     pub node: Node,
+    /// One of [`CONFINING`].
+    pub confines: bool,
 }
+
+/// The calls behind which Python may not find its files any more, or may not read them. In order.
+const CONFINING: [&str; 29] = [
+    "capset",
+    "chroot",
+    "fsmount",
+    "mount",
+    "mount_setattr",
+    "move_mount",
+    "open_tree",
+    "pivot_root",
+    "setfsgid",
+    "setfsgid32",
+    "setfsuid",
+    "setfsuid32",
+    "setgid",
+    "setgid32",
+    "setgroups",
+    "setgroups32",
+    "setns",
+    "setregid",
+    "setregid32",
+    "setresgid",
+    "setresgid32",
+    "setresuid",
+    "setresuid32",
+    "setreuid",
+    "setreuid32",
+    "setuid",
+    "setuid32",
+    "umount2",
+    "unshare",
+];
 
 /// Pairs of (guest bit, host bit); other bits are the same.
 pub type FlagMap = Vec<(u64, u64)>;
@@ -328,6 +365,7 @@ impl Table {
             let name = String::from_utf8_lossy(reader.take(length.into())?).into_owned();
             let call = Call {
                 node: reader.node(&table, 0)?,
+                confines: CONFINING.binary_search(&name.as_str()).is_ok(),
                 name,
             };
             if number < DENSE {

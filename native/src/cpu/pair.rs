@@ -1,0 +1,57 @@
+//! The native core with Unicorn behind it.
+
+use std::sync::Arc;
+
+use super::CpuCore;
+use super::native::{self, LogItem, NativeConfig};
+use super::unicorn::{self, UnicornConfig};
+use crate::memory::AddressSpace;
+
+/// Opens a native core for `guest`; Unicorn is only opened for an instruction that it has no
+/// lifter for. `options` are words with commas between them: `check`, `log-in_asm` and its like, and
+/// what `--opt` takes.
+///
+/// # Errors
+/// What is wrong with the options, or why the core cannot run this guest here.
+pub fn open(
+    guest: &str,
+    options: &str,
+    unicorn: UnicornConfig,
+    space: Arc<AddressSpace>,
+    log: Option<native::Log>,
+) -> Result<Box<dyn CpuCore>, String> {
+    let (mut check, mut items, mut tuning) = (false, Vec::new(), Vec::new());
+    for word in options.split(',') {
+        match word {
+            "check" => check = true,
+            "log-in_asm" => items.push(LogItem::InAsm),
+            "log-op" => items.push(LogItem::Op),
+            "log-out_asm" => items.push(LogItem::OutAsm),
+            "log-exec" => items.push(LogItem::Exec),
+            "log-unimp" => items.push(LogItem::Unimp),
+            other => tuning.push(other),
+        }
+    }
+    let known = unicorn.id_registers.clone();
+    let emulate: native::Emulate = Arc::new(move |code| {
+        let insn = u32::from_le_bytes(*code.first_chunk()?);
+        let (register, value) = unicorn::read_of_id_register(&known, insn)?;
+        Some(native::Emulated {
+            register,
+            value,
+            size: 4,
+        })
+    });
+    let sink = log.unwrap_or_else(|| Arc::new(|_, text| eprint!("{text}")));
+    let config = NativeConfig {
+        guest: guest.to_owned(),
+        options: native::Options::parse(&tuning.join(","))?,
+        check,
+        log: (!items.is_empty()).then_some((items, sink)),
+        emulate: Some(emulate),
+        ..NativeConfig::default()
+    };
+    let behind = Arc::clone(&space);
+    let fallback: native::Fallback = Arc::new(move || unicorn::open(&unicorn, behind.clone()));
+    native::open(&config, space, Some(fallback))
+}
