@@ -1,6 +1,6 @@
 //! Tests that need the library: `QUSR_TEST_LIBUNICORN` names it (`make lint` sets it).
 //!
-//! What guest code does is tested from Python (`tests/test_cpu_unicorn.py`), where there is
+//! What guest code does is tested from Python (`tests/unicorn_core`), where there is
 //! an assembler. Here: what only Rust can do, such as interrupting from a signal handler.
 
 use std::path::PathBuf;
