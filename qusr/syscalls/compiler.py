@@ -194,7 +194,8 @@ class _CallCompiler:
             raise CompileError(f"{self.call.name}: too many arguments for {self.abi.name}")
         if case.handler is not None:
             text = case.handler.encode()
-            return bytes([PYTHON, len(text)]) + text + self._scalars(leaf)
+            file = NONE_SLOT if self.call.file is None else self._slot(leaf, self.call.file)
+            return bytes([PYTHON, len(text)]) + text + bytes([file]) + self._scalars(leaf)
         if case.builtin is not None:
             return bytes([BUILTIN, BUILTINS.index(case.builtin)]) + self._scalars(leaf)
         return self._native(leaf, case)

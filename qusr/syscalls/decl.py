@@ -454,6 +454,8 @@ class Syscall:
         host: the host's call where it is another.
         ret: kind of the result.
         handler: Python function "module:function".
+        file: the argument with the path of a file that must be there: without it the call gives
+            ENOENT and the handler is not asked.
         builtin: name of the Rust function that does it.
         partial: why the call is only partly supported.
         enosys: why the call is not there at all (the guest gets ENOSYS).
@@ -468,6 +470,7 @@ class Syscall:
         host: Host | None = None,
         ret: type[Ret] | Ret = RetLong,
         handler: str | None = None,
+        file: str | None = None,
         builtin: str | None = None,
         partial: str | None = None,
         enosys: str | None = None,
@@ -478,6 +481,7 @@ class Syscall:
         self.host = host
         self.ret = ret() if isinstance(ret, type) else ret
         self.handler = handler
+        self.file = file
         self.builtin = builtin
         self.partial = partial
         self.enosys = enosys

@@ -165,7 +165,9 @@ CALLS = (
             handler="process:clone3", partial=_SHARED),
     Syscall("fork", handler="process:fork"),
     Syscall("vfork", handler="process:vfork"),
-    Syscall("execve", Path("filename"), Raw("argv"), Raw("envp"), handler="exec:execve"),
+    # Who looks for a program in the folders of PATH meets many that are not there.
+    Syscall("execve", Path("filename"), Raw("argv"), Raw("envp"), handler="exec:execve",
+            file="filename"),
     Syscall("execveat", Fd("dirfd"), Path("pathname", at="dirfd"), Raw("argv"), Raw("envp"),
             Flags("flags", AT_EXEC), handler="exec:execveat"),
     Syscall("ptrace", Enum("request", PTRACE, 0), Pid("pid"), Raw("addr"), Raw("data"),

@@ -2,6 +2,8 @@
 //! ([`super::writeback`]).
 
 use std::cell::Cell;
+use std::ffi::CString;
+use std::io::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -123,9 +125,12 @@ impl Env<'_> {
                 }
                 .native(*host, ops, order, *ret)
             }
-            Node::Python { handler, ops } => {
-                Outcome::Python(handler.clone(), self.scalars(ops, args))
-            }
+            Node::Python { handler, file, ops } => match file {
+                Some(slot) if self.is_missing(args[usize::from(*slot)]) => {
+                    Outcome::Done(-i64::from(libc::ENOENT))
+                }
+                _ => Outcome::Python(handler.clone(), self.scalars(ops, args)),
+            },
             Node::Builtin { id, ops } => Outcome::Builtin(*id, self.scalars(ops, args)),
             Node::Enosys => Outcome::Enosys,
             Node::Switch {
@@ -139,6 +144,23 @@ impl Env<'_> {
             }
             Node::Errno(errno) => Outcome::Done(-i64::from(*errno)),
         }
+    }
+
+    /// Whether the path at a guest address is one that leads to no file.
+    fn is_missing(&self, address: u64) -> bool {
+        let Ok(Some(path)) = self.space.read_cstr(address, libc::PATH_MAX as usize) else {
+            return false;
+        };
+        let in_sysroot = |root: &Sysroot| root.resolve(libc::AT_FDCWD, &path, true).is_some();
+        if self.sysroot.is_some_and(in_sysroot) {
+            return false;
+        }
+        let Ok(path) = CString::new(path) else {
+            return false;
+        };
+        // SAFETY: `path` is a C string.
+        let found = unsafe { libc::access(path.as_ptr(), libc::F_OK) } == 0;
+        !found && Error::last_os_error().raw_os_error() == Some(libc::ENOENT)
     }
 
     fn scalars(&self, ops: &[Op], args: &Args) -> Scalars {

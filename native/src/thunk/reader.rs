@@ -115,8 +115,14 @@ impl<'a> Reader<'a> {
             1 => {
                 let length = self.u8()?;
                 let handler = String::from_utf8_lossy(self.take(length.into())?).into();
+                let file = match self.u8()? {
+                    NO_SLOT => None,
+                    slot if usize::from(slot) < MAX_SLOTS => Some(slot),
+                    _ => return Err("thunk slot out of range".into()),
+                };
                 Node::Python {
                     handler,
+                    file,
                     ops: self.ops(table)?,
                 }
             }

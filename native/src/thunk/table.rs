@@ -251,6 +251,8 @@ pub enum Node {
     /// `handler` is "module:function" below qusr.syscalls.handlers.
     Python {
         handler: Arc<str>,
+        /// The slot of a path: if there is no such file the call gives ENOENT and Python is not asked.
+        file: Option<u8>,
         ops: Vec<Op>,
     },
     Builtin {
