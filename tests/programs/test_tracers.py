@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,27 @@ pytestmark = pytest.mark.slow
 PROGRAM = "c/ptrace/tracee"
 SOURCE = (REPO / "testbins" / f"{PROGRAM}.c").read_text().splitlines()
 CALLS = "trace=chdir,exit_group,rt_sigqueueinfo,write"
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Where a guest's tracers are, and what they trace."""
+
+    emulator: Emulator
+    program: Path
+    root: Path
+
+
+@pytest.fixture(params=ARCHES)
+def guest(
+    request: pytest.FixtureRequest,
+    qusr: Callable[[str], Emulator],
+    root: Callable[..., Path],
+    testbin: Callable[..., Path],
+) -> Guest:
+    """Each guest in turn."""
+    arch = request.param
+    return Guest(qusr(arch), testbin(PROGRAM, arch), root(arch, "programs"))
 
 
 def _line(text: str) -> int:
@@ -38,38 +60,29 @@ def _normal(trace: str) -> list[str]:
     return [re.sub(r" +", " ", line) for line in trace.splitlines()]
 
 
-@pytest.mark.parametrize("arch", ARCHES)
 def test_strace(
-    arch: str,
-    qusr: Callable[[str], Emulator],
-    native: Emulator,
-    root: Callable[..., Path],
-    testbin: Callable[..., Path],
-    tmp_path: Path,
+    guest: Guest, native: Emulator, testbin: Callable[..., Path], tmp_path: Path
 ) -> None:
     """With children and threads: the same as natively."""
     need("strace")
     options = ("-f", "-e", CALLS, "-o")
     for name, program, emulator, place in (
         ("native", testbin(PROGRAM, "x86_64"), native, None),
-        (arch, testbin(PROGRAM, arch), qusr(arch), root(arch, "programs")),
+        ("guest", guest.program, guest.emulator, guest.root),
     ):
         run = emulator("/usr/bin/strace", *options, tmp_path / name, program, root=place,
                        cwd=tmp_path).check()  # fmt: skip
         assert run.out == "ok tracee\n"
-    found, wanted = (_normal((tmp_path / name).read_text()) for name in (arch, "native"))
+    found, wanted = (_normal((tmp_path / name).read_text()) for name in ("guest", "native"))
     assert found == wanted
 
 
-@pytest.mark.parametrize("arch", ARCHES)
-def test_strace_of_a_shell(
-    arch: str, qusr: Callable[[str], Emulator], root: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_strace_of_a_shell(guest: Guest, tmp_path: Path) -> None:
     """Many short processes: every execve and every end is told of."""
     script = "for i in 1 2 3 4; do /bin/echo $i | /bin/cat; done; exit 3"
-    run = qusr(arch)(
+    run = guest.emulator(
         "/usr/bin/strace", "-f", "-e", "trace=execve", "-o", tmp_path / "trace", "/bin/bash", "-c",
-        script, root=root(arch, "programs"), cwd=tmp_path, timeout=120,
+        script, root=guest.root, cwd=tmp_path, timeout=120,
     ).check(3)  # fmt: skip
     assert run.out == "1\n2\n3\n4\n"
     trace = (tmp_path / "trace").read_text()
@@ -79,29 +92,21 @@ def test_strace_of_a_shell(
     assert trace.count("+++ exited with 3 +++") == 1
 
 
-def _start_waiting(emulator: Emulator, program: Path, tenths: int) -> subprocess.Popen[bytes]:
+def _start_waiting(guest: Guest, tenths: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [*emulator.prefix, str(program), "wait", str(tenths)],
-        env={**ENVIRONMENT, **emulator.environment},
+        [*guest.emulator.prefix, str(guest.program), "wait", str(tenths)],
+        env={**ENVIRONMENT, **guest.emulator.environment},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
 
 
-@pytest.mark.parametrize("arch", ARCHES)
-def test_strace_attaches(
-    arch: str,
-    qusr: Callable[[str], Emulator],
-    root: Callable[..., Path],
-    testbin: Callable[..., Path],
-    tmp_path: Path,
-) -> None:
+def test_strace_attaches(guest: Guest, tmp_path: Path) -> None:
     """`-p` on a process that sleeps: its strings are read, its end is told of."""
-    emulator = qusr(arch)
-    with _start_waiting(emulator, testbin(PROGRAM, arch), 100) as waiting:
-        emulator(
+    with _start_waiting(guest, 100) as waiting:
+        guest.emulator(
             "/usr/bin/strace", "-o", tmp_path / "trace", "-p", str(waiting.pid),
-            root=root(arch, "programs"), cwd=tmp_path,
+            root=guest.root, cwd=tmp_path,
         ).check()  # fmt: skip
         assert waiting.wait(10) == 5
     lines = [re.sub(r" +", " ", line) for line in (tmp_path / "trace").read_text().splitlines()]
@@ -117,14 +122,7 @@ def _in_order(text: str, patterns: list[str]) -> None:
         at = found.end()
 
 
-@pytest.mark.parametrize("arch", ARCHES)
-def test_gdb(
-    arch: str,
-    qusr: Callable[[str], Emulator],
-    root: Callable[..., Path],
-    testbin: Callable[..., Path],
-    tmp_path: Path,
-) -> None:
+def test_gdb(guest: Guest, tmp_path: Path) -> None:
     """Breakpoints, steps, frames, calls, signals and events of a program that gdb starts."""
     commands = [
         "break main", "run", "info registers", "stepi", "next", "break add", "continue",
@@ -133,9 +131,9 @@ def test_gdb(
         "continue", "next", "print *point", "info threads", "delete", "continue",
     ]  # fmt: skip
     options = [word for command in commands for word in ("-ex", command)]
-    run = qusr(arch)(
-        "/usr/bin/gdb", "-nx", "-batch", *options, testbin(PROGRAM, arch),
-        root=root(arch, "programs"), cwd=tmp_path, timeout=180, env={"SHELL": "/bin/sh"},
+    run = guest.emulator(
+        "/usr/bin/gdb", "-nx", "-batch", *options, guest.program,
+        root=guest.root, cwd=tmp_path, timeout=180, env={"SHELL": "/bin/sh"},
     ).check()  # fmt: skip
     loop = _line("total = add(total, i);")
     _in_order(
@@ -158,22 +156,13 @@ def test_gdb(
     )
 
 
-@pytest.mark.parametrize("arch", ARCHES)
-def test_gdb_attaches(
-    arch: str,
-    qusr: Callable[[str], Emulator],
-    root: Callable[..., Path],
-    testbin: Callable[..., Path],
-    tmp_path: Path,
-) -> None:
+def test_gdb_attaches(guest: Guest, tmp_path: Path) -> None:
     """gdb stops a running program, changes a variable and lets go of it."""
-    emulator = qusr(arch)
-    program = testbin(PROGRAM, arch)
-    with _start_waiting(emulator, program, 900) as waiting:
-        run = emulator(
+    with _start_waiting(guest, 900) as waiting:
+        run = guest.emulator(
             "/usr/bin/gdb", "-nx", "-batch", "-p", str(waiting.pid),
             "-ex", "backtrace", "-ex", "set var watched = 1", "-ex", "detach",
-            root=root(arch, "programs"), cwd=tmp_path, timeout=120,
+            root=guest.root, cwd=tmp_path, timeout=120,
         ).check()  # fmt: skip
         assert waiting.wait(10) == 5
     _in_order(run.out, [r"in main \(argc=3", r"\[Inferior 1 \(process \d+\) detached\]"])

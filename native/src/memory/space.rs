@@ -57,6 +57,20 @@ pub(super) struct Maps {
     pub next_object: u64,
 }
 
+impl Maps {
+    /// Nothing is mapped below `limit`.
+    fn empty(limit: u64) -> Self {
+        Self {
+            regions: RegionSet::new(limit),
+            mmap_base: default_mmap_base(limit),
+            brk_start: 0,
+            brk: 0,
+            lock_future: Flags::NONE,
+            next_object: 1,
+        }
+    }
+}
+
 /// The memory of one guest process.
 pub struct AddressSpace {
     pub(super) window: Window,
@@ -90,14 +104,7 @@ impl AddressSpace {
         copy::prepare()?;
         let window = reserve(&config)?;
         let limit = window.limit();
-        let maps = Maps {
-            regions: RegionSet::new(limit),
-            mmap_base: default_mmap_base(limit),
-            brk_start: 0,
-            brk: 0,
-            lock_future: Flags::NONE,
-            next_object: 1,
-        };
+        let maps = Maps::empty(limit);
         let stack = soft_limit(libc::RLIMIT_STACK).unwrap_or(u64::MAX);
         Ok(Arc::new(Self {
             window,
@@ -352,17 +359,7 @@ impl AddressSpace {
         let mut maps = self.write_maps();
         let limit = self.limit();
         self.window.release(0, limit)?;
-        let old = std::mem::replace(
-            &mut *maps,
-            Maps {
-                regions: RegionSet::new(limit),
-                mmap_base: default_mmap_base(limit),
-                brk_start: 0,
-                brk: 0,
-                lock_future: Flags::NONE,
-                next_object: 1,
-            },
-        );
+        let old = std::mem::replace(&mut *maps, Maps::empty(limit));
         if self.inherited.swap(false, Ordering::Relaxed) {
             // Freeing would write to, and so copy, the pages that the parent has them in.
             std::mem::forget(old);

@@ -6,7 +6,7 @@
 use std::cell::{Cell, UnsafeCell};
 
 use super::bit;
-use super::host::OWN;
+use super::host::{OWN, queue_again};
 use crate::memory::fault::SIGNALS;
 
 thread_local! {
@@ -64,15 +64,6 @@ pub fn forget(set: u64) {
 pub fn set_mask(blocked: u64) {
     BLOCKED.set(blocked & OWN);
     while let Some((signal, info)) = take(!blocked) {
-        // SAFETY: `info` is a siginfo that the kernel gave.
-        unsafe {
-            libc::syscall(
-                libc::SYS_rt_tgsigqueueinfo,
-                libc::getpid(),
-                libc::gettid(),
-                signal,
-                &raw const info,
-            );
-        }
+        queue_again(signal, &info);
     }
 }

@@ -4,6 +4,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
+use super::message::queue_again;
 use crate::cpu::Interrupter;
 
 /// In [`Mailbox::pending`].
@@ -69,16 +70,7 @@ impl Mailbox {
     /// Queues the waiting signal with the kernel again, for who comes after this mailbox.
     pub fn send_again(&self) {
         if let Some((signal, info)) = self.take() {
-            // SAFETY: `info` is a siginfo that the kernel gave.
-            unsafe {
-                libc::syscall(
-                    libc::SYS_rt_tgsigqueueinfo,
-                    libc::getpid(),
-                    libc::gettid(),
-                    signal,
-                    &raw const info,
-                );
-            }
+            queue_again(signal, &info);
         }
     }
 

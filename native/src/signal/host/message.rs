@@ -50,6 +50,12 @@ pub(super) fn send(tid: i32, signal: i32, info: &libc::siginfo_t) {
     }
 }
 
+/// Queues for the calling thread, once more, a signal that the kernel gave with `info`.
+pub fn queue_again(signal: i32, info: &libc::siginfo_t) {
+    // SAFETY: gettid touches no memory.
+    send(unsafe { libc::gettid() }, signal, info);
+}
+
 /// Sends the calling thread a message, which is delivered before this returns.
 pub fn send_to_self(message: Message, rest: u64) {
     // SAFETY: gettid touches no memory.

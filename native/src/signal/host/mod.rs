@@ -22,7 +22,7 @@ pub use self::death::{
     watch_deaths,
 };
 pub use self::mailbox::{BELL, Mailbox};
-pub use self::message::{Message, doom, send_to_self, send_trap, was_orphaned};
+pub use self::message::{Message, doom, queue_again, send_to_self, send_trap, was_orphaned};
 
 /// The bytes of a kernel sigaction on x86-64.
 #[repr(C)]

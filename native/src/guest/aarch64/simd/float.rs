@@ -5,7 +5,7 @@ use super::super::simd_eval as ev;
 use super::super::simd_fp as fp;
 use super::super::simd_matrix as ml;
 use super::integer;
-use super::{joined, lanes, put, put_narrow, put_q, scalar, v};
+use super::{lanes, pairs, put, put_narrow, put_q, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::float::round;
@@ -72,13 +72,7 @@ fn plain<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V, b: S::V) -> Option<S::V> {
     let low = |s: &mut S, x| s.op1(Op::VZext, keep, x);
     let pairwise = u && matches!((opcode, second), (0x18 | 0x1e, _) | (0x1a, false));
     let (a, b) = if pairwise {
-        let (a, b) = if i.bit(30) {
-            (a, b)
-        } else {
-            let j = joined(s, a, b);
-            (j, j)
-        };
-        let (even, odd) = (s.op2(Op::VUzp1, w, a, b), s.op2(Op::VUzp2, w, a, b));
+        let (even, odd) = pairs(s, i, w, a, b);
         (low(s, even), low(s, odd))
     } else {
         (low(s, a), low(s, b))

@@ -76,3 +76,14 @@ pub(super) fn scalar(i: Insn) -> bool {
 pub(super) fn joined<S: Sem>(s: &mut S, a: S::V, b: S::V) -> S::V {
     s.op2(Op::VZip1, 64, a, b)
 }
+
+/// The even and the odd lanes of a:b, for an operation on pairs, in its D or Q form.
+pub(super) fn pairs<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V, b: S::V) -> (S::V, S::V) {
+    let (a, b) = if i.bit(30) {
+        (a, b)
+    } else {
+        let j = joined(s, a, b);
+        (j, j)
+    };
+    (s.op2(Op::VUzp1, w, a, b), s.op2(Op::VUzp2, w, a, b))
+}

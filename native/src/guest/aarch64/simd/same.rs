@@ -5,7 +5,7 @@ use super::super::simd_eval as ev;
 use super::super::simd_matrix as ml;
 use super::float;
 use super::integer::{self, active};
-use super::{joined, lanes, put, put_q, scalar, v};
+use super::{joined, lanes, pairs, put, put_q, scalar, v};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
@@ -115,13 +115,7 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
                     (_, false) => Op::VMinS,
                     (_, true) => Op::VMinU,
                 };
-                let (a, b) = if i.bit(30) {
-                    (a, b)
-                } else {
-                    let j = joined(s, a, b);
-                    (j, j)
-                };
-                let (even, odd) = (s.op2(Op::VUzp1, w, a, b), s.op2(Op::VUzp2, w, a, b));
+                let (even, odd) = pairs(s, i, w, a, b);
                 s.op2(op, w, even, odd)
             }
             (0x00 | 0x02 | 0x04, _) => integer::halving(s, opcode, u, w, a, b),

@@ -65,19 +65,23 @@ fn recursion_deeper_than_the_return_stack() {
     assert_eq!((c.get(2), c.get(1)), (200_000, 0x1000_0000));
 }
 
+fn interrupt_soon(core: &dyn CpuCore) -> std::thread::JoinHandle<()> {
+    let handle = core.interrupter();
+    std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        handle.interrupt();
+    })
+}
+
 #[test]
 fn an_interrupt_ends_an_endless_loop() {
     // add x0, x0, #1; b .-4
     let s = space(&[0x9100_0400, 0x17ff_ffff]);
     for opt in SETTINGS {
         let mut c = core(&s, opt);
-        let handle = c.interrupter();
-        let t = std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-            handle.interrupt();
-        });
+        let interrupting = interrupt_soon(c.as_ref());
         assert_eq!(run(c.as_mut()), Exit::Interrupted, "{opt}");
-        t.join().expect("the interrupting thread");
+        interrupting.join().expect("the interrupting thread");
         assert!(c.get(0) > 100, "{opt}");
         // One that comes while nothing runs is not lost.
         c.interrupter().interrupt();
@@ -92,13 +96,9 @@ fn an_interrupt_ends_an_endless_region() {
     for opt in SETTINGS {
         let mut c = core(&s, opt);
         c.set(19, 19);
-        let handle = c.interrupter();
-        let t = std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-            handle.interrupt();
-        });
+        let interrupting = interrupt_soon(c.as_ref());
         assert_eq!(run(c.as_mut()), Exit::Interrupted, "{opt}");
-        t.join().expect("the interrupting thread");
+        interrupting.join().expect("the interrupting thread");
         let n = c.get(11);
         assert!(n > 100 && c.get(32) < CODE + 12, "{opt}");
         // Between instructions: the second may be still to come.
