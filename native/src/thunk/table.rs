@@ -389,3 +389,13 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn confining_calls_are_found_by_a_binary_search() {
+        assert!(CONFINING.is_sorted());
+    }
+}
