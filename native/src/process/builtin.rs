@@ -145,6 +145,12 @@ impl GuestThread {
                     .and_then(|action| unit(seccomp::action_available(action))),
                 _ => Err(libc::EINVAL),
             },
+            Builtin::Setrlimit if self.process.takes_files(abi, int(0) as u32, value(1)) => {
+                return Some(Stop::Preload);
+            }
+            Builtin::Prlimit64 if self.process.takes_files(abi, int(1) as u32, value(2)) => {
+                return Some(Stop::Preload);
+            }
             Builtin::Getrlimit => self.process.getrlimit(abi, int(0) as u32, value(1)),
             Builtin::Setrlimit => self.process.setrlimit(abi, int(0) as u32, value(1)),
             Builtin::Prlimit64 => self.process.prlimit(

@@ -5,6 +5,7 @@
 //! the guest's values are kept here and the guest's address space obeys them. They
 //! outlive execve and are inherited by fork like the process's other limits.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Process;
@@ -16,6 +17,9 @@ pub type Limit = (u64, u64);
 
 /// `RLIM_INFINITY` of the host and of struct rlimit64.
 pub const INFINITY: u64 = u64::MAX;
+
+/// With fewer descriptors Python might not be able to open its files.
+const FEW_FILES: u64 = 64;
 
 /// The limits that are kept here.
 const OWN: [u32; 3] = [libc::RLIMIT_AS, libc::RLIMIT_DATA, libc::RLIMIT_STACK];
@@ -56,6 +60,16 @@ impl Process {
     pub fn limit(&self, resource: u32) -> Result<Limit, i32> {
         let own = position(resource).and_then(|index| self.limits.lock()[index]);
         own.map_or_else(|| host_limit(0, resource, None), Ok)
+    }
+
+    /// Whether this new limit would keep Python from reading what it has not read yet.
+    pub(super) fn takes_files(&self, abi: GuestAbi, resource: u32, new: u64) -> bool {
+        resource == libc::RLIMIT_NOFILE
+            && !self.preloaded.load(Ordering::Relaxed)
+            && new != 0
+            && self
+                .read_limit(abi, abi.word_bytes(), new)
+                .is_ok_and(|(soft, _)| soft < FEW_FILES)
     }
 
     /// Sets a limit by the rules of `do_prlimit` (kernel/sys.c).

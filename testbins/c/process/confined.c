@@ -28,7 +28,7 @@ static void exits_with_7(void)
 }
 
 /* Whatever needs a decision of the kernel and no file. */
-static void lives_on(void)
+static void lives_on(int has_descriptors)
 {
 	char *const none[] = { "none", NULL };
 	struct utsname names;
@@ -44,7 +44,8 @@ static void lives_on(void)
 	EXPECT(uname(&names) == 0 && names.sysname[0]);
 	EXPECT(signal(SIGUSR1, catches) != SIG_ERR && raise(SIGUSR1) == 0 && caught == SIGUSR1);
 	EXPECT(execv("/none", none) == -1 && errno == ENOENT);
-	EXPECT(pipe(pair) == 0 && write(pair[1], "x", 1) == 1);
+	if (has_descriptors)
+		EXPECT(pipe(pair) == 0 && write(pair[1], "x", 1) == 1);
 	signal(SIGTERM, SIG_DFL);
 	raise(SIGTERM);
 }
@@ -63,7 +64,7 @@ static void enters_an_empty_root(void)
 		_exit(50);
 	EXPECT(mkdtemp(folder) && chroot(folder) == 0 && chdir("/") == 0);
 	EXPECT(access("/proc", F_OK) == -1 && errno == ENOENT);
-	lives_on();
+	lives_on(1);
 }
 
 static void gives_up_its_rights(void)
@@ -72,7 +73,7 @@ static void gives_up_its_rights(void)
 		_exit(50);
 	EXPECT(setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
 	EXPECT(setuid(0) == -1 && errno == EPERM);
-	lives_on();
+	lives_on(1);
 }
 
 static void hides_all_files(void)
@@ -86,7 +87,18 @@ static void hides_all_files(void)
 	EXPECT(mount("none", folder, "tmpfs", 0, NULL) == 0);
 	EXPECT(chdir(folder) == 0 && mount(".", "/", NULL, MS_MOVE, NULL) == 0);
 	EXPECT(chroot(".") == 0 && chdir("/") == 0);
-	lives_on();
+	lives_on(1);
+}
+
+static void has_no_descriptors_left(void)
+{
+	struct rlimit few = { 3, 3 };
+
+	EXPECT(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	EXPECT(open("/", O_RDONLY) == -1 && errno == EMFILE);
+	lives_on(0);
 }
 
 static void ends_by_sigterm(void (*run)(void))
@@ -107,6 +119,11 @@ CHECK(chroot)
 CHECK(setuid)
 {
 	ends_by_sigterm(gives_up_its_rights);
+}
+
+CHECK(descriptor_limit)
+{
+	ends_by_sigterm(has_no_descriptors_left);
 }
 
 CHECK(mount_namespace)
