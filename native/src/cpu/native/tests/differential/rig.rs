@@ -6,6 +6,9 @@ use crate::cpu::native::{Fallback, NativeConfig, Options, open};
 use crate::cpu::unicorn::{self, Guest as UnicornGuest, UnicornConfig};
 use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
+use std::fs::File;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// A fallback core that says that it was needed.
@@ -36,16 +39,32 @@ impl CpuCore for Missing {
     }
 }
 
-fn map(space: &AddressSpace, addr: u64, len: u64, prot: i32) {
+fn map(space: &AddressSpace, addr: u64, len: u64, prot: i32, file: Option<&File>) {
     let request = MmapRequest {
         addr,
         len,
         prot,
-        flags: libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED,
-        fd: -1,
+        flags: libc::MAP_FIXED
+            | file.map_or(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, |_| {
+                libc::MAP_SHARED
+            }),
+        fd: file.map_or(-1, AsRawFd::as_raw_fd),
         offset: 0,
     };
     assert_eq!(space.mmap(request), Ok(addr));
+}
+
+/// The code is in a file, so that it is the rig's to write and not the guest's: an instruction that wrote over
+/// the code of its own case would find other code when the next core has its turn.
+fn code_file() -> File {
+    // SAFETY: the name is a C string; the descriptor is ours alone.
+    let file = unsafe {
+        let fd = libc::memfd_create(c"code under test".as_ptr(), libc::MFD_CLOEXEC);
+        assert!(fd >= 0, "{}", std::io::Error::last_os_error());
+        File::from_raw_fd(fd)
+    };
+    file.set_len(CODE_LEN).expect("room for code");
+    file
 }
 
 fn unicorn_config() -> Option<UnicornConfig> {
@@ -109,6 +128,7 @@ pub struct Rig {
     plain: Box<dyn CpuCore>,
     interp: Box<dyn CpuCore>,
     unicorn: Box<dyn CpuCore>,
+    code: File,
     /// What the data is before each execution.
     data: Vec<u8>,
     at: u64,
@@ -124,8 +144,10 @@ impl Rig {
         };
         let space = AddressSpace::new(SpaceConfig::default()).expect("an address space");
         let rw = libc::PROT_READ | libc::PROT_WRITE;
-        map(&space, CODE, CODE_LEN, rw | libc::PROT_EXEC);
-        map(&space, DATA, DATA_LEN, rw);
+        let code = code_file();
+        let rx = libc::PROT_READ | libc::PROT_EXEC;
+        map(&space, CODE, CODE_LEN, rx, Some(&code));
+        map(&space, DATA, DATA_LEN, rw, None);
         let missing: Fallback = Arc::new(|| Ok(Box::new(Missing)));
         let c = NativeConfig {
             trap_limit: u32::MAX,
@@ -141,6 +163,7 @@ impl Rig {
             interp: open(&c, space.clone(), Some(missing.clone())).expect("a native core"),
             unicorn: unicorn::open(&config, space.clone()).expect("unicorn"),
             space,
+            code,
             data: Vec::new(),
             at: CODE_START,
             age: 0,
@@ -173,8 +196,17 @@ impl Rig {
         if self.at > CODE + CODE_LEN {
             return None;
         }
-        for (k, &w) in words.iter().chain(&[BRK; 3]).enumerate() {
-            self.space.write_u32(pc + 4 * k as u64, w).expect("code");
+        let all = words.iter().chain(&[BRK; 3]);
+        let bytes: Vec<u8> = all.flat_map(|w| w.to_le_bytes()).collect();
+        self.code.write_all_at(&bytes, pc - CODE).expect("code");
+        // Another case may have jumped here when there was nothing yet.
+        for core in [
+            &mut self.native,
+            &mut self.plain,
+            &mut self.interp,
+            &mut self.unicorn,
+        ] {
+            core.invalidate(pc, self.at);
         }
         Some(Case {
             pc,
