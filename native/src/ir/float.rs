@@ -15,11 +15,18 @@ use std::arch::asm;
 
 /// Round to nearest, all exceptions masked, no flags.
 pub const DEFAULT_ENV: u32 = 0x1f80;
-/// In the environment: invalid operations do not trap (they never do as far as guests can see).
+/// In the environment: exceptions do not trap (they never do as far as guests can see).
+pub const MASKS: u32 = 0x1f80;
 pub const INVALID_MASKED: u32 = 0x80;
-/// In the environment while generated code runs only: the host takes denormal operands and results for zero. It has no
-/// flag for the one and sees the other after rounding, so this is for programs that do not look at the flags.
-pub const HOST_FLUSH: u32 = 0x8040;
+pub const DENORMAL_MASKED: u32 = 0x100;
+pub const UNDERFLOW_MASKED: u32 = 0x800;
+pub const INEXACT_MASKED: u32 = 0x1000;
+/// In the environment while generated code runs only: the host takes denormal operands for zero.
+pub const HOST_FLUSH_INPUTS: u32 = 0x40;
+/// The same for results.
+pub const HOST_FLUSH_RESULTS: u32 = 0x8000;
+/// A denormal operand was met: a flag that Arm has not.
+pub const DENORMAL: u32 = 2;
 /// Sticky flags in the environment.
 pub const INVALID: u32 = 1;
 pub const DIV_BY_ZERO: u32 = 4;

@@ -54,7 +54,7 @@ pub struct State {
     /// Counted down by loops: what reaches 0 is worth a better translation.
     pub heat: [u32; HEAT],
     /// Host code generator: see `host`.
-    pub host: [u64; 48],
+    pub host: [u64; 56],
 }
 
 impl State {

@@ -5,6 +5,18 @@
 //! runs with the host's invalid-operation exception unmasked and has no checks; what traps is done by a cold path of
 //! its translation, or again with the exception masked where the host's answer is right.
 //! A program that traps often gets translations with checks instead (`NativeConfig::trap_limit`).
+//!
+//! The sticky flags are MXCSR's, but for what follows. A flag is set only once: what traps for its sake
+//! is masked when it is set, and costs nothing from then on.
+//!
+//! - Arm finds a result tiny before rounding, x86 after it. They differ where it rounds up to the smallest normal
+//!   number. Until underflow has been raised it traps, and so does a probe that halves results which may be that one
+//!   (`Gen::float_probed`); a cold path knows.
+//! - x86 may raise inexact results, too, when it traps for underflow. So inexact results trap until their flag is
+//!   set: then it is known whether it was set before.
+//! - Under flush-to-zero denormal operands trap until they have their flag; from then on the host flushes them. For
+//!   a tiny result Arm raises underflow alone, x86 also an inexact result: it traps until both are set, and from then on
+//!   the host flushes it.
 
 use super::{NativeCore, WANT_ATTENTION};
 use crate::cache::FloatTrap;
@@ -17,8 +29,10 @@ use std::ptr;
 /// In a translation's mode: invalid operations trap. Guests' modes are in the low half, those of
 /// floating point ([`float::MODES`]) above them.
 pub(super) const MODE_TRAPS: u32 = 1 << 31;
-/// In a translation's mode: the host flushes denormal numbers.
+/// In a translation's mode: denormal numbers are flushed, by the host or by what traps.
 pub(super) const MODE_HOST_FLUSH: u32 = 1 << 30;
+/// In a translation's mode: regions have probes too.
+pub(super) const MODE_PROBES: u32 = 1 << 28;
 
 /// A page of this core's own with one instruction, and around it the masking.
 pub(super) struct Stub(*mut u8);
@@ -85,7 +99,12 @@ impl NativeCore {
         let st = self.st_ref();
         let traps = if self.traps { MODE_TRAPS } else { 0 };
         let flush = if self.host_flush { MODE_HOST_FLUSH } else { 0 };
-        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush
+        let probes = if self.traps && st.exact_status != 0 {
+            MODE_PROBES
+        } else {
+            0
+        };
+        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | probes
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.
@@ -99,8 +118,14 @@ impl NativeCore {
             // Not before the code that has no checks is left.
             self.shared.kick(WANT_ATTENTION);
         }
+        let raised = self.take_flags();
         let to = match trap {
+            _ if raised & float::DENORMAL != 0 => at,
             FloatTrap::Cold(to) => to,
+            FloatTrap::Masked(_) if raised & float::INEXACT != 0 => {
+                self.st().fpenv |= float::INEXACT;
+                at
+            }
             FloatTrap::Masked(len) => {
                 self.st().host[host::BACK] = (at + len) as u64;
                 // SAFETY: the cache says that an instruction of this length is there.
@@ -109,28 +134,68 @@ impl NativeCore {
             }
         };
         self.st().host[host::RESUME] = to as u64;
-        self.st().host[host::TRAPS] = u64::from(INVALID_MASKED);
+        self.st().host[host::TRAPS] = u64::from(u32::MAX);
         let st: *mut _ = self.st();
         // SAFETY: translated code left by a fault a moment ago, and nothing has changed since.
         unsafe { self.generation.arena.resume(st) }
     }
 
-    /// Outside of translated code: changes to translations with checks if traps were many, or if
-    /// the guest looks at its exception flags: underflow is not an invalid operation, and x86 tells it from less
-    /// than Arm does. And as long as a mode makes results differ that are not invalid.
+    /// Takes back the flags that the instruction which trapped has raised for the first time, and says which. A denormal
+    /// number that is to be flushed has its flag at once, and the host flushes it when the instruction runs again.
+    fn take_flags(&mut self) -> u32 {
+        const TRAPPING: [(u32, u32); 3] = [
+            (float::DENORMAL_MASKED, float::DENORMAL),
+            (float::UNDERFLOW_MASKED, float::UNDERFLOW),
+            (float::INEXACT_MASKED, float::INEXACT),
+        ];
+        let st = self.st();
+        let loaded = st.host[host::ENV] as u32;
+        let mut raised = 0;
+        for (mask, flag) in TRAPPING {
+            if loaded & mask == 0 {
+                raised |= st.fpenv & !loaded & flag;
+            }
+        }
+        st.fpenv &= !raised;
+        if raised & float::DENORMAL != 0 {
+            st.fpext |= float::INPUT_DENORMAL;
+            self.set_toggles();
+        }
+        raised
+    }
+
+    /// What traps and when: see above.
+    fn set_toggles(&mut self) {
+        use float::{
+            DENORMAL_MASKED, HOST_FLUSH_INPUTS, HOST_FLUSH_RESULTS, INEXACT_MASKED,
+            UNDERFLOW_MASKED,
+        };
+        const BOTH: u32 = UNDERFLOW_MASKED | INEXACT_MASKED;
+        let st = self.st();
+        // By the flags that are set: none, underflow, inexact, both.
+        let by_flags = if st.fpext & float::FLUSH != 0 {
+            let inputs = if st.fpext & float::INPUT_DENORMAL == 0 {
+                DENORMAL_MASKED
+            } else {
+                HOST_FLUSH_INPUTS
+            };
+            [BOTH, BOTH, UNDERFLOW_MASKED, HOST_FLUSH_RESULTS].map(|t| t | inputs)
+        } else {
+            [BOTH, INEXACT_MASKED, UNDERFLOW_MASKED, 0].map(|t| t | INVALID_MASKED)
+        };
+        for (n, pair) in by_flags.chunks(2).enumerate() {
+            st.host[host::TOGGLES + n] = u64::from(pair[0]) | u64::from(pair[1]) << 32;
+        }
+    }
+
+    /// Outside of translated code: changes to translations with checks if traps were many, and as long as a mode makes
+    /// results differ that are not invalid.
     pub(super) fn settle_traps(&mut self) {
         let config = &self.common.config;
-        let (limit, on) = (config.trap_limit, config.options.traps);
-        let st = self.st();
-        let inexact = on && st.exact_status == 0;
-        let flush = st.fpext & float::FLUSH != 0;
-        let usual = !flush && st.fpext & float::DEFAULT_NAN == 0;
-        st.host[host::TOGGLES] = u64::from(if flush {
-            float::HOST_FLUSH
-        } else {
-            INVALID_MASKED
-        });
-        self.host_flush = inexact && flush;
-        self.traps = inexact && usual && self.float_traps < limit;
+        let on = config.options.traps && self.float_traps < config.trap_limit;
+        let modes = self.st_ref().fpext & float::MODES;
+        self.host_flush = on && modes & float::FLUSH != 0;
+        self.traps = on && modes & (float::FLUSH | float::DEFAULT_NAN) == 0;
+        self.set_toggles();
     }
 }

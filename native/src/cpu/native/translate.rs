@@ -1,6 +1,6 @@
 //! From guest code to an installed translation.
 
-use super::masked::{MODE_HOST_FLUSH, MODE_TRAPS};
+use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TRAPS};
 use super::{Emulated, LogItem, NativeCore};
 use crate::cache::{Found, Source};
 use crate::guest::{FlagUse, Lift};
@@ -190,6 +190,7 @@ impl NativeCore {
             inline_jumps: o.jumps && o.chain,
             traps: mode & MODE_TRAPS != 0,
             float_modes: mode & float::MODES,
+            probes: mode & MODE_PROBES != 0,
             host_flush: mode & MODE_HOST_FLUSH != 0,
             heat: o.regions && o.chain && !self.common.config.check,
             defer: o.flags,

@@ -144,7 +144,9 @@ pub struct Tuning {
     pub traps: bool,
     /// Modes that the host has not (`ir::float::MODES`).
     pub float_modes: u32,
-    /// The host flushes denormal numbers ([`crate::ir::float::HOST_FLUSH`]).
+    /// Regions, too, look for results that Arm finds tiny and x86 does not; other code does in any case.
+    pub probes: bool,
+    /// The host flushes denormal numbers, or they trap.
     pub host_flush: bool,
     /// Backward exits count themselves and tell when they were taken often.
     pub heat: bool,
@@ -359,7 +361,7 @@ impl Gen<'_> {
 
     /// The trapping instructions, in the order of their addresses.
     fn float_sites(&mut self, hot: usize) -> Vec<FloatSite> {
-        if !self.tune.traps {
+        if !self.tune.traps && !self.tune.host_flush {
             return Vec::new();
         }
         let flat = |a: &At| (if a.cold { hot + a.pos } else { a.pos }) as u32;

@@ -11,13 +11,25 @@ fn fma_opcode(i: &Inst, form: u8, packed: bool) -> u8 {
     form | [0x8, 0xc, 0xa, 0xe][i.imm as usize & 3] | u8::from(!packed)
 }
 
-/// What cannot be represented may be tiny.
-fn can_underflow(op: Op) -> bool {
-    use Op::{FpCvt, FpDiv, FpFma, FpMul, VFpDiv, VFpFma, VFpMul, VFpNarrow};
-    matches!(
-        op,
-        FpMul | FpDiv | FpFma | FpCvt | VFpMul | VFpDiv | VFpFma | VFpNarrow
-    )
+/// May be less than the smallest normal number before rounding, and equal to it after. A quotient may not: that of
+/// two numbers of p bits differs from a power of 2 by more than one in 2^p if it is less at all; so does a
+/// square from an even power, as these are. A sum that small is exact.
+fn can_reach_normal(i: &Inst) -> bool {
+    match i.op {
+        Op::FpMul | Op::VFpMul => i.a != i.b,
+        Op::FpFma | Op::VFpFma | Op::VFpNarrow => true,
+        Op::FpCvt => i.w > i.imm as u8,
+        _ => false,
+    }
+}
+
+/// The width of what an operation results in.
+fn result_width(i: &Inst) -> u8 {
+    match i.op {
+        Op::FpCvt => i.imm as u8,
+        Op::VFpNarrow => i.w / 2,
+        _ => i.w,
+    }
 }
 
 impl Gen<'_> {
@@ -59,6 +71,7 @@ impl Gen<'_> {
                 let r = self.temp_x();
                 self.mov_x(r, a);
                 // r = b * r + c
+                let site = self.here();
                 self.asm.vex(
                     Pp::P66,
                     Map::M0f38,
@@ -69,7 +82,7 @@ impl Gen<'_> {
                     Rm::R(c),
                 );
                 let d = self.dst_x(v, NONE);
-                self.float_result(v, i, r, d, packed);
+                self.float_result(v, i, r, d, packed, site);
                 true
             }
             _ if arith(i.op).is_some() => {
@@ -90,30 +103,37 @@ impl Gen<'_> {
                 let vvvv = if unary && packed { 0 } else { a };
                 if self.tune.traps {
                     let d = self.dst_x(v, i.a);
-                    let site = self.here();
-                    self.asm.vex(pp, Map::M0f, false, code, d, vvvv, b);
                     let b = if let Rm::R(b) = b { b } else { 0 };
-                    let args = [a, b];
-                    let cold = self.float_cold(i, &args[..2 - usize::from(unary)], d);
+                    let args = &[a, b][..2 - usize::from(unary)];
+                    let kept = self.keep(i, d, args);
+                    let site = self.here();
+                    self.asm.vex(pp, Map::M0f, false, code, d, vvvv, Rm::R(b));
+                    let cold = self.float_probed(i, args, d, kept);
                     self.float_point(site, cold);
                     let z = self.zero_above[i.a as usize].max(i.w);
                     self.define_x(v, d, if packed { 128 } else { z });
                     return true;
                 }
+                if matches!(i.op, Op::FpDiv | Op::VFpDiv | Op::FpSqrt | Op::VFpSqrt) {
+                    // Dividing by zero and invalid roots come before denormal operands.
+                    self.probe_denormal(i.w, a, packed);
+                }
                 let d = self.dst_x(v, NONE);
                 // The operands must survive for the cold path.
                 let r = match d == a || b == Rm::R(d) {
-                    true if packed || can_underflow(i.op) => self.temp_x(),
+                    true if packed || can_reach_normal(i) => self.temp_x(),
                     true => 0,
                     false => d,
                 };
+                let site = self.here();
                 self.asm.vex(pp, Map::M0f, false, code, r, vvvv, b);
-                self.float_result(v, i, r, d, packed);
+                self.float_result(v, i, r, d, packed, site);
                 true
             }
             // What compares does it.
             Op::FpFlush => {
                 let a = self.reg_x(i.a);
+                self.probe_denormal(i.w, a, false);
                 let d = self.dst_x(v, i.a);
                 self.mov_x(d, a);
                 self.define_x(v, d, 128);
@@ -134,6 +154,7 @@ impl Gen<'_> {
                     _ => 4,
                 };
                 let quiet = if i.imm & 8 != 0 { 0 } else { 8 };
+                self.probe_denormal(i.w, a, false);
                 self.asm.vexi(
                     Pp::P66,
                     Map::M0f3a,
@@ -153,11 +174,14 @@ impl Gen<'_> {
                 if double && !self.tune.traps {
                     let d = self.dst_x(v, NONE);
                     let r = self.temp_x();
+                    let site = self.here();
                     self.asm.vex(Pp::F2, Map::M0f, false, 0x5a, r, a, Rm::R(a));
-                    self.float_result(v, i, r, d, packed);
+                    self.float_result(v, i, r, d, packed, site);
                     return true;
                 }
                 let d = self.dst_x(v, i.a);
+                let kept = self.keep(i, d, &[a]);
+                let site = self.here();
                 self.asm.vex(
                     if double { Pp::F2 } else { Pp::F3 },
                     Map::M0f,
@@ -167,6 +191,10 @@ impl Gen<'_> {
                     a,
                     Rm::R(a),
                 );
+                if double {
+                    let cold = self.float_probed(i, &[a], d, kept);
+                    self.float_point(site, cold);
+                }
                 let z = self.zero_above[i.a as usize].max(i.imm as u8).max(i.w);
                 self.define_x(v, d, z);
                 true
@@ -226,6 +254,62 @@ impl Gen<'_> {
         to
     }
 
+    fn is_probed(&self, i: &Inst) -> bool {
+        can_reach_normal(i) && (self.tune.probes || !self.tune.region)
+    }
+
+    /// Under flush-to-zero: has denormal lanes of `a` trap before an operation that would not, or not first.
+    pub(super) fn probe_denormal(&mut self, w: u8, a: Reg, packed: bool) {
+        if !self.tune.host_flush {
+            return;
+        }
+        let pp = if w == 64 { Pp::P66 } else { Pp::None };
+        if packed {
+            self.asm.vexi(pp, Map::M0f, false, 0xc2, 0, a, Rm::R(a), 0);
+        } else {
+            self.asm.vex(pp, Map::M0f, false, 0x2e, a, 0, Rm::R(a));
+        }
+    }
+
+    /// Keeps an operand in xmm0 that the result in `d` is about to overwrite, if the operation may have to be done
+    /// again after it. The answer is for [`float_probed`](Self::float_probed).
+    pub(super) fn keep(&mut self, i: &Inst, d: Reg, args: &[Reg]) -> bool {
+        let kept = self.is_probed(i) && args.contains(&d);
+        if kept {
+            self.mov_x(0, d);
+        }
+        kept
+    }
+
+    /// When exceptions trap: cold code as [`float_cold`](Self::float_cold), after a probe of the result in `d`. Half of
+    /// the smallest normal number is tiny for every processor, so halving the result traps where it may have
+    /// been tiny before rounding. The operands are intact then: what traps does not write its destination.
+    pub(super) fn float_probed(&mut self, i: &Inst, args: &[Reg], d: Reg, kept: bool) -> At {
+        if !self.is_probed(i) {
+            return self.float_cold(i, args, d);
+        }
+        let w = result_width(i);
+        let pp = match (i.op >= Op::VFpAdd, w) {
+            (false, 64) => Pp::F2,
+            (false, _) => Pp::F3,
+            (true, 64) => Pp::P66,
+            (true, _) => Pp::None,
+        };
+        let site = self.here();
+        self.asm
+            .vex(pp, Map::M0f, false, 0x59, 0, d, Rm::M(layout::half(w)));
+        let mut to = site;
+        if kept {
+            self.cold(|g| {
+                to = g.here();
+                g.mov_x(d, 0);
+            });
+        }
+        let cold = self.float_cold(i, args, d);
+        self.float_point(site, if kept { to } else { cold });
+        cold
+    }
+
     /// Multiply-add when invalid operations trap. Processors agree if neither the addend nor the first
     /// factor is a NaN (Arm prefers the addend's NaN; x86 vendors document no order for the factors).
     fn fused(&mut self, v: Val, i: &Inst, packed: bool) {
@@ -253,6 +337,7 @@ impl Gen<'_> {
             self.mov_x(d, a);
             (0xa0, b, c, i.a)
         };
+        let kept = self.keep(i, d, &[a, b, c]);
         let site = self.here();
         self.asm.vex(
             Pp::P66,
@@ -264,7 +349,7 @@ impl Gen<'_> {
             Rm::R(y),
         );
         // If the first factor was moved to its place, it is still in the old one too.
-        let cold = self.float_cold(i, &[a, b, c], d);
+        let cold = self.float_probed(i, &[a, b, c], d, kept);
         self.float_point(site, cold);
         self.bind(from, cold);
         let z = self.zero_above[top as usize].max(i.w);
@@ -326,6 +411,7 @@ impl Gen<'_> {
             0x2d
         };
         let d = self.dst(v, NONE);
+        self.probe_denormal(i.w, a, false);
         let site = self.here();
         self.asm.vex(
             if i.w == 64 { Pp::F2 } else { Pp::F3 },
@@ -363,16 +449,20 @@ impl Gen<'_> {
     }
 
     /// Checks the result in `r` for what differs between processors, and moves it to `d`: NaNs, and
-    /// the smallest normal number, which may have been less before rounding.
-    pub(super) fn float_result(&mut self, v: Val, i: &Inst, r: Reg, d: Reg, packed: bool) {
-        let w = match i.op {
-            Op::FpCvt => i.imm as u8,
-            Op::VFpNarrow => i.w / 2,
-            _ => i.w,
-        };
+    /// the smallest normal number, which may have been less before rounding. `site`: the instruction that made it.
+    pub(super) fn float_result(
+        &mut self,
+        v: Val,
+        i: &Inst,
+        r: Reg,
+        d: Reg,
+        packed: bool,
+        site: At,
+    ) {
+        let w = result_width(i);
         let pp = if w == 64 { Pp::P66 } else { Pp::None };
         let mut with = (r, Rm::R(r));
-        if can_underflow(i.op) {
+        if can_reach_normal(i) {
             debug_assert!(r != 0, "xmm0 is needed for the comparison");
             let [abs, least] = layout::float_constants(w);
             // vandps
@@ -382,7 +472,7 @@ impl Gen<'_> {
         }
         let f = if packed {
             // Equal or unordered (8), or only unordered (3); then ptest.
-            let how = if can_underflow(i.op) { 8 } else { 3 };
+            let how = if can_reach_normal(i) { 8 } else { 3 };
             self.asm
                 .vexi(pp, Map::M0f, false, 0xc2, 0, with.0, with.1, how);
             self.asm
@@ -391,7 +481,7 @@ impl Gen<'_> {
         } else {
             // Unordered sets all of ZF, PF and CF.
             self.asm.vex(pp, Map::M0f, false, 0x2e, with.0, 0, with.1);
-            let how = if can_underflow(i.op) { cc::E } else { cc::P };
+            let how = if can_reach_normal(i) { cc::E } else { cc::P };
             self.asm.jcc(how)
         };
         let from = self.fixup_at(f);
@@ -421,6 +511,7 @@ impl Gen<'_> {
         });
         if let Some(to) = to {
             self.bind(from, to);
+            self.float_point(site, to);
         }
         self.mov_x(d, r);
         let z = if packed {

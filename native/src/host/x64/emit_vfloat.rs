@@ -17,6 +17,9 @@ impl Gen<'_> {
             // Which operand is a NaN or signals is the same on both processors.
             Op::VFpCmp => {
                 let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+                // Next to a NaN they would not.
+                self.probe_denormal(i.w, a, true);
+                self.probe_denormal(i.w, b, true);
                 let d = self.dst_x(v, i.a);
                 // EQ_OQ, GE_OS, GT_OS
                 let how = [0x00, 0x0d, 0x0e][i.imm as usize % 3];
@@ -27,8 +30,15 @@ impl Gen<'_> {
             Op::VFpMin | Op::VFpMax => self.min_max_lanes(v, i),
             Op::VFpRound if i.imm & 7 != round::AWAY => {
                 let a = self.reg_x(i.a);
+                self.probe_denormal(i.w, a, true);
                 let d = self.dst_x(v, i.a);
+                let site = self.here();
                 self.round_lanes(i.w, d, a, i.imm & 7, i.imm & 8 != 0);
+                if self.tune.traps {
+                    // One lane may be invalid and another one inexact.
+                    let cold = self.float_cold(i, &[a], d);
+                    self.float_point(site, cold);
+                }
                 self.define_x(v, d, 128);
             }
             Op::VFpFromInt if i.imm >> 16 == 0 => return self.lanes_from_int(v, i),
@@ -71,13 +81,18 @@ impl Gen<'_> {
                 };
                 if self.tune.traps {
                     let d = self.dst_x(v, i.a);
+                    let kept = self.keep(i, d, &[a]);
+                    let site = self.here();
                     narrow(self, d);
+                    let cold = self.float_probed(i, &[a], d, kept);
+                    self.float_point(site, cold);
                     self.define_x(v, d, 64);
                 } else {
                     let d = self.dst_x(v, NONE);
                     let r = self.temp_x();
+                    let site = self.here();
                     narrow(self, r);
-                    self.float_result(v, i, r, d, true);
+                    self.float_result(v, i, r, d, true, site);
                 }
             }
             _ => return false,
@@ -181,6 +196,8 @@ impl Gen<'_> {
         let t = self.temp_x();
         let mode = i.imm >> 8 & 7;
         let mut from = a;
+        self.probe_denormal(32, a, true);
+        let first = self.here();
         if mode != round::ZERO {
             self.round_lanes(32, t, a, mode, true);
             from = t;
@@ -202,7 +219,10 @@ impl Gen<'_> {
         let cold = self.float_cold(i, &[a], t);
         match check {
             Some(f) => self.bind(f, cold),
-            None => self.float_point(site, cold),
+            None => {
+                self.float_point(first, cold);
+                self.float_point(site, cold);
+            }
         }
         self.define_x(v, t, 128);
     }
@@ -213,6 +233,7 @@ impl Gen<'_> {
         let t = self.temp_x();
         let mut sites = Vec::new();
         let mut checks = Vec::new();
+        self.probe_denormal(64, a, true);
         for n in 0..2 {
             let mut from = a;
             if n == 1 {

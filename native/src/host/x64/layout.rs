@@ -38,33 +38,32 @@ pub mod host {
     pub const RUNNING: usize = 14;
     /// Where to go on after a floating-point trap.
     pub const RESUME: usize = 18;
-    /// Toggled in the environment now: [`crate::ir::float::INVALID_MASKED`] once floating-point code
-    /// that traps was entered, else 0.
+    /// All ones once floating-point code that traps was entered, else 0.
     pub const TRAPS: usize = 19;
     /// The environment on its way to MXCSR.
     pub const ENV: usize = 20;
-    /// What is to be toggled: [`crate::ir::float::INVALID_MASKED`], or [`crate::ir::float::HOST_FLUSH`] where denormal
-    /// numbers are flushed.
-    pub const TOGGLES: usize = 25;
+    /// What is toggled in the environment while [`TRAPS`] is set: four halves of words, by the flags of underflow
+    /// and (twice that) of inexact results.
+    pub const TOGGLES: usize = 52;
     /// Where a stub of `cpu::native::masked` goes on.
     pub const BACK: usize = 24;
     /// Constants in pairs of words, for operands in memory: all bits but the signs, and the smallest normal
-    /// numbers, of singles and of doubles.
+    /// numbers, of singles and of doubles; then one half.
     pub const CONSTANTS: usize = 40;
 }
 
-const CONSTANTS: [u64; 4] = [
-    0x7fff_ffff_7fff_ffff,
-    0x0080_0000_0080_0000,
-    i64::MAX as u64,
-    1 << 52,
+const CONSTANTS: [[u64; 2]; 6] = [
+    [0x7fff_ffff_7fff_ffff; 2],
+    [0x0080_0000_0080_0000; 2],
+    [i64::MAX as u64; 2],
+    [1 << 52; 2],
+    [0x3f00_0000_3f00_0000; 2],
+    [0x3fe0_0000_0000_0000; 2],
 ];
 
 /// Prepares a state for generated code.
 pub fn prepare(st: &mut State) {
-    for (n, &k) in CONSTANTS.iter().enumerate() {
-        st.host[host::CONSTANTS + 2 * n..][..2].fill(k);
-    }
+    st.host[host::CONSTANTS..][..2 * CONSTANTS.len()].copy_from_slice(CONSTANTS.as_flattened());
 }
 
 /// 128 bits of absolute-value masks, and of smallest normal numbers, for lanes of `w` bits.
@@ -72,6 +71,12 @@ pub fn prepare(st: &mut State) {
 pub fn float_constants(w: u8) -> [Mem; 2] {
     let n = host::CONSTANTS + if w == 64 { 4 } else { 0 };
     [self::host(n), self::host(n + 2)]
+}
+
+/// One half in all lanes of `w` bits.
+#[must_use]
+pub fn half(w: u8) -> Mem {
+    self::host(host::CONSTANTS + if w == 64 { 10 } else { 8 })
 }
 
 fn at(offset: usize) -> Mem {

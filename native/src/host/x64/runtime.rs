@@ -2,7 +2,7 @@
 //! translated code, calling helpers, landing after a fault. And the GS base.
 
 use super::asm::{
-    Alu, Asm, Map, Mem, Pp, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RSI, RSP, Rm,
+    Alu, Asm, Map, Mem, Pp, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RSI, RSP, Rm, Shift,
 };
 use super::codegen::Entry;
 use super::layout::{self, BIAS, PINS, PINS_X, Pinning, TEMPS, TEMPS_X, host};
@@ -80,17 +80,30 @@ pub fn csr(a: &mut Asm, load: bool, m: Mem) {
     );
 }
 
-/// The guest's environment into MXCSR (uses rax) or back. Invalid operations trap only here inside.
+/// The guest's environment into MXCSR (uses rax) or back. Exceptions trap and denormal numbers are flushed only
+/// here inside; which do depends on the flags that are set already.
 fn guest_env(a: &mut Asm, load: bool) {
     if load {
+        const { assert!(float::UNDERFLOW == 1 << 4 && float::INEXACT == 1 << 5) };
         a.mov(32, RAX, layout::fpenv());
-        a.alu(Alu::Xor, 32, RAX, layout::host(host::TRAPS));
+        a.shift_i(Shift::Shr, 32, Rm::R(RAX), 4);
+        a.alu_i(Alu::And, 32, Rm::R(RAX), 3);
+        let toggles = Mem {
+            index: RAX,
+            shift: 2,
+            ..layout::host(host::TOGGLES)
+        };
+        a.mov(32, RAX, toggles);
+        a.alu(Alu::And, 32, RAX, layout::host(host::TRAPS));
+        a.alu(Alu::Xor, 32, RAX, layout::fpenv());
+        a.alu_i(Alu::And, 32, Rm::R(RAX), !float::DENORMAL as i32);
         a.mov_mr(32, layout::host(host::ENV), RAX);
         csr(a, true, layout::host(host::ENV));
     } else {
+        const FLUSH: u32 = float::HOST_FLUSH_INPUTS | float::HOST_FLUSH_RESULTS;
         csr(a, false, layout::fpenv());
-        a.alu_i(Alu::Or, 32, layout::fpenv(), float::INVALID_MASKED as i32);
-        a.alu_i(Alu::And, 32, layout::fpenv(), !float::HOST_FLUSH as i32);
+        a.alu_i(Alu::Or, 32, layout::fpenv(), float::MASKS as i32);
+        a.alu_i(Alu::And, 32, layout::fpenv(), !FLUSH as i32);
     }
 }
 
@@ -282,8 +295,7 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     a.bytes(&[0xc3]);
     e.unmask = a.pos();
     guest_env(&mut a, false);
-    a.mov(32, RAX, layout::host(host::TOGGLES));
-    a.mov_mr(32, layout::host(host::TRAPS), RAX);
+    a.mov_mi(32, layout::host(host::TRAPS), -1);
     guest_env(&mut a, true);
     a.bytes(&[0xc3]);
     (a.buf, e)
