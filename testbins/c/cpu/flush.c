@@ -1,6 +1,6 @@
 // arches: aarch64
-// FPCR.FZ and DN: checksums of results over pairs of edge cases, which have to be qemu's. FPSR is not looked at:
-// a program that does so gets other translations (cpu/matrix.c).
+// FPCR.FZ and DN: checksums of results over pairs of edge cases, which have to be qemu's. FPSR is not looked at
+// (cpu/status.c does).
 #include "../check.h"
 
 static const uint32_t values[] = {

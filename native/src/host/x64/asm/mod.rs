@@ -153,16 +153,16 @@ pub struct Fixup(pub usize);
 #[derive(Default)]
 pub struct Asm {
     pub buf: Vec<u8>,
-    /// Start and end of instructions that can raise the invalid-operation exception.
+    /// Start and end of instructions that can raise a floating-point exception.
     pub float_sites: Vec<(u32, u32)>,
 }
 
-/// Whether a VEX instruction is one that can raise the invalid-operation exception.
-fn may_be_invalid(map: Map, opcode: u8) -> bool {
+/// Whether a VEX instruction is one that can raise a floating-point exception.
+fn may_trap(map: Map, opcode: u8) -> bool {
     match map {
-        // Comparisons, conversions, arithmetic, minimum and maximum, horizontal additions.
+        // Conversions, comparisons, arithmetic, minimum and maximum, horizontal additions.
         Map::M0f => {
-            matches!(opcode, 0x2c..=0x2f | 0x51 | 0x58..=0x5f | 0x7c | 0x7d | 0xc2 | 0xd0 | 0xe6)
+            matches!(opcode, 0x2a | 0x2c..=0x2f | 0x51 | 0x58..=0x5f | 0x7c | 0x7d | 0xc2 | 0xd0 | 0xe6)
         }
         // Fused multiply-add; half precision.
         Map::M0f38 => matches!(opcode, 0x13 | 0x94..=0xbf),
@@ -290,7 +290,7 @@ impl Asm {
         }
         self.u8(opcode);
         self.modrm(reg, rm);
-        if may_be_invalid(map, opcode) {
+        if may_trap(map, opcode) {
             self.float_sites.push((start as u32, self.buf.len() as u32));
         }
     }
@@ -310,7 +310,7 @@ impl Asm {
     ) {
         self.vex(pp, map, w, opcode, reg, vvvv, rm);
         self.u8(imm);
-        if may_be_invalid(map, opcode)
+        if may_trap(map, opcode)
             && let Some(site) = self.float_sites.last_mut()
         {
             site.1 += 1;
