@@ -47,7 +47,7 @@ class Machine:
         self.abi: Abi = abi(name)
         guest = found.unicorn_guest(be8=be8)
         self.native_options = _native_options(guest, options, logs)
-        model = _cpu_model(found, options)
+        model = _cpu_model(found, options, be8)
         self.model = model if self.native_options is None else model.on_native()
         self.hwcap = found.hwcap(self.model)
         self.uname = found.uname_of(self.model).encode()
@@ -61,12 +61,15 @@ class Machine:
         self.core = unicorn.arguments(found, self.model, be8=be8)
 
 
-def _cpu_model(found: Arch, options: Options) -> CpuModel:
+def _cpu_model(found: Arch, options: Options, be8: bool) -> CpuModel:
     if options.cpu is None:
         return found.default_model
     model = found.model(options.cpu)
     if model is None:
         raise UsageError(f"no CPU {options.cpu!r} for {found.name}: -cpu help lists them")
+    if not found.runs_on(model, be8=be8):
+        others = " and ".join(m.name for m in found.models if found.runs_on(m, be8=be8))
+        raise UsageError(f"-cpu {model.name} has no big-endian code (BE32): {others} have")
     return model
 
 

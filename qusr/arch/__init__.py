@@ -18,11 +18,6 @@ _MODULES = {
     "aarch64eb": "aarch64",
     "arm64be": "aarch64",
 }
-#: (e_machine, EI_CLASS) and the module.
-_ELF_MODULES = {(40, 1): "arm", (183, 2): "aarch64"}
-
-#: EF_ARM_BE8: code is little-endian in a big-endian program.
-EF_ARM_BE8 = 0x00800000
 
 
 def _arches(module: str) -> tuple[Arch, ...]:
@@ -48,22 +43,3 @@ def by_name(name: str) -> Arch | None:
             if name == arch.name or name in arch.aliases:
                 return arch
     return None
-
-
-def by_elf(machine: int, elf_class: int, data: int, flags: int = 0) -> Arch | None:
-    """The guest whose programs have these in their ELF header.
-
-    `flags` does not choose between guests so far; :func:`is_be8` is what it says on arm.
-    """
-    del flags
-    module = _ELF_MODULES.get((machine, elf_class))
-    if module is not None:
-        for arch in _arches(module):
-            if arch.elf_data == data:
-                return arch
-    return None
-
-
-def is_be8(flags: int) -> bool:
-    """Whether a big-endian arm program has little-endian code (BE8), by its e_flags."""
-    return flags & EF_ARM_BE8 != 0

@@ -106,9 +106,9 @@ class Arm(Arch):
             return "arm"
         return "arm-be8" if be8 else "arm-be32"
 
-    def runs_be32(self, model: CpuModel) -> bool:
-        """Whether the CPU can be had with big-endian code."""
-        return model.unicorn not in _NO_BE32
+    def runs_on(self, model: CpuModel, *, be8: bool = True) -> bool:
+        """Whether the CPU executes programs of this byte order of code."""
+        return be8 or not self.big_endian or model.unicorn not in _NO_BE32
 
     def uname_of(self, model: CpuModel) -> str:
         """What uname(2) says on this CPU."""

@@ -212,6 +212,11 @@ class Arch:
         del model
         return self.platform
 
+    def runs_on(self, model: CpuModel, *, be8: bool = True) -> bool:
+        """Whether the CPU executes programs of this byte order of code."""
+        del model, be8
+        return True
+
     def unicorn_guest(self, *, be8: bool = True) -> str:
         """The name that the Unicorn core has for the guest."""
         raise NotImplementedError

@@ -19,22 +19,22 @@ ITEMS = {
     "out_asm": "host code of each translated block",
     "in_asm": "guest code of each block when it is first met",
     "op": "intermediate code of each block",
-    "op_opt": "intermediate code after optimisation",
+    "op_opt": "nothing (qemu-user has it); 'op' shows all there is",
     "int": "signals, faults and exceptions of the guest",
     "exec": "a line before each block that is executed (lots)",
     "cpu": "the registers before each block (lots)",
     "fpu": "the FP and vector registers, too, with 'cpu'",
     "unimp": "what qusr does not implement",
-    "guest_errors": "what the guest does wrong",
+    "guest_errors": "nothing (qemu-user has it)",
     "page": "the guest's memory map at the start",
     "nochain": "blocks are not chained, so that 'exec' and 'cpu' show each",
     "strace": "each system call with arguments and result",
     "tid": "a file of its own for each thread; the name given with -D has a %d",
-    "invalid_mem": "accesses to memory that is not there",
+    "invalid_mem": "nothing (qemu-user has it); 'int' shows faults",
 }
 
 #: What only the native core, whose translator is ours, can tell.
-NATIVE_ONLY = ("out_asm", "op", "op_opt")
+NATIVE_ONLY = ("out_asm", "op")
 BLOCK_ITEMS = ("in_asm", "exec", "cpu")
 
 #: The log's descriptor is moved out of the way of those that a guest expects to get.
@@ -125,11 +125,6 @@ class Log:
     def unimp(self, text: str) -> None:
         """Something that qusr does not implement."""
         if "unimp" in self.items:
-            self.write(text + "\n")
-
-    def guest_error(self, text: str) -> None:
-        """Something that the guest should not do."""
-        if "guest_errors" in self.items:
             self.write(text + "\n")
 
     def signalled(self, number: int, pc: int) -> None:

@@ -27,13 +27,9 @@ AT_HWCAP2 = 26
 AT_RSEQ_FEATURE_SIZE = 27
 AT_RSEQ_ALIGN = 28
 AT_HWCAP3 = 29
-AT_HWCAP4 = 30
 AT_EXECFN = 31
 AT_SYSINFO_EHDR = 33
 AT_MINSIGSTKSZ = 51
-
-#: AT_FLAGS bit: argv[0] was preserved by binfmt_misc's P flag.
-FLAG_PRESERVE_ARGV0 = 1
 
 PAGE_SIZE = 4096
 #: USER_HZ, the unit of times(2): 100 on every guest there is here.

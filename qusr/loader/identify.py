@@ -19,7 +19,6 @@ EM_ARM, EM_AARCH64, EM_X86_64 = 40, 183, 62
 # e_flags of arm: "ELF for the Arm Architecture" (IHI 0044), section 5.2, and the
 # older bits of the GNU toolchain that the kernel's arch/arm/kernel/elf.c looks at.
 EF_ARM_EABI_MASK = 0xFF000000
-EF_ARM_EABI_VER5 = 0x05000000
 EF_ARM_BE8 = 0x00800000
 EF_ARM_ABI_FLOAT_HARD = 0x00000400
 EF_ARM_ABI_FLOAT_SOFT = 0x00000200

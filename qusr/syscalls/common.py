@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from qusr.arch.abi import Abi
 from qusr.syscalls.decl import FlagTable
-from qusr.syscalls.layout import CType, PerAbi, Struct, long, s32, s64, u32
+from qusr.syscalls.layout import PerAbi, Struct, long, s32, s64, u32
 
 # --- flags ----------------------------------------------------------------------
 
@@ -54,8 +51,3 @@ TIMESPEC64 = PerAbi(
     },
 )
 """The time64 calls' type; the plain one of 64-bit ABIs."""
-
-
-def size_of(ctype: CType) -> Callable[[Abi], int]:
-    """A key for a Switch: the size of `ctype` in each ABI."""
-    return ctype.size

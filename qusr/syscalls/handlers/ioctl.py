@@ -21,7 +21,6 @@ taken for an address of the emulator.
 """
 EVDEV = ord("E")
 EVIOCSFF = 0x80
-SIOCGIFCONF = 0x8912
 
 
 def other(ctx: Context, fd: int, request: int, argument: int) -> int:
