@@ -145,10 +145,13 @@ def test_options(run: Emulator, options: list[str], words: list[str]) -> None:
     one_line(run(PREBUILT / "hello-aarch64", options=options), 1, *words)
 
 
-def test_cpu_without_big_endian_code(run: Emulator, testbin: Callable[..., Path]) -> None:
+def test_cpu_without_big_endian_code(
+    qusr: Callable[[str], Emulator], testbin: Callable[..., Path]
+) -> None:
     """Armv7 CPUs have no big-endian code: their big-endian programs are BE8."""
     program = testbin("be/basics", "armeb32")
-    one_line(run(program, options=["-cpu", "cortex-a9"]), 1, "cortex-a9", "BE32", "arm1176")
+    result = qusr("armeb")(program, options=["-cpu", "cortex-a9"])
+    one_line(result, 1, "cortex-a9", "BE32", "arm1176")
 
 
 @pytest.mark.parametrize(
