@@ -11,12 +11,18 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from elftools.elf.elffile import ELFFile
+
+from bench import cold
+
 HERE = Path(__file__).resolve().parent
 SRC = HERE / "src"
 BUILD = HERE / "build"
 
 COMPILERS = {"aarch64": "aarch64-linux-gnu-gcc", "arm": "arm-linux-gnueabihf-gcc"}
 HOST = "host"
+WRITTEN = {"cold": cold.text}
+"""Sources that are written by a program."""
 
 _FLAGS = re.compile(r"^// flags: (.*)$", re.MULTILINE)
 
@@ -38,11 +44,23 @@ class Program:
         """Where it goes."""
         return BUILD / self.target / (self.source + ("-dynamic" if self.dynamic else ""))
 
+    def file(self) -> Path:
+        """The source; one that is written is."""
+        if self.source not in WRITTEN:
+            return SRC / f"{self.source}.c"
+        path, text = BUILD / f"{self.source}.c", WRITTEN[self.source]()
+        if not path.exists() or path.read_text() != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return path
+
     def command(self) -> list[str]:
         """The compiler's command line."""
-        source = SRC / f"{self.source}.c"
+        source = self.file()
         found = _FLAGS.search(source.read_text())
         flags = found[1].split() if found else []
+        if source.parent != SRC:
+            flags.append(f"-I{SRC}")
         compiler = "gcc" if self.target == HOST else COMPILERS[self.target]
         link = [] if self.dynamic else ["-static"]
         deps = ["-MMD", "-MF", f"{self.path}.d"]
@@ -66,6 +84,11 @@ class Program:
             raise BuildError(f"{' '.join(command)}\n{done.stderr}")
         record.write_text("\n".join(command))
 
+    def section(self, name: str) -> int:
+        """The size of one of its sections."""
+        with self.path.open("rb") as file:
+            return int(ELFFile(file).get_section_by_name(name)["sh_size"])
+
     def _is_current(self, record: Path, command: list[str]) -> bool:
         try:
             built = self.path.stat().st_mtime
@@ -79,7 +102,7 @@ class Program:
 
 def build_all(guest: str) -> None:
     """Everything for the host and for `guest`."""
-    for source in sorted(path.stem for path in SRC.glob("*.c")):
+    for source in sorted([*WRITTEN, *(path.stem for path in SRC.glob("*.c"))]):
         targets = (HOST,) if source == "meter" else (HOST, guest)
         for target in targets:
             Program(source, target).build()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench import cold
 from bench.build import HOST, Program
 from bench.programs import child_programs, real_programs
 from bench.run import RunError, Runner, Sample
@@ -58,6 +59,18 @@ def _work(setting: Setting) -> list[Workload]:
     ]
 
 
+def _translate(setting: Setting) -> list[Workload]:
+    """The price of a guest instruction that is executed once."""
+    count = setting.count(cold.FUNCTIONS)
+
+    def per_instruction(sample: Sample) -> float:
+        total = Program("cold", setting.guest).section(cold.SECTION) // 4
+        return inner(sample, 0) * cold.FUNCTIONS / count / total
+
+    command = _built(setting, "cold", "cold", str(count))
+    return [Workload("translate", "cold", command, (Figure("cpu", "ns", per_instruction),), check)]
+
+
 def _calls(setting: Setting) -> list[Workload]:
     found = []
     for name, full in CALLS.items():
@@ -88,6 +101,7 @@ def workloads(setting: Setting) -> list[Workload]:
     """All of them, in the order of the table."""
     return [
         *_start(setting),
+        *_translate(setting),
         *_calls(setting),
         *_work(setting),
         *_threads(setting),

@@ -348,6 +348,14 @@ pub fn open(
     space: Arc<AddressSpace>,
     fallback: Option<Fallback>,
 ) -> Result<Box<dyn CpuCore>, String> {
+    Ok(Box::new(open_core(config, space, fallback)?))
+}
+
+fn open_core(
+    config: &NativeConfig,
+    space: Arc<AddressSpace>,
+    fallback: Option<Fallback>,
+) -> Result<NativeCore, String> {
     let guest = supported(&config.guest)?;
     let mut config = config.clone();
     let logs = |item| {
@@ -384,7 +392,7 @@ pub fn open(
         kept,
         fallback,
     };
-    Ok(Box::new(NativeCore::new(Arc::new(common))?))
+    NativeCore::new(Arc::new(common))
 }
 
 fn kick_all(cores: &Mutex<Vec<Weak<Shared>>>) {

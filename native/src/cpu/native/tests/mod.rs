@@ -1,6 +1,7 @@
 //! Tests of the native core.
 
 mod behaviour;
+mod cost;
 mod coverage;
 mod differential;
 mod layers;

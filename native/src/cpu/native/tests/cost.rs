@@ -1,0 +1,121 @@
+//! What a translation costs: a measurement, not a test. `docs/performance.md` says how to use it.
+
+use super::super::translate::MAX_INSNS;
+use super::super::{NativeConfig, NativeCore, Options, open_core};
+use crate::cache::Source;
+use crate::ir::Op;
+use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The executable segment of an ELF file: offset, address, size.
+fn text(file: &[u8]) -> (usize, u64, usize) {
+    let word = |at: usize, len: usize| {
+        let mut bytes = [0; 8];
+        bytes[..len].copy_from_slice(&file[at..at + len]);
+        u64::from_le_bytes(bytes)
+    };
+    let (headers, size, count) = (word(32, 8) as usize, word(54, 2) as usize, word(56, 2));
+    (0..count as usize)
+        .map(|n| headers + n * size)
+        .find(|&h| word(h, 4) == 1 && word(h + 4, 4) & 1 != 0)
+        .map(|h| (word(h + 8, 8) as usize, word(h + 16, 8), word(h + 32, 8) as usize))
+        .expect("an executable segment")
+}
+
+/// The blocks that can be reached from the targets of calls, and their instructions' number.
+fn blocks(core: &NativeCore, entries: Vec<u64>, most: usize) -> (Vec<u64>, usize) {
+    let mut seen: HashSet<u64> = entries.iter().copied().collect();
+    let (mut todo, mut list, mut size) = (entries, Vec::new(), 0);
+    while let Some(pc) = todo.pop() {
+        let mut source = Source::new(0);
+        let Ok(b) = core.lift_block(pc, core.translation_mode(), MAX_INSNS, &|_| false, &mut source) else {
+            continue;
+        };
+        size += b.pcs.len();
+        list.push(pc);
+        let next = b.insts.iter().filter_map(|i| match i.op {
+            Op::Side | Op::Jump => Some(i.imm),
+            Op::CallTo | Op::CallR => Some(b.end),
+            _ => None,
+        });
+        todo.extend(next.filter(|&pc| seen.insert(pc)));
+        if size > most {
+            break;
+        }
+    }
+    (list, size)
+}
+
+/// `QUSR_TRANSLATE=FILE cargo test --release --no-default-features translation_cost -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn translation_cost() {
+    let path = std::env::var("QUSR_TRANSLATE").expect("QUSR_TRANSLATE: an AArch64 program");
+    let file = std::fs::read(path).expect("the program");
+    let (offset, addr, size) = text(&file);
+    let code = &file[offset..offset + size];
+    // As much as valgrind permits.
+    let config = SpaceConfig {
+        va_bits: 34,
+        ..SpaceConfig::default()
+    };
+    let space = AddressSpace::new(config).expect("an address space");
+    let base = 0x1000_0000 + (addr & !4095);
+    let request = MmapRequest {
+        addr: base,
+        len: (size as u64 + 8191) & !4095,
+        prot: libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+        flags: libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED,
+        fd: -1,
+        offset: 0,
+    };
+    assert_eq!(space.mmap(request), Ok(base));
+    let start = base + (addr & 4095);
+    space.write(start, code).expect("room for the code");
+    let options = std::env::var("QUSR_OPT").unwrap_or_default();
+    let config = NativeConfig {
+        options: Options::parse(&options).expect("options"),
+        ..NativeConfig::default()
+    };
+    let core = open_core(&config, Arc::clone(&space), None).expect("a core");
+    let words = code.chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]]));
+    let calls = words.enumerate().filter(|(_, w)| w >> 26 == 0b10_0101).map(|(n, w)| {
+        let distance = i64::from((w << 6) as i32 >> 6) * 4;
+        start.wrapping_add_signed(n as i64 * 4 + distance)
+    });
+    let mut entries: Vec<u64> = calls.collect();
+    entries.sort_unstable();
+    entries.dedup();
+    let (list, instructions) = blocks(&core, entries, 100_000);
+    let before = cpu_time();
+    translate_all(&core, &list);
+    let spent = cpu_time() - before;
+    println!(
+        "{} blocks, {instructions} instructions, {} bytes: {:.1} ns an instruction, {:.0} a block",
+        list.len(),
+        core.common.cache.used(),
+        spent / instructions as f64,
+        spent / list.len() as f64,
+    );
+}
+
+/// A function of its own, for `valgrind --tool=callgrind --toggle-collect=*translate_all*`.
+#[inline(never)]
+fn translate_all(core: &NativeCore, list: &[u64]) {
+    let mode = core.translation_mode();
+    for &pc in list {
+        core.translate(pc, mode).expect("code");
+    }
+}
+
+/// In nanoseconds.
+fn cpu_time() -> f64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is to be written.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut now) };
+    now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
+}
