@@ -11,7 +11,7 @@ mod source;
 
 pub use source::Source;
 
-use crate::host::x64::codegen::{Code, FaultPoint, FloatSite, Reloc};
+use crate::host::x64::codegen::{Code, FaultPoint, FloatSite, Recipe, Reloc};
 use crate::host::x64::layout::Pinning;
 use arena::Arena;
 use source::{Changes, Sources};
@@ -37,16 +37,45 @@ pub struct Entry {
     /// Where the guest code ends.
     pub end: u64,
     pub host: usize,
-    pub len: usize,
-    pub faults: Vec<FaultPoint>,
-    floats: Vec<FloatSite>,
-    pub pcs: Vec<u64>,
-    /// Exits chained to this block.
-    incoming: Vec<u32>,
+    /// Its part of the tables of these names.
+    faults: std::ops::Range<u32>,
+    floats: std::ops::Range<u32>,
+    /// Where its recipes start.
+    recipes: u32,
+    /// Exits chained to this block: the first of its [`Link`]s, or [`NONE`].
+    incoming: u32,
     /// This block's own exits.
     exits: std::ops::Range<u32>,
     /// Where guest registers are, if not where they usually are.
     pin: Option<Arc<Pinning>>,
+}
+
+/// A host instruction that can fault.
+struct Fault {
+    /// From the translation's start.
+    offset: u32,
+    /// The guest instruction, from the translation's guest pc.
+    pc: i32,
+    write: bool,
+    /// [`FaultPoint::recipe`].
+    recipe: u32,
+}
+
+/// What is known about a fault in translated code.
+pub struct Faulted {
+    pub pc: u64,
+    pub write: bool,
+    /// How to get the condition flags, if they are pending.
+    pub recipe: Option<Recipe>,
+    /// Where guest registers are, if not where they usually are.
+    pub pin: Option<Arc<Pinning>>,
+}
+
+/// An exit that was chained to a block (and may since have been chained to another), and the next one.
+#[derive(Clone, Copy)]
+struct Link {
+    exit: u32,
+    next: u32,
 }
 
 /// A jump or call in the code that can be chained.
@@ -80,6 +109,10 @@ struct Tables {
     sources: Sources,
     /// In order of host address, as blocks are placed.
     exits: Vec<Exit>,
+    links: Vec<Link>,
+    faults: Vec<Fault>,
+    floats: Vec<FloatSite>,
+    recipes: Vec<Recipe>,
     pages: HashMap<u64, Vec<u32>, Hasher>,
 }
 
@@ -92,6 +125,10 @@ impl Default for Tables {
             stamp: DEAD + 1,
             sources: Sources::default(),
             exits: Vec::new(),
+            links: Vec::new(),
+            faults: Vec::new(),
+            floats: Vec::new(),
+            recipes: Vec::new(),
             pages: HashMap::default(),
         }
     }
@@ -116,11 +153,27 @@ impl Tables {
             return;
         };
         if e.to != target && !e.hot {
-            let t = &mut self.entries[target as usize];
-            arena.patch(e.inner.map_or(e.patch, |i| i.0), t.host);
-            t.incoming.push(x);
-            self.exits[x as usize].to = target;
+            let host = self.entries[target as usize].host;
+            arena.patch(e.inner.map_or(e.patch, |i| i.0), host);
+            self.link(x, target);
         }
+    }
+
+    /// Notes that exit `x` leads to entry `target`.
+    fn link(&mut self, x: u32, target: u32) {
+        let t = &mut self.entries[target as usize];
+        self.links.push(Link {
+            exit: x,
+            next: t.incoming,
+        });
+        t.incoming = self.links.len() as u32 - 1;
+        self.exits[x as usize].to = target;
+    }
+
+    /// The entry whose code is at `host`.
+    fn entry_at(&self, host: usize) -> Option<&Entry> {
+        let n = self.entries.partition_point(|e| e.host <= host);
+        self.entries.get(n.checked_sub(1)?)
     }
 
     /// Has exit `x` leave translated code again.
@@ -299,11 +352,11 @@ impl Cache {
             return;
         };
         let e = &mut tables.exits[n as usize];
-        let t = &mut tables.entries[target as usize];
-        e.to = target;
         e.hot = true;
-        generation.arena.patch(e.patch, t.host);
-        t.incoming.push(n);
+        generation
+            .arena
+            .patch(e.patch, tables.entries[target as usize].host);
+        tables.link(n, target);
     }
 
     /// How often code has changed so far; to be asked before code is read.
@@ -321,8 +374,8 @@ impl Cache {
         &self,
         key: Key,
         end: u64,
-        pcs: Vec<u64>,
-        code: Code,
+        pcs: &[u64],
+        code: &mut Code,
         source: &Source,
     ) -> Result<Option<Found>, String> {
         self.place(key, end, pcs, code, source, None)
@@ -336,8 +389,8 @@ impl Cache {
         &self,
         key: Key,
         end: u64,
-        pcs: Vec<u64>,
-        code: Code,
+        pcs: &[u64],
+        code: &mut Code,
         source: &Source,
         pin: Pinning,
     ) -> Result<Option<Found>, String> {
@@ -348,8 +401,8 @@ impl Cache {
         &self,
         key: Key,
         end: u64,
-        pcs: Vec<u64>,
-        mut code: Code,
+        pcs: &[u64],
+        code: &mut Code,
         source: &Source,
         pin: Option<Arc<Pinning>>,
     ) -> Result<Option<Found>, String> {
@@ -416,16 +469,24 @@ impl Cache {
         generation.arena.write(host, &code.bytes);
         let n = tables.entries.len() as u32;
         let exits = first..tables.exits.len() as u32;
-        let len = code.bytes.len();
+        let (faults, floats) = (tables.faults.len() as u32, tables.floats.len() as u32);
+        let recipes = tables.recipes.len() as u32;
+        tables.faults.extend(code.faults.iter().map(|f| Fault {
+            offset: f.offset,
+            pc: pcs[usize::from(f.insn)].wrapping_sub(key.0) as i32,
+            write: f.write,
+            recipe: f.recipe,
+        }));
+        tables.floats.extend_from_slice(&code.floats);
+        tables.recipes.extend_from_slice(&code.recipes);
         tables.entries.push(Entry {
             key,
             end,
             host,
-            len,
-            faults: code.faults,
-            floats: code.floats,
-            pcs,
-            incoming: Vec::new(),
+            faults: faults..tables.faults.len() as u32,
+            floats: floats..tables.floats.len() as u32,
+            recipes,
+            incoming: NONE,
             exits,
             pin,
         });
@@ -480,11 +541,13 @@ impl Cache {
             tables.stamps[n as usize] = DEAD;
             let e = &mut tables.entries[n as usize];
             let (key, end) = (e.key, e.end);
-            let (incoming, own) = (std::mem::take(&mut e.incoming), e.exits.clone());
-            for x in incoming {
-                if tables.exits[x as usize].to == n {
-                    tables.unchain(&generation.arena, x);
+            let (mut incoming, own) = (e.incoming, e.exits.clone());
+            e.incoming = NONE;
+            while let Some(&Link { exit, next }) = tables.links.get(incoming as usize) {
+                if tables.exits[exit as usize].to == n {
+                    tables.unchain(&generation.arena, exit);
                 }
+                incoming = next;
             }
             // Its own exits: what still runs in it leaves at once.
             for x in own {
@@ -511,29 +574,33 @@ impl Cache {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// The guest pc and the flags recipe of the host instruction at `host`, and where guest registers are.
+    /// What is known about the host instruction at `host`, which faulted.
     #[must_use]
-    pub fn fault_at(&self, host: usize) -> Option<(u64, FaultPoint, Option<Arc<Pinning>>)> {
+    pub fn fault_at(&self, host: usize) -> Option<Faulted> {
         let inner = self.lock();
-        let list = &inner.tables.entries;
-        let n = list.partition_point(|e| e.host <= host).checked_sub(1)?;
-        let e = &list[n];
+        let tables = &inner.tables;
+        let e = tables.entry_at(host)?;
+        let list = &tables.faults[e.faults.start as usize..e.faults.end as usize];
         let offset = (host - e.host) as u32;
-        let k = e.faults.binary_search_by_key(&offset, |f| f.offset).ok()?;
-        let f = e.faults[k].clone();
-        Some((e.pcs[usize::from(f.insn)], f, e.pin.clone()))
+        let f = &list[list.binary_search_by_key(&offset, |f| f.offset).ok()?];
+        let recipe = (f.recipe != FaultPoint::SETTLED)
+            .then(|| tables.recipes[(e.recipes + f.recipe) as usize]);
+        Some(Faulted {
+            pc: e.key.0.wrapping_add_signed(i64::from(f.pc)),
+            write: f.write,
+            recipe,
+            pin: e.pin.clone(),
+        })
     }
 
     /// What to do about the floating-point trap of the host instruction at `host`.
     #[must_use]
     pub fn float_trap(&self, host: usize) -> Option<FloatTrap> {
         let inner = self.lock();
-        let list = &inner.tables.entries;
-        let n = list.partition_point(|e| e.host <= host).checked_sub(1)?;
-        let e = &list[n];
+        let e = inner.tables.entry_at(host)?;
+        let list = &inner.tables.floats[e.floats.start as usize..e.floats.end as usize];
         let offset = (host - e.host) as u32;
-        let k = e.floats.binary_search_by_key(&offset, |f| f.start).ok()?;
-        let f = e.floats[k];
+        let f = list[list.binary_search_by_key(&offset, |f| f.start).ok()?];
         Some(match f.cold {
             0 => FloatTrap::Masked((f.end - f.start) as usize),
             cold => FloatTrap::Cold(e.host + cold as usize),

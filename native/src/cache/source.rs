@@ -10,6 +10,7 @@ use crate::cache::arena::Arena;
 use std::collections::HashMap;
 
 /// The guest bytes that a translation depends on.
+#[derive(Default)]
 pub struct Source {
     /// [`super::Cache::changes`] before the first of them was read.
     pub(super) since: u64,
@@ -55,6 +56,13 @@ impl Source {
             spans: Vec::new(),
             bytes: Vec::new(),
         }
+    }
+
+    /// Begins anew.
+    pub fn clear(&mut self, since: u64) {
+        self.since = since;
+        self.spans.clear();
+        self.bytes.clear();
     }
 
     /// The translator looked at `bytes`, which are at `addr`. They are in one page.

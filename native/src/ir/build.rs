@@ -21,12 +21,15 @@ impl IrBuilder {
     /// `fold`: fold constants and simplify.
     #[must_use]
     pub fn new(fold: bool) -> Self {
+        Self::reusing(fold, Block::default())
+    }
+
+    /// The same, in the memory of a block that is not needed any more.
+    #[must_use]
+    pub fn reusing(fold: bool, mut block: Block) -> Self {
+        block.clear();
         Self {
-            // Most blocks fit: growing by doubling is a tenth of a translation.
-            block: Block {
-                insts: Vec::with_capacity(256),
-                ..Block::default()
-            },
+            block,
             cur: [NONE; SLOTS],
             cur_x: [NONE; WIDE],
             cur_f: NONE,

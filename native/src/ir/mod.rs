@@ -463,6 +463,15 @@ pub struct Block {
 }
 
 impl Block {
+    /// Makes it empty; its memory stays.
+    pub fn clear(&mut self) {
+        self.insts.clear();
+        self.pcs.clear();
+        self.end = 0;
+        self.wide.clear();
+        self.helpers.clear();
+    }
+
     /// Readable text, for `-d op`.
     #[must_use]
     pub fn dump(&self) -> String {

@@ -318,6 +318,7 @@ pub struct NativeCore {
     host_flush: bool,
     /// Those that did.
     float_traps: u32,
+    work: translate::Work,
     /// An instruction that is executed with its exception masked.
     masked: Option<masked::Stub>,
     /// Called before each block; with `LogItem::Exec`, without which blocks do not all come back.
@@ -429,6 +430,7 @@ impl NativeCore {
             traps: common.config.options.traps,
             host_flush: false,
             float_traps: 0,
+            work: translate::Work::default(),
             masked: None,
             watcher: None,
             common,

@@ -4,7 +4,8 @@ use super::NativeCore;
 use super::translate::MAX_INSNS;
 use crate::cache::{Found, Source};
 use crate::host::x64::codegen::{self, Code};
-use crate::host::x64::{live, region};
+use crate::host::x64::live::Liveness;
+use crate::host::x64::region;
 use crate::ir::{Block, Op};
 
 pub(super) use crate::cache::REGION as MODE_REGION;
@@ -41,21 +42,24 @@ impl NativeCore {
         let mut tune = self.tuning(mode);
         tune.region = true;
         let mut parts: Vec<(u64, Code)> = Vec::new();
+        let (mut live, mut work) = (Liveness::default(), codegen::Work::default());
         for b in &blocks {
-            let live = live::analyse(b, &own, tune.coalesce, |pc| self.reads_flags(pc));
-            parts.push((b.pcs[0], codegen::generate(b, &own, &live, tune).ok()?));
+            let mut code = Code::default();
+            live.analyse(b, &own, tune.coalesce, |pc| self.reads_flags(pc));
+            codegen::generate(b, &own, &live, tune, &mut work, &mut code).ok()?;
+            parts.push((b.pcs[0], code));
         }
         let insns: Vec<usize> = blocks.iter().map(|b| b.pcs.len()).collect();
         let float = |b: &Block| b.insts.iter().any(|i| i.op.is_float());
         let traps = (tune.traps || tune.host_flush) && blocks.iter().any(float);
-        let code = region::assemble(parts, &insns, usual, &own, traps);
+        let mut code = region::assemble(parts, &insns, usual, &own, traps);
         let end = blocks.iter().map(|b| b.end).max()?;
-        let pcs = blocks.into_iter().flat_map(|b| b.pcs).collect();
+        let pcs: Vec<u64> = blocks.into_iter().flat_map(|b| b.pcs).collect();
         self.log_code(head, &code);
         let found = self
             .common
             .cache
-            .install_region(key, end, pcs, code, &source, own);
+            .install_region(key, end, &pcs, &mut code, &source, own);
         found.unwrap_or_else(|e| panic!("native core: {e}"))
     }
 
@@ -108,7 +112,8 @@ impl NativeCore {
         source: &mut Source,
     ) -> Option<Block> {
         let stop = |at: u64| at != pc && (at > last || starts.contains(&at));
-        let b = self.lift_block(pc, mode, MAX_INSNS, &stop, source).ok()?;
+        let mut lift = |max| self.lift_block(pc, mode, max, &stop, source, Block::default());
+        let b = lift(MAX_INSNS).ok()?;
         let Some(foreign) = b.insts.iter().find(|i| is_foreign(i.op)) else {
             return Some(b);
         };
@@ -117,6 +122,6 @@ impl NativeCore {
             .iter()
             .rfind(|i| i.op == Op::Side && i.insn < foreign.insn)?;
         let max = usize::from(before.insn) + 1;
-        self.lift_block(pc, mode, max, &stop, source).ok()
+        lift(max).ok()
     }
 }

@@ -339,13 +339,13 @@ impl NativeCore {
             st.host[host::FAULT_ADDR],
             st.host[host::FAULT_ERR],
         );
-        let Some((pc, point, pin)) = self.common.cache.fault_at(at) else {
+        let Some(point) = self.common.cache.fault_at(at) else {
             panic!("native core: a fault at {at:#x} that no translated instruction can have");
         };
         let common = self.common.clone();
         let st = self.st();
-        st.pc = pc;
-        settle(pin.as_deref().unwrap_or(&common.cache.pin), st);
+        st.pc = point.pc;
+        settle(point.pin.as_deref().unwrap_or(&common.cache.pin), st);
         if let Some(r) = &point.recipe {
             st.flags = recipe(st, r);
         }

@@ -5,7 +5,7 @@ use super::{Emulated, LogItem, NativeCore};
 use crate::cache::{Found, Source};
 use crate::guest::{FlagUse, Lift};
 use crate::host::x64::codegen::{self, Code, Tuning};
-use crate::host::x64::live;
+use crate::host::x64::live::Liveness;
 use crate::ir::build::IrBuilder;
 use crate::ir::float;
 use crate::ir::sem::Sem;
@@ -24,6 +24,16 @@ const LOOK_AHEAD: usize = 12;
 pub struct NoFetch {
     pub addr: u64,
     pub mapped: bool,
+}
+
+/// What translations are made in, one after the other.
+#[derive(Default)]
+pub(super) struct Work {
+    source: Source,
+    block: Block,
+    live: Liveness,
+    codegen: codegen::Work,
+    code: Code,
 }
 
 impl NativeCore {
@@ -53,7 +63,8 @@ impl NativeCore {
         Ok(len)
     }
 
-    /// Records the block at `pc`, of at most `max` instructions and ending before a pc for which `stop` holds.
+    /// Records the block at `pc`, of at most `max` instructions and ending before a pc for which `stop` holds, in
+    /// the memory of `room`.
     pub(super) fn lift_block(
         &self,
         pc: u64,
@@ -61,11 +72,12 @@ impl NativeCore {
         max: usize,
         stop: &dyn Fn(u64) -> bool,
         source: &mut Source,
+        room: Block,
     ) -> Result<Block, NoFetch> {
         let guest = self.common.guest;
         let mut code = [0u8; MAX_INSNS * 4];
         let len = self.fetch(pc, &mut code)?;
-        let mut b = IrBuilder::new(self.common.config.options.fold);
+        let mut b = IrBuilder::reusing(self.common.config.options.fold, room);
         let mut at = pc;
         let mut sides = 0;
         loop {
@@ -170,7 +182,14 @@ impl NativeCore {
     /// The IR of the block at `pc`, as text.
     pub(super) fn block_text(&self, pc: u64, mode: u32) -> Result<String, NoFetch> {
         Ok(self
-            .lift_block(pc, mode, MAX_INSNS, &|_| false, &mut Source::new(0))?
+            .lift_block(
+                pc,
+                mode,
+                MAX_INSNS,
+                &|_| false,
+                &mut Source::new(0),
+                Block::default(),
+            )?
             .dump())
     }
 
@@ -205,34 +224,39 @@ impl NativeCore {
     }
 
     /// Translates and installs the block at `pc`.
-    pub(super) fn translate(&self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
+    pub(super) fn translate(&mut self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
+        let mut work = std::mem::take(&mut self.work);
+        let found = self.translate_with(pc, mode, &mut work);
+        self.work = work;
+        found
+    }
+
+    fn translate_with(&self, pc: u64, mode: u32, work: &mut Work) -> Result<Found, NoFetch> {
         let tune = self.tuning(mode);
         let mut max = MAX_INSNS;
         loop {
-            let mut source = Source::new(self.common.cache.changes());
-            let block = self.lift_block(pc, mode, max, &|_| false, &mut source)?;
-            self.log(LogItem::InAsm, || in_asm(&block));
+            let source = &mut work.source;
+            source.clear(self.common.cache.changes());
+            let room = std::mem::take(&mut work.block);
+            work.block = self.lift_block(pc, mode, max, &|_| false, source, room)?;
+            let block = &work.block;
+            self.log(LogItem::InAsm, || in_asm(block));
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
-            let live = live::analyse(&block, pin, tune.coalesce, |pc| self.reads_flags(pc));
-            match codegen::generate(&block, pin, &live, tune) {
-                Ok(code) => {
-                    self.log_code(pc, &code);
-                    let found =
-                        self.common
-                            .cache
-                            .install((pc, mode), block.end, block.pcs, code, &source);
-                    let found = found.unwrap_or_else(|e| panic!("native core: {e}"));
-                    let Some(found) = found else {
-                        continue;
-                    };
-                    self.tell_translated(pc, mode);
-                    return Ok(found);
-                }
-                Err(_) => {
-                    assert!(max > 1, "one instruction does not fit the host's registers");
-                    max = block.pcs.len().min(max) / 2;
-                }
+            let (live, code) = (&mut work.live, &mut work.code);
+            live.analyse(block, pin, tune.coalesce, |pc| self.reads_flags(pc));
+            if codegen::generate(block, pin, live, tune, &mut work.codegen, code).is_err() {
+                assert!(max > 1, "one instruction does not fit the host's registers");
+                max = block.pcs.len().min(max) / 2;
+                continue;
+            }
+            self.log_code(pc, code);
+            let cache = &self.common.cache;
+            let found = cache.install((pc, mode), block.end, &block.pcs, code, source);
+            let found = found.unwrap_or_else(|e| panic!("native core: {e}"));
+            if let Some(found) = found {
+                self.tell_translated(pc, mode);
+                return Ok(found);
             }
         }
     }

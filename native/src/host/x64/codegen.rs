@@ -12,6 +12,7 @@ use super::layout::{self, Pinning};
 use super::live::Liveness;
 use crate::ir::state::{Helper, SLOTS, WIDE};
 use crate::ir::{Block, Inst, Kind, NONE, Op, Val};
+use std::mem::take;
 
 /// Where a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +57,18 @@ pub struct Recipe {
 }
 
 /// A host instruction that can fault.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct FaultPoint {
     pub offset: u32,
     pub insn: u16,
     pub write: bool,
-    pub recipe: Option<Recipe>,
+    /// Index into [`Code::recipes`], or [`Self::SETTLED`].
+    pub recipe: u32,
+}
+
+impl FaultPoint {
+    /// The flags in the state are right.
+    pub const SETTLED: u32 = u32::MAX;
 }
 
 /// A host instruction that traps on invalid floating-point operations.
@@ -129,6 +136,7 @@ pub enum Reloc {
 pub struct Code {
     pub bytes: Vec<u8>,
     pub faults: Vec<FaultPoint>,
+    pub recipes: Vec<Recipe>,
     pub floats: Vec<FloatSite>,
     pub exits: Vec<ExitSite>,
     pub relocs: Vec<(u32, Reloc)>,
@@ -176,6 +184,21 @@ struct ExitAt {
 #[derive(Debug)]
 pub struct TooBig;
 
+/// Memory that one generation leaves to the next.
+#[derive(Default)]
+pub struct Work {
+    asm: Asm,
+    other: Asm,
+    loc: Vec<Loc>,
+    zero_above: Vec<u8>,
+    spilled: Vec<Val>,
+    faults: Vec<(At, FaultPoint)>,
+    float_cold: Vec<(At, At)>,
+    exits: Vec<ExitAt>,
+    relocs: Vec<(At, Reloc)>,
+    cross: Vec<(At, At)>,
+}
+
 pub(super) struct Gen<'a> {
     pub asm: Asm,
     other: Asm,
@@ -201,7 +224,9 @@ pub(super) struct Gen<'a> {
     pub(super) spilled: Vec<Val>,
     pub pos: u32,
     pub failed: bool,
-    faults: Vec<(At, u16, bool, Option<Recipe>)>,
+    /// Their offsets are not known yet.
+    faults: Vec<(At, FaultPoint)>,
+    recipes: Vec<Recipe>,
     /// Floating-point instructions with a cold path.
     float_cold: Vec<(At, At)>,
     exits: Vec<ExitAt>,
@@ -210,22 +235,29 @@ pub(super) struct Gen<'a> {
     cross: Vec<(At, At)>,
 }
 
-/// Generates code for a block.
+/// Generates code for a block into `out`.
 ///
 /// # Errors
 /// The block needs more temporaries than there are.
-pub fn generate(blk: &Block, pin: &Pinning, live: &Liveness, tune: Tuning) -> Result<Code, TooBig> {
+pub fn generate(
+    blk: &Block,
+    pin: &Pinning,
+    live: &Liveness,
+    tune: Tuning,
+    work: &mut Work,
+    out: &mut Code,
+) -> Result<(), TooBig> {
     let n = blk.insts.len();
     let mut g = Gen {
-        asm: Asm::default(),
-        other: Asm::default(),
+        asm: take(&mut work.asm),
+        other: take(&mut work.other),
         in_cold: false,
         blk,
         pin,
         live,
         tune,
-        loc: vec![Loc::None; n],
-        zero_above: vec![128; n],
+        loc: take(&mut work.loc),
+        zero_above: take(&mut work.zero_above),
         owner: [NONE; 16],
         owner_x: [NONE; 16],
         slot_owner: [NONE; SLOTS],
@@ -235,38 +267,70 @@ pub fn generate(blk: &Block, pin: &Pinning, live: &Liveness, tune: Tuning) -> Re
         locked: 0,
         locked_x: 0,
         spill_free: u64::MAX,
-        spilled: Vec::new(),
+        spilled: take(&mut work.spilled),
         pos: 0,
         failed: false,
-        faults: Vec::new(),
-        float_cold: Vec::new(),
-        exits: Vec::new(),
-        relocs: Vec::new(),
-        cross: Vec::new(),
+        faults: take(&mut work.faults),
+        recipes: take(&mut out.recipes),
+        float_cold: take(&mut work.float_cold),
+        exits: take(&mut work.exits),
+        relocs: take(&mut work.relocs),
+        cross: take(&mut work.cross),
     };
-    g.asm.buf.reserve(n * 8 + 64);
-    g.other.buf.reserve(n * 8 + 64);
+    g.clear(n);
     if (tune.traps || tune.host_flush) && !tune.region && blk.insts.iter().any(|i| i.op.is_float())
     {
         g.unmask();
     }
-    for i in 0..n {
-        if g.live.dead[i] {
+    for (i, inst) in blk.insts.iter().enumerate() {
+        if live.at[i].dead {
             continue;
         }
         g.pos = i as u32;
         g.locked = 0;
         g.locked_x = 0;
-        g.inst(i as Val, &blk.insts[i]);
+        g.inst(i as Val, inst);
         g.free_dead();
         if g.failed {
-            return Err(TooBig);
+            break;
         }
     }
-    Ok(g.finish())
+    let result = if g.failed { Err(TooBig) } else { Ok(()) };
+    g.finish(out);
+    *work = Work {
+        asm: g.asm,
+        other: g.other,
+        loc: g.loc,
+        zero_above: g.zero_above,
+        spilled: g.spilled,
+        faults: g.faults,
+        float_cold: g.float_cold,
+        exits: g.exits,
+        relocs: g.relocs,
+        cross: g.cross,
+    };
+    out.recipes = g.recipes;
+    result
 }
 
 impl Gen<'_> {
+    /// Begins with nothing, for `n` operations.
+    fn clear(&mut self, n: usize) {
+        self.asm.clear(n * 8 + 64);
+        self.other.clear(n * 8 + 64);
+        self.loc.clear();
+        self.loc.resize(n, Loc::None);
+        self.zero_above.clear();
+        self.zero_above.resize(n, 128);
+        self.spilled.clear();
+        self.faults.clear();
+        self.recipes.clear();
+        self.float_cold.clear();
+        self.exits.clear();
+        self.relocs.clear();
+        self.cross.clear();
+    }
+
     pub fn here(&self) -> At {
         At {
             cold: self.in_cold,
@@ -331,9 +395,17 @@ impl Gen<'_> {
     }
 
     pub fn fault_point(&mut self, i: &Inst, write: bool) {
-        let at = self.here();
-        let recipe = self.recipe();
-        self.faults.push((at, i.insn, write, recipe));
+        let mut point = FaultPoint {
+            offset: 0,
+            insn: i.insn,
+            write,
+            recipe: FaultPoint::SETTLED,
+        };
+        if let Some(recipe) = self.recipe() {
+            point.recipe = self.recipes.len() as u32;
+            self.recipes.push(recipe);
+        }
+        self.faults.push((self.here(), point));
     }
 
     /// Makes sure that invalid operations trap, or that denormal numbers are flushed. Changing MXCSR's masks takes 16 ns (Zen 4): it is done at the
@@ -360,34 +432,29 @@ impl Gen<'_> {
     }
 
     /// The trapping instructions, in the order of their addresses.
-    fn float_sites(&mut self, hot: usize) -> Vec<FloatSite> {
+    fn float_sites(&self, hot: usize, out: &mut Vec<FloatSite>) {
+        out.clear();
         if !self.tune.traps && !self.tune.host_flush {
-            return Vec::new();
+            return;
         }
         let flat = |a: &At| (if a.cold { hot + a.pos } else { a.pos }) as u32;
         let base = hot as u32;
         let later = self.other.float_sites.iter();
-        let mut sites: Vec<FloatSite> = self
-            .asm
-            .float_sites
-            .iter()
-            .copied()
-            .chain(later.map(|&(s, e)| (s + base, e + base)))
-            .map(|(start, end)| FloatSite {
-                start,
-                end,
-                cold: 0,
-            })
-            .collect();
+        let sites = self.asm.float_sites.iter().copied();
+        let sites = sites.chain(later.map(|&(s, e)| (s + base, e + base)));
+        out.extend(sites.map(|(start, end)| FloatSite {
+            start,
+            end,
+            cold: 0,
+        }));
         for (site, cold) in &self.float_cold {
-            if let Ok(n) = sites.binary_search_by_key(&flat(site), |s| s.start) {
-                sites[n].cold = flat(cold);
+            if let Ok(n) = out.binary_search_by_key(&flat(site), |s| s.start) {
+                out[n].cold = flat(cold);
             }
         }
-        sites
     }
 
-    fn finish(mut self) -> Code {
+    fn finish(&mut self, out: &mut Code) {
         // Displacements to be patched in the cold part are aligned relative to its start.
         let cold = |e: &ExitAt| e.patch.cold || e.inner.is_some();
         if !self.tune.region && self.exits.iter().any(cold) {
@@ -396,43 +463,34 @@ impl Gen<'_> {
             }
         }
         let hot = self.asm.pos();
-        let floats = self.float_sites(hot);
+        self.float_sites(hot, &mut out.floats);
         let flat = |a: At| (if a.cold { hot + a.pos } else { a.pos }) as u32;
-        let mut bytes = std::mem::take(&mut self.asm.buf);
+        let bytes = &mut out.bytes;
+        std::mem::swap(bytes, &mut self.asm.buf);
         bytes.extend_from_slice(&self.other.buf);
         for &(from, to) in &self.cross {
             let (from, to) = (flat(from), flat(to));
             let rel = to.wrapping_sub(from + 4);
             bytes[from as usize..from as usize + 4].copy_from_slice(&rel.to_le_bytes());
         }
-        let mut faults: Vec<FaultPoint> = self
-            .faults
-            .iter()
-            .map(|(at, insn, write, recipe)| FaultPoint {
-                offset: flat(*at),
-                insn: *insn,
-                write: *write,
-                recipe: *recipe,
-            })
-            .collect();
-        faults.sort_by_key(|f| f.offset);
-        Code {
-            bytes,
-            faults,
-            floats,
-            exits: self
-                .exits
-                .iter()
-                .map(|e| ExitSite {
-                    patch: flat(e.patch),
-                    stub: flat(e.stub),
-                    target: e.target,
-                    from: e.from,
-                    inner: e.inner.map_or((0, 0), |(p, s)| (flat(p), flat(s))),
-                })
-                .collect(),
-            relocs: self.relocs.iter().map(|&(a, r)| (flat(a), r)).collect(),
-        }
+        out.faults.clear();
+        out.faults
+            .extend(self.faults.iter().map(|&(at, f)| FaultPoint {
+                offset: flat(at),
+                ..f
+            }));
+        out.faults.sort_by_key(|f| f.offset);
+        out.exits.clear();
+        out.exits.extend(self.exits.iter().map(|e| ExitSite {
+            patch: flat(e.patch),
+            stub: flat(e.stub),
+            target: e.target,
+            from: e.from,
+            inner: e.inner.map_or((0, 0), |(p, s)| (flat(p), flat(s))),
+        }));
+        out.relocs.clear();
+        out.relocs
+            .extend(self.relocs.iter().map(|&(a, r)| (flat(a), r)));
     }
 
     // Values.
@@ -447,7 +505,7 @@ impl Gen<'_> {
 
     /// Used after the current instruction.
     pub fn lives_on(&self, v: Val) -> bool {
-        self.live.last[v as usize] > self.pos
+        self.live.at[v as usize].last > self.pos
     }
 
     /// The operand without allocating anything. Conditions must have been materialised.
@@ -498,7 +556,7 @@ impl Gen<'_> {
 
     /// How to get the flags that are pending here.
     fn recipe(&self) -> Option<Recipe> {
-        let f = self.live.flags_at[self.pos as usize];
+        let f = self.live.at[self.pos as usize].flags_at;
         if f == NONE {
             return None;
         }
@@ -513,7 +571,7 @@ impl Gen<'_> {
                 b: Place::Const(0),
             }),
             // What FLogic tests may be an unmaterialised `and`.
-            Op::FLogic if self.live.fused_and[f as usize] => {
+            Op::FLogic if self.live.at[f as usize].fused_and => {
                 let x = self.get(i.a);
                 Some(Recipe {
                     op: Op::FLogic,
@@ -566,7 +624,7 @@ impl Gen<'_> {
         }
         self.helper_call(i);
         match i.op.kind() {
-            Kind::General if self.live.last[v as usize] != 0 => {
+            Kind::General if self.live.at[v as usize].last != 0 => {
                 let d = self.dst(v, NONE);
                 self.asm.mov(64, d, layout::arg(0));
                 self.define(v, d);

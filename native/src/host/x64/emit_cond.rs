@@ -55,7 +55,7 @@ impl Gen<'_> {
     /// carry is its value.
     fn test(&mut self, f: Val) -> bool {
         let i = *self.get(f);
-        if !self.live.fused_and[f as usize] {
+        if !self.live.at[f as usize].fused_and {
             match self.opnd(i.a) {
                 Opnd::Rm(Rm::R(r)) => self.asm.test(i.w, Rm::R(r), r),
                 Opnd::Rm(m) => self.asm.alu_i(Alu::Cmp, i.w, m, 0),
@@ -329,7 +329,7 @@ impl Gen<'_> {
         if f == NONE {
             return;
         }
-        if self.tune.defer && !self.live.read_at[self.pos as usize] && self.defer_flags(f) {
+        if self.tune.defer && !self.live.at[self.pos as usize].read_at && self.defer_flags(f) {
             return;
         }
         self.flags_to_rax(f);
@@ -340,7 +340,7 @@ impl Gen<'_> {
     /// Three stores instead of working out the flags. False: these are in a register anyway.
     fn defer_flags(&mut self, f: Val) -> bool {
         let i = *self.get(f);
-        let and = self.live.fused_and[f as usize];
+        let and = self.live.at[f as usize].fused_and;
         let Some(code) = (Deferred {
             op: i.op,
             w: i.w,

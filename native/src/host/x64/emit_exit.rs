@@ -8,7 +8,7 @@ use crate::ir::{Inst, NONE, Op, Val};
 
 impl Gen<'_> {
     pub(super) fn exit(&mut self, i: &Inst) {
-        let flags = self.live.flags_at[self.pos as usize];
+        let flags = self.live.at[self.pos as usize].flags_at;
         match i.op {
             Op::Side => self.side(i, flags),
             Op::Jump => {

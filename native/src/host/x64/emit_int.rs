@@ -12,7 +12,7 @@ impl Gen<'_> {
             Op::GetF if self.tune.defer => self.settle(),
             Op::GetF => {}
             Op::FFcmp => {
-                if self.live.last[v as usize] == 0 {
+                if self.live.at[v as usize].last == 0 {
                     // Only its exceptions count.
                     self.flags_to_rax(v);
                 }

@@ -51,7 +51,7 @@ impl Gen<'_> {
 
     fn load(&mut self, v: Val, i: &Inst) {
         let m = self.address(i);
-        let used = self.live.last[v as usize] != 0;
+        let used = self.live.at[v as usize].last != 0;
         let d = if used { self.dst(v, i.a) } else { RAX };
         self.fault_point(i, false);
         match (Addr::unpack(i.imm).sx, i.w) {
@@ -139,7 +139,7 @@ impl Gen<'_> {
         let op = Rmw::from_index(i.imm);
         let value = self.reg(i.c);
         let d = self.temp();
-        let used = self.live.last[v as usize] != 0;
+        let used = self.live.at[v as usize].last != 0;
         match op {
             Rmw::Swap | Rmw::Add => {
                 self.asm.mov(64, d, Rm::R(value));

@@ -4,26 +4,57 @@
 use super::asm::{NOREG, Reg};
 use super::layout::Pinning;
 use crate::ir::state::{SLOTS, WIDE};
-use crate::ir::{Block, Kind, NONE, Op, Trap, Val};
+use crate::ir::{Block, Inst, Kind, NONE, Op, Trap, Val};
 
-/// The result.
-pub struct Liveness {
+/// What is found out about an operation and its value.
+#[derive(Clone, Copy)]
+pub struct Info {
     /// Position of the last use; 0 if there is none.
-    pub last: Vec<u32>,
-    pub dead: Vec<bool>,
-    /// The pinned register that a value is set to next, or `NOREG`.
-    pub hint: Vec<Reg>,
+    pub last: u32,
     /// Flags not yet in the state, at exits and faulting instructions.
-    pub flags_at: Vec<Val>,
-    /// Exits whose target reads the flags.
-    pub read_at: Vec<bool>,
-    /// `FLogic` whose operand is an `And` that only serves the test.
-    pub fused_and: Vec<bool>,
+    pub flags_at: Val,
+    /// The pinned register that the value is set to next, or `NOREG`.
+    pub hint: Reg,
+    /// The slot that last wanted the value.
+    slot: u8,
+    pub dead: bool,
+    /// An exit whose target reads the flags.
+    pub read_at: bool,
+    /// An `FLogic` whose operand is an `And` that only serves the test.
+    pub fused_and: bool,
+    /// Has a use other than an `FLogic`.
+    other_use: bool,
+    /// Computed again wherever it is used: flags, conditions.
+    again: bool,
+}
+
+impl Info {
+    const NEW: Self = Self {
+        last: 0,
+        flags_at: NONE,
+        hint: NOREG,
+        slot: 0,
+        dead: false,
+        read_at: false,
+        fused_and: false,
+        other_use: false,
+        again: false,
+    };
+}
+
+/// The result, and what it takes to get it: to be used again for the next block.
+#[derive(Default)]
+pub struct Liveness {
+    /// By value.
+    pub at: Vec<Info>,
+    general: Wanted<SLOTS>,
+    wide: Wanted<WIDE>,
+    /// The `FLogic`s.
+    tests: Vec<u32>,
 }
 
 /// Conditions are computed where they are used.
-fn is_condition(b: &Block, v: Val) -> bool {
-    let i = &b.insts[v as usize];
+fn is_condition(i: &Inst) -> bool {
     i.op == Op::Cc || (i.w == 8 && matches!(i.op, Op::And | Op::Or | Op::Xor))
 }
 
@@ -37,58 +68,52 @@ fn has_status(op: Op) -> bool {
     op.is_float()
 }
 
-struct Pass<'a> {
-    b: &'a Block,
-    out: Liveness,
-}
-
-impl Pass<'_> {
-    /// `v` is used at `i`; what it is recomputed from is too.
-    fn mark(&mut self, v: Val, i: u32) {
-        if v == NONE {
-            return;
-        }
-        if self.out.last[v as usize] == 0 {
-            self.out.last[v as usize] = i;
-        }
-        let x = self.b.insts[v as usize];
-        if is_condition(self.b, v) || is_virtual_flags(x.op) {
-            let through = self.out.fused_and[v as usize].then_some(x.a);
-            for a in [x.a, x.b, x.c] {
-                if Some(a) == through {
-                    let y = self.b.insts[a as usize];
-                    self.mark(y.a, i);
-                    self.mark(y.b, i);
-                } else {
-                    self.mark(a, i);
-                }
-            }
+/// `v` is used at `i`; what it is recomputed from is too.
+fn mark(b: &Block, at: &mut [Info], v: Val, i: u32) {
+    if v == NONE {
+        return;
+    }
+    let info = &mut at[v as usize];
+    if info.last == 0 {
+        info.last = i;
+    }
+    if !info.again {
+        return;
+    }
+    let through = info.fused_and;
+    let x = &b.insts[v as usize];
+    for a in [x.a, x.b, x.c] {
+        if through && a == x.a {
+            let y = &b.insts[a as usize];
+            mark(b, at, y.a, i);
+            mark(b, at, y.b, i);
+        } else {
+            mark(b, at, a, i);
         }
     }
 }
 
-/// The value that each slot is set to next.
-struct Wanted {
+/// The value that each of `N` slots is set to next.
+struct Wanted<const N: usize> {
     /// With the period in which it was noted; older ones are forgotten.
-    slots: Vec<(Val, u32)>,
-    /// The slot that last wanted a value.
-    slot_of: Vec<u8>,
-    period: u32,
+    slots: [(Val, u64); N],
+    period: u64,
 }
 
-impl Wanted {
-    fn new(values: usize, slots: usize) -> Self {
+impl<const N: usize> Default for Wanted<N> {
+    fn default() -> Self {
         Self {
-            slots: vec![(NONE, 0); slots],
-            slot_of: vec![0; values],
+            slots: [(NONE, 0); N],
             period: 1,
         }
     }
+}
 
-    fn want(&mut self, slot: usize, v: Val) {
+impl<const N: usize> Wanted<N> {
+    fn want(&mut self, at: &mut [Info], slot: usize, v: Val) {
         self.slots[slot] = (v, self.period);
         if v != NONE {
-            self.slot_of[v as usize] = slot as u8;
+            at[v as usize].slot = slot as u8;
         }
     }
 
@@ -96,9 +121,9 @@ impl Wanted {
         self.period += 1;
     }
 
-    fn take(&mut self, v: Val) -> Option<usize> {
-        let s = usize::from(self.slot_of[v as usize]);
-        let found = self.slots[s] == (v, self.period);
+    fn take(&mut self, at: &[Info], v: Val) -> Option<usize> {
+        let s = usize::from(at[v as usize].slot);
+        let found = self.slots.get(s) == Some(&(v, self.period));
         if found {
             self.slots[s].0 = NONE;
         }
@@ -106,118 +131,128 @@ impl Wanted {
     }
 }
 
-/// Analyses a block. `reads_flags(pc)` says whether code at a guest pc reads the condition flags.
-pub fn analyse(
-    b: &Block,
-    pin: &Pinning,
-    coalesce: bool,
-    mut reads_flags: impl FnMut(u64) -> bool,
-) -> Liveness {
-    let n = b.insts.len();
-    let mut p = Pass {
-        b,
-        out: Liveness {
-            last: vec![0; n],
-            dead: vec![false; n],
-            hint: vec![NOREG; n],
-            flags_at: vec![NONE; n],
-            read_at: vec![false; n],
-            fused_and: vec![false; n],
-        },
-    };
-    // Forward: which flags are pending where; which `And`s only serve tests.
-    let mut flags = NONE;
-    let mut other_use = vec![false; n];
-    for (i, x) in b.insts.iter().enumerate() {
-        match x.op {
-            Op::SetF => flags = x.a,
-            Op::Side | Op::Jump | Op::CallTo => {
-                p.out.flags_at[i] = flags;
-                p.out.read_at[i] = flags != NONE && reads_flags(x.imm);
-            }
-            o if o.is_exit() || o.can_fault() => p.out.flags_at[i] = flags,
-            _ => {}
-        }
-        if p.out.flags_at[i] != NONE && b.insts[p.out.flags_at[i] as usize].op == Op::GetF {
-            p.out.flags_at[i] = NONE;
-        }
-        for a in [x.a, x.b, x.c] {
-            if a != NONE && x.op != Op::FLogic {
-                other_use[a as usize] = true;
-            }
-        }
+impl Liveness {
+    /// Analyses a block. `reads_flags(pc)` says whether code at a guest pc reads the condition flags.
+    pub fn analyse(
+        &mut self,
+        b: &Block,
+        pin: &Pinning,
+        coalesce: bool,
+        reads_flags: impl FnMut(u64) -> bool,
+    ) {
+        self.at.clear();
+        self.at.resize(b.insts.len(), Info::NEW);
+        self.tests.clear();
+        self.general.forget();
+        self.wide.forget();
+        self.forward(b, reads_flags);
+        self.backward(b, pin, coalesce);
     }
-    for (i, x) in b.insts.iter().enumerate() {
-        if x.op == Op::FLogic {
+
+    /// Which flags are pending where; which `And`s only serve tests.
+    fn forward(&mut self, b: &Block, mut reads_flags: impl FnMut(u64) -> bool) {
+        let at = &mut self.at[..];
+        let mut flags = NONE;
+        for (i, x) in b.insts.iter().enumerate() {
+            let uses = [x.a, x.b, x.c];
+            match x.op {
+                // Nothing that needs a closer look: most operations.
+                Op::Const | Op::Get | Op::GetX | Op::Set | Op::SetX => {}
+                Op::SetF => {
+                    // What the state holds already is not pending.
+                    flags = if b.insts[x.a as usize].op == Op::GetF {
+                        NONE
+                    } else {
+                        x.a
+                    }
+                }
+                Op::Side | Op::Jump | Op::CallTo => {
+                    at[i].flags_at = flags;
+                    at[i].read_at = flags != NONE && reads_flags(x.imm);
+                }
+                Op::FLogic => {
+                    at[i].again = true;
+                    self.tests.push(i as u32);
+                    continue;
+                }
+                o if o.is_exit() || o.can_fault() => at[i].flags_at = flags,
+                o => at[i].again = is_virtual_flags(o) || is_condition(x),
+            }
+            for a in uses {
+                if a != NONE {
+                    at[a as usize].other_use = true;
+                }
+            }
+        }
+        for &i in &self.tests {
+            let x = &b.insts[i as usize];
             let y = &b.insts[x.a as usize];
             let fits = y.op == Op::And
                 && y.w == x.w
                 && y.b != NONE
                 && b.insts[y.b as usize].op == Op::Const;
-            p.out.fused_and[i] = fits && !other_use[x.a as usize];
+            at[i as usize].fused_and = fits && !at[x.a as usize].other_use;
         }
     }
-    // Backward. What each slot is set to next, as far as nothing in between may look.
-    let mut general = Wanted::new(n, SLOTS);
-    let mut wide = Wanted::new(n, WIDE);
-    for i in (0..n).rev() {
-        let x = b.insts[i];
-        let unused = p.out.last[i] == 0;
-        if unused && x.op.is_pure() && !has_status(x.op) && x.op.kind() != Kind::None {
-            p.out.dead[i] = true;
-            continue;
-        }
-        let v = i as Val;
-        match x.op.kind() {
-            Kind::General => {
-                if let Some(s) = general.take(v) {
-                    p.out.hint[i] = pin.reg[s];
-                }
+
+    /// Uses, and what each slot is set to next, as far as nothing in between may look.
+    fn backward(&mut self, b: &Block, pin: &Pinning, coalesce: bool) {
+        let at = &mut self.at[..];
+        for (i, x) in b.insts.iter().enumerate().rev() {
+            let unused = at[i].last == 0;
+            if unused && x.op.is_pure() && !has_status(x.op) {
+                at[i].dead = true;
+                continue;
             }
-            Kind::Wide => {
-                if let Some(s) = wide.take(v) {
-                    p.out.hint[i] = pin.reg_x[s];
-                    if x.op == Op::VZext {
-                        wide.want(s, x.a);
+            let v = i as Val;
+            match x.op.kind() {
+                Kind::General => {
+                    if let Some(s) = self.general.take(at, v) {
+                        at[i].hint = pin.reg[s];
                     }
                 }
+                Kind::Wide => {
+                    if let Some(s) = self.wide.take(at, v) {
+                        at[i].hint = pin.reg_x[s];
+                        if x.op == Op::VZext {
+                            self.wide.want(at, s, x.a);
+                        }
+                    }
+                }
+                _ => {}
             }
-            _ => {}
-        }
-        match x.op {
-            Op::Set if coalesce => {
-                let s = x.imm as usize;
-                general.want(s, if pin.reg[s] == NOREG { NONE } else { x.a });
+            match x.op {
+                Op::Set if coalesce => {
+                    let s = x.imm as usize;
+                    let v = if pin.reg[s] == NOREG { NONE } else { x.a };
+                    self.general.want(at, s, v);
+                }
+                Op::SetX if coalesce => {
+                    let s = x.imm as usize;
+                    let v = if pin.reg_x[s] == NOREG { NONE } else { x.a };
+                    self.wide.want(at, s, v);
+                }
+                Op::Get => self.general.want(at, x.imm as usize, NONE),
+                Op::GetX => self.wide.want(at, x.imm as usize, NONE),
+                o if o.can_fault() || o.is_exit() || matches!(o, Op::Call | Op::CallX) => {
+                    self.general.forget();
+                    self.wide.forget();
+                    // A fault must be able to tell the flags too.
+                    let flags = at[i].flags_at;
+                    mark(b, at, flags, i as u32);
+                }
+                // What makes them is used where they are needed.
+                Op::SetF => continue,
+                _ => {}
             }
-            Op::SetX if coalesce => {
-                let s = x.imm as usize;
-                wide.want(s, if pin.reg_x[s] == NOREG { NONE } else { x.a });
-            }
-            Op::Get => general.want(x.imm as usize, NONE),
-            Op::GetX => wide.want(x.imm as usize, NONE),
-            o if o.can_fault() || o.is_exit() || matches!(o, Op::Call | Op::CallX) => {
-                general.forget();
-                wide.forget();
-            }
-            _ => {}
-        }
-        let at = i as u32;
-        let virtual_here = is_virtual_flags(x.op) || is_condition(b, v);
-        if !virtual_here || (x.op == Op::FFcmp && unused) {
-            // A flags-making operation that is materialised uses its operands here.
-            for a in [x.a, x.b, x.c] {
-                if x.op != Op::SetF {
-                    p.mark(a, at);
+            if !at[i].again || (x.op == Op::FFcmp && unused) {
+                // A flags-making operation that is materialised uses its operands here.
+                for a in [x.a, x.b, x.c] {
+                    mark(b, at, a, i as u32);
                 }
             }
         }
-        // A fault must be able to tell the flags too.
-        if (x.op.is_exit() || x.op.can_fault()) && p.out.flags_at[i] != NONE {
-            let f = p.out.flags_at[i];
-            p.mark(f, at);
-        }
     }
-    p.out
 }
 
 /// A trap that needs exact flags: all of them do.

@@ -5,7 +5,7 @@
 //! other, with the moves between the two ways at the entry and at each way out.
 
 use super::asm::{Alu, Asm, NOREG, Reg, cc};
-use super::codegen::{Code, Entry, ExitSite, Reloc};
+use super::codegen::{Code, Entry, ExitSite, FaultPoint, Reloc};
 use super::layout::{self, PINS, PINS_X, Pinning, host};
 use crate::ir::state::{SLOTS, WIDE};
 use crate::ir::{Block, Op};
@@ -132,11 +132,16 @@ pub fn assemble(
         let base = a.pos() as u32;
         starts.push((pc, base as usize));
         a.bytes(&code.bytes);
+        let recipes = out.recipes.len() as u32;
         out.faults.extend(code.faults.into_iter().map(|mut f| {
             f.offset += base;
             f.insn += first_insn;
+            if f.recipe != FaultPoint::SETTLED {
+                f.recipe += recipes;
+            }
             f
         }));
+        out.recipes.extend_from_slice(&code.recipes);
         out.floats.extend(code.floats.into_iter().map(|mut f| {
             f.start += base;
             f.end += base;

@@ -28,7 +28,7 @@ impl Gen<'_> {
     fn evict(&mut self, r: Reg) {
         let v = self.owner[usize::from(r)];
         self.owner[usize::from(r)] = NONE;
-        if v == NONE || self.live.last[v as usize] < self.pos {
+        if v == NONE || self.live.at[v as usize].last < self.pos {
             return;
         }
         let i = *self.get(v);
@@ -49,7 +49,7 @@ impl Gen<'_> {
     fn evict_x(&mut self, r: Reg) {
         let v = self.owner_x[usize::from(r)];
         self.owner_x[usize::from(r)] = NONE;
-        if v == NONE || self.live.last[v as usize] < self.pos {
+        if v == NONE || self.live.at[v as usize].last < self.pos {
             return;
         }
         if let Some(s) = self.slot_owner_x.iter().position(|&o| o == v) {
@@ -74,7 +74,7 @@ impl Gen<'_> {
                 if v == NONE {
                     return r;
                 }
-                let last = g.live.last[v as usize];
+                let last = g.live.at[v as usize].last;
                 if best.0 == NOREG || last > best.1 {
                     best = (r, last);
                 }
@@ -101,7 +101,7 @@ impl Gen<'_> {
             let last = if v == NONE {
                 u32::MAX
             } else {
-                self.live.last[v as usize]
+                self.live.at[v as usize].last
             };
             if best.0 == NOREG || last > best.1 {
                 best = (r, last);
@@ -120,7 +120,7 @@ impl Gen<'_> {
     pub fn take(&mut self, r: Reg) {
         let v = self.owner[usize::from(r)];
         self.lock(r);
-        if v != NONE && self.live.last[v as usize] >= self.pos && self.get(v).op != Op::Const {
+        if v != NONE && self.live.at[v as usize].last >= self.pos && self.get(v).op != Op::Const {
             let free = TEMPS
                 .iter()
                 .copied()
@@ -212,7 +212,7 @@ impl Gen<'_> {
     /// The register to compute `v` into: the pinned one it will be set to, that of
     /// the dying operand `reuse`, or a temporary.
     pub fn dst(&mut self, v: Val, reuse: Val) -> Reg {
-        let hint = self.live.hint[v as usize];
+        let hint = self.live.at[v as usize].hint;
         if hint != NOREG {
             let o = self.owner[usize::from(hint)];
             if o == NONE || !self.lives_on(o) || self.loc[o as usize] != Loc::G(hint) {
@@ -232,7 +232,7 @@ impl Gen<'_> {
     }
 
     pub fn dst_x(&mut self, v: Val, reuse: Val) -> Reg {
-        let hint = self.live.hint[v as usize];
+        let hint = self.live.at[v as usize].hint;
         if hint != NOREG {
             let o = self.owner_x[usize::from(hint)];
             if o == NONE || !self.lives_on(o) || self.loc[o as usize] != Loc::X(hint) {
@@ -269,7 +269,7 @@ impl Gen<'_> {
                 let r = left.trailing_zeros() as usize;
                 left &= left - 1;
                 let v = owner[r];
-                if v == NONE || live.last[v as usize] <= pos {
+                if v == NONE || live.at[v as usize].last <= pos {
                     owner[r] = NONE;
                     *occupied &= !(1 << r);
                 }
@@ -281,7 +281,7 @@ impl Gen<'_> {
             let (pos, live) = (self.pos, self.live);
             let (loc, free) = (&self.loc, &mut self.spill_free);
             self.spilled.retain(|&v| {
-                let keep = live.last[v as usize] > pos;
+                let keep = live.at[v as usize].last > pos;
                 if !keep && let Loc::Spill(n) = loc[v as usize] {
                     *free |= 1 << n;
                 }

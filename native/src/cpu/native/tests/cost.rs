@@ -3,7 +3,7 @@
 use super::super::translate::MAX_INSNS;
 use super::super::{NativeConfig, NativeCore, Options, open_core};
 use crate::cache::Source;
-use crate::ir::Op;
+use crate::ir::{Block, Op};
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn blocks(core: &NativeCore, entries: Vec<u64>, most: usize) -> (Vec<u64>, usize
     let (mut todo, mut list, mut size) = (entries, Vec::new(), 0);
     while let Some(pc) = todo.pop() {
         let mut source = Source::new(0);
-        let Ok(b) = core.lift_block(pc, core.translation_mode(), MAX_INSNS, &|_| false, &mut source) else {
+        let Ok(b) = core.lift_block(pc, core.translation_mode(), MAX_INSNS, &|_| false, &mut source, Block::default()) else {
             continue;
         };
         size += b.pcs.len();
@@ -78,7 +78,7 @@ fn translation_cost() {
         options: Options::parse(&options).expect("options"),
         ..NativeConfig::default()
     };
-    let core = open_core(&config, Arc::clone(&space), None).expect("a core");
+    let mut core = open_core(&config, Arc::clone(&space), None).expect("a core");
     let words = code.chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]]));
     let calls = words.enumerate().filter(|(_, w)| w >> 26 == 0b10_0101).map(|(n, w)| {
         let distance = i64::from((w << 6) as i32 >> 6) * 4;
@@ -89,7 +89,7 @@ fn translation_cost() {
     entries.dedup();
     let (list, instructions) = blocks(&core, entries, 100_000);
     let before = cpu_time();
-    translate_all(&core, &list);
+    translate_all(&mut core, &list);
     let spent = cpu_time() - before;
     println!(
         "{} blocks, {instructions} instructions, {} bytes: {:.1} ns an instruction, {:.0} a block",
@@ -102,7 +102,7 @@ fn translation_cost() {
 
 /// A function of its own, for `valgrind --tool=callgrind --toggle-collect=*translate_all*`.
 #[inline(never)]
-fn translate_all(core: &NativeCore, list: &[u64]) {
+fn translate_all(core: &mut NativeCore, list: &[u64]) {
     let mode = core.translation_mode();
     for &pc in list {
         core.translate(pc, mode).expect("code");

@@ -173,6 +173,13 @@ fn may_trap(map: Map, opcode: u8) -> bool {
 }
 
 impl Asm {
+    /// Begins anew, with room for `room` bytes.
+    pub fn clear(&mut self, room: usize) {
+        self.buf.clear();
+        self.buf.reserve(room);
+        self.float_sites.clear();
+    }
+
     #[must_use]
     pub fn pos(&self) -> usize {
         self.buf.len()
