@@ -318,7 +318,8 @@ pub struct NativeCore {
     host_flush: bool,
     /// Those that did.
     float_traps: u32,
-    work: translate::Work,
+    /// None before the first translation.
+    work: Option<Box<translate::Work>>,
     /// An instruction that is executed with its exception masked.
     masked: Option<masked::Stub>,
     /// Called before each block; with `LogItem::Exec`, without which blocks do not all come back.
@@ -430,7 +431,7 @@ impl NativeCore {
             traps: common.config.options.traps,
             host_flush: false,
             float_traps: 0,
-            work: translate::Work::default(),
+            work: None,
             masked: None,
             watcher: None,
             common,

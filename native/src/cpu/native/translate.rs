@@ -225,9 +225,9 @@ impl NativeCore {
 
     /// Translates and installs the block at `pc`.
     pub(super) fn translate(&mut self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
-        let mut work = std::mem::take(&mut self.work);
+        let mut work = self.work.take().unwrap_or_default();
         let found = self.translate_with(pc, mode, &mut work);
-        self.work = work;
+        self.work = Some(work);
         found
     }
 

@@ -28,6 +28,21 @@ fn host_cc(c: Cc, borrow: bool) -> u8 {
     }
 }
 
+/// Jumps to one place: one, but for combined conditions.
+pub(super) struct Jumps {
+    pub first: Fixup,
+    pub rest: Vec<Fixup>,
+}
+
+impl IntoIterator for Jumps {
+    type Item = Fixup;
+    type IntoIter = std::iter::Chain<std::iter::Once<Fixup>, std::vec::IntoIter<Fixup>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        std::iter::once(self.first).chain(self.rest)
+    }
+}
+
 impl Gen<'_> {
     /// `cmp a, b`; uses rax only.
     fn compare(&mut self, w: u8, a: Val, b: Val) {
@@ -410,7 +425,7 @@ impl Gen<'_> {
     }
 
     /// Jumps that are taken if condition `c` is `sense`.
-    pub fn branch(&mut self, c: Val, sense: bool) -> Vec<Fixup> {
+    pub(super) fn branch(&mut self, c: Val, sense: bool) -> Jumps {
         if self.combined(c) {
             let i = *self.get(c);
             if i.op == Op::Xor {
@@ -419,7 +434,9 @@ impl Gen<'_> {
             }
             if (i.op == Op::Or) == sense {
                 let mut all = self.branch(i.a, sense);
-                all.extend(self.branch(i.b, sense));
+                let more = self.branch(i.b, sense);
+                all.rest.push(more.first);
+                all.rest.extend(more.rest);
                 return all;
             }
             let skip = self.branch(i.a, !sense);
@@ -430,7 +447,10 @@ impl Gen<'_> {
             return taken;
         }
         let cond = self.condition(c);
-        vec![self.asm.jcc(if sense { cond } else { cond ^ 1 })]
+        Jumps {
+            first: self.asm.jcc(if sense { cond } else { cond ^ 1 }),
+            rest: Vec::new(),
+        }
     }
 
     /// A condition as 0 or 1 in `d`.

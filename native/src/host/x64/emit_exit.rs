@@ -254,11 +254,9 @@ impl Gen<'_> {
             return;
         }
         let taken = self.branch(i.a, true);
-        if let [f] = taken[..]
-            && flags == NONE
-        {
+        if taken.rest.is_empty() && flags == NONE {
             // The conditional jump itself is chained.
-            let patch = self.fixup_at(f);
+            let patch = self.fixup_at(taken.first);
             if patch.pos & 63 <= 60 {
                 self.stub(patch, i.imm, false);
                 return;

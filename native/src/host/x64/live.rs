@@ -69,18 +69,22 @@ fn has_status(op: Op) -> bool {
 }
 
 /// `v` is used at `i`; what it is recomputed from is too.
+#[inline]
 fn mark(b: &Block, at: &mut [Info], v: Val, i: u32) {
-    if v == NONE {
+    // NONE is beyond the end.
+    let Some(info) = at.get_mut(v as usize) else {
         return;
-    }
-    let info = &mut at[v as usize];
+    };
     if info.last == 0 {
         info.last = i;
     }
-    if !info.again {
-        return;
+    if info.again {
+        mark_operands(b, at, v, i);
     }
-    let through = info.fused_and;
+}
+
+fn mark_operands(b: &Block, at: &mut [Info], v: Val, i: u32) {
+    let through = at[v as usize].fused_and;
     let x = &b.insts[v as usize];
     for a in [x.a, x.b, x.c] {
         if through && a == x.a {

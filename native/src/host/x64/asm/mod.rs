@@ -172,28 +172,38 @@ fn may_trap(map: Map, opcode: u8) -> bool {
     }
 }
 
-impl Asm {
-    /// Begins anew, with room for `room` bytes.
-    pub fn clear(&mut self, room: usize) {
-        self.buf.clear();
-        self.buf.reserve(room);
-        self.float_sites.clear();
+/// An instruction in the making. Its bytes go to the buffer at once, as so many stores of one byte would take
+/// most of the time.
+struct Encoding {
+    bytes: [u8; 16],
+    len: usize,
+}
+
+impl Encoding {
+    #[inline(always)]
+    fn new() -> Self {
+        Self {
+            bytes: [0; 16],
+            len: 0,
+        }
     }
 
-    #[must_use]
-    pub fn pos(&self) -> usize {
-        self.buf.len()
-    }
-
+    #[inline(always)]
     fn u8(&mut self, b: u8) {
-        self.buf.push(b);
+        // Instructions are no longer than 15 bytes.
+        self.bytes[self.len & 15] = b;
+        self.len += 1;
     }
 
+    #[inline(always)]
     fn u32(&mut self, v: u32) {
-        self.buf.extend_from_slice(&v.to_le_bytes());
+        for b in v.to_le_bytes() {
+            self.u8(b);
+        }
     }
 
     /// ModRM, SIB and displacement.
+    #[inline(always)]
     fn modrm(&mut self, reg: u8, rm: Rm) {
         let reg = (reg & 7) << 3;
         let m = match rm {
@@ -228,6 +238,35 @@ impl Asm {
             _ => {}
         }
     }
+}
+
+impl Asm {
+    /// Begins anew, with room for `room` bytes.
+    pub fn clear(&mut self, room: usize) {
+        self.buf.clear();
+        self.buf.reserve(room);
+        self.float_sites.clear();
+    }
+
+    #[must_use]
+    pub fn pos(&self) -> usize {
+        self.buf.len()
+    }
+
+    #[inline(always)]
+    fn put(&mut self, e: &Encoding) {
+        let end = self.buf.len() + e.len;
+        self.buf.extend_from_slice(&e.bytes);
+        self.buf.truncate(end);
+    }
+
+    fn u8(&mut self, b: u8) {
+        self.buf.push(b);
+    }
+
+    fn u32(&mut self, v: u32) {
+        self.buf.extend_from_slice(&v.to_le_bytes());
+    }
 
     /// A legacy-encoded instruction with a ModRM byte. `byte_reg`/`byte_rm` say
     /// that the operand is an 8-bit register (spl... need a REX prefix).
@@ -244,28 +283,36 @@ impl Asm {
         byte_rm: bool,
     ) {
         let (x, b, gs) = rm.prefix_bits();
+        let mut e = Encoding::new();
         if gs {
-            self.u8(0x65);
+            e.u8(0x65);
         }
         match pp {
             Pp::None => {}
-            Pp::P66 => self.u8(0x66),
-            Pp::F3 => self.u8(0xf3),
-            Pp::F2 => self.u8(0xf2),
+            Pp::P66 => e.u8(0x66),
+            Pp::F3 => e.u8(0xf3),
+            Pp::F2 => e.u8(0xf2),
         }
         let rex = u8::from(w) << 3 | (reg >> 3 & 1) << 2 | x << 1 | b;
         let force = (byte_reg && reg >= 4) || (byte_rm && matches!(rm, Rm::R(r) if r >= 4));
         if rex != 0 || force {
-            self.u8(0x40 | rex);
+            e.u8(0x40 | rex);
         }
         match map {
             Map::One => {}
-            Map::M0f => self.u8(0x0f),
-            Map::M0f38 => self.buf.extend_from_slice(&[0x0f, 0x38]),
-            Map::M0f3a => self.buf.extend_from_slice(&[0x0f, 0x3a]),
+            Map::M0f => e.u8(0x0f),
+            Map::M0f38 => {
+                e.u8(0x0f);
+                e.u8(0x38);
+            }
+            Map::M0f3a => {
+                e.u8(0x0f);
+                e.u8(0x3a);
+            }
         }
-        self.u8(opcode);
-        self.modrm(reg, rm);
+        e.u8(opcode);
+        e.modrm(reg, rm);
+        self.put(&e);
     }
 
     /// A VEX.128 instruction: `reg, vvvv, rm`.
@@ -283,20 +330,22 @@ impl Asm {
         let rm = rm.into();
         let start = self.buf.len();
         let (x, b, gs) = rm.prefix_bits();
+        let mut e = Encoding::new();
         if gs {
-            self.u8(0x65);
+            e.u8(0x65);
         }
         let last = (!vvvv & 15) << 3 | pp as u8;
         if x == 0 && b == 0 && !w && map == Map::M0f {
-            self.u8(0xc5);
-            self.u8((!reg >> 3 & 1) << 7 | last);
+            e.u8(0xc5);
+            e.u8((!reg >> 3 & 1) << 7 | last);
         } else {
-            self.u8(0xc4);
-            self.u8((!reg >> 3 & 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | map as u8);
-            self.u8(u8::from(w) << 7 | last);
+            e.u8(0xc4);
+            e.u8((!reg >> 3 & 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | map as u8);
+            e.u8(u8::from(w) << 7 | last);
         }
-        self.u8(opcode);
-        self.modrm(reg, rm);
+        e.u8(opcode);
+        e.modrm(reg, rm);
+        self.put(&e);
         if may_trap(map, opcode) {
             self.float_sites.push((start as u32, self.buf.len() as u32));
         }
