@@ -13,8 +13,13 @@ pub struct Arena {
     base: usize,
     size: usize,
     used: AtomicUsize,
+    /// What has memory.
+    ready: AtomicUsize,
     entries: Entries,
 }
+
+/// Memory is asked for in such pieces: a page fault for each page of code would cost a tenth of what translating does.
+const STEP: usize = 128 << 10;
 
 /// The arenas as a signal handler finds them: start, end, landing.
 static KNOWN: [[AtomicUsize; 3]; 32] = [const { [const { AtomicUsize::new(0) }; 3] }; 32];
@@ -47,6 +52,7 @@ impl Arena {
             base: p as usize,
             size,
             used: AtomicUsize::new(0),
+            ready: AtomicUsize::new(0),
             entries,
         };
         let at = a.alloc(code.len()).ok_or("the code cache is too small")?;
@@ -75,6 +81,14 @@ impl Arena {
             return None;
         }
         self.used.store(next, Ordering::Relaxed);
+        let ready = self.ready.load(Ordering::Relaxed);
+        if next > ready {
+            let end = next.next_multiple_of(STEP).min(self.size);
+            let start = (self.base + ready) as *mut libc::c_void;
+            // SAFETY: within the arena. Where the kernel cannot do it (before 5.14) pages come by faults.
+            unsafe { libc::madvise(start, end - ready, libc::MADV_POPULATE_WRITE) };
+            self.ready.store(end, Ordering::Relaxed);
+        }
         Some(self.base + at)
     }
 
@@ -85,9 +99,22 @@ impl Arena {
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
     }
 
-    /// Makes the jump or call whose displacement is at `at` go to `target`. Other threads may be running it: the four
+    /// The address `offset` bytes into it.
+    #[must_use]
+    pub fn address(&self, offset: u32) -> usize {
+        self.base + offset as usize
+    }
+
+    /// How far into it an address is. Arenas are smaller than 2 GiB, or jumps could not reach.
+    #[must_use]
+    pub fn offset(&self, address: usize) -> u32 {
+        (address - self.base) as u32
+    }
+
+    /// Makes the jump or call whose displacement is at offset `at` go to `target`. Other threads may be running it: the four
     /// bytes do not cross a cache line, so they see the old or the new target.
-    pub fn patch(&self, at: usize, target: usize) {
+    pub fn patch(&self, at: u32, target: usize) {
+        let at = self.address(at);
         let rel = target.wrapping_sub(at + 4) as u32;
         // SAFETY: within the arena; see above.
         unsafe { ptr::write_volatile(at as *mut [u8; 4] as *mut Unaligned, Unaligned(rel)) };

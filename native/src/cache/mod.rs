@@ -78,19 +78,36 @@ struct Link {
     next: u32,
 }
 
-/// A jump or call in the code that can be chained.
+/// A jump or call in the code that can be chained. There are many, so they are small: places are offsets in the
+/// arena.
 struct Exit {
-    patch: usize,
-    stub: usize,
-    key: Key,
+    target: u64,
+    mode: u32,
+    patch: u32,
+    stub: u32,
     /// The entry that it is chained to, or [`NONE`].
     to: u32,
-    /// The guest instruction that leaves.
-    from: u64,
-    /// A counting stub's jump, chained until the loop is hot, and where it goes when it is not.
-    inner: Option<(usize, usize)>,
+    /// The guest instruction that leaves, from the target.
+    from: i32,
+    /// A counting stub's jump, chained until the loop is hot, and where it goes when it is not; or zeros.
+    inner: (u32, u32),
     /// Chained past its counter.
     hot: bool,
+}
+
+impl Exit {
+    fn key(&self) -> Key {
+        (self.target, self.mode)
+    }
+
+    /// What is patched as long as it counts, if it does.
+    fn usual(&self) -> u32 {
+        if self.inner.0 == 0 {
+            self.patch
+        } else {
+            self.inner.0
+        }
+    }
 }
 
 /// The code of one arena.
@@ -149,12 +166,12 @@ impl Tables {
         let Some(e) = self.exits.get(x as usize) else {
             return;
         };
-        let Some(target) = self.live(e.key) else {
+        let Some(target) = self.live(e.key()) else {
             return;
         };
         if e.to != target && !e.hot {
             let host = self.entries[target as usize].host;
-            arena.patch(e.inner.map_or(e.patch, |i| i.0), host);
+            arena.patch(e.usual(), host);
             self.link(x, target);
         }
     }
@@ -181,9 +198,9 @@ impl Tables {
         let x = &mut self.exits[x as usize];
         x.to = NONE;
         x.hot = false;
-        arena.patch(x.patch, x.stub);
-        if let Some((patch, stub)) = x.inner {
-            arena.patch(patch, stub);
+        arena.patch(x.patch, arena.address(x.stub));
+        if x.inner.0 != 0 {
+            arena.patch(x.inner.0, arena.address(x.inner.1));
         }
     }
 }
@@ -310,7 +327,8 @@ impl Cache {
             &inner.retired.iter().find(|r| r.1 == generation)?.2
         };
         let e = exits.get(n as usize)?;
-        Some((e.key.0, e.key.1, e.from))
+        let from = e.target.wrapping_add_signed(i64::from(e.from));
+        Some((e.target, e.mode, from))
     }
 
     /// Chains exit `n` to the translation of its key, if there is one.
@@ -347,7 +365,7 @@ impl Cache {
         let Inner {
             generation, tables, ..
         } = &mut *inner;
-        let key = (tables.exits[n as usize].key.0, mode);
+        let key = (tables.exits[n as usize].target, mode);
         let Some(target) = tables.live(key) else {
             return;
         };
@@ -435,20 +453,19 @@ impl Cache {
             generation, tables, ..
         } = &mut *inner;
         let first = tables.exits.len() as u32;
-        for x in &code.exits {
-            let (patch, stub) = (host + x.patch as usize, host + x.stub as usize);
-            tables.exits.push(Exit {
-                patch,
-                stub,
-                // The mode of a region is for nothing else.
-                key: (x.target, key.1 & !REGION),
-                to: NONE,
-                from: x.from,
-                hot: false,
-                inner: (x.inner.0 != 0)
-                    .then(|| (host + x.inner.0 as usize, host + x.inner.1 as usize)),
-            });
-        }
+        let offset = generation.arena.offset(host);
+        let place = |at: u32| if at == 0 { 0 } else { offset + at };
+        tables.exits.extend(code.exits.iter().map(|x| Exit {
+            target: x.target,
+            // The mode of a region is for nothing else.
+            mode: key.1 & !REGION,
+            patch: offset + x.patch,
+            stub: offset + x.stub,
+            to: NONE,
+            from: x.from.wrapping_sub(x.target) as i32,
+            inner: (place(x.inner.0), place(x.inner.1)),
+            hot: false,
+        }));
         for &(at, r) in &code.relocs {
             let at = at as usize;
             match r {

@@ -88,13 +88,14 @@ fn translation_cost() {
     entries.sort_unstable();
     entries.dedup();
     let (list, instructions) = blocks(&core, entries, 100_000);
-    let before = cpu_time();
+    let (before, faults) = (cpu_time(), page_faults());
     translate_all(&mut core, &list);
     let spent = cpu_time() - before;
     println!(
-        "{} blocks, {instructions} instructions, {} bytes: {:.1} ns an instruction, {:.0} a block",
+        "{} blocks, {instructions} instructions, {} bytes, {} page faults: {:.1} ns an instruction, {:.0} a block",
         list.len(),
         core.common.cache.used(),
+        page_faults() - faults,
         spent / instructions as f64,
         spent / list.len() as f64,
     );
@@ -118,4 +119,13 @@ fn cpu_time() -> f64 {
     // SAFETY: `now` is to be written.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut now) };
     now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
+}
+
+fn page_faults() -> i64 {
+    // SAFETY: `usage` is plain data, to be written.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage.ru_minflt
+    }
 }
