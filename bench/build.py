@@ -87,7 +87,10 @@ class Program:
     def section(self, name: str) -> int:
         """The size of one of its sections."""
         with self.path.open("rb") as file:
-            return int(ELFFile(file).get_section_by_name(name)["sh_size"])
+            found = ELFFile(file).get_section_by_name(name)
+            if found is None:
+                raise BuildError(f"{self.path} has no section {name}")
+            return int(found["sh_size"])
 
     def _is_current(self, record: Path, command: list[str]) -> bool:
         try:

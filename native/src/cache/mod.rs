@@ -15,8 +15,8 @@ use crate::host::x64::codegen::{Code, FaultPoint, FloatSite, Recipe, Reloc};
 use crate::host::x64::layout::Pinning;
 use arena::Arena;
 use source::{Changes, Sources};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, hash_map};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// What selects a translation: guest pc and mode.
@@ -166,12 +166,18 @@ impl Tables {
         let Some(e) = self.exits.get(x as usize) else {
             return;
         };
-        let Some(target) = self.live(e.key()) else {
+        if let Some(target) = self.live(e.key()) {
+            self.chain_to(arena, x, target);
+        }
+    }
+
+    /// Has exit `x` go straight to entry `target`.
+    fn chain_to(&mut self, arena: &Arena, x: u32, target: u32) {
+        let Some(e) = self.exits.get(x as usize) else {
             return;
         };
         if e.to != target && !e.hot {
-            let host = self.entries[target as usize].host;
-            arena.patch(e.usual(), host);
+            arena.patch(e.usual(), self.entries[target as usize].host);
             self.link(x, target);
         }
     }
@@ -234,6 +240,16 @@ impl std::hash::BuildHasher for Hasher {
     }
 }
 
+impl Inner {
+    fn found(&self, n: u32) -> Found {
+        Found {
+            host: self.tables.entries[n as usize].host,
+            generation: self.generation.id,
+            entry: n,
+        }
+    }
+}
+
 struct Inner {
     changes: Changes,
     generation: Arc<Generation>,
@@ -249,6 +265,10 @@ pub struct Cache {
     size: usize,
     /// Counts invalidations that hit something: tables of jump targets older than that are void.
     epoch: AtomicU64,
+    /// The count of [`Inner::changes`].
+    changes: AtomicU64,
+    /// Some translations are or were parked.
+    parked: AtomicBool,
 }
 
 /// How a floating-point instruction that trapped is carried out.
@@ -261,10 +281,22 @@ pub enum FloatTrap {
 }
 
 /// Where a lookup or an installation leads.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Found {
     pub host: usize,
     pub generation: u64,
+    entry: u32,
+}
+
+/// An exit that was taken.
+pub struct Taken {
+    /// Where it leads.
+    pub pc: u64,
+    pub mode: u32,
+    /// The instruction that it comes from.
+    pub from: u64,
+    /// The translation there, if there is one.
+    pub found: Option<Found>,
 }
 
 impl Cache {
@@ -285,6 +317,8 @@ impl Cache {
             pin,
             size,
             epoch: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            parked: AtomicBool::new(false),
         })
     }
 
@@ -302,11 +336,13 @@ impl Cache {
     #[must_use]
     pub fn find(&self, key: Key) -> Option<Found> {
         let inner = self.lock();
-        let n = inner.tables.live(key)?;
-        Some(Found {
-            host: inner.tables.entries[n as usize].host,
-            generation: inner.generation.id,
-        })
+        Some(inner.found(inner.tables.live(key)?))
+    }
+
+    /// Whether there is a translation of a key.
+    #[must_use]
+    pub fn has(&self, key: Key) -> bool {
+        self.lock().tables.live(key).is_some()
     }
 
     /// Where the guest code of a translation ends.
@@ -317,18 +353,37 @@ impl Cache {
         Some(inner.tables.entries[n as usize].end)
     }
 
-    /// The guest pc and mode that exit `n` of generation `generation` leads to, and the instruction it comes from.
+    /// What exit `n` of generation `generation`, which was taken, leads to.
     #[must_use]
-    pub fn exit(&self, generation: u64, n: u32) -> Option<(u64, u32, u64)> {
+    pub fn taken(&self, generation: u64, n: u32) -> Option<Taken> {
         let inner = self.lock();
-        let exits = if inner.generation.id == generation {
+        let current = inner.generation.id == generation;
+        let exits = if current {
             &inner.tables.exits
         } else {
             &inner.retired.iter().find(|r| r.1 == generation)?.2
         };
         let e = exits.get(n as usize)?;
-        let from = e.target.wrapping_add_signed(i64::from(e.from));
-        Some((e.target, e.mode, from))
+        Some(Taken {
+            pc: e.target,
+            mode: e.mode,
+            from: e.target.wrapping_add_signed(i64::from(e.from)),
+            found: inner.tables.live(e.key()).map(|n| inner.found(n)),
+        })
+    }
+
+    /// Chains exit `n` of generation `generation` to `found`, if both are still there.
+    pub fn chain_to(&self, generation: u64, n: u32, found: Found) {
+        let mut inner = self.lock();
+        if inner.generation.id != generation || found.generation != generation {
+            return;
+        }
+        let Inner {
+            generation, tables, ..
+        } = &mut *inner;
+        if tables.is_live(found.entry) {
+            tables.chain_to(&generation.arena, n, found.entry);
+        }
     }
 
     /// Chains exit `n` to the translation of its key, if there is one.
@@ -380,7 +435,7 @@ impl Cache {
     /// How often code has changed so far; to be asked before code is read.
     #[must_use]
     pub fn changes(&self) -> u64 {
-        self.lock().changes.count()
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Installs a translation, or returns the one that another thread installed meanwhile. None: the
@@ -428,14 +483,6 @@ impl Cache {
         if inner.changes.touched(source.since, key.0, end) {
             return Ok(None);
         }
-        if pin.is_none()
-            && let Some(n) = inner.tables.live(key)
-        {
-            return Ok(Some(Found {
-                host: inner.tables.entries[n as usize].host,
-                generation: inner.generation.id,
-            }));
-        }
         let mut host = inner.generation.arena.alloc(code.bytes.len());
         if host.is_none() {
             let id = inner.generation.id + 1;
@@ -452,6 +499,20 @@ impl Cache {
         let Inner {
             generation, tables, ..
         } = &mut *inner;
+        let n = tables.entries.len() as u32;
+        match tables.map.entry(key) {
+            hash_map::Entry::Occupied(mut e) => {
+                let old = *e.get();
+                if pin.is_none() && tables.stamps[old as usize] == tables.stamp {
+                    // Another thread was faster.
+                    return Ok(Some(inner.found(old)));
+                }
+                e.insert(n);
+            }
+            hash_map::Entry::Vacant(e) => {
+                e.insert(n);
+            }
+        }
         let first = tables.exits.len() as u32;
         let offset = generation.arena.offset(host);
         let place = |at: u32| if at == 0 { 0 } else { offset + at };
@@ -484,7 +545,6 @@ impl Cache {
             }
         }
         generation.arena.write(host, &code.bytes);
-        let n = tables.entries.len() as u32;
         let exits = first..tables.exits.len() as u32;
         let (faults, floats) = (tables.faults.len() as u32, tables.floats.len() as u32);
         let recipes = tables.recipes.len() as u32;
@@ -509,22 +569,19 @@ impl Cache {
         });
         tables.stamps.push(tables.stamp);
         tables.sources.push(source);
-        tables.map.insert(key, n);
         let mut page = key.0 & !(PAGE - 1);
         while page < end.max(key.0 + 1) {
             tables.pages.entry(page).or_default().push(n);
             page += PAGE;
         }
-        Ok(Some(Found {
-            host,
-            generation: generation.id,
-        }))
+        Ok(Some(inner.found(n)))
     }
 
     /// Forgets all translations that touch `start..end`. True if there were any.
     pub fn invalidate(&self, start: u64, end: u64) -> bool {
         let mut inner = self.lock();
         inner.changes.note(start, end);
+        self.changes.store(inner.changes.count(), Ordering::Release);
         let Inner {
             generation, tables, ..
         } = &mut *inner;

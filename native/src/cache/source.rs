@@ -8,6 +8,7 @@
 use super::{Exit, Found, Key, NONE, PAGE, Tables};
 use crate::cache::arena::Arena;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 /// The guest bytes that a translation depends on.
 #[derive(Default)]
@@ -186,22 +187,22 @@ impl super::Cache {
     pub fn park(&self) {
         let mut inner = self.lock();
         inner.tables.stamp += 1;
+        self.parked.store(true, Ordering::Release);
         drop(inner);
-        self.epoch
-            .fetch_add(1, std::sync::atomic::Ordering::Release);
+        self.epoch.fetch_add(1, Ordering::Release);
     }
 
     /// A parked translation of `key` that is right for what guest memory now holds.
     #[must_use]
     pub fn take_back(&self, key: Key, read: ReadPage<'_>) -> Option<Found> {
+        if !self.parked.load(Ordering::Acquire) {
+            return None;
+        }
         let mut inner = self.lock();
         let super::Inner {
             generation, tables, ..
         } = &mut *inner;
         let n = tables.take_back(&generation.arena, key, read)?;
-        Some(Found {
-            host: tables.entries[n as usize].host,
-            generation: generation.id,
-        })
+        Some(inner.found(n))
     }
 }

@@ -46,6 +46,8 @@ pub struct Options {
     pub jumps: bool,
     /// Translations go on after a conditional branch.
     pub extend: bool,
+    /// Behind a conditional branch, translations end where another one begins.
+    pub share: bool,
     /// NaNs that differ between processors are found by a host exception, not by checks.
     pub traps: bool,
     /// Hot loops are translated as a whole, with host registers of their own choice.
@@ -62,6 +64,7 @@ impl Default for Options {
             returns: true,
             jumps: true,
             extend: true,
+            share: true,
             traps: true,
             regions: true,
         }
@@ -87,12 +90,13 @@ impl Options {
                 "returns" => o.returns = on,
                 "jumps" => o.jumps = on,
                 "extend" => o.extend = on,
+                "share" => o.share = on,
                 "traps" => o.traps = on,
                 "regions" => o.regions = on,
                 "all" => o = if on { Self::default() } else { Self::none() },
                 _ => {
                     return Err(format!(
-                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, traps, regions, all)"
+                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, share, traps, regions, all)"
                     ));
                 }
             }
@@ -109,6 +113,7 @@ impl Options {
             returns: false,
             jumps: false,
             extend: false,
+            share: false,
             traps: false,
             regions: false,
         }
@@ -318,6 +323,7 @@ pub struct NativeCore {
     host_flush: bool,
     /// Those that did.
     float_traps: u32,
+    next: Option<run::Ahead>,
     /// None before the first translation.
     work: Option<Box<translate::Work>>,
     /// An instruction that is executed with its exception masked.
@@ -431,6 +437,7 @@ impl NativeCore {
             traps: common.config.options.traps,
             host_flush: false,
             float_traps: 0,
+            next: None,
             work: None,
             masked: None,
             watcher: None,

@@ -111,7 +111,7 @@ impl NativeCore {
         starts: &[u64],
         source: &mut Source,
     ) -> Option<Block> {
-        let stop = |at: u64| at != pc && (at > last || starts.contains(&at));
+        let stop = |at: u64, _| at != pc && (at > last || starts.contains(&at));
         let mut lift = |max| self.lift_block(pc, mode, max, &stop, source, Block::default());
         let b = lift(MAX_INSNS).ok()?;
         let Some(foreign) = b.insts.iter().find(|i| is_foreign(i.op)) else {

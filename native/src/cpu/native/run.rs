@@ -4,7 +4,7 @@ use super::memory::Direct;
 use super::region::MODE_REGION;
 use super::translate::NoFetch;
 use super::{LogItem, NativeCore, WANT_ATTENTION, WANT_EXIT, gate, kick_all};
-use crate::cache::Found;
+use crate::cache::{Found, Key};
 use crate::cpu::{Access, Exit, Flow, OnSyscall};
 use crate::guest::Lift;
 use crate::host::x64::codegen::{Place, Recipe};
@@ -21,6 +21,14 @@ use std::sync::atomic::Ordering;
 pub(super) enum Next {
     Go,
     Leave(Exit),
+}
+
+/// What was just looked up and is executed next, unless something was invalidated meanwhile.
+pub(super) struct Ahead {
+    key: Key,
+    /// The cache's, before the look-up.
+    epoch: u64,
+    found: Found,
 }
 
 impl NativeCore {
@@ -49,7 +57,12 @@ impl NativeCore {
             self.clear_jumps();
             self.reset_returns();
         }
-        let found = match self.lookup(pc, mode) {
+        let next = self.next.take().filter(|n| {
+            n.key == (pc, mode)
+                && n.epoch == self.common.cache.epoch()
+                && n.found.generation == self.generation.id
+        });
+        let found = match next.map_or_else(|| self.lookup(pc, mode), |n| Ok(n.found)) {
             Ok(f) => f,
             Err(f) => {
                 let plain = self.common.guest.code_address(pc);
@@ -175,12 +188,20 @@ impl NativeCore {
     }
 
     pub(super) fn lookup(&mut self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
-        let found = match self.common.cache.find((pc, mode)) {
+        match self.common.cache.find((pc, mode)) {
+            Some(found) => {
+                self.follow(found.generation);
+                Ok(found)
+            }
+            None => self.make(pc, mode),
+        }
+    }
+
+    /// The translation of a pc that has none yet.
+    fn make(&mut self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
+        let found = match self.take_back(pc, mode) {
             Some(f) => f,
-            None => match self.take_back(pc, mode) {
-                Some(f) => f,
-                None => self.translate(pc, mode)?,
-            },
+            None => self.translate(pc, mode)?,
         };
         self.follow(found.generation);
         Ok(found)
@@ -190,18 +211,30 @@ impl NativeCore {
     fn link(&mut self, n: u32) -> Next {
         let _gate = gate::inside();
         let id = self.generation.id;
-        let Some((pc, mode, _)) = self.common.cache.exit(id, n) else {
+        let epoch = self.common.cache.epoch();
+        let Some(exit) = self.common.cache.taken(id, n) else {
             // The exit of a generation that is over: its pc is lost with the tables.
             unreachable!("an exit of an old generation");
         };
-        self.st().pc = pc;
+        let key = (exit.pc, exit.mode);
+        self.st().pc = exit.pc;
         if !self.common.config.options.chain || self.common.config.check {
             return Next::Go;
         }
-        if self.lookup(pc, mode).is_ok() {
-            self.common.cache.chain(id, n);
-            self.tell_chained(id, n);
-        }
+        let found = match exit.found {
+            Some(found) => {
+                self.follow(found.generation);
+                found
+            }
+            None => match self.make(key.0, key.1) {
+                Ok(found) => found,
+                // `run_once` will say so.
+                Err(_) => return Next::Go,
+            },
+        };
+        self.common.cache.chain_to(id, n, found);
+        self.tell_chained(id, n);
+        self.next = Some(Ahead { key, epoch, found });
         Next::Go
     }
 
@@ -209,9 +242,10 @@ impl NativeCore {
     fn hot(&mut self, n: u32) -> Next {
         let _gate = gate::inside();
         let id = self.generation.id;
-        let Some((pc, mode, last)) = self.common.cache.exit(id, n) else {
+        let Some(exit) = self.common.cache.taken(id, n) else {
             unreachable!("an exit of an old generation");
         };
+        let (pc, mode, last) = (exit.pc, exit.mode, exit.from);
         let limit = self.common.config.hot;
         let st = self.st();
         st.pc = pc;
@@ -236,9 +270,12 @@ impl NativeCore {
         if self.st_ref().host[host::RETURN_RSP] > self.st_ref().host[host::RETURN_TOP] {
             self.reset_returns();
         }
-        if let Ok(f) = self.lookup(pc, mode) {
+        let epoch = self.common.cache.epoch();
+        if let Ok(found) = self.lookup(pc, mode) {
             let n = (pc << 2 & 0xfff0) as usize / 16;
-            self.jumps[n] = [pc, f.host as u64];
+            self.jumps[n] = [pc, found.host as u64];
+            let key = (pc, mode);
+            self.next = Some(Ahead { key, epoch, found });
         }
         Next::Go
     }

@@ -15,7 +15,7 @@ use crate::memory::Prot;
 /// The longest translation, in guest instructions.
 pub(super) const MAX_INSNS: usize = 64;
 /// Conditional branches that a translation goes on after.
-const MAX_SIDES: usize = 3;
+const MAX_SIDES: usize = 2;
 /// How far dead flags are looked for.
 const LOOK_AHEAD: usize = 12;
 
@@ -63,14 +63,14 @@ impl NativeCore {
         Ok(len)
     }
 
-    /// Records the block at `pc`, of at most `max` instructions and ending before a pc for which `stop` holds, in
-    /// the memory of `room`.
+    /// Records the block at `pc`, of at most `max` instructions and ending before a pc for which `stop` holds (which is
+    /// also told whether a conditional branch comes before it), in the memory of `room`.
     pub(super) fn lift_block(
         &self,
         pc: u64,
         mode: u32,
         max: usize,
-        stop: &dyn Fn(u64) -> bool,
+        stop: &dyn Fn(u64, bool) -> bool,
         source: &mut Source,
         room: Block,
     ) -> Result<Block, NoFetch> {
@@ -80,10 +80,15 @@ impl NativeCore {
         let mut b = IrBuilder::reusing(self.common.config.options.fold, room);
         let mut at = pc;
         let mut sides = 0;
+        let mut after_side = false;
         loop {
             let off = (at - pc) as usize;
             let count = b.block.pcs.len();
-            if off + guest.max_insn() > len || count >= max || sides > MAX_SIDES || stop(at) {
+            if off + guest.max_insn() > len
+                || count >= max
+                || sides > MAX_SIDES
+                || stop(at, after_side)
+            {
                 b.jump(at);
                 break;
             }
@@ -112,7 +117,8 @@ impl NativeCore {
             if b.ended() {
                 break;
             }
-            if b.block.insts[before..].iter().any(|i| i.op == Op::Side) {
+            after_side = b.block.insts[before..].iter().any(|i| i.op == Op::Side);
+            if after_side {
                 sides += if self.common.config.options.extend {
                     1
                 } else {
@@ -186,7 +192,7 @@ impl NativeCore {
                 pc,
                 mode,
                 MAX_INSNS,
-                &|_| false,
+                &|_, _| false,
                 &mut Source::new(0),
                 Block::default(),
             )?
@@ -233,12 +239,14 @@ impl NativeCore {
 
     fn translate_with(&self, pc: u64, mode: u32, work: &mut Work) -> Result<Found, NoFetch> {
         let tune = self.tuning(mode);
+        let share = self.common.config.options.share;
+        let stop = |at, after_side| share && after_side && self.common.cache.has((at, mode));
         let mut max = MAX_INSNS;
         loop {
             let source = &mut work.source;
             source.clear(self.common.cache.changes());
             let room = std::mem::take(&mut work.block);
-            work.block = self.lift_block(pc, mode, max, &|_| false, source, room)?;
+            work.block = self.lift_block(pc, mode, max, &stop, source, room)?;
             let block = &work.block;
             self.log(LogItem::InAsm, || in_asm(block));
             self.log(LogItem::Op, || block.dump());

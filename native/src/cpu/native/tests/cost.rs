@@ -19,7 +19,13 @@ fn text(file: &[u8]) -> (usize, u64, usize) {
     (0..count as usize)
         .map(|n| headers + n * size)
         .find(|&h| word(h, 4) == 1 && word(h + 4, 4) & 1 != 0)
-        .map(|h| (word(h + 8, 8) as usize, word(h + 16, 8), word(h + 32, 8) as usize))
+        .map(|h| {
+            (
+                word(h + 8, 8) as usize,
+                word(h + 16, 8),
+                word(h + 32, 8) as usize,
+            )
+        })
         .expect("an executable segment")
 }
 
@@ -29,7 +35,14 @@ fn blocks(core: &NativeCore, entries: Vec<u64>, most: usize) -> (Vec<u64>, usize
     let (mut todo, mut list, mut size) = (entries, Vec::new(), 0);
     while let Some(pc) = todo.pop() {
         let mut source = Source::new(0);
-        let Ok(b) = core.lift_block(pc, core.translation_mode(), MAX_INSNS, &|_| false, &mut source, Block::default()) else {
+        let Ok(b) = core.lift_block(
+            pc,
+            core.translation_mode(),
+            MAX_INSNS,
+            &|_, _| false,
+            &mut source,
+            Block::default(),
+        ) else {
             continue;
         };
         size += b.pcs.len();
@@ -75,15 +88,24 @@ fn translation_cost() {
     space.write(start, code).expect("room for the code");
     let options = std::env::var("QUSR_OPT").unwrap_or_default();
     let config = NativeConfig {
-        options: Options::parse(&options).expect("options"),
+        options: Options {
+            // Which blocks there are would depend on their order.
+            share: false,
+            ..Options::parse(&options).expect("options")
+        },
         ..NativeConfig::default()
     };
     let mut core = open_core(&config, Arc::clone(&space), None).expect("a core");
-    let words = code.chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]]));
-    let calls = words.enumerate().filter(|(_, w)| w >> 26 == 0b10_0101).map(|(n, w)| {
-        let distance = i64::from((w << 6) as i32 >> 6) * 4;
-        start.wrapping_add_signed(n as i64 * 4 + distance)
-    });
+    let words = code
+        .chunks_exact(4)
+        .map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]]));
+    let calls = words
+        .enumerate()
+        .filter(|(_, w)| w >> 26 == 0b10_0101)
+        .map(|(n, w)| {
+            let distance = i64::from((w << 6) as i32 >> 6) * 4;
+            start.wrapping_add_signed(n as i64 * 4 + distance)
+        });
     let mut entries: Vec<u64> = calls.collect();
     entries.sort_unstable();
     entries.dedup();

@@ -63,7 +63,7 @@ fn run(core: &mut dyn CpuCore) -> Exit {
 }
 
 /// With everything on, everything off, and each optimisation off alone.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 12] = [
     "",
     "no-all",
     "no-chain",
@@ -73,6 +73,7 @@ const SETTINGS: [&str; 11] = [
     "no-returns",
     "no-jumps",
     "no-extend",
+    "no-share",
     "no-traps",
     "no-regions",
 ];
