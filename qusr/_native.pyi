@@ -393,8 +393,8 @@ def getrlimit(which: int) -> tuple[int, int]:
 def close_on_exec() -> list[int]:
     """The open descriptors that an execve closes."""
 
-def native_refusal(guest: str) -> str | None:
-    """Why the native core cannot run a guest here; None if it can."""
+def native_refusal(guest: str, options: str = "") -> str | None:
+    """Why the native core cannot run a guest here, or not with these options; None if it can."""
 
 def siginfo_to_guest(host: bytes, word_bits: int, big_endian: bool) -> bytes:
     """A host's siginfo_t in the layout of a guest."""

@@ -86,4 +86,8 @@ def _native_options(guest: str, options: Options, logs: Sequence[str]) -> str | 
         if name:
             raise UsageError(refusal)
         return None
-    return ",".join(word for word in (rest, options.opt, *logs) if word)
+    words = ",".join(word for word in (rest, options.opt, *logs) if word)
+    refusal = _native.native_refusal(guest, words)
+    if refusal is not None:
+        raise UsageError(refusal)
+    return words

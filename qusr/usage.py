@@ -31,7 +31,9 @@ _HELP = (
     ("D", "FILE", "write them into FILE, %d standing for the process id"),
     ("strace", "", "log system calls"),
     ("seed", "NUMBER", "makes the guest's AT_RANDOM the same in every run"),
+    ("p", "SIZE", "accepted when it is 4096, the size of a page"),
     ("core", "CORE", "CPU core: unicorn or native"),
+    ("opt", "no-NAME,...", "optimisations that the native core leaves out"),
     ("version", "", "show the version and exit"),
     ("-", "", "the program follows, whatever its name begins with"),
 )

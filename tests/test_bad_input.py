@@ -131,6 +131,8 @@ def test_script_in_a_circle(run: Emulator, tmp_path: Path) -> None:
         (["-nonsense"], ["-nonsense", "-help"]),
         (["-cpu", "pentium"], ["pentium", "-cpu help"]),
         (["-core", "fast"], ["fast", "unicorn"]),
+        (["-core", "native,fast"], ["fast", "regions"]),
+        (["-opt", "no-nonsense"], ["nonsense", "regions"]),
         (["-d", "everything"], ["everything", "-d help"]),
         (["-d", "in_asm", "-dfilter", "here"], ["here"]),
         (["-d", "tid"], ["-D", "%d"]),

@@ -7,9 +7,46 @@ use super::native::{self, LogItem, NativeConfig};
 use super::unicorn::{self, UnicornConfig};
 use crate::memory::AddressSpace;
 
+/// What the native core's options say.
+struct Words {
+    check: bool,
+    log: Vec<LogItem>,
+    tuning: native::Options,
+}
+
+impl Words {
+    fn parse(options: &str) -> Result<Self, String> {
+        let (mut check, mut log, mut tuning) = (false, Vec::new(), Vec::new());
+        for word in options.split(',') {
+            match word {
+                "check" => check = true,
+                "log-in_asm" => log.push(LogItem::InAsm),
+                "log-op" => log.push(LogItem::Op),
+                "log-out_asm" => log.push(LogItem::OutAsm),
+                "log-exec" => log.push(LogItem::Exec),
+                "log-unimp" => log.push(LogItem::Unimp),
+                other => tuning.push(other),
+            }
+        }
+        Ok(Self {
+            check,
+            log,
+            tuning: native::Options::parse(&tuning.join(","))?,
+        })
+    }
+}
+
+/// Why there is no native core for `guest` here, or none with these options; None if there is.
+#[must_use]
+pub fn refusal(guest: &str, options: &str) -> Option<String> {
+    native::supported(guest)
+        .err()
+        .or_else(|| Words::parse(options).err())
+}
+
 /// Opens a native core for `guest`; Unicorn is only opened for an instruction that it has no
 /// lifter for. `options` are words with commas between them: `check`, `log-in_asm` and its like, and
-/// what `--opt` takes.
+/// what `-opt` takes.
 ///
 /// # Errors
 /// What is wrong with the options, or why the core cannot run this guest here.
@@ -20,18 +57,7 @@ pub fn open(
     space: Arc<AddressSpace>,
     log: Option<native::Log>,
 ) -> Result<Box<dyn CpuCore>, String> {
-    let (mut check, mut items, mut tuning) = (false, Vec::new(), Vec::new());
-    for word in options.split(',') {
-        match word {
-            "check" => check = true,
-            "log-in_asm" => items.push(LogItem::InAsm),
-            "log-op" => items.push(LogItem::Op),
-            "log-out_asm" => items.push(LogItem::OutAsm),
-            "log-exec" => items.push(LogItem::Exec),
-            "log-unimp" => items.push(LogItem::Unimp),
-            other => tuning.push(other),
-        }
-    }
+    let words = Words::parse(options)?;
     let known = unicorn.id_registers.clone();
     let emulate: native::Emulate = Arc::new(move |code| {
         let insn = u32::from_le_bytes(*code.first_chunk()?);
@@ -45,9 +71,9 @@ pub fn open(
     let sink = log.unwrap_or_else(|| Arc::new(|_, text| eprint!("{text}")));
     let config = NativeConfig {
         guest: guest.to_owned(),
-        options: native::Options::parse(&tuning.join(","))?,
-        check,
-        log: (!items.is_empty()).then_some((items, sink)),
+        options: words.tuning,
+        check: words.check,
+        log: (!words.log.is_empty()).then_some((words.log, sink)),
         emulate: Some(emulate),
         ..NativeConfig::default()
     };

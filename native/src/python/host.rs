@@ -7,12 +7,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::abi::GuestAbi;
-use crate::cpu::native::{self};
+use crate::cpu::pair;
 use crate::process::child::{self};
 use crate::process::core_bit;
 use crate::process::vfork::Gate;
 use crate::shared::lock::SharedLock;
-use crate::signal::host::{self};
+use crate::signal::host;
 use crate::signal::siginfo;
 use crate::store;
 use crate::thunk::path::{self};
@@ -124,10 +124,11 @@ pub fn close_on_exec() -> PyResult<Vec<i32>> {
     Ok(child::close_on_exec()?)
 }
 
-/// Why the native core cannot run a guest here; None if it can.
+/// Why the native core cannot run a guest here, or not with these options; None if it can.
 #[pyfunction]
-pub fn native_refusal(guest: &str) -> Option<String> {
-    native::supported(guest).err()
+#[pyo3(signature = (guest, options = ""))]
+pub fn native_refusal(guest: &str, options: &str) -> Option<String> {
+    pair::refusal(guest, options)
 }
 
 /// Makes a guest thread of this process end soon.
