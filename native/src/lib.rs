@@ -1,25 +1,27 @@
 //! The Rust half of qusr: guest memory, CPU cores and system-call thunks.
 //!
-//! Everything under this crate but [`python`] is free of Python, so that it can
-//! be tested with `cargo test --no-default-features` and, later, be linked into
-//! a native launcher. `docs/internals.md` describes how the parts meet.
+//! Everything in this crate but [`python`] is free of Python, so that it can be tested with
+//! `cargo test --no-default-features`. `docs/internals.md` describes how the parts meet.
 
-pub mod abi;
-pub mod cache;
-pub mod cpu;
-pub mod crc32;
-pub mod guest;
-pub mod host;
-pub mod ir;
-pub mod launcher;
-pub mod loader;
-pub mod memory;
-pub mod process;
+// Without the bindings, much is there for nobody but the tests.
+#![cfg_attr(not(feature = "python"), allow(dead_code, unused_imports))]
+
+mod abi;
+mod cache;
+mod cpu;
+mod crc32;
+mod guest;
+mod host;
+mod ir;
+mod launcher;
+mod loader;
+mod memory;
+mod process;
 #[cfg(feature = "python")]
 mod python;
-pub mod seccomp;
-pub mod shared;
-pub mod signal;
-pub mod start;
-pub mod store;
-pub mod thunk;
+mod seccomp;
+mod shared;
+mod signal;
+mod start;
+mod store;
+mod thunk;

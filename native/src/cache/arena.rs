@@ -126,7 +126,7 @@ impl Arena {
         self.base + self.entries.offset(e)
     }
 
-    #[must_use]
+    #[cfg(test)]
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }

@@ -682,7 +682,7 @@ impl Cache {
     }
 
     /// Bytes of code in the current arena.
-    #[must_use]
+    #[cfg(test)]
     pub fn used(&self) -> usize {
         self.lock().generation.arena.used()
     }

@@ -3,7 +3,7 @@
 use super::eval::{self, mask};
 use super::sem::{Indirect, Sem};
 use super::state::{Helper, SLOTS, WIDE};
-use super::{Addr, Block, Inst, Kind, NONE, Op, Rmw, Trap, Val};
+use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
 
 /// Records one block.
 pub struct IrBuilder {
@@ -18,13 +18,13 @@ pub struct IrBuilder {
 }
 
 impl IrBuilder {
-    /// `fold`: fold constants and simplify.
-    #[must_use]
+    #[cfg(test)]
     pub fn new(fold: bool) -> Self {
         Self::reusing(fold, Block::default())
     }
 
-    /// The same, in the memory of a block that is not needed any more.
+    /// A builder in the memory of a block that is not needed any more.
+    /// `fold`: fold constants and simplify.
     #[must_use]
     pub fn reusing(fold: bool, mut block: Block) -> Self {
         block.clear();
@@ -433,16 +433,4 @@ impl Sem for IrBuilder {
         self.forget();
         self.ended = true;
     }
-}
-
-/// Values in `insts` that an instruction reads.
-#[must_use]
-pub fn uses(i: &Inst) -> [Val; 3] {
-    [i.a, i.b, i.c]
-}
-
-/// A value of flags kind.
-#[must_use]
-pub fn is_flags(i: &Inst) -> bool {
-    i.op.kind() == Kind::Flags
 }

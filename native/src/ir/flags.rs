@@ -14,6 +14,7 @@ pub const MASK: u64 = N | Z | C | V;
 /// Conditions, numbered as Arm numbers them: an odd one is the inverse of its predecessor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+#[expect(clippy::enum_variant_names, reason = "carry clear, as Arm calls it")]
 pub enum Cc {
     Eq,
     Ne,
@@ -52,12 +53,6 @@ impl Cc {
             Cc::Le,
         ];
         ALL[n as usize % 14]
-    }
-
-    /// Its inverse.
-    #[must_use]
-    pub fn inverse(self) -> Self {
-        Self::from_index(self as u64 ^ 1)
     }
 
     /// Whether packed flags `f` meet it.

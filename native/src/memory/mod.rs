@@ -47,7 +47,7 @@ mod window;
 mod tests;
 
 pub use map::MmapRequest;
-pub use notice::{NoticeReader, Notices};
-pub use region::{Backing, FileId, Flags, Region};
-pub use space::{AddressSpace, ForkGuard, SpaceConfig};
+pub use notice::NoticeReader;
+pub use region::{Backing, Region};
+pub use space::{AddressSpace, SpaceConfig};
 pub use types::{Efault, Errno, PAGE_SIZE, Prot};

@@ -2,7 +2,7 @@
 
 use super::frame::{self, Frame, FrameContext};
 use super::siginfo::{self, FaultInfo, RefusedCall};
-use super::{Action, SIG_DFL, SIG_IGN, SS_AUTODISARM, Seen, ThreadSignals, UNBLOCKABLE, bit, host};
+use super::{Action, SIG_DFL, SS_AUTODISARM, Seen, ThreadSignals, UNBLOCKABLE, bit, host};
 use crate::cpu::CpuCore;
 use crate::memory::AddressSpace;
 
@@ -172,10 +172,4 @@ const SI_KERNEL: i32 = 0x80;
 
 fn ignored_by_default(signal: i32) -> bool {
     [libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH, libc::SIGCONT].contains(&signal)
-}
-
-/// Whether the guest ignores `signal` altogether.
-#[must_use]
-pub fn is_ignored(action: &Action, signal: i32) -> bool {
-    action.handler == SIG_IGN || action.handler == SIG_DFL && ignored_by_default(signal)
 }

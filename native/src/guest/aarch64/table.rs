@@ -14,7 +14,12 @@ use std::sync::OnceLock;
 
 /// One encoding.
 pub struct Encoding {
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for tests, and docs/aarch64-coverage.md")
+    )]
     pub name: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "as above"))]
     pub pattern: &'static str,
     pub mask: u32,
     pub value: u32,

@@ -34,8 +34,6 @@ pub mod host {
     pub const FAULT_ADDR: usize = 7;
     pub const FAULT_ERR: usize = 8;
     pub const EXIT_ID: usize = 9;
-    /// 1 while translated code runs.
-    pub const RUNNING: usize = 14;
     /// Where to go on after a floating-point trap.
     pub const RESUME: usize = 18;
     /// All ones once floating-point code that traps was entered, else 0.

@@ -22,8 +22,6 @@ pub mod code {
     pub const FAULT: u32 = 4;
     /// As LINK, of an exit that was taken often.
     pub const HOT: u32 = 5;
-    /// With the trap in bits 0-7 and its argument in bits 8-23.
-    pub const TRAP: u32 = 1 << 31;
 }
 
 /// Offsets of the entries from the arena's start.
@@ -323,9 +321,6 @@ extern "C" fn helper(st: &mut State, f: usize) {
         r
     };
 }
-
-/// The MXCSR that guest code starts with.
-pub const FRESH_ENV: u32 = float::DEFAULT_ENV;
 
 /// Whether user code may use `wrgsbase` (AT_HWCAP2 bit 1, set by Linux 5.9 and later).
 fn has_fsgsbase() -> bool {

@@ -8,7 +8,8 @@ use libc::{
 };
 
 use super::{PAGE, RW, layout, map_at, map_file, numbered_file, space};
-use crate::memory::{Flags, Prot};
+use crate::memory::Prot;
+use crate::memory::region::Flags;
 
 #[test]
 fn madvise_does_what_it_can_around_a_hole() {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libc::{MADV_DONTNEED, MREMAP_MAYMOVE};
 
 use super::{PAGE, RW, RWX, RX, map_at, space};
-use crate::memory::{Notices, Prot};
+use crate::memory::Prot;
+use crate::memory::notice::Notices;
 
 const AT: u64 = 0x10_0000;
 

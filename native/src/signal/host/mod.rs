@@ -18,7 +18,7 @@ use crate::memory::fault::{self, HostFault};
 use crate::thunk::host::interrupted_at;
 
 pub use self::death::{
-    CORE, core_goes_to_a_program, die_by, is_ours, look_at_core_limit, prepare_to_die, raise_fatal,
+    core_goes_to_a_program, die_by, is_ours, look_at_core_limit, prepare_to_die, raise_fatal,
     watch_deaths,
 };
 pub use self::mailbox::{BELL, Mailbox};

@@ -80,14 +80,13 @@ impl Rm {
     }
 }
 
-/// The eight classic ALU operations, by their `/digit`.
+/// Those of the eight classic ALU operations that are used, by their `/digit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Alu {
     Add = 0,
     Or = 1,
     Adc = 2,
-    Sbb = 3,
     And = 4,
     Sub = 5,
     Xor = 6,
@@ -98,7 +97,6 @@ pub enum Alu {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Shift {
-    Rol = 0,
     Ror = 1,
     Shl = 4,
     Shr = 5,
