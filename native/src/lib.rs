@@ -1,6 +1,6 @@
 //! The Rust half of qusr: guest memory, CPU cores and system-call thunks.
 //!
-//! Everything in this crate but [`python`] is free of Python, so that it can be tested with
+//! Everything in this crate but `python` is free of Python, so that it can be tested with
 //! `cargo test --no-default-features`. `docs/internals.md` describes how the parts meet.
 
 // Without the bindings, much is there for nobody but the tests.

@@ -214,7 +214,7 @@ pub enum Op {
     FpFma,
     FpMin,
     FpMax,
-    /// Round to integral by mode imm (see [`float::Round`]); imm & 8: raise inexact.
+    /// Round to integral by mode imm (see `float::round`); imm & 8: raise inexact.
     FpRound,
     /// To the format of imm bits.
     FpCvt,

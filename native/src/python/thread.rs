@@ -41,7 +41,7 @@ impl From<GuestThread> for PyThread {
 #[pymethods]
 impl PyThread {
     /// A thread; the arguments are those of `qusr.cpu.unicorn.arguments`. With `native` (its
-    /// options, see [`native_config`]) it runs on the native core, and Unicorn is
+    /// options, see [`pair::open`]) it runs on the native core, and Unicorn is
     /// only opened for an instruction that this has no lifter for.
     #[new]
     #[pyo3(signature = (process, library, guest, model, id_registers, native = None, log = None))]

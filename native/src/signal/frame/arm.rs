@@ -35,7 +35,7 @@ const VFP_SIZE: u64 = 288;
 
 const THUMB: u64 = 1 << 5;
 const BIG_ENDIAN: u64 = 1 << 9;
-/// IT[7:2] in bits 15-10 and IT[1:0] in bits 26-25.
+/// `IT[7:2]` in bits 15-10 and `IT[1:0]` in bits 26-25.
 const IT: u64 = 0x0600_fc00;
 /// What a frame may set of the CPSR: N Z C V Q, J, GE, IT, E, T.
 const USER_CPSR: u64 = 0xff0f_0000 | IT | BIG_ENDIAN | THUMB;

@@ -15,7 +15,7 @@ pub const BELL: u32 = 4;
 pub struct Mailbox {
     /// Non-zero while a signal waits; [`crate::thunk::host::safe_syscall`] looks at it.
     pub pending: AtomicU32,
-    /// The thread is to end: see [`doom`].
+    /// The thread is to end: see [`super::doom`].
     pub(super) doomed: AtomicBool,
     /// The ERESTART* number of a host call that the bell of a tracer interrupted.
     pub(super) restart: AtomicI32,

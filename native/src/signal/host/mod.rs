@@ -181,7 +181,7 @@ pub fn mask() -> u64 {
     mask
 }
 
-/// The handler of all signals for which the guest has one, and of [`OURS`].
+/// The handler of all signals for which the guest has one, and of those that are ours ([`is_ours`]).
 extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let mailbox = MAILBOX.get();
     if mailbox.is_null() {

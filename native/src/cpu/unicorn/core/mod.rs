@@ -56,7 +56,7 @@ pub(super) struct Inner {
     on_syscall: Cell<Option<Callback>>,
     /// Held while the engine runs.
     turn: RefCell<Option<Turn>>,
-    /// [`hooks::on_block`] is called at each block.
+    /// `hooks::on_block` is called at each block.
     blocks_hooked: Cell<bool>,
     /// A program counter set within a hook, where it cannot be given to the engine.
     new_pc: Cell<Option<u64>>,
