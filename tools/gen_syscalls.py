@@ -227,7 +227,8 @@ def committed(abi: str) -> dict[str, int]:
 def main() -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(description="generate qusr/syscalls/numbers/<abi>.py")
-    parser.add_argument("abi", nargs="*", choices=[*ABIS, []], help=", ".join(ABIS))
+    parser.add_argument("abi", nargs="*", choices=[*ABIS, []], metavar="ABI",
+                        help=f"one of {', '.join(ABIS)}; none: those in use")  # fmt: skip
     parser.add_argument("--check", action="store_true", help="write nothing; fail if out of date")
     options = parser.parse_args()
     stale = []
