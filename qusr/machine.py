@@ -78,6 +78,8 @@ def _native_options(guest: str, options: Options, logs: Sequence[str]) -> str | 
     asked = options.core or os.environ.get("QUSR_CORE") or ""
     name, _, rest = asked.partition(",")
     if name == "unicorn":
+        if rest:
+            raise UsageError(f"the core unicorn has no option {rest!r}")
         return None
     if name not in ("", "native"):
         raise UsageError(f"no core {name!r}: there are unicorn and native")

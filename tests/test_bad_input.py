@@ -132,6 +132,7 @@ def test_script_in_a_circle(run: Emulator, tmp_path: Path) -> None:
         (["-cpu", "pentium"], ["pentium", "-cpu help"]),
         (["-core", "fast"], ["fast", "unicorn"]),
         (["-core", "native,fast"], ["fast", "regions"]),
+        (["-core", "unicorn,fast"], ["fast"]),
         (["-opt", "no-nonsense"], ["nonsense", "regions"]),
         (["-d", "everything"], ["everything", "-d help"]),
         (["-d", "in_asm", "-dfilter", "here"], ["here"]),
@@ -145,6 +146,10 @@ def test_script_in_a_circle(run: Emulator, tmp_path: Path) -> None:
 )
 def test_options(run: Emulator, options: list[str], words: list[str]) -> None:
     one_line(run(PREBUILT / "hello-aarch64", options=options), 1, *words)
+
+
+def test_no_room_for_a_stack(run: Emulator) -> None:
+    one_line(run(PREBUILT / "hello-aarch64", options=["-R", "64k"]), 126, "stack", "0x10000")
 
 
 def test_cpu_without_big_endian_code(

@@ -392,6 +392,8 @@ def _map_stack(
     """
     top = stack_top(space, plan)
     size = page_align(max(MIN_STACK, min(size, MAX_STACK[plan.bits], top // 2)))
+    if size >= top:
+        raise LoadError(f"no room for a stack: the guest has {top:#x} bytes", errno.ENOMEM)
     prot = PROT_READ | PROT_WRITE
     if plan.stack == STACK_X or reads_execute:
         prot |= PROT_EXEC
