@@ -5,6 +5,11 @@ use super::sem::{Indirect, Sem};
 use super::state::{Helper, SLOTS, WIDE};
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
 
+/// An instruction has no more addresses at a time.
+const ADDRESSES: usize = 4;
+/// The value that stands for the first of them.
+const FIRST_ADDRESS: Val = NONE - ADDRESSES as Val;
+
 /// Records one block.
 pub struct IrBuilder {
     pub block: Block,
@@ -12,6 +17,9 @@ pub struct IrBuilder {
     cur: [Val; SLOTS],
     cur_x: [Val; WIDE],
     cur_f: Val,
+    /// Addresses that are no operations: a base, and what is added to it. Accesses take them along.
+    addresses: [(Val, i32); ADDRESSES],
+    next_address: usize,
     insn: u16,
     ended: bool,
     fold: bool,
@@ -33,6 +41,8 @@ impl IrBuilder {
             cur: [NONE; SLOTS],
             cur_x: [NONE; WIDE],
             cur_f: NONE,
+            addresses: [(NONE, 0); ADDRESSES],
+            next_address: 0,
             insn: 0,
             ended: false,
             fold,
@@ -218,12 +228,16 @@ impl IrBuilder {
         }
         let mut out = Addr::default();
         let mut base = addr;
+        if (FIRST_ADDRESS..NONE).contains(&addr) {
+            (base, out.disp) = self.addresses[(addr - FIRST_ADDRESS) as usize];
+        }
         let i = *self.inst(base);
         if i.op == Op::Add
             && i.w == 64
-            && let Some(k) = self.known(i.b).filter(|&k| i32::try_from(k as i64).is_ok())
+            && let Some(k) = self.known(i.b)
+            && let Ok(disp) = i32::try_from((k as i64).wrapping_add(i64::from(out.disp)))
         {
-            out.disp = k as i32;
+            out.disp = disp;
             base = i.a;
         }
         let i = *self.inst(base);
@@ -321,6 +335,19 @@ impl Sem for IrBuilder {
     fn set_f(&mut self, f: Val) {
         self.push(Op::SetF, 0, [f, NONE, NONE], 0);
         self.cur_f = f;
+    }
+
+    fn address(&mut self, a: Val, k: u64) -> Val {
+        match i32::try_from(k as i64) {
+            Ok(0) if self.is_clean(a, 64) => a,
+            Ok(disp) if self.fold && self.known(a).is_none() => {
+                let n = self.next_address;
+                self.next_address = (n + 1) % ADDRESSES;
+                self.addresses[n] = (a, disp);
+                FIRST_ADDRESS + n as Val
+            }
+            _ => self.add_k(64, a, k),
+        }
     }
 
     fn load(&mut self, w: u8, sx: u8, addr: Val) -> Val {

@@ -12,6 +12,7 @@
 //! [`state::State::fpenv`].
 
 pub mod build;
+pub mod class;
 pub mod crypto;
 pub mod eval;
 pub mod flags;
@@ -392,62 +393,6 @@ pub enum Kind {
     General,
     Wide,
     Flags,
-}
-
-impl Op {
-    /// The kind of the result.
-    #[must_use]
-    pub fn kind(self) -> Kind {
-        use Op::*;
-        match self {
-            FAdd | FSub | FLogic | FAdc | FPack | FSelect | FFcmp | GetF => Kind::Flags,
-            VGet | FpToInt | Pack | Cc | Get | Load | LoadEx | StoreEx | StoreExPair | Rmw
-            | Cas | Call => Kind::General,
-            GetX | LoadX | LoadExPair | CasPair | CallX => Kind::Wide,
-            Set | SetX | SetF | Store | StoreX | ClearEx | Aligned | Sticky | Fence => Kind::None,
-            Side | Jump | CallTo | JumpR | CallR | RetR | Trap => Kind::None,
-            _ if self < FAdd => Kind::General,
-            _ => Kind::Wide,
-        }
-    }
-
-    /// May be dropped when its value is not used.
-    #[must_use]
-    pub fn is_pure(self) -> bool {
-        self < Op::Get || matches!(self, Op::Get | Op::GetX | Op::GetF)
-    }
-
-    /// Reads or writes guest memory, so that it can fault.
-    #[must_use]
-    pub fn can_fault(self) -> bool {
-        use Op::*;
-        matches!(
-            self,
-            Load | LoadX
-                | Store
-                | StoreX
-                | Aligned
-                | LoadEx
-                | StoreEx
-                | LoadExPair
-                | StoreExPair
-                | Rmw
-                | Cas
-                | CasPair
-        )
-    }
-
-    /// Floating point: reads and updates the environment.
-    #[must_use]
-    pub fn is_float(self) -> bool {
-        self == Op::FFcmp || (Op::FpAdd..Op::Get).contains(&self)
-    }
-
-    /// Leaves the block, perhaps.
-    #[must_use]
-    pub fn is_exit(self) -> bool {
-        self >= Op::Side
-    }
 }
 
 /// A translation unit.

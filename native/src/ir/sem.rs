@@ -86,6 +86,10 @@ pub trait Sem {
         let k = self.konst(k);
         self.op2(Op::Add, w, a, k)
     }
+    /// `a + k` as the address of a load or store, and for nothing else.
+    fn address(&mut self, a: Self::V, k: u64) -> Self::V {
+        self.add_k(64, a, k)
+    }
     fn and_k(&mut self, w: u8, a: Self::V, k: u64) -> Self::V {
         let k = self.konst(k);
         self.op2(Op::And, w, a, k)

@@ -85,17 +85,23 @@ pub fn unsigned_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
         return Lift::Undefined;
     }
     let base = xsp(s, i.rn());
-    let addr = s.add_k(64, base, u64::from(i.f(10, 12)) << scale);
+    let addr = s.address(base, u64::from(i.f(10, 12)) << scale);
     either(s, i, addr, None)
 }
 
 /// Unscaled, post-indexed, unprivileged and pre-indexed.
 pub fn imm9<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let base = xsp(s, i.rn());
-    let moved = s.add_k(64, base, i.sf_imm(12, 9) as u64);
+    let offset = i.sf_imm(12, 9) as u64;
+    if !i.bit(10) {
+        if i.bit(11) && (i.bit(26) || (i.f(22, 2) == 2 && i.f(30, 2) == 3)) {
+            return Lift::Undefined;
+        }
+        let addr = s.address(base, offset);
+        return either(s, i, addr, None);
+    }
+    let moved = s.add_k(64, base, offset);
     match i.f(10, 2) {
-        2 if i.bit(26) || (i.f(22, 2) == 2 && i.f(30, 2) == 3) => Lift::Undefined,
-        0 | 2 => either(s, i, moved, None),
         // There is no prefetch with write-back.
         _ if !i.bit(26) && i.f(22, 2) == 2 && i.f(30, 2) == 3 => Lift::Undefined,
         1 => either(s, i, base, Some((i.rn(), moved))),
@@ -155,10 +161,13 @@ pub fn pair<S: Sem>(s: &mut S, i: Insn) -> Lift {
     };
     let w = (bytes * 8) as u8;
     let base = xsp(s, i.rn());
-    let moved = s.add_k(64, base, (i.sf_imm(15, 7) * bytes as i64) as u64);
-    let addr = if mode == 1 { base } else { moved };
-    let addr2 = s.add_k(64, addr, bytes);
-    let after = (mode == 1 || mode == 3).then_some((i.rn(), moved));
+    let offset = (i.sf_imm(15, 7) * bytes as i64) as u64;
+    let after = (mode == 1 || mode == 3).then(|| (i.rn(), s.add_k(64, base, offset)));
+    let first = if mode == 1 { 0 } else { offset };
+    let (addr, addr2) = (
+        s.address(base, first),
+        s.address(base, first.wrapping_add(bytes)),
+    );
     let (t, t2) = (i.rd(), i.ra());
     if load && wide {
         let a = s.load_x(w, addr);

@@ -215,9 +215,6 @@ pub(super) struct Gen<'a> {
     /// The live value that is in the state's slot.
     pub(super) slot_owner: [Val; SLOTS],
     pub(super) slot_owner_x: [Val; WIDE],
-    /// Registers whose owner is to be looked at when values die.
-    pub(super) occupied: u16,
-    pub(super) occupied_x: u16,
     pub(super) locked: u16,
     pub(super) locked_x: u16,
     pub(super) spill_free: u64,
@@ -262,8 +259,6 @@ pub fn generate(
         owner_x: [NONE; 16],
         slot_owner: [NONE; SLOTS],
         slot_owner_x: [NONE; WIDE],
-        occupied: 0,
-        occupied_x: 0,
         locked: 0,
         locked_x: 0,
         spill_free: u64::MAX,
@@ -278,19 +273,15 @@ pub fn generate(
         cross: take(&mut work.cross),
     };
     g.clear(n);
-    if (tune.traps || tune.host_flush) && !tune.region && blk.insts.iter().any(|i| i.op.is_float())
-    {
+    if (tune.traps || tune.host_flush) && !tune.region && live.floats {
         g.unmask();
     }
-    for (i, inst) in blk.insts.iter().enumerate() {
-        if live.at[i].dead {
-            continue;
-        }
-        g.pos = i as u32;
+    for &i in live.order.iter().rev() {
+        g.pos = i;
         g.locked = 0;
         g.locked_x = 0;
-        g.inst(i as Val, inst);
-        g.free_dead();
+        g.inst(i, &blk.insts[i as usize]);
+        g.free_spilled();
         if g.failed {
             break;
         }

@@ -4,7 +4,7 @@
 use super::asm::{NOREG, Reg};
 use super::layout::Pinning;
 use crate::ir::state::{SLOTS, WIDE};
-use crate::ir::{Block, Inst, Kind, NONE, Op, Trap, Val};
+use crate::ir::{Block, NONE, Op, Trap, Val};
 
 /// What is found out about an operation and its value.
 #[derive(Clone, Copy)]
@@ -15,9 +15,9 @@ pub struct Info {
     pub flags_at: Val,
     /// The pinned register that the value is set to next, or `NOREG`.
     pub hint: Reg,
-    /// The slot that last wanted the value.
+    /// The slot that last wanted the value, and its register.
     slot: u8,
-    pub dead: bool,
+    wish: Reg,
     /// An exit whose target reads the flags.
     pub read_at: bool,
     /// An `FLogic` whose operand is an `And` that only serves the test.
@@ -34,7 +34,7 @@ impl Info {
         flags_at: NONE,
         hint: NOREG,
         slot: 0,
-        dead: false,
+        wish: NOREG,
         read_at: false,
         fused_and: false,
         other_use: false,
@@ -45,47 +45,32 @@ impl Info {
 /// The result, and what it takes to get it: to be used again for the next block.
 #[derive(Default)]
 pub struct Liveness {
-    /// By value.
+    /// By value; behind them one that is nobody's, for what has no value.
     pub at: Vec<Info>,
-    general: Wanted<SLOTS>,
-    wide: Wanted<WIDE>,
+    /// The operations that code is to be generated for, the last one first.
+    pub order: Vec<u32>,
+    /// There is floating point.
+    pub floats: bool,
+    wanted: Wanted,
     /// The `FLogic`s.
     tests: Vec<u32>,
 }
 
-/// Conditions are computed where they are used.
-fn is_condition(i: &Inst) -> bool {
-    i.op == Op::Cc || (i.w == 8 && matches!(i.op, Op::And | Op::Or | Op::Xor))
-}
-
-/// Flags that are recomputed where they are used.
-fn is_virtual_flags(op: Op) -> bool {
-    matches!(op, Op::FAdd | Op::FSub | Op::FLogic | Op::FPack | Op::FFcmp)
-}
-
-/// Sticky exception flags make these worth doing even if nobody reads the result.
-fn has_status(op: Op) -> bool {
-    op.is_float()
-}
-
 /// `v` is used at `i`; what it is recomputed from is too.
-#[inline]
+#[inline(always)]
 fn mark(b: &Block, at: &mut [Info], v: Val, i: u32) {
-    // NONE is beyond the end.
-    let Some(info) = at.get_mut(v as usize) else {
-        return;
-    };
-    if info.last == 0 {
-        info.last = i;
-    }
+    let v = (v as usize).min(at.len() - 1);
+    let info = &mut at[v];
+    info.last = if info.last == 0 { i } else { info.last };
     if info.again {
         mark_operands(b, at, v, i);
     }
 }
 
-fn mark_operands(b: &Block, at: &mut [Info], v: Val, i: u32) {
-    let through = at[v as usize].fused_and;
-    let x = &b.insts[v as usize];
+#[inline(never)]
+fn mark_operands(b: &Block, at: &mut [Info], v: usize, i: u32) {
+    let through = at[v].fused_and;
+    let x = &b.insts[v];
     for a in [x.a, x.b, x.c] {
         if through && a == x.a {
             let y = &b.insts[a as usize];
@@ -97,41 +82,41 @@ fn mark_operands(b: &Block, at: &mut [Info], v: Val, i: u32) {
     }
 }
 
-/// The value that each of `N` slots is set to next.
-struct Wanted<const N: usize> {
+/// The value that each slot, general or wide, is set to next.
+struct Wanted {
     /// With the period in which it was noted; older ones are forgotten.
-    slots: [(Val, u64); N],
+    slots: [(Val, u64); SLOTS + WIDE],
     period: u64,
 }
 
-impl<const N: usize> Default for Wanted<N> {
+impl Default for Wanted {
     fn default() -> Self {
         Self {
-            slots: [(NONE, 0); N],
+            slots: [(NONE, 0); SLOTS + WIDE],
             period: 1,
         }
     }
 }
 
-impl<const N: usize> Wanted<N> {
-    fn want(&mut self, at: &mut [Info], slot: usize, v: Val) {
+impl Wanted {
+    /// `v` goes to a slot with register `reg`; or nothing that matters does.
+    fn want(&mut self, at: &mut [Info], slot: usize, v: Val, reg: Reg) {
         self.slots[slot] = (v, self.period);
-        if v != NONE {
-            at[v as usize].slot = slot as u8;
-        }
+        let last = at.len() - 1;
+        let info = &mut at[(v as usize).min(last)];
+        (info.slot, info.wish) = (slot as u8, reg);
     }
 
     fn forget(&mut self) {
         self.period += 1;
     }
 
-    fn take(&mut self, at: &[Info], v: Val) -> Option<usize> {
-        let s = usize::from(at[v as usize].slot);
-        let found = self.slots.get(s) == Some(&(v, self.period));
-        if found {
-            self.slots[s].0 = NONE;
-        }
-        found.then_some(s)
+    /// Whether the slot that wanted `v` last still does.
+    fn take(&mut self, slot: u8, v: Val) -> bool {
+        let want = &mut self.slots[usize::from(slot)];
+        let found = *want == (v, self.period);
+        want.0 = if found { NONE } else { want.0 };
+        found
     }
 }
 
@@ -145,10 +130,9 @@ impl Liveness {
         reads_flags: impl FnMut(u64) -> bool,
     ) {
         self.at.clear();
-        self.at.resize(b.insts.len(), Info::NEW);
+        self.at.resize(b.insts.len() + 1, Info::NEW);
         self.tests.clear();
-        self.general.forget();
-        self.wide.forget();
+        self.wanted.forget();
         self.forward(b, reads_flags);
         self.backward(b, pin, coalesce);
     }
@@ -156,36 +140,28 @@ impl Liveness {
     /// Which flags are pending where; which `And`s only serve tests.
     fn forward(&mut self, b: &Block, mut reads_flags: impl FnMut(u64) -> bool) {
         let at = &mut self.at[..];
+        let nobody = b.insts.len();
         let mut flags = NONE;
+        self.floats = false;
         for (i, x) in b.insts.iter().enumerate() {
-            let uses = [x.a, x.b, x.c];
-            match x.op {
-                // Nothing that needs a closer look: most operations.
-                Op::Const | Op::Get | Op::GetX | Op::Set | Op::SetX => {}
-                Op::SetF => {
-                    // What the state holds already is not pending.
-                    flags = if b.insts[x.a as usize].op == Op::GetF {
-                        NONE
-                    } else {
-                        x.a
-                    }
+            let class = x.op.class();
+            self.floats |= x.op.is_float();
+            at[i].again = class.is_done_again(x.w);
+            let test = x.op == Op::FLogic;
+            if class.can_leave() {
+                at[i].flags_at = flags;
+                if class.is_direct() && flags != NONE {
+                    at[i].read_at = reads_flags(x.imm);
                 }
-                Op::Side | Op::Jump | Op::CallTo => {
-                    at[i].flags_at = flags;
-                    at[i].read_at = flags != NONE && reads_flags(x.imm);
-                }
-                Op::FLogic => {
-                    at[i].again = true;
-                    self.tests.push(i as u32);
-                    continue;
-                }
-                o if o.is_exit() || o.can_fault() => at[i].flags_at = flags,
-                o => at[i].again = is_virtual_flags(o) || is_condition(x),
+            } else if test {
+                self.tests.push(i as u32);
+            } else if x.op == Op::SetF {
+                // What the state holds already is not pending.
+                let held = b.insts[x.a as usize].op == Op::GetF;
+                flags = if held { NONE } else { x.a };
             }
-            for a in uses {
-                if a != NONE {
-                    at[a as usize].other_use = true;
-                }
+            for a in [x.a, x.b, x.c] {
+                at[(a as usize).min(nobody)].other_use |= !test;
             }
         }
         for &i in &self.tests {
@@ -202,60 +178,49 @@ impl Liveness {
     /// Uses, and what each slot is set to next, as far as nothing in between may look.
     fn backward(&mut self, b: &Block, pin: &Pinning, coalesce: bool) {
         let at = &mut self.at[..];
+        self.order.clear();
+        self.order.resize(b.insts.len(), 0);
+        let mut left = 0;
         for (i, x) in b.insts.iter().enumerate().rev() {
-            let unused = at[i].last == 0;
-            if unused && x.op.is_pure() && !has_status(x.op) {
-                at[i].dead = true;
+            let class = x.op.class();
+            let info = at[i];
+            let unused = info.last == 0;
+            if unused && class.is_for_its_value() {
                 continue;
             }
-            let v = i as Val;
-            match x.op.kind() {
-                Kind::General => {
-                    if let Some(s) = self.general.take(at, v) {
-                        at[i].hint = pin.reg[s];
-                    }
-                }
-                Kind::Wide => {
-                    if let Some(s) = self.wide.take(at, v) {
-                        at[i].hint = pin.reg_x[s];
-                        if x.op == Op::VZext {
-                            self.wide.want(at, s, x.a);
-                        }
-                    }
-                }
-                _ => {}
+            self.order[left] = i as u32;
+            left += usize::from(!class.has_no_code(x.w));
+            let hinted = self.wanted.take(info.slot, i as Val);
+            at[i].hint = if hinted { info.wish } else { NOREG };
+            if hinted && x.op == Op::VZext {
+                self.wanted.want(at, usize::from(info.slot), x.a, info.wish);
             }
-            match x.op {
-                Op::Set if coalesce => {
-                    let s = x.imm as usize;
-                    let v = if pin.reg[s] == NOREG { NONE } else { x.a };
-                    self.general.want(at, s, v);
-                }
-                Op::SetX if coalesce => {
-                    let s = x.imm as usize;
-                    let v = if pin.reg_x[s] == NOREG { NONE } else { x.a };
-                    self.wide.want(at, s, v);
-                }
-                Op::Get => self.general.want(at, x.imm as usize, NONE),
-                Op::GetX => self.wide.want(at, x.imm as usize, NONE),
-                o if o.can_fault() || o.is_exit() || matches!(o, Op::Call | Op::CallX) => {
-                    self.general.forget();
-                    self.wide.forget();
-                    // A fault must be able to tell the flags too.
-                    let flags = at[i].flags_at;
-                    mark(b, at, flags, i as u32);
-                }
+            if let Some(sets) = class.slot() {
+                let slot = x.imm as usize;
+                let (slot, reg) = if matches!(x.op, Op::GetX | Op::SetX) {
+                    (SLOTS + slot, pin.reg_x[slot])
+                } else {
+                    (slot, pin.reg[slot])
+                };
+                let wanted = sets && coalesce && reg != NOREG;
+                self.wanted
+                    .want(at, slot, if wanted { x.a } else { NONE }, reg);
+            } else if class.is_seen() {
+                self.wanted.forget();
+                // A fault must be able to tell the flags too.
+                mark(b, at, info.flags_at, i as u32);
+            } else if x.op == Op::SetF {
                 // What makes them is used where they are needed.
-                Op::SetF => continue,
-                _ => {}
+                continue;
             }
-            if !at[i].again || (x.op == Op::FFcmp && unused) {
+            if !info.again || (x.op == Op::FFcmp && unused) {
                 // A flags-making operation that is materialised uses its operands here.
                 for a in [x.a, x.b, x.c] {
                     mark(b, at, a, i as u32);
                 }
             }
         }
+        self.order.truncate(left);
     }
 }
 

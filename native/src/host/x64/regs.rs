@@ -28,7 +28,7 @@ impl Gen<'_> {
     fn evict(&mut self, r: Reg) {
         let v = self.owner[usize::from(r)];
         self.owner[usize::from(r)] = NONE;
-        if v == NONE || self.live.at[v as usize].last < self.pos {
+        if self.is_over(v) {
             return;
         }
         let i = *self.get(v);
@@ -49,7 +49,7 @@ impl Gen<'_> {
     fn evict_x(&mut self, r: Reg) {
         let v = self.owner_x[usize::from(r)];
         self.owner_x[usize::from(r)] = NONE;
-        if v == NONE || self.live.at[v as usize].last < self.pos {
+        if self.is_over(v) {
             return;
         }
         if let Some(s) = self.slot_owner_x.iter().position(|&o| o == v) {
@@ -71,7 +71,7 @@ impl Gen<'_> {
                     continue;
                 }
                 let v = g.owner[usize::from(r)];
-                if v == NONE {
+                if g.is_over(v) {
                     return r;
                 }
                 let last = g.live.at[v as usize].last;
@@ -98,7 +98,7 @@ impl Gen<'_> {
                 continue;
             }
             let v = self.owner_x[usize::from(r)];
-            let last = if v == NONE {
+            let last = if self.is_over(v) {
                 u32::MAX
             } else {
                 self.live.at[v as usize].last
@@ -120,11 +120,11 @@ impl Gen<'_> {
     pub fn take(&mut self, r: Reg) {
         let v = self.owner[usize::from(r)];
         self.lock(r);
-        if v != NONE && self.live.at[v as usize].last >= self.pos && self.get(v).op != Op::Const {
+        if !self.is_over(v) && self.get(v).op != Op::Const {
             let free = TEMPS
                 .iter()
                 .copied()
-                .find(|&t| self.locked & 1 << t == 0 && self.owner[usize::from(t)] == NONE);
+                .find(|&t| self.locked & 1 << t == 0 && self.is_over(self.owner[usize::from(t)]));
             if let Some(t) = free {
                 self.asm.mov(64, t, Rm::R(r));
                 self.own(t, v);
@@ -137,13 +137,11 @@ impl Gen<'_> {
 
     fn own(&mut self, r: Reg, v: Val) {
         self.owner[usize::from(r)] = v;
-        self.occupied |= 1 << r;
         self.loc[v as usize] = Loc::G(r);
     }
 
     fn own_x(&mut self, r: Reg, v: Val) {
         self.owner_x[usize::from(r)] = v;
-        self.occupied_x |= 1 << r;
         self.loc[v as usize] = Loc::X(r);
     }
 
@@ -261,22 +259,12 @@ impl Gen<'_> {
         self.zero_above[v as usize] = zero_above;
     }
 
-    pub(super) fn free_dead(&mut self) {
-        let (pos, live) = (self.pos, self.live);
-        let sweep = |owner: &mut [Val; 16], occupied: &mut u16| {
-            let mut left = *occupied;
-            while left != 0 {
-                let r = left.trailing_zeros() as usize;
-                left &= left - 1;
-                let v = owner[r];
-                if v == NONE || live.at[v as usize].last <= pos {
-                    owner[r] = NONE;
-                    *occupied &= !(1 << r);
-                }
-            }
-        };
-        sweep(&mut self.owner, &mut self.occupied);
-        sweep(&mut self.owner_x, &mut self.occupied_x);
+    /// `v`, which owns a register, is not needed any more: its last use is behind us.
+    fn is_over(&self, v: Val) -> bool {
+        v == NONE || self.live.at[v as usize].last < self.pos
+    }
+
+    pub(super) fn free_spilled(&mut self) {
         if !self.spilled.is_empty() {
             let (pos, live) = (self.pos, self.live);
             let (loc, free) = (&self.loc, &mut self.spill_free);
