@@ -6,6 +6,10 @@ An :class:`Abi` holds only what struct layouts and system-call conversion need.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
 
 class Abi:
     """The binary interface of one guest ISA and byte order.
@@ -58,6 +62,11 @@ class Abi:
         self.nargs = nargs
         self.frame = frame
         self.thumb_bit = thumb_bit
+
+    @property
+    def byte_order(self) -> Literal["little", "big"]:
+        """The byte order of data, as :meth:`int.from_bytes` calls it."""
+        return "big" if self.big_endian else "little"
 
 
 _A64 = ("aarch64", "generic64", "arm-any", "64")

@@ -16,7 +16,6 @@ from qusr.syscalls.layout import Bytes, CType, PerAbi, Struct, long, s8, s16, s3
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Literal
 
     from qusr.arch.abi import Abi
     from qusr.dump.memory import Segment
@@ -137,7 +136,7 @@ def _registers(process: Process, thread: Thread, number: int) -> list[Set]:
 
 
 def _aarch64(abi: Abi, values: dict[str, int]) -> tuple[list[int], list[Set]]:
-    big: Literal["big", "little"] = "big" if abi.big_endian else "little"
+    big = abi.byte_order
     general = [values[f"x{n}"] for n in range(31)]
     general += [values["sp"], values["pc"], values["cpsr"]]
     # struct user_fpsimd_state

@@ -13,6 +13,10 @@ from qusr.ptrace.block import Header
 from qusr.ptrace.tracee import Tracee
 from qusr.syscalls.context import fail
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
 NT_PRSTATUS, NT_PRFPREG, NT_ARM_VFP, NT_ARM_TLS = 1, 2, 0x400, 0x401
 NT_ARM_HW_BREAK, NT_ARM_HW_WATCH, NT_ARM_SYSTEM_CALL = 0x402, 0x403, 0x404
 
@@ -22,7 +26,7 @@ _DEBUG_ARCH = 6
 """Armv8 debug architecture: with no slot for breakpoints or watchpoints."""
 
 
-def _order(header: Header) -> str:
+def _order(header: Header) -> Literal["little", "big"]:
     return "big" if header.big_endian else "little"
 
 
@@ -48,7 +52,7 @@ class RegisterSet:
                 value = header.first_arg if in_call(tracee) else 0xFFFFFFFF
             else:
                 value = values[number]
-            data += (value & (1 << size * 8) - 1).to_bytes(size, _order(header))  # type: ignore[arg-type]
+            data += (value & (1 << size * 8) - 1).to_bytes(size, _order(header))
         return data
 
     def write(self, tracee: Tracee, data: bytes) -> None:
@@ -60,7 +64,7 @@ class RegisterSet:
             part = data[at : at + size]
             at += size
             if len(part) == size and number is not None and number != ORIG_R0:
-                value = int.from_bytes(part, order)  # type: ignore[arg-type]
+                value = int.from_bytes(part, order)
                 tracee.set_register(number, value)
 
 
@@ -90,9 +94,9 @@ def read(tracee: Tracee, note: int) -> tuple[bytes, int]:
     header = tracee.header()
     if note == NT_ARM_SYSTEM_CALL:
         number = header.number if in_call(tracee) else -1
-        return (number & 0xFFFFFFFF).to_bytes(4, _order(header)), 4  # type: ignore[arg-type]
+        return (number & 0xFFFFFFFF).to_bytes(4, _order(header)), 4
     if note in (NT_ARM_HW_BREAK, NT_ARM_HW_WATCH):
-        info = (_DEBUG_ARCH << 8).to_bytes(4, _order(header))  # type: ignore[arg-type]
+        info = (_DEBUG_ARCH << 8).to_bytes(4, _order(header))
         return info.ljust(8 + 16 * 16, b"\0"), 4
     found = find(header, note)
     return found.read(tracee), found.unit
@@ -112,7 +116,7 @@ def write(tracee: Tracee, note: int, data: bytes) -> None:
     if note == NT_ARM_SYSTEM_CALL:
         if len(data) < 4:
             return
-        number = int.from_bytes(data[:4], _order(header), signed=True)  # type: ignore[arg-type]
+        number = int.from_bytes(data[:4], _order(header), signed=True)
         set_call(tracee, number)
         return
     if note in (NT_ARM_HW_BREAK, NT_ARM_HW_WATCH):

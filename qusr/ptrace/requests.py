@@ -26,13 +26,13 @@ _MAX_SIGINFOS = 32
 
 
 def _put_word(ctx: Context, address: int, value: int) -> None:
-    order = "big" if ctx.abi.big_endian else "little"
+    order = ctx.abi.byte_order
     word = ctx.abi.word
-    ctx.write(address, (value & (1 << word * 8) - 1).to_bytes(word, order))  # type: ignore[arg-type]
+    ctx.write(address, (value & (1 << word * 8) - 1).to_bytes(word, order))
 
 
 def _word(ctx: Context, data: bytes) -> int:
-    return int.from_bytes(data, "big" if ctx.abi.big_endian else "little")
+    return int.from_bytes(data, ctx.abi.byte_order)
 
 
 def _report(tracee: Tracee) -> Report:
@@ -56,9 +56,9 @@ def peek(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> 
 
 def poke(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
     """PTRACE_POKETEXT and POKEDATA."""
-    order = "big" if ctx.abi.big_endian else "little"
+    order = ctx.abi.byte_order
     word = ctx.abi.word
-    tracee.poke(addr, (data & (1 << word * 8) - 1).to_bytes(word, order))  # type: ignore[arg-type]
+    tracee.poke(addr, (data & (1 << word * 8) - 1).to_bytes(word, order))
     return 0
 
 

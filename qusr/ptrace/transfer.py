@@ -96,11 +96,8 @@ def _vectors(ctx: Context, address: int, count: int) -> list[tuple[int, int]]:
         raise fail(errno.EINVAL)
     word = ctx.abi.word
     data = ctx.read(address, 2 * word * count)
-    order = "big" if ctx.abi.big_endian else "little"
-    numbers = [
-        int.from_bytes(data[at : at + word], order)  # type: ignore[arg-type]
-        for at in range(0, len(data), word)
-    ]
+    order = ctx.abi.byte_order
+    numbers = [int.from_bytes(data[at : at + word], order) for at in range(0, len(data), word)]
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 

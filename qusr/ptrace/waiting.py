@@ -182,8 +182,8 @@ class _Wait4(Wait):
     def take(self, ctx: Context, tid: int) -> None:
         status = 0x137F
         if self.status:
-            order = "big" if ctx.abi.big_endian else "little"
-            status = int.from_bytes(ctx.read(self.status, 4), order)  # type: ignore[arg-type]
+            order = ctx.abi.byte_order
+            status = int.from_bytes(ctx.read(self.status, 4), order)
         tracer_of(ctx.caller).take(tid, status, bytes(144))
 
     def on_host(self, ctx: Context) -> Ready | None:
@@ -196,8 +196,8 @@ class _Wait4(Wait):
         from qusr.syscalls.structs import RUSAGE
 
         if self.status:
-            order = "big" if ctx.abi.big_endian else "little"
-            ctx.write(self.status, item.status.to_bytes(4, order))  # type: ignore[arg-type]
+            order = ctx.abi.byte_order
+            ctx.write(self.status, item.status.to_bytes(4, order))
         if self.usage:
             ctx.write_struct(RUSAGE, self.usage, unpack(RUSAGE, item.usage, HOST))
         return item.tid
@@ -218,13 +218,13 @@ class _Waitid(Wait):
     def told(self, ctx: Context, result: int) -> int:
         del result
         at = self.info + (16 if ctx.abi.word == 8 else 12)
-        order = "big" if ctx.abi.big_endian else "little"
-        return int.from_bytes(ctx.read(at, 4), order)  # type: ignore[arg-type]
+        order = ctx.abi.byte_order
+        return int.from_bytes(ctx.read(at, 4), order)
 
     def take(self, ctx: Context, tid: int) -> None:
         at = self.info + (24 if ctx.abi.word == 8 else 20)
-        order = "big" if ctx.abi.big_endian else "little"
-        status = int.from_bytes(ctx.read(at, 4), order)  # type: ignore[arg-type]
+        order = ctx.abi.byte_order
+        status = int.from_bytes(ctx.read(at, 4), order)
         tracer_of(ctx.caller).take(tid, status << 8 | 0x7F, bytes(144))
 
     def on_host(self, ctx: Context) -> Ready | None:

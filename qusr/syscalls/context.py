@@ -14,7 +14,7 @@ from qusr.arch.abi import HOST, Abi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from typing import Any
 
     from qusr.process import Process
     from qusr.syscalls import layout
@@ -118,7 +118,7 @@ def unpack(ctype: layout.CType, data: bytes, abi: Abi = HOST) -> Values:
     from qusr.syscalls import layout
 
     values: Values = {}
-    order: Literal["big", "little"] = "big" if abi.big_endian else "little"
+    order = abi.byte_order
     for leaf in layout.leaves(ctype, abi):
         size = leaf.ctype.size(abi)
         part = data[leaf.offset : leaf.offset + size * leaf.count]

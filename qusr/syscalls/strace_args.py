@@ -145,7 +145,7 @@ class Printer:
     def _number(self, address: int, size: int) -> int:
         """An unsigned number of the guest's; 0 where nothing can be read."""
         data = self._read(address, size) or b""
-        return int.from_bytes(data, "big" if self.abi.big_endian else "little")
+        return int.from_bytes(data, self.abi.byte_order)
 
     def _text(self, arg: decl.Arg) -> str:
         """The argument, or nothing when the kernel does not look at it."""

@@ -63,8 +63,8 @@ class Clone:
         data = self.read(address, 4) if result >= 0 else None
         if data is None:
             return pointer(address)
-        order = "big" if self.abi.big_endian else "little"
-        return f"[{int.from_bytes(data, order)}]"  # type: ignore[arg-type]
+        order = self.abi.byte_order
+        return f"[{int.from_bytes(data, order)}]"
 
 
 class Clone3(Clone):
@@ -114,9 +114,9 @@ class Clone3(Clone):
         data = self.read(args["set_tid"], 4 * count)
         if data is None:
             return pointer(args["set_tid"])
-        order = "big" if self.abi.big_endian else "little"
+        order = self.abi.byte_order
         numbers = [data[at : at + 4] for at in range(0, len(data), 4)]
-        return f"[{', '.join(str(int.from_bytes(item, order)) for item in numbers)}]"  # type: ignore[arg-type]
+        return f"[{', '.join(str(int.from_bytes(item, order)) for item in numbers)}]"
 
     def after(self, result: int) -> str:
         """What the kernel stored, and the struct's size."""

@@ -121,10 +121,10 @@ def error(number: int) -> str:
 
 def bit_numbers(data: bytes, abi: Abi) -> list[int]:
     """The bits of a set kept in longs."""
-    order = "big" if abi.big_endian else "little"
+    order = abi.byte_order
     numbers = []
     for at in range(0, len(data), abi.word):
-        word = int.from_bytes(data[at : at + abi.word], order)  # type: ignore[arg-type]
+        word = int.from_bytes(data[at : at + abi.word], order)
         numbers += [at * 8 + bit for bit in range(abi.word * 8) if word >> bit & 1]
     return numbers
 
@@ -169,7 +169,7 @@ def sockaddr(data: bytes, abi: Abi) -> str:
     """A socket address; its family is in the guest's byte order."""
     if len(data) < 2:
         return quoted(data)
-    family = int.from_bytes(data[:2], "big" if abi.big_endian else "little")
+    family = int.from_bytes(data[:2], abi.byte_order)
     from qusr.syscalls.sockets import DOMAINS
 
     name = enum(DOMAINS, family)
@@ -187,16 +187,16 @@ def sockaddr(data: bytes, abi: Abi) -> str:
         port = int.from_bytes(rest[:2], "big")
         flow = int.from_bytes(rest[2:6], "big")
         host = socket.inet_ntop(socket.AF_INET6, rest[6:22])
-        order = "big" if abi.big_endian else "little"
-        scope = int.from_bytes(rest[22:26], order)  # type: ignore[arg-type]
+        order = abi.byte_order
+        scope = int.from_bytes(rest[22:26], order)
         return (
             f"{{sa_family=AF_INET6, sin6_port=htons({port}), sin6_flowinfo=htonl({flow}), "
             f'inet_pton(AF_INET6, "{host}", &sin6_addr), sin6_scope_id={scope}}}'
         )
     if family == socket.AF_NETLINK and len(rest) >= 10:
-        order = "big" if abi.big_endian else "little"
-        pid = int.from_bytes(rest[2:6], order)  # type: ignore[arg-type]
-        groups = int.from_bytes(rest[6:10], order)  # type: ignore[arg-type]
+        order = abi.byte_order
+        pid = int.from_bytes(rest[2:6], order)
+        groups = int.from_bytes(rest[6:10], order)
         return f"{{sa_family=AF_NETLINK, nl_pid={pid}, nl_groups={groups:08x}}}"
     return f"{{sa_family={name}, sa_data={quoted(rest, STRING_LIMIT)}}}"
 
@@ -279,8 +279,8 @@ def ctype(kind: layout.CType, data: bytes, abi: Abi, *, owner: str = "", name: s
         parts = [data[at : at + size] for at in range(0, len(data), size)] if size else []
         return sequence([ctype(kind.element, part, abi) for part in parts])
     if isinstance(kind, layout.Int):
-        order = "big" if abi.big_endian else "little"
-        value = int.from_bytes(data, order, signed=kind.signed)  # type: ignore[arg-type]
+        order = abi.byte_order
+        value = int.from_bytes(data, order, signed=kind.signed)
         known = _FIELDS.get(f"{owner}.{name}") or _FIELDS.get(name)
         if known is not None:
             return known(value, abi, len(data))
@@ -349,11 +349,11 @@ _CHILD_CODES = {1: "CLD_EXITED", 2: "CLD_KILLED", 3: "CLD_DUMPED", 4: "CLD_TRAPP
 
 def siginfo(data: bytes, abi: Abi) -> str:
     """siginfo_t: the fields that its signal and code have."""
-    order = "big" if abi.big_endian else "little"
+    order = abi.byte_order
 
     def number(index: int, size: int = 4, *, signed: bool = True) -> int:
         part = data[index : index + size]
-        return int.from_bytes(part, order, signed=signed)  # type: ignore[arg-type]
+        return int.from_bytes(part, order, signed=signed)
 
     signo, code = number(0), number(8)
     union = 16 if abi.word == 8 else 12

@@ -143,7 +143,7 @@ def _new_thread(ctx: Context, request: Request) -> int:
     child = Thread(ctx.process, native)
 
     def store_tids(tid: int) -> None:
-        data = tid.to_bytes(4, "big" if ctx.abi.big_endian else "little")
+        data = tid.to_bytes(4, ctx.abi.byte_order)
         for flag, address in (
             (CLONE_PARENT_SETTID, request.parent_tid),
             (CLONE_CHILD_SETTID, request.child_tid),
