@@ -224,6 +224,7 @@ class Thread:
         id_registers: list[IdRegister],
         native: str | None = None,
         log: Callable[[str, str], None] | None = None,
+        stock: tuple[bytes, bytes] | None = None,
     ) -> Thread: ...
     def watch_blocks(
         self,
@@ -332,6 +333,9 @@ def store_get(folder: bytes, kind: str, key: bytes) -> bytes | None:
 
 def unshare_files() -> None:
     """Ends CLONE_FILES of clone(2)."""
+
+def keep_stocks() -> None:
+    """Keeps what was translated for the next process that runs the program."""
 
 def die_by(signal: int) -> None:
     """Die of a signal as a guest did."""

@@ -213,7 +213,7 @@ class Process:
         if table is None:
             table = _native.Table(thunk_table(self.abi, self.store))
             self._tables[self.abi.name] = table
-        self._start_thread(table)
+        self._start_thread(table, self._stock(prepared))
 
     def _machine(self, guest: str, be8: bool) -> Machine:
         key = guest, be8
@@ -242,7 +242,14 @@ class Process:
             of = "" if size is None else f" of {size:#x} bytes"
             raise UsageError(f"no room for guest memory{of}{at}: {error.strerror}") from None
 
-    def _start_thread(self, table: _native.Table) -> None:
+    def _stock(self, prepared: loader.Prepared) -> tuple[bytes, bytes] | None:
+        """Where the program's translations are kept, and what it is called there."""
+        if self.store.path is None:
+            return None
+        identity = loader.file_identity(os.fstat(prepared.fd))
+        return os.fsencode(self.store.path), identity
+
+    def _start_thread(self, table: _native.Table, stock: tuple[bytes, bytes] | None) -> None:
         machine = self.machine
         old = None if self._main is None else self.native
         native = self.native = _native.Process(
@@ -263,7 +270,7 @@ class Process:
         blocks = None if self.log is None else self.log.blocks(self)
         sink = None if blocks is None else blocks.native
         options = machine.native_options
-        thread = _native.Thread(native, *machine.core, native=options, log=sink)
+        thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
         if blocks is not None:
             blocks.watch(thread, own_logs=options is not None)
         regs = self.arch.registers

@@ -293,6 +293,8 @@ def leave(exited: Exited) -> None:
 
     sys.stdout.flush()
     sys.stderr.flush()
+    if exited.signal is None:
+        _native.keep_stocks()
     if exited.core is not None and exited.signal is not None:
         _native.die_dumped(exited.signal, exited.core)
     if exited.signal is not None:

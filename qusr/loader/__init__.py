@@ -16,7 +16,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .cache import Store
+    from .cache import Store, file_identity
     from .errors import LoadError
     from .identify import ElfIdent, parse_ident
     from .image import AddressSpace, Image, load, map_kuser
@@ -37,6 +37,7 @@ _WHERE = {
     "Store": "cache",
     "Sysroot": "sysroot",
     "explicit": "sysroot",
+    "file_identity": "cache",
     "found": "sysroot",
     "load": "image",
     "map_kuser": "image",
@@ -58,6 +59,7 @@ __all__ = [
     "Store",
     "Sysroot",
     "explicit",
+    "file_identity",
     "found",
     "load",
     "map_kuser",

@@ -30,7 +30,7 @@ _MAGIC = b"qusrcach"
 MAX_VALUE = 16 << 20
 MAX_KEY = 4096
 #: All entries together; the oldest go first.
-MAX_TOTAL = 64 << 20
+MAX_TOTAL = 256 << 20
 MAX_ENTRIES = 4096
 
 

@@ -111,6 +111,19 @@ impl Arena {
         (address - self.base) as u32
     }
 
+    /// The code at `at`. Exits may be being patched.
+    pub fn code(&self, at: usize, len: usize) -> &[u8] {
+        assert!(at >= self.base && at + len <= self.end());
+        // SAFETY: within the arena. A displacement that another thread patches meanwhile may be read
+        // old or new; whoever copies code sets them all.
+        unsafe { std::slice::from_raw_parts(at as *const u8, len) }
+    }
+
+    /// Where the next code goes.
+    pub fn end(&self) -> usize {
+        self.base + self.used.load(Ordering::Relaxed)
+    }
+
     /// Makes the jump or call whose displacement is at offset `at` go to `target`. Other threads may be running it: the four
     /// bytes do not cross a cache line, so they see the old or the new target.
     pub fn patch(&self, at: u32, target: usize) {

@@ -7,6 +7,7 @@
 //! unlinks it.
 
 pub mod arena;
+pub mod record;
 mod source;
 
 pub use source::Source;
@@ -14,6 +15,7 @@ pub use source::Source;
 use crate::host::x64::codegen::{Code, FaultPoint, FloatSite, Recipe, Reloc};
 use crate::host::x64::layout::Pinning;
 use arena::Arena;
+use record::Fix;
 use source::{Changes, Sources};
 use std::collections::{HashMap, hash_map};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,6 +42,7 @@ pub struct Entry {
     /// Its part of the tables of these names.
     faults: std::ops::Range<u32>,
     floats: std::ops::Range<u32>,
+    fixes: std::ops::Range<u32>,
     /// Where its recipes start.
     recipes: u32,
     /// Exits chained to this block: the first of its [`Link`]s, or [`NONE`].
@@ -129,6 +132,7 @@ struct Tables {
     links: Vec<Link>,
     faults: Vec<Fault>,
     floats: Vec<FloatSite>,
+    fixes: Vec<Fix>,
     recipes: Vec<Recipe>,
     pages: HashMap<u64, Vec<u32>, Hasher>,
 }
@@ -145,6 +149,7 @@ impl Default for Tables {
             links: Vec::new(),
             faults: Vec::new(),
             floats: Vec::new(),
+            fixes: Vec::new(),
             recipes: Vec::new(),
             pages: HashMap::default(),
         }
@@ -547,7 +552,9 @@ impl Cache {
         generation.arena.write(host, &code.bytes);
         let exits = first..tables.exits.len() as u32;
         let (faults, floats) = (tables.faults.len() as u32, tables.floats.len() as u32);
-        let recipes = tables.recipes.len() as u32;
+        let (fixes, recipes) = (tables.fixes.len() as u32, tables.recipes.len() as u32);
+        let kept = code.relocs.iter().map(|&(at, r)| Fix::new(at, r));
+        tables.fixes.extend(kept);
         tables.faults.extend(code.faults.iter().map(|f| Fault {
             offset: f.offset,
             pc: pcs[usize::from(f.insn)].wrapping_sub(key.0) as i32,
@@ -562,6 +569,7 @@ impl Cache {
             host,
             faults: faults..tables.faults.len() as u32,
             floats: floats..tables.floats.len() as u32,
+            fixes: fixes..tables.fixes.len() as u32,
             recipes,
             incoming: NONE,
             exits,

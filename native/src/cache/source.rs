@@ -66,6 +66,31 @@ impl Source {
         self.bytes.clear();
     }
 
+    /// Takes what is said to be at `spans`; None: that is not so many bytes, or more than a page.
+    pub(super) fn set(&mut self, spans: Vec<(u64, u32)>, bytes: &[u8]) -> Option<()> {
+        let inside = |&(addr, len): &(u64, u32)| addr % PAGE + u64::from(len) <= PAGE;
+        let size: usize = spans.iter().map(|span| span.1 as usize).sum();
+        if size != bytes.len() || !spans.iter().all(inside) {
+            return None;
+        }
+        self.spans = spans;
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        Some(())
+    }
+
+    /// Whether guest memory has it; `read` is to read executable memory.
+    pub fn holds(&self, mut read: impl FnMut(u64, &mut [u8]) -> bool) -> bool {
+        let mut page = [0; PAGE as usize];
+        let mut rest = self.bytes.as_slice();
+        self.spans.iter().all(|&(addr, len)| {
+            let (want, others) = rest.split_at(len as usize);
+            rest = others;
+            let now = &mut page[..want.len()];
+            read(addr, now) && now == want
+        })
+    }
+
     /// The translator looked at `bytes`, which are at `addr`. They are in one page.
     pub fn add(&mut self, addr: u64, bytes: &[u8]) {
         let size = bytes.len() as u32;
@@ -100,6 +125,17 @@ impl Sources {
         self.bytes.extend_from_slice(&s.bytes);
         self.ends
             .push((self.spans.len() as u32, self.bytes.len() as u32));
+    }
+
+    /// What translation `n` was made from.
+    pub fn of(&self, n: u32) -> (&[(u64, u32)], &[u8]) {
+        let n = n as usize;
+        let (span, byte) = n.checked_sub(1).map_or((0, 0), |k| self.ends[k]);
+        let (spans, bytes) = self.ends[n];
+        (
+            &self.spans[span as usize..spans as usize],
+            &self.bytes[byte as usize..bytes as usize],
+        )
     }
 
     /// Whether guest memory has what translation `n` was made from.

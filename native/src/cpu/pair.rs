@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::CpuCore;
+use super::native::stock::Place;
 use super::native::{self, LogItem, NativeConfig};
 use super::unicorn::{self, UnicornConfig};
 use crate::memory::AddressSpace;
@@ -56,6 +57,7 @@ pub fn open(
     unicorn: UnicornConfig,
     space: Arc<AddressSpace>,
     log: Option<native::Log>,
+    stock: Option<Place>,
 ) -> Result<Box<dyn CpuCore>, String> {
     let words = Words::parse(options)?;
     let known = unicorn.id_registers.clone();
@@ -75,6 +77,7 @@ pub fn open(
         check: words.check,
         log: (!words.log.is_empty()).then_some((words.log, sink)),
         emulate: Some(emulate),
+        stock,
         ..NativeConfig::default()
     };
     let behind = Arc::clone(&space);

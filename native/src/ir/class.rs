@@ -157,6 +157,15 @@ impl Op {
         self.class().has(FAULTS)
     }
 
+    /// The operation that gives flags and has this number.
+    #[must_use]
+    pub fn of_flags(number: u8) -> Option<Self> {
+        use Op::{FAdc, FAdd, FFcmp, FLogic, FPack, FSelect, FSub};
+        [FAdd, FSub, FLogic, FAdc, FPack, FSelect, FFcmp]
+            .into_iter()
+            .find(|op| *op as u8 == number)
+    }
+
     /// Floating point: reads and updates the environment.
     #[must_use]
     pub fn is_float(self) -> bool {

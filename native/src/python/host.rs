@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::abi::GuestAbi;
+use crate::cpu::native;
 use crate::cpu::pair;
 use crate::process::child::{self};
 use crate::process::core_bit;
@@ -174,6 +175,12 @@ pub fn store_get<'py>(
 pub fn unshare_files() {
     // SAFETY: touches no memory.
     unsafe { libc::unshare(libc::CLONE_FILES) };
+}
+
+/// What was translated is kept for the next process that runs the program.
+#[pyfunction]
+pub fn keep_stocks(py: Python<'_>) {
+    py.detach(native::keep_stocks);
 }
 
 /// Dies of `signal` as a guest did.

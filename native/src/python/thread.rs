@@ -11,6 +11,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 use super::cpu::{IdRegister, unicorn_config};
 use super::native::{log_to, tell};
 use super::process::PyProcess;
+use crate::cpu::native::stock::Place;
 use crate::cpu::native::{self};
 use crate::cpu::unicorn::AllStopped;
 use crate::cpu::{Access, Exit, pair, unicorn};
@@ -42,9 +43,11 @@ impl From<GuestThread> for PyThread {
 impl PyThread {
     /// A thread; the arguments are those of `qusr.cpu.unicorn.arguments`. With `native` (its
     /// options, see [`pair::open`]) it runs on the native core, and Unicorn is
-    /// only opened for an instruction that this has no lifter for.
+    /// only opened for an instruction that this has no lifter for. `stock`: the store's directory and
+    /// the program's identity, where its translations are kept.
     #[new]
-    #[pyo3(signature = (process, library, guest, model, id_registers, native = None, log = None))]
+    #[pyo3(signature = (process, library, guest, model, id_registers, native = None, log = None, stock = None))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         process: &PyProcess,
         library: PathBuf,
@@ -53,13 +56,17 @@ impl PyThread {
         id_registers: Vec<IdRegister>,
         native: Option<&str>,
         log: Option<Py<PyAny>>,
+        stock: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
         let config = unicorn_config(library, guest, model, id_registers)?;
         let space = process.inner.space.clone();
         let core = match native {
             None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,
-            Some(options) => pair::open(guest, options, config, space, log.map(log_to))
-                .map_err(PyValueError::new_err)?,
+            Some(options) => {
+                let stock = stock.map(|(folder, program)| Place { folder, program });
+                pair::open(guest, options, config, space, log.map(log_to), stock)
+                    .map_err(PyValueError::new_err)?
+            }
         };
         Ok(Self {
             inner: GuestThread::new(process.inner.clone(), core),

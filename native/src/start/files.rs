@@ -56,6 +56,10 @@ impl Files {
         self.interpreter.as_ref().map(AsRawFd::as_raw_fd)
     }
 
+    pub fn program_identity(&self) -> Option<[u8; 40]> {
+        Some(file_identity(&store::fstat(self.program_fd())?))
+    }
+
     /// The program's path, links resolved.
     pub fn program_path(&self) -> Option<Vec<u8>> {
         let link = format!("/proc/self/fd/{}", self.program_fd());

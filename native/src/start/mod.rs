@@ -16,6 +16,8 @@ mod recipe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::abi::GuestAbi;
+use crate::cpu::native::keep_stocks;
+use crate::cpu::native::stock::Place;
 use crate::cpu::unicorn::{self, UnicornConfig, system_register};
 use crate::cpu::{Exit, pair};
 use crate::loader::auxv::Credentials;
@@ -146,7 +148,11 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
             .map(|&([op1, crn, crm, op2], value)| (system_register(op1, crn, crm, op2), value))
             .collect(),
     };
-    let core = pair::open(&recipe.guest, "", unicorn, space.clone(), None).ok()?;
+    let stock = Place {
+        folder: command.store.clone(),
+        program: files.program_identity()?.to_vec(),
+    };
+    let core = pair::open(&recipe.guest, "", unicorn, space.clone(), None, Some(stock)).ok()?;
     let mut thread = GuestThread::new(process.clone(), core);
     thread.core.set(process.regs.sp, stack.sp);
     thread.core.set(process.regs.pc, recipe.start);
@@ -260,6 +266,7 @@ fn run(mut started: Started) -> Started {
             // There is one thread, so its end is that of the process.
             Stop::Exited { status, .. } => {
                 started.process.give_up_all_robust_futexes();
+                keep_stocks();
                 // SAFETY: ends the process; nothing of ours is to be done before.
                 unsafe { libc::_exit(status & 0xff) };
             }

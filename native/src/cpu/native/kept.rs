@@ -1,5 +1,6 @@
 //! What outlives an `execve`: the translations, for the cores of the next program.
 
+use super::stock::Stock;
 use super::{NativeConfig, Options, Shared};
 use crate::cache::Cache;
 use crate::memory::{AddressSpace, NoticeReader};
@@ -13,6 +14,25 @@ pub(super) struct Kept {
     pub cache: Cache,
     pub notices: NoticeReader,
     pub cores: Cores,
+    pub stock: Stock,
+}
+
+impl Kept {
+    /// Another program runs. What is logged or compared is to be translated.
+    fn begin(&self, config: &NativeConfig) {
+        let plain = config.options.stock && config.log.is_none() && !config.check;
+        let place = config.stock.clone().filter(|_| plain);
+        self.stock.begin(place, &config.guest, config.options);
+    }
+}
+
+/// The process ends: what it has translated is kept for the next one that runs its program.
+pub fn keep_stocks() {
+    let list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    for kept in list.iter().filter_map(|known| known.kept.upgrade()) {
+        kept.stock
+            .keep(|most, wanted| kept.cache.records(most, wanted));
+    }
 }
 
 /// All that makes a difference to translations but for the guest's memory.
@@ -60,9 +80,11 @@ pub(super) fn of(
         let _ = kept.notices.take();
         kept.cache.park();
         super::kick_all(&kept.cores);
+        kept.begin(config);
         return Ok(kept);
     }
     let kept = Arc::new(fresh()?);
+    kept.begin(config);
     list.push(Known {
         space: Arc::downgrade(space),
         terms,

@@ -10,12 +10,14 @@ mod masked;
 mod memory;
 mod region;
 mod run;
+pub mod stock;
 #[cfg(test)]
 mod tests;
 mod translate;
 mod wishes;
 
 pub use gate::stop_for_fork;
+pub use kept::keep_stocks;
 
 use super::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
 use crate::cache::{Cache, Generation};
@@ -48,6 +50,8 @@ pub struct Options {
     pub extend: bool,
     /// Behind a conditional branch, translations end where another one begins.
     pub share: bool,
+    /// Translations are taken from a file of the last process that ran the program.
+    pub stock: bool,
     /// NaNs that differ between processors are found by a host exception, not by checks.
     pub traps: bool,
     /// Hot loops are translated as a whole, with host registers of their own choice.
@@ -65,6 +69,7 @@ impl Default for Options {
             jumps: true,
             extend: true,
             share: true,
+            stock: true,
             traps: true,
             regions: true,
         }
@@ -91,12 +96,13 @@ impl Options {
                 "jumps" => o.jumps = on,
                 "extend" => o.extend = on,
                 "share" => o.share = on,
+                "stock" => o.stock = on,
                 "traps" => o.traps = on,
                 "regions" => o.regions = on,
                 "all" => o = if on { Self::default() } else { Self::none() },
                 _ => {
                     return Err(format!(
-                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, share, traps, regions, all)"
+                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, share, stock, traps, regions, all)"
                     ));
                 }
             }
@@ -114,6 +120,7 @@ impl Options {
             jumps: false,
             extend: false,
             share: false,
+            stock: false,
             traps: false,
             regions: false,
         }
@@ -170,6 +177,8 @@ pub struct NativeConfig {
     pub trap_limit: u32,
     /// Times that a backward jump is taken before its loop becomes a region.
     pub hot: u32,
+    /// Where translations are kept for the next process.
+    pub stock: Option<stock::Place>,
 }
 
 impl Default for NativeConfig {
@@ -184,6 +193,7 @@ impl Default for NativeConfig {
             // One costs some 2 µs, a check 0.3 ns.
             trap_limit: 2000,
             hot: 1000,
+            stock: None,
         }
     }
 }
@@ -391,6 +401,7 @@ fn open_core(
             cache: Cache::new(Pinning::new(guest), config.cache_size)?,
             notices: space.subscribe_with_kick(kick),
             cores,
+            stock: stock::Stock::default(),
         })
     })?;
     let common = Common {

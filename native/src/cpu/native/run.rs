@@ -199,7 +199,8 @@ impl NativeCore {
 
     /// The translation of a pc that has none yet.
     fn make(&mut self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
-        let found = match self.take_back(pc, mode) {
+        let known = self.take_back(pc, mode);
+        let found = match known.or_else(|| self.take_from_stock(pc, mode)) {
             Some(f) => f,
             None => self.translate(pc, mode)?,
         };

@@ -29,16 +29,16 @@ pub struct NoFetch {
 /// What translations are made in, one after the other.
 #[derive(Default)]
 pub(super) struct Work {
-    source: Source,
-    block: Block,
+    pub(super) source: Source,
+    pub(super) block: Block,
     live: Liveness,
     codegen: codegen::Work,
-    code: Code,
+    pub(super) code: Code,
 }
 
 impl NativeCore {
     /// The executable bytes from `pc` to the end of its page.
-    fn fetch(&self, pc: u64, buf: &mut [u8]) -> Result<usize, NoFetch> {
+    pub(super) fn fetch(&self, pc: u64, buf: &mut [u8]) -> Result<usize, NoFetch> {
         let space = &self.common.space;
         match space.prot_at(pc) {
             None => {

@@ -118,6 +118,22 @@ pub enum Entry {
     Unmask,
 }
 
+impl Entry {
+    /// In order.
+    pub const ALL: [Self; 10] = [
+        Self::Link,
+        Self::Indirect,
+        Self::Interrupted,
+        Self::Trap,
+        Self::Helper,
+        Self::FloatEval,
+        Self::Eval,
+        Self::Hot,
+        Self::Settle,
+        Self::Unmask,
+    ];
+}
+
 /// What has to be filled in when the code gets its address.
 #[derive(Clone, Copy, Debug)]
 pub enum Reloc {
@@ -140,6 +156,18 @@ pub struct Code {
     pub floats: Vec<FloatSite>,
     pub exits: Vec<ExitSite>,
     pub relocs: Vec<(u32, Reloc)>,
+}
+
+impl Code {
+    /// Begins anew.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.faults.clear();
+        self.recipes.clear();
+        self.floats.clear();
+        self.exits.clear();
+        self.relocs.clear();
+    }
 }
 
 /// Options that switch single optimisations off.
