@@ -8,7 +8,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.build import HOST, Program
+from bench.build import BUILD, HOST, Program
+
+CACHE = BUILD / "cache"
+"""What qusr keeps."""
 
 
 class RunError(Exception):
@@ -41,8 +44,21 @@ class Runner:
 
 def environment(root: Path) -> dict[str, str]:
     """The same small environment for every run; host settings do not get in."""
-    kept = {name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME") if name in os.environ}
-    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "QEMU_LD_PREFIX": str(root), **kept}
+    kept = {"HOME": os.environ["HOME"]} if "HOME" in os.environ else {}
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LC_ALL": "C",
+        "QEMU_LD_PREFIX": str(root),
+        "QUSR_CACHE_DIR": str(CACHE),
+        **kept,
+    }
+
+
+def forget_programs() -> None:
+    """Takes away what qusr has kept of programs: load plans, recipes of starts, translations."""
+    for kind in ("plan", "start", "code"):
+        for file in CACHE.glob(f"{kind}-*"):
+            file.unlink(missing_ok=True)
 
 
 def run(

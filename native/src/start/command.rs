@@ -92,6 +92,10 @@ impl Command {
         let mut words = words.iter();
         loop {
             match *words.next()? {
+                // What it would be anyway.
+                b"-core" | b"--core" if words.as_slice().first() == Some(&&b"native"[..]) => {
+                    words.next();
+                }
                 b"-L" => self.sysroot = Some(words.next()?.to_vec()),
                 b"--" => {
                     self.program = words.next()?.to_vec();
@@ -219,7 +223,9 @@ mod tests {
 
     #[test]
     fn the_option_goes_before_the_variable() {
-        let words: &[&[u8]] = &[b"-", b"-", b"0", b"qusr", b"-L", b"/a", b"--", b"-p"];
+        let words: &[&[u8]] = &[
+            b"-", b"-", b"0", b"qusr", b"--core", b"native", b"-L", b"/a", b"--", b"-p",
+        ];
         let environ = [HOME, b"QEMU_LD_PREFIX=/b", b"XDG_CACHE_HOME=/c"];
         let found = command(words, &environ).unwrap();
         assert_eq!(found.sysroot.as_deref(), Some(&b"/a"[..]));
@@ -240,6 +246,8 @@ mod tests {
         assert!(command(&[b"-", b"-", b"0", b"qusr-arm", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr", b"-strace", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr", b"-L"], &[HOME]).is_none());
+        let other: &[&[u8]] = &[b"-", b"-", b"0", b"qusr", b"-core", b"unicorn", b"/p"];
+        assert!(command(other, &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"9", b"qusr", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-S", b"0", b"qusr", b"/p"], &[HOME]).is_none());
     }
