@@ -73,8 +73,8 @@ def _help(command: Command) -> str:
     lines += [
         "",
         "Options go before variables. Where QUSR_NAME is not set, QEMU_NAME is looked at.",
-        "QUSR_CACHE_DIR: where load plans are kept (empty: nowhere). QUSR_DEBUG=1: traces of",
-        "errors inside qusr.",
+        "QUSR_CACHE_DIR: where load plans and translations are kept (empty: nowhere).",
+        "QUSR_DEBUG=1: traces of errors inside qusr.",
         "",
         "In use:",
         *_defaults(command),
