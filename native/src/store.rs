@@ -1,7 +1,7 @@
-//! Reading the store of load plans, thunk tables and starts on disk.
+//! The store of load plans, thunk tables, starts and translations on disk.
 //!
-//! `qusr/loader/cache.py` writes it and says what its entries look like. A store may be damaged, out
-//! of date, or somebody else's: whatever does not fit is a miss.
+//! `qusr/loader/cache.py` says what its entries look like, and writes all but the translations. A
+//! store may be damaged, out of date, or somebody else's: whatever does not fit is a miss.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;

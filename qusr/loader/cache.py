@@ -1,4 +1,4 @@
-"""A small store of bytes on disk: load plans, thunk tables.
+"""A small store of bytes on disk: load plans, thunk tables, starts, translations.
 
 A cache may be damaged, out of date, written by another version, or put there by
 someone else. So an entry carries its kind, its full key and a checksum; the directory
