@@ -1,7 +1,7 @@
 //! Which blocks make a region, and when: a loop whose backward jump was taken often.
 
 use super::NativeCore;
-use super::translate::MAX_INSNS;
+use super::translate::{MAX_INSNS, Window};
 use crate::cache::{Found, Source};
 use crate::host::x64::codegen::{self, Code};
 use crate::host::x64::live::Liveness;
@@ -42,10 +42,11 @@ impl NativeCore {
         let mut tune = self.tuning(mode);
         tune.region = true;
         let mut parts: Vec<(u64, Code)> = Vec::new();
+        let window = Window::default();
         let (mut live, mut work) = (Liveness::default(), codegen::Work::default());
         for b in &blocks {
             let mut code = Code::default();
-            live.analyse(b, &own, tune.coalesce, |pc| self.reads_flags(pc));
+            live.analyse(b, &own, tune.coalesce, |pc| self.reads_flags(pc, &window));
             codegen::generate(b, &own, &live, tune, &mut work, &mut code).ok()?;
             parts.push((b.pcs[0], code));
         }
@@ -112,7 +113,9 @@ impl NativeCore {
         source: &mut Source,
     ) -> Option<Block> {
         let stop = |at: u64, _| at != pc && (at > last || starts.contains(&at));
-        let mut lift = |max| self.lift_block(pc, mode, max, &stop, source, Block::default());
+        let window = &mut Window::default();
+        let mut lift =
+            |max| self.lift_block(pc, mode, max, &stop, source, Block::default(), window);
         let b = lift(MAX_INSNS).ok()?;
         let Some(foreign) = b.insts.iter().find(|i| is_foreign(i.op)) else {
             return Some(b);

@@ -26,9 +26,36 @@ pub struct NoFetch {
     pub mapped: bool,
 }
 
+/// Guest code that was read, from one page.
+pub(super) struct Window {
+    start: u64,
+    len: usize,
+    bytes: [u8; MAX_INSNS * 4],
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            start: 0,
+            len: 0,
+            bytes: [0; MAX_INSNS * 4],
+        }
+    }
+}
+
+impl Window {
+    /// What it has from `pc` on, if that is at least `size` bytes.
+    fn at(&self, pc: u64, size: usize) -> Option<&[u8]> {
+        let from = usize::try_from(pc.checked_sub(self.start)?).ok()?;
+        let code = self.bytes[..self.len].get(from..)?;
+        (code.len() >= size).then_some(code)
+    }
+}
+
 /// What translations are made in, one after the other.
 #[derive(Default)]
 pub(super) struct Work {
+    window: Window,
     pub(super) source: Source,
     pub(super) block: Block,
     live: Liveness,
@@ -64,7 +91,12 @@ impl NativeCore {
     }
 
     /// Records the block at `pc`, of at most `max` instructions and ending before a pc for which `stop` holds (which is
-    /// also told whether a conditional branch comes before it), in the memory of `room`.
+    /// also told whether a conditional branch comes before it), in the memory of `room`. The code is in `window`
+    /// then.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is read and what is written"
+    )]
     pub(super) fn lift_block(
         &self,
         pc: u64,
@@ -73,10 +105,12 @@ impl NativeCore {
         stop: &dyn Fn(u64, bool) -> bool,
         source: &mut Source,
         room: Block,
+        window: &mut Window,
     ) -> Result<Block, NoFetch> {
         let guest = self.common.guest;
-        let mut code = [0u8; MAX_INSNS * 4];
-        let len = self.fetch(pc, &mut code)?;
+        window.len = self.fetch(pc, &mut window.bytes)?;
+        window.start = pc;
+        let (code, len) = (&window.bytes, window.len);
         let mut b = IrBuilder::reusing(self.common.config.options.fold, room);
         let mut at = pc;
         let mut sides = 0;
@@ -156,26 +190,31 @@ impl NativeCore {
 
     /// Whether the code at `pc` reads the condition flags before it writes them, as far as can be seen. Only
     /// speed depends on it.
-    pub(super) fn reads_flags(&self, mut pc: u64) -> bool {
+    pub(super) fn reads_flags(&self, mut pc: u64, window: &Window) -> bool {
         if !self.common.config.options.flags {
             return false;
         }
         let guest = self.common.guest;
-        let mut code = [0u8; 16 * 4];
-        let mut start = pc;
-        let mut len = 0;
+        let size = guest.max_insn();
+        // What is beyond the window.
+        let mut more = [0u8; 16 * 4];
+        let (mut start, mut len) = (pc, 0);
         for _ in 0..LOOK_AHEAD {
-            let inside = pc >= start && (pc - start) as usize + guest.max_insn() <= len;
-            if !inside {
-                let Ok(n) = self.fetch(pc, &mut code) else {
-                    return false;
-                };
-                (start, len) = (pc, n);
-                if n < guest.max_insn() {
-                    return false;
+            let insn = if let Some(code) = window.at(pc, size) {
+                code
+            } else {
+                let inside = pc >= start && (pc - start) as usize + size <= len;
+                if !inside {
+                    let Ok(n) = self.fetch(pc, &mut more) else {
+                        return false;
+                    };
+                    (start, len) = (pc, n);
+                    if n < size {
+                        return false;
+                    }
                 }
-            }
-            let insn = &code[(pc - start) as usize..len];
+                &more[(pc - start) as usize..len]
+            };
             match guest.flag_use(pc, insn) {
                 FlagUse::Reads => return true,
                 FlagUse::Kills | FlagUse::Unknown => return false,
@@ -195,6 +234,7 @@ impl NativeCore {
                 &|_, _| false,
                 &mut Source::new(0),
                 Block::default(),
+                &mut Window::default(),
             )?
             .dump())
     }
@@ -246,13 +286,14 @@ impl NativeCore {
             let source = &mut work.source;
             source.clear(self.common.cache.changes());
             let room = std::mem::take(&mut work.block);
-            work.block = self.lift_block(pc, mode, max, &stop, source, room)?;
+            work.block = self.lift_block(pc, mode, max, &stop, source, room, &mut work.window)?;
+            let window = &work.window;
             let block = &work.block;
             self.log(LogItem::InAsm, || in_asm(block));
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
             let (live, code) = (&mut work.live, &mut work.code);
-            live.analyse(block, pin, tune.coalesce, |pc| self.reads_flags(pc));
+            live.analyse(block, pin, tune.coalesce, |pc| self.reads_flags(pc, window));
             if codegen::generate(block, pin, live, tune, &mut work.codegen, code).is_err() {
                 assert!(max > 1, "one instruction does not fit the host's registers");
                 max = block.pcs.len().min(max) / 2;

@@ -10,7 +10,6 @@ use super::{atomic, branch, crypto, fp, int, mem, nzcv, simd, simd_mem, sm};
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use std::marker::PhantomData;
-use std::sync::OnceLock;
 
 /// One encoding.
 pub struct Encoding {
@@ -49,11 +48,12 @@ pub struct Lifters<S>(PhantomData<S>);
 
 macro_rules! encodings {
     ($($name:ident $pattern:literal $path:path, $flags:literal;)*) => {
-        /// The table.
-        pub static TABLE: &[Encoding] = &[$(Encoding {
+        const LINES: &[Encoding] = &[$(Encoding {
             name: stringify!($name), pattern: $pattern,
             mask: parse($pattern, b'm'), value: parse($pattern, b'v'), flags: $flags,
         }),*];
+        /// The table.
+        pub static TABLE: &[Encoding] = LINES;
         impl<S: Sem> Lifters<S> {
             /// In the order of [`TABLE`].
             pub const ALL: [fn(&mut S, Insn) -> Lift; TABLE.len()] = [$($path),*];
@@ -185,50 +185,82 @@ encodings! {
     ldapur              "zz 011001 oo 0 iiiiiiiii 00 nnnnn ttttt" atomic::ldapur, 'n';
 }
 
-/// For each value of bits 31-21, the lines that can match.
-struct Index {
-    start: Vec<u32>,
-    lines: Vec<u16>,
+/// What finding a line of the table needs of it.
+#[derive(Clone, Copy)]
+struct Line {
+    mask: u32,
+    value: u32,
+    number: u16,
 }
 
-fn index() -> &'static Index {
-    static INDEX: OnceLock<Index> = OnceLock::new();
-    INDEX.get_or_init(|| {
-        let mut buckets: Vec<Vec<u16>> = vec![Vec::new(); 2048];
-        for (n, e) in TABLE.iter().enumerate() {
-            let (m, v) = (e.mask >> 21, e.value >> 21);
-            let free = !m & 0x7ff;
+/// Values of bits 31-21.
+const BUCKETS: usize = 2048;
+
+/// The lines that can match for each value of bits 31-21, in order, and where each value's start.
+struct Index<const N: usize> {
+    start: [u16; BUCKETS + 1],
+    lines: [Line; N],
+}
+
+/// Makes the index, of `N` lines in all; with `N` = 0 only how many there are to be, as the last bucket's end.
+const fn build<const N: usize>() -> Index<N> {
+    let none = Line {
+        mask: 0,
+        value: 0,
+        number: 0,
+    };
+    let mut out = Index {
+        start: [0; BUCKETS + 1],
+        lines: [none; N],
+    };
+    // First their number, then, from the last one to the first, the lines.
+    let mut pass = 0;
+    while pass < 2 {
+        let mut n = LINES.len();
+        while n > 0 {
+            n -= 1;
+            let (m, v) = (LINES[n].mask >> 21, LINES[n].value >> 21);
+            let free = !m & (BUCKETS as u32 - 1);
             // All subsets of the free bits.
             let mut sub = 0;
             loop {
-                buckets[(v | sub) as usize].push(n as u16);
+                let b = (v | sub) as usize;
+                if pass == 0 {
+                    out.start[b] += 1;
+                } else if N > 0 {
+                    out.start[b] -= 1;
+                    out.lines[out.start[b] as usize] = Line {
+                        mask: LINES[n].mask,
+                        value: LINES[n].value,
+                        number: n as u16,
+                    };
+                }
                 sub = sub.wrapping_sub(free) & free;
                 if sub == 0 {
                     break;
                 }
             }
         }
-        let mut out = Index {
-            start: Vec::with_capacity(2049),
-            lines: Vec::new(),
-        };
-        for b in &buckets {
-            out.start.push(out.lines.len() as u32);
-            out.lines.extend_from_slice(b);
+        if pass == 0 {
+            // Each bucket's end, which the second pass brings down to its start.
+            let mut b = 1;
+            while b <= BUCKETS {
+                out.start[b] += out.start[b - 1];
+                b += 1;
+            }
         }
-        out.start.push(out.lines.len() as u32);
-        out
-    })
+        pass += 1;
+    }
+    out
 }
+
+static INDEX: Index<{ build::<0>().start[BUCKETS] as usize }> = build();
 
 /// The line of the table for an instruction word.
 #[must_use]
 pub fn find(bits: u32) -> Option<usize> {
-    let ix = index();
     let b = (bits >> 21) as usize;
-    let lines = &ix.lines[ix.start[b] as usize..ix.start[b + 1] as usize];
-    lines
-        .iter()
-        .map(|&n| usize::from(n))
-        .find(|&n| bits & TABLE[n].mask == TABLE[n].value)
+    let lines = &INDEX.lines[usize::from(INDEX.start[b])..usize::from(INDEX.start[b + 1])];
+    let found = lines.iter().find(|line| bits & line.mask == line.value)?;
+    Some(usize::from(found.number))
 }

@@ -185,7 +185,8 @@ impl Liveness {
             let class = x.op.class();
             let info = at[i];
             let unused = info.last == 0;
-            if unused && class.is_for_its_value() {
+            // `&`, here and below: a second branch would be predicted as badly.
+            if unused & class.is_for_its_value() {
                 continue;
             }
             self.order[left] = i as u32;
@@ -202,7 +203,7 @@ impl Liveness {
                 } else {
                     (slot, pin.reg[slot])
                 };
-                let wanted = sets && coalesce && reg != NOREG;
+                let wanted = sets & coalesce & (reg != NOREG);
                 self.wanted
                     .want(at, slot, if wanted { x.a } else { NONE }, reg);
             } else if class.is_seen() {

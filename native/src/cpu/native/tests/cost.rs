@@ -1,6 +1,6 @@
 //! What a translation costs: a measurement, not a test. `docs/performance.md` says how to use it.
 
-use super::super::translate::MAX_INSNS;
+use super::super::translate::{MAX_INSNS, Window};
 use super::super::{NativeConfig, NativeCore, Options, open_core};
 use crate::cache::Source;
 use crate::ir::{Block, Op};
@@ -42,6 +42,7 @@ fn blocks(core: &NativeCore, entries: Vec<u64>, most: usize) -> (Vec<u64>, usize
             &|_, _| false,
             &mut source,
             Block::default(),
+            &mut Window::default(),
         ) else {
             continue;
         };
