@@ -89,6 +89,8 @@ def measure(
                         command = [*in_namespace(setting.guest, way.prefix[0]), *command]
                     if row.workload.first:
                         forget_programs()
+                    for _ in range(row.workload.before):
+                        run(command, env, row.workload.stdin, timeout=timeout)
                     sample = run(command, env, row.workload.stdin, timeout=timeout)
                     result = row.workload.result(sample.output)
                     expected = result if expected is None else expected
@@ -108,7 +110,7 @@ def warm_up(rows: list[report.Row], ways: list[Runner], env: dict[str, str], tim
     any but the first starts.
     """
     for row in rows:
-        if row.workload.group not in ("start", "children", "again"):
+        if row.workload.group not in ("start", "children"):
             continue
         for way in ways:
             if row.workload.children and way.needs_binfmt:

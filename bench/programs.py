@@ -80,7 +80,7 @@ def real_programs(setting: Setting) -> list[Workload]:
     """One for each program: its first run, and (short ones) one like those that follow."""
     first = _programs(setting)
     short = ("python3", "bash", "cc1", "gzip")
-    again = [replace(w, group="again", first=False) for w in first if w.name in short]
+    again = [replace(w, group="again", first=False, before=2) for w in first if w.name in short]
     return first + again
 
 

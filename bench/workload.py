@@ -46,6 +46,8 @@ class Workload:
     stdin: Path | None = None
     children: bool = False
     """Whether it starts programs of the guest by execve(2)."""
+    before: int = 0
+    """How often it is run before it is measured."""
     first: bool = False
     """Whether each run is to be the first of its program: nothing that was kept of it is used."""
 
