@@ -8,8 +8,7 @@
     stack = prepared.build_stack(image, envp, hwcap=..., hwcap2=..., platform=b"aarch64")
     stack.store(space)     # then start at image.start with sp = stack.sp
 
-Names are imported when they are used: a program whose plan is cached starts without
-pyelftools.
+Names are imported when they are used.
 """
 
 from __future__ import annotations

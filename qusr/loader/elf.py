@@ -1,21 +1,18 @@
-"""ELF file -> `LoadPlan`, with pyelftools, checked as the kernel's fs/binfmt_elf.c does.
+"""ELF file -> `LoadPlan`, checked as the kernel's fs/binfmt_elf.c does.
 
 Only the ELF header and the program headers are looked at, for only they matter to
-Linux: a file whose sections and symbols are garbage runs. pyelftools therefore gets
-just those bytes, read here in bounded amounts, never the file; so a corrupt
-file can neither make it slow nor lead it anywhere.
+Linux: a file whose sections and symbols are garbage runs. They are read in bounded amounts, so
+a corrupt file can neither make this slow nor lead it anywhere.
+
+It is not pyelftools that reads them, since to import that takes 34 ms, more than a small program
+and qemu-user's start together, and every program's first start comes here. The tests ask readelf.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from io import BytesIO
 from struct import Struct, unpack_from
-
-from elftools.common.exceptions import ELFError
-from elftools.common.utils import struct_parse
-from elftools.elf.structs import ELFStructs
 
 from .errors import LoadError, from_oserror
 from .identify import (
@@ -41,37 +38,29 @@ from .plan import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    Header = dict[str, int]
 
-    #: pyelftools' parsed headers; the values are ints, or names for enumerations.
-    Header = Mapping[str, Any]
-
+# elf(5): the ELF header behind e_ident, and a program header, by word size.
+_EHDR_FIELDS = (
+    "e_type", "e_machine", "e_version", "e_entry", "e_phoff", "e_shoff", "e_flags", "e_ehsize",
+    "e_phentsize", "e_phnum", "e_shentsize", "e_shnum", "e_shstrndx",
+)  # fmt: skip
+_EHDR = {32: "16xHHIIIIIHHHHHH", 64: "16xHHIQQQIHHHHHH"}
+_PHDR_FIELDS = {
+    32: ("p_type", "p_offset", "p_vaddr", "p_paddr", "p_filesz", "p_memsz", "p_flags", "p_align"),
+    64: ("p_type", "p_flags", "p_offset", "p_vaddr", "p_paddr", "p_filesz", "p_memsz", "p_align"),
+}
+_PHDR = {32: "IIIIIIII", 64: "IIQQQQQQ"}
 _EHDR_SIZE = {32: 52, 64: 64}
 _PHDR_SIZE = {32: 32, 64: 56}
-_TYPES = {"ET_EXEC": ET_EXEC, "ET_DYN": ET_DYN}
 
+PT_LOAD, PT_INTERP, PT_GNU_STACK, PT_GNU_PROPERTY = 1, 3, 0x6474E551, 0x6474E553
 PF_X, PF_W, PF_R = 1, 2, 4
 
 _NT_GNU_PROPERTY_TYPE_0 = 5
 _GNU_PROPERTY_AARCH64_FEATURE_1_AND = 0xC0000000
 #: The kernel reads no longer property note than this (parse_elf_properties).
 _MAX_PROPERTY_BYTES = 1024
-
-_structs: dict[tuple[bool, int], ELFStructs] = {}
-
-
-def _structs_for(big_endian: bool, bits: int) -> ELFStructs:
-    """pyelftools' struct definitions; making them costs a millisecond."""
-    key = (big_endian, bits)
-    made = _structs.get(key)
-    if made is None:
-        made = ELFStructs(little_endian=not big_endian, elfclass=bits)
-        made.create_basic_structs()
-        # Without a machine: the program headers that matter here are generic ones.
-        made.create_advanced_structs()
-        _structs[key] = made
-    return made
 
 
 def _read(fd: int, path: str, size: int, offset: int) -> bytes:
@@ -102,27 +91,26 @@ def read_plan(fd: int, path: str) -> LoadPlan:
         raise LoadError(f"{path}: {_not_elf(head)}", errno.ENOEXEC)
     if ident.type not in (ET_EXEC, ET_DYN):
         raise LoadError(f"{path}: not a program: {ident.type_title}", errno.ENOEXEC)
-    structs = _structs_for(ident.big_endian, ident.bits)
-    try:
-        header: Header = struct_parse(structs.Elf_Ehdr, BytesIO(head[: _EHDR_SIZE[ident.bits]]))
-        phdrs = _program_headers(fd, path, header, structs)
-        plan = LoadPlan(
-            machine=ident.machine,
-            bits=ident.bits,
-            big_endian=ident.big_endian,
-            type=_TYPES.get(header["e_type"], ident.type),
-            flags=header["e_flags"],
-            entry=header["e_entry"],
-            phoff=header["e_phoff"],
-            phentsize=header["e_phentsize"],
-            phnum=header["e_phnum"],
-            segments=tuple(_segment(p) for p in phdrs if p["p_type"] == "PT_LOAD"),
-            interp=_interp(fd, path, phdrs),
-            stack=_stack(phdrs),
-            features=_features(fd, path, ident, phdrs),
-        )
-    except ELFError as error:
-        raise LoadError(f"{path}: bad ELF file: {error}", errno.ENOEXEC) from None
+    order = ">" if ident.big_endian else "<"
+    if len(head) < _EHDR_SIZE[ident.bits]:
+        raise LoadError(f"{path}: truncated ELF header", errno.ENOEXEC)
+    header = dict(zip(_EHDR_FIELDS, unpack_from(order + _EHDR[ident.bits], head), strict=True))
+    phdrs = _program_headers(fd, path, header, order, ident.bits)
+    plan = LoadPlan(
+        machine=ident.machine,
+        bits=ident.bits,
+        big_endian=ident.big_endian,
+        type=ident.type,
+        flags=header["e_flags"],
+        entry=header["e_entry"],
+        phoff=header["e_phoff"],
+        phentsize=header["e_phentsize"],
+        phnum=header["e_phnum"],
+        segments=tuple(_segment(p) for p in phdrs if p["p_type"] == PT_LOAD),
+        interp=_interp(fd, path, phdrs),
+        stack=_stack(phdrs),
+        features=_features(fd, path, ident, phdrs),
+    )
     plan.check(path, size)
     _check_machine(plan, path)
     return plan
@@ -141,9 +129,8 @@ def _not_elf(head: bytes) -> str:
     }.get(what, "not an ELF file")
 
 
-def _program_headers(fd: int, path: str, header: Header, structs: ELFStructs) -> list[Header]:
+def _program_headers(fd: int, path: str, header: Header, order: str, bits: int) -> list[Header]:
     """The program headers, with the limits of load_elf_phdrs."""
-    bits = structs.elfclass
     entsize, count = header["e_phentsize"], header["e_phnum"]
     if count == 0:
         raise LoadError(f"{path}: not a program: no program headers", errno.ENOEXEC)
@@ -159,8 +146,8 @@ def _program_headers(fd: int, path: str, header: Header, structs: ELFStructs) ->
     table = _read(fd, path, size, header["e_phoff"])
     if len(table) != size:
         raise LoadError(f"{path}: truncated: the program headers are missing", errno.ENOEXEC)
-    stream = BytesIO(table)
-    return [struct_parse(structs.Elf_Phdr, stream, i * entsize) for i in range(count)]
+    fields, entry = _PHDR_FIELDS[bits], Struct(order + _PHDR[bits])
+    return [dict(zip(fields, values, strict=True)) for values in entry.iter_unpack(table)]
 
 
 def _segment(phdr: Header) -> Segment:
@@ -179,7 +166,7 @@ def _segment(phdr: Header) -> Segment:
 def _interp(fd: int, path: str, phdrs: list[Header]) -> bytes | None:
     """The interpreter's path: of the first PT_INTERP, others are not looked at."""
     for phdr in phdrs:
-        if phdr["p_type"] != "PT_INTERP":
+        if phdr["p_type"] != PT_INTERP:
             continue
         size = phdr["p_filesz"]
         if not 2 <= size <= PATH_MAX:
@@ -199,7 +186,7 @@ def _stack(phdrs: list[Header]) -> int:
     """What PT_GNU_STACK says; the last one counts, as in the kernel."""
     stack = STACK_DEFAULT
     for phdr in phdrs:
-        if phdr["p_type"] == "PT_GNU_STACK":
+        if phdr["p_type"] == PT_GNU_STACK:
             stack = STACK_X if phdr["p_flags"] & PF_X else STACK_NX
     return stack
 
@@ -213,7 +200,7 @@ def _features(fd: int, path: str, ident: ElfIdent, phdrs: list[Header]) -> int:
         return 0
     where = None
     for phdr in phdrs:
-        if phdr["p_type"] == "PT_GNU_PROPERTY":
+        if phdr["p_type"] == PT_GNU_PROPERTY:
             where = phdr
     if where is None:
         return 0

@@ -168,7 +168,7 @@ def hello(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files that pyelftools was asked about."""
+    """The files whose headers were read."""
     seen: list[str] = []
     real: Callable[..., object] = program._read_plan
 
