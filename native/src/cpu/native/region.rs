@@ -14,6 +14,12 @@ pub(super) use crate::cache::REGION as MODE_REGION;
 const MAX_BLOCKS: usize = 12;
 const MAX_SIZE: usize = 192;
 
+#[cfg(test)]
+thread_local! {
+    /// Regions that this thread has made.
+    pub static MADE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
 /// Operations that a region leaves before: calls and the like, and helpers that see the guest's slots.
 fn is_foreign(op: Op) -> bool {
     matches!(
@@ -57,6 +63,8 @@ impl NativeCore {
         let end = blocks.iter().map(|b| b.end).max()?;
         let pcs: Vec<u64> = blocks.into_iter().flat_map(|b| b.pcs).collect();
         self.log_code(head, &code);
+        #[cfg(test)]
+        MADE.with(|n| n.set(n.get() + 1));
         let found = self
             .common
             .cache

@@ -2,6 +2,7 @@
 
 use super::asm::{Alu, Map, Mem, NOREG, Pp, RAX, RCX, RDX, Reg, Rm, Shift, cc};
 use super::codegen::{Gen, Loc, Opnd};
+use crate::ir::eval::mask;
 use crate::ir::{Inst, NONE, Op, Val};
 
 impl Gen<'_> {
@@ -12,8 +13,8 @@ impl Gen<'_> {
             Op::GetF if self.tune.defer => self.settle(),
             Op::GetF => {}
             Op::FFcmp => {
-                if self.live.at[v as usize].last == 0 {
-                    // Only its exceptions count.
+                if !self.live.at[v as usize].always {
+                    // For its exceptions.
                     self.flags_to_rax(v);
                 }
             }
@@ -378,7 +379,7 @@ impl Gen<'_> {
         self.take_rdx();
         let a = self.reg(i.a);
         let b = self.reg(i.b);
-        let sure = self.known(i.b).is_some_and(|k| k != 0);
+        let sure = self.known(i.b).is_some_and(|k| k & mask(i.w) != 0);
         let mut zero = None;
         if !sure {
             self.asm.alu(Alu::Xor, 32, RAX, Rm::R(RAX));

@@ -26,6 +26,8 @@ pub struct Info {
     other_use: bool,
     /// Computed again wherever it is used: flags, conditions.
     again: bool,
+    /// It is used somewhere that is always reached behind it: not only at exits that may not be taken.
+    pub always: bool,
 }
 
 impl Info {
@@ -39,6 +41,7 @@ impl Info {
         fused_and: false,
         other_use: false,
         again: false,
+        always: false,
     };
 }
 
@@ -56,28 +59,29 @@ pub struct Liveness {
     tests: Vec<u32>,
 }
 
-/// `v` is used at `i`; what it is recomputed from is too.
+/// `v` is used at `i`; what it is recomputed from is too. `always`: whenever `i` is reached.
 #[inline(always)]
-fn mark(b: &Block, at: &mut [Info], v: Val, i: u32) {
+fn mark(b: &Block, at: &mut [Info], v: Val, i: u32, always: bool) {
     let v = (v as usize).min(at.len() - 1);
     let info = &mut at[v];
     info.last = if info.last == 0 { i } else { info.last };
+    info.always |= always;
     if info.again {
-        mark_operands(b, at, v, i);
+        mark_operands(b, at, v, i, always);
     }
 }
 
 #[inline(never)]
-fn mark_operands(b: &Block, at: &mut [Info], v: usize, i: u32) {
+fn mark_operands(b: &Block, at: &mut [Info], v: usize, i: u32, always: bool) {
     let through = at[v].fused_and;
     let x = &b.insts[v];
     for a in [x.a, x.b, x.c] {
         if through && a == x.a {
             let y = &b.insts[a as usize];
-            mark(b, at, y.a, i);
-            mark(b, at, y.b, i);
+            mark(b, at, y.a, i, always);
+            mark(b, at, y.b, i, always);
         } else {
-            mark(b, at, a, i);
+            mark(b, at, a, i, always);
         }
     }
 }
@@ -209,15 +213,16 @@ impl Liveness {
             } else if class.is_seen() {
                 self.wanted.forget();
                 // A fault must be able to tell the flags too.
-                mark(b, at, info.flags_at, i as u32);
+                let always = x.op.is_exit() && x.op != Op::Side;
+                mark(b, at, info.flags_at, i as u32, always);
             } else if x.op == Op::SetF {
                 // What makes them is used where they are needed.
                 continue;
             }
-            if !info.again || (x.op == Op::FFcmp && unused) {
+            if !info.again || (x.op == Op::FFcmp && !info.always) {
                 // A flags-making operation that is materialised uses its operands here.
                 for a in [x.a, x.b, x.c] {
-                    mark(b, at, a, i as u32);
+                    mark(b, at, a, i as u32, true);
                 }
             }
         }

@@ -78,14 +78,12 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Encoding, cases: u64, out: &mut V
                 regs[rn] = u128::from(base.wrapping_add(r.address()).wrapping_sub(at));
             }
         }
-        let vectors = line.name == "ldst_pair" && w >> 26 & 1 == 1;
-        let structures = line.name.starts_with("simd_ld") || vectors;
-        let parts = structures || line.name == "ldst_pair" || is_quad(w);
+        let parts = parts(w);
         let Some(mut want) = rig.observe(Who::Unicorn, &case, &regs) else {
             continue;
         };
-        if parts {
-            want.forget_parts(structures);
+        if let Some(p) = parts {
+            want.forget_parts(p == Parts::Structure);
         }
         let mut compared = true;
         for who in Who::OURS {
@@ -93,8 +91,8 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Encoding, cases: u64, out: &mut V
                 compared = false;
                 continue;
             };
-            if parts {
-                got.forget_parts(structures);
+            if let Some(p) = parts {
+                got.forget_parts(p == Parts::Structure);
             }
             let text = differences(&want, &got);
             if !text.is_empty() {
@@ -111,6 +109,26 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Encoding, cases: u64, out: &mut V
         }
     }
     executed
+}
+
+/// How an access is not single-copy atomic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// Of general registers, or of one vector register.
+    Plain,
+    /// Of several vector registers, one by one.
+    Structure,
+}
+
+/// Whether the parts of an access are left open if it faults in its midst.
+pub fn parts(w: u32) -> Option<Parts> {
+    let name = find(w).map_or("", |k| TABLE[k].name);
+    let pair = name == "ldst_pair";
+    if name.starts_with("simd_ld") || (pair && w >> 26 & 1 == 1) {
+        Some(Parts::Structure)
+    } else {
+        (pair || is_quad(w)).then_some(Parts::Plain)
+    }
 }
 
 /// A load or store of one 128-bit register: opc<1> and V are set, size is 0.

@@ -9,7 +9,7 @@ use super::{cases, env_number, report};
 use crate::guest::aarch64::table::{Encoding, TABLE, find};
 
 /// What ends a block, and what depends on a monitor that unicorn keeps differently.
-const LEFT_OUT: [&str; 22] = [
+pub const LEFT_OUT: [&str; 22] = [
     "b", "bl", "b_cond", "cbz", "tbz", "br", "blr", "ret", "svc", "brk", "isb", "sb", "hint",
     "mrs", "msr", "sys", "stxr", "ldxr", "stxp", "ldxp", "casp", "clrex",
 ];

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `encodings.rs` | each line of the table by itself, all of its opcodes evenly |
 //! | `lines.rs` | straight lines of many instructions: register allocation, flags, faults in the middle |
+//! | `loops.rs` | loops that become regions: left by faults, branches and interrupts |
 //! | `faults.rs` | the condition flags at faults |
 //! | `operands.rs` | random instructions and register contents, edge cases more often than not |
 //! | `rig.rs` | the cores over one memory |
@@ -19,6 +20,7 @@ mod encodings;
 mod exempt;
 mod faults;
 mod lines;
+mod loops;
 mod operands;
 mod rig;
 

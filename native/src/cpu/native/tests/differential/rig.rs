@@ -10,6 +10,7 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A fallback core that says that it was needed.
 struct Missing;
@@ -120,7 +121,12 @@ pub struct Case {
     pub words: Vec<u32>,
     /// Behind the last.
     pub end: u64,
+    /// How many are executed at most.
+    pub steps: usize,
 }
+
+/// Backward jumps that make a loop a region here.
+pub const HOT: u32 = 3;
 
 pub struct Rig {
     pub space: Arc<AddressSpace>,
@@ -151,6 +157,7 @@ impl Rig {
         let missing: Fallback = Arc::new(|| Ok(Box::new(Missing)));
         let c = NativeConfig {
             trap_limit: u32::MAX,
+            hot: HOT,
             ..NativeConfig::default()
         };
         let none = NativeConfig {
@@ -212,6 +219,7 @@ impl Rig {
             pc,
             words: words.to_vec(),
             end: pc + 4 * words.len() as u64,
+            steps: words.len(),
         })
     }
 
@@ -241,6 +249,45 @@ impl Rig {
         }
     }
 
+    /// Executes a case on the translating core while another thread interrupts it all the time; after an interrupt
+    /// some instructions are interpreted.
+    pub fn observe_interrupted(&mut self, r: &mut Rng, case: &Case, regs: &RegFile) -> Outcome {
+        let core = self.core(Who::Translated);
+        load(core, regs, case.pc);
+        let handle = core.interrupter();
+        let over = AtomicBool::new(false);
+        let exit = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    handle.interrupt();
+                    for _ in 0..1000 {
+                        std::hint::spin_loop();
+                    }
+                }
+            });
+            let mut exit = Exit::Interrupted;
+            while exit == Exit::Interrupted {
+                exit = core.run(&mut |_, _| Flow::Leave);
+                for _ in 0..r.below(4) {
+                    if exit == Exit::Interrupted {
+                        exit = core.step();
+                    }
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+            exit
+        });
+        // The last one may have come too late.
+        let regs = save(core);
+        core.set(32, case.end);
+        while core.run(&mut |_, _| Flow::Leave) == Exit::Interrupted {}
+        Outcome {
+            class: class(exit, regs[32] as u64, case),
+            regs,
+            memory: self.restore(),
+        }
+    }
+
     fn restore(&mut self) -> Option<Vec<u8>> {
         let mut now = vec![0; DATA_LEN as usize];
         self.space.read(DATA, &mut now).expect("data");
@@ -261,9 +308,9 @@ impl Rig {
         let mut exit = Exit::Interrupted;
         if matches!(who, Who::Unicorn | Who::Interpreted) {
             // Step by step: unicorn's own blocks are not what is tested.
-            for _ in &case.words {
+            for _ in 0..case.steps {
                 exit = core.step();
-                if exit != Exit::Interrupted {
+                if exit != Exit::Interrupted || !(case.pc..case.end).contains(&core.get(32)) {
                     break;
                 }
             }
@@ -285,7 +332,9 @@ impl Rig {
         {
             return None;
         }
-        if who == Who::Unicorn && self.is_other_code(to, case) {
+        // Other code, or a loop that only who steps comes back from.
+        let again = exit == Exit::Interrupted && (case.pc..case.end).contains(&to);
+        if again || (who == Who::Unicorn && self.is_other_code(to, case)) {
             return None;
         }
         Some(Outcome {
