@@ -2,7 +2,7 @@
 
 use super::exempt::{ELSEWHERE, skipped};
 use super::operands::{Rng, Words, random_fpcr, random_regs};
-use super::rig::{Rig, Who, differences};
+use super::rig::{Case, Outcome, Rig, Who, differences};
 use super::{cases, env_number, only, report};
 use crate::guest::aarch64::table::{Encoding, TABLE, find};
 
@@ -78,22 +78,17 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Encoding, cases: u64, out: &mut V
                 regs[rn] = u128::from(base.wrapping_add(r.address()).wrapping_sub(at));
             }
         }
-        let parts = parts(w);
         let Some(mut want) = rig.observe(Who::Unicorn, &case, &regs) else {
             continue;
         };
-        if let Some(p) = parts {
-            want.forget_parts(p == Parts::Structure);
-        }
+        forget_parts(&case, &mut want);
         let mut compared = true;
         for who in Who::OURS {
             let Some(mut got) = rig.observe(who, &case, &regs) else {
                 compared = false;
                 continue;
             };
-            if let Some(p) = parts {
-                got.forget_parts(p == Parts::Structure);
-            }
+            forget_parts(&case, &mut got);
             let text = differences(&want, &got);
             if !text.is_empty() {
                 out.push(format!("{} {w:08x} {who:?}: {text}", line.name));
@@ -113,7 +108,7 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Encoding, cases: u64, out: &mut V
 
 /// How an access is not single-copy atomic.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Parts {
+enum Parts {
     /// Of general registers, or of one vector register.
     Plain,
     /// Of several vector registers, one by one.
@@ -121,13 +116,23 @@ pub enum Parts {
 }
 
 /// Whether the parts of an access are left open if it faults in its midst.
-pub fn parts(w: u32) -> Option<Parts> {
+fn parts(w: u32) -> Option<Parts> {
     let name = find(w).map_or("", |k| TABLE[k].name);
     let pair = name == "ldst_pair";
     if name.starts_with("simd_ld") || (pair && w >> 26 & 1 == 1) {
         Some(Parts::Structure)
     } else {
         (pair || is_quad(w)).then_some(Parts::Plain)
+    }
+}
+
+/// Forgets what an access that faults in its midst leaves open.
+pub fn forget_parts(case: &Case, o: &mut Outcome) {
+    let n = (o.regs[32] as u64).wrapping_sub(case.pc) / 4;
+    if let Some(&w) = case.words.get(n as usize)
+        && let Some(parts) = parts(w)
+    {
+        o.forget_parts(parts == Parts::Structure);
     }
 }
 

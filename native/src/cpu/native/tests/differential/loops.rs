@@ -1,10 +1,10 @@
 //! Loops that become regions: registers in other homes, left at their ends, by branches, faults and interrupts.
 
-use super::encodings::{Parts, parts};
+use super::encodings::forget_parts;
 use super::exempt::skipped;
 use super::lines::LEFT_OUT;
 use super::operands::{Rng, random_regs, random_word};
-use super::rig::{Case, HOT, Outcome, Rig, Who, differences};
+use super::rig::{Case, HOT, Rig, Who, differences};
 use super::{CODE, DATA, cases, env_number, report};
 use crate::cpu::native::region::MADE;
 use crate::guest::aarch64::AArch64;
@@ -136,16 +136,6 @@ impl Loops {
         regs[COUNTER as usize] = u128::from(rounds);
         regs[WALKER as usize] = u128::from(DATA + r.below(0x4000));
         (case, regs)
-    }
-}
-
-/// What an access that faults in its midst leaves open.
-fn forget_parts(case: &Case, o: &mut Outcome) {
-    let n = (o.regs[32] as u64).wrapping_sub(case.pc) / 4;
-    if let Some(&w) = case.words.get(n as usize)
-        && let Some(parts) = parts(w)
-    {
-        o.forget_parts(parts == Parts::Structure);
     }
 }
 
