@@ -1,26 +1,55 @@
 //! Co-simulation: each translated block against the interpreter (`--core native,check`).
 
 use super::memory::{Direct, Overlay};
+use super::region::{Extent, MODE_REGION};
 use super::run::Next;
 use super::{NativeCore, gate};
 use crate::cache::Found;
 use crate::cpu::OnSyscall;
 use crate::guest::Lift;
+use crate::host::x64::layout::host;
+use crate::host::x64::runtime::code;
 use crate::ir::interp::{Interp, Outcome};
 use crate::ir::state::State;
 use crate::ir::{flags, float};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
+/// Rounds after which a loop is executed as a region.
+const HOT: u32 = 8;
+
+/// A loop under co-simulation.
+#[derive(Default)]
+struct Loop {
+    rounds: u32,
+    /// Of its region; empty: none was made yet.
+    blocks: Extent,
+}
+
+/// By mode and head.
+#[derive(Default)]
+pub(super) struct Loops(HashMap<(u32, u64), Loop>);
+
+/// How far the interpreter goes.
+enum End {
+    /// Behind a block.
+    Fell,
+    Jumped {
+        backward: bool,
+    },
+    /// At an instruction that faults, traps or has no meaning.
+    Stopped,
+}
+
 impl NativeCore {
-    /// Interprets a block with its stores held back, runs its translation, compares.
+    /// Interprets a block, or a round of a loop that is a region, with its stores held back; runs its
+    /// translation; compares.
     pub(super) fn checked(&mut self, found: &Found, on_syscall: OnSyscall<'_>) -> Next {
         let turn = gate::checked();
         let common = self.common.clone();
-        let guest = common.guest;
-        let (mode, key_mode) = (guest.mode(self.st_ref()), self.translation_mode());
+        let (mode, key_mode) = (common.guest.mode(self.st_ref()), self.translation_mode());
         let start = self.st_ref().pc;
-        let end = common.cache.end_of((start, key_mode)).unwrap_or(start);
+        let mut end = common.cache.end_of((start, key_mode)).unwrap_or(start);
         let mut want = State::new();
         want.copy_guest(self.st_ref());
         let mut before = State::new();
@@ -28,43 +57,39 @@ impl NativeCore {
         let mut mem = Overlay {
             below: Direct {
                 space: &common.space,
-                guest,
+                guest: common.guest,
             },
             written: BTreeMap::new(),
         };
         let mut comparable = true;
-        let mut pc = start;
-        while pc < end {
-            let mut word = [0u8; 16];
-            if common
-                .space
-                .read(pc, &mut word[..guest.max_insn()])
-                .is_err()
-            {
-                break;
+        let region = self.checked_region(start, key_mode);
+        let found = if let Some((region, blocks)) = &region {
+            // Its way back leaves it, so that each round is compared.
+            self.shared.kick_loops();
+            let mut block = blocks.first();
+            while let Some(&(pc, to)) = block {
+                end = end.max(to);
+                let how = self.interpret(&mut want, &mut mem, (pc, to), mode, &mut comparable);
+                block = match how {
+                    End::Fell | End::Jumped { backward: false } => {
+                        blocks.iter().find(|b| b.0 == want.pc)
+                    }
+                    End::Jumped { backward: true } | End::Stopped => None,
+                };
             }
-            comparable &= !guest.is_volatile(&word);
-            let mut i = Interp::new(&mut want, &mut mem);
-            let (lift, size) = guest.interpret(&mut i, pc, &word[..guest.max_insn()], mode);
-            let outcome = i.outcome;
-            if matches!(lift, Lift::Undefined | Lift::Unlifted)
-                || matches!(outcome, Outcome::Faulted(_))
-            {
-                want.pc = pc;
-                break;
-            }
-            match outcome {
-                Outcome::Next => {
-                    pc = pc.wrapping_add(u64::from(size));
-                    want.pc = pc;
-                }
-                _ => break,
-            }
-        }
+            region
+        } else {
+            self.interpret(&mut want, &mut mem, (start, end), mode, &mut comparable);
+            found
+        };
         let answer = self.enter(found);
         // Exits set the pc when they are dealt with; peek without side effects.
         let written = mem.written;
+        let exit = (answer == code::LINK).then(|| self.st_ref().host[host::EXIT_ID] as u32);
         let next = self.after_checked(answer);
+        if let Some(n) = exit {
+            self.count_loop(n);
+        }
         if comparable {
             let mut text = differences(&want, self.st_ref());
             for (&a, &b) in &written {
@@ -80,8 +105,9 @@ impl NativeCore {
             if !text.is_empty() {
                 let entry = differences(&before, &want);
                 eprintln!(
-                    "qusr: native,check: the translation of {start:#x}-{end:#x} differs from the interpreter\n{text}\
-                     what the interpreter changed:\n{entry}"
+                    "qusr: native,check: the translation of {start:#x}-{end:#x}{} differs from the interpreter\n{text}\
+                     what the interpreter changed:\n{entry}",
+                    if region.is_some() { " as a region" } else { "" }
                 );
                 if let Ok(b) = self.block_text(start, mode) {
                     eprintln!("{b}");
@@ -94,6 +120,84 @@ impl NativeCore {
         match next {
             Some(n) => n,
             None => self.after(answer, on_syscall),
+        }
+    }
+}
+
+impl NativeCore {
+    /// Interprets a block up to its end or a jump.
+    fn interpret(
+        &self,
+        want: &mut State,
+        mem: &mut Overlay<'_>,
+        (start, end): (u64, u64),
+        mode: u32,
+        comparable: &mut bool,
+    ) -> End {
+        let guest = self.common.guest;
+        let mut pc = start;
+        while pc < end {
+            let mut word = [0u8; 16];
+            let word = &mut word[..guest.max_insn()];
+            if self.common.space.read(pc, word).is_err() {
+                return End::Stopped;
+            }
+            *comparable &= !guest.is_volatile(word);
+            let mut i = Interp::new(want, mem);
+            let (lift, size) = guest.interpret(&mut i, pc, word, mode);
+            let outcome = i.outcome;
+            if matches!(lift, Lift::Undefined | Lift::Unlifted)
+                || matches!(outcome, Outcome::Faulted(_))
+            {
+                want.pc = pc;
+                return End::Stopped;
+            }
+            match outcome {
+                Outcome::Next => {
+                    pc = pc.wrapping_add(u64::from(size));
+                    want.pc = pc;
+                }
+                Outcome::Jumped => {
+                    let backward = want.pc <= pc;
+                    return End::Jumped { backward };
+                }
+                _ => return End::Stopped,
+            }
+        }
+        End::Fell
+    }
+
+    /// The region at `pc`, if its loop has one that still holds, and its blocks.
+    fn checked_region(&self, pc: u64, mode: u32) -> Option<(Found, Extent)> {
+        let blocks = &self.checked_loops.0.get(&(mode, pc))?.blocks;
+        let found = self.common.cache.find((pc, mode | MODE_REGION))?;
+        (!blocks.is_empty() && found.generation == self.generation.id)
+            .then(|| (found, blocks.clone()))
+    }
+
+    /// Exit `n` was taken. If it closes a loop often enough that becomes a region.
+    fn count_loop(&mut self, n: u32) {
+        let _gate = gate::inside();
+        let options = self.common.config.options;
+        let Some(exit) = self.common.cache.taken(self.generation.id, n) else {
+            return;
+        };
+        let (head, mode, last) = (exit.pc, exit.mode, exit.from);
+        if head > last || !options.regions {
+            return;
+        }
+        let seen = self.checked_loops.0.entry((mode, head)).or_default();
+        seen.rounds += 1;
+        if seen.rounds != HOT {
+            return;
+        }
+        // Again at times: its code may have changed, and so may what is the loop's end.
+        seen.rounds = 0;
+        if let Some((_, blocks)) = self.translate_region(head, last, mode)
+            && !blocks.is_empty()
+            && let Some(l) = self.checked_loops.0.get_mut(&(mode, head))
+        {
+            l.blocks = blocks;
         }
     }
 }

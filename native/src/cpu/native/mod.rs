@@ -212,6 +212,8 @@ unsafe impl Sync for Shared {}
 const WANT_EXIT: u32 = 1;
 /// Memory notices or a new generation: look, and go on.
 const WANT_ATTENTION: u32 = 2;
+/// The round of a loop is over (`check`).
+const WANT_ROUND: u32 = 4;
 
 impl Shared {
     fn kick(&self, bits: u32) {
@@ -220,6 +222,13 @@ impl Shared {
         flag.fetch_or(bits, Ordering::SeqCst);
         // Calls do not look at the flag, but whether there is room on the return stack.
         self.set_return_limit(u64::MAX);
+    }
+
+    /// Loops leave translated code at their next round; nothing else happens.
+    fn kick_loops(&self) {
+        // SAFETY: as in `kick`.
+        let flag = unsafe { &(*(*self.state.get()).as_ref_ptr()).interrupt };
+        flag.fetch_or(WANT_ROUND, Ordering::SeqCst);
     }
 
     /// The return stack's pointer below which calls leave translated code.
@@ -338,6 +347,8 @@ pub struct NativeCore {
     work: Option<Box<translate::Work>>,
     /// An instruction that is executed with its exception masked.
     masked: Option<masked::Stub>,
+    /// Under `native,check`: the loops that were seen.
+    checked_loops: check::Loops,
     /// Called before each block; with `LogItem::Exec`, without which blocks do not all come back.
     watcher: Option<BlockWatcher>,
 }
@@ -451,6 +462,7 @@ impl NativeCore {
             next: None,
             work: None,
             masked: None,
+            checked_loops: check::Loops::default(),
             watcher: None,
             common,
         };

@@ -20,6 +20,9 @@ thread_local! {
     pub static MADE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
+/// The starts and ends of blocks, that of the loop's head first.
+pub(super) type Extent = Vec<(u64, u64)>;
+
 /// Operations that a region leaves before: calls and the like, and helpers that see the guest's slots.
 fn is_foreign(op: Op) -> bool {
     matches!(
@@ -29,13 +32,19 @@ fn is_foreign(op: Op) -> bool {
 }
 
 impl NativeCore {
-    /// The loop from `head` to the backward jump at `last` as a region, if that is any better.
-    pub(super) fn translate_region(&self, head: u64, last: u64, mode: u32) -> Option<Found> {
+    /// The loop from `head` to the backward jump at `last` as a region, if that is any better; and where its blocks
+    /// start and end, unless there was one already.
+    pub(super) fn translate_region(
+        &self,
+        head: u64,
+        last: u64,
+        mode: u32,
+    ) -> Option<(Found, Extent)> {
         let key = (head, mode | MODE_REGION);
         if let Some(found) = self.common.cache.find(key)
             && self.common.cache.end_of(key) > Some(last)
         {
-            return Some(found);
+            return Some((found, Extent::new()));
         }
         let mut source = Source::new(self.common.cache.changes());
         let blocks = self.loop_blocks(head, last, mode, &mut source)?;
@@ -57,6 +66,7 @@ impl NativeCore {
             parts.push((b.pcs[0], code));
         }
         let insns: Vec<usize> = blocks.iter().map(|b| b.pcs.len()).collect();
+        let extent = blocks.iter().map(|b| (b.pcs[0], b.end)).collect();
         let float = |b: &Block| b.insts.iter().any(|i| i.op.is_float());
         let traps = (tune.traps || tune.host_flush) && blocks.iter().any(float);
         let mut code = region::assemble(parts, &insns, usual, &own, traps);
@@ -69,7 +79,8 @@ impl NativeCore {
             .common
             .cache
             .install_region(key, end, &pcs, &mut code, &source, own);
-        found.unwrap_or_else(|e| panic!("native core: {e}"))
+        let found = found.unwrap_or_else(|e| panic!("native core: {e}"))?;
+        Some((found, extent))
     }
 
     /// The blocks of a loop that can be in a region, the head first. None: the loop does not close.
