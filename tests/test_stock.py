@@ -87,6 +87,19 @@ def test_damaged_records_are_not_used(run: Callable[..., Result], program: Path)
         assert run(program).stdout == b"23 6\n"
 
 
+def test_a_limit_of_file_sizes(
+    qusr: Callable[[str], Emulator], run: Callable[..., Result], program: Path
+) -> None:
+    """What is too large to be written is not, and the program does not end by SIGXFSZ."""
+    limited = Emulator(
+        ("sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *qusr("aarch64").prefix),
+        {**qusr("aarch64").environment, "QUSR_CACHE_DIR": str(program.parent / "store")},
+    )
+    for _ in range(2):
+        assert limited(program).check().stdout == b"23 6\n"
+    assert not _stocks(program)
+
+
 def test_it_can_be_switched_off(run: Callable[..., Result], program: Path) -> None:
     for options in (("--opt", "no-stock"), ("--core", "native,check"), ("-d", "in_asm")):
         assert run(program, options=options).stdout == b"23 6\n"

@@ -98,6 +98,10 @@ pub fn put(folder: &[u8], kind: &str, key: &[u8], value: &[u8]) -> std::io::Resu
     ];
     let head = [&lengths.concat(), kind.as_bytes(), key].concat();
     let sum = crc32(value, crc32(&head, 0));
+    // A write beyond the limit would end the process (SIGXFSZ), and the limit is the guest's.
+    if (HEAD + head.len() + value.len()) as u64 > file_size_limit() {
+        return Err(std::io::ErrorKind::FileTooLarge.into());
+    }
     let mut options = File::options();
     options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(&temporary)?;
@@ -109,6 +113,17 @@ pub fn put(folder: &[u8], kind: &str, key: &[u8], value: &[u8]) -> std::io::Resu
         let _ = std::fs::remove_file(&temporary);
     }
     written
+}
+
+/// RLIMIT_FSIZE.
+fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel fills a valid rlimit; if it does not, nothing may be written.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    limit.rlim_cur
 }
 
 /// This library's file and when it was changed last.

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .plan import LoadPlan
 
 _MAGIC = b"qusrcach"
+_HEAD_SIZE = 20
+_RLIMIT_FSIZE = 1
 MAX_VALUE = 16 << 20
 MAX_KEY = 4096
 #: All entries together; the oldest go first.
@@ -104,6 +106,9 @@ class Store:
     def put(self, kind: str, key: bytes, value: bytes) -> bool:
         """Keeps `value`; False when it could not be (which is nothing to worry about)."""
         if len(value) > MAX_VALUE or len(key) > MAX_KEY:
+            return False
+        # A write beyond the limit would end the process (SIGXFSZ), and the limit is the guest's.
+        if _HEAD_SIZE + len(kind) + len(key) + len(value) > _native.getrlimit(_RLIMIT_FSIZE)[0]:
             return False
         path = self._trusted(create=True)
         if path is None:

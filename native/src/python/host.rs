@@ -177,9 +177,10 @@ pub fn unshare_files() {
     unsafe { libc::unshare(libc::CLONE_FILES) };
 }
 
-/// What was translated is kept for the next process that runs the program.
+/// The guest has ended: what was translated is kept for the next process that runs the program.
 #[pyfunction]
 pub fn keep_stocks(py: Python<'_>) {
+    host::set_mask(!0);
     py.detach(native::keep_stocks);
 }
 

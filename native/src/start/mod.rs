@@ -266,6 +266,8 @@ fn run(mut started: Started) -> Started {
             // There is one thread, so its end is that of the process.
             Stop::Exited { status, .. } => {
                 started.process.give_up_all_robust_futexes();
+                // What the guest would do about signals is over.
+                host::set_mask(!0);
                 keep_stocks();
                 // SAFETY: ends the process; nothing of ours is to be done before.
                 unsafe { libc::_exit(status & 0xff) };
