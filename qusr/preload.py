@@ -11,7 +11,7 @@ import os
 
 #: Packages all of whose modules may be needed later, and modules that these import late.
 _PACKAGES = ("dump", "loader", "ptrace", "syscalls", "syscalls/handlers", "syscalls/numbers")
-_MODULES = ("fcntl", "random", "elftools.elf.elffile")
+_MODULES = ("fcntl", "random")
 
 
 def everything() -> None:

@@ -111,7 +111,7 @@ def test_kernel_helper_page() -> None:
 
 
 def test_corrupt_headers(tmp_path: Path) -> None:
-    """What pyelftools and the checks let through, the address space takes or refuses."""
+    """What the checks let through, the address space takes or refuses."""
     import random
 
     rng = random.Random(5)
