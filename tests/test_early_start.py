@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulators import REPO, Emulator, Result
+from tests.emulators import ENVIRONMENT, REPO, Emulator, Result
 
 HELLO = REPO / "testbins/prebuilt/hello-aarch64"
 PYTHON = b"Python was started\n"
@@ -138,6 +139,39 @@ def test_python_goes_on_where_it_is_needed(
         result.check(status)
         assert result.stdout == (run[0].stdout if output is None else output)
     assert (launch.store).is_dir()
+
+
+def test_programs_that_binfmt_misc_hands_over(launch: Launcher, arm64: Path) -> None:
+    """Open, with a name of its own (flags O and P)."""
+    code = _CODE.replace("#qusr-start command", "#qusr-start binfmt").replace(
+        "interp.command()", "interp.main()"
+    )
+    environment = {
+        **ENVIRONMENT,
+        "LD_PRELOAD": str(REPO / "qusr/_native.abi3.so"),
+        "QUSR_CACHE_DIR": str(launch.store),
+        "QUSR_LD_PREFIX": str(arm64),
+    }
+    program = str(arm64 / "bin/sh")
+    script = 'echo "$0"; ls /proc/self/fd | wc -l'
+    for number in range(2):
+        with open(program, "rb") as file:
+            fd = file.fileno()
+            words = [str(fd), "-P", "0", program, "name", "-c", script]
+            run = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", code, *words],
+                env=environment, pass_fds=[fd], capture_output=True, check=True,
+            )  # fmt: skip
+        # 0, 1, 2, and the one that lists them: the program's is closed.
+        assert run.stdout == b"name\n4\n"
+        assert run.stderr.count(PYTHON) == 1
+        with open(HELLO, "rb") as file:
+            fd = file.fileno()
+            run = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", code, str(fd), "-", "0", str(HELLO)],
+                env=environment, pass_fds=[fd], capture_output=True, check=True,
+            )  # fmt: skip
+        assert run.stderr.count(PYTHON) == 1 - number
 
 
 def test_a_program_that_changed_is_another_one(launch: Launcher, hello: Path) -> None:

@@ -13,7 +13,7 @@ use crate::signal::dispositions::Dispositions;
 use crate::signal::host;
 use crate::start::{self, Outcome, Started};
 
-/// A running guest for `Process.adopt`.
+/// A running guest for `Process._adopt`.
 #[pyclass(name = "EarlyStart", module = "qusr._native", frozen, get_all)]
 pub struct PyEarlyStart {
     memory: Py<PyAddressSpace>,

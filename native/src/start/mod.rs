@@ -5,7 +5,7 @@
 //! anything. When the command is a plain one ([`command`]) and the store has a [`recipe`] for
 //! the program, the guest is loaded and run here. Only when it asks for something that is
 //! Python's to decide is Python let start; it then takes over the guest as it is
-//! (`Process.adopt`). Whatever is not as expected is left to Python from the beginning, which
+//! (`Process._adopt`). Whatever is not as expected is left to Python from the beginning, which
 //! says what is wrong, or writes the recipe for the next time.
 
 pub mod command;
