@@ -141,27 +141,18 @@ pub fn multiply_bytes(_st: &mut State, a: u128, b: u128, _d: u128, imm: u64) -> 
     })
 }
 
-/// SUQADD, USQADD, CLS, CLZ, RBIT.
+/// SUQADD, USQADD.
 pub fn two_misc(st: &mut State, a: u128, d: u128, _c: u128, imm: u64) -> u128 {
     let f = F(imm as u32);
-    let (u, w, opcode) = (f.u(), f.w(), f.bits(12, 5));
+    let (u, w) = (f.u(), f.w());
+    // The addend is of the other kind.
     from_lanes(w, |i| {
-        let x = lane(a, w, i);
-        let n = s(w, x);
-        match opcode {
-            0x03 if u => sat(st, true, w, num(true, w, lane(d, w, i)) + n),
-            0x03 => sat(st, false, w, s(w, lane(d, w, i)) + i128::from(x)),
-            0x04 if u => u64::from(x.leading_zeros()) - u64::from(64 - w),
-            0x04 => {
-                let y = (n ^ (n >> 127)) as u64 & mask(w);
-                u64::from(y.leading_zeros()) - u64::from(64 - w) - 1
-            }
-            // RBIT of bytes.
-            _ => {
-                u64::from((x as u8).reverse_bits())
-                    | u64::from(((x >> 8) as u8).reverse_bits()) << 8
-            }
-        }
+        sat(
+            st,
+            u,
+            w,
+            num(u, w, lane(d, w, i)) + num(!u, w, lane(a, w, i)),
+        )
     })
 }
 

@@ -235,3 +235,45 @@ pub(super) fn doubling_long<S: Sem>(
     saturated(s, keep, wrapped);
     s.op2(Op::VXor, 64, r, wrapped)
 }
+
+/// The low and the high halves of bytes, as numbers of 0 to 15.
+fn nibbles<S: Sem>(s: &mut S, a: S::V) -> (S::V, S::V) {
+    let low = splat(s, 8, 15);
+    let high = s.op1i(Op::VShrU, 16, a, 4);
+    (s.op2(Op::VAnd, 64, a, low), s.op2(Op::VAnd, 64, high, low))
+}
+
+/// RBIT: each half of a byte by a table, which also puts it in the other's place.
+pub fn reverse_bits<S: Sem>(s: &mut S, a: S::V) -> S::V {
+    let (low, high) = nibbles(s, a);
+    let up = s.wide(0xf070_b030_d050_9010_e060_a020_c040_8000);
+    let down = s.wide(0x0f07_0b03_0d05_0901_0e06_0a02_0c04_0800);
+    let (x, y) = (
+        s.op2(Op::VTbl1, 8, up, low),
+        s.op2(Op::VTbl1, 8, down, high),
+    );
+    s.op2(Op::VOr, 64, x, y)
+}
+
+/// CLZ: of bytes by tables, the wider ones from the counts of their halves.
+pub fn leading_zeros<S: Sem>(s: &mut S, w: u8, a: S::V) -> S::V {
+    if w > 8 {
+        let half = w / 2;
+        let counts = leading_zeros(s, half, a);
+        let high = s.op1i(Op::VShrU, w, counts, u64::from(half));
+        let (all, low) = (splat(s, w, u64::from(half)), splat(s, w, (1 << half) - 1));
+        let empty = s.op2(Op::VCmpEq, w, high, all);
+        let low = s.op2(Op::VAnd, 64, counts, low);
+        let more = s.op2(Op::VAnd, 64, low, empty);
+        return s.op2(Op::VAdd, w, high, more);
+    }
+    let (low, high) = nibbles(s, a);
+    // 8 for an empty high half: more than any count of the low one, but for an empty one.
+    let by_low = s.wide(0x0404_0404_0404_0404_0505_0505_0606_0708);
+    let by_high = s.wide(0x0000_0000_0000_0000_0101_0101_0202_0308);
+    let (x, y) = (
+        s.op2(Op::VTbl1, 8, by_low, low),
+        s.op2(Op::VTbl1, 8, by_high, high),
+    );
+    s.op2(Op::VMinU, 8, x, y)
+}

@@ -44,6 +44,16 @@ pub fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
         }
         (0x05, false) => s.op1(Op::VPopcnt, 8, a),
         (0x05, true) if size == 0 => s.op1(Op::VNot, 64, a),
+        (0x05, true) => integer::reverse_bits(s, a),
+        (0x04, true) => integer::leading_zeros(s, w, a),
+        // CLS: where neighbouring bits differ first.
+        (0x04, false) => {
+            let t = s.op1i(Op::VShrS, w, a, 1);
+            let x = s.op2(Op::VXor, 64, a, t);
+            let n = integer::leading_zeros(s, w, x);
+            let one = integer::splat(s, w, 1);
+            s.op2(Op::VSub, w, n, one)
+        }
         (0x08..=0x0a, _) => {
             let z = s.wide(0);
             match (opcode, u) {
