@@ -181,7 +181,8 @@ class Command:
             self.show = "cpu"
 
     def _set_r(self, value: str) -> None:
-        self.uname = value
+        # As to qemu, nothing is no wish.
+        self.uname = value or None
 
     def _set_B(self, value: str) -> None:
         base, suffix = number(value, "-B")

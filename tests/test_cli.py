@@ -156,6 +156,7 @@ def test_options_reach_the_guest(
     assert shell("echo $A-$B-${HOME-unset}", "-E", "A=1,B=2", "-U", "HOME") == "1-2-unset\n"
     assert shell("echo $A", env={"QEMU_SET_ENV": "A=5"}) == "5\n"
     assert shell("/bin/uname -r", "-r", "4.5.6-mine") == "4.5.6-mine\n"
+    assert shell("/bin/uname -r", "-r", "") == f"{os.uname().release}\n"
     assert shell("/bin/uname -r", env={"QUSR_UNAME": "9.8", "QEMU_UNAME": "1"}) == "9.8\n"
 
 
