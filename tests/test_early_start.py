@@ -174,6 +174,19 @@ def test_programs_that_binfmt_misc_hands_over(launch: Launcher, arm64: Path) -> 
         assert run.stderr.count(PYTHON) == 1 - number
 
 
+def test_python_comes_at_once_where_it_always_comes(launch: Launcher, arm64: Path) -> None:
+    """A program that was handed over for more than a child is handed over before it runs."""
+    options = ("-L", str(arm64))
+    for _ in range(3):
+        result = launch("/bin/cat", "/proc/self/statm", options=options).check()
+        assert not early(result)
+    assert list(launch.store.glob("late-*"))
+    # A shell's child is its own affair.
+    for _ in range(2):
+        launch("/bin/sh", "-c", "(exit 3); true", options=options).check()
+    assert early(launch("/bin/sh", "-c", "true", options=options).check())
+
+
 def test_a_program_that_changed_is_another_one(launch: Launcher, hello: Path) -> None:
     launch(hello)
     assert early(launch(hello))

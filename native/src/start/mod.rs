@@ -38,6 +38,8 @@ use recipe::{Op, Recipe, Source};
 /// The kinds of entries in the store.
 const RECIPES: &str = "start";
 const TABLES: &str = "thunks";
+/// Says that a program needs Python.
+const LATE: &str = "late";
 
 /// A guest that was started without Python, for Python to go on with.
 pub struct Started {
@@ -100,7 +102,19 @@ fn begin(command: Command, package: &[u8]) -> Option<Outcome> {
         // SAFETY: the kernel opened it for the emulator, so nobody else uses it.
         unsafe { libc::close(fd) };
     }
-    Some(Outcome::Started(Box::new(run(started))))
+    // A program that needed Python for more than its children will need it again: then at once,
+    // and not when it is in the midst of something.
+    let started = if store::get(&store, LATE, &key).is_some() {
+        hand_over(started, Stop::Core(Exit::Interrupted))
+    } else {
+        let started = run(started);
+        if !is_about_children(&started.stop, &started.space) {
+            // No failure of the store is one of the program.
+            let _ = store::put(&store, LATE, &key, b"");
+        }
+        started
+    };
+    Some(Outcome::Started(Box::new(started)))
 }
 
 /// Puts the program into memory, with one thread at its start.
@@ -261,7 +275,7 @@ fn build_stack(command: &Command, recipe: &Recipe) -> Option<Stack> {
 /// Runs the guest to its end, or until Python has to decide something.
 fn run(mut started: Started) -> Started {
     let thread = &mut started.thread;
-    started.stop = loop {
+    let stop = loop {
         match thread.run() {
             // There is one thread, so its end is that of the process.
             Stop::Exited { status, .. } => {
@@ -276,8 +290,35 @@ fn run(mut started: Started) -> Started {
             stop => break stop,
         }
     };
+    hand_over(started, stop)
+}
+
+/// Stops for Python.
+fn hand_over(mut started: Started, stop: Stop) -> Started {
+    started.stop = stop;
     // Python's start must not see the guest's signals, nor change what it does about them.
     host::set_mask(!0);
     started.dispositions = Dispositions::save();
     started
+}
+
+/// Whether a stop is for a child process or another program, which shells make in some runs and in
+/// others not; or the end.
+fn is_about_children(stop: &Stop, space: &AddressSpace) -> bool {
+    let is_thread = |flags: u64| flags & libc::CLONE_THREAD as u64 != 0;
+    match stop {
+        Stop::Syscall { handler, scalars } => match &**handler {
+            "process:clone" => !is_thread(scalars.values[0]),
+            // struct clone_args begins with the flags.
+            "process:clone3" => {
+                let mut flags = [0; 8];
+                let known = space.read(scalars.values[0], &mut flags);
+                known.is_ok() && !is_thread(u64::from_le_bytes(flags))
+            }
+            "process:fork" | "process:vfork" => true,
+            name => name.starts_with("exec:"),
+        },
+        Stop::Killed { .. } => true,
+        _ => false,
+    }
 }
