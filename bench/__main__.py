@@ -69,9 +69,8 @@ def measure(
     Runs that are compared with each other so stand next to each other, and what else the
     machine does meets all of them.
     """
-    env = environment(setting.root)
     rows = [report.Row(w, {way.name: report.Series() for way in ways}) for w in chosen]
-    warm_up(rows, ways, env, timeout)
+    warm_up(rows, ways, setting, timeout)
     for number in range(rounds):
         for row in rows:
             if sys.stderr.isatty():
@@ -83,6 +82,7 @@ def measure(
                 series = row.series[way.name]
                 if series.error is not None:
                     continue
+                env = environment(setting.root, first=row.workload.first)
                 try:
                     command = row.workload.command(way)
                     if row.workload.children and way.needs_binfmt:
@@ -105,13 +105,14 @@ def measure(
     return rows
 
 
-def warm_up(rows: list[report.Row], ways: list[Runner], env: dict[str, str], timeout: int) -> None:
+def warm_up(rows: list[report.Row], ways: list[Runner], setting: Setting, timeout: int) -> None:
     """Runs what is about starting programs twice: qusr's caches and the page cache are then as in
-    any but the first starts.
+    any but the first starts. One of the programs whose first runs are measured is run as well, for
+    what is not about any program is there in a first run.
     """
-    for row in rows:
-        if row.workload.group not in ("start", "children"):
-            continue
+    firsts = [row for row in rows if row.workload.first][:1]
+    for row in [row for row in rows if row.workload.group in ("start", "children")] + firsts:
+        env = environment(setting.root, first=row.workload.first)
         for way in ways:
             if row.workload.children and way.needs_binfmt:
                 continue

@@ -12,6 +12,8 @@ from bench.build import BUILD, HOST, Program
 
 CACHE = BUILD / "cache"
 """What qusr keeps."""
+FIRST = BUILD / "cache-first"
+"""The same for first runs."""
 
 
 class RunError(Exception):
@@ -42,22 +44,22 @@ class Runner:
     """Whether the kernel must be told (binfmt_misc) how to run a guest's child programs."""
 
 
-def environment(root: Path) -> dict[str, str]:
+def environment(root: Path, *, first: bool = False) -> dict[str, str]:
     """The same small environment for every run; host settings do not get in."""
     kept = {"HOME": os.environ["HOME"]} if "HOME" in os.environ else {}
     return {
         "PATH": "/usr/bin:/bin",
         "LC_ALL": "C",
         "QEMU_LD_PREFIX": str(root),
-        "QUSR_CACHE_DIR": str(CACHE),
+        "QUSR_CACHE_DIR": str(FIRST if first else CACHE),
         **kept,
     }
 
 
 def forget_programs() -> None:
-    """Takes away what qusr has kept of programs: load plans, recipes of starts, translations."""
-    for kind in ("plan", "start", "code"):
-        for file in CACHE.glob(f"{kind}-*"):
+    """Has the next run be a first one: no load plans, recipes of starts, translations."""
+    for kind in ("plan", "start", "code", "late"):
+        for file in FIRST.glob(f"{kind}-*"):
             file.unlink(missing_ok=True)
 
 
