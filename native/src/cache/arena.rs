@@ -1,6 +1,6 @@
 //! Executable memory, and who faults in it.
 
-use crate::host::x64::codegen;
+use crate::host::x64::code;
 use crate::host::x64::layout::{BIAS, Pinning, host};
 use crate::host::x64::runtime::{self, Entries};
 use crate::ir::state::State;
@@ -135,7 +135,7 @@ impl Arena {
 
     /// Address of a support entry.
     #[must_use]
-    pub fn entry(&self, e: codegen::Entry) -> usize {
+    pub fn entry(&self, e: code::Entry) -> usize {
         self.base + self.entries.offset(e)
     }
 

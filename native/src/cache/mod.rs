@@ -12,7 +12,7 @@ mod source;
 
 pub use source::Source;
 
-use crate::host::x64::codegen::{Code, FaultPoint, FloatSite, Recipe, Reloc};
+use crate::host::x64::code::{Code, FaultPoint, FloatSite, Recipe, Reloc};
 use crate::host::x64::layout::Pinning;
 use arena::Arena;
 use record::Fix;

@@ -6,7 +6,7 @@
 
 use super::{Cache, Key, REGION, Source, Tables};
 use crate::cache::arena::Arena;
-use crate::host::x64::codegen::{
+use crate::host::x64::code::{
     Code, Entry as Support, ExitSite, FaultPoint, FloatSite, Place, Recipe, Reloc,
 };
 use crate::ir::Op;

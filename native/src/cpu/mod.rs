@@ -20,6 +20,18 @@ pub enum Access {
     Fetch,
 }
 
+impl Access {
+    /// As Python calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Fetch => "fetch",
+        }
+    }
+}
+
 /// Why [`CpuCore::run`] returned. The core's registers are exact and complete in
 /// each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use pyo3::types::PyDict;
 
 use super::memory::PyAddressSpace;
 use crate::cpu::unicorn::{self, Guest, UnicornConfig, system_register};
-use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter, Regs};
+use crate::cpu::{CpuCore, Exit, Flow, Interrupter, Regs};
 
 /// (op1, CRn, CRm, op2) of an AArch64 system register with op0 = 3, and its value.
 pub type IdRegister = ((u32, u32, u32, u32), u64);
@@ -63,12 +63,7 @@ fn exit_dict(py: Python<'_>, exit: Exit) -> PyResult<Bound<'_, PyDict>> {
         } => {
             dict.set_item("reason", "fault")?;
             dict.set_item("addr", addr)?;
-            let access = match access {
-                Access::Read => "read",
-                Access::Write => "write",
-                Access::Fetch => "fetch",
-            };
-            dict.set_item("access", access)?;
+            dict.set_item("access", access.name())?;
             dict.set_item("mapped", mapped)?;
             dict.set_item("bus", bus)?;
             dict.set_item("align", align)?;

@@ -14,7 +14,7 @@ use super::process::PyProcess;
 use crate::cpu::native::stock::Place;
 use crate::cpu::native::{self};
 use crate::cpu::unicorn::AllStopped;
-use crate::cpu::{Access, Exit, pair, unicorn};
+use crate::cpu::{Exit, pair, unicorn};
 use crate::process::child::{self, ForkRequest, delete_timers};
 use crate::process::{GuestThread, Stop};
 use crate::signal::host::{self, Mailbox};
@@ -460,14 +460,7 @@ pub(super) fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py,
                 mapped,
                 bus,
                 align,
-            } => {
-                let access = match access {
-                    Access::Read => "read",
-                    Access::Write => "write",
-                    Access::Fetch => "fetch",
-                };
-                ("fault", addr, access, mapped, bus, align).into_pyobject(py)
-            }
+            } => ("fault", addr, access.name(), mapped, bus, align).into_pyobject(py),
             Exit::Undefined => ("undefined",).into_pyobject(py),
             Exit::Breakpoint { imm } => ("breakpoint", imm).into_pyobject(py),
             Exit::Interrupted | Exit::Syscall { .. } => ("interrupted",).into_pyobject(py),

@@ -502,7 +502,7 @@ impl NativeCore {
     fn reset_returns(&mut self) {
         let top = self
             .stack
-            .top(self.generation.arena.entry(x64::codegen::Entry::Indirect));
+            .top(self.generation.arena.entry(x64::code::Entry::Indirect));
         let st = self.st();
         st.host[host::RETURN_RSP] = top;
         st.host[host::RETURN_TOP] = top;

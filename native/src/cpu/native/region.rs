@@ -3,7 +3,8 @@
 use super::NativeCore;
 use super::translate::{MAX_INSNS, Window};
 use crate::cache::{Found, Source};
-use crate::host::x64::codegen::{self, Code};
+use crate::host::x64::code::Code;
+use crate::host::x64::codegen;
 use crate::host::x64::live::Liveness;
 use crate::host::x64::region;
 use crate::ir::{Block, Op};

@@ -7,7 +7,7 @@ use super::{LogItem, NativeCore, WANT_ATTENTION, WANT_EXIT, gate, kick_all};
 use crate::cache::{Found, Key};
 use crate::cpu::{Access, Exit, Flow, OnSyscall};
 use crate::guest::Lift;
-use crate::host::x64::codegen::{Place, Recipe};
+use crate::host::x64::code::{Place, Recipe};
 use crate::host::x64::layout::{self, BIAS, Pinning, host};
 use crate::host::x64::live::trap_of;
 use crate::host::x64::runtime::{self, code};

@@ -1,7 +1,8 @@
 //! Conditions and flags: comparisons repeated where they are asked for.
 
 use super::asm::{Alu, Fixup, Map, Pp, RAX, Reg, Rm, cc};
-use super::codegen::{Entry, Gen, Loc, Opnd};
+use super::code::Entry;
+use super::codegen::{Gen, Loc, Opnd};
 use super::layout;
 use crate::ir::flags::{Cc, Deferred};
 use crate::ir::{NONE, Op, Val};

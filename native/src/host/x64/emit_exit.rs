@@ -2,7 +2,8 @@
 //! jumps through the core's table, traps.
 
 use super::asm::{Alu, Mem, RAX, RCX, RSP, Rm, Shift, cc};
-use super::codegen::{At, Entry, Gen, Opnd, Reloc};
+use super::code::{Entry, Reloc};
+use super::codegen::{At, Gen, Opnd};
 use super::layout::{self, host};
 use crate::ir::{Inst, NONE, Op, Val};
 

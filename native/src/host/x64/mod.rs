@@ -1,6 +1,7 @@
 //! The code generator for x86-64 hosts.
 
 pub mod asm;
+pub mod code;
 pub mod codegen;
 mod emit_cond;
 mod emit_crypto;

@@ -5,7 +5,7 @@
 //! other, with the moves between the two ways at the entry and at each way out.
 
 use super::asm::{Alu, Asm, NOREG, Reg, cc};
-use super::codegen::{Code, Entry, ExitSite, FaultPoint, Reloc};
+use super::code::{Code, Entry, ExitSite, FaultPoint, Reloc};
 use super::layout::{self, PINS, PINS_X, Pinning, host};
 use crate::ir::state::{SLOTS, WIDE};
 use crate::ir::{Block, Op};

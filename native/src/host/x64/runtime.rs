@@ -4,7 +4,7 @@
 use super::asm::{
     Alu, Asm, Map, Mem, Pp, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RSI, RSP, Rm, Shift,
 };
-use super::codegen::Entry;
+use super::code::Entry;
 use super::layout::{self, BIAS, PINS, PINS_X, Pinning, TEMPS, TEMPS_X, host};
 use crate::ir::eval::eval_any;
 use crate::ir::state::{Helper, State};
