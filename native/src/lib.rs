@@ -22,6 +22,10 @@ mod python;
 mod seccomp;
 mod shared;
 mod signal;
+mod spare;
 mod start;
 mod store;
 mod thunk;
+
+#[global_allocator]
+static MEMORY: spare::Spare = spare::Spare::new();

@@ -67,6 +67,7 @@ impl AddressSpace {
             .map(|r| (r.start.max(start), r.end.min(end)))
             .collect();
         for (low, high) in parts {
+            maps.spend_cut()?;
             self.window.advise(low, high - low, advice)?;
             let (set, clear) = match advice {
                 MADV_DONTFORK => (Flags::DONTFORK, Flags::NONE),

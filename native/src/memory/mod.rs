@@ -22,6 +22,7 @@
 
 mod advise;
 mod brk;
+mod capacity;
 mod copy;
 pub mod fault;
 mod file;
@@ -29,6 +30,7 @@ mod gaps;
 mod host_maps;
 mod library;
 mod lock;
+mod low;
 mod map;
 mod names;
 mod nonlinear;

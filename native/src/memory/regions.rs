@@ -48,6 +48,11 @@ impl RegionSet {
         self.writable_shared
     }
 
+    /// How many ranges there are, mapped and free ones.
+    pub fn ranges(&self) -> usize {
+        self.map.len() + self.gaps.len()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Region> {
         self.map.values()
     }

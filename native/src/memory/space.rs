@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::capacity::{CUT, Capacity};
 use super::copy;
 use super::notice::{Hub, HubGuard, NoticeReader};
 use super::region::{Flags, Region};
@@ -21,7 +22,7 @@ pub struct SpaceConfig {
     pub guest_base: Option<u64>,
     /// The size of the window (`-R`).
     pub reserved_va: Option<u64>,
-    /// The lowest address the guest may map.
+    /// The lowest address that the guest may map in any case; below, the host decides (`low.rs`).
     pub mmap_min_addr: u64,
 }
 
@@ -55,6 +56,7 @@ pub(super) struct Maps {
     pub lock_future: Flags,
     /// The next [`super::Backing::SharedAnonymous`] object.
     pub next_object: u64,
+    pub capacity: Capacity,
 }
 
 impl Maps {
@@ -67,7 +69,13 @@ impl Maps {
             brk: 0,
             lock_future: Flags::NONE,
             next_object: 1,
+            capacity: Capacity::default(),
         }
+    }
+
+    /// Makes sure that a call that may cut a mapping in pieces does not take the host's last ones.
+    pub fn spend_cut(&mut self) -> Result<(), Errno> {
+        self.capacity.spend(CUT, self.regions.ranges())
     }
 }
 

@@ -225,7 +225,7 @@ fn map_reserve(at: u64, size: u64, flags: i32) -> io::Result<u64> {
     }
 }
 
-fn unmap(start: u64, len: u64) {
+pub(super) fn unmap(start: u64, len: u64) {
     if len > 0 {
         // SAFETY: called only for (parts of) our own reservation that nobody uses any more.
         unsafe { libc::munmap(start as *mut libc::c_void, len as usize) };
