@@ -40,8 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Exited", "Options", "Process", "UsageError"]
 
-DEFAULT_STACK = 8 << 20
-RLIMIT_STACK, RLIM_INFINITY = 3, (1 << 64) - 1
+RLIMIT_STACK = 3
 MMAP_MIN_ADDR = {4: 0x8000}
 """Where an arm kernel's lowest mapping may be: old toolchains link programs at 0x8000."""
 
@@ -294,8 +293,7 @@ class Process:
             return self.options.stack_size
         before = None if self._main is None else self.native
         limit = _native.getrlimit if before is None else before.limit
-        soft = limit(RLIMIT_STACK)[0]
-        return DEFAULT_STACK if soft == RLIM_INFINITY else soft
+        return limit(RLIMIT_STACK)[0]
 
     def _random(self) -> bytes | None:
         if self.options.seed is None:

@@ -201,6 +201,10 @@ impl AddressSpace {
         self.window.release(first, last - first)?;
         let code = code_range(&maps.regions, first, last);
         maps.regions.remove(first, last);
+        if last > self.window.core() {
+            let (low, high) = maps.regions.gap_around(first, last);
+            self.window.give_back(low, high);
+        }
         self.regions_changed(maps);
         self.hub.announce(true, code);
         Ok(())
@@ -338,10 +342,15 @@ impl AddressSpace {
                 return Err(EINVAL);
             }
             self.check_low(addr)?;
-            if flags & MAP_FIXED_NOREPLACE != 0 && !maps.regions.is_free(addr, addr + len) {
+            let apart = flags & MAP_FIXED_NOREPLACE != 0;
+            if apart && !maps.regions.is_free(addr, addr + len) {
                 return Err(EEXIST);
             }
-            return Ok(addr);
+            return match self.window.claim(addr, len) {
+                // Something is there, of which the guest does not know.
+                Err(ENOMEM) if apart => Err(EEXIST),
+                result => result.map(|_| addr),
+            };
         }
         let regions = &maps.regions;
         let mut hint = page_floor(addr);
@@ -351,7 +360,7 @@ impl AddressSpace {
                 let above = regions
                     .find_from(at)
                     .map_or(limit, RegionSet::start_with_gap);
-                at <= limit - len && at + len <= above
+                at <= limit - len && at + len <= above && self.window.claim(at, len).is_ok()
             };
             if hint.is_multiple_of(align) && free(hint) {
                 return Ok(hint);
@@ -365,8 +374,24 @@ impl AddressSpace {
         regions
             .highest_gap(len, self.min_addr, maps.mmap_base, align)
             // The kernel's last resort, from TASK_UNMAPPED_BASE up.
-            .or_else(|| regions.lowest_gap(len, page_floor(limit / 3), limit, align))
+            .or_else(|| {
+                let from = page_floor(self.map_window() / 3);
+                regions.lowest_gap(len, from, self.window.core(), align)
+            })
+            .or_else(|| self.place_above(regions, len, align))
             .ok_or(ENOMEM)
+    }
+
+    /// A place beyond the core, where a kernel would only go for who names an address there: what
+    /// programs reserve may be larger than the core.
+    fn place_above(&self, regions: &RegionSet, len: u64, align: u64) -> Option<u64> {
+        let had = self.window.claimed().into_iter();
+        had.rev()
+            .find_map(|(low, high)| regions.highest_gap(len, low, high, align))
+            .or_else(|| {
+                let room = self.window.claim_any(len.checked_add(align - PAGE_SIZE)?)?;
+                regions.highest_gap(len, room.start, room.end, align)
+            })
     }
 
     /// Fails if mapping the range would exceed RLIMIT_AS.

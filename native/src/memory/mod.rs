@@ -1,8 +1,8 @@
 //! The guest address space.
 //!
-//! Guest address `a` is host address `base + a`. [`AddressSpace`] owns one large
-//! `PROT_NONE` reservation of the host (the *window*) and an ordered set of
-//! regions that says what of it the guest has mapped, with which protection and
+//! Guest address `a` is host address `base + a`. [`AddressSpace`] owns a large
+//! `PROT_NONE` reservation of the host (the *window*: its core, and what was taken
+//! beyond it; `reserve.rs` says where and why) and an ordered set of regions that says what of it the guest has mapped, with which protection and
 //! backing. Every mapping call of the guest goes through it.
 //!
 //! * A host mapping has the guest's protection *without* `PROT_EXEC`, since the host
@@ -39,6 +39,8 @@ mod proc_maps;
 mod region;
 mod regions;
 mod remap;
+mod reserve;
+mod segments;
 mod shm;
 mod space;
 mod transfer;

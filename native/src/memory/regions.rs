@@ -104,6 +104,13 @@ impl RegionSet {
         (at < end).then_some(at)
     }
 
+    /// The free range that has `start..end` in it, which must be free.
+    pub fn gap_around(&self, start: u64, end: u64) -> (u64, u64) {
+        let low = self.find_before(start).map_or(0, |r| r.end);
+        let high = self.find_from(end).map_or(self.limit, |r| r.start);
+        (low, high)
+    }
+
     /// Where the space below `region` that a new mapping may use ends (`vm_start_gap`).
     pub fn start_with_gap(region: &Region) -> u64 {
         if region.flags.has(Flags::GROWSDOWN) {

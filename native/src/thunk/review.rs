@@ -269,9 +269,8 @@ impl Call<'_> {
     /// A path as the host's call got it.
     fn read_back(&self, host: u64) -> Option<CString> {
         let space = self.env.space;
-        let base = space.base() as u64;
-        if (base..base + space.limit()).contains(&host) {
-            let path = space.read_cstr(host - base, libc::PATH_MAX as usize);
+        if let Some(address) = space.guest_addr(host as usize) {
+            let path = space.read_cstr(address, libc::PATH_MAX as usize);
             return CString::new(path.ok()??).ok();
         }
         // SAFETY: a path that is not in guest memory is a C string in scratch memory.
@@ -294,9 +293,8 @@ impl Call<'_> {
         };
         let mut bytes = [0u8; size_of::<libc::statx>()];
         let bytes = &mut bytes[..size.min(size_of::<libc::statx>())];
-        let base = self.env.space.base() as u64;
-        if (base..base + self.env.space.limit()).contains(&host) {
-            if self.env.space.read(host - base, bytes).is_err() {
+        if let Some(address) = self.env.space.guest_addr(host as usize) {
+            if self.env.space.read(address, bytes).is_err() {
                 return false;
             }
         } else {
