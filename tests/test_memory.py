@@ -63,7 +63,7 @@ def test_several_spaces_are_whole() -> None:
         assert space.read(1 << 41, 1) == bytes([number])
         assert space.read(0x5000_0000_0000, 1) == bytes([100 + number])
     # What one has, or gave back, does not count for another.
-    del spaces[1:]
+    del spaces[1:], space
     room = spaces[0].mmap(0, 1 << 46, 0, ANON)
     spaces[0].munmap(room, 1 << 46)
 

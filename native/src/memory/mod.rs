@@ -43,6 +43,7 @@ mod reserve;
 mod segments;
 mod shm;
 mod space;
+pub mod tags;
 mod transfer;
 mod types;
 mod window;

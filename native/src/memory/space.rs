@@ -10,6 +10,7 @@ use super::notice::{Hub, HubGuard, NoticeReader};
 use super::region::{Flags, Region};
 use super::regions::{RegionSet, STACK_GUARD_GAP};
 use super::reserve::{MAP_WINDOW, reserve};
+use super::tags::without_tag;
 use super::types::{Errno, PAGE_SIZE, Prot, page_ceil, page_floor};
 use super::window::{Window, soft_limit};
 
@@ -150,7 +151,10 @@ impl AddressSpace {
     /// [`AddressSpace::write`] to look at it.
     #[must_use]
     pub fn host_ptr(&self, addr: u64, len: u64) -> Option<*mut u8> {
-        self.window.host(addr, len).map(|host| host as *mut u8)
+        self.window
+            .host(addr, len)
+            .or_else(|| self.window.host(without_tag(addr)?, len))
+            .map(|host| host as *mut u8)
     }
 
     /// The guest address of a host one, if that is the guest's. Async-signal-safe.
@@ -197,6 +201,14 @@ impl AddressSpace {
         let maps = self.read_maps();
         let region = maps.regions.find(addr)?;
         Some((region.prot, region.backing.may_end()))
+    }
+
+    /// Whether an access that gave SIGSEGV met a guard of `MADV_GUARD_INSTALL`: the records permit it.
+    /// (So they do when another thread has just permitted it.)
+    #[must_use]
+    pub fn is_guarded(&self, addr: u64, access: Prot) -> bool {
+        self.prot_at(addr)
+            .is_some_and(|prot| prot.effective().contains(access))
     }
 
     /// The mapping at `addr`.

@@ -20,7 +20,7 @@ pub struct Marks {
     has_memory_files: AtomicBool,
     /// Threads of this process trace others, so Python makes the calls that wait for children.
     pub traces: AtomicBool,
-    /// (st_dev, st_ino) of the files that stand for /proc/self/mem.
+    /// (st_dev, st_ino) of the files that stand for /proc/self/mem and pagemap.
     memory_files: RwLock<Vec<(u64, u64)>>,
 }
 
@@ -174,7 +174,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Whether a read or write is of what stands for /proc/self/mem.
+    /// Whether a read or write is of what stands for /proc/self/mem or pagemap.
     pub(super) fn concerns_memory_file(&self, host: u16, host_args: &[u64; 6]) -> bool {
         let marks = self.env.marks;
         let known = [
@@ -182,6 +182,12 @@ impl Call<'_> {
             libc::SYS_write,
             libc::SYS_pread64,
             libc::SYS_pwrite64,
+            libc::SYS_readv,
+            libc::SYS_writev,
+            libc::SYS_preadv,
+            libc::SYS_pwritev,
+            libc::SYS_preadv2,
+            libc::SYS_pwritev2,
         ];
         if !marks.has_memory_files.load(Ordering::Acquire) || !known.contains(&host.into()) {
             return false;

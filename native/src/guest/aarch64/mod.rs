@@ -23,6 +23,7 @@ use crate::ir::flags;
 use crate::ir::interp::Interp;
 use crate::ir::sem::Sem;
 use crate::ir::state::State;
+use crate::memory::tags::untagged;
 use insn::{Insn, slot};
 use table::{Lifters, TABLE};
 
@@ -137,10 +138,13 @@ impl Guest for AArch64 {
         }
     }
 
-    fn data_address(&self, addr: u64) -> u64 {
+    fn tag_bits(&self) -> u8 {
         // TBI: the top byte is a tag (Linux, Documentation/arch/arm64/tagged-pointers.rst).
-        // As the kernel's untagged_addr(): kernel addresses stay as they are.
-        addr & (((addr << 8) as i64) >> 8) as u64
+        8
+    }
+
+    fn data_address(&self, addr: u64) -> u64 {
+        untagged(addr)
     }
 
     fn code_address(&self, addr: u64) -> u64 {

@@ -488,21 +488,21 @@ fn run(seed: u64, base: u64, hides_code: bool) {
 
 #[test]
 fn like_the_host_1() {
-    run(0x1234_5678, 0x10_0000_0000, hides_code());
+    run(0x1234_5678, 0x4_0000_0000, hides_code());
 }
 
 #[test]
 fn like_the_host_2() {
-    run(0xdead_beef, 0x11_0000_0000, hides_code());
+    run(0xdead_beef, 0x5_0000_0000, hides_code());
 }
 
 #[test]
 fn like_the_host_3() {
-    run(0x600d_cafe, 0x12_0000_0000, hides_code());
+    run(0x600d_cafe, 0x6_0000_0000, hides_code());
 }
 
 /// As on a host with protection keys, whether this one has them or not.
 #[test]
 fn like_a_host_that_hides_code() {
-    run(0x5eed_0004, 0x13_0000_0000, true);
+    run(0x5eed_0004, 0x7_0000_0000, true);
 }
