@@ -47,7 +47,7 @@ fn main() {
     make_executable(&folder.join(SCRIPT)).unwrap_or_else(|error| panic!("{SCRIPT}: {error}"));
 }
 
-/// There is no C library in it (`launcher/src/kernel.rs`), and so nothing to start one.
+/// There is no C library in it (`../launcher/src/kernel.rs`), and so nothing to start one.
 fn compile(rustc: &str, target: &str, out: &Path) {
     let mut command = Command::new(rustc);
     command.args(["--crate-name=qusr_interp", "--edition=2024"]);

@@ -26,7 +26,7 @@ fn text(file: &[u8]) -> (usize, u64, usize) {
         .expect("an executable segment")
 }
 
-/// `QUSR_TRANSLATE=FILE cargo test --release --no-default-features translation_cost -- --ignored --nocapture`
+/// `QUSR_TRANSLATE=FILE cargo test --release translation_cost -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement"]
 fn translation_cost() {

@@ -6,7 +6,7 @@ use crate::guest::Lift;
 use crate::ir::build::IrBuilder;
 use std::fmt::Write;
 
-const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/aarch64-coverage.md");
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/aarch64-coverage.md");
 
 /// What becomes of random instructions of a line: lifted, for the fallback core, undefined.
 fn sample(n: usize) -> [u32; 3] {
@@ -43,7 +43,7 @@ fn sample(n: usize) -> [u32; 3] {
 fn table() -> String {
     let mut t = String::from(
         "# AArch64 coverage of the native core\n\n\
-         Generated from the decode table (`QUSR_WRITE_DOCS=1 cargo test --no-default-features coverage`); a test\n\
+         Generated from the decode table (`QUSR_WRITE_DOCS=1 cargo test -p qusr-guests coverage`); a test\n\
          fails when it is out of date. What no line matches goes to the fallback core, which executes it or\n\
          finds it undefined.\n\n\
          | encoding | bits 31-0 | by the native core | by the fallback core |\n|---|---|---|---|\n",
@@ -74,6 +74,6 @@ fn the_coverage_table_is_up_to_date() {
     let there = std::fs::read_to_string(PATH).unwrap_or_default();
     assert!(
         there == now,
-        "docs/aarch64-coverage.md is out of date: QUSR_WRITE_DOCS=1 cargo test --no-default-features coverage"
+        "docs/aarch64-coverage.md is out of date: QUSR_WRITE_DOCS=1 cargo test -p qusr-guests coverage"
     );
 }

@@ -43,7 +43,7 @@ pub mod host {
     /// What is toggled in the environment while [`TRAPS`] is set: four halves of words, by the flags of underflow
     /// and (twice that) of inexact results.
     pub const TOGGLES: usize = 52;
-    /// Where a stub of `cpu::native::masked` goes on.
+    /// Where a stub of `engine::masked` goes on.
     pub const BACK: usize = 24;
     /// Constants in pairs of words, for operands in memory: all bits but the signs, and the smallest normal
     /// numbers, of singles and of doubles; then one half.
