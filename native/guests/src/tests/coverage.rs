@@ -6,7 +6,10 @@ use crate::guest::Lift;
 use crate::ir::build::IrBuilder;
 use std::fmt::Write;
 
-const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/aarch64-coverage.md");
+const PATH: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../docs/aarch64-coverage.md"
+);
 
 /// What becomes of random instructions of a line: lifted, for the fallback core, undefined.
 fn sample(n: usize) -> [u32; 3] {
