@@ -94,7 +94,7 @@ impl Window {
         let old = self.inside(from, PAGE_SIZE)?;
         let new = self.claim(to, len)?;
         // A duplicate outside of the window that starts with the page we have ...
-        // SAFETY: creates a mapping where the host likes, and the window is full.
+        // SAFETY: creates a mapping where the host likes, which is nowhere that is the guest's.
         let copy = unsafe { host_mremap(old, 0, skip + len, MREMAP_MAYMOVE, 0) }?;
         let flags = MREMAP_MAYMOVE | MREMAP_FIXED;
         // ... whose rest moves to its place.
@@ -115,7 +115,7 @@ impl Window {
         let old = self.inside(from, old_len)?;
         let new = self.claim(to, new_len)?;
         let keep = MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
-        // SAFETY: the host chooses a place outside of the (full) window.
+        // SAFETY: the host chooses a place that is not the guest's.
         let outside = unsafe { host_mremap(old, old_len, old_len, keep, 0) }?;
         // SAFETY: grows the mapping just made.
         let grown = unsafe { host_mremap(outside, old_len, new_len, MREMAP_MAYMOVE, 0) };
