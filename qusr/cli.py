@@ -17,6 +17,8 @@ import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
+from qusr import arch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,12 +30,6 @@ if TYPE_CHECKING:
 #: Status of a command line that cannot be (qemu's EXIT_FAILURE), and of our own mistakes
 #: (EX_SOFTWARE of sysexits.h).
 USAGE, INTERNAL = 1, 70
-
-#: The guest in a command's name, and qusr's name of it. Debian calls arm's two ABIs so.
-GUESTS = {
-    "arm": "arm", "armhf": "arm", "armel": "arm", "armeb": "armeb",
-    "aarch64": "aarch64", "arm64": "aarch64", "aarch64_be": "aarch64_be",
-}  # fmt: skip
 
 #: What Python changes when it starts: it ignores the first two, which a guest must not
 #: inherit, and catches the third. Whether they were ignored before is not to be known,
@@ -94,7 +90,8 @@ class Command:
         self.name = name
         prefix, _, guest = name.partition("-")
         known = prefix in ("qusr", "qemu")
-        self.guest = GUESTS.get(guest.removesuffix("-static")) if known else None
+        found = arch.guest(guest.removesuffix("-static")) if known else None
+        self.guest = None if found is None else found.name
         self.environ = environ
         self.argv: list[str] = []
         self.show = ""

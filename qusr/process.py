@@ -42,8 +42,6 @@ __all__ = ["Exited", "Options", "Process", "UsageError"]
 
 DEFAULT_STACK = 8 << 20
 RLIMIT_STACK, RLIM_INFINITY = 3, (1 << 64) - 1
-MMAP_MIN_ADDR = {4: 0x8000}
-"""Where an arm kernel's lowest mapping may be: old toolchains link programs at 0x8000."""
 
 
 class Process:
@@ -96,7 +94,7 @@ class Process:
         self.replaced_calls: dict[str, SyscallFunction] = {}
         # What an execve need not make again.
         self._tables: dict[str, _native.Table] = {}
-        self._machines: dict[tuple[str, bool], Machine] = {}
+        self._machines: dict[tuple[str, str], Machine] = {}
         # A forked child that has not executed a program yet, and what it had until then.
         self.forked = False
         self._inherited: _native.Thread | None = None
@@ -157,7 +155,7 @@ class Process:
         self._own_exe = early.own_exe
         self.sysroot = loader.Sysroot(os.fsdecode(early.sysroot) or None)
         guest, self.image = recipe.image_of(early.rest)
-        self._set_machine(self._machine(guest, self.image.plan.be8))
+        self._set_machine(self._machine(guest, self.image.plan.variant))
         self.argv, self.exe = early.argv, early.exe
         self.comm = os.path.basename(early.execfn)[:15]
         self.memory, self._memory_bits = early.memory, self.abi.word * 8
@@ -180,7 +178,7 @@ class Process:
         What was loaded before is gone (execve(2)); the caller has ended its threads.
         """
         assert prepared.guest is not None and prepared.plan is not None
-        machine = self._machine(prepared.guest, prepared.plan.be8)
+        machine = self._machine(prepared.guest, prepared.plan.variant)
         self._set_machine(machine)
         self.argv = prepared.argv
         self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
@@ -194,15 +192,15 @@ class Process:
         self.image = prepared.install(space, stack_size=self._stack_size())
         if self.image.read_implies_exec:
             self.set_read_implies_exec(True)
-        if machine.kuser_page:
-            loader.map_kuser(self.memory, machine.kuser_page)
+        for page in machine.kernel_pages:
+            loader.map_kernel_page(self.memory, *page)
         self.stack = prepared.build_stack(
             self.image,
             self.envp,
             hwcap=machine.hwcap[0],
             hwcap2=machine.hwcap[1],
             platform=machine.platform,
-            minsigstksz=machine.minsigstksz,
+            minsigstksz=self.arch.guest.minsigstksz,
             random=self._random(),
         )
         self.stack.store(self.memory)
@@ -215,8 +213,8 @@ class Process:
             self._tables[self.abi.name] = table
         self._start_thread(table, self._stock(prepared))
 
-    def _machine(self, guest: str, be8: bool) -> Machine:
-        key = guest, be8
+    def _machine(self, guest: str, variant: str) -> Machine:
+        key = guest, variant
         machine = self._machines.get(key)
         if machine is None:
             logs = () if self.log is None else self.log.native_items()
@@ -226,7 +224,7 @@ class Process:
     @property
     def mmap_min_addr(self) -> int:
         """The lowest address that the guest may map."""
-        return MMAP_MIN_ADDR.get(self.abi.word, 0x1_0000)
+        return self.arch.guest.min_address
 
     def _empty_memory(self) -> _native.AddressSpace:
         bits = self.abi.word * 8
@@ -253,7 +251,7 @@ class Process:
         machine = self.machine
         old = None if self._main is None else self.native
         native = self.native = _native.Process(
-            self.memory, table, machine.numbers, machine.args, self.abi.thumb_bit, machine.frame
+            self.memory, table, machine.numbers, machine.args, self.abi.thumb_bit, self.abi.frame
         )
         if old is not None:
             native.inherit(old)
@@ -524,18 +522,19 @@ def thunk_table(target: Abi, store: loader.Store) -> bytes:
 
 def _table_key(target: Abi) -> bytes:
     """Changes with the ABI and with every file that declarations come from."""
-    folder = os.path.join(os.path.dirname(__file__), "syscalls")
+    here = os.path.dirname(__file__)
     stamp = [target.name, _native.VERSION, sys.version]
-    for entry in sorted(os.scandir(folder), key=lambda item: item.name):
-        if entry.name.endswith(".py"):
-            info = entry.stat()
-            stamp.append(f"{entry.name}:{info.st_mtime_ns}:{info.st_size}")
+    for folder in ("syscalls", "arch", "arch/" + target.numbers.partition(".")[0]):
+        for entry in sorted(os.scandir(f"{here}/{folder}"), key=lambda item: item.name):
+            if entry.name.endswith(".py"):
+                info = entry.stat()
+                stamp.append(f"{entry.name}:{info.st_mtime_ns}:{info.st_size}")
     return "\n".join(stamp).encode()
 
 
 def _triplets(guest: str) -> tuple[str, ...]:
     """Where a guest's libraries may be, when no sysroot was asked for."""
-    found = arch.by_name(guest)
+    found = arch.guest(guest)
     return () if found is None else found.triplets
 
 

@@ -164,7 +164,7 @@ def _machine(machine: Machine) -> bytes:
             _list([_number(number) for number in machine.numbers]),
             _list([_number(number) for number in machine.args]),
             _number(machine.abi.thumb_bit),
-            _bytes(machine.frame.encode()),
+            _bytes(machine.abi.frame.encode()),
             _bytes(os.fsencode(library)),
             _bytes(guest.encode()),
             _number(model),

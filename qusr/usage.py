@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from qusr.cli import Command
 
-_ALL = ("aarch64", "aarch64_be", "arm", "armeb")
-
 _HELP = (
     ("h", "", "show this help (also -help)"),
     ("L", "PATH", "sysroot: a folder whose files go before the host's"),
@@ -48,6 +46,10 @@ def show(command: Command) -> NoReturn:
     sys.exit(1 if command.show == "log items" else 0)
 
 
+def _all() -> list[str]:
+    return [guest.name for guest in arch.guests()]
+
+
 def _version(command: Command) -> str:
     return (
         f"{command.name} version {_native.VERSION}\n"
@@ -60,7 +62,7 @@ def _help(command: Command) -> str:
     what = f"{command.guest} programs" if command.guest else "programs of any guest it has"
     lines = [
         f"usage: {command.name} [OPTION...] PROGRAM [ARGUMENT...]",
-        f"Runs Linux {what} ({', '.join(_ALL)}) on this machine."
+        f"Runs Linux {what} ({', '.join(_all())}) on this machine."
         if not command.guest
         else f"Runs Linux {what} on this machine.",
         "",
@@ -86,10 +88,10 @@ def _defaults(command: Command) -> list[str]:
     """Values in use; pwntools reads the line `QEMU_LD_PREFIX = ` of it."""
     guest = command.guest
     if guest or loader.explicit(command.sysroot, os.environ):
-        root, why = _sysroot(guest or _ALL[0], command.sysroot)
+        root, why = _sysroot(guest or _all()[0], command.sysroot)
         return [f"QUSR_LD_PREFIX = {root}  ({why})", f"QEMU_LD_PREFIX = {root}"]
     lines = []
-    for name in _ALL:
+    for name in _all():
         root, why = _sysroot(name, None)
         lines.append(f"QUSR_LD_PREFIX = {root}  (for {name}, {why})")
     return lines
@@ -100,14 +102,14 @@ def _sysroot(guest: str, asked: str | None) -> tuple[str, str]:
     explicit = loader.explicit(asked, os.environ)
     if explicit is not None:
         return explicit[0] or "/", f"by {explicit[1]}"
-    found = arch.by_name(guest)
+    found = arch.guest(guest)
     root = None if found is None else loader.found(found.triplets)
     return ("/", "none") if root is None else (root, "found")
 
 
 def _cpus(command: Command) -> str:
     lines = []
-    for name in (command.guest,) if command.guest else _ALL:
+    for name in (command.guest,) if command.guest else _all():
         found = arch.by_name(name)
         if found is None:
             continue

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .cache import Store, file_identity
     from .errors import LoadError
     from .identify import ElfIdent, parse_ident
-    from .image import AddressSpace, Image, load, map_kuser
+    from .image import AddressSpace, Image, load, map_kernel_page
     from .plan import LoadPlan, Segment
     from .program import Prepared, plan_for, prepare, wrong_guest
     from .stack import Stack
@@ -39,7 +39,7 @@ _WHERE = {
     "file_identity": "cache",
     "found": "sysroot",
     "load": "image",
-    "map_kuser": "image",
+    "map_kernel_page": "image",
     "parse_ident": "identify",
     "plan_for": "program",
     "prepare": "program",
@@ -61,7 +61,7 @@ __all__ = [
     "file_identity",
     "found",
     "load",
-    "map_kuser",
+    "map_kernel_page",
     "parse_ident",
     "plan_for",
     "prepare",
