@@ -286,19 +286,13 @@ class Command:
 
 
 def number(text: str, option: str) -> tuple[int, str]:
-    """A number at the start of `text`, as strtoul(3) with base 0 reads it, and the rest."""
-    base, at = 10, 0
-    if text[:2] in ("0x", "0X"):
-        base, at = 16, 2
-    elif text[:1] == "0":
-        base = 8
-    end = at
-    digits = "0123456789abcdefABCDEF" if base == 16 else "0123456789"[:base]
-    while end < len(text) and text[end] in digits:
-        end += 1
-    if end == at:
-        raise CommandError(f"{option} {text}: not a number")
-    return int(text[at:end], base), text[end:]
+    """A number at the start of an option's value, and the rest."""
+    from qusr import numerals
+
+    try:
+        return numerals.number(text)
+    except ValueError as error:
+        raise CommandError(f"{option} {error}") from None
 
 
 def main() -> None:
@@ -358,7 +352,8 @@ def _main(
     if command.show:
         from qusr import usage
 
-        usage.show(command)
+        variables = {option: variable for option, variable, _ in OPTIONS}
+        usage.show(command.show, command.name, command.guest, command.sysroot, variables)
     if not command.argv:
         raise CommandError("no program to run (-help shows how)")
     from qusr._native import EarlyStart

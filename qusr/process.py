@@ -15,7 +15,7 @@ import sys
 from qusr import _native, arch, loader
 from qusr.machine import Machine
 from qusr.options import Exited, Options, UsageError
-from qusr.thread import Gone, Thread
+from qusr.thread import Gone, Thread, leave
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from qusr.arch.abi import Abi
     from qusr.arch.base import Arch
+    from qusr.debug.blocks import BlockLog
     from qusr.debug.hooks import AddressHook, CodeHook, CodeHooks
     from qusr.recipe import Recorder
     from qusr.syscalls.strace import Strace
@@ -136,7 +137,7 @@ class Process:
         recorder = recipe.Recorder(prepared)
         self.load(prepared, recorder)
         absent = self._passed_over(prepared) if sought else []
-        recorder.keep(self, key, _table_key(self.abi), absent)
+        recorder.keep(self, self.machine, (key, _table_key(self.abi)), absent)
 
     def _passed_over(self, prepared: loader.Prepared) -> list[str]:
         """The files that would have made another folder the sysroot."""
@@ -205,8 +206,10 @@ class Process:
         )
         self.stack.store(self.memory)
         self.auxv = self.stack.auxv
-        if self.log is not None:
-            self.log.start(self)
+        if self.log is not None and self.log.wants("page"):
+            from qusr.debug.blocks import memory_map
+
+            self.log.write(memory_map(self))
         table = self._tables.get(self.abi.name)
         if table is None:
             table = _native.Table(thunk_table(self.abi, self.store))
@@ -265,7 +268,7 @@ class Process:
         self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
             self.native.watch_deaths()
-        blocks = None if self.log is None else self.log.blocks(self)
+        blocks = self._block_log()
         sink = None if blocks is None else blocks.native
         options = machine.native_options
         thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
@@ -286,6 +289,14 @@ class Process:
                 self._inherited = self._main.native
             self._main.native = thread
             self._main.set_trace()
+
+    def _block_log(self) -> BlockLog | None:
+        """What writes the items of -d that are about blocks, if any is wanted."""
+        if self.log is None or not self.log.wants_blocks():
+            return None
+        from qusr.debug.blocks import BlockLog
+
+        return BlockLog(self, self.log)
 
     def _stack_size(self) -> int:
         if self.options.stack_size is not None:
@@ -309,10 +320,6 @@ class Process:
         """The first thread, whose tid is the process's id."""
         assert self._main is not None
         return self._main
-
-    @main.setter
-    def main(self, thread: Thread) -> None:
-        self._main = thread
 
     @property
     def thread(self) -> _native.Thread:
@@ -357,6 +364,18 @@ class Process:
         """No thread is in :meth:`begin_to_die`; in a forked child too, whatever its parent does."""
         self._dying = 0
         self._dying_lock = _thread.allocate_lock()
+
+    def become_child(self, thread: Thread) -> None:
+        """After a fork, in the child: `thread` is the only one here; the process is ours to end."""
+        self._main = thread
+        self.threads = {os.getpid(): thread}
+        thread.tid = os.getpid()
+        self.on_exit = leave
+        self.vfork_gate = None
+        self.nobody_dies()
+        self.forked = True
+        thread.tracer = None
+        self.native.set_tracing(False)
 
     def begin_to_die(self) -> bool:
         """From now on only the calling thread can end the process. False: another one can."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from qusr.loader.image import AddressSpace
     from qusr.loader.program import Prepared
     from qusr.machine import Machine
-    from qusr.process import Process
+    from qusr.running import Process
 
 KIND = "start"
 FORMAT = 1
@@ -120,14 +120,18 @@ class Recorder:
         self._space.set_name(addr, len, name)
         self._ops.append(_numbers(_NAME, addr, len) + _bytes(name.encode()))
 
-    def keep(self, process: Process, key: bytes, table_key: bytes, absent: Iterable[str]) -> None:
+    def keep(
+        self, process: Process, machine: Machine, keys: tuple[bytes, bytes], absent: Iterable[str]
+    ) -> None:
         """Puts the recipe of `process`, which was loaded and has not run yet, into its store.
 
         Nothing is kept when another start could go otherwise: the program is a script's
         interpreter, a file may still be changing, or another core than the native one runs the
-        guest. `absent` are the files that would have been used if they were there.
+        guest. `keys` are the recipe's and the thunk table's. `absent` are the files that would have
+        been used if they were there.
         """
-        machine, prepared, interp = process.machine, self._prepared, b""
+        prepared, interp = self._prepared, b""
+        key, table_key = keys
         if machine.native_options != "" or prepared.execfn != os.fsencode(prepared.path):
             return
         if prepared.interp_fd >= 0 and not prepared.interp_path.startswith("/"):

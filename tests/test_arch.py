@@ -95,7 +95,8 @@ def test_identification_imports_one_guest_at_most() -> None:
     code = (
         "import sys; from qusr import arch; from qusr.loader import identify;"
         "print(arch.guest('arm64').name, arch.guest_of(183, 64, True).name);"
-        "print(identify.machine_title(243, 64, False), *sorted(n for n in sys.modules if 'arch' in n))"
+        "print(identify.machine_title(243, 64, False), *sorted("
+        "n for n in sys.modules if 'arch' in n))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines() == [

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import pytest
 
 from qusr import arch
 
@@ -88,3 +92,144 @@ def test_the_list_of_guests_is_complete() -> None:
     assert folders == {package for package, _, _ in arch.PACKAGES} | {"x86_64"}
     numbers = [(guest.number, guest.big_endian) for guest in arch.guests()]
     assert len(set(numbers)) == len(numbers)
+
+
+# --- imports go one way -----------------------------------------------------------
+
+#: What a module may import: its own layer and those before it. Imports in functions count, and so
+#: do those for type checkers alone: a name is as much of a dependency as a call.
+LAYERS = (
+    ("_native", "arch"),
+    ("cpu", "loader", "numerals", "options", "debug.log"),
+    ("debug", "dump", "ptrace", "running", "syscalls"),
+    ("syscalls.handlers",),
+    ("machine", "preload", "process", "recipe", "thread"),
+    ("", "__main__", "api", "binfmt", "cli", "interp", "usage"),
+)
+#: Who imports what it is told by name, and what that is.
+BY_NAME = {
+    "": "names of the package, when they are used; declared below TYPE_CHECKING",
+    "loader": "names of the package, when they are used; declared below TYPE_CHECKING",
+    "arch": "guests' packages, from the list",
+    "arch.abi": "the constants of an ABI",
+    "syscalls.context": "the handlers that declarations name",
+    "syscalls.table": "the families of declarations, and the numbers of an ABI",
+    "preload": "everything",
+    "binfmt.launcher": "the dependencies whose files the program takes along",
+}
+_IMPORTERS = {"__import__", "import_module"}
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(file): file for file in SOURCES}
+
+
+def imports(name: str, source: str, modules: Mapping[str, object]) -> Iterator[str]:
+    """The modules of qusr that a module imports, anywhere in it."""
+    package = name if name in PACKAGES else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.partition(".")[0] == "qusr":
+                    yield alias.name.removeprefix("qusr").removeprefix(".")
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join(filter(None, [*above, base]))
+            elif base.partition(".")[0] == "qusr":
+                base = base.removeprefix("qusr").removeprefix(".")
+            else:
+                continue
+            for alias in node.names:
+                inner = f"{base}.{alias.name}".removeprefix(".")
+                yield inner if inner in modules or inner == "_native" else base
+
+
+PACKAGES = {name for name, file in MODULES.items() if file.name == "__init__.py"}
+GRAPH = {
+    name: set(imports(name, file.read_text(), MODULES)) - {name} for name, file in MODULES.items()
+}
+
+
+def layer(name: str) -> int:
+    """The layer of the longest part of a module's name that is listed."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        for rank, listed in enumerate(LAYERS):
+            if ".".join(parts[:end]) in listed:
+                return rank
+    raise AssertionError(f"{name} is in no layer")
+
+
+def test_no_import_goes_up() -> None:
+    wrong = [
+        f"{name} -> {other}"
+        for name, others in sorted(GRAPH.items())
+        for other in sorted(others)
+        if layer(other) > layer(name)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", ["arch", "loader", "cpu"])
+def test_these_need_nobody_but_guests(package: str) -> None:
+    for name, others in GRAPH.items():
+        if name.partition(".")[0] == package:
+            assert {other.partition(".")[0] for other in others} <= {package, "arch", "_native"}
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Modules that import one another in a circle, if there is one."""
+    done: set[str] = set()
+
+    def search(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        for other in sorted(graph.get(name, ())):
+            found = search(other, [*way, name])
+            if found:
+                return found
+        done.add(name)
+        return []
+
+    for name in sorted(graph):
+        found = search(name, [])
+        if found:
+            return found
+    return []
+
+
+def test_no_circle() -> None:
+    assert circle(GRAPH) == []
+
+
+def test_imports_by_name_are_declared() -> None:
+    """What is imported by a name that the program makes is in no graph: few may, with a reason."""
+    found = set()
+    for name, file in MODULES.items():
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call):
+                called = node.func
+                text = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
+                if text in _IMPORTERS:
+                    found.add(name)
+    assert found == set(BY_NAME)
+
+
+def test_the_graph_is_seen() -> None:
+    """The tests above cannot pass for want of arrows."""
+    assert {"loader", "syscalls.context", "_native"} <= GRAPH["syscalls.handlers.exec"]
+    assert "loader.errors" in GRAPH["loader.plan"]  # relative
+    assert "running" in GRAPH["syscalls.context"]  # below TYPE_CHECKING
+    assert "debug.log" in GRAPH["cli"]  # in a function
+    assert sum(map(len, GRAPH.values())) > 200
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    source = "from . import b\nfrom .b import x\nimport qusr.c\nfrom os import path\n"
+    assert set(imports("a", source, {"b": 0})) == {"b", "c"}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from qusr import _native
     from qusr.debug.log import Log
-    from qusr.process import Process
+    from qusr.running import Process
 
 
 class BlockLog:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from qusr.arch.abi import Abi
     from qusr.arch.tracing import RegisterSet
     from qusr.dump.memory import Segment
-    from qusr.process import Process
-    from qusr.thread import Thread
+    from qusr.running import Process, Thread
 
     #: A register set: the note's owner and type, and its bytes.
     Set = tuple[bytes, int, bytes]
