@@ -247,7 +247,7 @@ class Process:
         """Where the program's translations are kept, and what it is called there."""
         if self.store.path is None:
             return None
-        identity = loader.file_identity(os.fstat(prepared.fd))
+        identity = _native.file_identity(prepared.fd)
         return os.fsencode(self.store.path), identity
 
     def _start_thread(self, table: _native.Table, stock: tuple[bytes, bytes] | None) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from struct import Struct
 
+from qusr import _native
 from qusr.loader import cache
 from qusr.loader.image import Image
 from qusr.loader.plan import LoadPlan
@@ -140,7 +141,7 @@ class Recorder:
             if fd >= 0 and not cache.settled(os.fstat(fd)):
                 return
         if prepared.interp_fd >= 0:
-            interp = cache.file_identity(os.fstat(prepared.interp_fd))
+            interp = _native.file_identity(prepared.interp_fd)
         fields = [
             _number(FORMAT),
             _bytes(os.fsencode(prepared.sysroot.root or "")),

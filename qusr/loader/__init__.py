@@ -15,7 +15,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .cache import Store, file_identity
+    from .cache import Store
     from .errors import LoadError
     from .identify import ElfIdent, parse_ident
     from .image import AddressSpace, Image, load, map_kernel_page
@@ -36,7 +36,6 @@ _WHERE = {
     "Store": "cache",
     "Sysroot": "sysroot",
     "explicit": "sysroot",
-    "file_identity": "cache",
     "found": "sysroot",
     "load": "image",
     "map_kernel_page": "image",
@@ -58,7 +57,6 @@ __all__ = [
     "Store",
     "Sysroot",
     "explicit",
-    "file_identity",
     "found",
     "load",
     "map_kernel_page",

@@ -191,7 +191,7 @@ def plan_for(fd: int, path: str, store: cache.Store | None = None) -> LoadPlan:
     if store is None:
         return _read_plan(fd, path)
     info = os.fstat(fd)
-    key = cache.file_identity(info)
+    key = _native.file_identity(fd)
     plan = store.plans.get(key)
     if plan is not None:
         return plan
