@@ -27,7 +27,7 @@ class Guest:
 
     Attributes:
         package: the name of the package below `qusr.arch`.
-        number: by which the Rust side names it to debuggers (native/src/process/tracee).
+        number: by which the Rust side names it to debuggers (native/kernel/src/process/tracee).
         name: as in the command `qusr-NAME`.
         aliases: other names for it.
         title: what people call the machine.

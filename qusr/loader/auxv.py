@@ -97,7 +97,7 @@ def entries(
     facts: AuxFacts, *, platform: bool = False, base_platform: bool = False
 ) -> list[tuple[int, int]]:
     """The vector, AT_NULL included, with zeros for what is filled in when it is put onto the stack
-    (native/src/loader): addresses there, and the ids of the process.
+    (native/kernel/src/loader): addresses there, and the ids of the process.
 
     The order is that of create_elf_tables, which puts the architecture's own
     entries (ARCH_DLINFO) first.

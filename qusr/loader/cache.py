@@ -1,6 +1,6 @@
 """A small store of bytes on disk: load plans, thunk tables, starts, translations.
 
-It is Rust's (`native/src/store.rs`), which starts programs without Python. A cache may be damaged,
+It is Rust's (`native/store`), which starts programs without Python. A cache may be damaged,
 out of date, or put there by someone else: whatever does not fit is a miss, and the
 contents are parsed by their owners with `struct`, never unpickled. No failure of the store is an
 error of the program.
