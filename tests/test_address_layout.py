@@ -1,4 +1,4 @@
-"""Programs that need an address space of a certain layout, or tagged addresses: gcc's sanitizers."""
+"""Programs that need a certain layout of memory, or tagged addresses: gcc's sanitizers."""
 
 from __future__ import annotations
 
@@ -97,10 +97,10 @@ def test_thread_sanitizer(
     qusr: Callable[[str], Emulator], root: Callable[..., Path], build: Callable[[str, str], Path]
 ) -> None:
     program = build(RACE, "thread")
-    run, libraries = qusr("aarch64"), root("aarch64")
-    clean = run(str(program), "locked", root=libraries)
+    run, options = qusr("aarch64"), ["-L", str(root("aarch64"))]
+    clean = run(str(program), "locked", options=options)
     assert (clean.check().out, clean.err) == ("counted some\n", "")
-    race = run(str(program), root=libraries)
+    race = run(str(program), options=options)
     # TSan's own exit status for a program with reports.
     assert "WARNING: ThreadSanitizer: data race" in race.check(66).err
 
@@ -109,10 +109,10 @@ def test_hardware_assisted_address_sanitizer(
     qusr: Callable[[str], Emulator], root: Callable[..., Path], build: Callable[[str, str], Path]
 ) -> None:
     program = build(LIST, "hwaddress")
-    run, libraries = qusr("aarch64"), root("aarch64")
-    clean = run(str(program), root=libraries)
+    run, options = qusr("aarch64"), ["-L", str(root("aarch64"))]
+    clean = run(str(program), options=options)
     assert (clean.check().out, clean.err) == ("sum 249950000\n", "")
-    wrong = run(str(program), "wrong", root=libraries)
+    wrong = run(str(program), "wrong", options=options)
     assert wrong.status != 0
     assert "HWAddressSanitizer: tag-mismatch" in wrong.err
     assert "WRITE of size 1" in wrong.err
