@@ -270,7 +270,10 @@ class Process:
         blocks = self._block_log()
         sink = None if blocks is None else blocks.native
         options = machine.native_options
-        thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
+        try:
+            thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
+        except ValueError as error:  # no memory for translated code, or no such library
+            raise UsageError(str(error)) from None
         if blocks is not None:
             blocks.watch(thread, own_logs=options is not None)
         regs = self.arch.registers

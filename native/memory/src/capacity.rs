@@ -10,6 +10,7 @@
 
 use std::fs;
 
+use super::spare;
 use super::types::Errno;
 
 /// What the emulator keeps: stacks of threads, code caches, the C library's arenas.
@@ -42,8 +43,11 @@ impl Capacity {
     /// Spends `count` mappings. `recorded` is how many the records have.
     ///
     /// # Errors
-    /// ENOMEM where the host has not got so many left.
+    /// ENOMEM where the host has not got so many left, or no memory for our records.
     pub fn spend(&mut self, count: u64, recorded: usize) -> Result<(), Errno> {
+        if spare::is_low() {
+            return Err(libc::ENOMEM);
+        }
         if self.left < count {
             // Counting takes milliseconds then: not again for each call of a guest that is refused.
             if self.full_at.is_some_and(|full| recorded >= full) {

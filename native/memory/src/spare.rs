@@ -8,12 +8,21 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const SIZE: usize = 4 << 20;
 /// Blocks are powers of two from here, and aligned to their size.
 const SMALLEST: usize = 64;
 const CLASSES: usize = (SIZE / SMALLEST).ilog2() as usize + 1;
+
+/// Bytes of pools that are in use.
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether so much of the pool is gone that the guest is to get nothing more that takes memory of ours.
+#[must_use]
+pub fn is_low() -> bool {
+    IN_USE.load(Ordering::Relaxed) > SIZE / 8
+}
 
 #[repr(align(4096))]
 struct Bytes(UnsafeCell<[u8; SIZE]>);
@@ -103,12 +112,18 @@ impl Spare {
             lists.used = start + size;
             (self.start() + start) as *mut u8
         });
-        found.unwrap_or(ptr::null_mut())
+        let block: *mut u8 = found.unwrap_or(ptr::null_mut());
+        if !block.is_null() {
+            IN_USE.fetch_add(size, Ordering::Relaxed);
+        }
+        block
     }
 
     fn give_back(&self, block: *mut u8, layout: Layout) {
         let size = layout.size().max(layout.align()).max(SMALLEST);
-        let list = class(size.next_power_of_two());
+        let size = size.next_power_of_two();
+        let list = class(size);
+        IN_USE.fetch_sub(size, Ordering::Relaxed);
         self.with(|lists| {
             // SAFETY: the block is the pool's, of at least SMALLEST bytes, and nobody's any more.
             unsafe { *block.cast::<usize>() = lists.free[list] };

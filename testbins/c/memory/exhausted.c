@@ -82,4 +82,34 @@ CHECK(scattered)
 		OK(munmap(room + i * size / 16, page));
 }
 
+/* Small mappings, as many as there is room for: tests/test_limits_of_host.py gives it little. */
+CHECK(small)
+{
+	static char *at[40000];
+	int count = 0, status;
+
+	page = sysconf(_SC_PAGESIZE);
+	for (; count < 40000; count++) {
+		at[count] = mmap(NULL, page, PROT_READ | (count & 1) * PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (at[count] == MAP_FAILED) {
+			EQ(errno, ENOMEM);
+			break;
+		}
+	}
+	TRUE(count > 1000);
+	for (int i = 1; i < 1000; i += 2)
+		*at[i] = i;
+	for (int i = 0; i < 100; i++)
+		OK(munmap(at[count - 1 - i], page));
+	pid_t child = OK(fork());
+	if (child == 0)
+		_exit(*at[5]);
+	OK(waitpid(child, &status, 0));
+	EQ(WEXITSTATUS(status), 5);
+	for (int i = 0; i < count - 100; i++)
+		OK(munmap(at[i], page));
+	OK((long)mmap(NULL, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
 CHECK_MAIN
