@@ -41,7 +41,6 @@ struct Terms {
     guest: String,
     options: Options,
     check: bool,
-    cache_size: usize,
 }
 
 struct Known {
@@ -67,7 +66,6 @@ pub(super) fn of(
         guest: config.guest.clone(),
         options: config.options,
         check: config.check,
-        cache_size: config.cache_size,
     };
     let mut list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     list.retain(|k| k.kept.strong_count() > 0);
