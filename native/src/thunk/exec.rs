@@ -284,6 +284,8 @@ impl Call<'_> {
         let later = self.later.take();
         let mut result = if waitmask::is_of(host) {
             self.make_with_mask(host, &mut host_args)
+        } else if i64::from(host) == libc::SYS_futex {
+            self.make_futex(host, &mut host_args)
         } else {
             self.make(host, later, &mut host_args)
         };
