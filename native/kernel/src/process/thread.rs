@@ -256,12 +256,12 @@ impl GuestThread {
         match (self.signals.seen.take(), delivered) {
             (Some(seen), delivered) => {
                 let killed = match delivered {
-                    Delivered::Done => None,
+                    Delivered::Done | Delivered::Later => None,
                     Delivered::Fatal(signal) => Some(signal),
                 };
                 Some(Stop::Signal { seen, killed })
             }
-            (None, Delivered::Done) => None,
+            (None, Delivered::Done | Delivered::Later) => None,
             (None, Delivered::Fatal(signal)) => Some(Stop::Killed { signal }),
         }
     }

@@ -298,8 +298,15 @@ impl Call<'_> {
         if let Err(errno) = self.limit_write(host, &mut host_args) {
             return Outcome::Done(-i64::from(errno));
         }
+        self.wrap_sent_fault(host, &mut host_args);
         let later = self.later.take();
-        let mut result = self.make(host, later, &mut host_args);
+        let mut result = if waitmask::is_of(host) {
+            self.make_with_mask(host, &mut host_args)
+        } else if i64::from(host) == libc::SYS_futex {
+            self.make_futex(host, &mut host_args)
+        } else {
+            self.make(host, later, &mut host_args)
+        };
         if result == -super::host::ERESTARTSYS {
             // Only a tracer's bell interrupts a call that was entered without it failing.
             let env = self.env;
