@@ -180,6 +180,8 @@ class Process:
     def inherit(self, before: Process) -> None:
         """Take over the sysroot and the limits of the program before an execve."""
     def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
+    def runs(self, fd: int) -> None:
+        """The program of an open file runs here: guests that want to write to it get ETXTBSY."""
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
     def set_preloaded(self) -> None:
@@ -353,7 +355,10 @@ def publish(comm: bytes, arg: tuple[int, int], env: tuple[int, int]) -> bool:
     """Name the thread, and tell the kernel where arguments and environment lie (host addresses)."""
 
 def lookup_in(root: bytes, path: bytes, follow: bool) -> bytes | None:
-    """The host path of what an absolute path names in a sysroot; None when it is not there."""
+    """The host path of what an absolute path names in a sysroot; None when it is not there.
+
+    OSError: any other outcome of the look-up.
+    """
 
 def build_stack(
     top: int,
@@ -372,6 +377,9 @@ def build_stack(
 
     ValueError: it cannot be made.
     """
+
+def is_running(dirfd: int, path: bytes) -> bool:
+    """Whether a path leads to a program that a guest runs."""
 
 def own_proc_file(path: bytes) -> bytes | None:
     """The name of a file in our own /proc/PID; None: `path` is something else."""

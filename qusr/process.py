@@ -214,6 +214,7 @@ class Process:
             table = _native.Table(thunk_table(self.abi, self.store))
             self._tables[self.abi.name] = table
         self._start_thread(table, self._stock(prepared))
+        self.native.runs(prepared.fd)
 
     def _machine(self, guest: str, be8: bool) -> Machine:
         key = guest, be8

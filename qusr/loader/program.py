@@ -302,7 +302,7 @@ def _follow_scripts(
     args = list(argv)
     name = os.fsencode(path)
     for depth in range(script.MAX_DEPTH + 1):
-        host_path = sysroot.resolve(path)
+        host_path = _located(sysroot, path)
         opened = fd < 0
         if opened:
             fd = open_exec(host_path, path, check_mode=check_mode or depth > 0)
@@ -320,6 +320,13 @@ def _follow_scripts(
         fd = -1
         name, path = interpreter, os.fsdecode(interpreter)
     raise LoadError(f"{first}: too many levels of #! interpreters", errno.ELOOP)
+
+
+def _located(sysroot: Sysroot, path: str) -> str:
+    try:
+        return sysroot.resolve(path)
+    except OSError as error:
+        raise from_oserror(path, error) from None
 
 
 def _head(fd: int, path: str) -> bytes:
@@ -367,8 +374,8 @@ def _find_interpreter(prepared: Prepared, plan: LoadPlan, store: cache.Store | N
         # As in a #! line: to the kernel this is the current directory.
         raise LoadError(f"{prepared.path}: bad ELF file: an empty interpreter path", errno.EACCES)
     sysroot = prepared.sysroot
-    host_path = sysroot.resolve(name)
     try:
+        host_path = _located(sysroot, name)
         prepared.interp_fd = open_exec(host_path, name)
     except LoadError as error:
         if error.errno != errno.ENOENT:

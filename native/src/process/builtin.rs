@@ -349,8 +349,8 @@ impl GuestThread {
         let path = path.ok_or(libc::ENAMETOOLONG)?;
         let host = self
             .sysroot()
-            .and_then(|root| root.resolve(libc::AT_FDCWD, &path, true));
-        let path = match host {
+            .map_or(Ok(None), |root| root.resolve(libc::AT_FDCWD, &path, true));
+        let path = match host? {
             Some(host) => host,
             None => CString::new(path).map_err(|_| libc::EINVAL)?,
         };

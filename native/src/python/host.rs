@@ -6,6 +6,7 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
+use super::memory::os_error;
 use crate::abi::GuestAbi;
 use crate::cpu::native;
 use crate::cpu::pair;
@@ -18,6 +19,7 @@ use crate::signal::siginfo;
 use crate::store;
 use crate::thunk::path::{self};
 use crate::thunk::procfs;
+use crate::thunk::running;
 
 /// See [`Gate`].
 #[pyclass(name = "VforkGate", module = "qusr._native", frozen)]
@@ -71,14 +73,23 @@ impl PySharedLock {
 }
 
 /// The host path of what an absolute path names in the sysroot `root`; None when it is not there.
+/// OSError: it may be there.
 #[pyfunction]
 pub fn lookup_in<'py>(
     py: Python<'py>,
     root: &[u8],
     path: &[u8],
     follow: bool,
-) -> Option<Bound<'py, PyBytes>> {
-    path::lookup_in(root, path, follow).map(|found| PyBytes::new(py, &found))
+) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let found = path::lookup_in(root, path, follow);
+    let found = found.map_err(os_error)?;
+    Ok(found.map(|found| PyBytes::new(py, &found)))
+}
+
+/// Whether a path leads to a program that a guest runs.
+#[pyfunction]
+pub fn is_running(dirfd: i32, path: &[u8]) -> bool {
+    CString::new(path).is_ok_and(|path| running::is_running(dirfd, &path))
 }
 
 /// The name of a file in our own /proc/PID; None: `path` is something else.
@@ -91,7 +102,7 @@ pub fn own_proc_file<'py>(py: Python<'py>, path: &[u8]) -> Option<Bound<'py, PyB
 /// if that fails.
 #[pyfunction]
 pub fn stand_in(fd: i32, name: &[u8], text: &[u8]) -> PyResult<()> {
-    Ok(procfs::stand_in(fd, name, text).map_err(std::io::Error::from_raw_os_error)?)
+    procfs::stand_in(fd, name, text).map_err(os_error)
 }
 
 /// Whether a path ends at our /proc/PID/exe, itself or by at most `hops` - 1 symbolic links.

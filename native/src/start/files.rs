@@ -88,9 +88,11 @@ pub fn open_program(command: &Command, sysroot: &[u8]) -> Option<OwnedFd> {
         return Some(unsafe { OwnedFd::from_raw_fd(copy) });
     }
     let path = &command.program;
-    let inside = (!sysroot.is_empty() && path.starts_with(b"/"))
-        .then(|| lookup_in(sysroot, path, true))
-        .flatten();
+    let inside = if !sysroot.is_empty() && path.starts_with(b"/") {
+        lookup_in(sysroot, path, true).ok()?
+    } else {
+        None
+    };
     open_executable(inside.as_ref().unwrap_or(path))
 }
 

@@ -139,7 +139,7 @@ impl Call<'_> {
             });
             return Ok(self.pointer(address));
         }
-        Ok(match sysroot.resolve(at, &path, follow) {
+        Ok(match sysroot.resolve(at, &path, follow)? {
             Some(host) => self.keep(&host),
             None => self.pointer(address),
         })

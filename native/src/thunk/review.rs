@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::convert::{get_int, put_int};
 use super::exec::{Call, Outcome, Review, map_flags};
 use super::procfs::{self, Opened, status};
+use super::running;
 use super::table::{Op, Ret};
 
 /// Descriptors below this are known by [`Marks::small`].
@@ -128,6 +129,11 @@ impl Call<'_> {
                 unsafe { libc::close(fd) };
                 return Outcome::Done(-i64::from(libc::EOVERFLOW));
             }
+        }
+        if running::is_denied(fd, &file) {
+            // SAFETY: the guest does not know this descriptor yet.
+            unsafe { libc::close(fd) };
+            return Outcome::Done(-i64::from(libc::ETXTBSY));
         }
         let env = self.env;
         let guest = procfs::Guest {
@@ -267,7 +273,7 @@ impl Call<'_> {
     }
 
     /// A path as the host's call got it.
-    fn read_back(&self, host: u64) -> Option<CString> {
+    pub(super) fn read_back(&self, host: u64) -> Option<CString> {
         let space = self.env.space;
         let base = space.base() as u64;
         if (base..base + space.limit()).contains(&host) {
