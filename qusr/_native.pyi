@@ -378,6 +378,30 @@ def build_stack(
     ValueError: it cannot be made.
     """
 
+class MappedEntry:
+    """An entry of the store, mapped: only what is looked at is read, and nothing is checked."""
+
+    def __new__(cls, folder: bytes, kind: str, key: bytes) -> Self:
+        """KeyError: it is not there."""
+    def read(self, start: int, size: int) -> bytes:
+        """IndexError: it is shorter."""
+
+class Buffer:
+    """Memory for a host call that takes a struct with a pointer."""
+
+    def __new__(cls, data: bytes) -> Self: ...
+    @property
+    def address(self) -> int:
+        """Good as long as this lives."""
+    def read(self) -> bytes:
+        """What is in it."""
+
+def stamp_sources(folders: Sequence[bytes]) -> int:
+    """A number that changes with every file `*.py` in these folders, and with this library.
+
+    OSError: a folder cannot be read.
+    """
+
 def is_running(dirfd: int, path: bytes) -> bool:
     """Whether a path leads to a program that a guest runs."""
 

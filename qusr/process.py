@@ -369,10 +369,10 @@ class Process:
         return mine
 
     def preload(self) -> None:
-        """Imports what may be needed when the guest has put it out of reach."""
+        """Keeps what may be needed when the guest has put it out of reach."""
         from qusr import preload
 
-        preload.everything()
+        preload.everything(self.store)
         self.native.set_preloaded()
 
     def is_own_exe(self, info: os.stat_result) -> bool:
@@ -525,13 +525,9 @@ def thunk_table(target: Abi, store: loader.Store) -> bytes:
 
 def _table_key(target: Abi) -> bytes:
     """Changes with the ABI and with every file that declarations come from."""
-    folder = os.path.join(os.path.dirname(__file__), "syscalls")
-    stamp = [target.name, _native.VERSION, sys.version]
-    for entry in sorted(os.scandir(folder), key=lambda item: item.name):
-        if entry.name.endswith(".py"):
-            info = entry.stat()
-            stamp.append(f"{entry.name}:{info.st_mtime_ns}:{info.st_size}")
-    return "\n".join(stamp).encode()
+    here = os.path.dirname(__file__)
+    folders = [os.fsencode(f"{here}/{name}") for name in ("syscalls", "arch")]
+    return f"{target.name}\n{sys.version}\n{_native.stamp_sources(folders):x}".encode()
 
 
 def _triplets(guest: str) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ class Store:
         if path is None:
             return False
         name = _name(kind, key)
-        temporary = f"{path}/.{name}.{os.getpid():x}.{os.urandom(4).hex()}"
+        temporary = f"{path}/.{name}.{os.urandom(8).hex()}"
         data = _wrap(kind.encode(), key, value)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:

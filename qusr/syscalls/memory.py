@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qusr.syscalls.decl import (
     IN,
+    OUT,
     Address,
     Array,
     Buf,
@@ -14,6 +15,7 @@ from qusr.syscalls.decl import (
     Int,
     Iovec,
     Pid,
+    Ptr,
     Raw,
     Size,
     Str,
@@ -21,7 +23,17 @@ from qusr.syscalls.decl import (
     UInt,
     ULong,
 )
-from qusr.syscalls.layout import ulong
+from qusr.syscalls.layout import Struct, u64, ulong
+
+# linux/mman.h
+CACHESTAT_RANGE = Struct("cachestat_range", [("off", u64), ("len", u64)])
+CACHESTAT = Struct(
+    "cachestat",
+    [
+        ("nr_cache", u64), ("nr_dirty", u64), ("nr_writeback", u64), ("nr_evicted", u64),
+        ("nr_recently_evicted", u64),
+    ],
+)  # fmt: skip
 
 PROT = FlagTable(
     {
@@ -118,5 +130,6 @@ CALLS = (
     Syscall("set_mempolicy", Int("mode"), Raw("nodemask"), ULong("maxnode")),
     Syscall("set_mempolicy_home_node", Raw("start"), ULong("len"), ULong("home_node"),
             ULong("flags")),
-    Syscall("cachestat", Fd("fd"), Raw("cstat_range"), Raw("cstat"), UInt("flags")),
+    Syscall("cachestat", Fd("fd"), Ptr("cstat_range", CACHESTAT_RANGE, IN),
+            Ptr("cstat", CACHESTAT, OUT), UInt("flags")),
 )  # fmt: skip

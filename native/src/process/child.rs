@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::sync::Arc;
 
+use super::execed;
 use super::thread::GuestThread;
 use crate::memory::Region;
 use crate::signal::{deferred, host};
@@ -54,8 +55,13 @@ impl GuestThread {
             // Nothing may be delivered to the child that was meant for the parent.
             host::set_mask(!0);
             let aside = deferred::pending();
+            let slot = execed::before_fork();
             let result = clone(request);
+            if result > 0 {
+                execed::in_parent(slot, result as i32);
+            }
             if result == 0 {
+                execed::in_child(slot);
                 deferred::forget(aside);
                 robust_lists.clear();
             }

@@ -6,6 +6,7 @@ mod call;
 pub mod child;
 pub mod core_bit;
 mod directory;
+mod execed;
 pub mod limits;
 mod robust;
 mod thread;
@@ -102,6 +103,7 @@ impl Process {
 
     /// The program of an open file runs here from now on.
     pub fn runs(&self, fd: i32) {
+        execed::executed();
         let held = Running::hold(fd);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         *running = held;

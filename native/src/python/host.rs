@@ -1,8 +1,10 @@
 //! What Python asks of the host process that a guest lives in.
 
 use std::ffi::CString;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyIndexError, PyKeyError, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -84,6 +86,13 @@ pub fn lookup_in<'py>(
     let found = path::lookup_in(root, path, follow);
     let found = found.map_err(os_error)?;
     Ok(found.map(|found| PyBytes::new(py, &found)))
+}
+
+/// A number that changes with every Python source in these folders, and with this library.
+#[pyfunction]
+pub fn stamp_sources(folders: Vec<Vec<u8>>) -> PyResult<u64> {
+    let stamp = store::stamp_sources(&folders);
+    stamp.map_err(|error| os_error(error.raw_os_error().unwrap_or(libc::EIO)))
 }
 
 /// Whether a path leads to a program that a guest runs.
@@ -179,6 +188,61 @@ pub fn store_get<'py>(
     key: &[u8],
 ) -> Option<Bound<'py, PyBytes>> {
     store::get(folder, kind, key).map(|value| PyBytes::new(py, &value))
+}
+
+/// An entry of the store, mapped: only what is looked at is read.
+#[pyclass(name = "MappedEntry", module = "qusr._native", frozen)]
+pub struct PyMappedEntry(Mutex<store::Mapped>);
+
+#[pymethods]
+impl PyMappedEntry {
+    /// Opens the entry of a kind and key. KeyError: it is not there.
+    #[new]
+    fn new(folder: &[u8], kind: &str, key: &[u8]) -> PyResult<Self> {
+        let map = store::map(folder, kind, key);
+        let map = map.ok_or_else(|| PyKeyError::new_err("not in the store"))?;
+        Ok(Self(Mutex::new(map)))
+    }
+
+    /// `size` bytes from `start` on. IndexError: it has fewer.
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        size: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = &map.bytes()[map.value..];
+        let end = start.checked_add(size);
+        let part = end.and_then(|end| value.get(start..end));
+        let part = part.ok_or_else(|| PyIndexError::new_err("beyond the end"))?;
+        Ok(PyBytes::new(py, part))
+    }
+}
+
+/// Memory for a host call that takes a struct with a pointer.
+#[pyclass(name = "Buffer", module = "qusr._native", frozen)]
+pub struct PyBuffer(Box<[AtomicU8]>);
+
+#[pymethods]
+impl PyBuffer {
+    /// A copy of `data`.
+    #[new]
+    fn new(data: &[u8]) -> Self {
+        Self(data.iter().map(|byte| AtomicU8::new(*byte)).collect())
+    }
+
+    /// Its address, good as long as this lives.
+    #[getter]
+    fn address(&self) -> u64 {
+        self.0.as_ptr() as u64
+    }
+
+    /// What is in it.
+    fn read<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let bytes = self.0.iter().map(|byte| byte.load(Ordering::Relaxed));
+        PyBytes::new(py, &bytes.collect::<Vec<u8>>())
+    }
 }
 
 /// Ends CLONE_FILES: the descriptors are this process's alone from now on.

@@ -2,11 +2,10 @@
 //! the recipe was made from.
 
 use std::ffi::{CString, OsStr};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::command::Command;
 use super::recipe::Recipe;
@@ -144,30 +143,8 @@ pub fn key(
 
 /// A number that changes with every file that recipes come from, and with this library.
 fn sources(package: &[u8]) -> Option<u64> {
-    let mut files = vec![stamp(&path(&[package, b"/_native.abi3.so"].concat()))?];
-    for folder in SOURCES {
-        let folder = path(&[package, folder].concat());
-        for entry in std::fs::read_dir(folder).ok()? {
-            let file = entry.ok()?.path();
-            if file.extension() == Some(OsStr::new("py")) {
-                files.push(stamp(&file)?);
-            }
-        }
-    }
-    files.sort_unstable();
-    let mut hasher = DefaultHasher::new();
-    (env!("CARGO_PKG_VERSION"), files).hash(&mut hasher);
-    Some(hasher.finish())
-}
-
-fn stamp(path: &Path) -> Option<(PathBuf, i64, i64, u64)> {
-    let info = std::fs::metadata(path).ok()?;
-    Some((
-        path.to_owned(),
-        info.mtime(),
-        info.mtime_nsec(),
-        info.size(),
-    ))
+    let folders = SOURCES.map(|folder| [package, folder].concat());
+    store::stamp_sources(&folders).ok()
 }
 
 /// The emulator's own executable.

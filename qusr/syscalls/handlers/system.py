@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _signal
 import errno
 import os
-import signal
 import struct
 
 from qusr.syscalls.context import Context, fail
@@ -26,7 +26,7 @@ def personality(ctx: Context, persona: int) -> int:
 
 def arm_breakpoint(ctx: Context, r0: int) -> int:
     """The breakpoint of old ARM debuggers: SIGTRAP (arch/arm/kernel/traps.c)."""
-    ctx.host_call("tgkill", os.getpid(), ctx.host_call("gettid"), signal.SIGTRAP)
+    ctx.host_call("tgkill", os.getpid(), ctx.host_call("gettid"), _signal.SIGTRAP)
     return r0
 
 
