@@ -301,8 +301,14 @@ class SharedLock:
 def doom_thread(tid: int) -> None:
     """Make a guest thread of this process end soon."""
 
-def is_being_written(fd: int) -> bool:
-    """Whether an open file is open for writing anywhere, so that it cannot be executed."""
+def exec_refusal(fd: int) -> int:
+    """The errno with which the kernel would refuse to execute an open file; 0: it would not.
+
+    ETXTBSY when somebody writes to it, EPERM when a listener of fanotify says so.
+    """
+
+def forget_stocks() -> None:
+    """Read nothing from the store for translations any more, and keep nothing."""
 
 class EarlyStart:
     """A guest that was started without Python and has stopped for it; see `Process`."""
@@ -381,7 +387,7 @@ def build_stack(
 class MappedEntry:
     """An entry of the store, mapped: only what is looked at is read, and nothing is checked."""
 
-    def __new__(cls, folder: bytes, kind: str, key: bytes) -> Self:
+    def __new__(cls, folder: bytes, kind: str, key: bytes) -> MappedEntry:
         """KeyError: it is not there."""
     def read(self, start: int, size: int) -> bytes:
         """IndexError: it is shorter."""
@@ -389,7 +395,7 @@ class MappedEntry:
 class Buffer:
     """Memory for a host call that takes a struct with a pointer."""
 
-    def __new__(cls, data: bytes) -> Self: ...
+    def __new__(cls, data: bytes) -> Buffer: ...
     @property
     def address(self) -> int:
         """Good as long as this lives."""

@@ -4,7 +4,8 @@ A guest may take away what importing needs: the files (chroot, mount namespaces)
 right to read them (setuid). So before the first call that does so (`CONFINING` in
 `native/src/thunk/table.rs`) the code of all modules is read into memory. It is executed when it is
 needed, as ever: importing all of it takes 100 ms, and most children that call setuid(2) execute
-another program next. One entry of the store has it, mapped; whoever finds none there imports all and makes one.
+another program next. One entry of the store has it, mapped; whoever finds none there imports all
+and makes one.
 """
 
 from __future__ import annotations
@@ -40,13 +41,20 @@ class Kept:
     """Finds modules whose code is in memory; the first of `sys.meta_path`."""
 
     def __init__(self, read: Callable[[int, int], bytes]) -> None:
-        """`read` gives bytes from a place; ValueError, EOFError, TypeError: not what :func:`_learn` made."""
+        """`read` gives bytes from a place.
+
+        ValueError, EOFError, TypeError, IndexError: they are not what :func:`_learn` made.
+        """
         size, check = unpack("<II", read(0, _HEAD))
         head = read(_HEAD, size)
         if crc32(head) != check:
             raise ValueError("damaged")
         self._index: _Index = marshal.loads(head)
         self._read, self._start = read, _HEAD + size
+
+    def names(self) -> list[str]:
+        """The modules that are here."""
+        return list(self._index)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -58,7 +66,7 @@ class Kept:
         package, origin = found[:2]
         # What importlib.machinery has it from; that module may not be imported yet.
         make = type(sys.__spec__)
-        spec: ModuleSpec = make(name, self, origin=origin, is_package=package)  # type: ignore[arg-type, call-arg, misc]
+        spec: ModuleSpec = make(name, self, origin=origin, is_package=package)  # type: ignore[arg-type]
         if package:
             spec.submodule_search_locations = [os.path.dirname(origin)]
         spec.has_location = True
@@ -101,8 +109,8 @@ def _packages() -> list[str]:
     here = os.path.dirname(__file__)
     # The guests', too: what is executed later may be for another one.
     arch = [f"arch/{entry.name}" for entry in os.scandir(f"{here}/arch") if entry.is_dir()]
-    names = (*_PACKAGES, "arch", *arch)
-    return [name for name in names if not name.endswith("__pycache__")]
+    found = (*_PACKAGES, "arch", *arch)
+    return [name for name in found if os.path.exists(f"{here}/{name}/__init__.py")]
 
 
 def _key() -> bytes:
@@ -133,7 +141,7 @@ def _import(name: str) -> None:
 
 
 def _learn() -> bytes:
-    """The code of all modules of source files that Python's start does not need: head, index, code."""
+    """The code of all modules of source files: sizes, index, code."""
     index: _Index = {}
     parts: list[bytes] = []
     at = 0

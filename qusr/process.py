@@ -375,6 +375,14 @@ class Process:
         preload.everything(self.store)
         self.native.set_preloaded()
 
+    def listens(self) -> None:
+        """The guest is asked whether files may be opened (fanotify(7)).
+
+        By the emulator none is any more: the guest could not answer what it waits for itself.
+        """
+        self.store = loader.Store(None)
+        _native.forget_stocks()
+
     def is_own_exe(self, info: os.stat_result) -> bool:
         """Whether a file is the emulator's executable (Python)."""
         return (info.st_dev, info.st_ino) == self._own_exe[1:]

@@ -203,6 +203,8 @@ class Thread:
         """Makes a call behind which nothing may be left to import from."""
         self.process.preload()
         number, args = self.native.call_registers()
+        if self.process.call_name(number) == "fanotify_mark":
+            self.process.listens()
         stop = self.native.make_call(number, tuple(args))
         if stop is not None:
             self.dispatch(stop)

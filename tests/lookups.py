@@ -4,7 +4,8 @@
 
 CHROOTED and SYSROOTED are `testbins/c/files/lookups.c`, natively and under an emulator whose
 sysroot is the folder `{}`. Both trees are changed in the same way, one step at a time, and both
-programs asked the same; then one of a pair of names is a folder and a link to the host's in turn as fast as can be.
+programs asked the same; then one of a pair of names is a folder and a link to the host's in turn,
+as fast as can be.
 Prints a line for each difference.
 """
 
@@ -124,7 +125,7 @@ class Trees:
 
     def _mount(self, one: str, two: str) -> None:
         """Binds a folder to another place in both trees, or takes such a mount away."""
-        if len(self.mounts) > 4 or self.mounts and self.rng.random() < 0.5:
+        if len(self.mounts) > 4 or (self.mounts and self.rng.random() < 0.5):
             self.unmount(self.mounts.pop())
         elif all(
             os.path.isdir(root + path) and _plain(root, path + "/")
@@ -136,7 +137,7 @@ class Trees:
             self.mounts.append(one)
 
     def stamp(self) -> None:
-        """Gives the folders times by which both trees' are told apart: their own change as they do."""
+        """Gives the folders times by which they are told apart: their own depend on the moment."""
         for root in self.roots:
             for number, (folder, below, _) in enumerate(os.walk(root)):
                 below.sort()

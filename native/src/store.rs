@@ -146,7 +146,9 @@ fn file_size_limit() -> u64 {
 #[must_use]
 pub fn build() -> Vec<u8> {
     static BUILD: OnceLock<Vec<u8>> = OnceLock::new();
-    BUILD.get_or_init(|| build_id().unwrap_or_else(own_file)).clone()
+    BUILD
+        .get_or_init(|| build_id().unwrap_or_else(own_file))
+        .clone()
 }
 
 /// The build ID of the object that this code is in.
@@ -163,17 +165,22 @@ fn build_id() -> Option<Vec<u8>> {
         // SAFETY: dl_iterate_phdr gives a valid structure, and passes `search` on from below.
         let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
         // SAFETY: the program headers of a loaded object.
-        let headers =
-            unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+        let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
         let range = |header: &libc::Elf64_Phdr| {
             let start = info.dlpi_addr + header.p_vaddr;
             start..start + header.p_memsz
         };
         let loaded = |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD;
-        if !headers.iter().filter(loaded).any(|header| range(header).contains(&search.own)) {
+        if !headers
+            .iter()
+            .filter(loaded)
+            .any(|header| range(header).contains(&search.own))
+        {
             return 0;
         }
-        let notes = headers.iter().filter(|header| header.p_type == libc::PT_NOTE);
+        let notes = headers
+            .iter()
+            .filter(|header| header.p_type == libc::PT_NOTE);
         search.found = notes
             .filter_map(|header| {
                 let range = range(header);
@@ -223,7 +230,11 @@ fn own_file() -> Vec<u8> {
         CStr::from_ptr(info.assume_init().dli_fname)
     };
     let identity = stat(path).map(|info| file_identity(&info));
-    [path.to_bytes(), identity.as_ref().map_or(&[][..], |bytes| bytes)].concat()
+    [
+        path.to_bytes(),
+        identity.as_ref().map_or(&[][..], |bytes| bytes),
+    ]
+    .concat()
 }
 
 /// A number that changes with every Python source in these folders, and with this library.
@@ -240,7 +251,12 @@ pub fn stamp_sources(folders: &[Vec<u8>]) -> std::io::Result<u64> {
             let file = entry?.path();
             if file.extension() == Some(OsStr::new("py")) {
                 let info = std::fs::metadata(&file)?;
-                let times = [info.mtime(), info.mtime_nsec(), info.ctime(), info.ctime_nsec()];
+                let times = [
+                    info.mtime(),
+                    info.mtime_nsec(),
+                    info.ctime(),
+                    info.ctime_nsec(),
+                ];
                 files.push((file, info.ino(), info.size(), times));
             }
         }

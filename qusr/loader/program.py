@@ -166,16 +166,19 @@ def open_exec(host_path: str, path: str, *, check_mode: bool = True) -> int:
         raise LoadError(f"{path!r}: a path with a NUL", errno.ENOENT) from None
     try:
         check_executable(fd, host_path, path, check_mode=check_mode)
-        _check_not_written(fd, path)
+        _check_refusal(fd, path, check_mode=check_mode)
     except LoadError:
         os.close(fd)
         raise
     return fd
 
 
-def _check_not_written(fd: int, path: str) -> None:
-    if _native.is_being_written(fd):
-        raise LoadError(f"{path}: somebody writes to it (text file busy)", errno.ETXTBSY)
+def _check_refusal(fd: int, path: str, *, check_mode: bool) -> None:
+    refusal = _native.exec_refusal(fd)
+    if refusal == errno.ETXTBSY:
+        raise LoadError(f"{path}: somebody writes to it (text file busy)", refusal)
+    if refusal and check_mode:
+        raise LoadError(f"{path}: {os.strerror(refusal).lower()}", refusal)
 
 
 def check_executable(fd: int, host_path: str, path: str, *, check_mode: bool = True) -> None:
@@ -308,7 +311,7 @@ def _follow_scripts(
             fd = open_exec(host_path, path, check_mode=check_mode or depth > 0)
         try:
             if not opened:
-                _check_not_written(fd, path)
+                _check_refusal(fd, path, check_mode=check_mode)
             head = _head(fd, path)
             if not head.startswith(b"#!"):
                 return path, host_path, args, head, fd

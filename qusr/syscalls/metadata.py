@@ -253,7 +253,7 @@ def _two(struct: CType) -> Array:
 
 
 def _sized(struct: Struct, size: int, *more: Arg) -> Switch:
-    """The size argument of an extensible struct: that of its only version so far, or another one."""
+    """The size argument of an extensible struct: that of its only version so far, or another."""
     return Switch(
         "usize",
         [(size, Case(*more))],

@@ -55,7 +55,10 @@ pub(super) fn before_fork() -> Slot {
 
 /// To be called in the child: it has made no children yet.
 pub(super) fn in_child(slot: Slot) {
-    OWN.store(slot.0.map_or(std::ptr::null_mut(), |slot| slot.1), Ordering::Relaxed);
+    OWN.store(
+        slot.0.map_or(std::ptr::null_mut(), |slot| slot.1),
+        Ordering::Relaxed,
+    );
     // The parent's mapping stays: the child's byte is in it.
     SHARED.store(std::ptr::null_mut(), Ordering::Relaxed);
     COUNT.store(0, Ordering::Relaxed);

@@ -29,8 +29,8 @@ use crate::signal::{Actions, FrameKind, Trampolines};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
 use crate::thunk::procfs::{self, Facts};
-use crate::thunk::running::{self, Running};
 use crate::thunk::review::Marks;
+use crate::thunk::running::{self, Running};
 use crate::thunk::table::{MAX_SLOTS, Table};
 
 /// Which registers a guest's kernel interface uses, by `Regs` number.

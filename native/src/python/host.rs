@@ -173,10 +173,10 @@ pub fn siginfo_to_guest<'py>(
     PyBytes::new(py, &siginfo::bytes_to_guest(&host, abi))
 }
 
-/// Whether an open file is open for writing anywhere, so that it cannot be executed.
+/// The errno with which the kernel would refuse to execute an open file; 0: it would not.
 #[pyfunction]
-pub fn is_being_written(fd: i32) -> bool {
-    child::is_being_written(fd)
+pub fn exec_refusal(fd: i32) -> i32 {
+    child::exec_refusal(fd)
 }
 
 /// What is in the store at `folder` under a kind and key; None if it is not there, or not whole.
@@ -243,6 +243,12 @@ impl PyBuffer {
         let bytes = self.0.iter().map(|byte| byte.load(Ordering::Relaxed));
         PyBytes::new(py, &bytes.collect::<Vec<u8>>())
     }
+}
+
+/// From now on nothing is read from the store for translations, and nothing kept.
+#[pyfunction]
+pub fn forget_stocks() {
+    native::forget_stocks();
 }
 
 /// Ends CLONE_FILES: the descriptors are this process's alone from now on.

@@ -33,9 +33,10 @@ mod _native {
     use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::host::{
-        PyBuffer, PyGate, PyMappedEntry, PySharedLock, close_on_exec, die_by, die_dumped, doom_thread, getrlimit,
-        is_being_written, is_dumpable, is_running, keep_stocks, leads_to_own_exe, lookup_in, native_refusal,
-        own_proc_file, publish, siginfo_to_guest, stamp_sources, stand_in, store_get, unshare_files,
+        PyBuffer, PyGate, PyMappedEntry, PySharedLock, close_on_exec, die_by, die_dumped,
+        doom_thread, exec_refusal, forget_stocks, getrlimit, is_dumpable, is_running, keep_stocks,
+        leads_to_own_exe, lookup_in, native_refusal, own_proc_file, publish, siginfo_to_guest,
+        stamp_sources, stand_in, store_get, unshare_files,
     };
     #[pymodule_export]
     use super::loader::build_stack;

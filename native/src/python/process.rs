@@ -59,8 +59,7 @@ impl PyProcess {
             .ok_or_else(|| PyValueError::new_err(format!("no signal frame {frame}")))?;
         let table = Arc::clone(&table.inner);
         let regs = GuestRegs::new(regs.into(), &args, thumb_bit);
-        let inner = Process::new(space.space.clone(), table, regs, frame)
-            .map_err(os_error)?;
+        let inner = Process::new(space.space.clone(), table, regs, frame).map_err(os_error)?;
         Ok(Self { inner })
     }
 

@@ -9,16 +9,46 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::exec::Call;
 use super::host::{ERESTARTSYS, safe_syscall};
+use super::path::{Sysroot, is_kernel_tree};
 use super::running;
 use super::walk::{has_openat2, open_in, open_path};
 
 /// A path whose look-up waits for the call.
 pub(super) struct Later {
     /// Where it is if there are no symbolic links on it.
-    pub plain: CString,
-    pub at: i32,
-    pub path: Vec<u8>,
-    pub follow: bool,
+    plain: Option<CString>,
+    /// What [`Sysroot::placed`] says, as far as it was asked.
+    placed: Option<(Vec<u8>, bool)>,
+    at: i32,
+    path: Vec<u8>,
+    follow: bool,
+}
+
+impl Later {
+    /// None: the path is to be used as it is.
+    pub fn of(sysroot: &Sysroot, at: i32, path: Vec<u8>, follow: bool) -> Option<Self> {
+        let plain = sysroot.plain(at, &path);
+        let placed = match plain {
+            Some(_) => None,
+            None => Some(
+                sysroot
+                    .placed(at, &path)
+                    .filter(|(inner, _)| !is_kernel_tree(inner))?,
+            ),
+        };
+        Some(Self {
+            plain,
+            placed,
+            at,
+            path,
+            follow,
+        })
+    }
+
+    fn placed(&self, sysroot: &Sysroot) -> Option<(Vec<u8>, bool)> {
+        let known = self.placed.clone();
+        known.or_else(|| sysroot.placed(self.at, &self.path))
+    }
 }
 
 const OPENAT: i64 = libc::SYS_openat;
@@ -36,13 +66,20 @@ impl Call<'_> {
     /// Makes the call; `args[1]` is the guest's path as it is.
     pub(super) fn make(&mut self, host: u16, later: Option<Later>, args: &mut [u64; 6]) -> i64 {
         if let Some(later) = later {
-            let decided = match self.make_plain(host, &later.plain, later.follow, args) {
+            let tried = match &later.plain {
+                Some(plain) => self.make_plain(host, plain, later.follow, args),
+                None if i64::from(host) == OPENAT => Tried::Unknown,
+                None => Tried::Links,
+            };
+            let decided = match tried {
                 Tried::Done(result) => Some(result),
                 Tried::NotThere => None,
-                Tried::Links if i64::from(host) == FSTATAT => match self.stat_inside(&later, args) {
-                    Some(result) => Some(result),
-                    None => self.make_resolved(host, &later, args),
-                },
+                Tried::Links if i64::from(host) == FSTATAT => {
+                    match self.stat_inside(&later, args) {
+                        Some(result) => Some(result),
+                        None => self.make_resolved(host, &later, args),
+                    }
+                }
                 Tried::Links | Tried::Unknown => self.make_resolved(host, &later, args),
             };
             if let Some(result) = decided {
@@ -59,16 +96,25 @@ impl Call<'_> {
 
     /// Looks the path up first. None: the call is to be made with `args`.
     fn make_resolved(&mut self, host: u16, later: &Later, args: &mut [u64; 6]) -> Option<i64> {
+        let sysroot = self.env.sysroot?;
+        let (inner, relative) = later.placed(sysroot)?;
+        let mut was_missing = false;
         for _ in 0..TRIES {
-            let sysroot = self.env.sysroot?;
-            let found = match sysroot.resolve(later.at, &later.path, later.follow) {
+            let found = match sysroot.lookup(&inner, later.follow, relative) {
                 Err(errno) => return Some(-i64::from(errno)),
                 Ok(found) => found?,
             };
-            match self.make_plain(host, &found, later.follow, args) {
+            // There are links in /proc that are not to be read.
+            let tried = if is_kernel_tree(found.as_bytes()) {
+                Tried::Unknown
+            } else {
+                self.make_plain(host, &found, later.follow, args)
+            };
+            match tried {
                 Tried::Done(result) => return Some(result),
                 // The file was there, without links on the way; others have renamed something since.
-                Tried::NotThere => {}
+                Tried::NotThere if !was_missing => was_missing = true,
+                Tried::NotThere => return Some(-i64::from(libc::ENOENT)),
                 Tried::Links if later.follow => {}
                 Tried::Links | Tried::Unknown => {
                     args[1] = self.keep(&found);
@@ -118,7 +164,7 @@ impl Call<'_> {
     }
 
     fn stat_plain(&self, path: &CStr, follow: bool, args: &[u64; 6]) -> Tried {
-        if args[3] as i32 & !libc::AT_SYMLINK_NOFOLLOW != 0 {
+        if !is_simple(args) {
             return Tried::Unknown;
         }
         let flags = if follow { 0 } else { libc::O_NOFOLLOW };
@@ -132,8 +178,8 @@ impl Call<'_> {
 
     /// stat of what links in the sysroot lead to. None: not known.
     fn stat_inside(&self, later: &Later, args: &[u64; 6]) -> Option<i64> {
-        let sysroot = self.env.sysroot?;
-        let (inner, _) = sysroot.placed(later.at, &later.path)?;
+        let sysroot = self.env.sysroot.filter(|_| is_simple(args))?;
+        let (inner, _) = later.placed(sysroot)?;
         let (_, file) = open_in(sysroot.prefix(), &inner, later.follow).ok()?;
         Some(self.stat_file(&file, args))
     }
@@ -145,6 +191,11 @@ impl Call<'_> {
         // SAFETY: a descriptor of ours, a C string, and the guest's buffer as `make` has it.
         unsafe { safe_syscall(self.env.pending, FSTATAT as u16, &args) }
     }
+}
+
+/// Whether a stat has no other flags than AT_SYMLINK_NOFOLLOW.
+fn is_simple(args: &[u64; 6]) -> bool {
+    args[3] as i32 & !libc::AT_SYMLINK_NOFOLLOW == 0
 }
 
 enum Tried {

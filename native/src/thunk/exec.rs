@@ -152,8 +152,7 @@ impl Env<'_> {
             return false;
         };
         // An error is not for here to tell.
-        let in_sysroot =
-            |root: &Sysroot| root.resolve(libc::AT_FDCWD, &path, true) != Ok(None);
+        let in_sysroot = |root: &Sysroot| root.resolve(libc::AT_FDCWD, &path, true) != Ok(None);
         if self.sysroot.is_some_and(in_sysroot) {
             return false;
         }

@@ -159,7 +159,16 @@ impl Sysroot {
         CString::new([prefix, inner].concat()).ok()
     }
 
-    fn lookup(&self, inner: &[u8], follow: bool, relative: bool) -> Result<Option<CString>, i32> {
+    /// The host path of what `inner` names, which [`Self::placed`] gave; None as for [`Self::resolve`].
+    ///
+    /// # Errors
+    /// As for [`Self::resolve`].
+    pub(super) fn lookup(
+        &self,
+        inner: &[u8],
+        follow: bool,
+        relative: bool,
+    ) -> Result<Option<CString>, i32> {
         if is_kernel_tree(inner) {
             return Ok(None);
         }

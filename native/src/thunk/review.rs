@@ -272,13 +272,17 @@ impl Call<'_> {
         Outcome::Done(written.map_or_else(|errno| -i64::from(errno), |()| length as i64))
     }
 
-    /// A path as the host's call got it.
+    /// A path as the host's call gets it. None: it is none.
     pub(super) fn read_back(&self, host: u64) -> Option<CString> {
         let space = self.env.space;
         let base = space.base() as u64;
         if (base..base + space.limit()).contains(&host) {
             let path = space.read_cstr(host - base, libc::PATH_MAX as usize);
             return CString::new(path.ok()??).ok();
+        }
+        // Null, or what stands for a pointer that is none of the guest's.
+        if host == 0 || host >> 47 != 0 {
+            return None;
         }
         // SAFETY: a path that is not in guest memory is a C string in scratch memory.
         Some(unsafe { CStr::from_ptr(host as *const libc::c_char) }.to_owned())

@@ -36,8 +36,7 @@ impl Running {
         }
         let none = std::ptr::null_mut();
         // SAFETY: a new mapping.
-        let map =
-            unsafe { libc::mmap(none, SIZE, libc::PROT_NONE, libc::MAP_PRIVATE, fd, 0) };
+        let map = unsafe { libc::mmap(none, SIZE, libc::PROT_NONE, libc::MAP_PRIVATE, fd, 0) };
         (map != libc::MAP_FAILED).then_some(Self(map))
     }
 }

@@ -279,10 +279,12 @@ pub struct Call {
     pub confines: bool,
 }
 
-/// The calls behind which Python may not find its files any more, or may not read them. In order.
-const CONFINING: [&str; 29] = [
+/// The calls behind which Python may not find its files any more, or may not read them, or would wait for
+/// the guest's own leave to do so. In order.
+const CONFINING: [&str; 30] = [
     "capset",
     "chroot",
+    "fanotify_mark",
     "fsmount",
     "mount",
     "mount_setattr",

@@ -24,8 +24,8 @@ of the guest's that the device is told, would be taken for one of the emulator (
 _COMMANDS_WITH_POINTERS = {
     # linux/fs.h: PAGEMAP_SCAN, PROCMAP_QUERY; fsverity.h: ENABLE_VERITY, READ_VERITY_METADATA
     0x66: {16, 17, 133, 135},
-    # linux/btrfs.h: SNAP_CREATE_V2, SUBVOL_CREATE_V2 (qgroup_inherit), INO_PATHS, LOGICAL_INO, SEND,
-    # LOGICAL_INO_V2, ENCODED_READ and ENCODED_WRITE
+    # linux/btrfs.h: SNAP_CREATE_V2, SUBVOL_CREATE_V2 (qgroup_inherit), INO_PATHS, LOGICAL_INO,
+    # SEND, LOGICAL_INO_V2, ENCODED_READ and ENCODED_WRITE
     0x94: {23, 24, 35, 36, 38, 59, 64},
     # xfs_fs.h: FSBULKSTAT and its like, the calls by handle, ATTRMULTI, SCRUBV
     0x58: {64, 101, 102, 103, 104, 105, 106, 107, 108, 122, 123},

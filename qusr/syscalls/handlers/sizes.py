@@ -27,9 +27,7 @@ def xattr_args(
     return _again(ctx, 5, XATTR_ARGS_SIZE_VER0)
 
 
-def file_attr(
-    ctx: Context, dirfd: int, path: int, address: int, size: int, flags: int
-) -> int:
+def file_attr(ctx: Context, dirfd: int, path: int, address: int, size: int, flags: int) -> int:
     """file_getattr(2), file_setattr(2): fs/file_attr.c."""
     if flags & 0xFFFFFFFF & ~_AT_KNOWN:
         raise fail(errno.EINVAL)

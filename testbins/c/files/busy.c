@@ -157,6 +157,16 @@ CHECK(locks_of_programs_are_not_taken_for_it)
 	close(fd);
 }
 
+CHECK(paths_that_are_none)
+{
+	ERR(creat(NULL, 0700), EFAULT);
+	ERR(creat((char *)-1, 0700), EFAULT);
+	ERR(open((char *)8, O_WRONLY | O_TRUNC), EFAULT);
+	ERR(truncate(NULL, 0), EFAULT);
+	ERR(truncate((char *)-4096, 0), EFAULT);
+	ERR(truncate("", 0), ENOENT);
+}
+
 int main(int argc, char **argv)
 {
 	static char path[PATH_MAX];

@@ -1,3 +1,4 @@
+// no-reference: qemu-user 7.2 knows none of these calls
 /*
  * Calls with structs that may grow: what another size than the known one gives
  * (copy_struct_from_user and copy_struct_to_user of linux/uaccess.h), and cachestat(2).

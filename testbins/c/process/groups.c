@@ -1,3 +1,4 @@
+// no-reference: qemu-user gives no EACCES, and the children of failed checks keep it waiting
 /*
  * setpgid(2) of children that have executed a program or have not (kernel/sys.c; LTP setpgid03), and
  * what set_robust_list's sister says of processes that are none of ours.

@@ -17,7 +17,7 @@ mod translate;
 mod wishes;
 
 pub use gate::stop_for_fork;
-pub use kept::keep_stocks;
+pub use kept::{forget_stocks, keep_stocks};
 
 use super::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
 use crate::cache::{Cache, Generation};

@@ -93,6 +93,11 @@ impl Stock {
         }
     }
 
+    /// From now on there is no file.
+    pub fn forget(&self) {
+        *self.lock() = State::default();
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state
             .lock()
