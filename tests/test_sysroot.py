@@ -116,7 +116,8 @@ def test_errors_of_openat2(
     lines = [
         "open /etc/hostname", "open /link/hostname", "open /link/../etc/hostname", "stat /loop",
         "open /file/x", "open /file/", "access /link/hostname",
-        "open deep/below/../../etc/hostname", "open deep/../../../etc/hostname", "readlink /link", "stat /etc/nothing-at-all",
+        "open deep/below/../../etc/hostname", "open deep/../../../etc/hostname", "readlink /link",
+        "stat /etc/nothing-at-all",
     ]  # fmt: skip
     here = "0 SYSROOT"
     expected = [

@@ -1,6 +1,6 @@
 """Where absolute guest paths are looked up: in the sysroot, then on the host.
 
-The walk is that of system calls, `native/src/thunk/walk.rs`.
+The walk is that of system calls, `native/kernel/src/thunk/walk.rs`.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def kernel(root: str, path: str, follow: bool) -> str | int | None:
-    """What the kernel finds for an absolute path with `root` as its root; None: ENOENT, int: errno."""
+    """What the kernel finds for an absolute path in `root`; None: ENOENT, a number: errno."""
     folder = os.open(root, O_PATH | os.O_DIRECTORY)
     flags = O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     how = OpenHow(flags, 0, RESOLVE_IN_ROOT)
