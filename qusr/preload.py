@@ -2,10 +2,10 @@
 
 A guest may take away what importing needs: the files (chroot, mount namespaces) or the
 right to read them (setuid). So before the first call that does so (`CONFINING` in
-`native/kernel/src/thunk/table.rs`) the code of all modules is read into memory. It is executed when it is
-needed, as ever: importing all of it takes 100 ms, and most children that call setuid(2) execute
-another program next. One entry of the store has it, mapped; whoever finds none there imports all
-and makes one.
+`native/kernel/src/thunk/table.rs`) the code of all modules is read into memory. It is executed
+when it is needed, as ever: importing all of it takes 100 ms, and most children that call
+setuid(2) execute another program next. One entry of the store has it, mapped; whoever finds none
+there imports all and makes one.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 //! [`by_name`] is the register of them.
 
 mod aarch64;
+pub mod names;
 #[cfg(test)]
 mod tests;
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import errno
 
-from qusr.syscalls.context import Context, fail
-from qusr.thread import NO_RESULT
+from qusr.syscalls.context import NO_RESULT, Context, fail
 
 _PAGE = 4096
 FILE_ATTR_SIZE_VER0 = 24

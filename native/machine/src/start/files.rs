@@ -15,7 +15,9 @@ use crate::thunk::exec::OwnExe;
 use crate::thunk::path::lookup_in;
 
 /// Where the Python sources are that a recipe or a thunk table comes from.
-const SOURCES: [&[u8]; 4] = [b"", b"/arch", b"/loader", b"/syscalls"];
+const SOURCES: [&[u8]; 4] = [b"", GUESTS, b"/loader", b"/syscalls"];
+/// Of this one also the folders in it: the packages of the guests.
+const GUESTS: &[u8] = b"/arch";
 
 /// The open files of a program.
 pub struct Files {
@@ -143,7 +145,15 @@ pub fn key(
 
 /// A number that changes with every file that recipes come from, and with this library.
 fn sources(package: &[u8]) -> Option<u64> {
-    let folders = SOURCES.map(|folder| [package, folder].concat());
+    let mut folders = SOURCES.map(|folder| [package, folder].concat()).to_vec();
+    let guests = path(&[package, GUESTS].concat());
+    for entry in std::fs::read_dir(guests).ok()? {
+        let entry = entry.ok()?;
+        if entry.file_type().ok()?.is_dir() {
+            folders.push(entry.path().into_os_string().into_vec());
+        }
+    }
+    folders.sort_unstable();
     store::stamp_sources(&folders).ok()
 }
 
