@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from qusr import preload
+from qusr import _native, preload
 from qusr.loader import Store
 from testbins import build
 from tests import emulators
@@ -150,7 +151,7 @@ def test_kept_modules_are_all_that_is_needed(tmp_path: Path) -> None:
     """With the code of the modules kept, none of them needs a file any more."""
     script = f"""
 import os, sys
-from qusr import preload
+from qusr import _native, preload
 from qusr.loader import Store
 preload.everything(Store({str(tmp_path)!r}))
 print(isinstance(sys.meta_path[0], preload.Kept))
@@ -174,6 +175,14 @@ if isinstance(sys.meta_path[0], preload.Kept):
     ]
     assert [run.stderr for run in runs] == ["", ""]
     assert [run.stdout.split() for run in runs] == [["False"], ["True", "True"]]
+
+
+def test_the_extension_has_a_build_id() -> None:
+    """By which its entries are known: a note of type 3 of the name GNU, a SHA-1."""
+    library = _native.__file__
+    assert library is not None
+    note = struct.pack("<III4s", 4, 20, 3, b"GNU")
+    assert note in Path(library).read_bytes()
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 8, b"\xff" * 64])

@@ -434,3 +434,58 @@ pub fn file_identity(info: &libc::stat) -> [u8; 40] {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(kind: u32, name: &[u8], value: &[u8]) -> Vec<u8> {
+        let numbers = [name.len() as u32, value.len() as u32, kind];
+        let mut bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
+        for part in [name, value] {
+            bytes.extend_from_slice(part);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_build_id_is_found_among_notes() {
+        let other = note(5, b"GNU\0", b"properties");
+        let id = note(3, b"GNU\0", b"\x12\x34\x56");
+        let odd = note(3, b"Go\0", b"go's");
+        let all = [&other[..], &odd, &id].concat();
+        assert_eq!(id_in_notes(&all), Some(b"\x12\x34\x56".to_vec()));
+        assert_eq!(id_in_notes(&[other, odd].concat()), None);
+        for cut in 0..all.len() - 1 {
+            assert_eq!(id_in_notes(&all[..cut]), None, "{cut}");
+        }
+        let mut long = note(3, b"GNU\0", b"");
+        long[4..8].copy_from_slice(&u32::MAX.to_ne_bytes());
+        assert_eq!(id_in_notes(&long), None);
+    }
+
+    #[test]
+    fn sources_of_the_same_size_and_time_differ() {
+        let folder = std::env::temp_dir().join(format!("qusr-stamp-{:x}", random().unwrap()));
+        std::fs::create_dir(&folder).unwrap();
+        let file = folder.join("a.py");
+        let folders = [folder.as_os_str().as_bytes().to_vec()];
+        let stamp = |text: &str| {
+            // As a package manager does it: another file in the place of the old one.
+            let _ = std::fs::remove_file(&file);
+            std::fs::write(&file, text).unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
+            let opened = File::options().write(true).open(&file).unwrap();
+            opened.set_modified(time).unwrap();
+            stamp_sources(&folders).unwrap()
+        };
+        let one = stamp("one");
+        assert_eq!(one, stamp_sources(&folders).unwrap());
+        // Beyond a tick of the clock that files' times are from.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        assert_ne!(one, stamp("two"));
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(stamp_sources(&folders).is_err());
+    }
+}

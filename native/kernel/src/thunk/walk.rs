@@ -210,3 +210,109 @@ fn with_names(mut path: Vec<u8>, left: &[Vec<u8>]) -> Vec<u8> {
 fn errno(error: &std::io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A folder with links of all kinds.
+    fn tree() -> (std::path::PathBuf, Vec<u8>) {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("qusr-walk-{}-{count}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(root.join("a/b/c")).unwrap();
+        std::fs::write(root.join("a/f"), "f").unwrap();
+        for (name, target) in [
+            ("up", "../../.."),
+            ("a/top", "/"),
+            ("a/b/file", "/a/f"),
+            ("slash", "a/"),
+            ("file-slash", "a/f/"),
+            ("loop", "a/../loop"),
+            ("dangling", "/nowhere"),
+            ("a/chain", "top/slash/b"),
+            ("self", "."),
+        ] {
+            symlink(target, root.join(name)).unwrap();
+        }
+        let root = root.canonicalize().unwrap();
+        let bytes = root.as_os_str().as_bytes().to_vec();
+        (root, bytes)
+    }
+
+    #[test]
+    fn both_walks_come_to_the_same() {
+        let (folder, root) = tree();
+        let names = [
+            "a",
+            "b",
+            "c",
+            "f",
+            "top",
+            "file",
+            "up",
+            "slash",
+            "file-slash",
+            "loop",
+            "dangling",
+            "chain",
+            "self",
+            "..",
+            ".",
+            "",
+            "none",
+        ];
+        let mut seed = 1u64;
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as usize % below
+        };
+        let mut found = 0;
+        for _ in 0..20_000 {
+            let count = random(6);
+            let path: String = (0..count)
+                .map(|_| format!("/{}", names[random(names.len())]))
+                .collect();
+            let path = if path.is_empty() {
+                "/".to_owned()
+            } else {
+                path
+            };
+            let follow = random(2) == 0;
+            let one = match find_at_once(&root, path.as_bytes(), follow) {
+                Err(libc::ENOSYS) => return,
+                other => other,
+            };
+            let other = match walk(&root, path.as_bytes(), follow) {
+                Ok(Found::Inside(host)) => Ok(host),
+                Ok(_) => Err(libc::ENOENT),
+                Err(errno) => Err(errno),
+            };
+            let plain =
+                |host: Vec<u8>| host.strip_suffix(b"/").map_or(host.clone(), <[u8]>::to_vec);
+            assert_eq!(one.clone().map(plain), other.map(plain), "{path} {follow}");
+            found += u32::from(one.is_ok());
+        }
+        assert!(found > 2000, "{found}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn links_into_the_kernels_trees_lead_out() {
+        let (folder, root) = tree();
+        symlink("../proc/self/fd", folder.join("a/fd")).unwrap();
+        let found = |path: &[u8]| find(&root, path, true);
+        assert_eq!(
+            found(b"/a/fd/3"),
+            Ok(Found::Kernel(b"/proc/self/fd/3".to_vec()))
+        );
+        let link = [&root[..], b"/a/fd"].concat();
+        assert_eq!(find(&root, b"/a/fd", false), Ok(Found::Inside(link)));
+        let missing = [&root[..], b"/a/none/x"].concat();
+        assert_eq!(found(b"/up/a/none/x"), Ok(Found::Missing(missing)));
+        assert_eq!(found(b"/a/f/x"), Err(libc::ENOTDIR));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
