@@ -17,6 +17,16 @@ use crate::thunk::host::ERESTARTSYS;
 use crate::thunk::table::Builtin;
 
 impl GuestThread {
+    /// Whether a signal that came before the call has to be delivered before it, since the call
+    /// makes a difference to what becomes of the signal. (A tracer has seen the call begin.)
+    fn waits_for(&self, id: Builtin) -> bool {
+        let concerns = matches!(
+            id,
+            Builtin::RtSigaction | Builtin::Sigaction | Builtin::Sigaltstack | Builtin::Exit
+        );
+        concerns && self.tracee.is_none() && self.signals.mailbox.waits()
+    }
+
     /// Makes the call; None when its result is in the registers.
     pub(super) fn builtin(
         &mut self,
@@ -24,6 +34,10 @@ impl GuestThread {
         scalars: &Scalars,
         _registers: &Args,
     ) -> Option<Stop> {
+        if self.waits_for(id) {
+            self.rewind();
+            return None;
+        }
         let value = |index: usize| scalars.values[index];
         let int = |index: usize| scalars.values[index] as i32;
         let space = self.process.space.clone();
@@ -190,8 +204,17 @@ impl GuestThread {
             Builtin::Uname => self.uname(value(0)),
             Builtin::RtSigaction => self.signals.sigaction(&space, args, false),
             Builtin::Sigaction => self.signals.sigaction(&space, args, true),
-            Builtin::RtSigprocmask => self.signals.sigprocmask(&space, args, false),
-            Builtin::Sigprocmask => self.signals.sigprocmask(&space, args, true),
+            Builtin::RtSigprocmask | Builtin::Sigprocmask => {
+                let word_only = id == Builtin::Sigprocmask;
+                let again = self.tracee.is_none();
+                match self.signals.sigprocmask(&space, args, word_only, again) {
+                    Some(result) => result,
+                    None => {
+                        self.rewind();
+                        return None;
+                    }
+                }
+            }
             Builtin::RtSigpending => self.signals.sigpending(&space, args, false),
             Builtin::Sigpending => self.signals.sigpending(&space, args, true),
             Builtin::RtSigsuspend | Builtin::Sigsuspend => {
@@ -231,10 +254,14 @@ impl GuestThread {
             }
             Builtin::RtSigreturn | Builtin::Sigreturn => {
                 let rt = id == Builtin::RtSigreturn;
-                let core = self.core.as_mut();
-                return match self.signals.sigreturn(core, &space, rt) {
-                    Ok(()) => None,
-                    Err(_) => self.bad_frame(),
+                let (core, again) = (self.core.as_mut(), self.tracee.is_none());
+                return match self.signals.sigreturn(core, &space, rt, again) {
+                    Some(Ok(())) => None,
+                    Some(Err(_)) => self.bad_frame(),
+                    None => {
+                        self.rewind();
+                        None
+                    }
                 };
             }
         };

@@ -9,6 +9,7 @@ use super::thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
 use crate::cpu::{Exit, Regs};
 use crate::seccomp::{Guest, Seccomp, Verdict};
+use crate::signal::deliver::Delivered;
 use crate::signal::host::Mailbox;
 use crate::signal::siginfo::{by_kernel, for_refused};
 use crate::signal::{RefusedCall, siginfo};
@@ -50,9 +51,12 @@ impl GuestThread {
                     return None;
                 }
                 let space = &self.process.space;
-                let delivered = self
-                    .signals
-                    .deliver_refused(self.core.as_mut(), space, &call);
+                let (core, wait) = (self.core.as_mut(), self.tracee.is_none());
+                let delivered = self.signals.deliver_refused(core, space, &call, wait);
+                if delivered == Delivered::Later {
+                    self.rewind();
+                    return None;
+                }
                 return self.delivered(delivered);
             }
             Verdict::KillThread if self.process.seccomp.count() > 1 => {
@@ -95,7 +99,12 @@ impl GuestThread {
 
     /// Gives the guest the result (or -errno) of the call that Python decided.
     pub fn finish_call(&mut self, result: i64) {
-        set_result(&self.process, self.core.as_mut(), result);
+        set_result(
+            &self.process,
+            &self.caller.table,
+            self.core.as_mut(),
+            result,
+        );
     }
 
     pub(super) fn settle(&mut self, number: u64, args: &Args, outcome: Outcome) -> Option<Stop> {
@@ -188,7 +197,12 @@ impl Caller {
             pending: &self.mailbox.pending,
             wait_mask: &self.wait_mask,
         };
-        env.call(&call.node, args, &mut self.scratch)
+        let outcome = env.call(&call.node, args, &mut self.scratch);
+        if self.wait_mask.get().is_some() && self.mailbox.waits() {
+            // It may have waited since before the call, whose mask lets it through.
+            self.mailbox.interrupt();
+        }
+        outcome
     }
 }
 
@@ -201,6 +215,7 @@ pub(super) fn call_registers(process: &Process, regs: &mut dyn Regs) -> (u64, Ar
     )
 }
 
-pub(super) fn set_result(process: &Process, regs: &mut dyn Regs, result: i64) {
-    regs.set(process.regs.result, result as u64);
+/// Gives the guest a call's result, an errno as its ABI (`table`) numbers it.
+pub(super) fn set_result(process: &Process, table: &Table, regs: &mut dyn Regs, result: i64) {
+    regs.set(process.regs.result, table.result(result) as u64);
 }

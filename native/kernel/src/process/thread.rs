@@ -149,7 +149,7 @@ impl GuestThread {
                     let refused = caller.refused(seccomp, process, regs, number, &args);
                     match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {
-                            set_result(process, regs, result);
+                            set_result(process, &caller.table, regs, result);
                             Flow::Continue
                         }
                         other => {
@@ -256,12 +256,12 @@ impl GuestThread {
         match (self.signals.seen.take(), delivered) {
             (Some(seen), delivered) => {
                 let killed = match delivered {
-                    Delivered::Done => None,
+                    Delivered::Done | Delivered::Later => None,
                     Delivered::Fatal(signal) => Some(signal),
                 };
                 Some(Stop::Signal { seen, killed })
             }
-            (None, Delivered::Done) => None,
+            (None, Delivered::Done | Delivered::Later) => None,
             (None, Delivered::Fatal(signal)) => Some(Stop::Killed { signal }),
         }
     }

@@ -58,10 +58,9 @@ pub struct FrameContext<'a> {
     pub trampolines: Trampolines,
 }
 
-/// What sigreturn found in a frame.
+/// What sigreturn found in a frame, but for registers and mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restored {
-    pub mask: u64,
     /// rt frames only.
     pub altstack: Option<AltStack>,
 }
@@ -91,6 +90,22 @@ impl Frame {
             FrameKind::Aarch64 => aarch64::push(core, space, top, context),
             FrameKind::Arm { be8 } => arm::push(core, space, top, context, be8),
         }
+    }
+
+    /// The mask in the frame at the stack pointer.
+    pub fn mask(
+        kind: FrameKind,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        abi: GuestAbi,
+        rt: bool,
+    ) -> Result<u64, Efault> {
+        let (offset, word) = match kind {
+            FrameKind::Aarch64 => (aarch64::UC_SIGMASK, 8),
+            FrameKind::Arm { .. } => (arm::mask_at(rt), 4),
+        };
+        let at = core.get(sp_register(kind)).wrapping_add(offset as u64);
+        Ok(Bytes::read(space, at, 8, abi)?.get_mask(0, word))
     }
 
     /// Takes the registers back from the frame at the stack pointer. Err: the frame is

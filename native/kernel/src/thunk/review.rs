@@ -9,6 +9,7 @@ use super::exec::{Call, Outcome, Review, map_flags};
 use super::procfs::{self, Opened, status};
 use super::running;
 use super::table::{Op, Ret};
+use crate::signal::host::wrap_sent;
 
 /// Descriptors below this are known by [`Marks::small`].
 const SMALL_FDS: usize = 4096;
@@ -178,6 +179,32 @@ impl Call<'_> {
         }
         host_args[2] = room as u64;
         Ok(())
+    }
+
+    /// A signal that is sent with the siginfo_t of a fault must not be taken for one here.
+    pub(super) fn wrap_sent_fault(&mut self, host: u16, host_args: &mut [u64; 6]) {
+        let slot = match i64::from(host) {
+            libc::SYS_rt_sigqueueinfo | libc::SYS_pidfd_send_signal => 2,
+            libc::SYS_rt_tgsigqueueinfo => 3,
+            _ => return,
+        };
+        let mut info = [0; 128];
+        if self.abi.word_bits == 64 && !self.abi.big_endian {
+            // The guest's own bytes; what cannot be read is for the kernel to refuse.
+            if self.env.space.read(self.args[slot], &mut info).is_err() {
+                return;
+            }
+        } else if host_args[slot] != 0 {
+            // SAFETY: a siginfo_t that was converted, in scratch memory.
+            info = unsafe { *(host_args[slot] as *const [u8; 128]) };
+        }
+        let before = info;
+        wrap_sent(host_args[slot - 1] as i32, &mut info);
+        if info != before {
+            let copy = self.scratch.slice(info.len());
+            copy.copy_from_slice(&info);
+            host_args[slot] = copy.as_ptr() as u64;
+        }
     }
 
     /// Whether a read or write is of what stands for /proc/self/mem.

@@ -246,8 +246,12 @@ impl super::NativeCore {
                 return None;
             }
             let pcs = &work.block.pcs;
-            let found = common.cache.install(key, end, pcs, &mut work.code, source);
-            found.ok()?
+            let found = common
+                .cache
+                .install(key, end, pcs, &mut work.code, source, &|id| {
+                    common.is_busy(id)
+                });
+            found.ok()
         });
         self.work = Some(work);
         if found.is_some() {
