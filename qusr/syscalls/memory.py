@@ -26,16 +26,6 @@ from qusr.syscalls.decl import (
 )
 from qusr.syscalls.layout import Struct, u64, ulong
 
-# linux/mman.h
-CACHESTAT_RANGE = Struct("cachestat_range", [("off", u64), ("len", u64)])
-CACHESTAT = Struct(
-    "cachestat",
-    [
-        ("nr_cache", u64), ("nr_dirty", u64), ("nr_writeback", u64), ("nr_evicted", u64),
-        ("nr_recently_evicted", u64),
-    ],
-)  # fmt: skip
-
 PROT = FlagTable(
     {
         "PROT_READ": 1, "PROT_WRITE": 2, "PROT_EXEC": 4, "PROT_SEM": 8,
@@ -69,6 +59,17 @@ MADV = {
 }  # fmt: skip
 SHM = FlagTable({"SHM_RDONLY": 0o10000, "SHM_RND": 0o20000, "SHM_REMAP": 0o40000,
                  "SHM_EXEC": 0o100000})  # fmt: skip
+
+
+# linux/mman.h
+CACHESTAT_RANGE = Struct("cachestat_range", [("off", u64), ("len", u64)])
+CACHESTAT = Struct(
+    "cachestat",
+    [
+        ("nr_cache", u64), ("nr_dirty", u64), ("nr_writeback", u64), ("nr_evicted", u64),
+        ("nr_recently_evicted", u64),
+    ],
+)  # fmt: skip
 
 
 def _range(name: str, *more: Enum | Flags | UInt) -> Syscall:

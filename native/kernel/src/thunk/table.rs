@@ -235,6 +235,8 @@ pub enum Builtin {
     Lseek,
     Llseek,
     SchedGetaffinity,
+    SetTaggedAddr,
+    GetTaggedAddr,
     Setpgid,
 }
 
