@@ -99,7 +99,12 @@ impl GuestThread {
 
     /// Gives the guest the result (or -errno) of the call that Python decided.
     pub fn finish_call(&mut self, result: i64) {
-        set_result(&self.process, self.core.as_mut(), result);
+        set_result(
+            &self.process,
+            &self.caller.table,
+            self.core.as_mut(),
+            result,
+        );
     }
 
     pub(super) fn settle(&mut self, number: u64, args: &Args, outcome: Outcome) -> Option<Stop> {
@@ -210,6 +215,7 @@ pub(super) fn call_registers(process: &Process, regs: &mut dyn Regs) -> (u64, Ar
     )
 }
 
-pub(super) fn set_result(process: &Process, regs: &mut dyn Regs, result: i64) {
-    regs.set(process.regs.result, result as u64);
+/// Gives the guest a call's result, an errno as its ABI (`table`) numbers it.
+pub(super) fn set_result(process: &Process, table: &Table, regs: &mut dyn Regs, result: i64) {
+    regs.set(process.regs.result, table.result(result) as u64);
 }

@@ -149,7 +149,7 @@ impl GuestThread {
                     let refused = caller.refused(seccomp, process, regs, number, &args);
                     match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {
-                            set_result(process, regs, result);
+                            set_result(process, &caller.table, regs, result);
                             Flow::Continue
                         }
                         other => {
