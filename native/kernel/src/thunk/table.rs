@@ -235,11 +235,13 @@ pub enum Builtin {
     Lseek,
     Llseek,
     SchedGetaffinity,
+    SetTaggedAddr,
+    GetTaggedAddr,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::SchedGetaffinity as u8 {
+        if index > Self::GetTaggedAddr as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.
