@@ -197,6 +197,8 @@ class Process:
         """The process ends: who waits for a robust futex of its threads is told."""
     def watch_deaths(self) -> None:
         """Stops with "killed" also for signals whose default action kills (but SIGKILL)."""
+    def watch_quit(self) -> None:
+        """So does SIGQUIT, where its default action kills."""
     def set_tracing(self, on: bool) -> None:
         """Whether waits for children and so on are reviewed (kind "tracer") instead of made."""
     def set_facts(
@@ -479,6 +481,9 @@ def wait_child(pid: int, options: int) -> tuple[int, int, bytes]:
 
 def queue_signal(tgid: int, tid: int, signal: int, info: bytes) -> None:
     """rt_tgsigqueueinfo(2)."""
+
+def whereabouts_table() -> int:
+    """The address of native/kernel/src/process/whereabouts.rs, TABLE."""
 
 def own_library() -> str | None:
     """Device and inode of the extension as /proc/PID/maps shows them."""

@@ -55,6 +55,12 @@ impl HostFault<'_> {
         self.context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize
     }
 
+    /// What is in the register that has a system call's result.
+    #[must_use]
+    pub fn result(&self) -> i64 {
+        self.context.uc_mcontext.gregs[libc::REG_RAX as usize]
+    }
+
     /// Whether the access was a write (bit 1 of the page-fault error code).
     #[must_use]
     pub fn is_write(&self) -> bool {

@@ -146,6 +146,12 @@ impl PyProcess {
         self.inner.actions.core_limit_changed();
     }
 
+    /// So is one of SIGQUIT.
+    fn watch_quit(&self) {
+        host::watch_quit();
+        self.inner.actions.core_limit_changed();
+    }
+
     /// The name of a call in the thunk table.
     fn call_name(&self, number: u64) -> PyResult<Option<String>> {
         let table = self.inner.table.read().map_err(poisoned)?;

@@ -33,6 +33,8 @@ impl GuestThread {
     /// Makes the call. None: done, its result is in the registers.
     pub fn make_call(&mut self, number: u64, args: &Args) -> Option<Stop> {
         let (process, core) = (&self.process, self.core.as_mut());
+        self.whereabouts
+            .enters(number, args, core.get(process.regs.pc));
         let refused = self
             .caller
             .refused(&self.seccomp, process, core, number, args);
@@ -105,6 +107,7 @@ impl GuestThread {
             self.core.as_mut(),
             result,
         );
+        self.whereabouts.pauses();
     }
 
     pub(super) fn settle(&mut self, number: u64, args: &Args, outcome: Outcome) -> Option<Stop> {
@@ -152,6 +155,7 @@ impl GuestThread {
         let pc = self.core.get(regs.pc);
         let on = pc - if thumb { 2 } else { 4 };
         self.core.set(regs.pc, on);
+        self.whereabouts.pauses();
         self.note_interrupted(on, pc);
     }
 }

@@ -13,6 +13,7 @@ mod thread;
 mod tracee;
 mod trap;
 pub mod vfork;
+pub mod whereabouts;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::call::{Caller, call_registers, set_result};
 use super::tracee::{Interrupted, Tracee};
+use super::whereabouts::Whereabouts;
 use super::{Process, shared};
 use crate::cpu::{CpuCore, Exit, Flow};
 use crate::memory::tags::take_tags;
-use crate::seccomp::Seccomp;
+use crate::seccomp::{Guest, Seccomp};
 use crate::signal::deliver::Delivered;
 use crate::signal::host::{Mailbox, mask};
 use crate::signal::{AltStack, Seen, ThreadSignals};
@@ -64,6 +65,7 @@ pub struct GuestThread {
     /// There once the thread was or is traced.
     pub(super) tracee: Option<Tracee>,
     pub(super) interrupted: Option<Interrupted>,
+    pub(super) whereabouts: Whereabouts,
 }
 
 impl GuestThread {
@@ -92,6 +94,11 @@ impl GuestThread {
             wait_mask: Cell::new(None),
         };
         let seccomp = process.seccomp.add(None);
+        let guest = Guest {
+            abi: signals.abi,
+            frame: signals.kind,
+        };
+        let whereabouts = Whereabouts::new(&process, guest);
         Self {
             process,
             core,
@@ -104,6 +111,7 @@ impl GuestThread {
             takes_tags: false,
             tracee: None,
             interrupted: None,
+            whereabouts,
         }
     }
 
@@ -134,28 +142,34 @@ impl GuestThread {
     pub fn run(&mut self) -> Stop {
         self.signals.mailbox.attach();
         self.seccomp.attach();
+        self.whereabouts.attach();
         take_tags(self.takes_tags);
         loop {
+            let pc = self.process.regs.pc;
+            self.whereabouts.answers(self.core.as_mut(), pc);
             if let Some(stop) = self.deliver_pending() {
                 return stop;
             }
             let mut left = None;
             let (step, traced) = (self.traces_steps(), self.traces_calls());
+            self.whereabouts.runs();
             let exit = if step {
                 self.core.step()
             } else {
                 let (process, caller) = (&self.process, &mut self.caller);
-                let seccomp = &self.seccomp;
+                let (seccomp, whereabouts) = (&self.seccomp, &self.whereabouts);
                 let trace = self.trace || traced;
                 self.core.run(&mut |regs, _| {
                     if trace {
                         return Flow::Leave;
                     }
                     let (number, args) = call_registers(process, regs);
+                    whereabouts.enters(number, &args, regs.get(pc));
                     let refused = caller.refused(seccomp, process, regs, number, &args);
                     match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {
                             set_result(process, &caller.table, regs, result);
+                            whereabouts.runs();
                             Flow::Continue
                         }
                         other => {
@@ -179,7 +193,10 @@ impl GuestThread {
                     self.step_done();
                     None
                 }
-                (exit, _) => self.trap(exit),
+                (exit, _) => {
+                    self.whereabouts.pauses();
+                    self.trap(exit)
+                }
             };
             match stop {
                 // What the core was interrupted for is attended to first thing, or was already.

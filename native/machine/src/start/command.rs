@@ -27,12 +27,7 @@ const COMMAND: &[u8] = b"#qusr-start command\n";
 const BINFMT: &[u8] = b"#qusr-start binfmt\n";
 
 /// Variables of qusr's that a start without Python understands, or that do not concern it.
-const KNOWN: [&[u8]; 4] = [
-    b"QUSR_CACHE_DIR",
-    b"QUSR_LD_PREFIX",
-    b"QEMU_LD_PREFIX",
-    b"QUSR_DEBUG",
-];
+const KNOWN: [&[u8]; 3] = [b"QUSR_CACHE_DIR", b"QUSR_LD_PREFIX", b"QEMU_LD_PREFIX"];
 
 /// Whether Python's command line is one that the launcher made.
 #[must_use]
@@ -235,6 +230,7 @@ mod tests {
         assert!(command(plain, &[HOME]).is_some());
         assert!(command(plain, &[]).is_none(), "no store");
         assert!(command(plain, &[HOME, b"QUSR_CORE=unicorn"]).is_none());
+        assert!(command(plain, &[HOME, b"QUSR_DEBUG=1"]).is_none());
         assert!(command(plain, &[HOME, b"QEMU_STRACE=1"]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr-arm", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr", b"-strace", b"/p"], &[HOME]).is_none());

@@ -34,6 +34,7 @@ pub const CORE: u64 = {
 /// dump the emulator; all that kill when somebody wants to hear of it.
 static OURS: AtomicU64 = AtomicU64::new(0);
 static WATCHED: AtomicBool = AtomicBool::new(false);
+static QUIT_WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// Whether a death of `signal` by default is ours to carry out.
 #[must_use]
@@ -55,6 +56,11 @@ pub fn core_goes_to_a_program() -> bool {
 /// Deaths by default are to be heard of (see [`look_at_core_limit`]).
 pub fn watch_deaths() {
     WATCHED.store(true, Ordering::SeqCst);
+}
+
+/// Deaths by SIGQUIT are to be heard of (see [`look_at_core_limit`]).
+pub fn watch_quit() {
+    QUIT_WATCHED.store(true, Ordering::SeqCst);
 }
 
 /// Looks at RLIMIT_CORE. True: what [`is_ours`] says has changed, and actions are to be
@@ -87,6 +93,7 @@ pub fn look_at_core_limit() -> bool {
         _ if first => 0,
         true => !KEPT_BY_DEFAULT,
         false if known && limit.rlim_cur >= LEAST || core_goes_to_a_program() => CORE,
+        false if QUIT_WATCHED.load(Ordering::SeqCst) => bit(libc::SIGQUIT),
         false => 0,
     };
     OURS.swap(ours, Ordering::SeqCst) != ours

@@ -19,7 +19,7 @@ use crate::thunk::host::{interrupted_at, safe_syscall};
 
 pub use self::death::{
     core_goes_to_a_program, die_by, is_ours, look_at_core_limit, prepare_to_die, raise_fatal,
-    watch_deaths,
+    watch_deaths, watch_quit,
 };
 pub use self::mailbox::{BELL, DUE, Mailbox};
 pub use self::message::{
