@@ -16,14 +16,18 @@ from pathlib import Path
 
 import pytest
 
+from qusr import _native
+from qusr.debug import symbols, threads
+from qusr.ptrace import block
 from tests.emulators import ARCHES, ENVIRONMENT, Emulator, need, qusr_command
 
 Qusr = Callable[[str], Emulator]
 Testbin = Callable[..., Path]
 
-#: What each of the three threads is seen to do.
+#: What each of the four threads is seen to do.
 READS = r"in read\(0x0, 0x[0-9a-f]+, 0x1, .*\) at 0x[0-9a-f]+ \w+\+0x[0-9a-f]+ \(standing\)"
 SPINS = r"runs guest code at 0x[0-9a-f]+ spin_here\+0x[0-9a-f]+ \(standing\)"
+POLLS = r"in p?poll(_time64)?\(.*\) at 0x[0-9a-f]+ \w+\+0x[0-9a-f]+ \(standing\)"
 WAITS = (
     r"in futex(_time64)?\(.*\) at 0x[0-9a-f]+ \w+\+0x[0-9a-f]+ \(standing\); "
     r"the lock is 0x[0-9a-f]+ lock_that_is_held\+0x0 \(standing\), its value 0x2$"
@@ -82,11 +86,47 @@ def test_threads_are_seen_where_they_stand(
     # The second time it is started without Python, up to the first thread.
     for _ in range(2):
         with running(qusr(arch), program, tmp_path) as process:
-            text = until_seen(process.pid, READS, SPINS, WAITS)
-            assert len(text.splitlines()) == 3
+            text = until_seen(process.pid, READS, SPINS, WAITS, POLLS)
+            assert len(text.splitlines()) == 4
             assert text.startswith(f"{process.pid} standing [S]: in read(")
             out, err = process.communicate("", timeout=60)
             assert (process.returncode, out, err) == (0, "ok standing\n", "")
+
+
+def test_who_is_asked_does_not_notice(qusr: Qusr, testbin: Testbin, tmp_path: Path) -> None:
+    """Not even in a call that signals end: threads may fall asleep while they are being asked."""
+    with running(qusr("aarch64"), testbin("c/misc/standing", "aarch64"), tmp_path) as process:
+        until_seen(process.pid, READS, SPINS, WAITS, POLLS)
+        for _ in range(50):
+            for tid in os.listdir(f"/proc/{process.pid}/task"):
+                _native.queue_signal(process.pid, int(tid), signal.SIGSEGV, block.report())
+        until_seen(process.pid, READS, SPINS, WAITS, POLLS)
+        out, err = process.communicate("", timeout=60)
+        assert (process.returncode, out, err) == (0, "ok standing\n", "")
+
+
+@pytest.mark.parametrize(
+    ("stage", "call", "expected"),
+    [
+        (1, (202, 0x2008), "the emulator's lock of the process"),
+        (1, (202, 0x5000), "a lock of the emulator's at 0x5000 of the host"),
+        (2, (202, 0x9000), "a lock of the emulator's"),
+        (2, (202, 0x7020), None),
+        (1, None, None),
+    ],
+)
+def test_locks_of_the_emulator(
+    stage: int, call: tuple[int, int] | None, expected: str | None
+) -> None:
+    """A thread that the host's kernel has at a futex that is not the guest's (202 on x86-64)."""
+    locks = ((0x1000, 0x100), (0x2000, 0x100), (0x3000, 0x100))
+    aarch64, futex = 0xC00000B7, 98
+    record = threads.Record(7, stage, futex, 0, (0x20, *[0] * 6), 0, 0, 0x7000, aarch64, locks)
+    in_call = None if call is None else (call[0], (call[1], *[0] * 5))
+    host = threads.HostState("name", "S", in_call)
+    text = threads.describe(os.getpid(), record, host, symbols.Symbols(os.getpid(), [], 0, False))
+    assert (expected or "") in text
+    assert ("emulator's" in text) == (expected is not None)
 
 
 def test_a_forked_child(qusr: Qusr, root: Callable[..., Path], tmp_path: Path) -> None:
@@ -111,7 +151,7 @@ def test_sigquit_shows_them_first(arch: str, qusr: Qusr, testbin: Testbin, tmp_p
     program = testbin("c/misc/standing", arch)
     for debug in "1", "":
         with running(qusr(arch), program, tmp_path, QUSR_DEBUG=debug) as process:
-            until_seen(process.pid, READS, SPINS, WAITS)
+            until_seen(process.pid, READS, SPINS, WAITS, POLLS)
             process.send_signal(signal.SIGQUIT)
             err = process.communicate(timeout=60)[1]
             assert process.returncode == -signal.SIGQUIT
@@ -171,16 +211,28 @@ def _python() -> list[str]:
 
 def test_what_cannot_be_shown() -> None:
     """One line, and the status of a wrong command line."""
+    with subprocess.Popen([need("sleep"), "60"]) as other:
+        _refused(str(other.pid), "that is no process of qusr")
+        other.kill()
+    words = [*_python(), "from qusr import _native; print(flush=True); input()"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        _refused(str(other.pid), "no guest runs in the process")
+        other.kill()
     for word, why in (
-        (str(os.getpid()), "that is no process of qusr"),
         ("4194305", "there is no process 4194305"),
         ("x", "-threads"),
         ("0", "not a process id"),
     ):
-        run = subprocess.run(
-            [qusr_command("qusr"), "-threads", word],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert run.returncode == 1
-        assert why in run.stderr
-        assert run.stderr.count("\n") == 1
+        _refused(word, why)
+
+
+def _refused(word: str, why: str) -> None:
+    run = subprocess.run(
+        [qusr_command("qusr"), "-threads", word],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert why in run.stderr
+    assert run.stderr.count("\n") == 1

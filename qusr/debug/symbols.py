@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import cast
 
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
 
 _PAGE = 4096
 
@@ -40,26 +42,26 @@ def rows(pid: int) -> list[Row]:
 
 
 class Image:
-    """An ELF file's segments and symbols."""
+    """An ELF file's segments and symbols; `thumb`: bit 0 of a function's address says of which kind
+    its code is.
+    """
 
-    def __init__(self, elf: ELFFile) -> None:
+    def __init__(self, elf: ELFFile, thumb: bool) -> None:
         loads = [segment for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
         self._loads = [
             (load["p_offset"], load["p_filesz"], load["p_vaddr"], load["p_memsz"]) for load in loads
         ]
         known: dict[int, tuple[int, str]] = {}
         for section in elf.iter_sections():
-            if not isinstance(section, SymbolTableSection):
+            if section["sh_type"] not in ("SHT_SYMTAB", "SHT_DYNSYM"):
                 continue
-            for symbol in section.iter_symbols():
+            for symbol in cast("SymbolTableSection", section).iter_symbols():
                 kind, name = symbol["st_info"]["type"], symbol.name
                 # A dollar begins the names by which assemblers tell code from data.
                 wanted = kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE", "STT_LOOS")
                 if not wanted or symbol["st_shndx"] == "SHN_UNDEF" or name[:1] in ("", "$"):
                     continue
-                # The lowest bit of a function's address says that it is Thumb code.
-                thumb = kind == "STT_FUNC" and elf["e_machine"] == "EM_ARM"
-                value = symbol["st_value"] & ~1 if thumb else symbol["st_value"]
+                value = symbol["st_value"] & ~(thumb and kind == "STT_FUNC")
                 size, best = symbol["st_size"], known.get(value)
                 if best is None or size > best[0]:
                     known[value] = size, name
@@ -92,9 +94,12 @@ class Image:
 
 
 class Symbols:
-    """The symbols of a process, by host address; `base` is that of guest address 0."""
+    """The symbols of a process; `base` is the host address of guest address 0, `thumb` as for
+    :class:`Image`.
+    """
 
-    def __init__(self, pid: int, mapped: list[Row], base: int) -> None:
+    def __init__(self, pid: int, mapped: list[Row], base: int, thumb: bool) -> None:
+        self._thumb = thumb
         self._pid = pid
         self._rows = [row for row in mapped if row.start >= base]
         self._starts = [row.start for row in self._rows]
@@ -137,10 +142,15 @@ class Symbols:
         return self._images[path]
 
     def _open(self, path: str) -> Image | None:
+        try:
+            from elftools.common.exceptions import ELFError
+            from elftools.elf.elffile import ELFFile
+        except ImportError:
+            return None  # the guest has put it out of reach (chroot)
         for name in (path, f"/proc/{self._pid}/root{path}"):
             try:
                 with open(name, "rb") as file:
-                    return Image(ELFFile(file))
+                    return Image(ELFFile(file), self._thumb)
             except (OSError, ELFError, ValueError, KeyError):
                 continue
         return None

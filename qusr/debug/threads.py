@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from qusr.arch.abi import Abi
     from qusr.debug.symbols import Row, Symbols
 
 MAGIC = 0x0165_7265_6857_5351
@@ -81,6 +82,8 @@ def report(pid: int) -> str:
         mapped = rows(pid)
         records = _asked(pid, _place(mapped))
         tids = _tids(pid)
+        if records.keys().isdisjoint(tids.values()):
+            raise UnknownError("no guest runs in the process")
     except OSError as error:
         raise UnknownError(_why(pid, error)) from None
     symbols: dict[int, Symbols] = {}
@@ -94,10 +97,16 @@ def report(pid: int) -> str:
             what = "no thread of the guest's" + _in_host(host)
         else:
             if record.base not in symbols:
-                symbols[record.base] = Symbols(pid, mapped, record.base)
-            what = _Thread(pid, record, host, symbols[record.base]).describe()
+                thumb = any(abi.thumb_bit for abi in _abis(record))
+                symbols[record.base] = Symbols(pid, mapped, record.base, thumb)
+            what = describe(pid, record, host, symbols[record.base])
         lines.append(f"{tid} {host.name} [{host.state}]: {what}\n")
     return "".join(lines)
+
+
+def describe(pid: int, record: Record, host: HostState, symbols: Symbols) -> str:
+    """Where a thread is, in words."""
+    return _Thread(pid, record, host, symbols).describe()
 
 
 def _why(pid: int, error: OSError) -> str:
@@ -178,6 +187,17 @@ def _thread_id() -> int:
     return _thread.get_native_id()
 
 
+def _abis(record: Record) -> Sequence[Abi]:
+    """Those of the guest, which are alike but for what does not matter here."""
+    machine, wide = record.guest & 0xFFFF, record.guest >> 31 & 1
+    guest = arch.guest_of(machine, 64 if wide else 32, _is_big(record))
+    return () if guest is None else tuple(guest.abis.values())
+
+
+def _is_big(record: Record) -> bool:
+    return not record.guest >> 30 & 1
+
+
 # --- the host's kernel ---
 
 
@@ -236,14 +256,10 @@ class _Thread:
         self._record = record
         self._host = host
         self._symbols = symbols
-        machine, wide = record.guest & 0xFFFF, record.guest >> 31 & 1
-        big = not record.guest >> 30 & 1
-        guest = arch.guest_of(machine, 64 if wide else 32, big)
         self._names: dict[int, str] = {}
-        if guest is not None:
-            for abi in guest.abis.values():
-                for name, number in table.numbers(abi).items():
-                    self._names.setdefault(number, name)
+        for abi in _abis(record):
+            for name, number in table.numbers(abi).items():
+                self._names.setdefault(number, name)
 
     def describe(self) -> str:
         """Where it is, in words."""
@@ -281,8 +297,7 @@ class _Thread:
             data = _native.process_read(self._pid, self._record.base + address, 4)
         except OSError:
             return text
-        big = not self._record.guest >> 30 & 1
-        value = int.from_bytes(data, "big" if big else "little")
+        value = int.from_bytes(data, "big" if _is_big(self._record) else "little")
         text += f", its value {value:#x}"
         holder = value & _FUTEX_TID
         if os.path.exists(f"/proc/{self._pid}/task/{holder}"):
