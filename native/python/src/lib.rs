@@ -37,9 +37,9 @@ mod _native {
     #[pymodule_export]
     use super::host::{
         PyGate, PySharedLock, close_on_exec, die_by, die_dumped, doom_thread, file_identity,
-        getrlimit, is_being_written, is_dumpable, keep_stocks, leads_to_own_exe, lookup_in,
-        native_refusal, own_proc_file, publish, siginfo_to_guest, stand_in, store_directory,
-        store_get, store_put, store_trim, unshare_files,
+        getrlimit, guest_of_command, is_being_written, is_dumpable, keep_stocks, leads_to_own_exe,
+        lookup_in, native_refusal, own_proc_file, publish, siginfo_to_guest, stand_in,
+        store_directory, store_get, store_put, store_trim, unshare_files,
     };
     #[pymodule_export]
     use super::loader::build_stack;
