@@ -41,8 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Exited", "Options", "Process", "UsageError"]
 
-DEFAULT_STACK = 8 << 20
-RLIMIT_STACK, RLIM_INFINITY = 3, (1 << 64) - 1
+RLIMIT_STACK = 3
 
 
 class Process:
@@ -215,6 +214,7 @@ class Process:
             table = _native.Table(thunk_table(self.abi, self.store))
             self._tables[self.abi.name] = table
         self._start_thread(table, self._stock(prepared))
+        self.native.runs(prepared.fd)
 
     def _machine(self, guest: str, variant: str) -> Machine:
         key = guest, variant
@@ -271,7 +271,10 @@ class Process:
         blocks = self._block_log()
         sink = None if blocks is None else blocks.native
         options = machine.native_options
-        thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
+        try:
+            thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
+        except ValueError as error:  # no memory for translated code, or no such library
+            raise UsageError(str(error)) from None
         if blocks is not None:
             blocks.watch(thread, own_logs=options is not None)
         regs = self.arch.registers
@@ -303,8 +306,7 @@ class Process:
             return self.options.stack_size
         before = None if self._main is None else self.native
         limit = _native.getrlimit if before is None else before.limit
-        soft = limit(RLIMIT_STACK)[0]
-        return DEFAULT_STACK if soft == RLIM_INFINITY else soft
+        return limit(RLIMIT_STACK)[0]
 
     def _random(self) -> bytes | None:
         if self.options.seed is None:
@@ -385,11 +387,19 @@ class Process:
         return mine
 
     def preload(self) -> None:
-        """Imports what may be needed when the guest has put it out of reach."""
+        """Keeps what may be needed when the guest has put it out of reach."""
         from qusr import preload
 
-        preload.everything()
+        preload.everything(self.store)
         self.native.set_preloaded()
+
+    def listens(self) -> None:
+        """The guest is asked whether files may be opened (fanotify(7)).
+
+        By the emulator none is any more: the guest could not answer what it waits for itself.
+        """
+        self.store = loader.Store(None)
+        _native.forget_stocks()
 
     def is_own_exe(self, info: os.stat_result) -> bool:
         """Whether a file is the emulator's executable (Python)."""
@@ -542,13 +552,9 @@ def thunk_table(target: Abi, store: loader.Store) -> bytes:
 def _table_key(target: Abi) -> bytes:
     """Changes with the ABI and with every file that declarations come from."""
     here = os.path.dirname(__file__)
-    stamp = [target.name, _native.VERSION, sys.version]
-    for folder in ("syscalls", "arch", "arch/" + target.numbers.partition(".")[0]):
-        for entry in sorted(os.scandir(f"{here}/{folder}"), key=lambda item: item.name):
-            if entry.name.endswith(".py"):
-                info = entry.stat()
-                stamp.append(f"{entry.name}:{info.st_mtime_ns}:{info.st_size}")
-    return "\n".join(stamp).encode()
+    folders = ("syscalls", "arch", "arch/" + target.numbers.partition(".")[0])
+    stamp = _native.stamp_sources([os.fsencode(f"{here}/{name}") for name in folders])
+    return f"{target.name}\n{sys.version}\n{stamp:x}".encode()
 
 
 def _triplets(guest: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qusr.syscalls.decl import (
     IN,
+    OUT,
     Address,
     Array,
     Buf,
@@ -15,6 +16,7 @@ from qusr.syscalls.decl import (
     Int,
     Iovec,
     Pid,
+    Ptr,
     Raw,
     Size,
     Str,
@@ -22,7 +24,7 @@ from qusr.syscalls.decl import (
     UInt,
     ULong,
 )
-from qusr.syscalls.layout import ulong
+from qusr.syscalls.layout import Struct, u64, ulong
 
 PROT = FlagTable(
     {
@@ -57,6 +59,17 @@ MADV = {
 }  # fmt: skip
 SHM = FlagTable({"SHM_RDONLY": 0o10000, "SHM_RND": 0o20000, "SHM_REMAP": 0o40000,
                  "SHM_EXEC": 0o100000})  # fmt: skip
+
+
+# linux/mman.h
+CACHESTAT_RANGE = Struct("cachestat_range", [("off", u64), ("len", u64)])
+CACHESTAT = Struct(
+    "cachestat",
+    [
+        ("nr_cache", u64), ("nr_dirty", u64), ("nr_writeback", u64), ("nr_evicted", u64),
+        ("nr_recently_evicted", u64),
+    ],
+)  # fmt: skip
 
 
 def _range(name: str, *more: Enum | Flags | UInt) -> Syscall:
@@ -130,5 +143,6 @@ CALLS = (
     Syscall("set_mempolicy", Int("mode"), Raw("nodemask"), ULong("maxnode")),
     Syscall("set_mempolicy_home_node", Raw("start"), ULong("len"), ULong("home_node"),
             ULong("flags")),
-    Syscall("cachestat", Fd("fd"), Raw("cstat_range"), Raw("cstat"), UInt("flags")),
+    Syscall("cachestat", Fd("fd"), Ptr("cstat_range", CACHESTAT_RANGE, IN),
+            Ptr("cstat", CACHESTAT, OUT), UInt("flags")),
 )  # fmt: skip

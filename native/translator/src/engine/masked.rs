@@ -34,6 +34,9 @@ pub(super) const MODE_HOST_FLUSH: u32 = 1 << 30;
 /// In a translation's mode: regions have probes too.
 pub(super) const MODE_PROBES: u32 = 1 << 28;
 
+/// In a translation's mode: accesses take the tag off their addresses, instead of faulting and being interpreted.
+pub(super) const MODE_TAGS: u32 = 1 << 27;
+
 /// A page of this core's own with one instruction, and around it the masking.
 pub(super) struct Stub(*mut u8);
 
@@ -103,7 +106,12 @@ impl NativeCore {
         } else {
             0
         };
-        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | probes
+        let tags = if self.tagged >= self.common.config.tag_limit {
+            MODE_TAGS
+        } else {
+            0
+        };
+        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | probes | tags
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.

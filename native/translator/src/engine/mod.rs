@@ -16,7 +16,7 @@ mod translate;
 mod wishes;
 
 pub use gate::stop_for_fork;
-pub use kept::keep_stocks;
+pub use kept::{forget_stocks, keep_stocks};
 pub use region::regions_made;
 
 use crate::cache::{Cache, Generation};
@@ -201,6 +201,8 @@ pub struct NativeConfig {
     pub emulate: Option<Emulate>,
     /// Floating-point traps of a core after which it changes to translations with checks.
     pub trap_limit: u32,
+    /// Faults at tagged addresses after which a core changes to translations that take tags off.
+    pub tag_limit: u32,
     /// Times that a backward jump is taken before its loop becomes a region.
     pub hot: u32,
     /// Where translations are kept for the next process.
@@ -216,6 +218,8 @@ impl Default for NativeConfig {
             emulate: None,
             // One costs some 2 µs, a check 0.3 ns.
             trap_limit: 2000,
+            // One costs some 3 µs, what takes a tag off 0.5 ns.
+            tag_limit: 500,
             hot: 1000,
             stock: None,
         }
@@ -385,6 +389,8 @@ pub struct NativeCore {
     host_flush: bool,
     /// Those that did.
     float_traps: u32,
+    /// Accesses that faulted for their tags.
+    tagged: u32,
     next: Option<run::Ahead>,
     /// None before the first translation.
     work: Option<Box<translate::Work>>,
@@ -493,6 +499,7 @@ impl NativeCore {
             traps: common.config.options.traps,
             host_flush: false,
             float_traps: 0,
+            tagged: 0,
             next: None,
             work: None,
             masked: masked::Stub::new()?,
@@ -589,6 +596,7 @@ impl CpuCore for NativeCore {
         let mut other = Self::new(Arc::clone(&self.common))?;
         other.st().copy_guest(self.st_ref());
         other.watcher.clone_from(&self.watcher);
+        other.tagged = self.tagged;
         Ok(Box::new(other))
     }
 

@@ -15,6 +15,7 @@ use crate::ir::eval::eval_any;
 use crate::ir::interp::{Fault, Interp, Outcome};
 use crate::ir::state::State;
 use crate::ir::{Op, Trap};
+use crate::memory::Prot;
 use std::sync::atomic::Ordering;
 
 /// How the loop goes on after something was dealt with.
@@ -29,6 +30,15 @@ pub(super) struct Ahead {
     /// The cache's, before the look-up.
     epoch: u64,
     found: Found,
+}
+
+/// What an access takes.
+fn need(access: Access) -> Prot {
+    match access {
+        Access::Read => Prot::READ,
+        Access::Write => Prot::WRITE,
+        Access::Fetch => Prot::EXEC,
+    }
 }
 
 impl NativeCore {
@@ -452,7 +462,10 @@ impl NativeCore {
         if host_addr == u64::MAX || addr >= self.common.space.limit() {
             // Not an address of the window: tagged, perhaps. The interpreter knows.
             return match self.step_guest() {
-                Exit::Interrupted => Next::Go,
+                Exit::Interrupted => {
+                    self.tagged = self.tagged.saturating_add(1);
+                    Next::Go
+                }
                 exit => Next::Leave(exit),
             };
         }
@@ -464,15 +477,22 @@ impl NativeCore {
         } else {
             Access::Read
         };
-        Next::Leave(self.fault_exit(addr, access, kind & 2 != 0))
+        let bus = kind & 2 != 0;
+        if !bus
+            && self.common.space.is_guarded(addr, need(access))
+            && self.common.space.read(addr, &mut [0]).is_ok()
+        {
+            // Another thread permitted it meanwhile.
+            return Next::Go;
+        }
+        Next::Leave(self.fault_exit(addr, access, bus))
     }
 
     fn fault_exit(&self, addr: u64, access: Access, bus: bool) -> Exit {
-        let mapped = self
-            .common
-            .space
-            .prot_at(self.common.guest.data_address(addr))
-            .is_some();
+        let (space, plain) = (&self.common.space, self.common.guest.data_address(addr));
+        // The kernel tells of a guard as of nothing at all: SEGV_MAPERR.
+        let mapped =
+            space.prot_at(plain).is_some() && (bus || !space.is_guarded(plain, need(access)));
         Exit::Fault {
             addr,
             access,

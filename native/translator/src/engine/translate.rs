@@ -1,6 +1,6 @@
 //! From guest code to an installed translation.
 
-use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TRAPS};
+use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
 use super::{Emulated, LogItem, NativeCore};
 use crate::cache::{Found, Refusal, Source};
 use crate::guest::{FlagUse, Lift};
@@ -127,6 +127,9 @@ impl NativeCore {
         window.start = pc;
         let (code, len) = (&window.bytes, window.len);
         let mut b = IrBuilder::reusing(self.common.config.options.fold, room);
+        if mode & MODE_TAGS != 0 {
+            b.remove_tags(guest.tag_bits());
+        }
         let mut at = pc;
         let mut sides = 0;
         let mut after_side = false;
