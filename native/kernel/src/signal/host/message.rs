@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::mailbox::{BELL, EARLY_BELL, MAILBOX, ORPHANED};
+use super::make_again;
 use crate::memory::fault::{HostFault, SIGNALS};
 use crate::process::whereabouts;
 use crate::thunk::host::{interrupted_at, landing, was_made_at};
@@ -169,7 +170,7 @@ pub(super) fn take_message(fault: &mut HostFault<'_>, value: usize) -> bool {
 }
 
 /// The thread was asked where it is. Who asks does not ask threads that sleep; one that fell asleep meanwhile must not
-/// notice: a call that the kernel does not make again by itself, as poll(2), is made again.
+/// notice.
 fn report(fault: &mut HostFault<'_>) {
     let mailbox = MAILBOX.get();
     // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
@@ -177,9 +178,7 @@ fn report(fault: &mut HostFault<'_>) {
         return;
     };
     whereabouts::ask();
-    if was_made_at(fault.pc()) && fault.result() == -i64::from(libc::EINTR) {
-        fault.resume_at(landing());
-    }
+    make_again(fault);
     mailbox.interrupter.interrupt();
 }
 

@@ -15,7 +15,7 @@ use self::mailbox::{DOOM, MAILBOX};
 use self::message::take_message;
 use super::{Action, SA_RESTORER, SIG_DFL, SIG_IGN, bit, deferred};
 use crate::memory::fault::{self, HostFault};
-use crate::thunk::host::{interrupted_at, safe_syscall};
+use crate::thunk::host::{interrupted_at, landing, safe_syscall, was_made_at};
 
 pub use self::death::{
     core_goes_to_a_program, die_by, is_ours, look_at_core_limit, prepare_to_die, raise_fatal,
@@ -97,6 +97,11 @@ pub fn install(signal: i32, action: &Action) {
             }
         };
         put(&OWN_HANDLED, action.has_handler());
+        // The kernel decides between EINTR and a restart, as for other signals. Who is not to notice: `make_again`.
+        fault::set_restart(
+            signal,
+            !action.has_handler() || action.has(libc::SA_RESTART),
+        );
         put(&OWN_IGNORED, action.handler == SIG_IGN);
         return;
     }
@@ -255,6 +260,14 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
     mailbox.interrupter.interrupt();
 }
 
+/// The signal is one that the guest's thread is not to notice: a call that it has ended, as poll(2) whatever the flags
+/// of its handler say, is made again (with all of its timeout).
+fn make_again(fault: &mut HostFault<'_>) {
+    if was_made_at(fault.pc()) && fault.result() == -i64::from(libc::EINTR) {
+        fault.resume_at(landing());
+    }
+}
+
 /// Takes SIGSEGV, SIGBUS and SIGFPE that were sent and not caused: for the guest's handler, or
 /// the message of [`doom`]. The fault handler, which blocks all signals, asks this last.
 pub fn claim(fault: &mut HostFault<'_>) -> bool {
@@ -285,6 +298,7 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
         let ignored = OWN_IGNORED.load(Ordering::SeqCst) & bit != 0;
         let handled = OWN_HANDLED.load(Ordering::SeqCst) & bit != 0;
         if !blocked && ignored {
+            make_again(fault);
             return true;
         }
         if !blocked && !handled && !is_ours(fault.signal) {
@@ -294,6 +308,7 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
         unwrap_sent(&mut info);
         deferred::put_aside(fault.signal, &info);
         if blocked {
+            make_again(fault);
             return true;
         }
         mailbox.pending.fetch_or(DUE, Ordering::SeqCst);
