@@ -137,6 +137,7 @@ class Cpu:
         guest: str,
         model: int,
         id_registers: list[tuple[tuple[int, int, int, int], int]],
+        features: list[str],
         space: AddressSpace,
     ) -> Cpu: ...
     def get(self, id: int) -> int: ...
@@ -222,6 +223,7 @@ class Thread:
         guest: str,
         model: int,
         id_registers: list[IdRegister],
+        features: list[str],
         native: str | None = None,
         log: Callable[[str, str], None] | None = None,
         stock: tuple[bytes, bytes] | None = None,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from qusr.process import Process
 
 KIND = "start"
-FORMAT = 1
+FORMAT = 2
 
 _NUMBER = Struct("<Q")
 _MASK = (1 << 64) - 1
@@ -158,7 +158,7 @@ class Recorder:
 
 
 def _machine(machine: Machine) -> bytes:
-    library, guest, model, id_registers = machine.core
+    library, guest, model, id_registers, features = machine.core
     return b"".join(
         [
             _list([_number(number) for number in machine.numbers]),
@@ -169,6 +169,7 @@ def _machine(machine: Machine) -> bytes:
             _bytes(guest.encode()),
             _number(model),
             _list([_numbers(*register, value) for register, value in id_registers]),
+            _list([_bytes(feature.encode()) for feature in features]),
         ]
     )
 

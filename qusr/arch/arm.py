@@ -49,15 +49,36 @@ _MODELS = (
     CpuModel(
         "max",
         unicorn=33,
+        version="v8",
         midr=0x412FC0F1,
         features=f"{_V7VE} asimddp asimdfhm aes pmull sha1 sha2 crc32 sb",
         description="all that the core can execute (Armv8.2-A at AArch32 and some of later)",
     ),
-    CpuModel("cortex-a15", unicorn=17, midr=0x412FC0F1, features=_V7VE, description="Armv7-A"),
-    CpuModel("cortex-a7", unicorn=14, midr=0x410FC075, features=_V7VE, description="Armv7-A"),
-    CpuModel("cortex-a8", unicorn=15, midr=0x410FC080, features=_V7, description="Armv7-A"),
-    CpuModel("cortex-a9", unicorn=16, midr=0x410FC090, features=_V7, description="Armv7-A"),
-    CpuModel("arm1176", unicorn=5, midr=0x410FB767, features=_V6, description="Armv6K"),
+    CpuModel(
+        "cortex-a15",
+        version="v7",
+        unicorn=17,
+        midr=0x412FC0F1,
+        features=_V7VE,
+        description="Armv7-A",
+    ),
+    CpuModel(
+        "cortex-a7",
+        version="v7",
+        unicorn=14,
+        midr=0x410FC075,
+        features=_V7VE,
+        description="Armv7-A",
+    ),
+    CpuModel(
+        "cortex-a8", version="v7", unicorn=15, midr=0x410FC080, features=_V7, description="Armv7-A"
+    ),
+    CpuModel(
+        "cortex-a9", version="v7", unicorn=16, midr=0x410FC090, features=_V7, description="Armv7-A"
+    ),
+    CpuModel(
+        "arm1176", version="v6k", unicorn=5, midr=0x410FB767, features=_V6, description="Armv6K"
+    ),
 )
 #: Unicorn refuses these for big-endian code.
 _NO_BE32 = frozenset((14, 15, 16, 17))
@@ -117,6 +138,10 @@ class Arm(Arch):
     def platform_of(self, model: CpuModel) -> str:
         """AT_PLATFORM on this CPU: its version and the byte order."""
         return self.platform if _is_v7(model) else "v6" + self.platform[-1]
+
+    def core_features(self, model: CpuModel) -> list[str]:
+        """The version of the architecture and the features."""
+        return [model.version, *sorted(model.features)]
 
     def kuser_page(self, *, be8: bool = True) -> bytes:
         """The page at `KUSER_ADDRESS`, which programs may read and execute."""

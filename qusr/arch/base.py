@@ -56,11 +56,12 @@ class CpuModel:
         unicorn: its number in unicorn (UC_CPU_ARM_*, UC_CPU_ARM64_*).
         midr: the Main ID Register, for /proc/cpuinfo.
         features: names of the features it has, in no order.
+        version: arm: of the architecture, as the native core calls it (v4t ... v8).
         native: of those that only the native core executes.
         description: one line for `-cpu help`.
     """
 
-    __slots__ = ("description", "features", "midr", "name", "native", "unicorn")
+    __slots__ = ("description", "features", "midr", "name", "native", "unicorn", "version")
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class CpuModel:
         features: str,
         description: str,
         native: str = "",
+        version: str = "",
     ) -> None:
         self.name = name
         self.unicorn = unicorn
@@ -78,6 +80,7 @@ class CpuModel:
         self.features = frozenset(features.split())
         self.native = frozenset(native.split())
         self.description = description
+        self.version = version
 
     def on_native(self) -> CpuModel:
         """The CPU as the native core has it: with the features that Unicorn cannot execute."""
@@ -89,6 +92,7 @@ class CpuModel:
             midr=self.midr,
             features=" ".join(self.features | self.native),
             description=self.description,
+            version=self.version,
         )
 
     def __repr__(self) -> str:
@@ -228,6 +232,11 @@ class Arch:
 
     def id_registers(self, model: CpuModel) -> list[tuple[SysReg, int]]:
         """The ID registers that programs may read and that are not 0."""
+        del model
+        return []
+
+    def core_features(self, model: CpuModel) -> list[str]:
+        """What the native core is to know of a model: its version and features; empty: all."""
         del model
         return []
 

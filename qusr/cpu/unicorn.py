@@ -68,14 +68,15 @@ def _search() -> str:
 
 def arguments(
     arch: Arch, model: CpuModel | None = None, *, be8: bool = True
-) -> tuple[str, str, int, list[tuple[tuple[int, int, int, int], int]]]:
-    """What `_native` needs to open a core: library, guest, model, ID registers.
+) -> tuple[str, str, int, list[tuple[tuple[int, int, int, int], int]], list[str]]:
+    """What `_native` needs to open a core: library, guest, model, ID registers, features.
 
     `be8` says which of the two big-endian forms an armeb program has (EF_ARM_BE8 in its header).
     """
     chosen = model or arch.default_model
     guest = arch.unicorn_guest(be8=be8)
-    return library(), guest, chosen.unicorn, arch.id_registers(chosen)
+    features = arch.core_features(chosen)
+    return library(), guest, chosen.unicorn, arch.id_registers(chosen), features
 
 
 def open_cpu(

@@ -61,7 +61,11 @@ pub fn open(
 ) -> Result<Box<dyn CpuCore>, String> {
     let words = Words::parse(options)?;
     let known = unicorn.id_registers.clone();
+    let is_aarch64 = unicorn.guest.is_aarch64();
     let emulate: native::Emulate = Arc::new(move |code| {
+        if !is_aarch64 {
+            return None;
+        }
         let insn = u32::from_le_bytes(*code.first_chunk()?);
         let (register, value) = unicorn::read_of_id_register(&known, insn)?;
         Some(native::Emulated {
@@ -73,6 +77,7 @@ pub fn open(
     let sink = log.unwrap_or_else(|| Arc::new(|_, text| eprint!("{text}")));
     let config = NativeConfig {
         guest: guest.to_owned(),
+        features: unicorn.features.clone(),
         options: words.tuning,
         check: words.check,
         log: (!words.log.is_empty()).then_some((words.log, sink)),

@@ -22,6 +22,7 @@ pub fn unicorn_config(
     guest: &str,
     model: i32,
     id_registers: Vec<IdRegister>,
+    features: Vec<String>,
 ) -> PyResult<UnicornConfig> {
     let guest = Guest::by_name(guest)
         .ok_or_else(|| PyValueError::new_err(format!("no such unicorn guest: {guest}")))?;
@@ -34,6 +35,7 @@ pub fn unicorn_config(
         guest,
         model,
         id_registers,
+        features,
     })
 }
 
@@ -131,9 +133,10 @@ impl PyCpu {
         guest: &str,
         model: i32,
         id_registers: Vec<IdRegister>,
+        features: Vec<String>,
         space: &PyAddressSpace,
     ) -> PyResult<Self> {
-        let config = unicorn_config(library, guest, model, id_registers)?;
+        let config = unicorn_config(library, guest, model, id_registers, features)?;
         let core = unicorn::open(&config, Arc::clone(&space.space)).map_err(PyOSError::new_err)?;
         Ok(Self { core })
     }

@@ -46,7 +46,7 @@ impl PyThread {
     /// only opened for an instruction that this has no lifter for. `stock`: the store's directory and
     /// the program's identity, where its translations are kept.
     #[new]
-    #[pyo3(signature = (process, library, guest, model, id_registers, native = None, log = None, stock = None))]
+    #[pyo3(signature = (process, library, guest, model, id_registers, features, native = None, log = None, stock = None))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         process: &PyProcess,
@@ -54,11 +54,12 @@ impl PyThread {
         guest: &str,
         model: i32,
         id_registers: Vec<IdRegister>,
+        features: Vec<String>,
         native: Option<&str>,
         log: Option<Py<PyAny>>,
         stock: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
-        let config = unicorn_config(library, guest, model, id_registers)?;
+        let config = unicorn_config(library, guest, model, id_registers, features)?;
         let space = process.inner.space.clone();
         let core = match native {
             None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,

@@ -172,6 +172,8 @@ fn guest(name: &[u8]) -> Option<Vec<u8>> {
     match (prefix, guest.strip_suffix(b"-static").unwrap_or(guest)) {
         (b"qusr" | b"qemu", b"") => Some(Vec::new()),
         (b"qusr" | b"qemu", b"aarch64" | b"arm64") => Some(b"aarch64".to_vec()),
+        (b"qusr" | b"qemu", b"arm" | b"armhf" | b"armel") => Some(b"arm".to_vec()),
+        (b"qusr" | b"qemu", b"armeb") => Some(b"armeb".to_vec()),
         _ => None,
     }
 }

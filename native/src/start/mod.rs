@@ -161,6 +161,7 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
             .iter()
             .map(|&([op1, crn, crm, op2], value)| (system_register(op1, crn, crm, op2), value))
             .collect(),
+        features: recipe.features.clone(),
     };
     let stock = Place {
         folder: command.store.clone(),

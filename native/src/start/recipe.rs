@@ -7,7 +7,7 @@
 use crate::signal::FrameKind;
 
 /// Changes with what is in a recipe.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// One operation on the address space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub struct Recipe {
     pub model: i32,
     /// ID registers as (op1, CRn, CRm, op2) and value.
     pub id_registers: Vec<([u32; 4], u64)>,
+    /// What the CPU model has.
+    pub features: Vec<String>,
     /// The key of the thunk table in the store.
     pub table: Vec<u8>,
     pub ops: Vec<Op>,
@@ -199,6 +201,7 @@ impl Recipe {
                 let register = [r.small()?, r.small()?, r.small()?, r.small()?];
                 Some((register, r.number()?))
             })?,
+            features: r.list(Reader::text)?,
             table: r.owned()?,
             ops: r.list(Reader::op)?,
             start: r.number()?,

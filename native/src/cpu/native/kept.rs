@@ -22,7 +22,8 @@ impl Kept {
     fn begin(&self, config: &NativeConfig) {
         let plain = config.options.stock && config.log.is_none() && !config.check;
         let place = config.stock.clone().filter(|_| plain);
-        self.stock.begin(place, &config.guest, config.options);
+        let guest = format!("{} {}", config.guest, config.features.join(" "));
+        self.stock.begin(place, &guest, config.options);
     }
 }
 
@@ -39,6 +40,7 @@ pub fn keep_stocks() {
 #[derive(PartialEq, Eq)]
 struct Terms {
     guest: String,
+    features: Vec<String>,
     options: Options,
     check: bool,
     cache_size: usize,
@@ -65,6 +67,7 @@ pub(super) fn of(
 ) -> Result<Arc<Kept>, String> {
     let terms = Terms {
         guest: config.guest.clone(),
+        features: config.features.clone(),
         options: config.options,
         check: config.check,
         cache_size: config.cache_size,

@@ -21,7 +21,6 @@ pub use kept::keep_stocks;
 
 use super::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
 use crate::cache::{Cache, Generation};
-#[cfg(test)]
 use crate::guest::arm::{Arm, features::Features};
 use crate::guest::{Guest, aarch64::AArch64};
 use crate::host::x64::layout::{Pinning, host};
@@ -164,8 +163,10 @@ pub type Emulate = Arc<dyn Fn(&[u8]) -> Option<Emulated> + Send + Sync>;
 /// How to open a core.
 #[derive(Clone)]
 pub struct NativeConfig {
-    /// The guest ISA: `aarch64`.
+    /// The guest ISA, as in [`supported`].
     pub guest: String,
+    /// What the CPU model has; empty: all that the core knows.
+    pub features: Vec<String>,
     pub options: Options,
     /// Compare each executed block with the interpreter.
     pub check: bool,
@@ -187,6 +188,7 @@ impl Default for NativeConfig {
     fn default() -> Self {
         Self {
             guest: "aarch64".into(),
+            features: Vec::new(),
             options: Options::default(),
             check: false,
             log: None,
@@ -358,18 +360,28 @@ pub struct NativeCore {
 // SAFETY: the raw state is this core's own; the fallback core is Send.
 unsafe impl Send for NativeCore {}
 
-/// The guest called `name`, if this core and this host can run it.
+/// The guest called `name`, of a CPU model with `features` (none: with all), if this core and this host can run it.
 ///
 /// # Errors
 /// Why they cannot.
-pub fn supported(name: &str) -> Result<&'static dyn Guest, String> {
+fn described(name: &str, features: &[String]) -> Result<&'static dyn Guest, String> {
     x64::check_host()?;
+    let arm = |big_data, big_code| Arm::of(Features::by_names(features), big_data, big_code);
     match name {
         "aarch64" => Ok(&AArch64),
-        #[cfg(test)]
-        "arm" => Ok(Arm::of(Features(u64::MAX), false, false)),
+        "arm" => Ok(arm(false, false)),
+        "arm-be8" => Ok(arm(true, false)),
+        "arm-be32" => Ok(arm(true, true)),
         other => Err(format!("the native core does not know the guest {other}")),
     }
+}
+
+/// Whether this core and this host can run the guest called `name`.
+///
+/// # Errors
+/// Why they cannot.
+pub fn supported(name: &str) -> Result<(), String> {
+    described(name, &[]).map(drop)
 }
 
 /// Opens a core over `space` with all registers 0.
@@ -389,7 +401,7 @@ fn open_core(
     space: Arc<AddressSpace>,
     fallback: Option<Fallback>,
 ) -> Result<NativeCore, String> {
-    let guest = supported(&config.guest)?;
+    let guest = described(&config.guest, &config.features)?;
     let mut config = config.clone();
     let logs = |item| {
         config

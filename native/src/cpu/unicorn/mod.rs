@@ -68,6 +68,9 @@ pub struct UnicornConfig {
     pub model: i32,
     /// AArch64: the ID registers that differ from 0, by [`system_register`], as user code sees them.
     pub id_registers: Vec<(u16, u64)>,
+    /// What the CPU model has, for the native core: its architecture's version and its features by their names
+    /// in /proc/cpuinfo. Unicorn goes by the model.
+    pub features: Vec<String>,
 }
 
 pub use trap::system_register;

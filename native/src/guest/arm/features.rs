@@ -1,4 +1,3 @@
-#![allow(dead_code, reason = "until the tables use all of them")]
 //! What a CPU model has: an instruction whose feature it lacks is undefined.
 
 /// A set of features.
@@ -67,7 +66,61 @@ features! {
     DOUBLE 37;
 }
 
+/// Versions of the architecture, each with what those before it have.
+const VERSIONS: &[(&str, Features)] = &[
+    ("v4t", V4),
+    ("v5t", V5),
+    ("v5te", V5E),
+    ("v6", V6),
+    ("v6k", V6K),
+    ("v7", Features(T2.0 | V7.0)),
+    ("v8", Features(V8.0 | FPV8.0 | MP.0 | HALF.0)),
+];
+
+/// Features by their names in /proc/cpuinfo (arch/arm/kernel/setup.c).
+const NAMES: &[(&str, Features)] = &[
+    ("vfp", Features(VFP2.0 | DOUBLE.0)),
+    ("vfpv3", Features(VFP3.0 | HALF.0)),
+    ("vfpv4", Features(VFP4.0 | HALF.0)),
+    ("vfpd32", D32),
+    ("neon", NEON),
+    ("idiva", DIV_A),
+    ("idivt", DIV_T),
+    ("lpae", Features(LPAE.0 | MP.0)),
+    ("fphp", FP16),
+    ("asimdhp", FP16),
+    ("asimddp", DOTPROD),
+    ("asimdfhm", FHM),
+    ("asimdbf16", BF16),
+    ("i8mm", I8MM),
+    ("aes", AES),
+    ("pmull", PMULL),
+    ("sha1", SHA1),
+    ("sha2", SHA2),
+    ("crc32", CRC),
+    ("sb", SB),
+    // Not in /proc/cpuinfo.
+    ("rdm", RDM),
+    ("fcma", FCMA),
+    ("jscvt", JSCVT),
+    ("vectors", VECTORS),
+];
+
 impl Features {
+    /// Those of a CPU model: of its architecture's version and of these names; of none: all.
+    #[must_use]
+    pub fn by_names(names: &[String]) -> Self {
+        if names.is_empty() {
+            return Self(u64::MAX & !VECTORS.0);
+        }
+        let mut all = Self::default();
+        if let Some(n) = VERSIONS.iter().position(|v| names.iter().any(|x| x == v.0)) {
+            all = VERSIONS[..=n].iter().fold(all, |all, v| all.and(v.1));
+        }
+        let known = NAMES.iter().filter(|f| names.iter().any(|x| x == f.0));
+        known.fold(all, |all, f| all.and(f.1))
+    }
+
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0

@@ -76,6 +76,7 @@ fn unicorn_config() -> Option<UnicornConfig> {
         guest: UnicornGuest::by_name("arm")?,
         model: UC_CPU_ARM_MAX,
         id_registers: vec![],
+        features: vec![],
     })
 }
 

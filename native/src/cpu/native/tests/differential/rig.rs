@@ -76,6 +76,7 @@ fn unicorn_config() -> Option<UnicornConfig> {
         guest: UnicornGuest::by_name("aarch64")?,
         model: UC_CPU_ARM64_MAX,
         id_registers: vec![],
+        features: vec![],
     })
 }
 
