@@ -1,6 +1,7 @@
 //! Guest instruction sets: decoders and lifters.
 
 pub mod aarch64;
+pub mod simd;
 
 use crate::ir::build::IrBuilder;
 use crate::ir::interp::Interp;

@@ -2,7 +2,7 @@
 
 use super::eval::{self, mask};
 use super::sem::{Indirect, Sem};
-use super::state::{Helper, SLOTS, WIDE};
+use super::state::{self, Helper, SLOTS, UNITS};
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
 
 /// An instruction has no more addresses at a time.
@@ -15,7 +15,9 @@ pub struct IrBuilder {
     pub block: Block,
     /// The value a slot holds now, if known.
     cur: [Val; SLOTS],
-    cur_x: [Val; WIDE],
+    pub(super) cur_x: [Val; UNITS],
+    /// Parts of wide slots are in use.
+    pub(super) has_parts: bool,
     cur_f: Val,
     /// Addresses that are no operations: a base, and what is added to it. Accesses take them along.
     addresses: [(Val, i32); ADDRESSES],
@@ -39,7 +41,8 @@ impl IrBuilder {
         Self {
             block,
             cur: [NONE; SLOTS],
-            cur_x: [NONE; WIDE],
+            cur_x: [NONE; UNITS],
+            has_parts: false,
             cur_f: NONE,
             addresses: [(NONE, 0); ADDRESSES],
             next_address: 0,
@@ -266,7 +269,7 @@ impl IrBuilder {
     /// The values of the guest state are unknown from here.
     fn forget(&mut self) {
         self.cur = [NONE; SLOTS];
-        self.cur_x = [NONE; WIDE];
+        self.cur_x = [NONE; UNITS];
         self.cur_f = NONE;
     }
 }
@@ -315,14 +318,22 @@ impl Sem for IrBuilder {
     fn get_x(&mut self, slot: u16) -> Val {
         let i = usize::from(slot);
         if self.cur_x[i] == NONE {
-            self.cur_x[i] = self.push(Op::GetX, 128, [NONE; 3], u64::from(slot));
+            self.cur_x[i] = match self.from_other_units(i) {
+                Some(v) => v,
+                None => self.push(Op::GetX, state::unit(i).1, [NONE; 3], u64::from(slot)),
+            };
         }
         self.cur_x[i]
     }
 
     fn set_x(&mut self, slot: u16, v: Val) {
-        self.push(Op::SetX, 128, [v, NONE, NONE], u64::from(slot));
-        self.cur_x[usize::from(slot)] = v;
+        let i = usize::from(slot);
+        self.push(Op::SetX, state::unit(i).1, [v, NONE, NONE], u64::from(slot));
+        self.has_parts |= state::is_part(i);
+        if self.has_parts {
+            self.forget_overlapping(i);
+        }
+        self.cur_x[i] = v;
     }
 
     fn get_f(&mut self) -> Val {

@@ -188,12 +188,12 @@ impl Sem for Interp<'_> {
     }
 
     fn get_x(&mut self, slot: u16) -> u128 {
-        self.st.v[usize::from(slot)]
+        self.st.wide(usize::from(slot))
     }
 
     fn set_x(&mut self, slot: u16, v: u128) {
         if !self.faulted() {
-            self.st.v[usize::from(slot)] = v;
+            self.st.set_wide(usize::from(slot), v);
         }
     }
 

@@ -20,6 +20,7 @@ pub mod float;
 pub mod float_int;
 mod half;
 pub mod interp;
+mod parts;
 pub mod sem;
 pub mod state;
 pub mod vector;
@@ -245,7 +246,7 @@ pub enum Op {
     /// Halves the width of the lanes, into the low half; the high half is 0. `w` is the wide lane.
     VFpNarrow,
     // Effects.
-    /// Guest state: general slot imm, wide slot imm, flags.
+    /// Guest state: general slot imm, wide slot or part of one imm (see [`state::part`]), flags.
     Get,
     Set,
     GetX,

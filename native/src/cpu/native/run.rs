@@ -508,7 +508,7 @@ fn settle(pin: &Pinning, st: &mut State) {
         st.r[usize::from(s)] = st.raw[usize::from(r)];
     }
     for &(s, r) in &pin.list_x {
-        st.v[usize::from(s)] = st.raw_x[usize::from(r)];
+        st.set_wide(usize::from(s), st.raw_x[usize::from(r)]);
     }
 }
 

@@ -4,9 +4,9 @@
 use super::MODE_FLUSH;
 use super::insn::{Insn, set, x};
 use super::nzcv;
-use super::simd_fp as fp;
-use super::simd_matrix as ml;
 use crate::guest::Lift;
+use crate::guest::simd::fp::{self, expand_imm};
+use crate::guest::simd::matrix as ml;
 use crate::ir::Op;
 use crate::ir::flags;
 use crate::ir::float::{self, round};
@@ -214,19 +214,6 @@ pub fn fcsel<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let r = s.op1(Op::VFromG, 64, r);
     set_scalar(s, w, i.rd(), r);
     Lift::Next
-}
-
-/// VFPExpandImm (Arm ARM, shared pseudocode).
-pub fn expand_imm(imm8: u64, w: u8) -> u64 {
-    let (sign, b6) = (imm8 >> 7, imm8 >> 6 & 1);
-    let (e, f) = match w {
-        16 => (5, 10),
-        32 => (8, 23),
-        _ => (11, 52),
-    };
-    let rep = if b6 != 0 { (1u64 << (e - 3)) - 1 } else { 0 };
-    let exp = (b6 ^ 1) << (e - 1) | rep << 2 | (imm8 >> 4 & 3);
-    sign << (w - 1) | exp << f | (imm8 & 15) << (f - 4)
 }
 
 /// FMOV of an immediate.

@@ -11,7 +11,7 @@ use super::asm::{Alu, Asm, Fixup, Mem, RAX, RDX, Reg, Rm};
 use super::code::{Code, Entry, ExitSite, FaultPoint, FloatSite, Place, Recipe, Reloc};
 use super::layout::{self, Pinning};
 use super::live::Liveness;
-use crate::ir::state::{SLOTS, WIDE};
+use crate::ir::state::{SLOTS, UNITS};
 use crate::ir::{Block, Inst, Kind, NONE, Op, Val};
 use std::mem::take;
 
@@ -109,7 +109,7 @@ pub(super) struct Gen<'a> {
     pub(super) owner_x: [Val; 16],
     /// The live value that is in the state's slot.
     pub(super) slot_owner: [Val; SLOTS],
-    pub(super) slot_owner_x: [Val; WIDE],
+    pub(super) slot_owner_x: [Val; UNITS],
     pub(super) locked: u16,
     pub(super) locked_x: u16,
     pub(super) spill_free: u64,
@@ -153,7 +153,7 @@ pub fn generate(
         owner: [NONE; 16],
         owner_x: [NONE; 16],
         slot_owner: [NONE; SLOTS],
-        slot_owner_x: [NONE; WIDE],
+        slot_owner_x: [NONE; UNITS],
         locked: 0,
         locked_x: 0,
         spill_free: u64::MAX,
