@@ -25,7 +25,7 @@ fn family(n: usize) -> Family {
     };
     let whole = match w {
         128 => None,
-        _ => find(at & !(4 * half - 1), w * 2).map(|u| (u, u64::from(at & 2 * half != 0))),
+        _ => find(at & !(4 * half - 1), w * 2).map(|u| (u, u64::from(at & (2 * half) != 0))),
     };
     Family { parts, whole }
 }
@@ -36,22 +36,22 @@ static FAMILIES: std::sync::LazyLock<Vec<Family>> =
 
 impl IrBuilder {
     /// The unit's value out of larger or smaller ones that are known.
-    pub(super) fn from_other_units(&mut self, n: usize) -> Option<Val> {
+    pub(super) fn derived(&mut self, n: usize) -> Option<Val> {
         if !self.has_parts && !state::is_part(n) {
             return None;
         }
         self.has_parts = true;
-        self.from_whole(n).or_else(|| self.from_parts(n))
+        self.taken(n).or_else(|| self.composed(n))
     }
 
-    fn from_whole(&mut self, n: usize) -> Option<Val> {
+    fn taken(&mut self, n: usize) -> Option<Val> {
         let (whole, half) = FAMILIES[n].whole?;
         let w = state::unit(n).1;
-        let v = match self.cur_x[whole] {
-            NONE => self.from_whole(whole)?,
+        let v = match self.cur.wide[whole] {
+            NONE => self.taken(whole)?,
             v => v,
         };
-        self.cur_x[whole] = v;
+        self.cur.wide[whole] = v;
         // What is above the low half is anything.
         Some(if half == 0 {
             v
@@ -60,12 +60,12 @@ impl IrBuilder {
         })
     }
 
-    fn from_parts(&mut self, n: usize) -> Option<Val> {
+    fn composed(&mut self, n: usize) -> Option<Val> {
         let parts = FAMILIES[n].parts?;
         let mut known = [NONE; 2];
         for (v, part) in known.iter_mut().zip(parts) {
-            *v = match self.cur_x[part] {
-                NONE => self.from_parts(part)?,
+            *v = match self.cur.wide[part] {
+                NONE => self.composed(part)?,
                 v => v,
             };
         }
@@ -90,7 +90,7 @@ impl IrBuilder {
             .chain(std::iter::once(slot));
         for u in others {
             if state::overlap(u, n) {
-                self.cur_x[u] = NONE;
+                self.cur.wide[u] = NONE;
             }
         }
         debug_assert!(slot < WIDE);

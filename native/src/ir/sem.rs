@@ -16,9 +16,31 @@ pub enum Indirect {
     Return,
 }
 
+/// How instructions are made conditional.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// By selecting between old and new values of what they set: no accesses, no exits.
+    Select,
+    /// By a jump over them. They must not set flags.
+    Jump,
+    /// Within an earlier one's jump if the condition is the same, else by selecting.
+    Either,
+}
+
 /// Values and operations.
 pub trait Sem {
     type V: Copy;
+    /// Each instruction is computed by itself, so the state must be complete behind it.
+    const STEPS: bool;
+
+    /// What follows happens only if `cond` holds (None: always), up to [`Self::unguard`].
+    fn guard(&mut self, cond: Option<Self::V>, how: Guard);
+    fn unguard(&mut self);
+    /// The order of bytes in memory from here on.
+    fn byte_order(&mut self, big: bool);
+    /// Sets N and Z by the low 32 bits of `v`, C to bit `carry.1` of `carry.0` if there is one, and leaves the other
+    /// flags as they are.
+    fn set_nz(&mut self, v: Self::V, carry: Option<(Self::V, u8)>);
 
     fn konst(&mut self, v: u64) -> Self::V;
     fn wide(&mut self, v: u128) -> Self::V;
@@ -65,7 +87,7 @@ pub trait Sem {
     /// A jump to a computed place; `ret` is the return address of a call.
     fn jump_r(&mut self, how: Indirect, target: Self::V, ret: u64);
     /// Stops with pc `pc`.
-    fn trap(&mut self, t: Trap, arg: u16, pc: u64);
+    fn trap(&mut self, t: Trap, arg: u32, pc: u64);
 
     // Short forms.
     fn op1(&mut self, op: Op, w: u8, a: Self::V) -> Self::V {
@@ -87,9 +109,9 @@ pub trait Sem {
         let k = self.konst(k);
         self.op2(Op::Add, w, a, k)
     }
-    /// `a + k` as the address of a load or store, and for nothing else.
-    fn address(&mut self, a: Self::V, k: u64) -> Self::V {
-        self.add_k(64, a, k)
+    /// `a + k` in `w` bits as the address of a load or store, and for nothing else.
+    fn address(&mut self, w: u8, a: Self::V, k: u64) -> Self::V {
+        self.add_k(w, a, k)
     }
     fn and_k(&mut self, w: u8, a: Self::V, k: u64) -> Self::V {
         let k = self.konst(k);

@@ -82,6 +82,8 @@ pub struct State {
     pub ex_value: u128,
     /// Operands of the operation in the high half of `flags`.
     pub compared: [u128; 2],
+    /// What N and Z, and what C is of instead, if the high half of `flags` says so (`flags::Deferred::parts`).
+    pub over: [u64; 2],
     /// Operands and result of a helper.
     pub args: [u128; 3],
     pub spill: [u128; SPILLS],
@@ -154,10 +156,15 @@ impl State {
     /// Works out condition flags that were deferred.
     pub fn settle_flags(&mut self) {
         let code = (self.flags >> 32) as u32;
-        if code != 0 {
-            let [a, b] = self.compared;
-            self.flags = super::flags::Deferred::unpack(code).flags(self.env(), a, b);
+        if code == 0 {
+            return;
         }
+        let mut f = self.flags & super::flags::MASK;
+        if let Some(d) = super::flags::Deferred::unpack(code) {
+            let [a, b] = self.compared;
+            f = d.flags(self.env(), a, b);
+        }
+        self.flags = super::flags::part_of_code(f, code, self.over);
     }
 
     /// Copies the guest-visible state.

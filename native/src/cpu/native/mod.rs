@@ -21,6 +21,8 @@ pub use kept::keep_stocks;
 
 use super::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
 use crate::cache::{Cache, Generation};
+#[cfg(test)]
+use crate::guest::arm::{Arm, features::Features};
 use crate::guest::{Guest, aarch64::AArch64};
 use crate::host::x64::layout::{Pinning, host};
 use crate::host::x64::{self};
@@ -364,6 +366,8 @@ pub fn supported(name: &str) -> Result<&'static dyn Guest, String> {
     x64::check_host()?;
     match name {
         "aarch64" => Ok(&AArch64),
+        #[cfg(test)]
+        "arm" => Ok(Arm::of(Features(u64::MAX), false, false)),
         other => Err(format!("the native core does not know the guest {other}")),
     }
 }
@@ -468,6 +472,7 @@ impl NativeCore {
         };
         let hot = core.common.config.hot;
         core.st().heat.fill(hot);
+        core.common.guest.reset(core.st());
         let (jumps, limit) = (core.jumps.as_ptr() as u64, core.stack.0 + RETURN_RESERVE);
         let st = core.st();
         x64::layout::prepare(st);

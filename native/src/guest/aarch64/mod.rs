@@ -13,7 +13,7 @@ pub mod simd_mem;
 pub mod sm;
 pub mod table;
 
-use super::{FlagUse, Guest, Lift};
+use super::{FlagUse, Guest, Lift, flag};
 use crate::ir::build::IrBuilder;
 use crate::ir::flags;
 use crate::ir::interp::Interp;
@@ -52,22 +52,27 @@ impl Guest for AArch64 {
         &[0, 1, 2, 3, 4, 5, 6, 7, 31, 30, 16, 17]
     }
 
-    fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: u32) -> (Lift, u8) {
-        (lift(s, pc, code, mode), 4)
+    fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
+        (lift(s, pc, code, *mode), 4)
     }
 
-    fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: u32) -> (Lift, u8) {
-        (lift(s, pc, code, mode), 4)
+    fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
+        (lift(s, pc, code, *mode), 4)
     }
 
     fn flag_use(&self, pc: u64, code: &[u8]) -> FlagUse {
         let bits = word(code);
+        let goes = |writes, next| FlagUse::Goes {
+            reads: 0,
+            writes,
+            next,
+        };
         match table::find(bits).map(|n| TABLE[n].flags) {
-            Some('n') => FlagUse::Passes(pc.wrapping_add(4)),
-            Some('k') => FlagUse::Kills,
+            Some('n') => goes(0, pc.wrapping_add(4)),
+            Some('k') => goes(flag::ALL, pc.wrapping_add(4)),
             Some('b') => {
                 let i = Insn { bits, pc, mode: 0 };
-                FlagUse::Passes(i.target(i.sf_imm(0, 26) << 2))
+                goes(0, i.target(i.sf_imm(0, 26) << 2))
             }
             Some('r') => FlagUse::Reads,
             _ => FlagUse::Unknown,

@@ -46,6 +46,7 @@ impl Gen<'_> {
             shift: 0,
             disp: 0,
             gs: true,
+            wrap: false,
         }
     }
 
@@ -54,7 +55,15 @@ impl Gen<'_> {
         let used = self.live.at[v as usize].last != 0;
         let d = if used { self.dst(v, i.a) } else { RAX };
         self.fault_point(i, false);
-        match (Addr::unpack(i.imm).sx, i.w) {
+        let a = Addr::unpack(i.imm);
+        if a.big {
+            self.load_big(i.w, a.sx, d, m);
+            if used {
+                self.define(v, d);
+            }
+            return;
+        }
+        match (a.sx, i.w) {
             (0, 64) | (_, 64) => self.asm.mov(64, d, m),
             (0, w) => self.asm.movzx(w, d, m),
             (sx, w) if sx == w => self.asm.mov(w, d, m),
@@ -65,8 +74,24 @@ impl Gen<'_> {
         }
     }
 
+    /// Loads a value whose highest byte comes first.
+    fn load_big(&mut self, w: u8, sx: u8, d: Reg, m: Mem) {
+        self.asm.movbe(w, d, m);
+        match sx {
+            0 if w == 16 => self.asm.movzx(16, d, Rm::R(d)),
+            sx if sx > w => self.asm.movsx(w, sx, d, Rm::R(d)),
+            _ => {}
+        }
+    }
+
     fn store(&mut self, i: &Inst) {
         let m = self.address(i);
+        if Addr::unpack(i.imm).big {
+            let r = self.reg(i.c);
+            self.fault_point(i, true);
+            self.asm.movbe_mr(i.w, m, r);
+            return;
+        }
         let k = if i.w == 64 {
             self.known(i.c).filter(|&k| i32::try_from(k as i64).is_ok())
         } else {

@@ -107,6 +107,15 @@ pub fn flags() -> Mem {
 pub fn deferred() -> Mem {
     at(offset_of!(State, flags) + 4)
 }
+/// The highest byte of it: what comes from other places ([`State::over`]).
+#[must_use]
+pub fn deferred_parts() -> Mem {
+    at(offset_of!(State, flags) + 7)
+}
+#[must_use]
+pub fn over(n: usize) -> Mem {
+    at(offset_of!(State, over) + 8 * n)
+}
 #[must_use]
 pub fn compared(n: usize) -> Mem {
     at(offset_of!(State, compared) + 16 * n)

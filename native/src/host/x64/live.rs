@@ -219,6 +219,10 @@ impl Liveness {
                 // What makes them is used where they are needed.
                 continue;
             }
+            if matches!(x.op, Op::Skip | Op::Label) {
+                // Nothing is computed ahead of its time across a jump.
+                self.wanted.forget();
+            }
             if !info.again || (x.op == Op::FFcmp && !info.always) {
                 // A flags-making operation that is materialised uses its operands here.
                 for a in [x.a, x.b, x.c] {

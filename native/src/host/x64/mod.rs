@@ -11,6 +11,7 @@ mod emit_int;
 mod emit_mem;
 mod emit_move;
 mod emit_product;
+mod emit_skip;
 mod emit_vec;
 mod emit_vfloat;
 pub mod layout;
@@ -28,7 +29,16 @@ pub fn check_host() -> Result<(), String> {
     macro_rules! need {
         ($($f:tt),*) => { $(if !std::arch::is_x86_feature_detected!($f) { missing.push($f); })* };
     }
-    need!("avx2", "fma", "bmi1", "bmi2", "lzcnt", "f16c", "cmpxchg16b");
+    need!(
+        "avx2",
+        "fma",
+        "bmi1",
+        "bmi2",
+        "lzcnt",
+        "f16c",
+        "movbe",
+        "cmpxchg16b"
+    );
     if missing.is_empty() {
         return Ok(());
     }

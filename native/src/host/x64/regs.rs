@@ -15,7 +15,7 @@ impl Gen<'_> {
         self.locked_x |= 1 << r;
     }
 
-    fn take_spill(&mut self) -> u8 {
+    pub(super) fn take_spill(&mut self) -> u8 {
         if self.spill_free == 0 {
             self.failed = true;
             return 0;
@@ -26,7 +26,7 @@ impl Gen<'_> {
     }
 
     /// Takes a value out of its temporary register.
-    fn evict(&mut self, r: Reg) {
+    pub(super) fn evict(&mut self, r: Reg) {
         let v = self.owner[usize::from(r)];
         self.owner[usize::from(r)] = NONE;
         if self.is_over(v) {
@@ -47,7 +47,7 @@ impl Gen<'_> {
         self.spilled.push(v);
     }
 
-    fn evict_x(&mut self, r: Reg) {
+    pub(super) fn evict_x(&mut self, r: Reg) {
         let v = self.owner_x[usize::from(r)];
         self.owner_x[usize::from(r)] = NONE;
         if self.is_over(v) {
@@ -147,6 +147,10 @@ impl Gen<'_> {
     }
 
     fn drop_spill(&mut self, v: Val, n: u8) {
+        if self.outlives_skip(v) {
+            // It is there again where the jump leads to.
+            return;
+        }
         self.spill_free |= 1 << n;
         self.spilled.retain(|&x| x != v);
     }
@@ -261,7 +265,7 @@ impl Gen<'_> {
     }
 
     /// `v`, which owns a register, is not needed any more: its last use is behind us.
-    fn is_over(&self, v: Val) -> bool {
+    pub(super) fn is_over(&self, v: Val) -> bool {
         v == NONE || self.live.at[v as usize].last < self.pos
     }
 
