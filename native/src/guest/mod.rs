@@ -1,9 +1,9 @@
 //! Guest instruction sets: decoders and lifters.
 
 pub mod aarch64;
-pub mod simd;
 pub mod arm;
 pub mod decode;
+pub mod simd;
 
 use crate::ir::build::IrBuilder;
 use crate::ir::interp::Interp;

@@ -44,8 +44,12 @@ pub const FLUSH: u32 = 1 << 17;
 pub const FLUSH_HALF: u32 = 1 << 18;
 /// Half precision has no infinities and NaNs in conversions (Arm's alternative format).
 pub const ALT_HALF: u32 = 1 << 19;
+/// The rounding mode is not to nearest, which operations that are [`STANDARD`] have to know.
+pub const DIRECTED: u32 = 1 << 20;
+/// Operations that are [`STANDARD`] are in use: denormal numbers trap for them.
+pub const STANDARD_USED: u32 = 1 << 21;
 /// All of these modes.
-pub const MODES: u32 = 0xf << 16;
+pub const MODES: u32 = 0x3f << 16;
 /// Sticky: a denormal operand was taken for zero.
 pub const INPUT_DENORMAL: u32 = 1 << 24;
 /// In an operation's immediate: it is done under Arm's standard modes whatever the environment's are: rounded to

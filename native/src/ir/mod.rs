@@ -271,7 +271,7 @@ pub enum Op {
     /// c is a wide value.
     StoreExPair,
     ClearEx,
-    /// Faults unless the address a is a multiple of `w` bits; imm 1: for the sake of a store.
+    /// Faults unless the address a is a multiple of imm >> 8 bytes; imm & 1: for the sake of a store.
     Aligned,
     /// Atomic read-modify-write at address a by value c; imm is a [`Rmw`]. The old value.
     Rmw,

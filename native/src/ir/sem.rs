@@ -66,8 +66,8 @@ pub trait Sem {
     fn load_ex_pair(&mut self, w: u8, addr: Self::V) -> Self::V;
     fn store_ex_pair(&mut self, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn clear_ex(&mut self);
-    /// Faults unless `addr` is a multiple of `w` bits.
-    fn aligned(&mut self, w: u8, addr: Self::V, write: bool);
+    /// Faults unless `addr` is a multiple of `bytes`, a power of two.
+    fn aligned(&mut self, bytes: u32, addr: Self::V, write: bool);
     fn rmw(&mut self, op: Rmw, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn cas(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
     fn cas_pair(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;

@@ -94,7 +94,7 @@ fn plain<S: Sem>(s: &mut S, i: Form, w: u8, a: S::V, b: S::V) -> Option<S::V> {
     })
 }
 
-fn three_same_of<S: Sem>(s: &mut S, i: Form, w: u8) -> Lift {
+pub fn three_same_of<S: Sem>(s: &mut S, i: Form, w: u8) -> Lift {
     let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(11, 5));
     let exists = match (opcode, u, second) {
         (0x18 | 0x1e, _, _) => !scalar(i),
@@ -203,7 +203,7 @@ fn plain_unary<S: Sem>(s: &mut S, i: Form, w: u8, a: S::V) -> Option<S::V> {
     })
 }
 
-fn two_misc_of<S: Sem>(s: &mut S, i: Form, w: u8) -> Lift {
+pub fn two_misc_of<S: Sem>(s: &mut S, i: Form, w: u8) -> Lift {
     let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(12, 5));
     let ok = match (opcode, u, second) {
         (0x0c | 0x0d, _, true) | (0x0e, false, true) => true,
@@ -323,15 +323,20 @@ pub fn complex<S: Sem>(s: &mut S, i: Form) -> Lift {
         return Lift::Undefined;
     }
     let w = 8 << size;
-    let b = i.m(s);
     if opcode < 12 {
+        let b = i.m(s);
         return complex_multiply(s, i, w, b, opcode & 3);
     }
-    let a = i.n(s);
-    let b = turned(s, w, b, true, if opcode == 12 { 1 } else { 2 });
+    complex_add(s, i, w, opcode != 12);
+    Lift::Next
+}
+
+/// FCADD by a quarter turn, or by three.
+pub fn complex_add<S: Sem>(s: &mut S, i: Form, w: u8, three: bool) {
+    let (a, b) = (i.n(s), i.m(s));
+    let b = turned(s, w, b, true, if three { 2 } else { 1 });
     let keep = integer::active(i, w);
     let [a, b] = [a, b].map(|x| s.op1(Op::VZext, keep, x));
     let r = i.fp2(s, Op::VFpAdd, w, a, b, 0);
     put(s, i, w, r);
-    Lift::Next
 }

@@ -84,6 +84,31 @@ fn step(env: &mut u32, w: u8, a: u64, b: u64, rsqrt: bool) -> u64 {
     }
 }
 
+/// VRECPS, VRSQRTS (bit 8 of `imm`) of AArch32 on lanes of `imm` & 255 bits: the product is rounded before it is
+/// subtracted (Arm ARM, FPRecipStep, FPRSqrtStep).
+pub fn step_rounded(st: &mut State, a: u128, b: u128, _c: u128, imm: u64) -> u128 {
+    let (w, rsqrt) = (imm as u8, imm >> 8 & 1 != 0);
+    let mut env = float::env_of(st, imm);
+    let e = &mut env;
+    let r = from_lanes(w, |i| {
+        let (x, y) = (flushed(e, w, lane(a, w, i)), flushed(e, w, lane(b, w, i)));
+        let nothing = (infinite(w, x) && zero(w, y)) || (zero(w, x) && infinite(w, y));
+        let p = if nothing {
+            0
+        } else {
+            arith(e, Op::FpMul, w, x, y, 0)
+        };
+        let r = arith(e, Op::FpSub, w, one_and(w, if rsqrt { 6 } else { 4 }), p, 0);
+        if rsqrt {
+            arith(e, Op::FpDiv, w, r, one_and(w, 4), 0)
+        } else {
+            r
+        }
+    });
+    float::set_env_of(st, env, imm);
+    r
+}
+
 fn mulx(env: &mut u32, w: u8, a: u64, b: u64) -> u64 {
     let (a, b) = (flushed(env, w, a), flushed(env, w, b));
     if (infinite(w, a) && zero(w, b)) || (zero(w, a) && infinite(w, b)) {

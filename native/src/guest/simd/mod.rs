@@ -15,6 +15,7 @@ pub mod matrix;
 mod misc;
 mod reduce;
 mod same;
+pub mod scalar;
 mod shift;
 
 pub use copy::{ext, mod_imm, permute};
