@@ -460,6 +460,8 @@ impl NativeCore {
                 if write { Access::Write } else { Access::Read },
                 false,
             ),
+            // The same again in another mode.
+            (_, Outcome::Trapped(Trap::Resync, _)) if self.st_ref().pc == pc => self.step_guest(),
             (_, Outcome::Trapped(t, arg)) => match self.trap(t, arg, &mut |_, _| Flow::Leave) {
                 Next::Go => Exit::Interrupted,
                 Next::Leave(e) => e,

@@ -19,12 +19,6 @@ const NEON8: super::features::Features = NEON.and(FPV8);
 
 encodings! { 32, Fields { high: (20, 8), low: (8, 4) };
     // Unconditional, before the conditional ones of the same bits.
-    vsel                "1111 11100 D cc nnnn dddd 10zz N 0 M 0 mmmm" fp::select, 'r' 'e' FPV8;
-    vmaxnm_scalar       "1111 11101 D 00 nnnn dddd 10zz N o M 0 mmmm" fp::max_min, 'n' 'e' FPV8;
-    vrint_directed      "1111 11101 D 11 10rr dddd 10zz 01 M 0 mmmm" fp::round, 'n' 'e' FPV8;
-    vcvt_directed       "1111 11101 D 11 11rr dddd 10zz s 1 M 0 mmmm" fp::to_int_rounded, 'n' 'e' FPV8;
-    vmovx_vins          "1111 11101 D 11 0000 dddd 1010 o 1 M 0 mmmm" fp::move_half, 'n' 'e' FP16;
-
     vcmla               "1111 110 rr D 1 z nnnn dddd 1000 N Q M 0 mmmm" neon::complex_multiply, 'n' 'e' FCMA;
     vcadd               "1111 110 r 1 D 0 z nnnn dddd 1000 N Q M 0 mmmm" neon::complex_add, 'n' 'e' FCMA;
     vcmla_element       "1111 1110 z D rr nnnn dddd 1000 N Q M 0 mmmm" neon::complex_multiply_element, 'n' 'e' FCMA;
@@ -41,6 +35,11 @@ encodings! { 32, Fields { high: (20, 8), low: (8, 4) };
     vmmla_bf16          "1111 11000 D 00 nnnn dddd 1100 N 1 M 0 mmmm" neon::bfloat_matrix, 'n' 'e' BF16;
     vfma_bf16           "1111 11000 D 11 nnnn dddd 1000 N t M 1 mmmm" neon::bfloat_long, 'n' 'e' BF16;
     vfma_bf16_element   "1111 11100 D 11 nnnn dddd 1000 N t M 1 mmmm" neon::bfloat_long, 'n' 'e' BF16;
+    vsel                "1111 11100 D cc nnnn dddd 10zz N 0 M 0 mmmm" fp::select, 'r' 'e' FPV8;
+    vmaxnm_scalar       "1111 11101 D 00 nnnn dddd 10zz N o M 0 mmmm" fp::max_min, 'n' 'e' FPV8;
+    vrint_directed      "1111 11101 D 11 10rr dddd 10zz 01 M 0 mmmm" fp::round, 'n' 'e' FPV8;
+    vcvt_directed       "1111 11101 D 11 11rr dddd 10zz s 1 M 0 mmmm" fp::to_int_rounded, 'n' 'e' FPV8;
+    vmovx_vins          "1111 11101 D 11 0000 dddd 1010 o 1 M 0 mmmm" fp::move_half, 'n' 'e' FP16;
 
     sha1_three          "1111 00100 D oo nnnn dddd 1100 N 1 M 0 mmmm" neon::sha1, 'n' 'e' SHA1;
     sha256_three        "1111 00110 D oo nnnn dddd 1100 N 1 M 0 mmmm" neon::sha256, 'n' 'e' SHA2;

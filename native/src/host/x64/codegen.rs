@@ -124,6 +124,8 @@ pub(super) struct Gen<'a> {
     recipes: Vec<Recipe>,
     /// Floating-point instructions with a cold path.
     float_cold: Vec<(At, At)>,
+    /// `float::STANDARD` while code for such an operation is generated from its plain form: cold paths add it.
+    pub(super) standard: u64,
     exits: Vec<ExitAt>,
     relocs: Vec<(At, Reloc)>,
     /// Fixups from one buffer to the other.
@@ -167,6 +169,7 @@ pub fn generate(
         faults: take(&mut work.faults),
         recipes: take(&mut out.recipes),
         float_cold: take(&mut work.float_cold),
+        standard: 0,
         exits: take(&mut work.exits),
         relocs: take(&mut work.relocs),
         cross: take(&mut work.cross),
@@ -575,11 +578,12 @@ impl Gen<'_> {
                 i32::from(i.op as u8) | i32::from(i.w) << 8 | 1 << 16,
             ),
         };
-        if let Ok(k) = i32::try_from(i.imm as i64) {
+        let imm = i.imm | self.standard;
+        if let Ok(k) = i32::try_from(imm as i64) {
             self.asm
                 .mov_mi(64, layout::host(super::runtime::HELPER_IMM), k);
         } else {
-            self.asm.mov_ri(RAX, i.imm);
+            self.asm.mov_ri(RAX, imm);
             self.asm
                 .mov_mr(64, layout::host(super::runtime::HELPER_IMM), RAX);
         }

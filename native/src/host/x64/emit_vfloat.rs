@@ -23,8 +23,13 @@ impl Gen<'_> {
                 let d = self.dst_x(v, i.a);
                 // EQ_OQ, GE_OS, GT_OS
                 let how = [0x00, 0x0d, 0x0e][i.imm as usize % 3];
+                let site = self.here();
                 self.asm
                     .vexi(packed(i.w), Map::M0f, false, 0xc2, d, a, Rm::R(b), how);
+                if self.is_standard_trapping() {
+                    let cold = self.float_cold(i, &[a, b], d);
+                    self.float_point(site, cold);
+                }
                 self.define_x(v, d, 128);
             }
             Op::VFpMin | Op::VFpMax => self.min_max_lanes(v, i),
@@ -121,6 +126,7 @@ impl Gen<'_> {
         let t = self.temp_x();
         let d = self.dst_x(v, NONE);
         let pp = packed(i.w);
+        let site = self.here();
         self.asm.vexi(pp, Map::M0f, false, 0xc2, 0, a, Rm::R(b), 3);
         self.asm
             .vex(Pp::P66, Map::M0f38, false, 0x17, 0, 0, Rm::R(0));
@@ -136,6 +142,9 @@ impl Gen<'_> {
         self.vex3((Map::M0f, both), d, t, Rm::R(0));
         let to = self.float_cold(i, &[a, b], d);
         self.bind(from, to);
+        if self.is_standard_trapping() {
+            self.float_point(site, to);
+        }
         self.define_x(v, d, 128);
     }
 
@@ -197,6 +206,13 @@ impl Gen<'_> {
         let mode = i.imm >> 8 & 7;
         let mut from = a;
         self.probe_denormal(32, a, true);
+        let mut probe = None;
+        if self.is_standard_trapping() {
+            // Converting is not what denormal numbers trap for.
+            probe = Some(self.here());
+            self.asm
+                .vexi(Pp::None, Map::M0f, false, 0xc2, 0, a, Rm::R(a), 0);
+        }
         let first = self.here();
         if mode != round::ZERO {
             self.round_lanes(32, t, a, mode, true);
@@ -223,6 +239,9 @@ impl Gen<'_> {
                 self.float_point(first, cold);
                 self.float_point(site, cold);
             }
+        }
+        if let Some(probe) = probe {
+            self.float_point(probe, cold);
         }
         self.define_x(v, t, 128);
     }

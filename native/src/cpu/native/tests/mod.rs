@@ -5,3 +5,4 @@ mod cost;
 mod coverage;
 mod differential;
 mod layers;
+mod oracle;

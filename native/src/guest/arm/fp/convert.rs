@@ -8,7 +8,7 @@ use crate::guest::Lift;
 use crate::guest::simd::fp::javascript as to_javascript;
 use crate::guest::simd::matrix::bfcvt;
 use crate::ir::Op;
-use crate::ir::float::round as rounding;
+use crate::ir::float::{STANDARD, round as rounding};
 use crate::ir::sem::Sem;
 
 /// VCVT between single and double precision; bit 8: from double.
@@ -139,13 +139,14 @@ pub fn to_fixed<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let a = get(s, w, d);
     if !i.bit(18) {
         let g = s.op1i(Op::VGet, size as u8, a, 0);
-        let r = s.op1i(Op::FpFromInt, w, g, how);
+        // To nearest, whatever FPSCR says.
+        let r = s.op1i(Op::FpFromInt, w, g, how | STANDARD);
         put(s, w, d, r);
         return Lift::Next;
     }
     let mut g = s.op1i(Op::FpToInt, w, a, how | rounding::ZERO << 8);
-    if size == 16 && !unsigned {
-        g = s.op1(Op::Sext, 16, g);
+    if !unsigned {
+        g = s.op1(Op::Sext, size as u8, g);
     }
     if w != 64 {
         g = s.op1(Op::Zext, 32, g);

@@ -89,13 +89,13 @@ pub fn vectors(i: Insn, w: u8, [d, n, m]: [u32; 3]) -> Option<Vec<[u32; 3]>> {
     if vector == 0 {
         return Some(vec![[d, n, m]]);
     }
-    if !i.has(VECTORS) {
+    if !i.has(VECTORS) || w == 16 {
         return None;
     }
     // Banks of 8 or 4 registers, the first one (and d16-d19) of scalars.
     let bank = if w == 64 { 4 } else { 8 };
     let scalar = |n: u32| n & (16 - 1 + u32::from(w == 32) * 16) & !(bank - 1) == 0;
-    if w == 16 || scalar(d) {
+    if scalar(d) {
         return Some(vec![[d, n, m]]);
     }
     let (len, stride) = ((vector & 7) + 1, 1 + (vector >> 3 & 1));

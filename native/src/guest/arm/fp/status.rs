@@ -75,7 +75,12 @@ pub fn mode(st: &State) -> u32 {
     } else {
         0
     };
-    vector << modes::VECTOR_SHIFT | flush
+    let standard = if st.fpext & float::STANDARD_USED != 0 {
+        modes::STANDARD
+    } else {
+        0
+    };
+    vector << modes::VECTOR_SHIFT | flush | standard
 }
 
 /// What a processor with these features keeps of a value written.

@@ -3,7 +3,7 @@
 use super::super::features::{FP16, RDM};
 use super::super::insn::Insn;
 use super::same::multiply_add_of;
-use super::{form, known};
+use super::{enter, form, known};
 use crate::guest::Lift;
 use crate::guest::simd::form::register;
 use crate::guest::simd::{self, element as shared};
@@ -42,6 +42,9 @@ pub fn by_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     if (opcode >= 14 && !i.has(RDM)) || (matches!(opcode, 3 | 7 | 11) && u != 0) {
         return Lift::Undefined;
+    }
+    if matches!(opcode, 1 | 5 | 9) {
+        enter!(s, i);
     }
     let a = f.n(s);
     let b = element(s, i, w);

@@ -2,7 +2,7 @@
 
 use super::super::features::FP16;
 use super::super::insn::Insn;
-use super::{dm, form, known, q, uniform};
+use super::{dm, enter, form, known, q, uniform};
 use crate::guest::Lift;
 use crate::guest::simd::form::register;
 use crate::guest::simd::{self, Form, matrix as ml};
@@ -161,6 +161,7 @@ fn complex_width(i: Insn, n: u32) -> Option<u8> {
 pub fn complex_add<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = known!(complex_width(i, 20));
     let f = known!(uniform(i, 0));
+    enter!(s, i);
     simd::float::complex_add(s, f, w, i.bit(24));
     Lift::Next
 }
@@ -169,6 +170,7 @@ pub fn complex_add<S: Sem>(s: &mut S, i: Insn) -> Lift {
 pub fn complex_multiply<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = known!(complex_width(i, 20));
     let f = known!(uniform(i, 0));
+    enter!(s, i);
     let b = f.m(s);
     simd::float::complex_multiply(s, f, w, b, i.f(23, 2))
 }
@@ -177,6 +179,7 @@ pub fn complex_multiply<S: Sem>(s: &mut S, i: Insn) -> Lift {
 pub fn complex_multiply_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = known!(complex_width(i, 23));
     let f = known!(with_element(i));
+    enter!(s, i);
     let b = if w == 32 {
         let v = s.get_x(register(false, dm(i)));
         s.op1i(Op::VDupLane, 64, v, 0)

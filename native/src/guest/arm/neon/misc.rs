@@ -2,7 +2,7 @@
 
 use super::super::features::{BF16, FP16, HALF};
 use super::super::insn::Insn;
-use super::{known, q, unary};
+use super::{enter, known, q, unary};
 use crate::guest::Lift;
 use crate::guest::simd::{self, Form};
 use crate::ir::Op;
@@ -76,6 +76,10 @@ fn float<S: Sem>(s: &mut S, i: Insn, u: u32, second: u32, opcode: u32) -> Lift {
     let w = known!(float_width(i));
     let bits = bits(u, second << 1, opcode) | u32::from(q(i)) << 30;
     let f = known!(unary(i, bits, [q(i); 2]));
+    // Signs are no arithmetic, nor are estimates of integers.
+    if !matches!(opcode, 0x0f | 0x1c) || second == 0 {
+        enter!(s, i);
+    }
     simd::float::two_misc_of(s, f, w)
 }
 

@@ -24,8 +24,12 @@ pub use same::{
 };
 pub use shift::{fixed_point, mod_imm, shift_imm};
 
-use super::insn::Insn;
+use super::insn::{Insn, mode};
+use crate::guest::Lift;
 use crate::guest::simd::{File, Form};
+use crate::ir::Trap;
+use crate::ir::float::STANDARD_USED;
+use crate::ir::sem::Sem;
 
 fn dd(i: Insn) -> u32 {
     i.f(22, 1) << 4 | i.f(12, 4)
@@ -82,6 +86,34 @@ fn unary(i: Insn, bits: u32, wide: [bool; 2]) -> Option<Form> {
         standard: true,
     })
 }
+
+/// Before arithmetic: a thread says once that it has operations under the standard FPSCR value, and then has
+/// translations that can do with that. Answers what the lifter is to answer then.
+fn standard_first<S: Sem>(s: &mut S, i: Insn) -> Option<Lift> {
+    if i.mode & mode::STANDARD != 0 {
+        return None;
+    }
+    s.call(
+        |st, _, _, _, _| {
+            st.fpext |= STANDARD_USED;
+            0
+        },
+        [None; 3],
+        0,
+    );
+    s.trap(Trap::Resync, 0, i.own());
+    Some(Lift::End)
+}
+
+/// The same, in a lifter.
+macro_rules! enter {
+    ($s:expr, $i:expr) => {
+        if let Some(lift) = super::standard_first($s, $i) {
+            return lift;
+        }
+    };
+}
+use enter;
 
 /// `Undefined` from the lifter if there is no such form.
 macro_rules! known {

@@ -1,7 +1,7 @@
 //! Three registers of the same type, and of different types.
 
 use super::super::insn::Insn;
-use super::{form, known, q, uniform};
+use super::{enter, form, known, q, uniform};
 use crate::guest::Lift;
 use crate::guest::simd::{self, Form};
 use crate::ir::Op;
@@ -38,10 +38,14 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
             let (n, m) = (f.rn(), f.rm());
             f.bits = f.bits & !(0x1f << 16 | 0x1f << 5) | n << 16 | m << 5;
         }
+        // Floating point and cryptography, which have lines of their own.
+        0x18.. => return Lift::Undefined,
         // Pairs are of D registers only.
         0x14 | 0x15 | 0x17 if q(i) => return Lift::Undefined,
         // VQDMULH has a rounding form with U; VPADD has none.
         0x17 if u => return Lift::Undefined,
+        // Lanes of 64 bits are for sums and shifts.
+        0 | 2 | 4 | 6 | 7 | 0x0c..=0x0f | 0x11..=0x17 if i.f(20, 2) == 3 => return Lift::Undefined,
         _ => {}
     }
     simd::three_same(s, scalar_if_64(f))
@@ -59,6 +63,7 @@ pub fn three_same_float<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if pairwise && q(i) {
         return Lift::Undefined;
     }
+    enter!(s, i);
     match (opcode, u) {
         // VMLA, VMLS round twice.
         (0x1b, false) => multiply_add(s, f, w, second),
@@ -107,6 +112,7 @@ pub(super) fn multiply_add_of<S: Sem>(
 pub fn fused<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let bits = 0x0e20_0400 | i.f(21, 1) << 23 | 0x19 << 11;
     let f = known!(uniform(i, bits));
+    enter!(s, i);
     simd::float::three_same_of(s, f, if i.bit(20) { 16 } else { 32 })
 }
 
@@ -114,6 +120,7 @@ pub fn fused<S: Sem>(s: &mut S, i: Insn) -> Lift {
 pub fn max_min_number<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let bits = 0x0e20_0400 | i.f(21, 1) << 23 | 0x18 << 11;
     let f = known!(uniform(i, bits));
+    enter!(s, i);
     simd::float::three_same_of(s, f, if i.bit(20) { 16 } else { 32 })
 }
 

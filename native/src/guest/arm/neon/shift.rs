@@ -2,7 +2,7 @@
 
 use super::super::features::FP16;
 use super::super::insn::Insn;
-use super::{dd, known, q, unary};
+use super::{dd, enter, known, q, unary};
 use crate::guest::Lift;
 use crate::guest::simd::{self, File, Form};
 use crate::ir::sem::Sem;
@@ -45,7 +45,9 @@ pub fn fixed_point<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let imm = if single { imm } else { imm - 32 };
     let opcode = if i.bit(8) { 0x1f } else { 0x1c };
     let bits = 0x0f00_0400 | i.f(24, 1) << 29 | imm << 16 | opcode << 11 | u32::from(q(i)) << 30;
-    simd::shift_imm(s, known!(unary(i, bits, [q(i); 2])))
+    let f = known!(unary(i, bits, [q(i); 2]));
+    enter!(s, i);
+    simd::shift_imm(s, f)
 }
 
 /// VMOV, VMVN, VORR, VBIC of an immediate.
