@@ -123,8 +123,9 @@ impl NativeCore {
             }
             code::FAULT => self.fault(),
             trap => {
-                let arg = trap >> 8;
-                self.trap(trap_of(trap as u8), arg, on_syscall)
+                // The highest bit says that it is a trap.
+                let arg = trap >> 4 & 0xff_ffff;
+                self.trap(trap_of(trap as u8 & 15), arg, on_syscall)
             }
         }
     }

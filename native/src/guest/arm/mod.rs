@@ -4,12 +4,20 @@
 //! BX, POP {pc} and their like jump to what they have loaded, and calls and returns compare what programs compare.
 
 pub mod a32;
+mod alu;
+mod branch;
 pub mod features;
 pub mod fp;
 pub mod fptable;
 pub mod insn;
+mod media;
+mod mem;
+mod mul;
+mod multi;
 pub mod neon;
 pub mod status;
+mod sync;
+mod system;
 pub mod t16;
 pub mod t32;
 pub mod table;
@@ -129,7 +137,9 @@ impl Arm {
         let cond = d.cond();
         let line = d.encoding();
         let effects = line.is_none_or(|l| l.how == 'e');
-        let set_flags = line.is_some_and(|l| l.flags != 'n');
+        // Within an IT block the short forms set flags only if they do nothing else.
+        let spared = d.kind == Kind::T16 && i.in_it() && !t16::compares(i.bits);
+        let set_flags = !spared && line.is_some_and(|l| l.sets_flags(i));
         let always = cond >= 14;
         if always {
             s.guard(None, Guard::Select);
@@ -293,7 +303,7 @@ impl Decoded {
             Some('b') => FlagUse::Goes {
                 reads: 0,
                 writes: 0,
-                next: status::branch_target(self),
+                next: branch::direct(i),
             },
             Some('r') => FlagUse::Reads,
             _ => FlagUse::Unknown,

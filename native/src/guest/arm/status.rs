@@ -1,6 +1,5 @@
 //! The status registers: CPSR, ITSTATE, and the parts of them that have slots.
 
-use super::Decoded;
 use super::insn::{Insn, slot};
 use crate::guest::Lift;
 use crate::ir::flags;
@@ -80,10 +79,4 @@ pub fn ge_bits(mask: u32) -> u32 {
 #[must_use]
 pub fn ge_mask(bits: u32) -> u32 {
     (0..4).map(|n| (bits >> n & 1) * 0xff << (8 * n)).sum()
-}
-
-/// Where a direct branch goes.
-#[must_use]
-pub fn branch_target(_d: &Decoded) -> u64 {
-    0
 }

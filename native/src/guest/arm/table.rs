@@ -10,6 +10,7 @@
 //! 3. the feature that it needs.
 
 use super::features::Features;
+use super::insn::Insn;
 
 /// One encoding.
 pub struct Encoding {
@@ -22,6 +23,18 @@ pub struct Encoding {
     pub flags: char,
     pub how: char,
     pub need: Features,
+}
+
+impl Encoding {
+    /// Whether an instruction of this line sets condition flags.
+    #[must_use]
+    pub fn sets_flags(&self, i: Insn) -> bool {
+        match self.flags {
+            'n' | 'b' | 'u' => false,
+            'a' | 'l' => i.bit(20),
+            _ => true,
+        }
+    }
 }
 
 /// Makes `TABLE`, `find` and `Lifters` of lines of `$size` bits, sorted by the fields `$fields`.

@@ -210,8 +210,8 @@ fn instruction(e: &Encoding, r: &mut Rng) -> u32 {
 }
 
 /// What the manual leaves open.
-fn unpredictable(e: &Encoding, bits: u32, fpscr: u32) -> bool {
-    let short = fpscr >> 16 & 7 != 0;
+fn unpredictable(e: &Encoding, bits: u32, from: &State) -> bool {
+    let short = from.fpscr >> 16 & 7 != 0;
     let is = |letter, n| field(e.pattern, letter, bits) == Some(n);
     let transfer = is('t', 15) && e.name.starts_with("vmov_core") || is('u', 15);
     match e.name {
@@ -235,6 +235,12 @@ fn unpredictable(e: &Encoding, bits: u32, fpscr: u32) -> bool {
             n == 15 || count == 0 || d + count > 32 || (double && count > 16)
         }
         "vldr_vstr" | "vldr_vstr_half" => bits >> 16 & 15 == 15,
+        // An alignment of 32 bytes is one of 16 for qemu 7.2 (a FIXME of its pow2_align).
+        "vld_multiple"
+            if bits >> 4 & 3 == 3 && from.r[(bits >> 16 & 15) as usize % 15] & 31 == 16 =>
+        {
+            true
+        }
         "vld_multiple" | "vld_all_lanes" | "vld_one_lane" => {
             bits >> 16 & 15 == 15 || last_register(e.name, bits) > 31
         }
@@ -396,7 +402,7 @@ fn floating_point_agrees_with_qemu() {
             let bits = instruction(e, &mut r);
             let from = state(e, bits, &mut r);
             let found = crate::guest::arm::fptable::find(bits).map(|n| TABLE[n].name);
-            if found == Some(e.name) && !unpredictable(e, bits, from.fpscr) {
+            if found == Some(e.name) && !unpredictable(e, bits, &from) {
                 codes.push(bits);
                 states.push(from);
             }
