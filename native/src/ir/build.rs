@@ -538,7 +538,7 @@ impl Sem for IrBuilder {
         self.atomic(Op::StoreExPair, w, addr, NONE, v, 0)
     }
 
-    fn aligned(&mut self, bytes: u32, addr: Val, write: bool) {
+    fn aligned_to(&mut self, bytes: u32, addr: Val, write: bool) {
         if bytes > 1 {
             let imm = u64::from(write) | u64::from(bytes) << 8;
             self.push(Op::Aligned, 0, [addr, NONE, NONE], imm);

@@ -287,7 +287,7 @@ impl Sem for Interp<'_> {
         self.end_ex(2 * w, addr, v)
     }
 
-    fn aligned(&mut self, bytes: u32, addr: u128, write: bool) {
+    fn aligned_to(&mut self, bytes: u32, addr: u128, write: bool) {
         if !(addr as u64).is_multiple_of(u64::from(bytes)) && !self.faulted() {
             self.st.trap_addr = addr as u64;
             self.outcome = Outcome::Trapped(Trap::Align, u32::from(write));

@@ -67,7 +67,7 @@ pub trait Sem {
     fn store_ex_pair(&mut self, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn clear_ex(&mut self);
     /// Faults unless `addr` is a multiple of `bytes`, a power of two.
-    fn aligned(&mut self, bytes: u32, addr: Self::V, write: bool);
+    fn aligned_to(&mut self, bytes: u32, addr: Self::V, write: bool);
     fn rmw(&mut self, op: Rmw, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn cas(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
     fn cas_pair(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
@@ -90,6 +90,10 @@ pub trait Sem {
     fn trap(&mut self, t: Trap, arg: u32, pc: u64);
 
     // Short forms.
+    /// The same for `w` bits.
+    fn aligned(&mut self, w: u8, addr: Self::V, write: bool) {
+        self.aligned_to(u32::from(w) / 8, addr, write);
+    }
     fn op1(&mut self, op: Op, w: u8, a: Self::V) -> Self::V {
         self.op(op, w, [Some(a), None, None], 0)
     }

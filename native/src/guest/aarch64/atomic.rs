@@ -15,7 +15,7 @@ fn width(i: Insn) -> u8 {
 /// LDXR, LDAXR.
 pub fn ldxr<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(u32::from(width(i)) / 8, addr, false);
+    s.aligned(width(i), addr, false);
     let v = s.load_ex(width(i), addr);
     set(s, 64, i.rd(), v);
     Lift::Next
@@ -24,7 +24,7 @@ pub fn ldxr<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// STXR, STLXR: the locked instruction orders everything.
 pub fn stxr<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(u32::from(width(i)) / 8, addr, true);
+    s.aligned(width(i), addr, true);
     let v = x(s, i.rd());
     let r = s.store_ex(width(i), addr, v);
     set(s, 32, i.rm(), r);
@@ -47,7 +47,7 @@ fn split<S: Sem>(s: &mut S, w: u8, v: S::V) -> (S::V, S::V) {
 
 pub fn ldxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(u32::from(width(i)) / 4, addr, false);
+    s.aligned(2 * width(i), addr, false);
     let v = s.load_ex_pair(width(i), addr);
     let (a, b) = split(s, width(i), v);
     set(s, 64, i.rd(), a);
@@ -57,7 +57,7 @@ pub fn ldxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 pub fn stxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(u32::from(width(i)) / 4, addr, true);
+    s.aligned(2 * width(i), addr, true);
     let (a, b) = (x(s, i.rd()), x(s, i.ra()));
     let v = join(s, width(i), a, b);
     let r = s.store_ex_pair(width(i), addr, v);
@@ -68,7 +68,7 @@ pub fn stxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// LDAR, LDLAR, LDAPR: any load of the host acquires.
 pub fn ldar<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(u32::from(width(i)) / 8, addr, false);
+    s.aligned(width(i), addr, false);
     let v = s.load(width(i), 0, addr);
     set(s, 64, i.rd(), v);
     Lift::Next
@@ -77,7 +77,7 @@ pub fn ldar<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// STLR, STLLR: a later LDAR must not pass it.
 pub fn stlr<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(u32::from(width(i)) / 8, addr, true);
+    s.aligned(width(i), addr, true);
     let v = x(s, i.rd());
     s.store(width(i), addr, v);
     s.fence();
@@ -89,7 +89,7 @@ pub fn ldapur<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let base = xsp(s, i.rn());
     let addr = s.add_k(64, base, i.sf_imm(12, 9) as u64);
     let w = width(i);
-    s.aligned(u32::from(w) / 8, addr, i.f(22, 2) == 0);
+    s.aligned(w, addr, i.f(22, 2) == 0);
     match (i.f(22, 2), w) {
         (0, _) => {
             let v = x(s, i.rd());
@@ -115,7 +115,7 @@ pub fn ldapur<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 pub fn cas<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(u32::from(width(i)) / 8, addr, true);
+    s.aligned(width(i), addr, true);
     let (e, v) = (x(s, i.rm()), x(s, i.rd()));
     let old = s.cas(width(i), addr, e, v);
     set(s, 64, i.rm(), old);
@@ -128,7 +128,7 @@ pub fn casp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     let w = if i.bit(30) { 64 } else { 32 };
     let addr = xsp(s, i.rn());
-    s.aligned(u32::from(w) / 4, addr, true);
+    s.aligned(2 * w, addr, true);
     let (e0, e1) = (x(s, i.rm()), x(s, i.rm() + 1));
     let (v0, v1) = (x(s, i.rd()), x(s, i.rd() + 1));
     let (e, v) = (join(s, w, e0, e1), join(s, w, v0, v1));
@@ -147,7 +147,7 @@ pub fn rmw<S: Sem>(s: &mut S, i: Insn) -> Lift {
         Rmw::from_index(u64::from(i.f(12, 3)))
     };
     let addr = xsp(s, i.rn());
-    s.aligned(u32::from(width(i)) / 8, addr, true);
+    s.aligned(width(i), addr, true);
     let v = x(s, i.rm());
     let old = s.rmw(op, width(i), addr, v);
     set(s, 64, i.rd(), old);

@@ -10,7 +10,7 @@ use crate::ir::sem::Sem;
 /// Faults unless `a + k` is a multiple of `bytes`, as `k` is.
 pub fn aligned<S: Sem>(s: &mut S, bytes: u32, a: S::V, k: i32, write: bool) {
     let a = if S::STEPS { add_k(s, a, k) } else { a };
-    s.aligned(bytes, a, write);
+    s.aligned_to(bytes, a, write);
 }
 
 fn has_register(i: Insn, n: u32) -> bool {

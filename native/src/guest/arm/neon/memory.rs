@@ -69,7 +69,7 @@ pub fn multiple<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = 8u8 << size;
     let (base, load) = (s.get(i.f(16, 4) as u16), i.bit(21));
     if align != 0 {
-        s.aligned(4 << align, base, !load);
+        s.aligned_to(4 << align, base, !load);
     }
     if elements == 1 {
         let mut got = Vec::new();
@@ -157,7 +157,7 @@ pub fn one_lane<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     let (base, load) = (s.get(i.f(16, 4) as u16), i.bit(21));
     if boundary > 1 {
-        s.aligned(boundary, base, !load);
+        s.aligned_to(boundary, base, !load);
     }
     let mut got = Vec::new();
     for e in 0..elements {
@@ -200,7 +200,7 @@ pub fn all_lanes<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     let base = s.get(i.f(16, 4) as u16);
     if boundary > 1 {
-        s.aligned(boundary, base, false);
+        s.aligned_to(boundary, base, false);
     }
     let bytes = u32::from(w / 8);
     let mut got = Vec::new();
