@@ -239,7 +239,7 @@ impl Gen<'_> {
                 self.define_x(v, d, z);
                 true
             }
-            Op::FpFromInt if i.imm >> 16 == 0 && i.imm & 0xff != 64 => {
+            Op::FpFromInt if i.imm >> 16 == 0 && i.imm & 0x7f >= 32 && i.imm & 0xff != 64 => {
                 let r = self.reg(i.a);
                 let mut src = r;
                 let signed = i.imm & 0x80 != 0;

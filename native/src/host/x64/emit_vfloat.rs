@@ -1,7 +1,7 @@
 //! Code for floating-point operations on lanes other than plain arithmetic.
 
 use super::asm::{Map, Pp, RAX, Reg, Rm, cc};
-use super::codegen::Gen;
+use super::codegen::{At, Gen};
 use crate::ir::float::round;
 use crate::ir::{Inst, NONE, Op, Val};
 
@@ -23,12 +23,14 @@ impl Gen<'_> {
                 let d = self.dst_x(v, i.a);
                 // EQ_OQ, GE_OS, GT_OS
                 let how = [0x00, 0x0d, 0x0e][i.imm as usize % 3];
-                let site = self.here();
+                let probes = [a, b].map(|x| self.probe_standard(x));
                 self.asm
                     .vexi(packed(i.w), Map::M0f, false, 0xc2, d, a, Rm::R(b), how);
                 if self.is_standard_trapping() {
                     let cold = self.float_cold(i, &[a, b], d);
-                    self.float_point(site, cold);
+                    for probe in probes.into_iter().flatten() {
+                        self.float_point(probe, cold);
+                    }
                 }
                 self.define_x(v, d, 128);
             }
@@ -103,6 +105,16 @@ impl Gen<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// For a standard operation that would not trap for denormal numbers, or not next to a NaN: what does.
+    fn probe_standard(&mut self, a: Reg) -> Option<At> {
+        self.is_standard_trapping().then(|| {
+            let site = self.here();
+            self.asm
+                .vexi(Pp::None, Map::M0f, false, 0xc2, 0, a, Rm::R(a), 0);
+            site
+        })
     }
 
     fn round_lanes(&mut self, w: u8, d: Reg, a: Reg, mode: u64, inexact: bool) {
@@ -206,13 +218,8 @@ impl Gen<'_> {
         let mode = i.imm >> 8 & 7;
         let mut from = a;
         self.probe_denormal(32, a, true);
-        let mut probe = None;
-        if self.is_standard_trapping() {
-            // Converting is not what denormal numbers trap for.
-            probe = Some(self.here());
-            self.asm
-                .vexi(Pp::None, Map::M0f, false, 0xc2, 0, a, Rm::R(a), 0);
-        }
+        // Converting is not what denormal numbers trap for.
+        let probe = self.probe_standard(a);
         let first = self.here();
         if mode != round::ZERO {
             self.round_lanes(32, t, a, mode, true);
