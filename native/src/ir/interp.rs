@@ -73,7 +73,10 @@ impl<'a> Interp<'a> {
             || matches!(
                 self.outcome,
                 Outcome::Faulted(_)
-                    | Outcome::Trapped(Trap::Align | Trap::Undefined | Trap::Fallback, _)
+                    | Outcome::Trapped(
+                        Trap::Align | Trap::Undefined | Trap::Fallback | Trap::Breakpoint,
+                        _
+                    )
             )
     }
 

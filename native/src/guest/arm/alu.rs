@@ -157,22 +157,21 @@ fn expand_a32<S: Sem>(s: &mut S, i: Insn) -> Operand<S::V> {
     o
 }
 
-/// A T32 modified immediate (ThumbExpandImm_C). None: unpredictable.
-fn expand_t32<S: Sem>(s: &mut S, i: Insn) -> Option<Operand<S::V>> {
+/// A T32 modified immediate (ThumbExpandImm_C).
+fn expand_t32<S: Sem>(s: &mut S, i: Insn) -> Operand<S::V> {
     let (imm, byte) = (t32_imm12(i), i.f(0, 8));
     let k = match imm >> 8 {
         0 => byte,
-        1..=3 if byte == 0 => return None,
         1 => byte * 0x0001_0001,
         2 => byte * 0x0100_0100,
         3 => byte * 0x0101_0101,
         _ => {
             let mut o = constant(s, (0x80 | byte & 0x7f).rotate_right(imm >> 7));
             o.carry = Some((o.value, 31));
-            return Some(o);
+            return o;
         }
     };
-    Some(constant(s, k))
+    constant(s, k)
 }
 
 /// i:imm3:imm8 of T32.
@@ -253,7 +252,8 @@ fn returns_from_exception(i: Insn, op: u32) -> bool {
 
 fn a32<S: Sem>(s: &mut S, i: Insn, b: Operand<S::V>) -> Lift {
     let op = i.f(21, 4);
-    if returns_from_exception(i, op) {
+    let unary = matches!(op, dp::MOV | dp::MVN);
+    if returns_from_exception(i, op) || (unary && i.f(16, 4) != 0) {
         return Lift::Undefined;
     }
     let x = Form {
@@ -273,7 +273,7 @@ pub fn a32_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 pub fn a32_shifted<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let v = reg(s, i, i.f(0, 4));
-    if i.f(21, 4) == dp::MOV && i.f(12, 4) == 15 && i.f(4, 8) == 0 && !i.bit(20) {
+    if i.f(21, 4) == dp::MOV && i.f(12, 4) == 15 && i.f(4, 8) == 0 && i.f(16, 5) == 0 {
         return branch::alu_to_pc(s, i, v, i.f(0, 4) == 14);
     }
     let b = shift_imm(s, v, i.f(5, 2), i.f(7, 5));
@@ -338,10 +338,8 @@ fn t32<S: Sem>(s: &mut S, i: Insn, b: Operand<S::V>) -> Lift {
 }
 
 pub fn t32_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    match expand_t32(s, i) {
-        Some(b) => t32(s, i, b),
-        None => Lift::Undefined,
-    }
+    let b = expand_t32(s, i);
+    t32(s, i, b)
 }
 
 pub fn t32_shifted<S: Sem>(s: &mut S, i: Insn) -> Lift {

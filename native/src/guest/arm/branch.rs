@@ -157,6 +157,9 @@ pub fn bx<S: Sem>(s: &mut S, i: Insn) -> Lift {
         return Lift::Undefined;
     }
     let m = target_register(i);
+    if m == 15 && i.size == 4 && i.thumb {
+        return Lift::Undefined;
+    }
     let t = reg(s, i, m);
     let how = if m == 14 {
         Indirect::Return

@@ -78,7 +78,8 @@ pub fn saturate<S: Sem>(s: &mut S, i: Insn) -> Lift {
             i.f(7, 5),
         )
     };
-    if d == 15 || n == 15 || (i.thumb && i.bit(5)) {
+    // Without a shift to the right it would be the form for halves.
+    if d == 15 || n == 15 || (i.thumb && (i.bit(5) || (asr && by == 0))) {
         return Lift::Undefined;
     }
     let v = reg(s, i, n);
@@ -353,12 +354,9 @@ fn reversed<S: Sem>(s: &mut S, i: Insn, kind: u32, d: u32, m: u32) -> Lift {
 }
 
 pub fn reverse<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let (d, n, m) = dnm(i);
+    let (d, _, m) = dnm(i);
     if i.thumb {
         // The operand is there twice.
-        if n != m {
-            return Lift::Undefined;
-        }
         return reversed(s, i, i.f(4, 2), d, m);
     }
     let kind = i.f(22, 1) << 1 | i.f(7, 1);
@@ -370,8 +368,8 @@ pub fn t16_reverse<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 pub fn clz<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let (d, n, m) = dnm(i);
-    if d == 15 || m == 15 || (i.thumb && n != m) {
+    let (d, _, m) = dnm(i);
+    if d == 15 || m == 15 {
         return Lift::Undefined;
     }
     let v = reg(s, i, m);

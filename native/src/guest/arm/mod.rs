@@ -141,54 +141,62 @@ impl Arm {
         let spared = d.kind == Kind::T16 && i.in_it() && !t16::compares(i.bits);
         let set_flags = !spared && line.is_some_and(|l| l.sets_flags(i));
         let always = cond >= 14;
-        if always {
-            s.guard(None, Guard::Select);
-        } else {
+        let mut condition = None;
+        let mut how = Guard::Select;
+        if !always {
             let f = s.get_f();
-            let c = s.cc(Cc::from_index(u64::from(cond)), f);
-            let how = match (effects, set_flags) {
+            condition = Some(s.cc(Cc::from_index(u64::from(cond)), f));
+            how = match (effects, set_flags) {
                 (true, _) => Guard::Jump,
                 (false, true) => Guard::Select,
                 (false, false) => Guard::Either,
             };
-            s.guard(Some(c), how);
         }
+        s.guard(condition, how);
         // What faults or stops within an IT block says where.
-        let marked = i.in_it() && effects && !S::STEPS;
-        if marked {
-            let k = s.konst(u64::from(i.it()));
-            s.set(slot::IT, k);
+        let mark = |s: &mut S, it: u32| {
+            if i.in_it() && !S::STEPS {
+                let k = s.konst(u64::from(it));
+                s.set(slot::IT, k);
+            }
+        };
+        if effects {
+            mark(s, i.it());
         }
         let lift = match (d.line, line) {
             (Some(n), Some(l)) if self.features.contains(l.need) => d.kind.lifter::<S>(n)(s, i),
             (None, _) if d.kind == Kind::Fp => Lift::Unlifted,
             _ => Lift::Undefined,
         };
-        if always && !marked {
-            return lift;
-        }
-        let lift = match lift {
-            Lift::Undefined => stop(s, i, Trap::Undefined),
-            Lift::Unlifted => stop(s, i, Trap::Fallback),
-            other => other,
+        let trap = match lift {
+            Lift::Undefined => Trap::Undefined,
+            Lift::Unlifted => Trap::Fallback,
+            Lift::Next | Lift::End => {
+                if effects && lift == Lift::Next {
+                    mark(s, 0);
+                }
+                if always {
+                    return lift;
+                }
+                s.unguard();
+                // Where the condition does not hold it goes on.
+                return Lift::Next;
+            }
         };
-        if marked && lift == Lift::Next {
-            let k = s.konst(0);
-            s.set(slot::IT, k);
-        }
-        if always {
+        if always && !i.in_it() {
             return lift;
+        }
+        // Nothing was done yet.
+        s.unguard();
+        s.guard(condition, Guard::Jump);
+        mark(s, i.it());
+        s.trap(trap, 0, i.own());
+        if always {
+            return Lift::End;
         }
         s.unguard();
-        // Where the condition does not hold it goes on.
         Lift::Next
     }
-}
-
-/// Stops at an instruction whose condition holds.
-fn stop<S: Sem>(s: &mut S, i: Insn, t: Trap) -> Lift {
-    s.trap(t, 0, i.own());
-    Lift::End
 }
 
 /// Whether a halfword begins an instruction of 32 bits (Arm ARM F3.1).
@@ -279,6 +287,9 @@ impl Decoded {
     pub fn cond(&self) -> u32 {
         if !self.insn.thumb {
             self.insn.bits >> 28
+        } else if self.kind == Kind::T16 && self.insn.bits >> 8 == 0xbe {
+            // BKPT
+            14
         } else if self.insn.in_it() {
             self.insn.it() >> 4
         } else {

@@ -73,7 +73,9 @@ pub fn a32<S: Sem>(s: &mut S, i: Insn) -> Lift {
         before: i.bit(24),
         back: i.bit(21),
     };
-    if x.n == 15 || x.list == 0 || i.bit(22) {
+    // Before Armv7 what was loaded, or nobody knew, was in the base.
+    let clash = x.load && x.back && x.list >> x.n & 1 != 0 && i.has(super::features::V7);
+    if x.n == 15 || x.list == 0 || i.bit(22) || clash {
         return Lift::Undefined;
     }
     transfer(s, i, &x)

@@ -1,6 +1,6 @@
 //! Status registers, barriers, hints, and what programs may do of coprocessor 15 (Arm ARM F5, G8).
 
-use super::features::{LPAE, V6, V6K};
+use super::features::{LPAE, V6, V6K, V7};
 use super::insn::{Insn, reg, set, slot};
 use super::status::{ge_bits, ge_mask};
 use crate::guest::Lift;
@@ -96,7 +96,7 @@ pub fn msr_reg<S: Sem>(s: &mut S, i: Insn) -> Lift {
     } else {
         (i.f(0, 4), i.f(16, 4))
     };
-    if n == 15 || mask == 0 {
+    if n == 15 {
         return Lift::Undefined;
     }
     let v = reg(s, i, n);
@@ -159,6 +159,8 @@ pub fn mrc<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let v = match cp15(i) {
         (0, 13, 0, 2) if i.has(V6K) => s.get(slot::TPIDRURW),
         (0, 13, 0, 3) if i.has(V6K) => s.get(slot::TPIDRURO),
+        // PMUSERENR: programs may do nothing to the performance monitors.
+        (0, 9, 14, 0) if i.has(V7) => s.konst(0),
         (0, 14, 0, 0) if i.has(LPAE) => s.konst(62_500_000),
         _ => return Lift::Undefined,
     };

@@ -44,7 +44,7 @@ encodings! { 16, Fields { high: (6, 10), low: (0, 0) };
     extend              "1011 0010 oo mmm ddd" media::t16_extend, 'n' 's' V6;
     push                "1011 0 10 m rrrrrrrr" multi::push, 'n' 'e' V4;
     pop                 "1011 1 10 p rrrrrrrr" multi::pop, 'n' 'e' V4;
-    setend              "1011 0110 0101 e ooo" system::setend, 'u' 'e' V6;
+    setend              "1011 0110 0101 e 000" system::setend, 'u' 'e' V6;
     cps                 "1011 0110 011 c 0 aif" system::nop, 'n' 's' V6;
     rev                 "1011 1010 00 mmm ddd" media::t16_reverse, 'n' 's' V6;
     rev16               "1011 1010 01 mmm ddd" media::t16_reverse, 'n' 's' V6;

@@ -1,5 +1,6 @@
 //! Tests of the native core.
 
+mod arm;
 mod behaviour;
 mod cost;
 mod coverage;

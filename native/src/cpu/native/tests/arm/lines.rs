@@ -1,0 +1,1 @@
+//! Straight lines of random instructions.
