@@ -3,6 +3,7 @@
 pub mod aarch64;
 pub mod arm;
 pub mod decode;
+pub mod simd;
 
 use crate::ir::build::IrBuilder;
 use crate::ir::interp::Interp;

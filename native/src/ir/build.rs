@@ -5,7 +5,7 @@ use super::eval::{PART_CARRY, PART_NZ};
 use super::flags::Cc;
 use super::sem::{Guard, Indirect, Sem};
 use super::skip::Known;
-use super::state::Helper;
+use super::state::{self, Helper};
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
 
 /// An instruction has no more addresses at a time.
@@ -18,6 +18,8 @@ pub struct IrBuilder {
     pub block: Block,
     /// What is known of the guest's registers now.
     pub(super) cur: Known,
+    /// Parts of wide slots are in use.
+    pub(super) has_parts: bool,
     /// What was, before the `Skip` that is open, and its condition.
     pub(super) open: Option<(Val, Box<Known>)>,
     /// What is set now is so only if this condition holds.
@@ -48,6 +50,7 @@ impl IrBuilder {
         Self {
             block,
             cur: Known::NOTHING,
+            has_parts: false,
             open: None,
             selecting: None,
             width: 64,
@@ -415,15 +418,23 @@ impl Sem for IrBuilder {
     fn get_x(&mut self, slot: u16) -> Val {
         let i = usize::from(slot);
         if self.cur.wide[i] == NONE {
-            self.cur.wide[i] = self.push(Op::GetX, 128, [NONE; 3], u64::from(slot));
+            self.cur.wide[i] = match self.derived(i) {
+                Some(v) => v,
+                None => self.push(Op::GetX, state::unit(i).1, [NONE; 3], u64::from(slot)),
+            };
         }
         self.cur.wide[i]
     }
 
     fn set_x(&mut self, slot: u16, v: Val) {
         debug_assert!(self.selecting.is_none(), "wide values are not selected");
-        self.push(Op::SetX, 128, [v, NONE, NONE], u64::from(slot));
-        self.cur.wide[usize::from(slot)] = v;
+        let i = usize::from(slot);
+        self.push(Op::SetX, state::unit(i).1, [v, NONE, NONE], u64::from(slot));
+        self.has_parts |= state::is_part(i);
+        if self.has_parts {
+            self.forget_overlapping(i);
+        }
+        self.cur.wide[i] = v;
     }
 
     fn get_f(&mut self) -> Val {
@@ -527,9 +538,10 @@ impl Sem for IrBuilder {
         self.atomic(Op::StoreExPair, w, addr, NONE, v, 0)
     }
 
-    fn aligned(&mut self, w: u8, addr: Val, write: bool) {
-        if w > 8 {
-            self.push(Op::Aligned, w, [addr, NONE, NONE], u64::from(write));
+    fn aligned_to(&mut self, bytes: u32, addr: Val, write: bool) {
+        if bytes > 1 {
+            let imm = u64::from(write) | u64::from(bytes) << 8;
+            self.push(Op::Aligned, 0, [addr, NONE, NONE], imm);
         }
     }
 

@@ -235,12 +235,12 @@ impl Sem for Interp<'_> {
     }
 
     fn get_x(&mut self, slot: u16) -> u128 {
-        self.st.v[usize::from(slot)]
+        self.st.wide(usize::from(slot))
     }
 
     fn set_x(&mut self, slot: u16, v: u128) {
         if !self.faulted() {
-            self.st.v[usize::from(slot)] = v;
+            self.st.set_wide(usize::from(slot), v);
         }
     }
 
@@ -290,8 +290,8 @@ impl Sem for Interp<'_> {
         self.end_ex(2 * w, addr, v)
     }
 
-    fn aligned(&mut self, w: u8, addr: u128, write: bool) {
-        if !(addr as u64).is_multiple_of(u64::from(w / 8)) && !self.faulted() {
+    fn aligned_to(&mut self, bytes: u32, addr: u128, write: bool) {
+        if !(addr as u64).is_multiple_of(u64::from(bytes)) && !self.faulted() {
             self.st.trap_addr = addr as u64;
             self.outcome = Outcome::Trapped(Trap::Align, u32::from(write));
         }

@@ -20,6 +20,7 @@ pub mod float;
 pub mod float_int;
 mod half;
 pub mod interp;
+mod parts;
 pub mod sem;
 mod skip;
 pub mod state;
@@ -249,7 +250,7 @@ pub enum Op {
     /// Halves the width of the lanes, into the low half; the high half is 0. `w` is the wide lane.
     VFpNarrow,
     // Effects.
-    /// Guest state: general slot imm, wide slot imm, flags.
+    /// Guest state: general slot imm, wide slot or part of one imm (see [`state::part`]), flags.
     Get,
     Set,
     GetX,
@@ -270,7 +271,7 @@ pub enum Op {
     /// c is a wide value.
     StoreExPair,
     ClearEx,
-    /// Faults unless the address a is a multiple of `w` bits; imm 1: for the sake of a store.
+    /// Faults unless the address a is a multiple of imm >> 8 bytes; imm & 1: for the sake of a store.
     Aligned,
     /// Atomic read-modify-write at address a by value c; imm is a [`Rmw`]. The old value.
     Rmw,

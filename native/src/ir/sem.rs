@@ -49,6 +49,7 @@ pub trait Sem {
 
     fn get(&mut self, slot: u16) -> Self::V;
     fn set(&mut self, slot: u16, v: Self::V);
+    /// A wide slot, or a part of one ([`super::state::part`]): what is above the part in the value is anything.
     fn get_x(&mut self, slot: u16) -> Self::V;
     fn set_x(&mut self, slot: u16, v: Self::V);
     fn get_f(&mut self) -> Self::V;
@@ -65,8 +66,8 @@ pub trait Sem {
     fn load_ex_pair(&mut self, w: u8, addr: Self::V) -> Self::V;
     fn store_ex_pair(&mut self, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn clear_ex(&mut self);
-    /// Faults unless `addr` is a multiple of `w` bits.
-    fn aligned(&mut self, w: u8, addr: Self::V, write: bool);
+    /// Faults unless `addr` is a multiple of `bytes`, a power of two.
+    fn aligned_to(&mut self, bytes: u32, addr: Self::V, write: bool);
     fn rmw(&mut self, op: Rmw, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn cas(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
     fn cas_pair(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
@@ -89,6 +90,10 @@ pub trait Sem {
     fn trap(&mut self, t: Trap, arg: u32, pc: u64);
 
     // Short forms.
+    /// The same for `w` bits.
+    fn aligned(&mut self, w: u8, addr: Self::V, write: bool) {
+        self.aligned_to(u32::from(w) / 8, addr, write);
+    }
     fn op1(&mut self, op: Op, w: u8, a: Self::V) -> Self::V {
         self.op(op, w, [Some(a), None, None], 0)
     }

@@ -5,14 +5,14 @@
 
 use super::build::IrBuilder;
 use super::sem::Guard;
-use super::state::{SLOTS, WIDE};
+use super::state::{SLOTS, UNITS};
 use super::{NONE, Op, Val};
 
 /// What is known of the guest's registers: the values that they hold, or [`NONE`].
 #[derive(Clone)]
 pub struct Known {
     pub general: [Val; SLOTS],
-    pub wide: [Val; WIDE],
+    pub wide: [Val; UNITS],
     pub flags: Val,
     /// The flags that the block began with.
     pub first_f: Val,
@@ -21,7 +21,7 @@ pub struct Known {
 impl Known {
     pub const NOTHING: Self = Self {
         general: [NONE; SLOTS],
-        wide: [NONE; WIDE],
+        wide: [NONE; UNITS],
         flags: NONE,
         first_f: NONE,
     };

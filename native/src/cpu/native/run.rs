@@ -461,6 +461,8 @@ impl NativeCore {
                 if write { Access::Write } else { Access::Read },
                 false,
             ),
+            // The same again in another mode.
+            (_, Outcome::Trapped(Trap::Resync, _)) if self.st_ref().pc == pc => self.step_guest(),
             (_, Outcome::Trapped(t, arg)) => match self.trap(t, arg, &mut |_, _| Flow::Leave) {
                 Next::Go => Exit::Interrupted,
                 Next::Leave(e) => e,
@@ -493,7 +495,7 @@ fn settle(pin: &Pinning, st: &mut State) {
         st.r[usize::from(s)] = st.raw[usize::from(r)];
     }
     for &(s, r) in &pin.list_x {
-        st.v[usize::from(s)] = st.raw_x[usize::from(r)];
+        st.set_wide(usize::from(s), st.raw_x[usize::from(r)]);
     }
 }
 

@@ -23,15 +23,21 @@ pub mod slot {
     pub const E: u16 = 20;
     /// FPSCR but for the flags: modes, LEN, STRIDE, as the program wrote them.
     pub const FPSCR: u16 = 21;
+    /// N, Z, C and V of FPSCR, packed as in `ir::flags`.
+    pub const FPFLAGS: u16 = 22;
 }
 
 /// Translation modes (`Guest::mode`). The instruction set is no mode: it is bit 0 of the pc.
 pub mod mode {
     /// Data accesses are big-endian (CPSR.E, or BE-32).
     pub const BIG: u32 = 1;
-    /// FPSCR.LEN and STRIDE at bits 1-4 and 5.
+    /// FPSCR.LEN at bits 1-3, STRIDE at 4.
     pub const VECTOR_SHIFT: u32 = 1;
-    pub const VECTOR: u32 = 0x3e;
+    pub const VECTOR: u32 = 0x1e;
+    /// FPSCR.FZ.
+    pub const FLUSH: u32 = 0x20;
+    /// Operations under the standard FPSCR value are in use (`ir::float::STANDARD_USED`).
+    pub const STANDARD: u32 = 0x40;
     /// ITSTATE at bits 8-15.
     pub const IT_SHIFT: u32 = 8;
     pub const IT: u32 = 0xff00;

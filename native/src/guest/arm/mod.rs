@@ -7,19 +7,20 @@ pub mod a32;
 mod alu;
 mod branch;
 pub mod features;
+pub mod fp;
 pub mod fptable;
 pub mod insn;
 mod media;
 mod mem;
 mod mul;
 mod multi;
+pub mod neon;
 pub mod status;
 mod sync;
 mod system;
 pub mod t16;
 pub mod t32;
 pub mod table;
-pub mod vfp;
 
 use super::{FlagUse, Guest, Lift, flag};
 use crate::ir::Trap;
@@ -328,7 +329,8 @@ impl Guest for Arm {
     }
 
     fn hot_wide(&self) -> &'static [u16] {
-        &[0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19]
+        // Programs use them as D, S and Q registers, in turns: loops choose what they need.
+        &[]
     }
 
     fn slot_width(&self) -> u8 {
@@ -392,15 +394,8 @@ impl Guest for Arm {
 
     fn mode(&self, st: &State) -> u32 {
         let r = |n: u16| st.r[usize::from(n)] as u32;
-        let fpscr = r(slot::FPSCR);
-        // LEN at 18-16, STRIDE at 21-20 (0 or 3).
-        let vector = if self.features.contains(features::VECTORS) {
-            fpscr >> 16 & 7 | (fpscr >> 20 & 1) << 3
-        } else {
-            0
-        };
         let big = if r(slot::E) != 0 { mode::BIG } else { 0 };
-        big | vector << mode::VECTOR_SHIFT | r(slot::IT) << mode::IT_SHIFT
+        big | fp::mode(st) | r(slot::IT) << mode::IT_SHIFT
     }
 
     fn is_volatile(&self, code: &[u8]) -> bool {
@@ -419,8 +414,8 @@ impl Guest for Arm {
             0..=14 => u128::from(st.r[id as usize]),
             15 => u128::from(st.pc & 0xffff_fffe),
             16 => u128::from(status::cpsr(st)),
-            17..=48 => st.v[id as usize - 17] & u128::from(u64::MAX),
-            49 => u128::from(vfp::fpscr(st)),
+            17..=48 => st.wide(usize::from(fp::d_unit(id - 17))),
+            49 => u128::from(fp::fpscr(st)),
             50 => u128::from(st.r[usize::from(slot::TPIDRURO)]),
             _ => 0,
         }
@@ -433,8 +428,8 @@ impl Guest for Arm {
             // Bit 0 selects Thumb; without it the state stays.
             15 => st.pc = u64::from(v) | st.pc & 1,
             16 => status::set_cpsr(st, v),
-            17..=48 => st.v[id as usize - 17] = u128::from(value as u64),
-            49 => vfp::set_fpscr(st, v),
+            17..=48 => st.set_wide(usize::from(fp::d_unit(id - 17)), value),
+            49 => fp::set_fpscr(st, v),
             50 => st.r[usize::from(slot::TPIDRURO)] = u64::from(v),
             _ => {}
         }

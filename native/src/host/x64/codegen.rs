@@ -12,7 +12,7 @@ use super::code::{Code, Entry, ExitSite, FaultPoint, FloatSite, Place, Recipe, R
 use super::layout::{self, Pinning};
 use super::live::Liveness;
 use crate::ir::eval::{PART_CARRY, PART_NZ};
-use crate::ir::state::{SLOTS, WIDE};
+use crate::ir::state::{SLOTS, UNITS};
 use crate::ir::{Block, Inst, Kind, NONE, Op, Val};
 use std::mem::take;
 
@@ -110,7 +110,7 @@ pub(super) struct Gen<'a> {
     pub(super) owner_x: [Val; 16],
     /// The live value that is in the state's slot.
     pub(super) slot_owner: [Val; SLOTS],
-    pub(super) slot_owner_x: [Val; WIDE],
+    pub(super) slot_owner_x: [Val; UNITS],
     pub(super) locked: u16,
     pub(super) locked_x: u16,
     pub(super) spill_free: u64,
@@ -124,6 +124,8 @@ pub(super) struct Gen<'a> {
     recipes: Vec<Recipe>,
     /// Floating-point instructions with a cold path.
     float_cold: Vec<(At, At)>,
+    /// `float::STANDARD` while code for such an operation is generated from its plain form: cold paths add it.
+    pub(super) standard: u64,
     exits: Vec<ExitAt>,
     relocs: Vec<(At, Reloc)>,
     /// Fixups from one buffer to the other.
@@ -156,7 +158,7 @@ pub fn generate(
         owner: [NONE; 16],
         owner_x: [NONE; 16],
         slot_owner: [NONE; SLOTS],
-        slot_owner_x: [NONE; WIDE],
+        slot_owner_x: [NONE; UNITS],
         locked: 0,
         locked_x: 0,
         spill_free: u64::MAX,
@@ -167,6 +169,7 @@ pub fn generate(
         faults: take(&mut work.faults),
         recipes: take(&mut out.recipes),
         float_cold: take(&mut work.float_cold),
+        standard: 0,
         exits: take(&mut work.exits),
         relocs: take(&mut work.relocs),
         cross: take(&mut work.cross),
@@ -575,11 +578,12 @@ impl Gen<'_> {
                 i32::from(i.op as u8) | i32::from(i.w) << 8 | 1 << 16,
             ),
         };
-        if let Ok(k) = i32::try_from(i.imm as i64) {
+        let imm = i.imm | self.standard;
+        if let Ok(k) = i32::try_from(imm as i64) {
             self.asm
                 .mov_mi(64, layout::host(super::runtime::HELPER_IMM), k);
         } else {
-            self.asm.mov_ri(RAX, i.imm);
+            self.asm.mov_ri(RAX, imm);
             self.asm
                 .mov_mr(64, layout::host(super::runtime::HELPER_IMM), RAX);
         }

@@ -34,6 +34,46 @@ fn result_width(i: &Inst) -> u8 {
 
 impl Gen<'_> {
     pub(super) fn float_op(&mut self, v: Val, i: &Inst) -> bool {
+        if i.imm & float::STANDARD == 0 {
+            return self.plain_float_op(v, i);
+        }
+        // By the code for other modes, if that can tell what standard modes make different: NaNs and denormal
+        // numbers.
+        if self.tune.float_modes & float::DIRECTED != 0 {
+            return false;
+        }
+        let plain = Inst {
+            imm: i.imm & !float::STANDARD,
+            ..*i
+        };
+        let integers = matches!(i.op, Op::FpFromInt | Op::VFpFromInt);
+        let known = matches!(
+            i.op,
+            Op::VFpAdd
+                | Op::VFpSub
+                | Op::VFpMul
+                | Op::VFpFma
+                | Op::VFpMin
+                | Op::VFpMax
+                | Op::VFpCmp
+                | Op::VFpToInt
+        );
+        let trapping = self.tune.traps && self.tune.float_modes & float::STANDARD_USED != 0;
+        if !integers && !(known && i.w == 32 && (trapping || self.tune.host_flush)) {
+            return false;
+        }
+        self.standard = float::STANDARD;
+        let done = self.plain_float_op(v, &plain);
+        self.standard = 0;
+        done
+    }
+
+    /// Denormal operands and results of the operation trap, and then it is done by its meaning.
+    pub(super) fn is_standard_trapping(&self) -> bool {
+        self.standard != 0 && self.tune.traps
+    }
+
+    fn plain_float_op(&mut self, v: Val, i: &Inst) -> bool {
         let arith = |op: Op| match op {
             Op::FpAdd | Op::VFpAdd => Some(0x58),
             Op::FpSub | Op::VFpSub => Some(0x5c),
@@ -62,7 +102,7 @@ impl Gen<'_> {
         let packed = i.op >= Op::VFpAdd;
         match i.op {
             Op::FpFma | Op::VFpFma => {
-                if self.tune.traps {
+                if self.tune.traps && self.standard == 0 {
                     self.fused(v, i, packed);
                     return true;
                 }
@@ -101,7 +141,7 @@ impl Gen<'_> {
                     Rm::R(self.reg_x(i.b))
                 };
                 let vvvv = if unary && packed { 0 } else { a };
-                if self.tune.traps {
+                if self.tune.traps && self.standard == 0 {
                     let d = self.dst_x(v, i.a);
                     let b = if let Rm::R(b) = b { b } else { 0 };
                     let args = &[a, b][..2 - usize::from(unary)];
@@ -199,7 +239,7 @@ impl Gen<'_> {
                 self.define_x(v, d, z);
                 true
             }
-            Op::FpFromInt if i.imm >> 16 == 0 && i.imm & 0xff != 64 => {
+            Op::FpFromInt if i.imm >> 16 == 0 && i.imm & 0x7f >= 32 && i.imm & 0xff != 64 => {
                 let r = self.reg(i.a);
                 let mut src = r;
                 let signed = i.imm & 0x80 != 0;
@@ -227,6 +267,7 @@ impl Gen<'_> {
             Op::FpToInt
                 if i.imm >> 16 == 0
                     && i.imm & 0x80 != 0
+                    && i.imm & 0x7f >= 32
                     && matches!(i.imm >> 8 & 7, round::ZERO | round::CURRENT) =>
             {
                 self.float_to_signed(v, i);
@@ -448,6 +489,18 @@ impl Gen<'_> {
         self.define(v, d);
     }
 
+    /// Lanes that are zero in all operands are so in sums and products.
+    fn packed_zero_above(&self, i: &Inst) -> u8 {
+        let operands = [i.a, i.b, i.c].into_iter().filter(|&x| x != NONE);
+        match i.op {
+            Op::VFpAdd | Op::VFpSub | Op::VFpMul | Op::VFpFma => operands
+                .map(|x| self.zero_above[x as usize])
+                .max()
+                .unwrap_or(128),
+            _ => 128,
+        }
+    }
+
     /// Checks the result in `r` for what differs between processors, and moves it to `d`: NaNs, and
     /// the smallest normal number, which may have been less before rounding. `site`: the instruction that made it.
     pub(super) fn float_result(
@@ -462,7 +515,16 @@ impl Gen<'_> {
         let w = result_width(i);
         let pp = if w == 64 { Pp::P66 } else { Pp::None };
         let mut with = (r, Rm::R(r));
-        if can_reach_normal(i) {
+        // What is tiny traps, in half if it was not so before rounding.
+        let trapping = self.is_standard_trapping();
+        let mut probe = None;
+        if trapping && can_reach_normal(i) {
+            probe = Some(self.here());
+            self.asm
+                .vex(pp, Map::M0f, false, 0x59, 0, r, Rm::M(layout::half(w)));
+        }
+        let least_matters = can_reach_normal(i) && !trapping;
+        if least_matters {
             debug_assert!(r != 0, "xmm0 is needed for the comparison");
             let [abs, least] = layout::float_constants(w);
             // vandps
@@ -472,7 +534,7 @@ impl Gen<'_> {
         }
         let f = if packed {
             // Equal or unordered (8), or only unordered (3); then ptest.
-            let how = if can_reach_normal(i) { 8 } else { 3 };
+            let how = if least_matters { 8 } else { 3 };
             self.asm
                 .vexi(pp, Map::M0f, false, 0xc2, 0, with.0, with.1, how);
             self.asm
@@ -481,7 +543,7 @@ impl Gen<'_> {
         } else {
             // Unordered sets all of ZF, PF and CF.
             self.asm.vex(pp, Map::M0f, false, 0x2e, with.0, 0, with.1);
-            let how = if can_reach_normal(i) { cc::E } else { cc::P };
+            let how = if least_matters { cc::E } else { cc::P };
             self.asm.jcc(how)
         };
         let from = self.fixup_at(f);
@@ -512,10 +574,13 @@ impl Gen<'_> {
         if let Some(to) = to {
             self.bind(from, to);
             self.float_point(site, to);
+            if let Some(probe) = probe {
+                self.float_point(probe, to);
+            }
         }
         self.mov_x(d, r);
         let z = if packed {
-            128
+            self.packed_zero_above(i)
         } else {
             self.zero_above[i.a as usize].max(i.w)
         };

@@ -112,14 +112,14 @@ impl Gen<'_> {
     fn aligned(&mut self, i: &Inst) {
         const NOWHERE: u64 = 1 << 63;
         let base = self.reg(i.a);
-        self.asm.test_i(32, Rm::R(base), i32::from(i.w / 8 - 1));
+        self.asm.test_i(32, Rm::R(base), (i.imm >> 8) as i32 - 1);
         let f = self.asm.jcc(cc::NE);
         let from = self.fixup_at(f);
         let mut to = None;
         self.cold(|g| {
             to = Some(g.here());
             g.asm.mov_ri(RAX, NOWHERE);
-            g.fault_point(i, i.imm != 0);
+            g.fault_point(i, i.imm & 1 != 0);
             g.asm.mov(64, RAX, Mem::base(RAX, 0));
         });
         if let Some(to) = to {

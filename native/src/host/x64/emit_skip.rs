@@ -6,8 +6,8 @@
 
 use super::asm::{Fixup, NOREG, RAX, Rm};
 use super::codegen::{Gen, Loc, Opnd};
-use super::layout::{self, TEMPS, TEMPS_X};
-use crate::ir::state::{SLOTS, WIDE};
+use super::layout::{self, TEMPS};
+use crate::ir::state::{self, SLOTS, UNITS};
 use crate::ir::{Inst, NONE, Op, Val};
 
 /// The allocator's state at the jump.
@@ -20,7 +20,7 @@ pub struct Skipped {
     owner: [Val; 16],
     owner_x: [Val; 16],
     slot_owner: [Val; SLOTS],
-    slot_owner_x: [Val; WIDE],
+    slot_owner_x: [Val; UNITS],
     spilled: Vec<Val>,
     sets: Vec<usize>,
     sets_x: Vec<usize>,
@@ -39,6 +39,7 @@ impl Gen<'_> {
     }
 
     pub(super) fn begin_skip(&mut self, i: &Inst) {
+        let pin = self.pin;
         let start = self.pos as usize + 1;
         let rest = &self.blk.insts[start..];
         let length = rest
@@ -53,7 +54,13 @@ impl Gen<'_> {
             all.dedup();
             all
         };
-        let (sets, sets_x) = (slots(Op::Set), slots(Op::SetX));
+        let (sets, mut sets_x) = (slots(Op::Set), slots(Op::SetX));
+        // What lies in a slot goes before a part of it is set.
+        for n in &mut sets_x {
+            if pin.reg_x[*n] == NOREG {
+                *n = state::unit(*n).0 / 16;
+            }
+        }
         if self.loc[i.a as usize] == Loc::None && self.get(i.a).op != Op::Cc && !self.combined(i.a)
         {
             self.reg(i.a);
@@ -69,7 +76,7 @@ impl Gen<'_> {
                 self.evict(r);
             }
         }
-        for r in TEMPS_X {
+        for &r in &pin.temps_x {
             if self.outlives(self.owner_x[usize::from(r)], end) {
                 self.evict_x(r);
             }
@@ -147,6 +154,7 @@ impl Gen<'_> {
         let Some(s) = self.skip.take() else {
             unreachable!("a label without a jump");
         };
+        let pin = self.pin;
         for f in s.from {
             self.asm.bind(f);
         }
@@ -156,7 +164,7 @@ impl Gen<'_> {
         for r in TEMPS {
             self.owner[usize::from(r)] = NONE;
         }
-        for r in TEMPS_X {
+        for &r in &pin.temps_x {
             self.owner_x[usize::from(r)] = NONE;
         }
         for n in s.sets {

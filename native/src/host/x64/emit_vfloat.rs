@@ -1,7 +1,7 @@
 //! Code for floating-point operations on lanes other than plain arithmetic.
 
 use super::asm::{Map, Pp, RAX, Reg, Rm, cc};
-use super::codegen::Gen;
+use super::codegen::{At, Gen};
 use crate::ir::float::round;
 use crate::ir::{Inst, NONE, Op, Val};
 
@@ -23,8 +23,15 @@ impl Gen<'_> {
                 let d = self.dst_x(v, i.a);
                 // EQ_OQ, GE_OS, GT_OS
                 let how = [0x00, 0x0d, 0x0e][i.imm as usize % 3];
+                let probes = [a, b].map(|x| self.probe_standard(x));
                 self.asm
                     .vexi(packed(i.w), Map::M0f, false, 0xc2, d, a, Rm::R(b), how);
+                if self.is_standard_trapping() {
+                    let cold = self.float_cold(i, &[a, b], d);
+                    for probe in probes.into_iter().flatten() {
+                        self.float_point(probe, cold);
+                    }
+                }
                 self.define_x(v, d, 128);
             }
             Op::VFpMin | Op::VFpMax => self.min_max_lanes(v, i),
@@ -100,6 +107,16 @@ impl Gen<'_> {
         true
     }
 
+    /// For a standard operation that would not trap for denormal numbers, or not next to a NaN: what does.
+    fn probe_standard(&mut self, a: Reg) -> Option<At> {
+        self.is_standard_trapping().then(|| {
+            let site = self.here();
+            self.asm
+                .vexi(Pp::None, Map::M0f, false, 0xc2, 0, a, Rm::R(a), 0);
+            site
+        })
+    }
+
     fn round_lanes(&mut self, w: u8, d: Reg, a: Reg, mode: u64, inexact: bool) {
         let mode = match mode {
             round::NEAREST => 0,
@@ -121,6 +138,7 @@ impl Gen<'_> {
         let t = self.temp_x();
         let d = self.dst_x(v, NONE);
         let pp = packed(i.w);
+        let site = self.here();
         self.asm.vexi(pp, Map::M0f, false, 0xc2, 0, a, Rm::R(b), 3);
         self.asm
             .vex(Pp::P66, Map::M0f38, false, 0x17, 0, 0, Rm::R(0));
@@ -136,6 +154,9 @@ impl Gen<'_> {
         self.vex3((Map::M0f, both), d, t, Rm::R(0));
         let to = self.float_cold(i, &[a, b], d);
         self.bind(from, to);
+        if self.is_standard_trapping() {
+            self.float_point(site, to);
+        }
         self.define_x(v, d, 128);
     }
 
@@ -197,6 +218,8 @@ impl Gen<'_> {
         let mode = i.imm >> 8 & 7;
         let mut from = a;
         self.probe_denormal(32, a, true);
+        // Converting is not what denormal numbers trap for.
+        let probe = self.probe_standard(a);
         let first = self.here();
         if mode != round::ZERO {
             self.round_lanes(32, t, a, mode, true);
@@ -223,6 +246,9 @@ impl Gen<'_> {
                 self.float_point(first, cold);
                 self.float_point(site, cold);
             }
+        }
+        if let Some(probe) = probe {
+            self.float_point(probe, cold);
         }
         self.define_x(v, t, 128);
     }

@@ -11,7 +11,7 @@
 
 use super::asm::{Mem, R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDI, RDX, RSI, Reg};
 use crate::guest::Guest;
-use crate::ir::state::{HEAT, SLOTS, State, WIDE};
+use crate::ir::state::{HEAT, SLOTS, State, UNITS, unit};
 use std::mem::offset_of;
 
 pub const BIAS: i32 = 128;
@@ -85,9 +85,10 @@ fn at(offset: usize) -> Mem {
 pub fn slot(n: usize) -> Mem {
     at(offset_of!(State, r) + 8 * n)
 }
+/// A wide slot, or a part of one.
 #[must_use]
 pub fn slot_x(n: usize) -> Mem {
-    at(offset_of!(State, v) + 16 * n)
+    at(offset_of!(State, v) + unit(n).0)
 }
 #[must_use]
 pub fn spill(n: usize) -> Mem {
@@ -174,10 +175,12 @@ pub fn host(n: usize) -> Mem {
 pub struct Pinning {
     /// Guest slot to host register, `NOREG` if in memory.
     pub reg: [Reg; SLOTS],
-    pub reg_x: [Reg; WIDE],
+    pub reg_x: [Reg; UNITS],
     /// The pinned slots with their registers.
     pub list: Vec<(u16, Reg)>,
     pub list_x: Vec<(u16, Reg)>,
+    /// Wide registers for temporaries: [`TEMPS_X`], and those that no slot has.
+    pub temps_x: Vec<Reg>,
 }
 
 impl Pinning {
@@ -185,9 +188,10 @@ impl Pinning {
     pub fn new(guest: &dyn Guest) -> Self {
         let mut p = Self {
             reg: [super::asm::NOREG; SLOTS],
-            reg_x: [super::asm::NOREG; WIDE],
+            reg_x: [super::asm::NOREG; UNITS],
             list: vec![],
             list_x: vec![],
+            temps_x: vec![],
         };
         for (&s, &r) in guest.hot_slots().iter().zip(&PINS) {
             p.reg[usize::from(s)] = r;
@@ -197,6 +201,14 @@ impl Pinning {
             p.reg_x[usize::from(s)] = r;
             p.list_x.push((s, r));
         }
+        p.find_temporaries();
         p
+    }
+
+    /// After a change of the pinned slots.
+    pub fn find_temporaries(&mut self) {
+        let free = |r: &Reg| !self.list_x.iter().any(|x| x.1 == *r);
+        let rest = PINS_X.iter().copied().filter(free);
+        self.temps_x = TEMPS_X.iter().copied().chain(rest).collect();
     }
 }

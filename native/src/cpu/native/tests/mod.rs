@@ -6,3 +6,4 @@ mod cost;
 mod coverage;
 mod differential;
 mod layers;
+mod oracle;

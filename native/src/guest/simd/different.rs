@@ -1,13 +1,13 @@
 //! Three registers of different types: long, wide and narrowing forms.
 
-use super::super::insn::Insn;
-use super::super::simd_eval as ev;
-use super::{integer, lanes, put_narrow, put_q, scalar, v};
+use super::Form;
+use super::eval as ev;
+use super::{integer, lanes, put_narrow, put_q, scalar};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
 
-pub fn three_different<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn three_different<S: Sem>(s: &mut S, i: Form) -> Lift {
     let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(12, 4));
     let doubling = matches!(opcode, 9 | 11 | 13);
     let ok = match opcode {
@@ -19,17 +19,11 @@ pub fn three_different<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if !ok {
         return Lift::Undefined;
     }
-    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+    let (a, b) = (i.n(s), i.m(s));
     three_different_of(s, i, a, b, doubling)
 }
 
-pub(super) fn three_different_of<S: Sem>(
-    s: &mut S,
-    i: Insn,
-    a: S::V,
-    b: S::V,
-    doubling: bool,
-) -> Lift {
+pub fn three_different_of<S: Sem>(s: &mut S, i: Form, a: S::V, b: S::V, doubling: bool) -> Lift {
     let (u, opcode) = (i.bit(29), i.f(12, 4));
     let w = 8u8 << i.f(22, 2);
     let widen = |s: &mut S, a| {
@@ -42,7 +36,7 @@ pub(super) fn three_different_of<S: Sem>(
     };
     let high = i.bit(30) && !scalar(i);
     let accumulate = |s: &mut S, sub: bool, x| {
-        let d = v(s, i.rd());
+        let d = i.d(s);
         s.op2(if sub { Op::VSub } else { Op::VAdd }, 2 * w, d, x)
     };
     let r = match opcode {
@@ -90,10 +84,10 @@ pub(super) fn three_different_of<S: Sem>(
             let r = if opcode == 13 {
                 p
             } else if w == 16 {
-                let d = v(s, i.rd());
+                let d = i.d(s);
                 integer::add_saturating(s, opcode == 11, false, 32, keep, d, p)
             } else {
-                let d = v(s, i.rd());
+                let d = i.d(s);
                 let (d, p) = (s.op1(Op::VZext, keep, d), s.op1(Op::VZext, keep, p));
                 integer::add_saturating(s, opcode == 11, false, 64, keep, d, p)
             };

@@ -1,21 +1,21 @@
 //! Integer operations on lanes, composed of IR operations: differences, halving, saturation, shifts, high products.
 
-use super::super::insn::Insn;
-use super::super::simd_eval::QC;
+use super::Form;
+use super::eval::QC;
 use super::scalar;
 use crate::ir::Op;
 use crate::ir::eval::mask;
 use crate::ir::sem::Sem;
 
 /// `x` in all lanes of `w` bits.
-pub(super) fn splat<S: Sem>(s: &mut S, w: u8, x: u64) -> S::V {
+pub fn splat<S: Sem>(s: &mut S, w: u8, x: u64) -> S::V {
     let x = u128::from(x & mask(w));
     let all = (0..128 / u32::from(w)).fold(0, |r, i| r | x << (u32::from(w) * i));
     s.wide(all)
 }
 
 /// The bits of a register that an instruction works on, by lanes of `w` bits.
-pub(super) fn active(i: Insn, w: u8) -> u8 {
+pub fn active(i: Form, w: u8) -> u8 {
     match (scalar(i), i.bit(30)) {
         (true, _) => w,
         (_, true) => 128,
@@ -24,13 +24,13 @@ pub(super) fn active(i: Insn, w: u8) -> u8 {
 }
 
 /// FPSR.QC if any of the low `keep` bits is set.
-pub(super) fn saturated<S: Sem>(s: &mut S, keep: u8, changed: S::V) {
+pub fn saturated<S: Sem>(s: &mut S, keep: u8, changed: S::V) {
     let x = s.op1(Op::VZext, keep, changed);
     s.sticky(x, QC as u32);
 }
 
 /// |a - b| of lanes of up to 32 bits.
-pub(super) fn difference<S: Sem>(s: &mut S, u: bool, w: u8, a: S::V, b: S::V) -> S::V {
+pub fn difference<S: Sem>(s: &mut S, u: bool, w: u8, a: S::V, b: S::V) -> S::V {
     let (max, min) = if u {
         (Op::VMaxU, Op::VMinU)
     } else {
@@ -45,7 +45,7 @@ fn shr(u: bool) -> Op {
 }
 
 /// (a + b) / 2, (a + b + 1) / 2 and (a - b) / 2 without the bit that would not fit.
-pub(super) fn halving<S: Sem>(s: &mut S, opcode: u32, u: bool, w: u8, a: S::V, b: S::V) -> S::V {
+pub fn halving<S: Sem>(s: &mut S, opcode: u32, u: bool, w: u8, a: S::V, b: S::V) -> S::V {
     if opcode == 2 && u && w < 32 {
         return s.op2(Op::VAvgU, w, a, b);
     }
@@ -70,7 +70,7 @@ pub(super) fn halving<S: Sem>(s: &mut S, opcode: u32, u: bool, w: u8, a: S::V, b
 }
 
 /// SQADD, UQADD, SQSUB, UQSUB.
-pub(super) fn add_saturating<S: Sem>(
+pub fn add_saturating<S: Sem>(
     s: &mut S,
     sub: bool,
     u: bool,
@@ -92,7 +92,7 @@ pub(super) fn add_saturating<S: Sem>(
 }
 
 /// Shifts to the left by the signed low byte of each lane of `b`; negative amounts shift to the right.
-pub(super) fn shift<S: Sem>(s: &mut S, u: bool, round: bool, w: u8, a: S::V, b: S::V) -> S::V {
+pub fn shift<S: Sem>(s: &mut S, u: bool, round: bool, w: u8, a: S::V, b: S::V) -> S::V {
     let up = u64::from(w - 8);
     let n = s.op1i(Op::VShl, w, b, up);
     let n = s.op1i(Op::VShrS, w, n, up);
@@ -119,7 +119,7 @@ pub(super) fn shift<S: Sem>(s: &mut S, u: bool, round: bool, w: u8, a: S::V, b: 
 }
 
 /// To the right by 1..=w, rounded: the last bit that falls out is added.
-pub(super) fn shift_rounded<S: Sem>(s: &mut S, u: bool, w: u8, a: S::V, n: u32) -> S::V {
+pub fn shift_rounded<S: Sem>(s: &mut S, u: bool, w: u8, a: S::V, n: u32) -> S::V {
     let r = s.op1i(shr(u), w, a, u64::from(n));
     let last = s.op1i(Op::VShl, w, a, u64::from(u32::from(w) - n));
     let last = s.op1i(Op::VShrU, w, last, u64::from(w - 1));
@@ -127,14 +127,7 @@ pub(super) fn shift_rounded<S: Sem>(s: &mut S, u: bool, w: u8, a: S::V, n: u32) 
 }
 
 /// SQSHL, UQSHL by an immediate; SQSHLU has a signed operand and an unsigned result.
-pub(super) fn shift_left_saturating<S: Sem>(
-    s: &mut S,
-    u: bool,
-    w: u8,
-    keep: u8,
-    a: S::V,
-    n: u32,
-) -> S::V {
+pub fn shift_left_saturating<S: Sem>(s: &mut S, u: bool, w: u8, keep: u8, a: S::V, n: u32) -> S::V {
     let r = s.op1i(Op::VShl, w, a, u64::from(n));
     let back = s.op1i(shr(u), w, r, u64::from(n));
     let fits = s.op2(Op::VCmpEq, w, back, a);
@@ -151,7 +144,7 @@ pub(super) fn shift_left_saturating<S: Sem>(
 }
 
 /// The range into which SQXTN (0), UQXTN (1) or SQXTUN (2) clamps wide lanes.
-pub(super) fn clamp_narrow<S: Sem>(s: &mut S, how: u8, w: u8, keep: u8, a: S::V) -> S::V {
+pub fn clamp_narrow<S: Sem>(s: &mut S, how: u8, w: u8, keep: u8, a: S::V) -> S::V {
     let wide = w * 2;
     let r = match how {
         1 => {
@@ -183,14 +176,7 @@ pub(super) fn clamp_narrow<S: Sem>(s: &mut S, how: u8, w: u8, keep: u8, a: S::V)
 }
 
 /// SQDMULH and SQRDMULH of lanes of 16 or 32 bits: only the square of the most negative number does not fit.
-pub(super) fn doubling_high<S: Sem>(
-    s: &mut S,
-    round: bool,
-    w: u8,
-    keep: u8,
-    a: S::V,
-    b: S::V,
-) -> S::V {
+pub fn doubling_high<S: Sem>(s: &mut S, round: bool, w: u8, keep: u8, a: S::V, b: S::V) -> S::V {
     let r = match (w, round) {
         (16, true) => s.op2(Op::VMulRoundS, w, a, b),
         (16, false) => {
@@ -220,14 +206,7 @@ pub(super) fn doubling_high<S: Sem>(
 }
 
 /// Twice the products of lanes of `w` bits, saturated.
-pub(super) fn doubling_long<S: Sem>(
-    s: &mut S,
-    w: u8,
-    keep: u8,
-    high: bool,
-    a: S::V,
-    b: S::V,
-) -> S::V {
+pub fn doubling_long<S: Sem>(s: &mut S, w: u8, keep: u8, high: bool, a: S::V, b: S::V) -> S::V {
     let p = s.op2i(Op::VMulLS, w, a, b, u64::from(high));
     let r = s.op1i(Op::VShl, 2 * w, p, 1);
     let least = splat(s, 2 * w, 1 << (2 * w - 1));

@@ -173,12 +173,12 @@ pub fn estimate_int(_st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u
             if x >> 30 == 0 {
                 0xffff_ffff
             } else {
-                super::simd_estimate::rsqrt_estimate(x >> 23) << 23
+                super::estimate::rsqrt_estimate(x >> 23) << 23
             }
         } else if x >> 31 == 0 {
             0xffff_ffff
         } else {
-            super::simd_estimate::recip_estimate(x >> 23) << 23
+            super::estimate::recip_estimate(x >> 23) << 23
         }
     })
 }

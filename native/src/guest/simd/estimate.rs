@@ -1,7 +1,7 @@
 //! Estimates of reciprocals and reciprocal square roots, to the bit (Arm ARM, shared pseudocode:
 //! FPRecipEstimate, FPRSqrtEstimate, FPRecpX).
 
-use super::simd_fp::{infinite, is_nan, parts, sign, zero};
+use super::fp::{infinite, is_nan, parts, sign, zero};
 use crate::ir::Op;
 use crate::ir::float::{self, arith, flushed};
 

@@ -26,7 +26,7 @@ fn single(env: u32, h: u64) -> u64 {
 pub fn fmlal(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
     let lanes = if imm & 4 != 0 { 4 } else { 2 };
     let first = if imm & 1 != 0 { lanes } else { 0 };
-    let mut env = st.env();
+    let mut env = float::env_of(st, imm);
     let r = from_lanes(32, |i| {
         if i >= lanes {
             return 0;
@@ -36,7 +36,7 @@ pub fn fmlal(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
         let y = single(env, lane(b, 16, first + i));
         arith(&mut env, Op::FpFma, 32, x, y, lane(d, 32, i))
     });
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     r
 }
 
@@ -119,12 +119,12 @@ pub fn bfmmla(_st: &mut State, a: u128, b: u128, d: u128, _imm: u64) -> u128 {
 
 /// BFMLALB (imm 0), BFMLALT (1).
 pub fn bfmlal(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
-    let mut env = st.env();
+    let mut env = float::env_of(st, imm);
     let r = from_lanes(32, |i| {
         let part = |v| lane(v, 16, 2 * i + imm as u32) << 16;
         arith(&mut env, Op::FpFma, 32, part(a), part(b), lane(d, 32, i))
     });
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     r
 }
 
@@ -165,16 +165,16 @@ fn to_bfloat(env: &mut u32, x: u64) -> u64 {
 }
 
 /// BFCVT.
-pub fn bfcvt(st: &mut State, a: u128, _b: u128, _c: u128, _imm: u64) -> u128 {
-    let mut env = st.env();
+pub fn bfcvt(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
+    let mut env = float::env_of(st, imm);
     let r = to_bfloat(&mut env, a as u64 & 0xffff_ffff);
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     u128::from(r)
 }
 
 /// BFCVTN: four numbers in the low half.
-pub fn bfcvtn(st: &mut State, a: u128, _b: u128, _c: u128, _imm: u64) -> u128 {
-    let mut env = st.env();
+pub fn bfcvtn(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
+    let mut env = float::env_of(st, imm);
     let r = from_lanes(16, |i| {
         if i < 4 {
             to_bfloat(&mut env, lane(a, 32, i))
@@ -182,6 +182,6 @@ pub fn bfcvtn(st: &mut State, a: u128, _b: u128, _c: u128, _imm: u64) -> u128 {
             0
         }
     });
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     r
 }

@@ -1,18 +1,18 @@
 //! Three registers of the same type.
 
-use super::super::insn::Insn;
-use super::super::simd_eval as ev;
-use super::super::simd_matrix as ml;
+use super::Form;
+use super::eval as ev;
 use super::float;
 use super::integer::{self, active};
-use super::{joined, lanes, pairs, put, put_q, scalar, v};
+use super::matrix as ml;
+use super::{joined, lanes, pairs, put, put_q, scalar};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
 
 /// AND, BIC, ORR, ORN, EOR, BSL, BIT, BIF.
-fn logic<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+fn logic<S: Sem>(s: &mut S, i: Form) -> Lift {
+    let (a, b) = (i.n(s), i.m(s));
     let r = match (i.bit(29), i.f(22, 2)) {
         (false, 0) => s.op2(Op::VAnd, 64, a, b),
         (false, 1) => s.op2(Op::VAndn, 64, a, b),
@@ -22,7 +22,7 @@ fn logic<S: Sem>(s: &mut S, i: Insn) -> Lift {
         (true, 0) if i.rn() == i.rm() => s.wide(0),
         (true, 0) => s.op2(Op::VXor, 64, a, b),
         (true, n) => {
-            let d = v(s, i.rd());
+            let d = i.d(s);
             match n {
                 1 => s.op3(Op::VBsl, 64, a, b, d),
                 2 => s.op3(Op::VBsl, 64, a, d, b),
@@ -34,7 +34,7 @@ fn logic<S: Sem>(s: &mut S, i: Insn) -> Lift {
     Lift::Next
 }
 
-pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn three_same<S: Sem>(s: &mut S, i: Form) -> Lift {
     let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(11, 5));
     let w = 8u8 << size;
     if opcode == 3 {
@@ -62,7 +62,7 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
     {
         return Lift::Undefined;
     }
-    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+    let (a, b) = (i.n(s), i.m(s));
     let direct = match (opcode, u) {
         (0x06, false) => Some(Op::VCmpGtS),
         (0x06, true) => Some(Op::VCmpGtU),
@@ -90,7 +90,7 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
                 s.op1(Op::VNot, 64, e)
             }
             (0x12, _) => {
-                let d = v(s, i.rd());
+                let d = i.d(s);
                 let p = s.op2(Op::VMul, w, a, b);
                 s.op2(if u { Op::VSub } else { Op::VAdd }, w, d, p)
             }
@@ -129,7 +129,7 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
                 if opcode == 0x0e {
                     r
                 } else {
-                    let d = v(s, i.rd());
+                    let d = i.d(s);
                     s.op2(Op::VAdd, w, d, r)
                 }
             }
@@ -138,7 +138,7 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
                 integer::doubling_high(s, u, w, keep, a, b)
             }
             _ => {
-                let d = v(s, i.rd());
+                let d = i.d(s);
                 // Scalars must not see other lanes: saturation would set QC.
                 let (a, b) = if scalar(i) {
                     (s.op1(Op::VZext, w, a), s.op1(Op::VZext, w, b))
@@ -156,7 +156,7 @@ pub fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 /// SQRDMLAH, SQRDMLSH, dot products, complex numbers, matrices, bfloat16.
-pub fn three_extra<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn three_extra<S: Sem>(s: &mut S, i: Form) -> Lift {
     let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(11, 4));
     let q = i.bit(30);
     let ok = match opcode {
@@ -177,10 +177,10 @@ pub fn three_extra<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if !ok {
         return Lift::Undefined;
     }
-    let (a, b, d) = (v(s, i.rn()), v(s, i.rm()), v(s, i.rd()));
+    let (a, b, d) = (i.n(s), i.m(s), i.d(s));
     let args = [Some(a), Some(b), Some(d)];
     if size == 3 {
-        let r = s.call_x(ml::bfmlal, args, u64::from(q));
+        let r = s.call_x(ml::bfmlal, args, u64::from(q) | i.mode());
         return put_q(s, i, r);
     }
     let w = 8 << size;

@@ -1,13 +1,13 @@
 //! Two registers.
 
-use super::super::insn::Insn;
-use super::super::simd_eval as ev;
-use super::{float, integer, lanes, put, put_narrow, put_q, scalar, v};
+use super::Form;
+use super::eval as ev;
+use super::{float, integer, lanes, put, put_narrow, put_q, scalar};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
 
-pub fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn two_misc<S: Sem>(s: &mut S, i: Form) -> Lift {
     let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(12, 5));
     let w = 8u8 << size;
     let q = i.bit(30);
@@ -32,7 +32,7 @@ pub fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if !ok {
         return Lift::Undefined;
     }
-    let a = v(s, i.rn());
+    let a = i.n(s);
     let r = match (opcode, u) {
         (0x00 | 0x01, _) => {
             let group = match (opcode, u) {
@@ -71,7 +71,7 @@ pub fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
             if opcode == 2 {
                 r
             } else {
-                let d = v(s, i.rd());
+                let d = i.d(s);
                 s.op2(Op::VAdd, 2 * w, d, r)
             }
         }
@@ -106,7 +106,7 @@ pub fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
             return put_q(s, i, r);
         }
         _ => {
-            let d = v(s, i.rd());
+            let d = i.d(s);
             let keep = integer::active(i, w);
             let (a, d) = (s.op1(Op::VZext, keep, a), s.op1(Op::VZext, keep, d));
             lanes(s, i, ev::two_misc, a, d, None)

@@ -1,47 +1,47 @@
 //! Floating point on lanes: the forms of half, single and double precision, complex numbers.
 
-use super::super::insn::Insn;
-use super::super::simd_eval as ev;
-use super::super::simd_fp as fp;
-use super::super::simd_matrix as ml;
+use super::Form;
+use super::eval as ev;
+use super::fp;
 use super::integer;
-use super::{lanes, pairs, put, put_narrow, put_q, scalar, v};
+use super::matrix as ml;
+use super::{lanes, pairs, put, put_narrow, put_q, scalar};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::float::round;
 use crate::ir::sem::Sem;
 use crate::ir::state::Helper;
 
-pub(super) fn three_same<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn three_same<S: Sem>(s: &mut S, i: Form) -> Lift {
     // FMLAL, FMLSL; FMLAL2, FMLSL2
     if matches!((i.f(11, 5), i.bit(29)), (0x1d, false) | (0x19, true)) && !scalar(i) {
         if i.bit(22) {
             return Lift::Undefined;
         }
-        let b = v(s, i.rm());
+        let b = i.m(s);
         return multiply_long(s, i, b, i.bit(29), i.bit(23));
     }
     three_same_of(s, i, if i.bit(22) { 64 } else { 32 })
 }
 
 /// FMLAL and its kin: of the upper part of the operands, subtracting.
-pub(super) fn multiply_long<S: Sem>(s: &mut S, i: Insn, b: S::V, upper: bool, minus: bool) -> Lift {
-    let (a, d) = (v(s, i.rn()), v(s, i.rd()));
+pub fn multiply_long<S: Sem>(s: &mut S, i: Form, b: S::V, upper: bool, minus: bool) -> Lift {
+    let (a, d) = (i.n(s), i.d(s));
     let imm = u64::from(upper) | u64::from(minus) << 1 | u64::from(i.bit(30)) << 2;
-    let r = s.call_x(ml::fmlal, [Some(a), Some(b), Some(d)], imm);
+    let r = s.call_x(ml::fmlal, [Some(a), Some(b), Some(d)], imm | i.mode());
     put_q(s, i, r)
 }
 
 /// The single-precision form of a half-precision instruction, for the helpers' immediates.
-fn single_form(i: Insn, clear: u32, set: u32) -> Insn {
-    Insn {
+fn single_form(i: Form, clear: u32, set: u32) -> Form {
+    Form {
         bits: (i.bits & !clear) | set,
         ..i
     }
 }
 
 /// Half precision: opcode 11xxx of the other formats, in bits 13-11.
-pub fn three_same_half<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn three_same_half<S: Sem>(s: &mut S, i: Form) -> Lift {
     let j = single_form(i, 1 << 22, 3 << 14 | 1 << 21);
     if matches!((j.f(11, 5), j.bit(29)), (0x1d, false) | (0x19, true)) {
         return Lift::Undefined;
@@ -50,19 +50,13 @@ pub fn three_same_half<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 /// Through a helper of `simd_fp`; the width travels in the immediate.
-pub(super) fn helper<S: Sem>(
-    s: &mut S,
-    i: Insn,
-    w: u8,
-    h: Helper,
-    args: [Option<S::V>; 3],
-) -> S::V {
+pub fn helper<S: Sem>(s: &mut S, i: Form, w: u8, h: Helper, args: [Option<S::V>; 3]) -> S::V {
     let half = if w == 16 { fp::HALF } else { 0 };
-    s.call_x(h, args, u64::from(i.bits) | half)
+    s.call_x(h, args, u64::from(i.bits) | half | i.mode())
 }
 
 /// What has IR of its own: comparisons, minimum and maximum, pairwise forms, differences.
-fn plain<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V, b: S::V) -> Option<S::V> {
+fn plain<S: Sem>(s: &mut S, i: Form, w: u8, a: S::V, b: S::V) -> Option<S::V> {
     let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(11, 5));
     let own = matches!((opcode, u), (0x18 | 0x1e | 0x1c, _) | (0x1a | 0x1d, true));
     if w == 16 || !own {
@@ -78,29 +72,29 @@ fn plain<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V, b: S::V) -> Option<S::V> {
         (low(s, a), low(s, b))
     };
     Some(match (opcode, u, second) {
-        (0x18, _, false) => s.op2i(Op::VFpMax, w, a, b, 1),
-        (0x18, _, true) => s.op2i(Op::VFpMin, w, a, b, 1),
-        (0x1e, _, false) => s.op2i(Op::VFpMax, w, a, b, 0),
-        (0x1e, _, true) => s.op2i(Op::VFpMin, w, a, b, 0),
-        (0x1a, _, false) => s.op2(Op::VFpAdd, w, a, b),
+        (0x18, _, false) => i.fp2(s, Op::VFpMax, w, a, b, 1),
+        (0x18, _, true) => i.fp2(s, Op::VFpMin, w, a, b, 1),
+        (0x1e, _, false) => i.fp2(s, Op::VFpMax, w, a, b, 0),
+        (0x1e, _, true) => i.fp2(s, Op::VFpMin, w, a, b, 0),
+        (0x1a, _, false) => i.fp2(s, Op::VFpAdd, w, a, b, 0),
         // FABD
         (0x1a, _, true) => {
-            let r = s.op2(Op::VFpSub, w, a, b);
+            let r = i.fp2(s, Op::VFpSub, w, a, b, 0);
             let m = integer::splat(s, w, 1 << (w - 1));
             s.op2(Op::VAndn, 64, r, m)
         }
-        (0x1c, false, _) => s.op2i(Op::VFpCmp, w, a, b, 0),
-        (0x1c, true, _) => s.op2i(Op::VFpCmp, w, a, b, if second { 2 } else { 1 }),
+        (0x1c, false, _) => i.fp2(s, Op::VFpCmp, w, a, b, 0),
+        (0x1c, true, _) => i.fp2(s, Op::VFpCmp, w, a, b, if second { 2 } else { 1 }),
         // FACGE, FACGT
         _ => {
             let m = integer::splat(s, w, 1 << (w - 1));
             let (a, b) = (s.op2(Op::VAndn, 64, a, m), s.op2(Op::VAndn, 64, b, m));
-            s.op2i(Op::VFpCmp, w, a, b, if second { 2 } else { 1 })
+            i.fp2(s, Op::VFpCmp, w, a, b, if second { 2 } else { 1 })
         }
     })
 }
 
-fn three_same_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
+pub fn three_same_of<S: Sem>(s: &mut S, i: Form, w: u8) -> Lift {
     let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(11, 5));
     let exists = match (opcode, u, second) {
         (0x18 | 0x1e, _, _) => !scalar(i),
@@ -117,7 +111,7 @@ fn three_same_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
     if !exists || (w == 64 && !scalar(i) && !i.bit(30)) {
         return Lift::Undefined;
     }
-    let (a, b) = (v(s, i.rn()), v(s, i.rm()));
+    let (a, b) = (i.n(s), i.m(s));
     let fast = match (opcode, u, second) {
         (0x1a, false, false) => Some(Op::VFpAdd),
         (0x1a, false, true) => Some(Op::VFpSub),
@@ -129,33 +123,33 @@ fn three_same_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
     let low = |s: &mut S, a| if half { s.op1(Op::VZext, 64, a) } else { a };
     let r = if let Some(op) = fast {
         let (a, b) = (low(s, a), low(s, b));
-        s.op2(op, w, a, b)
+        i.fp2(s, op, w, a, b, 0)
     } else if opcode == 0x19 {
         let (mut a, b) = (low(s, a), low(s, b));
-        let d = v(s, i.rd());
+        let d = i.d(s);
         let d = low(s, d);
         if second {
             let m = integer::splat(s, w, 1 << (w - 1));
             a = s.op2(Op::VXor, 64, a, m);
             // The upper lanes are -0 * 0 + 0 then: no exception.
         }
-        s.op3(Op::VFpFma, w, a, b, d)
+        i.fp3(s, Op::VFpFma, w, [a, b, d])
     } else if let Some(r) = plain(s, i, w, a, b) {
         r
     } else {
-        let d = v(s, i.rd());
+        let d = i.d(s);
         helper(s, i, w, fp::three_same, [Some(a), Some(b), Some(d)])
     };
     put(s, i, w, r);
     Lift::Next
 }
 
-pub(super) fn two_misc<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn two_misc<S: Sem>(s: &mut S, i: Form) -> Lift {
     two_misc_of(s, i, if i.bit(22) { 64 } else { 32 })
 }
 
 /// Half precision.
-pub fn two_misc_half<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn two_misc_half<S: Sem>(s: &mut S, i: Form) -> Lift {
     // No conversions between formats, no integer estimates, no FRINT32Z and the like.
     let absent = matches!(
         (i.f(12, 5), i.bit(23)),
@@ -169,7 +163,7 @@ pub fn two_misc_half<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 /// What has IR of its own: comparisons with zero, roundings, conversions, square roots.
-fn plain_unary<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V) -> Option<S::V> {
+fn plain_unary<S: Sem>(s: &mut S, i: Form, w: u8, a: S::V) -> Option<S::V> {
     if w == 16 {
         return None;
     }
@@ -178,12 +172,12 @@ fn plain_unary<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V) -> Option<S::V> {
     let compare = |s: &mut S, how: u64, swapped: bool| {
         let z = s.wide(0);
         let (x, y) = if swapped { (z, a) } else { (a, z) };
-        s.op2i(Op::VFpCmp, w, x, y, how)
+        i.fp2(s, Op::VFpCmp, w, x, y, how)
     };
     let signed = u64::from(!u) << 7;
     let to_int =
-        |s: &mut S, mode: u64| s.op1i(Op::VFpToInt, w, a, u64::from(w) | signed | mode << 8);
-    let rounded = |s: &mut S, mode: u64| s.op1i(Op::VFpRound, w, a, mode);
+        |s: &mut S, mode: u64| i.fp1(s, Op::VFpToInt, w, a, u64::from(w) | signed | mode << 8);
+    let rounded = |s: &mut S, mode: u64| i.fp1(s, Op::VFpRound, w, a, mode);
     Some(match (opcode, u, second) {
         // FCMGT, FCMGE, FCMEQ, FCMLE, FCMLT with zero
         (0x0c, false, true) => compare(s, 2, false),
@@ -203,13 +197,13 @@ fn plain_unary<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V) -> Option<S::V> {
         (0x1b, _, false) => to_int(s, round::DOWN),
         (0x1b, _, true) => to_int(s, round::ZERO),
         (0x1c, _, false) => to_int(s, round::AWAY),
-        (0x1d, _, false) => s.op1i(Op::VFpFromInt, w, a, u64::from(w) | signed),
-        (0x1f, true, true) => s.op1(Op::VFpSqrt, w, a),
+        (0x1d, _, false) => i.fp1(s, Op::VFpFromInt, w, a, u64::from(w) | signed),
+        (0x1f, true, true) => i.fp1(s, Op::VFpSqrt, w, a, 0),
         _ => return None,
     })
 }
 
-fn two_misc_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
+pub fn two_misc_of<S: Sem>(s: &mut S, i: Form, w: u8) -> Lift {
     let (u, second, opcode) = (i.bit(29), i.bit(23), i.f(12, 5));
     let ok = match (opcode, u, second) {
         (0x0c | 0x0d, _, true) | (0x0e, false, true) => true,
@@ -232,22 +226,22 @@ fn two_misc_of<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
     if !ok || (w == 64 && !scalar(i) && !i.bit(30) && !widths) {
         return Lift::Undefined;
     }
-    let a = v(s, i.rn());
+    let a = i.n(s);
     if opcode == 0x16 && second {
-        let n = s.call_x(ml::bfcvtn, [Some(a), None, None], 0);
+        let n = s.call_x(ml::bfcvtn, [Some(a), None, None], i.mode());
         return put_narrow(s, i, n);
     }
     if widths {
         if opcode == 0x17 {
-            let r = s.op1i(Op::VFpWiden, w / 2, a, u64::from(i.bit(30)));
+            let r = i.fp1(s, Op::VFpWiden, w / 2, a, u64::from(i.bit(30)));
             return put_q(s, i, r);
         }
         if !u {
-            let n = s.op1(Op::VFpNarrow, w, a);
+            let n = i.fp1(s, Op::VFpNarrow, w, a, 0);
             return put_narrow(s, i, n);
         }
         // FCVTXN
-        let d = v(s, i.rd());
+        let d = i.d(s);
         let r = lanes(s, i, fp::convert_width, a, d, None);
         return put_q(s, i, r);
     }
@@ -310,34 +304,39 @@ fn turned<S: Sem>(s: &mut S, w: u8, b: S::V, swap: bool, negated: u32) -> S::V {
 }
 
 /// FCMLA: `rot` counts quarter turns.
-pub(super) fn complex_multiply<S: Sem>(s: &mut S, i: Insn, w: u8, b: S::V, rot: u32) -> Lift {
-    let (a, d) = (v(s, i.rn()), v(s, i.rd()));
+pub fn complex_multiply<S: Sem>(s: &mut S, i: Form, w: u8, b: S::V, rot: u32) -> Lift {
+    let (a, d) = (i.n(s), i.d(s));
     let odd = rot & 1 != 0;
     let a = s.op2(if odd { Op::VTrn2 } else { Op::VTrn1 }, w, a, a);
     let b = turned(s, w, b, odd, [0, 1, 3, 2][rot as usize & 3]);
     let keep = integer::active(i, w);
     let [a, b, d] = [a, b, d].map(|x| s.op1(Op::VZext, keep, x));
-    let r = s.op3(Op::VFpFma, w, a, b, d);
+    let r = i.fp3(s, Op::VFpFma, w, [a, b, d]);
     put(s, i, w, r);
     Lift::Next
 }
 
 /// FCMLA, FCADD.
-pub(super) fn complex<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn complex<S: Sem>(s: &mut S, i: Form) -> Lift {
     let (size, opcode) = (i.f(22, 2), i.f(11, 4));
     if !i.bit(29) || scalar(i) || size == 0 || (size == 3 && !i.bit(30)) {
         return Lift::Undefined;
     }
     let w = 8 << size;
-    let b = v(s, i.rm());
     if opcode < 12 {
+        let b = i.m(s);
         return complex_multiply(s, i, w, b, opcode & 3);
     }
-    let a = v(s, i.rn());
-    let b = turned(s, w, b, true, if opcode == 12 { 1 } else { 2 });
+    complex_add(s, i, w, opcode != 12);
+    Lift::Next
+}
+
+/// FCADD by a quarter turn, or by three.
+pub fn complex_add<S: Sem>(s: &mut S, i: Form, w: u8, three: bool) {
+    let (a, b) = (i.n(s), i.m(s));
+    let b = turned(s, w, b, true, if three { 2 } else { 1 });
     let keep = integer::active(i, w);
     let [a, b] = [a, b].map(|x| s.op1(Op::VZext, keep, x));
-    let r = s.op2(Op::VFpAdd, w, a, b);
+    let r = i.fp2(s, Op::VFpAdd, w, a, b, 0);
     put(s, i, w, r);
-    Lift::Next
 }

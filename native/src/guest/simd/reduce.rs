@@ -1,16 +1,16 @@
 //! Across the lanes of one register.
 
-use super::super::insn::Insn;
-use super::super::simd_fp as fp;
+use super::Form;
 use super::float::helper;
-use super::{put_q, v};
+use super::fp;
+use super::put_q;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
 
-pub fn across<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn across<S: Sem>(s: &mut S, i: Form) -> Lift {
     let (u, size, opcode) = (i.bit(29), i.f(22, 2), i.f(12, 5));
-    let a = v(s, i.rn());
+    let a = i.n(s);
     match opcode {
         0x03 | 0x0a | 0x1a | 0x1b => {
             if size == 3 || (size == 2 && !i.bit(30)) || (opcode == 0x1b && u) {
@@ -74,9 +74,9 @@ pub fn across<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 /// ADDP, FADDP, FMAXP, FMINP, FMAXNMP, FMINNMP of one register's two lanes.
-pub fn pairwise_scalar<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn pairwise_scalar<S: Sem>(s: &mut S, i: Form) -> Lift {
     let (u, opcode) = (i.bit(29), i.f(12, 5));
-    let a = v(s, i.rn());
+    let a = i.n(s);
     if opcode == 0x1b {
         if u || i.f(22, 2) != 3 {
             return Lift::Undefined;
@@ -110,12 +110,12 @@ pub fn pairwise_scalar<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 /// FMAXNM, FMAX, FADD and the like of neighbouring lanes, in the low half and again in the high half.
-fn neighbours<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V) -> S::V {
+fn neighbours<S: Sem>(s: &mut S, i: Form, w: u8, a: S::V) -> S::V {
     let (even, odd) = (s.op2(Op::VUzp1, w, a, a), s.op2(Op::VUzp2, w, a, a));
     let op = if i.bit(23) { Op::VFpMin } else { Op::VFpMax };
     match i.f(12, 5) {
-        0x0c => s.op2i(op, w, even, odd, 1),
-        0x0d => s.op2(Op::VFpAdd, w, even, odd),
-        _ => s.op2i(op, w, even, odd, 0),
+        0x0c => i.fp2(s, op, w, even, odd, 1),
+        0x0d => i.fp2(s, Op::VFpAdd, w, even, odd, 0),
+        _ => i.fp2(s, op, w, even, odd, 0),
     }
 }

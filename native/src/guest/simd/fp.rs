@@ -1,8 +1,8 @@
 //! Floating-point Advanced SIMD lane by lane: what has no IR of its own.
 //! Operations: Arm ARM, shared pseudocode (FPRecipEstimate, FPRSqrtStepFused, ...).
 
-use super::simd_estimate::{recpe, recpx, rsqrte};
-use super::simd_eval::F;
+use super::estimate::{recpe, recpx, rsqrte};
+use super::eval::F;
 use crate::ir::Op;
 use crate::ir::eval::mask;
 use crate::ir::flags;
@@ -11,7 +11,7 @@ use crate::ir::float_int;
 use crate::ir::state::State;
 use crate::ir::vector::{from_lanes, lane};
 
-pub(super) fn sign(w: u8) -> u64 {
+pub fn sign(w: u8) -> u64 {
     1 << (w - 1)
 }
 
@@ -27,7 +27,7 @@ fn width(imm: u64) -> u8 {
     }
 }
 
-pub(super) fn parts(w: u8) -> (u32, u64) {
+pub fn parts(w: u8) -> (u32, u64) {
     match w {
         16 => (10, 0x1f),
         32 => (23, 0xff),
@@ -35,17 +35,17 @@ pub(super) fn parts(w: u8) -> (u32, u64) {
     }
 }
 
-pub(super) fn is_nan(w: u8, x: u64) -> bool {
+pub fn is_nan(w: u8, x: u64) -> bool {
     let (f, e) = parts(w);
     x & !sign(w) & mask(w) > e << f
 }
 
-pub(super) fn infinite(w: u8, x: u64) -> bool {
+pub fn infinite(w: u8, x: u64) -> bool {
     let (f, e) = parts(w);
     x & !sign(w) & mask(w) == e << f
 }
 
-pub(super) fn zero(w: u8, x: u64) -> bool {
+pub fn zero(w: u8, x: u64) -> bool {
     x & !sign(w) & mask(w) == 0
 }
 
@@ -82,6 +82,31 @@ fn step(env: &mut u32, w: u8, a: u64, b: u64, rsqrt: bool) -> u64 {
         let r = arith(env, Op::FpFma, w, a, b, one_and(w, 6));
         halve(w, r).unwrap_or(r)
     }
+}
+
+/// VRECPS, VRSQRTS (bit 8 of `imm`) of AArch32 on lanes of `imm` & 255 bits: the product is rounded before it is
+/// subtracted (Arm ARM, FPRecipStep, FPRSqrtStep).
+pub fn step_rounded(st: &mut State, a: u128, b: u128, _c: u128, imm: u64) -> u128 {
+    let (w, rsqrt) = (imm as u8, imm >> 8 & 1 != 0);
+    let mut env = float::env_of(st, imm);
+    let e = &mut env;
+    let r = from_lanes(w, |i| {
+        let (x, y) = (flushed(e, w, lane(a, w, i)), flushed(e, w, lane(b, w, i)));
+        let nothing = (infinite(w, x) && zero(w, y)) || (zero(w, x) && infinite(w, y));
+        let p = if nothing {
+            0
+        } else {
+            arith(e, Op::FpMul, w, x, y, 0)
+        };
+        let r = arith(e, Op::FpSub, w, one_and(w, if rsqrt { 6 } else { 4 }), p, 0);
+        if rsqrt {
+            arith(e, Op::FpDiv, w, r, one_and(w, 4), 0)
+        } else {
+            r
+        }
+    });
+    float::set_env_of(st, env, imm);
+    r
 }
 
 fn mulx(env: &mut u32, w: u8, a: u64, b: u64) -> u64 {
@@ -127,7 +152,7 @@ pub fn three_same(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
         64 / u32::from(w)
     };
     let pairwise = u && matches!((opcode, second), (0x18, _) | (0x1a, false) | (0x1e, _));
-    let mut env = st.env();
+    let mut env = float::env_of(st, imm);
     let e = &mut env;
     let r = from_lanes(w, |i| {
         if i >= lanes {
@@ -165,7 +190,7 @@ pub fn three_same(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
             _ => arith(e, Op::FpDiv, w, x, y, 0),
         }
     });
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     r
 }
 
@@ -182,7 +207,7 @@ pub fn two_misc(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
     } else {
         64 / u32::from(w)
     };
-    let mut env = st.env();
+    let mut env = float::env_of(st, imm);
     let e = &mut env;
     let r = from_lanes(w, |i| {
         if i >= lanes {
@@ -218,7 +243,7 @@ pub fn two_misc(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
             _ => arith(e, Op::FpSqrt, w, x, 0, 0),
         }
     });
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     r
 }
 
@@ -227,7 +252,7 @@ pub fn convert_width(st: &mut State, a: u128, d: u128, _c: u128, imm: u64) -> u1
     let f = F(imm as u32);
     let w = width(imm);
     let h = w / 2;
-    let mut env = st.env();
+    let mut env = float::env_of(st, imm);
     let r = if f.bits(12, 5) == 0x17 {
         let high = if f.q() { 64 / u32::from(h) } else { 0 };
         from_lanes(w, |i| convert(&mut env, h, w, lane(a, h, i + high)))
@@ -258,18 +283,18 @@ pub fn convert_width(st: &mut State, a: u128, d: u128, _c: u128, imm: u64) -> u1
             half
         }
     };
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     r
 }
 
 /// SCVTF, UCVTF, FCVTZS, FCVTZU of fixed point.
 pub fn fixed(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
     let f = F(imm as u32);
-    let (w, frac, _) = super::simd_eval::shift_fields(f);
+    let (w, frac, _) = super::eval::shift_fields(f);
     let scalar = f.bits(28, 1) != 0;
     let size = if f.q() { 128 } else { 64 };
     let lanes = if scalar { 1 } else { size / u32::from(w) };
-    let mut env = st.env();
+    let mut env = float::env_of(st, imm);
     let r = from_lanes(w, |i| {
         if i >= lanes {
             return 0;
@@ -281,7 +306,7 @@ pub fn fixed(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
             float_int::to_int(&mut env, w, x, w, !f.u(), round::ZERO, frac)
         }
     });
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     r
 }
 
@@ -290,7 +315,7 @@ pub fn reduce(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
     let f = F(imm as u32);
     let w = width(imm);
     let (second, opcode) = (f.bits(23, 1) != 0, f.bits(12, 5));
-    let mut env = st.env();
+    let mut env = float::env_of(st, imm);
     let mut two = |x: u64, y: u64| match opcode {
         0x0c => min_max(&mut env, !second, true, w, x, y),
         0x0d => arith(&mut env, Op::FpAdd, w, x, y, 0),
@@ -308,7 +333,7 @@ pub fn reduce(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
         }
         v[0]
     };
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     u128::from(r)
 }
 
@@ -327,7 +352,7 @@ pub fn round_sized(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u12
     } else {
         round::ZERO
     };
-    let mut env = st.env();
+    let mut env = float::env_of(st, imm);
     let r = from_lanes(w, |i| {
         if i >= lanes {
             return 0;
@@ -349,13 +374,13 @@ pub fn round_sized(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u12
         }
         r
     });
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     r
 }
 
 /// FJCVTZS: the result, and the packed flag Z above it (FPToFixedJS).
-pub fn javascript(st: &mut State, a: u128, _b: u128, _c: u128, _imm: u64) -> u128 {
-    let mut env = st.env();
+pub fn javascript(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
+    let mut env = float::env_of(st, imm);
     let given = a as u64;
     let x = flushed(&mut env, 64, given);
     let v = f64::from_bits(x);
@@ -376,6 +401,19 @@ pub fn javascript(st: &mut State, a: u128, _b: u128, _c: u128, _imm: u64) -> u12
         // The remainder is exact, of the dividend's sign, and below 2^32.
         (t % 4294967296.0) as i64 as u32
     };
-    st.set_env(env);
+    float::set_env_of(st, env, imm);
     u128::from(r) | u128::from(if exact { flags::Z } else { 0 }) << 32
+}
+
+/// VFPExpandImm (Arm ARM, shared pseudocode).
+pub fn expand_imm(imm8: u64, w: u8) -> u64 {
+    let (sign, b6) = (imm8 >> 7, imm8 >> 6 & 1);
+    let (e, f) = match w {
+        16 => (5, 10),
+        32 => (8, 23),
+        _ => (11, 52),
+    };
+    let rep = if b6 != 0 { (1u64 << (e - 3)) - 1 } else { 0 };
+    let exp = (b6 ^ 1) << (e - 1) | rep << 2 | (imm8 >> 4 & 3);
+    sign << (w - 1) | exp << f | (imm8 & 15) << (f - 4)
 }

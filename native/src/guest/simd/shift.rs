@@ -1,15 +1,15 @@
 //! Shifts by immediate.
 
-use super::super::insn::Insn;
-use super::super::simd_eval::{F, shift_fields};
-use super::super::simd_fp as fp;
-use super::{integer, lanes, put, put_narrow, put_q, scalar, v};
+use super::Form;
+use super::eval::{F, shift_fields};
+use super::fp;
+use super::{integer, lanes, put, put_narrow, put_q, scalar};
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::eval::mask;
 use crate::ir::sem::Sem;
 
-pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
+pub fn shift_imm<S: Sem>(s: &mut S, i: Form) -> Lift {
     let (u, opcode, immh) = (i.bit(29), i.f(11, 5), i.f(19, 4));
     if immh == 0 {
         return Lift::Undefined;
@@ -32,21 +32,21 @@ pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
         return Lift::Undefined;
     }
     if float {
-        let a = v(s, i.rn());
+        let a = i.n(s);
         let r = if opcode == 0x1c && w != 16 {
             // From fixed point: dividing by a power of two rounds nothing.
             let a = s.op1(Op::VZext, integer::active(i, w), a);
-            let n = s.op1i(Op::VFpFromInt, w, a, u64::from(w) | u64::from(!u) << 7);
+            let n = i.fp1(s, Op::VFpFromInt, w, a, u64::from(w) | u64::from(!u) << 7);
             let (bias, digits) = if w == 32 { (127, 23) } else { (1023, 52) };
             let k = integer::splat(s, w, u64::from(bias - right) << digits);
-            s.op2(Op::VFpMul, w, n, k)
+            i.fp2(s, Op::VFpMul, w, n, k, 0)
         } else {
             lanes(s, i, fp::fixed, a, a, None)
         };
         put(s, i, w, r);
         return Lift::Next;
     }
-    let a = v(s, i.rn());
+    let a = i.n(s);
     let r = match (opcode, u) {
         (0x00, _) => s.op1i(
             if u { Op::VShrU } else { Op::VShrS },
@@ -55,7 +55,7 @@ pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
             u64::from(right),
         ),
         (0x02, _) => {
-            let d = v(s, i.rd());
+            let d = i.d(s);
             let t = s.op1i(
                 if u { Op::VShrU } else { Op::VShrS },
                 w,
@@ -102,13 +102,13 @@ pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
             if opcode == 4 {
                 t
             } else {
-                let d = v(s, i.rd());
+                let d = i.d(s);
                 s.op2(Op::VAdd, w, d, t)
             }
         }
         // SRI, SLI: the bits that are not shifted in stay.
         (0x08 | 0x0a, _) => {
-            let d = v(s, i.rd());
+            let d = i.d(s);
             let (op, n, m) = if opcode == 8 {
                 (Op::VShrU, right, mask(w) >> (right - 1) >> 1)
             } else {
