@@ -186,6 +186,20 @@ impl IrBuilder {
             }
             Op::Cc if self.inst(a).op == Op::FSelect => self.cc_of_selected(a, imm),
             Op::Cc if self.inst(a).op == Op::FPart => self.cc_of_part(a, Cc::from_index(imm)),
+            Op::FPack if self.inst(a).op == Op::Pack => Some(self.inst(a).a),
+            Op::VGet if imm == 0 && self.inst(a).op == Op::VFromG && w <= self.inst(a).w => {
+                let x = self.inst(a).a;
+                Some(self.op1(Op::Zext, w, x))
+            }
+            // Of upper halves.
+            Op::VWidenU | Op::VWidenS if imm == 0 => {
+                let x = self.upper_half(a)?;
+                Some(self.push(op, w, [x, NONE, NONE], 1))
+            }
+            Op::VMulLU | Op::VMulLS if imm == 0 => {
+                let (x, y) = (self.upper_half(a)?, self.upper_half(b)?);
+                Some(self.push(op, w, [x, y, NONE], 1))
+            }
             Op::VZext => self.wide_clean(a, w).then_some(a),
             Op::AesMix if self.inst(a).op == Op::AesSub => {
                 let x = self.inst(a).a;
@@ -275,6 +289,12 @@ impl IrBuilder {
             self.cur.first_f = self.push(Op::GetF, 0, [NONE; 3], 0);
         }
         self.cur.first_f
+    }
+
+    /// The value whose upper half `v` has in its lower one.
+    fn upper_half(&self, v: Val) -> Option<Val> {
+        let i = self.inst(v);
+        (i.op == Op::VDupLane && i.w == 64 && i.imm == 1).then_some(i.a)
     }
 
     /// 1 - v for a condition value.

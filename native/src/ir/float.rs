@@ -472,6 +472,13 @@ fn evaluate(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -
                 }
             });
         }
+        Op::VFpMulAdd => {
+            let sum = if imm & 1 != 0 { Op::FpSub } else { Op::FpAdd };
+            return from_lanes(w, |i| {
+                let p = arith(env, Op::FpMul, w, lane(x, w, i), lane(y, w, i), 0);
+                arith(env, sum, w, lane(z, w, i), p, 0)
+            });
+        }
         Op::VFpMin | Op::VFpMax | Op::VFpRound | Op::VFpCmp | Op::VFpToInt | Op::VFpFromInt => {
             return from_lanes(w, |i| {
                 on_lane(env, op, w, lane(x, w, i), lane(y, w, i), imm)

@@ -237,6 +237,8 @@ pub enum Op {
     VFpDiv,
     VFpSqrt,
     VFpFma,
+    /// c + a * b, or c - a * b (imm & 1), with both results rounded.
+    VFpMulAdd,
     VFpMin,
     VFpMax,
     VFpRound,

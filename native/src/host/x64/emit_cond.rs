@@ -322,17 +322,12 @@ impl Gen<'_> {
                 }
             }
             Op::FFcmp => {
-                use crate::ir::flags::{C, N, V, Z};
                 self.fcompare(i.w, i.a, i.b, i.imm != 0);
-                self.asm.mov_ri(RAX, C | V);
-                let unordered = self.asm.jcc(cc::P);
-                self.asm.mov_ri(RAX, N);
-                let less = self.asm.jcc(cc::B);
-                self.asm.mov_ri(RAX, Z | C);
-                let equal = self.asm.jcc(cc::E);
-                self.asm.mov_ri(RAX, C);
-                for f in [unordered, less, equal] {
-                    self.asm.bind(f);
+                // Greater, or else; unordered sets all of them.
+                self.asm.mov_ri(RAX, crate::ir::flags::C);
+                for (n, cond) in [cc::B, cc::E, cc::P].into_iter().enumerate() {
+                    let k = layout::host(layout::host::COMPARED + n);
+                    self.asm.cmov(cond, 32, RAX, k);
                 }
             }
             Op::FPack => {

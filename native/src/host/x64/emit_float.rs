@@ -53,6 +53,7 @@ impl Gen<'_> {
                 | Op::VFpSub
                 | Op::VFpMul
                 | Op::VFpFma
+                | Op::VFpMulAdd
                 | Op::VFpMin
                 | Op::VFpMax
                 | Op::VFpCmp
@@ -490,10 +491,10 @@ impl Gen<'_> {
     }
 
     /// Lanes that are zero in all operands are so in sums and products.
-    fn packed_zero_above(&self, i: &Inst) -> u8 {
+    pub(super) fn packed_zero_above(&self, i: &Inst) -> u8 {
         let operands = [i.a, i.b, i.c].into_iter().filter(|&x| x != NONE);
         match i.op {
-            Op::VFpAdd | Op::VFpSub | Op::VFpMul | Op::VFpFma => operands
+            Op::VFpAdd | Op::VFpSub | Op::VFpMul | Op::VFpFma | Op::VFpMulAdd => operands
                 .map(|x| self.zero_above[x as usize])
                 .max()
                 .unwrap_or(128),
@@ -532,21 +533,19 @@ impl Gen<'_> {
                 .vex(Pp::None, Map::M0f, false, 0x54, 0, r, Rm::M(abs));
             with = (0, Rm::M(least));
         }
-        let f = if packed {
+        let from = if packed {
             // Equal or unordered (8), or only unordered (3); then ptest.
             let how = if least_matters { 8 } else { 3 };
             self.asm
                 .vexi(pp, Map::M0f, false, 0xc2, 0, with.0, with.1, how);
-            self.asm
-                .vex(Pp::P66, Map::M0f38, false, 0x17, 0, 0, Rm::R(0));
-            self.asm.jcc(cc::NE)
+            self.any_lane()
         } else {
             // Unordered sets all of ZF, PF and CF.
             self.asm.vex(pp, Map::M0f, false, 0x2e, with.0, 0, with.1);
             let how = if least_matters { cc::E } else { cc::P };
-            self.asm.jcc(how)
+            let f = self.asm.jcc(how);
+            self.fixup_at(f)
         };
-        let from = self.fixup_at(f);
         let back = self.here();
         let args: Vec<Reg> = [i.a, i.b, i.c]
             .into_iter()

@@ -2,6 +2,7 @@
 
 use super::asm::{Map, Pp, RAX, Reg, Rm, cc};
 use super::codegen::{At, Gen};
+use super::layout;
 use crate::ir::float::round;
 use crate::ir::{Inst, NONE, Op, Val};
 
@@ -34,6 +35,7 @@ impl Gen<'_> {
                 }
                 self.define_x(v, d, 128);
             }
+            Op::VFpMulAdd if self.standard != 0 => self.multiply_add(v, i),
             Op::VFpMin | Op::VFpMax => self.min_max_lanes(v, i),
             Op::VFpRound if i.imm & 7 != round::AWAY => {
                 let a = self.reg_x(i.a);
@@ -105,6 +107,55 @@ impl Gen<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// A product and a sum under standard modes: one look for NaNs, and at the product if the host does not trap for
+    /// what was tiny before it was rounded.
+    fn multiply_add(&mut self, v: Val, i: &Inst) {
+        let pp = packed(i.w);
+        let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
+        let c = self.reg_x(i.c);
+        let (t, r) = (self.temp_x(), self.temp_x());
+        let mut sites = vec![self.here()];
+        self.asm.vex(pp, Map::M0f, false, 0x59, t, a, Rm::R(b));
+        if self.tune.traps {
+            sites.push(self.here());
+            let half = Rm::M(layout::half(i.w));
+            self.asm.vex(pp, Map::M0f, false, 0x59, 0, t, half);
+        }
+        sites.push(self.here());
+        let sum = if i.imm & 1 != 0 { 0x5c } else { 0x58 };
+        self.asm.vex(pp, Map::M0f, false, sum, r, c, Rm::R(t));
+        self.asm.vexi(pp, Map::M0f, false, 0xc2, 0, r, Rm::R(r), 3);
+        if !self.tune.traps {
+            let [abs, least] = layout::float_constants(i.w);
+            self.asm
+                .vex(Pp::None, Map::M0f, false, 0x54, t, t, Rm::M(abs));
+            self.asm
+                .vexi(pp, Map::M0f, false, 0xc2, t, t, Rm::M(least), 0);
+            self.asm
+                .vex(Pp::None, Map::M0f, false, 0x56, 0, 0, Rm::R(t));
+        }
+        let from = self.any_lane();
+        let cold = self.float_cold(i, &[a, b, c], r);
+        self.bind(from, cold);
+        for site in sites {
+            self.float_point(site, cold);
+        }
+        let d = self.dst_x(v, NONE);
+        self.mov_x(d, r);
+        let z = self.packed_zero_above(i);
+        self.define_x(v, d, z);
+    }
+
+    /// Jumps if a lane of xmm0 has its sign set.
+    pub(super) fn any_lane(&mut self) -> At {
+        // vmovmskps
+        self.asm
+            .vex(Pp::None, Map::M0f, false, 0x50, RAX, 0, Rm::R(0));
+        self.asm.test_i(32, Rm::R(RAX), 15);
+        let f = self.asm.jcc(cc::NE);
+        self.fixup_at(f)
     }
 
     /// For a standard operation that would not trap for denormal numbers, or not next to a NaN: what does.

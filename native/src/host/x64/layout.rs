@@ -11,6 +11,7 @@
 
 use super::asm::{Mem, R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDI, RDX, RSI, Reg};
 use crate::guest::Guest;
+use crate::ir::flags;
 use crate::ir::state::{HEAT, SLOTS, State, UNITS, unit};
 use std::mem::offset_of;
 
@@ -45,6 +46,8 @@ pub mod host {
     pub const TOGGLES: usize = 52;
     /// Where a stub of `cpu::native::masked` goes on.
     pub const BACK: usize = 24;
+    /// Packed flags of comparisons: less, equal, unordered.
+    pub const COMPARED: usize = 26;
     /// Constants in pairs of words, for operands in memory: all bits but the signs, and the smallest normal
     /// numbers, of singles and of doubles; then one half.
     pub const CONSTANTS: usize = 40;
@@ -61,6 +64,8 @@ const CONSTANTS: [[u64; 2]; 6] = [
 
 /// Prepares a state for generated code.
 pub fn prepare(st: &mut State) {
+    let compared = [flags::N, flags::Z | flags::C, flags::C | flags::V];
+    st.host[host::COMPARED..][..3].copy_from_slice(&compared);
     st.host[host::CONSTANTS..][..2 * CONSTANTS.len()].copy_from_slice(CONSTANTS.as_flattened());
 }
 

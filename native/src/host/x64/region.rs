@@ -55,7 +55,7 @@ impl Uses {
 }
 
 /// Gives registers of unused slots to used ones. Slots that have a register in both keep it.
-fn choose(uses: &[u32], reg: &mut [Reg], list: &mut Vec<(u16, Reg)>, pins: &[Reg]) {
+fn choose(uses: &[u32], reg: &mut [Reg], list: &mut Vec<(u16, Reg)>, pins: &[Reg], least: u32) {
     let mut order: Vec<usize> = (0..uses.len()).filter(|&s| uses[s] > 0).collect();
     order.sort_by_key(|&s| std::cmp::Reverse(uses[s]));
     order.truncate(pins.len());
@@ -66,7 +66,7 @@ fn choose(uses: &[u32], reg: &mut [Reg], list: &mut Vec<(u16, Reg)>, pins: &[Reg
         .collect();
     for &s in &order {
         if reg[s] == NOREG
-            && uses[s] >= MIN_USES
+            && uses[s] >= least
             && let Some(r) = free.pop()
         {
             reg.iter_mut().filter(|x| **x == r).for_each(|x| *x = NOREG);
@@ -81,8 +81,10 @@ fn choose(uses: &[u32], reg: &mut [Reg], list: &mut Vec<(u16, Reg)>, pins: &[Reg
 #[must_use]
 pub fn pinning(usual: &Pinning, uses: &Uses) -> Option<Pinning> {
     let mut p = usual.clone();
-    choose(&uses.general, &mut p.reg, &mut p.list, &PINS);
-    choose(&uses.apart(), &mut p.reg_x, &mut p.list_x, &PINS_X);
+    choose(&uses.general, &mut p.reg, &mut p.list, &PINS, MIN_USES);
+    // Where no slot has to make room.
+    let least = if usual.list_x.is_empty() { 1 } else { MIN_USES };
+    choose(&uses.apart(), &mut p.reg_x, &mut p.list_x, &PINS_X, least);
     p.find_temporaries();
     (p.reg != usual.reg || p.reg_x != usual.reg_x).then_some(p)
 }

@@ -72,20 +72,24 @@ pub fn multiple<S: Sem>(s: &mut S, i: Insn) -> Lift {
         s.aligned_to(4 << align, base, !load);
     }
     if elements == 1 {
+        // Q registers, where they are: of big-endian data the D registers would be exchanged.
+        let pairs = first & 1 == 0 && regs & 1 == 0 && i.mode & mode::BIG == 0;
+        let (step, size) = if pairs { (2, 128) } else { (1, 64) };
         let mut got = Vec::new();
-        for k in 0..regs {
+        for k in (0..regs).step_by(step) {
             let m = address(s, base, 8 * k as i32);
+            let unit = register(pairs, first + k);
             if load {
-                let v = s.load_x(64, m);
-                got.push(ordered(s, i, w, v));
+                let v = s.load_x(size, m);
+                got.push((unit, ordered(s, i, w, v)));
             } else {
-                let v = d(s, first + k);
+                let v = s.get_x(unit);
                 let v = ordered(s, i, w, v);
-                s.store_x(64, m, v);
+                s.store_x(size, m, v);
             }
         }
-        for (k, v) in got.into_iter().enumerate() {
-            s.set_x(register(false, first + k as u32), v);
+        for (unit, v) in got {
+            s.set_x(unit, v);
         }
     } else {
         // VLD2 of four registers is twice that of two, next to each other.

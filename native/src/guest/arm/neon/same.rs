@@ -100,10 +100,8 @@ pub(super) fn multiply_add_of<S: Sem>(
     let d = f.d(s);
     let keep = if f.bit(30) { 128 } else { 64 };
     let [a, b, d] = [a, b, d].map(|x| s.op1(Op::VZext, keep, x));
-    let p = f.fp2(s, Op::VFpMul, w, a, b, 0);
-    // The sign of a NaN does not matter: it will be the default one.
-    let op = if minus { Op::VFpSub } else { Op::VFpAdd };
-    let r = f.fp2(s, op, w, d, p, 0);
+    let args = [a, b, d].map(Some);
+    let r = s.op(Op::VFpMulAdd, w, args, u64::from(minus) | f.mode());
     f.set_d(s, r);
     Lift::Next
 }
