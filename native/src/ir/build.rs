@@ -21,7 +21,7 @@ pub struct IrBuilder {
     /// Parts of wide slots are in use.
     pub(super) has_parts: bool,
     /// What was, before the `Skip` that is open, and its condition.
-    pub(super) open: Option<(Val, Box<Known>)>,
+    pub(super) open: Option<(Cc, Box<Known>)>,
     /// What is set now is so only if this condition holds.
     pub(super) selecting: Option<Val>,
     /// Bits of the guest's general registers and addresses.
@@ -505,7 +505,7 @@ impl Sem for IrBuilder {
         self.big = big;
     }
 
-    fn guard(&mut self, cond: Option<Val>, how: Guard) {
+    fn guard(&mut self, cond: Option<Cc>, how: Guard) {
         self.begin_guard(cond, how);
     }
 

@@ -188,8 +188,8 @@ impl Sem for Interp<'_> {
     type V = u128;
     const STEPS: bool = true;
 
-    fn guard(&mut self, cond: Option<u128>, _how: Guard) {
-        self.skipped = cond.is_some_and(|c| c & 1 == 0);
+    fn guard(&mut self, cond: Option<super::flags::Cc>, _how: Guard) {
+        self.skipped = cond.is_some_and(|c| !c.holds(self.st.flags));
     }
 
     fn unguard(&mut self) {

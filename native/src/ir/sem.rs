@@ -33,8 +33,8 @@ pub trait Sem {
     /// Each instruction is computed by itself, so the state must be complete behind it.
     const STEPS: bool;
 
-    /// What follows happens only if `cond` holds (None: always), up to [`Self::unguard`].
-    fn guard(&mut self, cond: Option<Self::V>, how: Guard);
+    /// What follows happens only if `cond` holds of the current flags (None: always), up to [`Self::unguard`].
+    fn guard(&mut self, cond: Option<Cc>, how: Guard);
     fn unguard(&mut self);
     /// The order of bytes in memory from here on.
     fn byte_order(&mut self, big: bool);

@@ -4,7 +4,8 @@
 //! to be read anew.
 
 use super::build::IrBuilder;
-use super::sem::Guard;
+use super::flags::Cc;
+use super::sem::{Guard, Sem};
 use super::state::{SLOTS, UNITS};
 use super::{NONE, Op, Val};
 
@@ -42,27 +43,25 @@ impl Known {
 }
 
 impl IrBuilder {
-    /// Whether two values are the same condition of the same flags.
-    fn same_condition(&self, a: Val, b: Val) -> bool {
-        let (x, y) = (self.inst(a), self.inst(b));
-        a == b || (x.op == Op::Cc && y.op == Op::Cc && x.a == y.a && x.imm == y.imm)
-    }
-
-    pub(super) fn begin_guard(&mut self, cond: Option<Val>, how: Guard) {
-        let Some(c) = cond else {
+    pub(super) fn begin_guard(&mut self, cond: Option<Cc>, how: Guard) {
+        let Some(cond) = cond else {
             self.close();
             return;
         };
+        // Nothing sets flags behind a jump, so the same condition is so of the same flags.
         if let Some((open, _)) = &self.open
             && how != Guard::Select
-            && self.same_condition(*open, c)
+            && *open == cond
         {
             return;
         }
+        // What the condition is computed of must not be jumped over.
         self.close();
+        let f = self.get_f();
+        let c = self.cc(cond, f);
         if how == Guard::Jump {
             self.push(Op::Skip, 0, [c, NONE, NONE], 0);
-            self.open = Some((c, Box::new(self.cur.clone())));
+            self.open = Some((cond, Box::new(self.cur.clone())));
         } else {
             self.selecting = Some(c);
         }

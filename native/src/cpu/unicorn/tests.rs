@@ -33,6 +33,7 @@ fn core_with(code: &[u32]) -> Option<(Arc<AddressSpace>, Box<dyn CpuCore>)> {
         guest: Guest::Aarch64,
         model: 3,
         id_registers: Vec::new(),
+        features: vec![],
     };
     let space = AddressSpace::new(SpaceConfig::default()).unwrap();
     let prot = Prot::READ | Prot::WRITE | Prot::EXEC;

@@ -144,8 +144,7 @@ impl Arm {
         let mut condition = None;
         let mut how = Guard::Select;
         if !always {
-            let f = s.get_f();
-            condition = Some(s.cc(Cc::from_index(u64::from(cond)), f));
+            condition = Some(Cc::from_index(u64::from(cond)));
             how = match (effects, set_flags) {
                 (true, _) => Guard::Jump,
                 (false, true) => Guard::Select,

@@ -1,7 +1,7 @@
 //! Each line of the decode tables by itself, with conditions.
 
 use super::operands::{ALL, RegFile, Rng, random_regs, word};
-use super::rig::{Case, Outcome, Rig, Who, differences};
+use super::rig::{Case, Rig, Who, differences};
 use super::{cases, env_number, only, report};
 use crate::guest::arm::table::Encoding;
 use crate::guest::arm::{Arm, Kind};
@@ -198,9 +198,4 @@ fn t32_agrees_with_unicorn() {
 #[test]
 fn t16_agrees_with_unicorn() {
     try_lines(Kind::T16, |_| true);
-}
-
-#[expect(dead_code, reason = "for lines")]
-pub fn same(want: &Outcome, got: &Outcome) -> bool {
-    want == got
 }

@@ -393,3 +393,28 @@ pub fn differences(want: &Outcome, got: &Outcome) -> String {
     }
     text
 }
+
+impl Rig {
+    /// Prints the IR and the code of a case.
+    pub fn dump(&mut self, r: &mut Rng, thumb: bool, insns: &[u32]) {
+        let Some(case) = self.place(r, thumb, insns) else {
+            return;
+        };
+        let sink: crate::cpu::native::Log = Arc::new(|_, text| eprintln!("{text}"));
+        let c = NativeConfig {
+            guest: "arm".into(),
+            log: Some((
+                vec![
+                    crate::cpu::native::LogItem::Op,
+                    crate::cpu::native::LogItem::OutAsm,
+                ],
+                sink,
+            )),
+            ..NativeConfig::default()
+        };
+        let mut core = open(&c, self.space.clone(), None).expect("a core");
+        let regs = super::operands::random_regs(r);
+        load(core.as_mut(), &regs, &case);
+        core.run(&mut |_, _| Flow::Leave);
+    }
+}
