@@ -96,3 +96,61 @@ impl IrBuilder {
         debug_assert!(slot < WIDE);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::state::{State, part};
+
+    fn builder() -> IrBuilder {
+        let mut b = IrBuilder::new(true);
+        b.start_insn(0);
+        b
+    }
+
+    #[test]
+    fn a_part_is_taken_from_what_is_known_of_the_whole() {
+        let mut b = builder();
+        let v = b.wide(1);
+        b.set_x(3, v);
+        assert_eq!(b.get_x(part(64, 6)), v);
+        let upper = b.get_x(part(64, 7));
+        assert_eq!(b.inst(upper).op, Op::VDupLane);
+        // s13 of q3: the upper half of d6.
+        let s13 = b.get_x(part(32, 13));
+        assert_eq!((b.inst(s13).op, b.inst(s13).w), (Op::VDupLane, 32));
+        assert!(!b.block.insts.iter().any(|i| i.op == Op::GetX));
+    }
+
+    #[test]
+    fn two_parts_make_a_whole_and_one_does_not() {
+        let mut b = builder();
+        let (x, y) = (b.wide(1), b.wide(2));
+        b.set_x(part(64, 4), x);
+        let read = b.get_x(2);
+        assert_eq!(b.inst(read).op, Op::GetX);
+        b.set_x(part(64, 5), y);
+        // Setting a half has made the whole unknown again, and the other half is not.
+        b.set_x(part(64, 4), x);
+        let whole = b.get_x(2);
+        assert_eq!(b.inst(whole).op, Op::VZip1);
+        // A quarter leaves neither.
+        b.set_x(part(32, 9), y);
+        let again = b.get_x(part(64, 4));
+        assert_eq!(b.inst(again).op, Op::GetX);
+        assert_eq!(b.get_x(part(64, 5)), y);
+    }
+
+    #[test]
+    fn units_share_the_bits_that_they_should() {
+        let mut st = State::new();
+        st.set_wide(1, 0x4444_4444_3333_3333_2222_2222_1111_1111);
+        for (n, want) in [(4, 0x1111_1111), (5, 0x2222_2222), (6, 0x3333_3333)] {
+            assert_eq!(st.wide(usize::from(part(32, n))), want);
+        }
+        st.set_wide(usize::from(part(64, 3)), 5);
+        assert_eq!(st.wide(1), 5 << 64 | 0x2222_2222_1111_1111);
+        st.set_wide(usize::from(part(32, 7)), u128::MAX);
+        assert_eq!(st.wide(usize::from(part(64, 3))), 0xffff_ffff_0000_0005);
+    }
+}

@@ -20,7 +20,7 @@ pub fn shift_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
         _ => return Lift::Undefined,
     };
     // VSRI has U, and so has VQSHLU, which is unsigned in its result.
-    if (opcode == 8 && u == 0) || (opcode == 0x0c && u == 0) {
+    if u == 0 && matches!(opcode, 8 | 0x0c) {
         return Lift::Undefined;
     }
     let narrow = matches!(opcode, 0x10..=0x14);
