@@ -31,7 +31,10 @@ fn insn(r: &mut Rng, kind: Kind, lines: &[&Encoding], always: bool) -> u32 {
         let own = kind
             .find(w)
             .is_some_and(|k| std::ptr::eq(&raw const kind.table()[k], line));
-        if own && !(kind == Kind::T16 && w >> 11 >= 29) {
+        if own
+            && !super::encodings::is_doubtful(kind, line, w)
+            && !(kind == Kind::T16 && w >> 11 >= 29)
+        {
             return w;
         }
     }
