@@ -14,8 +14,10 @@ fn usable(kind: Kind, l: &Encoding) -> bool {
         l.name,
         "mrrc" | "b_cond" | "it" | "mrc" | "mrc_flags" | "mcr" | "pop" | "unconditional" | "cps"
     );
+    // Unicorn's monitor does not know sizes.
+    let monitored = l.name.starts_with("ldrex") || l.name.starts_with("ldaex");
     let several = l.name.starts_with("ldm_stm") && kind != Kind::T16;
-    !(exits || other || several)
+    !(exits || other || monitored || several)
 }
 
 /// A random instruction of the kind, without the pc.
