@@ -379,11 +379,6 @@ impl IrBuilder {
     fn atomic(&mut self, op: Op, w: u8, addr: Val, b: Val, c: Val, imm: u64) -> Val {
         self.push_h(op, w, [addr, b, c], imm, u32::from(self.big))
     }
-
-    /// The values of the guest state are unknown from here.
-    fn forget(&mut self) {
-        self.cur = Known::NOTHING;
-    }
 }
 
 impl Sem for IrBuilder {
@@ -634,7 +629,6 @@ impl Sem for IrBuilder {
 
     fn trap(&mut self, t: Trap, arg: u32, pc: u64) {
         self.push_h(Op::Trap, t as u8, [NONE; 3], pc, arg);
-        self.forget();
         self.ended = true;
     }
 }

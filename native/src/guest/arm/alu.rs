@@ -16,7 +16,6 @@ mod dp {
     pub const ADD: u32 = 4;
     pub const ADC: u32 = 5;
     pub const SBC: u32 = 6;
-    pub const RSC: u32 = 7;
     pub const TST: u32 = 8;
     pub const TEQ: u32 = 9;
     pub const CMP: u32 = 10;
@@ -205,6 +204,7 @@ fn process<S: Sem>(s: &mut S, i: Insn, x: Form<S::V>) -> Lift {
             let (a, b) = match x.op {
                 dp::ADC => (a, b),
                 dp::SBC => (a, s.op1(Op::Not, w, b)),
+                // RSC
                 _ => (b, s.op1(Op::Not, w, a)),
             };
             let c = carry(s);

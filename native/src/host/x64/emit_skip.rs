@@ -104,13 +104,18 @@ impl Gen<'_> {
         } else {
             &mut self.owner[usize::from(p)]
         };
-        let v = std::mem::replace(owner, NONE);
+        let v = *owner;
+        if v == NONE || self.live.at[v as usize].last <= end {
+            // The part itself may need it: it moves when the slot is set.
+            return;
+        }
+        *owner = NONE;
         let here = if p == NOREG {
             Loc::Slot(s as u16)
         } else {
             Loc::G(p)
         };
-        if !self.outlives(v, end) || self.loc[v as usize] != here {
+        if self.loc[v as usize] != here {
             return;
         }
         let n = self.take_spill();
@@ -133,13 +138,18 @@ impl Gen<'_> {
         } else {
             &mut self.owner_x[usize::from(p)]
         };
-        let v = std::mem::replace(owner, NONE);
+        let v = *owner;
+        if v == NONE || self.live.at[v as usize].last <= end {
+            // The part itself may need it: it moves when the slot is set.
+            return;
+        }
+        *owner = NONE;
         let here = if p == NOREG {
             Loc::SlotX(s as u16)
         } else {
             Loc::X(p)
         };
-        if !self.outlives(v, end) || self.loc[v as usize] != here {
+        if self.loc[v as usize] != here {
             return;
         }
         let n = self.take_spill();

@@ -39,7 +39,7 @@ fn skipped(kind: Kind, line: &Encoding, w: u32) -> bool {
 }
 
 /// Has a register number that most instructions leave open: the pc, in T32 also sp; or the same twice.
-fn is_doubtful(kind: Kind, line: &Encoding, w: u32) -> bool {
+pub fn is_doubtful(kind: Kind, line: &Encoding, w: u32) -> bool {
     if kind == Kind::T16 {
         return line.name == "it";
     }

@@ -14,8 +14,10 @@ fn usable(kind: Kind, l: &Encoding) -> bool {
         l.name,
         "mrrc" | "b_cond" | "it" | "mrc" | "mrc_flags" | "mcr" | "pop" | "unconditional" | "cps"
     );
+    // Unicorn's monitor does not know sizes.
+    let monitored = l.name.starts_with("ldrex") || l.name.starts_with("ldaex");
     let several = l.name.starts_with("ldm_stm") && kind != Kind::T16;
-    !(exits || other || several)
+    !(exits || other || monitored || several)
 }
 
 /// A random instruction of the kind, without the pc.
@@ -31,7 +33,10 @@ fn insn(r: &mut Rng, kind: Kind, lines: &[&Encoding], always: bool) -> u32 {
         let own = kind
             .find(w)
             .is_some_and(|k| std::ptr::eq(&raw const kind.table()[k], line));
-        if own && !(kind == Kind::T16 && w >> 11 >= 29) {
+        if own
+            && !super::encodings::is_doubtful(kind, line, w)
+            && !(kind == Kind::T16 && w >> 11 >= 29)
+        {
             return w;
         }
     }
