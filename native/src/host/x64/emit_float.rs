@@ -7,7 +7,7 @@ use crate::ir::float::{self, round};
 use crate::ir::{Inst, NONE, Op, Val};
 
 /// The opcode of a fused operation of `form` (0xa0: 213, 0xb0: 231), with the negations of `i`.
-fn fma_opcode(i: &Inst, form: u8, packed: bool) -> u8 {
+pub(super) fn fma_opcode(i: &Inst, form: u8, packed: bool) -> u8 {
     form | [0x8, 0xc, 0xa, 0xe][i.imm as usize & 3] | u8::from(!packed)
 }
 
@@ -60,11 +60,16 @@ impl Gen<'_> {
                 | Op::VFpToInt
         );
         let trapping = self.tune.traps && self.tune.float_modes & float::STANDARD_USED != 0;
-        if !integers && !(known && i.w == 32 && (trapping || self.tune.host_flush)) {
+        let flushes = trapping || self.tune.host_flush;
+        if !integers && !(known && i.w == 32) {
             return false;
         }
         self.standard = float::STANDARD;
-        let done = self.plain_float_op(v, &plain);
+        let done = if integers || flushes {
+            self.plain_float_op(v, &plain)
+        } else {
+            self.standard_checked(v, &plain)
+        };
         self.standard = 0;
         done
     }

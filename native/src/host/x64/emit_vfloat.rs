@@ -2,7 +2,9 @@
 
 use super::asm::{Map, Pp, RAX, Reg, Rm, cc};
 use super::codegen::{At, Gen};
+use super::emit_float::fma_opcode;
 use super::layout;
+use super::runtime::csr;
 use crate::ir::float::round;
 use crate::ir::{Inst, NONE, Op, Val};
 
@@ -146,6 +148,98 @@ impl Gen<'_> {
         self.mov_x(d, r);
         let z = self.packed_zero_above(i);
         self.define_x(v, d, z);
+    }
+
+    /// Arithmetic under standard modes where nothing traps: operands and results are looked at.
+    pub(super) fn standard_checked(&mut self, v: Val, i: &Inst) -> bool {
+        let (sum, product) = match (i.op, i.imm) {
+            (Op::VFpAdd, _) | (Op::VFpMulAdd, 0) => (0x58, i.op == Op::VFpMulAdd),
+            (Op::VFpSub, _) | (Op::VFpMulAdd, _) => (0x5c, i.op == Op::VFpMulAdd),
+            (Op::VFpMul, _) => (0x59, false),
+            (Op::VFpFma, _) => (0, false),
+            _ => return false,
+        };
+        let pp = packed(i.w);
+        let args: Vec<Reg> = [i.a, i.b, i.c]
+            .into_iter()
+            .filter(|&x| x != NONE)
+            .map(|x| self.reg_x(x))
+            .collect();
+        let (r, t) = (self.temp_x(), self.temp_x());
+        let (bad, u) = (self.temp_x(), self.temp_x());
+        self.vex3((Map::M0f, 0xef), bad, bad, Rm::R(bad));
+        for &x in &args {
+            // LT_OQ
+            self.small_lanes(bad, u, x, 0x11, i.w);
+        }
+        let operands = self.any_bit(bad);
+        let before = layout::host(layout::host::BEFORE);
+        csr(&mut self.asm, false, before);
+        if i.op == Op::VFpFma {
+            self.mov_x(r, args[0]);
+            let (b, c) = (args[1], Rm::R(args[2]));
+            let code = fma_opcode(i, 0xa0, true);
+            self.asm.vex(Pp::P66, Map::M0f38, false, code, r, b, c);
+        } else if product {
+            self.asm
+                .vex(pp, Map::M0f, false, 0x59, t, args[0], Rm::R(args[1]));
+            // LE_OQ: what is the smallest normal number may have been less before rounding.
+            self.small_lanes(bad, u, t, 0x12, i.w);
+            self.asm.vex(pp, Map::M0f, false, sum, r, args[2], Rm::R(t));
+        } else {
+            self.asm
+                .vex(pp, Map::M0f, false, sum, r, args[0], Rm::R(args[1]));
+        }
+        self.small_lanes(bad, u, r, 0x12, i.w);
+        self.asm.vexi(pp, Map::M0f, false, 0xc2, 0, r, Rm::R(r), 3);
+        self.asm
+            .vex(Pp::None, Map::M0f, false, 0x56, bad, bad, Rm::R(0));
+        let results = self.any_bit(bad);
+        let back = self.here();
+        let mut to = [back; 2];
+        self.cold(|g| {
+            // The flags that the operation has raised are not those of its meaning.
+            to[1] = g.here();
+            csr(&mut g.asm, true, before);
+            to[0] = g.here();
+            for (n, &a) in args.iter().enumerate() {
+                g.store_x(128, layout::arg(n), a);
+            }
+            g.helper_call(i);
+            g.load_x(128, r, Rm::M(layout::arg(0)));
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        self.bind(operands, to[0]);
+        self.bind(results, to[1]);
+        let d = self.dst_x(v, NONE);
+        self.mov_x(d, r);
+        let z = self.packed_zero_above(i);
+        self.define_x(v, d, z);
+        true
+    }
+
+    /// Bits in `bad` for the lanes of `x` that are not zero and whose size compares as `how` with the smallest normal
+    /// number. Uses `u` and xmm0.
+    fn small_lanes(&mut self, bad: Reg, u: Reg, x: Reg, how: u8, w: u8) {
+        let [abs, least] = layout::float_constants(w);
+        let logic = |g: &mut Self, op: u8, d: Reg, a: Reg, b: Rm| {
+            g.asm.vex(Pp::None, Map::M0f, false, op, d, a, b);
+        };
+        logic(self, 0x54, 0, x, Rm::M(abs));
+        self.asm
+            .vexi(packed(w), Map::M0f, false, 0xc2, u, 0, Rm::M(least), how);
+        logic(self, 0x54, 0, 0, Rm::R(u));
+        logic(self, 0x56, bad, bad, Rm::R(0));
+    }
+
+    /// Jumps if a bit of a register is set.
+    fn any_bit(&mut self, r: Reg) -> At {
+        self.asm
+            .vex(Pp::P66, Map::M0f38, false, 0x17, r, 0, Rm::R(r));
+        let f = self.asm.jcc(cc::NE);
+        self.fixup_at(f)
     }
 
     /// Jumps if a lane of xmm0 has its sign set.

@@ -48,6 +48,8 @@ pub mod host {
     pub const BACK: usize = 24;
     /// Packed flags of comparisons: less, equal, unordered.
     pub const COMPARED: usize = 26;
+    /// MXCSR before an operation that may have to be done again.
+    pub const BEFORE: usize = 29;
     /// Constants in pairs of words, for operands in memory: all bits but the signs, and the smallest normal
     /// numbers, of singles and of doubles; then one half.
     pub const CONSTANTS: usize = 40;
