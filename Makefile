@@ -15,10 +15,7 @@ ARGS ?=
 DEV := $(VENV)/.dev-installed
 BUILT := $(VENV)/.qusr-built
 
-NATIVE := $(shell find native/src native/launcher/src -name '*.rs') native/Cargo.toml native/Cargo.lock
-ifneq ($(wildcard native/build.rs),)
-NATIVE += native/build.rs
-endif
+NATIVE := $(shell find native -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
 
 .PHONY: run build test test-cores lint check-python check-rust bench testbins prebuilt tools clean
 
@@ -53,7 +50,7 @@ test: build testbins
 
 # The default core for AArch64 is native: here what the other one, and native with all of its
 # optimisations off, make of the same programs. Unicorn lets LDAR and STLR be misaligned. The last
-# run leaves recipes (native/src/start), so that `make test` starts these programs without Python.
+# run leaves recipes (native/machine/src/start), so that `make test` starts these programs without Python.
 OTHER_CORES := tests/test_testbins.py tests/test_smoke.py -k
 OF_OTHER_CORES := aarch64 and not aarch64_be
 test-cores: build testbins
@@ -75,8 +72,7 @@ check-rust: export QUSR_TEST_LIBUNICORN = $(abspath $(shell \
 check-rust: $(DEV)
 	cd native && $(CARGO) fmt --check
 	cd native && $(CARGO) clippy -q --all-targets -- -D warnings
-	cd native && $(CARGO) clippy -q --all-targets --no-default-features -- -D warnings
-	cd native && $(CARGO) test -q --no-default-features
+	cd native && $(CARGO) test -q
 	cd native/launcher && $(CARGO) fmt --check
 	cd native/launcher && $(CARGO) clippy -q -- -D warnings
 

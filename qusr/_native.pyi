@@ -1,4 +1,4 @@
-"""The Rust extension (native/src/python)."""
+"""The Rust extension (native/python)."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, NotRequired, TypedDict, final
@@ -405,7 +405,7 @@ def native_refusal(guest: str, options: str = "") -> str | None:
 def siginfo_to_guest(host: bytes, word_bits: int, big_endian: bool) -> bytes:
     """A host's siginfo_t in the layout of a guest."""
 
-# native/src/python/tracer.rs: none of these blocks; they raise OSError.
+# native/python/src/tracer.rs: none of these blocks; they raise OSError.
 
 def ptrace(request: int, pid: int, addr: int, data: int) -> int: ...
 def ptrace_get(request: int, pid: int, addr: int, size: int) -> bytes: ...

@@ -2,7 +2,7 @@
 
 A guest may take away what importing needs: the files (chroot, mount namespaces) or the
 right to read them (setuid). So all of it is imported before the first call that does so
-(`CONFINING` in `native/src/thunk/table.rs`).
+(`CONFINING` in `native/kernel/src/thunk/table.rs`).
 """
 
 from __future__ import annotations

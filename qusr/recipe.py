@@ -2,7 +2,7 @@
 
 Programs are not loaded at random addresses, so loading one makes the same calls of the
 address space each time. A `Recorder` stands before the address space and writes them
-down. `native/src/start/` reads a recipe (`recipe.rs` has its fields), checks that the
+down. `native/machine/src/start/` reads a recipe (`recipe.rs` has its fields), checks that the
 files are still the same, and makes the calls again.
 
 A recipe is numbers of 8 bytes, strings with their length before them, and lists with

@@ -24,7 +24,7 @@ class Abi:
         families: struct families, most specific first; see
             :class:`qusr.syscalls.layout.PerAbi`.
         nargs: how many argument registers a system call can use.
-        frame: the kind of signal frames (native/src/signal/frame.rs); BE8 form for armeb.
+        frame: the kind of signal frames (native/kernel/src/signal/frame.rs); BE8 form for armeb.
         thumb_bit: the status register's bit that makes call instructions 2 bytes long.
     """
 

@@ -1,6 +1,6 @@
 """The Unicorn core: where its library is and how a guest is described to it.
 
-The core itself is Rust (`native/src/cpu/unicorn`). The Python module `unicorn` is never
+The core itself is Rust (`native/unicorn`). The Python module `unicorn` is never
 imported, as that alone would cost 50 ms; it is only where the library comes from.
 """
 

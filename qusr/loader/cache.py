@@ -4,7 +4,7 @@ A cache may be damaged, out of date, written by another version, or put there by
 someone else. So an entry carries its kind, its full key and a checksum; the directory
 must be ours and nobody else's to write; and whatever does not fit is a miss. The
 contents are parsed by their owners with `struct`, never unpickled. Reading is Rust's
-(`native/src/store.rs`), which starts programs without Python.
+(`native/store`), which starts programs without Python.
 
 Entries are written to a temporary file and renamed, so that readers and other
 writers see whole entries only. No failure of the store is an error of the program.

@@ -1,7 +1,7 @@
 """Where absolute guest paths are looked up: in the sysroot, then on the host.
 
 The kernel does the walk (openat2(2) with RESOLVE_IN_ROOT), as it does for system calls in
-`native/src/thunk/path.rs`.
+`native/kernel/src/thunk/path.rs`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The thunk compiler: declarations of one ABI to a table for `qusr._native`.
 
-The table is a string of little-endian bytes, read by `native/src/thunk/reader.rs`
+The table is a string of little-endian bytes, read by `native/kernel/src/thunk/reader.rs`
 (which documents the format); it is cached on disk, so that a start does not
 import the declarations. Each leaf of a call (a call may be a tree of
 :class:`~qusr.syscalls.decl.Switch` cases) becomes a list of *operations*, one
@@ -45,7 +45,7 @@ BUILTINS = (
     "getrlimit", "setrlimit", "prlimit64", "uname", "getdents", "getdents64", "lseek", "llseek",
     "sched_getaffinity",
 )  # fmt: skip
-"""Rust-side calls, in the order of `Builtin` in native/src/thunk/table.rs."""
+"""Rust-side calls, in the order of `Builtin` in native/kernel/src/thunk/table.rs."""
 
 
 class CompileError(Exception):
@@ -80,7 +80,7 @@ class _Pools:
 
 
 def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> bytes:
-    """The moves between two layouts of a struct; see `native/src/thunk/convert.rs`.
+    """The moves between two layouts of a struct; see `native/kernel/src/thunk/convert.rs`.
 
     Leaves are paired by name. Host leaves without a guest's are zero on the way
     in, guest leaves without a host's are zero on the way out.

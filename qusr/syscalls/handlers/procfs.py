@@ -3,7 +3,7 @@
 `_native` hands over results that may concern them: a descriptor on procfs or of the
 emulator's executable was opened, a symbolic link or a stat named that executable.
 What programs open often, and their own link /proc/self/exe, it deals with itself
-(`native/src/thunk/procfs.rs`).
+(`native/kernel/src/thunk/procfs.rs`).
 
 Whichever way led there, the kernel's name of the opened file says what it is, so
 directory descriptors, symbolic links and openat2 need nothing of their own.

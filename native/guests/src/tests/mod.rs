@@ -1,0 +1,13 @@
+//! Tests of the native core.
+
+mod arm;
+mod behaviour;
+mod cost;
+mod coverage;
+mod differential;
+mod oracle;
+
+/// The 32-bit Arm guest with all features.
+pub(crate) fn arm() -> &'static dyn crate::guest::Guest {
+    crate::by_name("arm", &[]).expect("a guest")
+}
