@@ -4,6 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NotRequired, TypedDict, final
 
 VERSION: str
+STORE_MAX_VALUE: int
+"""The largest value that the store keeps, in bytes."""
+STORE_MAX_TOTAL: int
+STORE_MAX_ENTRIES: int
 
 def launcher() -> bytes:
     """The executable that binfmt_misc starts, not yet set up (qusr/binfmt/launcher.py)."""
@@ -331,6 +335,18 @@ def early_start() -> EarlyStart | bytes | None:
 def store_get(folder: bytes, kind: str, key: bytes) -> bytes | None:
     """What is in the store at `folder` under a kind and key, if it is there, whole, and ours."""
 
+def store_put(folder: bytes, kind: str, key: bytes, value: bytes) -> bool:
+    """Put a value into the store, whole or not at all; whether it could be kept."""
+
+def store_trim(folder: bytes, total: int, entries: int) -> None:
+    """Remove the oldest entries of a store with more than so many bytes or entries."""
+
+def store_directory(find: Callable[[str], str | None]) -> str | None:
+    """Where the store is, by the environment's variables; None: nowhere."""
+
+def file_identity(fd: int) -> bytes:
+    """What tells an open file from every other one and from what it was before."""
+
 def unshare_files() -> None:
     """Ends CLONE_FILES of clone(2)."""
 
@@ -387,9 +403,6 @@ def leads_to_own_exe(dirfd: int, path: bytes, hops: int = 40) -> bool:
 
     An empty path is the file `dirfd`. At most `hops` - 1 links are followed.
     """
-
-def crc32(data: bytes, before: int = 0) -> int:
-    """CRC-32 as in zlib."""
 
 def getrlimit(which: int) -> tuple[int, int]:
     """A limit of this process: (soft, hard). OSError (EINVAL): there is no such limit."""

@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 
 #: Packages all of whose modules may be needed later, and modules that these import late.
-_PACKAGES = ("dump", "loader", "ptrace", "syscalls", "syscalls/handlers", "syscalls/numbers")
+_PACKAGES = ("dump", "loader", "ptrace", "syscalls", "syscalls/handlers")
 _MODULES = ("fcntl", "random")
 
 
 def everything() -> None:
     """Imports it; what is not installed will not be missed before it is needed."""
     here = os.path.dirname(__file__)
-    for package in _PACKAGES:
+    # The guests', too: what is executed later may be for another one.
+    guests = [f"arch/{entry.name}" for entry in os.scandir(f"{here}/arch") if entry.is_dir()]
+    for package in (*_PACKAGES, *guests):
         prefix = "qusr." + package.replace("/", ".")
         for entry in os.scandir(f"{here}/{package}"):
             name, dot, kind = entry.name.rpartition(".")

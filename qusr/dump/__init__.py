@@ -11,8 +11,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from qusr.process import Process
-    from qusr.thread import Thread
+    from qusr.running import Process, Thread
 
 #: SIGQUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ and SYS: those that dump core (signal(7)).
 SIGNALS = frozenset((3, 4, 5, 6, 7, 8, 11, 24, 25, 31))

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qusr.process import Process
+    from qusr.running import Process
 
 _PAGE = 4096
 # Bits of /proc/PID/coredump_filter (core(5)).

@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from .image import AddressSpace, Image
     from .stack import Stack
 
-#: What to install for the dynamic linker of a guest that is not found.
-_LIBC_PACKAGES = {
-    "aarch64": "libc6:arm64 or libc6-arm64-cross",
-    "arm": "libc6:armhf or libc6-armhf-cross (libc6:armel or libc6-armel-cross for soft float)",
-}
-
 _PLAN_KIND = "plan"
 _MOST_PLANS = 64
 
@@ -197,7 +191,7 @@ def plan_for(fd: int, path: str, store: cache.Store | None = None) -> LoadPlan:
     if store is None:
         return _read_plan(fd, path)
     info = os.fstat(fd)
-    key = cache.file_identity(info)
+    key = _native.file_identity(fd)
     plan = store.plans.get(key)
     if plan is not None:
         return plan
@@ -373,7 +367,7 @@ def _find_interpreter(prepared: Prepared, plan: LoadPlan, store: cache.Store | N
     except LoadError as error:
         if error.errno != errno.ENOENT:
             raise LoadError(f"{prepared.path}: interpreter {error.message}", error.errno) from None
-        packages = _LIBC_PACKAGES.get(plan.guest or "")
+        packages = plan.rules.libraries
         advice = f"install {packages}, or pass -L SYSROOT" if packages else "pass -L SYSROOT"
         where = f" (also not in {sysroot.root})" if sysroot else ""
         raise LoadError(

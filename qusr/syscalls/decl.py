@@ -160,26 +160,27 @@ class FlagTable:
 
     Args:
         bits: name to value, for the host.
-        per_abi: family to {name: value}, where a guest's value differs.
-        masks: multi-bit fields: (mask, {value: name}), such as O_ACCMODE.
+        family: of the constants in which a guest may have other values (`Abi.differing`).
+        fields: multi-bit fields: (mask, {value: name}), such as O_ACCMODE.
     """
 
     def __init__(
         self,
         bits: Mapping[str, int],
         *,
-        per_abi: Mapping[str, Mapping[str, int]] | None = None,
+        family: str = "",
         fields: Sequence[tuple[int, Mapping[int, str]]] = (),
     ) -> None:
         self.bits = dict(bits)
-        self.per_abi = {family: dict(values) for family, values in (per_abi or {}).items()}
+        self.family = family
         self.fields = tuple(fields)
 
     def for_abi(self, abi: Abi) -> dict[str, int]:
         """Name to value in `abi`."""
         values = dict(self.bits)
-        for family in reversed(abi.families):
-            values.update(self.per_abi.get(family, {}))
+        if self.family:
+            differing = abi.differing(self.family)
+            values.update((name, differing[name]) for name in values if name in differing)
         return values
 
 

@@ -36,7 +36,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "setresuid": ("ruid", "euid", "suid"), "setresgid": ("rgid", "egid", "sgid"),
 }  # fmt: skip
 _TRIPLES = {"getresuid": ("ruid", "euid", "suid"), "getresgid": ("rgid", "egid", "sgid")}
-_UID16 = ("arm",)
+_UID16 = ("ids16",)
 """Families whose calls of the plain names take 16-bit ids (include/linux/highuid.h)."""
 
 

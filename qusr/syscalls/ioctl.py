@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from qusr.arch.abi import abi
+from qusr import arch
 from qusr.syscalls import ioctl_block, ioctl_misc, ioctl_net, ioctl_tty
 from qusr.syscalls.decl import Case, Fd, Raw, Switch, Syscall
 from qusr.syscalls.ioctl_codes import Command
@@ -23,7 +23,7 @@ _REFUSED = "commands that are not declared fail with ENOTTY"
 def _names() -> dict[int, str]:
     """For strace: the numbers of every ABI."""
     names = {}
-    for guest in (abi("arm"), abi("aarch64")):
+    for guest in (known for one in arch.guests() for known in one.abis.values()):
         for number, case in TABLE:
             names[number if isinstance(number, int) else number(guest)] = case.name
     return names

@@ -68,8 +68,8 @@ VT_STAT = fields("vt_stat", u16, "v_active v_signal v_state")
 
 
 def _fioqsize(abi: Abi) -> int:
-    """arm's asm/ioctls.h has a number of its own."""
-    return 0x545E if "arm" in abi.families else 0x5460
+    """asm/ioctls.h of some ABIs has a number of its own."""
+    return abi.differing("ioctl").get("FIOQSIZE", 0x5460)
 
 
 TABLE: list[Command] = [

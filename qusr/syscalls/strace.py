@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qusr.arch.abi import Abi
     from qusr.debug.log import Log
     from qusr.options import Exited
-    from qusr.process import Process
+    from qusr.running import Process
 
 #: Calls whose result is an address.
 _ADDRESS_RESULTS = frozenset({"mmap", "mmap2", "mremap", "brk", "shmat"})

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qusr.process import Process
+    from qusr.running import Process
 
 AT_FDCWD = -100
 _FUTEX_WAKE_IGNORES = ("timeout", "uaddr2", "val3")

@@ -1,6 +1,7 @@
 //! What Python asks of the host process that a guest lives in.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
 
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -168,6 +169,35 @@ pub fn store_get<'py>(
     key: &[u8],
 ) -> Option<Bound<'py, PyBytes>> {
     store::get(folder, kind, key).map(|value| PyBytes::new(py, &value))
+}
+
+/// Puts a value into the store; whether it could be kept.
+#[pyfunction]
+pub fn store_put(py: Python<'_>, folder: &[u8], kind: &str, key: &[u8], value: &[u8]) -> bool {
+    py.detach(|| store::put(folder, kind, key, value).is_ok())
+}
+
+/// Removes the oldest entries of a store that is too large.
+#[pyfunction]
+pub fn store_trim(folder: &[u8], total: u64, entries: usize) {
+    store::trim(folder, total, entries);
+}
+
+/// Where the store is by the environment; `find` gives a variable's value.
+#[pyfunction]
+pub fn store_directory(find: &Bound<'_, PyAny>) -> Option<OsString> {
+    store::directory(|name| {
+        let value: Option<OsString> = find.call1((name,)).ok()?.extract().ok()?;
+        Some(value?.into_encoded_bytes())
+    })
+    .map(OsString::from_vec)
+}
+
+/// What tells an open file from every other one and from what it was before.
+#[pyfunction]
+pub fn file_identity(py: Python<'_>, fd: i32) -> PyResult<Bound<'_, PyBytes>> {
+    let info = store::fstat(fd).ok_or_else(std::io::Error::last_os_error)?;
+    Ok(PyBytes::new(py, &store::file_identity(&info)))
 }
 
 /// Ends CLONE_FILES: the descriptors are this process's alone from now on.

@@ -1,15 +1,18 @@
 //! The store of load plans, thunk tables, starts and translations on disk.
 //!
-//! `qusr/loader/cache.py` says what its entries look like, and writes all but the translations. A
-//! store may be damaged, out of date, or somebody else's: whatever does not fit is a miss.
+//! A store may be damaged, out of date, written by another version, or put there by someone else.
+//! So an entry carries its kind, its full key and a checksum, the directory must be ours and nobody
+//! else's to write, and whatever does not fit is a miss. Entries are written to a temporary file
+//! and renamed, so that readers and other writers see whole ones only.
 
 use std::ffi::{CStr, CString, OsStr};
-use std::fs::File;
-use std::io::{Read, Write};
+use std::fs::{DirBuilder, File};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub mod crc32;
 
@@ -18,8 +21,16 @@ use crc32::crc32;
 const MAGIC: &[u8] = b"qusrcach";
 /// Magic, CRC-32 of all that follows, lengths of kind (u16), key (u16) and value (u32).
 const HEAD: usize = 20;
+/// The largest value, in bytes; larger ones are not kept.
+pub const MAX_VALUE: usize = 16 << 20;
+const MAX_KEY: usize = 4096;
 /// The largest value and key, with a head.
-const MOST: usize = (16 << 20) + 65536;
+const MOST: usize = MAX_VALUE + 65536;
+/// All entries together, in bytes and in number; beyond that the oldest go.
+pub const MAX_TOTAL: u64 = 256 << 20;
+pub const MAX_ENTRIES: usize = 4096;
+/// Makes the names of temporary files differ within a process.
+static PUTS: AtomicU32 = AtomicU32::new(0);
 /// The start of the second checksum in a file's name.
 const SECOND: u32 = 0x5bd1_e995;
 
@@ -81,18 +92,49 @@ pub fn map(folder: &[u8], kind: &str, key: &[u8]) -> Option<Mapped> {
     Some(map)
 }
 
-/// Puts a value into the store: whole, or not at all.
+/// Where the store is: `QUSR_CACHE_DIR`, else below `XDG_CACHE_HOME` or `~/.cache`, of which only an
+/// absolute one counts (the XDG base directory specification). `find` gives a variable's value.
+/// None: nowhere, for an empty `QUSR_CACHE_DIR` asks for none.
+pub fn directory(find: impl Fn(&str) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    let absolute = |path: &Vec<u8>| path.starts_with(b"/");
+    if let Some(chosen) = find("QUSR_CACHE_DIR") {
+        // An empty path is the one that is refused.
+        let path = std::path::absolute(OsStr::from_bytes(&chosen)).ok()?;
+        return Some(path.into_os_string().into_encoded_bytes());
+    }
+    let home = || {
+        let home = find("HOME").filter(absolute)?;
+        Some([&home[..], b"/.cache"].concat())
+    };
+    let base = find("XDG_CACHE_HOME").filter(absolute).or_else(home)?;
+    Some([&base[..], b"/qusr"].concat())
+}
+
+/// Puts a value into the store, whose directory is made if need be: whole, or not at all.
 ///
 /// # Errors
-/// Those of the file system; the store is then as it was.
+/// Those of the file system, or what cannot be kept; the store is then as it was. A failure of the
+/// store is none of the program.
 pub fn put(folder: &[u8], kind: &str, key: &[u8], value: &[u8]) -> std::io::Result<()> {
-    let trusted = CString::new(folder).ok().and_then(|path| stat(&path));
-    if !trusted.is_some_and(|info| is_ours(&info)) {
-        return Err(std::io::ErrorKind::PermissionDenied.into());
+    if value.len() > MAX_VALUE || key.len() > MAX_KEY {
+        return Err(ErrorKind::InvalidInput.into());
     }
-    let place = [folder, name(kind, key).as_bytes()].concat();
     let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
-    let temporary = path(&[&place, format!(".{:x}", std::process::id()).as_bytes()].concat());
+    let at = CString::new(folder)?;
+    if stat(&at).is_none() && Error::last_os_error().kind() == ErrorKind::NotFound {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path(folder))?;
+    }
+    if !stat(&at).is_some_and(|info| is_directory(&info) && is_ours(&info)) {
+        return Err(ErrorKind::PermissionDenied.into());
+    }
+    let name = name(kind, key);
+    let place = path(&[folder, name.as_bytes()].concat());
+    let count = PUTS.fetch_add(1, Ordering::Relaxed);
+    let unique = format!("/.{}.{:x}.{count:x}", &name[1..], std::process::id());
+    let temporary = path(&[folder, unique.as_bytes()].concat());
     let lengths = [
         &(kind.len() as u16).to_le_bytes()[..],
         &(key.len() as u16).to_le_bytes(),
@@ -102,7 +144,7 @@ pub fn put(folder: &[u8], kind: &str, key: &[u8], value: &[u8]) -> std::io::Resu
     let sum = crc32(value, crc32(&head, 0));
     // A write beyond the limit would end the process (SIGXFSZ), and the limit is the guest's.
     if (HEAD + head.len() + value.len()) as u64 > file_size_limit() {
-        return Err(std::io::ErrorKind::FileTooLarge.into());
+        return Err(ErrorKind::FileTooLarge.into());
     }
     let mut options = File::options();
     options.write(true).create_new(true).mode(0o600);
@@ -110,11 +152,49 @@ pub fn put(folder: &[u8], kind: &str, key: &[u8], value: &[u8]) -> std::io::Resu
     let written = file
         .write_all(&[MAGIC, &sum.to_le_bytes(), &head].concat())
         .and_then(|()| file.write_all(value))
-        .and_then(|()| std::fs::rename(&temporary, path(&place)));
+        .and_then(|()| std::fs::rename(&temporary, place));
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);
+    } else if sum & 31 == 0 {
+        // Bounds the size of the store: one put in 32 looks.
+        trim(folder, MAX_TOTAL, MAX_ENTRIES);
     }
     written
+}
+
+/// Removes the oldest entries of a store that is larger than `total` bytes or has more than
+/// `entries`, down to three quarters of either.
+pub fn trim(folder: &[u8], total: u64, entries: usize) {
+    let trusted = CString::new(folder).ok().and_then(|path| stat(&path));
+    if !trusted.is_some_and(|info| is_directory(&info) && is_ours(&info)) {
+        return;
+    }
+    let Ok(all) = std::fs::read_dir(OsStr::from_bytes(folder)) else {
+        return;
+    };
+    // What cannot be looked at, another process removes at the same time.
+    let mut found: Vec<_> = all
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let info = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+            Some(((info.mtime(), info.mtime_nsec()), entry.path(), info.len()))
+        })
+        .collect();
+    let mut size: u64 = found.iter().map(|(_, _, size)| size).sum();
+    let mut count = found.len();
+    if size <= total && count <= entries {
+        return;
+    }
+    found.sort_unstable();
+    for (_, file, its) in found {
+        if size <= total / 4 * 3 && count <= entries / 4 * 3 {
+            break;
+        }
+        // Gone already, or not ours to remove: either way nothing is lost.
+        let _ = std::fs::remove_file(file);
+        size -= its;
+        count -= 1;
+    }
 }
 
 /// RLIMIT_FSIZE.
@@ -154,7 +234,7 @@ fn name(kind: &str, key: &[u8]) -> String {
 fn open(folder: &[u8], kind: &str, key: &[u8]) -> Option<(File, usize)> {
     let path = CString::new(folder).ok()?;
     let info = stat(&path)?;
-    if info.st_mode & libc::S_IFMT != libc::S_IFDIR || !is_ours(&info) {
+    if !is_directory(&info) || !is_ours(&info) {
         return None;
     }
     let path = CString::new([folder, name(kind, key).as_bytes()].concat()).ok()?;
@@ -189,6 +269,10 @@ fn value_of(kind: &[u8], key: &[u8], data: &[u8]) -> Option<usize> {
     whole.then_some(value)
 }
 
+fn is_directory(info: &libc::stat) -> bool {
+    info.st_mode & libc::S_IFMT == libc::S_IFDIR
+}
+
 /// Belongs to this user, and nobody else may write to it.
 fn is_ours(info: &libc::stat) -> bool {
     // SAFETY: geteuid cannot fail.
@@ -212,7 +296,8 @@ pub fn fstat(fd: i32) -> Option<libc::stat> {
     unsafe { (libc::fstat(fd, info.as_mut_ptr()) == 0).then(|| info.assume_init()) }
 }
 
-/// What tells a file from every other one and from what it was before: `file_identity` of cache.py.
+/// What tells a file from every other one and from what it was before. The time of the last change
+/// is in it because a program can set that of the last modification back, but not this one.
 #[must_use]
 pub fn file_identity(info: &libc::stat) -> [u8; 40] {
     let nanoseconds = |seconds: i64, rest: i64| (seconds * 1_000_000_000 + rest) as u64;

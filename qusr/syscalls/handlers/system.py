@@ -24,7 +24,7 @@ def personality(ctx: Context, persona: int) -> int:
     return before
 
 
-def arm_breakpoint(ctx: Context, r0: int) -> int:
+def breakpoint(ctx: Context, r0: int) -> int:
     """The breakpoint of old ARM debuggers: SIGTRAP (arch/arm/kernel/traps.c)."""
     ctx.host_call("tgkill", os.getpid(), ctx.host_call("gettid"), signal.SIGTRAP)
     return r0

@@ -115,7 +115,7 @@ impl Command {
         Some(())
     }
 
-    /// What the environment says: the store's place (`directory` of cache.py) and the sysroot.
+    /// What the environment says: the store's place and the sysroot.
     fn variables(&mut self) -> Option<()> {
         let find = |wanted: &[u8]| {
             let mut all = self.envp.iter().map(|entry| split(entry));
@@ -128,18 +128,7 @@ impl Command {
             return None;
         }
         self.sysroot = find(b"QUSR_LD_PREFIX").or_else(|| find(b"QEMU_LD_PREFIX"));
-        let absolute = |path: &Vec<u8>| path.starts_with(b"/");
-        self.store = match find(b"QUSR_CACHE_DIR") {
-            Some(path) => Some(path).filter(absolute)?,
-            None => {
-                let base = find(b"XDG_CACHE_HOME").filter(absolute);
-                let home = || {
-                    let home = find(b"HOME").filter(absolute)?;
-                    Some([&home[..], b"/.cache"].concat())
-                };
-                [&base.or_else(home)?[..], b"/qusr"].concat()
-            }
-        };
+        self.store = crate::store::directory(|name| find(name.as_bytes()))?;
         Some(())
     }
 }

@@ -16,7 +16,9 @@ use crate::thunk::exec::OwnExe;
 use crate::thunk::path::lookup_in;
 
 /// Where the Python sources are that a recipe or a thunk table comes from.
-const SOURCES: [&[u8]; 4] = [b"", b"/arch", b"/loader", b"/syscalls"];
+const SOURCES: [&[u8]; 4] = [b"", GUESTS, b"/loader", b"/syscalls"];
+/// Of this one also the folders in it: the packages of the guests.
+const GUESTS: &[u8] = b"/arch";
 
 /// The open files of a program.
 pub struct Files {
@@ -143,12 +145,18 @@ pub fn key(
 /// A number that changes with every file that recipes come from, and with this library.
 fn sources(package: &[u8]) -> Option<u64> {
     let mut files = vec![stamp(&path(&[package, b"/_native.abi3.so"].concat()))?];
-    for folder in SOURCES {
-        let folder = path(&[package, folder].concat());
+    let mut folders: Vec<_> = SOURCES
+        .iter()
+        .map(|folder| (path(&[package, folder].concat()), *folder == GUESTS))
+        .collect();
+    while let Some((folder, deeper)) = folders.pop() {
         for entry in std::fs::read_dir(folder).ok()? {
-            let file = entry.ok()?.path();
+            let entry = entry.ok()?;
+            let file = entry.path();
             if file.extension() == Some(OsStr::new("py")) {
                 files.push(stamp(&file)?);
+            } else if deeper && entry.file_type().ok()?.is_dir() {
+                folders.push((file, false));
             }
         }
     }
