@@ -140,7 +140,7 @@ class Cpu:
         library: str,
         guest: str,
         model: int,
-        id_registers: list[tuple[tuple[int, int, int, int], int]],
+        system_registers: list[tuple[int, int]],
         space: AddressSpace,
     ) -> Cpu: ...
     def get(self, id: int) -> int: ...
@@ -155,8 +155,6 @@ class Cpu:
     def duplicate(self) -> Cpu:
         """A new CPU over the same memory with the same registers."""
 
-IdRegister = tuple[tuple[int, int, int, int], int]
-
 @final
 class Table:
     """The declarations of an ABI, ready for use."""
@@ -167,19 +165,8 @@ class Table:
 class Process:
     """What the threads of one guest process share."""
 
-    def __new__(
-        cls,
-        space: AddressSpace,
-        table: Table,
-        regs: tuple[int, int, int, int, int, int],
-        args: list[int],
-        thumb_bit: int,
-        frame: str,
-    ) -> Process:
-        """Make one from a thunk table and the numbers of the registers that matter.
-
-        regs: (call number, result, pc, sp, thread pointer, status).
-        """
+    def __new__(cls, space: AddressSpace, table: Table, guest: str) -> Process:
+        """Make one from a thunk table and the guest's name in the list of guests (`Abi.core`)."""
     def set_sysroot(self, prefix: str | None) -> None: ...
     def inherit(self, before: Process) -> None:
         """Take over the sysroot and the limits of the program before an execve."""
@@ -225,7 +212,7 @@ class Thread:
         library: str,
         guest: str,
         model: int,
-        id_registers: list[IdRegister],
+        system_registers: list[tuple[int, int]],
         native: str | None = None,
         log: Callable[[str, str], None] | None = None,
         stock: tuple[bytes, bytes] | None = None,

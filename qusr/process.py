@@ -253,9 +253,7 @@ class Process:
     def _start_thread(self, table: _native.Table, stock: tuple[bytes, bytes] | None) -> None:
         machine = self.machine
         old = None if self._main is None else self.native
-        native = self.native = _native.Process(
-            self.memory, table, machine.numbers, machine.args, self.abi.thumb_bit, self.abi.frame
-        )
+        native = self.native = _native.Process(self.memory, table, self.abi.core)
         if old is not None:
             native.inherit(old)
         elif self.sysroot:

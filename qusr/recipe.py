@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from qusr.running import Process
 
 KIND = "start"
-FORMAT = 1
+FORMAT = 2
 
 _NUMBER = Struct("<Q")
 _MASK = (1 << 64) - 1
@@ -163,17 +163,13 @@ class Recorder:
 
 
 def _machine(machine: Machine) -> bytes:
-    library, guest, model, id_registers = machine.core
+    library, guest, model, registers = machine.core
     return b"".join(
         [
-            _list([_number(number) for number in machine.numbers]),
-            _list([_number(number) for number in machine.args]),
-            _number(machine.abi.thumb_bit),
-            _bytes(machine.abi.frame.encode()),
             _bytes(os.fsencode(library)),
             _bytes(guest.encode()),
             _number(model),
-            _list([_numbers(*register, value) for register, value in id_registers]),
+            _list([_numbers(*register) for register in registers]),
         ]
     )
 

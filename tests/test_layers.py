@@ -90,8 +90,8 @@ def test_the_list_of_guests_is_complete() -> None:
         assert len(set(said)) == len(said)
     folders = {file.parent.name for file in (ROOT / "arch").glob("*/__init__.py")}
     assert folders == {package for package, _, _ in arch.PACKAGES} | {"x86_64"}
-    numbers = [(guest.number, guest.big_endian) for guest in arch.guests()]
-    assert len(set(numbers)) == len(numbers)
+    cores = [abi.core for guest in arch.guests() for abi in guest.abis.values()]
+    assert len(set(cores)) == len(cores)
 
 
 # --- imports go one way -----------------------------------------------------------

@@ -11,17 +11,8 @@ use std::{env, fs, io};
 
 const SOURCES: &str = "../launcher/src";
 const MAIN: &str = "../launcher/src/main.rs";
-/// Debian has names of its own for three guests.
-const COMMANDS: [&str; 8] = [
-    "qusr",
-    "qusr-aarch64",
-    "qusr-aarch64_be",
-    "qusr-arm",
-    "qusr-arm64",
-    "qusr-armeb",
-    "qusr-armel",
-    "qusr-armhf",
-];
+/// `qusr` is a command, too.
+const COMMANDS: &[(&str, &str)] = &include!("../guests/src/commands.in");
 /// Below the tree's root. This one is a script, and part of the sources.
 const FOLDER: &str = "../../commands/scripts";
 const SCRIPT: &str = "qusr-binfmt";
@@ -29,6 +20,7 @@ const SCRIPT: &str = "qusr-binfmt";
 fn main() {
     println!("cargo::rerun-if-changed={SOURCES}");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=../guests/src/commands.in");
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let out = Path::new(&variable("OUT_DIR")).join("qusr-interp");
     compile(&variable("RUSTC"), &variable("TARGET"), &out);
@@ -37,7 +29,8 @@ fn main() {
     if !folder.is_dir() {
         return;
     }
-    for name in COMMANDS {
+    let guests = COMMANDS.iter().map(|(name, _)| format!("qusr-{name}"));
+    for name in guests.chain(["qusr".into()]) {
         let path = folder.join(name);
         install(&out, &path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         // Cargo comes here again when someone has removed it.

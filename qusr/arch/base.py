@@ -27,7 +27,6 @@ class Guest:
 
     Attributes:
         package: the name of the package below `qusr.arch`.
-        number: by which the Rust side names it to debuggers (native/kernel/src/process/tracee).
         name: as in the command `qusr-NAME`.
         aliases: other names for it.
         title: what people call the machine.
@@ -46,7 +45,6 @@ class Guest:
     """
 
     package: str = ""
-    number: int = -1
     machine: int
     bits: int
     libraries: str = ""
@@ -89,11 +87,6 @@ class Guest:
     def dyn_base(self) -> int:
         """0x400000 is that of arm64's and x86's 32-bit programs."""
         return 0x400000 if self.bits == 32 else 0
-
-    @property
-    def audit(self) -> int:
-        """AUDIT_ARCH_* (include/uapi/linux/audit.h): e_machine, word size and byte order."""
-        return self.machine | (self.bits == 64) << 31 | (not self.big_endian) << 30
 
     def variant(self, flags: int) -> str:
         """Which of `abis` a program with these e_flags has."""
@@ -209,8 +202,7 @@ class Registers:
         gdb: names in the order of gdb's target description (g packet).
         bits: widths of the registers that are not as wide as a word.
         pc, sp, status, tls: numbers of these; `status_name` is what the status register is called.
-        syscall: number of the register with the system call's number; its result is in args[0].
-        args: numbers of the registers with a system call's arguments.
+        args: numbers of the registers with a system call's arguments, the first one its result's, too.
     """
 
     __slots__ = (
@@ -222,7 +214,6 @@ class Registers:
         "sp",
         "status",
         "status_name",
-        "syscall",
         "tls",
     )
 
@@ -236,7 +227,6 @@ class Registers:
         sp: str,
         status: str,
         tls: str,
-        syscall: str,
         args: tuple[str, ...],
     ) -> None:
         self.numbers = numbers
@@ -247,7 +237,6 @@ class Registers:
         self.status = numbers[status]
         self.status_name = status
         self.tls = numbers[tls]
-        self.syscall = numbers[syscall]
         self.args = tuple(numbers[name] for name in args)
 
 
@@ -324,10 +313,6 @@ class Arch:
         del model, variant
         return ""
 
-    def core_name(self, variant: str) -> str:
-        """The name that the cores have for the guest with programs of a `variant`."""
-        raise NotImplementedError
-
     def kernel_pages(self, variant: str) -> list[tuple[int, str, bytes]]:
         """Pages that the kernel maps into each process, which may read and execute them:
         address, name in /proc/self/maps, contents.
@@ -335,8 +320,10 @@ class Arch:
         del variant
         return []
 
-    def id_registers(self, model: CpuModel) -> list[tuple[SysReg, int]]:
-        """The ID registers that programs may read and that are not 0."""
+    def system_registers(self, model: CpuModel) -> list[tuple[int, int]]:
+        """The system registers that programs may read and that are not 0, by the numbers that
+        native/guests/src/<isa>/linux has for them.
+        """
         del model
         return []
 

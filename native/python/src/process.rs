@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
+use super::cpu::guest_named;
 use super::memory::PyAddressSpace;
-use qusr_kernel::process::{GuestRegs, Process};
-use qusr_kernel::signal::FrameKind;
+use qusr_kernel::process::Process;
 use qusr_kernel::signal::host::{self};
 use qusr_kernel::thunk::exec::OwnExe;
 use qusr_kernel::thunk::path::Sysroot;
@@ -44,22 +44,11 @@ pub struct PyProcess {
 
 #[pymethods]
 impl PyProcess {
-    /// `regs`: numbers of (call number, result, pc, sp, tls, status) and the argument
-    /// registers; `thumb_bit` is the status bit that makes call instructions 2 bytes long.
+    /// `guest` is its name in the list of guests.
     #[new]
-    fn new(
-        space: &PyAddressSpace,
-        table: &PyTable,
-        regs: (u32, u32, u32, u32, u32, u32),
-        args: Vec<u32>,
-        thumb_bit: u64,
-        frame: &str,
-    ) -> PyResult<Self> {
-        let frame = FrameKind::by_name(frame)
-            .ok_or_else(|| PyValueError::new_err(format!("no signal frame {frame}")))?;
+    fn new(space: &PyAddressSpace, table: &PyTable, guest: &str) -> PyResult<Self> {
         let table = Arc::clone(&table.inner);
-        let regs = GuestRegs::new(regs.into(), &args, thumb_bit);
-        let inner = Process::new(space.space.clone(), table, regs, frame)
+        let inner = Process::new(space.space.clone(), table, guest_named(guest)?.linux)
             .map_err(std::io::Error::from_raw_os_error)?;
         Ok(Self { inner })
     }

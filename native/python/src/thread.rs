@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
-use super::cpu::{IdRegister, unicorn_config};
+use super::cpu::{SystemRegister, unicorn_config};
 use super::native::{log_to, tell};
 use super::process::PyProcess;
 use qusr_cpu::Exit;
@@ -47,19 +47,19 @@ impl PyThread {
     /// only opened for an instruction that this has no lifter for. `stock`: the store's directory and
     /// the program's identity, where its translations are kept.
     #[new]
-    #[pyo3(signature = (process, library, guest, model, id_registers, native = None, log = None, stock = None))]
+    #[pyo3(signature = (process, library, guest, model, system_registers, native = None, log = None, stock = None))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         process: &PyProcess,
         library: PathBuf,
         guest: &str,
         model: i32,
-        id_registers: Vec<IdRegister>,
+        system_registers: Vec<SystemRegister>,
         native: Option<&str>,
         log: Option<Py<PyAny>>,
         stock: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
-        let config = unicorn_config(library, guest, model, id_registers)?;
+        let config = unicorn_config(library, guest, model, system_registers)?;
         let space = process.inner.space.clone();
         let core = match native {
             None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,

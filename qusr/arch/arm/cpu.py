@@ -81,7 +81,6 @@ _REGISTERS = Registers(
     sp="sp",
     status="cpsr",
     tls="tpidruro",
-    syscall="r7",
     args=("r0", "r1", "r2", "r3", "r4", "r5", "r6"),
 )
 
@@ -98,10 +97,6 @@ class Arm(Arch):
     flags = ((31, "N"), (30, "Z"), (29, "C"), (28, "V"))
     features = _FEATURES
     models = _MODELS
-
-    def core_name(self, variant: str) -> str:
-        """The name that the cores have for the guest."""
-        return f"arm-{variant}" if variant else "arm"
 
     def lacks(self, model: CpuModel, variant: str) -> str:
         """Processors from Armv7 on have no big-endian code."""

@@ -72,8 +72,8 @@ def vfork(ctx: Context) -> int:
     return _clone(ctx, Request(CLONE_VM | CLONE_VFORK))
 
 
-def clone(ctx: Context, flags: int, sp: int, parent_tid: int, tls: int, child_tid: int) -> int:
-    """clone(2) as arm and AArch64 order its arguments (CONFIG_CLONE_BACKWARDS)."""
+def clone(ctx: Context, flags: int, sp: int, parent_tid: int, child_tid: int, tls: int) -> int:
+    """clone(2). The Rust side has put the arguments into this order (`CloneOrder`)."""
     request = Request(flags & 0xFFFFFFFF & ~CSIGNAL, flags & CSIGNAL, sp)
     request.tls, request.child_tid = tls, child_tid
     if flags & CLONE_PIDFD:

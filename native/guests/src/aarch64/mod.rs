@@ -6,6 +6,7 @@ pub mod crypto;
 pub mod fp;
 pub mod insn;
 pub mod int;
+mod linux;
 pub mod mem;
 pub mod nzcv;
 pub mod simd;
@@ -23,7 +24,9 @@ use crate::ir::flags;
 use crate::ir::interp::Interp;
 use crate::ir::sem::Sem;
 use crate::ir::state::State;
+use crate::{Entry, unicorn};
 use insn::{Insn, slot};
+use linux::AArch64Linux;
 use table::{Lifters, TABLE};
 
 /// Translation mode: FPCR.FZ.
@@ -31,6 +34,30 @@ pub const MODE_FLUSH: u32 = 1;
 
 /// The guest description.
 pub struct AArch64;
+
+/// Little- and big-endian.
+pub static GUESTS: [Entry; 2] = [
+    Entry {
+        command: "aarch64",
+        linux: &AArch64Linux {
+            name: "aarch64",
+            big_endian: false,
+        },
+        isa: Some(&AArch64),
+        unicorn: unicorn::Guest::Aarch64,
+        emulate: Some(linux::emulate),
+    },
+    Entry {
+        command: "aarch64_be",
+        linux: &AArch64Linux {
+            name: "aarch64-be",
+            big_endian: true,
+        },
+        isa: None,
+        unicorn: unicorn::Guest::Aarch64Be,
+        emulate: Some(linux::emulate),
+    },
+];
 
 fn word(code: &[u8]) -> u32 {
     u32::from_le_bytes([code[0], code[1], code[2], code[3]])

@@ -61,12 +61,7 @@ impl GuestThread {
             Builtin::Mlockall => unit(space.mlockall(int(0))),
             Builtin::Munlockall => unit(space.munlockall()),
             Builtin::Shmat => {
-                // 32-bit ARM aligns to four pages (COMPAT_SHMLBA of arch/arm64).
-                let shmlba = if abi.word_bytes() == 4 {
-                    4 * 4096
-                } else {
-                    4096
-                };
+                let shmlba = self.process.linux.facts().shmlba;
                 space.shmat(int(0), value(1), int(2), shmlba)
             }
             Builtin::Shmdt => unit(space.shmdt(value(0))),

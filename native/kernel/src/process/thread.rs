@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::call::{Caller, call_registers, set_result};
+use super::call::{Caller, call_registers};
 use super::tracee::{Interrupted, Tracee};
 use super::{Process, shared};
 use crate::cpu::{CpuCore, Exit, Flow};
@@ -74,9 +74,9 @@ impl GuestThread {
             saved: None,
             altstack: AltStack::default(),
             mailbox: mailbox.clone(),
-            trampolines: process.trampolines,
-            kind: process.frame,
-            abi: shared(&process.table).abi,
+            trampoline: process.trampoline,
+            linux: process.linux,
+            abi: process.abi,
             watch: false,
             seen: None,
         };
@@ -149,7 +149,7 @@ impl GuestThread {
                     let refused = caller.refused(seccomp, process, regs, number, &args);
                     match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {
-                            set_result(process, regs, result);
+                            process.linux.set_result(regs, result, None);
                             Flow::Continue
                         }
                         other => {

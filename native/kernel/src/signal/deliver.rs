@@ -1,6 +1,6 @@
 //! Delivering a signal: which handler, on which stack, with which mask.
 
-use super::frame::{self, Frame, FrameContext};
+use super::frame::FrameContext;
 use super::siginfo::{self, FaultInfo, RefusedCall};
 use super::{Action, SIG_DFL, SS_AUTODISARM, Seen, ThreadSignals, UNBLOCKABLE, bit, host};
 use crate::cpu::CpuCore;
@@ -121,7 +121,7 @@ impl ThreadSignals {
         info: &[u8],
         fault: Option<&FaultInfo>,
     ) -> Delivered {
-        let sp = core.get(frame::sp_register(self.kind));
+        let sp = core.get(self.linux.facts().registers.sp);
         let on_stack = self.altstack.contains(sp);
         let usable = self.altstack.flags & libc::SS_DISABLE == 0;
         let switch = action.has(libc::SA_ONSTACK) && usable && !on_stack;
@@ -138,20 +138,20 @@ impl ThreadSignals {
             mask: self.saved.take().unwrap_or(self.blocked),
             altstack: self.altstack,
             on_stack,
-            abi: self.abi,
-            trampolines: self.trampolines,
+            trampoline: self.trampoline,
         };
         if self.altstack.flags & SS_AUTODISARM != 0 && switch {
             self.altstack = super::AltStack::default();
         }
-        if Frame::push(self.kind, core, space, top, &context).is_err() {
+        let pushed = self.linux.push_frame(core, space, top, &context);
+        if pushed.is_err() {
             // No room for the frame: SIGSEGV, fatally if that is the signal being
             // delivered or cannot be handled (kernel/signal.c, `force_sigsegv`).
             let fault = FaultInfo {
                 signal: libc::SIGSEGV,
                 code: SI_KERNEL,
                 addr: 0,
-                esr: 0,
+                syndrome: 0,
             };
             if signal == libc::SIGSEGV || on_stack || switch {
                 let info = siginfo::for_fault(&fault, self.abi);

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::guests;
+
 /// What a command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
@@ -152,17 +154,23 @@ fn split(entry: &[u8]) -> (&[u8], &[u8]) {
     at.map_or((entry, b""), |at| (&entry[..at], &entry[at + 1..]))
 }
 
-/// The guest that a command is for; "" for `qusr`. Only those that the native core runs matter.
+/// The guest that a command is for; "" for `qusr`.
 fn guest(name: &[u8]) -> Option<Vec<u8>> {
     let (prefix, guest) = match name.iter().position(|&byte| byte == b'-') {
         Some(at) => (&name[..at], &name[at + 1..]),
         None => (name, &b""[..]),
     };
-    match (prefix, guest.strip_suffix(b"-static").unwrap_or(guest)) {
-        (b"qusr" | b"qemu", b"") => Some(Vec::new()),
-        (b"qusr" | b"qemu", b"aarch64" | b"arm64") => Some(b"aarch64".to_vec()),
-        _ => None,
+    if !matches!(prefix, b"qusr" | b"qemu") {
+        return None;
     }
+    let guest = guest.strip_suffix(b"-static").unwrap_or(guest);
+    if guest.is_empty() {
+        return Some(Vec::new());
+    }
+    let name = guests::of_command(text(guest)?)?;
+    // Only those that the native core runs are started without Python.
+    let native = guests::all().any(|guest| guest.command == name && guest.isa.is_some());
+    native.then(|| name.into())
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {

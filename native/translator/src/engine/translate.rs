@@ -1,8 +1,9 @@
 //! From guest code to an installed translation.
 
 use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TRAPS};
-use super::{Emulated, LogItem, NativeCore};
+use super::{LogItem, NativeCore};
 use crate::cache::{Found, Source};
+use crate::cpu::Emulated;
 use crate::guest::{FlagUse, Lift};
 use crate::host::x64::code::Code;
 use crate::host::x64::codegen::{self, Tuning};
