@@ -202,7 +202,7 @@ class Registers:
         gdb: names in the order of gdb's target description (g packet).
         bits: widths of the registers that are not as wide as a word.
         pc, sp, status, tls: numbers of these; `status_name` is what the status register is called.
-        args: numbers of the registers with a system call's arguments, the first one its result's, too.
+        args: numbers of the registers with a system call's arguments; its result is in the first.
     """
 
     __slots__ = (
