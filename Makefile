@@ -1,6 +1,7 @@
 # make run    build qusr in .venv and run a first program under it
 # make test   install what the tests need, build the guest programs, run pytest
-# make test-cores   native's guests on the Unicorn core, and on native without optimisations
+# make test-cores   native's guests on the Unicorn core, on native without optimisations,
+#                   and with a code cache that is full again and again
 # make lint   ruff, mypy, clippy, rustfmt, cargo test
 # make bench  measure qusr beside qemu-user and native code
 # ARGS is handed to pytest or to the benchmarks: make test ARGS='tests/test_smoke.py -x'
@@ -57,6 +58,7 @@ test-cores: build testbins
 	for root in $(ROOTS); do tools/debian-root $$root >/dev/null || exit; done
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core unicorn tests/guests $(OTHER_CORES) "$(OF_OTHER_CORES) and not alignment_ordered"
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core native,no-all $(OTHER_CORES) "$(OF_OTHER_CORES)"
+	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core native,cache=1M $(OTHER_CORES) "$(OF_OTHER_CORES)"
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) $(OTHER_CORES) "$(OF_OTHER_CORES)"
 
 lint: check-python check-rust

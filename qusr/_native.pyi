@@ -32,7 +32,10 @@ class AddressSpace:
         """Host address of guest address 0."""
     @property
     def limit(self) -> int:
-        """The first address that is not the guest's."""
+        """The first address that can never be the guest's."""
+    @property
+    def map_window(self) -> int:
+        """The end of where things without an address of their own are placed."""
     @property
     def mmap_base(self) -> int:
         """Where mappings are placed downwards from."""

@@ -41,8 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Exited", "Options", "Process", "UsageError"]
 
-DEFAULT_STACK = 8 << 20
-RLIMIT_STACK, RLIM_INFINITY = 3, (1 << 64) - 1
+RLIMIT_STACK = 3
 
 
 class Process:
@@ -269,7 +268,10 @@ class Process:
         blocks = self._block_log()
         sink = None if blocks is None else blocks.native
         options = machine.native_options
-        thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
+        try:
+            thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
+        except ValueError as error:  # no memory for translated code, or no such library
+            raise UsageError(str(error)) from None
         if blocks is not None:
             blocks.watch(thread, own_logs=options is not None)
         regs = self.arch.registers
@@ -301,8 +303,7 @@ class Process:
             return self.options.stack_size
         before = None if self._main is None else self.native
         limit = _native.getrlimit if before is None else before.limit
-        soft = limit(RLIMIT_STACK)[0]
-        return DEFAULT_STACK if soft == RLIM_INFINITY else soft
+        return limit(RLIMIT_STACK)[0]
 
     def _random(self) -> bytes | None:
         if self.options.seed is None:

@@ -80,6 +80,11 @@ class Recorder:
         """As the address space's."""
         return self._space.limit
 
+    @property
+    def map_window(self) -> int:
+        """As the address space's."""
+        return self._space.map_window
+
     def mmap(  # noqa: PLR0917 - as mmap(2)
         self, addr: int, len: int, prot: int, flags: int, fd: int = -1, offset: int = 0
     ) -> int:

@@ -30,7 +30,7 @@ _HELP = (
     ("seed", "NUMBER", "makes the guest's AT_RANDOM the same in every run"),
     ("p", "SIZE", "accepted when it is 4096, the size of a page"),
     ("core", "CORE", "CPU core: unicorn or native"),
-    ("opt", "no-NAME,...", "optimisations that the native core leaves out"),
+    ("opt", "no-NAME,...", "optimisations that the native core leaves out; cache=SIZE of its code"),
     ("version", "", "show the version and exit"),
     ("-", "", "the program follows, whatever its name begins with"),
 )

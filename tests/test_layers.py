@@ -90,6 +90,9 @@ def test_the_list_of_guests_is_complete() -> None:
         assert len(set(said)) == len(said)
     folders = {file.parent.name for file in (ROOT / "arch").glob("*/__init__.py")}
     assert folders == {package for package, _, _ in arch.PACKAGES} | {"x86_64"}
+    # The build makes these of the list that the Rust side has (native/guests/src/names.rs).
+    commands = (file.name for file in (ROOT.parent / "commands/scripts").glob("qusr-*"))
+    assert {name.removeprefix("qusr-") for name in commands} == {*arch.names(), "binfmt"}
     cores = [abi.core for guest in arch.guests() for abi in guest.abis.values()]
     assert len(set(cores)) == len(cores)
 

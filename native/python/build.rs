@@ -9,18 +9,21 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs, io};
 
+#[path = "../guests/src/names.rs"]
+#[expect(dead_code, reason = "only the list is of use here")]
+mod names;
+
 const SOURCES: &str = "../launcher/src";
 const MAIN: &str = "../launcher/src/main.rs";
-/// `qusr` is a command, too.
-const COMMANDS: &[(&str, &str)] = &include!("../guests/src/commands.in");
+const NAMES: &str = "../guests/src/names.rs";
 /// Below the tree's root. This one is a script, and part of the sources.
 const FOLDER: &str = "../../commands/scripts";
 const SCRIPT: &str = "qusr-binfmt";
 
 fn main() {
     println!("cargo::rerun-if-changed={SOURCES}");
+    println!("cargo::rerun-if-changed={NAMES}");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=../guests/src/commands.in");
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let out = Path::new(&variable("OUT_DIR")).join("qusr-interp");
     compile(&variable("RUSTC"), &variable("TARGET"), &out);
@@ -29,8 +32,7 @@ fn main() {
     if !folder.is_dir() {
         return;
     }
-    let guests = COMMANDS.iter().map(|(name, _)| format!("qusr-{name}"));
-    for name in guests.chain(["qusr".into()]) {
+    for name in commands() {
         let path = folder.join(name);
         install(&out, &path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         // Cargo comes here again when someone has removed it.
@@ -38,6 +40,15 @@ fn main() {
     }
     // A source distribution made by maturin 1.16 has lost this.
     make_executable(&folder.join(SCRIPT)).unwrap_or_else(|error| panic!("{SCRIPT}: {error}"));
+}
+
+/// `qusr`, and a command for each name that a guest has.
+fn commands() -> Vec<String> {
+    let names = names::NAMES.iter();
+    let names = names.flat_map(|(name, others)| std::iter::once(name).chain(*others));
+    std::iter::once("qusr".to_owned())
+        .chain(names.map(|name| format!("qusr-{name}")))
+        .collect()
 }
 
 /// There is no C library in it (`../launcher/src/kernel.rs`), and so nothing to start one.

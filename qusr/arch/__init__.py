@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Package, ELF machines (e_machine), and all names by which a command or option may call a guest.
 #: With it a program's guest is found without importing the packages of others.
 PACKAGES = (
-    ("aarch64", (183,), "aarch64 arm64 aarch64_be aarch64eb arm64be"),
+    ("aarch64", (183,), "aarch64 arm64 aarch64_be"),
     ("arm", (40,), "arm armhf armel armeb"),
 )
 

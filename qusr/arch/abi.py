@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Literal
 
+#: As an ABI's number for a constant: it has none.
+ABSENT = -1
+
 
 class Abi:
     """The binary interface of one guest ISA and byte order.
@@ -76,7 +79,12 @@ class Abi:
         return "big" if self.big_endian else "little"
 
     def differing(self, family: str) -> Mapping[str, int]:
-        """The constants of a family that have other values than on the host, by name."""
+        """The constants of a family that have other values than on the host, by name.
+
+        `ABSENT` is the value of those that only the host has. Families: errno, signal, open, fcntl,
+        mmap, socket, socktype, rlimit, ioctl, ioc (the bit fields of _IOC). Modules with many are
+        made by tools/gen_constants.py.
+        """
         if not self.constants:
             return {}
         module = __import__(f"qusr.arch.{self.constants}", fromlist=["CONSTANTS"])

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
         def limit(self) -> int:
             """The end of what the guest can map."""
 
+        @property
+        def map_window(self) -> int:
+            """The end of where things without an address of their own are placed."""
+
         def mmap(  # noqa: PLR0917 - as mmap(2)
             self, addr: int, len: int, prot: int, flags: int, fd: int = -1, offset: int = 0
         ) -> int:
@@ -154,12 +158,17 @@ def task_size(space: AddressSpace, plan: LoadPlan) -> int:
     return min(space.limit, end) if end else space.limit
 
 
+def map_window(space: AddressSpace, plan: LoadPlan) -> int:
+    """The kernel's DEFAULT_MAP_WINDOW: the end of where it places things."""
+    return min(space.map_window, task_size(space, plan))
+
+
 def stack_top(space: AddressSpace, plan: LoadPlan) -> int:
     """The kernel's STACK_TOP."""
     end = plan.rules.stack_end
     if end:
         return min(space.limit, end)
-    return page_start(task_size(space, plan))
+    return page_start(map_window(space, plan))
 
 
 def reads_execute(plan: LoadPlan) -> bool:
@@ -363,7 +372,7 @@ def _entry(file: ElfFile, bias: int, limit: int) -> int:
 
 def _pie_base(space: AddressSpace, plan: LoadPlan) -> int:
     """The kernel's ELF_ET_DYN_BASE, which need not be the start of a page."""
-    return plan.rules.dyn_base or task_size(space, plan) // 3 * 2
+    return plan.rules.dyn_base or map_window(space, plan) // 3 * 2
 
 
 def _map_stack(

@@ -13,7 +13,7 @@ import stat
 
 from qusr import _native
 
-from . import cache, identify, script
+from . import cache, identify
 from .errors import LoadError, from_oserror
 from .plan import LoadPlan
 from .sysroot import Sysroot, found
@@ -295,7 +295,8 @@ def _follow_scripts(
     first = path
     args = list(argv)
     name = os.fsencode(path)
-    for depth in range(script.MAX_DEPTH + 1):
+    depth = 0
+    while True:
         host_path = sysroot.resolve(path)
         opened = fd < 0
         if opened:
@@ -306,6 +307,8 @@ def _follow_scripts(
             head = _head(fd, path)
             if not head.startswith(b"#!"):
                 return path, host_path, args, head, fd
+            from . import script  # most starts are of programs
+
             interpreter, args = script.apply(name, head, args, path)
         except LoadError:
             os.close(fd)
@@ -313,7 +316,9 @@ def _follow_scripts(
         os.close(fd)
         fd = -1
         name, path = interpreter, os.fsdecode(interpreter)
-    raise LoadError(f"{first}: too many levels of #! interpreters", errno.ELOOP)
+        depth += 1
+        if depth > script.MAX_DEPTH:
+            raise LoadError(f"{first}: too many levels of #! interpreters", errno.ELOOP)
 
 
 def _head(fd: int, path: str) -> bytes:

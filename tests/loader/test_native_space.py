@@ -64,6 +64,7 @@ def compare(path: str, bits: int, sysroot: Sysroot) -> image.Image:
         )
     space = native.AddressSpace(bits)
     model = FakeSpace(space.limit)
+    model.map_window = space.map_window
     loaded = image.load(space, program, interp, stack_size=STACK)
     expected = image.load(model, program, interp, stack_size=STACK)
     for name in ("bias", "base", "entry", "brk", "phdr", "stack_top", "stack_bottom", "start"):

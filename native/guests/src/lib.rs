@@ -5,6 +5,7 @@
 
 mod aarch64;
 mod arm;
+pub mod names;
 #[cfg(test)]
 mod tests;
 
@@ -24,13 +25,9 @@ use qusr_unicorn as unicorn;
 /// The guests of each module.
 static ALL: [&[Entry]; 2] = [&aarch64::GUESTS, &arm::GUESTS];
 
-/// The names of the commands, and the guest that each is for, by Python's names (`qusr/arch/`).
-pub static COMMANDS: &[(&str, &str)] = &include!("commands.in");
-
 /// One guest: an instruction set in one byte order.
 pub struct Entry {
-    /// As Python and the commands call it; guests whose programs are told apart by more than the
-    /// command's name share it.
+    /// Its name in [`names`]; guests whose programs are told apart by more than that share it.
     pub command: &'static str,
     /// Its Linux; what that is called is the name of the guest.
     pub linux: &'static dyn LinuxAbi,
@@ -69,13 +66,4 @@ pub fn all() -> impl Iterator<Item = &'static Entry> {
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Entry> {
     all().find(|guest| guest.name() == name)
-}
-
-/// The guest that a command of this name is for, by Python's name.
-#[must_use]
-pub fn of_command(name: &str) -> Option<&'static str> {
-    let mut commands = COMMANDS.iter();
-    commands
-        .find(|(command, _)| *command == name)
-        .map(|(_, guest)| *guest)
 }

@@ -117,6 +117,8 @@ pub struct Facts {
     pub page_size: u64,
     /// To what shmat(2) aligns.
     pub shmlba: u64,
+    /// The processor ignores the top byte of addresses.
+    pub tagged_addresses: bool,
 }
 
 /// See the module.
@@ -159,7 +161,11 @@ pub trait LinuxAbi: Send + Sync {
         context: &FrameContext<'_>,
     ) -> Result<(), Efault>;
 
-    /// Takes the registers back from the frame at the stack pointer; `rt`: by rt_sigreturn(2).
+    /// Where a frame at the stack pointer has the mask that sigreturn puts back; `rt`: one of
+    /// rt_sigreturn(2).
+    fn frame_mask(&self, rt: bool) -> u64;
+
+    /// Takes the registers back from the frame at the stack pointer.
     ///
     /// # Errors
     /// The frame is bad, and the guest gets SIGSEGV.

@@ -15,6 +15,10 @@ mod start;
 mod thread;
 mod tracer;
 
+/// For the whole library: the launcher's constructor, the cores, Python's calls.
+#[global_allocator]
+static ALLOCATOR: qusr_memory::spare::Spare = qusr_memory::spare::Spare::new();
+
 #[pymodule]
 mod _native {
     use pyo3::prelude::*;

@@ -91,6 +91,11 @@ impl PyAddressSpace {
     }
 
     #[getter]
+    fn map_window(&self) -> u64 {
+        self.space.map_window()
+    }
+
+    #[getter]
     fn mmap_base(&self) -> u64 {
         self.space.mmap_base()
     }

@@ -255,6 +255,7 @@ impl PyThread {
     fn ends(&mut self) {
         self.inner.thread_ends();
         host::set_mask(!0);
+        self.inner.signals.mailbox.hand_on();
         Mailbox::detach();
     }
 

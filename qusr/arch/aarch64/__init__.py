@@ -55,7 +55,6 @@ LITTLE = AArch64(
 )
 BIG = AArch64(
     "aarch64_be",
-    aliases=("aarch64eb", "arm64be"),
     title="big-endian AArch64",
     big_endian=True,
     abis={"": _abi("aarch64_be", ("be",), "aarch64-be", big_endian=True)},

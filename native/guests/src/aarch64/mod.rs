@@ -18,6 +18,7 @@ pub mod simd_mem;
 pub mod sm;
 pub mod table;
 
+use crate::guest::untagged;
 use crate::guest::{FlagUse, Guest, Lift};
 use crate::ir::build::IrBuilder;
 use crate::ir::flags;
@@ -168,10 +169,13 @@ impl Guest for AArch64 {
         }
     }
 
-    fn data_address(&self, addr: u64) -> u64 {
+    fn tag_bits(&self) -> u8 {
         // TBI: the top byte is a tag (Linux, Documentation/arch/arm64/tagged-pointers.rst).
-        // As the kernel's untagged_addr(): kernel addresses stay as they are.
-        addr & (((addr << 8) as i64) >> 8) as u64
+        8
+    }
+
+    fn data_address(&self, addr: u64) -> u64 {
+        untagged(addr)
     }
 
     fn code_address(&self, addr: u64) -> u64 {

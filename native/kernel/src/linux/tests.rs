@@ -40,6 +40,7 @@ static FACTS: Facts = Facts {
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 0x4_0000,
+    tagged_addresses: false,
 };
 
 impl LinuxAbi for TestAbi {
@@ -83,6 +84,10 @@ impl LinuxAbi for TestAbi {
         _context: &FrameContext<'_>,
     ) -> Result<(), Efault> {
         Err(Efault { addr: top })
+    }
+
+    fn frame_mask(&self, _rt: bool) -> u64 {
+        0
     }
 
     fn pop_frame(

@@ -9,6 +9,7 @@ use super::thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
 use crate::cpu::{Exit, Regs};
 use crate::seccomp::{Seccomp, Verdict};
+use crate::signal::deliver::Delivered;
 use crate::signal::host::Mailbox;
 use crate::signal::siginfo::{by_kernel, for_refused};
 use crate::signal::{RefusedCall, siginfo};
@@ -53,9 +54,12 @@ impl GuestThread {
                     return None;
                 }
                 let space = &self.process.space;
-                let delivered = self
-                    .signals
-                    .deliver_refused(self.core.as_mut(), space, &call);
+                let (core, wait) = (self.core.as_mut(), self.tracee.is_none());
+                let delivered = self.signals.deliver_refused(core, space, &call, wait);
+                if delivered == Delivered::Later {
+                    self.rewind();
+                    return None;
+                }
                 return self.delivered(delivered);
             }
             Verdict::KillThread if self.process.seccomp.count() > 1 => {
@@ -91,6 +95,7 @@ impl GuestThread {
 
     /// Gives the guest the result (or -errno) of the call that Python decided.
     pub fn finish_call(&mut self, result: i64) {
+        let result = self.caller.table.result(result);
         let linux = self.process.linux;
         linux.set_result(self.core.as_mut(), result, None);
     }
@@ -189,7 +194,12 @@ impl Caller {
             pending: &self.mailbox.pending,
             wait_mask: &self.wait_mask,
         };
-        env.call(&call.node, args, &mut self.scratch)
+        let outcome = env.call(&call.node, args, &mut self.scratch);
+        if self.wait_mask.get().is_some() && self.mailbox.waits() {
+            // It may have waited since before the call, whose mask lets it through.
+            self.mailbox.interrupt();
+        }
+        outcome
     }
 }
 

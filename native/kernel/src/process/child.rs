@@ -68,11 +68,7 @@ impl GuestThread {
             self.signals.mailbox.forget();
             self.forget_tracer();
         }
-        host::set_mask(if self.signals.mailbox.waits() {
-            !0
-        } else {
-            self.signals.blocked
-        });
+        host::set_mask(self.signals.blocked);
         result
     }
 

@@ -34,7 +34,9 @@ impl GuestThread {
             }
         }
         let space = &self.process.space;
-        let delivered = self.signals.deliver_fault(self.core.as_mut(), space, fault);
+        // A tracer has seen the fault, and is not to see it again.
+        let (core, wait) = (self.core.as_mut(), self.tracee.is_none());
+        let delivered = self.signals.deliver_fault(core, space, fault, wait);
         let steps = self.traces_steps() && delivered == Delivered::Done;
         if steps {
             self.step_done();

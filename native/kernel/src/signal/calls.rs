@@ -118,45 +118,62 @@ impl ThreadSignals {
     }
 
     /// rt_sigprocmask(2); `word_only` is the old sigprocmask(2), which sees 32 signals.
+    /// None, if `again`: a signal was there before, make the call again after its handler.
     pub fn sigprocmask(
         &mut self,
         space: &AddressSpace,
         args: &[u64],
         word_only: bool,
-    ) -> Result<u64> {
+        again: bool,
+    ) -> Option<Result<u64>> {
+        let blocked = match self.new_mask(space, args, word_only) {
+            Ok(blocked) => blocked,
+            Err(errno) => return Some(Err(errno)),
+        };
+        let before = self.blocked;
+        if let Some(blocked) = blocked {
+            if !again {
+                host::set_mask(blocked);
+            } else if !host::try_mask(&self.mailbox, blocked) {
+                return None;
+            }
+            self.blocked = blocked;
+        }
+        if args[2] == 0 {
+            return Some(Ok(0));
+        }
+        let put = if word_only {
+            let word = self.abi.word_bytes();
+            self.put(space, args[2], word, before & 0xffff_ffff)
+        } else {
+            self.put_set(space, args[2], before)
+        };
+        Some(put.map(|()| 0))
+    }
+
+    /// The mask that sigprocmask makes, if it makes one.
+    fn new_mask(&self, space: &AddressSpace, args: &[u64], word_only: bool) -> Result<Option<u64>> {
         if !word_only && args[3] != self.sigset_size() {
             return Err(libc::EINVAL);
         }
-        let word = self.abi.word_bytes();
+        if args[1] == 0 {
+            return Ok(None);
+        }
         let before = self.blocked;
-        if args[1] != 0 {
-            let set = if word_only {
-                self.get(space, args[1], word)?
-            } else {
-                self.get_set(space, args[1])?
-            };
-            let set = set & !UNBLOCKABLE;
-            // The old call leaves the signals that it cannot name alone.
-            let kept = if word_only { before & !0xffff_ffff } else { 0 };
-            self.blocked = match args[0] as i32 {
-                libc::SIG_BLOCK => before | set,
-                libc::SIG_UNBLOCK => before & !set,
-                libc::SIG_SETMASK => set | kept,
-                _ => return Err(libc::EINVAL),
-            };
-            // While a signal waits all are blocked; delivery sets the new mask.
-            if !self.mailbox.waits() {
-                host::set_mask(self.blocked);
-            }
+        let set = if word_only {
+            self.get(space, args[1], self.abi.word_bytes())?
+        } else {
+            self.get_set(space, args[1])?
+        };
+        let set = set & !UNBLOCKABLE;
+        // The old call leaves the signals that it cannot name alone.
+        let kept = if word_only { before & !0xffff_ffff } else { 0 };
+        match args[0] as i32 {
+            libc::SIG_BLOCK => Ok(Some(before | set)),
+            libc::SIG_UNBLOCK => Ok(Some(before & !set)),
+            libc::SIG_SETMASK => Ok(Some(set | kept)),
+            _ => Err(libc::EINVAL),
         }
-        if args[2] != 0 {
-            if word_only {
-                self.put(space, args[2], word, before & 0xffff_ffff)?;
-            } else {
-                self.put_set(space, args[2], before)?;
-            }
-        }
-        Ok(0)
     }
 
     /// rt_sigpending(2), or sigpending(2) with `word_only`.
@@ -210,18 +227,25 @@ impl ThreadSignals {
         let set = set & !UNBLOCKABLE;
         let host_set = set & !host::OWN;
         let call = [&raw const host_set as u64, 8, 0, 0, 0, 0];
-        // SAFETY: the kernel reads 8 bytes of mask.
-        let result =
-            unsafe { safe_syscall(&self.mailbox.pending, libc::SYS_rt_sigsuspend as u16, &call) };
-        if result == -ERESTARTSYS {
-            if self.mailbox.bell() {
-                // A tracer sees the signals that the call lets through.
-                self.wait_with(set);
-            }
-            return None;
+        // From here on the signals that are put aside are those that come through this mask.
+        let before = deferred::set_blocked(set);
+        let result = if deferred::due(set) == 0 {
+            // SAFETY: the kernel reads 8 bytes of mask.
+            unsafe { safe_syscall(&self.mailbox.pending, libc::SYS_rt_sigsuspend as u16, &call) }
+        } else {
+            self.mailbox.note_due(set);
+            -i64::from(libc::EINTR)
+        };
+        let heard = result != -ERESTARTSYS && self.mailbox.waits() || deferred::due(set) != 0;
+        if heard || self.mailbox.bell() {
+            // A tracer sees the signals that the call lets through.
+            self.wait_with(set);
+            return heard.then_some(Err(libc::EINTR));
         }
-        self.wait_with(set);
-        Some(Err(libc::EINTR))
+        // A signal with a handler came before the call, or none that has one.
+        deferred::set_blocked(before);
+        self.mailbox.note_due(before);
+        None
     }
 
     /// rt_sigtimedwait(2); `time_size` is the size of the guest's timespec fields.
@@ -262,13 +286,6 @@ impl ThreadSignals {
             time[0] = signed(self.get(space, args[2], time_size)?);
             time[1] = signed(self.get(space, args[2] + time_size as u64, time_size)?);
         }
-        if let Some((signal, info)) = deferred::take(set) {
-            if args[1] != 0 {
-                let bytes = siginfo::to_guest(&info, self.abi);
-                space.write(args[1], &bytes).map_err(|_| libc::EFAULT)?;
-            }
-            return Ok(signal.into());
-        }
         // SAFETY: siginfo_t is plain data.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
         let timeout = if args[2] == 0 {
@@ -276,27 +293,52 @@ impl ThreadSignals {
         } else {
             time.as_ptr() as u64
         };
+        let result = self.wait_for(set, timeout, &mut info);
+        if result > 0 && args[1] != 0 {
+            host::unwrap_sent(&mut info);
+            let bytes = siginfo::to_guest(&info, self.abi);
+            space.write(args[1], &bytes).map_err(|_| libc::EFAULT)?;
+        }
+        Ok(result)
+    }
+
+    /// Waits on the host for a signal of `set`: its number, -errno or -[`ERESTARTSYS`].
+    fn wait_for(&self, set: u64, timeout: u64, info: &mut libc::siginfo_t) -> i64 {
         let call = [
             &raw const set as u64,
-            &raw mut info as u64,
+            std::ptr::from_mut(info) as u64,
             timeout,
             8,
             0,
             0,
         ];
-        // SAFETY: the pointers are to locals of the sizes that the kernel expects.
-        let result = unsafe {
-            safe_syscall(
-                &self.mailbox.pending,
-                libc::SYS_rt_sigtimedwait as u16,
-                &call,
-            )
-        };
-        if result > 0 && args[1] != 0 {
-            let bytes = siginfo::to_guest(&info, self.abi);
-            space.write(args[1], &bytes).map_err(|_| libc::EFAULT)?;
+        // What the call waits for and is put aside instead interrupts it.
+        let before = deferred::set_blocked(self.blocked & !set);
+        self.mailbox.note_due(self.blocked & !set);
+        let mut result = -ERESTARTSYS;
+        if deferred::due(!set) == 0 {
+            // SAFETY: the pointers are to locals of the sizes that the kernel expects.
+            result = unsafe {
+                safe_syscall(
+                    &self.mailbox.pending,
+                    libc::SYS_rt_sigtimedwait as u16,
+                    &call,
+                )
+            };
         }
-        Ok(result)
+        deferred::set_blocked(before);
+        self.mailbox.note_due(before);
+        let interrupted = [-ERESTARTSYS, -i64::from(libc::EINTR)].contains(&result);
+        if interrupted && let Some((signal, aside)) = deferred::take(set) {
+            *info = aside;
+            self.mailbox.note_due(before);
+            return signal.into();
+        }
+        if result == -i64::from(libc::EINTR) && !self.mailbox.waits() {
+            // By a signal that was put aside and is not waited for.
+            return -ERESTARTSYS;
+        }
+        result
     }
 
     /// sigaltstack(2), `sp` being the guest's stack pointer.
@@ -349,23 +391,41 @@ impl ThreadSignals {
         Ok(())
     }
 
-    /// rt_sigreturn(2) or sigreturn(2): Err when the frame is bad (SIGSEGV).
+    /// rt_sigreturn(2) or sigreturn(2): Err when the frame is bad (SIGSEGV). None, if `again`: a signal
+    /// came through the handler's mask, make the call again after its handler.
     pub fn sigreturn(
         &mut self,
         core: &mut dyn CpuCore,
         space: &AddressSpace,
         rt: bool,
-    ) -> Result<()> {
-        let restored = self.linux.pop_frame(core, space, rt);
-        let restored = restored.map_err(|_| libc::EFAULT)?;
-        self.blocked = restored.mask & !UNBLOCKABLE;
-        if let Some(stack) = restored.altstack {
-            // An invalid stack is ignored (restore_altstack).
-            let _ = self.set_altstack(stack);
+        again: bool,
+    ) -> Option<Result<()>> {
+        let sp = core.get(self.linux.facts().registers.sp);
+        let at = sp.wrapping_add(self.linux.frame_mask(rt));
+        let Ok(mask) = self.get_set(space, at) else {
+            return Some(Err(libc::EFAULT));
+        };
+        let mask = mask & !UNBLOCKABLE;
+        if again && !host::try_mask(&self.mailbox, mask) {
+            return None;
         }
-        if !self.mailbox.waits() {
-            host::set_mask(self.blocked);
+        let before = std::mem::replace(&mut self.blocked, mask);
+        match self.linux.pop_frame(core, space, rt) {
+            Ok(restored) => {
+                if let Some(stack) = restored.altstack {
+                    // An invalid stack is ignored (restore_altstack).
+                    let _ = self.set_altstack(stack);
+                }
+            }
+            Err(_) => {
+                self.blocked = before;
+                host::set_mask(before);
+                return Some(Err(libc::EFAULT));
+            }
         }
-        Ok(())
+        if !again {
+            host::set_mask(mask);
+        }
+        Some(Ok(()))
     }
 }

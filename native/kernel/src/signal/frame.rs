@@ -20,10 +20,9 @@ pub struct FrameContext<'a> {
     pub trampoline: u64,
 }
 
-/// What sigreturn found in a frame.
+/// What sigreturn found in a frame, but for registers and mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restored {
-    pub mask: u64,
     /// rt frames only.
     pub altstack: Option<AltStack>,
 }

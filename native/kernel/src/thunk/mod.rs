@@ -15,6 +15,7 @@ pub mod procfs;
 mod reader;
 mod records;
 pub mod review;
+mod robust;
 pub mod scratch;
 pub mod table;
 mod waitmask;

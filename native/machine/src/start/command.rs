@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::guests;
+use crate::guests::{self, names};
 
 /// What a command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -160,17 +160,14 @@ fn guest(name: &[u8]) -> Option<Vec<u8>> {
         Some(at) => (&name[..at], &name[at + 1..]),
         None => (name, &b""[..]),
     };
-    if !matches!(prefix, b"qusr" | b"qemu") {
-        return None;
+    match (prefix, guest.strip_suffix(b"-static").unwrap_or(guest)) {
+        (b"qusr" | b"qemu", b"") => Some(Vec::new()),
+        // Only those that the native core runs are started without Python.
+        (b"qusr" | b"qemu", name) => names::guest(name)
+            .filter(|name| guests::all().any(|guest| guest.command == *name && guest.isa.is_some()))
+            .map(|name| name.as_bytes().to_vec()),
+        _ => None,
     }
-    let guest = guest.strip_suffix(b"-static").unwrap_or(guest);
-    if guest.is_empty() {
-        return Some(Vec::new());
-    }
-    let name = guests::of_command(text(guest)?)?;
-    // Only those that the native core runs are started without Python.
-    let native = guests::all().any(|guest| guest.command == name && guest.isa.is_some());
-    native.then(|| name.into())
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {

@@ -42,7 +42,6 @@ struct Terms {
     guest: &'static str,
     options: Options,
     check: bool,
-    cache_size: usize,
 }
 
 struct Known {
@@ -69,7 +68,6 @@ pub(super) fn of(
         guest: guest.name(),
         options: config.options,
         check: config.check,
-        cache_size: config.cache_size,
     };
     let mut list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     list.retain(|k| k.kept.strong_count() > 0);

@@ -34,6 +34,9 @@ pub(super) const MODE_HOST_FLUSH: u32 = 1 << 30;
 /// In a translation's mode: regions have probes too.
 pub(super) const MODE_PROBES: u32 = 1 << 28;
 
+/// In a translation's mode: accesses take the tag off their addresses, instead of faulting and being interpreted.
+pub(super) const MODE_TAGS: u32 = 1 << 27;
+
 /// A page of this core's own with one instruction, and around it the masking.
 pub(super) struct Stub(*mut u8);
 
@@ -41,7 +44,7 @@ pub(super) struct Stub(*mut u8);
 const SIZE: usize = 256;
 
 impl Stub {
-    fn new() -> Self {
+    pub(super) fn new() -> Result<Self, String> {
         // SAFETY: a new anonymous mapping.
         let p = unsafe {
             libc::mmap(
@@ -53,12 +56,11 @@ impl Stub {
                 0,
             )
         };
-        assert!(
-            p != libc::MAP_FAILED,
-            "native core: no executable memory: {}",
-            std::io::Error::last_os_error()
-        );
-        Self(p.cast())
+        if p == libc::MAP_FAILED {
+            let error = std::io::Error::last_os_error();
+            return Err(format!("no executable memory: {error}"));
+        }
+        Ok(Self(p.cast()))
     }
 
     /// Code that executes `insn` with its exception masked, flags and registers intact, and goes on at `host::BACK`.
@@ -104,13 +106,21 @@ impl NativeCore {
         } else {
             0
         };
-        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | probes
+        let tags = if self.tagged >= self.common.config.tag_limit {
+            MODE_TAGS
+        } else {
+            0
+        };
+        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | probes | tags
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.
     pub(super) fn float_trap(&mut self) -> u32 {
         let at = self.st_ref().host[host::FAULT_PC] as usize;
-        let Some(trap) = self.common.cache.float_trap(at) else {
+        let gate = super::gate::inside();
+        let trap = self.common.cache.float_trap(self.generation.id, at);
+        drop(gate);
+        let Some(trap) = trap else {
             panic!("native core: a floating-point trap at {at:#x} outside of translated code");
         };
         self.float_traps = self.float_traps.saturating_add(1);
@@ -130,7 +140,7 @@ impl NativeCore {
                 self.st().host[host::BACK] = (at + len) as u64;
                 // SAFETY: the cache says that an instruction of this length is there.
                 let insn = unsafe { std::slice::from_raw_parts(at as *const u8, len) };
-                self.masked.get_or_insert_with(Stub::new).fill(insn)
+                self.masked.fill(insn)
             }
         };
         self.st().host[host::RESUME] = to as u64;

@@ -9,6 +9,7 @@
 use super::Options;
 use crate::cache::{Key, record};
 use crate::crc32::crc32;
+use crate::host::x64::features::host_has;
 use crate::store;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -70,11 +71,7 @@ struct File {
 fn build() -> u64 {
     let mut hasher = DefaultHasher::new();
     store::own_library().hash(&mut hasher);
-    let features = [
-        is_x86_feature_detected!("aes"),
-        is_x86_feature_detected!("sha"),
-        is_x86_feature_detected!("pclmulqdq"),
-    ];
+    let features = [host_has!("aes"), host_has!("sha"), host_has!("pclmulqdq")];
     (env!("CARGO_PKG_VERSION"), features).hash(&mut hasher);
     hasher.finish()
 }
@@ -241,8 +238,12 @@ impl super::NativeCore {
                 return None;
             }
             let pcs = &work.block.pcs;
-            let found = common.cache.install(key, end, pcs, &mut work.code, source);
-            found.ok()?
+            let found = common
+                .cache
+                .install(key, end, pcs, &mut work.code, source, &|id| {
+                    common.is_busy(id)
+                });
+            found.ok()
         });
         self.work = Some(work);
         if found.is_some() {

@@ -14,6 +14,7 @@ pub static FACTS: Facts = Facts {
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 4096,
+    tagged_addresses: true,
 };
 
 /// The kernel's vdso has it (arch/arm64/kernel/vdso/sigreturn.S). Unwinders know these very instructions.

@@ -12,7 +12,7 @@ use super::registers::{FPCR, FPSR, LR, PC, PSTATE, SP, V0, X0, X29};
 // (with room for 1024 signals), then the sigcontext, aligned to 16.
 const UC: usize = 128;
 const UC_STACK: usize = UC + 16;
-const UC_SIGMASK: usize = UC + 40;
+pub(super) const UC_SIGMASK: usize = UC + 40;
 const SIGCONTEXT: usize = UC + 176;
 const FAULT_ADDRESS: usize = SIGCONTEXT;
 const REGS: usize = SIGCONTEXT + 8;
@@ -116,7 +116,6 @@ pub(super) fn pop(
     core.set(PSTATE, pstate);
     core.set(PC, bytes.get(CONTEXT_PC, 8));
     Ok(Restored {
-        mask: bytes.get_mask(UC_SIGMASK, 8),
         altstack: Some(bytes.get_altstack(UC_STACK, 8)),
     })
 }

@@ -59,6 +59,10 @@ impl LinuxAbi for AArch64Linux {
         frame::push(core, space, top, context, self.abi())
     }
 
+    fn frame_mask(&self, _rt: bool) -> u64 {
+        frame::UC_SIGMASK as u64
+    }
+
     fn pop_frame(
         &self,
         core: &mut dyn CpuCore,

@@ -17,6 +17,7 @@ pub static FACTS: Facts = Facts {
     page_size: 4096,
     // COMPAT_SHMLBA of arch/arm64/include/asm/shmparam.h, SHMLBA of arch/arm.
     shmlba: 4 * 4096,
+    tagged_addresses: false,
 };
 
 /// CPSR.T: instructions are Thumb's.

@@ -102,6 +102,11 @@ pub(super) fn push(
     Ok(())
 }
 
+/// Where the mask is in a frame.
+pub(super) fn mask_at(rt: bool) -> usize {
+    (if rt { INFO_SIZE } else { 0 }) + SIGMASK
+}
+
 pub(super) fn pop(
     core: &mut dyn CpuCore,
     space: &AddressSpace,
@@ -130,7 +135,6 @@ pub(super) fn pop(
         core.set(R0 + index, bytes.get(head + REGS + index as usize * 4, 4));
     }
     Ok(Restored {
-        mask: bytes.get_mask(head + SIGMASK, 4),
         altstack: rt.then(|| bytes.get_altstack(head + UC_STACK, 4)),
     })
 }

@@ -80,6 +80,10 @@ impl LinuxAbi for ArmLinux {
         frame::push(core, space, top, context, self)
     }
 
+    fn frame_mask(&self, rt: bool) -> u64 {
+        frame::mask_at(rt) as u64
+    }
+
     fn pop_frame(
         &self,
         core: &mut dyn CpuCore,

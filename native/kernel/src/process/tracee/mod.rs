@@ -225,7 +225,7 @@ impl GuestThread {
     /// A handler is about to run: whether the interrupted call fails with EINTR
     /// (arch/arm64/kernel/signal.c, do_signal). Gives whether there is a handler.
     fn end_interrupted_call(&mut self) -> bool {
-        let signal = self.signals.mailbox.signal();
+        let signal = self.signals.mailbox.signal(self.signals.blocked);
         let action = self.signals.actions.get(signal);
         let handled = action.has_handler();
         if let Some(call) = self.interrupted.take()

@@ -13,6 +13,7 @@ mod emit_move;
 mod emit_product;
 mod emit_vec;
 mod emit_vfloat;
+pub mod features;
 pub mod layout;
 pub mod live;
 pub mod region;
@@ -26,7 +27,7 @@ pub mod runtime;
 pub fn check_host() -> Result<(), String> {
     let mut missing = Vec::new();
     macro_rules! need {
-        ($($f:tt),*) => { $(if !std::arch::is_x86_feature_detected!($f) { missing.push($f); })* };
+        ($($f:tt),*) => { $(if !(features::host_has!($f)) { missing.push($f); })* };
     }
     need!("avx2", "fma", "bmi1", "bmi2", "lzcnt", "f16c", "cmpxchg16b");
     if missing.is_empty() {
