@@ -4,3 +4,4 @@ mod behaviour;
 mod cost;
 mod coverage;
 mod differential;
+mod registry;
