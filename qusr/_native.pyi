@@ -174,6 +174,8 @@ class Process:
     def inherit(self, before: Process) -> None:
         """Take over the sysroot and the limits of the program before an execve."""
     def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
+    def runs(self, fd: int) -> None:
+        """The program of an open file runs here: guests that want to write to it get ETXTBSY."""
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
     def set_preloaded(self) -> None:
@@ -293,8 +295,14 @@ class SharedLock:
 def doom_thread(tid: int) -> None:
     """Make a guest thread of this process end soon."""
 
-def is_being_written(fd: int) -> bool:
-    """Whether an open file is open for writing anywhere, so that it cannot be executed."""
+def exec_refusal(fd: int) -> int:
+    """The errno with which the kernel would refuse to execute an open file; 0: it would not.
+
+    ETXTBSY when somebody writes to it, EPERM when a listener of fanotify says so.
+    """
+
+def forget_stocks() -> None:
+    """Read nothing from the store for translations any more, and keep nothing."""
 
 class EarlyStart:
     """A guest that was started without Python and has stopped for it; see `Process`."""
@@ -359,7 +367,10 @@ def publish(comm: bytes, arg: tuple[int, int], env: tuple[int, int]) -> bool:
     """Name the thread, and tell the kernel where arguments and environment lie (host addresses)."""
 
 def lookup_in(root: bytes, path: bytes, follow: bool) -> bytes | None:
-    """The host path of what an absolute path names in a sysroot; None when it is not there."""
+    """The host path of what an absolute path names in a sysroot; None when it is not there.
+
+    OSError: any other outcome of the look-up.
+    """
 
 def build_stack(
     top: int,
@@ -378,6 +389,36 @@ def build_stack(
 
     ValueError: it cannot be made.
     """
+
+def crc32(data: bytes) -> int:
+    """CRC-32 as in zlib."""
+
+class MappedEntry:
+    """An entry of the store, mapped: only what is looked at is read, and nothing is checked."""
+
+    def __new__(cls, folder: bytes, kind: str, key: bytes) -> MappedEntry:
+        """KeyError: it is not there."""
+    def read(self, start: int, size: int) -> bytes:
+        """IndexError: it is shorter."""
+
+class Buffer:
+    """Memory for a host call that takes a struct with a pointer."""
+
+    def __new__(cls, data: bytes) -> Buffer: ...
+    @property
+    def address(self) -> int:
+        """Good as long as this lives."""
+    def read(self) -> bytes:
+        """What is in it."""
+
+def stamp_sources(folders: Sequence[bytes]) -> int:
+    """A number that changes with every file `*.py` in these folders, and with this library.
+
+    OSError: a folder cannot be read.
+    """
+
+def is_running(dirfd: int, path: bytes) -> bool:
+    """Whether a path leads to a program that a guest runs."""
 
 def own_proc_file(path: bytes) -> bytes | None:
     """The name of a file in our own /proc/PID; None: `path` is something else."""

@@ -214,6 +214,7 @@ class Process:
             table = _native.Table(thunk_table(self.abi, self.store))
             self._tables[self.abi.name] = table
         self._start_thread(table, self._stock(prepared))
+        self.native.runs(prepared.fd)
 
     def _machine(self, guest: str, variant: str) -> Machine:
         key = guest, variant
@@ -384,11 +385,19 @@ class Process:
         return mine
 
     def preload(self) -> None:
-        """Imports what may be needed when the guest has put it out of reach."""
+        """Keeps what may be needed when the guest has put it out of reach."""
         from qusr import preload
 
-        preload.everything()
+        preload.everything(self.store)
         self.native.set_preloaded()
+
+    def listens(self) -> None:
+        """The guest is asked whether files may be opened (fanotify(7)).
+
+        By the emulator none is any more: the guest could not answer what it waits for itself.
+        """
+        self.store = loader.Store(None)
+        _native.forget_stocks()
 
     def is_own_exe(self, info: os.stat_result) -> bool:
         """Whether a file is the emulator's executable (Python)."""
@@ -541,13 +550,9 @@ def thunk_table(target: Abi, store: loader.Store) -> bytes:
 def _table_key(target: Abi) -> bytes:
     """Changes with the ABI and with every file that declarations come from."""
     here = os.path.dirname(__file__)
-    stamp = [target.name, _native.VERSION, sys.version]
-    for folder in ("syscalls", "arch", "arch/" + target.numbers.partition(".")[0]):
-        for entry in sorted(os.scandir(f"{here}/{folder}"), key=lambda item: item.name):
-            if entry.name.endswith(".py"):
-                info = entry.stat()
-                stamp.append(f"{entry.name}:{info.st_mtime_ns}:{info.st_size}")
-    return "\n".join(stamp).encode()
+    folders = ("syscalls", "arch", "arch/" + target.numbers.partition(".")[0])
+    stamp = _native.stamp_sources([os.fsencode(f"{here}/{name}") for name in folders])
+    return f"{target.name}\n{sys.version}\n{stamp:x}".encode()
 
 
 def _triplets(guest: str) -> tuple[str, ...]:

@@ -46,7 +46,10 @@ if TYPE_CHECKING:
             """From now on only the calling thread can end the process. False: another one can."""
 
         def preload(self) -> None:
-            """Imports what may be needed when the guest has put it out of reach."""
+            """Keeps what may be needed when the guest has put it out of reach."""
+
+        def listens(self) -> None:
+            """The guest is asked whether files may be opened: the emulator opens none any more."""
 
         def tracer(self) -> Strace | None:
             """What prints system calls, when that is asked for."""
@@ -237,6 +240,8 @@ class Thread:
         """Makes a call behind which nothing may be left to import from."""
         self.process.preload()
         number, args = self.native.call_registers()
+        if self.process.call_name(number) == "fanotify_mark":
+            self.process.listens()
         stop = self.native.make_call(number, tuple(args))
         if stop is not None:
             self.dispatch(stop)

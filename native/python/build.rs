@@ -24,6 +24,8 @@ fn main() {
     println!("cargo::rerun-if-changed={SOURCES}");
     println!("cargo::rerun-if-changed={NAMES}");
     println!("cargo::rerun-if-changed=build.rs");
+    // The store knows a build by it (`../store`).
+    println!("cargo::rustc-link-arg-cdylib=-Wl,--build-id=sha1");
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let out = Path::new(&variable("OUT_DIR")).join("qusr-interp");
     compile(&variable("RUSTC"), &variable("TARGET"), &out);

@@ -160,16 +160,19 @@ def open_exec(host_path: str, path: str, *, check_mode: bool = True) -> int:
         raise LoadError(f"{path!r}: a path with a NUL", errno.ENOENT) from None
     try:
         check_executable(fd, host_path, path, check_mode=check_mode)
-        _check_not_written(fd, path)
+        _check_refusal(fd, path, check_mode=check_mode)
     except LoadError:
         os.close(fd)
         raise
     return fd
 
 
-def _check_not_written(fd: int, path: str) -> None:
-    if _native.is_being_written(fd):
-        raise LoadError(f"{path}: somebody writes to it (text file busy)", errno.ETXTBSY)
+def _check_refusal(fd: int, path: str, *, check_mode: bool) -> None:
+    refusal = _native.exec_refusal(fd)
+    if refusal == errno.ETXTBSY:
+        raise LoadError(f"{path}: somebody writes to it (text file busy)", refusal)
+    if refusal and check_mode:
+        raise LoadError(f"{path}: {os.strerror(refusal).lower()}", refusal)
 
 
 def check_executable(fd: int, host_path: str, path: str, *, check_mode: bool = True) -> None:
@@ -297,13 +300,13 @@ def _follow_scripts(
     name = os.fsencode(path)
     depth = 0
     while True:
-        host_path = sysroot.resolve(path)
+        host_path = _located(sysroot, path)
         opened = fd < 0
         if opened:
             fd = open_exec(host_path, path, check_mode=check_mode or depth > 0)
         try:
             if not opened:
-                _check_not_written(fd, path)
+                _check_refusal(fd, path, check_mode=check_mode)
             head = _head(fd, path)
             if not head.startswith(b"#!"):
                 return path, host_path, args, head, fd
@@ -319,6 +322,13 @@ def _follow_scripts(
         depth += 1
         if depth > script.MAX_DEPTH:
             raise LoadError(f"{first}: too many levels of #! interpreters", errno.ELOOP)
+
+
+def _located(sysroot: Sysroot, path: str) -> str:
+    try:
+        return sysroot.resolve(path)
+    except OSError as error:
+        raise from_oserror(path, error) from None
 
 
 def _head(fd: int, path: str) -> bytes:
@@ -366,8 +376,8 @@ def _find_interpreter(prepared: Prepared, plan: LoadPlan, store: cache.Store | N
         # As in a #! line: to the kernel this is the current directory.
         raise LoadError(f"{prepared.path}: bad ELF file: an empty interpreter path", errno.EACCES)
     sysroot = prepared.sysroot
-    host_path = sysroot.resolve(name)
     try:
+        host_path = _located(sysroot, name)
         prepared.interp_fd = open_exec(host_path, name)
     except LoadError as error:
         if error.errno != errno.ENOENT:

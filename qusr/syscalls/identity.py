@@ -82,7 +82,7 @@ CALLS = (
     Syscall("capget", Ptr("hdrp", CAP_HEADER, INOUT), Array("datap", CAP_DATA, OUT, count=_TWO)),
     Syscall("capset", Ptr("hdrp", CAP_HEADER, INOUT), Array("datap", CAP_DATA, IN, count=_TWO)),
     Syscall("getpgid", Pid("pid")),
-    Syscall("setpgid", Pid("pid"), Pid("pgid")),
+    Syscall("setpgid", Pid("pid"), Pid("pgid"), builtin="setpgid"),
     Syscall("getpgrp"),
     Syscall("getsid", Pid("pid")),
     Syscall("setsid"),

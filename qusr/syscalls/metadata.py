@@ -253,11 +253,11 @@ def _two(struct: CType) -> Array:
 
 
 def _sized(struct: Struct, size: int, *more: Arg) -> Switch:
-    """The size argument of an extensible struct: that of its only version so far, else E2BIG."""
+    """The size argument of an extensible struct: that of its only version so far, or another."""
     return Switch(
         "usize",
         [(size, Case(*more))],
-        default=Case(errno=errno.E2BIG),
+        default=Case(*more, handler=f"sizes:{struct.name}"),
         names={size: f"sizeof({struct.name})"},
     )
 

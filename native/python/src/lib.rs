@@ -40,10 +40,11 @@ mod _native {
     use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::host::{
-        PyGate, PySharedLock, close_on_exec, die_by, die_dumped, doom_thread, file_identity,
-        getrlimit, is_being_written, is_dumpable, keep_stocks, leads_to_own_exe, lookup_in,
-        native_refusal, own_proc_file, publish, siginfo_to_guest, stand_in, store_directory,
-        store_get, store_put, store_trim, unshare_files,
+        PyBuffer, PyGate, PyMappedEntry, PySharedLock, close_on_exec, crc32, die_by, die_dumped,
+        doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit, is_dumpable,
+        is_running, keep_stocks, leads_to_own_exe, lookup_in, native_refusal, own_proc_file,
+        publish, siginfo_to_guest, stamp_sources, stand_in, store_directory, store_get, store_put,
+        store_trim, unshare_files,
     };
     #[pymodule_export]
     use super::loader::build_stack;

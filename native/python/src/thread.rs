@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
 use super::cpu::{SystemRegister, unicorn_config};
+use super::memory::os_error;
 use super::native::{log_to, tell};
 use super::process::PyProcess;
 use qusr_cpu::Exit;
@@ -158,29 +159,30 @@ impl PyThread {
         Ok(result)
     }
 
-    /// The host path for a guest's path, the sysroot applied.
+    /// The host path for a guest's path, the sysroot applied. OSError: the sysroot has no answer.
     fn resolve_path<'py>(
         &self,
         py: Python<'py>,
         dirfd: i32,
         path: &[u8],
         follow: bool,
-    ) -> Bound<'py, PyBytes> {
-        match self
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let found = self
             .inner
             .sysroot()
-            .and_then(|root| root.resolve(dirfd, path, follow))
-        {
+            .map_or(Ok(None), |root| root.resolve(dirfd, path, follow))
+            .map_err(os_error)?;
+        Ok(match found {
             Some(host) => PyBytes::new(py, host.as_bytes()),
             None => PyBytes::new(py, path),
-        }
+        })
     }
 
     /// Puts the guest's file behind a descriptor that was opened, where the kernel's would tell of the
     /// emulator. True: Python has to. OSError: that failed, the descriptor is closed.
     fn review_fd(&self, fd: i32) -> PyResult<bool> {
         let opened = self.inner.process.review_fd(fd);
-        let opened = opened.map_err(std::io::Error::from_raw_os_error)?;
+        let opened = opened.map_err(os_error)?;
         Ok(opened == Opened::Python)
     }
 

@@ -7,12 +7,13 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::{DirBuilder, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Error, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
 
 pub mod crc32;
 
@@ -29,8 +30,6 @@ const MOST: usize = MAX_VALUE + 65536;
 /// All entries together, in bytes and in number; beyond that the oldest go.
 pub const MAX_TOTAL: u64 = 256 << 20;
 pub const MAX_ENTRIES: usize = 4096;
-/// Makes the names of temporary files differ within a process.
-static PUTS: AtomicU32 = AtomicU32::new(0);
 /// The start of the second checksum in a file's name.
 const SECOND: u32 = 0x5bd1_e995;
 
@@ -132,8 +131,8 @@ pub fn put(folder: &[u8], kind: &str, key: &[u8], value: &[u8]) -> std::io::Resu
     }
     let name = name(kind, key);
     let place = path(&[folder, name.as_bytes()].concat());
-    let count = PUTS.fetch_add(1, Ordering::Relaxed);
-    let unique = format!("/.{}.{:x}.{count:x}", &name[1..], std::process::id());
+    // Not by the process's id: containers that share a store have the same ones.
+    let unique = format!("/.{}.{:016x}", &name[1..], random()?);
     let temporary = path(&[folder, unique.as_bytes()].concat());
     let lengths = [
         &(kind.len() as u16).to_le_bytes()[..],
@@ -160,6 +159,17 @@ pub fn put(folder: &[u8], kind: &str, key: &[u8], value: &[u8]) -> std::io::Resu
         trim(folder, MAX_TOTAL, MAX_ENTRIES);
     }
     written
+}
+
+fn random() -> std::io::Result<u64> {
+    let mut bytes = [0; 8];
+    // SAFETY: the kernel writes at most eight bytes.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if got == bytes.len() as isize {
+        Ok(u64::from_ne_bytes(bytes))
+    } else {
+        Err(Error::last_os_error())
+    }
 }
 
 /// Removes the oldest entries of a store that is larger than `total` bytes or has more than
@@ -208,21 +218,131 @@ fn file_size_limit() -> u64 {
     limit.rlim_cur
 }
 
-/// This library's file and when it was changed last.
+/// What tells this build of the library from every other one: the linker's build ID, a checksum of all
+/// that was linked. Without one (`--build-id` is a default of most compilers, and build.rs asks for it), the file
+/// and when it was changed.
 #[must_use]
-pub fn own_library() -> Option<(PathBuf, i64, i64, u64)> {
+pub fn build() -> Vec<u8> {
+    static BUILD: OnceLock<Vec<u8>> = OnceLock::new();
+    BUILD
+        .get_or_init(|| build_id().unwrap_or_else(own_file))
+        .clone()
+}
+
+/// The build ID of the object that this code is in.
+fn build_id() -> Option<Vec<u8>> {
+    struct Search {
+        own: u64,
+        found: Option<Vec<u8>>,
+    }
+    unsafe extern "C" fn look(
+        info: *mut libc::dl_phdr_info,
+        _size: libc::size_t,
+        search: *mut libc::c_void,
+    ) -> libc::c_int {
+        // SAFETY: dl_iterate_phdr gives a valid structure, and passes `search` on from below.
+        let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
+        // SAFETY: the program headers of a loaded object.
+        let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+        let range = |header: &libc::Elf64_Phdr| {
+            let start = info.dlpi_addr + header.p_vaddr;
+            start..start + header.p_memsz
+        };
+        let loaded = |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD;
+        if !headers
+            .iter()
+            .filter(loaded)
+            .any(|header| range(header).contains(&search.own))
+        {
+            return 0;
+        }
+        let notes = headers
+            .iter()
+            .filter(|header| header.p_type == libc::PT_NOTE);
+        search.found = notes
+            .filter_map(|header| {
+                let range = range(header);
+                let size = (range.end - range.start) as usize;
+                // SAFETY: notes are part of what is loaded.
+                let notes = unsafe { std::slice::from_raw_parts(range.start as *const u8, size) };
+                id_in_notes(notes)
+            })
+            .next();
+        1
+    }
+    let mut search = Search {
+        own: build_id as *const () as u64,
+        found: None,
+    };
+    // SAFETY: `look` is called with a pointer to `search`, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut search).cast()) };
+    search.found
+}
+
+/// The build ID in the notes of an ELF file (elf(5), Nhdr).
+fn id_in_notes(mut notes: &[u8]) -> Option<Vec<u8>> {
+    const NT_GNU_BUILD_ID: usize = 3;
+    let word = |notes: &[u8], at: usize| {
+        Some(u32::from_ne_bytes(*notes.get(at..)?.first_chunk()?) as usize)
+    };
+    loop {
+        let (name, size, kind) = (word(notes, 0)?, word(notes, 4)?, word(notes, 8)?);
+        let start = 12 + name.next_multiple_of(4);
+        let value = notes.get(start..start.checked_add(size)?)?;
+        if kind == NT_GNU_BUILD_ID && notes.get(12..12 + name)? == b"GNU\0" {
+            return Some(value.to_vec());
+        }
+        notes = notes.get(start + size.next_multiple_of(4)..)?;
+    }
+}
+
+/// This library's file and what of it changes with it.
+fn own_file() -> Vec<u8> {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    let own = own_library as *const libc::c_void;
+    let own = own_file as *const libc::c_void;
     // SAFETY: the structure is filled when the call succeeds; its name is a string of the linker's.
     let path = unsafe {
         if libc::dladdr(own, info.as_mut_ptr()) == 0 {
-            return None;
+            return Vec::new();
         }
         CStr::from_ptr(info.assume_init().dli_fname)
     };
-    let path = PathBuf::from(OsStr::from_bytes(path.to_bytes()));
-    let info = std::fs::metadata(&path).ok()?;
-    Some((path, info.mtime(), info.mtime_nsec(), info.size()))
+    let identity = stat(path).map(|info| file_identity(&info));
+    [
+        path.to_bytes(),
+        identity.as_ref().map_or(&[][..], |bytes| bytes),
+    ]
+    .concat()
+}
+
+/// A number that changes with every Python source in these folders, and with this library.
+///
+/// The times of reproducible builds are all the same, so the time of the inode's change counts, which
+/// nobody can set. The device does not: it is another one in each container of an image.
+///
+/// # Errors
+/// Those of reading the folders.
+pub fn stamp_sources(folders: &[Vec<u8>]) -> std::io::Result<u64> {
+    let mut files = Vec::new();
+    for folder in folders {
+        for entry in std::fs::read_dir(OsStr::from_bytes(folder))? {
+            let file = entry?.path();
+            if file.extension() == Some(OsStr::new("py")) {
+                let info = std::fs::metadata(&file)?;
+                let times = [
+                    info.mtime(),
+                    info.mtime_nsec(),
+                    info.ctime(),
+                    info.ctime_nsec(),
+                ];
+                files.push((file, info.ino(), info.size(), times));
+            }
+        }
+    }
+    files.sort_unstable();
+    let mut hasher = DefaultHasher::new();
+    (build(), files).hash(&mut hasher);
+    Ok(hasher.finish())
 }
 
 /// The file's name: two checksums of the key. A clash is a miss, for the key is compared.
@@ -313,4 +433,59 @@ pub fn file_identity(info: &libc::stat) -> [u8; 40] {
         to.copy_from_slice(&word.to_le_bytes());
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(kind: u32, name: &[u8], value: &[u8]) -> Vec<u8> {
+        let numbers = [name.len() as u32, value.len() as u32, kind];
+        let mut bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
+        for part in [name, value] {
+            bytes.extend_from_slice(part);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_build_id_is_found_among_notes() {
+        let other = note(5, b"GNU\0", b"properties");
+        let id = note(3, b"GNU\0", b"\x12\x34\x56");
+        let odd = note(3, b"Go\0", b"go's");
+        let all = [&other[..], &odd, &id].concat();
+        assert_eq!(id_in_notes(&all), Some(b"\x12\x34\x56".to_vec()));
+        assert_eq!(id_in_notes(&[other, odd].concat()), None);
+        for cut in 0..all.len() - 1 {
+            assert_eq!(id_in_notes(&all[..cut]), None, "{cut}");
+        }
+        let mut long = note(3, b"GNU\0", b"");
+        long[4..8].copy_from_slice(&u32::MAX.to_ne_bytes());
+        assert_eq!(id_in_notes(&long), None);
+    }
+
+    #[test]
+    fn sources_of_the_same_size_and_time_differ() {
+        let folder = std::env::temp_dir().join(format!("qusr-stamp-{:x}", random().unwrap()));
+        std::fs::create_dir(&folder).unwrap();
+        let file = folder.join("a.py");
+        let folders = [folder.as_os_str().as_bytes().to_vec()];
+        let stamp = |text: &str| {
+            // As a package manager does it: another file in the place of the old one.
+            let _ = std::fs::remove_file(&file);
+            std::fs::write(&file, text).unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
+            let opened = File::options().write(true).open(&file).unwrap();
+            opened.set_modified(time).unwrap();
+            stamp_sources(&folders).unwrap()
+        };
+        let one = stamp("one");
+        assert_eq!(one, stamp_sources(&folders).unwrap());
+        // Beyond a tick of the clock that files' times are from.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        assert_ne!(one, stamp("two"));
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(stamp_sources(&folders).is_err());
+    }
 }

@@ -4,6 +4,7 @@
 use std::ffi::CString;
 
 use super::directory::Form;
+use super::execed;
 use super::limits;
 use super::shared;
 use super::thread::{GuestThread, Stop};
@@ -233,6 +234,7 @@ impl GuestThread {
                 written.map(|()| 0).map_err(|_| libc::EFAULT)
             }),
             Builtin::SchedGetaffinity => self.get_affinity(int(0), value(1) as u32, value(2)),
+            Builtin::Setpgid => set_group(int(0), int(1)),
             Builtin::Uname => self.uname(value(0)),
             Builtin::RtSigaction => self.signals.sigaction(&space, args, false),
             Builtin::Sigaction => self.signals.sigaction(&space, args, true),
@@ -322,10 +324,17 @@ impl GuestThread {
         };
         // SAFETY: kill with signal 0 only asks whether the thread is one of ours.
         if unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, 0) } != 0 {
-            // Of another process it is only told to who may trace it, and not by us.
-            // SAFETY: as above.
-            let exists = unsafe { libc::syscall(libc::SYS_tkill, tid, 0) } == 0;
-            return Err(if exists { libc::EPERM } else { libc::ESRCH });
+            // Of another process it is told to who may trace it: not by us, who do not know it.
+            let mut host = [0u64; 2];
+            let list = host.as_mut_ptr();
+            let size = list.wrapping_add(1);
+            // SAFETY: the kernel fills two words.
+            let asked = unsafe { libc::syscall(libc::SYS_get_robust_list, tid, list, size) };
+            let errno = std::io::Error::last_os_error().raw_os_error();
+            return Err(match errno {
+                Some(libc::ESRCH) if asked < 0 => libc::ESRCH,
+                _ => libc::EPERM,
+            });
         }
         let word = self.signals.abi.word_bytes();
         let mut bytes = [0; 8];
@@ -410,8 +419,8 @@ impl GuestThread {
         let path = path.ok_or(libc::ENAMETOOLONG)?;
         let host = self
             .sysroot()
-            .and_then(|root| root.resolve(libc::AT_FDCWD, &path, true));
-        let path = match host {
+            .map_or(Ok(None), |root| root.resolve(libc::AT_FDCWD, &path, true));
+        let path = match host? {
             Some(host) => host,
             None => CString::new(path).map_err(|_| libc::EINVAL)?,
         };
@@ -428,6 +437,17 @@ fn put_name(field: &mut [libc::c_char], name: &[u8]) {
     let room = field.len() - 1;
     for (to, from) in field[..room].iter_mut().zip(name) {
         *to = *from as libc::c_char;
+    }
+}
+
+/// setpgid(2), whose EACCES the host's kernel cannot know of; the order of its checks is kernel/sys.c's.
+fn set_group(pid: i32, group: i32) -> Result<u64, i32> {
+    // SAFETY: these calls take numbers only.
+    unsafe {
+        if group >= 0 && execed::has_executed(pid) && libc::getsid(pid) == libc::getsid(0) {
+            return Err(libc::EACCES);
+        }
+        check(libc::setpgid(pid, group))
     }
 }
 

@@ -6,6 +6,7 @@ mod call;
 pub mod child;
 pub mod core_bit;
 mod directory;
+mod execed;
 pub mod limits;
 mod robust;
 mod thread;
@@ -31,6 +32,7 @@ use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
 use crate::thunk::procfs::{self, Facts};
 use crate::thunk::review::Marks;
+use crate::thunk::running::{self, Running};
 use crate::thunk::table::Table;
 
 /// What the threads of a guest process share.
@@ -53,6 +55,8 @@ pub struct Process {
     pub limits: limits::Limits,
     cookies: Mutex<directory::Cookies>,
     pub facts: RwLock<Arc<Facts>>,
+    /// The file of the program that runs.
+    pub running: Mutex<Option<Running>>,
     /// Python needs nothing more of its files (`qusr/preload.py`).
     pub preloaded: AtomicBool,
 }
@@ -64,6 +68,19 @@ impl Process {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The program of an open file runs here from now on.
+    pub fn runs(&self, fd: i32) {
+        execed::executed();
+        let held = Running::hold(fd);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        *running = held;
+    }
+
+    /// The program has made room for another one.
+    pub fn runs_no_more(&self) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Looks at a descriptor that was opened, as [`procfs::review`] does.
     ///
     /// # Errors
@@ -72,6 +89,11 @@ impl Process {
         let Some(file) = procfs::status(fd) else {
             return Ok(procfs::Opened::Done);
         };
+        if running::is_denied(fd, &file) {
+            // SAFETY: the guest does not know this descriptor yet.
+            unsafe { libc::close(fd) };
+            return Err(libc::ETXTBSY);
+        }
         let (facts, own_exe) = (shared(&self.facts), shared(&self.own_exe));
         let guest = procfs::Guest {
             space: &self.space,
@@ -116,6 +138,7 @@ impl Process {
             limits: limits::Limits::default(),
             cookies: Mutex::default(),
             facts: RwLock::default(),
+            running: Mutex::default(),
             preloaded: AtomicBool::new(false),
         }))
     }

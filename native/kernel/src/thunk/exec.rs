@@ -151,7 +151,8 @@ impl Env<'_> {
         let Ok(Some(path)) = self.space.read_cstr(address, libc::PATH_MAX as usize) else {
             return false;
         };
-        let in_sysroot = |root: &Sysroot| root.resolve(libc::AT_FDCWD, &path, true).is_some();
+        // An error is not for here to tell.
+        let in_sysroot = |root: &Sysroot| root.resolve(libc::AT_FDCWD, &path, true) != Ok(None);
         if self.sysroot.is_some_and(in_sysroot) {
             return false;
         }

@@ -126,18 +126,11 @@ impl Call<'_> {
             Follow::Unless(slot, bits) => self.slot(slot) as u32 & bits == 0,
             Follow::If(slot, bits) => self.slot(slot) as u32 & bits != 0,
         };
-        if self.can_wait
-            && let Some(plain) = sysroot.plain(at, &path)
-        {
-            self.later = Some(Later {
-                plain,
-                at,
-                path,
-                follow,
-            });
+        if self.can_wait {
+            self.later = Later::of(sysroot, at, path, follow);
             return Ok(self.pointer(address));
         }
-        Ok(match sysroot.resolve(at, &path, follow) {
+        Ok(match sysroot.resolve(at, &path, follow)? {
             Some(host) => self.keep(&host),
             None => self.pointer(address),
         })

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::convert::{get_int, put_int};
 use super::exec::{Call, Outcome, Review, map_flags};
 use super::procfs::{self, Opened, status};
+use super::running;
 use super::table::{Op, Ret};
 use crate::signal::host::wrap_sent;
 
@@ -129,6 +130,11 @@ impl Call<'_> {
                 unsafe { libc::close(fd) };
                 return Outcome::Done(-i64::from(libc::EOVERFLOW));
             }
+        }
+        if running::is_denied(fd, &file) {
+            // SAFETY: the guest does not know this descriptor yet.
+            unsafe { libc::close(fd) };
+            return Outcome::Done(-i64::from(libc::ETXTBSY));
         }
         let env = self.env;
         let guest = procfs::Guest {
@@ -299,12 +305,16 @@ impl Call<'_> {
         Outcome::Done(written.map_or_else(|errno| -i64::from(errno), |()| length as i64))
     }
 
-    /// A path as the host's call got it.
-    fn read_back(&self, host: u64) -> Option<CString> {
+    /// A path as the host's call gets it. None: it is none.
+    pub(super) fn read_back(&self, host: u64) -> Option<CString> {
         let space = self.env.space;
         if let Some(address) = space.guest_addr(host as usize) {
             let path = space.read_cstr(address, libc::PATH_MAX as usize);
             return CString::new(path.ok()??).ok();
+        }
+        // Null, or what stands for a pointer that is none of the guest's.
+        if host == 0 || host >> 47 != 0 {
+            return None;
         }
         // SAFETY: a path that is not in guest memory is a C string in scratch memory.
         Some(unsafe { CStr::from_ptr(host as *const libc::c_char) }.to_owned())

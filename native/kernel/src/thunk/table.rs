@@ -237,11 +237,12 @@ pub enum Builtin {
     SchedGetaffinity,
     SetTaggedAddr,
     GetTaggedAddr,
+    Setpgid,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::GetTaggedAddr as u8 {
+        if index > Self::Setpgid as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.
@@ -288,10 +289,12 @@ pub struct Call {
     pub confines: bool,
 }
 
-/// The calls behind which Python may not find its files any more, or may not read them. In order.
-const CONFINING: [&str; 29] = [
+/// The calls behind which Python may not find its files any more, or may not read them, or would wait for
+/// the guest's own leave to do so. In order.
+const CONFINING: [&str; 30] = [
     "capset",
     "chroot",
+    "fanotify_mark",
     "fsmount",
     "mount",
     "mount_setattr",

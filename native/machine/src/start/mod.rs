@@ -153,6 +153,7 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
     };
     *process.facts.write().ok()? = Arc::new(facts);
     *process.own_exe.write().ok()? = own_exe.clone();
+    process.runs(files.program_fd());
 
     let unicorn = UnicornConfig {
         library: files::path(&recipe.library),

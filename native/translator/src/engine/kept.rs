@@ -36,6 +36,14 @@ pub fn keep_stocks() {
     }
 }
 
+/// The store is not to be touched any more: translations are neither taken from it nor put there.
+pub fn forget_stocks() {
+    let list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    for kept in list.iter().filter_map(|known| known.kept.upgrade()) {
+        kept.stock.forget();
+    }
+}
+
 /// All that makes a difference to translations but for the guest's memory.
 #[derive(PartialEq, Eq)]
 struct Terms {

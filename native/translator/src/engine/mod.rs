@@ -16,7 +16,7 @@ mod translate;
 mod wishes;
 
 pub use gate::stop_for_fork;
-pub use kept::keep_stocks;
+pub use kept::{forget_stocks, keep_stocks};
 pub use region::regions_made;
 
 use crate::cache::{Cache, Generation};

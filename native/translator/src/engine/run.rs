@@ -344,13 +344,15 @@ impl NativeCore {
         Next::Go
     }
 
+    /// A thread that sleeps in a system call keeps no code.
+    fn call_out(&mut self, arg: u16, on_syscall: OnSyscall<'_>) -> Flow {
+        self.come_out();
+        on_syscall(self, u32::from(arg))
+    }
+
     fn trap(&mut self, t: Trap, arg: u16, on_syscall: OnSyscall<'_>) -> Next {
         match t {
-            // A thread that sleeps in a call keeps no code.
-            Trap::Syscall => match {
-                self.come_out();
-                on_syscall(self, u32::from(arg))
-            } {
+            Trap::Syscall => match self.call_out(arg, on_syscall) {
                 Flow::Continue => {
                     // A call may have changed mappings.
                     runtime::set_guest_base(self.common.space.base() as u64);

@@ -70,9 +70,9 @@ struct File {
 /// not in the least that the core wants.
 fn build() -> u64 {
     let mut hasher = DefaultHasher::new();
-    store::own_library().hash(&mut hasher);
+    store::build().hash(&mut hasher);
     let features = [host_has!("aes"), host_has!("sha"), host_has!("pclmulqdq")];
-    (env!("CARGO_PKG_VERSION"), features).hash(&mut hasher);
+    features.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -88,6 +88,11 @@ impl Stock {
             state.owner = std::process::id();
             state.place = Some(place);
         }
+    }
+
+    /// From now on there is no file.
+    pub fn forget(&self) {
+        *self.lock() = State::default();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
