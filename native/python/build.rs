@@ -9,26 +9,23 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs, io};
 
+#[path = "../guests/src/names.rs"]
+#[expect(dead_code, reason = "only the list is of use here")]
+mod names;
+
 const SOURCES: &str = "../launcher/src";
 const MAIN: &str = "../launcher/src/main.rs";
-/// Debian has names of its own for three guests.
-const COMMANDS: [&str; 8] = [
-    "qusr",
-    "qusr-aarch64",
-    "qusr-aarch64_be",
-    "qusr-arm",
-    "qusr-arm64",
-    "qusr-armeb",
-    "qusr-armel",
-    "qusr-armhf",
-];
+const NAMES: &str = "../guests/src/names.rs";
 /// Below the tree's root. This one is a script, and part of the sources.
 const FOLDER: &str = "../../commands/scripts";
 const SCRIPT: &str = "qusr-binfmt";
 
 fn main() {
     println!("cargo::rerun-if-changed={SOURCES}");
+    println!("cargo::rerun-if-changed={NAMES}");
     println!("cargo::rerun-if-changed=build.rs");
+    // The store knows a build by it (`../store`).
+    println!("cargo::rustc-link-arg-cdylib=-Wl,--build-id=sha1");
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let out = Path::new(&variable("OUT_DIR")).join("qusr-interp");
     compile(&variable("RUSTC"), &variable("TARGET"), &out);
@@ -37,7 +34,7 @@ fn main() {
     if !folder.is_dir() {
         return;
     }
-    for name in COMMANDS {
+    for name in commands() {
         let path = folder.join(name);
         install(&out, &path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         // Cargo comes here again when someone has removed it.
@@ -45,6 +42,15 @@ fn main() {
     }
     // A source distribution made by maturin 1.16 has lost this.
     make_executable(&folder.join(SCRIPT)).unwrap_or_else(|error| panic!("{SCRIPT}: {error}"));
+}
+
+/// `qusr`, and a command for each name that a guest has.
+fn commands() -> Vec<String> {
+    let names = names::NAMES.iter();
+    let names = names.flat_map(|(name, others)| std::iter::once(name).chain(*others));
+    std::iter::once("qusr".to_owned())
+        .chain(names.map(|name| format!("qusr-{name}")))
+        .collect()
 }
 
 /// There is no C library in it (`../launcher/src/kernel.rs`), and so nothing to start one.

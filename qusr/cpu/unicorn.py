@@ -67,22 +67,22 @@ def _search() -> str:
 
 
 def arguments(
-    arch: Arch, model: CpuModel | None = None, *, be8: bool = True
-) -> tuple[str, str, int, list[tuple[tuple[int, int, int, int], int]], list[str]]:
-    """What `_native` needs to open a core: library, guest, model, ID registers, features.
+    arch: Arch, model: CpuModel | None, variant: str
+) -> tuple[str, str, int, list[tuple[int, int]], list[str]]:
+    """What `_native` needs to open a core: library, guest, model, system registers, features.
 
-    `be8` says which of the two big-endian forms an armeb program has (EF_ARM_BE8 in its header).
+    `variant` says which of the guest's kinds of programs it is to run (`Guest.variant`).
     """
     chosen = model or arch.default_model
-    guest = arch.unicorn_guest(be8=be8)
+    core = arch.guest.abis[variant].core
     features = arch.core_features(chosen)
-    return library(), guest, chosen.unicorn, arch.id_registers(chosen), features
+    return library(), core, chosen.unicorn, arch.system_registers(chosen), features
 
 
 def open_cpu(
-    arch: Arch, space: AddressSpace, model: CpuModel | None = None, *, be8: bool = True
+    arch: Arch, space: AddressSpace, model: CpuModel | None = None, *, variant: str = ""
 ) -> Cpu:
     """A CPU on the Unicorn core, with all registers 0."""
     from qusr._native import Cpu
 
-    return Cpu(*arguments(arch, model, be8=be8), space)
+    return Cpu(*arguments(arch, model, variant), space)

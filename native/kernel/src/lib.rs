@@ -8,6 +8,7 @@ use qusr_cpu as cpu;
 use qusr_memory::{self as memory, shared};
 
 pub mod abi;
+pub mod linux;
 pub mod loader;
 pub mod process;
 pub mod seccomp;

@@ -42,7 +42,9 @@ impl Words {
 /// The guest called `name`, if the translator and this host can run it.
 fn guest(name: &str, features: &[String]) -> Result<&'static dyn Guest, String> {
     native::check_host()?;
-    guests::by_name(name, features)
+    guests::by_name(name)
+        .and_then(|guest| guest.isa)
+        .map(|isa| isa(features))
         .ok_or_else(|| format!("the native core does not know the guest {name}"))
 }
 
@@ -69,27 +71,13 @@ pub fn open(
     stock: Option<Place>,
 ) -> Result<Box<dyn CpuCore>, String> {
     let words = Words::parse(options)?;
-    let known = unicorn.id_registers.clone();
-    let is_aarch64 = unicorn.guest.is_aarch64();
-    let emulate: native::Emulate = Arc::new(move |code| {
-        if !is_aarch64 {
-            return None;
-        }
-        let insn = u32::from_le_bytes(*code.first_chunk()?);
-        let (register, value) = unicorn::read_of_id_register(&known, insn)?;
-        Some(native::Emulated {
-            register,
-            value,
-            size: 4,
-        })
-    });
     let sink = log.unwrap_or_else(|| Arc::new(|_, text| eprint!("{text}")));
     let config = NativeConfig {
         features: unicorn.features.clone(),
         options: words.tuning,
         check: words.check,
         log: (!words.log.is_empty()).then_some((words.log, sink)),
-        emulate: Some(emulate),
+        emulate: unicorn.emulate.clone(),
         stock,
         ..NativeConfig::default()
     };

@@ -17,11 +17,22 @@ use super::types::{Errno, PAGE_SIZE, page_ceil};
 const MADV_DONTNEED_LOCKED: i32 = 24;
 const MADV_COLLAPSE: i32 = 25;
 
-/// The advice that goes to the host. `MADV_GUARD_INSTALL` (102, Linux 6.13) does not:
-/// the host would fault where the guest's page records say that it may access. Callers
-/// (glibc's thread stacks) take its EINVAL as an older kernel's and use mprotect.
+/// Since Linux 6.13. Guards are in the host's page tables only: the records say what may be accessed without
+/// them, and a SIGSEGV there is known by that (`AddressSpace::is_guarded`).
+const MADV_GUARD_INSTALL: i32 = 102;
+const MADV_GUARD_REMOVE: i32 = 103;
+
+/// The advice that goes to the host.
 fn is_known(advice: i32) -> bool {
-    matches!(advice, 0..=4 | 8..=MADV_COLLAPSE | libc::MADV_HWPOISON | libc::MADV_SOFT_OFFLINE)
+    matches!(
+        advice,
+        0..=4
+            | 8..=MADV_COLLAPSE
+            | libc::MADV_HWPOISON
+            | libc::MADV_SOFT_OFFLINE
+            | MADV_GUARD_INSTALL
+            | MADV_GUARD_REMOVE
+    )
 }
 
 /// The mapped parts of a range, where nothing lies between them as one.
@@ -67,6 +78,7 @@ impl AddressSpace {
             .map(|r| (r.start.max(start), r.end.min(end)))
             .collect();
         for (low, high) in parts {
+            maps.spend_cut()?;
             self.window.advise(low, high - low, advice)?;
             let (set, clear) = match advice {
                 MADV_DONTFORK => (Flags::DONTFORK, Flags::NONE),
@@ -82,7 +94,7 @@ impl AddressSpace {
         }
         if matches!(
             advice,
-            MADV_DONTNEED | MADV_FREE | MADV_REMOVE | MADV_DONTNEED_LOCKED
+            MADV_DONTNEED | MADV_FREE | MADV_REMOVE | MADV_DONTNEED_LOCKED | MADV_GUARD_INSTALL
         ) {
             let code = code_range(&maps.regions, start, end);
             if code.is_some() {

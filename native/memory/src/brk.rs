@@ -48,7 +48,7 @@ impl AddressSpace {
                 fd: -1,
                 offset: 0,
             };
-            if self.window.map(old_end, len, what).is_err() {
+            if maps.spend_cut().is_err() || self.window.map(old_end, len, what).is_err() {
                 return old;
             }
             let flags = maps.lock_future;

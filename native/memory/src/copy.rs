@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt as _;
 
 use super::fault;
 use super::space::AddressSpace;
+use super::tags::without_tag;
 use super::types::{Efault, PAGE_SIZE};
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -110,6 +111,11 @@ impl AddressSpace {
         len: usize,
         mut access: impl FnMut(usize, *mut u8, usize) -> usize,
     ) -> Result<(), Efault> {
+        let addr = if addr < self.limit() {
+            addr
+        } else {
+            without_tag(addr).unwrap_or(addr)
+        };
         let within = self.limit().saturating_sub(addr).min(len as u64) as usize;
         let mut done = 0;
         while done < within {

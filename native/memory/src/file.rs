@@ -17,6 +17,8 @@ pub(super) struct MappedFile {
     pub id: FileId,
     /// The file system is mounted `noexec`.
     pub noexec: bool,
+    /// The page size of a file on hugetlbfs (a memfd with MFD_HUGETLB is one).
+    pub huge: Option<u64>,
 }
 
 impl MappedFile {
@@ -42,8 +44,21 @@ impl MappedFile {
                 inode: stat.st_ino,
             },
             noexec: fs.f_flag & libc::ST_NOEXEC != 0,
+            huge: huge_pages_of(fd, fs.f_bsize),
         })
     }
+}
+
+/// The page size of a file on hugetlbfs, which is the file system's block size.
+fn huge_pages_of(fd: RawFd, block: u64) -> Option<u64> {
+    if block < 64 << 10 || !block.is_power_of_two() {
+        return None;
+    }
+    let mut fs = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: the kernel fills `fs`.
+    let result = unsafe { libc::fstatfs(fd, fs.as_mut_ptr()) };
+    // SAFETY: filled by the call above, and zero is valid.
+    (result == 0 && unsafe { fs.assume_init() }.f_type == libc::HUGETLBFS_MAGIC).then_some(block)
 }
 
 /// Opens a mapped file again: by its path, or by the mapping at a host address, which takes

@@ -27,6 +27,10 @@ impl Gaps {
         }
     }
 
+    pub fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
     pub fn insert(&mut self, start: u64, end: u64) {
         if start < end {
             self.ranges.insert(start, end);

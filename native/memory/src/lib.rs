@@ -1,9 +1,10 @@
 //! The guest address space.
 //!
-//! Guest address `a` is host address `base + a`. [`AddressSpace`] owns one large
-//! `PROT_NONE` reservation of the host (the *window*) and an ordered set of
-//! regions that says what of it the guest has mapped, with which protection and
-//! backing. Every mapping call of the guest goes through it.
+//! Guest address `a` is host address `base + a`. [`AddressSpace`] owns a large
+//! `PROT_NONE` reservation of the host (the *window*: its core, and what was taken
+//! beyond it; `reserve.rs` says where and why) and an ordered set of regions that
+//! says what of it the guest has mapped, with which protection and backing. Every
+//! mapping call of the guest goes through it.
 //!
 //! * A host mapping has the guest's protection *without* `PROT_EXEC`, since the host
 //!   never executes guest bytes. So a pointer given straight to the host kernel
@@ -22,6 +23,7 @@
 
 mod advise;
 mod brk;
+mod capacity;
 mod copy;
 pub mod fault;
 mod file;
@@ -29,6 +31,7 @@ mod gaps;
 mod host_maps;
 mod library;
 mod lock;
+mod low;
 mod map;
 mod names;
 mod nonlinear;
@@ -37,9 +40,13 @@ mod proc_maps;
 mod region;
 mod regions;
 mod remap;
+mod reserve;
+mod segments;
 pub mod shared;
 mod shm;
 mod space;
+pub mod spare;
+pub mod tags;
 mod transfer;
 mod types;
 mod window;

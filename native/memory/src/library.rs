@@ -16,8 +16,9 @@ use super::types::{PAGE_SIZE, Prot, page_ceil};
 const SLOT: u64 = 2 << 20;
 const SLOTS: u64 = 512;
 const LARGEST: u64 = SLOTS / 4;
-/// So far below `mmap_base` that other mappings seldom come there.
-const DISTANCE: u64 = 64 << 30;
+/// So far below `mmap_base` that other mappings seldom come there, and so near that sanitizers find
+/// libraries where they expect them in 42 bits: in the last 64 GiB (ThreadSanitizer), or 4 GiB (MemorySanitizer).
+const DISTANCE: u64 = 2 << 30;
 const TRIES: u64 = 8;
 /// Where files are aligned to so much, glibc reserves more than that.
 const LARGE_PAGE: u64 = 64 << 10;

@@ -32,6 +32,7 @@ impl AddressSpace {
         let mut maps = self.write_maps();
         let stop = maps.regions.first_hole(start, end).unwrap_or(end);
         if stop > start {
+            maps.spend_cut()?;
             let result = self.window.lock(start, stop - start, on_fault);
             // ENOMEM and EAGAIN come after the pages were marked, for those that could not
             // be brought in; EPERM before.
@@ -50,6 +51,7 @@ impl AddressSpace {
         let mut maps = self.write_maps();
         let stop = maps.regions.first_hole(start, end).unwrap_or(end);
         if stop > start {
+            maps.spend_cut()?;
             self.window.unlock(start, stop - start)?;
             maps.regions
                 .change(start, stop, |r| r.flags = r.flags.without(LOCK_FLAGS));

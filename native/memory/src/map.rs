@@ -10,6 +10,7 @@ use libc::{
     MAP_SHARED, MAP_STACK, MAP_TYPE,
 };
 
+use super::capacity::CUT;
 use super::file::MappedFile;
 use super::library;
 use super::region::{Backing, Flags, Region};
@@ -73,40 +74,51 @@ impl AddressSpace {
             offset,
             ..
         } = request;
-        if !offset.is_multiple_of(PAGE_SIZE) || request.len == 0 {
+        if !offset.is_multiple_of(PAGE_SIZE) {
             return Err(EINVAL);
         }
-        let anonymous = flags & MAP_ANONYMOUS != 0;
-        // The kernel looks at the descriptor before anything else but these two.
-        let file = if anonymous {
+        // The order of checks is that of ksys_mmap_pgoff and do_mmap (mm/mmap.c).
+        let file = if flags & MAP_ANONYMOUS != 0 {
             None
         } else {
             Some(MappedFile::of(fd)?)
         };
-        let len = self.huge_len(request.len, flags)?;
+        let huge = match &file {
+            None => huge_page_size(flags),
+            Some(file) if file.huge.is_some() => file.huge,
+            Some(_) if flags & MAP_HUGETLB != 0 => return Err(EINVAL),
+            Some(_) => None,
+        };
+        if request.len == 0 {
+            return Err(EINVAL);
+        }
+        let align = huge.unwrap_or(PAGE_SIZE);
+        let len = request.len.checked_next_multiple_of(align);
+        let len = len.filter(|&len| len <= self.limit()).ok_or(ENOMEM)?;
         if offset.checked_add(len).is_none() {
             return Err(EOVERFLOW);
         }
-        let shared = match flags & MAP_TYPE {
-            MAP_PRIVATE => false,
-            MAP_SHARED | libc::MAP_SHARED_VALIDATE => true,
-            MAP_DROPPABLE if anonymous => false,
-            _ => return Err(EINVAL),
-        };
-        if shared && flags & MAP_GROWSDOWN != 0 {
-            return Err(EINVAL);
-        }
         let prot = self.implied_exec(prot, file.as_ref());
-        if prot.is_exec() && file.as_ref().is_some_and(|f| f.noexec) {
-            return Err(EPERM);
-        }
         let mut maps = self.write_maps();
         let at = match library::place(&maps, &request, prot) {
             Some(at) => at,
-            None => self.place(&maps, addr, len, flags)?,
+            None => self.place(&maps, addr, len, flags, align)?,
         };
+        let shared = match flags & MAP_TYPE {
+            MAP_PRIVATE => false,
+            MAP_SHARED | libc::MAP_SHARED_VALIDATE => true,
+            MAP_DROPPABLE if file.is_none() => false,
+            _ => return Err(EINVAL),
+        };
+        if prot.is_exec() && file.as_ref().is_some_and(|f| f.noexec) {
+            return Err(EPERM);
+        }
+        if flags & MAP_GROWSDOWN != 0 && (shared || file.is_some()) {
+            return Err(EINVAL);
+        }
         self.check_space(&maps, at, len)?;
         self.check_old(&maps, at, len)?;
+        maps.spend_cut()?;
         let host_flags = flags & !(MAP_GROWSDOWN | MAP_STACK | MAP_32BIT | MAP_FIXED_NOREPLACE);
         let what = HostMapping {
             prot: prot.host(),
@@ -123,7 +135,7 @@ impl AddressSpace {
             (shared, Flags::SHARED),
             (flags & MAP_GROWSDOWN != 0, Flags::GROWSDOWN),
             (flags & MAP_NORESERVE != 0, Flags::NORESERVE),
-            (flags & MAP_HUGETLB != 0, Flags::HUGETLB),
+            (huge.is_some(), Flags::HUGETLB),
             (flags & MAP_LOCKED != 0, Flags::LOCKED),
             (file.as_ref().is_some_and(|f| f.noexec), Flags::NOEXEC),
         ] {
@@ -179,9 +191,20 @@ impl AddressSpace {
         let Some((first, last)) = bounds(&maps.regions, start, end) else {
             return Ok(());
         };
+        // To unmap all of a mapping is possible at the limit, too (`map_count` in mm/vma.c).
+        let cuts = |at: u64| maps.regions.find(at).is_some_and(|r| r.start < at);
+        if cuts(first) || cuts(last) {
+            maps.spend_cut()?;
+        } else {
+            maps.capacity.spend_any(CUT);
+        }
         self.window.release(first, last - first)?;
         let code = code_range(&maps.regions, first, last);
         maps.regions.remove(first, last);
+        if last > self.window.core() {
+            let (low, high) = maps.regions.gap_around(first, last);
+            self.window.give_back(low, high);
+        }
         self.regions_changed(maps);
         self.hub.announce(true, code);
         Ok(())
@@ -231,7 +254,9 @@ impl AddressSpace {
             }
             let stop = region.end.min(end);
             if region.prot.host() != wanted.host() {
-                result = self.window.protect(at, stop - at, wanted.host());
+                result = maps
+                    .spend_cut()
+                    .and_then(|()| self.window.protect(at, stop - at, wanted.host()));
                 if result.is_err() {
                     break;
                 }
@@ -271,6 +296,7 @@ impl AddressSpace {
             fd: -1,
             offset: 0,
         };
+        maps.spend_cut()?;
         self.window.map(start, low - start, what)?;
         if grown.flags.has(Flags::LOCKED) {
             let on_fault = grown.flags.has(Flags::LOCKONFAULT);
@@ -296,12 +322,18 @@ impl AddressSpace {
     }
 
     /// The address for a new mapping of `len` bytes (a multiple of the page size).
-    pub(super) fn place(&self, maps: &Maps, addr: u64, len: u64, flags: i32) -> Result<u64, Errno> {
+    pub(super) fn place(
+        &self,
+        maps: &Maps,
+        addr: u64,
+        len: u64,
+        flags: i32,
+        align: u64,
+    ) -> Result<u64, Errno> {
         let limit = self.limit();
         if len > limit {
             return Err(ENOMEM);
         }
-        let align = huge_page_size(flags).unwrap_or(PAGE_SIZE);
         if flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0 {
             if addr > limit - len {
                 return Err(ENOMEM);
@@ -309,23 +341,26 @@ impl AddressSpace {
             if !addr.is_multiple_of(align) {
                 return Err(EINVAL);
             }
-            if addr < self.min_addr {
-                return Err(EPERM);
-            }
-            if flags & MAP_FIXED_NOREPLACE != 0 && !maps.regions.is_free(addr, addr + len) {
+            self.check_low(addr)?;
+            let apart = flags & MAP_FIXED_NOREPLACE != 0;
+            if apart && !maps.regions.is_free(addr, addr + len) {
                 return Err(EEXIST);
             }
-            return Ok(addr);
+            return match self.window.claim(addr, len) {
+                // Something is there, of which the guest does not know.
+                Err(ENOMEM) if apart => Err(EEXIST),
+                result => result.map(|_| addr),
+            };
         }
         let regions = &maps.regions;
         let mut hint = page_floor(addr);
         if hint != 0 {
-            hint = hint.max(self.min_addr);
+            hint = self.lowest_hint(hint);
             let free = |at: u64| {
                 let above = regions
                     .find_from(at)
                     .map_or(limit, RegionSet::start_with_gap);
-                at <= limit - len && at + len <= above
+                at <= limit - len && at + len <= above && self.window.claim(at, len).is_ok()
             };
             if hint.is_multiple_of(align) && free(hint) {
                 return Ok(hint);
@@ -339,8 +374,24 @@ impl AddressSpace {
         regions
             .highest_gap(len, self.min_addr, maps.mmap_base, align)
             // The kernel's last resort, from TASK_UNMAPPED_BASE up.
-            .or_else(|| regions.lowest_gap(len, page_floor(limit / 3), limit, align))
+            .or_else(|| {
+                let from = page_floor(self.map_window() / 3);
+                regions.lowest_gap(len, from, self.window.core(), align)
+            })
+            .or_else(|| self.place_above(regions, len, align))
             .ok_or(ENOMEM)
+    }
+
+    /// A place beyond the core, where a kernel would only go for who names an address there: what
+    /// programs reserve may be larger than the core.
+    fn place_above(&self, regions: &RegionSet, len: u64, align: u64) -> Option<u64> {
+        let had = self.window.claimed().into_iter();
+        had.rev()
+            .find_map(|(low, high)| regions.highest_gap(len, low, high, align))
+            .or_else(|| {
+                let room = self.window.claim_any(len.checked_add(align - PAGE_SIZE)?)?;
+                regions.highest_gap(len, room.start, room.end, align)
+            })
     }
 
     /// Fails if mapping the range would exceed RLIMIT_AS.
@@ -389,18 +440,6 @@ impl AddressSpace {
             maps.regions.remove(start, start + len);
             self.regions_changed(maps);
             self.hub.announce(true, code);
-        }
-    }
-
-    fn huge_len(&self, len: u64, flags: i32) -> Result<u64, Errno> {
-        let rounded = match huge_page_size(flags) {
-            Some(size) => len.checked_next_multiple_of(size).unwrap_or(0),
-            None => page_ceil(len),
-        };
-        if rounded == 0 || rounded > self.limit() {
-            Err(ENOMEM)
-        } else {
-            Ok(rounded)
         }
     }
 

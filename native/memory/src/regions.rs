@@ -48,6 +48,11 @@ impl RegionSet {
         self.writable_shared
     }
 
+    /// How many ranges there are, mapped and free ones.
+    pub fn ranges(&self) -> usize {
+        self.map.len() + self.gaps.len()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Region> {
         self.map.values()
     }
@@ -97,6 +102,13 @@ impl RegionSet {
             at = region.end;
         }
         (at < end).then_some(at)
+    }
+
+    /// The free range that has `start..end` in it, which must be free.
+    pub fn gap_around(&self, start: u64, end: u64) -> (u64, u64) {
+        let low = self.find_before(start).map_or(0, |r| r.end);
+        let high = self.find_from(end).map_or(self.limit, |r| r.start);
+        (low, high)
     }
 
     /// Where the space below `region` that a new mapping may use ends (`vm_start_gap`).

@@ -5,7 +5,7 @@
 //! ones too, see [`super::transfer`].
 
 use libc::{
-    EFAULT, EINVAL, ENOMEM, EPERM, MAP_ANONYMOUS, MAP_HUGETLB, MAP_NORESERVE, MAP_PRIVATE,
+    EFAULT, EINVAL, ENOMEM, MAP_ANONYMOUS, MAP_HUGETLB, MAP_NORESERVE, MAP_PRIVATE,
     MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE,
 };
 
@@ -90,13 +90,19 @@ impl AddressSpace {
             self.check_growth(&maps, more)?;
         }
 
+        // A move cuts at both of its ends.
+        maps.spend_cut()?;
+        maps.spend_cut()?;
+        let align = if region.flags.has(Flags::HUGETLB) {
+            2 << 20
+        } else {
+            PAGE_SIZE
+        };
         let to = if fixed {
-            if new_addr < self.min_addr {
-                return Err(EPERM);
-            }
+            self.check_low(new_addr)?;
             new_addr
         } else if keep_old {
-            self.place(&maps, new_addr, new_len, 0)?
+            self.place(&maps, new_addr, new_len, 0, align)?
         } else {
             let end = addr + old_len;
             let room = end == region.end
@@ -108,7 +114,7 @@ impl AddressSpace {
             if !may_move {
                 return Err(ENOMEM);
             }
-            self.place(&maps, 0, new_len, 0)?
+            self.place(&maps, 0, new_len, 0, align)?
         };
         if new_len < old_len {
             let end = addr

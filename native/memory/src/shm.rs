@@ -28,7 +28,7 @@ impl AddressSpace {
         let mut maps = self.write_maps();
         if at == 0 {
             // The host aligns to its own SHMLBA, one page; we to the guest's.
-            let room = self.place(&maps, 0, len + shmlba - PAGE_SIZE, 0)?;
+            let room = self.place(&maps, 0, len + shmlba - PAGE_SIZE, 0, PAGE_SIZE)?;
             at = room.next_multiple_of(shmlba);
         } else {
             let free = at
@@ -37,9 +37,10 @@ impl AddressSpace {
             if flags & SHM_REMAP == 0 && !free {
                 return Err(EINVAL);
             }
-            self.place(&maps, at, len, libc::MAP_FIXED)?;
+            self.place(&maps, at, len, libc::MAP_FIXED, PAGE_SIZE)?;
         }
         self.check_space(&maps, at, len)?;
+        maps.spend_cut()?;
         self.window.attach_shm(id, at, len, flags & SHM_RDONLY)?;
         let mut prot = PROT_READ;
         if flags & SHM_RDONLY == 0 {

@@ -4,24 +4,27 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::capacity::{CUT, Capacity};
 use super::copy;
 use super::notice::{Hub, HubGuard, NoticeReader};
 use super::region::{Flags, Region};
 use super::regions::{RegionSet, STACK_GUARD_GAP};
+use super::reserve::{MAP_WINDOW, reserve};
+use super::tags::without_tag;
 use super::types::{Errno, PAGE_SIZE, Prot, page_ceil, page_floor};
-use super::window::{Window, reservable, soft_limit};
+use super::window::{Window, soft_limit};
 
 /// How to lay out an address space.
 #[derive(Clone, Copy, Debug)]
 pub struct SpaceConfig {
-    /// 32 for a 32-bit guest (a 4 GiB window). Else the most bits that the guest may have: the
-    /// space is the largest power of two up to 46 bits that the host permits.
+    /// 32 for a 32-bit guest (a 4 GiB window). Else the most bits that the guest may have
+    /// (`reserve.rs` says what it gets).
     pub va_bits: u8,
     /// Where guest address 0 is to be in the host (`-B`).
     pub guest_base: Option<u64>,
     /// The size of the window (`-R`).
     pub reserved_va: Option<u64>,
-    /// The lowest address the guest may map.
+    /// The lowest address that the guest may map in any case; below, the host decides (`low.rs`).
     pub mmap_min_addr: u64,
 }
 
@@ -36,10 +39,6 @@ impl Default for SpaceConfig {
     }
 }
 
-/// 47 bits are all that an x86-64 process has (with four-level page tables), and the emulator
-/// needs some of them.
-const MOST_BITS: u8 = 46;
-const FEWEST_BITS: u8 = 26;
 /// Where a 32-bit ARM kernel puts its vectors page; stacks and mappings stay below.
 const TOP_OF_32: u64 = 0xffff_0000;
 
@@ -55,6 +54,7 @@ pub(super) struct Maps {
     pub lock_future: Flags,
     /// The next [`super::Backing::SharedAnonymous`] object.
     pub next_object: u64,
+    pub capacity: Capacity,
 }
 
 impl Maps {
@@ -62,12 +62,18 @@ impl Maps {
     fn empty(limit: u64) -> Self {
         Self {
             regions: RegionSet::new(limit),
-            mmap_base: default_mmap_base(limit),
+            mmap_base: default_mmap_base(limit.min(MAP_WINDOW)),
             brk_start: 0,
             brk: 0,
             lock_future: Flags::NONE,
             next_object: 1,
+            capacity: Capacity::default(),
         }
+    }
+
+    /// Makes sure that a call that may cut a mapping in pieces does not take the host's last ones.
+    pub fn spend_cut(&mut self) -> Result<(), Errno> {
+        self.capacity.spend(CUT, self.regions.ranges())
     }
 }
 
@@ -127,26 +133,34 @@ impl AddressSpace {
         self.window.base() as *mut u8
     }
 
-    /// The first address that is not the guest's; inaccessible pages of the host follow.
+    /// The first address that can never be the guest's (the kernel's TASK_SIZE).
     #[must_use]
     pub fn limit(&self) -> u64 {
         self.window.limit()
     }
 
-    /// The host's view of a guest range. Only its bounds are checked: whether it is
+    /// The end of where things are placed that have no address of their own (the kernel's
+    /// `DEFAULT_MAP_WINDOW`).
+    #[must_use]
+    pub fn map_window(&self) -> u64 {
+        self.limit().min(MAP_WINDOW)
+    }
+
+    /// The host's view of a guest range. Only that it is the guest's is checked: whether it is
     /// accessible can change at any moment, so use [`AddressSpace::read`] and
     /// [`AddressSpace::write`] to look at it.
     #[must_use]
     pub fn host_ptr(&self, addr: u64, len: u64) -> Option<*mut u8> {
-        self.window.host(addr, len).map(|host| host as *mut u8)
+        self.window
+            .host(addr, len)
+            .or_else(|| self.window.host(without_tag(addr)?, len))
+            .map(|host| host as *mut u8)
     }
 
-    /// The guest address of a host one, if it is in the window.
+    /// The guest address of a host one, if that is the guest's. Async-signal-safe.
     #[must_use]
     pub fn guest_addr(&self, host: usize) -> Option<u64> {
-        (host as u64)
-            .checked_sub(self.window.base())
-            .filter(|&addr| addr < self.limit())
+        self.window.guest(host as u64)
     }
 
     pub(super) fn read_maps(&self) -> RwLockReadGuard<'_, Maps> {
@@ -187,6 +201,14 @@ impl AddressSpace {
         let maps = self.read_maps();
         let region = maps.regions.find(addr)?;
         Some((region.prot, region.backing.may_end()))
+    }
+
+    /// Whether an access that gave SIGSEGV met a guard of `MADV_GUARD_INSTALL`: the records permit it.
+    /// (So they do when another thread has just permitted it.)
+    #[must_use]
+    pub fn is_guarded(&self, addr: u64, access: Prot) -> bool {
+        self.prot_at(addr)
+            .is_some_and(|prot| prot.effective().contains(access))
     }
 
     /// The mapping at `addr`.
@@ -313,7 +335,7 @@ impl AddressSpace {
     }
 
     pub fn set_mmap_base(&self, addr: u64) {
-        self.write_maps().mmap_base = page_floor(addr.min(self.limit()));
+        self.write_maps().mmap_base = page_floor(addr.min(self.map_window()));
     }
 
     /// Takes all locks, for the thread that forks to hold across the fork.
@@ -359,6 +381,7 @@ impl AddressSpace {
         let mut maps = self.write_maps();
         let limit = self.limit();
         self.window.release(0, limit)?;
+        self.window.give_back(0, limit);
         let old = std::mem::replace(&mut *maps, Maps::empty(limit));
         if self.inherited.swap(false, Ordering::Relaxed) {
             // Freeing would write to, and so copy, the pages that the parent has them in.
@@ -368,32 +391,6 @@ impl AddressSpace {
         self.hub.announce(true, Some((0, limit)));
         Ok(())
     }
-}
-
-fn reserve(config: &SpaceConfig) -> io::Result<Window> {
-    if let Some(size) = config.reserved_va {
-        return Window::reserve(page_ceil(size), config.guest_base);
-    }
-    let bits = if config.va_bits == 32 {
-        32
-    } else {
-        config.va_bits.clamp(33, MOST_BITS)
-    };
-    let mut last = io::Error::from_raw_os_error(libc::ENOMEM);
-    for bits in (FEWEST_BITS..=bits).rev() {
-        let size = 1_u64 << bits;
-        if size > reservable() {
-            continue;
-        }
-        match Window::reserve(size, config.guest_base) {
-            Ok(window) => return Ok(window),
-            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => last = error,
-            // A fixed base that is partly taken: something smaller may fit below.
-            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => last = error,
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last)
 }
 
 /// Where the kernel's `mmap_base` would be: below the stack and as much room as it may need.

@@ -53,7 +53,7 @@ impl Window {
     /// Moves pages over whatever is at `to`. The old mapping stays with no pages in it (where
     /// the host cannot do that: becomes reservation).
     pub fn move_pages(&self, from: u64, to: u64, len: u64) -> Result<(), Errno> {
-        let (old, new) = (self.inside(from, len)?, self.inside(to, len)?);
+        let (old, new) = (self.inside(from, len)?, self.claim(to, len)?);
         match self.move_one(old, new, len) {
             // Several of the host's mappings, before Linux 6.17: one by one.
             Err(EFAULT) => {
@@ -83,7 +83,7 @@ impl Window {
     /// Maps the same pages of a shared object a second time, over whatever is at `to`.
     pub fn duplicate(&self, from: u64, to: u64, len: u64) -> Result<(), Errno> {
         let old = self.inside(from, PAGE_SIZE)?;
-        let new = self.inside(to, len)?;
+        let new = self.claim(to, len)?;
         // SAFETY: both in the window; an old length of 0 duplicates (man 2 mremap).
         unsafe { host_mremap(old, 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, new) }.map(|_| ())
     }
@@ -92,9 +92,9 @@ impl Window {
     /// in the shared object that is mapped there.
     pub fn map_shared(&self, from: u64, skip: u64, to: u64, len: u64) -> Result<(), Errno> {
         let old = self.inside(from, PAGE_SIZE)?;
-        let new = self.inside(to, len)?;
+        let new = self.claim(to, len)?;
         // A duplicate outside of the window that starts with the page we have ...
-        // SAFETY: creates a mapping where the host likes, and the window is full.
+        // SAFETY: creates a mapping where the host likes, which is nowhere that is the guest's.
         let copy = unsafe { host_mremap(old, 0, skip + len, MREMAP_MAYMOVE, 0) }?;
         let flags = MREMAP_MAYMOVE | MREMAP_FIXED;
         // ... whose rest moves to its place.
@@ -113,9 +113,9 @@ impl Window {
         new_len: u64,
     ) -> Result<(), Errno> {
         let old = self.inside(from, old_len)?;
-        let new = self.inside(to, new_len)?;
+        let new = self.claim(to, new_len)?;
         let keep = MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
-        // SAFETY: the host chooses a place outside of the (full) window.
+        // SAFETY: the host chooses a place that is not the guest's.
         let outside = unsafe { host_mremap(old, old_len, old_len, keep, 0) }?;
         // SAFETY: grows the mapping just made.
         let grown = unsafe { host_mremap(outside, old_len, new_len, MREMAP_MAYMOVE, 0) };

@@ -47,8 +47,14 @@ impl Prot {
         self.0 & other.0 == other.0
     }
 
-    /// The rights that the guest really has: writing or executing brings reading,
-    /// as the page tables of the guests' processors and of the host do.
+    /// The rights that the guest really has: writing or executing brings reading.
+    ///
+    /// Memory that can be executed but not read is what some kernels make of `PROT_EXEC` alone: arm64's on
+    /// processors with FEAT_PAN3 (`adjust_protection_map` of arch/arm64/mm/mmap.c, ARM64_HAS_EPAN; without it
+    /// the kernel could be made to read such pages for the program), x86's with protection keys. arm's never do, nor do
+    /// arm64's on the processors in use before Armv8.7, nor qemu-user; no program relies on the fault, and some rely on
+    /// reading their own code. So the guest has it readable on every host, with or without keys: the
+    /// host's mapping is never executable, hence never under a key.
     #[must_use]
     pub const fn effective(self) -> Self {
         if self.0 & 6 == 0 {

@@ -1,11 +1,15 @@
 //! What Python asks of the host process that a guest lives in.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyIndexError, PyKeyError, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
+use super::memory::os_error;
 use qusr_kernel::abi::GuestAbi;
 use qusr_kernel::process::child::{self};
 use qusr_kernel::process::core_bit;
@@ -14,6 +18,7 @@ use qusr_kernel::signal::host;
 use qusr_kernel::signal::siginfo;
 use qusr_kernel::thunk::path::{self};
 use qusr_kernel::thunk::procfs;
+use qusr_kernel::thunk::running;
 use qusr_machine::pair;
 use qusr_memory::shared::lock::SharedLock;
 use qusr_store as store;
@@ -71,14 +76,30 @@ impl PySharedLock {
 }
 
 /// The host path of what an absolute path names in the sysroot `root`; None when it is not there.
+/// OSError: it may be there.
 #[pyfunction]
 pub fn lookup_in<'py>(
     py: Python<'py>,
     root: &[u8],
     path: &[u8],
     follow: bool,
-) -> Option<Bound<'py, PyBytes>> {
-    path::lookup_in(root, path, follow).map(|found| PyBytes::new(py, &found))
+) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let found = path::lookup_in(root, path, follow);
+    let found = found.map_err(os_error)?;
+    Ok(found.map(|found| PyBytes::new(py, &found)))
+}
+
+/// A number that changes with every Python source in these folders, and with this library.
+#[pyfunction]
+pub fn stamp_sources(folders: Vec<Vec<u8>>) -> PyResult<u64> {
+    let stamp = store::stamp_sources(&folders);
+    stamp.map_err(|error| os_error(error.raw_os_error().unwrap_or(libc::EIO)))
+}
+
+/// Whether a path leads to a program that a guest runs.
+#[pyfunction]
+pub fn is_running(dirfd: i32, path: &[u8]) -> bool {
+    CString::new(path).is_ok_and(|path| running::is_running(dirfd, &path))
 }
 
 /// The name of a file in our own /proc/PID; None: `path` is something else.
@@ -91,7 +112,7 @@ pub fn own_proc_file<'py>(py: Python<'py>, path: &[u8]) -> Option<Bound<'py, PyB
 /// if that fails.
 #[pyfunction]
 pub fn stand_in(fd: i32, name: &[u8], text: &[u8]) -> PyResult<()> {
-    Ok(procfs::stand_in(fd, name, text).map_err(std::io::Error::from_raw_os_error)?)
+    procfs::stand_in(fd, name, text).map_err(os_error)
 }
 
 /// Whether a path ends at our /proc/PID/exe, itself or by at most `hops` - 1 symbolic links.
@@ -153,10 +174,10 @@ pub fn siginfo_to_guest<'py>(
     PyBytes::new(py, &siginfo::bytes_to_guest(&host, abi))
 }
 
-/// Whether an open file is open for writing anywhere, so that it cannot be executed.
+/// The errno with which the kernel would refuse to execute an open file; 0: it would not.
 #[pyfunction]
-pub fn is_being_written(fd: i32) -> bool {
-    child::is_being_written(fd)
+pub fn exec_refusal(fd: i32) -> i32 {
+    child::exec_refusal(fd)
 }
 
 /// What is in the store at `folder` under a kind and key; None if it is not there, or not whole.
@@ -168,6 +189,102 @@ pub fn store_get<'py>(
     key: &[u8],
 ) -> Option<Bound<'py, PyBytes>> {
     store::get(folder, kind, key).map(|value| PyBytes::new(py, &value))
+}
+
+/// CRC-32 as in zlib, whose module takes longer to load than its sums are worth here.
+#[pyfunction]
+pub fn crc32(data: &[u8]) -> u32 {
+    store::crc32::crc32(data, 0)
+}
+
+/// An entry of the store, mapped: only what is looked at is read.
+#[pyclass(name = "MappedEntry", module = "qusr._native", frozen)]
+pub struct PyMappedEntry(Mutex<store::Mapped>);
+
+#[pymethods]
+impl PyMappedEntry {
+    /// Opens the entry of a kind and key. KeyError: it is not there.
+    #[new]
+    fn new(folder: &[u8], kind: &str, key: &[u8]) -> PyResult<Self> {
+        let map = store::map(folder, kind, key);
+        let map = map.ok_or_else(|| PyKeyError::new_err("not in the store"))?;
+        Ok(Self(Mutex::new(map)))
+    }
+
+    /// `size` bytes from `start` on. IndexError: it has fewer.
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        size: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = &map.bytes()[map.value..];
+        let end = start.checked_add(size);
+        let part = end.and_then(|end| value.get(start..end));
+        let part = part.ok_or_else(|| PyIndexError::new_err("beyond the end"))?;
+        Ok(PyBytes::new(py, part))
+    }
+}
+
+/// Memory for a host call that takes a struct with a pointer.
+#[pyclass(name = "Buffer", module = "qusr._native", frozen)]
+pub struct PyBuffer(Box<[AtomicU8]>);
+
+#[pymethods]
+impl PyBuffer {
+    /// A copy of `data`.
+    #[new]
+    fn new(data: &[u8]) -> Self {
+        Self(data.iter().map(|byte| AtomicU8::new(*byte)).collect())
+    }
+
+    /// Its address, good as long as this lives.
+    #[getter]
+    fn address(&self) -> u64 {
+        self.0.as_ptr() as u64
+    }
+
+    /// What is in it.
+    fn read<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let bytes = self.0.iter().map(|byte| byte.load(Ordering::Relaxed));
+        PyBytes::new(py, &bytes.collect::<Vec<u8>>())
+    }
+}
+
+/// From now on nothing is read from the store for translations, and nothing kept.
+#[pyfunction]
+pub fn forget_stocks() {
+    native::forget_stocks();
+}
+
+/// Puts a value into the store; whether it could be kept.
+#[pyfunction]
+pub fn store_put(py: Python<'_>, folder: &[u8], kind: &str, key: &[u8], value: &[u8]) -> bool {
+    py.detach(|| store::put(folder, kind, key, value).is_ok())
+}
+
+/// Removes the oldest entries of a store that is too large.
+#[pyfunction]
+pub fn store_trim(folder: &[u8], total: u64, entries: usize) {
+    store::trim(folder, total, entries);
+}
+
+/// Where the store is by the environment; `find` gives a variable's value.
+#[pyfunction]
+pub fn store_directory(find: &Bound<'_, PyAny>) -> Option<OsString> {
+    store::directory(|name| {
+        let value: Option<OsString> = find.call1((name,)).ok()?.extract().ok()?;
+        Some(value?.into_encoded_bytes())
+    })
+    .map(OsString::from_vec)
+}
+
+/// What tells an open file from every other one and from what it was before.
+#[pyfunction]
+pub fn file_identity(py: Python<'_>, fd: i32) -> PyResult<Bound<'_, PyBytes>> {
+    let info = store::fstat(fd).ok_or_else(std::io::Error::last_os_error)?;
+    Ok(PyBytes::new(py, &store::file_identity(&info)))
 }
 
 /// Ends CLONE_FILES: the descriptors are this process's alone from now on.

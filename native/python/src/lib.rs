@@ -15,6 +15,10 @@ mod start;
 mod thread;
 mod tracer;
 
+/// For the whole library: the launcher's constructor, the cores, Python's calls.
+#[global_allocator]
+static ALLOCATOR: qusr_memory::spare::Spare = qusr_memory::spare::Spare::new();
+
 #[pymodule]
 mod _native {
     use pyo3::prelude::*;
@@ -26,19 +30,21 @@ mod _native {
     fn launcher() -> &'static [u8] {
         crate::launcher::EXECUTABLE
     }
-    /// CRC-32 as in zlib.
-    #[pyfunction]
-    #[pyo3(signature = (data, before=0))]
-    fn crc32(data: &[u8], before: u32) -> u32 {
-        qusr_store::crc32::crc32(data, before)
-    }
+    #[pymodule_export]
+    const STORE_MAX_VALUE: usize = qusr_store::MAX_VALUE;
+    #[pymodule_export]
+    const STORE_MAX_TOTAL: u64 = qusr_store::MAX_TOTAL;
+    #[pymodule_export]
+    const STORE_MAX_ENTRIES: usize = qusr_store::MAX_ENTRIES;
     #[pymodule_export]
     use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::host::{
-        PyGate, PySharedLock, close_on_exec, die_by, die_dumped, doom_thread, getrlimit,
-        is_being_written, is_dumpable, keep_stocks, leads_to_own_exe, lookup_in, native_refusal,
-        own_proc_file, publish, siginfo_to_guest, stand_in, store_get, unshare_files,
+        PyBuffer, PyGate, PyMappedEntry, PySharedLock, close_on_exec, crc32, die_by, die_dumped,
+        doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit, is_dumpable,
+        is_running, keep_stocks, leads_to_own_exe, lookup_in, native_refusal, own_proc_file,
+        publish, siginfo_to_guest, stamp_sources, stand_in, store_directory, store_get, store_put,
+        store_trim, unshare_files,
     };
     #[pymodule_export]
     use super::loader::build_stack;

@@ -6,7 +6,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use qusr_kernel::abi::GuestAbi;
-use qusr_kernel::loader::auxv::Vector;
+use qusr_kernel::loader::auxv::{Credentials, Vector};
 use qusr_kernel::loader::stack::{self, Contents};
 
 /// sp, data, `arg_start`, `arg_end`, `env_end`, the auxiliary vector and its bytes.
@@ -20,7 +20,7 @@ type PyStack<'py> = (
     Bound<'py, PyBytes>,
 );
 
-/// An initial stack, see [`stack::build`].
+/// An initial stack, see [`stack::build`]; the ids in its vector become this process's.
 #[pyfunction]
 #[pyo3(signature = (top, argv, envp, execfn, auxv, *, bits, big_endian, platform, base_platform, random))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -30,7 +30,7 @@ pub fn build_stack<'py>(
     argv: Vec<PyBackedBytes>,
     envp: Vec<PyBackedBytes>,
     execfn: &[u8],
-    auxv: Vector,
+    mut auxv: Vector,
     bits: u8,
     big_endian: bool,
     platform: &[u8],
@@ -39,6 +39,7 @@ pub fn build_stack<'py>(
 ) -> PyResult<PyStack<'py>> {
     let argv: Vec<&[u8]> = argv.iter().map(AsRef::as_ref).collect();
     let envp: Vec<&[u8]> = envp.iter().map(AsRef::as_ref).collect();
+    Credentials::current().patch(&mut auxv);
     let made = stack::build(Contents {
         top,
         argv: &argv,

@@ -15,8 +15,8 @@ pub struct PyAddressSpace {
     pub space: Arc<AddressSpace>,
 }
 
-/// An `OSError` (or its subclass for this errno).
-fn os_error(errno: Errno) -> PyErr {
+/// An `OSError` (or its subclass for this errno), which a conversion of `std::io::Error` would lose.
+pub(super) fn os_error(errno: Errno) -> PyErr {
     let text = std::io::Error::from_raw_os_error(errno).to_string();
     let text = text
         .split(" (os error")
@@ -88,6 +88,11 @@ impl PyAddressSpace {
     #[getter]
     fn limit(&self) -> u64 {
         self.space.limit()
+    }
+
+    #[getter]
+    fn map_window(&self) -> u64 {
+        self.space.map_window()
     }
 
     #[getter]

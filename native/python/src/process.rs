@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::memory::PyAddressSpace;
-use qusr_kernel::process::{GuestRegs, Process};
-use qusr_kernel::signal::FrameKind;
+use super::cpu::guest_named;
+use super::memory::{PyAddressSpace, os_error};
+use qusr_kernel::process::Process;
 use qusr_kernel::signal::host::{self};
 use qusr_kernel::thunk::exec::OwnExe;
 use qusr_kernel::thunk::path::Sysroot;
@@ -44,24 +44,18 @@ pub struct PyProcess {
 
 #[pymethods]
 impl PyProcess {
-    /// `regs`: numbers of (call number, result, pc, sp, tls, status) and the argument
-    /// registers; `thumb_bit` is the status bit that makes call instructions 2 bytes long.
+    /// `guest` is its name in the list of guests.
     #[new]
-    fn new(
-        space: &PyAddressSpace,
-        table: &PyTable,
-        regs: (u32, u32, u32, u32, u32, u32),
-        args: Vec<u32>,
-        thumb_bit: u64,
-        frame: &str,
-    ) -> PyResult<Self> {
-        let frame = FrameKind::by_name(frame)
-            .ok_or_else(|| PyValueError::new_err(format!("no signal frame {frame}")))?;
+    fn new(space: &PyAddressSpace, table: &PyTable, guest: &str) -> PyResult<Self> {
         let table = Arc::clone(&table.inner);
-        let regs = GuestRegs::new(regs.into(), &args, thumb_bit);
-        let inner = Process::new(space.space.clone(), table, regs, frame)
-            .map_err(std::io::Error::from_raw_os_error)?;
+        let linux = guest_named(guest)?.linux;
+        let inner = Process::new(space.space.clone(), table, linux).map_err(os_error)?;
         Ok(Self { inner })
+    }
+
+    /// The program of an open file runs in this process: guests that want to write to it get ETXTBSY.
+    fn runs(&self, fd: i32) {
+        self.inner.runs(fd);
     }
 
     /// The directory that stands for the guest's `/`; None takes it away.
@@ -76,6 +70,8 @@ impl PyProcess {
         let sysroot = before.inner.sysroot.read().map_err(poisoned)?.clone();
         *self.inner.sysroot.write().map_err(poisoned)? = sysroot;
         self.inner.inherit_limits(&before.inner);
+        // Its program does not run any more, even if the object stays.
+        before.inner.runs_no_more();
         let preloaded = before.inner.preloaded.load(Ordering::Relaxed);
         self.inner.preloaded.store(preloaded, Ordering::Relaxed);
         Ok(())
@@ -121,7 +117,7 @@ impl PyProcess {
     /// The guest's limit (soft, hard), which for a few is not the host's. OSError: there is none.
     fn limit(&self, resource: u32) -> PyResult<(u64, u64)> {
         let limit = self.inner.limit(resource);
-        Ok(limit.map_err(std::io::Error::from_raw_os_error)?)
+        limit.map_err(os_error)
     }
 
     /// Python has imported what it may need when its files are out of reach.

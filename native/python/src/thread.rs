@@ -8,7 +8,8 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
-use super::cpu::{IdRegister, unicorn_config};
+use super::cpu::{SystemRegister, unicorn_config};
+use super::memory::os_error;
 use super::native::{log_to, tell};
 use super::process::PyProcess;
 use qusr_cpu::Exit;
@@ -47,20 +48,20 @@ impl PyThread {
     /// only opened for an instruction that this has no lifter for. `stock`: the store's directory and
     /// the program's identity, where its translations are kept.
     #[new]
-    #[pyo3(signature = (process, library, guest, model, id_registers, features, native = None, log = None, stock = None))]
+    #[pyo3(signature = (process, library, guest, model, system_registers, features, native = None, log = None, stock = None))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         process: &PyProcess,
         library: PathBuf,
         guest: &str,
         model: i32,
-        id_registers: Vec<IdRegister>,
+        system_registers: Vec<SystemRegister>,
         features: Vec<String>,
         native: Option<&str>,
         log: Option<Py<PyAny>>,
         stock: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
-        let config = unicorn_config(library, guest, model, id_registers, features)?;
+        let config = unicorn_config(library, guest, model, system_registers, features)?;
         let space = process.inner.space.clone();
         let core = match native {
             None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,
@@ -159,29 +160,30 @@ impl PyThread {
         Ok(result)
     }
 
-    /// The host path for a guest's path, the sysroot applied.
+    /// The host path for a guest's path, the sysroot applied. OSError: the sysroot has no answer.
     fn resolve_path<'py>(
         &self,
         py: Python<'py>,
         dirfd: i32,
         path: &[u8],
         follow: bool,
-    ) -> Bound<'py, PyBytes> {
-        match self
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let found = self
             .inner
             .sysroot()
-            .and_then(|root| root.resolve(dirfd, path, follow))
-        {
+            .map_or(Ok(None), |root| root.resolve(dirfd, path, follow))
+            .map_err(os_error)?;
+        Ok(match found {
             Some(host) => PyBytes::new(py, host.as_bytes()),
             None => PyBytes::new(py, path),
-        }
+        })
     }
 
     /// Puts the guest's file behind a descriptor that was opened, where the kernel's would tell of the
     /// emulator. True: Python has to. OSError: that failed, the descriptor is closed.
     fn review_fd(&self, fd: i32) -> PyResult<bool> {
         let opened = self.inner.process.review_fd(fd);
-        let opened = opened.map_err(std::io::Error::from_raw_os_error)?;
+        let opened = opened.map_err(os_error)?;
         Ok(opened == Opened::Python)
     }
 
@@ -256,6 +258,7 @@ impl PyThread {
     fn ends(&mut self) {
         self.inner.thread_ends();
         host::set_mask(!0);
+        self.inner.signals.mailbox.hand_on();
         Mailbox::detach();
     }
 

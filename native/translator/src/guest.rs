@@ -3,6 +3,8 @@
 use crate::ir::build::IrBuilder;
 use crate::ir::interp::Interp;
 use crate::ir::state::State;
+/// What AArch64 ignores of a data address taken away.
+pub use crate::memory::tags::untagged;
 
 /// What lifting one instruction came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub trait Guest: Send + Sync {
     /// A register by its number in [`crate::cpu::Regs`].
     fn register(&self, st: &State, id: u32) -> u128;
     fn set_register(&self, st: &mut State, id: u32, value: u128);
+    /// How many of the highest bits of a data address the processor ignores.
+    fn tag_bits(&self) -> u8;
     /// A data address without what the processor ignores of it.
     fn data_address(&self, addr: u64) -> u64;
     /// The same for a branch target.

@@ -32,7 +32,7 @@ fn core_with(code: &[u32]) -> Option<(Arc<AddressSpace>, Box<dyn CpuCore>)> {
         library: library()?,
         guest: Guest::Aarch64,
         model: 3,
-        id_registers: Vec::new(),
+        emulate: None,
         features: vec![],
     };
     let space = AddressSpace::new(SpaceConfig::default()).unwrap();

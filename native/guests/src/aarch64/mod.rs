@@ -6,6 +6,7 @@ pub mod crypto;
 pub mod fp;
 pub mod insn;
 pub mod int;
+mod linux;
 pub mod mem;
 pub mod nzcv;
 pub mod simd;
@@ -13,13 +14,15 @@ pub mod simd_mem;
 pub mod sm;
 pub mod table;
 
-use crate::guest::{FlagUse, Guest, Lift, flag};
+use crate::guest::{FlagUse, Guest, Lift, flag, untagged};
 use crate::ir::build::IrBuilder;
 use crate::ir::flags;
 use crate::ir::interp::Interp;
 use crate::ir::sem::Sem;
 use crate::ir::state::State;
+use crate::{Entry, unicorn};
 use insn::{Insn, slot};
+use linux::AArch64Linux;
 use table::{Lifters, TABLE};
 
 /// Translation mode: FPCR.FZ.
@@ -27,6 +30,30 @@ pub const MODE_FLUSH: u32 = 1;
 
 /// The guest description.
 pub struct AArch64;
+
+/// Little- and big-endian.
+pub static GUESTS: [Entry; 2] = [
+    Entry {
+        command: "aarch64",
+        linux: &AArch64Linux {
+            name: "aarch64",
+            big_endian: false,
+        },
+        isa: Some(|_| &AArch64),
+        unicorn: unicorn::Guest::Aarch64,
+        emulate: Some(linux::emulate),
+    },
+    Entry {
+        command: "aarch64_be",
+        linux: &AArch64Linux {
+            name: "aarch64-be",
+            big_endian: true,
+        },
+        isa: None,
+        unicorn: unicorn::Guest::Aarch64Be,
+        emulate: Some(linux::emulate),
+    },
+];
 
 fn word(code: &[u8]) -> u32 {
     u32::from_le_bytes([code[0], code[1], code[2], code[3]])
@@ -142,10 +169,13 @@ impl Guest for AArch64 {
         }
     }
 
-    fn data_address(&self, addr: u64) -> u64 {
+    fn tag_bits(&self) -> u8 {
         // TBI: the top byte is a tag (Linux, Documentation/arch/arm64/tagged-pointers.rst).
-        // As the kernel's untagged_addr(): kernel addresses stay as they are.
-        addr & (((addr << 8) as i64) >> 8) as u64
+        8
+    }
+
+    fn data_address(&self, addr: u64) -> u64 {
+        untagged(addr)
     }
 
     fn code_address(&self, addr: u64) -> u64 {

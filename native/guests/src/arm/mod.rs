@@ -10,6 +10,7 @@ pub mod features;
 pub mod fp;
 pub mod fptable;
 pub mod insn;
+mod linux;
 mod media;
 mod mem;
 mod mul;
@@ -29,11 +30,50 @@ use crate::ir::flags::Cc;
 use crate::ir::interp::Interp;
 use crate::ir::sem::{Guard, Sem};
 use crate::ir::state::State;
+use crate::{Entry, unicorn};
 use features::Features;
 use insn::{Insn, mode, slot};
+use linux::ArmLinux;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use table::Encoding;
+
+/// Little-endian, and the two big-endian kinds of programs.
+pub static GUESTS: [Entry; 3] = [
+    Entry {
+        command: "arm",
+        linux: &ArmLinux {
+            name: "arm",
+            big_data: false,
+            big_code: false,
+        },
+        isa: Some(|f| Arm::of(Features::by_names(f), false, false)),
+        unicorn: unicorn::Guest::Arm,
+        emulate: None,
+    },
+    Entry {
+        command: "armeb",
+        linux: &ArmLinux {
+            name: "arm-be8",
+            big_data: true,
+            big_code: false,
+        },
+        isa: Some(|f| Arm::of(Features::by_names(f), true, false)),
+        unicorn: unicorn::Guest::ArmBe8,
+        emulate: None,
+    },
+    Entry {
+        command: "armeb",
+        linux: &ArmLinux {
+            name: "arm-be32",
+            big_data: true,
+            big_code: true,
+        },
+        isa: Some(|f| Arm::of(Features::by_names(f), true, true)),
+        unicorn: unicorn::Guest::ArmBe32,
+        emulate: None,
+    },
+];
 
 /// The guest description: a CPU model in one byte order.
 pub struct Arm {
@@ -440,6 +480,10 @@ impl Guest for Arm {
             50 => st.r[usize::from(slot::TPIDRURO)] = u64::from(v),
             _ => {}
         }
+    }
+
+    fn tag_bits(&self) -> u8 {
+        0
     }
 
     fn data_address(&self, addr: u64) -> u64 {

@@ -4,10 +4,12 @@
 use std::ffi::CString;
 
 use super::directory::Form;
+use super::execed;
 use super::limits;
 use super::shared;
 use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};
+use crate::memory::tags::{take_tags, untagged};
 use crate::memory::{AddressSpace, MmapRequest};
 use crate::seccomp;
 use crate::thunk::convert::{put_int, swap_words};
@@ -15,7 +17,36 @@ use crate::thunk::exec::{Args, Scalars};
 use crate::thunk::host::ERESTARTSYS;
 use crate::thunk::table::Builtin;
 
+/// The one bit of PR_SET_TAGGED_ADDR_CTRL that needs no memory tagging (linux/prctl.h).
+const PR_TAGGED_ADDR_ENABLE: u64 = 1;
+
 impl GuestThread {
+    /// Whether the guest's processor ignores the top byte of addresses.
+    fn has_tags(&self) -> bool {
+        self.process.linux.facts().tagged_addresses
+    }
+
+    /// set_tagged_addr_ctrl of arch/arm64/kernel/process.c.
+    fn set_tagged_addr(&mut self, args: &[u64]) -> Result<(), i32> {
+        let (flags, rest) = args.split_first().ok_or(libc::EINVAL)?;
+        if !self.has_tags() || flags & !PR_TAGGED_ADDR_ENABLE != 0 || rest.iter().any(|&n| n != 0) {
+            return Err(libc::EINVAL);
+        }
+        self.takes_tags = *flags != 0;
+        take_tags(self.takes_tags);
+        Ok(())
+    }
+
+    /// Whether a signal that came before the call has to be delivered before it, since the call
+    /// makes a difference to what becomes of the signal. (A tracer has seen the call begin.)
+    fn waits_for(&self, id: Builtin) -> bool {
+        let concerns = matches!(
+            id,
+            Builtin::RtSigaction | Builtin::Sigaction | Builtin::Sigaltstack | Builtin::Exit
+        );
+        concerns && self.tracee.is_none() && self.signals.mailbox.waits()
+    }
+
     /// Makes the call; None when its result is in the registers.
     pub(super) fn builtin(
         &mut self,
@@ -23,7 +54,21 @@ impl GuestThread {
         scalars: &Scalars,
         _registers: &Args,
     ) -> Option<Stop> {
+        if self.waits_for(id) {
+            self.rewind();
+            return None;
+        }
         let value = |index: usize| scalars.values[index];
+        // Calls on mappings of their own take tagged addresses in any case, but those that name a new
+        // place (Documentation/arch/arm64/tagged-address-abi.rst).
+        let has_tags = self.has_tags();
+        let old = |index: usize| {
+            if has_tags {
+                untagged(value(index))
+            } else {
+                value(index)
+            }
+        };
         let int = |index: usize| scalars.values[index] as i32;
         let space = self.process.space.clone();
         let args = &scalars.values[..];
@@ -47,26 +92,21 @@ impl GuestThread {
                 fd: int(4),
                 offset: (value(5) & 0xffff_ffff) << 12,
             }),
-            Builtin::Munmap => unit(space.munmap(value(0), value(1))),
-            Builtin::Mprotect => unit(space.mprotect(value(0), value(1), int(2))),
-            Builtin::Mremap => space.mremap(value(0), value(1), value(2), int(3), value(4)),
-            Builtin::Madvise => unit(space.madvise(value(0), value(1), int(2))),
-            Builtin::Msync => unit(space.msync(value(0), value(1), int(2))),
+            Builtin::Munmap => unit(space.munmap(old(0), value(1))),
+            Builtin::Mprotect => unit(space.mprotect(old(0), value(1), int(2))),
+            Builtin::Mremap => space.mremap(old(0), value(1), value(2), int(3), value(4)),
+            Builtin::Madvise => unit(space.madvise(old(0), value(1), int(2))),
+            Builtin::Msync => unit(space.msync(old(0), value(1), int(2))),
             Builtin::Mincore => space
-                .mincore(value(0), value(1))
+                .mincore(old(0), value(1))
                 .and_then(|pages| Ok(space.write(value(2), &pages).map(|()| 0)?)),
-            Builtin::Mlock => unit(space.mlock2(value(0), value(1), 0)),
-            Builtin::Mlock2 => unit(space.mlock2(value(0), value(1), int(2))),
-            Builtin::Munlock => unit(space.munlock(value(0), value(1))),
+            Builtin::Mlock => unit(space.mlock2(old(0), value(1), 0)),
+            Builtin::Mlock2 => unit(space.mlock2(old(0), value(1), int(2))),
+            Builtin::Munlock => unit(space.munlock(old(0), value(1))),
             Builtin::Mlockall => unit(space.mlockall(int(0))),
             Builtin::Munlockall => unit(space.munlockall()),
             Builtin::Shmat => {
-                // 32-bit ARM aligns to four pages (COMPAT_SHMLBA of arch/arm64).
-                let shmlba = if abi.word_bytes() == 4 {
-                    4 * 4096
-                } else {
-                    4096
-                };
+                let shmlba = self.process.linux.facts().shmlba;
                 space.shmat(int(0), value(1), int(2), shmlba)
             }
             Builtin::Shmdt => unit(space.shmdt(value(0))),
@@ -128,6 +168,15 @@ impl GuestThread {
                 }
             }
             Builtin::GetRobustList => self.get_robust_list(int(0), value(1), value(2)),
+            Builtin::SetTaggedAddr => unit(self.set_tagged_addr(&args[1..])),
+            Builtin::GetTaggedAddr if !self.has_tags() || args[1..].iter().any(|&n| n != 0) => {
+                Err(libc::EINVAL)
+            }
+            Builtin::GetTaggedAddr => Ok(if self.takes_tags {
+                PR_TAGGED_ADDR_ENABLE
+            } else {
+                0
+            }),
             Builtin::GetSeccomp => Ok(self.seccomp.mode()),
             // prctl(PR_SET_SECCOMP, mode, program)
             Builtin::SetSeccomp => match value(1) {
@@ -185,11 +234,21 @@ impl GuestThread {
                 written.map(|()| 0).map_err(|_| libc::EFAULT)
             }),
             Builtin::SchedGetaffinity => self.get_affinity(int(0), value(1) as u32, value(2)),
+            Builtin::Setpgid => set_group(int(0), int(1)),
             Builtin::Uname => self.uname(value(0)),
             Builtin::RtSigaction => self.signals.sigaction(&space, args, false),
             Builtin::Sigaction => self.signals.sigaction(&space, args, true),
-            Builtin::RtSigprocmask => self.signals.sigprocmask(&space, args, false),
-            Builtin::Sigprocmask => self.signals.sigprocmask(&space, args, true),
+            Builtin::RtSigprocmask | Builtin::Sigprocmask => {
+                let word_only = id == Builtin::Sigprocmask;
+                let again = self.tracee.is_none();
+                match self.signals.sigprocmask(&space, args, word_only, again) {
+                    Some(result) => result,
+                    None => {
+                        self.rewind();
+                        return None;
+                    }
+                }
+            }
             Builtin::RtSigpending => self.signals.sigpending(&space, args, false),
             Builtin::Sigpending => self.signals.sigpending(&space, args, true),
             Builtin::RtSigsuspend | Builtin::Sigsuspend => {
@@ -229,10 +288,14 @@ impl GuestThread {
             }
             Builtin::RtSigreturn | Builtin::Sigreturn => {
                 let rt = id == Builtin::RtSigreturn;
-                let core = self.core.as_mut();
-                return match self.signals.sigreturn(core, &space, rt) {
-                    Ok(()) => None,
-                    Err(_) => self.bad_frame(),
+                let (core, again) = (self.core.as_mut(), self.tracee.is_none());
+                return match self.signals.sigreturn(core, &space, rt, again) {
+                    Some(Ok(())) => None,
+                    Some(Err(_)) => self.bad_frame(),
+                    None => {
+                        self.rewind();
+                        None
+                    }
                 };
             }
         };
@@ -261,10 +324,17 @@ impl GuestThread {
         };
         // SAFETY: kill with signal 0 only asks whether the thread is one of ours.
         if unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, 0) } != 0 {
-            // Of another process it is only told to who may trace it, and not by us.
-            // SAFETY: as above.
-            let exists = unsafe { libc::syscall(libc::SYS_tkill, tid, 0) } == 0;
-            return Err(if exists { libc::EPERM } else { libc::ESRCH });
+            // Of another process it is told to who may trace it: not by us, who do not know it.
+            let mut host = [0u64; 2];
+            let list = host.as_mut_ptr();
+            let size = list.wrapping_add(1);
+            // SAFETY: the kernel fills two words.
+            let asked = unsafe { libc::syscall(libc::SYS_get_robust_list, tid, list, size) };
+            let errno = std::io::Error::last_os_error().raw_os_error();
+            return Err(match errno {
+                Some(libc::ESRCH) if asked < 0 => libc::ESRCH,
+                _ => libc::EPERM,
+            });
         }
         let word = self.signals.abi.word_bytes();
         let mut bytes = [0; 8];
@@ -349,8 +419,8 @@ impl GuestThread {
         let path = path.ok_or(libc::ENAMETOOLONG)?;
         let host = self
             .sysroot()
-            .and_then(|root| root.resolve(libc::AT_FDCWD, &path, true));
-        let path = match host {
+            .map_or(Ok(None), |root| root.resolve(libc::AT_FDCWD, &path, true));
+        let path = match host? {
             Some(host) => host,
             None => CString::new(path).map_err(|_| libc::EINVAL)?,
         };
@@ -367,6 +437,17 @@ fn put_name(field: &mut [libc::c_char], name: &[u8]) {
     let room = field.len() - 1;
     for (to, from) in field[..room].iter_mut().zip(name) {
         *to = *from as libc::c_char;
+    }
+}
+
+/// setpgid(2), whose EACCES the host's kernel cannot know of; the order of its checks is kernel/sys.c's.
+fn set_group(pid: i32, group: i32) -> Result<u64, i32> {
+    // SAFETY: these calls take numbers only.
+    unsafe {
+        if group >= 0 && execed::has_executed(pid) && libc::getsid(pid) == libc::getsid(0) {
+            return Err(libc::EACCES);
+        }
+        check(libc::setpgid(pid, group))
     }
 }
 

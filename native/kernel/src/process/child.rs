@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::sync::Arc;
 
+use super::execed;
 use super::thread::GuestThread;
 use crate::memory::Region;
 use crate::signal::{deferred, host};
@@ -54,8 +55,13 @@ impl GuestThread {
             // Nothing may be delivered to the child that was meant for the parent.
             host::set_mask(!0);
             let aside = deferred::pending();
+            let slot = execed::before_fork();
             let result = clone(request);
+            if result > 0 {
+                execed::in_parent(slot, result as i32);
+            }
             if result == 0 {
+                execed::in_child(slot);
                 deferred::forget(aside);
                 robust_lists.clear();
             }
@@ -68,11 +74,7 @@ impl GuestThread {
             self.signals.mailbox.forget();
             self.forget_tracer();
         }
-        host::set_mask(if self.signals.mailbox.waits() {
-            !0
-        } else {
-            self.signals.blocked
-        });
+        host::set_mask(self.signals.blocked);
         result
     }
 
@@ -264,23 +266,29 @@ pub fn reset_credentials() {
     }
 }
 
-/// Whether an open file is open for writing anywhere: then it is not executed (ETXTBSY).
+/// The errno with which the kernel would refuse to execute an open file, 0 if it would not: ETXTBSY when
+/// somebody has it open for writing, EPERM when a listener of fanotify(7) says so.
 ///
 /// Only the kernel knows. It says so when asked to execute the file, which Linux 6.14 does without
-/// going through with it, and when asked for a read lease, for which the file must be ours.
+/// going through with it. Before, a read lease tells of ETXTBSY alone, and the file must be ours for it.
+#[must_use]
+pub fn exec_refusal(fd: i32) -> i32 {
+    let refusal = check_exec(fd);
+    if refusal != libc::EINVAL {
+        return refusal;
+    }
+    // SAFETY: takes numbers only.
+    let lease = |kind: i32| unsafe { libc::fcntl(fd, libc::F_SETLEASE, kind) };
+    let refused = lease(libc::F_RDLCK) < 0;
+    let busy = refused && errno() == libc::EAGAIN;
+    lease(libc::F_UNLCK);
+    if busy { libc::ETXTBSY } else { 0 }
+}
+
+/// Whether that is because somebody has the file open for writing.
 #[must_use]
 pub fn is_being_written(fd: i32) -> bool {
-    match check_exec(fd) {
-        libc::EINVAL => {
-            // SAFETY: takes numbers only.
-            let lease = |kind: i32| unsafe { libc::fcntl(fd, libc::F_SETLEASE, kind) };
-            let refused = lease(libc::F_RDLCK) < 0;
-            let busy = refused && errno() == libc::EAGAIN;
-            lease(libc::F_UNLCK);
-            busy
-        }
-        refusal => refusal == libc::ETXTBSY,
-    }
+    exec_refusal(fd) == libc::ETXTBSY
 }
 
 /// The errno with which the kernel would refuse to execute an open file, 0 if it would not, by

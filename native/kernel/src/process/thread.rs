@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::call::{Caller, call_registers, set_result};
+use super::call::{Caller, call_registers};
 use super::tracee::{Interrupted, Tracee};
 use super::{Process, shared};
 use crate::cpu::{CpuCore, Exit, Flow};
+use crate::memory::tags::take_tags;
 use crate::seccomp::Seccomp;
 use crate::signal::deliver::Delivered;
 use crate::signal::host::{Mailbox, mask};
@@ -57,6 +58,8 @@ pub struct GuestThread {
     pub signals: ThreadSignals,
     /// Where set_tid_address(2) wants a zero when the thread ends.
     pub clear_child_tid: u64,
+    /// Its system calls take tagged pointers (`memory/tags.rs`).
+    pub takes_tags: bool,
     pub seccomp: Arc<Seccomp>,
     /// There once the thread was or is traced.
     pub(super) tracee: Option<Tracee>,
@@ -74,9 +77,9 @@ impl GuestThread {
             saved: None,
             altstack: AltStack::default(),
             mailbox: mailbox.clone(),
-            trampolines: process.trampolines,
-            kind: process.frame,
-            abi: shared(&process.table).abi,
+            trampoline: process.trampoline,
+            linux: process.linux,
+            abi: process.abi,
             watch: false,
             seen: None,
         };
@@ -98,6 +101,7 @@ impl GuestThread {
             watch_enosys: false,
             signals,
             clear_child_tid: 0,
+            takes_tags: false,
             tracee: None,
             interrupted: None,
         }
@@ -115,6 +119,7 @@ impl GuestThread {
         thread.signals.watch = self.signals.watch;
         thread.signals.blocked = self.signals.blocked;
         thread.seccomp.inherit(&self.seccomp);
+        thread.takes_tags = self.takes_tags;
         Ok(thread)
     }
 
@@ -129,6 +134,7 @@ impl GuestThread {
     pub fn run(&mut self) -> Stop {
         self.signals.mailbox.attach();
         self.seccomp.attach();
+        take_tags(self.takes_tags);
         loop {
             if let Some(stop) = self.deliver_pending() {
                 return stop;
@@ -149,7 +155,8 @@ impl GuestThread {
                     let refused = caller.refused(seccomp, process, regs, number, &args);
                     match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {
-                            set_result(process, regs, result);
+                            let result = caller.table.result(result);
+                            process.linux.set_result(regs, result, None);
                             Flow::Continue
                         }
                         other => {
@@ -256,12 +263,12 @@ impl GuestThread {
         match (self.signals.seen.take(), delivered) {
             (Some(seen), delivered) => {
                 let killed = match delivered {
-                    Delivered::Done => None,
+                    Delivered::Done | Delivered::Later => None,
                     Delivered::Fatal(signal) => Some(signal),
                 };
                 Some(Stop::Signal { seen, killed })
             }
-            (None, Delivered::Done) => None,
+            (None, Delivered::Done | Delivered::Later) => None,
             (None, Delivered::Fatal(signal)) => Some(Stop::Killed { signal }),
         }
     }

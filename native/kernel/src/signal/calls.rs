@@ -1,7 +1,6 @@
 //! The signal system calls. Masks and queues are the host kernel's; actions, alternate
 //! stacks and frames are kept here.
 
-use super::frame::Frame;
 use super::{
     Action, AltStack, NSIG, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, deferred, host, siginfo,
 };
@@ -12,11 +11,8 @@ use crate::thunk::host::{ERESTARTSYS, safe_syscall};
 
 type Result<T> = std::result::Result<T, i32>;
 
-/// The kernel's sigset_t is 8 bytes on every guest.
-const SIGSET_SIZE: u64 = 8;
-/// Smaller alternate stacks are refused (arch/*/include/uapi/asm/signal.h).
-const MINSIGSTKSZ_AARCH64: u64 = 5120;
-const MINSIGSTKSZ_ARM: u64 = 2048;
+/// Bytes of the signals that the host has, and so those of all guests' sets that count.
+const COUNTED: usize = 8;
 
 fn checked_signal(signal: i32) -> Result<usize> {
     if (1..=NSIG as i32).contains(&signal) {
@@ -41,6 +37,11 @@ impl ThreadSignals {
         space.write(at, &bytes[..size]).map_err(|_| libc::EFAULT)
     }
 
+    /// What callers have to say of their sets.
+    fn sigset_size(&self) -> u64 {
+        self.linux.facts().sigset_size as u64
+    }
+
     fn get_set(&self, space: &AddressSpace, at: u64) -> Result<u64> {
         if self.abi.word_bits == 64 {
             return self.get(space, at, 8);
@@ -50,10 +51,15 @@ impl ThreadSignals {
 
     fn put_set(&self, space: &AddressSpace, at: u64, set: u64) -> Result<()> {
         if self.abi.word_bits == 64 {
-            return self.put(space, at, 8, set);
+            self.put(space, at, 8, set)?;
+        } else {
+            self.put(space, at, 4, set & 0xffff_ffff)?;
+            self.put(space, at + 4, 4, set >> 32)?;
         }
-        self.put(space, at, 4, set & 0xffff_ffff)?;
-        self.put(space, at + 4, 4, set >> 32)
+        for more in (COUNTED..self.linux.facts().sigset_size).step_by(8) {
+            self.put(space, at + more as u64, 8, 0)?;
+        }
+        Ok(())
     }
 
     /// rt_sigaction(2); `old` is the form of the old sigaction(2) of 32-bit guests,
@@ -61,7 +67,7 @@ impl ThreadSignals {
     pub fn sigaction(&mut self, space: &AddressSpace, args: &[u64], old_form: bool) -> Result<u64> {
         let signal = args[0] as i32;
         let index = checked_signal(signal)?;
-        if !old_form && args[3] != SIGSET_SIZE {
+        if !old_form && args[3] != self.sigset_size() {
             return Err(libc::EINVAL);
         }
         let word = self.abi.word_bytes();
@@ -112,45 +118,62 @@ impl ThreadSignals {
     }
 
     /// rt_sigprocmask(2); `word_only` is the old sigprocmask(2), which sees 32 signals.
+    /// None, if `again`: a signal was there before, make the call again after its handler.
     pub fn sigprocmask(
         &mut self,
         space: &AddressSpace,
         args: &[u64],
         word_only: bool,
-    ) -> Result<u64> {
-        if !word_only && args[3] != SIGSET_SIZE {
+        again: bool,
+    ) -> Option<Result<u64>> {
+        let blocked = match self.new_mask(space, args, word_only) {
+            Ok(blocked) => blocked,
+            Err(errno) => return Some(Err(errno)),
+        };
+        let before = self.blocked;
+        if let Some(blocked) = blocked {
+            if !again {
+                host::set_mask(blocked);
+            } else if !host::try_mask(&self.mailbox, blocked) {
+                return None;
+            }
+            self.blocked = blocked;
+        }
+        if args[2] == 0 {
+            return Some(Ok(0));
+        }
+        let put = if word_only {
+            let word = self.abi.word_bytes();
+            self.put(space, args[2], word, before & 0xffff_ffff)
+        } else {
+            self.put_set(space, args[2], before)
+        };
+        Some(put.map(|()| 0))
+    }
+
+    /// The mask that sigprocmask makes, if it makes one.
+    fn new_mask(&self, space: &AddressSpace, args: &[u64], word_only: bool) -> Result<Option<u64>> {
+        if !word_only && args[3] != self.sigset_size() {
             return Err(libc::EINVAL);
         }
-        let word = self.abi.word_bytes();
+        if args[1] == 0 {
+            return Ok(None);
+        }
         let before = self.blocked;
-        if args[1] != 0 {
-            let set = if word_only {
-                self.get(space, args[1], word)?
-            } else {
-                self.get_set(space, args[1])?
-            };
-            let set = set & !UNBLOCKABLE;
-            // The old call leaves the signals that it cannot name alone.
-            let kept = if word_only { before & !0xffff_ffff } else { 0 };
-            self.blocked = match args[0] as i32 {
-                libc::SIG_BLOCK => before | set,
-                libc::SIG_UNBLOCK => before & !set,
-                libc::SIG_SETMASK => set | kept,
-                _ => return Err(libc::EINVAL),
-            };
-            // While a signal waits all are blocked; delivery sets the new mask.
-            if !self.mailbox.waits() {
-                host::set_mask(self.blocked);
-            }
+        let set = if word_only {
+            self.get(space, args[1], self.abi.word_bytes())?
+        } else {
+            self.get_set(space, args[1])?
+        };
+        let set = set & !UNBLOCKABLE;
+        // The old call leaves the signals that it cannot name alone.
+        let kept = if word_only { before & !0xffff_ffff } else { 0 };
+        match args[0] as i32 {
+            libc::SIG_BLOCK => Ok(Some(before | set)),
+            libc::SIG_UNBLOCK => Ok(Some(before & !set)),
+            libc::SIG_SETMASK => Ok(Some(set | kept)),
+            _ => Err(libc::EINVAL),
         }
-        if args[2] != 0 {
-            if word_only {
-                self.put(space, args[2], word, before & 0xffff_ffff)?;
-            } else {
-                self.put_set(space, args[2], before)?;
-            }
-        }
-        Ok(0)
     }
 
     /// rt_sigpending(2), or sigpending(2) with `word_only`.
@@ -160,7 +183,7 @@ impl ThreadSignals {
         args: &[u64],
         word_only: bool,
     ) -> Result<u64> {
-        if !word_only && args[1] > SIGSET_SIZE {
+        if !word_only && args[1] > self.sigset_size() {
             return Err(libc::EINVAL);
         }
         let mut set = 0u64;
@@ -193,7 +216,7 @@ impl ThreadSignals {
     ) -> Option<Result<u64>> {
         let set = if old_form {
             args[2] & 0xffff_ffff
-        } else if args[1] == SIGSET_SIZE {
+        } else if args[1] == self.sigset_size() {
             match self.get_set(space, args[0]) {
                 Ok(set) => set,
                 Err(errno) => return Some(Err(errno)),
@@ -204,18 +227,25 @@ impl ThreadSignals {
         let set = set & !UNBLOCKABLE;
         let host_set = set & !host::OWN;
         let call = [&raw const host_set as u64, 8, 0, 0, 0, 0];
-        // SAFETY: the kernel reads 8 bytes of mask.
-        let result =
-            unsafe { safe_syscall(&self.mailbox.pending, libc::SYS_rt_sigsuspend as u16, &call) };
-        if result == -ERESTARTSYS {
-            if self.mailbox.bell() {
-                // A tracer sees the signals that the call lets through.
-                self.wait_with(set);
-            }
-            return None;
+        // From here on the signals that are put aside are those that come through this mask.
+        let before = deferred::set_blocked(set);
+        let result = if deferred::due(set) == 0 {
+            // SAFETY: the kernel reads 8 bytes of mask.
+            unsafe { safe_syscall(&self.mailbox.pending, libc::SYS_rt_sigsuspend as u16, &call) }
+        } else {
+            self.mailbox.note_due(set);
+            -i64::from(libc::EINTR)
+        };
+        let heard = result != -ERESTARTSYS && self.mailbox.waits() || deferred::due(set) != 0;
+        if heard || self.mailbox.bell() {
+            // A tracer sees the signals that the call lets through.
+            self.wait_with(set);
+            return heard.then_some(Err(libc::EINTR));
         }
-        self.wait_with(set);
-        Some(Err(libc::EINTR))
+        // A signal with a handler came before the call, or none that has one.
+        deferred::set_blocked(before);
+        self.mailbox.note_due(before);
+        None
     }
 
     /// rt_sigtimedwait(2); `time_size` is the size of the guest's timespec fields.
@@ -240,7 +270,7 @@ impl ThreadSignals {
         args: &[u64],
         time_size: usize,
     ) -> Result<i64> {
-        if args[3] != SIGSET_SIZE {
+        if args[3] != self.sigset_size() {
             return Err(libc::EINVAL);
         }
         let set = self.get_set(space, args[0])?;
@@ -256,13 +286,6 @@ impl ThreadSignals {
             time[0] = signed(self.get(space, args[2], time_size)?);
             time[1] = signed(self.get(space, args[2] + time_size as u64, time_size)?);
         }
-        if let Some((signal, info)) = deferred::take(set) {
-            if args[1] != 0 {
-                let bytes = siginfo::to_guest(&info, self.abi);
-                space.write(args[1], &bytes).map_err(|_| libc::EFAULT)?;
-            }
-            return Ok(signal.into());
-        }
         // SAFETY: siginfo_t is plain data.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
         let timeout = if args[2] == 0 {
@@ -270,27 +293,52 @@ impl ThreadSignals {
         } else {
             time.as_ptr() as u64
         };
+        let result = self.wait_for(set, timeout, &mut info);
+        if result > 0 && args[1] != 0 {
+            host::unwrap_sent(&mut info);
+            let bytes = siginfo::to_guest(&info, self.abi);
+            space.write(args[1], &bytes).map_err(|_| libc::EFAULT)?;
+        }
+        Ok(result)
+    }
+
+    /// Waits on the host for a signal of `set`: its number, -errno or -[`ERESTARTSYS`].
+    fn wait_for(&self, set: u64, timeout: u64, info: &mut libc::siginfo_t) -> i64 {
         let call = [
             &raw const set as u64,
-            &raw mut info as u64,
+            std::ptr::from_mut(info) as u64,
             timeout,
             8,
             0,
             0,
         ];
-        // SAFETY: the pointers are to locals of the sizes that the kernel expects.
-        let result = unsafe {
-            safe_syscall(
-                &self.mailbox.pending,
-                libc::SYS_rt_sigtimedwait as u16,
-                &call,
-            )
-        };
-        if result > 0 && args[1] != 0 {
-            let bytes = siginfo::to_guest(&info, self.abi);
-            space.write(args[1], &bytes).map_err(|_| libc::EFAULT)?;
+        // What the call waits for and is put aside instead interrupts it.
+        let before = deferred::set_blocked(self.blocked & !set);
+        self.mailbox.note_due(self.blocked & !set);
+        let mut result = -ERESTARTSYS;
+        if deferred::due(!set) == 0 {
+            // SAFETY: the pointers are to locals of the sizes that the kernel expects.
+            result = unsafe {
+                safe_syscall(
+                    &self.mailbox.pending,
+                    libc::SYS_rt_sigtimedwait as u16,
+                    &call,
+                )
+            };
         }
-        Ok(result)
+        deferred::set_blocked(before);
+        self.mailbox.note_due(before);
+        let interrupted = [-ERESTARTSYS, -i64::from(libc::EINTR)].contains(&result);
+        if interrupted && let Some((signal, aside)) = deferred::take(set) {
+            *info = aside;
+            self.mailbox.note_due(before);
+            return signal.into();
+        }
+        if result == -i64::from(libc::EINTR) && !self.mailbox.waits() {
+            // By a signal that was put aside and is not waited for.
+            return -ERESTARTSYS;
+        }
+        result
     }
 
     /// sigaltstack(2), `sp` being the guest's stack pointer.
@@ -329,11 +377,7 @@ impl ThreadSignals {
         if ![0, libc::SS_ONSTACK, libc::SS_DISABLE].contains(&mode) {
             return Err(libc::EINVAL);
         }
-        let least = if self.abi.word_bits == 64 {
-            MINSIGSTKSZ_AARCH64
-        } else {
-            MINSIGSTKSZ_ARM
-        };
+        let least = self.linux.facts().min_signal_stack;
         self.altstack = if mode == libc::SS_DISABLE {
             AltStack::default()
         } else if stack.size < least {
@@ -347,23 +391,41 @@ impl ThreadSignals {
         Ok(())
     }
 
-    /// rt_sigreturn(2) or sigreturn(2): Err when the frame is bad (SIGSEGV).
+    /// rt_sigreturn(2) or sigreturn(2): Err when the frame is bad (SIGSEGV). None, if `again`: a signal
+    /// came through the handler's mask, make the call again after its handler.
     pub fn sigreturn(
         &mut self,
         core: &mut dyn CpuCore,
         space: &AddressSpace,
         rt: bool,
-    ) -> Result<()> {
-        let restored =
-            Frame::pop(self.kind, core, space, self.abi, rt).map_err(|_| libc::EFAULT)?;
-        self.blocked = restored.mask & !UNBLOCKABLE;
-        if let Some(stack) = restored.altstack {
-            // An invalid stack is ignored (restore_altstack).
-            let _ = self.set_altstack(stack);
+        again: bool,
+    ) -> Option<Result<()>> {
+        let sp = core.get(self.linux.facts().registers.sp);
+        let at = sp.wrapping_add(self.linux.frame_mask(rt));
+        let Ok(mask) = self.get_set(space, at) else {
+            return Some(Err(libc::EFAULT));
+        };
+        let mask = mask & !UNBLOCKABLE;
+        if again && !host::try_mask(&self.mailbox, mask) {
+            return None;
         }
-        if !self.mailbox.waits() {
-            host::set_mask(self.blocked);
+        let before = std::mem::replace(&mut self.blocked, mask);
+        match self.linux.pop_frame(core, space, rt) {
+            Ok(restored) => {
+                if let Some(stack) = restored.altstack {
+                    // An invalid stack is ignored (restore_altstack).
+                    let _ = self.set_altstack(stack);
+                }
+            }
+            Err(_) => {
+                self.blocked = before;
+                host::set_mask(before);
+                return Some(Err(libc::EFAULT));
+            }
         }
-        Ok(())
+        if !again {
+            host::set_mask(mask);
+        }
+        Some(Ok(()))
     }
 }

@@ -14,15 +14,16 @@ pub mod calls;
 pub mod deferred;
 pub mod deliver;
 pub mod dispositions;
-mod frame;
+pub mod frame;
 pub mod host;
 pub mod siginfo;
 
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use crate::abi::GuestAbi;
+use crate::linux::LinuxAbi;
 
-pub use frame::{FrameKind, Trampolines};
+pub use frame::{FrameContext, Restored};
 pub use siginfo::{FaultInfo, RefusedCall};
 
 /// Signals are numbered 1 to 64, as on all of Linux but MIPS.
@@ -30,7 +31,7 @@ pub const NSIG: usize = 64;
 
 pub const SIG_DFL: u64 = 0;
 pub const SIG_IGN: u64 = 1;
-/// x86's and arm's SA_RESTORER; the libc crate does not have it.
+/// SA_RESTORER, where an ABI has it; the libc crate does not.
 pub const SA_RESTORER: u64 = 0x0400_0000;
 
 /// A signal action as the guest gave it.
@@ -176,8 +177,9 @@ pub struct ThreadSignals {
     pub saved: Option<u64>,
     pub altstack: AltStack,
     pub mailbox: Arc<host::Mailbox>,
-    pub trampolines: Trampolines,
-    pub kind: FrameKind,
+    /// The page with its code, and the guest that it is for.
+    pub trampoline: u64,
+    pub linux: &'static dyn LinuxAbi,
     pub abi: GuestAbi,
     /// Signals on their way to the guest are kept in `seen`, for logs.
     pub watch: bool,

@@ -151,7 +151,8 @@ impl Env<'_> {
         let Ok(Some(path)) = self.space.read_cstr(address, libc::PATH_MAX as usize) else {
             return false;
         };
-        let in_sysroot = |root: &Sysroot| root.resolve(libc::AT_FDCWD, &path, true).is_some();
+        // An error is not for here to tell.
+        let in_sysroot = |root: &Sysroot| root.resolve(libc::AT_FDCWD, &path, true) != Ok(None);
         if self.sysroot.is_some_and(in_sysroot) {
             return false;
         }
@@ -177,6 +178,9 @@ impl Env<'_> {
                 }
                 Op::Pair { low, high } => pair(args, low, high),
                 Op::Id16 { slot } => id16(args[usize::from(slot)]),
+                Op::Flags { slot, map } => self.flags(map, args[usize::from(slot)]),
+                Op::Value { slot, map } => self.value(map, args[usize::from(slot)]),
+                Op::Const(value) => value as u64,
                 _ => 0,
             };
         }
@@ -205,6 +209,20 @@ pub(super) fn pair(args: &Args, low: u8, high: u8) -> u64 {
     (args[usize::from(low)] & 0xffff_ffff) | args[usize::from(high)] << 32
 }
 
+impl Env<'_> {
+    /// The host's flags for the guest's.
+    pub(super) fn flags(&self, map: u16, value: u64) -> u64 {
+        let map = &self.table.flag_maps[usize::from(map)];
+        map_flags(map, value & 0xffff_ffff, false)
+    }
+
+    /// The host's number for the guest's; both are C `int`s.
+    pub(super) fn value(&self, map: u16, value: u64) -> u64 {
+        let map = &self.table.value_maps[usize::from(map)];
+        extend(map.get(value as u32).into(), 32, true)
+    }
+}
+
 /// Whether a call may have made a file shorter, under mappings of it.
 fn shortens_files(host: u16, args: &[u64; 6]) -> bool {
     let truncates = |flags: u64| flags & libc::O_TRUNC as u64 != 0;
@@ -218,18 +236,19 @@ fn shortens_files(host: u16, args: &[u64; 6]) -> bool {
     }
 }
 
-/// Replaces the guest's flag bits by the host's.
+/// Replaces the guest's flag bits by the host's, or the other way round. Bits that one has where the
+/// other has something else are not there for the other.
 #[must_use]
 pub fn map_flags(map: &FlagMap, value: u64, to_guest: bool) -> u64 {
     let (mut clear, mut set) = (0, 0);
-    for (guest, host) in map {
-        let (from, to) = if to_guest {
-            (host, guest)
+    for &[guest_mask, guest, host_mask, host] in map {
+        let (mask, from, to) = if to_guest {
+            (host_mask, host, guest)
         } else {
-            (guest, host)
+            (guest_mask, guest, host)
         };
-        clear |= from;
-        if value & from == *from && *from != 0 {
+        clear |= guest_mask | host_mask;
+        if mask != 0 && value & mask == from {
             set |= to;
         }
     }
@@ -280,8 +299,15 @@ impl Call<'_> {
         if let Err(errno) = self.limit_write(host, &mut host_args) {
             return Outcome::Done(-i64::from(errno));
         }
+        self.wrap_sent_fault(host, &mut host_args);
         let later = self.later.take();
-        let mut result = self.make(host, later, &mut host_args);
+        let mut result = if waitmask::is_of(host) {
+            self.make_with_mask(host, &mut host_args)
+        } else if i64::from(host) == libc::SYS_futex {
+            self.make_futex(host, &mut host_args)
+        } else {
+            self.make(host, later, &mut host_args)
+        };
         if result == -super::host::ERESTARTSYS {
             // Only a tracer's bell interrupts a call that was entered without it failing.
             let env = self.env;

@@ -1,14 +1,14 @@
 //! Guest paths: the sysroot is looked at first, then the host.
 //!
-//! The kernel does the walk: `openat2(RESOLVE_IN_ROOT)` on the sysroot resolves
-//! absolute symbolic links inside it and keeps `..` from leaving it. No descriptor
-//! is kept open, so a guest that closes every descriptor does no harm.
+//! [`walk`] looks a path up. No descriptor is kept open, so a guest that closes every descriptor does no
+//! harm. Only what the sysroot certainly does not have is the host's: any other outcome is an error.
 
-use std::ffi::{CStr, CString, OsString};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ffi::{CString, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path};
-use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::walk::{self, Found};
 
 /// The directory that stands for the guest's `/`.
 #[derive(Debug)]
@@ -17,53 +17,43 @@ pub struct Sysroot {
     prefix: Vec<u8>,
     /// Symbolic links in the sysroot itself, as `lib` to `usr/lib`, with their targets.
     aliases: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The current directory as seen inside the sysroot, when it lies there.
-    cwd: RwLock<Option<Vec<u8>>>,
-}
-
-pub(super) fn open_path(at: i32, path: &CStr, flags: i32, resolve: u64) -> Option<OwnedFd> {
-    // SAFETY: open_how is plain data for which zero is valid.
-    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
-    how.flags = (libc::O_PATH | libc::O_CLOEXEC | flags) as u64;
-    how.resolve = resolve;
-    // SAFETY: `path` is a C string and `how` a valid open_how of the given size.
-    let fd = unsafe {
-        libc::syscall(
-            libc::SYS_openat2,
-            at,
-            path.as_ptr(),
-            &raw const how,
-            size_of_val(&how),
-        )
-    };
-    // SAFETY: a non-negative result is a new descriptor that nobody else owns.
-    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    /// The current directory lies in the sysroot.
+    inside: AtomicBool,
 }
 
 /// What the kernel calls the file behind a descriptor of this process.
 pub fn fd_path(fd: i32) -> Option<Vec<u8>> {
-    let link = if fd == libc::AT_FDCWD {
-        "/proc/self/cwd".into()
-    } else {
-        format!("/proc/self/fd/{fd}")
-    };
-    std::fs::read_link(link)
+    if fd == libc::AT_FDCWD {
+        return current_directory();
+    }
+    std::fs::read_link(format!("/proc/self/fd/{fd}"))
         .ok()
-        .map(|path| path.as_os_str().as_bytes().to_vec())
+        .map(|path| path.into_os_string().into_vec())
+}
+
+/// getcwd(2), which needs no /proc.
+fn current_directory() -> Option<Vec<u8>> {
+    let mut path = vec![0u8; libc::PATH_MAX as usize];
+    // SAFETY: the buffer has the given size.
+    let size = unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
+    // With the NUL behind it.
+    path.truncate(usize::try_from(size).ok()?.checked_sub(1)?);
+    Some(path)
 }
 
 /// The host path of what an absolute guest path names in the sysroot `root`, which may itself be
 /// named by symbolic links; None when it is not there.
-#[must_use]
-pub fn lookup_in(root: &[u8], path: &[u8], follow: bool) -> Option<Vec<u8>> {
-    let flags = libc::O_DIRECTORY;
-    let folder = open_path(libc::AT_FDCWD, &CString::new(root).ok()?, flags, 0)?;
-    let path = CString::new(path).ok()?;
-    let flags = if follow { 0 } else { libc::O_NOFOLLOW };
-    let file = open_path(folder.as_raw_fd(), &path, flags, libc::RESOLVE_IN_ROOT)?;
-    let (real, host) = (fd_path(folder.as_raw_fd())?, fd_path(file.as_raw_fd())?);
-    let inner = host.strip_prefix(real.as_slice())?;
-    Some([root, inner].concat())
+///
+/// # Errors
+/// The errno of the look-up: the sysroot may have the file.
+pub fn lookup_in(root: &[u8], path: &[u8], follow: bool) -> Result<Option<Vec<u8>>, i32> {
+    if is_kernel_tree(path) {
+        return Ok(None);
+    }
+    Ok(match walk::find(root, path, follow)? {
+        Found::Inside(host) | Found::Kernel(host) => Some(host),
+        Found::Missing(_) => None,
+    })
 }
 
 impl Sysroot {
@@ -76,7 +66,7 @@ impl Sysroot {
         let sysroot = Self {
             prefix: real.as_os_str().as_bytes().to_vec(),
             aliases: aliases(&real),
-            cwd: RwLock::new(None),
+            inside: AtomicBool::new(false),
         };
         sysroot.directory_changed();
         Ok(sysroot)
@@ -90,10 +80,8 @@ impl Sysroot {
 
     /// To be called after chdir and fchdir.
     pub fn directory_changed(&self) {
-        let inside = fd_path(libc::AT_FDCWD).and_then(|cwd| self.inner(&cwd).map(<[u8]>::to_vec));
-        if let Ok(mut cwd) = self.cwd.write() {
-            *cwd = inside;
-        }
+        let inside = current_directory().is_some_and(|cwd| self.inner(&cwd).is_some());
+        self.inside.store(inside, Ordering::Relaxed);
     }
 
     /// The part of a host path behind the prefix, "" for the sysroot itself.
@@ -105,22 +93,36 @@ impl Sysroot {
     /// The host path for a guest's path, or None when the path is to be used as it is.
     /// `at` is the directory that a relative path starts from; it is looked at only
     /// when it lies in the sysroot, where an absolute link would otherwise leave it.
-    #[must_use]
-    pub fn resolve(&self, at: i32, path: &[u8], follow: bool) -> Option<CString> {
-        if path.is_empty() {
+    ///
+    /// # Errors
+    /// The errno that the look-up has in the sysroot, where the file may be.
+    pub fn resolve(&self, at: i32, path: &[u8], follow: bool) -> Result<Option<CString>, i32> {
+        let Some((inner, relative)) = self.placed(at, path) else {
+            return Ok(None);
+        };
+        self.lookup(&inner, follow, relative)
+    }
+
+    /// Where the sysroot would have the file of a path, as the guest sees it, and whether that was a relative path.
+    /// None: the path is to be used as it is.
+    pub(super) fn placed(&self, at: i32, path: &[u8]) -> Option<(Vec<u8>, bool)> {
+        if path.first()? == &b'/' {
+            // A path that the guest learned from the host (getcwd, /proc) names its file too.
+            return Some((self.inner(path).unwrap_or(path).to_vec(), false));
+        }
+        if at == libc::AT_FDCWD && !self.is_inside() {
             return None;
         }
-        if path[0] == b'/' {
-            // A path that the guest learned from the host (getcwd, /proc) names its file too.
-            return self.lookup(self.inner(path).unwrap_or(path), follow);
-        }
-        if at == libc::AT_FDCWD {
-            let cwd = self.cwd.read().ok()?;
-            let inner = cwd.as_ref()?;
-            return self.lookup(&join(inner, path), follow);
-        }
-        let directory = fd_path(at)?;
-        self.lookup(&join(self.inner(&directory)?, path), follow)
+        // Asked each time: others may have renamed it.
+        let folder = fd_path(at)?;
+        let whole = join(self.inner(&folder)?, path);
+        // The kernel takes a short path from a deep folder, and has no links to tell us of there.
+        (whole.len() < libc::PATH_MAX as usize).then_some((whole, true))
+    }
+
+    /// Whether the current directory lay in the sysroot when it became that.
+    fn is_inside(&self) -> bool {
+        self.inside.load(Ordering::Relaxed)
     }
 
     /// Where such a path is on the host if the sysroot has it and there are no symbolic links on it (but
@@ -135,15 +137,13 @@ impl Sysroot {
                 self.plain_inner(inner)
             };
         }
-        if at != libc::AT_FDCWD || path.is_empty() {
-            return None;
-        }
-        let cwd = self.cwd.read().ok()?;
-        self.plain_inner(&join(cwd.as_ref()?, path))
+        // A relative path without `..` and links stays where it is.
+        let here = at == libc::AT_FDCWD && !path.is_empty() && self.is_inside();
+        (here && !climbs(path)).then(|| CString::new(path).ok())?
     }
 
     fn plain_inner(&self, inner: &[u8]) -> Option<CString> {
-        if inner.split(|&byte| byte == b'/').any(|name| name == b"..") {
+        if climbs(inner) {
             return None;
         }
         let prefix = self.prefix.as_slice();
@@ -159,31 +159,31 @@ impl Sysroot {
         CString::new([prefix, inner].concat()).ok()
     }
 
-    fn lookup(&self, inner: &[u8], follow: bool) -> Option<CString> {
+    /// The host path of what `inner` names, which [`Self::placed`] gave; None as for [`Self::resolve`].
+    ///
+    /// # Errors
+    /// As for [`Self::resolve`].
+    pub(super) fn lookup(
+        &self,
+        inner: &[u8],
+        follow: bool,
+        relative: bool,
+    ) -> Result<Option<CString>, i32> {
         if is_kernel_tree(inner) {
-            return None;
+            return Ok(None);
         }
         match self.lookup_plain(inner, follow) {
-            Plain::Found(path) => return Some(path),
-            Plain::Missing => return None,
+            Plain::Found(path) => return Ok(Some(path)),
+            Plain::Missing => return Ok(None),
             Plain::Unknown => {}
         }
-        let root_path = CString::new(self.prefix.clone()).ok()?;
-        let flags = libc::O_DIRECTORY;
-        let root = open_path(libc::AT_FDCWD, &root_path, flags, 0)?;
-        let path = if inner.is_empty() {
-            c"/".to_owned()
-        } else {
-            CString::new(inner).ok()?
+        let host = match walk::find(&self.prefix, inner, follow)? {
+            Found::Inside(host) | Found::Kernel(host) => host,
+            // By `..` a relative path could leave the sysroot; it means a file in there.
+            Found::Missing(place) if relative && climbs(inner) => place,
+            Found::Missing(_) => return Ok(None),
         };
-        let flags = if follow { 0 } else { libc::O_NOFOLLOW };
-        let file = open_path(root.as_raw_fd(), &path, flags, libc::RESOLVE_IN_ROOT)?;
-        let mut host = fd_path(file.as_raw_fd())?;
-        if inner.len() > 1 && inner.ends_with(b"/") {
-            // Only a directory may be named so; the kernel is to say it.
-            host.push(b'/');
-        }
-        CString::new(host).ok()
+        CString::new(host).map(Some).map_err(|_| libc::ENOENT)
     }
 
     /// The same for a path on which there are neither symbolic links nor `..`, by one host call
@@ -193,12 +193,10 @@ impl Sysroot {
             return Plain::Unknown;
         };
         let flags = if follow { 0 } else { libc::O_NOFOLLOW };
-        match open_path(libc::AT_FDCWD, &host, flags, libc::RESOLVE_NO_SYMLINKS) {
-            Some(_) => Plain::Found(host),
-            None if std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOENT) => {
-                Plain::Missing
-            }
-            None => Plain::Unknown,
+        match walk::open_path(libc::AT_FDCWD, &host, flags, libc::RESOLVE_NO_SYMLINKS) {
+            Ok(_) => Plain::Found(host),
+            Err(libc::ENOENT) => Plain::Missing,
+            Err(_) => Plain::Unknown,
         }
     }
 }
@@ -231,12 +229,17 @@ fn aliases(root: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 /// /proc and /sys are the running kernel's, whatever empty directory the sysroot has.
-fn is_kernel_tree(inner: &[u8]) -> bool {
+pub(super) fn is_kernel_tree(inner: &[u8]) -> bool {
     [b"/proc".as_slice(), b"/sys"].iter().any(|tree| {
         inner
             .strip_prefix(*tree)
             .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
     })
+}
+
+/// Whether `..` is in a path.
+fn climbs(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').any(|name| name == b"..")
 }
 
 fn join(directory: &[u8], path: &[u8]) -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use super::convert::{BAD_POINTER, get_int, swap_words};
 use super::direct::Later;
-use super::exec::{Call, UIO_MAXIOV, extend, id16, map_flags, pair};
+use super::exec::{Call, UIO_MAXIOV, extend, id16, pair};
 use super::msg;
 use super::records::Records;
 use super::table::{Direction, Follow, Length, NO_SLOT, Op};
@@ -17,10 +17,8 @@ impl Call<'_> {
             Op::Int { slot, bits, signed } => simple(extend(self.slot(slot), bits, signed)),
             Op::Pair { low, high } => simple(pair(self.args, low, high)),
             Op::Id16 { slot } => simple(id16(self.slot(slot))),
-            Op::Flags { slot, map } => {
-                let map = &self.env.table.flag_maps[usize::from(map)];
-                simple(map_flags(map, self.slot(slot) & 0xffff_ffff, false))
-            }
+            Op::Flags { slot, map } => simple(self.env.flags(map, self.slot(slot))),
+            Op::Value { slot, map } => simple(self.env.value(map, self.slot(slot))),
             Op::Const(value) => simple(value as u64),
             Op::Swap32 { slot } => simple((self.slot(slot) as u32).swap_bytes().into()),
             Op::Path {
@@ -128,18 +126,11 @@ impl Call<'_> {
             Follow::Unless(slot, bits) => self.slot(slot) as u32 & bits == 0,
             Follow::If(slot, bits) => self.slot(slot) as u32 & bits != 0,
         };
-        if self.can_wait
-            && let Some(plain) = sysroot.plain(at, &path)
-        {
-            self.later = Some(Later {
-                plain,
-                at,
-                path,
-                follow,
-            });
+        if self.can_wait {
+            self.later = Later::of(sysroot, at, path, follow);
             return Ok(self.pointer(address));
         }
-        Ok(match sysroot.resolve(at, &path, follow) {
+        Ok(match sysroot.resolve(at, &path, follow)? {
             Some(host) => self.keep(&host),
             None => self.pointer(address),
         })

@@ -79,7 +79,8 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
         b"maps" => Ok(guest.space.maps_text(&facts.root)),
         b"smaps" => guest.space.smaps_text(&facts.root),
         b"auxv" => Ok(facts.auxv.clone()),
-        b"cmdline" | b"environ" | b"mem" | b"smaps_rollup" | b"stat" | b"statm" | b"status" => {
+        b"cmdline" | b"environ" | b"mem" | b"pagemap" | b"smaps_rollup" | b"stat" | b"statm"
+        | b"status" => {
             return Ok(Opened::Python);
         }
         _ => return Ok(Opened::Done),

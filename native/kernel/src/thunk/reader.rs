@@ -274,6 +274,14 @@ impl<'a> Reader<'a> {
                 direction: Direction(self.u8()?),
                 size: self.length()?,
             },
+            18 => {
+                let slot = self.slot()?;
+                let map = self.u16()?;
+                if usize::from(map) >= table.value_maps.len() {
+                    return Err("thunk value map out of range".into());
+                }
+                Op::Value { slot, map }
+            }
             _ => return Err("thunk operation of unknown kind".into()),
         })
     }

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::convert::{get_int, put_int};
 use super::exec::{Call, Outcome, Review, map_flags};
 use super::procfs::{self, Opened, status};
+use super::running;
 use super::table::{Op, Ret};
+use crate::signal::host::wrap_sent;
 
 /// Descriptors below this are known by [`Marks::small`].
 const SMALL_FDS: usize = 4096;
@@ -20,7 +22,7 @@ pub struct Marks {
     has_memory_files: AtomicBool,
     /// Threads of this process trace others, so Python makes the calls that wait for children.
     pub traces: AtomicBool,
-    /// (st_dev, st_ino) of the files that stand for /proc/self/mem.
+    /// (st_dev, st_ino) of the files that stand for /proc/self/mem and pagemap.
     memory_files: RwLock<Vec<(u64, u64)>>,
 }
 
@@ -129,6 +131,11 @@ impl Call<'_> {
                 return Outcome::Done(-i64::from(libc::EOVERFLOW));
             }
         }
+        if running::is_denied(fd, &file) {
+            // SAFETY: the guest does not know this descriptor yet.
+            unsafe { libc::close(fd) };
+            return Outcome::Done(-i64::from(libc::ETXTBSY));
+        }
         let env = self.env;
         let guest = procfs::Guest {
             space: env.space,
@@ -174,7 +181,33 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Whether a read or write is of what stands for /proc/self/mem.
+    /// A signal that is sent with the siginfo_t of a fault must not be taken for one here.
+    pub(super) fn wrap_sent_fault(&mut self, host: u16, host_args: &mut [u64; 6]) {
+        let slot = match i64::from(host) {
+            libc::SYS_rt_sigqueueinfo | libc::SYS_pidfd_send_signal => 2,
+            libc::SYS_rt_tgsigqueueinfo => 3,
+            _ => return,
+        };
+        let mut info = [0; 128];
+        if self.abi.word_bits == 64 && !self.abi.big_endian {
+            // The guest's own bytes; what cannot be read is for the kernel to refuse.
+            if self.env.space.read(self.args[slot], &mut info).is_err() {
+                return;
+            }
+        } else if host_args[slot] != 0 {
+            // SAFETY: a siginfo_t that was converted, in scratch memory.
+            info = unsafe { *(host_args[slot] as *const [u8; 128]) };
+        }
+        let before = info;
+        wrap_sent(host_args[slot - 1] as i32, &mut info);
+        if info != before {
+            let copy = self.scratch.slice(info.len());
+            copy.copy_from_slice(&info);
+            host_args[slot] = copy.as_ptr() as u64;
+        }
+    }
+
+    /// Whether a read or write is of what stands for /proc/self/mem or pagemap.
     pub(super) fn concerns_memory_file(&self, host: u16, host_args: &[u64; 6]) -> bool {
         let marks = self.env.marks;
         let known = [
@@ -182,6 +215,12 @@ impl Call<'_> {
             libc::SYS_write,
             libc::SYS_pread64,
             libc::SYS_pwrite64,
+            libc::SYS_readv,
+            libc::SYS_writev,
+            libc::SYS_preadv,
+            libc::SYS_pwritev,
+            libc::SYS_preadv2,
+            libc::SYS_pwritev2,
         ];
         if !marks.has_memory_files.load(Ordering::Acquire) || !known.contains(&host.into()) {
             return false;
@@ -266,13 +305,16 @@ impl Call<'_> {
         Outcome::Done(written.map_or_else(|errno| -i64::from(errno), |()| length as i64))
     }
 
-    /// A path as the host's call got it.
-    fn read_back(&self, host: u64) -> Option<CString> {
+    /// A path as the host's call gets it. None: it is none.
+    pub(super) fn read_back(&self, host: u64) -> Option<CString> {
         let space = self.env.space;
-        let base = space.base() as u64;
-        if (base..base + space.limit()).contains(&host) {
-            let path = space.read_cstr(host - base, libc::PATH_MAX as usize);
+        if let Some(address) = space.guest_addr(host as usize) {
+            let path = space.read_cstr(address, libc::PATH_MAX as usize);
             return CString::new(path.ok()??).ok();
+        }
+        // Null, or what stands for a pointer that is none of the guest's.
+        if host == 0 || host >> 47 != 0 {
+            return None;
         }
         // SAFETY: a path that is not in guest memory is a C string in scratch memory.
         Some(unsafe { CStr::from_ptr(host as *const libc::c_char) }.to_owned())
@@ -294,9 +336,8 @@ impl Call<'_> {
         };
         let mut bytes = [0u8; size_of::<libc::statx>()];
         let bytes = &mut bytes[..size.min(size_of::<libc::statx>())];
-        let base = self.env.space.base() as u64;
-        if (base..base + self.env.space.limit()).contains(&host) {
-            if self.env.space.read(host - base, bytes).is_err() {
+        if let Some(address) = self.env.space.guest_addr(host as usize) {
+            if self.env.space.read(address, bytes).is_err() {
                 return false;
             }
         } else {

@@ -1,7 +1,8 @@
 //! The thunk table: what `qusr/syscalls/compiler.py` wrote, read back.
 //!
 //! All numbers are little-endian. After the magic: word size, byte order, then
-//! three counted lists: struct conversions, flag maps, calls. A call is its
+//! four counted lists: struct conversions, flag maps, value maps, calls; before the calls the index of
+//! the value map that the errnos of results go through ([`NO_MAP`]: none). A call is its
 //! number, its name and a [`Node`]. The reader checks every index, so that a
 //! damaged table is an error here and never a fault later.
 
@@ -12,9 +13,11 @@ use super::convert::Conversion;
 use super::reader::Reader;
 use crate::abi::GuestAbi;
 
-const MAGIC: &[u8] = b"QTHUNK07";
+const MAGIC: &[u8] = b"QTHUNK08";
 /// A register slot that means "no such argument".
 pub const NO_SLOT: u8 = 255;
+/// The index of a map that is not there.
+const NO_MAP: u16 = 0xffff;
 /// How many register slots a call can use (arm: r0-r6).
 pub const MAX_SLOTS: usize = 7;
 /// How many arguments a call can have.
@@ -76,6 +79,11 @@ pub enum Op {
         high: u8,
     },
     Flags {
+        slot: u8,
+        map: u16,
+    },
+    /// A number that the guest has another one for than the host.
+    Value {
         slot: u8,
         map: u16,
     },
@@ -227,11 +235,14 @@ pub enum Builtin {
     Lseek,
     Llseek,
     SchedGetaffinity,
+    SetTaggedAddr,
+    GetTaggedAddr,
+    Setpgid,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::SchedGetaffinity as u8 {
+        if index > Self::Setpgid as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.
@@ -278,10 +289,12 @@ pub struct Call {
     pub confines: bool,
 }
 
-/// The calls behind which Python may not find its files any more, or may not read them. In order.
-const CONFINING: [&str; 29] = [
+/// The calls behind which Python may not find its files any more, or may not read them, or would wait for
+/// the guest's own leave to do so. In order.
+const CONFINING: [&str; 30] = [
     "capset",
     "chroot",
+    "fanotify_mark",
     "fsmount",
     "mount",
     "mount_setattr",
@@ -311,8 +324,25 @@ const CONFINING: [&str; 29] = [
     "unshare",
 ];
 
-/// Pairs of (guest bit, host bit); other bits are the same.
-pub type FlagMap = Vec<(u64, u64)>;
+/// Bits that guest and host have in different places: a mask of the guest's and what is there, and the
+/// same of the host's. Masks of several bits are of fields, or of flags made of others. Other bits are
+/// the same for both.
+pub type FlagMap = Vec<[u64; 4]>;
+
+/// Numbers that guest and host have for the same, where they differ, sorted by the first.
+#[derive(Debug, Default)]
+pub struct ValueMap(Vec<(u32, u32)>);
+
+impl ValueMap {
+    /// What stands for a number; the same one where the map has none.
+    #[must_use]
+    pub fn get(&self, value: u32) -> u32 {
+        match self.0.binary_search_by_key(&value, |(from, _)| *from) {
+            Ok(at) => self.0[at].1,
+            Err(_) => value,
+        }
+    }
+}
 
 /// All calls of one ABI.
 #[derive(Debug)]
@@ -320,6 +350,10 @@ pub struct Table {
     pub abi: GuestAbi,
     pub conversions: Vec<Conversion>,
     pub flag_maps: Vec<FlagMap>,
+    /// The guest's numbers to the host's.
+    pub value_maps: Vec<ValueMap>,
+    /// The host's errnos to the guest's; None where they agree.
+    errnos: Option<ValueMap>,
     dense: Vec<Option<Call>>,
     sparse: HashMap<u32, Call>,
 }
@@ -350,14 +384,32 @@ impl Table {
         for _ in 0..count {
             let pairs = reader.u16()?;
             let map: Result<FlagMap, String> = (0..pairs)
-                .map(|_| Ok((reader.u64()?, reader.u64()?)))
+                .map(|_| Ok([reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?]))
                 .collect();
             flag_maps.push(map?);
         }
+        let count = reader.u16()?;
+        let mut value_maps = Vec::new();
+        for _ in 0..count {
+            let pairs = reader.u16()?;
+            let map: Result<Vec<_>, String> = (0..pairs)
+                .map(|_| Ok((reader.u32()?, reader.u32()?)))
+                .collect();
+            let mut map = map?;
+            map.sort_unstable();
+            value_maps.push(ValueMap(map));
+        }
+        let errnos = match reader.u16()? {
+            NO_MAP => None,
+            index if usize::from(index) + 1 == value_maps.len() => value_maps.pop(),
+            _ => return Err("thunk map of errnos out of range".into()),
+        };
         let mut table = Self {
             abi,
             conversions,
             flag_maps,
+            value_maps,
+            errnos,
             dense: (0..DENSE).map(|_| None).collect(),
             sparse: HashMap::new(),
         };
@@ -377,6 +429,15 @@ impl Table {
             }
         }
         Ok(table)
+    }
+
+    /// A call's result (an error is -errno) as the guest knows it.
+    #[must_use]
+    pub fn result(&self, result: i64) -> i64 {
+        match &self.errnos {
+            Some(map) if (-4095..0).contains(&result) => -i64::from(map.get(-result as u32)),
+            _ => result,
+        }
     }
 
     /// The call with this number in the guest's table.

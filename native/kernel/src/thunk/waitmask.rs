@@ -1,10 +1,46 @@
 //! The signal masks of ppoll(2) and its like, which are in force during the call and in the
 //! handlers of the signals that end it (kernel/signal.c, `set_user_sigmask`).
 
+use std::sync::atomic::Ordering;
+
 use super::convert::get_int;
-use super::exec::Args;
+use super::exec::{Args, Call};
+use super::host::ERESTARTSYS;
 use crate::abi::GuestAbi;
 use crate::memory::AddressSpace;
+use crate::signal::deferred;
+use crate::signal::host::DUE;
+
+/// Whether calls of the host's number `host` have such masks.
+#[must_use]
+pub fn is_of(host: u16) -> bool {
+    matches!(
+        i64::from(host),
+        libc::SYS_ppoll | libc::SYS_pselect6 | libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2
+    )
+}
+
+impl Call<'_> {
+    /// Makes the call; signals that are put aside ([`deferred`]) end it as its mask says.
+    pub(super) fn make_with_mask(&mut self, host: u16, args: &mut [u64; 6]) -> i64 {
+        const EINTR: i64 = -(libc::EINTR as i64);
+        let Some(mask) = of_call(host, self.args, self.env.space, self.abi) else {
+            return self.make(host, None, args);
+        };
+        let before = deferred::set_blocked(mask);
+        let mut result = EINTR;
+        if deferred::due(mask) == 0 {
+            result = self.make(host, None, args);
+        }
+        if deferred::due(mask) != 0 && [EINTR, -ERESTARTSYS].contains(&result) {
+            // It is delivered next, and then the mask is put back.
+            self.env.pending.fetch_or(DUE, Ordering::SeqCst);
+            return EINTR;
+        }
+        deferred::set_blocked(before);
+        result
+    }
+}
 
 /// The mask that the guest gave to the call which the host knows as `host`; None when it
 /// has none. The slot is the argument's place in the guest's and the kernel's interface.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::guests::{self, names};
+
 /// What a command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
@@ -115,7 +117,7 @@ impl Command {
         Some(())
     }
 
-    /// What the environment says: the store's place (`directory` of cache.py) and the sysroot.
+    /// What the environment says: the store's place and the sysroot.
     fn variables(&mut self) -> Option<()> {
         let find = |wanted: &[u8]| {
             let mut all = self.envp.iter().map(|entry| split(entry));
@@ -128,18 +130,7 @@ impl Command {
             return None;
         }
         self.sysroot = find(b"QUSR_LD_PREFIX").or_else(|| find(b"QEMU_LD_PREFIX"));
-        let absolute = |path: &Vec<u8>| path.starts_with(b"/");
-        self.store = match find(b"QUSR_CACHE_DIR") {
-            Some(path) => Some(path).filter(absolute)?,
-            None => {
-                let base = find(b"XDG_CACHE_HOME").filter(absolute);
-                let home = || {
-                    let home = find(b"HOME").filter(absolute)?;
-                    Some([&home[..], b"/.cache"].concat())
-                };
-                [&base.or_else(home)?[..], b"/qusr"].concat()
-            }
-        };
+        self.store = crate::store::directory(|name| find(name.as_bytes()))?;
         Some(())
     }
 }
@@ -163,7 +154,7 @@ fn split(entry: &[u8]) -> (&[u8], &[u8]) {
     at.map_or((entry, b""), |at| (&entry[..at], &entry[at + 1..]))
 }
 
-/// The guest that a command is for; "" for `qusr`. Only those that the native core runs matter.
+/// The guest that a command is for; "" for `qusr`.
 fn guest(name: &[u8]) -> Option<Vec<u8>> {
     let (prefix, guest) = match name.iter().position(|&byte| byte == b'-') {
         Some(at) => (&name[..at], &name[at + 1..]),
@@ -171,9 +162,10 @@ fn guest(name: &[u8]) -> Option<Vec<u8>> {
     };
     match (prefix, guest.strip_suffix(b"-static").unwrap_or(guest)) {
         (b"qusr" | b"qemu", b"") => Some(Vec::new()),
-        (b"qusr" | b"qemu", b"aarch64" | b"arm64") => Some(b"aarch64".to_vec()),
-        (b"qusr" | b"qemu", b"arm" | b"armhf" | b"armel") => Some(b"arm".to_vec()),
-        (b"qusr" | b"qemu", b"armeb") => Some(b"armeb".to_vec()),
+        // Only those that the native core runs are started without Python.
+        (b"qusr" | b"qemu", name) => names::guest(name)
+            .filter(|name| guests::all().any(|guest| guest.command == *name && guest.isa.is_some()))
+            .map(|name| name.as_bytes().to_vec()),
         _ => None,
     }
 }

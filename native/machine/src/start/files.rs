@@ -2,11 +2,10 @@
 //! the recipe was made from.
 
 use std::ffi::{CString, OsStr};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::command::Command;
 use super::recipe::Recipe;
@@ -16,7 +15,9 @@ use crate::thunk::exec::OwnExe;
 use crate::thunk::path::lookup_in;
 
 /// Where the Python sources are that a recipe or a thunk table comes from.
-const SOURCES: [&[u8]; 4] = [b"", b"/arch", b"/loader", b"/syscalls"];
+const SOURCES: [&[u8]; 4] = [b"", GUESTS, b"/loader", b"/syscalls"];
+/// Of this one also the folders in it: the packages of the guests.
+const GUESTS: &[u8] = b"/arch";
 
 /// The open files of a program.
 pub struct Files {
@@ -88,9 +89,11 @@ pub fn open_program(command: &Command, sysroot: &[u8]) -> Option<OwnedFd> {
         return Some(unsafe { OwnedFd::from_raw_fd(copy) });
     }
     let path = &command.program;
-    let inside = (!sysroot.is_empty() && path.starts_with(b"/"))
-        .then(|| lookup_in(sysroot, path, true))
-        .flatten();
+    let inside = if !sysroot.is_empty() && path.starts_with(b"/") {
+        lookup_in(sysroot, path, true).ok()?
+    } else {
+        None
+    };
     open_executable(inside.as_ref().unwrap_or(path))
 }
 
@@ -142,30 +145,16 @@ pub fn key(
 
 /// A number that changes with every file that recipes come from, and with this library.
 fn sources(package: &[u8]) -> Option<u64> {
-    let mut files = vec![stamp(&path(&[package, b"/_native.abi3.so"].concat()))?];
-    for folder in SOURCES {
-        let folder = path(&[package, folder].concat());
-        for entry in std::fs::read_dir(folder).ok()? {
-            let file = entry.ok()?.path();
-            if file.extension() == Some(OsStr::new("py")) {
-                files.push(stamp(&file)?);
-            }
+    let mut folders = SOURCES.map(|folder| [package, folder].concat()).to_vec();
+    let guests = path(&[package, GUESTS].concat());
+    for entry in std::fs::read_dir(guests).ok()? {
+        let entry = entry.ok()?;
+        if entry.file_type().ok()?.is_dir() {
+            folders.push(entry.path().into_os_string().into_vec());
         }
     }
-    files.sort_unstable();
-    let mut hasher = DefaultHasher::new();
-    (env!("CARGO_PKG_VERSION"), files).hash(&mut hasher);
-    Some(hasher.finish())
-}
-
-fn stamp(path: &Path) -> Option<(PathBuf, i64, i64, u64)> {
-    let info = std::fs::metadata(path).ok()?;
-    Some((
-        path.to_owned(),
-        info.mtime(),
-        info.mtime_nsec(),
-        info.size(),
-    ))
+    folders.sort_unstable();
+    store::stamp_sources(&folders).ok()
 }
 
 /// The emulator's own executable.

@@ -17,11 +17,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::abi::GuestAbi;
 use crate::cpu::Exit;
+use crate::guests;
 use crate::loader::auxv::Credentials;
 use crate::loader::stack::{self, Contents, Stack};
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use crate::pair;
-use crate::process::{GuestRegs, GuestThread, Process, Stop, child};
+use crate::process::{CLONE, GuestThread, Process, Stop, child};
 use crate::signal::dispositions::Dispositions;
 use crate::signal::host;
 use crate::store;
@@ -31,7 +32,7 @@ use crate::thunk::procfs::Facts;
 use crate::thunk::table::Table;
 use crate::translator::keep_stocks;
 use crate::translator::stock::Place;
-use crate::unicorn::{self, UnicornConfig, system_register};
+use crate::unicorn::UnicornConfig;
 use command::Command;
 use files::Files;
 use recipe::{Op, Recipe, Source};
@@ -134,8 +135,8 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
     let stack = build_stack(&command, recipe)?;
     space.write(stack.sp, &stack.data).ok()?;
 
-    let regs = GuestRegs::new(recipe.registers, &recipe.args, recipe.thumb_bit);
-    let process = Process::new(space.clone(), table.clone(), regs, recipe.frame).ok()?;
+    let guest = guests::by_name(&recipe.guest)?;
+    let process = Process::new(space.clone(), table.clone(), guest.linux).ok()?;
     if !recipe.sysroot.is_empty() {
         let sysroot = Sysroot::new(std::str::from_utf8(&recipe.sysroot).ok()?).ok()?;
         *process.sysroot.write().ok()? = Some(Arc::new(sysroot));
@@ -152,16 +153,13 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
     };
     *process.facts.write().ok()? = Arc::new(facts);
     *process.own_exe.write().ok()? = own_exe.clone();
+    process.runs(files.program_fd());
 
     let unicorn = UnicornConfig {
         library: files::path(&recipe.library),
-        guest: unicorn::Guest::by_name(&recipe.guest)?,
+        guest: guest.unicorn,
         model: recipe.model,
-        id_registers: recipe
-            .id_registers
-            .iter()
-            .map(|&([op1, crn, crm, op2], value)| (system_register(op1, crn, crm, op2), value))
-            .collect(),
+        emulate: guest.emulation(recipe.system_registers.clone()),
         features: recipe.features.clone(),
     };
     let stock = Place {
@@ -310,7 +308,7 @@ fn is_about_children(stop: &Stop, space: &AddressSpace) -> bool {
     let is_thread = |flags: u64| flags & libc::CLONE_THREAD as u64 != 0;
     match stop {
         Stop::Syscall { handler, scalars } => match &**handler {
-            "process:clone" => !is_thread(scalars.values[0]),
+            CLONE => !is_thread(scalars.values[0]),
             // struct clone_args begins with the flags.
             "process:clone3" => {
                 let mut flags = [0; 8];

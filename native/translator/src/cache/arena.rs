@@ -6,7 +6,7 @@ use crate::host::x64::runtime::{self, Entries};
 use crate::ir::state::State;
 use crate::memory::fault::{self, HostFault, Stage};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 /// Executable memory with the support code at its start.
 pub struct Arena {
@@ -16,13 +16,70 @@ pub struct Arena {
     /// What has memory.
     ready: AtomicUsize,
     entries: Entries,
+    /// See [`Arena::release`].
+    released: AtomicBool,
 }
 
 /// Memory is asked for in such pieces: a page fault for each page of code would cost a tenth of what translating does.
 const STEP: usize = 128 << 10;
 
-/// The arenas as a signal handler finds them: start, end, landing.
-static KNOWN: [[AtomicUsize; 3]; 32] = [const { [const { AtomicUsize::new(0) }; 3] }; 32];
+/// An arena as a signal handler finds it. They are never freed, and used again.
+struct Known {
+    /// 0: none.
+    start: AtomicUsize,
+    /// Stored last.
+    end: AtomicUsize,
+    landing: AtomicUsize,
+    next: AtomicPtr<Known>,
+}
+
+impl Known {
+    const fn new(start: usize) -> Self {
+        Self {
+            start: AtomicUsize::new(start),
+            end: AtomicUsize::new(0),
+            landing: AtomicUsize::new(0),
+            next: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// All of them, used or not.
+    fn all() -> impl Iterator<Item = &'static Self> {
+        // SAFETY: what is linked is never freed.
+        std::iter::successors(Some(&KNOWN), |k| unsafe {
+            k.next.load(Ordering::Acquire).as_ref()
+        })
+    }
+
+    /// An unused one, or a new one, with `start` in it.
+    fn take(start: usize) -> &'static Self {
+        let free = Self::all().find(|k| {
+            k.start
+                .compare_exchange(0, start, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+        });
+        free.unwrap_or_else(|| {
+            let new: &'static mut Self = Box::leak(Box::new(Self::new(start)));
+            let old = KNOWN.next.load(Ordering::Acquire);
+            new.next = AtomicPtr::new(old);
+            let new = ptr::from_mut(new);
+            let mut old = old;
+            while let Err(now) =
+                KNOWN
+                    .next
+                    .compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire)
+            {
+                // SAFETY: nobody else knows it yet.
+                unsafe { (*new).next = AtomicPtr::new(now) };
+                old = now;
+            }
+            // SAFETY: leaked.
+            unsafe { &*new }
+        })
+    }
+}
+
+static KNOWN: Known = Known::new(0);
 
 impl Arena {
     /// Maps `size` bytes.
@@ -54,22 +111,32 @@ impl Arena {
             used: AtomicUsize::new(0),
             ready: AtomicUsize::new(0),
             entries,
+            released: AtomicBool::new(false),
         };
         let at = a.alloc(code.len()).ok_or("the code cache is too small")?;
         a.write(at, &code);
         fault::add_claim(Stage::Take, claim).map_err(|e| e.to_string())?;
         fault::install().map_err(|e| e.to_string())?;
-        for k in &KNOWN {
-            if k[0]
-                .compare_exchange(0, a.base, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
-            {
-                k[2].store(a.base + entries.fault, Ordering::Relaxed);
-                k[1].store(a.base + size, Ordering::Release);
-                return Ok(a);
-            }
+        let known = Known::take(a.base);
+        known
+            .landing
+            .store(a.base + entries.fault, Ordering::Relaxed);
+        known.end.store(a.base + size, Ordering::Release);
+        Ok(a)
+    }
+
+    /// Gives the memory back. Nobody is in this code, and nobody enters it any more; its addresses may
+    /// still be compared.
+    pub fn release(&self) {
+        if self.released.swap(true, Ordering::AcqRel) {
+            return;
         }
-        Err("too many code caches".into())
+        if let Some(k) = Known::all().find(|k| k.start.load(Ordering::Relaxed) == self.base) {
+            k.end.store(0, Ordering::Release);
+            k.start.store(0, Ordering::Release);
+        }
+        // SAFETY: our mapping, which nobody uses.
+        unsafe { libc::munmap(self.base as *mut libc::c_void, self.size) };
     }
 
     /// Room for `len` bytes, on a cache line of its own.
@@ -177,30 +244,23 @@ struct Unaligned(u32);
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        for k in &KNOWN {
-            if k[0].load(Ordering::Relaxed) == self.base {
-                k[1].store(0, Ordering::Release);
-                k[0].store(0, Ordering::Release);
-            }
-        }
-        // SAFETY: no core is in this arena any more: each holds a reference while it is.
-        unsafe { libc::munmap(self.base as *mut libc::c_void, self.size) };
+        // No core is in it: each holds a reference.
+        self.release();
     }
 }
 
 /// A fault of translated code: remember it and leave by the landing.
 fn claim(f: &mut HostFault<'_>) -> bool {
     let pc = f.pc();
-    let Some(k) = KNOWN
-        .iter()
-        .find(|k| pc >= k[0].load(Ordering::Acquire) && pc < k[1].load(Ordering::Acquire))
-    else {
+    let inside =
+        |k: &Known| pc >= k.start.load(Ordering::Acquire) && pc < k.end.load(Ordering::Acquire);
+    let Some(k) = Known::all().find(|k| inside(k)) else {
         return false;
     };
     if !f.is_synchronous() {
         return false;
     }
-    let landing = k[2].load(Ordering::Relaxed);
+    let landing = k.landing.load(Ordering::Relaxed);
     // A general protection fault (a non-canonical address) has no address.
     let address = if f.info.si_code == 128 {
         usize::MAX

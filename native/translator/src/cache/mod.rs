@@ -1,8 +1,8 @@
 //! The code cache: translations by guest pc, chained to each other.
 //!
 //! One cache serves all threads of a guest process. Code lives in an [`arena`];
-//! when that is full a new generation starts and the old one goes when
-//! the last core has left it. Code is never overwritten within a generation, so
+//! when that is full a new generation starts, and the old one goes with its tables when
+//! no core is in its code any more. A thread in a system call is not in it. Code is never overwritten within a generation, so
 //! return addresses and jump-table entries stay valid; forgetting a block only
 //! unlinks it.
 
@@ -19,7 +19,7 @@ use record::Fix;
 use source::{Changes, Sources};
 use std::collections::{HashMap, hash_map};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What selects a translation: guest pc and mode.
 pub type Key = (u64, u32);
@@ -260,8 +260,43 @@ struct Inner {
     changes: Changes,
     generation: Arc<Generation>,
     tables: Tables,
-    /// Where the exits of earlier generations lead that cores may still be in.
-    retired: Vec<(Weak<Generation>, u64, Vec<Exit>)>,
+    /// Earlier generations that cores are or were in.
+    retired: Vec<(Arc<Generation>, Tables)>,
+}
+
+impl Inner {
+    /// The tables of a generation that a core is in.
+    fn tables_of(&self, generation: u64) -> Option<&Tables> {
+        if self.generation.id == generation {
+            return Some(&self.tables);
+        }
+        let old = self.retired.iter().find(|(g, _)| g.id == generation)?;
+        Some(&old.1)
+    }
+
+    /// Forgets the generations that nobody is in.
+    fn sweep(&mut self, busy: Busy<'_>) {
+        self.retired.retain(|(generation, _)| {
+            let keep = busy(generation.id);
+            if !keep {
+                generation.arena.release();
+            }
+            keep
+        });
+    }
+}
+
+/// Says whether a core is in the code of a generation. Cores that enter it later see that it is not
+/// [`Cache::current`] and leave it at once.
+pub type Busy<'a> = &'a dyn Fn(u64) -> bool;
+
+/// Why a translation was not installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its code has changed since it was read.
+    Changed,
+    /// There is no memory for it.
+    NoRoom,
 }
 
 /// The cache of one guest process.
@@ -275,6 +310,8 @@ pub struct Cache {
     changes: AtomicU64,
     /// Some translations are or were parked.
     parked: AtomicBool,
+    /// The current generation's number.
+    current: AtomicU64,
 }
 
 /// How a floating-point instruction that trapped is carried out.
@@ -325,6 +362,7 @@ impl Cache {
             epoch: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             parked: AtomicBool::new(false),
+            current: AtomicU64::new(0),
         })
     }
 
@@ -336,6 +374,17 @@ impl Cache {
     #[must_use]
     pub fn generation(&self) -> Arc<Generation> {
         self.lock().generation.clone()
+    }
+
+    /// Its number. A core asks once more when it has said that it is going to be in its code.
+    #[must_use]
+    pub fn current(&self) -> u64 {
+        self.current.load(Ordering::SeqCst)
+    }
+
+    /// A core has left the code of an old generation: frees those that nobody is in.
+    pub fn sweep(&self, busy: Busy<'_>) {
+        self.lock().sweep(busy);
     }
 
     /// The translation of a key.
@@ -363,13 +412,7 @@ impl Cache {
     #[must_use]
     pub fn taken(&self, generation: u64, n: u32) -> Option<Taken> {
         let inner = self.lock();
-        let current = inner.generation.id == generation;
-        let exits = if current {
-            &inner.tables.exits
-        } else {
-            &inner.retired.iter().find(|r| r.1 == generation)?.2
-        };
-        let e = exits.get(n as usize)?;
+        let e = inner.tables_of(generation)?.exits.get(n as usize)?;
         Some(Taken {
             pc: e.target,
             mode: e.mode,
@@ -444,11 +487,10 @@ impl Cache {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// Installs a translation, or returns the one that another thread installed meanwhile. None: the
-    /// code has changed since it was read.
+    /// Installs a translation, or returns the one that another thread installed meanwhile.
     ///
     /// # Errors
-    /// The host permits no more executable memory.
+    /// See [`Refusal`].
     pub fn install(
         &self,
         key: Key,
@@ -456,14 +498,16 @@ impl Cache {
         pcs: &[u64],
         code: &mut Code,
         source: &Source,
-    ) -> Result<Option<Found>, String> {
-        self.place(key, end, pcs, code, source, None)
+        busy: Busy<'_>,
+    ) -> Result<Found, Refusal> {
+        self.place(key, end, pcs, code, source, None, busy)
     }
 
     /// As [`Self::install`], of code that has guest registers in other places. Replaces what is there.
     ///
     /// # Errors
     /// As [`Self::install`].
+    #[expect(clippy::too_many_arguments, reason = "what is installed")]
     pub fn install_region(
         &self,
         key: Key,
@@ -472,10 +516,27 @@ impl Cache {
         code: &mut Code,
         source: &Source,
         pin: Pinning,
-    ) -> Result<Option<Found>, String> {
-        self.place(key, end, pcs, code, source, Some(Arc::new(pin)))
+        busy: Busy<'_>,
+    ) -> Result<Found, Refusal> {
+        self.place(key, end, pcs, code, source, Some(Arc::new(pin)), busy)
     }
 
+    /// Begins a new generation: there is no room in this one.
+    fn turn_over(&self, inner: &mut Inner, busy: Busy<'_>) -> Result<(), Refusal> {
+        let id = inner.generation.id + 1;
+        inner.sweep(busy);
+        let arena = Arena::new(self.size, &self.pin).map_err(|_| Refusal::NoRoom)?;
+        let old = std::mem::replace(&mut inner.generation, Arc::new(Generation { arena, id }));
+        let stamp = inner.tables.stamp;
+        let tables = std::mem::take(&mut inner.tables);
+        inner.tables.stamp = stamp;
+        inner.retired.push((old, tables));
+        self.current.store(id, Ordering::SeqCst);
+        inner.sweep(busy);
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what is installed")]
     fn place(
         &self,
         key: Key,
@@ -484,25 +545,19 @@ impl Cache {
         code: &mut Code,
         source: &Source,
         pin: Option<Arc<Pinning>>,
-    ) -> Result<Option<Found>, String> {
+        busy: Busy<'_>,
+    ) -> Result<Found, Refusal> {
         let mut inner = self.lock();
         let start = source.start().unwrap_or(key.0);
         if inner.changes.touched(source.since, start, end) {
-            return Ok(None);
+            return Err(Refusal::Changed);
         }
         let mut host = inner.generation.arena.alloc(code.bytes.len());
         if host.is_none() {
-            let id = inner.generation.id + 1;
-            let arena = Arena::new(self.size, &self.pin)?;
-            let old = std::mem::replace(&mut inner.generation, Arc::new(Generation { arena, id }));
-            let tables = std::mem::take(&mut inner.tables);
-            inner.retired.retain(|r| r.0.strong_count() > 0);
-            inner
-                .retired
-                .push((Arc::downgrade(&old), old.id, tables.exits));
+            self.turn_over(&mut inner, busy)?;
             host = inner.generation.arena.alloc(code.bytes.len());
         }
-        let host = host.ok_or("a translation larger than the code cache")?;
+        let host = host.ok_or(Refusal::NoRoom)?;
         let Inner {
             generation, tables, ..
         } = &mut *inner;
@@ -512,7 +567,7 @@ impl Cache {
                 let old = *e.get();
                 if pin.is_none() && tables.stamps[old as usize] == tables.stamp {
                     // Another thread was faster.
-                    return Ok(Some(inner.found(old)));
+                    return Ok(inner.found(old));
                 }
                 e.insert(n);
             }
@@ -585,7 +640,7 @@ impl Cache {
             tables.pages.entry(page).or_default().push(n);
             page += PAGE;
         }
-        Ok(Some(inner.found(n)))
+        Ok(inner.found(n))
     }
 
     /// Forgets all translations that touch `start..end`. True if there were any.
@@ -659,11 +714,12 @@ impl Cache {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// What is known about the host instruction at `host`, which faulted.
+    /// What is known about the host instruction at `host`, which faulted, of a generation that the
+    /// core is in.
     #[must_use]
-    pub fn fault_at(&self, host: usize) -> Option<Faulted> {
+    pub fn fault_at(&self, generation: u64, host: usize) -> Option<Faulted> {
         let inner = self.lock();
-        let tables = &inner.tables;
+        let tables = inner.tables_of(generation)?;
         let e = tables.entry_at(host)?;
         let list = &tables.faults[e.faults.start as usize..e.faults.end as usize];
         let offset = (host - e.host) as u32;
@@ -680,10 +736,11 @@ impl Cache {
 
     /// What to do about the floating-point trap of the host instruction at `host`.
     #[must_use]
-    pub fn float_trap(&self, host: usize) -> Option<FloatTrap> {
+    pub fn float_trap(&self, generation: u64, host: usize) -> Option<FloatTrap> {
         let inner = self.lock();
-        let e = inner.tables.entry_at(host)?;
-        let list = &inner.tables.floats[e.floats.start as usize..e.floats.end as usize];
+        let tables = inner.tables_of(generation)?;
+        let e = tables.entry_at(host)?;
+        let list = &tables.floats[e.floats.start as usize..e.floats.end as usize];
         let offset = (host - e.host) as u32;
         let f = list[list.binary_search_by_key(&offset, |f| f.start).ok()?];
         Some(match f.cold {

@@ -37,6 +37,14 @@ pub fn keep_stocks() {
     }
 }
 
+/// The store is not to be touched any more: translations are neither taken from it nor put there.
+pub fn forget_stocks() {
+    let list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    for kept in list.iter().filter_map(|known| known.kept.upgrade()) {
+        kept.stock.forget();
+    }
+}
+
 /// All that makes a difference to translations but for the guest's memory.
 #[derive(PartialEq, Eq)]
 struct Terms {
@@ -44,7 +52,6 @@ struct Terms {
     features: Vec<String>,
     options: Options,
     check: bool,
-    cache_size: usize,
 }
 
 struct Known {
@@ -72,7 +79,6 @@ pub(super) fn of(
         features: config.features.clone(),
         options: config.options,
         check: config.check,
-        cache_size: config.cache_size,
     };
     let mut list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     list.retain(|k| k.kept.strong_count() > 0);

@@ -37,6 +37,9 @@ pub(super) const MODE_HOST_FLUSH: u32 = 1 << 30;
 /// In a translation's mode: regions have probes too.
 pub(super) const MODE_PROBES: u32 = 1 << 28;
 
+/// In a translation's mode: accesses take the tag off their addresses, instead of faulting and being interpreted.
+pub(super) const MODE_TAGS: u32 = 1 << 27;
+
 /// A page of this core's own with one instruction, and around it the masking.
 pub(super) struct Stub(*mut u8);
 
@@ -44,7 +47,7 @@ pub(super) struct Stub(*mut u8);
 const SIZE: usize = 256;
 
 impl Stub {
-    fn new() -> Self {
+    pub(super) fn new() -> Result<Self, String> {
         // SAFETY: a new anonymous mapping.
         let p = unsafe {
             libc::mmap(
@@ -56,12 +59,11 @@ impl Stub {
                 0,
             )
         };
-        assert!(
-            p != libc::MAP_FAILED,
-            "native core: no executable memory: {}",
-            std::io::Error::last_os_error()
-        );
-        Self(p.cast())
+        if p == libc::MAP_FAILED {
+            let error = std::io::Error::last_os_error();
+            return Err(format!("no executable memory: {error}"));
+        }
+        Ok(Self(p.cast()))
     }
 
     /// Code that executes `insn` with exceptions masked that are not, flags and registers intact, and goes on at
@@ -108,13 +110,21 @@ impl NativeCore {
         } else {
             0
         };
-        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | probes
+        let tags = if self.tagged >= self.common.config.tag_limit {
+            MODE_TAGS
+        } else {
+            0
+        };
+        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | probes | tags
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.
     pub(super) fn float_trap(&mut self) -> u32 {
         let at = self.st_ref().host[host::FAULT_PC] as usize;
-        let Some(trap) = self.common.cache.float_trap(at) else {
+        let gate = super::gate::inside();
+        let trap = self.common.cache.float_trap(self.generation.id, at);
+        drop(gate);
+        let Some(trap) = trap else {
             panic!("native core: a floating-point trap at {at:#x} outside of translated code");
         };
         self.float_traps = self.float_traps.saturating_add(1);
@@ -140,7 +150,7 @@ impl NativeCore {
                 } else {
                     INVALID_MASKED
                 };
-                self.masked.get_or_insert_with(Stub::new).fill(insn, masks)
+                self.masked.fill(insn, masks)
             }
         };
         self.st().host[host::RESUME] = to as u64;

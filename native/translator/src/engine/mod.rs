@@ -16,11 +16,11 @@ mod translate;
 mod wishes;
 
 pub use gate::stop_for_fork;
-pub use kept::keep_stocks;
+pub use kept::{forget_stocks, keep_stocks};
 pub use region::regions_made;
 
 use crate::cache::{Cache, Generation};
-use crate::cpu::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
+use crate::cpu::{BlockWatcher, CpuCore, Emulate, Exit, Interrupter, OnSyscall, Regs};
 use crate::guest::Guest;
 use crate::host::x64::layout::{Pinning, host};
 use crate::host::x64::{self};
@@ -56,6 +56,23 @@ pub struct Options {
     pub traps: bool,
     /// Hot loops are translated as a whole, with host registers of their own choice.
     pub regions: bool,
+    /// Bytes of translated code before it is thrown away and begun anew (`cache=SIZE`).
+    pub cache: usize,
+}
+
+/// The least and the most that `cache=` takes: a long translation fits, and jumps reach.
+const CACHE_SIZES: std::ops::RangeInclusive<usize> = 64 << 10..=1 << 30;
+
+/// A number of bytes, with K, M or G.
+fn size(text: &str) -> Option<usize> {
+    let (number, unit) = match text.as_bytes().last()? {
+        b'K' => (&text[..text.len() - 1], 10),
+        b'M' => (&text[..text.len() - 1], 20),
+        b'G' => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let size = number.parse::<usize>().ok()?.checked_mul(1 << unit)?;
+    CACHE_SIZES.contains(&size).then_some(size)
 }
 
 impl Default for Options {
@@ -72,18 +89,24 @@ impl Default for Options {
             stock: true,
             traps: true,
             regions: true,
+            cache: 64 << 20,
         }
     }
 }
 
 impl Options {
-    /// Applies `no-chain,no-fold,...`.
+    /// Applies `no-chain,no-fold,cache=1M,...`.
     ///
     /// # Errors
-    /// A name that is none.
+    /// A name that is none, or no such size.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut o = Self::default();
         for word in text.split(',').filter(|w| !w.is_empty()) {
+            if let Some(bytes) = word.strip_prefix("cache=") {
+                o.cache = size(bytes)
+                    .ok_or_else(|| format!("cache={bytes}: a size from 64K to 1G is wanted"))?;
+                continue;
+            }
             let (name, on) = word
                 .strip_prefix("no-")
                 .map_or((word, true), |n| (n, false));
@@ -99,10 +122,16 @@ impl Options {
                 "stock" => o.stock = on,
                 "traps" => o.traps = on,
                 "regions" => o.regions = on,
-                "all" => o = if on { Self::default() } else { Self::none() },
+                "all" => {
+                    let all = if on { Self::default() } else { Self::none() };
+                    o = Self {
+                        cache: o.cache,
+                        ..all
+                    };
+                }
                 _ => {
                     return Err(format!(
-                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, share, stock, traps, regions, all)"
+                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, share, stock, traps, regions, all; or cache=SIZE)"
                     ));
                 }
             }
@@ -123,6 +152,7 @@ impl Options {
             stock: false,
             traps: false,
             regions: false,
+            ..Self::default()
         }
     }
 }
@@ -144,21 +174,6 @@ pub type Log = Arc<dyn Fn(LogItem, &str) + Send + Sync>;
 /// Opens the core for what this one has no lifter for.
 pub type Fallback = Arc<dyn Fn() -> Result<Box<dyn CpuCore>, String> + Send + Sync>;
 
-/// An instruction that the kernel carries out for programs and that only writes a register.
-#[derive(Clone, Copy, Debug)]
-pub struct Emulated {
-    /// None: the result goes nowhere.
-    pub register: Option<u32>,
-    pub value: u64,
-    /// Of the instruction, in bytes.
-    pub size: u8,
-}
-
-/// Says what the kernel does with the instruction in these bytes. Asked before the fallback
-/// core, since nearly every program's C library reads an ID register at its start, and opening that
-/// core would then take most of the start.
-pub type Emulate = Arc<dyn Fn(&[u8]) -> Option<Emulated> + Send + Sync>;
-
 /// How to open a core.
 #[derive(Clone)]
 pub struct NativeConfig {
@@ -169,12 +184,13 @@ pub struct NativeConfig {
     pub check: bool,
     /// The items wanted, and where they go.
     pub log: Option<(Vec<LogItem>, Log)>,
-    /// What the kernel carries out.
+    /// What the kernel carries out. Asked before the fallback core, since nearly every program's C library
+    /// reads an ID register at its start, and opening that core would then take most of the start.
     pub emulate: Option<Emulate>,
-    /// Bytes of translated code before it is thrown away and begun anew.
-    pub cache_size: usize,
     /// Floating-point traps of a core after which it changes to translations with checks.
     pub trap_limit: u32,
+    /// Faults at tagged addresses after which a core changes to translations that take tags off.
+    pub tag_limit: u32,
     /// Times that a backward jump is taken before its loop becomes a region.
     pub hot: u32,
     /// Where translations are kept for the next process.
@@ -189,9 +205,10 @@ impl Default for NativeConfig {
             check: false,
             log: None,
             emulate: None,
-            cache_size: 64 << 20,
             // One costs some 2 µs, a check 0.3 ns.
             trap_limit: 2000,
+            // One costs some 3 µs, what takes a tag off 0.5 ns.
+            tag_limit: 500,
             hot: 1000,
             stock: None,
         }
@@ -201,6 +218,8 @@ impl Default for NativeConfig {
 /// A core's state, shared with those who interrupt it.
 struct Shared {
     state: UnsafeCell<Box<State>>,
+    /// 1 more than the number of the generation whose code the core is in, or looks at; 0: none.
+    inside: AtomicU64,
 }
 
 // SAFETY: other threads only touch the atomic `interrupt` field, through a raw pointer.
@@ -266,6 +285,23 @@ struct Common {
     space: Arc<AddressSpace>,
     kept: Arc<Kept>,
     fallback: Option<Fallback>,
+}
+
+impl Common {
+    fn for_each_core(&self, mut function: impl FnMut(&Shared)) {
+        let list = self.cores.lock();
+        let list = list.unwrap_or_else(std::sync::PoisonError::into_inner);
+        for core in list.iter().filter_map(Weak::upgrade) {
+            function(&core);
+        }
+    }
+
+    /// Whether a core is in the code of a generation.
+    fn is_busy(&self, generation: u64) -> bool {
+        let mut busy = false;
+        self.for_each_core(|core| busy |= core.inside.load(Ordering::SeqCst) == generation + 1);
+        busy
+    }
 }
 
 impl std::ops::Deref for Common {
@@ -342,11 +378,13 @@ pub struct NativeCore {
     host_flush: bool,
     /// Those that did.
     float_traps: u32,
+    /// Accesses that faulted for their tags.
+    tagged: u32,
     next: Option<run::Ahead>,
     /// None before the first translation.
     work: Option<Box<translate::Work>>,
     /// An instruction that is executed with its exception masked.
-    masked: Option<masked::Stub>,
+    masked: masked::Stub,
     /// Under `native,check`: the loops that were seen.
     checked_loops: check::Loops,
     /// Called before each block; with `LogItem::Exec`, without which blocks do not all come back.
@@ -399,7 +437,7 @@ fn open_core(
         let watchers = Arc::clone(&cores);
         let kick = Box::new(move || kick_all(&watchers));
         Ok(Kept {
-            cache: Cache::new(Pinning::new(guest), config.cache_size)?,
+            cache: Cache::new(Pinning::new(guest), config.options.cache)?,
             notices: space.subscribe_with_kick(kick),
             cores,
             stock: stock::Stock::default(),
@@ -428,6 +466,7 @@ impl NativeCore {
     fn new(common: Arc<Common>) -> Result<Self, String> {
         let shared = Arc::new(Shared {
             state: UnsafeCell::new(State::new()),
+            inside: AtomicU64::new(0),
         });
         {
             let mut list = common
@@ -449,9 +488,10 @@ impl NativeCore {
             traps: common.config.options.traps,
             host_flush: false,
             float_traps: 0,
+            tagged: 0,
             next: None,
             work: None,
-            masked: None,
+            masked: masked::Stub::new()?,
             checked_loops: check::Loops::default(),
             watcher: None,
             common,
@@ -538,6 +578,7 @@ impl CpuCore for NativeCore {
     }
 
     fn after_fork_in_child(&mut self) {
+        self.forget_other_threads();
         wishes::after_fork_in_child();
     }
 
@@ -545,6 +586,7 @@ impl CpuCore for NativeCore {
         let mut other = Self::new(Arc::clone(&self.common))?;
         other.st().copy_guest(self.st_ref());
         other.watcher.clone_from(&self.watcher);
+        other.tagged = self.tagged;
         Ok(Box::new(other))
     }
 

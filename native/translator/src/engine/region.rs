@@ -79,12 +79,13 @@ impl NativeCore {
         let pcs: Vec<u64> = blocks.into_iter().flat_map(|b| b.pcs).collect();
         self.log_code(head, &code);
         MADE.with(|n| n.set(n.get() + 1));
-        let found = self
-            .common
-            .cache
-            .install_region(key, end, &pcs, &mut code, &source, own);
-        let found = found.unwrap_or_else(|e| panic!("native core: {e}"))?;
-        Some((found, extent))
+        let found =
+            self.common
+                .cache
+                .install_region(key, end, &pcs, &mut code, &source, own, &|id| {
+                    self.common.is_busy(id)
+                });
+        Some((found.ok()?, extent))
     }
 
     /// The blocks of a loop that can be in a region, the head first. None: the loop does not close.

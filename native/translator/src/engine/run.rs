@@ -2,7 +2,7 @@
 
 use super::memory::Direct;
 use super::region::MODE_REGION;
-use super::translate::NoFetch;
+use super::translate::{NoCode, NoFetch};
 use super::{LogItem, NativeCore, WANT_ATTENTION, WANT_EXIT, gate, kick_all};
 use crate::cache::{Found, Key};
 use crate::cpu::{Access, Exit, Flow, OnSyscall};
@@ -15,6 +15,7 @@ use crate::ir::eval::eval_any;
 use crate::ir::interp::{Fault, Interp, Outcome};
 use crate::ir::state::State;
 use crate::ir::{Op, Trap};
+use crate::memory::Prot;
 use std::sync::atomic::Ordering;
 
 /// How the loop goes on after something was dealt with.
@@ -29,6 +30,15 @@ pub(super) struct Ahead {
     /// The cache's, before the look-up.
     epoch: u64,
     found: Found,
+}
+
+/// What an access takes.
+fn need(access: Access) -> Prot {
+    match access {
+        Access::Read => Prot::READ,
+        Access::Write => Prot::WRITE,
+        Access::Fetch => Prot::EXEC,
+    }
 }
 
 impl NativeCore {
@@ -71,7 +81,14 @@ impl NativeCore {
         });
         let found = match next.map_or_else(|| self.lookup(pc, mode), |n| Ok(n.found)) {
             Ok(f) => f,
-            Err(f) => {
+            Err(NoCode::NoRoom) => {
+                drop(gate);
+                return match self.step_guest() {
+                    Exit::Interrupted => Next::Go,
+                    exit => Next::Leave(exit),
+                };
+            }
+            Err(NoCode::Fetch(f)) => {
                 let plain = self.common.guest.code_address(pc);
                 if plain == pc {
                     return Next::Leave(no_code(f));
@@ -81,15 +98,55 @@ impl NativeCore {
             }
         };
         drop(gate);
+        if !self.go_in() {
+            return Next::Go;
+        }
+        let next = self.execute(&found, (pc, mode), on_syscall);
+        self.come_out();
+        next
+    }
+
+    /// Says that this core is going to be in its generation's code; false: that is not the current one any more.
+    fn go_in(&mut self) -> bool {
+        let id = self.generation.id;
+        // Before the look at the number: whoever changes that looks at this then.
+        self.shared.inside.swap(id + 1, Ordering::SeqCst);
+        let right = self.common.cache.current() == id;
+        if !right {
+            self.shared.inside.store(0, Ordering::Release);
+        }
+        right
+    }
+
+    /// The core is not in the code any more, nor looks at what is known about it. To be called again is no harm.
+    fn come_out(&mut self) {
+        let inside = self.shared.inside.load(Ordering::Relaxed);
+        if inside == 0 {
+            return;
+        }
+        self.shared.inside.store(0, Ordering::Release);
+        if inside - 1 != self.common.cache.current() {
+            let _gate = gate::inside();
+            self.common.cache.sweep(&|id| self.common.is_busy(id));
+        }
+    }
+
+    /// In a forked child, where the other threads are not.
+    pub(super) fn forget_other_threads(&self) {
+        self.common
+            .for_each_core(|core| core.inside.store(0, Ordering::Release));
+    }
+
+    fn execute(&mut self, found: &Found, (pc, mode): Key, on_syscall: OnSyscall<'_>) -> Next {
         if self.common.config.check {
-            return self.checked(&found, on_syscall);
+            return self.checked(found, on_syscall);
         }
         self.log(LogItem::Exec, || format!("{pc:#x}\n"));
         if let Some(watcher) = self.watcher.clone() {
             let end = self.common.cache.end_of((pc, mode)).unwrap_or(pc);
             watcher(self, pc, end.saturating_sub(pc) as u32);
         }
-        let answer = self.enter(&found);
+        let answer = self.enter(found);
         self.after(answer, on_syscall)
     }
 
@@ -191,11 +248,17 @@ impl NativeCore {
             self.generation = self.common.cache.generation();
             self.clear_jumps();
             self.reset_returns();
-            kick_all(&self.common.cores);
+            // So that the old one can go.
+            self.common.for_each_core(|core| {
+                let inside = core.inside.load(Ordering::SeqCst);
+                if inside != 0 && inside - 1 != generation {
+                    core.kick(WANT_ATTENTION);
+                }
+            });
         }
     }
 
-    pub(super) fn lookup(&mut self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
+    pub(super) fn lookup(&mut self, pc: u64, mode: u32) -> Result<Found, NoCode> {
         match self.common.cache.find((pc, mode)) {
             Some(found) => {
                 self.follow(found.generation);
@@ -206,7 +269,7 @@ impl NativeCore {
     }
 
     /// The translation of a pc that has none yet.
-    fn make(&mut self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
+    fn make(&mut self, pc: u64, mode: u32) -> Result<Found, NoCode> {
         let known = self.take_back(pc, mode);
         let found = match known.or_else(|| self.take_from_stock(pc, mode)) {
             Some(f) => f,
@@ -259,7 +322,7 @@ impl NativeCore {
         let st = self.st();
         st.pc = pc;
         st.heat[layout::heat_index(pc)] = limit;
-        if self.common.cache.generation().id != id {
+        if self.common.cache.current() != id {
             return Next::Go;
         }
         // Without a region the exit at least need not count any more.
@@ -289,9 +352,15 @@ impl NativeCore {
         Next::Go
     }
 
+    /// A thread that sleeps in a system call keeps no code.
+    fn call_out(&mut self, arg: u32, on_syscall: OnSyscall<'_>) -> Flow {
+        self.come_out();
+        on_syscall(self, arg)
+    }
+
     fn trap(&mut self, t: Trap, arg: u32, on_syscall: OnSyscall<'_>) -> Next {
         match t {
-            Trap::Syscall => match on_syscall(self, arg) {
+            Trap::Syscall => match self.call_out(arg, on_syscall) {
                 Flow::Continue => {
                     // A call may have changed mappings.
                     runtime::set_guest_base(self.common.space.base() as u64);
@@ -380,7 +449,10 @@ impl NativeCore {
             st.host[host::FAULT_ADDR],
             st.host[host::FAULT_ERR],
         );
-        let Some(point) = self.common.cache.fault_at(at) else {
+        let gate = gate::inside();
+        let point = self.common.cache.fault_at(self.generation.id, at);
+        drop(gate);
+        let Some(point) = point else {
             panic!("native core: a fault at {at:#x} that no translated instruction can have");
         };
         let common = self.common.clone();
@@ -395,7 +467,10 @@ impl NativeCore {
         if host_addr == u64::MAX || addr >= self.common.space.limit() {
             // Not an address of the window: tagged, perhaps. The interpreter knows.
             return match self.step_guest() {
-                Exit::Interrupted => Next::Go,
+                Exit::Interrupted => {
+                    self.tagged = self.tagged.saturating_add(1);
+                    Next::Go
+                }
                 exit => Next::Leave(exit),
             };
         }
@@ -407,15 +482,22 @@ impl NativeCore {
         } else {
             Access::Read
         };
-        Next::Leave(self.fault_exit(addr, access, kind & 2 != 0))
+        let bus = kind & 2 != 0;
+        if !bus
+            && self.common.space.is_guarded(addr, need(access))
+            && self.common.space.read(addr, &mut [0]).is_ok()
+        {
+            // Another thread permitted it meanwhile.
+            return Next::Go;
+        }
+        Next::Leave(self.fault_exit(addr, access, bus))
     }
 
     fn fault_exit(&self, addr: u64, access: Access, bus: bool) -> Exit {
-        let mapped = self
-            .common
-            .space
-            .prot_at(self.common.guest.data_address(addr))
-            .is_some();
+        let (space, plain) = (&self.common.space, self.common.guest.data_address(addr));
+        // The kernel tells of a guard as of nothing at all: SEGV_MAPERR.
+        let mapped =
+            space.prot_at(plain).is_some() && (bus || !space.is_guarded(plain, need(access)));
         Exit::Fault {
             addr,
             access,
@@ -431,6 +513,7 @@ impl NativeCore {
             self.st_ref()
                 .interrupt
                 .fetch_and(!WANT_ATTENTION, Ordering::AcqRel);
+            let _gate = gate::inside();
             self.take_notices();
         }
         let common = self.common.clone();

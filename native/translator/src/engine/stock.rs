@@ -9,6 +9,7 @@
 use super::Options;
 use crate::cache::{Key, record};
 use crate::crc32::crc32;
+use crate::host::x64::features::host_has;
 use crate::store;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -69,13 +70,9 @@ struct File {
 /// not in the least that the core wants.
 fn build() -> u64 {
     let mut hasher = DefaultHasher::new();
-    store::own_library().hash(&mut hasher);
-    let features = [
-        is_x86_feature_detected!("aes"),
-        is_x86_feature_detected!("sha"),
-        is_x86_feature_detected!("pclmulqdq"),
-    ];
-    (env!("CARGO_PKG_VERSION"), features).hash(&mut hasher);
+    store::build().hash(&mut hasher);
+    let features = [host_has!("aes"), host_has!("sha"), host_has!("pclmulqdq")];
+    features.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -91,6 +88,11 @@ impl Stock {
             state.owner = std::process::id();
             state.place = Some(place);
         }
+    }
+
+    /// From now on there is no file.
+    pub fn forget(&self) {
+        *self.lock() = State::default();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -241,8 +243,12 @@ impl super::NativeCore {
                 return None;
             }
             let pcs = &work.block.pcs;
-            let found = common.cache.install(key, end, pcs, &mut work.code, source);
-            found.ok()?
+            let found = common
+                .cache
+                .install(key, end, pcs, &mut work.code, source, &|id| {
+                    common.is_busy(id)
+                });
+            found.ok()
         });
         self.work = Some(work);
         if found.is_some() {

@@ -1,8 +1,9 @@
 //! From guest code to an installed translation.
 
-use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TRAPS};
-use super::{Emulated, LogItem, NativeCore};
-use crate::cache::{Found, Source};
+use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
+use super::{LogItem, NativeCore};
+use crate::cache::{Found, Refusal, Source};
+use crate::cpu::Emulated;
 use crate::guest::{FlagUse, Lift, flag};
 use crate::host::x64::code::Code;
 use crate::host::x64::codegen::{self, Tuning};
@@ -25,6 +26,20 @@ const LOOK_AHEAD: usize = 12;
 pub struct NoFetch {
     pub addr: u64,
     pub mapped: bool,
+}
+
+/// Why there is no translation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoCode {
+    Fetch(NoFetch),
+    /// The host has no memory for it: the interpreter has to do.
+    NoRoom,
+}
+
+impl From<NoFetch> for NoCode {
+    fn from(why: NoFetch) -> Self {
+        Self::Fetch(why)
+    }
 }
 
 /// Guest code that was read, from one page.
@@ -139,6 +154,9 @@ impl NativeCore {
         let (code, len) = (&window.bytes, window.len);
         let mut b = IrBuilder::reusing(self.common.config.options.fold, room)
             .with_width(guest.slot_width());
+        if mode & MODE_TAGS != 0 {
+            b.remove_tags(guest.tag_bits());
+        }
         let mut at = pc;
         let mut running = mode & 0xffff;
         let mut sides = 0;
@@ -325,14 +343,14 @@ impl NativeCore {
     }
 
     /// Translates and installs the block at `pc`.
-    pub(super) fn translate(&mut self, pc: u64, mode: u32) -> Result<Found, NoFetch> {
+    pub(super) fn translate(&mut self, pc: u64, mode: u32) -> Result<Found, NoCode> {
         let mut work = self.work.take().unwrap_or_default();
         let found = self.translate_with(pc, mode, &mut work);
         self.work = Some(work);
         found
     }
 
-    fn translate_with(&self, pc: u64, mode: u32, work: &mut Work) -> Result<Found, NoFetch> {
+    fn translate_with(&self, pc: u64, mode: u32, work: &mut Work) -> Result<Found, NoCode> {
         let tune = self.tuning(mode);
         let share = self.common.config.options.share;
         let stop = |at, after_side| share && after_side && self.common.cache.has((at, mode));
@@ -356,11 +374,14 @@ impl NativeCore {
             }
             self.log_code(pc, code);
             let cache = &self.common.cache;
-            let found = cache.install((pc, mode), block.end, &block.pcs, code, source);
-            let found = found.unwrap_or_else(|e| panic!("native core: {e}"));
-            if let Some(found) = found {
-                self.tell_translated(pc, mode);
-                return Ok(found);
+            let busy = |id| self.common.is_busy(id);
+            match cache.install((pc, mode), block.end, &block.pcs, code, source, &busy) {
+                Ok(found) => {
+                    self.tell_translated(pc, mode);
+                    return Ok(found);
+                }
+                Err(Refusal::Changed) => {}
+                Err(Refusal::NoRoom) => return Err(NoCode::NoRoom),
             }
         }
     }

@@ -34,6 +34,10 @@ pub struct IrBuilder {
     insn: u16,
     pub(super) ended: bool,
     fold: bool,
+    /// Bits of addresses that accesses take away, for a guest that uses them.
+    tag_bits: u8,
+    /// What was last taken off an address, and what remained.
+    untagged: (Val, Val),
 }
 
 impl IrBuilder {
@@ -61,6 +65,8 @@ impl IrBuilder {
             insn: 0,
             ended: false,
             fold,
+            tag_bits: 0,
+            untagged: (NONE, NONE),
         }
     }
 
@@ -69,6 +75,24 @@ impl IrBuilder {
     pub fn with_width(mut self, width: u8) -> Self {
         self.width = width;
         self
+    }
+
+    /// From now on accesses take the highest `bits` of their addresses away (they become copies of the
+    /// one below). Otherwise an address that has any there faults.
+    pub fn remove_tags(&mut self, bits: u8) {
+        self.tag_bits = bits;
+    }
+
+    fn untag(&mut self, addr: Val) -> Val {
+        if self.tag_bits == 0 || self.known(addr).is_some() {
+            return addr;
+        }
+        if self.untagged.0 != addr {
+            let bits = self.konst(self.tag_bits.into());
+            let high = self.op2(Op::Shl, 64, addr, bits);
+            self.untagged = (addr, self.op2(Op::Sar, 64, high, bits));
+        }
+        self.untagged.1
     }
 
     /// Starts the next guest instruction.
@@ -371,13 +395,23 @@ impl IrBuilder {
     }
 
     fn mem(&mut self, op: Op, w: u8, sx: u8, addr: Val, v: Val) -> Val {
-        let ([a, b], mut x) = self.address(addr);
+        let ([mut a, mut b], mut x) = self.address(addr);
         (x.sx, x.big) = (sx, self.big && w > 8);
+        if self.tag_bits != 0 {
+            if b != NONE {
+                let by = self.konst(x.shift.into());
+                let index = self.op2(Op::Shl, 64, b, by);
+                a = self.op2(Op::Add, 64, a, index);
+                (b, x.shift) = (NONE, 0);
+            }
+            a = self.untag(a);
+        }
         self.push(op, w, [a, b, v], x.pack())
     }
 
     /// Atomic operations take a plain address.
     fn atomic(&mut self, op: Op, w: u8, addr: Val, b: Val, c: Val, imm: u64) -> Val {
+        let addr = self.untag(addr);
         self.push_h(op, w, [addr, b, c], imm, u32::from(self.big))
     }
 }

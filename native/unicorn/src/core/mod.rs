@@ -131,8 +131,8 @@ impl Drop for Inner {
 impl Inner {
     /// The guest's address that the running engine accesses at a host address.
     pub(super) fn guest_address(&self, host: usize) -> Option<u64> {
-        let addr = (host as u64).checked_sub(self.space.base() as u64)?;
-        (addr < self.space.limit() && !self.in_hook.get()).then_some(addr)
+        let addr = self.space.guest_addr(host)?;
+        (!self.in_hook.get()).then_some(addr)
     }
 
     /// Notes a host fault at a guest address. In a signal handler.

@@ -78,7 +78,8 @@ impl Inner {
             return Err(fault(true, true));
         }
         if let Some(bus) = self.repeated.get().signal_for(addr & !(PAGE_SIZE - 1)) {
-            return Err(fault(true, bus));
+            // Where the records permit the access it is a guard, of which the kernel tells as of nothing.
+            return Err(fault(bus, bus));
         }
         let mut perms = 0;
         for (right, perm) in [

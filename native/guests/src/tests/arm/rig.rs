@@ -73,9 +73,9 @@ fn unicorn_config() -> Option<UnicornConfig> {
     const UC_CPU_ARM_MAX: i32 = 33;
     Some(UnicornConfig {
         library,
-        guest: UnicornGuest::by_name("arm")?,
+        guest: UnicornGuest::Arm,
         model: UC_CPU_ARM_MAX,
-        id_registers: vec![],
+        emulate: None,
         features: vec![],
     })
 }

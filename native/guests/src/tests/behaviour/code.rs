@@ -65,7 +65,10 @@ fn a_full_code_cache_starts_anew() {
         s.write_u32(base + p * 0x1000 + 240, jump).expect("code");
     }
     let config = NativeConfig {
-        cache_size: 16 << 10,
+        options: Options {
+            cache: 16 << 10,
+            ..Options::default()
+        },
         ..NativeConfig::default()
     };
     let mut c = open(&AArch64, &config, s, None).expect("a core");

@@ -51,6 +51,93 @@ fn a_tag_in_the_top_byte_is_ignored() {
     assert_eq!((c.get(1), s.read_u64(DATA + 8).ok()), (42, Some(42)));
 }
 
+/// After some accesses with tags the loop goes on in translations that take them off: plain and indexed loads and
+/// stores, pairs, exclusives, atomics, vectors.
+#[test]
+fn hot_loops_may_use_tags() {
+    // again: ldr x1, [x0, #16]; add x1, x1, #1; str x1, [x0, #16]
+    // ldrb w4, [x0, x5]; add x4, x4, #1; str x4, [x0, x6, lsl #3]; ldp x7, x8, [x0, #16]
+    // retry: ldxr x9, [x10]; add x9, x9, #1; stxr w11, x9, [x10]; cbnz w11, retry
+    // ldadd x12, x13, [x14]; ldr q0, [x0, #64]; str q0, [x0, #80]; casp x16, x17, x18, x19, [x15]
+    // subs x2, x2, #1; b.ne again
+    let code = [
+        0xf940_0801,
+        0x9100_0421,
+        0xf900_0801,
+        0x3865_6804,
+        0x9100_0484,
+        0xf826_7804,
+        0xa941_2007,
+        0xc85f_7d49,
+        0x9100_0529,
+        0xc80b_7d49,
+        0x35ff_ffab,
+        0xf82c_01cd,
+        0x3dc0_1000,
+        0x3d80_1400,
+        0x4830_7df2,
+        0xf100_0442,
+        0x54ff_fe01,
+        BRK,
+    ];
+    for opt in SETTINGS {
+        for limit in [0, 7, u32::MAX] {
+            let s = space(&code);
+            s.write_u64(DATA + 64, 0x1234).expect("data");
+            let config = NativeConfig {
+                options: Options::parse(opt).expect("options"),
+                tag_limit: limit,
+                hot: 20,
+                ..NativeConfig::default()
+            };
+            let mut c = open(&AArch64, &config, s.clone(), None).expect("a core");
+            let tag = |at: u64| (DATA + at) | (0xa5 << 56);
+            c.set(32, CODE);
+            for (register, value) in [
+                (0, tag(0)),
+                (2, 100),
+                (5, 16),
+                (6, 5),
+                (10, tag(48)),
+                (12, 3),
+                (14, tag(56)),
+                (15, tag(96)),
+            ] {
+                c.set(register, value);
+            }
+            assert_eq!(
+                run(c.as_mut()),
+                Exit::Breakpoint { imm: 0 },
+                "{opt} {limit}"
+            );
+            let word = |at: u64| s.read_u64(DATA + at).expect("data");
+            let got = [16, 40, 48, 56, 64, 80].map(word);
+            assert_eq!(got, [100, 101, 100, 300, 0x1234, 0x1234], "{opt} {limit}");
+            assert_eq!(
+                (c.get(7), c.get(13), c.get(2)),
+                (100, 297, 0),
+                "{opt} {limit}"
+            );
+            // What is wrong with an address is told as before.
+            c.set(32, CODE);
+            c.set(0, (0xa5 << 56) | 0x10_0000_0000);
+            c.set(2, 1);
+            let exit = run(c.as_mut());
+            assert!(
+                matches!(
+                    exit,
+                    Exit::Fault {
+                        mapped: false,
+                        access: Access::Read,
+                        ..
+                    }
+                ),
+                "{opt} {limit}: {exit:?}"
+            );
+        }
+    }
+}
+
 /// A loop whose registers are not the pinned ones, so that it becomes a region: faults, traps and the way out.
 #[test]
 fn a_hot_loop_keeps_all_registers() {

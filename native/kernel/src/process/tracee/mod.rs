@@ -225,7 +225,7 @@ impl GuestThread {
     /// A handler is about to run: whether the interrupted call fails with EINTR
     /// (arch/arm64/kernel/signal.c, do_signal). Gives whether there is a handler.
     fn end_interrupted_call(&mut self) -> bool {
-        let signal = self.signals.mailbox.signal();
+        let signal = self.signals.mailbox.signal(self.signals.blocked);
         let action = self.signals.actions.get(signal);
         let handled = action.has_handler();
         if let Some(call) = self.interrupted.take()
@@ -267,7 +267,7 @@ impl GuestThread {
                 signal: libc::SIGTRAP,
                 code: TRAP_TRACE,
                 addr: self.core.get(self.process.regs.pc),
-                esr: 0,
+                syndrome: 0,
             };
             return self.deliver_fault(&fault);
         }
@@ -276,20 +276,25 @@ impl GuestThread {
 
     /// After a system call. One that is made again shows its ERESTART* as the result.
     fn exit_stop(&mut self) {
-        let (pc, result) = (self.process.regs.pc, self.process.regs.result);
+        let regs = self.process.regs;
         let Some(call) = self.interrupted else {
             self.stop(Kind::Exit, 0, 0, None);
             return;
         };
-        let arg = self.core.get(result);
-        let shown = -i64::from(call.code) as u64;
-        self.core.set(pc, call.behind);
-        self.core.set(result, shown);
-        let shown = self.core.get(result);
+        let results = |this: &mut Self| -> Vec<u64> {
+            let ids = regs.results.iter();
+            ids.map(|id| this.core.get(*id)).collect()
+        };
+        let before = results(self);
+        self.core.set(regs.pc, call.behind);
+        self.finish_call(-i64::from(call.code));
+        let shown = results(self);
         self.stop(Kind::Exit, 0, 0, None);
-        if self.core.get(pc) == call.behind && self.core.get(result) == shown {
-            self.core.set(pc, call.on);
-            self.core.set(result, arg);
+        if self.core.get(regs.pc) == call.behind && results(self) == shown {
+            self.core.set(regs.pc, call.on);
+            for (id, value) in regs.results.iter().zip(before) {
+                self.core.set(*id, value);
+            }
         }
     }
 

@@ -4,16 +4,26 @@ use std::cell::{Cell, UnsafeCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
-use super::message::queue_again;
+use super::message::{queue_again, queue_for_process};
+use super::{OWN, set_mask, set_whole_mask};
 use crate::cpu::Interrupter;
+use crate::signal::deferred;
 
-/// In [`Mailbox::pending`].
+/// Bits of [`Mailbox::pending`]: a signal is in the mailbox; the thread is to end; a tracer rang; one of the
+/// signals that were put aside ([`deferred`]) may come through.
+const SIGNAL: u32 = 1;
+pub const DOOM: u32 = 2;
 pub const BELL: u32 = 4;
+pub const DUE: u32 = 8;
 
 /// Where the handler leaves the signal of a thread. One is enough: after it all
 /// signals are blocked until the guest's thread has taken it.
+///
+/// So while one is here the mask must stay closed. Whoever opens it does so by [`set_mask`] or
+/// [`super::try_mask`], which enter the kernel by [`crate::thunk::host::safe_syscall`] and so
+/// not between the arrival of a signal and its delivery.
 pub struct Mailbox {
-    /// Non-zero while a signal waits; [`crate::thunk::host::safe_syscall`] looks at it.
+    /// Non-zero while something waits; [`crate::thunk::host::safe_syscall`] looks at it.
     pub pending: AtomicU32,
     /// The thread is to end: see [`super::doom`].
     pub(super) doomed: AtomicBool,
@@ -67,10 +77,44 @@ impl Mailbox {
         MAILBOX.set(std::ptr::null());
     }
 
+    /// In the handler: leaves a signal. False: there is one already.
+    pub(super) fn put(&self, signal: i32, info: &libc::siginfo_t) -> bool {
+        if self.pending.load(Ordering::Acquire) & SIGNAL != 0 {
+            return false;
+        }
+        // SAFETY: all signals are blocked while the handler runs, and the owner reads
+        // only after `pending` is set.
+        unsafe { *self.info.get() = *info };
+        self.signal.store(signal, Ordering::Relaxed);
+        self.pending.fetch_or(SIGNAL, Ordering::Release);
+        true
+    }
+
     /// Queues the waiting signal with the kernel again, for who comes after this mailbox.
     pub fn send_again(&self) {
-        if let Some((signal, info)) = self.take() {
+        if let Some((signal, info)) = self.take_slot() {
             queue_again(signal, &info);
+        }
+    }
+
+    /// The thread ends while others go on, with all signals blocked: what was not sent to it
+    /// alone is for one of those (kernel/signal.c, `exit_signals`).
+    pub fn hand_on(&self) {
+        while let Some((signal, info)) = self.take_slot().or_else(|| deferred::take(OWN)) {
+            if info.si_code != libc::SI_TKILL {
+                queue_for_process(signal, &info);
+            }
+        }
+    }
+
+    /// Has [`DUE`] say whether one of the signals put aside comes through `blocked`, which has been noted
+    /// ([`deferred::set_blocked`]).
+    pub fn note_due(&self, blocked: u64) {
+        if self.pending.load(Ordering::SeqCst) & DUE != 0 {
+            self.pending.fetch_and(!DUE, Ordering::SeqCst);
+        }
+        if deferred::due(blocked) != 0 {
+            self.pending.fetch_or(DUE, Ordering::SeqCst);
         }
     }
 
@@ -98,16 +142,24 @@ impl Mailbox {
         self.restart.swap(0, Ordering::SeqCst)
     }
 
-    /// The signal that waits, when one does.
+    /// The signal that [`Mailbox::take`] gives next, when one waits.
     #[must_use]
-    pub fn signal(&self) -> i32 {
-        self.signal.load(Ordering::Relaxed)
+    pub fn signal(&self, blocked: u64) -> i32 {
+        if self.pending.load(Ordering::Acquire) & SIGNAL != 0 {
+            return self.signal.load(Ordering::Relaxed);
+        }
+        deferred::due(blocked).trailing_zeros() as i32 + 1
     }
 
     /// Whether a signal waits.
     #[must_use]
     pub fn waits(&self) -> bool {
-        self.pending.load(Ordering::Acquire) & 1 != 0
+        self.pending.load(Ordering::Acquire) & (SIGNAL | DUE) != 0
+    }
+
+    /// Has the thread look at what waits before its next instruction.
+    pub fn interrupt(&self) {
+        self.interrupter.interrupt();
     }
 
     /// Whether the thread is to end.
@@ -116,16 +168,34 @@ impl Mailbox {
         self.doomed.load(Ordering::SeqCst)
     }
 
-    /// Takes the waiting signal. All signals stay blocked; the caller sets the mask next.
-    pub fn take(&self) -> Option<(i32, libc::siginfo_t)> {
-        if self.pending.load(Ordering::Acquire) & 1 == 0 {
+    /// Takes a signal that waits and that `blocked`, the guest's mask, lets through. All signals stay blocked; the
+    /// caller sets the mask next.
+    pub fn take(&self, blocked: u64) -> Option<(i32, libc::siginfo_t)> {
+        let pending = self.pending.load(Ordering::Acquire);
+        if pending & SIGNAL == 0 {
+            if pending & DUE == 0 {
+                return None;
+            }
+            // From here on nothing comes that the handler's mask may have to block.
+            set_whole_mask(!OWN);
+        }
+        let taken = self.take_slot().or_else(|| deferred::take(OWN & !blocked));
+        if taken.is_none() {
+            // It was due under another mask.
+            set_mask(blocked);
+        }
+        taken
+    }
+
+    fn take_slot(&self) -> Option<(i32, libc::siginfo_t)> {
+        if self.pending.load(Ordering::Acquire) & SIGNAL == 0 {
             return None;
         }
         let signal = self.signal.load(Ordering::Relaxed);
         // SAFETY: pending is set, so the handler has finished writing, and it does
         // not run again while all signals are blocked.
         let info = unsafe { *self.info.get() };
-        self.pending.fetch_and(!1, Ordering::Release);
+        self.pending.fetch_and(!SIGNAL, Ordering::Release);
         Some((signal, info))
     }
 }

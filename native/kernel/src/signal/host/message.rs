@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::mailbox::{BELL, EARLY_BELL, MAILBOX, ORPHANED};
-use crate::memory::fault::HostFault;
+use crate::memory::fault::{HostFault, SIGNALS};
 use crate::thunk::host::{interrupted_at, landing, was_made_at};
 
 /// What processes of qusr tell one another, or the tracer of one: the upper 16 bits of the
@@ -54,6 +54,50 @@ pub(super) fn send(tid: i32, signal: i32, info: &libc::siginfo_t) {
 pub fn queue_again(signal: i32, info: &libc::siginfo_t) {
     // SAFETY: gettid touches no memory.
     send(unsafe { libc::gettid() }, signal, info);
+}
+
+/// The same for the process: whichever of its threads does not block the signal gets it.
+pub fn queue_for_process(signal: i32, info: &libc::siginfo_t) {
+    // SAFETY: `info` is valid.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigqueueinfo,
+            libc::getpid(),
+            signal,
+            std::ptr::from_ref(info),
+        );
+    }
+}
+
+/// What [`wrap_sent`] marks.
+const SENT: u64 = 0x746c_7561_4674_6e53;
+/// Where its fields are in a siginfo_t: behind what SI_QUEUE uses, within what the kernel keeps (48
+/// bytes, include/linux/signal_types.h).
+const SENT_AT: usize = 32;
+
+/// Makes the siginfo_t of a signal to be sent one that is not taken for a fault. A process may send
+/// itself what looks like one (rt_sigqueueinfo(2)), as crash reporters do. [`unwrap_sent`] gives it back.
+pub fn wrap_sent(signal: i32, info: &mut [u8; 128]) {
+    let code = i32::from_le_bytes([info[8], info[9], info[10], info[11]]);
+    if !SIGNALS.contains(&signal) || code <= 0 {
+        return;
+    }
+    info[8..12].copy_from_slice(&libc::SI_QUEUE.to_le_bytes());
+    info[SENT_AT..SENT_AT + 8].copy_from_slice(&SENT.to_le_bytes());
+    info[SENT_AT + 8..SENT_AT + 12].copy_from_slice(&code.to_le_bytes());
+}
+
+/// Undoes [`wrap_sent`].
+pub fn unwrap_sent(info: &mut libc::siginfo_t) {
+    let fields = std::ptr::from_mut(info).cast::<u8>();
+    // SAFETY: siginfo_t is 128 bytes of plain data.
+    unsafe {
+        let mark = fields.add(SENT_AT).cast::<u64>();
+        if info.si_code == libc::SI_QUEUE && mark.read_unaligned() == SENT {
+            info.si_code = fields.add(SENT_AT + 8).cast::<i32>().read_unaligned();
+            std::ptr::write_bytes(fields.add(SENT_AT), 0, 12);
+        }
+    }
 }
 
 /// Sends the calling thread a message, which is delivered before this returns.

@@ -11,18 +11,20 @@ use std::arch::global_asm;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use self::mailbox::MAILBOX;
+use self::mailbox::{DOOM, MAILBOX};
 use self::message::take_message;
 use super::{Action, SA_RESTORER, SIG_DFL, SIG_IGN, bit, deferred};
 use crate::memory::fault::{self, HostFault};
-use crate::thunk::host::interrupted_at;
+use crate::thunk::host::{interrupted_at, safe_syscall};
 
 pub use self::death::{
     core_goes_to_a_program, die_by, is_ours, look_at_core_limit, prepare_to_die, raise_fatal,
     watch_deaths,
 };
-pub use self::mailbox::{BELL, Mailbox};
-pub use self::message::{Message, doom, queue_again, send_to_self, send_trap, was_orphaned};
+pub use self::mailbox::{BELL, DUE, Mailbox};
+pub use self::message::{
+    Message, doom, queue_again, send_to_self, send_trap, unwrap_sent, was_orphaned, wrap_sent,
+};
 
 /// The bytes of a kernel sigaction on x86-64.
 #[repr(C)]
@@ -115,16 +117,58 @@ pub fn install(signal: i32, action: &Action) {
             handler: handle as *const () as usize,
             flags: flags | (libc::SA_SIGINFO | libc::SA_ONSTACK) as u64,
             restorer: qusr_signal_return as *const () as usize,
-            mask: !OWN,
+            // OWN as well: one that was sent must not come while the mailbox is half written.
+            mask: !0,
         }
     };
     kernel_action(signal, Some(&kernel));
 }
 
-/// Sets the calling thread's host mask to the guest's `blocked`.
+/// Sets the calling thread's host mask to the guest's `blocked`; if something waits for the thread, once that is
+/// delivered (which sets the mask again).
 pub fn set_mask(blocked: u64) {
-    set_whole_mask(blocked & !OWN);
-    deferred::set_mask(blocked);
+    deferred::set_blocked(blocked);
+    let mailbox = MAILBOX.get();
+    // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
+    let Some(mailbox) = (unsafe { mailbox.as_ref() }) else {
+        set_whole_mask(blocked & !OWN);
+        return;
+    };
+    mailbox.note_due(blocked);
+    if blocked & !OWN == !OWN || !enter_mask(mailbox, blocked) {
+        set_whole_mask(!OWN);
+    }
+}
+
+/// Makes `blocked` the mask of the calling thread, which has this mailbox; false: something waits that was there
+/// before, and nothing has changed (but that signals are blocked until that is delivered).
+#[must_use]
+pub fn try_mask(mailbox: &Mailbox, blocked: u64) -> bool {
+    let old = deferred::set_blocked(blocked);
+    mailbox.note_due(blocked);
+    let done = if deferred::due(blocked) == 0 {
+        enter_mask(mailbox, blocked)
+    } else {
+        // What else comes through now comes after those (kernel/signal.c: `next_signal` prefers
+        // SYNCHRONOUS_MASK), on the mask of their handlers.
+        set_whole_mask(!OWN);
+        mailbox.pending.load(Ordering::SeqCst) & !DUE == 0
+    };
+    if !done {
+        deferred::set_blocked(old);
+        mailbox.note_due(old);
+    }
+    done
+}
+
+/// Sets the host mask if nothing waits: a signal that comes just before makes this fail.
+fn enter_mask(mailbox: &Mailbox, blocked: u64) -> bool {
+    let mask = blocked & !OWN;
+    let how = libc::SIG_SETMASK as u64;
+    let args = [how, &raw const mask as u64, 0, 8, 0, 0];
+    // SAFETY: the kernel reads 8 bytes of mask.
+    let result = unsafe { safe_syscall(&mailbox.pending, libc::SYS_rt_sigprocmask as u16, &args) };
+    result == 0
 }
 
 fn set_whole_mask(mask: u64) {
@@ -194,12 +238,11 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
     // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
     let mailbox = unsafe { &*mailbox };
     // SAFETY: the kernel passes a valid siginfo and ucontext to an SA_SIGINFO handler.
-    let (info, context) = unsafe { (*info, &mut *context.cast::<libc::ucontext_t>()) };
-    // SAFETY: all signals but OWN are blocked while this runs, and the owner reads
-    // only after `pending` is set.
-    unsafe { *mailbox.info.get() = info };
-    mailbox.signal.store(signal, Ordering::Relaxed);
-    mailbox.pending.fetch_or(1, Ordering::Release);
+    let (info, context) = unsafe { (&*info, &mut *context.cast::<libc::ucontext_t>()) };
+    if !mailbox.put(signal, info) {
+        // The mask was opened in spite of it. Not lost, at least.
+        queue_again(signal, info);
+    }
     // Nothing else is to arrive before the guest's thread has taken this one. The kernel's
     // mask is the first 8 bytes of uc_sigmask.
     let mask = (&raw mut context.uc_sigmask).cast::<u64>();
@@ -212,8 +255,8 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
     mailbox.interrupter.interrupt();
 }
 
-/// Takes SIGSEGV, SIGBUS and SIGFPE that were sent and not caused: to the guest's handler, or
-/// the message of [`doom`]. The fault handler asks this last.
+/// Takes SIGSEGV, SIGBUS and SIGFPE that were sent and not caused: for the guest's handler, or
+/// the message of [`doom`]. The fault handler, which blocks all signals, asks this last.
 pub fn claim(fault: &mut HostFault<'_>) -> bool {
     let mailbox = MAILBOX.get();
     if fault.is_synchronous() {
@@ -232,27 +275,32 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
     }
     // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
     let mailbox = unsafe { &*mailbox };
-    if fault.info.si_code == libc::SI_QUEUE && value as u64 >> 48 == Message::Doom as u64 {
+    let doomed = fault.info.si_code == libc::SI_QUEUE && value as u64 >> 48 == Message::Doom as u64;
+    if doomed {
         mailbox.doomed.store(true, Ordering::SeqCst);
-        mailbox.pending.fetch_or(2, Ordering::SeqCst);
-        if let Some(landing) = interrupted_at(fault.pc()) {
-            fault.resume_at(landing);
+        mailbox.pending.fetch_or(DOOM, Ordering::SeqCst);
+    } else {
+        let blocked = deferred::is_blocked(fault.signal);
+        let bit = bit(fault.signal);
+        let ignored = OWN_IGNORED.load(Ordering::SeqCst) & bit != 0;
+        let handled = OWN_HANDLED.load(Ordering::SeqCst) & bit != 0;
+        if !blocked && ignored {
+            return true;
         }
-        mailbox.interrupter.interrupt();
-        return true;
-    }
-    let bit = bit(fault.signal);
-    if deferred::is_blocked(fault.signal) || mailbox.waits() {
-        // The mailbox holds one signal; the mask is set again after its delivery.
-        deferred::put_aside(fault.signal, fault.info);
-        return true;
-    }
-    let ignored = OWN_IGNORED.load(Ordering::SeqCst) & bit != 0;
-    if OWN_HANDLED.load(Ordering::SeqCst) & bit != 0 || is_ours(fault.signal) && !ignored {
+        if !blocked && !handled && !is_ours(fault.signal) {
+            return false;
+        }
         let mut info = *fault.info;
-        let context: *mut libc::ucontext_t = fault.context();
-        handle(fault.signal, &raw mut info, context.cast());
-        return true;
+        unwrap_sent(&mut info);
+        deferred::put_aside(fault.signal, &info);
+        if blocked {
+            return true;
+        }
+        mailbox.pending.fetch_or(DUE, Ordering::SeqCst);
     }
-    ignored
+    if let Some(landing) = interrupted_at(fault.pc()) {
+        fault.resume_at(landing);
+    }
+    mailbox.interrupter.interrupt();
+    true
 }

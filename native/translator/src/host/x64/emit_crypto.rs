@@ -2,17 +2,18 @@
 
 use super::asm::{Map, Pp, Reg, Rm};
 use super::codegen::Gen;
+use super::features::host_has;
 use crate::ir::{Inst, NONE, Op, Val};
 
 impl Gen<'_> {
     /// Emits a cryptographic operation; false if the host has none such.
     pub(super) fn crypto_op(&mut self, v: Val, i: &Inst) -> bool {
         if i.op < Op::Sha1Rounds {
-            if is_x86_feature_detected!("aes") {
+            if host_has!("aes") {
                 self.aes(v, i);
                 return true;
             }
-        } else if is_x86_feature_detected!("sha") {
+        } else if host_has!("sha") {
             self.sha(v, i);
             return true;
         }

@@ -2,6 +2,7 @@
 
 use super::asm::{Map, Pp, Reg, Rm, cc};
 use super::codegen::Gen;
+use super::features::host_has;
 use super::layout;
 use crate::ir::{Inst, NONE, Op, Val};
 
@@ -59,7 +60,7 @@ impl Gen<'_> {
                 self.vex3((Map::M0f, 0xfe), d, t, c);
                 self.define_x(v, d, 128);
             }
-            Op::VClMul if is_x86_feature_detected!("pclmulqdq") => {
+            Op::VClMul if host_has!("pclmulqdq") => {
                 let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
                 let d = self.dst_x(v, i.a);
                 let sel = if i.imm == 0 { 0x00 } else { 0x11 };

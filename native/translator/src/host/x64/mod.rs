@@ -14,6 +14,7 @@ mod emit_product;
 mod emit_skip;
 mod emit_vec;
 mod emit_vfloat;
+pub mod features;
 pub mod layout;
 pub mod live;
 pub mod region;
@@ -27,7 +28,7 @@ pub mod runtime;
 pub fn check_host() -> Result<(), String> {
     let mut missing = Vec::new();
     macro_rules! need {
-        ($($f:tt),*) => { $(if !std::arch::is_x86_feature_detected!($f) { missing.push($f); })* };
+        ($($f:tt),*) => { $(if !(features::host_has!($f)) { missing.push($f); })* };
     }
     need!(
         "avx2",

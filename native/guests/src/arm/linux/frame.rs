@@ -1,17 +1,13 @@
 //! 32-bit ARM signal frames (arch/arm/kernel/signal.c; uapi/asm/{sigcontext,ucontext}.h).
 
-use super::{Bytes, FrameContext, Restored};
-use crate::abi::GuestAbi;
 use crate::cpu::CpuCore;
+use crate::kernel::signal::frame::Bytes;
+use crate::kernel::signal::{FrameContext, Restored, SA_RESTORER};
 use crate::memory::{AddressSpace, Efault};
 
-const R0: u32 = 0;
-pub const SP: u32 = 13;
-const LR: u32 = 14;
-const PC: u32 = 15;
-const CPSR: u32 = 16;
-const D0: u32 = 17;
-const FPSCR: u32 = 49;
+use super::ArmLinux;
+use super::convention::{THUMB, code_is_thumb, trampoline};
+use super::registers::{CPSR, D0, FPSCR, LR, PC, R0, SP};
 
 // struct ucontext: uc_flags, uc_link, uc_stack, uc_mcontext, uc_sigmask, padding, uc_regspace.
 const UC_STACK: usize = 8;
@@ -33,7 +29,6 @@ const PLAIN_FLAGS: u64 = 0x5ac3_c35a;
 const VFP_MAGIC: u64 = 0x5646_5001;
 const VFP_SIZE: u64 = 288;
 
-const THUMB: u64 = 1 << 5;
 const BIG_ENDIAN: u64 = 1 << 9;
 /// `IT[7:2]` in bits 15-10 and `IT[1:0]` in bits 26-25.
 const IT: u64 = 0x0600_fc00;
@@ -45,13 +40,13 @@ pub(super) fn push(
     space: &AddressSpace,
     top: u64,
     context: &FrameContext<'_>,
-    be8: bool,
+    linux: &ArmLinux,
 ) -> Result<(), Efault> {
     let rt = context.action.has(libc::SA_SIGINFO);
     let head = if rt { INFO_SIZE } else { 0 };
     let size = head + SIGFRAME_SIZE;
     let frame = (top.wrapping_sub(size as u64) & !7) & 0xffff_ffff;
-    let mut bytes = Bytes::new(size, context.abi);
+    let mut bytes = Bytes::new(size, linux.data());
     if rt {
         bytes.bytes[..INFO_SIZE].copy_from_slice(context.info);
     }
@@ -79,17 +74,11 @@ pub(super) fn push(
     bytes.put(vfp + 264, 4, core.get(FPSCR));
 
     let handler = context.action.handler;
-    let thumb = handler & 1 != 0;
-    let restorer = if context.action.flags & super::super::SA_RESTORER != 0 {
+    let thumb = code_is_thumb(handler);
+    let restorer = if context.action.flags & SA_RESTORER != 0 {
         context.action.restorer
     } else {
-        let at = context.trampolines;
-        match (thumb, rt) {
-            (false, false) => at.plain,
-            (false, true) => at.rt,
-            (true, false) => at.thumb_plain | 1,
-            (true, true) => at.thumb_rt | 1,
-        }
+        trampoline(context.trampoline, thumb, rt)
     };
     space.write(frame, &bytes.bytes)?;
 
@@ -100,11 +89,11 @@ pub(super) fn push(
     }
     let mut cpsr = cpsr & !(IT | THUMB);
     cpsr |= if thumb { THUMB } else { 0 };
-    // A BE32 guest's bit is the core's business: Unicorn has it set, hardware has SCTLR.B.
-    if be8 {
-        cpsr |= BIG_ENDIAN;
-    } else if !context.abi.big_endian {
+    // With big-endian code (BE32) the bit is the core's business: Unicorn has it set, hardware has SCTLR.B.
+    if !linux.big_data {
         cpsr &= !BIG_ENDIAN;
+    } else if !linux.big_code {
+        cpsr |= BIG_ENDIAN;
     }
     core.set(CPSR, cpsr);
     core.set(SP, frame);
@@ -113,19 +102,23 @@ pub(super) fn push(
     Ok(())
 }
 
+/// Where the mask is in a frame.
+pub(super) fn mask_at(rt: bool) -> usize {
+    (if rt { INFO_SIZE } else { 0 }) + SIGMASK
+}
+
 pub(super) fn pop(
     core: &mut dyn CpuCore,
     space: &AddressSpace,
-    abi: GuestAbi,
     rt: bool,
-    _be8: bool,
+    linux: &ArmLinux,
 ) -> Result<Restored, Efault> {
     let frame = core.get(SP);
     if !frame.is_multiple_of(8) {
         return Err(Efault { addr: frame });
     }
     let head = if rt { INFO_SIZE } else { 0 };
-    let bytes = Bytes::read(space, frame, head + SIGFRAME_SIZE, abi)?;
+    let bytes = Bytes::read(space, frame, head + SIGFRAME_SIZE, linux.data())?;
     let vfp = head + REGSPACE;
     if bytes.get(vfp, 4) != VFP_MAGIC || bytes.get(vfp + 4, 4) != VFP_SIZE {
         return Err(Efault {
@@ -142,7 +135,6 @@ pub(super) fn pop(
         core.set(R0 + index, bytes.get(head + REGS + index as usize * 4, 4));
     }
     Ok(Restored {
-        mask: bytes.get_mask(head + SIGMASK, 4),
         altstack: rt.then(|| bytes.get_altstack(head + UC_STACK, 4)),
     })
 }

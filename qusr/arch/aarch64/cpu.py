@@ -1,4 +1,4 @@
-"""AArch64, little- and big-endian.
+"""The processors of AArch64: registers, models, features.
 
 Sources: Arm ARM (DDI 0487); the kernel's arch/arm64/include/uapi/asm/hwcap.h,
 Documentation/arch/arm64/cpu-feature-registers.rst and elf_hwcaps.rst,
@@ -7,7 +7,8 @@ arch/arm64/kernel/cpufeature.c (what of the ID registers programs see).
 
 from __future__ import annotations
 
-from qusr.arch.base import Arch, CpuModel, Feature, Registers, cpu_lines
+from qusr.arch.aarch64 import BIG, LITTLE
+from qusr.arch.base import Arch, CpuModel, Feature, Registers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,15 +69,15 @@ _MODELS = (
     CpuModel(
         "max",
         unicorn=3,
-        midr=0x000F0510,
+        ident=0x000F0510,
         features=f"{_V8_0} atomics fphp asimdhp asimdrdm jscvt fcma lrcpc dcpop sha3 sm3 sm4"
         " asimddp sha512 asimdfhm ilrcpc flagm sb dcpodp flagm2 frint",
         native="i8mm bf16",
         description="all that the core can execute (Armv8.4-A and some of 8.5)",
     ),
-    CpuModel("cortex-a53", unicorn=1, midr=0x410FD034, features=_V8_0, description="Armv8.0-A"),
-    CpuModel("cortex-a57", unicorn=0, midr=0x411FD070, features=_V8_0, description="Armv8.0-A"),
-    CpuModel("cortex-a72", unicorn=2, midr=0x410FD083, features=_V8_0, description="Armv8.0-A"),
+    CpuModel("cortex-a53", unicorn=1, ident=0x410FD034, features=_V8_0, description="Armv8.0-A"),
+    CpuModel("cortex-a57", unicorn=0, ident=0x411FD070, features=_V8_0, description="Armv8.0-A"),
+    CpuModel("cortex-a72", unicorn=2, ident=0x410FD083, features=_V8_0, description="Armv8.0-A"),
 )
 
 _X = tuple(f"x{n}" for n in range(31))
@@ -100,61 +101,53 @@ _REGISTERS = Registers(
     sp="sp",
     status="cpsr",
     tls="tpidr",
-    syscall="x8",
     args=("x0", "x1", "x2", "x3", "x4", "x5"),
 )
+
+
+def _packed(register: SysReg) -> int:
+    """A system register's number (native/guests/src/aarch64/linux/emulate.rs)."""
+    op1, crn, crm, op2 = register
+    return op1 << 11 | crn << 7 | crm << 3 | op2
 
 
 class AArch64(Arch):
     """AArch64 in one byte order."""
 
-    elf_machine = 183  # EM_AARCH64
-    elf_class = 2
-    word_bits = 64
     registers = _REGISTERS
+    flags = ((31, "N"), (30, "Z"), (29, "C"), (28, "V"))
     features = _FEATURES
     models = _MODELS
 
-    def unicorn_guest(self, *, be8: bool = True) -> str:
-        """The name that the Unicorn core has for the guest."""
-        return "aarch64-be" if self.big_endian else "aarch64"
-
-    def id_registers(self, model: CpuModel) -> list[tuple[SysReg, int]]:
+    def system_registers(self, model: CpuModel) -> list[tuple[int, int]]:
         """The ID registers that programs may read and that are not 0."""
         fields: dict[tuple[SysReg, int], int] = {}
         for feature in self.advertised(model):
             for register, low, value in feature.id_fields:
                 known = fields.get((register, low), 0)
                 fields[register, low] = max(known, value)
-        values = {_MIDR: model.midr, _PFR0: _PFR0_BASE}
+        values = {_MIDR: model.ident, _PFR0: _PFR0_BASE}
         for (register, low), value in fields.items():
             values[register] = values.get(register, 0) | value << low
-        return [(register, value) for register, value in values.items() if value]
+        return [(_packed(register), value) for register, value in values.items() if value]
 
     def cpuinfo(self, model: CpuModel, cpus: list[int]) -> str:
         """As c_show() of arch/arm64/kernel/cpuinfo.c writes it."""
+        from qusr.arch.arm import midr
+
         names = " ".join(feature.name for feature in self.advertised(model))
+        lines = midr.lines(model.ident, 8)
         # Twice the 62.5 MHz of CNTFRQ_EL0, by which the kernel calibrates its delay loop.
         return "".join(
-            f"processor\t: {cpu}\nBogoMIPS\t: 125.00\nFeatures\t: {names}\n{cpu_lines(model, 8)}\n"
+            f"processor\t: {cpu}\nBogoMIPS\t: 125.00\nFeatures\t: {names}\n{lines}\n"
             for cpu in cpus
         )
 
+    def capstone(self, variant: str, mode: str) -> tuple[str, tuple[str, ...]]:
+        """Instructions are little-endian whatever data are."""
+        return "ARCH_ARM64", ("MODE_LITTLE_ENDIAN",)
 
-AARCH64 = AArch64(
-    "aarch64",
-    aliases=("arm64",),
-    big_endian=False,
-    uname_machine="aarch64",
-    platform="aarch64",
-    triplets=("aarch64-linux-gnu",),
-)
-AARCH64_BE = AArch64(
-    "aarch64_be",
-    aliases=("aarch64eb", "arm64be"),
-    big_endian=True,
-    uname_machine="aarch64_be",
-    platform="aarch64_be",
-    triplets=("aarch64_be-linux-gnu",),
-)
+
+AARCH64 = AArch64(LITTLE, uname_machine="aarch64", platform="aarch64")
+AARCH64_BE = AArch64(BIG, uname_machine="aarch64_be", platform="aarch64_be")
 ARCHES = (AARCH64, AARCH64_BE)

@@ -1,25 +1,18 @@
 //! AArch64 signal frames (arch/arm64/kernel/signal.c; uapi/asm/sigcontext.h).
 
-use super::{Bytes, FrameContext, Restored};
-use crate::abi::GuestAbi;
 use crate::cpu::CpuCore;
+use crate::kernel::abi::GuestAbi;
+use crate::kernel::signal::frame::Bytes;
+use crate::kernel::signal::{FrameContext, Restored, SA_RESTORER};
 use crate::memory::{AddressSpace, Efault};
 
-const X0: u32 = 0;
-const X29: u32 = 29;
-const X30: u32 = 30;
-pub const SP: u32 = 31;
-const PC: u32 = 32;
-const PSTATE: u32 = 33;
-const V0: u32 = 34;
-const FPSR: u32 = 66;
-const FPCR: u32 = 67;
+use super::registers::{FPCR, FPSR, LR, PC, PSTATE, SP, V0, X0, X29};
 
 // struct rt_sigframe: siginfo_t, then ucontext: uc_flags, uc_link, uc_stack, uc_sigmask
 // (with room for 1024 signals), then the sigcontext, aligned to 16.
 const UC: usize = 128;
 const UC_STACK: usize = UC + 16;
-const UC_SIGMASK: usize = UC + 40;
+pub(super) const UC_SIGMASK: usize = UC + 40;
 const SIGCONTEXT: usize = UC + 176;
 const FAULT_ADDRESS: usize = SIGCONTEXT;
 const REGS: usize = SIGCONTEXT + 8;
@@ -45,11 +38,12 @@ pub(super) fn push(
     space: &AddressSpace,
     top: u64,
     context: &FrameContext<'_>,
+    abi: GuestAbi,
 ) -> Result<(), Efault> {
     // The frame record (x29, x30) lies above the frame, so that unwinders walk through.
     let record = (top & !15).wrapping_sub(16);
     let frame = record.wrapping_sub(FRAME_SIZE as u64);
-    let mut bytes = Bytes::new(FRAME_SIZE + 16, context.abi);
+    let mut bytes = Bytes::new(FRAME_SIZE + 16, abi);
     if context.action.has(libc::SA_SIGINFO) {
         bytes.bytes[..context.info.len()].copy_from_slice(context.info);
     }
@@ -76,20 +70,20 @@ pub(super) fn push(
         bytes.put_wide(at + 16 + index as usize * 16, core.get_wide(V0 + index));
     }
     at += FPSIMD_SIZE;
-    if let Some(fault) = context.fault.filter(|fault| fault.esr != 0) {
+    if let Some(fault) = context.fault.filter(|fault| fault.syndrome != 0) {
         bytes.put(at, 4, ESR_MAGIC);
         bytes.put(at + 4, 4, ESR_SIZE as u64);
-        bytes.put(at + 8, 8, fault.esr);
+        bytes.put(at + 8, 8, fault.syndrome);
     }
     // The terminating record is all zero already.
     bytes.put(FRAME_SIZE, 8, core.get(X29));
-    bytes.put(FRAME_SIZE + 8, 8, core.get(X30));
+    bytes.put(FRAME_SIZE + 8, 8, core.get(LR));
     space.write(frame, &bytes.bytes)?;
 
-    let restorer = if context.action.flags & super::super::SA_RESTORER != 0 {
+    let restorer = if context.action.flags & SA_RESTORER != 0 {
         context.action.restorer
     } else {
-        context.trampolines.rt
+        context.trampoline
     };
     core.set(X0, context.signal as u64);
     if context.action.has(libc::SA_SIGINFO) {
@@ -97,7 +91,7 @@ pub(super) fn push(
         core.set(X0 + 2, frame + UC as u64);
     }
     core.set(X29, record);
-    core.set(X30, restorer);
+    core.set(LR, restorer);
     core.set(SP, frame);
     core.set(PC, context.action.handler);
     Ok(())
@@ -122,7 +116,6 @@ pub(super) fn pop(
     core.set(PSTATE, pstate);
     core.set(PC, bytes.get(CONTEXT_PC, 8));
     Ok(Restored {
-        mask: bytes.get_mask(UC_SIGMASK, 8),
         altstack: Some(bytes.get_altstack(UC_STACK, 8)),
     })
 }

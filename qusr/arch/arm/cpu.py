@@ -1,4 +1,4 @@
-"""32-bit ARM, little- and big-endian (BE8 and BE32).
+"""The processors of 32-bit ARM: registers, models, features, the page of kernel helpers.
 
 Sources: Arm ARM (DDI 0406, DDI 0487 part F); the kernel's arch/arm/include/uapi/asm/hwcap.h,
 arch/arm/kernel/setup.c, Documentation/arch/arm/kernel_user_helpers.rst.
@@ -6,12 +6,11 @@ arch/arm/kernel/setup.c, Documentation/arch/arm/kernel_user_helpers.rst.
 
 from __future__ import annotations
 
-from qusr.arch.base import Arch, CpuModel, Feature, Registers, cpu_lines
+from qusr.arch.arm import BIG, LITTLE, VECTORS
+from qusr.arch.base import PAGE, Arch, CpuModel, Feature, Registers
 
-#: Where the kernel puts the page with the vectors and the user helpers.
-KUSER_ADDRESS = 0xFFFF0000
-_PAGE_SIZE = 4096
-#: With which the kernel fills that page (early_trap_init): a permanently undefined instruction.
+#: With which the kernel fills the page of the vectors (early_trap_init): a permanently
+#: undefined instruction.
 _POISON = 0xE7FDDEF1
 
 _FEATURES = (
@@ -50,7 +49,7 @@ _MODELS = (
         "max",
         unicorn=33,
         version="v8",
-        midr=0x412FC0F1,
+        ident=0x412FC0F1,
         features=f"{_V7VE} asimddp asimdfhm aes pmull sha1 sha2 crc32 sb",
         description="all that the core can execute (Armv8.2-A at AArch32 and some of later)",
     ),
@@ -58,7 +57,7 @@ _MODELS = (
         "cortex-a15",
         version="v7",
         unicorn=17,
-        midr=0x412FC0F1,
+        ident=0x412FC0F1,
         features=_V7VE,
         description="Armv7-A",
     ),
@@ -66,20 +65,22 @@ _MODELS = (
         "cortex-a7",
         version="v7",
         unicorn=14,
-        midr=0x410FC075,
+        ident=0x410FC075,
         features=_V7VE,
         description="Armv7-A",
     ),
     CpuModel(
-        "cortex-a8", version="v7", unicorn=15, midr=0x410FC080, features=_V7, description="Armv7-A"
+        "cortex-a8", version="v7", unicorn=15, ident=0x410FC080, features=_V7, description="Armv7-A"
     ),
     CpuModel(
-        "cortex-a9", version="v7", unicorn=16, midr=0x410FC090, features=_V7, description="Armv7-A"
+        "cortex-a9", version="v7", unicorn=16, ident=0x410FC090, features=_V7, description="Armv7-A"
     ),
     CpuModel(
-        "arm1176", version="v6k", unicorn=5, midr=0x410FB767, features=_V6, description="Armv6K"
+        "arm1176", version="v6k", unicorn=5, ident=0x410FB767, features=_V6, description="Armv6K"
     ),
 )
+#: The status register's bit that says Thumb.
+_T = 1 << 5
 #: Unicorn refuses these for big-endian code.
 _NO_BE32 = frozenset((14, 15, 16, 17))
 
@@ -101,7 +102,6 @@ _REGISTERS = Registers(
     sp="sp",
     status="cpsr",
     tls="tpidruro",
-    syscall="r7",
     args=("r0", "r1", "r2", "r3", "r4", "r5", "r6"),
 )
 
@@ -114,22 +114,15 @@ def _is_v7(model: CpuModel) -> bool:
 class Arm(Arch):
     """32-bit ARM in one byte order."""
 
-    elf_machine = 40  # EM_ARM
-    elf_class = 1
-    word_bits = 32
     registers = _REGISTERS
+    flags = ((31, "N"), (30, "Z"), (29, "C"), (28, "V"))
     features = _FEATURES
     models = _MODELS
 
-    def unicorn_guest(self, *, be8: bool = True) -> str:
-        """The name that the Unicorn core has for the guest."""
-        if not self.big_endian:
-            return "arm"
-        return "arm-be8" if be8 else "arm-be32"
-
-    def runs_on(self, model: CpuModel, *, be8: bool = True) -> bool:
-        """Whether the CPU executes programs of this byte order of code."""
-        return be8 or not self.big_endian or model.unicorn not in _NO_BE32
+    def lacks(self, model: CpuModel, variant: str) -> str:
+        """Processors from Armv7 on have no big-endian code."""
+        missing = variant == "be32" and model.unicorn in _NO_BE32
+        return "big-endian code (BE32)" if missing else ""
 
     def uname_of(self, model: CpuModel) -> str:
         """What uname(2) says on this CPU."""
@@ -143,49 +136,44 @@ class Arm(Arch):
         """The version of the architecture and the features."""
         return [model.version, *sorted(model.features)]
 
-    def kuser_page(self, *, be8: bool = True) -> bytes:
-        """The page at `KUSER_ADDRESS`, which programs may read and execute."""
-        from qusr.arch import kuser_page
+    def kernel_pages(self, variant: str) -> list[tuple[int, str, bytes]]:
+        """The vectors, and behind them the helpers that programs call (kuser/kuser.S)."""
+        from qusr.arch.arm import kuser_page
 
-        if not self.big_endian:
-            tail = kuser_page.LITTLE
-        else:
-            tail = kuser_page.BE8 if be8 else kuser_page.BE32
-        poison = _POISON.to_bytes(4, "big" if self.big_endian and not be8 else "little")
-        page = poison * (kuser_page.OFFSET // 4) + tail
-        assert len(page) == _PAGE_SIZE
-        return page
+        tails = {"": kuser_page.LITTLE, "be8": kuser_page.BE8, "be32": kuser_page.BE32}
+        poison = _POISON.to_bytes(4, "big" if variant == "be32" else "little")
+        page = poison * (kuser_page.OFFSET // 4) + tails[variant]
+        assert len(page) == PAGE
+        return [(VECTORS, "[vectors]", page)]
 
     def cpuinfo(self, model: CpuModel, cpus: list[int]) -> str:
         """As c_show() of arch/arm/kernel/setup.c writes it."""
+        from qusr.arch.arm import midr
+
         names = " ".join(feature.name for feature in self.advertised(model))
         name = "ARMv7 Processor" if _is_v7(model) else "ARMv6-compatible processor"
         platform = self.platform_of(model)
         text = "".join(
             f"processor\t: {cpu}\n"
-            f"model name\t: {name} rev {model.midr & 0xF} ({platform})\n"
+            f"model name\t: {name} rev {model.ident & 0xF} ({platform})\n"
             "BogoMIPS\t: 125.00\n"
             f"Features\t: {names} \n"
-            f"{cpu_lines(model, 7)}\n"
+            f"{midr.lines(model.ident, 7)}\n"
             for cpu in cpus
         )
         machine = "Generic DT based system"
         return f"{text}Hardware\t: {machine}\nRevision\t: 0000\nSerial\t\t: 0000000000000000\n"
 
+    def mode(self, status: int) -> str:
+        """The status register's bit T (Arm ARM G8.2.33)."""
+        return "Thumb" if status & _T else ""
 
-ARM = Arm(
-    "arm",
-    aliases=("armhf", "armel"),
-    big_endian=False,
-    uname_machine="armv7l",
-    platform="v7l",
-    triplets=("arm-linux-gnueabihf", "arm-linux-gnueabi"),
-)
-ARMEB = Arm(
-    "armeb",
-    big_endian=True,
-    uname_machine="armv7b",
-    platform="v7b",
-    triplets=("armeb-linux-gnueabihf", "armeb-linux-gnueabi"),
-)
+    def capstone(self, variant: str, mode: str) -> tuple[str, tuple[str, ...]]:
+        """Instructions are little-endian but on BE32."""
+        order = "MODE_BIG_ENDIAN" if variant == "be32" else "MODE_LITTLE_ENDIAN"
+        return "ARCH_ARM", ("MODE_THUMB" if mode else "MODE_ARM", "MODE_V8", order)
+
+
+ARM = Arm(LITTLE, uname_machine="armv7l", platform="v7l")
+ARMEB = Arm(BIG, uname_machine="armv7b", platform="v7b")
 ARCHES = (ARM, ARMEB)
