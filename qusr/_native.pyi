@@ -342,6 +342,9 @@ def store_trim(folder: bytes, total: int, entries: int) -> None:
 def store_directory(find: Callable[[str], str | None]) -> str | None:
     """Where the store is, by the environment's variables; None: nowhere."""
 
+def guest_of_command(name: str) -> str | None:
+    """The guest that a command's name (qusr-NAME, qemu-NAME-static) is for; None: any."""
+
 def file_identity(fd: int) -> bytes:
     """What tells an open file from every other one and from what it was before."""
 

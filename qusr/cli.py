@@ -17,7 +17,7 @@ import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
-from qusr import arch
+from qusr import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,10 +88,7 @@ class Command:
 
     def __init__(self, name: str, environ: Mapping[str, str]) -> None:
         self.name = name
-        prefix, _, guest = name.partition("-")
-        known = prefix in ("qusr", "qemu")
-        found = arch.guest(guest.removesuffix("-static")) if known else None
-        self.guest = None if found is None else found.name
+        self.guest = _native.guest_of_command(name)
         self.environ = environ
         self.argv: list[str] = []
         self.show = ""
@@ -318,8 +315,6 @@ def execute(
     `ignored` are known to have been ignored before Python started. `cache` takes the place
     of the cache below the home directory.
     """
-    from qusr import _native
-
     early = _native.early_start()
     if not isinstance(early, _native.EarlyStart):
         _restore_signals(ignored)
@@ -356,7 +351,6 @@ def _main(
         usage.show(command.show, command.name, command.guest, command.sysroot, variables)
     if not command.argv:
         raise CommandError("no program to run (-help shows how)")
-    from qusr._native import EarlyStart
     from qusr.process import Process
     from qusr.thread import leave
 
@@ -373,7 +367,7 @@ def _main(
         fd=fd,
         early=early,
     )
-    if not isinstance(early, EarlyStart):
+    if not isinstance(early, _native.EarlyStart):
         process.publish()
     process.on_exit = leave
     leave(process.run())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qusr import arch
+from qusr import _native, arch
 
 ROOT = Path(arch.__file__).parents[1]
 SOURCES = sorted(ROOT.rglob("*.py"))
@@ -93,6 +93,10 @@ def test_the_list_of_guests_is_complete() -> None:
     # The build makes these of the list that the Rust side has (native/guests/src/names.rs).
     commands = (file.name for file in (ROOT.parent / "commands/scripts").glob("qusr-*"))
     assert {name.removeprefix("qusr-") for name in commands} == {*arch.names(), "binfmt"}
+    for name in arch.names():
+        guest = arch.guest(name)
+        assert guest is not None
+        assert _native.guest_of_command(f"qusr-{name}") == guest.name
     cores = [abi.core for guest in arch.guests() for abi in guest.abis.values()]
     assert len(set(cores)) == len(cores)
 

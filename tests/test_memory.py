@@ -51,7 +51,8 @@ def test_several_spaces_are_whole() -> None:
     spaces = [AddressSpace(64) for _ in range(8)]
     noreserve, noreplace = 0x4000, 0x100000
     for number, space in enumerate(spaces):
-        assert (space.limit, space.map_window) == (1 << 47, 1 << 42)
+        assert space.limit >= 1 << 47
+        assert space.map_window == 1 << 42
         at = space.mmap(1 << 41, 1 << 40, RW, ANON | noreserve | noreplace)
         space.write(at, bytes([number]))
         high = space.mmap(0x5000_0000_0000, PAGE, RW, ANON | noreplace)

@@ -19,6 +19,8 @@ const LARGEST: u64 = SLOTS / 4;
 /// So far below `mmap_base` that other mappings seldom come there, and so near that sanitizers find
 /// libraries where they expect them in 42 bits: in the last 64 GiB (ThreadSanitizer), or 4 GiB (MemorySanitizer).
 const DISTANCE: u64 = 2 << 30;
+/// A space that is smaller, as a 32-bit guest's, is not to be cut in two by libraries in its midst.
+const SMALLEST_SPACE: u64 = 64 << 30;
 const TRIES: u64 = 8;
 /// Where files are aligned to so much, glibc reserves more than that.
 const LARGE_PAGE: u64 = 64 << 10;
@@ -37,7 +39,7 @@ fn is_library(request: &MmapRequest, prot: Prot) -> bool {
 /// The place for such a mapping, if it is one and there is room.
 pub(super) fn place(maps: &Maps, request: &MmapRequest, prot: Prot) -> Option<u64> {
     let len = page_ceil(request.len);
-    if !is_library(request, prot) || len > LARGEST * SLOT {
+    if !is_library(request, prot) || len > LARGEST * SLOT || maps.mmap_base < SMALLEST_SPACE {
         return None;
     }
     let zone = (maps.mmap_base & !(SLOTS * SLOT - 1)).checked_sub(DISTANCE)?;
@@ -99,6 +101,20 @@ mod tests {
         // The same library once more, and others until there is no place left for its size.
         let more: Vec<u64> = (0..20).map(|_| reserve(&space, libraries[0])).collect();
         assert!(!more.contains(&alone[0]));
+    }
+
+    /// The largest mapping that a 32-bit guest can have is not smaller for its libraries.
+    #[test]
+    fn small_spaces_stay_in_one_piece() {
+        let space = AddressSpace::new(SpaceConfig {
+            va_bits: 32,
+            ..SpaceConfig::default()
+        })
+        .expect("a space");
+        let top = space.mmap_base();
+        let at = reserve(&space, 0x1b_e060);
+        assert_eq!(at, top - page_ceil(0x1b_e060));
+        reserve(&space, 0xb000_0000);
     }
 
     #[test]

@@ -155,3 +155,47 @@ fn fixed(at: u64, size: u64) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Other tests have windows meanwhile, so only what holds in any case.
+    #[test]
+    fn windows_do_not_meet() {
+        let config = SpaceConfig::default();
+        let windows = [0; 3].map(|_| reserve(&config).expect("room"));
+        for (n, window) in windows.iter().enumerate() {
+            assert!(window.core() > MAP_WINDOW && window.limit() >= FOUR_LEVELS);
+            assert_eq!(window.base() % ALIGN, 0);
+            for other in &windows[..n] {
+                let apart = window.base().abs_diff(other.base());
+                assert!(apart >= window.core() + BELOW);
+            }
+        }
+    }
+
+    #[test]
+    fn five_levels_are_used_where_the_host_has_them() {
+        match five_levels(64) {
+            Ok(window) => {
+                assert_eq!((window.core(), window.limit()), (FIVE_LEVELS, FIVE_LEVELS));
+                assert!(window.base() >= FOUR_LEVELS);
+            }
+            Err(error) => assert_eq!(error.raw_os_error(), Some(libc::ENOMEM)),
+        }
+        assert!(five_levels(47).is_err());
+    }
+
+    #[test]
+    fn a_window_with_a_base_is_there_or_nowhere() {
+        let at = 0x3000_0000_0000;
+        let config = SpaceConfig {
+            guest_base: Some(at),
+            ..SpaceConfig::default()
+        };
+        let window = reserve(&config).expect("room");
+        assert_eq!((window.base(), window.core()), (at, CORE));
+        assert!(reserve(&config).is_err());
+    }
+}

@@ -20,6 +20,7 @@ use qusr_kernel::thunk::path::{self};
 use qusr_kernel::thunk::procfs;
 use qusr_kernel::thunk::running;
 use qusr_machine::pair;
+use qusr_machine::start::command;
 use qusr_memory::shared::lock::SharedLock;
 use qusr_store as store;
 use qusr_translator as native;
@@ -285,6 +286,12 @@ pub fn store_directory(find: &Bound<'_, PyAny>) -> Option<OsString> {
 pub fn file_identity(py: Python<'_>, fd: i32) -> PyResult<Bound<'_, PyBytes>> {
     let info = store::fstat(fd).ok_or_else(std::io::Error::last_os_error)?;
     Ok(PyBytes::new(py, &store::file_identity(&info)))
+}
+
+/// The guest that a command's name is for; None: any.
+#[pyfunction]
+pub fn guest_of_command(name: &str) -> Option<&'static str> {
+    command::guest_of(name.as_bytes())
 }
 
 /// Ends CLONE_FILES: the descriptors are this process's alone from now on.

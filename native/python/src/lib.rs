@@ -41,10 +41,10 @@ mod _native {
     #[pymodule_export]
     use super::host::{
         PyBuffer, PyGate, PyMappedEntry, PySharedLock, close_on_exec, crc32, die_by, die_dumped,
-        doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit, is_dumpable,
-        is_running, keep_stocks, leads_to_own_exe, lookup_in, native_refusal, own_proc_file,
-        publish, siginfo_to_guest, stamp_sources, stand_in, store_directory, store_get, store_put,
-        store_trim, unshare_files,
+        doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit, guest_of_command,
+        is_dumpable, is_running, keep_stocks, leads_to_own_exe, lookup_in, native_refusal,
+        own_proc_file, publish, siginfo_to_guest, stamp_sources, stand_in, store_directory,
+        store_get, store_put, store_trim, unshare_files,
     };
     #[pymodule_export]
     use super::loader::build_stack;

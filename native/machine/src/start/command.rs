@@ -154,20 +154,27 @@ fn split(entry: &[u8]) -> (&[u8], &[u8]) {
     at.map_or((entry, b""), |at| (&entry[..at], &entry[at + 1..]))
 }
 
-/// The guest that a command is for; "" for `qusr`.
-fn guest(name: &[u8]) -> Option<Vec<u8>> {
-    let (prefix, guest) = match name.iter().position(|&byte| byte == b'-') {
-        Some(at) => (&name[..at], &name[at + 1..]),
-        None => (name, &b""[..]),
-    };
-    match (prefix, guest.strip_suffix(b"-static").unwrap_or(guest)) {
-        (b"qusr" | b"qemu", b"") => Some(Vec::new()),
-        // Only those that the native core runs are started without Python.
-        (b"qusr" | b"qemu", name) => names::guest(name)
-            .filter(|name| guests::all().any(|guest| guest.command == *name && guest.isa.is_some()))
-            .map(|name| name.as_bytes().to_vec()),
+/// The guest that a command's name is for: `qusr-NAME`, `qemu-NAME`, and either with `-static` behind
+/// it. None: it takes any.
+#[must_use]
+pub fn guest_of(name: &[u8]) -> Option<&'static str> {
+    let at = name.iter().position(|&byte| byte == b'-')?;
+    let (prefix, guest) = (&name[..at], &name[at + 1..]);
+    let guest = guest.strip_suffix(b"-static").unwrap_or(guest);
+    match prefix {
+        b"qusr" | b"qemu" => names::guest(guest),
         _ => None,
     }
+}
+
+/// The guest that a command is for; "" for `qusr`. Only those that the native core runs matter.
+fn guest(name: &[u8]) -> Option<Vec<u8>> {
+    if matches!(name, b"qusr" | b"qemu") {
+        return Some(Vec::new());
+    }
+    guest_of(name)
+        .filter(|name| guests::all().any(|guest| guest.command == *name && guest.isa.is_some()))
+        .map(|guest| guest.as_bytes().to_vec())
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {
