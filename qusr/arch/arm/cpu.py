@@ -53,11 +53,31 @@ _MODELS = (
         features=f"{_V7VE} asimddp asimdfhm aes pmull sha1 sha2 crc32 sb",
         description="all that the core can execute (Armv8.2-A at AArch32 and some of later)",
     ),
-    CpuModel("cortex-a15", version="v7", unicorn=17, ident=0x412FC0F1, features=_V7VE, description="Armv7-A"),
-    CpuModel("cortex-a7", version="v7", unicorn=14, ident=0x410FC075, features=_V7VE, description="Armv7-A"),
-    CpuModel("cortex-a8", version="v7", unicorn=15, ident=0x410FC080, features=_V7, description="Armv7-A"),
-    CpuModel("cortex-a9", version="v7", unicorn=16, ident=0x410FC090, features=_V7, description="Armv7-A"),
-    CpuModel("arm1176", version="v6k", unicorn=5, ident=0x410FB767, features=_V6, description="Armv6K"),
+    CpuModel(
+        "cortex-a15",
+        version="v7",
+        unicorn=17,
+        ident=0x412FC0F1,
+        features=_V7VE,
+        description="Armv7-A",
+    ),
+    CpuModel(
+        "cortex-a7",
+        version="v7",
+        unicorn=14,
+        ident=0x410FC075,
+        features=_V7VE,
+        description="Armv7-A",
+    ),
+    CpuModel(
+        "cortex-a8", version="v7", unicorn=15, ident=0x410FC080, features=_V7, description="Armv7-A"
+    ),
+    CpuModel(
+        "cortex-a9", version="v7", unicorn=16, ident=0x410FC090, features=_V7, description="Armv7-A"
+    ),
+    CpuModel(
+        "arm1176", version="v6k", unicorn=5, ident=0x410FB767, features=_V6, description="Armv6K"
+    ),
 )
 #: The status register's bit that says Thumb.
 _T = 1 << 5

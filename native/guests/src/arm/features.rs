@@ -111,7 +111,7 @@ impl Features {
     #[must_use]
     pub fn by_names(names: &[String]) -> Self {
         if names.is_empty() {
-            return Self(u64::MAX & !VECTORS.0);
+            return Self(!VECTORS.0);
         }
         let mut all = Self::default();
         if let Some(n) = VERSIONS.iter().position(|v| names.iter().any(|x| x == v.0)) {

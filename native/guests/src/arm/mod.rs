@@ -46,11 +46,14 @@ pub struct Arm {
     name: &'static str,
 }
 
+/// The descriptions that were asked for: features, byte orders of data and code.
+type Known = HashMap<(Features, bool, bool), &'static Arm>;
+
 impl Arm {
     /// The description of these properties; there is one of each.
     #[must_use]
     pub fn of(features: Features, big_data: bool, big_code: bool) -> &'static Self {
-        static ALL: Mutex<Option<HashMap<(Features, bool, bool), &'static Arm>>> = Mutex::new(None);
+        static ALL: Mutex<Option<Known>> = Mutex::new(None);
         let name = format!("arm {:x} {big_data} {big_code}", features.0);
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
         all.get_or_insert_default()
