@@ -71,9 +71,9 @@ pub fn open(
     stock: Option<Place>,
 ) -> Result<Box<dyn CpuCore>, String> {
     let words = Words::parse(options)?;
+    let guest = guest(name, &unicorn.features)?;
     let sink = log.unwrap_or_else(|| Arc::new(|_, text| eprint!("{text}")));
     let config = NativeConfig {
-        features: unicorn.features.clone(),
         options: words.tuning,
         check: words.check,
         log: (!words.log.is_empty()).then_some((words.log, sink)),
@@ -83,10 +83,5 @@ pub fn open(
     };
     let behind = Arc::clone(&space);
     let fallback: native::Fallback = Arc::new(move || unicorn::open(&unicorn, behind.clone()));
-    native::open(
-        guest(name, &config.features)?,
-        &config,
-        space,
-        Some(fallback),
-    )
+    native::open(guest, &config, space, Some(fallback))
 }

@@ -21,7 +21,7 @@ pub enum Lift {
 
 /// What the translator needs of a guest instruction set.
 pub trait Guest: Send + Sync {
-    /// As `qusr/arch/` and the stocks of translations call it.
+    /// For the stocks of translations: it tells apart all that translates the same bytes in another way (CPU features, byte orders).
     fn name(&self) -> &'static str;
     /// General slots in the order in which they deserve host registers.
     fn hot_slots(&self) -> &'static [u16];

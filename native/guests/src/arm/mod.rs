@@ -82,13 +82,19 @@ pub struct Arm {
     big_code: bool,
     /// Programs start with big-endian data.
     big_data: bool,
+    /// With all of that, since translations depend on it.
+    name: &'static str,
 }
+
+/// The descriptions that were asked for: features, byte orders of data and code.
+type Known = HashMap<(Features, bool, bool), &'static Arm>;
 
 impl Arm {
     /// The description of these properties; there is one of each.
     #[must_use]
     pub fn of(features: Features, big_data: bool, big_code: bool) -> &'static Self {
-        static ALL: Mutex<Option<HashMap<(Features, bool, bool), &'static Arm>>> = Mutex::new(None);
+        static ALL: Mutex<Option<Known>> = Mutex::new(None);
+        let name = format!("arm {:x} {big_data} {big_code}", features.0);
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
         all.get_or_insert_default()
             .entry((features, big_data, big_code))
@@ -97,6 +103,7 @@ impl Arm {
                     features,
                     big_code,
                     big_data,
+                    name: Box::leak(name.into_boxed_str()),
                 }))
             })
     }
@@ -363,11 +370,11 @@ impl Decoded {
 
 impl Guest for Arm {
     fn name(&self) -> &'static str {
-        match (self.big_data, self.big_code) {
-            (false, _) => "arm",
-            (true, false) => "arm-be8",
-            (true, true) => "arm-be32",
-        }
+        self.name
+    }
+
+    fn tag_bits(&self) -> u8 {
+        0
     }
 
     fn hot_slots(&self) -> &'static [u16] {
@@ -480,10 +487,6 @@ impl Guest for Arm {
             50 => st.r[usize::from(slot::TPIDRURO)] = u64::from(v),
             _ => {}
         }
-    }
-
-    fn tag_bits(&self) -> u8 {
-        0
     }
 
     fn data_address(&self, addr: u64) -> u64 {

@@ -78,5 +78,5 @@ pub fn ge_bits(mask: u32) -> u32 {
 /// The mask of GE.
 #[must_use]
 pub fn ge_mask(bits: u32) -> u32 {
-    (0..4).map(|n| (bits >> n & 1) * 0xff << (8 * n)).sum()
+    (0..4).map(|n| ((bits >> n & 1) * 0xff) << (8 * n)).sum()
 }

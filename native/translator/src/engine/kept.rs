@@ -23,8 +23,7 @@ impl Kept {
     fn begin(&self, guest: &dyn Guest, config: &NativeConfig) {
         let plain = config.options.stock && config.log.is_none() && !config.check;
         let place = config.stock.clone().filter(|_| plain);
-        let name = format!("{} {}", guest.name(), config.features.join(" "));
-        self.stock.begin(place, &name, config.options);
+        self.stock.begin(place, guest.name(), config.options);
     }
 }
 
@@ -49,7 +48,6 @@ pub fn forget_stocks() {
 #[derive(PartialEq, Eq)]
 struct Terms {
     guest: &'static str,
-    features: Vec<String>,
     options: Options,
     check: bool,
 }
@@ -76,7 +74,6 @@ pub(super) fn of(
 ) -> Result<Arc<Kept>, String> {
     let terms = Terms {
         guest: guest.name(),
-        features: config.features.clone(),
         options: config.options,
         check: config.check,
     };

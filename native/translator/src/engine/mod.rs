@@ -177,8 +177,6 @@ pub type Fallback = Arc<dyn Fn() -> Result<Box<dyn CpuCore>, String> + Send + Sy
 /// How to open a core.
 #[derive(Clone)]
 pub struct NativeConfig {
-    /// What the CPU model has; empty: all that the core knows.
-    pub features: Vec<String>,
     pub options: Options,
     /// Compare each executed block with the interpreter.
     pub check: bool,
@@ -200,7 +198,6 @@ pub struct NativeConfig {
 impl Default for NativeConfig {
     fn default() -> Self {
         Self {
-            features: Vec::new(),
             options: Options::default(),
             check: false,
             log: None,

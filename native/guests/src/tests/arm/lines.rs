@@ -80,9 +80,9 @@ fn try_kind(kinds: &[Kind]) {
             continue;
         };
         let mut regs = random_regs(&mut r);
-        for n in 0..13 {
+        for reg in &mut regs[..13] {
             if r.below(2) == 0 {
-                regs[n] = u128::from(r.address() & !3);
+                *reg = u128::from(r.address() & !3);
             }
         }
         let Some(mut want) = rig.observe(Who::Unicorn, &case, &regs) else {

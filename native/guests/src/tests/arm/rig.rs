@@ -68,6 +68,7 @@ fn code_file() -> File {
     file
 }
 
+/// Of all features.
 fn unicorn_config() -> Option<UnicornConfig> {
     let library = std::env::var_os("QUSR_TEST_LIBUNICORN")?.into();
     const UC_CPU_ARM_MAX: i32 = 33;
