@@ -245,7 +245,7 @@ mod tests {
         assert!(command(plain, &[]).is_none(), "no store");
         assert!(command(plain, &[HOME, b"QUSR_CORE=unicorn"]).is_none());
         assert!(command(plain, &[HOME, b"QEMU_STRACE=1"]).is_none());
-        assert!(command(&[b"-", b"-", b"0", b"qusr-arm", b"/p"], &[HOME]).is_none());
+        assert!(command(&[b"-", b"-", b"0", b"qusr-riscv64", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr", b"-strace", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr", b"-L"], &[HOME]).is_none());
         let other: &[&[u8]] = &[b"-", b"-", b"0", b"qusr", b"-core", b"unicorn", b"/p"];

@@ -94,17 +94,15 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Line, cases: u64, out: &mut Vec<S
             continue;
         }
         let thumb = kind != Kind::A32;
-        if thumb {
-            let code = [(w >> 16) as u16, w as u16];
-            let bytes: Vec<u8> = if kind == Kind::T16 {
-                (w as u16).to_le_bytes().to_vec()
-            } else {
-                code.iter().flat_map(|h| h.to_le_bytes()).collect()
-            };
-            let d = Arm::of(ALL, false, false).decode(1, &bytes, 0);
-            if d.kind != kind {
-                continue;
-            }
+        let halves = [(w >> 16) as u16, w as u16];
+        let bytes: Vec<u8> = match kind {
+            Kind::T16 => (w as u16).to_le_bytes().to_vec(),
+            Kind::T32 => halves.iter().flat_map(|h| h.to_le_bytes()).collect(),
+            _ => w.to_le_bytes().to_vec(),
+        };
+        let d = Arm::of(ALL, false, false).decode(u64::from(thumb), &bytes, 0);
+        if d.kind != kind {
+            continue;
         }
         let it = before(r, kind);
         let code: Vec<u32> = it.into_iter().chain([w]).collect();
