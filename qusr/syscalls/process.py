@@ -13,6 +13,7 @@ from qusr.syscalls.decl import (
     FlagTable,
     Hex,
     Int,
+    Named,
     Path,
     Pid,
     Ptr,
@@ -103,17 +104,23 @@ _SHARED = "CLONE_VM without CLONE_THREAD or CLONE_VFORK copies the memory instea
 _SIGNAL_VALUE = Ptr("uinfo", SIGINFO_QUEUE, IN)
 
 
+def _limit(resource: int) -> Named:
+    return Named(resource, "rlimit", RLIMITS[resource])
+
+
 def _limits(name: str, direction: int) -> tuple[Syscall, Syscall]:
     """getrlimit or setrlimit: RLIM_INFINITY is the largest word, so words of another
     size cannot be copied over.
     """
     args: tuple[Arg, ...] = (Ptr("rlim", RLIMIT, direction),)
     heard = OWN_LIMITS if direction == OUT else WATCHED_LIMITS
-    cases = [(resource, Case(*args, builtin=name)) for resource in heard]
+    cases = [(_limit(resource), Case(*args, builtin=name)) for resource in heard]
+    switch = Switch("resource", cases, default=Case(*args), names=RLIMITS, family="rlimit")
     return (
-        Syscall(name, Switch("resource", cases, default=Case(*args), names=RLIMITS)),
-        Syscall(name, Enum("resource", RLIMITS), *args, builtin=name, families=("32",)),
-    )
+        Syscall(name, switch),
+        Syscall(name, Enum("resource", RLIMITS, family="rlimit"), *args, builtin=name,
+                families=("32",)),
+    )  # fmt: skip
 
 
 _PRLIMIT = (Ptr("new_limit", RLIMIT64, IN), Ptr("old_limit", RLIMIT64, OUT))
@@ -150,9 +157,9 @@ CALLS = (
         "prlimit64", Pid("pid"),
         Switch(
             "resource",
-            [(resource, Case(*_PRLIMIT, builtin="prlimit64"))
+            [(_limit(resource), Case(*_PRLIMIT, builtin="prlimit64"))
              for resource in WATCHED_LIMITS],
-            default=Case(*_PRLIMIT), names=RLIMITS,
+            default=Case(*_PRLIMIT), names=RLIMITS, family="rlimit",
         ),
     ),
     Syscall("exit", Int("status"), builtin="exit"),

@@ -11,9 +11,11 @@ import fcntl
 import os
 
 from qusr import _native, loader
-from qusr.process import Process
-from qusr.syscalls.context import Context, fail
-from qusr.thread import NO_RESULT
+from qusr.syscalls.context import NO_RESULT, Context, fail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from qusr.running import Process
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100

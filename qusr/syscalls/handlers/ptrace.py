@@ -15,7 +15,7 @@ from qusr.syscalls.context import Context, fail
 
 def ptrace(ctx: Context, request: int, pid: int, addr: int, data: int) -> int:
     """ptrace(2)."""
-    from qusr.ptrace.requests import REQUESTS
+    from qusr.ptrace import requests
 
     word = (1 << ctx.abi.word * 8) - 1
     request, addr, data = request & 0xFFFFFFFF, addr & word, data & word
@@ -39,10 +39,7 @@ def ptrace(ctx: Context, request: int, pid: int, addr: int, data: int) -> int:
         tracer.service()
     if tracee.report is None:
         raise fail(errno.ESRCH)
-    function = REQUESTS.get(request)
-    if function is None:
-        raise fail(errno.EIO)
-    return function(ctx, tracer, tracee, addr, data)
+    return requests.find(request)(ctx, tracer, tracee, addr, data)
 
 
 def _attach(tracer: Tracer, request: int, pid: int, addr: int, data: int) -> int:

@@ -1,9 +1,0 @@
-//! Tests of the native core.
-
-mod arm;
-mod behaviour;
-mod cost;
-mod coverage;
-mod differential;
-mod layers;
-mod oracle;

@@ -1,0 +1,669 @@
+//! [`IrBuilder`]: records a guest's semantics as IR, folding and forwarding on the way.
+
+use super::eval::{self, mask};
+use super::eval::{PART_CARRY, PART_NZ};
+use super::flags::Cc;
+use super::sem::{Guard, Indirect, Sem};
+use super::skip::Known;
+use super::state::{self, Helper};
+use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
+
+/// An instruction has no more addresses at a time.
+const ADDRESSES: usize = 4;
+/// The value that stands for the first of them.
+const FIRST_ADDRESS: Val = NONE - ADDRESSES as Val;
+
+/// Records one block.
+pub struct IrBuilder {
+    pub block: Block,
+    /// What is known of the guest's registers now.
+    pub(super) cur: Known,
+    /// Parts of wide slots are in use.
+    pub(super) has_parts: bool,
+    /// What was, before the `Skip` that is open, and its condition.
+    pub(super) open: Option<(Cc, Box<Known>)>,
+    /// What is set now is so only if this condition holds.
+    pub(super) selecting: Option<Val>,
+    /// Bits of the guest's general registers and addresses.
+    width: u8,
+    /// Memory has the highest byte first.
+    big: bool,
+    /// Addresses that are no operations: a base, and what is added to it. Accesses take them along.
+    addresses: [(Val, i32); ADDRESSES],
+    next_address: usize,
+    insn: u16,
+    pub(super) ended: bool,
+    fold: bool,
+    /// Bits of addresses that accesses take away, for a guest that uses them.
+    tag_bits: u8,
+    /// What was last taken off an address, and what remained.
+    untagged: (Val, Val),
+}
+
+impl IrBuilder {
+    /// A builder of a new block.
+    #[must_use]
+    pub fn new(fold: bool) -> Self {
+        Self::reusing(fold, Block::default())
+    }
+
+    /// A builder in the memory of a block that is not needed any more.
+    /// `fold`: fold constants and simplify.
+    #[must_use]
+    pub fn reusing(fold: bool, mut block: Block) -> Self {
+        block.clear();
+        Self {
+            block,
+            cur: Known::NOTHING,
+            has_parts: false,
+            open: None,
+            selecting: None,
+            width: 64,
+            big: false,
+            addresses: [(NONE, 0); ADDRESSES],
+            next_address: 0,
+            insn: 0,
+            ended: false,
+            fold,
+            tag_bits: 0,
+            untagged: (NONE, NONE),
+        }
+    }
+
+    /// The width of the guest's general registers and addresses.
+    #[must_use]
+    pub fn with_width(mut self, width: u8) -> Self {
+        self.width = width;
+        self
+    }
+
+    /// From now on accesses take the highest `bits` of their addresses away (they become copies of the
+    /// one below). Otherwise an address that has any there faults.
+    pub fn remove_tags(&mut self, bits: u8) {
+        self.tag_bits = bits;
+    }
+
+    fn untag(&mut self, addr: Val) -> Val {
+        if self.tag_bits == 0 || self.known(addr).is_some() {
+            return addr;
+        }
+        if self.untagged.0 != addr {
+            let bits = self.konst(self.tag_bits.into());
+            let high = self.op2(Op::Shl, 64, addr, bits);
+            self.untagged = (addr, self.op2(Op::Sar, 64, high, bits));
+        }
+        self.untagged.1
+    }
+
+    /// Starts the next guest instruction.
+    pub fn start_insn(&mut self, pc: u64) {
+        self.insn = self.block.pcs.len() as u16;
+        self.block.pcs.push(pc);
+    }
+
+    /// A final exit was recorded.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(super) fn push(&mut self, op: Op, w: u8, args: [Val; 3], imm: u64) -> Val {
+        self.push_h(op, w, args, imm, 0)
+    }
+
+    fn push_h(&mut self, op: Op, w: u8, [a, b, c]: [Val; 3], imm: u64, h: u32) -> Val {
+        let v = self.block.insts.len() as Val;
+        self.block.insts.push(Inst {
+            op,
+            w,
+            h,
+            a,
+            b,
+            c,
+            insn: self.insn,
+            imm,
+        });
+        v
+    }
+
+    pub(super) fn inst(&self, v: Val) -> &Inst {
+        &self.block.insts[v as usize]
+    }
+
+    /// The constant that `v` is.
+    fn known(&self, v: Val) -> Option<u64> {
+        (v != NONE && self.inst(v).op == Op::Const).then(|| self.inst(v).imm)
+    }
+
+    /// The bits above the low `w` are known to be zero.
+    fn is_clean(&self, v: Val, w: u8) -> bool {
+        let i = self.inst(v);
+        match i.op {
+            Op::Const => i.imm & !mask(w) == 0,
+            Op::Get => w >= self.width,
+            Op::Sext | Op::Call | Op::MulHiS => w >= 64,
+            Op::Cc | Op::StoreEx | Op::StoreExPair => true,
+            Op::Pack => w >= 16,
+            Op::Load => match Addr::unpack(i.imm).sx {
+                0 => i.w <= w,
+                sx => sx <= w,
+            },
+            Op::FpToInt => (i.imm & 0x7f) as u8 <= w,
+            Op::Clz | Op::Ctz | Op::Cls => w >= 8,
+            _ => i.w <= w,
+        }
+    }
+
+    fn helper(&mut self, h: Helper) -> u32 {
+        let helpers = &mut self.block.helpers;
+        let known = helpers.iter().position(|&x| std::ptr::fn_addr_eq(x, h));
+        known.unwrap_or_else(|| {
+            helpers.push(h);
+            helpers.len() - 1
+        }) as u32
+    }
+
+    /// Algebra that lifters rely on to stay simple.
+    fn simplify(&mut self, op: Op, w: u8, [a, b, c]: [Val; 3], imm: u64) -> Option<Val> {
+        let kb = if b == NONE {
+            None
+        } else {
+            self.known(b).map(|k| k & mask(w))
+        };
+        let ka = self.known(a).map(|k| k & mask(w));
+        let clean = |s: &Self, v| s.is_clean(v, w);
+        match op {
+            Op::Add | Op::Or | Op::Xor | Op::Sub | Op::Orn
+                if op != Op::Orn && kb == Some(0) && clean(self, a) =>
+            {
+                Some(a)
+            }
+            Op::Add | Op::Or | Op::Xor if ka == Some(0) && clean(self, b) => Some(b),
+            Op::Shl | Op::Shr | Op::Sar | Op::Ror
+                if kb.is_some_and(|k| k & u64::from(w - 1) == 0) && clean(self, a) =>
+            {
+                Some(a)
+            }
+            Op::And if kb == Some(mask(w)) && clean(self, a) => Some(a),
+            Op::Andn if kb == Some(0) && clean(self, a) => Some(a),
+            Op::And if kb == Some(0) || ka == Some(0) => Some(self.konst(0)),
+            Op::Mul if kb == Some(1) && clean(self, a) => Some(a),
+            Op::Zext if clean(self, a) => Some(a),
+            Op::Clz if self.inst(a).op == Op::Rbit && self.inst(a).w == w => {
+                let x = self.inst(a).a;
+                Some(self.push(Op::Ctz, w, [x, NONE, NONE], 0))
+            }
+            Op::Sext if w >= 64 => Some(a),
+            Op::Sext
+                if self.inst(a).op == Op::Load
+                    && self.inst(a).w == w
+                    && Addr::unpack(self.inst(a).imm).sx == 64 =>
+            {
+                Some(a)
+            }
+            Op::Orn if ka == Some(0) => Some(self.push(Op::Not, w, [b, NONE, NONE], 0)),
+            Op::Sub if ka == Some(0) => Some(self.push(Op::Neg, w, [b, NONE, NONE], 0)),
+            Op::Select if a == b && clean(self, a) => Some(a),
+            // A known condition.
+            Op::Select if self.known(c).is_some() => {
+                let v = if self.known(c) == Some(0) { b } else { a };
+                Some(self.op1(Op::Zext, w, v))
+            }
+            Op::Cc if self.inst(a).op == Op::FSelect => self.cc_of_selected(a, imm),
+            Op::Cc if self.inst(a).op == Op::FPart => self.cc_of_part(a, Cc::from_index(imm)),
+            Op::FPack if self.inst(a).op == Op::Pack => Some(self.inst(a).a),
+            Op::VGet if imm == 0 && self.inst(a).op == Op::VFromG && w <= self.inst(a).w => {
+                let x = self.inst(a).a;
+                Some(self.op1(Op::Zext, w, x))
+            }
+            // Of upper halves.
+            Op::VWidenU | Op::VWidenS if imm == 0 => {
+                let x = self.upper_half(a)?;
+                Some(self.push(op, w, [x, NONE, NONE], 1))
+            }
+            Op::VMulLU | Op::VMulLS if imm == 0 => {
+                let (x, y) = (self.upper_half(a)?, self.upper_half(b)?);
+                Some(self.push(op, w, [x, y, NONE], 1))
+            }
+            Op::VZext => self.wide_clean(a, w).then_some(a),
+            Op::AesMix if self.inst(a).op == Op::AesSub => {
+                let x = self.inst(a).a;
+                Some(self.push(Op::AesRound, 128, [x, NONE, NONE], 0))
+            }
+            Op::AesInvMix if self.inst(a).op == Op::AesInvSub => {
+                let x = self.inst(a).a;
+                Some(self.push(Op::AesInvRound, 128, [x, NONE, NONE], 0))
+            }
+            _ => None,
+        }
+    }
+
+    /// A condition of selected flags is a selected condition: no packing.
+    fn cc_of_selected(&mut self, flags: Val, want: u64) -> Option<Val> {
+        let f = *self.inst(flags);
+        let packed = (self.inst(f.b).op == Op::FPack)
+            .then(|| self.inst(f.b).a)
+            .and_then(|v| self.known(v));
+        let c = *self.inst(f.c);
+        // What the other flags say where the selecting condition does not hold, if that is known.
+        let other = match packed {
+            Some(p) => Some(Cc::from_index(want).holds(p)),
+            None if c.op == Op::Cc && c.a == f.b && c.imm == want => Some(false),
+            None if c.op == Op::Cc && c.a == f.b && c.imm == want ^ 1 => Some(true),
+            None => None,
+        };
+        let t = self.op(Op::Cc, 8, [Some(f.a), None, None], want);
+        // cond ? t : other
+        Some(match other {
+            Some(true) => {
+                let not = self.inverse(f.c)?;
+                self.op2(Op::Or, 8, not, t)
+            }
+            Some(false) => self.op2(Op::And, 8, f.c, t),
+            None => {
+                let not = self.inverse(f.c)?;
+                let e = self.op(Op::Cc, 8, [Some(f.b), None, None], want);
+                let (t, e) = (self.op2(Op::And, 8, f.c, t), self.op2(Op::And, 8, not, e));
+                self.op2(Op::Or, 8, t, e)
+            }
+        })
+    }
+
+    /// A condition of flags that come from several places.
+    fn cc_of_part(&mut self, flags: Val, want: Cc) -> Option<Val> {
+        let f = *self.inst(flags);
+        let pair = |s: &mut Self, op, a, b| {
+            let (a, b) = (s.cc(a, flags), s.cc(b, flags));
+            Some(s.op2(op, 8, a, b))
+        };
+        match want {
+            Cc::Hi => return pair(self, Op::And, Cc::Ne, Cc::Cs),
+            Cc::Ls => return pair(self, Op::Or, Cc::Eq, Cc::Cc),
+            Cc::Gt => return pair(self, Op::And, Cc::Ne, Cc::Ge),
+            Cc::Le => return pair(self, Op::Or, Cc::Eq, Cc::Lt),
+            Cc::Ge | Cc::Lt => {
+                let (n, v) = (self.cc(Cc::Mi, flags), self.cc(Cc::Vs, flags));
+                let d = self.op2(Op::Xor, 32, n, v);
+                return Some(if want == Cc::Ge {
+                    self.is_zero(32, d)
+                } else {
+                    self.not_zero(32, d)
+                });
+            }
+            Cc::Eq | Cc::Ne | Cc::Mi | Cc::Pl if f.imm & PART_NZ != 0 => {
+                let test = self.op1(Op::FLogic, 32, f.a);
+                return Some(self.cc(want, test));
+            }
+            Cc::Cs | Cc::Cc if f.imm & PART_CARRY != 0 => {
+                let bit = self.and_k(32, f.b, 1 << (f.imm & 63));
+                return Some(if want == Cc::Cs {
+                    self.not_zero(32, bit)
+                } else {
+                    self.is_zero(32, bit)
+                });
+            }
+            _ => {}
+        }
+        let base = if f.c == NONE { self.first_flags() } else { f.c };
+        Some(self.cc(want, base))
+    }
+
+    /// The flags that the block began with.
+    fn first_flags(&mut self) -> Val {
+        if self.cur.first_f == NONE {
+            self.cur.first_f = self.push(Op::GetF, 0, [NONE; 3], 0);
+        }
+        self.cur.first_f
+    }
+
+    /// The value whose upper half `v` has in its lower one.
+    fn upper_half(&self, v: Val) -> Option<Val> {
+        let i = self.inst(v);
+        (i.op == Op::VDupLane && i.w == 64 && i.imm == 1).then_some(i.a)
+    }
+
+    /// 1 - v for a condition value.
+    fn inverse(&mut self, v: Val) -> Option<Val> {
+        let i = *self.inst(v);
+        Some(match i.op {
+            Op::Cc => self.op(Op::Cc, 8, [Some(i.a), None, None], i.imm ^ 1),
+            Op::Const => self.konst(i.imm ^ 1),
+            Op::And | Op::Or if i.w == 8 => {
+                let one = self.konst(1);
+                self.op2(Op::Xor, 8, v, one)
+            }
+            _ => return None,
+        })
+    }
+
+    /// Wide value `v` is zero above the low `w` bits.
+    fn wide_clean(&self, v: Val, w: u8) -> bool {
+        let i = self.inst(v);
+        match i.op {
+            Op::VZext | Op::LoadX => i.w <= w,
+            Op::VFromG => w >= 64,
+            Op::VSumU => i.w <= w,
+            Op::VNarrow => w >= 64,
+            _ => false,
+        }
+    }
+
+    fn addr(&mut self, addr: Val) -> ([Val; 2], Addr) {
+        ([addr, NONE], Addr::default())
+    }
+
+    /// Matches `base + (index << shift) + disp`.
+    fn address(&mut self, addr: Val) -> ([Val; 2], Addr) {
+        if !self.fold {
+            return self.addr(addr);
+        }
+        let mut out = Addr::default();
+        let mut base = addr;
+        if (FIRST_ADDRESS..NONE).contains(&addr) {
+            (base, out.disp) = self.addresses[(addr - FIRST_ADDRESS) as usize];
+        }
+        let w = self.width;
+        let i = *self.inst(base);
+        if i.op == Op::Add
+            && i.w == w
+            && let Some(k) = self.known(i.b)
+            && let Some(disp) = self.displacement((k as i64).wrapping_add(i64::from(out.disp)))
+        {
+            out.disp = disp;
+            base = i.a;
+        }
+        let i = *self.inst(base);
+        let mut index = NONE;
+        if i.op == Op::Add && i.w == w && self.known(i.b).is_none() && self.known(i.a).is_none() {
+            let x = *self.inst(i.b);
+            (base, index) = (i.a, i.b);
+            if x.op == Op::Shl && x.w == w && self.known(x.b).is_some_and(|k| k <= 3) {
+                out.shift = self.known(x.b).unwrap_or(0) as u8;
+                index = x.a;
+            }
+        }
+        out.wrap = w == 32 && (out.disp != 0 || index != NONE);
+        ([base, index], out)
+    }
+
+    /// `k` as a displacement; of a sum that wraps, all are.
+    fn displacement(&self, k: i64) -> Option<i32> {
+        if self.width == 32 {
+            return Some(k as i32);
+        }
+        i32::try_from(k).ok()
+    }
+
+    fn mem(&mut self, op: Op, w: u8, sx: u8, addr: Val, v: Val) -> Val {
+        let ([mut a, mut b], mut x) = self.address(addr);
+        (x.sx, x.big) = (sx, self.big && w > 8);
+        if self.tag_bits != 0 {
+            if b != NONE {
+                let by = self.konst(x.shift.into());
+                let index = self.op2(Op::Shl, 64, b, by);
+                a = self.op2(Op::Add, 64, a, index);
+                (b, x.shift) = (NONE, 0);
+            }
+            a = self.untag(a);
+        }
+        self.push(op, w, [a, b, v], x.pack())
+    }
+
+    /// Atomic operations take a plain address.
+    fn atomic(&mut self, op: Op, w: u8, addr: Val, b: Val, c: Val, imm: u64) -> Val {
+        let addr = self.untag(addr);
+        self.push_h(op, w, [addr, b, c], imm, u32::from(self.big))
+    }
+}
+
+impl Sem for IrBuilder {
+    type V = Val;
+    const STEPS: bool = false;
+
+    fn konst(&mut self, v: u64) -> Val {
+        self.push(Op::Const, 64, [NONE; 3], v)
+    }
+
+    fn wide(&mut self, v: u128) -> Val {
+        self.block.wide.push(v);
+        let n = self.block.wide.len() as u64 - 1;
+        self.push(Op::ConstX, 128, [NONE; 3], n)
+    }
+
+    fn op(&mut self, op: Op, w: u8, args: [Option<Val>; 3], imm: u64) -> Val {
+        let v = args.map(|x| x.unwrap_or(NONE));
+        if self.fold && op.is_pure() {
+            let general = op < Op::FAdd && op != Op::Const;
+            if general && v.iter().all(|&x| x == NONE || self.known(x).is_some()) {
+                let k = v.map(|x| u128::from(self.known(x).unwrap_or(0)));
+                return self.konst(eval::eval(op, w, k[0], k[1], k[2], imm) as u64);
+            }
+            if let Some(r) = self.simplify(op, w, v, imm) {
+                return r;
+            }
+        }
+        self.push(op, w, v, imm)
+    }
+
+    fn get(&mut self, slot: u16) -> Val {
+        let i = usize::from(slot);
+        if self.cur.general[i] == NONE {
+            self.cur.general[i] = self.push(Op::Get, 64, [NONE; 3], u64::from(slot));
+        }
+        self.cur.general[i]
+    }
+
+    fn set(&mut self, slot: u16, v: Val) {
+        let v = match self.selecting {
+            Some(c) => {
+                let old = self.get(slot);
+                self.select(self.width, c, v, old)
+            }
+            None => v,
+        };
+        self.push(Op::Set, 64, [v, NONE, NONE], u64::from(slot));
+        self.cur.general[usize::from(slot)] = v;
+    }
+
+    fn get_x(&mut self, slot: u16) -> Val {
+        let i = usize::from(slot);
+        if self.cur.wide[i] == NONE {
+            self.cur.wide[i] = match self.derived(i) {
+                Some(v) => v,
+                None => self.push(Op::GetX, state::unit(i).1, [NONE; 3], u64::from(slot)),
+            };
+        }
+        self.cur.wide[i]
+    }
+
+    fn set_x(&mut self, slot: u16, v: Val) {
+        debug_assert!(self.selecting.is_none(), "wide values are not selected");
+        let i = usize::from(slot);
+        self.push(Op::SetX, state::unit(i).1, [v, NONE, NONE], u64::from(slot));
+        self.has_parts |= state::is_part(i);
+        if self.has_parts {
+            self.forget_overlapping(i);
+        }
+        self.cur.wide[i] = v;
+    }
+
+    fn get_f(&mut self) -> Val {
+        if self.cur.flags == NONE {
+            self.cur.flags = self.first_flags();
+        }
+        self.cur.flags
+    }
+
+    fn set_f(&mut self, f: Val) {
+        debug_assert!(self.open.is_none(), "flags are not set behind a jump");
+        let f = match self.selecting {
+            Some(c) => {
+                let old = self.get_f();
+                self.op3(Op::FSelect, 16, f, old, c)
+            }
+            None => f,
+        };
+        self.push(Op::SetF, 0, [f, NONE, NONE], 0);
+        self.cur.flags = f;
+    }
+
+    fn set_nz(&mut self, v: Val, carry: Option<(Val, u8)>) {
+        let mut base = self.cur.flags;
+        let (mut b, mut imm) = (NONE, PART_NZ);
+        if let Some((value, bit)) = carry {
+            (b, imm) = (value, imm | PART_CARRY | u64::from(bit));
+        }
+        if base != NONE {
+            let old = *self.inst(base);
+            match old.op {
+                // What the block began with.
+                Op::GetF => base = NONE,
+                Op::FPart => {
+                    base = old.c;
+                    if carry.is_none() {
+                        (b, imm) = (old.b, imm | old.imm);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let f = self.push(Op::FPart, 32, [v, b, base], imm);
+        self.set_f(f);
+    }
+
+    fn byte_order(&mut self, big: bool) {
+        self.big = big;
+    }
+
+    fn guard(&mut self, cond: Option<Cc>, how: Guard) {
+        self.begin_guard(cond, how);
+    }
+
+    fn unguard(&mut self) {
+        self.end_guard();
+    }
+
+    fn address(&mut self, w: u8, a: Val, k: u64) -> Val {
+        match self.displacement(k as i64) {
+            Some(0) if self.is_clean(a, w) => a,
+            Some(disp) if self.fold && self.known(a).is_none() => {
+                let n = self.next_address;
+                self.next_address = (n + 1) % ADDRESSES;
+                self.addresses[n] = (a, disp);
+                FIRST_ADDRESS + n as Val
+            }
+            _ => self.add_k(w, a, k),
+        }
+    }
+
+    fn load(&mut self, w: u8, sx: u8, addr: Val) -> Val {
+        self.mem(Op::Load, w, sx, addr, NONE)
+    }
+
+    fn load_x(&mut self, w: u8, addr: Val) -> Val {
+        self.mem(Op::LoadX, w, 0, addr, NONE)
+    }
+
+    fn store(&mut self, w: u8, addr: Val, v: Val) {
+        self.mem(Op::Store, w, 0, addr, v);
+    }
+
+    fn store_x(&mut self, w: u8, addr: Val, v: Val) {
+        self.mem(Op::StoreX, w, 0, addr, v);
+    }
+
+    fn load_ex(&mut self, w: u8, addr: Val) -> Val {
+        self.atomic(Op::LoadEx, w, addr, NONE, NONE, 0)
+    }
+
+    fn store_ex(&mut self, w: u8, addr: Val, v: Val) -> Val {
+        self.atomic(Op::StoreEx, w, addr, NONE, v, 0)
+    }
+
+    fn load_ex_pair(&mut self, w: u8, addr: Val) -> Val {
+        self.atomic(Op::LoadExPair, w, addr, NONE, NONE, 0)
+    }
+
+    fn store_ex_pair(&mut self, w: u8, addr: Val, v: Val) -> Val {
+        self.atomic(Op::StoreExPair, w, addr, NONE, v, 0)
+    }
+
+    fn aligned_to(&mut self, bytes: u32, addr: Val, write: bool) {
+        if bytes > 1 {
+            let imm = u64::from(write) | u64::from(bytes) << 8;
+            self.push(Op::Aligned, 0, [addr, NONE, NONE], imm);
+        }
+    }
+
+    fn clear_ex(&mut self) {
+        self.push(Op::ClearEx, 0, [NONE; 3], 0);
+    }
+
+    fn rmw(&mut self, op: Rmw, w: u8, addr: Val, v: Val) -> Val {
+        self.atomic(Op::Rmw, w, addr, NONE, v, op as u64)
+    }
+
+    fn cas(&mut self, w: u8, addr: Val, expected: Val, v: Val) -> Val {
+        self.atomic(Op::Cas, w, addr, expected, v, 0)
+    }
+
+    fn cas_pair(&mut self, w: u8, addr: Val, expected: Val, v: Val) -> Val {
+        self.atomic(Op::CasPair, w, addr, expected, v, 0)
+    }
+
+    fn fence(&mut self) {
+        self.push(Op::Fence, 0, [NONE; 3], 0);
+    }
+
+    fn sticky(&mut self, v: Val, bits: u32) {
+        self.push(Op::Sticky, 128, [v, NONE, NONE], u64::from(bits));
+    }
+
+    fn call(&mut self, h: Helper, args: [Option<Val>; 3], imm: u64) -> Val {
+        let h = self.helper(h);
+        self.push_h(Op::Call, 64, args.map(|x| x.unwrap_or(NONE)), imm, h)
+    }
+
+    fn call_x(&mut self, h: Helper, args: [Option<Val>; 3], imm: u64) -> Val {
+        let h = self.helper(h);
+        self.push_h(Op::CallX, 128, args.map(|x| x.unwrap_or(NONE)), imm, h)
+    }
+
+    fn side(&mut self, cond: Val, target: u64) {
+        match self.known(cond) {
+            Some(0) => {}
+            Some(_) => self.jump(target),
+            None => {
+                self.push(Op::Side, 0, [cond, NONE, NONE], target);
+            }
+        }
+    }
+
+    fn jump(&mut self, target: u64) {
+        self.push(Op::Jump, 0, [NONE; 3], target);
+        self.ended = true;
+    }
+
+    fn call_to(&mut self, target: u64, ret: u64) {
+        let r = self.konst(ret);
+        self.push(Op::CallTo, 0, [NONE, r, NONE], target);
+        self.ended = true;
+    }
+
+    fn jump_r(&mut self, how: Indirect, target: Val, ret: u64) {
+        match how {
+            Indirect::Jump => self.push(Op::JumpR, 0, [target, NONE, NONE], 0),
+            Indirect::Return => self.push(Op::RetR, 0, [target, NONE, NONE], 0),
+            Indirect::Call => {
+                let r = self.konst(ret);
+                self.push(Op::CallR, 0, [target, r, NONE], 0)
+            }
+        };
+        self.ended = true;
+    }
+
+    fn trap(&mut self, t: Trap, arg: u32, pc: u64) {
+        self.push_h(Op::Trap, t as u8, [NONE; 3], pc, arg);
+        self.ended = true;
+    }
+}
