@@ -64,8 +64,12 @@ impl State {
 
 /// The guest program, built once; None without a cross compiler and qemu.
 fn program() -> Option<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cpu/native/tests/oracle");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/oracle");
     let out = std::env::temp_dir().join(format!("qusr-oracle-arm-{}", std::process::id()));
+    assert!(
+        source.join("arm.c").exists(),
+        "the guest program's source is not in {source:?}"
+    );
     let built = Command::new("arm-linux-gnueabihf-gcc")
         .args(["-O1", "-static", "-marm", "-o"])
         .arg(&out)

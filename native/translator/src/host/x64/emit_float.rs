@@ -495,14 +495,18 @@ impl Gen<'_> {
         self.define(v, d);
     }
 
-    /// Lanes that are zero in all operands are so in sums and products.
+    /// Lanes that are zero in all operands are so in sums and products that are rounded to nearest.
     pub(super) fn packed_zero_above(&self, i: &Inst) -> u8 {
         let operands = [i.a, i.b, i.c].into_iter().filter(|&x| x != NONE);
         match i.op {
-            Op::VFpAdd | Op::VFpSub | Op::VFpMul | Op::VFpFma | Op::VFpMulAdd => operands
-                .map(|x| self.zero_above[x as usize])
-                .max()
-                .unwrap_or(128),
+            Op::VFpAdd | Op::VFpSub | Op::VFpMul | Op::VFpFma | Op::VFpMulAdd
+                if self.standard != 0 =>
+            {
+                operands
+                    .map(|x| self.zero_above[x as usize])
+                    .max()
+                    .unwrap_or(128)
+            }
             _ => 128,
         }
     }

@@ -185,10 +185,14 @@ impl Gen<'_> {
                 .vex(pp, Map::M0f, false, 0x59, t, args[0], Rm::R(args[1]));
             // LE_OQ: what is the smallest normal number may have been less before rounding.
             self.small_lanes(bad, u, t, 0x12, i.w);
+            self.lost_lanes(bad, [u, r], t, &args, i.w);
             self.asm.vex(pp, Map::M0f, false, sum, r, args[2], Rm::R(t));
         } else {
             self.asm
                 .vex(pp, Map::M0f, false, sum, r, args[0], Rm::R(args[1]));
+        }
+        if matches!(i.op, Op::VFpMul | Op::VFpFma) {
+            self.lost_lanes(bad, [u, t], r, &args, i.w);
         }
         self.small_lanes(bad, u, r, 0x12, i.w);
         self.asm.vexi(pp, Map::M0f, false, 0xc2, 0, r, Rm::R(r), 3);
@@ -232,6 +236,25 @@ impl Gen<'_> {
             .vexi(packed(w), Map::M0f, false, 0xc2, u, 0, Rm::M(least), how);
         logic(self, 0x54, 0, 0, Rm::R(u));
         logic(self, 0x56, bad, bad, Rm::R(0));
+    }
+
+    /// Bits in `bad` for the lanes where `x` is zero and neither factor is: a product may have been too small for any
+    /// number. Uses two registers and xmm0.
+    fn lost_lanes(&mut self, bad: Reg, [u, t]: [Reg; 2], x: Reg, factors: &[Reg], w: u8) {
+        let is_zero = |g: &mut Self, d: Reg, x: Reg| {
+            g.asm
+                .vexi(packed(w), Map::M0f, false, 0xc2, d, x, Rm::R(0), 0);
+        };
+        self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(0));
+        is_zero(self, u, x);
+        for &f in &factors[..2] {
+            is_zero(self, t, f);
+            // vandnps
+            self.asm
+                .vex(Pp::None, Map::M0f, false, 0x55, u, t, Rm::R(u));
+        }
+        self.asm
+            .vex(Pp::None, Map::M0f, false, 0x56, bad, bad, Rm::R(u));
     }
 
     /// Jumps if a bit of a register is set.
