@@ -8,6 +8,7 @@ pub mod loader;
 pub mod memory;
 mod native;
 pub mod process;
+mod share;
 mod start;
 pub mod thread;
 pub mod tracer;
@@ -33,9 +34,9 @@ mod _native {
     use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::host::{
-        PyGate, PySharedLock, close_on_exec, die_by, die_dumped, doom_thread, getrlimit,
-        is_being_written, is_dumpable, keep_stocks, leads_to_own_exe, lookup_in, native_refusal,
-        own_proc_file, publish, siginfo_to_guest, stand_in, store_get, unshare_files,
+        PySharedLock, close_on_exec, die_by, die_dumped, doom_thread, getrlimit, is_being_written,
+        is_dumpable, keep_stocks, leads_to_own_exe, lookup_in, native_refusal, own_proc_file,
+        publish, siginfo_to_guest, stand_in, store_get, unshare_files,
     };
     #[pymodule_export]
     use super::loader::build_stack;
@@ -43,6 +44,8 @@ mod _native {
     use super::memory::PyAddressSpace;
     #[pymodule_export]
     use super::process::{PyProcess, PyTable};
+    #[pymodule_export]
+    use super::share::{PyLoan, PyMade, memory_is_shared};
     #[pymodule_export]
     use super::start::{PyEarlyStart, early_start};
     #[pymodule_export]

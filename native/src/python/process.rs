@@ -46,7 +46,9 @@ pub struct PyProcess {
 impl PyProcess {
     /// `regs`: numbers of (call number, result, pc, sp, tls, status) and the argument
     /// registers; `thumb_bit` is the status bit that makes call instructions 2 bytes long.
+    /// `before`: what ran here until an execve.
     #[new]
+    #[pyo3(signature = (space, table, regs, args, thumb_bit, frame, before = None))]
     fn new(
         space: &PyAddressSpace,
         table: &PyTable,
@@ -54,13 +56,20 @@ impl PyProcess {
         args: Vec<u32>,
         thumb_bit: u64,
         frame: &str,
+        before: Option<&Self>,
     ) -> PyResult<Self> {
         let frame = FrameKind::by_name(frame)
             .ok_or_else(|| PyValueError::new_err(format!("no signal frame {frame}")))?;
         let table = Arc::clone(&table.inner);
         let regs = GuestRegs::new(regs.into(), &args, thumb_bit);
-        let inner = Process::new(space.space.clone(), table, regs, frame)
-            .map_err(std::io::Error::from_raw_os_error)?;
+        let inner = Process::new(
+            space.space.clone(),
+            table,
+            regs,
+            frame,
+            before.map(|before| &*before.inner),
+        )
+        .map_err(std::io::Error::from_raw_os_error)?;
         Ok(Self { inner })
     }
 
@@ -124,6 +133,16 @@ impl PyProcess {
         Ok(limit.map_err(std::io::Error::from_raw_os_error)?)
     }
 
+    /// The limits that are kept here and that the guest has set: (number, soft, hard).
+    fn own_limits(&self) -> Vec<(u32, u64, u64)> {
+        self.inner.own_limits()
+    }
+
+    /// Goes on with those of the program that was here before an execve.
+    fn set_own_limits(&self, limits: Vec<(u32, u64, u64)>) {
+        self.inner.set_own_limits(&limits);
+    }
+
     /// Python has imported what it may need when its files are out of reach.
     fn set_preloaded(&self) {
         self.inner.preloaded.store(true, Ordering::Relaxed);
@@ -138,6 +157,16 @@ impl PyProcess {
     fn watch_deaths(&self) {
         host::watch_deaths();
         self.inner.actions.core_limit_changed();
+    }
+
+    /// From now on the process dies of signals where it holds no lock that others wait for.
+    fn die_orderly(&self) {
+        self.inner.actions.die_orderly();
+    }
+
+    /// CLONE_CLEAR_SIGHAND, and execve: handlers become SIG_DFL.
+    fn reset_actions(&self) {
+        self.inner.actions.reset_for_exec();
     }
 
     /// The name of a call in the thunk table.

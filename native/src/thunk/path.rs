@@ -82,6 +82,17 @@ impl Sysroot {
         Ok(sysroot)
     }
 
+    /// The same for another process, whose current directory is the same as yet.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let cwd = self.cwd.read().map(|cwd| cwd.clone()).unwrap_or_default();
+        Self {
+            prefix: self.prefix.clone(),
+            aliases: self.aliases.clone(),
+            cwd: RwLock::new(cwd),
+        }
+    }
+
     /// The host path of the sysroot.
     #[must_use]
     pub fn prefix(&self) -> &[u8] {

@@ -89,6 +89,12 @@ impl GuestThread {
         }
     }
 
+    /// Whether the thread is or was traced.
+    #[must_use]
+    pub fn is_traced(&self) -> bool {
+        self.tracee.is_some() || self.signals.mailbox.bell()
+    }
+
     /// PTRACE_TRACEME was called.
     pub fn become_tracee(&mut self) {
         self.tracee.get_or_insert_with(Tracee::new);

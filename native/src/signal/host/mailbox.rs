@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use super::message::queue_again;
 use crate::cpu::Interrupter;
+use crate::signal::Actions;
 
 /// In [`Mailbox::pending`].
 pub const BELL: u32 = 4;
@@ -22,6 +23,8 @@ pub struct Mailbox {
     pub(super) signal: AtomicI32,
     pub(super) info: UnsafeCell<libc::siginfo_t>,
     pub(super) interrupter: Arc<dyn Interrupter>,
+    /// Those of the thread's process.
+    pub(super) actions: Arc<Actions>,
 }
 
 // SAFETY: `info` is written by the handler on the thread that owns the mailbox and read
@@ -41,7 +44,7 @@ thread_local! {
 
 impl Mailbox {
     #[must_use]
-    pub fn new(interrupter: Arc<dyn Interrupter>) -> Arc<Self> {
+    pub fn new(interrupter: Arc<dyn Interrupter>, actions: Arc<Actions>) -> Arc<Self> {
         Arc::new(Self {
             pending: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
@@ -50,6 +53,7 @@ impl Mailbox {
             // SAFETY: siginfo_t is plain data.
             info: UnsafeCell::new(unsafe { std::mem::zeroed() }),
             interrupter,
+            actions,
         })
     }
 
