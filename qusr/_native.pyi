@@ -322,6 +322,9 @@ class Loan:
     def has_begun(self) -> None: ...
     def release_parent(self) -> None: ...
 
+def leave_memory(status: int, signal: int | None) -> None:
+    """End this process, whose memory others live in, without the interpreter's lock."""
+
 def memory_is_shared() -> bool:
     """Whether other processes live in this memory."""
 

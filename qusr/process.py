@@ -277,6 +277,8 @@ class Process:
         )  # fmt: skip
         if old is not None:
             native.inherit(old)
+            if self.shares_memory:
+                native.die_orderly()
         elif self.sysroot:
             native.set_sysroot(self.sysroot.root)
         exe = os.fsencode(self.sysroot.guest_path(os.fsdecode(self.exe)))
@@ -375,10 +377,17 @@ class Process:
         self.native.give_up_robust_futexes()
         if self._strace is not None:
             self._strace.exited(self.exited)
-        if self.on_exit is not None:
+        shared = self.shares_memory
+        if self.on_exit is not None and not shared:
             self.on_exit(self.exited)
         for thread in list(self.threads.values()):
             thread.doom()
+        if self.on_exit is not None and shared:
+            # None of them may end with a lock in its hands that others wait for.
+            own = _thread.get_native_id()
+            while set(self.threads) - {own}:
+                self.gone.wait()
+            self.on_exit(self.exited)
 
     def nobody_dies(self) -> None:
         """No thread is in :meth:`begin_to_die`; in a forked child too, whatever its parent does."""

@@ -289,7 +289,10 @@ impl Made {
     /// As the parent of a vfork: waits until the child execs or ends. Only what ends the thread
     /// ends this (kernel/fork.c, `wait_for_vfork_done`).
     pub fn wait(&self, mailbox: &Mailbox) {
-        while self.loan.member.load(Ordering::SeqCst) == MEMBER && !mailbox.is_doomed() {
+        while self.loan.member.load(Ordering::SeqCst) == MEMBER
+            && !mailbox.is_doomed()
+            && !mailbox.is_deadly()
+        {
             wait(&self.loan.member, MEMBER);
         }
     }

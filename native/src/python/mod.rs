@@ -45,7 +45,7 @@ mod _native {
     #[pymodule_export]
     use super::process::{PyProcess, PyTable};
     #[pymodule_export]
-    use super::share::{PyLoan, PyMade, memory_is_shared};
+    use super::share::{PyLoan, PyMade, leave_memory, memory_is_shared};
     #[pymodule_export]
     use super::start::{PyEarlyStart, early_start};
     #[pymodule_export]

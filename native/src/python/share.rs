@@ -195,6 +195,19 @@ pub(super) fn share(
     })
 }
 
+/// Ends this process, whose memory others live in, without the interpreter's lock: by `signal`, or with
+/// `status`.
+#[pyfunction]
+pub fn leave_memory(py: Python<'_>, status: i32, signal: Option<i32>) {
+    py.detach(|| {
+        if let Some(signal) = signal {
+            host::die_beside_others(signal);
+        }
+        // SAFETY: ends the process; nothing of ours is to be done before.
+        unsafe { libc::_exit(status & 0xff) }
+    });
+}
+
 /// Whether other processes live in this memory.
 #[pyfunction]
 pub fn memory_is_shared() -> bool {

@@ -80,6 +80,7 @@ impl Actions {
     #[must_use]
     pub fn inherited(before: Option<&Self>) -> Arc<Self> {
         let known = before.map_or_else(host::Known::inherited, |before| before.known.copy());
+        known.orderly.store(false, Ordering::SeqCst);
         let actions = Self {
             table: Mutex::new([Action::default(); NSIG]),
             taken_back: AtomicBool::new(before.is_some_and(Self::is_taken_back)),

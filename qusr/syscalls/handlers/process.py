@@ -293,6 +293,8 @@ def _share(ctx: Context, request: Request) -> int:
             _store_tid(ctx, request.child_tid, os.getpid())
 
     event = _event(request)
+    # Its threads must not die, either, with what the child waits for.
+    process.native.die_orderly()
     made = ctx.thread.share(
         _numbers(ctx, request, event),
         native,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use super::message::queue_again;
 use crate::cpu::Interrupter;
-use crate::signal::Actions;
+use crate::signal::{Actions, SIG_DFL};
 
 /// In [`Mailbox::pending`].
 pub const BELL: u32 = 4;
@@ -112,6 +112,15 @@ impl Mailbox {
     #[must_use]
     pub fn waits(&self) -> bool {
         self.pending.load(Ordering::Acquire) & 1 != 0
+    }
+
+    /// Whether the signal that waits is one that the process dies of.
+    #[must_use]
+    pub fn is_deadly(&self) -> bool {
+        self.waits() && {
+            let signal = self.signal();
+            self.actions.known.is_ours(signal) && self.actions.get(signal).handler == SIG_DFL
+        }
     }
 
     /// Whether the thread is to end.
