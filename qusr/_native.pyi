@@ -297,6 +297,8 @@ class Thread:
     def inherit_seccomp(self, other: Thread) -> None: ...
     def become_tracee(self) -> None:
         """PTRACE_TRACEME was called."""
+    def has_executed(self) -> None:
+        """The program is the one that an execve of a tracee has begun."""
     def follow_exec(self, old: Thread) -> None:
         """Take over that `old` is traced: this thread's program replaces its own."""
     def announce_clone(self, event: int) -> None:

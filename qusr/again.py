@@ -70,6 +70,7 @@ class State:
         self.envp = [os.fsencode(word) for word in words[end:]]
         self.store = told.get("store")
         self.ignored = told.get("ignored", "")
+        self.traced = "traced" in told
         self.read_implies_exec = "read_implies_exec" in told
         limits = [item.split(":") for item in told.get("limits", "").split()]
         self.limits = [(int(which), int(soft), int(hard)) for which, soft, hard in limits]
@@ -142,6 +143,8 @@ def _state(process: Process, ignored: int) -> list[bytes]:
     letters = "".join(sign for number, sign in _PYTHONS.items() if ignored >> (number - 1) & 1)
     if letters:
         tell("ignored", letters)
+    if process.traced_from_exec:
+        tell("traced", 1)
     if process.read_implies_exec:
         tell("read_implies_exec", 1)
     limits = process.native.own_limits()
@@ -166,6 +169,9 @@ def start(words: Sequence[str]) -> None:
         if not isinstance(early, _native.EarlyStart):
             process.publish()
         process.on_exit = leave
+        if state.traced:
+            process.trace_me()
+            process.main.native.has_executed()
         leave(process.run())
     except SystemExit:
         raise

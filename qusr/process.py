@@ -95,6 +95,9 @@ class Process:
         """This process lives in another one's memory (qusr/borrower.py)."""
         self.leaving: Leaving | None = None
         """It is about to leave that memory, for another program."""
+        self.vforked = False
+        self.traced_from_exec = False
+        """A vfork's child called PTRACE_TRACEME: it counts from its execve on."""
         self._strace: Strace | None = None
         self.nobody_dies()
         self.code_hooks: CodeHooks | None = None
@@ -437,6 +440,11 @@ class Process:
         """Whether the host memory that this process lives in is also another one's."""
         return self.loan is not None or _native.memory_is_shared()
 
+    @property
+    def parent_waits(self) -> bool:
+        """Whether it is a vfork's child that has not executed a program yet."""
+        return self.loan is not None and self.vforked
+
     def lend(self, native: _native.Thread) -> Process:
         """A process like this one in the same memory, with `native` as its first thread."""
         child = object.__new__(type(self))
@@ -444,13 +452,21 @@ class Process:
         child.native = native.process
         child._main = Thread(child, native)
         child.exited = child.on_exit = child.leaving = None
+        child.traced_from_exec = False
         child.gone, child.threads = Gone(), {}
         child.last_status = 0
         child.hooks = list(self.hooks)
-        child._strace = child.code_hooks = child._inherited = None
+        child._strace = None if self._strace is None else self._strace.lend(child)
+        child.code_hooks = child._inherited = None
         child.forked = False
         child.nobody_dies()
         return child
+
+    def trace_me(self) -> None:
+        """PTRACE_TRACEME, by a process that is about to begin a program."""
+        self.traced_from_exec = False
+        _native.ptrace(0, 0, 0, 0)
+        self.main.native.become_tracee()
 
     def add_syscall_hook(self, hook: SyscallHook) -> None:
         """Has `hook(process, name, args)` called before each system call.

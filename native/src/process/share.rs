@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::child::{CloneArgs, ForkRequest};
+use super::child::{CloneArgs, ForkRequest, set_thread_name};
 use super::{GuestThread, Process};
 use crate::signal::host::{self, Mailbox};
 
@@ -133,6 +133,8 @@ fn donate(loan: Arc<Loan>, after: After) {
     // SAFETY: the first word of the thread control block is its own address (x86-64 psABI, TLS
     // variant II).
     unsafe { asm!("mov {}, fs:0", out(reg) thread_pointer, options(readonly, nostack)) };
+    // Tracers leave it alone.
+    set_thread_name(b"qusr-donor");
     let here = 0u64;
     loan.thread_pointer.store(thread_pointer, Ordering::SeqCst);
     loan.stack

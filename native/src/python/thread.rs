@@ -333,6 +333,11 @@ impl PyThread {
         self.inner.become_tracee();
     }
 
+    /// The program is the one that an execve of a tracee has begun.
+    fn has_executed(&mut self) {
+        self.inner.has_executed();
+    }
+
     /// Takes over from `old`, whose program an execve has replaced by ours, that it is traced.
     fn follow_exec(&mut self, old: &mut Self) {
         self.inner.follow_exec(&mut old.inner);

@@ -165,6 +165,9 @@ def _replace(process: Process, prepared: loader.Prepared, environment: list[byte
     """The point of no return (fs/exec.c, begin_new_exec)."""
     if process.loan is not None:
         process.loan.release_parent()
+        process.vforked = False
+    if process.traced_from_exec:
+        process.trace_me()
     shared = process.shares_memory
     if process.shares_files:
         _native.unshare_files()

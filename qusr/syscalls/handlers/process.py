@@ -265,6 +265,7 @@ def _become_child(ctx: Context, request: Request) -> None:
     thread.tid = os.getpid()
     process.on_exit = leave
     process.loan = process.leaving = None
+    process.traced_from_exec = process.vforked = False
     process.nobody_dies()
     process.forked = True
     thread.tracer = None
@@ -285,6 +286,7 @@ def _share(ctx: Context, request: Request) -> int:
     if flags & CLONE_CHILD_CLEARTID:
         native.clear_child_tid = request.child_tid
     child = process.lend(native)
+    child.vforked = bool(flags & CLONE_VFORK)
 
     def begin() -> None:
         if flags & CLONE_CLEAR_SIGHAND:

@@ -103,6 +103,11 @@ impl GuestThread {
     /// An execve put this thread in the place of `old`.
     pub fn follow_exec(&mut self, old: &mut Self) {
         self.tracee = old.tracee.take();
+        self.has_executed();
+    }
+
+    /// An execve has just put this thread in the place of another.
+    pub fn has_executed(&mut self) {
         if let Some(tracee) = &mut self.tracee {
             tracee.exec_due = true;
         }
