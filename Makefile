@@ -1,6 +1,7 @@
 # make run    build qusr in .venv and run a first program under it
 # make test   install what the tests need, build the guest programs, run pytest
-# make test-cores   AArch64 programs on the Unicorn core, and on native without optimisations
+# make test-cores   native's guests on the Unicorn core, on native without optimisations,
+#                   and with a code cache that is full again and again
 # make lint   ruff, mypy, clippy, rustfmt, cargo test
 # make bench  measure qusr beside qemu-user and native code
 # ARGS is handed to pytest or to the benchmarks: make test ARGS='tests/test_smoke.py -x'
@@ -10,21 +11,19 @@ BIN := $(VENV)/bin
 CARGO := cargo
 JOBS ?= $(shell nproc)
 ARGS ?=
+# The Debian roots that the tests run programs of.
+ROOTS = $(shell $(BIN)/python -m tests.emulators roots)
 
 # Made files that stand for a whole step: the step is done again when its inputs are newer.
 DEV := $(VENV)/.dev-installed
 BUILT := $(VENV)/.qusr-built
 
-NATIVE := $(shell find native/src native/launcher/src -name '*.rs') native/Cargo.toml native/Cargo.lock
-ifneq ($(wildcard native/build.rs),)
-NATIVE += native/build.rs
-endif
+NATIVE := $(shell find native -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
 
 .PHONY: run build test test-cores lint check-python check-rust bench testbins prebuilt tools clean
 
 run: build
-	$(BIN)/qusr-arm testbins/prebuilt/hello-arm
-	$(BIN)/qusr-aarch64 testbins/prebuilt/hello-aarch64
+	for program in testbins/prebuilt/hello-*; do $(BIN)/qusr-$${program##*-} $$program || exit; done
 
 build: $(BUILT)
 
@@ -47,19 +46,19 @@ prebuilt: tools
 	python3 testbins/build.py --prebuilt
 
 test: build testbins
-	tools/debian-root arm64 >/dev/null
-	tools/debian-root armhf >/dev/null
+	for root in $(ROOTS); do tools/debian-root $$root >/dev/null || exit; done
 	tools/run-tests $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-# The default core for AArch64 is native: here what the other one, and native with all of its
+# The default core of some guests is native: here what the other one, and native with all of its
 # optimisations off, make of the same programs. Unicorn lets LDAR and STLR be misaligned. The last
-# run leaves recipes (native/src/start), so that `make test` starts these programs without Python.
+# run leaves recipes (native/machine/src/start), so that `make test` starts these programs without Python.
 OTHER_CORES := tests/test_testbins.py tests/test_smoke.py -k
-OF_OTHER_CORES := aarch64 and not aarch64_be
+OF_OTHER_CORES = $(shell $(BIN)/python -m tests.emulators native)
 test-cores: build testbins
-	tools/debian-root arm64 >/dev/null
+	for root in $(ROOTS); do tools/debian-root $$root >/dev/null || exit; done
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core unicorn tests/guests $(OTHER_CORES) "$(OF_OTHER_CORES) and not alignment_ordered"
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core native,no-all $(OTHER_CORES) "$(OF_OTHER_CORES)"
+	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core native,cache=1M $(OTHER_CORES) "$(OF_OTHER_CORES)"
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) $(OTHER_CORES) "$(OF_OTHER_CORES)"
 
 lint: check-python check-rust
@@ -75,8 +74,7 @@ check-rust: export QUSR_TEST_LIBUNICORN = $(abspath $(shell \
 check-rust: $(DEV)
 	cd native && $(CARGO) fmt --check
 	cd native && $(CARGO) clippy -q --all-targets -- -D warnings
-	cd native && $(CARGO) clippy -q --all-targets --no-default-features -- -D warnings
-	cd native && $(CARGO) test -q --no-default-features
+	cd native && $(CARGO) test -q
 	cd native/launcher && $(CARGO) fmt --check
 	cd native/launcher && $(CARGO) clippy -q -- -D warnings
 
@@ -85,5 +83,6 @@ bench: build tools
 
 clean:
 	rm -rf $(VENV) native/target testbins/build dist .pytest_cache .mypy_cache .ruff_cache
-	rm -f qusr/_native*.so commands/scripts/qusr commands/scripts/qusr-a*
+	rm -f qusr/_native*.so
+	find commands/scripts -name 'qusr*' ! -name qusr-binfmt -delete
 	find qusr tests tools testbins bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,9 +1,13 @@
-"""The Rust extension (native/src/python)."""
+"""The Rust extension (native/python)."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, NotRequired, TypedDict, final
 
 VERSION: str
+STORE_MAX_VALUE: int
+"""The largest value that the store keeps, in bytes."""
+STORE_MAX_TOTAL: int
+STORE_MAX_ENTRIES: int
 
 def launcher() -> bytes:
     """The executable that binfmt_misc starts, not yet set up (qusr/binfmt/launcher.py)."""
@@ -28,7 +32,10 @@ class AddressSpace:
         """Host address of guest address 0."""
     @property
     def limit(self) -> int:
-        """The first address that is not the guest's."""
+        """The first address that can never be the guest's."""
+    @property
+    def map_window(self) -> int:
+        """The end of where things without an address of their own are placed."""
     @property
     def mmap_base(self) -> int:
         """Where mappings are placed downwards from."""
@@ -183,6 +190,8 @@ class Process:
     def inherit(self, before: Process) -> None:
         """Take over the sysroot and the limits of the program before an execve."""
     def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
+    def runs(self, fd: int) -> None:
+        """The program of an open file runs here: guests that want to write to it get ETXTBSY."""
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
     def set_preloaded(self) -> None:
@@ -341,8 +350,14 @@ class SharedLock:
 def doom_thread(tid: int) -> None:
     """Make a guest thread of this process end soon."""
 
-def is_being_written(fd: int) -> bool:
-    """Whether an open file is open for writing anywhere, so that it cannot be executed."""
+def exec_refusal(fd: int) -> int:
+    """The errno with which the kernel would refuse to execute an open file; 0: it would not.
+
+    ETXTBSY when somebody writes to it, EPERM when a listener of fanotify says so.
+    """
+
+def forget_stocks() -> None:
+    """Read nothing from the store for translations any more, and keep nothing."""
 
 class EarlyStart:
     """A guest that was started without Python and has stopped for it; see `Process`."""
@@ -373,6 +388,21 @@ def early_start() -> EarlyStart | bytes | None:
 def store_get(folder: bytes, kind: str, key: bytes) -> bytes | None:
     """What is in the store at `folder` under a kind and key, if it is there, whole, and ours."""
 
+def store_put(folder: bytes, kind: str, key: bytes, value: bytes) -> bool:
+    """Put a value into the store, whole or not at all; whether it could be kept."""
+
+def store_trim(folder: bytes, total: int, entries: int) -> None:
+    """Remove the oldest entries of a store with more than so many bytes or entries."""
+
+def store_directory(find: Callable[[str], str | None]) -> str | None:
+    """Where the store is, by the environment's variables; None: nowhere."""
+
+def guest_of_command(name: str) -> str | None:
+    """The guest that a command's name (qusr-NAME, qemu-NAME-static) is for; None: any."""
+
+def file_identity(fd: int) -> bytes:
+    """What tells an open file from every other one and from what it was before."""
+
 def unshare_files() -> None:
     """Ends CLONE_FILES of clone(2)."""
 
@@ -395,7 +425,10 @@ def publish(comm: bytes, arg: tuple[int, int] | None, env: tuple[int, int] | Non
     """Name the thread, and tell the kernel where arguments and environment lie (host addresses)."""
 
 def lookup_in(root: bytes, path: bytes, follow: bool) -> bytes | None:
-    """The host path of what an absolute path names in a sysroot; None when it is not there."""
+    """The host path of what an absolute path names in a sysroot; None when it is not there.
+
+    OSError: any other outcome of the look-up.
+    """
 
 def build_stack(
     top: int,
@@ -415,6 +448,36 @@ def build_stack(
     ValueError: it cannot be made.
     """
 
+def crc32(data: bytes) -> int:
+    """CRC-32 as in zlib."""
+
+class MappedEntry:
+    """An entry of the store, mapped: only what is looked at is read, and nothing is checked."""
+
+    def __new__(cls, folder: bytes, kind: str, key: bytes) -> MappedEntry:
+        """KeyError: it is not there."""
+    def read(self, start: int, size: int) -> bytes:
+        """IndexError: it is shorter."""
+
+class Buffer:
+    """Memory for a host call that takes a struct with a pointer."""
+
+    def __new__(cls, data: bytes) -> Buffer: ...
+    @property
+    def address(self) -> int:
+        """Good as long as this lives."""
+    def read(self) -> bytes:
+        """What is in it."""
+
+def stamp_sources(folders: Sequence[bytes]) -> int:
+    """A number that changes with every file `*.py` in these folders, and with this library.
+
+    OSError: a folder cannot be read.
+    """
+
+def is_running(dirfd: int, path: bytes) -> bool:
+    """Whether a path leads to a program that a guest runs."""
+
 def own_proc_file(path: bytes) -> bytes | None:
     """The name of a file in our own /proc/PID; None: `path` is something else."""
 
@@ -430,9 +493,6 @@ def leads_to_own_exe(dirfd: int, path: bytes, hops: int = 40) -> bool:
     An empty path is the file `dirfd`. At most `hops` - 1 links are followed.
     """
 
-def crc32(data: bytes, before: int = 0) -> int:
-    """CRC-32 as in zlib."""
-
 def getrlimit(which: int) -> tuple[int, int]:
     """A limit of this process: (soft, hard). OSError (EINVAL): there is no such limit."""
 
@@ -445,7 +505,7 @@ def native_refusal(guest: str, options: str = "") -> str | None:
 def siginfo_to_guest(host: bytes, word_bits: int, big_endian: bool) -> bytes:
     """A host's siginfo_t in the layout of a guest."""
 
-# native/src/python/tracer.rs: none of these blocks; they raise OSError.
+# native/python/src/tracer.rs: none of these blocks; they raise OSError.
 
 def ptrace(request: int, pid: int, addr: int, data: int) -> int: ...
 def ptrace_get(request: int, pid: int, addr: int, size: int) -> bytes: ...

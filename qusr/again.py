@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qusr import loader
-    from qusr.process import Process
+    from qusr.running import Process
     from qusr.syscalls.context import Context
 
 MARK = "#qusr-start exec\n"

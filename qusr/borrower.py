@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qusr import _native
-    from qusr.process import Process
+    from qusr.running import Process
 
     End = tuple[object, ...]
 

@@ -17,6 +17,8 @@ import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
+from qusr import _native
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,12 +30,6 @@ if TYPE_CHECKING:
 #: Status of a command line that cannot be (qemu's EXIT_FAILURE), and of our own mistakes
 #: (EX_SOFTWARE of sysexits.h).
 USAGE, INTERNAL = 1, 70
-
-#: The guest in a command's name, and qusr's name of it. Debian calls arm's two ABIs so.
-GUESTS = {
-    "arm": "arm", "armhf": "arm", "armel": "arm", "armeb": "armeb",
-    "aarch64": "aarch64", "arm64": "aarch64", "aarch64_be": "aarch64_be",
-}  # fmt: skip
 
 #: What Python changes when it starts: it ignores the first two, which a guest must not
 #: inherit, and catches the third. Whether they were ignored before is not to be known,
@@ -92,9 +88,7 @@ class Command:
 
     def __init__(self, name: str, environ: Mapping[str, str]) -> None:
         self.name = name
-        prefix, _, guest = name.partition("-")
-        known = prefix in ("qusr", "qemu")
-        self.guest = GUESTS.get(guest.removesuffix("-static")) if known else None
+        self.guest = _native.guest_of_command(name)
         self.environ = environ
         self.argv: list[str] = []
         self.show = ""
@@ -289,19 +283,13 @@ class Command:
 
 
 def number(text: str, option: str) -> tuple[int, str]:
-    """A number at the start of `text`, as strtoul(3) with base 0 reads it, and the rest."""
-    base, at = 10, 0
-    if text[:2] in ("0x", "0X"):
-        base, at = 16, 2
-    elif text[:1] == "0":
-        base = 8
-    end = at
-    digits = "0123456789abcdefABCDEF" if base == 16 else "0123456789"[:base]
-    while end < len(text) and text[end] in digits:
-        end += 1
-    if end == at:
-        raise CommandError(f"{option} {text}: not a number")
-    return int(text[at:end], base), text[end:]
+    """A number at the start of an option's value, and the rest."""
+    from qusr import numerals
+
+    try:
+        return numerals.number(text)
+    except ValueError as error:
+        raise CommandError(f"{option} {error}") from None
 
 
 def main() -> None:
@@ -327,8 +315,6 @@ def execute(
     `ignored` are known to have been ignored before Python started. `cache` takes the place
     of the cache below the home directory.
     """
-    from qusr import _native
-
     early = _native.early_start()
     if not isinstance(early, _native.EarlyStart):
         restore_signals(ignored)
@@ -362,10 +348,10 @@ def _main(
     if command.show:
         from qusr import usage
 
-        usage.show(command)
+        variables = {option: variable for option, variable, _ in OPTIONS}
+        usage.show(command.show, command.name, command.guest, command.sysroot, variables)
     if not command.argv:
         raise CommandError("no program to run (-help shows how)")
-    from qusr._native import EarlyStart
     from qusr.process import Process
     from qusr.thread import leave
 
@@ -382,7 +368,7 @@ def _main(
         fd=fd,
         early=early,
     )
-    if not isinstance(early, EarlyStart):
+    if not isinstance(early, _native.EarlyStart):
         process.publish()
     process.on_exit = leave
     leave(process.run())

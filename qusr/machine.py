@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from qusr import _native, arch
-from qusr.arch.abi import Abi, abi
+from qusr.arch.abi import Abi
 from qusr.cpu import unicorn
 from qusr.options import Options, UsageError
 
@@ -18,16 +18,13 @@ if TYPE_CHECKING:
 
     from qusr.arch.base import Arch, CpuModel
 
-MINSIGSTKSZ = {8: 4720}
-"""AT_MINSIGSTKSZ by word size: AArch64's frame without SVE (arch/arm64/kernel/signal.c)."""
-
 
 class Machine:
     """One guest ISA with one CPU model.
 
     Args:
         name: the guest's name.
-        be8: which of the two big-endian forms an armeb program has.
+        variant: which of the guest's kinds of programs it runs (`Guest.variant`).
         options: the options.
         logs: what the native core is to log.
 
@@ -36,40 +33,38 @@ class Machine:
     """
 
     __slots__ = (
-        "abi", "arch", "args", "core", "frame", "hwcap", "kuser_page", "minsigstksz", "model",
-        "native_options", "numbers", "platform", "uname",
+        "abi", "arch", "args", "core", "hwcap", "kernel_pages", "model", "native_options",
+        "numbers", "platform", "uname",
     )  # fmt: skip
 
-    def __init__(self, name: str, be8: bool, options: Options, logs: Sequence[str]) -> None:
+    def __init__(self, name: str, variant: str, options: Options, logs: Sequence[str]) -> None:
         found = arch.by_name(name)
         assert found is not None
         self.arch: Arch = found
-        self.abi: Abi = abi(name)
-        guest = found.unicorn_guest(be8=be8)
-        self.native_options = _native_options(guest, options, logs)
-        model = _cpu_model(found, options, be8)
+        self.abi: Abi = found.guest.abis[variant]
+        self.native_options = _native_options(found.core_name(variant), options, logs)
+        model = _cpu_model(found, options, variant)
         self.model = model if self.native_options is None else model.on_native()
         self.hwcap = found.hwcap(self.model)
         self.uname = found.uname_of(self.model).encode()
         self.platform = found.platform_of(self.model).encode()
-        self.minsigstksz = MINSIGSTKSZ.get(self.abi.word, 0)
-        self.kuser_page = found.kuser_page(be8=be8)
+        self.kernel_pages = found.kernel_pages(variant)
         regs = found.registers
         self.numbers = (regs.syscall, regs.args[0], regs.pc, regs.sp, regs.tls, regs.status)
         self.args = list(regs.args)
-        self.frame = "arm" if self.abi.frame == "arm-be8" and not be8 else self.abi.frame
-        self.core = unicorn.arguments(found, self.model, be8=be8)
+        self.core = unicorn.arguments(found, self.model, variant)
 
 
-def _cpu_model(found: Arch, options: Options, be8: bool) -> CpuModel:
+def _cpu_model(found: Arch, options: Options, variant: str) -> CpuModel:
     if options.cpu is None:
         return found.default_model
     model = found.model(options.cpu)
     if model is None:
         raise UsageError(f"no CPU {options.cpu!r} for {found.name}: -cpu help lists them")
-    if not found.runs_on(model, be8=be8):
-        others = " and ".join(m.name for m in found.models if found.runs_on(m, be8=be8))
-        raise UsageError(f"-cpu {model.name} has no big-endian code (BE32): {others} have")
+    missing = found.lacks(model, variant)
+    if missing:
+        others = " and ".join(m.name for m in found.models if not found.lacks(m, variant))
+        raise UsageError(f"-cpu {model.name} has no {missing}: {others} have")
     return model
 
 

@@ -15,7 +15,7 @@ import sys
 from qusr import _native, arch, loader
 from qusr.machine import Machine
 from qusr.options import Exited, Options, UsageError
-from qusr.thread import Gone, Thread
+from qusr.thread import Gone, Thread, leave
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from qusr.arch.abi import Abi
     from qusr.arch.base import Arch
     from qusr.borrower import Leaving
+    from qusr.debug.blocks import BlockLog
     from qusr.debug.hooks import AddressHook, CodeHook, CodeHooks
     from qusr.recipe import Recorder
     from qusr.syscalls.strace import Strace
@@ -42,10 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Exited", "Options", "Process", "UsageError"]
 
-DEFAULT_STACK = 8 << 20
-RLIMIT_STACK, RLIM_INFINITY = 3, (1 << 64) - 1
-MMAP_MIN_ADDR = {4: 0x8000}
-"""Where an arm kernel's lowest mapping may be: old toolchains link programs at 0x8000."""
+RLIMIT_STACK = 3
 
 
 class Process:
@@ -104,7 +102,7 @@ class Process:
         self.replaced_calls: dict[str, SyscallFunction] = {}
         # What an execve need not make again.
         self._tables: dict[str, _native.Table] = {}
-        self._machines: dict[tuple[str, bool], Machine] = {}
+        self._machines: dict[tuple[str, str], Machine] = {}
         # A forked child that has not executed a program yet, and what it had until then.
         self.forked = False
         self._inherited: _native.Thread | None = None
@@ -157,7 +155,7 @@ class Process:
         recorder = recipe.Recorder(prepared)
         self.load(prepared, recorder)
         absent = self._passed_over(prepared) if sought else []
-        recorder.keep(self, key, _table_key(self.abi), absent, opened=opened)
+        recorder.keep(self, self.machine, (key, _table_key(self.abi)), absent, opened=opened)
 
     def _passed_over(self, prepared: loader.Prepared) -> list[str]:
         """The files that would have made another folder the sysroot."""
@@ -176,7 +174,7 @@ class Process:
         self._own_exe = early.own_exe
         self.sysroot = loader.Sysroot(os.fsdecode(early.sysroot) or None)
         guest, self.image = recipe.image_of(early.rest)
-        self._set_machine(self._machine(guest, self.image.plan.be8))
+        self._set_machine(self._machine(guest, self.image.plan.variant))
         self.argv, self.exe = early.argv, early.exe
         self.comm = os.path.basename(early.execfn)[:15]
         self.memory, self._memory_bits = early.memory, self.abi.word * 8
@@ -199,7 +197,7 @@ class Process:
         What was loaded before is gone (execve(2)); the caller has ended its threads.
         """
         assert prepared.guest is not None and prepared.plan is not None
-        machine = self._machine(prepared.guest, prepared.plan.be8)
+        machine = self._machine(prepared.guest, prepared.plan.variant)
         self._set_machine(machine)
         self.argv = prepared.argv
         self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
@@ -213,29 +211,32 @@ class Process:
         self.image = prepared.install(space, stack_size=self._stack_size())
         if self.image.read_implies_exec:
             self.set_read_implies_exec(True)
-        if machine.kuser_page:
-            loader.map_kuser(self.memory, machine.kuser_page)
+        for page in machine.kernel_pages:
+            loader.map_kernel_page(self.memory, *page)
         self.stack = prepared.build_stack(
             self.image,
             self.envp,
             hwcap=machine.hwcap[0],
             hwcap2=machine.hwcap[1],
             platform=machine.platform,
-            minsigstksz=machine.minsigstksz,
+            minsigstksz=self.arch.guest.minsigstksz,
             random=self._random(),
         )
         self.stack.store(self.memory)
         self.auxv = self.stack.auxv
-        if self.log is not None:
-            self.log.start(self)
+        if self.log is not None and self.log.wants("page"):
+            from qusr.debug.blocks import memory_map
+
+            self.log.write(memory_map(self))
         table = self._tables.get(self.abi.name)
         if table is None:
             table = _native.Table(thunk_table(self.abi, self.store))
             self._tables[self.abi.name] = table
         self._start_thread(table, self._stock(prepared))
+        self.native.runs(prepared.fd)
 
-    def _machine(self, guest: str, be8: bool) -> Machine:
-        key = guest, be8
+    def _machine(self, guest: str, variant: str) -> Machine:
+        key = guest, variant
         machine = self._machines.get(key)
         if machine is None:
             logs = () if self.log is None else self.log.native_items()
@@ -245,7 +246,7 @@ class Process:
     @property
     def mmap_min_addr(self) -> int:
         """The lowest address that the guest may map."""
-        return MMAP_MIN_ADDR.get(self.abi.word, 0x1_0000)
+        return self.arch.guest.min_address
 
     def _empty_memory(self) -> _native.AddressSpace:
         bits = self.abi.word * 8
@@ -268,14 +269,14 @@ class Process:
         """Where the program's translations are kept, and what it is called there."""
         if self.store.path is None:
             return None
-        identity = loader.file_identity(os.fstat(prepared.fd))
+        identity = _native.file_identity(prepared.fd)
         return os.fsencode(self.store.path), identity
 
     def _start_thread(self, table: _native.Table, stock: tuple[bytes, bytes] | None) -> None:
         machine = self.machine
         old = None if self._main is None else self.native
         native = self.native = _native.Process(
-            self.memory, table, machine.numbers, machine.args, self.abi.thumb_bit, machine.frame,
+            self.memory, table, machine.numbers, machine.args, self.abi.thumb_bit, self.abi.frame,
             old,
         )  # fmt: skip
         if old is not None:
@@ -295,10 +296,13 @@ class Process:
         self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
             self.native.watch_deaths()
-        blocks = None if self.log is None else self.log.blocks(self)
+        blocks = self._block_log()
         sink = None if blocks is None else blocks.native
         options = machine.native_options
-        thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
+        try:
+            thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
+        except ValueError as error:  # no memory for translated code, or no such library
+            raise UsageError(str(error)) from None
         if blocks is not None:
             blocks.watch(thread, own_logs=options is not None)
         regs = self.arch.registers
@@ -317,16 +321,23 @@ class Process:
             self._main.native = thread
             self._main.set_trace()
 
+    def _block_log(self) -> BlockLog | None:
+        """What writes the items of -d that are about blocks, if any is wanted."""
+        if self.log is None or not self.log.wants_blocks():
+            return None
+        from qusr.debug.blocks import BlockLog
+
+        return BlockLog(self, self.log)
+
     def _stack_size(self) -> int:
         if self.options.stack_size is not None:
             return self.options.stack_size
         before = None if self._main is None else self.native
         limit = _native.getrlimit if before is None else before.limit
-        soft = limit(RLIMIT_STACK)[0]
         for which, told, _ in self._limits:
             if which == RLIMIT_STACK:
-                soft = told
-        return DEFAULT_STACK if soft == RLIM_INFINITY else soft
+                return told
+        return limit(RLIMIT_STACK)[0]
 
     def _random(self) -> bytes | None:
         if self.options.seed is None:
@@ -342,10 +353,6 @@ class Process:
         """The first thread, whose tid is the process's id."""
         assert self._main is not None
         return self._main
-
-    @main.setter
-    def main(self, thread: Thread) -> None:
-        self._main = thread
 
     @property
     def thread(self) -> _native.Thread:
@@ -397,6 +404,19 @@ class Process:
         self._dying = 0
         self._dying_lock = _thread.allocate_lock()
 
+    def become_child(self, thread: Thread) -> None:
+        """After a fork, in the child: `thread` is the only one here; the process is ours to end."""
+        self._main = thread
+        self.threads = {os.getpid(): thread}
+        thread.tid = os.getpid()
+        self.on_exit = leave
+        self.loan = self.leaving = None
+        self.traced_from_exec = self.vforked = False
+        self.nobody_dies()
+        self.forked = True
+        thread.tracer = None
+        self.native.set_tracing(False)
+
     def begin_to_die(self) -> bool:
         """From now on only the calling thread can end the process. False: another one can."""
         mine = self._dying_lock.acquire(blocking=False)
@@ -405,11 +425,19 @@ class Process:
         return mine
 
     def preload(self) -> None:
-        """Imports what may be needed when the guest has put it out of reach."""
+        """Keeps what may be needed when the guest has put it out of reach."""
         from qusr import preload
 
-        preload.everything()
+        preload.everything(self.store)
         self.native.set_preloaded()
+
+    def listens(self) -> None:
+        """The guest is asked whether files may be opened (fanotify(7)).
+
+        By the emulator none is any more: the guest could not answer what it waits for itself.
+        """
+        self.store = loader.Store(None)
+        _native.forget_stocks()
 
     def is_own_exe(self, info: os.stat_result) -> bool:
         """Whether a file is the emulator's executable (Python)."""
@@ -584,18 +612,15 @@ def thunk_table(target: Abi, store: loader.Store) -> bytes:
 
 def _table_key(target: Abi) -> bytes:
     """Changes with the ABI and with every file that declarations come from."""
-    folder = os.path.join(os.path.dirname(__file__), "syscalls")
-    stamp = [target.name, _native.VERSION, sys.version]
-    for entry in sorted(os.scandir(folder), key=lambda item: item.name):
-        if entry.name.endswith(".py"):
-            info = entry.stat()
-            stamp.append(f"{entry.name}:{info.st_mtime_ns}:{info.st_size}")
-    return "\n".join(stamp).encode()
+    here = os.path.dirname(__file__)
+    folders = ("syscalls", "arch", "arch/" + target.numbers.partition(".")[0])
+    stamp = _native.stamp_sources([os.fsencode(f"{here}/{name}") for name in folders])
+    return f"{target.name}\n{sys.version}\n{stamp:x}".encode()
 
 
 def _triplets(guest: str) -> tuple[str, ...]:
     """Where a guest's libraries may be, when no sysroot was asked for."""
-    found = arch.by_name(guest)
+    found = arch.guest(guest)
     return () if found is None else found.triplets
 
 

@@ -2,7 +2,7 @@
 
 Programs are not loaded at random addresses, so loading one makes the same calls of the
 address space each time. A `Recorder` stands before the address space and writes them
-down. `native/src/start/` reads a recipe (`recipe.rs` has its fields), checks that the
+down. `native/machine/src/start/` reads a recipe (`recipe.rs` has its fields), checks that the
 files are still the same, and makes the calls again.
 
 A recipe is numbers of 8 bytes, strings with their length before them, and lists with
@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from struct import Struct
 
+from qusr import _native
 from qusr.loader import cache
 from qusr.loader.image import Image
 from qusr.loader.plan import LoadPlan
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from qusr.loader.image import AddressSpace
     from qusr.loader.program import Prepared
     from qusr.machine import Machine
-    from qusr.process import Process
+    from qusr.running import Process
 
 KIND = "start"
 FORMAT = 1
@@ -79,6 +80,11 @@ class Recorder:
         """As the address space's."""
         return self._space.limit
 
+    @property
+    def map_window(self) -> int:
+        """As the address space's."""
+        return self._space.map_window
+
     def mmap(  # noqa: PLR0917 - as mmap(2)
         self, addr: int, len: int, prot: int, flags: int, fd: int = -1, offset: int = 0
     ) -> int:
@@ -123,8 +129,8 @@ class Recorder:
     def keep(
         self,
         process: Process,
-        key: bytes,
-        table_key: bytes,
+        machine: Machine,
+        keys: tuple[bytes, bytes],
         absent: Iterable[str],
         *,
         opened: bool = False,
@@ -133,10 +139,11 @@ class Recorder:
 
         Nothing is kept when another start could go otherwise: the program is a script's
         interpreter, a file may still be changing, or another core than the native one runs the
-        guest. `absent` are the files that would have been used if they were there. `opened`: the
-        program's file is given, whatever it was called.
+        guest. `keys` are the recipe's and the thunk table's. `absent` are the files that would have
+        been used if they were there. `opened`: the program's file is given, whatever it was called.
         """
-        machine, prepared, interp = process.machine, self._prepared, b""
+        prepared, interp = self._prepared, b""
+        key, table_key = keys
         named = opened or prepared.execfn == os.fsencode(prepared.path)
         if machine.native_options != "" or not named:
             return
@@ -146,7 +153,7 @@ class Recorder:
             if fd >= 0 and not cache.settled(os.fstat(fd)):
                 return
         if prepared.interp_fd >= 0:
-            interp = cache.file_identity(os.fstat(prepared.interp_fd))
+            interp = _native.file_identity(prepared.interp_fd)
         fields = [
             _number(FORMAT),
             _bytes(os.fsencode(prepared.sysroot.root or "")),
@@ -174,7 +181,7 @@ def _machine(machine: Machine) -> bytes:
             _list([_number(number) for number in machine.numbers]),
             _list([_number(number) for number in machine.args]),
             _number(machine.abi.thumb_bit),
-            _bytes(machine.frame.encode()),
+            _bytes(machine.abi.frame.encode()),
             _bytes(os.fsencode(library)),
             _bytes(guest.encode()),
             _number(model),

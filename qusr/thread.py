@@ -12,18 +12,47 @@ import os
 
 from qusr import _native
 from qusr.options import Exited
-from qusr.syscalls.context import Context, Restart
+from qusr.syscalls.context import NO_RESULT, Context, Restart, find_handler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any, Protocol
 
-    from qusr.process import Process
+    from qusr.options import Options
     from qusr.ptrace.tracer import Tracer
+    from qusr.running import Process
+    from qusr.syscalls.strace import Strace
 
     Stop = tuple[object, ...]
 
-_handlers: dict[str, Callable[..., int]] = {}
+    class Owner(Process, Protocol):
+        """A process as its threads need it (`qusr.process.Process`)."""
+
+        options: Options
+        gone: Gone
+        hooks: list[Callable[[Any, str, tuple[int, ...]], int | None]]
+        threads: dict[int, Thread]
+        last_status: int
+
+        @property
+        def main(self) -> Thread:
+            """The first thread."""
+
+        def become_child(self, thread: Thread) -> None:
+            """After a fork, in the child: `thread` is the only one here."""
+
+        def begin_to_die(self) -> bool:
+            """From now on only the calling thread can end the process. False: another one can."""
+
+        def preload(self) -> None:
+            """Keeps what may be needed when the guest has put it out of reach."""
+
+        def listens(self) -> None:
+            """The guest is asked whether files may be opened: the emulator opens none any more."""
+
+        def tracer(self) -> Strace | None:
+            """What prints system calls, when that is asked for."""
 
 
 class Gone:
@@ -56,7 +85,7 @@ class Thread:
 
     __slots__ = ("ended", "exec_request", "first", "native", "process", "tid", "tracer")
 
-    def __init__(self, process: Process, native: _native.Thread) -> None:
+    def __init__(self, process: Owner, native: _native.Thread) -> None:
         self.process = process
         self.native = native
         self.ended = False
@@ -87,6 +116,10 @@ class Thread:
         self.set_trace()
         self.dispatch(self.native.step())
 
+    def sibling(self, native: _native.Thread) -> Thread:
+        """Another thread of the same process, not started yet."""
+        return Thread(self.process, native)
+
     def start(self, tell: Callable[[int], None]) -> int:
         """Starts a thread that is not the first; its tid.
 
@@ -116,6 +149,10 @@ class Thread:
                 self.wait_for_others()
                 if process.exited is None:
                     process.main.loop()
+
+    def become_first(self) -> None:
+        """After a fork, in the child: the calling thread is the only one here."""
+        self.process.become_child(self)
 
     def doom(self) -> None:
         """Makes another thread end soon, without any of what exit(2) does for it."""
@@ -203,6 +240,8 @@ class Thread:
         """Makes a call behind which nothing may be left to import from."""
         self.process.preload()
         number, args = self.native.call_registers()
+        if self.process.call_name(number) == "fanotify_mark":
+            self.process.listens()
         stop = self.native.make_call(number, tuple(args))
         if stop is not None:
             self.dispatch(stop)
@@ -224,7 +263,7 @@ class Thread:
 
     def _call_handler(self, name: str, args: Sequence[int]) -> int | None:
         """The handler's result, -errno, or None when the call is to be made again."""
-        handler = _handlers.get(name) or find_handler(name)
+        handler = find_handler(name)
         return self._guarded(lambda ctx: handler(ctx, *args))
 
     def _guarded(self, function: Callable[[Context], int]) -> int | None:
@@ -270,21 +309,6 @@ class Thread:
             name = self.process.call_name(number) or "unknown"
             log.unimp(f"system call {name} ({number}): not implemented, ENOSYS")
         self.native.finish_call(-errno.ENOSYS)
-
-
-NO_RESULT = 1 << 62
-"""What a handler gives when the registers are already as they are to be (execve)."""
-
-
-def find_handler(name: str) -> Callable[..., int]:
-    """The function named "module:function" below qusr.syscalls.handlers."""
-    module, _, function = name.partition(":")
-    # Not importlib.import_module: every program's start comes here, and importlib (with what it
-    # imports) takes longer than the handlers.
-    handlers = __import__(f"qusr.syscalls.handlers.{module}", fromlist=[function])
-    found: Callable[..., int] = getattr(handlers, function)
-    _handlers[name] = found
-    return found
 
 
 def leave(exited: Exited) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from qusr import _native, arch, cli, loader
+from qusr import _native, arch, loader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import NoReturn
-
-    from qusr.cli import Command
-
-_ALL = ("aarch64", "aarch64_be", "arm", "armeb")
 
 _HELP = (
     ("h", "", "show this help (also -help)"),
@@ -33,43 +30,57 @@ _HELP = (
     ("seed", "NUMBER", "makes the guest's AT_RANDOM the same in every run"),
     ("p", "SIZE", "accepted when it is 4096, the size of a page"),
     ("core", "CORE", "CPU core: unicorn or native"),
-    ("opt", "no-NAME,...", "optimisations that the native core leaves out"),
+    ("opt", "no-NAME,...", "optimisations that the native core leaves out; cache=SIZE of its code"),
     ("version", "", "show the version and exit"),
     ("-", "", "the program follows, whatever its name begins with"),
 )
 
 
-def show(command: Command) -> NoReturn:
-    """Prints what was asked for and ends."""
-    text = {"help": _help, "version": _version, "cpu": _cpus, "log items": _items}
-    sys.stdout.write(text[command.show](command))
+def show(
+    what: str, name: str, guest: str | None, sysroot: str | None, variables: Mapping[str, str]
+) -> NoReturn:
+    """Prints what was asked for ("help", "version", "cpu", "log items") and ends.
+
+    `name` is the command's, `guest` the one that it is for, `sysroot` the one that was asked
+    for; `variables` are those that stand for options, without their prefix.
+    """
+    if what == "help":
+        text = _help(name, guest, sysroot, variables)
+    elif what == "version":
+        text = _version(name)
+    else:
+        text = _cpus(guest) if what == "cpu" else _items()
+    sys.stdout.write(text)
     sys.stdout.flush()
     # qemu-user, too, calls "-d help" a failure, but no other one.
-    sys.exit(1 if command.show == "log items" else 0)
+    sys.exit(1 if what == "log items" else 0)
 
 
-def _version(command: Command) -> str:
+def _all() -> list[str]:
+    return [guest.name for guest in arch.guests()]
+
+
+def _version(name: str) -> str:
     return (
-        f"{command.name} version {_native.VERSION}\n"
+        f"{name} version {_native.VERSION}\n"
         "User-mode emulator of Linux programs; GPL-2.0-or-later.\n"
     )
 
 
-def _help(command: Command) -> str:
-    variables = {option: variable for option, variable, _ in cli.OPTIONS}
-    what = f"{command.guest} programs" if command.guest else "programs of any guest it has"
+def _help(name: str, guest: str | None, sysroot: str | None, variables: Mapping[str, str]) -> str:
+    what = f"{guest} programs" if guest else "programs of any guest it has"
     lines = [
-        f"usage: {command.name} [OPTION...] PROGRAM [ARGUMENT...]",
-        f"Runs Linux {what} ({', '.join(_ALL)}) on this machine."
-        if not command.guest
+        f"usage: {name} [OPTION...] PROGRAM [ARGUMENT...]",
+        f"Runs Linux {what} ({', '.join(_all())}) on this machine."
+        if not guest
         else f"Runs Linux {what} on this machine.",
         "",
         f"{'Option':<20}{'Variable':<19}Meaning",
     ]
     for option, value, meaning in _HELP:
         variable = variables.get(option, "")
-        name = f"QUSR_{variable}" if variable else ""
-        lines.append(f"{f'-{option} {value}'.rstrip():<20}{name:<19}{meaning}")
+        shown = f"QUSR_{variable}" if variable else ""
+        lines.append(f"{f'-{option} {value}'.rstrip():<20}{shown:<19}{meaning}")
     lines += [
         "",
         "Options go before variables. Where QUSR_NAME is not set, QEMU_NAME is looked at.",
@@ -77,19 +88,18 @@ def _help(command: Command) -> str:
         "QUSR_DEBUG=1: traces of errors inside qusr.",
         "",
         "In use:",
-        *_defaults(command),
+        *_defaults(guest, sysroot),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _defaults(command: Command) -> list[str]:
+def _defaults(guest: str | None, sysroot: str | None) -> list[str]:
     """Values in use; pwntools reads the line `QEMU_LD_PREFIX = ` of it."""
-    guest = command.guest
-    if guest or loader.explicit(command.sysroot, os.environ):
-        root, why = _sysroot(guest or _ALL[0], command.sysroot)
+    if guest or loader.explicit(sysroot, os.environ):
+        root, why = _sysroot(guest or _all()[0], sysroot)
         return [f"QUSR_LD_PREFIX = {root}  ({why})", f"QEMU_LD_PREFIX = {root}"]
     lines = []
-    for name in _ALL:
+    for name in _all():
         root, why = _sysroot(name, None)
         lines.append(f"QUSR_LD_PREFIX = {root}  (for {name}, {why})")
     return lines
@@ -100,26 +110,25 @@ def _sysroot(guest: str, asked: str | None) -> tuple[str, str]:
     explicit = loader.explicit(asked, os.environ)
     if explicit is not None:
         return explicit[0] or "/", f"by {explicit[1]}"
-    found = arch.by_name(guest)
+    found = arch.guest(guest)
     root = None if found is None else loader.found(found.triplets)
     return ("/", "none") if root is None else (root, "found")
 
 
-def _cpus(command: Command) -> str:
+def _cpus(guest: str | None) -> str:
     lines = []
-    for name in (command.guest,) if command.guest else _ALL:
+    for name in (guest,) if guest else _all():
         found = arch.by_name(name)
         if found is None:
             continue
-        lines.append("Available CPUs:" if command.guest else f"Available CPUs of {name}:")
+        lines.append("Available CPUs:" if guest else f"Available CPUs of {name}:")
         for model in found.models:
             default = ", the default" if model is found.default_model else ""
             lines.append(f"  {model.name:<14} {model.description}{default}")
     return "\n".join(lines) + "\n"
 
 
-def _items(command: Command) -> str:
-    del command
+def _items() -> str:
     from qusr.debug.log import ITEMS
 
     lines = ["Log items (comma separated):"]

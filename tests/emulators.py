@@ -231,3 +231,23 @@ def debian_root(arch: str, packages: str = "") -> Path:
     if run.returncode:
         pytest.fail(f"tools/debian-root {DEBIAN[arch]} failed")
     return Path(run.stdout.strip())
+
+
+def of_native_guests() -> str:
+    """pytest's -k for the tests of those guests that the native core runs."""
+    from qusr import _native, arch
+
+    names = [guest.name for guest in arch.guests()]
+    found = []
+    for guest in arch.guests():
+        processor = arch.by_name(guest.name)
+        assert processor is not None
+        if all(_native.native_refusal(processor.core_name(v)) is None for v in guest.abis):
+            longer = [name for name in names if guest.name in name and name != guest.name]
+            found.append(" and not ".join([guest.name, *longer]))
+    return f"({' or '.join(f'({one})' for one in found)})"
+
+
+if __name__ == "__main__":
+    # For the Makefile.
+    print({"roots": " ".join(DEBIAN.values()), "native": of_native_guests()}[sys.argv[1]])

@@ -34,7 +34,7 @@ class Flavour:
     prefix: str
     as_options: tuple[str, ...]
     ld_options: tuple[str, ...] = ()
-    be8: bool = True
+    variant: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -47,8 +47,8 @@ _GNU64, _GNU32 = "aarch64-linux-gnu-", "arm-linux-gnueabihf-"
 AARCH64 = Flavour("aarch64", "aarch64", _GNU64, _A64)
 AARCH64_BE = Flavour("aarch64_be", "aarch64_be", _GNU64, (*_A64, "-EB"), ("-EB", "-maarch64linuxb"))
 ARM = Flavour("arm", "arm", _GNU32, _A32)
-ARM_BE8 = Flavour("armeb-be8", "armeb", _GNU32, (*_A32, "-EB"), ("-EB", "--be8"))
-ARM_BE32 = Flavour("armeb-be32", "armeb", _GNU32, (*_A32, "-EB"), ("-EB",), be8=False)
+ARM_BE8 = Flavour("armeb-be8", "armeb", _GNU32, (*_A32, "-EB"), ("-EB", "--be8"), "be8")
+ARM_BE32 = Flavour("armeb-be32", "armeb", _GNU32, (*_A32, "-EB"), ("-EB",), "be32")
 A64S = (AARCH64, AARCH64_BE)
 A32S = (ARM, ARM_BE8, ARM_BE32)
 ALL = (*A64S, *A32S)
@@ -102,7 +102,7 @@ class Machine:
         self.map(DATA, DATA_SIZE, READ | WRITE)
         self.model: CpuModel | None = arch.model(model) if model else None
         assert model is None or self.model is not None
-        self.cpu: Cpu = unicorn.open_cpu(arch, self.space, self.model, be8=flavour.be8)
+        self.cpu: Cpu = unicorn.open_cpu(arch, self.space, self.model, variant=flavour.variant)
         self["pc"] = CODE
         for name, value in registers.items():
             self[name] = value

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from qusr.arch.abi import abi
+from qusr.arch import abi_named
 from qusr.syscalls import layout
 
 COMPILERS = {
@@ -49,7 +49,7 @@ class Known:
 
     def program(self, abi_name: str) -> str:
         """C source whose assertions hold if the declaration is right."""
-        target = abi(abi_name)
+        target = abi_named(abi_name)
         lines = ["#include <stddef.h>", *(f"#include <{header}>" for header in self.headers)]
         lines.append(_assertion(f"sizeof({self.name})", self.ctype.size(target)))
         for leaf in layout.leaves(self.ctype, target):

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from qusr import arch as arches
-from qusr.arch import aarch64, arm, kuser_page
+from qusr.arch.aarch64 import cpu as aarch64
+from qusr.arch.arm import VECTORS, kuser_page
+from qusr.arch.arm import cpu as arm
+from qusr.arch.arm.kuser import generate
 from qusr.arch.base import Arch, CpuModel, Feature
-from qusr.arch.kuser import generate
 from qusr.loader.identify import guest_name
 from tests.guestcode import (
     A32S,
@@ -88,6 +90,21 @@ def test_import_is_light() -> None:
     assert not heavy & set(run.stdout.split())
 
 
+def test_identification_imports_one_guest_at_most() -> None:
+    """And no processor's features, system calls or constants: a start pays for each module."""
+    code = (
+        "import sys; from qusr import arch; from qusr.loader import identify;"
+        "print(arch.guest('arm64').name, arch.guest_of(183, 64, True).name);"
+        "print(identify.machine_title(243, 64, False), *sorted("
+        "n for n in sys.modules if 'arch' in n))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == [
+        "aarch64 aarch64_be",
+        "RISC-V 64 qusr.arch qusr.arch.aarch64 qusr.arch.abi qusr.arch.base",
+    ]
+
+
 @pytest.mark.parametrize("name", HEADERS)
 def test_feature_bits_are_the_kernels(name: str) -> None:
     arch = arches.by_name(name)
@@ -145,7 +162,7 @@ def test_id_registers(model: CpuModel) -> None:
     machine = Machine(AARCH64, f"{code}\nmrs xzr, midr_el1\nbrk #0", model.name)
     assert machine.cpu.run() == {"reason": "breakpoint", "imm": 0}
     midr, pfr0, isar0, isar1 = (machine[f"x{n}"] for n in range(4))
-    assert midr == model.midr
+    assert midr == model.ident
     assert [machine[f"x{n}"] for n in range(4, 9)] == [0] * 5
     assert machine["x9"] == 1 << 31
 
@@ -238,11 +255,12 @@ def test_kuser_page_is_up_to_date() -> None:
 def kuser_machine(flavour: Flavour, source: str, **registers: int) -> Machine:
     machine = Machine(flavour, source, **registers)
     assert isinstance(machine.arch, arm.Arm)
-    page = machine.arch.kuser_page(be8=flavour.be8)
+    [(address, name, page)] = machine.arch.kernel_pages(flavour.variant)
+    assert (address, name) == (VECTORS, "[vectors]")
     assert len(page) == 4096
-    machine.map(arm.KUSER_ADDRESS, 4096, READ | 2)
-    machine.space.write(arm.KUSER_ADDRESS, page)
-    machine.space.mprotect(arm.KUSER_ADDRESS, 4096, READ | EXEC)
+    machine.map(VECTORS, 4096, READ | 2)
+    machine.space.write(VECTORS, page)
+    machine.space.mprotect(VECTORS, 4096, READ | EXEC)
     machine["sp"] = DATA + 0x1000
     return machine
 
@@ -299,10 +317,10 @@ def test_kuser_get_tls_and_barrier(flavour: Flavour) -> None:
 
 @pytest.mark.parametrize("flavour", [ARM, ARM_BE8, ARM_BE32], ids=str)
 def test_kuser_version_and_rest(flavour: Flavour) -> None:
-    machine = kuser_machine(flavour, "bx r1", r1=arm.KUSER_ADDRESS + 0x100)
+    machine = kuser_machine(flavour, "bx r1", r1=VECTORS + 0x100)
     assert machine.word(0xFFFF0FFC) == 5
     assert machine.cpu.run() == {"reason": "undefined"}
-    assert machine["pc"] == arm.KUSER_ADDRESS + 0x100
+    assert machine["pc"] == VECTORS + 0x100
 
 
 @pytest.mark.parametrize("model", arm.ARM.models, ids=lambda m: m.name)
@@ -310,8 +328,8 @@ def test_kuser_on_every_model(model: CpuModel) -> None:
     """Each model has what the helpers are made of: exclusives, barriers, the thread register."""
     source = CALL.replace("HELPER", f"{0xFFFF0FC0:#x}")
     machine = Machine(ARM, source, model.name, r0=0, r1=9, r2=DATA)
-    machine.map(arm.KUSER_ADDRESS, 4096, READ | 2)
-    machine.space.write(arm.KUSER_ADDRESS, arm.ARM.kuser_page())
-    machine.space.mprotect(arm.KUSER_ADDRESS, 4096, READ | EXEC)
+    machine.map(VECTORS, 4096, READ | 2)
+    machine.space.write(VECTORS, arm.ARM.kernel_pages("")[0][2])
+    machine.space.mprotect(VECTORS, 4096, READ | EXEC)
     assert machine.cpu.run() == {"reason": "breakpoint", "imm": 0}
     assert machine.word(DATA) == 9

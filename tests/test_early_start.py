@@ -1,4 +1,4 @@
-"""Programs that are started without Python (`native/src/start/`).
+"""Programs that are started without Python (`native/machine/src/start/`).
 
 The command line is the launcher's, with code that says so on standard error when Python runs after
 all.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qusr import _native
-from qusr.arch.abi import abi
+from qusr.arch import abi_named
 from qusr.syscalls import layout
 from qusr.syscalls.compiler import MOVE_CHECKED, MOVE_ID16, conversion_program
 from qusr.syscalls.context import pack, unpack
@@ -63,20 +63,20 @@ def test_what_leads_to_our_executable(tmp_path: Path) -> None:
 
 
 def test_a_value_may_be_there_twice() -> None:
-    arm = abi("arm")
+    arm = abi_named("arm")
     values = unpack(STAT64, pack(STAT64, {"st_ino": 0x1_2345_6789}, arm), arm)
     assert values["st_ino"] == 0x1_2345_6789
     assert values["st_ino~old"] == 0x2345_6789
 
 
 def test_old_stat_says_what_must_fit() -> None:
-    program = conversion_program(STAT, STAT, abi("arm"))
+    program = conversion_program(STAT, STAT, abi_named("arm"))
     head, size = 11, 20
     flags = {
         int.from_bytes(program[at + 1 : at + 5], "little"): program[at + 17]
         for at in range(head, len(program), size)
     }
-    offsets = {leaf.path: leaf.offset for leaf in layout.leaves(STAT, abi("arm"))}
+    offsets = {leaf.path: leaf.offset for leaf in layout.leaves(STAT, abi_named("arm"))}
     assert flags[offsets["st_ino"]] & MOVE_CHECKED
     assert flags[offsets["st_size"]] & MOVE_CHECKED
     assert not flags[offsets["st_blocks"]] & MOVE_CHECKED

@@ -41,7 +41,45 @@ def test_sizes() -> None:
     large = AddressSpace(64)
     assert large.limit > 1 << 32
     assert large.limit & (large.limit - 1) == 0
+    assert large.limit >= 1 << 47
+    assert large.map_window == 1 << 42
     assert large.base % GIGABYTE == 0
+
+
+def test_several_spaces_are_whole() -> None:
+    """A guest does not take another one's room: each has all addresses, and large reservations."""
+    spaces = [AddressSpace(64) for _ in range(8)]
+    noreserve, noreplace = 0x4000, 0x100000
+    for number, space in enumerate(spaces):
+        assert space.limit >= 1 << 47
+        assert space.map_window == 1 << 42
+        at = space.mmap(1 << 41, 1 << 40, RW, ANON | noreserve | noreplace)
+        space.write(at, bytes([number]))
+        high = space.mmap(0x5000_0000_0000, PAGE, RW, ANON | noreplace)
+        space.write(high, bytes([100 + number]))
+    rooms = [space.mmap(0, 1 << 44, 0, ANON) for space in spaces[:3]]
+    for space, room in zip(spaces, rooms, strict=False):
+        space.munmap(room, 1 << 44)
+    for number, space in enumerate(spaces):
+        assert space.read(1 << 41, 1) == bytes([number])
+        assert space.read(0x5000_0000_0000, 1) == bytes([100 + number])
+    # What one has, or gave back, does not count for another.
+    del spaces[1:], space
+    room = spaces[0].mmap(0, 1 << 46, 0, ANON)
+    spaces[0].munmap(room, 1 << 46)
+
+
+def test_what_the_host_has_cannot_be_had() -> None:
+    space = AddressSpace(64)
+    own = id(space)
+    if not space.base < own < space.base + space.limit:
+        pytest.skip("this Python's heap is below the window")
+    at = own - space.base & ~(PAGE - 1)
+    assert fails(space.mmap, at, PAGE, RW, ANON | 0x10) == errno.ENOMEM
+    assert fails(space.mmap, at, PAGE, RW, ANON | 0x100000) == errno.EEXIST
+    assert space.mmap(at, PAGE, RW, ANON) != at
+    assert fails(space.read, at, 1) == errno.EFAULT
+    assert space.host_pointer(at) == space.host_pointer((1 << 63) - 1)
 
 
 def test_a_base_that_is_taken_is_an_error(space: AddressSpace) -> None:

@@ -1,4 +1,4 @@
-"""Translations that outlive the process (`native/src/cpu/native/stock.rs`)."""
+"""Translations that outlive the process (`native/translator/src/engine/stock.rs`)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from qusr.arch.abi import abi
+from qusr.arch import abi_named
 from qusr.syscalls import table
 from qusr.syscalls.decl import Arg, Case, Switch, Syscall
 from tools import gen_syscall_docs
@@ -24,13 +24,13 @@ def _calls() -> Iterator[tuple[str, Syscall]]:
 
 @pytest.mark.parametrize("name", ABIS)
 def test_every_number_has_a_declaration(name: str) -> None:
-    missing = set(table.numbers(abi(name))) - set(table.declarations(abi(name)))
+    missing = set(table.numbers(abi_named(name))) - set(table.declarations(abi_named(name)))
     assert missing == set()
 
 
 @pytest.mark.parametrize("name", ABIS)
 def test_declarations_compile(name: str) -> None:
-    assert table.compile_for(abi(name)).startswith(b"QTHUNK")
+    assert table.compile_for(abi_named(name)).startswith(b"QTHUNK")
 
 
 def test_a_call_belongs_to_one_family() -> None:
@@ -41,7 +41,7 @@ def test_a_call_belongs_to_one_family() -> None:
 
 
 def test_a_declaration_is_of_some_kernel() -> None:
-    known = {name for guest in (*ABIS, "x86_64") for name in table.numbers(abi(guest))}
+    known = {name for guest in (*ABIS, "x86_64") for name in table.numbers(abi_named(guest))}
     assert {call.name for _, call in _calls()} - known == set()
 
 

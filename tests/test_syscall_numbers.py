@@ -10,7 +10,7 @@ from tools import gen_syscalls
 
 
 def _table(abi: str) -> dict[str, int]:
-    numbers: dict[str, int] = importlib.import_module(f"qusr.syscalls.numbers.{abi}").NUMBERS
+    numbers: dict[str, int] = importlib.import_module(f"qusr.arch.{abi}.numbers").NUMBERS
     return numbers
 
 

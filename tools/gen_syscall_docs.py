@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from qusr.arch.abi import abi  # noqa: E402
+from qusr.arch import abi_named  # noqa: E402
 from qusr.syscalls import table  # noqa: E402
 from qusr.syscalls.decl import Syscall  # noqa: E402
 
@@ -61,8 +61,8 @@ def _remark(reasons: dict[str, str]) -> str:
 
 def rows(calls: set[str]) -> list[tuple[str, ...]]:
     """One row for each call of `calls`: name, status of each ABI, remark."""
-    known = {name: table.declarations(abi(name)) for name in ABIS}
-    numbers = {name: table.numbers(abi(name)) for name in ABIS}
+    known = {name: table.declarations(abi_named(name)) for name in ABIS}
+    numbers = {name: table.numbers(abi_named(name)) for name in ABIS}
     found = []
     for call in sorted(calls):
         cells, reasons = [], {}

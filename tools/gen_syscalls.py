@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Generate ``qusr/syscalls/numbers/<abi>.py`` from Debian's kernel headers.
+"""Generate the guests' modules ``numbers`` (below ``qusr/arch``) from Debian's kernel headers.
 
 ``tools/gen_syscalls.py`` rewrites the tables of the ABIs in use, ``--check``
 compares them with the headers, and ``tools/gen_syscalls.py riscv64 s390x``
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from importlib import util
 from pathlib import Path
 
-OUT = Path(__file__).resolve().parent.parent / "qusr" / "syscalls" / "numbers"
+ARCH = Path(__file__).resolve().parent.parent / "qusr" / "arch"
 IN_USE = ("aarch64", "arm", "x86_64")
 
 
@@ -38,10 +38,13 @@ class Headers:
     """Old names of calls that have a name shared with other ABIs."""
     extra: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Numbers newer than the headers that only this ABI has: (number, kernel)."""
+    module: str = ""
+    """Below qusr/arch, where it is not ABI/numbers."""
 
 
-def _cross(debian: str, triplet: str, *defines: str) -> Headers:
-    return Headers(f"linux-libc-dev-{debian}-cross", f"/usr/{triplet}/include", defines)
+def _cross(debian: str, triplet: str, *defines: str, module: str = "") -> Headers:
+    package, include = f"linux-libc-dev-{debian}-cross", f"/usr/{triplet}/include"
+    return Headers(package, include, defines, module=module)
 
 
 ABIS: dict[str, Headers] = {
@@ -60,8 +63,12 @@ ABIS: dict[str, Headers] = {
         extra={"uretprobe": (335, "6.11"), "uprobe": (336, "6.18")},
     ),
     "i386": _cross("i386", "i686-linux-gnu", "__i386__"),
-    "mips_o32": _cross("mipsel", "mipsel-linux-gnu", "_MIPS_SIM=1", "_ABIO32=1"),
-    "mips_n64": _cross("mips64el", "mips64el-linux-gnuabi64", "_MIPS_SIM=3", "_ABI64=3"),
+    "mips_o32": _cross(
+        "mipsel", "mipsel-linux-gnu", "_MIPS_SIM=1", "_ABIO32=1", module="mips/numbers_o32"
+    ),
+    "mips_n64": _cross(
+        "mips64el", "mips64el-linux-gnuabi64", "_MIPS_SIM=3", "_ABI64=3", module="mips/numbers_n64"
+    ),
     "ppc": _cross("powerpc", "powerpc-linux-gnu"),
     "ppc64": _cross("ppc64el", "powerpc64le-linux-gnu", "__powerpc64__"),
     "riscv64": _cross("riscv64", "riscv64-linux-gnu", "__LP64__", "__riscv_xlen=64"),
@@ -212,9 +219,14 @@ def render(abi: str, table: dict[str, int], source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def place(abi: str) -> Path:
+    """The module with the table of `abi`."""
+    return ARCH / f"{ABIS[abi].module or abi + '/numbers'}.py"
+
+
 def committed(abi: str) -> dict[str, int]:
     """The table of ``abi`` as it is in the repository; empty when there is none."""
-    path = OUT / f"{abi}.py"
+    path = place(abi)
     if not path.exists():
         return {}
     spec = util.spec_from_file_location(f"numbers_{abi}", path)
@@ -226,7 +238,7 @@ def committed(abi: str) -> dict[str, int]:
 
 def main() -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(description="generate qusr/syscalls/numbers/<abi>.py")
+    parser = argparse.ArgumentParser(description="generate qusr/arch/PACKAGE/numbers.py")
     parser.add_argument("abi", nargs="*", choices=[*ABIS, []], metavar="ABI",
                         help=f"one of {', '.join(ABIS)}; none: those in use")  # fmt: skip
     parser.add_argument("--check", action="store_true", help="write nothing; fail if out of date")
@@ -243,9 +255,9 @@ def main() -> int:
         if options.check:
             stale.append(abi)
         else:
-            OUT.mkdir(exist_ok=True)
-            (OUT / f"{abi}.py").write_text(render(abi, table, source))
-            print(f"{OUT.name}/{abi}.py: {len(table)} calls")
+            place(abi).parent.mkdir(exist_ok=True)
+            place(abi).write_text(render(abi, table, source))
+            print(f"{place(abi).relative_to(ARCH)}: {len(table)} calls")
     if stale:
         print(f"gen_syscalls: out of date: {' '.join(stale)}", file=sys.stderr)
     return 1 if stale else 0

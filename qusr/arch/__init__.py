@@ -1,45 +1,123 @@
-"""Guest instruction sets: one module each, imported when it is asked for."""
+"""The guests: a package each, imported when it is asked for.
+
+`PACKAGES` is the one list of them. A package has
+
+==================  ==============================================================================
+`__init__`          `GUESTS`: what a start has to know (:class:`qusr.arch.base.Guest`), no more
+`cpu`               `ARCHES`: registers, CPU models, features (:class:`qusr.arch.base.Arch`)
+`numbers`           the numbers of its system calls, made by tools/gen_syscalls.py
+`constants`         those of the kernel's constants that are others than the host's
+`tracing`           register sets and requests of ptrace(2), and what of them a core file has
+==================  ==============================================================================
+
+and whatever else is its own. Nothing of a guest is anywhere else in `qusr`, and a package
+imports nothing from outside of `qusr.arch` (tests/test_layers.py).
+"""
 
 from __future__ import annotations
 
+from qusr.arch.abi import HOST
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from qusr.arch.base import Arch
+    from typing import Any
 
-#: Every name by which a command or option may call a guest, and the module that has it.
-_MODULES = {
-    "arm": "arm",
-    "armhf": "arm",
-    "armel": "arm",
-    "armeb": "arm",
-    "aarch64": "aarch64",
-    "arm64": "aarch64",
-    "aarch64_be": "aarch64",
-    "aarch64eb": "aarch64",
-    "arm64be": "aarch64",
-}
+    from qusr.arch.abi import Abi
+    from qusr.arch.base import Arch, Guest
+    from qusr.arch.tracing import Tracing
+
+#: Package, ELF machines (e_machine), and all names by which a command or option may call a guest.
+#: With it a program's guest is found without importing the packages of others.
+PACKAGES = (
+    ("aarch64", (183,), "aarch64 arm64 aarch64_be"),
+    ("arm", (40,), "arm armhf armel armeb"),
+)
 
 
-def _arches(module: str) -> tuple[Arch, ...]:
-    if module == "arm":
-        from qusr.arch import arm
-
-        return arm.ARCHES
-    from qusr.arch import aarch64
-
-    return aarch64.ARCHES
+def _of(package: str) -> tuple[Guest, ...]:
+    # Not importlib.import_module, which takes longer than the guest's package itself.
+    found: tuple[Guest, ...] = __import__(f"qusr.arch.{package}", fromlist=["GUESTS"]).GUESTS
+    return found
 
 
 def names() -> list[str]:
     """All names of guests, with the aliases."""
-    return list(_MODULES)
+    return [name for _, _, known in PACKAGES for name in known.split()]
+
+
+def guests() -> list[Guest]:
+    """All guests."""
+    return [guest for package, _, _ in PACKAGES for guest in _of(package)]
+
+
+def guest(name: str) -> Guest | None:
+    """The guest of this name or alias."""
+    for package, _, known in PACKAGES:
+        if name in known.split():
+            for found in _of(package):
+                if name == found.name or name in found.aliases:
+                    return found
+    return None
+
+
+def guest_of(machine: int, bits: int, big_endian: bool) -> Guest | None:
+    """The guest that runs programs of an ELF machine in one class and byte order."""
+    for package, machines, _ in PACKAGES:
+        if machine in machines:
+            for found in _of(package):
+                if found.runs(machine, bits, big_endian):
+                    return found
+    return None
+
+
+def title_of(machine: int, bits: int, big_endian: bool) -> str | None:
+    """What people call programs of a guest's machine, also where no guest runs them."""
+    found = guest_of(machine, bits, big_endian)
+    if found is not None:
+        return found.title
+    for package, machines, _ in PACKAGES:
+        if machine in machines:
+            others = __import__(f"qusr.arch.{package}", fromlist=["OTHERS"]).OTHERS
+            title: str | None = others.get((machine, bits))
+            return title
+    return None
 
 
 def by_name(name: str) -> Arch | None:
-    """The guest of this name or alias."""
-    module = _MODULES.get(name)
-    if module is not None:
-        for arch in _arches(module):
-            if name == arch.name or name in arch.aliases:
+    """The processor of the guest of this name or alias."""
+    found = guest(name)
+    if found is not None:
+        arches: tuple[Arch, ...] = _part(found, "cpu").ARCHES
+        for arch in arches:
+            if arch.guest is found:
                 return arch
     return None
+
+
+def guest_numbered(number: int, big_endian: bool) -> Guest:
+    """The guest that the Rust side numbers so (`Guest.number`)."""
+    for found in guests():
+        if (found.number, found.big_endian) == (number, big_endian):
+            return found
+    raise ValueError(f"no guest has number {number}")
+
+
+def tracing_of(number: int) -> Tracing:
+    """How debuggers see the guests that the Rust side numbers so."""
+    known: Tracing = _part(guest_numbered(number, False), "tracing").TRACING
+    return known
+
+
+def _part(found: Guest, module: str) -> Any:
+    return __import__(f"qusr.arch.{found.package}.{module}", fromlist=[module])
+
+
+def abi_named(name: str) -> Abi:
+    """The ABI called `name`, the host's too; KeyError if there is none."""
+    if name == HOST.name:
+        return HOST
+    for found in guests():
+        for known in found.abis.values():
+            if known.name == name:
+                return known
+    raise KeyError(name)

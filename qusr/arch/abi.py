@@ -1,21 +1,28 @@
 """C data models: how a guest's compiler and kernel lay out data.
 
 An :class:`Abi` holds only what struct layouts and system-call conversion need.
-`x86_64` describes the host, so that "guest to host" is always a pair of ABIs.
+`HOST` describes the host, so that "guest to host" is always a pair of ABIs.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Literal
+
+#: As an ABI's number for a constant: it has none.
+ABSENT = -1
 
 
 class Abi:
     """The binary interface of one guest ISA and byte order.
 
     Attributes:
-        name: the ABI's name, also that of its syscall-number table.
+        name: the ABI's name.
+        numbers: the module below `qusr.arch` with the numbers of its system calls.
+        constants: the module below `qusr.arch` with the constants that differ from the host's;
+            "" when all are the same.
         word: size of `long` and of a pointer, in bytes.
         big_endian: byte order of data.
         align64: alignment of a 64-bit integer inside a struct, in bytes.
@@ -24,17 +31,19 @@ class Abi:
         families: struct families, most specific first; see
             :class:`qusr.syscalls.layout.PerAbi`.
         nargs: how many argument registers a system call can use.
-        frame: the kind of signal frames (native/src/signal/frame.rs); BE8 form for armeb.
+        frame: the kind of signal frames (native/kernel/src/signal/frame.rs).
         thumb_bit: the status register's bit that makes call instructions 2 bytes long.
     """
 
     __slots__ = (
         "align64",
         "big_endian",
+        "constants",
         "families",
         "frame",
         "name",
         "nargs",
+        "numbers",
         "pair_align",
         "thumb_bit",
         "word",
@@ -44,8 +53,10 @@ class Abi:
         self,
         name: str,
         *,
+        numbers: str,
         word: int,
         families: tuple[str, ...],
+        constants: str = "",
         big_endian: bool = False,
         align64: int = 8,
         pair_align: bool = False,
@@ -54,6 +65,8 @@ class Abi:
         thumb_bit: int = 0,
     ) -> None:
         self.name = name
+        self.numbers = numbers
+        self.constants = constants
         self.word = word
         self.big_endian = big_endian
         self.align64 = align64
@@ -68,34 +81,18 @@ class Abi:
         """The byte order of data, as :meth:`int.from_bytes` calls it."""
         return "big" if self.big_endian else "little"
 
+    def differing(self, family: str) -> Mapping[str, int]:
+        """The constants of a family that have other values than on the host, by name.
 
-_A64 = ("aarch64", "generic64", "arm-any", "64")
-_A32 = ("arm", "arm-any", "32")
-
-_ABIS = {
-    "x86_64": Abi("x86_64", word=8, families=("x86_64", "64")),
-    "aarch64": Abi("aarch64", word=8, families=_A64, frame="aarch64"),
-    "aarch64_be": Abi(
-        "aarch64_be", word=8, families=("be", *_A64), big_endian=True, frame="aarch64"
-    ),
-    "arm": Abi(
-        "arm", word=4, families=_A32, pair_align=True, nargs=7, frame="arm", thumb_bit=1 << 5
-    ),
-    "armeb": Abi(
-        "armeb",
-        word=4,
-        families=("be32", "be", *_A32),
-        pair_align=True,
-        nargs=7,
-        big_endian=True,
-        frame="arm-be8",
-        thumb_bit=1 << 5,
-    ),
-}
-
-HOST = _ABIS["x86_64"]
+        `ABSENT` is the value of those that only the host has. Families: errno, signal, open, fcntl,
+        mmap, socket, socktype, rlimit, ioctl, ioc (the bit fields of _IOC). Modules with many are
+        made by tools/gen_constants.py.
+        """
+        if not self.constants:
+            return {}
+        module = __import__(f"qusr.arch.{self.constants}", fromlist=["CONSTANTS"])
+        found: Mapping[str, int] = module.CONSTANTS.get(family, {})
+        return found
 
 
-def abi(name: str) -> Abi:
-    """The ABI called `name`; KeyError if there is none."""
-    return _ABIS[name]
+HOST = Abi("x86_64", numbers="x86_64.numbers", word=8, families=("x86_64", "64"))

@@ -1,7 +1,7 @@
-"""What describes a guest instruction set: :class:`Arch` and its parts.
+"""What describes a guest: its programs (:class:`Guest`) and its processor (:class:`Arch`).
 
-One module each (`arm`, `aarch64`) makes the objects; :mod:`qusr.arch` finds them. This is on
-the way of every program start, so the classes are plain ones and nothing is imported.
+The packages of the guests make the objects; :mod:`qusr.arch` finds them. This is on the way of
+every program start, so the classes are plain ones and nothing is imported.
 """
 
 from __future__ import annotations
@@ -11,8 +11,113 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    #: (op1, CRn, CRm, op2) of an AArch64 system register with op0 = 3.
+    from qusr.arch.abi import Abi
+
+    #: The numbers by which an instruction names a system register (AArch64, with op0 = 3:
+    #: op1, CRn, CRm, op2).
     SysReg = tuple[int, int, int, int]
+
+PAGE = 4096
+
+
+class Guest:
+    """One guest ISA in one byte order: which programs are its own and how Linux loads them.
+
+    A package derives a class for what its guests have in common and makes an object for each.
+
+    Attributes:
+        package: the name of the package below `qusr.arch`.
+        number: by which the Rust side names it to debuggers (native/kernel/src/process/tracee).
+        name: as in the command `qusr-NAME`.
+        aliases: other names for it.
+        title: what people call the machine.
+        machine, bits, big_endian: e_machine, EI_CLASS (32 or 64) and EI_DATA of its programs.
+        abis: by the variants of its programs (:meth:`variant`).
+        triplets: the multiarch names under which Debian has its libraries, best first.
+        libraries: what to install when a program's dynamic linker is missing.
+        min_address: the lowest address that programs may map (vm.mmap_min_addr).
+        task_end: where user memory ends at the latest (TASK_SIZE); 0: where the space does.
+        stack_end: where the stack begins at the latest, downwards (STACK_TOP), and what the heap
+            stays below; 0: `task_end`.
+        dyn_base: where programs without a fixed address go (ELF_ET_DYN_BASE); 0: two thirds up.
+        reads_execute: programs without PT_GNU_STACK get READ_IMPLIES_EXEC.
+        feature_property: the GNU property whose bits are a program's `features`; 0: none is read.
+        minsigstksz: AT_MINSIGSTKSZ; 0: there is no such entry.
+    """
+
+    package: str = ""
+    number: int = -1
+    machine: int
+    bits: int
+    libraries: str = ""
+    min_address: int = 0x1_0000
+    stack_end: int = 0
+    reads_execute: bool = False
+    feature_property: int = 0
+    minsigstksz: int = 0
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        title: str,
+        big_endian: bool,
+        abis: Mapping[str, Abi],
+        triplets: tuple[str, ...],
+        aliases: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self.title = title
+        self.big_endian = big_endian
+        self.abis = abis
+        self.triplets = triplets
+        self.aliases = aliases
+
+    def __repr__(self) -> str:
+        return f"<Guest {self.name}>"
+
+    def runs(self, machine: int, bits: int, big_endian: bool) -> bool:
+        """Whether programs with this e_machine, class and byte order are its own."""
+        return (machine, bits, big_endian) == (self.machine, self.bits, self.big_endian)
+
+    @property
+    def task_end(self) -> int:
+        """TASK_SIZE_32 of arm64 is 4 GiB less a page, and so is x86's IA32_PAGE_OFFSET nearly."""
+        return (1 << 32) - PAGE if self.bits == 32 else 0
+
+    @property
+    def dyn_base(self) -> int:
+        """0x400000 is that of arm64's and x86's 32-bit programs."""
+        return 0x400000 if self.bits == 32 else 0
+
+    @property
+    def audit(self) -> int:
+        """AUDIT_ARCH_* (include/uapi/linux/audit.h): e_machine, word size and byte order."""
+        return self.machine | (self.bits == 64) << 31 | (not self.big_endian) << 30
+
+    def variant(self, flags: int) -> str:
+        """Which of `abis` a program with these e_flags has."""
+        del flags
+        return ""
+
+    def refusal(self, entry: int, flags: int) -> str:
+        """Why the kernel's elf_check_arch refuses a program of this machine; "" if it does not."""
+        del entry, flags
+        return ""
+
+    def code_protection(self, features: int) -> int:
+        """What the kernel adds to the protection of code with these `features`."""
+        del features
+        return 0
+
+
+class Unknown(Guest):
+    """What is assumed of programs of machines that are no guests."""
+
+    def __init__(self, machine: int, bits: int, big_endian: bool) -> None:
+        super().__init__("", title="", big_endian=big_endian, abis={}, triplets=())
+        self.machine = machine
+        self.bits = bits
 
 
 class Feature:
@@ -24,8 +129,8 @@ class Feature:
         bit: the bit's number there (the kernel's uapi asm/hwcap.h).
         probe: an instruction that is undefined without the feature, in assembly; ""
             when nothing that a program can execute shows it.
-        id_fields: AArch64: ID register fields (register, lowest bit, value) that say the same.
-            Of several values for a field the largest counts.
+        id_fields: fields of ID registers (register, lowest bit, value) that say the same, where
+            programs can read some. Of several values for a field the largest counts.
     """
 
     __slots__ = ("bit", "id_fields", "name", "probe", "word")
@@ -53,28 +158,29 @@ class CpuModel:
 
     Attributes:
         name: as qemu names it.
-        unicorn: its number in unicorn (UC_CPU_ARM_*, UC_CPU_ARM64_*).
-        midr: the Main ID Register, for /proc/cpuinfo.
+        unicorn: its number in unicorn (UC_CPU_*).
+        ident: the number by which the processor names itself (Arm's MIDR, PowerPC's PVR, MIPS'
+            PRId), for /proc/cpuinfo.
         features: names of the features it has, in no order.
         native: of those that only the native core executes.
         description: one line for `-cpu help`.
     """
 
-    __slots__ = ("description", "features", "midr", "name", "native", "unicorn")
+    __slots__ = ("description", "features", "ident", "name", "native", "unicorn")
 
     def __init__(
         self,
         name: str,
         *,
         unicorn: int,
-        midr: int,
+        ident: int,
         features: str,
         description: str,
         native: str = "",
     ) -> None:
         self.name = name
         self.unicorn = unicorn
-        self.midr = midr
+        self.ident = ident
         self.features = frozenset(features.split())
         self.native = frozenset(native.split())
         self.description = description
@@ -86,7 +192,7 @@ class CpuModel:
         return CpuModel(
             self.name,
             unicorn=self.unicorn,
-            midr=self.midr,
+            ident=self.ident,
             features=" ".join(self.features | self.native),
             description=self.description,
         )
@@ -102,12 +208,23 @@ class Registers:
         numbers: name to number.
         gdb: names in the order of gdb's target description (g packet).
         bits: widths of the registers that are not as wide as a word.
-        pc, sp, status, tls: numbers of these.
+        pc, sp, status, tls: numbers of these; `status_name` is what the status register is called.
         syscall: number of the register with the system call's number; its result is in args[0].
         args: numbers of the registers with a system call's arguments.
     """
 
-    __slots__ = ("args", "bits", "gdb", "numbers", "pc", "sp", "status", "syscall", "tls")
+    __slots__ = (
+        "args",
+        "bits",
+        "gdb",
+        "numbers",
+        "pc",
+        "sp",
+        "status",
+        "status_name",
+        "syscall",
+        "tls",
+    )
 
     def __init__(
         self,
@@ -128,53 +245,43 @@ class Registers:
         self.pc = numbers[pc]
         self.sp = numbers[sp]
         self.status = numbers[status]
+        self.status_name = status
         self.tls = numbers[tls]
         self.syscall = numbers[syscall]
         self.args = tuple(numbers[name] for name in args)
 
 
 class Arch:
-    """A guest instruction set in one byte order.
+    """The processor of a guest.
 
     Attributes:
-        name: as in the command `qusr-NAME`; also the name of the ABI in :mod:`qusr.arch.abi`.
-        aliases: other names for it.
-        elf_machine, elf_class, elf_data: e_machine, EI_CLASS, EI_DATA of its programs.
-        word_bits: 32 or 64.
-        big_endian: byte order of data.
+        guest: whose it is; `name`, `aliases`, `big_endian`, `triplets`, `word_bits` (32 or 64),
+            `elf_machine`, `elf_class`, `elf_data` are the guest's.
         uname_machine: what uname(2) says on the default CPU.
         platform: AT_PLATFORM on the default CPU.
-        triplets: the multiarch names under which Debian has its libraries, best first.
         registers: the register file.
+        flags: bits of the status register that logs show by a letter.
         features: all that could be advertised, in the kernel's order.
         models: the CPUs, the default one first.
     """
 
-    aliases: tuple[str, ...] = ()
-    elf_machine: int
-    elf_class: int
-    word_bits: int
     registers: Registers
+    flags: tuple[tuple[int, str], ...] = ()
     features: tuple[Feature, ...]
     models: tuple[CpuModel, ...]
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        big_endian: bool,
-        uname_machine: str,
-        platform: str,
-        triplets: tuple[str, ...],
-        aliases: tuple[str, ...] = (),
-    ) -> None:
-        self.name = name
-        self.big_endian = big_endian
-        self.elf_data = 2 if big_endian else 1
+    def __init__(self, guest: Guest, *, uname_machine: str, platform: str) -> None:
+        self.guest = guest
+        self.name = guest.name
+        self.aliases = guest.aliases
+        self.big_endian = guest.big_endian
+        self.triplets = guest.triplets
+        self.word_bits = guest.bits
+        self.elf_machine = guest.machine
+        self.elf_class = guest.bits // 32
+        self.elf_data = 2 if guest.big_endian else 1
         self.uname_machine = uname_machine
         self.platform = platform
-        self.triplets = triplets
-        self.aliases = aliases
 
     def __repr__(self) -> str:
         return f"<Arch {self.name}>"
@@ -212,19 +319,21 @@ class Arch:
         del model
         return self.platform
 
-    def runs_on(self, model: CpuModel, *, be8: bool = True) -> bool:
-        """Whether the CPU executes programs of this byte order of code."""
-        del model, be8
-        return True
+    def lacks(self, model: CpuModel, variant: str) -> str:
+        """What of programs of a `variant` the CPU cannot execute; "" when it runs them."""
+        del model, variant
+        return ""
 
-    def unicorn_guest(self, *, be8: bool = True) -> str:
-        """The name that the Unicorn core has for the guest."""
+    def core_name(self, variant: str) -> str:
+        """The name that the cores have for the guest with programs of a `variant`."""
         raise NotImplementedError
 
-    def kuser_page(self, *, be8: bool = True) -> bytes:
-        """The page of kernel helpers that user code may call; empty where there is none."""
-        del be8
-        return b""
+    def kernel_pages(self, variant: str) -> list[tuple[int, str, bytes]]:
+        """Pages that the kernel maps into each process, which may read and execute them:
+        address, name in /proc/self/maps, contents.
+        """
+        del variant
+        return []
 
     def id_registers(self, model: CpuModel) -> list[tuple[SysReg, int]]:
         """The ID registers that programs may read and that are not 0."""
@@ -235,14 +344,15 @@ class Arch:
         """The text of /proc/cpuinfo for these CPU numbers."""
         raise NotImplementedError
 
+    def mode(self, status: int) -> str:
+        """Which of its instruction sets the processor is in, by the status register; "" where
+        there is but one, or it is the usual one.
+        """
+        del status
+        return ""
 
-def cpu_lines(model: CpuModel, architecture: int) -> str:
-    """The lines of /proc/cpuinfo that show the Main ID Register."""
-    midr = model.midr
-    return (
-        f"CPU implementer\t: 0x{midr >> 24:02x}\n"
-        f"CPU architecture: {architecture}\n"
-        f"CPU variant\t: 0x{midr >> 20 & 0xF:x}\n"
-        f"CPU part\t: 0x{midr >> 4 & 0xFFF:03x}\n"
-        f"CPU revision\t: {midr & 0xF}\n"
-    )
+    def capstone(self, variant: str, mode: str) -> tuple[str, tuple[str, ...]]:
+        """How capstone's `Cs` takes apart code of a `variant` in a `mode`: the names, without
+        `CS_`, of the architecture and of what its mode is or'ed of.
+        """
+        raise NotImplementedError

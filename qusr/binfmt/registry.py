@@ -8,21 +8,15 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from qusr import arch
 from qusr.binfmt import BinfmtError
 from qusr.loader import identify
 
 #: Where Linux has a place for it.
 MOUNT_POINT = Path("/proc/sys/fs/binfmt_misc")
 
-#: e_machine, ELF class in bits, big-endian.
-GUESTS: dict[str, tuple[int, int, bool]] = {
-    "arm": (identify.EM_ARM, 32, False),
-    "armeb": (identify.EM_ARM, 32, True),
-    "aarch64": (identify.EM_AARCH64, 64, False),
-    "aarch64_be": (identify.EM_AARCH64, 64, True),
-}
-#: Debian's names.
-ALIASES = {"arm64": "aarch64", "armhf": "arm", "armel": "arm"}
+#: By their names.
+GUESTS = {guest.name: guest for guest in arch.guests()}
 
 _INTERPRETER_MAX = 127
 _DELIMITERS = ":|;,"
@@ -30,10 +24,12 @@ _DELIMITERS = ":|;,"
 
 def guests(names: list[str]) -> list[str]:
     """qusr's names of guests, all of them for an empty list."""
-    chosen = [ALIASES.get(name, name) for name in names]
-    for name, given in zip(chosen, names, strict=True):
-        if name not in GUESTS:
-            raise BinfmtError(f"no guest '{given}': there are {', '.join([*GUESTS, *ALIASES])}")
+    chosen = []
+    for name in names:
+        found = arch.guest(name)
+        if found is None:
+            raise BinfmtError(f"no guest '{name}': there are {', '.join(arch.names())}")
+        chosen.append(found.name)
     return list(dict.fromkeys(chosen)) or list(GUESTS)
 
 
@@ -44,10 +40,10 @@ def entry_name(guest: str) -> str:
 
 def header(guest: str, *, kind: int = identify.ET_EXEC, osabi: int = 0) -> bytes:
     """The start of a guest program's ELF header, up to e_machine (elf(5))."""
-    machine, bits, big_endian = GUESTS[guest]
-    ident = identify.ELF_MAGIC + bytes((bits // 32, 2 if big_endian else 1, 1, osabi))
-    order = ">" if big_endian else "<"
-    return ident.ljust(16, b"\0") + struct.pack(order + "HH", kind, machine)
+    its = GUESTS[guest]
+    ident = identify.ELF_MAGIC + bytes((its.bits // 32, 2 if its.big_endian else 1, 1, osabi))
+    order = ">" if its.big_endian else "<"
+    return ident.ljust(16, b"\0") + struct.pack(order + "HH", kind, its.machine)
 
 
 def magic(guest: str) -> bytes:
@@ -61,7 +57,7 @@ def mask(guest: str) -> bytes:
     As the kernel's own loader (fs/binfmt_elf.c) we look neither at EI_OSABI nor at what is
     behind it; AppImages keep their mark there. ET_EXEC is 2 and ET_DYN 3.
     """
-    big_endian = GUESTS[guest][2]
+    big_endian = GUESTS[guest].big_endian
     ident = b"\xff" * 7 + b"\0" * 9
     return ident + struct.pack((">" if big_endian else "<") + "HH", 0xFFFE, 0xFFFF)
 

@@ -1,6 +1,6 @@
 """The Unicorn core: where its library is and how a guest is described to it.
 
-The core itself is Rust (`native/src/cpu/unicorn`). The Python module `unicorn` is never
+The core itself is Rust (`native/unicorn`). The Python module `unicorn` is never
 imported, as that alone would cost 50 ms; it is only where the library comes from.
 """
 
@@ -67,21 +67,20 @@ def _search() -> str:
 
 
 def arguments(
-    arch: Arch, model: CpuModel | None = None, *, be8: bool = True
+    arch: Arch, model: CpuModel | None, variant: str
 ) -> tuple[str, str, int, list[tuple[tuple[int, int, int, int], int]]]:
     """What `_native` needs to open a core: library, guest, model, ID registers.
 
-    `be8` says which of the two big-endian forms an armeb program has (EF_ARM_BE8 in its header).
+    `variant` says which of the guest's kinds of programs it is to run (`Guest.variant`).
     """
     chosen = model or arch.default_model
-    guest = arch.unicorn_guest(be8=be8)
-    return library(), guest, chosen.unicorn, arch.id_registers(chosen)
+    return library(), arch.core_name(variant), chosen.unicorn, arch.id_registers(chosen)
 
 
 def open_cpu(
-    arch: Arch, space: AddressSpace, model: CpuModel | None = None, *, be8: bool = True
+    arch: Arch, space: AddressSpace, model: CpuModel | None = None, *, variant: str = ""
 ) -> Cpu:
     """A CPU on the Unicorn core, with all registers 0."""
     from qusr._native import Cpu
 
-    return Cpu(*arguments(arch, model, be8=be8), space)
+    return Cpu(*arguments(arch, model, variant), space)

@@ -8,16 +8,11 @@ from qusr.debug.log import BLOCK_ITEMS, NATIVE_ONLY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from qusr import _native
     from qusr.debug.log import Log
-    from qusr.process import Process
-
-#: The status register's bit that says Thumb (Arm ARM G8.2.33), and those of the flags.
-_THUMB = 1 << 5
-_STATUS = "cpsr"
-_FLAGS = ((31, "N"), (30, "Z"), (29, "C"), (28, "V"))
+    from qusr.running import Process
 
 
 class BlockLog:
@@ -27,8 +22,8 @@ class BlockLog:
         self.process = process
         self.log = log
         self.arch = process.arch
-        self.be8 = process.image.plan.be8
-        self._disassemble: dict[bool, Callable[[int, bytes], Iterator[str]]] = {}
+        self.variant = process.image.plan.variant
+        self._disassemble: dict[str, Callable[[int, bytes], Iterator[str]]] = {}
         self._met: set[tuple[int, int]] = set()
         self._shown = True
         registers = self.arch.registers
@@ -36,7 +31,7 @@ class BlockLog:
         if "cpu" in log.items and "fpu" in log.items:
             self.names = list(registers.gdb)
         if "cpu" not in log.items:
-            self.names = [_STATUS]
+            self.names = [registers.status_name]
 
     def watch(self, native: _native.Thread, *, own_logs: bool) -> None:
         """Has the thread's blocks written; `own_logs`: its core tells :meth:`native`."""
@@ -62,11 +57,11 @@ class BlockLog:
         """Before the block at `pc`, `size` bytes long."""
         items = self.log.items
         registers = dict(zip(self.names, values, strict=True))
-        thumb = self.arch.word_bits == 32 and bool(registers[_STATUS] & _THUMB)
+        mode = self.arch.mode(registers[self.arch.registers.status_name])
         text = ""
         if "in_asm" in items and (pc, size) not in self._met:
             self._met.add((pc, size))
-            text += self.assembly(pc, size, thumb=thumb)
+            text += self.assembly(pc, size, mode)
         if "exec" in items:
             text += f"Trace {os.getpid()}: [{pc:0{self.arch.word_bits // 4}x}]\n"
         if "cpu" in items:
@@ -87,27 +82,24 @@ class BlockLog:
                 line = ""
             line += (" " if line else "") + item
         lines.append(line)
-        status = registers[_STATUS]
-        flags = "".join(name if status >> bit & 1 else "-" for bit, name in _FLAGS)
+        status = registers[self.arch.registers.status_name]
+        flags = "".join(name if status >> bit & 1 else "-" for bit, name in self.arch.flags)
         return "\n".join(lines) + f" {flags}\n"
 
-    def assembly(self, pc: int, size: int, *, thumb: bool) -> str:
+    def assembly(self, pc: int, size: int, mode: str) -> str:
         """The guest's instructions from `pc` on."""
         try:
             code = self.process.memory.peek(pc, size)
         except OSError:
             return f"----------------\nIN: {pc:#x}: not readable\n"
-        lines = "".join(f"{line}\n" for line in self._disassembler(thumb)(pc, code))
-        return f"----------------\nIN: {'(Thumb)' if thumb else ''}\n{lines}\n"
+        lines = "".join(f"{line}\n" for line in self._disassembler(mode)(pc, code))
+        return f"----------------\nIN: {f'({mode})' if mode else ''}\n{lines}\n"
 
-    def _disassembler(self, thumb: bool) -> Callable[[int, bytes], Iterator[str]]:
-        found = self._disassemble.get(thumb)
+    def _disassembler(self, mode: str) -> Callable[[int, bytes], Iterator[str]]:
+        found = self._disassemble.get(mode)
         if found is None:
-            found = self._disassemble[thumb] = disassembler(
-                self.arch.word_bits,
-                thumb=thumb,
-                big_endian=self.arch.big_endian and self.arch.word_bits == 32 and not self.be8,
-            )
+            names = self.arch.capstone(self.variant, mode)
+            found = self._disassemble[mode] = disassembler(*names)
         return found
 
     def native(self, item: str, text: str) -> None:
@@ -118,7 +110,7 @@ class BlockLog:
             start = int(first, 16)
             self._shown = self.log.in_range(start)
             if self._shown and "in_asm" in items:
-                self.log.write(self.assembly(start, int(end, 16) - start, thumb=False))
+                self.log.write(self.assembly(start, int(end, 16) - start, ""))
         elif item == "exec":
             if "exec" not in items:
                 return
@@ -132,22 +124,19 @@ class BlockLog:
             self.log.write(f"{'OUT' if item == 'out_asm' else 'OP'}:\n{shown}\n")
 
 
-def disassembler(
-    word_bits: int, *, thumb: bool, big_endian: bool
-) -> Callable[[int, bytes], Iterator[str]]:
-    """A function (address, bytes) to lines; instructions are little-endian but on BE32 arm."""
+def disassembler(family: str, modes: Sequence[str]) -> Callable[[int, bytes], Iterator[str]]:
+    """A function (address, bytes) to lines, by capstone's names (`Arch.capstone`)."""
     try:
         import capstone
     except ImportError:
         return lambda address, code: iter(
             [f"0x{address:08x}:  {code.hex()} (no disassembly: pip install capstone)"]
         )
-    order = capstone.CS_MODE_BIG_ENDIAN if big_endian else capstone.CS_MODE_LITTLE_ENDIAN
-    if word_bits == 64:
-        engine = capstone.Cs(capstone.CS_ARCH_ARM64, order)
-    else:
-        mode = capstone.CS_MODE_THUMB if thumb else capstone.CS_MODE_ARM
-        engine = capstone.Cs(capstone.CS_ARCH_ARM, mode | capstone.CS_MODE_V8 | order)
+    mode = 0
+    for name in modes:
+        mode |= getattr(capstone, "CS_" + name)
+    engine = capstone.Cs(getattr(capstone, "CS_" + family), mode)
+    big_endian = "MODE_BIG_ENDIAN" in modes
     # What it does not know is shown as data.
     engine.skipdata = True
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from qusr.options import Exited
-    from qusr.process import Process
+    from qusr.running import Process
 
-    AddressHook = Callable[[Process], None]
-    CodeHook = Callable[[Process, int], None]
+    #: With the process, as `qusr.Process`.
+    AddressHook = Callable[[Any], None]
+    CodeHook = Callable[[Any, int], None]
 
 
 class CodeHooks:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 
-from qusr.cli import CommandError, number
+from qusr.numerals import number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from qusr.debug.blocks import BlockLog
-    from qusr.process import Process
 
 #: In the order and with the meaning that they have for qemu-user.
 ITEMS = {
@@ -41,7 +38,7 @@ BLOCK_ITEMS = ("in_asm", "exec", "cpu")
 _HIGH_FD = 900
 
 
-class LogError(CommandError):
+class LogError(Exception):
     """A log that cannot be; the message says why."""
 
 
@@ -78,23 +75,12 @@ class Log:
             return True
         return any(start <= address <= last for start, last in self.ranges)
 
-    def start(self, process: Process) -> None:
-        """A program was loaded."""
-        if "page" in self.items:
-            from qusr.debug.blocks import memory_map
-
-            self.write(memory_map(process))
-
-    def blocks(self, process: Process) -> BlockLog | None:
-        """What writes the items that are about blocks, if any is wanted."""
-        if self.items.isdisjoint((*BLOCK_ITEMS, *NATIVE_ONLY)):
-            return None
-        from qusr.debug.blocks import BlockLog
-
-        return BlockLog(process, self)
+    def wants_blocks(self) -> bool:
+        """Whether -d names an item that is about blocks."""
+        return not self.items.isdisjoint((*BLOCK_ITEMS, *NATIVE_ONLY))
 
     def native_items(self) -> list[str]:
-        """For the native core: what it is to hand to :meth:`BlockLog.native`."""
+        """For the native core: what it is to hand to `BlockLog.native`."""
         items = {"in_asm", "op", "out_asm", "exec", "unimp"} & self.items
         if items & set(NATIVE_ONLY) and self.ranges:
             items.add("in_asm")  # tells which block the others are about
@@ -204,16 +190,19 @@ def parse_ranges(text: str) -> list[tuple[int, int]]:
     """-dfilter's ranges as (first, last) addresses: START..END, START+SIZE, END-SIZE."""
     ranges = []
     for part in text.split(","):
-        first, rest = number(part, "-dfilter")
-        if rest.startswith(".."):
-            second, rest = number(rest[2:], "-dfilter")
-            found = (first, second)
-        elif rest[:1] in ("+", "-"):
-            sign = rest[0]
-            second, rest = number(rest[1:], "-dfilter")
-            found = (first, first + second - 1) if sign == "+" else (first - second + 1, first)
-        else:
-            raise LogError(f"-dfilter {part}: not START..END, START+SIZE or END-SIZE")
+        try:
+            first, rest = number(part)
+            if rest.startswith(".."):
+                second, rest = number(rest[2:])
+                found = (first, second)
+            elif rest[:1] in ("+", "-"):
+                sign = rest[0]
+                second, rest = number(rest[1:])
+                found = (first, first + second - 1) if sign == "+" else (first - second + 1, first)
+            else:
+                raise LogError(f"-dfilter {part}: not START..END, START+SIZE or END-SIZE")
+        except ValueError as error:
+            raise LogError(f"-dfilter {error}") from None
         if rest or found[0] > found[1]:
             raise LogError(f"-dfilter {part}: not a range of addresses")
         ranges.append((max(found[0], 0), found[1]))

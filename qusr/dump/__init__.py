@@ -11,12 +11,12 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from qusr.process import Process
-    from qusr.thread import Thread
+    from qusr.running import Process, Thread
 
 #: SIGQUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ and SYS: those that dump core (signal(7)).
 SIGNALS = frozenset((3, 4, 5, 6, 7, 8, 11, 24, 25, 31))
 
+_RLIMIT_CORE = 4
 _LEAST = 4096
 """A smaller limit allows none (fs/coredump.c, `min_coredump`)."""
 
@@ -29,13 +29,9 @@ def dump(process: Process, thread: Thread, number: int, info: bytes) -> bytes | 
 
     The other threads are ended. The file's name, None when there is no core.
     """
-    import resource
-
-    limit = resource.getrlimit(resource.RLIMIT_CORE)[0]
-    if limit == resource.RLIM_INFINITY:
-        limit = 1 << 63
     from qusr import _native
 
+    limit = min(_native.getrlimit(_RLIMIT_CORE)[0], 1 << 63)
     if limit < _LEAST or not _native.is_dumpable():
         return None
     from qusr.dump import core, filename

@@ -12,8 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from qusr.process import Process
-    from qusr.thread import Thread
+    from qusr.running import Process, Thread
 
 _PAGE = 4096
 _CHUNK = 1 << 20

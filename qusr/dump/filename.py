@@ -9,8 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qusr.process import Process
-    from qusr.thread import Thread
+    from qusr.running import Process, Thread
 
 _PATTERN = "/proc/sys/kernel/core_pattern"
 _USES_PID = "/proc/sys/kernel/core_uses_pid"

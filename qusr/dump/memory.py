@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import os
 import re
 
@@ -10,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qusr.process import Process
+    from qusr.running import Process
 
 _PAGE = 4096
 # Bits of /proc/PID/coredump_filter (core(5)).
@@ -80,7 +79,7 @@ class Memory:
         for at in range(start, end, _ENTRIES * _PAGE):
             count = min(_ENTRIES, (end - at) // _PAGE)
             raw = os.pread(self._pagemap, count * 8, (self._base + at) // _PAGE * 8)
-            for index, entry in enumerate(array.array("Q", raw)):
+            for index, entry in enumerate(memoryview(raw).cast("Q")):
                 there = entry & (_PRESENT | _SWAPPED) and not entry & _OF_FILE
                 if there and first < 0:
                     first = at + index * _PAGE

@@ -1,8 +1,7 @@
 """The notes of a core file: registers, signal, process, auxiliary vector, mapped files.
 
 Layouts are those of include/linux/elfcore.h and include/uapi/linux/elfcore.h; which register
-sets a core has is in arch/arm64/kernel/ptrace.c (`user_aarch64_view`) and
-arch/arm/kernel/ptrace.c (`user_arm_view`).
+sets a core has, the guest declares (`Tracing.core`).
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 import os
 import struct
 
+from qusr import arch
+from qusr.arch.tracing import NT_PRSTATUS
 from qusr.syscalls.context import pack
 from qusr.syscalls.layout import Bytes, CType, PerAbi, Struct, long, s8, s16, s32, u16, u32, ulong
 
@@ -18,42 +19,42 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qusr.arch.abi import Abi
+    from qusr.arch.tracing import RegisterSet
     from qusr.dump.memory import Segment
-    from qusr.process import Process
-    from qusr.thread import Thread
+    from qusr.running import Process, Thread
 
     #: A register set: the note's owner and type, and its bytes.
     Set = tuple[bytes, int, bytes]
 
 # include/uapi/linux/elf.h
-NT_PRSTATUS, NT_PRFPREG, NT_PRPSINFO, NT_AUXV = 1, 2, 3, 6
-NT_SIGINFO, NT_FILE = 0x53494749, 0x46494C45
-NT_ARM_VFP, NT_ARM_TLS = 0x400, 0x401
+NT_PRPSINFO, NT_AUXV, NT_SIGINFO, NT_FILE = 3, 6, 0x53494749, 0x46494C45
 
 _TIMEVAL = Struct("__kernel_old_timeval", [("tv_sec", long), ("tv_usec", long)])
-_GREGS: dict[str, CType] = {"aarch64": ulong * 34, "arm": ulong * 18}
-_PRSTATUS = Struct(
-    "elf_prstatus",
-    [
-        ("si_signo", s32),
-        ("si_code", s32),
-        ("si_errno", s32),
-        ("pr_cursig", s16),
-        ("pr_sigpend", ulong),
-        ("pr_sighold", ulong),
-        ("pr_pid", s32),
-        ("pr_ppid", s32),
-        ("pr_pgrp", s32),
-        ("pr_sid", s32),
-        ("pr_utime", _TIMEVAL),
-        ("pr_stime", _TIMEVAL),
-        ("pr_cutime", _TIMEVAL),
-        ("pr_cstime", _TIMEVAL),
-        ("pr_reg", PerAbi("elf_gregset_t", _GREGS)),
-        ("pr_fpvalid", s32),
-    ],
-)
-_OLD_ID = PerAbi("__kernel_uid_t", {"arm": u16, "*": u32})
+
+
+def _prstatus(general: RegisterSet) -> Struct:
+    """struct elf_prstatus with its elf_gregset_t."""
+    return Struct("elf_prstatus", [*_STATUS, ("pr_reg", Bytes(general.size, general.unit)),
+                                   ("pr_fpvalid", s32)])  # fmt: skip
+
+
+_STATUS: list[tuple[str, CType]] = [
+    ("si_signo", s32),
+    ("si_code", s32),
+    ("si_errno", s32),
+    ("pr_cursig", s16),
+    ("pr_sigpend", ulong),
+    ("pr_sighold", ulong),
+    ("pr_pid", s32),
+    ("pr_ppid", s32),
+    ("pr_pgrp", s32),
+    ("pr_sid", s32),
+    ("pr_utime", _TIMEVAL),
+    ("pr_stime", _TIMEVAL),
+    ("pr_cutime", _TIMEVAL),
+    ("pr_cstime", _TIMEVAL),
+]
+_OLD_ID = PerAbi("__kernel_uid_t", {"ids16": u16, "*": u32})
 _PRPSINFO = Struct(
     "elf_prpsinfo",
     [
@@ -112,14 +113,20 @@ def notes(
 
 
 def _registers(process: Process, thread: Thread, number: int) -> list[Set]:
-    names = process.arch.registers.numbers
+    abi = process.abi
+    known = arch.tracing_of(process.arch.guest.number)
+    count = len(known.registers.numbers)
     try:
-        values = {name: thread.native.reg(at) for name, at in names.items()}
+        values = [thread.native.reg(at) for at in range(count)]
         blocked = thread.native.signal_sets()[0]
     except RuntimeError:
-        values, blocked = dict.fromkeys(names, 0), 0  # it is still running, see dump._PATIENCE
-    family = "aarch64" if process.abi.word == 8 else "arm"
-    general, others = _KINDS[family](process.abi, values)
+        values, blocked = [0] * count, 0  # it is still running, see dump._PATIENCE
+
+    def data(registers: RegisterSet) -> bytes:
+        # Outside of a system call there is no first argument (ORIG_r0): it is -1.
+        return registers.pack(values, -1, abi.byte_order)
+
+    general = known.sets[NT_PRSTATUS]
     # All threads get the number of the signal, and no more of its siginfo (fill_prstatus).
     status = {
         "si_signo": number,
@@ -129,34 +136,11 @@ def _registers(process: Process, thread: Thread, number: int) -> list[Set]:
         "pr_ppid": os.getppid(),
         "pr_pgrp": os.getpgrp(),
         "pr_sid": os.getsid(0),
-        "pr_reg": general,
+        "pr_reg": data(general),
         "pr_fpvalid": 1,
     }
-    return [(b"CORE", NT_PRSTATUS, pack(_PRSTATUS, status, process.abi)), *others]
-
-
-def _aarch64(abi: Abi, values: dict[str, int]) -> tuple[list[int], list[Set]]:
-    big = abi.byte_order
-    general = [values[f"x{n}"] for n in range(31)]
-    general += [values["sp"], values["pc"], values["cpsr"]]
-    # struct user_fpsimd_state
-    vectors = b"".join(values[f"v{n}"].to_bytes(16, big) for n in range(32))
-    fp = vectors + struct.pack(f"{order(abi)}4I", values["fpsr"], values["fpcr"], 0, 0)
-    tls = struct.pack(f"{order(abi)}Q", values["tpidr"])
-    return general, [(b"CORE", NT_PRFPREG, fp), (b"LINUX", NT_ARM_TLS, tls)]
-
-
-def _arm(abi: Abi, values: dict[str, int]) -> tuple[list[int], list[Set]]:
-    names = (*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "cpsr")
-    # ORIG_r0 is -1 outside a system call.
-    general = [*(values[name] for name in names), 0xFFFFFFFF]
-    # struct user_fp of the FPA, which no machine has any more: the kernel writes zeros.
-    fpa = bytes(116)
-    vfp = struct.pack(f"{order(abi)}32QI", *(values[f"d{n}"] for n in range(32)), values["fpscr"])
-    return general, [(b"CORE", NT_PRFPREG, fpa), (b"LINUX", NT_ARM_VFP, vfp)]
-
-
-_KINDS = {"aarch64": _aarch64, "arm": _arm}
+    first = b"CORE", NT_PRSTATUS, pack(_prstatus(general), status, abi)
+    return [first, *((owner, kind, data(others)) for owner, kind, others in known.core)]
 
 
 def _prpsinfo(process: Process) -> bytes:

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .cache import Store, file_identity
+    from .cache import Store
     from .errors import LoadError
     from .identify import ElfIdent, parse_ident
-    from .image import AddressSpace, Image, load, map_kuser
+    from .image import AddressSpace, Image, load, map_kernel_page
     from .plan import LoadPlan, Segment
     from .program import Prepared, plan_for, prepare, wrong_guest
     from .stack import Stack
@@ -36,10 +36,9 @@ _WHERE = {
     "Store": "cache",
     "Sysroot": "sysroot",
     "explicit": "sysroot",
-    "file_identity": "cache",
     "found": "sysroot",
     "load": "image",
-    "map_kuser": "image",
+    "map_kernel_page": "image",
     "parse_ident": "identify",
     "plan_for": "program",
     "prepare": "program",
@@ -58,10 +57,9 @@ __all__ = [
     "Store",
     "Sysroot",
     "explicit",
-    "file_identity",
     "found",
     "load",
-    "map_kuser",
+    "map_kernel_page",
     "parse_ident",
     "plan_for",
     "prepare",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 AT_NULL = 0
 AT_EXECFD = 2
 AT_PHDR = 3
@@ -43,31 +41,11 @@ def name(type_: int) -> str:
     return _NAMES.get(type_, f"AT_{type_}")
 
 
-class Credentials:
-    """The user and group ids that a new image starts with."""
-
-    __slots__ = ("egid", "euid", "gid", "secure", "uid")
-
-    def __init__(self, uid: int, euid: int, gid: int, egid: int, secure: bool) -> None:
-        self.uid = uid
-        self.euid = euid
-        self.gid = gid
-        self.egid = egid
-        self.secure = secure
-
-    @classmethod
-    def current(cls) -> Credentials:
-        """Those of this process; set-id ones make it a secure execution."""
-        uid, euid, gid, egid = os.getuid(), os.geteuid(), os.getgid(), os.getegid()
-        return cls(uid, euid, gid, egid, uid != euid or gid != egid)
-
-
 class AuxFacts:
     """The values of an auxiliary vector that do not depend on where the stack is."""
 
     __slots__ = (
         "base",
-        "credentials",
         "entry",
         "execfd",
         "flags",
@@ -98,7 +76,6 @@ class AuxFacts:
         flags: int = 0,
         execfd: int | None = None,
         rseq: tuple[int, int] | None = None,
-        credentials: Credentials | None = None,
     ) -> None:
         self.phdr = phdr
         self.phent = phent
@@ -114,13 +91,13 @@ class AuxFacts:
         self.execfd = execfd
         #: (feature size, alignment) when the guest may use rseq(2).
         self.rseq = rseq
-        self.credentials = credentials or Credentials.current()
 
 
 def entries(
     facts: AuxFacts, *, platform: bool = False, base_platform: bool = False
 ) -> list[tuple[int, int]]:
-    """The vector, AT_NULL included, with zeros for what are addresses on the stack.
+    """The vector, AT_NULL included, with zeros for what is filled in when it is put onto the stack
+    (native/kernel/src/loader): addresses there, and the ids of the process.
 
     The order is that of create_elf_tables, which puts the architecture's own
     entries (ARCH_DLINFO) first.
@@ -130,7 +107,6 @@ def entries(
         out.append((AT_SYSINFO_EHDR, facts.vdso))
     if facts.minsigstksz:
         out.append((AT_MINSIGSTKSZ, facts.minsigstksz))
-    who = facts.credentials
     out += [
         (AT_HWCAP, facts.hwcap),
         (AT_PAGESZ, PAGE_SIZE),
@@ -141,11 +117,11 @@ def entries(
         (AT_BASE, facts.base),
         (AT_FLAGS, facts.flags),
         (AT_ENTRY, facts.entry),
-        (AT_UID, who.uid),
-        (AT_EUID, who.euid),
-        (AT_GID, who.gid),
-        (AT_EGID, who.egid),
-        (AT_SECURE, int(who.secure)),
+        (AT_UID, 0),
+        (AT_EUID, 0),
+        (AT_GID, 0),
+        (AT_EGID, 0),
+        (AT_SECURE, 0),
         (AT_RANDOM, 0),
     ]
     if facts.hwcap2 is not None:

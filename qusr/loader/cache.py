@@ -1,24 +1,17 @@
 """A small store of bytes on disk: load plans, thunk tables, starts, translations.
 
-A cache may be damaged, out of date, written by another version, or put there by
-someone else. So an entry carries its kind, its full key and a checksum; the directory
-must be ours and nobody else's to write; and whatever does not fit is a miss. The
-contents are parsed by their owners with `struct`, never unpickled. Reading is Rust's
-(`native/src/store.rs`), which starts programs without Python.
-
-Entries are written to a temporary file and renamed, so that readers and other
-writers see whole entries only. No failure of the store is an error of the program.
+It is Rust's (`native/store`), which starts programs without Python. A cache may be damaged,
+out of date, or put there by someone else: whatever does not fit is a miss, and the
+contents are parsed by their owners with `struct`, never unpickled. No failure of the store is an
+error of the program.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 import time
-from struct import Struct
 
 from qusr import _native
-from qusr._native import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,32 +19,13 @@ if TYPE_CHECKING:
 
     from .plan import LoadPlan
 
-_MAGIC = b"qusrcach"
-_HEAD_SIZE = 20
-_RLIMIT_FSIZE = 1
-MAX_VALUE = 16 << 20
-MAX_KEY = 4096
-#: All entries together; the oldest go first.
-MAX_TOTAL = 256 << 20
-MAX_ENTRIES = 4096
-
 
 def directory(environ: Mapping[str, str]) -> str | None:
     """Where the cache is: QUSR_CACHE_DIR, else below XDG_CACHE_HOME or ~/.cache.
 
     An empty QUSR_CACHE_DIR means no cache.
     """
-    chosen = environ.get("QUSR_CACHE_DIR")
-    if chosen is not None:
-        return os.path.abspath(chosen) if chosen else None
-    base = environ.get("XDG_CACHE_HOME", "")
-    if not base.startswith("/"):
-        # The XDG base directory specification: a relative path is to be ignored.
-        home = environ.get("HOME", "")
-        if not home.startswith("/"):
-            return None
-        base = home + "/.cache"
-    return base + "/qusr"
+    return _native.store_directory(environ.get)
 
 
 class Store:
@@ -74,29 +48,6 @@ class Store:
         """The user's store."""
         return cls(directory(os.environ if environ is None else environ))
 
-    def _trusted(self, create: bool) -> str | None:
-        """The directory, when it is there and nobody else can write to it."""
-        path = self.path
-        if path is None:
-            return None
-        try:
-            try:
-                info = os.stat(path)
-            except FileNotFoundError:
-                if not create:
-                    return None
-                os.makedirs(path, mode=0o700, exist_ok=True)
-                info = os.stat(path)
-        except OSError:
-            return None
-        if (
-            not stat.S_ISDIR(info.st_mode)
-            or info.st_uid != os.geteuid()
-            or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-        ):
-            return None
-        return path
-
     def get(self, kind: str, key: bytes) -> bytes | None:
         """The value put under this kind and key, if it is there and whole."""
         if self.path is None:
@@ -105,102 +56,20 @@ class Store:
 
     def put(self, kind: str, key: bytes, value: bytes) -> bool:
         """Keeps `value`; False when it could not be (which is nothing to worry about)."""
-        if len(value) > MAX_VALUE or len(key) > MAX_KEY:
+        if self.path is None:
             return False
-        # A write beyond the limit would end the process (SIGXFSZ), and the limit is the guest's.
-        if _HEAD_SIZE + len(kind) + len(key) + len(value) > _native.getrlimit(_RLIMIT_FSIZE)[0]:
-            return False
-        path = self._trusted(create=True)
-        if path is None:
-            return False
-        name = _name(kind, key)
-        temporary = f"{path}/.{name}.{os.getpid():x}.{os.urandom(4).hex()}"
-        data = _wrap(kind.encode(), key, value)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            file = os.open(temporary, flags, 0o600)
-        except OSError:
-            return False
-        try:
-            try:
-                whole = os.write(file, data) == len(data)
-            finally:
-                os.close(file)
-            if whole:
-                os.rename(temporary, f"{path}/{name}")
-        except OSError:
-            whole = False
-        if not whole:
-            _remove(temporary)
-        elif os.urandom(1)[0] & 31 == 0:
-            # Bounds the size of the store: one put in 32 looks.
-            self.trim()
-        return whole
+        return _native.store_put(os.fsencode(self.path), kind, key, value)
 
-    def trim(self) -> None:
-        """Removes the oldest entries of a store that is too large, down to three quarters."""
-        path = self._trusted(create=False)
-        if path is None:
-            return
-        found = []
-        try:
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    info = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(info.st_mode):
-                        found.append((info.st_mtime_ns, entry.path, info.st_size))
-        except OSError:
-            # Another process trims at the same time.
-            return
-        total = sum(size for _, _, size in found)
-        if total <= MAX_TOTAL and len(found) <= MAX_ENTRIES:
-            return
-        found.sort()
-        count = len(found)
-        for _, file, size in found:
-            if total <= MAX_TOTAL * 3 // 4 and count <= MAX_ENTRIES * 3 // 4:
-                break
-            _remove(file)
-            total -= size
-            count -= 1
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        # Gone already, or not ours to remove: either way nothing is lost.
-        return
-
-
-def _name(kind: str, key: bytes) -> str:
-    """The file name: two checksums of the key. A clash is a miss, for the key is compared."""
-    return f"{kind}-{crc32(key):08x}{crc32(key, 0x5BD1E995):08x}"
-
-
-def _wrap(kind: bytes, key: bytes, value: bytes) -> bytes:
-    body = kind + key + value
-    lengths = Struct("<HHI").pack(len(kind), len(key), len(value))
-    return _MAGIC + Struct("<I").pack(crc32(lengths + body)) + lengths + body
-
-
-# ---- keys made of files ----
-_IDENTITY = Struct("<QQQQQ")
-
-
-def file_identity(info: os.stat_result) -> bytes:
-    """What tells a file from every other one and from what it was before.
-
-    ctime is in it because a program can set mtime back, but not ctime.
-    """
-    mask = (1 << 64) - 1
-    return _IDENTITY.pack(
-        info.st_dev & mask,
-        info.st_ino & mask,
-        info.st_size & mask,
-        info.st_mtime_ns & mask,
-        info.st_ctime_ns & mask,
-    )
+    def trim(
+        self,
+        total: int = _native.STORE_MAX_TOTAL,
+        entries: int = _native.STORE_MAX_ENTRIES,
+    ) -> None:
+        """Removes the oldest entries of a store with more than `total` bytes, or `entries`, down
+        to three quarters.
+        """
+        if self.path is not None:
+            _native.store_trim(os.fsencode(self.path), total, entries)
 
 
 def settled(info: os.stat_result) -> bool:

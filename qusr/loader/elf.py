@@ -14,18 +14,10 @@ import errno
 import os
 from struct import Struct, unpack_from
 
+from qusr import arch
+
 from .errors import LoadError, from_oserror
-from .identify import (
-    EF_ARM_APCS_26,
-    EF_ARM_EABI_MASK,
-    EM_AARCH64,
-    EM_ARM,
-    ET_DYN,
-    ET_EXEC,
-    ElfIdent,
-    kind,
-    parse_ident,
-)
+from .identify import ET_DYN, ET_EXEC, ElfIdent, kind, parse_ident
 from .plan import (
     MAX_PHDR_BYTES,
     PATH_MAX,
@@ -38,6 +30,8 @@ from .plan import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from qusr.arch.base import Guest
+
     Header = dict[str, int]
 
 # elf(5): the ELF header behind e_ident, and a program header, by word size.
@@ -58,7 +52,6 @@ PT_LOAD, PT_INTERP, PT_GNU_STACK, PT_GNU_PROPERTY = 1, 3, 0x6474E551, 0x6474E553
 PF_X, PF_W, PF_R = 1, 2, 4
 
 _NT_GNU_PROPERTY_TYPE_0 = 5
-_GNU_PROPERTY_AARCH64_FEATURE_1_AND = 0xC0000000
 #: The kernel reads no longer property note than this (parse_elf_properties).
 _MAX_PROPERTY_BYTES = 1024
 
@@ -112,7 +105,9 @@ def read_plan(fd: int, path: str) -> LoadPlan:
         features=_features(fd, path, ident, phdrs),
     )
     plan.check(path, size)
-    _check_machine(plan, path)
+    refusal = plan.rules.refusal(plan.entry, plan.flags)
+    if refusal:
+        raise LoadError(f"{path}: {refusal}", errno.ENOEXEC)
     return plan
 
 
@@ -192,11 +187,12 @@ def _stack(phdrs: list[Header]) -> int:
 
 
 def _features(fd: int, path: str, ident: ElfIdent, phdrs: list[Header]) -> int:
-    """The FEATURE_1 bits of PT_GNU_PROPERTY, by the rules of parse_elf_properties.
+    """The feature bits of PT_GNU_PROPERTY, by the rules of parse_elf_properties.
 
-    Only AArch64 has them among qusr's guests; for others the kernel does not look.
+    For guests without the property the kernel does not look.
     """
-    if ident.machine != EM_AARCH64:
+    found = arch.guest_of(ident.machine, ident.bits, ident.big_endian)
+    if found is None or not found.feature_property:
         return 0
     where = None
     for phdr in phdrs:
@@ -218,11 +214,12 @@ def _features(fd: int, path: str, ident: ElfIdent, phdrs: list[Header]) -> int:
     desc = note[16 : 16 + descsz]
     if len(desc) != descsz:
         raise bad
-    return _feature_bits(desc, Struct(order + "II"), 8 if ident.bits == 64 else 4, bad)
+    return _feature_bits(found, desc, Struct(order + "II"), bad)
 
 
-def _feature_bits(desc: bytes, head: Struct, align: int, bad: LoadError) -> int:
+def _feature_bits(guest: Guest, desc: bytes, head: Struct, bad: LoadError) -> int:
     """Walks the properties, which must come in ascending order of their type."""
+    align = guest.bits // 8
     at, previous, features = 0, -1, 0
     while at < len(desc):
         if len(desc) - at < head.size:
@@ -232,23 +229,10 @@ def _feature_bits(desc: bytes, head: Struct, align: int, bad: LoadError) -> int:
         step = (size + align - 1) & ~(align - 1)
         if size > len(desc) - at or step > len(desc) - at or type_ <= previous:
             raise bad
-        if type_ == _GNU_PROPERTY_AARCH64_FEATURE_1_AND:
+        if type_ == guest.feature_property:
             if size != 4:
                 raise bad
             (features,) = Struct(head.format[0] + "I").unpack_from(desc, at)
         previous = type_
         at += step
     return features
-
-
-def _check_machine(plan: LoadPlan, path: str) -> None:
-    """The kernel's elf_check_arch, where it looks at more than e_machine."""
-    if plan.machine != EM_ARM:
-        return
-    # arch/arm/kernel/elf.c: an entry in A32 code is 4-aligned, bit 0 means T32.
-    if not plan.entry & 1 and plan.entry & 3:
-        raise LoadError(f"{path}: bad ELF file: unaligned entry point", errno.ENOEXEC)
-    if not plan.flags & EF_ARM_EABI_MASK and plan.flags & EF_ARM_APCS_26:
-        raise LoadError(
-            f"{path}: built for 26-bit ARM (APCS-26): no qusr command runs it", errno.ENOEXEC
-        )

@@ -11,11 +11,10 @@ from __future__ import annotations
 import errno
 import os
 
+from qusr.arch.base import PAGE
+
 from .errors import LoadError
-from .identify import EM_AARCH64, EM_ARM
 from .plan import (
-    FEATURE_1_BTI,
-    PAGE,
     PROT_EXEC,
     PROT_READ,
     PROT_WRITE,
@@ -37,6 +36,10 @@ if TYPE_CHECKING:
         @property
         def limit(self) -> int:
             """The end of what the guest can map."""
+
+        @property
+        def map_window(self) -> int:
+            """The end of where things without an address of their own are placed."""
 
         def mmap(  # noqa: PLR0917 - as mmap(2)
             self, addr: int, len: int, prot: int, flags: int, fd: int = -1, offset: int = 0
@@ -69,15 +72,6 @@ MAP_ANONYMOUS = 0x20
 MAP_GROWSDOWN = 0x0100
 MAP_NORESERVE = 0x4000
 MAP_FIXED_NOREPLACE = 0x100000
-
-#: AArch64's extra protection bit: the page is guarded by BTI.
-PROT_BTI = 0x10
-
-#: 32-bit arm: where the kernel puts position-independent programs
-#: (COMPAT_ELF_ET_DYN_BASE), and the page of the kernel helpers, which is also
-#: the top of the stack (AARCH32_VECTORS_BASE, Documentation/arch/arm/kernel_user_helpers.rst).
-ET_DYN_BASE_32 = 0x400000
-ARM_VECTORS = 0xFFFF0000
 
 #: The stack of a guest whose limit is "unlimited" or larger than this.
 MAX_STACK = {32: 64 << 20, 64: 1 << 30}
@@ -144,7 +138,7 @@ class Image:
 
     @property
     def start(self) -> int:
-        """Where execution starts; bit 0 set means T32 on arm."""
+        """Where execution starts; some guests' lowest bits choose an instruction set."""
         return self.entry if self.interp_entry is None else self.interp_entry
 
     def code_range(self) -> tuple[int, int]:
@@ -160,26 +154,29 @@ class Image:
 
 def task_size(space: AddressSpace, plan: LoadPlan) -> int:
     """The kernel's TASK_SIZE: the end of what user memory there is."""
-    if plan.bits == 32:
-        # TASK_SIZE_32 of arm64: 4 GiB less a page.
-        return min(space.limit, (1 << 32) - PAGE)
-    return space.limit
+    end = plan.rules.task_end
+    return min(space.limit, end) if end else space.limit
+
+
+def map_window(space: AddressSpace, plan: LoadPlan) -> int:
+    """The kernel's DEFAULT_MAP_WINDOW: the end of where it places things."""
+    return min(space.map_window, task_size(space, plan))
 
 
 def stack_top(space: AddressSpace, plan: LoadPlan) -> int:
     """The kernel's STACK_TOP."""
-    if plan.machine == EM_ARM:
-        return min(space.limit, ARM_VECTORS)
-    return page_start(task_size(space, plan))
+    end = plan.rules.stack_end
+    if end:
+        return min(space.limit, end)
+    return page_start(map_window(space, plan))
 
 
 def reads_execute(plan: LoadPlan) -> bool:
     """Whether the kernel sets the READ_IMPLIES_EXEC personality for this program.
 
-    The tables in arch/arm/kernel/elf.c and arch/arm64/include/asm/elf.h: a 32-bit arm
-    program without PT_GNU_STACK predates non-executable memory; AArch64 never does.
+    The tables in arch/arm/kernel/elf.c and arch/arm64/include/asm/elf.h.
     """
-    return plan.machine == EM_ARM and plan.stack == STACK_DEFAULT
+    return plan.rules.reads_execute and plan.stack == STACK_DEFAULT
 
 
 class _Mapper:
@@ -320,9 +317,9 @@ def _load(
     implied = reads_execute(plan)
     bottom, top = _map_stack(space, plan, stack_size, implied)
     mapper = _Mapper(space, program, implied)
-    if interp is None and plan.features & FEATURE_1_BTI and plan.machine == EM_AARCH64:
+    if interp is None:
         # For a dynamic program the dynamic linker does this, not the kernel.
-        mapper.guarded = PROT_BTI
+        mapper.guarded = plan.rules.code_protection(plan.features)
     bias = 0
     brk = page_align(plan.end)
     if plan.is_dyn:
@@ -340,15 +337,14 @@ def _load(
     base_address, interp_entry = 0, None
     if interp is not None:
         mapper = _Mapper(space, interp, implied)
-        if interp.plan.features & FEATURE_1_BTI:
-            mapper.guarded = PROT_BTI
+        mapper.guarded = interp.plan.rules.code_protection(interp.plan.features)
         if interp.plan.is_dyn:
             base_address = _bias_for_dyn(mapper, 0, PAGE)
         mapper.map_all(base_address, MAP_FIXED)
         interp_entry = _entry(interp, base_address, task_size(space, plan))
 
-    if plan.machine == EM_ARM:
-        brk = min(brk, ARM_VECTORS)
+    if plan.rules.stack_end:
+        brk = min(brk, plan.rules.stack_end)
     space.set_brk(brk)
     return Image(
         plan=plan,
@@ -376,9 +372,7 @@ def _entry(file: ElfFile, bias: int, limit: int) -> int:
 
 def _pie_base(space: AddressSpace, plan: LoadPlan) -> int:
     """The kernel's ELF_ET_DYN_BASE, which need not be the start of a page."""
-    if plan.bits == 32:
-        return ET_DYN_BASE_32
-    return task_size(space, plan) // 3 * 2
+    return plan.rules.dyn_base or map_window(space, plan) // 3 * 2
 
 
 def _map_stack(
@@ -410,24 +404,23 @@ def _map_stack(
     return bottom, top
 
 
-def map_kuser(space: AddressSpace, page: bytes) -> None:
-    """Maps arm's page of kernel helpers at 0xffff0000.
+def map_kernel_page(space: AddressSpace, address: int, name: str, page: bytes) -> None:
+    """Maps a page that the kernel maps into each process (`Arch.kernel_pages`).
 
-    A space that was made smaller (-R) has no room for it; only programs built for
-    processors before Armv7 need it.
+    A space that was made smaller (-R) may have no room for it; only old programs need those.
     """
-    if space.limit < ARM_VECTORS + PAGE:
+    if space.limit < address + PAGE:
         return
     try:
         space.mmap(
-            ARM_VECTORS,
+            address,
             PAGE,
             PROT_READ | PROT_WRITE,
             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
         )
-        space.write(ARM_VECTORS, page.ljust(PAGE, b"\0"))
-        space.mprotect(ARM_VECTORS, PAGE, PROT_READ | PROT_EXEC)
-        space.set_name(ARM_VECTORS, PAGE, "[vectors]")
+        space.write(address, page.ljust(PAGE, b"\0"))
+        space.mprotect(address, PAGE, PROT_READ | PROT_EXEC)
+        space.set_name(address, PAGE, name)
     except OSError as error:
         number = error.errno or errno.ENOMEM
-        raise LoadError(f"the kernel helper page: {os.strerror(number)}", number) from None
+        raise LoadError(f"the kernel's page {name}: {os.strerror(number)}", number) from None

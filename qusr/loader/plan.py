@@ -10,17 +10,20 @@ from __future__ import annotations
 import errno
 import struct
 
-from .errors import LoadError
-from .identify import EF_ARM_BE8, EM_ARM, ET_DYN, ET_EXEC, guest_name
+from qusr import arch
+from qusr.arch.base import PAGE, Unknown
 
-PAGE = 4096
+from .errors import LoadError
+from .identify import ET_DYN, ET_EXEC
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from qusr.arch.base import Guest
+
 PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
 
 #: What PT_GNU_STACK said (enum EXSTACK_* of the kernel).
 STACK_DEFAULT, STACK_NX, STACK_X = 0, 1, 2
-
-#: GNU_PROPERTY_AARCH64_FEATURE_1_BTI ("ELF for the Arm 64-bit Architecture", 6.2).
-FEATURE_1_BTI = 1
 
 #: The limit of the kernel: the table of program headers is at most 64 KiB
 #: (load_elf_phdrs in fs/binfmt_elf.c).
@@ -125,25 +128,31 @@ class LoadPlan:
         self.segments = segments
         self.interp = interp
         self.stack = stack
-        #: FEATURE_1_* bits of PT_GNU_PROPERTY.
+        #: Bits of PT_GNU_PROPERTY (`Guest.feature_property`).
         self.features = features
         self.phdr_vaddr = self._phdr_vaddr()
 
     # ---- derived ----
     @property
+    def rules(self) -> Guest:
+        """How Linux loads programs of this machine."""
+        found = arch.guest_of(self.machine, self.bits, self.big_endian)
+        return found or Unknown(self.machine, self.bits, self.big_endian)
+
+    @property
     def guest(self) -> str | None:
         """qusr's name of the guest."""
-        return guest_name(self.machine, self.bits, self.big_endian)
+        return self.rules.name or None
+
+    @property
+    def variant(self) -> str:
+        """Which of the guest's kinds of programs it is (`Guest.variant`)."""
+        return self.rules.variant(self.flags)
 
     @property
     def is_dyn(self) -> bool:
         """Whether the file may be loaded anywhere (ET_DYN)."""
         return self.type == ET_DYN
-
-    @property
-    def be8(self) -> bool:
-        """Big-endian arm whose instructions are little-endian."""
-        return self.machine == EM_ARM and self.big_endian and bool(self.flags & EF_ARM_BE8)
 
     @property
     def start(self) -> int:

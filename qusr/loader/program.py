@@ -13,7 +13,7 @@ import stat
 
 from qusr import _native
 
-from . import cache, identify, script
+from . import cache, identify
 from .errors import LoadError, from_oserror
 from .plan import LoadPlan
 from .sysroot import Sysroot, found
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 
     from .image import AddressSpace, Image
     from .stack import Stack
-
-#: What to install for the dynamic linker of a guest that is not found.
-_LIBC_PACKAGES = {
-    "aarch64": "libc6:arm64 or libc6-arm64-cross",
-    "arm": "libc6:armhf or libc6-armhf-cross (libc6:armel or libc6-armel-cross for soft float)",
-}
 
 _PLAN_KIND = "plan"
 _MOST_PLANS = 64
@@ -166,16 +160,19 @@ def open_exec(host_path: str, path: str, *, check_mode: bool = True) -> int:
         raise LoadError(f"{path!r}: a path with a NUL", errno.ENOENT) from None
     try:
         check_executable(fd, host_path, path, check_mode=check_mode)
-        _check_not_written(fd, path)
+        _check_refusal(fd, path, check_mode=check_mode)
     except LoadError:
         os.close(fd)
         raise
     return fd
 
 
-def _check_not_written(fd: int, path: str) -> None:
-    if _native.is_being_written(fd):
-        raise LoadError(f"{path}: somebody writes to it (text file busy)", errno.ETXTBSY)
+def _check_refusal(fd: int, path: str, *, check_mode: bool) -> None:
+    refusal = _native.exec_refusal(fd)
+    if refusal == errno.ETXTBSY:
+        raise LoadError(f"{path}: somebody writes to it (text file busy)", refusal)
+    if refusal and check_mode:
+        raise LoadError(f"{path}: {os.strerror(refusal).lower()}", refusal)
 
 
 def check_executable(fd: int, host_path: str, path: str, *, check_mode: bool = True) -> None:
@@ -197,7 +194,7 @@ def plan_for(fd: int, path: str, store: cache.Store | None = None) -> LoadPlan:
     if store is None:
         return _read_plan(fd, path)
     info = os.fstat(fd)
-    key = cache.file_identity(info)
+    key = _native.file_identity(fd)
     plan = store.plans.get(key)
     if plan is not None:
         return plan
@@ -301,17 +298,20 @@ def _follow_scripts(
     first = path
     args = list(argv)
     name = os.fsencode(path)
-    for depth in range(script.MAX_DEPTH + 1):
-        host_path = sysroot.resolve(path)
+    depth = 0
+    while True:
+        host_path = _located(sysroot, path)
         opened = fd < 0
         if opened:
             fd = open_exec(host_path, path, check_mode=check_mode or depth > 0)
         try:
             if not opened:
-                _check_not_written(fd, path)
+                _check_refusal(fd, path, check_mode=check_mode)
             head = _head(fd, path)
             if not head.startswith(b"#!"):
                 return path, host_path, args, head, fd
+            from . import script  # most starts are of programs
+
             interpreter, args = script.apply(name, head, args, path)
         except LoadError:
             os.close(fd)
@@ -319,7 +319,16 @@ def _follow_scripts(
         os.close(fd)
         fd = -1
         name, path = interpreter, os.fsdecode(interpreter)
-    raise LoadError(f"{first}: too many levels of #! interpreters", errno.ELOOP)
+        depth += 1
+        if depth > script.MAX_DEPTH:
+            raise LoadError(f"{first}: too many levels of #! interpreters", errno.ELOOP)
+
+
+def _located(sysroot: Sysroot, path: str) -> str:
+    try:
+        return sysroot.resolve(path)
+    except OSError as error:
+        raise from_oserror(path, error) from None
 
 
 def _head(fd: int, path: str) -> bytes:
@@ -367,13 +376,13 @@ def _find_interpreter(prepared: Prepared, plan: LoadPlan, store: cache.Store | N
         # As in a #! line: to the kernel this is the current directory.
         raise LoadError(f"{prepared.path}: bad ELF file: an empty interpreter path", errno.EACCES)
     sysroot = prepared.sysroot
-    host_path = sysroot.resolve(name)
     try:
+        host_path = _located(sysroot, name)
         prepared.interp_fd = open_exec(host_path, name)
     except LoadError as error:
         if error.errno != errno.ENOENT:
             raise LoadError(f"{prepared.path}: interpreter {error.message}", error.errno) from None
-        packages = _LIBC_PACKAGES.get(plan.guest or "")
+        packages = plan.rules.libraries
         advice = f"install {packages}, or pass -L SYSROOT" if packages else "pass -L SYSROOT"
         where = f" (also not in {sysroot.root})" if sysroot else ""
         raise LoadError(

@@ -1,6 +1,6 @@
 """The initial stack: its limits, and what of it Python keeps.
 
-It is laid out by `native/src/loader/stack.rs`.
+It is laid out by `native/kernel/src/loader/stack.rs`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Where absolute guest paths are looked up: in the sysroot, then on the host.
 
-The kernel does the walk (openat2(2) with RESOLVE_IN_ROOT), as it does for system calls in
-`native/src/thunk/path.rs`.
+The walk is that of system calls, `native/kernel/src/thunk/walk.rs`.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def found(triplets: Iterable[str], interp: str | None = None) -> str | None:
     folders = [f"/usr/{triplet}" for triplet in triplets]
     folders = [folder for folder in folders if os.path.isdir(folder)]
     if interp is not None:
-        folders = [folder for folder in folders if Sysroot(folder).lookup(interp)]
+        folders = [folder for folder in folders if Sysroot(folder).has(interp)]
     return folders[0] if folders else None
 
 
@@ -66,13 +65,24 @@ class Sysroot:
 
         An absolute path that exists in the sysroot gives the file there, its
         symbolic links resolved inside; every other one is returned as it is.
-        `follow` says whether a link in the last place is followed.
+        `follow` says whether a link in the last place is followed. Raises OSError as
+        :meth:`lookup`: the file may be in the sysroot, so the host's is not taken for it.
         """
         inside = self.lookup(path, follow=follow)
         return path if inside is None else inside
 
+    def has(self, path: str) -> bool:
+        """Whether an absolute path leads to a file in the sysroot."""
+        try:
+            return self.lookup(path) is not None
+        except OSError:
+            return False
+
     def lookup(self, path: str, *, follow: bool = True) -> str | None:
-        """The host path of what an absolute path names in the sysroot, or None."""
+        """The host path of what an absolute path names in the sysroot, or None.
+
+        Raises OSError for an outcome other than that it is there or not (ELOOP, EACCES...).
+        """
         if self.root is None or not path.startswith("/") or "\0" in path:
             return None
         found = _native.lookup_in(os.fsencode(self.root), os.fsencode(path), follow)

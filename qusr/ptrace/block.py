@@ -1,4 +1,4 @@
-"""What tracee and tracer share: numbers and layout of native/src/process/tracee, and the
+"""What tracee and tracer share: numbers and layout of native/kernel/src/process/tracee, and the
 host's numbers for ptrace(2).
 """
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import struct
 
-from qusr import _native
+from qusr import _native, arch
+from qusr.arch.abi import HOST
 from qusr.ptrace import block as b
 from qusr.ptrace import registers
 from qusr.ptrace import tracee as kinds
@@ -17,10 +18,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qusr.arch.tracing import UserArea
+
     Request = Callable[["Context", "Tracer", Tracee, int, int], int]
 
-_AUDIT_ARCH = {(0, 0): 0xC00000B7, (0, 1): 0x800000B7, (1, 0): 0x40000028, (1, 1): 0x28}
-"""AUDIT_ARCH_* by isa and byte order (include/uapi/linux/audit.h)."""
 _MAX_SIGNAL = 64
 _MAX_SIGINFOS = 32
 
@@ -62,19 +63,23 @@ def poke(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> 
     return 0
 
 
-_USER_TEXT, _USER_DATA, _USER_END = 0x10000, 0x10004, 0x10008
-_USER_SIZE = 296
-"""sizeof(struct user) of arm."""
+def _user_area(ctx: Context, tracee: Tracee, addr: int) -> UserArea:
+    """The `struct user` of a guest that has it. EIO for others, and between two words."""
+    own, word = ctx.process.arch.guest.number, ctx.abi.word
+    area = arch.tracing_of(own).user
+    if tracee.header().isa != own or area is None or addr & word - 1:
+        raise fail(errno.EIO)
+    return area
 
 
 def peek_user(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
-    """PTRACE_PEEKUSR, which AArch64 does not have (compat_ptrace_read_user)."""
-    if not tracee.header().isa or ctx.abi.word != 4 or addr & 3:
-        raise fail(errno.EIO)
+    """PTRACE_PEEKUSR, which not all guests have."""
+    area = _user_area(ctx, tracee, addr)
     value = 0
-    if addr < 72:
-        value = _word(ctx, registers.read(tracee, registers.NT_PRSTATUS)[0][addr : addr + 4])
-    elif addr not in (_USER_TEXT, _USER_DATA, _USER_END) and addr >= _USER_SIZE:
+    if addr < area.readable:
+        general = registers.read(tracee, registers.NT_PRSTATUS)[0]
+        value = _word(ctx, general[addr : addr + ctx.abi.word])
+    elif addr not in area.words and addr >= area.size:
         raise fail(errno.EIO)
     _put_word(ctx, data, value)
     return 0
@@ -82,10 +87,14 @@ def peek_user(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int
 
 def poke_user(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
     """PTRACE_POKEUSR."""
-    if not tracee.header().isa or ctx.abi.word != 4 or addr & 3 or addr >= _USER_SIZE:
+    area = _user_area(ctx, tracee, addr)
+    if addr >= area.size:
         raise fail(errno.EIO)
-    if addr < 68:
-        tracee.set_register(addr // 4, data & 0xFFFFFFFF)
+    if addr < area.writable:
+        word = ctx.abi.word
+        number = registers.find(tracee.header(), registers.NT_PRSTATUS).fields[addr // word][0]
+        assert number is not None
+        tracee.set_register(number, data & (1 << word * 8) - 1)
     return 0
 
 
@@ -121,45 +130,52 @@ def _iovec(ctx: Context, address: int) -> tuple[int, int]:
     return _word(ctx, data[:word]), _word(ctx, data[word:])
 
 
-def _whole_set(note: int, store: bool) -> Request:
-    """The older requests of 32-bit ARM for one register set."""
-
-    def request(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
-        if ctx.abi.word != 4 or not tracee.header().isa:
-            raise fail(errno.EIO)
-        size = len(registers.read(tracee, note)[0])
-        if store:
-            registers.write(tracee, note, ctx.read(data, size))
-        else:
-            ctx.write(data, registers.read(tracee, note)[0])
-        return 0
-
-    return request
+# --- requests that only one guest has (`Tracing.requests`) ---
 
 
-def thread_area(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
-    """PTRACE_GET_THREAD_AREA of 32-bit ARM: the TLS register."""
-    if ctx.abi.word != 4 or not tracee.header().isa:
-        raise fail(errno.EIO)
-    ctx.write(data, registers.read(tracee, registers.NT_ARM_TLS)[0][:4])
-    return 0
+def _get(ctx: Context, tracee: Tracee, note: int, data: int) -> None:
+    ctx.write(data, registers.read(tracee, note)[0])
 
 
-def set_call(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
-    """PTRACE_SET_SYSCALL of 32-bit ARM."""
-    if ctx.abi.word != 4 or not tracee.header().isa:
-        raise fail(errno.EIO)
+def _set(ctx: Context, tracee: Tracee, note: int, data: int) -> None:
+    size = len(registers.read(tracee, note)[0])
+    registers.write(tracee, note, ctx.read(data, size))
+
+
+def _first_word(ctx: Context, tracee: Tracee, note: int, data: int) -> None:
+    ctx.write(data, registers.read(tracee, note)[0][: ctx.abi.word])
+
+
+def _change_call(ctx: Context, tracee: Tracee, _: int, data: int) -> None:
     number = data & 0xFFFFFFFF
     registers.set_call(tracee, number - (number >> 31 << 32))
-    return 0
 
 
-def debug_registers(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
-    """PTRACE_GETHBPREGS of 32-bit ARM: register 0 says that there are no slots."""
-    if ctx.abi.word != 4 or not tracee.header().isa:
-        raise fail(errno.EIO)
-    ctx.write(data, bytes(4))
-    return 0
+def _zeros(ctx: Context, tracee: Tracee, size: int, data: int) -> None:
+    ctx.write(data, bytes(size))
+
+
+_OWN = {"get": _get, "set": _set, "word": _first_word, "call": _change_call, "zeros": _zeros}
+
+
+def _own_request(request: int) -> Request:
+    """A request that only the tracer's guest has."""
+
+    def function(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
+        own = ctx.process.arch.guest.number
+        found = arch.tracing_of(own).requests.get(request)
+        if found is None or tracee.header().isa != own:
+            raise fail(errno.EIO)
+        what, about = found
+        _OWN[what](ctx, tracee, about, data)
+        return 0
+
+    return function
+
+
+def find(request: int) -> Request:
+    """What does the request with this number."""
+    return REQUESTS.get(request) or _own_request(request)
 
 
 # --- signals ---
@@ -176,7 +192,6 @@ def get_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: i
 
 def set_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
     """PTRACE_SETSIGINFO."""
-    from qusr.arch.abi import HOST
     from qusr.syscalls.context import pack, unpack
     from qusr.syscalls.structs import SIGINFO_QUEUE
 
@@ -274,19 +289,21 @@ def syscall_info(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: 
     """PTRACE_GET_SYSCALL_INFO (kernel/ptrace.c, ptrace_get_syscall_info)."""
     header = tracee.header()
     report = _report(tracee)
-    values = tracee.registers(33)
-    pc, sp = (values[15], values[13]) if header.isa else (values[32], values[31])
+    known = registers.tracing(header).registers
+    values = registers.all_registers(tracee)
+    pc, sp = values[known.pc], values[known.sp]
     good = report.signal == b.SIGTRAP | 0x80
     kind = {kinds.ENTRY: 1, kinds.EXIT: 2}.get(report.kind, 0) if good else 0
-    arch = _AUDIT_ARCH[header.isa, header.big_endian]
+    audit = arch.guest_numbered(header.isa, bool(header.big_endian)).audit
     out = ">" if ctx.abi.big_endian else "<"
-    info = struct.pack(out + "BxxxIQQ", kind, arch, pc, sp)
+    info = struct.pack(out + "BxxxIQQ", kind, audit, pc, sp)
     if kind == 1:
-        args = [header.first_arg, *values[1:6]]
+        args = [header.first_arg, *(values[number] for number in known.args[1:6])]
         info += struct.pack(out + "7Q", header.number & 0xFFFFFFFFFFFFFFFF, *args)
     elif kind == 2:
-        bits = 32 if header.isa else 64
-        result = values[0] - (values[0] >> bits - 1 << bits)
+        bits = header.word_bits
+        result = values[known.args[0]]
+        result -= result >> bits - 1 << bits
         info += struct.pack(out + "qB", result, -4096 < result < 0)
     ctx.write(data, info[: min(addr, len(info))])
     return len(info)
@@ -330,14 +347,9 @@ REQUESTS: dict[int, Request] = {
     b.PEEKUSR: peek_user, b.POKEUSR: poke_user,
     b.CONT: _resume(b.CONTINUE), b.SYSCALL: _resume(b.CALLS), b.SINGLESTEP: _resume(b.STEP),
     31: _resume(b.EMULATE),
-    12: _whole_set(registers.NT_PRSTATUS, store=False),
-    13: _whole_set(registers.NT_PRSTATUS, store=True),
-    27: _whole_set(registers.NT_ARM_VFP, store=False),
-    28: _whole_set(registers.NT_ARM_VFP, store=True),
-    22: thread_area, 23: set_call, 29: debug_registers,
     b.DETACH: detach, b.SETOPTIONS: set_options, b.GETEVENTMSG: event_message,
     b.GETSIGINFO: get_siginfo, b.SETSIGINFO: set_siginfo, b.PEEKSIGINFO: peek_siginfo,
     b.GETREGSET: get_set, b.SETREGSET: set_set, b.LISTEN: listen,
     b.GETSIGMASK: get_mask, b.SETSIGMASK: set_mask, b.GET_SYSCALL_INFO: syscall_info,
 }  # fmt: skip
-"""What needs a stopped tracee; ESRCH without one."""
+"""What needs a stopped tracee, and every guest has; ESRCH without one."""

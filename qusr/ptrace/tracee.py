@@ -9,7 +9,7 @@ import struct
 from qusr import _native
 from qusr.ptrace import block as b
 from qusr.ptrace.block import Header
-from qusr.syscalls.context import fail
+from qusr.syscalls import fail
 
 # What a stop was reported as.
 SIGNAL, FAULT, ENTRY, EXIT, EVENT, GROUP, TRAP = (

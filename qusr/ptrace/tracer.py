@@ -14,7 +14,15 @@ from qusr.ptrace.tracee import Report, Tracee, is_guest, status_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from qusr.process import Process
+    from typing import Protocol
+
+    class Tracing(Protocol):
+        """What of a process its tracers need; `native` changes with an execve."""
+
+        @property
+        def native(self) -> _native.Process:
+            """Its Rust half."""
+
 
 _WNOHANG, _WALL = 1, 0x40000000
 _RESTARTS = (-512, -513, -514, -516)
@@ -44,7 +52,7 @@ class Ready:
 class Tracer:
     """All that one guest thread traces."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Tracing) -> None:
         self.process = process
         self.tracees: dict[int, Tracee] = {}
         self.ready: list[Ready] = []

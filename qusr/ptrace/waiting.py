@@ -13,7 +13,10 @@ from qusr import _native
 from qusr.ptrace.tracee import status_number
 from qusr.ptrace.tracer import Ready, Tracer
 from qusr.syscalls.context import Context, fail, unpack
-from qusr.thread import Thread
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from qusr.running import Thread
 
 _WNOHANG, _WSTOPPED, _WEXITED, _WCONTINUED = 1, 2, 4, 8
 _WNOWAIT, _WALL = 0x1000000, 0x40000000

@@ -7,7 +7,7 @@ from qusr.syscalls.layout import PerAbi, Struct, long, s32, s64, u32
 
 # --- flags ----------------------------------------------------------------------
 
-# asm-generic/fcntl.h; arm and arm64 exchange four of them (their asm/fcntl.h).
+# asm-generic/fcntl.h
 OPEN = FlagTable(
     {
         "O_CREAT": 0o100, "O_EXCL": 0o200, "O_NOCTTY": 0o400, "O_TRUNC": 0o1000,
@@ -16,12 +16,7 @@ OPEN = FlagTable(
         "O_TMPFILE": 0o20200000, "O_DIRECTORY": 0o200000, "O_NOFOLLOW": 0o400000,
         "O_NOATIME": 0o1000000, "O_CLOEXEC": 0o2000000, "O_PATH": 0o10000000,
     },
-    per_abi={
-        "arm-any": {
-            "O_TMPFILE": 0o20040000, "O_DIRECTORY": 0o40000, "O_NOFOLLOW": 0o100000,
-            "O_DIRECT": 0o200000, "O_LARGEFILE": 0o400000,
-        }
-    },
+    family="open",
     fields=[(3, {0: "O_RDONLY", 1: "O_WRONLY", 2: "O_RDWR"})],
 )  # fmt: skip
 O_NOFOLLOW, O_EXCL = 0o400000, 0o200

@@ -1,6 +1,6 @@
 """The thunk compiler: declarations of one ABI to a table for `qusr._native`.
 
-The table is a string of little-endian bytes, read by `native/src/thunk/reader.rs`
+The table is a string of little-endian bytes, read by `native/kernel/src/thunk/reader.rs`
 (which documents the format); it is cached on disk, so that a start does not
 import the declarations. Each leaf of a call (a call may be a tree of
 :class:`~qusr.syscalls.decl.Switch` cases) becomes a list of *operations*, one
@@ -9,22 +9,26 @@ for each guest argument, and the host call's arguments in terms of them.
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from qusr.arch.abi import HOST, Abi
+from qusr.arch.abi import ABSENT, HOST, Abi
 from qusr.syscalls import decl, layout
 
-MAGIC = b"QTHUNK07"
+MAGIC = b"QTHUNK08"
 NONE_SLOT = 255
+NO_MAP = 0xFFFF
+INVALID = 0xFFFFFFFF
+"""What a number becomes that means something to the host, but nothing to the guest."""
 
 NATIVE, PYTHON, BUILTIN, ENOSYS, SWITCH, ERRNO = range(6)
 (
     OP_INT, OP_PAIR, OP_FLAGS, OP_CONST, OP_PATH, OP_BUF, OP_STRUCT, OP_ARRAY, OP_IOVEC,
     OP_SOCKADDR_IN, OP_SOCKADDR_OUT, OP_MSGHDR, OP_MMSGHDR, OP_RAW, OP_BITS, OP_SWAP32,
-    OP_ID16, OP_RECORDS,
-) = range(18)  # fmt: skip
+    OP_ID16, OP_RECORDS, OP_VALUE,
+) = range(19)  # fmt: skip
 LEN_CONST, LEN_SLOT, LEN_DEREF, LEN_RET = range(4)
 MOVE_SIGNED, MOVE_CHECKED, MOVE_ID16 = 1, 2, 4
 MOVE_COPY, MOVE_INT, MOVE_PTR, MOVE_BITMAP = range(4)
@@ -43,9 +47,9 @@ BUILTINS = (
     "sigsuspend", "rt_sigtimedwait_time32", "pause", "set_robust_list",
     "get_robust_list", "set_tid_address", "set_seccomp", "get_seccomp", "seccomp",
     "getrlimit", "setrlimit", "prlimit64", "uname", "getdents", "getdents64", "lseek", "llseek",
-    "sched_getaffinity",
+    "sched_getaffinity", "set_tagged_addr", "get_tagged_addr", "setpgid",
 )  # fmt: skip
-"""Rust-side calls, in the order of `Builtin` in native/src/thunk/table.rs."""
+"""Rust-side calls, in the order of `Builtin` in native/kernel/src/thunk/table.rs."""
 
 
 class CompileError(Exception):
@@ -54,11 +58,12 @@ class CompileError(Exception):
 
 @dataclass
 class _Pools:
-    """What several calls share: struct conversions and flag maps."""
+    """What several calls share: struct conversions, and maps of flags and of other numbers."""
 
     abi: Abi
     conversions: dict[bytes, int] = field(default_factory=dict)
     flag_maps: dict[bytes, int] = field(default_factory=dict)
+    value_maps: dict[bytes, int] = field(default_factory=dict)
 
     def conversion(self, guest: layout.CType, host: layout.CType) -> int:
         """Index of the conversion between `guest` in this ABI and `host` on the host."""
@@ -66,21 +71,74 @@ class _Pools:
 
     def flag_map(self, table: decl.FlagTable) -> int | None:
         """Index of the bit map, or None when the guest's bits are the host's."""
-        guest, host = table.for_abi(self.abi), table.for_abi(HOST)
-        moved = {(guest[name], host[name]) for name in guest if guest[name] != host[name]}
-        if not moved:
+        rows = _flag_rows(table, self.abi)
+        if not rows:
             return None
-        code = struct.pack("<H", len(moved))
-        code += b"".join(struct.pack("<QQ", *pair) for pair in sorted(moved))
+        code = struct.pack("<H", len(rows))
+        code += b"".join(struct.pack("<4Q", *row) for row in sorted(rows))
         return self._index(self.flag_maps, code)
+
+    def value_map(self, host: Mapping[str, int], family: str) -> int | None:
+        """Index of the map from the guest's numbers of constants to the host's, or None when they
+        are the same.
+        """
+        differing = self.abi.differing(family)
+        if all(differing.get(name, number) == number for name, number in host.items()):
+            return None
+        guest = {name: differing.get(name, number) for name, number in host.items()}
+        pairs = {
+            guest[name]: host[name] for name in host if guest[name] not in (ABSENT, host[name])
+        }
+        known = set(guest.values())
+        pairs.update((number, INVALID) for number in host.values() if number not in known)
+        return self._index(self.value_maps, _packed_pairs(pairs))
+
+    def all_value_maps(self) -> bytes:
+        """The value maps, the last one being that of errnos to the guest's, and its index; NO_MAP
+        where all errnos are the same.
+        """
+        differing = self.abi.differing("errno")
+        pairs = {
+            getattr(errno, name): number
+            for name, number in differing.items()
+            if number != ABSENT and hasattr(errno, name)
+        }
+        index = len(self.value_maps) if pairs else NO_MAP
+        maps = [*self.value_maps, _packed_pairs(pairs)] if pairs else [*self.value_maps]
+        return struct.pack("<H", len(maps)) + b"".join(maps) + struct.pack("<H", index)
 
     @staticmethod
     def _index(pool: dict[bytes, int], code: bytes) -> int:
         return pool.setdefault(code, len(pool))
 
 
+def _packed_pairs(pairs: Mapping[int, int]) -> bytes:
+    rows = sorted(pairs.items())
+    return struct.pack("<H", len(rows)) + b"".join(struct.pack("<II", *row) for row in rows)
+
+
+def _flag_rows(table: decl.FlagTable, abi: Abi) -> set[tuple[int, int, int, int]]:
+    """(mask, value) of the guest and of the host, of all flags and fields, or nothing when none
+    differs.
+    """
+    guest, host = table.for_abi(abi), table.for_abi(HOST)
+    moved = {(guest[name], guest[name], host[name], host[name])
+             for name in guest if guest[name] != host[name]}  # fmt: skip
+    for (mask, theirs), (_, ours) in zip(table.fields_for(abi), table.fields, strict=True):
+        if dict(theirs) != dict(ours):
+            numbers = {name: number for number, name in ours.items()}
+            moved |= {(mask, number, mask, numbers[name]) for number, name in theirs.items()}
+    # Flags that stay where they are, but share bits with others that do not.
+    masks = 0
+    for guest_mask, _, host_mask, _ in moved:
+        masks |= guest_mask | host_mask
+    same = {(bits, bits, bits, bits) for name, bits in guest.items()
+            if bits & masks and bits == host[name]}  # fmt: skip
+    return moved | same if moved else set()
+
+
 def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> bytes:
-    """The moves between two layouts of a struct; see `native/src/thunk/convert.rs`.
+    """The moves between two layouts of a struct; see `native/kernel/src/thunk/convert.rs`.
 
     Leaves are paired by name. Host leaves without a guest's are zero on the way
     in, guest leaves without a host's are zero on the way out.
@@ -197,18 +255,32 @@ class _CallCompiler:
             file = NONE_SLOT if self.call.file is None else self._slot(leaf, self.call.file)
             return bytes([PYTHON, len(text)]) + text + bytes([file]) + self._scalars(leaf)
         if case.builtin is not None:
-            return bytes([BUILTIN, BUILTINS.index(case.builtin)]) + self._scalars(leaf)
+            # Rust works with the host's numbers, handlers in Python with the guest's.
+            ops = b"".join(self._host_number(leaf, arg) for arg in leaf.args)
+            return bytes([BUILTIN, BUILTINS.index(case.builtin), len(leaf.args)]) + ops
         return self._native(leaf, case)
 
     def _switch(self, leaf: CallLeaf, switch: decl.Switch, outer: decl.Case) -> bytes:
         slot = self._slot(leaf, switch.of)
-        code = struct.pack("<BBQH", SWITCH, slot, switch.mask, len(switch.cases))
+        nodes: dict[int, bytes] = {}
+        refused: dict[int, bytes] = {}
         for key, case in switch.cases:
             inner = leaf.fork()
+            number, host = decl.constant(key, self.abi), decl.constant(key, HOST)
             if case.host is not None:
-                inner.constants[switch.name] = _constant(case.host, HOST)
-            code += struct.pack("<Q", _constant(key, self.abi) & switch.mask)
-            code += self._node(inner, case.args, self._inherit(case, outer))
+                inner.constants[switch.name] = decl.constant(case.host, HOST)
+            elif number != host:
+                inner.constants[switch.name] = host
+            if number != host and isinstance(key, decl.Named):
+                refused[host & switch.mask] = struct.pack("<BH", ERRNO, switch.unknown)
+            if number != ABSENT:
+                # A later case of a number replaces an earlier one.
+                node = self._node(inner, case.args, self._inherit(case, outer))
+                nodes[number & switch.mask] = node
+        nodes = {**refused, **nodes}
+        code = struct.pack("<BBQH", SWITCH, slot, switch.mask, len(nodes))
+        for number, node in nodes.items():
+            code += struct.pack("<Q", number) + node
         return code + self._node(
             leaf.fork(), switch.default.args, self._inherit(switch.default, outer)
         )
@@ -225,15 +297,22 @@ class _CallCompiler:
 
     def _scalars(self, leaf: CallLeaf) -> bytes:
         """Arguments as numbers for a handler: pointers stay guest addresses."""
-        ops = []
-        for arg in leaf.args:
-            if arg.name in leaf.pair_high:
-                ops.append(self._pair(leaf, arg))
-            elif isinstance(arg, decl.Scalar):
-                ops.append(self._scalar(leaf, arg))
-            else:
-                ops.append(struct.pack("<BBBB", OP_INT, leaf.slots[arg.name], self.abi.word * 8, 0))
-        return bytes([len(ops)]) + b"".join(ops)
+        return bytes([len(leaf.args)]) + b"".join(self._number(leaf, arg) for arg in leaf.args)
+
+    def _number(self, leaf: CallLeaf, arg: decl.Arg) -> bytes:
+        if arg.name in leaf.pair_high:
+            return self._pair(leaf, arg)
+        if isinstance(arg, decl.Scalar):
+            return self._scalar(leaf, arg)
+        return struct.pack("<BBBB", OP_INT, leaf.slots[arg.name], self.abi.word * 8, 0)
+
+    def _host_number(self, leaf: CallLeaf, arg: decl.Arg) -> bytes:
+        """The same for Rust itself."""
+        if arg.name in leaf.constants or isinstance(
+            arg, decl.Flags | decl.Enum | decl.Signal | decl.Switch
+        ):
+            return self._op(leaf, arg)
+        return self._number(leaf, arg)
 
     def _native(self, leaf: CallLeaf, case: decl.Case) -> bytes:
         host = self.call.host or decl.Host(self.call.name, *(arg.name for arg in leaf.args))
@@ -299,6 +378,8 @@ class _CallCompiler:
                 if index is None:
                     return self._scalar(leaf, arg)
                 return struct.pack("<BBH", OP_FLAGS, slot, index)
+            case decl.Enum() | decl.Switch() | decl.Signal() if self._values(arg) is not None:
+                return struct.pack("<BBH", OP_VALUE, slot, self._values(arg))
             case decl.Word32() if self.abi.big_endian:
                 return struct.pack("<BB", OP_SWAP32, slot)
             case decl.Scalar():
@@ -343,6 +424,14 @@ class _CallCompiler:
                 )
         raise CompileError(f"{self.call.name}: cannot compile {type(arg).__name__}")
 
+    def _values(self, arg: decl.Enum | decl.Switch | decl.Signal) -> int | None:
+        """Index of the map for the numbers of an argument."""
+        if isinstance(arg, decl.Signal):
+            return self.pools.value_map(decl.SIGNALS, "signal")
+        if not arg.family:
+            return None
+        return self.pools.value_map({name: n for n, name in arg.names.items()}, arg.family)
+
     def _path(self, leaf: CallLeaf, arg: decl.Path) -> bytes:
         at = NONE_SLOT if arg.at is None else self._slot(leaf, arg.at)
         mode, slot, bits = FOLLOW_NEVER, NONE_SLOT, 0
@@ -379,10 +468,6 @@ class _CallCompiler:
         return struct.pack("<BI", LEN_SLOT, self._slot(leaf, size))
 
 
-def _constant(value: decl.Constant, abi: Abi) -> int:
-    return value if isinstance(value, int) else value(abi)
-
-
 def compile_table(
     calls: Mapping[str, decl.Syscall],
     numbers: Mapping[str, int],
@@ -409,5 +494,5 @@ def compile_table(
     head = MAGIC + struct.pack("<BB", abi.word, int(abi.big_endian))
     parts = [head, struct.pack("<H", len(pools.conversions)), *pools.conversions]
     parts += [struct.pack("<H", len(pools.flag_maps)), *pools.flag_maps]
-    parts += [struct.pack("<H", len(entries)), *entries]
+    parts += [pools.all_value_maps(), struct.pack("<H", len(entries)), *entries]
     return b"".join(parts)

@@ -7,33 +7,35 @@ An error is an `OSError` with an errno, raised or from a failed host call.
 
 from __future__ import annotations
 
-import os
 import struct
 
 from qusr.arch.abi import HOST, Abi
+from qusr.syscalls import fail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from qusr.process import Process
+    from qusr.running import Process, Thread
     from qusr.syscalls import layout
-    from qusr.thread import Thread
 
     Values = dict[str, Any]
+
+__all__ = [
+    "NO_RESULT", "RESTART_SYSCALL", "Context", "Restart", "fail", "find_handler", "pack", "unpack",
+]  # fmt: skip
 
 _WORD = (1 << 64) - 1
 """Arguments come as signed numbers; addresses are not."""
 
 
-def fail(number: int) -> OSError:
-    """The exception for errno `number`: `raise fail(errno.EINVAL)`."""
-    return OSError(number, os.strerror(number))
-
-
 class Restart(Exception):
     """A guest signal waits: the call is to be made again after its handler."""
 
+
+NO_RESULT = 1 << 62
+"""What a handler gives when the registers are already as they are to be (execve)."""
 
 RESTART_SYSCALL = -512
 """ERESTARTSYS, as the Rust side returns it."""
@@ -85,7 +87,7 @@ class Context:
         A `bytes` argument is passed as a pointer to it, a `bytearray` one may be filled.
         Guest addresses go through :meth:`pointer`. Raises OSError.
         """
-        from qusr.syscalls.numbers.x86_64 import NUMBERS
+        from qusr.arch.x86_64.numbers import NUMBERS
 
         result: int = self.thread.host_call(NUMBERS[name], args)
         if result == RESTART_SYSCALL:
@@ -97,6 +99,21 @@ class Context:
     def pointer(self, address: int) -> int:
         """The host address of a guest address, for :meth:`host_call` (null stays null)."""
         return self.process.memory.host_pointer(address & _WORD)
+
+
+_handlers: dict[str, Callable[..., int]] = {}
+
+
+def find_handler(name: str) -> Callable[..., int]:
+    """The function named "module:function" below qusr.syscalls.handlers."""
+    found = _handlers.get(name)
+    if found is None:
+        module, _, function = name.partition(":")
+        # Not importlib.import_module: every program's start comes here, and importlib (with what
+        # it imports) takes longer than the handlers.
+        handlers = __import__(f"qusr.syscalls.handlers.{module}", fromlist=[function])
+        found = _handlers[name] = getattr(handlers, function)
+    return found
 
 
 def pack(ctype: layout.CType, values: Values, abi: Abi = HOST) -> bytes:

@@ -16,9 +16,10 @@ made. A call done by Rust itself (memory mapping, signal actions) names the
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping, Sequence
 
-from qusr.arch.abi import Abi
+from qusr.arch.abi import ABSENT, Abi
 from qusr.syscalls.layout import CType
 
 IN, OUT, INOUT = 1, 2, 3
@@ -29,7 +30,44 @@ RET = "return value"
 """As a count: the call's result says how many elements were written."""
 
 Constant = int | Callable[[Abi], int]
-"""A number that is the same everywhere, or computed for an ABI (ioctl codes)."""
+"""A number that is the same everywhere, a :class:`Named` one, or one that is computed for an
+ABI (ioctl codes).
+"""
+
+
+class Named(int):
+    """A constant that an ABI may have another number for: the host's, its family and its name."""
+
+    family: str
+    title: str
+
+    def __new__(cls, value: int, family: str, title: str) -> Named:
+        """As the host has it."""
+        made = super().__new__(cls, value)
+        made.family = family
+        made.title = title
+        return made
+
+    def of(self, abi: Abi) -> int:
+        """The number in `abi`, ABSENT when it has none."""
+        return abi.differing(self.family).get(self.title, int(self))
+
+
+def constant(value: Constant, abi: Abi) -> int:
+    """The number of a constant in `abi`."""
+    if isinstance(value, Named):
+        return value.of(abi)
+    return value if isinstance(value, int) else value(abi)
+
+
+def numbered(names: Mapping[int, str], family: str, abi: Abi) -> Mapping[int, str]:
+    """Names by the numbers of `abi` instead of the host's."""
+    differing = abi.differing(family) if family else {}
+    if not differing:
+        return names
+    found = {differing.get(name, number): name for number, name in names.items()}
+    found.pop(ABSENT, None)
+    return found
 
 
 class Arg:
@@ -105,6 +143,16 @@ class Signal(Int):
     """A signal number."""
 
 
+#: The host's signals (signal(7)); those from 32 on have no names and the same numbers everywhere.
+SIGNALS = {
+    "SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGILL": 4, "SIGTRAP": 5, "SIGABRT": 6, "SIGBUS": 7,
+    "SIGFPE": 8, "SIGKILL": 9, "SIGUSR1": 10, "SIGSEGV": 11, "SIGUSR2": 12, "SIGPIPE": 13,
+    "SIGALRM": 14, "SIGTERM": 15, "SIGSTKFLT": 16, "SIGCHLD": 17, "SIGCONT": 18, "SIGSTOP": 19,
+    "SIGTSTP": 20, "SIGTTIN": 21, "SIGTTOU": 22, "SIGURG": 23, "SIGXCPU": 24, "SIGXFSZ": 25,
+    "SIGVTALRM": 26, "SIGPROF": 27, "SIGWINCH": 28, "SIGIO": 29, "SIGPWR": 30, "SIGSYS": 31,
+}  # fmt: skip
+
+
 class Mode(UInt):
     """File permission bits, printed in octal."""
 
@@ -147,12 +195,17 @@ class Flags(Scalar):
 
 
 class Enum(Scalar):
-    """A number with names, printed symbolically."""
+    """A number with names, printed symbolically; `family` is that of its constants, where ABIs
+    may number them differently (`Abi.differing`).
+    """
 
-    def __init__(self, name: str, names: Mapping[int, str], bits: int = 32) -> None:
+    def __init__(
+        self, name: str, names: Mapping[int, str], bits: int = 32, *, family: str = ""
+    ) -> None:
         super().__init__(name)
         self.names = names
         self.bits = bits
+        self.family = family
 
 
 class FlagTable:
@@ -160,27 +213,32 @@ class FlagTable:
 
     Args:
         bits: name to value, for the host.
-        per_abi: family to {name: value}, where a guest's value differs.
-        masks: multi-bit fields: (mask, {value: name}), such as O_ACCMODE.
+        family: of the constants in which a guest may have other values (`Abi.differing`).
+        fields: multi-bit fields: (mask, {value: name}), such as O_ACCMODE.
     """
 
     def __init__(
         self,
         bits: Mapping[str, int],
         *,
-        per_abi: Mapping[str, Mapping[str, int]] | None = None,
+        family: str = "",
         fields: Sequence[tuple[int, Mapping[int, str]]] = (),
     ) -> None:
         self.bits = dict(bits)
-        self.per_abi = {family: dict(values) for family, values in (per_abi or {}).items()}
+        self.family = family
         self.fields = tuple(fields)
 
     def for_abi(self, abi: Abi) -> dict[str, int]:
         """Name to value in `abi`."""
         values = dict(self.bits)
-        for family in reversed(abi.families):
-            values.update(self.per_abi.get(family, {}))
-        return values
+        if self.family:
+            differing = abi.differing(self.family)
+            values.update((name, differing[name]) for name in values if name in differing)
+        return {name: 0 if value == ABSENT else value for name, value in values.items()}
+
+    def fields_for(self, abi: Abi) -> tuple[tuple[int, Mapping[int, str]], ...]:
+        """The fields in `abi`."""
+        return tuple((mask, numbered(names, self.family, abi)) for mask, names in self.fields)
 
 
 # --- pointers ----------------------------------------------------------------
@@ -372,7 +430,8 @@ class Switch(Scalar):
     fcntl's and ioctl's commands, prctl's option, futex's operation. `mask` is
     applied before the comparison. Keys may be computed for each ABI; `host` of a case is
     the value that the host expects where it differs. `of` names an argument before this
-    one whose value decides instead.
+    one whose value decides instead. `family` is that of `names`, for values without a case; numbers
+    that are the host's alone fail with the errno `unknown`.
     """
 
     def __init__(
@@ -384,8 +443,12 @@ class Switch(Scalar):
         mask: int = 0xFFFFFFFF,
         names: Mapping[int, str] | None = None,
         of: str | None = None,
+        family: str = "",
+        unknown: int = errno.EINVAL,
     ) -> None:
         super().__init__(name)
+        self.family = family
+        self.unknown = unknown
         self.of = of or name
         self.cases = tuple(cases)
         self.default = default

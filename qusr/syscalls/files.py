@@ -89,7 +89,8 @@ def _vector(name: str, direction: int, *more: LoHi | Flags) -> Syscall:
 
 def _seek(builtin: str) -> Switch:
     """lseek's last argument, for guests that see large directory offsets as numbers of
-    1 GiB and more (native/src/process/directory.rs): only there must be asked whether it is one.
+    1 GiB and more (native/kernel/src/process/directory.rs): only there must be asked whether it is
+    one.
     """
     return Switch(
         "whence", [(0x4000_0000, Case(builtin=builtin))],

@@ -36,7 +36,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "setresuid": ("ruid", "euid", "suid"), "setresgid": ("rgid", "egid", "sgid"),
 }  # fmt: skip
 _TRIPLES = {"getresuid": ("ruid", "euid", "suid"), "getresgid": ("rgid", "egid", "sgid")}
-_UID16 = ("arm",)
+_UID16 = ("ids16",)
 """Families whose calls of the plain names take 16-bit ids (include/linux/highuid.h)."""
 
 
@@ -82,7 +82,7 @@ CALLS = (
     Syscall("capget", Ptr("hdrp", CAP_HEADER, INOUT), Array("datap", CAP_DATA, OUT, count=_TWO)),
     Syscall("capset", Ptr("hdrp", CAP_HEADER, INOUT), Array("datap", CAP_DATA, IN, count=_TWO)),
     Syscall("getpgid", Pid("pid")),
-    Syscall("setpgid", Pid("pid"), Pid("pgid")),
+    Syscall("setpgid", Pid("pid"), Pid("pgid"), builtin="setpgid"),
     Syscall("getpgrp"),
     Syscall("getsid", Pid("pid")),
     Syscall("setsid"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 
-from qusr.arch.abi import abi
 from qusr.syscalls import ioctl_block, ioctl_misc, ioctl_net, ioctl_tty
 from qusr.syscalls.decl import Case, Fd, Raw, Switch, Syscall
 from qusr.syscalls.ioctl_codes import Command
@@ -20,15 +19,6 @@ _PASSED = "commands that are not declared are passed on, but for kinds whose str
 _REFUSED = "commands that are not declared fail with ENOTTY"
 
 
-def _names() -> dict[int, str]:
-    """For strace: the numbers of every ABI."""
-    names = {}
-    for guest in (abi("arm"), abi("aarch64")):
-        for number, case in TABLE:
-            names[number if isinstance(number, int) else number(guest)] = case.name
-    return names
-
-
 def _big_endian(command: Command) -> Command:
     """Data of unknown length cannot be swapped."""
     number, case = command
@@ -42,13 +32,12 @@ def _ioctl(commands: list[Command], partial: str, *families: str) -> Syscall:
     return Syscall(
         "ioctl",
         Fd("fd"),
-        Switch("request", commands, default=other, names=_NAMES),
+        Switch("request", commands, default=other),
         partial=partial,
         families=families or None,
     )
 
 
-_NAMES = _names()
 # A later entry of a number replaces an earlier one.
 _NARROW = [*TABLE, *ioctl_net.NARROW]
 

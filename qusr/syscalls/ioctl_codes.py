@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from qusr.arch.abi import Abi
-from qusr.syscalls.decl import IN, INOUT, OUT, Case, Constant, Ptr, Raw, ULong
+from qusr.syscalls.decl import IN, INOUT, OUT, Case, Constant, Named, Ptr, Raw, ULong
 from qusr.syscalls.layout import CType, Struct
 
 Command = tuple[Constant, Case]
@@ -13,20 +13,55 @@ Command = tuple[Constant, Case]
 NONE, WRITE, READ = 0, 1, 2
 
 
+_DIRECTIONS = {NONE: "_IOC_NONE", WRITE: "_IOC_WRITE", READ: "_IOC_READ"}
+
+
 def code(direction: int, kind: int | str, number: int, size: int) -> int:
-    """_IOC: arm, arm64 and x86 share its bit fields."""
+    """_IOC, as the host has it."""
     letter = ord(kind) if isinstance(kind, str) else kind
     return direction << 30 | size << 16 | letter << 8 | number
 
 
-def io(kind: int | str, number: int) -> int:
+def coded(host: int, abi: Abi) -> int:
+    """The number of a command that the host's _IOC makes, by the _IOC of an ABI."""
+    fields = abi.differing("ioc")
+    if not fields:
+        return host
+    direction, size = host >> 30, host >> 16 & 0x3FFF
+    bits = 0
+    if direction == NONE:
+        bits = fields.get("_IOC_NONE", NONE)
+    for one in (WRITE, READ):
+        if direction & one:
+            bits |= fields.get(_DIRECTIONS[one], one)
+    return bits << 16 + fields.get("_IOC_SIZEBITS", 14) | size << 16 | host & 0xFFFF
+
+
+def io(kind: int | str, number: int) -> Callable[[Abi], int]:
     """_IO."""
-    return code(NONE, kind, number, 0)
+    host = code(NONE, kind, number, 0)
+    return lambda abi: coded(host, abi)
 
 
 def _sized(direction: int, kind: int | str, number: int, ctype: CType) -> Callable[[Abi], int]:
     def compute(abi: Abi) -> int:
-        return code(direction, kind, number, ctype.size(abi))
+        return coded(code(direction, kind, number, ctype.size(abi)), abi)
+
+    return compute
+
+
+_PLAIN = 0xFFFF
+"""Numbers up to this were not made by _IOC (TCGETS), larger ones were."""
+
+
+def _named(name: str, number: Constant) -> Constant:
+    """The number by which ABIs know a command: their own, if they have one."""
+    if isinstance(number, int) and number <= _PLAIN:
+        return Named(number, "ioctl", name)
+
+    def compute(abi: Abi) -> int:
+        usual = coded(number, abi) if isinstance(number, int) else number(abi)
+        return abi.differing("ioctl").get(name, usual)
 
     return compute
 
@@ -48,7 +83,8 @@ def iowr(kind: int | str, number: int, ctype: CType) -> Callable[[Abi], int]:
 
 def case(name: str, number: Constant, argument: Ptr | Raw | ULong) -> Command:
     """A command with its argument; a number that depends on the ABI is the host's there."""
-    return number, Case(argument, host=None if isinstance(number, int) else number, name=name)
+    known = _named(name, number)
+    return known, Case(argument, host=None if isinstance(known, int) else known, name=name)
 
 
 def plain(name: str, number: Constant) -> Command:

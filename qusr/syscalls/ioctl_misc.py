@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qusr.syscalls.decl import Case, Raw
 from qusr.syscalls.ioctl_codes import (
     Command,
     changes,
@@ -26,8 +27,21 @@ RTC_WKALRM = Struct("rtc_wkalrm", [("enabled", u8), ("pending", u8), ("time", RT
 INPUT_ID = fields("input_id", u16, "bustype vendor product version")
 NS, PIDFD = 0xB7, 0xFF
 PIDFD_INFO = Struct("pidfd_info", [("_all", Bytes(64, 8))])
+# linux/fs.h
+PROCMAP_QUERY = Struct(
+    "procmap_query",
+    [
+        *((name, u64) for name in (
+            "size", "query_flags", "query_addr", "vma_start", "vma_end", "vma_flags",
+            "vma_page_size", "vma_offset", "inode",
+        )),
+        *((name, u32) for name in ("dev_major", "dev_minor", "vma_name_size", "build_id_size")),
+        ("vma_name_addr", u64), ("build_id_addr", u64),
+    ],
+)  # fmt: skip
 
 TABLE: list[Command] = [
+    (iowr("f", 17, PROCMAP_QUERY), Case(Raw("arg"), handler="procmap:query", name="PROCMAP_QUERY")),
     # linux/nsfs.h
     *(
         plain(name, io(NS, number))

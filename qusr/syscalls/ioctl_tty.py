@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from qusr.arch.abi import Abi
 from qusr.syscalls.ioctl_codes import (
     Command,
     changes,
@@ -67,11 +66,6 @@ VT_MODE = Struct(
 VT_STAT = fields("vt_stat", u16, "v_active v_signal v_state")
 
 
-def _fioqsize(abi: Abi) -> int:
-    """arm's asm/ioctls.h has a number of its own."""
-    return 0x545E if "arm" in abi.families else 0x5460
-
-
 TABLE: list[Command] = [
     stores("TCGETS", 0x5401, TERMIOS),
     *group(reads, {"TCSETS": 0x5402, "TCSETSW": 0x5403, "TCSETSF": 0x5404}, TERMIOS),
@@ -129,7 +123,7 @@ TABLE: list[Command] = [
     stores("TIOCGICOUNT", 0x545D, SERIAL_ICOUNTER),
     stores("TIOCGRS485", 0x542E, SERIAL_RS485),
     changes("TIOCSRS485", 0x542F, SERIAL_RS485),
-    stores("FIOQSIZE", _fioqsize, s64),
+    stores("FIOQSIZE", 0x5460, s64),
     stores("VT_GETMODE", 0x5601, VT_MODE),
     reads("VT_SETMODE", 0x5602, VT_MODE),
     stores("VT_GETSTATE", 0x5603, VT_STAT),

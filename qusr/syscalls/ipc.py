@@ -41,9 +41,9 @@ IPC_RMID, IPC_SET, IPC_STAT, IPC_INFO = 0, 1, 2, 3
 IPC_64 = 0x100
 """Or'ed to the commands by the C libraries of ABIs that once had smaller structs."""
 
-# asm-generic/ipcbuf.h; the width of __kernel_mode_t is arm's own (asm/posix_types.h).
+# asm-generic/ipcbuf.h; the width of __kernel_mode_t is in asm/posix_types.h.
 _MODE: dict[str, CType] = {
-    "arm": Struct("mode", [("mode", u16), ("_pad", u16)]),
+    "ids16": Struct("mode", [("mode", u16), ("_pad", u16)]),
     "*": Struct("mode", [("mode", u32)]),
 }
 IPC_PERM = Struct(
@@ -157,7 +157,7 @@ def _flagged(command: int) -> Constant:
     """The command as C libraries of the ABI pass it."""
 
     def number(abi: Abi) -> int:
-        return command | IPC_64 if "arm" in abi.families else command
+        return command | IPC_64 if "ipc64" in abi.families else command
 
     return number
 
@@ -167,7 +167,8 @@ def _control(
 ) -> Syscall:
     """A *ctl call: what it points to depends on the command.
 
-    The host's commands have no IPC_64; arm's without it mean the small structs, which fail.
+    The host's commands have no IPC_64. Where a guest's have, those without it mean the small
+    structs, which fail.
     """
     options: list[tuple[Constant, Case]] = []
     names = {}

@@ -20,6 +20,7 @@ from qusr.syscalls.decl import (
     Host,
     Int,
     Long,
+    Named,
     Pid,
     Ptr,
     RetFlags,
@@ -70,8 +71,8 @@ _LINUX = 1024
 Cases = list[tuple[Constant, Case]]
 
 
-def _case(number: int, name: str, *args: Arg, ret: RetFlags | None = None) -> tuple[int, Case]:
-    return number, Case(*args, name=name, ret=ret)
+def _case(number: int, name: str, *args: Arg, ret: RetFlags | None = None) -> tuple[Constant, Case]:
+    return Named(number, "fcntl", name), Case(*args, name=name, ret=ret)
 
 
 _COMMON: Cases = [

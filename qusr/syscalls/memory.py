@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from qusr.syscalls.decl import (
     IN,
+    OUT,
     Address,
     Array,
     Buf,
+    Enum,
     Fd,
     Flags,
     FlagTable,
@@ -14,6 +16,7 @@ from qusr.syscalls.decl import (
     Int,
     Iovec,
     Pid,
+    Ptr,
     Raw,
     Size,
     Str,
@@ -21,15 +24,16 @@ from qusr.syscalls.decl import (
     UInt,
     ULong,
 )
-from qusr.syscalls.layout import ulong
+from qusr.syscalls.layout import Struct, u64, ulong
 
 PROT = FlagTable(
     {
         "PROT_READ": 1, "PROT_WRITE": 2, "PROT_EXEC": 4, "PROT_SEM": 8,
         "PROT_GROWSDOWN": 0x01000000, "PROT_GROWSUP": 0x02000000,
-    }
+    },
+    family="mmap",
 )  # fmt: skip
-# asm-generic/mman-common.h; arm, arm64 and x86 share these numbers.
+# asm-generic/mman-common.h
 MAP = FlagTable(
     {
         "MAP_FIXED": 0x10, "MAP_ANONYMOUS": 0x20, "MAP_GROWSDOWN": 0x100,
@@ -39,15 +43,36 @@ MAP = FlagTable(
         "MAP_FIXED_NOREPLACE": 0x100000,
     },
     fields=[(0xF, {1: "MAP_SHARED", 2: "MAP_PRIVATE", 3: "MAP_SHARED_VALIDATE"})],
+    family="mmap",
 )  # fmt: skip
 MREMAP = FlagTable({"MREMAP_MAYMOVE": 1, "MREMAP_FIXED": 2, "MREMAP_DONTUNMAP": 4})
-MS = FlagTable({"MS_ASYNC": 1, "MS_INVALIDATE": 2, "MS_SYNC": 4})
-MCL = FlagTable({"MCL_CURRENT": 1, "MCL_FUTURE": 2, "MCL_ONFAULT": 4})
+MS = FlagTable({"MS_ASYNC": 1, "MS_INVALIDATE": 2, "MS_SYNC": 4}, family="mmap")
+MCL = FlagTable({"MCL_CURRENT": 1, "MCL_FUTURE": 2, "MCL_ONFAULT": 4}, family="mmap")
+MADV = {
+    0: "MADV_NORMAL", 1: "MADV_RANDOM", 2: "MADV_SEQUENTIAL", 3: "MADV_WILLNEED",
+    4: "MADV_DONTNEED", 8: "MADV_FREE", 9: "MADV_REMOVE", 10: "MADV_DONTFORK", 11: "MADV_DOFORK",
+    12: "MADV_MERGEABLE", 13: "MADV_UNMERGEABLE", 14: "MADV_HUGEPAGE", 15: "MADV_NOHUGEPAGE",
+    16: "MADV_DONTDUMP", 17: "MADV_DODUMP", 18: "MADV_WIPEONFORK", 19: "MADV_KEEPONFORK",
+    20: "MADV_COLD", 21: "MADV_PAGEOUT", 22: "MADV_POPULATE_READ", 23: "MADV_POPULATE_WRITE",
+    24: "MADV_DONTNEED_LOCKED", 25: "MADV_COLLAPSE", 100: "MADV_HWPOISON",
+    101: "MADV_SOFT_OFFLINE", 102: "MADV_GUARD_INSTALL", 103: "MADV_GUARD_REMOVE",
+}  # fmt: skip
 SHM = FlagTable({"SHM_RDONLY": 0o10000, "SHM_RND": 0o20000, "SHM_REMAP": 0o40000,
                  "SHM_EXEC": 0o100000})  # fmt: skip
 
 
-def _range(name: str, *more: Int | Flags | UInt) -> Syscall:
+# linux/mman.h
+CACHESTAT_RANGE = Struct("cachestat_range", [("off", u64), ("len", u64)])
+CACHESTAT = Struct(
+    "cachestat",
+    [
+        ("nr_cache", u64), ("nr_dirty", u64), ("nr_writeback", u64), ("nr_evicted", u64),
+        ("nr_recently_evicted", u64),
+    ],
+)  # fmt: skip
+
+
+def _range(name: str, *more: Enum | Flags | UInt) -> Syscall:
     """A call that takes an address range first."""
     return Syscall(name, Address("addr"), Size("length"), *more, builtin=name)
 
@@ -68,7 +93,7 @@ CALLS = (
         Flags("flags", MREMAP), Address("new_address"), builtin="mremap",
     ),
     Syscall("brk", Address("addr"), builtin="brk"),
-    _range("madvise", Int("advice")),
+    _range("madvise", Enum("advice", MADV, family="mmap")),
     _range("msync", Flags("flags", MS)),
     Syscall("mincore", Address("addr"), Size("length"), Address("vec"), builtin="mincore"),
     _range("mlock"),
@@ -118,5 +143,6 @@ CALLS = (
     Syscall("set_mempolicy", Int("mode"), Raw("nodemask"), ULong("maxnode")),
     Syscall("set_mempolicy_home_node", Raw("start"), ULong("len"), ULong("home_node"),
             ULong("flags")),
-    Syscall("cachestat", Fd("fd"), Raw("cstat_range"), Raw("cstat"), UInt("flags")),
+    Syscall("cachestat", Fd("fd"), Ptr("cstat_range", CACHESTAT_RANGE, IN),
+            Ptr("cstat", CACHESTAT, OUT), UInt("flags")),
 )  # fmt: skip

@@ -72,7 +72,7 @@ _STAT_GENERIC = Struct(
 )  # fmt: skip
 
 
-def _arm_stat(device: list[tuple[str, CType]], rdev: list[tuple[str, CType]]) -> Struct:
+def _eabi_stat(device: list[tuple[str, CType]], rdev: list[tuple[str, CType]]) -> Struct:
     """arch/arm/include/uapi/asm/stat.h; what must fit is in cp_new_stat of fs/stat.c."""
     return Struct(
         "stat",
@@ -90,8 +90,8 @@ STAT = PerAbi(
     {
         "x86_64": _STAT_X86_64,
         "generic64": _STAT_GENERIC,
-        "be32": _arm_stat([("st_dev", u16), ("_pad1", u16)], [("st_rdev", u16), ("_pad2", u16)]),
-        "arm": _arm_stat([("st_dev", ulong)], [("st_rdev", ulong)]),
+        "be32": _eabi_stat([("st_dev", u16), ("_pad1", u16)], [("st_rdev", u16), ("_pad2", u16)]),
+        "eabi": _eabi_stat([("st_dev", ulong)], [("st_rdev", ulong)]),
     },
 )
 # The low half of the inode is there a second time, where it was before the field had 64 bits.
@@ -99,7 +99,7 @@ STAT64 = PerAbi(
     "stat64",
     {
         "x86_64": _STAT_X86_64,
-        "arm": Struct(
+        "eabi": Struct(
             "stat64",
             [
                 ("st_dev", u64), ("_pad0", u32), ("st_ino~old", ulong), ("st_mode", u32),
@@ -154,7 +154,7 @@ class _Packed4(Struct):
 STATFS64 = PerAbi(
     "statfs64",
     {
-        "arm": _Packed4(
+        "eabi": _Packed4(
             "statfs64",
             [
                 ("f_type", u32), ("f_bsize", u32), ("f_blocks", u64), ("f_bfree", u64),
@@ -253,11 +253,11 @@ def _two(struct: CType) -> Array:
 
 
 def _sized(struct: Struct, size: int, *more: Arg) -> Switch:
-    """The size argument of an extensible struct: that of its only version so far, else E2BIG."""
+    """The size argument of an extensible struct: that of its only version so far, or another."""
     return Switch(
         "usize",
         [(size, Case(*more))],
-        default=Case(errno=errno.E2BIG),
+        default=Case(*more, handler=f"sizes:{struct.name}"),
         names={size: f"sizeof({struct.name})"},
     )
 

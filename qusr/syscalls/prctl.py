@@ -107,8 +107,8 @@ OPTIONS: dict[int, tuple[str, Case]] = {
     52: ("PR_GET_SPECULATION_CTRL", _HOST),
     53: ("PR_SET_SPECULATION_CTRL", _HOST),
     54: ("PR_PAC_RESET_KEYS", _INVALID),
-    55: ("PR_SET_TAGGED_ADDR_CTRL", _INVALID),
-    56: ("PR_GET_TAGGED_ADDR_CTRL", _INVALID),
+    55: ("PR_SET_TAGGED_ADDR_CTRL", Case(*_WORDS, builtin="set_tagged_addr")),
+    56: ("PR_GET_TAGGED_ADDR_CTRL", Case(*_WORDS, builtin="get_tagged_addr")),
     57: ("PR_SET_IO_FLUSHER", _HOST),
     58: ("PR_GET_IO_FLUSHER", _HOST),
     59: ("PR_SET_SYSCALL_USER_DISPATCH", _INVALID),
@@ -138,7 +138,6 @@ CALLS = (
             default=_INVALID,
             names={number: name for number, (name, _) in OPTIONS.items()},
         ),
-        partial="PR_SET_MM, PR_SET_MDWE and tagged addresses are refused as by a "
-        "kernel that was built without them",
+        partial="PR_SET_MM and PR_SET_MDWE are refused as by a kernel that was built without them",
     ),
 )

@@ -13,6 +13,7 @@ from qusr.syscalls.decl import (
     FlagTable,
     Hex,
     Int,
+    Named,
     Path,
     Pid,
     Ptr,
@@ -99,8 +100,11 @@ CLONE_ARGS = Struct(
     ],
 )  # fmt: skip
 
-_SHARED = "CLONE_VM without CLONE_THREAD or CLONE_VFORK copies the memory instead of sharing it"
 _SIGNAL_VALUE = Ptr("uinfo", SIGINFO_QUEUE, IN)
+
+
+def _limit(resource: int) -> Named:
+    return Named(resource, "rlimit", RLIMITS[resource])
 
 
 def _limits(name: str, direction: int) -> tuple[Syscall, Syscall]:
@@ -109,11 +113,13 @@ def _limits(name: str, direction: int) -> tuple[Syscall, Syscall]:
     """
     args: tuple[Arg, ...] = (Ptr("rlim", RLIMIT, direction),)
     heard = OWN_LIMITS if direction == OUT else WATCHED_LIMITS
-    cases = [(resource, Case(*args, builtin=name)) for resource in heard]
+    cases = [(_limit(resource), Case(*args, builtin=name)) for resource in heard]
+    switch = Switch("resource", cases, default=Case(*args), names=RLIMITS, family="rlimit")
     return (
-        Syscall(name, Switch("resource", cases, default=Case(*args), names=RLIMITS)),
-        Syscall(name, Enum("resource", RLIMITS), *args, builtin=name, families=("32",)),
-    )
+        Syscall(name, switch),
+        Syscall(name, Enum("resource", RLIMITS, family="rlimit"), *args, builtin=name,
+                families=("32",)),
+    )  # fmt: skip
 
 
 _PRLIMIT = (Ptr("new_limit", RLIMIT64, IN), Ptr("old_limit", RLIMIT64, OUT))
@@ -150,9 +156,9 @@ CALLS = (
         "prlimit64", Pid("pid"),
         Switch(
             "resource",
-            [(resource, Case(*_PRLIMIT, builtin="prlimit64"))
+            [(_limit(resource), Case(*_PRLIMIT, builtin="prlimit64"))
              for resource in WATCHED_LIMITS],
-            default=Case(*_PRLIMIT), names=RLIMITS,
+            default=Case(*_PRLIMIT), names=RLIMITS, family="rlimit",
         ),
     ),
     Syscall("exit", Int("status"), builtin="exit"),
@@ -160,9 +166,9 @@ CALLS = (
     Syscall("set_tid_address", Raw("tidptr"), builtin="set_tid_address"),
     # CONFIG_CLONE_BACKWARDS: the thread pointer comes before the child's tid.
     Syscall("clone", Flags("flags", CLONE), Raw("newsp"), Raw("parent_tid"), Hex("tls"),
-            Raw("child_tid"), handler="process:clone", partial=_SHARED),
+            Raw("child_tid"), handler="process:clone"),
     Syscall("clone3", Ptr("cl_args", CLONE_ARGS, IN), Size("size"),
-            handler="process:clone3", partial=_SHARED),
+            handler="process:clone3"),
     Syscall("fork", handler="process:fork"),
     Syscall("vfork", handler="process:vfork"),
     # Who looks for a program in the folders of PATH meets many that are not there.

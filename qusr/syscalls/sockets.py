@@ -23,6 +23,7 @@ from qusr.syscalls.decl import (
     Int,
     Mmsghdr,
     Msghdr,
+    Named,
     Ptr,
     Size,
     SockaddrIn,
@@ -50,6 +51,7 @@ TYPES = FlagTable(
             },
         )
     ],
+    family="socktype",
 )  # fmt: skip
 SHUT = {0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}
 MSG = FlagTable(
@@ -69,7 +71,7 @@ LEVELS = {
     270: "SOL_NETLINK", 271: "SOL_TIPC", 279: "SOL_ALG", 280: "SOL_NFC", 283: "SOL_XDP",
     284: "SOL_MPTCP", 287: "SOL_VSOCK", 282: "SOL_TLS",
 }  # fmt: skip
-# asm-generic/socket.h, which arm, arm64 and x86 use.
+# asm-generic/socket.h
 SO = {
     1: "SO_DEBUG", 2: "SO_REUSEADDR", 3: "SO_TYPE", 4: "SO_ERROR", 5: "SO_DONTROUTE",
     6: "SO_BROADCAST", 7: "SO_SNDBUF", 8: "SO_RCVBUF", 9: "SO_KEEPALIVE", 10: "SO_OOBINLINE",
@@ -219,12 +221,25 @@ def _options(
     """getsockopt or setsockopt: a choice by level, then by option."""
 
     def level(number: int) -> Case:
-        mine = [(option, case) for (where, option), case in cases.items() if where == number]
-        return Case(Switch("optname", mine, default=default, names=NAMES[number]))
+        names = NAMES[number]
+        family = "socket" if number == SOL_SOCKET else ""
+        mine: list[tuple[Constant, Case]] = [
+            (Named(option, family, names[option]) if family else option, case)
+            for (where, option), case in cases.items()
+            if where == number
+        ]
+        return Case(
+            Switch(
+                "optname", mine, default=default, names=names, family=family,
+                unknown=errno.ENOPROTOOPT,
+            )
+        )  # fmt: skip
 
-    levels: list[tuple[Constant, Case]] = [(number, level(number)) for number in NAMES]
+    levels: list[tuple[Constant, Case]] = [
+        (Named(number, "socket", LEVELS[number]), level(number)) for number in NAMES
+    ]
     rest = Case(Int("optname"), *default.args)
-    switch = Switch("level", levels, default=rest, names=LEVELS)
+    switch = Switch("level", levels, default=rest, names=LEVELS, family="socket")
     return Syscall(name, Fd("fd"), switch, families=families or None)
 
 

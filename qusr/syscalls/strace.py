@@ -14,6 +14,7 @@ import errno
 import mmap
 import struct
 
+from qusr.arch.abi import HOST
 from qusr.syscalls import decl, table
 from qusr.syscalls import strace_values as values
 from qusr.syscalls.strace_args import Printer
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from qusr.arch.abi import Abi
     from qusr.debug.log import Log
     from qusr.options import Exited
-    from qusr.process import Process
+    from qusr.running import Process
 
 #: Calls whose result is an address.
 _ADDRESS_RESULTS = frozenset({"mmap", "mmap2", "mremap", "brk", "shmat"})
@@ -115,13 +116,13 @@ class Strace:
             text = f"+++ exited with {how.status} +++\n"
         else:
             dumped = "" if how.core is None else " (core dumped)"
-            text = f"+++ killed by {values.signal_name(how.signal)}{dumped} +++\n"
+            text = f"+++ killed by {values.signal_name(how.signal, HOST)}{dumped} +++\n"
         self._write(tid, text, done=True)
 
     def signalled(self, number: int, info: bytes) -> None:
         """A signal is delivered; `info` is its siginfo_t in the guest's layout."""
         text = values.siginfo(info, self.process.abi)
-        name = values.signal_name(number)
+        name = values.signal_name(number, HOST)
         self._write(_thread.get_native_id(), f"--- {name} {text} ---\n", done=True)
 
     # --- lines ---
@@ -157,7 +158,7 @@ class Strace:
         if pending.name in _NO_RESULT:
             return "?"
         if -4096 < number < 0:
-            return values.error(-number)
+            return values.error(-number, self.process.abi)
         ret = pending.printer.ret
         if pending.name == "umask":
             return f"0{number:02o}"

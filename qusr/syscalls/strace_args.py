@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qusr.process import Process
+    from qusr.running import Process
 
 AT_FDCWD = -100
 _FUTEX_WAKE_IGNORES = ("timeout", "uaddr2", "val3")
@@ -57,8 +57,7 @@ class Printer:
             value = self.registers[self.leaf.slots[arg.of]] & arg.mask
             chosen = arg.default
             for key, case in arg.cases:
-                number = key if isinstance(key, int) else key(self.abi)
-                if number & arg.mask == value:
+                if decl.constant(key, self.abi) & arg.mask == value:
                     chosen = case
                     if case.name:
                         self.case_names[arg.name] = case.name
@@ -168,7 +167,8 @@ class Printer:
                 plain = arg.table is OPEN and not self.name.startswith(("open", "fcntl", "mq_open"))
                 return values.flags(arg.table, value, self.abi, fields=not plain)
             case decl.Enum():
-                return values.enum(arg.names, self._signed_32(value) if arg.names else value)
+                names = decl.numbered(arg.names, arg.family, self.abi)
+                return values.enum(names, self._signed_32(value) if arg.names else value)
             case decl.Mode() if self.name == "umask":
                 return f"0{value:02o}"
             case decl.Mode():
@@ -176,7 +176,7 @@ class Printer:
             case decl.DirFd() if value == AT_FDCWD:
                 return "AT_FDCWD"
             case decl.Signal():
-                return values.signal_name(value)
+                return values.signal_name(value, self.abi)
             case decl.Address():
                 return pointer(value)
             case decl.Hex():
@@ -204,7 +204,8 @@ class Printer:
             text += "_PRIVATE" if value & PRIVATE else ""
             return text + ("|FUTEX_CLOCK_REALTIME" if value & CLOCK_REALTIME else "")
         unsigned = value & 0xFFFFFFFF
-        name = arg.names.get(value) or arg.names.get(unsigned) or self.case_names.get(arg.name)
+        names = decl.numbered(arg.names, arg.family, self.abi)
+        name = self.case_names.get(arg.name) or names.get(value) or names.get(unsigned)
         if name:
             return name
         return f"{unsigned:#x}" if unsigned > 0xFFFF else str(value)
@@ -245,7 +246,7 @@ class Printer:
                 if data is None:
                     return None
                 if self.name == "wait4" and arg.name == "wstatus":
-                    return f"[{values.wait_status(self._number(address, 4))}]"
+                    return f"[{values.wait_status(self._number(address, 4), self.abi)}]"
                 text = values.ctype(arg.ctype, data, self.abi)
                 return text if text.startswith(("{", "[", "~")) else f"[{text}]"
             case decl.Array():

@@ -43,7 +43,7 @@ class Clone:
         if flags & 0xFFFFFFFF & ~_CSIGNAL:
             names.append(values.flags(process.CLONE, flags & 0xFFFFFFFF & ~_CSIGNAL, self.abi))
         if signal:
-            names.append(values.signal_name(signal))
+            names.append(values.signal_name(signal, self.abi))
         return f"child_stack={pointer(stack)}, flags={'|'.join(names) or '0'}"
 
     def after(self, result: int) -> str:
@@ -96,7 +96,7 @@ class Clone3(Clone):
             if flags & wanted:
                 fields.append(f"{name}={pointer(args[name])}")
         signal = args["exit_signal"]
-        fields.append(f"exit_signal={values.signal_name(signal) if signal else 0}")
+        fields.append(f"exit_signal={values.signal_name(signal, self.abi) if signal else 0}")
         fields.append(f"stack={pointer(args['stack'])}")
         fields.append(
             f"stack_size={args['stack_size']:#x}" if args["stack_size"] else "stack_size=0"

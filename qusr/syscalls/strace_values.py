@@ -7,7 +7,7 @@ import signal
 import socket
 
 from qusr.arch.abi import Abi
-from qusr.syscalls import common, layout, memory, poll, process, signals
+from qusr.syscalls import common, decl, layout, memory, poll, process, signals
 from qusr.syscalls.decl import FlagTable
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ _FILE_TYPES = {
     0o010000: "S_IFIFO", 0o020000: "S_IFCHR", 0o040000: "S_IFDIR", 0o060000: "S_IFBLK",
     0o100000: "S_IFREG", 0o120000: "S_IFLNK", 0o140000: "S_IFSOCK",
 }  # fmt: skip
+_SIGNALS = {number: name for name, number in decl.SIGNALS.items()}
 _LOCKS = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}
 _WHENCE = {0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END"}
 _ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r",
@@ -71,7 +72,7 @@ def flags(table: FlagTable, value: int, abi: Abi, *, fields: bool = True) -> str
         return "PROT_NONE"
     names = []
     rest = value
-    for mask, members in table.fields if fields else ():
+    for mask, members in table.fields_for(abi) if fields else ():
         field = value & mask
         if field in members and (field or members):
             names.append(members[field])
@@ -97,20 +98,22 @@ def enum(names: Mapping[int, str], value: int) -> str:
     return str(value) if abs(value) < 1024 else f"{value & 0xFFFFFFFFFFFFFFFF:#x}"
 
 
-def signal_name(number: int) -> str:
-    """SIGINT, SIGRT_2."""
+def signal_name(number: int, abi: Abi) -> str:
+    """SIGINT, SIGRT_2, by the number that `abi` has for it."""
     if number == 32:
         return "SIGRTMIN"
     if 32 < number < 65:
         return f"SIGRT_{number - 32}"
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
+    names = decl.numbered(_SIGNALS, "signal", abi)
+    return names.get(number, str(number))
 
 
-def error(number: int) -> str:
-    """-1 with an errno's name and text."""
+def error(number: int, abi: Abi) -> str:
+    """-1 with the name and text of an errno, by the number that `abi` has for it."""
+    differing = abi.differing("errno")
+    number = next(
+        (getattr(errno, name, number) for name, its in differing.items() if its == number), number
+    )
     name = errno.errorcode.get(number, f"ERRNO_{number}")
     if name == "ENOTSUP":
         name = "EOPNOTSUPP"
@@ -135,7 +138,7 @@ def sigset(data: bytes, abi: Abi) -> str:
     total = len(data) * 8
     inverted = len(present) >= total * 2 // 3
     shown = [n for n in range(1, total + 1) if (n in present) != inverted]
-    names = " ".join(signal_name(number).removeprefix("SIG") for number in shown)
+    names = " ".join(signal_name(number, abi).removeprefix("SIG") for number in shown)
     return ("~" if inverted else "") + f"[{names}]"
 
 
@@ -152,16 +155,16 @@ def file_mode(value: int) -> str:
     return mode(value)
 
 
-def wait_status(value: int) -> str:
+def wait_status(value: int, abi: Abi) -> str:
     """What wait4 stores."""
     low = value & 0x7F
     if value & 0xFFFF == 0xFFFF:
         return "{WIFCONTINUED(s)}"
     if low == 0x7F:
-        return f"{{WIFSTOPPED(s) && WSTOPSIG(s) == {signal_name(value >> 8 & 0xFF)}}}"
+        return f"{{WIFSTOPPED(s) && WSTOPSIG(s) == {signal_name(value >> 8 & 0xFF, abi)}}}"
     if low:
         core = " && WCOREDUMP(s)" if value & 0x80 else ""
-        return f"{{WIFSIGNALED(s) && WTERMSIG(s) == {signal_name(low)}{core}}}"
+        return f"{{WIFSIGNALED(s) && WTERMSIG(s) == {signal_name(low, abi)}{core}}}"
     return f"{{WIFEXITED(s) && WEXITSTATUS(s) == {value >> 8 & 0xFF}}}"
 
 
@@ -241,8 +244,8 @@ _FIELDS: dict[str, Callable[[int, Abi, int], str]] = {
     "ss_flags": lambda v, abi, size: flags(signals.SS, v, abi),
     "ss_sp": lambda v, abi, size: pointer(v),
     "stx_mask": lambda v, abi, size: _hex(v),
-    "si_signo": lambda v, abi, size: signal_name(v),
-    "sigev_signo": lambda v, abi, size: signal_name(v),
+    "si_signo": lambda v, abi, size: signal_name(v, abi),
+    "sigev_signo": lambda v, abi, size: signal_name(v, abi),
     "rlim_cur": lambda v, abi, size: _limit(v, size),
     "rlim_max": lambda v, abi, size: _limit(v, size),
     "l_type": lambda v, abi, size: enum(_LOCKS, v),
@@ -259,7 +262,7 @@ _FIELDS: dict[str, Callable[[int, Abi, int], str]] = {
     "open_how.mode": lambda v, abi, size: mode(v),
     "open_how.resolve": lambda v, abi, size: _hex(v),
     "clone_args.flags": lambda v, abi, size: flags(process.CLONE, v, abi),
-    "clone_args.exit_signal": lambda v, abi, size: signal_name(v),
+    "clone_args.exit_signal": lambda v, abi, size: signal_name(v, abi),
     "clone_args.stack": lambda v, abi, size: pointer(v),
     "clone_args.stack_size": lambda v, abi, size: _hex(v),
     "clone_args.tls": lambda v, abi, size: pointer(v),
@@ -360,10 +363,12 @@ def siginfo(data: bytes, abi: Abi) -> str:
     by_signal = _FAULT_CODES.get(signo, {})  # type: ignore[call-overload]
     if signo == signal.SIGCHLD:
         by_signal = _CHILD_CODES
-    text = f"si_signo={signal_name(signo)}, si_code={by_signal.get(code) or enum(_CODES, code)}"
+    text = (
+        f"si_signo={signal_name(signo, abi)}, si_code={by_signal.get(code) or enum(_CODES, code)}"
+    )
     if code > 0 and signo == signal.SIGCHLD:
         status = number(union + 8)
-        shown = str(status) if code == 1 else signal_name(status)
+        shown = str(status) if code == 1 else signal_name(status, abi)
         text += f", si_pid={number(union)}, si_uid={number(union + 4)}, si_status={shown}"
     elif code > 0 and code != 0x80 and by_signal:
         address = number(union, abi.word, signed=False)

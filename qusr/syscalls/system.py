@@ -196,7 +196,7 @@ CALLS = (
             Array("ns_ids", u64, OUT, count="nr_ns_ids", filled=RET), Size("nr_ns_ids"),
             UInt("flags")),
     Syscall("restart_syscall"),
-    Syscall("ARM_breakpoint", Hex("r0"), handler="system:arm_breakpoint"),
+    Syscall("ARM_breakpoint", Hex("r0"), handler="system:breakpoint"),
     Syscall("ARM_cacheflush", Hex("start"), Hex("end"), Hex("flags"), builtin="cacheflush"),
     Syscall("ARM_set_tls", Hex("tls"), builtin="set_tls"),
     Syscall("ARM_get_tls", builtin="get_tls"),

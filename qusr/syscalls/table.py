@@ -14,14 +14,10 @@ FAMILIES = (
 )  # fmt: skip
 """The modules of this package that declare calls, each in a tuple `CALLS`."""
 
-NUMBER_TABLES = {"armeb": "arm", "aarch64_be": "aarch64"}
-"""ABIs that number their calls as another one does."""
-
 
 def numbers(abi: Abi) -> dict[str, int]:
     """The guest's call numbers, by name."""
-    name = NUMBER_TABLES.get(abi.name, abi.name)
-    table: dict[str, int] = import_module(f"qusr.syscalls.numbers.{name}").NUMBERS
+    table: dict[str, int] = import_module(f"qusr.arch.{abi.numbers}").NUMBERS
     return table
 
 

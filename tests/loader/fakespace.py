@@ -14,6 +14,7 @@ class FakeSpace:
 
     def __init__(self, limit: int, min_address: int = 0x10000) -> None:
         self.limit = limit
+        self.map_window = limit
         self.min_address = min_address
         self.pages: dict[int, tuple[int, bytearray]] = {}
         #: Large anonymous ranges are kept as ranges: (start, end, prot).

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from qusr import _native
 from qusr.loader import cache, program
 from qusr.loader.cache import Store
 from qusr.loader.plan import LoadPlan
@@ -113,19 +114,17 @@ def test_no_cache_is_no_error(tmp_path: Path) -> None:
         store.trim()
 
 
-def test_size_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "MAX_TOTAL", 50_000)
-    monkeypatch.setattr(cache, "MAX_ENTRIES", 100)
+def test_size_is_bounded(store: Store) -> None:
     for number in range(120):
         store.put("plan", b"%d" % number, bytes(1000))
-    store.trim()
+    store.trim(total=50_000, entries=100)
     assert store.path is not None
     files = list(Path(store.path).iterdir())
     assert sum(f.stat().st_size for f in files) <= 50_000
     assert len(files) <= 100
     # The newest is kept.
     assert store.get("plan", b"119") is not None
-    assert not store.put("plan", b"huge", bytes(cache.MAX_VALUE + 1))
+    assert not store.put("plan", b"huge", bytes(_native.STORE_MAX_VALUE + 1))
 
 
 def test_concurrent_writers(store: Store) -> None:
@@ -151,6 +150,7 @@ def test_directory() -> None:
     where = cache.directory
     assert where({"QUSR_CACHE_DIR": "/x", "XDG_CACHE_HOME": "/y", "HOME": "/z"}) == "/x"
     assert where({"QUSR_CACHE_DIR": "", "HOME": "/z"}) is None
+    assert where({"QUSR_CACHE_DIR": "x", "HOME": "/z"}) == os.path.abspath("x")
     assert where({"XDG_CACHE_HOME": "/y", "HOME": "/z"}) == "/y/qusr"
     assert where({"XDG_CACHE_HOME": "relative", "HOME": "/z"}) == "/z/.cache/qusr"
     assert where({}) is None
@@ -215,7 +215,8 @@ def test_a_file_just_written_is_not_cached(store: Store, hello: Path, readings: 
 
 def test_an_entry_that_lies_is_ignored(store: Store, hello: Path, readings: list[str]) -> None:
     plan = load(hello, store)
-    key = cache.file_identity(hello.stat())
+    with hello.open("rb") as file:
+        key = _native.file_identity(file.fileno())
     for lie in (b"", b"x" * 100, plan.to_bytes()[:-1]):
         store.put("plan", key, lie)
         assert load(hello, cache.Store(store.path)) == plan

@@ -245,11 +245,11 @@ def test_byte_orders(load: Callable[[bytes], LoadPlan]) -> None:
     be32 = arm()
     be32.big_endian = True
     plan = load(be32.bytes())
-    assert (plan.guest, plan.be8) == ("armeb", False)
+    assert (plan.guest, plan.variant) == ("armeb", "be32")
     be32.flags |= 0x00800000
     plan = load(be32.bytes())
-    assert (plan.guest, plan.be8) == ("armeb", True)
-    assert load(arm(flags=0x05800000).bytes()).be8 is False
+    assert (plan.guest, plan.variant) == ("armeb", "be8")
+    assert load(arm(flags=0x05800000).bytes()).variant == ""
     assert load(small(big_endian=True).bytes()).guest == "aarch64_be"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qusr.arch.arm import VECTORS
 from qusr.loader import image
 from qusr.loader.errors import LoadError
 from qusr.loader.program import plan_for, prepare
@@ -63,6 +64,7 @@ def compare(path: str, bits: int, sysroot: Sysroot) -> image.Image:
         )
     space = native.AddressSpace(bits)
     model = FakeSpace(space.limit)
+    model.map_window = space.map_window
     loaded = image.load(space, program, interp, stack_size=STACK)
     expected = image.load(model, program, interp, stack_size=STACK)
     for name in ("bias", "base", "entry", "brk", "phdr", "stack_top", "stack_bottom", "start"):
@@ -103,11 +105,11 @@ def test_real_programs(compiler: str, triplet: str, bits: int, flags: str, tmp_p
 
 def test_kernel_helper_page() -> None:
     space = native.AddressSpace(32)
-    image.map_kuser(space, b"code")
-    assert space.read(image.ARM_VECTORS, PAGE) == b"code".ljust(PAGE, b"\0")
-    assert space.prot_at(image.ARM_VECTORS) == 5
+    image.map_kernel_page(space, VECTORS, "[vectors]", b"code")
+    assert space.read(VECTORS, PAGE) == b"code".ljust(PAGE, b"\0")
+    assert space.prot_at(VECTORS) == 5
     with pytest.raises(OSError, match="address"):
-        space.write(image.ARM_VECTORS, b"x")
+        space.write(VECTORS, b"x")
 
 
 def test_corrupt_headers(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@
 //! interpreter with binfmt_misc's flags O and C; a static one because with F it also starts where
 //! the host's libraries are not to be seen.
 //!
-//! The extension is preloaded: it can run a guest before Python has begun (`native/src/start/`).
+//! The extension is preloaded: it can run a guest before Python has begun (`native/machine/src/start/`).
 #![no_std]
 #![no_main]
 

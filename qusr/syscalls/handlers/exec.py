@@ -16,13 +16,13 @@ from qusr import _native, again, loader
 from qusr.again import Command
 from qusr.borrower import Leaving
 from qusr.options import Exited
-from qusr.process import Process
-from qusr.syscalls.context import Context, fail
-from qusr.thread import NO_RESULT
+from qusr.syscalls.context import NO_RESULT, Context, fail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from qusr.running import Process
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100

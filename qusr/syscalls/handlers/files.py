@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from qusr import _native
 from qusr.arch.abi import HOST
 from qusr.syscalls.common import O_NOFOLLOW, OPEN
 from qusr.syscalls.context import Context, fail, pack, unpack
@@ -48,6 +49,8 @@ def openat2(ctx: Context, dirfd: int, pathname: int, how: int, size: int) -> int
     else:
         follow = not values["flags"] & (O_NOFOLLOW | os.O_EXCL)
         path = ctx.host_path(dirfd, pathname, follow=follow)
+    if values["flags"] & os.O_TRUNC and _native.is_running(dirfd, path):
+        raise fail(errno.ETXTBSY)
     host_how = pack(OPEN_HOW, values)
     fd = ctx.host_call("openat2", dirfd, path + b"\0", host_how, len(host_how))
     return procfs.review_fd(ctx, fd, dirfd, pathname)

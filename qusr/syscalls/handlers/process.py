@@ -10,8 +10,7 @@ import os
 import time
 
 from qusr import _native
-from qusr.syscalls.context import Context, fail, unpack
-from qusr.thread import Thread, find_handler, leave
+from qusr.syscalls.context import Context, fail, find_handler, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def _new_thread(ctx: Context, request: Request) -> int:
     _set_child_registers(ctx, native, request)
     if request.flags & CLONE_CHILD_CLEARTID:
         native.clear_child_tid = request.child_tid
-    child = Thread(ctx.process, native)
+    child = ctx.caller.sibling(native)
 
     def store_tids(tid: int) -> None:
         for flag, address in (
@@ -183,11 +182,11 @@ def _warm_up() -> None:
     """
     if not _warm:
         # Those of the loader are there already unless the program was started without Python.
-        from qusr.loader import auxv, image, program, stack
+        from qusr.loader import auxv, image, program, script, stack
         from qusr.syscalls.handlers import exec as exec_calls
         from qusr.syscalls.handlers import procfs
 
-        _warm.extend((auxv, image, program, stack, exec_calls, procfs))
+        _warm.extend((auxv, image, program, script, stack, exec_calls, procfs))
         find_handler("exec:execve")
         gc.freeze()
 
@@ -259,17 +258,7 @@ def _without_imports(fork: Callable[[_Numbers], int], numbers: _Numbers) -> int:
 
 def _become_child(ctx: Context, request: Request) -> None:
     """The forking thread is the only one here, and the process is ours to end."""
-    process, thread = ctx.process, ctx.caller
-    process.main = thread
-    process.threads = {os.getpid(): thread}
-    thread.tid = os.getpid()
-    process.on_exit = leave
-    process.loan = process.leaving = None
-    process.traced_from_exec = process.vforked = False
-    process.nobody_dies()
-    process.forked = True
-    thread.tracer = None
-    process.native.set_tracing(False)
+    ctx.caller.become_first()
     ctx.thread.reset_after_fork(bool(request.flags & CLONE_CLEAR_SIGHAND))
     if request.flags & CLONE_CHILD_CLEARTID:
         ctx.thread.clear_child_tid = request.child_tid

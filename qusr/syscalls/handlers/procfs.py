@@ -3,7 +3,7 @@
 `_native` hands over results that may concern them: a descriptor on procfs or of the
 emulator's executable was opened, a symbolic link or a stat named that executable.
 What programs open often, and their own link /proc/self/exe, it deals with itself
-(`native/src/thunk/procfs.rs`).
+(`native/kernel/src/thunk/procfs.rs`).
 
 Whichever way led there, the kernel's name of the opened file says what it is, so
 directory descriptors, symbolic links and openat2 need nothing of their own.
@@ -66,15 +66,15 @@ def _review_fd(ctx: Context, fd: int, dirfd: int, path: int) -> int:
     file = _native.own_proc_file(name)
     text = None
     if file is not None:
-        if file == b"mem":
-            procmem.stand_in(ctx, fd)
+        if file in (b"mem", b"pagemap"):
+            procmem.stand_in(ctx, fd, file.decode())
             return fd
         text = proctext.of_process(ctx, file, fd)
     elif (found := _tracee_file(ctx, name)) is not None:
         from qusr.ptrace import procfiles
 
         if found[1] == b"mem":
-            procmem.stand_in(ctx, fd, found[0].tid)
+            procmem.stand_in(ctx, fd, "mem", found[0].tid)
             return fd
         text = procfiles.text(ctx, *found)
     elif name.endswith((b"/cpuinfo", b"/sys/kernel/osrelease")):

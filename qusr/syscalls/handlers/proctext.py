@@ -7,7 +7,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from qusr.process import Process
+    from qusr.running import Process
     from qusr.syscalls.context import Context
 
 _PAGE = 4096

@@ -15,13 +15,13 @@ from qusr.syscalls.context import Context, fail
 
 def ptrace(ctx: Context, request: int, pid: int, addr: int, data: int) -> int:
     """ptrace(2)."""
-    from qusr.ptrace.requests import REQUESTS
+    from qusr.ptrace import requests
 
     word = (1 << ctx.abi.word * 8) - 1
     request, addr, data = request & 0xFFFFFFFF, addr & word, data & word
     if request == b.TRACEME:
         if ctx.process.parent_waits:
-            # Were it stopped now, in its tracer's own memory, the interpreter's lock might be with it.
+            # Stopped now, in its tracer's memory, it might keep the interpreter's lock from it.
             ctx.process.traced_from_exec = True
             return 0
         _native.ptrace(b.TRACEME, 0, 0, 0)
@@ -43,10 +43,7 @@ def ptrace(ctx: Context, request: int, pid: int, addr: int, data: int) -> int:
         tracer.service()
     if tracee.report is None:
         raise fail(errno.ESRCH)
-    function = REQUESTS.get(request)
-    if function is None:
-        raise fail(errno.EIO)
-    return function(ctx, tracer, tracee, addr, data)
+    return requests.find(request)(ctx, tracer, tracee, addr, data)
 
 
 def _attach(tracer: Tracer, request: int, pid: int, addr: int, data: int) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import struct
 
+from qusr import _native
 from qusr.arch.abi import HOST
 from qusr.syscalls import layout
 from qusr.syscalls.context import Context, fail, pack, unpack
@@ -39,8 +39,8 @@ def _program(ctx: Context, address: int, size: int) -> tuple[bytes, object]:
         pack(SOCK_FILTER, unpack(SOCK_FILTER, code[at : at + step], ctx.abi))
         for at in range(0, len(code), step)
     )
-    memory = ctypes.create_string_buffer(code, max(len(code), 1))
-    values["filter"] = ctypes.addressof(memory)
+    memory = _native.Buffer(code or bytes(1))
+    values["filter"] = memory.address
     return pack(SOCK_FPROG, values), memory
 
 

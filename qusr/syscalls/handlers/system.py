@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import struct
 
 from qusr.syscalls.context import Context, fail
 
 _READ_IMPLIES_EXEC = 0x400000
+_SIGTRAP = 5
 
 
 def personality(ctx: Context, persona: int) -> int:
@@ -24,9 +24,9 @@ def personality(ctx: Context, persona: int) -> int:
     return before
 
 
-def arm_breakpoint(ctx: Context, r0: int) -> int:
+def breakpoint(ctx: Context, r0: int) -> int:
     """The breakpoint of old ARM debuggers: SIGTRAP (arch/arm/kernel/traps.c)."""
-    ctx.host_call("tgkill", os.getpid(), ctx.host_call("gettid"), signal.SIGTRAP)
+    ctx.host_call("tgkill", os.getpid(), ctx.host_call("gettid"), _SIGTRAP)
     return r0
 
 

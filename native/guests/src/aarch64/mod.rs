@@ -1,0 +1,163 @@
+//! The AArch64 guest.
+
+pub mod atomic;
+pub mod branch;
+pub mod crypto;
+pub mod fp;
+pub mod insn;
+pub mod int;
+pub mod mem;
+pub mod nzcv;
+pub mod simd;
+pub mod simd_estimate;
+pub mod simd_eval;
+pub mod simd_fp;
+pub mod simd_matrix;
+pub mod simd_mem;
+pub mod sm;
+pub mod table;
+
+use crate::guest::untagged;
+use crate::guest::{FlagUse, Guest, Lift};
+use crate::ir::build::IrBuilder;
+use crate::ir::flags;
+use crate::ir::interp::Interp;
+use crate::ir::sem::Sem;
+use crate::ir::state::State;
+use insn::{Insn, slot};
+use table::{Lifters, TABLE};
+
+/// Translation mode: FPCR.FZ.
+pub const MODE_FLUSH: u32 = 1;
+
+/// The guest description.
+pub struct AArch64;
+
+fn word(code: &[u8]) -> u32 {
+    u32::from_le_bytes([code[0], code[1], code[2], code[3]])
+}
+
+fn lift<S: Sem>(s: &mut S, pc: u64, code: &[u8], mode: u32) -> Lift {
+    let bits = word(code);
+    match table::find(bits) {
+        Some(n) => Lifters::<S>::ALL[n](s, Insn { bits, pc, mode }),
+        // UDF, and the top-level encodings that are reserved.
+        None if bits >> 16 == 0 || bits >> 25 & 15 < 2 => Lift::Undefined,
+        None => Lift::Unlifted,
+    }
+}
+
+impl Guest for AArch64 {
+    fn name(&self) -> &'static str {
+        "aarch64"
+    }
+
+    fn hot_slots(&self) -> &'static [u16] {
+        // By their use in compiled code: arguments and results, sp, callee-saved.
+        &[0, 1, slot::SP, 2, 3, 19, 20, 4, 30, 29, 21, 5, 22, 6, 8, 23]
+    }
+
+    fn hot_wide(&self) -> &'static [u16] {
+        &[0, 1, 2, 3, 4, 5, 6, 7, 31, 30, 16, 17]
+    }
+
+    fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: u32) -> (Lift, u8) {
+        (lift(s, pc, code, mode), 4)
+    }
+
+    fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: u32) -> (Lift, u8) {
+        (lift(s, pc, code, mode), 4)
+    }
+
+    fn flag_use(&self, pc: u64, code: &[u8]) -> FlagUse {
+        let bits = word(code);
+        match table::find(bits).map(|n| TABLE[n].flags) {
+            Some('n') => FlagUse::Passes(pc.wrapping_add(4)),
+            Some('k') => FlagUse::Kills,
+            Some('b') => {
+                let i = Insn { bits, pc, mode: 0 };
+                FlagUse::Passes(i.target(i.sf_imm(0, 26) << 2))
+            }
+            Some('r') => FlagUse::Reads,
+            _ => FlagUse::Unknown,
+        }
+    }
+
+    fn mode(&self, st: &State) -> u32 {
+        if st.r[usize::from(slot::FPCR)] >> 24 & 1 != 0 {
+            MODE_FLUSH
+        } else {
+            0
+        }
+    }
+
+    fn is_volatile(&self, code: &[u8]) -> bool {
+        // MRS CNTVCT_EL0
+        word(code) & !0x1f == 0xd53b_e040
+    }
+
+    fn max_insn(&self) -> usize {
+        4
+    }
+
+    fn register_count(&self) -> u32 {
+        69
+    }
+
+    fn register(&self, st: &State, id: u32) -> u128 {
+        match id {
+            0..=31 => u128::from(st.r[id as usize]),
+            32 => u128::from(st.pc),
+            33 => {
+                let f = st.flags;
+                let bit = |m: u64, n: u32| u128::from(f & m != 0) << n;
+                bit(flags::N, 31) | bit(flags::Z, 30) | bit(flags::C, 29) | bit(flags::V, 28)
+            }
+            34..=65 => st.v[id as usize - 34],
+            66 => u128::from(branch::fpsr(st)),
+            67 => u128::from(st.r[usize::from(slot::FPCR)]),
+            68 => u128::from(st.r[usize::from(slot::TPIDR)]),
+            _ => 0,
+        }
+    }
+
+    fn set_register(&self, st: &mut State, id: u32, value: u128) {
+        let v = value as u64;
+        match id {
+            0..=31 => st.r[id as usize] = v,
+            32 => st.pc = v,
+            33 => {
+                st.flags = flags::pack(
+                    v >> 31 & 1 != 0,
+                    v >> 30 & 1 != 0,
+                    v >> 29 & 1 != 0,
+                    v >> 28 & 1 != 0,
+                )
+            }
+            34..=65 => st.v[id as usize - 34] = value,
+            66 => branch::set_fpsr(st, v),
+            67 => branch::set_fpcr(st, v),
+            68 => st.r[usize::from(slot::TPIDR)] = v,
+            _ => {}
+        }
+    }
+
+    fn tag_bits(&self) -> u8 {
+        // TBI: the top byte is a tag (Linux, Documentation/arch/arm64/tagged-pointers.rst).
+        8
+    }
+
+    fn data_address(&self, addr: u64) -> u64 {
+        untagged(addr)
+    }
+
+    fn code_address(&self, addr: u64) -> u64 {
+        // BranchAddr(): the lower half of the address space ignores the top byte (TBI0).
+        self.data_address(addr)
+    }
+
+    fn cache_line(&self, addr: u64) -> std::ops::Range<u64> {
+        let a = addr & !63;
+        a..a + 64
+    }
+}

@@ -1,0 +1,20 @@
+//! What the guests are called, whichever core runs them. `qusr/arch/__init__.py` has the same list for
+//! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
+
+/// The name of each guest, and others that it has.
+pub const NAMES: [(&str, &[&str]); 4] = [
+    ("aarch64", &["arm64"]),
+    ("aarch64_be", &[]),
+    ("arm", &["armhf", "armel"]),
+    ("armeb", &[]),
+];
+
+/// The guest that has this name.
+#[must_use]
+pub fn guest(name: &[u8]) -> Option<&'static str> {
+    let mut all = NAMES.iter();
+    let found = all.find(|(first, others)| {
+        first.as_bytes() == name || others.iter().any(|other| other.as_bytes() == name)
+    });
+    found.map(|(first, _)| *first)
+}

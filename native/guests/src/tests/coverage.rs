@@ -1,0 +1,82 @@
+//! The coverage table of the documentation, generated from the decode table.
+
+use crate::aarch64::insn::Insn;
+use crate::aarch64::table::{Lifters, TABLE, find};
+use crate::guest::Lift;
+use crate::ir::build::IrBuilder;
+use std::fmt::Write;
+
+const PATH: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../docs/aarch64-coverage.md"
+);
+
+/// What becomes of random instructions of a line: lifted, for the fallback core, undefined.
+fn sample(n: usize) -> [u32; 3] {
+    let e = &TABLE[n];
+    let mut seed = 0x9e37_79b9_7f4a_7c15u64 ^ n as u64;
+    let mut out = [0; 3];
+    for _ in 0..4000 {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let bits = ((seed >> 32) as u32 & !e.mask) | e.value;
+        if find(bits) != Some(n) {
+            continue;
+        }
+        let mut b = IrBuilder::new(true);
+        b.start_insn(0x1000);
+        let lift = Lifters::<IrBuilder>::ALL[n](
+            &mut b,
+            Insn {
+                bits,
+                pc: 0x1000,
+                mode: 0,
+            },
+        );
+        out[match lift {
+            Lift::Next | Lift::End => 0,
+            Lift::Unlifted => 1,
+            Lift::Undefined => 2,
+        }] += 1;
+    }
+    out
+}
+
+fn table() -> String {
+    let mut t = String::from(
+        "# AArch64 coverage of the native core\n\n\
+         Generated from the decode table (`QUSR_WRITE_DOCS=1 cargo test -p qusr-guests coverage`); a test\n\
+         fails when it is out of date. What no line matches goes to the fallback core, which executes it or\n\
+         finds it undefined.\n\n\
+         | encoding | bits 31-0 | by the native core | by the fallback core |\n|---|---|---|---|\n",
+    );
+    for (n, e) in TABLE.iter().enumerate() {
+        let [lifted, fallback, undefined] = sample(n);
+        let own = match (lifted, undefined) {
+            (0, _) => "-",
+            (_, 0) => "all",
+            _ => "the allocated ones",
+        };
+        let other = match fallback {
+            0 => "-",
+            _ if lifted == 0 => "all",
+            _ => "some forms",
+        };
+        let _ = writeln!(t, "| {} | `{}` | {own} | {other} |", e.name, e.pattern);
+    }
+    t
+}
+
+#[test]
+fn the_coverage_table_is_up_to_date() {
+    let now = table();
+    if std::env::var_os("QUSR_WRITE_DOCS").is_some() {
+        std::fs::write(PATH, &now).expect("docs can be written");
+    }
+    let there = std::fs::read_to_string(PATH).unwrap_or_default();
+    assert!(
+        there == now,
+        "docs/aarch64-coverage.md is out of date: QUSR_WRITE_DOCS=1 cargo test -p qusr-guests coverage"
+    );
+}

@@ -1,0 +1,6 @@
+//! Tests of the native core.
+
+mod behaviour;
+mod cost;
+mod coverage;
+mod differential;

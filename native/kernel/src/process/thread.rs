@@ -1,0 +1,309 @@
+//! One guest thread: the loop that runs guest code and makes its system calls.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::call::{Caller, call_registers, set_result};
+use super::tracee::{Interrupted, Tracee};
+use super::{Process, shared};
+use crate::cpu::{CpuCore, Exit, Flow};
+use crate::memory::tags::take_tags;
+use crate::seccomp::Seccomp;
+use crate::signal::deliver::Delivered;
+use crate::signal::host::{Mailbox, mask};
+use crate::signal::{AltStack, Seen, ThreadSignals};
+use crate::thunk::exec::{Args, Outcome, Review, Scalars};
+use crate::thunk::path::Sysroot;
+use crate::thunk::scratch::Scratch;
+
+/// Why the loop stopped, for Python to decide.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stop {
+    /// A call with a Python handler; [`GuestThread::finish_call`] gives its result.
+    Syscall { handler: Arc<str>, scalars: Scalars },
+    /// A call that was made, to be looked at again; finished likewise.
+    Review {
+        number: u64,
+        review: Review,
+        result: i64,
+    },
+    /// Before every call, when tracing: [`GuestThread::make_call`] makes it.
+    Trace { number: u64, args: Args },
+    /// Not implemented, and somebody wants to know; the guest gets ENOSYS.
+    Enosys { number: u64 },
+    /// A call that Python must be ready for: [`GuestThread::make_call`] makes it then.
+    Preload,
+    /// The guest asked to exit; `whole` for exit_group.
+    Exited { status: i32, whole: bool },
+    /// Another thread ended this one (exit_group, execve).
+    Doomed,
+    /// The guest dies of this signal.
+    Killed { signal: Seen },
+    /// A signal was delivered while signals are watched; `killed`: the guest
+    /// dies, of this signal.
+    Signal { seen: Seen, killed: Option<Seen> },
+    /// The core stopped for another reason than a call.
+    Core(Exit),
+}
+
+/// A guest thread.
+pub struct GuestThread {
+    pub process: Arc<Process>,
+    pub core: Box<dyn CpuCore>,
+    pub(super) caller: Caller,
+    /// Stop before each system call ([`Stop::Trace`]).
+    pub trace: bool,
+    /// Stop for calls that are not implemented ([`Stop::Enosys`]).
+    pub watch_enosys: bool,
+    pub signals: ThreadSignals,
+    /// Where set_tid_address(2) wants a zero when the thread ends.
+    pub clear_child_tid: Arc<AtomicU64>,
+    /// Its system calls take tagged pointers (`memory/tags.rs`).
+    pub takes_tags: bool,
+    pub seccomp: Arc<Seccomp>,
+    /// There once the thread was or is traced.
+    pub(super) tracee: Option<Tracee>,
+    pub(super) interrupted: Option<Interrupted>,
+}
+
+impl GuestThread {
+    /// A thread that will run on `core`.
+    #[must_use]
+    pub fn new(process: Arc<Process>, core: Box<dyn CpuCore>) -> Self {
+        let mailbox = Mailbox::new(core.interrupter(), process.actions.clone());
+        let signals = ThreadSignals {
+            actions: process.actions.clone(),
+            blocked: mask(),
+            saved: None,
+            altstack: AltStack::default(),
+            mailbox: mailbox.clone(),
+            trampolines: process.trampolines,
+            kind: process.frame,
+            abi: shared(&process.table).abi,
+            watch: false,
+            seen: None,
+        };
+        let caller = Caller {
+            table: shared(&process.table),
+            sysroot: shared(&process.sysroot),
+            own_exe: shared(&process.own_exe),
+            scratch: Scratch::default(),
+            mailbox: mailbox.clone(),
+            wait_mask: Cell::new(None),
+        };
+        let seccomp = process.seccomp.add(None);
+        Self {
+            process,
+            core,
+            caller,
+            seccomp,
+            trace: false,
+            watch_enosys: false,
+            signals,
+            clear_child_tid: Arc::default(),
+            takes_tags: false,
+            tracee: None,
+            interrupted: None,
+        }
+    }
+
+    /// A new thread of the same process with a copy of the registers, for clone(2).
+    ///
+    /// # Errors
+    /// What kept the core from being made.
+    pub fn duplicate(&self) -> Result<Self, String> {
+        let core = self.core.duplicate()?;
+        let mut thread = Self::new(Arc::clone(&self.process), core);
+        thread.trace = self.trace;
+        thread.watch_enosys = self.watch_enosys;
+        thread.signals.watch = self.signals.watch;
+        thread.signals.blocked = self.signals.blocked;
+        thread.seccomp.inherit(&self.seccomp);
+        thread.takes_tags = self.takes_tags;
+        Ok(thread)
+    }
+
+    /// The first thread of a new process that shares the memory, for clone(2) with CLONE_VM and these
+    /// `flags`.
+    ///
+    /// # Errors
+    /// What kept the core from being made.
+    pub fn lend(&self, flags: u64) -> Result<Self, String> {
+        let core = self.core.duplicate()?;
+        let mut thread = Self::new(self.process.lend(flags), core);
+        thread.trace = self.trace;
+        thread.watch_enosys = self.watch_enosys;
+        thread.signals.watch = self.signals.watch;
+        thread.signals.blocked = self.signals.blocked;
+        thread.takes_tags = self.takes_tags;
+        // kernel/fork.c, copy_process: otherwise both would run on it at once.
+        if flags & libc::CLONE_VFORK as u64 != 0 {
+            thread.signals.altstack = self.signals.altstack;
+        }
+        thread.seccomp.inherit(&self.seccomp);
+        Ok(thread)
+    }
+
+    /// Takes over what Python changed in the process (sysroot, thunk table).
+    pub fn refresh(&mut self) {
+        self.caller.table = shared(&self.process.table);
+        self.caller.sysroot = shared(&self.process.sysroot);
+        self.caller.own_exe = shared(&self.process.own_exe);
+    }
+
+    /// Runs until Python has to decide something.
+    pub fn run(&mut self) -> Stop {
+        self.signals.mailbox.attach();
+        self.seccomp.attach();
+        take_tags(self.takes_tags);
+        loop {
+            if let Some(stop) = self.deliver_pending() {
+                return stop;
+            }
+            let mut left = None;
+            let (step, traced) = (self.traces_steps(), self.traces_calls());
+            let exit = if step {
+                self.core.step()
+            } else {
+                let (process, caller) = (&self.process, &mut self.caller);
+                let seccomp = &self.seccomp;
+                let trace = self.trace || traced;
+                self.core.run(&mut |regs, _| {
+                    if trace {
+                        return Flow::Leave;
+                    }
+                    let (number, args) = call_registers(process, regs);
+                    let refused = caller.refused(seccomp, process, regs, number, &args);
+                    match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
+                        Outcome::Done(result) => {
+                            set_result(process, &caller.table, regs, result);
+                            Flow::Continue
+                        }
+                        other => {
+                            left = Some((number, args, other));
+                            Flow::Leave
+                        }
+                    }
+                })
+            };
+            let stop = match (exit, left) {
+                (Exit::Syscall { .. }, Some((number, args, outcome))) => {
+                    self.settle(number, &args, outcome)
+                }
+                (Exit::Syscall { .. }, None) => {
+                    if step {
+                        self.step_done();
+                    }
+                    self.whole_call(traced)
+                }
+                (Exit::Interrupted, _) if step => {
+                    self.step_done();
+                    None
+                }
+                (exit, _) => self.trap(exit),
+            };
+            match stop {
+                // What the core was interrupted for is attended to first thing, or was already.
+                None | Some(Stop::Core(Exit::Interrupted)) => {}
+                Some(stop) => return stop,
+            }
+        }
+    }
+
+    /// A system call that was not made within the core, with its stop for a tracer.
+    fn whole_call(&mut self, traced: bool) -> Option<Stop> {
+        let (mut number, mut args) = call_registers(&self.process, self.core.as_mut());
+        if traced {
+            number = self.entry_stop(number, &args)?;
+            args = call_registers(&self.process, self.core.as_mut()).1;
+        }
+        if self.trace {
+            Some(Stop::Trace { number, args })
+        } else {
+            self.make_call(number, &args)
+        }
+    }
+
+    /// Executes one instruction; a system call stops like [`GuestThread::run`] does.
+    pub fn step(&mut self) -> Stop {
+        self.signals.mailbox.attach();
+        if let Some(stop) = self.deliver_pending() {
+            return stop;
+        }
+        match self.core.step() {
+            Exit::Syscall { .. } => {
+                let (number, args) = call_registers(&self.process, self.core.as_mut());
+                if self.trace {
+                    return Stop::Trace { number, args };
+                }
+                self.make_call(number, &args)
+                    .unwrap_or(Stop::Core(Exit::Interrupted))
+            }
+            exit => self.trap(exit).unwrap_or(Stop::Core(Exit::Interrupted)),
+        }
+    }
+
+    /// Delivers a signal that waits, and lets a tracer see what it is to see.
+    fn deliver_pending(&mut self) -> Option<Stop> {
+        if self.tracee.is_some() || self.signals.mailbox.bell() {
+            return self.attend_tracer();
+        }
+        if self.signals.mailbox.is_doomed() {
+            return Some(Stop::Doomed);
+        }
+        self.take_wait_mask();
+        self.deliver_one()
+    }
+
+    /// The mask of a call that a signal ended is in force until its handler runs.
+    pub(super) fn take_wait_mask(&mut self) {
+        let mailbox = &self.signals.mailbox;
+        if let Some(mask) = self.caller.wait_mask.take()
+            && (mailbox.waits() || self.tracee.is_some())
+        {
+            self.signals.wait_with(mask);
+        }
+    }
+
+    /// No signal came for the mask of the last call.
+    pub(super) fn forget_wait_mask(&self) {
+        self.caller.wait_mask.set(None);
+    }
+
+    /// Delivers the signal that waits.
+    pub(super) fn deliver_one(&mut self) -> Option<Stop> {
+        let delivered = self
+            .signals
+            .deliver_pending(self.core.as_mut(), &self.process.space)?;
+        self.delivered(delivered)
+    }
+
+    /// What Python is told of a delivered signal.
+    pub(super) fn delivered(&mut self, delivered: Delivered) -> Option<Stop> {
+        match (self.signals.seen.take(), delivered) {
+            (Some(seen), delivered) => {
+                let killed = match delivered {
+                    Delivered::Done | Delivered::Later => None,
+                    Delivered::Fatal(signal) => Some(signal),
+                };
+                Some(Stop::Signal { seen, killed })
+            }
+            (None, Delivered::Done | Delivered::Later) => None,
+            (None, Delivered::Fatal(signal)) => Some(Stop::Killed { signal }),
+        }
+    }
+
+    /// Tells the sysroot that the current directory changed.
+    pub(super) fn directory_changed(&self) {
+        if let Some(sysroot) = &self.caller.sysroot {
+            sysroot.directory_changed();
+        }
+    }
+
+    /// The sysroot, if there is one.
+    #[must_use]
+    pub fn sysroot(&self) -> Option<&Sysroot> {
+        self.caller.sysroot.as_deref()
+    }
+}

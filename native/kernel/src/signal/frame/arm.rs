@@ -1,0 +1,152 @@
+//! 32-bit ARM signal frames (arch/arm/kernel/signal.c; uapi/asm/{sigcontext,ucontext}.h).
+
+use super::{Bytes, FrameContext, Restored};
+use crate::abi::GuestAbi;
+use crate::cpu::CpuCore;
+use crate::memory::{AddressSpace, Efault};
+
+const R0: u32 = 0;
+pub const SP: u32 = 13;
+const LR: u32 = 14;
+const PC: u32 = 15;
+const CPSR: u32 = 16;
+const D0: u32 = 17;
+const FPSCR: u32 = 49;
+
+// struct ucontext: uc_flags, uc_link, uc_stack, uc_mcontext, uc_sigmask, padding, uc_regspace.
+const UC_STACK: usize = 8;
+const MCONTEXT: usize = 20;
+const OLDMASK: usize = MCONTEXT + 8;
+const REGS: usize = MCONTEXT + 12;
+const CONTEXT_CPSR: usize = REGS + 64;
+const FAULT_ADDRESS: usize = CONTEXT_CPSR + 4;
+const SIGMASK: usize = MCONTEXT + 84;
+const REGSPACE: usize = 232;
+const UC_SIZE: usize = REGSPACE + 512;
+/// struct sigframe: the ucontext and four words of return code.
+const RETCODE: usize = UC_SIZE;
+const SIGFRAME_SIZE: usize = RETCODE + 16;
+const INFO_SIZE: usize = 128;
+
+/// uc_flags of a frame without siginfo, so that debuggers can tell (`setup_frame`).
+const PLAIN_FLAGS: u64 = 0x5ac3_c35a;
+const VFP_MAGIC: u64 = 0x5646_5001;
+const VFP_SIZE: u64 = 288;
+
+const THUMB: u64 = 1 << 5;
+const BIG_ENDIAN: u64 = 1 << 9;
+/// `IT[7:2]` in bits 15-10 and `IT[1:0]` in bits 26-25.
+const IT: u64 = 0x0600_fc00;
+/// What a frame may set of the CPSR: N Z C V Q, J, GE, IT, E, T.
+const USER_CPSR: u64 = 0xff0f_0000 | IT | BIG_ENDIAN | THUMB;
+
+pub(super) fn push(
+    core: &mut dyn CpuCore,
+    space: &AddressSpace,
+    top: u64,
+    context: &FrameContext<'_>,
+    be8: bool,
+) -> Result<(), Efault> {
+    let rt = context.action.has(libc::SA_SIGINFO);
+    let head = if rt { INFO_SIZE } else { 0 };
+    let size = head + SIGFRAME_SIZE;
+    let frame = (top.wrapping_sub(size as u64) & !7) & 0xffff_ffff;
+    let mut bytes = Bytes::new(size, context.abi);
+    if rt {
+        bytes.bytes[..INFO_SIZE].copy_from_slice(context.info);
+    }
+    bytes.put(head, 4, if rt { 0 } else { PLAIN_FLAGS });
+    if rt {
+        bytes.put_altstack(head + UC_STACK, 4, context);
+    }
+    let fault = context.fault;
+    // trap_no 14 is what ARM kernels always say of page faults.
+    bytes.put(head + MCONTEXT, 4, fault.map_or(0, |_| 14));
+    bytes.put(head + OLDMASK, 4, context.mask);
+    for index in 0..16 {
+        bytes.put(head + REGS + index as usize * 4, 4, core.get(R0 + index));
+    }
+    let cpsr = core.get(CPSR);
+    bytes.put(head + CONTEXT_CPSR, 4, cpsr);
+    bytes.put(head + FAULT_ADDRESS, 4, fault.map_or(0, |fault| fault.addr));
+    bytes.put_mask(head + SIGMASK, 4, context.mask);
+    let vfp = head + REGSPACE;
+    bytes.put(vfp, 4, VFP_MAGIC);
+    bytes.put(vfp + 4, 4, VFP_SIZE);
+    for index in 0..32 {
+        bytes.put(vfp + 8 + index as usize * 8, 8, core.get(D0 + index));
+    }
+    bytes.put(vfp + 264, 4, core.get(FPSCR));
+
+    let handler = context.action.handler;
+    let thumb = handler & 1 != 0;
+    let restorer = if context.action.flags & super::super::SA_RESTORER != 0 {
+        context.action.restorer
+    } else {
+        let at = context.trampolines;
+        match (thumb, rt) {
+            (false, false) => at.plain,
+            (false, true) => at.rt,
+            (true, false) => at.thumb_plain | 1,
+            (true, true) => at.thumb_rt | 1,
+        }
+    };
+    space.write(frame, &bytes.bytes)?;
+
+    core.set(R0, context.signal as u64);
+    if rt {
+        core.set(R0 + 1, frame);
+        core.set(R0 + 2, frame + INFO_SIZE as u64);
+    }
+    let mut cpsr = cpsr & !(IT | THUMB);
+    cpsr |= if thumb { THUMB } else { 0 };
+    // A BE32 guest's bit is the core's business: Unicorn has it set, hardware has SCTLR.B.
+    if be8 {
+        cpsr |= BIG_ENDIAN;
+    } else if !context.abi.big_endian {
+        cpsr &= !BIG_ENDIAN;
+    }
+    core.set(CPSR, cpsr);
+    core.set(SP, frame);
+    core.set(LR, restorer);
+    core.set(PC, handler & !1);
+    Ok(())
+}
+
+/// Where the mask is in a frame.
+pub(super) fn mask_at(rt: bool) -> usize {
+    (if rt { INFO_SIZE } else { 0 }) + SIGMASK
+}
+
+pub(super) fn pop(
+    core: &mut dyn CpuCore,
+    space: &AddressSpace,
+    abi: GuestAbi,
+    rt: bool,
+    _be8: bool,
+) -> Result<Restored, Efault> {
+    let frame = core.get(SP);
+    if !frame.is_multiple_of(8) {
+        return Err(Efault { addr: frame });
+    }
+    let head = if rt { INFO_SIZE } else { 0 };
+    let bytes = Bytes::read(space, frame, head + SIGFRAME_SIZE, abi)?;
+    let vfp = head + REGSPACE;
+    if bytes.get(vfp, 4) != VFP_MAGIC || bytes.get(vfp + 4, 4) != VFP_SIZE {
+        return Err(Efault {
+            addr: frame + vfp as u64,
+        });
+    }
+    for index in 0..32 {
+        core.set(D0 + index, bytes.get(vfp + 8 + index as usize * 8, 8));
+    }
+    core.set(FPSCR, bytes.get(vfp + 264, 4));
+    let cpsr = core.get(CPSR) & !USER_CPSR | bytes.get(head + CONTEXT_CPSR, 4) & USER_CPSR;
+    core.set(CPSR, cpsr);
+    for index in 0..16 {
+        core.set(R0 + index, bytes.get(head + REGS + index as usize * 4, 4));
+    }
+    Ok(Restored {
+        altstack: rt.then(|| bytes.get_altstack(head + UC_STACK, 4)),
+    })
+}

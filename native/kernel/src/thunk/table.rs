@@ -1,0 +1,462 @@
+//! The thunk table: what `qusr/syscalls/compiler.py` wrote, read back.
+//!
+//! All numbers are little-endian. After the magic: word size, byte order, then
+//! four counted lists: struct conversions, flag maps, value maps, calls; before the calls the index of
+//! the value map that the errnos of results go through ([`NO_MAP`]: none). A call is its
+//! number, its name and a [`Node`]. The reader checks every index, so that a
+//! damaged table is an error here and never a fault later.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::convert::Conversion;
+use super::reader::Reader;
+use crate::abi::GuestAbi;
+
+const MAGIC: &[u8] = b"QTHUNK08";
+/// A register slot that means "no such argument".
+pub const NO_SLOT: u8 = 255;
+/// The index of a map that is not there.
+const NO_MAP: u16 = 0xffff;
+/// How many register slots a call can use (arm: r0-r6).
+pub const MAX_SLOTS: usize = 7;
+/// How many arguments a call can have.
+pub const MAX_OPS: usize = 8;
+
+/// Where a length or count comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Length {
+    Const(u32),
+    /// The value of an argument.
+    Slot(u8),
+    /// The `u32` that an argument points to.
+    Deref(u8),
+    /// The call's result.
+    Ret,
+}
+
+/// Whether a path's final symbolic link is followed.
+#[derive(Clone, Copy, Debug)]
+pub enum Follow {
+    Never,
+    Always,
+    /// Not when any of the bits is set in the argument.
+    Unless(u8, u32),
+    /// Only when any of the bits is set.
+    If(u8, u32),
+}
+
+/// What data does: [`Direction::reads`] the guest's before the call, writes it after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Direction(pub u8);
+
+impl Direction {
+    #[must_use]
+    pub fn reads(self) -> bool {
+        self.0 & 1 != 0
+    }
+    #[must_use]
+    pub fn writes(self) -> bool {
+        self.0 & 2 != 0
+    }
+    /// Written back after EINTR too (the time that nanosleep has left).
+    #[must_use]
+    pub fn writes_interrupted(self) -> bool {
+        self.0 & 4 != 0
+    }
+}
+
+/// How one argument is converted.
+#[derive(Clone, Copy, Debug)]
+pub enum Op {
+    Int {
+        slot: u8,
+        bits: u8,
+        signed: bool,
+    },
+    Pair {
+        low: u8,
+        high: u8,
+    },
+    Flags {
+        slot: u8,
+        map: u16,
+    },
+    /// A number that the guest has another one for than the host.
+    Value {
+        slot: u8,
+        map: u16,
+    },
+    Const(i64),
+    Path {
+        slot: u8,
+        at: u8,
+        follow: Follow,
+        /// `/` is the host's, sysroot or not.
+        host_root: bool,
+    },
+    Buf {
+        slot: u8,
+    },
+    Struct {
+        slot: u8,
+        conversion: u16,
+        direction: Direction,
+    },
+    Array {
+        slot: u8,
+        conversion: u16,
+        direction: Direction,
+        count: Length,
+        filled: Length,
+    },
+    Iovec {
+        slot: u8,
+        count: u8,
+    },
+    SockaddrIn {
+        slot: u8,
+        size: u8,
+    },
+    SockaddrOut {
+        slot: u8,
+        size: u8,
+    },
+    Msghdr {
+        slot: u8,
+        direction: Direction,
+    },
+    Mmsghdr {
+        slot: u8,
+        count: u8,
+        direction: Direction,
+    },
+    Raw {
+        slot: u8,
+    },
+    /// A 16-bit user or group id.
+    Id16 {
+        slot: u8,
+    },
+    Bits {
+        slot: u8,
+        direction: Direction,
+        in_bits: bool,
+        size: Length,
+    },
+    /// The bytes of read and write of a big-endian guest: see [`super::records`].
+    Records {
+        slot: u8,
+        fd: u8,
+        direction: Direction,
+        size: Length,
+    },
+    /// A 32-bit value in the byte order of a big-endian guest's memory.
+    Swap32 {
+        slot: u8,
+    },
+}
+
+/// An argument of the host call.
+#[derive(Clone, Copy, Debug)]
+pub enum HostArg {
+    Op(u8),
+    Const(i64),
+}
+
+/// What is done with a result that is not an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ret {
+    Long,
+    Fd,
+    Off,
+    Flags(u16),
+    Path,
+    Stat,
+    /// Stored as a 64-bit number where the argument points; the call gives 0.
+    Store(u8),
+}
+
+/// Calls that Rust does itself; the order is that of `BUILTINS` in compiler.py.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Builtin {
+    Mmap,
+    Munmap,
+    Mprotect,
+    Mremap,
+    Brk,
+    Madvise,
+    Msync,
+    Mincore,
+    Mlock,
+    Mlock2,
+    Munlock,
+    Mlockall,
+    Munlockall,
+    Shmat,
+    Shmdt,
+    Mmap2,
+    RemapFilePages,
+    SetVmaName,
+    Chdir,
+    Fchdir,
+    Exit,
+    ExitGroup,
+    SetTls,
+    GetTls,
+    Cacheflush,
+    RtSigaction,
+    RtSigprocmask,
+    RtSigpending,
+    RtSigsuspend,
+    Sigaltstack,
+    RtSigreturn,
+    Sigreturn,
+    RtSigtimedwait,
+    Sigaction,
+    Sigprocmask,
+    Sigpending,
+    Sigsuspend,
+    RtSigtimedwaitTime32,
+    Pause,
+    SetRobustList,
+    GetRobustList,
+    SetTidAddress,
+    SetSeccomp,
+    GetSeccomp,
+    Seccomp,
+    Getrlimit,
+    Setrlimit,
+    Prlimit64,
+    Uname,
+    Getdents,
+    Getdents64,
+    Lseek,
+    Llseek,
+    SchedGetaffinity,
+    SetTaggedAddr,
+    GetTaggedAddr,
+    Setpgid,
+}
+
+impl Builtin {
+    pub(super) fn from_index(index: u8) -> Option<Self> {
+        if index > Self::Setpgid as u8 {
+            return None;
+        }
+        // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.
+        Some(unsafe { std::mem::transmute::<u8, Self>(index) })
+    }
+}
+
+/// One call, or one case of a call.
+#[derive(Debug)]
+pub enum Node {
+    Native {
+        host: u16,
+        ops: Vec<Op>,
+        args: Vec<HostArg>,
+        ret: Ret,
+    },
+    /// `handler` is "module:function" below qusr.syscalls.handlers.
+    Python {
+        handler: Arc<str>,
+        /// The slot of a path: if there is no such file the call gives ENOENT and Python is not asked.
+        file: Option<u8>,
+        ops: Vec<Op>,
+    },
+    Builtin {
+        id: Builtin,
+        ops: Vec<Op>,
+    },
+    Enosys,
+    Switch {
+        slot: u8,
+        mask: u64,
+        cases: HashMap<u64, Node>,
+        default: Box<Node>,
+    },
+    Errno(u16),
+}
+
+/// A named call.
+#[derive(Debug)]
+pub struct Call {
+    pub name: String,
+    pub node: Node,
+    /// One of [`CONFINING`].
+    pub confines: bool,
+}
+
+/// The calls behind which Python may not find its files any more, or may not read them, or would wait for
+/// the guest's own leave to do so. In order.
+const CONFINING: [&str; 30] = [
+    "capset",
+    "chroot",
+    "fanotify_mark",
+    "fsmount",
+    "mount",
+    "mount_setattr",
+    "move_mount",
+    "open_tree",
+    "pivot_root",
+    "setfsgid",
+    "setfsgid32",
+    "setfsuid",
+    "setfsuid32",
+    "setgid",
+    "setgid32",
+    "setgroups",
+    "setgroups32",
+    "setns",
+    "setregid",
+    "setregid32",
+    "setresgid",
+    "setresgid32",
+    "setresuid",
+    "setresuid32",
+    "setreuid",
+    "setreuid32",
+    "setuid",
+    "setuid32",
+    "umount2",
+    "unshare",
+];
+
+/// Bits that guest and host have in different places: a mask of the guest's and what is there, and the
+/// same of the host's. Masks of several bits are of fields, or of flags made of others. Other bits are
+/// the same for both.
+pub type FlagMap = Vec<[u64; 4]>;
+
+/// Numbers that guest and host have for the same, where they differ, sorted by the first.
+#[derive(Debug, Default)]
+pub struct ValueMap(Vec<(u32, u32)>);
+
+impl ValueMap {
+    /// What stands for a number; the same one where the map has none.
+    #[must_use]
+    pub fn get(&self, value: u32) -> u32 {
+        match self.0.binary_search_by_key(&value, |(from, _)| *from) {
+            Ok(at) => self.0[at].1,
+            Err(_) => value,
+        }
+    }
+}
+
+/// All calls of one ABI.
+#[derive(Debug)]
+pub struct Table {
+    pub abi: GuestAbi,
+    pub conversions: Vec<Conversion>,
+    pub flag_maps: Vec<FlagMap>,
+    /// The guest's numbers to the host's.
+    pub value_maps: Vec<ValueMap>,
+    /// The host's errnos to the guest's; None where they agree.
+    errnos: Option<ValueMap>,
+    dense: Vec<Option<Call>>,
+    sparse: HashMap<u32, Call>,
+}
+
+/// Numbers below this are looked up in a vector.
+const DENSE: u32 = 1024;
+
+impl Table {
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// A text that says what is wrong, for a table that is damaged or of another version.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let mut reader = Reader::new(bytes);
+        if reader.take(MAGIC.len())? != MAGIC {
+            return Err("not a thunk table of this version".into());
+        }
+        let abi = GuestAbi {
+            word_bits: reader.u8()? * 8,
+            big_endian: reader.u8()? != 0,
+        };
+        let count = reader.u16()?;
+        let conversions = (0..count)
+            .map(|_| Conversion::parse(&mut reader))
+            .collect::<Result<Vec<_>, _>>()?;
+        let count = reader.u16()?;
+        let mut flag_maps = Vec::new();
+        for _ in 0..count {
+            let pairs = reader.u16()?;
+            let map: Result<FlagMap, String> = (0..pairs)
+                .map(|_| Ok([reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?]))
+                .collect();
+            flag_maps.push(map?);
+        }
+        let count = reader.u16()?;
+        let mut value_maps = Vec::new();
+        for _ in 0..count {
+            let pairs = reader.u16()?;
+            let map: Result<Vec<_>, String> = (0..pairs)
+                .map(|_| Ok((reader.u32()?, reader.u32()?)))
+                .collect();
+            let mut map = map?;
+            map.sort_unstable();
+            value_maps.push(ValueMap(map));
+        }
+        let errnos = match reader.u16()? {
+            NO_MAP => None,
+            index if usize::from(index) + 1 == value_maps.len() => value_maps.pop(),
+            _ => return Err("thunk map of errnos out of range".into()),
+        };
+        let mut table = Self {
+            abi,
+            conversions,
+            flag_maps,
+            value_maps,
+            errnos,
+            dense: (0..DENSE).map(|_| None).collect(),
+            sparse: HashMap::new(),
+        };
+        for _ in 0..reader.u16()? {
+            let number = reader.u32()?;
+            let length = reader.u8()?;
+            let name = String::from_utf8_lossy(reader.take(length.into())?).into_owned();
+            let call = Call {
+                node: reader.node(&table, 0)?,
+                confines: CONFINING.binary_search(&name.as_str()).is_ok(),
+                name,
+            };
+            if number < DENSE {
+                table.dense[number as usize] = Some(call);
+            } else {
+                table.sparse.insert(number, call);
+            }
+        }
+        Ok(table)
+    }
+
+    /// A call's result (an error is -errno) as the guest knows it.
+    #[must_use]
+    pub fn result(&self, result: i64) -> i64 {
+        match &self.errnos {
+            Some(map) if (-4095..0).contains(&result) => -i64::from(map.get(-result as u32)),
+            _ => result,
+        }
+    }
+
+    /// The call with this number in the guest's table.
+    #[must_use]
+    pub fn get(&self, number: u64) -> Option<&Call> {
+        let number = u32::try_from(number).ok()?;
+        match self.dense.get(number as usize) {
+            Some(call) => call.as_ref(),
+            None => self.sparse.get(&number),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn confining_calls_are_found_by_a_binary_search() {
+        assert!(CONFINING.is_sorted());
+    }
+}

@@ -1,0 +1,67 @@
+//! The Rust half of qusr for Python: the module `qusr._native`.
+//!
+//! The crates below are free of Python; `docs/internals.md` describes how the parts meet.
+
+use pyo3::prelude::*;
+
+mod cpu;
+mod host;
+mod launcher;
+mod loader;
+mod memory;
+mod native;
+mod process;
+mod share;
+mod start;
+mod thread;
+mod tracer;
+
+/// For the whole library: the launcher's constructor, the cores, Python's calls.
+#[global_allocator]
+static ALLOCATOR: qusr_memory::spare::Spare = qusr_memory::spare::Spare::new();
+
+#[pymodule]
+mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+    /// The executable that binfmt_misc starts, not yet set up.
+    #[pyfunction]
+    fn launcher() -> &'static [u8] {
+        crate::launcher::EXECUTABLE
+    }
+    #[pymodule_export]
+    const STORE_MAX_VALUE: usize = qusr_store::MAX_VALUE;
+    #[pymodule_export]
+    const STORE_MAX_TOTAL: u64 = qusr_store::MAX_TOTAL;
+    #[pymodule_export]
+    const STORE_MAX_ENTRIES: usize = qusr_store::MAX_ENTRIES;
+    #[pymodule_export]
+    use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
+    #[pymodule_export]
+    use super::host::{
+        PyBuffer, PyMappedEntry, PySharedLock, close_on_exec, crc32, die_by, die_dumped,
+        doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit, guest_of_command,
+        is_dumpable, is_running, keep_stocks, leads_to_own_exe, lookup_in, native_refusal,
+        own_proc_file, publish, siginfo_to_guest, stamp_sources, stand_in, store_directory,
+        store_get, store_put, store_trim, unshare_files,
+    };
+    #[pymodule_export]
+    use super::loader::build_stack;
+    #[pymodule_export]
+    use super::memory::PyAddressSpace;
+    #[pymodule_export]
+    use super::process::{PyProcess, PyTable};
+    #[pymodule_export]
+    use super::share::{PyLoan, PyMade, leave_memory, memory_is_shared};
+    #[pymodule_export]
+    use super::start::{PyEarlyStart, early_start};
+    #[pymodule_export]
+    use super::thread::PyThread;
+    #[pymodule_export]
+    use super::tracer::{
+        own_library, process_read, process_write, ptrace, ptrace_get, ptrace_peek_siginfo,
+        ptrace_set, queue_signal, wait_child,
+    };
+}

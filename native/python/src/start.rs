@@ -1,0 +1,108 @@
+//! `qusr._native.early_start`: what the start without Python came to.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use super::memory::PyAddressSpace;
+use super::process::{PyProcess, PyTable};
+use super::thread::{PyThread, describe};
+use qusr_kernel::process::Stop;
+use qusr_kernel::signal::dispositions::Dispositions;
+use qusr_kernel::signal::host;
+use qusr_machine::start::{self, Outcome, Started};
+
+/// A running guest for `Process._adopt`.
+#[pyclass(name = "EarlyStart", module = "qusr._native", frozen, get_all)]
+pub struct PyEarlyStart {
+    memory: Py<PyAddressSpace>,
+    table: Py<PyTable>,
+    process: Py<PyProcess>,
+    thread: Py<PyThread>,
+    argv: Vec<Py<PyBytes>>,
+    envp: Vec<Py<PyBytes>>,
+    /// As it was given to execve.
+    execfn: Py<PyBytes>,
+    /// The program's path on the host, and (path, `st_dev`, `st_ino`) of the emulator's own.
+    exe: Py<PyBytes>,
+    own_exe: (Py<PyBytes>, u64, u64),
+    /// The sysroot, or nothing.
+    sysroot: Py<PyBytes>,
+    /// (sp, `arg_start`, `arg_end`, `env_end`), then the auxiliary vector and its bytes.
+    stack: (u64, u64, u64, u64),
+    auxv: Vec<(u64, u64)>,
+    auxv_bytes: Py<PyBytes>,
+    /// The recipe's part for Python.
+    rest: Py<PyBytes>,
+    state: Py<PyPaused>,
+}
+
+/// Where the guest was stopped.
+#[pyclass(frozen)]
+pub struct PyPaused {
+    stop: Stop,
+    dispositions: Dispositions,
+    blocked: u64,
+}
+
+#[pymethods]
+impl PyEarlyStart {
+    /// Takes back what Python's start has changed of the signals, and lets them come again. Gives the
+    /// stop that Python has to decide, as `Thread.run` does.
+    fn resume<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let state = self.state.get();
+        state.dispositions.restore();
+        host::set_mask(state.blocked);
+        describe(py, &state.stop)
+    }
+}
+
+/// None: there was none. Bytes: the key under which the recipe was missing.
+#[pyfunction]
+pub fn early_start(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    Ok(match start::take_outcome() {
+        None => None,
+        Some(Outcome::Missed(key)) => Some(PyBytes::new(py, &key).into_any()),
+        Some(Outcome::Started(started)) => Some(Bound::new(py, adopt(py, *started)?)?.into_any()),
+    })
+}
+
+fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
+    let bytes = |data: &[u8]| PyBytes::new(py, data).unbind();
+    let list = |strings: &[Vec<u8>]| strings.iter().map(|text| bytes(text)).collect();
+    let stack = &started.stack;
+    let state = PyPaused {
+        stop: started.stop,
+        dispositions: started.dispositions,
+        blocked: started.thread.signals.blocked,
+    };
+    let own = &started.own_exe;
+    Ok(PyEarlyStart {
+        argv: list(&started.command.argv),
+        envp: list(&started.command.envp),
+        execfn: bytes(&started.command.execfn),
+        exe: bytes(&started.exe),
+        own_exe: (bytes(&own.path), own.dev, own.ino),
+        sysroot: bytes(&started.sysroot),
+        stack: (stack.sp, stack.arg_start, stack.arg_end, stack.env_end),
+        auxv: stack.auxv.clone(),
+        auxv_bytes: bytes(&stack.auxv_bytes),
+        rest: bytes(&started.rest),
+        state: Py::new(py, state)?,
+        memory: Py::new(
+            py,
+            PyAddressSpace {
+                space: Arc::clone(&started.space),
+            },
+        )?,
+        table: Py::new(py, PyTable::from(started.table))?,
+        process: Py::new(
+            py,
+            PyProcess {
+                inner: started.process,
+            },
+        )?,
+        thread: Py::new(py, PyThread::from(started.thread))?,
+    })
+}

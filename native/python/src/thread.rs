@@ -1,0 +1,539 @@
+//! `qusr._native.Thread`: the run loop, as Python sees it.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyTuple};
+
+use super::cpu::{IdRegister, unicorn_config};
+use super::memory::os_error;
+use super::native::{log_to, tell};
+use super::process::PyProcess;
+use super::share;
+use qusr_cpu::Exit;
+use qusr_kernel::process::child::{self, ForkRequest, delete_timers};
+use qusr_kernel::process::{GuestThread, Stop};
+use qusr_kernel::signal::host::{self, Mailbox};
+use qusr_kernel::signal::{Action, SIG_IGN, Seen, bit};
+use qusr_kernel::thunk::exec::Review;
+use qusr_kernel::thunk::procfs::Opened;
+use qusr_kernel::thunk::table::MAX_SLOTS;
+use qusr_machine::pair;
+use qusr_translator as native;
+use qusr_translator::stock::Place;
+use qusr_unicorn::{self as unicorn, AllStopped};
+
+/// One guest thread.
+#[pyclass(name = "Thread", module = "qusr._native")]
+pub struct PyThread {
+    pub(super) inner: GuestThread,
+}
+
+// SAFETY: every method takes `&mut self` or is over in an instant under the GIL; PyO3
+// grants `&mut` to one thread at a time.
+unsafe impl Sync for PyThread {}
+
+impl From<GuestThread> for PyThread {
+    fn from(inner: GuestThread) -> Self {
+        Self { inner }
+    }
+}
+
+#[pymethods]
+impl PyThread {
+    /// A thread; the arguments are those of `qusr.cpu.unicorn.arguments`. With `native` (its
+    /// options, see [`pair::open`]) it runs on the native core, and Unicorn is
+    /// only opened for an instruction that this has no lifter for. `stock`: the store's directory and
+    /// the program's identity, where its translations are kept.
+    #[new]
+    #[pyo3(signature = (process, library, guest, model, id_registers, native = None, log = None, stock = None))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    fn new(
+        process: &PyProcess,
+        library: PathBuf,
+        guest: &str,
+        model: i32,
+        id_registers: Vec<IdRegister>,
+        native: Option<&str>,
+        log: Option<Py<PyAny>>,
+        stock: Option<(Vec<u8>, Vec<u8>)>,
+    ) -> PyResult<Self> {
+        let config = unicorn_config(library, guest, model, id_registers)?;
+        let space = process.inner.space.clone();
+        let core = match native {
+            None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,
+            Some(options) => {
+                let stock = stock.map(|(folder, program)| Place { folder, program });
+                pair::open(guest, options, config, space, log.map(log_to), stock)
+                    .map_err(PyValueError::new_err)?
+            }
+        };
+        Ok(Self {
+            inner: GuestThread::new(process.inner.clone(), core),
+        })
+    }
+
+    /// Runs guest code until Python has to decide something: a tuple whose first item
+    /// says what ("syscall", "review", "trace", "enosys", "exit", "fault", "undefined",
+    /// "breakpoint", "interrupted").
+    fn run<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let stop = py.detach(|| self.inner.run());
+        describe(py, &stop)
+    }
+
+    /// Executes one instruction; "interrupted" means that it is simply done.
+    fn step<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let stop = py.detach(|| self.inner.step());
+        describe(py, &stop)
+    }
+
+    /// Makes the call that stopped for tracing. None: it is done.
+    fn make_call<'py>(
+        &mut self,
+        py: Python<'py>,
+        number: u64,
+        args: [u64; MAX_SLOTS],
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let stop = py.detach(|| self.inner.make_call(number, &args));
+        stop.map(|stop| describe(py, &stop)).transpose()
+    }
+
+    /// Gives the guest the result (or -errno) of a call that Python decided.
+    fn finish_call(&mut self, result: i64) {
+        self.inner.finish_call(result);
+    }
+
+    /// Puts the pc back onto the call instruction: the call will be made again.
+    fn restart_call(&mut self) {
+        self.inner.rewind();
+    }
+
+    /// (call number, argument registers) at a stop for a call.
+    fn call_registers(&mut self) -> (u64, [u64; MAX_SLOTS]) {
+        self.inner.call_registers()
+    }
+
+    /// Makes a host system call: integers are passed as they are, bytes by address, and a
+    /// bytearray by address of a copy that is copied back. -512 means that a guest signal
+    /// waits and the call was not made.
+    fn host_call(
+        &mut self,
+        py: Python<'_>,
+        number: u16,
+        args: &Bound<'_, PyTuple>,
+    ) -> PyResult<i64> {
+        let mut values = [0u64; 6];
+        let mut buffers: Vec<(usize, Vec<u8>)> = Vec::new();
+        if args.len() > values.len() {
+            return Err(PyValueError::new_err(
+                "a system call has six arguments at most",
+            ));
+        }
+        for (index, arg) in args.iter().enumerate() {
+            if let Ok(bytes) = arg.cast::<PyBytes>() {
+                let mut copy = bytes.as_bytes().to_vec();
+                // Callers pass strings and structs; a terminator makes strings whole.
+                copy.push(0);
+                buffers.push((index, copy));
+            } else if let Ok(bytes) = arg.cast::<PyByteArray>() {
+                buffers.push((index, bytes.to_vec()));
+            } else if let Ok(value) = arg.extract::<i64>() {
+                values[index] = value as u64;
+            } else {
+                values[index] = arg.extract::<u64>()?;
+            }
+        }
+        for (index, buffer) in &mut buffers {
+            values[*index] = buffer.as_mut_ptr() as u64;
+        }
+        let result = py.detach(|| self.inner.host_call(number, &values));
+        for (index, buffer) in &buffers {
+            if let Ok(bytes) = args.get_item(*index)?.cast::<PyByteArray>() {
+                for (at, byte) in buffer.iter().enumerate() {
+                    bytes.set_item(at, *byte)?;
+                }
+            }
+        }
+        Ok(result)
+    }
+
+    /// The host path for a guest's path, the sysroot applied. OSError: the sysroot has no answer.
+    fn resolve_path<'py>(
+        &self,
+        py: Python<'py>,
+        dirfd: i32,
+        path: &[u8],
+        follow: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let found = self
+            .inner
+            .sysroot()
+            .map_or(Ok(None), |root| root.resolve(dirfd, path, follow))
+            .map_err(os_error)?;
+        Ok(match found {
+            Some(host) => PyBytes::new(py, host.as_bytes()),
+            None => PyBytes::new(py, path),
+        })
+    }
+
+    /// Puts the guest's file behind a descriptor that was opened, where the kernel's would tell of the
+    /// emulator. True: Python has to. OSError: that failed, the descriptor is closed.
+    fn review_fd(&self, fd: i32) -> PyResult<bool> {
+        let opened = self.inner.process.review_fd(fd);
+        let opened = opened.map_err(os_error)?;
+        Ok(opened == Opened::Python)
+    }
+
+    /// Takes over changes of the process (sysroot, executable).
+    fn refresh(&mut self) {
+        self.inner.refresh();
+    }
+
+    /// Makes a child process; see `process::child::ForkRequest` for the numbers. Returns
+    /// the pid, 0 in the child, or -errno.
+    fn fork(&mut self, request: Numbers) -> i64 {
+        let request = fork_request(request);
+        // SAFETY: the GIL is held; these bring Python's locks through the fork.
+        unsafe { pyo3::ffi::PyOS_BeforeFork() };
+        let mut stopped = AllStopped::new();
+        let translator = native::stop_for_fork();
+        let result = self.inner.fork(&request);
+        drop(translator);
+        if result == 0 {
+            stopped.after_fork_in_child();
+        }
+        drop(stopped);
+        if result == 0 {
+            // SAFETY: as above, in the child.
+            unsafe { pyo3::ffi::PyOS_AfterFork_Child() };
+        } else {
+            // SAFETY: as above, in the parent.
+            unsafe { pyo3::ffi::PyOS_AfterFork_Parent() };
+        }
+        result
+    }
+
+    /// Makes a process that lives in this memory, and that `borrower` is the first thread of; the request
+    /// is as for `fork`. `body(loan)` is what it does; it gives the end (`python/share.rs`, `End`).
+    /// `after()` is called here when it is gone. -errno: it cannot be made.
+    fn share<'py>(
+        &mut self,
+        py: Python<'py>,
+        request: Numbers,
+        borrower: &Self,
+        body: Py<PyAny>,
+        after: Py<PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = fork_request(request);
+        match share::share(self, py, &request, borrower, body, after) {
+            Ok(made) => Ok(Bound::new(py, made)?.into_any()),
+            Err(errno) => Ok((-errno).into_pyobject(py)?.into_any()),
+        }
+    }
+
+    /// The first thread of the process that a clone(2) with CLONE_VM and these flags makes.
+    fn lend(&self, flags: u64) -> PyResult<Self> {
+        let inner = self.inner.lend(flags).map_err(PyOSError::new_err)?;
+        Ok(Self { inner })
+    }
+
+    /// The process that the thread belongs to.
+    #[getter]
+    fn process(&self) -> PyProcess {
+        PyProcess {
+            inner: self.inner.process.clone(),
+        }
+    }
+
+    /// A thread with the same registers, for clone(2).
+    fn duplicate(&self) -> PyResult<Self> {
+        let inner = self.inner.duplicate().map_err(PyOSError::new_err)?;
+        Ok(Self { inner })
+    }
+
+    /// Blocks all host signals of the calling thread, until it runs a guest thread.
+    #[staticmethod]
+    fn block_signals() {
+        host::set_mask(!0);
+    }
+
+    /// Makes the guest thread that of the calling host thread, with its signal mask.
+    fn adopt(&mut self) {
+        self.inner.process.actions.take_back();
+        self.inner.signals.mailbox.attach();
+        host::set_mask(self.inner.signals.blocked);
+    }
+
+    /// The guest thread ends: robust futexes, the tid word.
+    fn ends(&mut self) {
+        self.inner.thread_ends();
+        host::set_mask(!0);
+        self.inner.signals.mailbox.hand_on();
+        Mailbox::detach();
+    }
+
+    /// Before another program takes this process over (execve): handlers and timers go,
+    /// and the thread lets go of its mailbox. Gives the guest's signal mask. `shared`: the memory is
+    /// another process's as well.
+    fn leave_for_exec(&mut self, shared: bool) -> u64 {
+        let process = &self.inner.process;
+        process.give_up_all_robust_futexes();
+        process.actions.reset_for_exec();
+        delete_timers();
+        child::reset_credentials(shared);
+        if shared {
+            process.child_is_gone(&self.inner.clear_child_tid);
+        }
+        if self.inner.signals.mailbox.waits() {
+            self.inner.signals.mailbox.send_again();
+        }
+        Mailbox::detach();
+        host::set_mask(self.inner.signals.blocked);
+        self.inner.signals.blocked
+    }
+
+    /// A real execve(2) of a host program, with the guest's signals. It comes back only to
+    /// say -errno.
+    fn exec_host(
+        &mut self,
+        py: Python<'_>,
+        path: Vec<u8>,
+        argv: Vec<Vec<u8>>,
+        envp: Vec<Vec<u8>>,
+    ) -> i64 {
+        // Whoever else lives in this memory needs the interpreter.
+        py.detach(|| self.inner.exec_host(path, argv, envp))
+    }
+
+    /// In a forked child: `clear` is CLONE_CLEAR_SIGHAND's, handlers become SIG_DFL.
+    fn reset_after_fork(&mut self, clear: bool) {
+        self.inner.clear_child_tid = Arc::default();
+        self.inner.process.seccomp.only(&self.inner.seccomp);
+        if clear {
+            self.inner.process.actions.reset_for_exec();
+        }
+    }
+
+    /// The guest's signals that are blocked, ignored and caught, as masks.
+    fn signal_sets(&self) -> (u64, u64, u64) {
+        let signals = &self.inner.signals;
+        signals.actions.with(|table| {
+            let set = |wanted: fn(&Action) -> bool| {
+                (1..).zip(table.iter()).fold(0, |mask, (signal, action)| {
+                    mask | if wanted(action) { bit(signal) } else { 0 }
+                })
+            };
+            let ignored = set(|action| action.handler == SIG_IGN);
+            (signals.blocked, ignored, set(Action::has_handler))
+        })
+    }
+
+    /// PTRACE_TRACEME was called.
+    fn become_tracee(&mut self) {
+        self.inner.become_tracee();
+    }
+
+    /// The program is the one that an execve of a tracee has begun.
+    fn has_executed(&mut self) {
+        self.inner.has_executed();
+    }
+
+    /// Takes over from `old`, whose program an execve has replaced by ours, that it is traced.
+    fn follow_exec(&mut self, old: &mut Self) {
+        self.inner.follow_exec(&mut old.inner);
+    }
+
+    /// Says which PTRACE_EVENT the clone is that is about to be made.
+    fn announce_clone(&mut self, event: u32) {
+        self.inner.announce_clone(event);
+    }
+
+    /// Stops for a PTRACE_EVENT if a tracer wants to know of it.
+    fn trace_event(&mut self, py: Python<'_>, event: u32, message: u64) {
+        py.detach(|| self.inner.trace_event(event, message));
+    }
+
+    /// Takes the seccomp state of the thread over that made an execve.
+    fn inherit_seccomp(&self, other: &Self) {
+        self.inner.seccomp.inherit(&other.inner.seccomp);
+    }
+
+    /// Takes over the guest's signal mask of another thread, for an execve.
+    fn take_mask(&mut self, other: &Self) {
+        self.inner.signals.blocked = other.inner.signals.blocked;
+    }
+
+    /// Whether only this process can go on with the thread as it is: it is traced, or has filters of
+    /// seccomp(2).
+    #[getter]
+    fn is_bound(&self) -> bool {
+        self.inner.is_traced() || self.inner.seccomp.is_active()
+    }
+
+    /// Sets the guest's signal mask, on this host thread too.
+    fn set_mask(&mut self, mask: u64) {
+        self.inner.signals.blocked = mask;
+        self.inner.signals.mailbox.attach();
+        host::set_mask(mask);
+    }
+
+    /// The address where set_tid_address(2) wants a zero.
+    #[setter]
+    fn set_clear_child_tid(&mut self, address: u64) {
+        self.inner.clear_child_tid.store(address, Ordering::Relaxed);
+    }
+
+    /// Whether every system call stops with "trace".
+    #[setter]
+    fn set_trace(&mut self, on: bool) {
+        self.inner.trace = on;
+    }
+
+    /// Has `watcher(pc, size, registers)` called before each block of guest code in `ranges`
+    /// (first and last address), with the registers of these numbers; with `once`, only the first
+    /// time. To be called before the first run. False: the core has logs of its own.
+    fn watch_blocks(
+        &mut self,
+        watcher: Py<PyAny>,
+        numbers: Vec<u32>,
+        once: bool,
+        ranges: Option<Vec<(u64, u64)>>,
+    ) -> bool {
+        let met = Mutex::new(HashSet::new());
+        self.inner
+            .core
+            .watch_blocks(Arc::new(move |regs, pc, size| {
+                let wanted = ranges.as_ref().is_none_or(|ranges| {
+                    let inside = |&(first, last): &(u64, u64)| (first..=last).contains(&pc);
+                    ranges.iter().any(inside)
+                });
+                let new = !once || met.lock().is_ok_and(|mut met| met.insert((pc, size)));
+                if wanted && new {
+                    let values: Vec<u128> = numbers.iter().map(|&id| regs.get_wide(id)).collect();
+                    tell(&watcher, (pc, size, values));
+                }
+            }))
+    }
+
+    /// Whether calls that are not implemented stop with "enosys".
+    #[setter]
+    fn set_watch_enosys(&mut self, on: bool) {
+        self.inner.watch_enosys = on;
+    }
+
+    /// Whether every delivered signal stops with "signal".
+    #[setter]
+    fn set_watch_signals(&mut self, on: bool) {
+        self.inner.signals.watch = on;
+    }
+
+    /// Reads a register by its number.
+    fn reg(&mut self, id: u32) -> u128 {
+        self.inner.core.get_wide(id)
+    }
+
+    /// Writes a register by its number.
+    fn set_reg(&mut self, id: u32, value: u128) {
+        self.inner.core.set_wide(id, value);
+    }
+}
+
+/// `ForkRequest`'s fields in their order.
+type Numbers = [u64; 9];
+
+fn fork_request(numbers: Numbers) -> ForkRequest {
+    let [
+        flags,
+        exit_signal,
+        pidfd,
+        parent_tid,
+        child_tid,
+        set_tid,
+        set_tid_size,
+        cgroup,
+        event,
+    ] = numbers;
+    ForkRequest {
+        flags,
+        exit_signal,
+        pidfd,
+        parent_tid,
+        child_tid,
+        set_tid,
+        set_tid_size,
+        cgroup,
+        event: event as u32,
+    }
+}
+
+pub(super) fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyTuple>> {
+    match *stop {
+        Stop::Syscall {
+            ref handler,
+            ref scalars,
+        } => {
+            let args = PyTuple::new(
+                py,
+                scalars.values[..scalars.count]
+                    .iter()
+                    .enumerate()
+                    .map(|(index, value)| {
+                        if scalars.signed >> index & 1 != 0 {
+                            i128::from(*value as i64)
+                        } else {
+                            i128::from(*value)
+                        }
+                    }),
+            )?;
+            ("syscall", handler.as_ref(), args).into_pyobject(py)
+        }
+        Stop::Review {
+            number,
+            review,
+            result,
+        } => {
+            let kind = match review {
+                Review::ProcFd => "fd",
+                Review::ExeLink => "exelink",
+                Review::ExeStat => "exestat",
+                Review::MemoryFile => "memory",
+                Review::Tracer => "tracer",
+            };
+            ("review", number, kind, result).into_pyobject(py)
+        }
+        Stop::Trace { number, args } => {
+            ("trace", number, PyTuple::new(py, args)?).into_pyobject(py)
+        }
+        Stop::Preload => ("preload",).into_pyobject(py),
+        Stop::Enosys { number } => ("enosys", number).into_pyobject(py),
+        Stop::Exited { status, whole } => ("exit", status, whole).into_pyobject(py),
+        Stop::Doomed => ("doomed",).into_pyobject(py),
+        Stop::Killed { ref signal } => {
+            ("killed", signal.0, PyBytes::new(py, &signal.1)).into_pyobject(py)
+        }
+        Stop::Signal {
+            ref seen,
+            ref killed,
+        } => {
+            let pair = |signal: &Seen| (signal.0, PyBytes::new(py, &signal.1));
+            let (number, info) = pair(seen);
+            ("signal", number, info, killed.as_ref().map(pair)).into_pyobject(py)
+        }
+        Stop::Core(exit) => match exit {
+            Exit::Fault {
+                addr,
+                access,
+                mapped,
+                bus,
+                align,
+            } => ("fault", addr, access.name(), mapped, bus, align).into_pyobject(py),
+            Exit::Undefined => ("undefined",).into_pyobject(py),
+            Exit::Breakpoint { imm } => ("breakpoint", imm).into_pyobject(py),
+            Exit::Interrupted | Exit::Syscall { .. } => ("interrupted",).into_pyobject(py),
+        },
+    }
+}

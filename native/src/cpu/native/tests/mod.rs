@@ -1,7 +1,0 @@
-//! Tests of the native core.
-
-mod behaviour;
-mod cost;
-mod coverage;
-mod differential;
-mod layers;

@@ -1,4 +1,0 @@
-//! The launcher for binfmt_misc, an executable of its own (`launcher/`, built by `build.rs`).
-
-/// The executable's bytes; `qusr/binfmt/launcher.py` writes the configuration into a copy.
-pub static EXECUTABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/qusr-interp"));

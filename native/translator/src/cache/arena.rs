@@ -1,0 +1,281 @@
+//! Executable memory, and who faults in it.
+
+use crate::host::x64::code;
+use crate::host::x64::layout::{BIAS, Pinning, host};
+use crate::host::x64::runtime::{self, Entries};
+use crate::ir::state::State;
+use crate::memory::fault::{self, HostFault, Stage};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+
+/// Executable memory with the support code at its start.
+pub struct Arena {
+    base: usize,
+    size: usize,
+    used: AtomicUsize,
+    /// What has memory.
+    ready: AtomicUsize,
+    entries: Entries,
+    /// See [`Arena::release`].
+    released: AtomicBool,
+}
+
+/// Memory is asked for in such pieces: a page fault for each page of code would cost a tenth of what translating does.
+const STEP: usize = 128 << 10;
+
+/// An arena as a signal handler finds it. They are never freed, and used again.
+struct Known {
+    /// 0: none.
+    start: AtomicUsize,
+    /// Stored last.
+    end: AtomicUsize,
+    landing: AtomicUsize,
+    next: AtomicPtr<Known>,
+}
+
+impl Known {
+    const fn new(start: usize) -> Self {
+        Self {
+            start: AtomicUsize::new(start),
+            end: AtomicUsize::new(0),
+            landing: AtomicUsize::new(0),
+            next: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// All of them, used or not.
+    fn all() -> impl Iterator<Item = &'static Self> {
+        // SAFETY: what is linked is never freed.
+        std::iter::successors(Some(&KNOWN), |k| unsafe {
+            k.next.load(Ordering::Acquire).as_ref()
+        })
+    }
+
+    /// An unused one, or a new one, with `start` in it.
+    fn take(start: usize) -> &'static Self {
+        let free = Self::all().find(|k| {
+            k.start
+                .compare_exchange(0, start, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+        });
+        free.unwrap_or_else(|| {
+            let new: &'static mut Self = Box::leak(Box::new(Self::new(start)));
+            let old = KNOWN.next.load(Ordering::Acquire);
+            new.next = AtomicPtr::new(old);
+            let new = ptr::from_mut(new);
+            let mut old = old;
+            while let Err(now) =
+                KNOWN
+                    .next
+                    .compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire)
+            {
+                // SAFETY: nobody else knows it yet.
+                unsafe { (*new).next = AtomicPtr::new(now) };
+                old = now;
+            }
+            // SAFETY: leaked.
+            unsafe { &*new }
+        })
+    }
+}
+
+static KNOWN: Known = Known::new(0);
+
+impl Arena {
+    /// Maps `size` bytes.
+    ///
+    /// # Errors
+    /// The host refuses memory that is both writable and executable.
+    pub fn new(size: usize, pin: &Pinning) -> Result<Self, String> {
+        // SAFETY: a new anonymous mapping.
+        let p = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                size,
+                libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if p == libc::MAP_FAILED {
+            return Err(format!(
+                "no executable memory for translated code: {}",
+                std::io::Error::last_os_error()
+            ));
+        }
+        let (code, entries) = runtime::build(pin);
+        let a = Self {
+            base: p as usize,
+            size,
+            used: AtomicUsize::new(0),
+            ready: AtomicUsize::new(0),
+            entries,
+            released: AtomicBool::new(false),
+        };
+        let at = a.alloc(code.len()).ok_or("the code cache is too small")?;
+        a.write(at, &code);
+        fault::add_claim(Stage::Take, claim).map_err(|e| e.to_string())?;
+        fault::install().map_err(|e| e.to_string())?;
+        let known = Known::take(a.base);
+        known
+            .landing
+            .store(a.base + entries.fault, Ordering::Relaxed);
+        known.end.store(a.base + size, Ordering::Release);
+        Ok(a)
+    }
+
+    /// Gives the memory back. Nobody is in this code, and nobody enters it any more; its addresses may
+    /// still be compared.
+    pub fn release(&self) {
+        if self.released.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(k) = Known::all().find(|k| k.start.load(Ordering::Relaxed) == self.base) {
+            k.end.store(0, Ordering::Release);
+            k.start.store(0, Ordering::Release);
+        }
+        // SAFETY: our mapping, which nobody uses.
+        unsafe { libc::munmap(self.base as *mut libc::c_void, self.size) };
+    }
+
+    /// Room for `len` bytes, on a cache line of its own.
+    #[must_use]
+    pub fn alloc(&self, len: usize) -> Option<usize> {
+        let at = self.used.load(Ordering::Relaxed);
+        let next = (at + len + 63) & !63;
+        if next > self.size {
+            return None;
+        }
+        self.used.store(next, Ordering::Relaxed);
+        let ready = self.ready.load(Ordering::Relaxed);
+        if next > ready {
+            let end = next.next_multiple_of(STEP).min(self.size);
+            let start = (self.base + ready) as *mut libc::c_void;
+            // SAFETY: within the arena. Where the kernel cannot do it (before 5.14) pages come by faults.
+            unsafe { libc::madvise(start, end - ready, libc::MADV_POPULATE_WRITE) };
+            self.ready.store(end, Ordering::Relaxed);
+        }
+        Some(self.base + at)
+    }
+
+    /// Fills freshly allocated room.
+    pub fn write(&self, at: usize, bytes: &[u8]) {
+        debug_assert!(at >= self.base && at + bytes.len() <= self.base + self.size);
+        // SAFETY: within the arena, and nobody executes it yet.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
+    }
+
+    /// The address `offset` bytes into it.
+    #[must_use]
+    pub fn address(&self, offset: u32) -> usize {
+        self.base + offset as usize
+    }
+
+    /// How far into it an address is. Arenas are smaller than 2 GiB, or jumps could not reach.
+    #[must_use]
+    pub fn offset(&self, address: usize) -> u32 {
+        (address - self.base) as u32
+    }
+
+    /// The code at `at`. Exits may be being patched.
+    pub fn code(&self, at: usize, len: usize) -> &[u8] {
+        assert!(at >= self.base && at + len <= self.end());
+        // SAFETY: within the arena. A displacement that another thread patches meanwhile may be read
+        // old or new; whoever copies code sets them all.
+        unsafe { std::slice::from_raw_parts(at as *const u8, len) }
+    }
+
+    /// Where the next code goes.
+    pub fn end(&self) -> usize {
+        self.base + self.used.load(Ordering::Relaxed)
+    }
+
+    /// Makes the jump or call whose displacement is at offset `at` go to `target`. Other threads may be running it: the four
+    /// bytes do not cross a cache line, so they see the old or the new target.
+    pub fn patch(&self, at: u32, target: usize) {
+        let at = self.address(at);
+        let rel = target.wrapping_sub(at + 4) as u32;
+        // SAFETY: within the arena; see above.
+        unsafe { ptr::write_volatile(at as *mut [u8; 4] as *mut Unaligned, Unaligned(rel)) };
+    }
+
+    /// Address of a support entry.
+    #[must_use]
+    pub fn entry(&self, e: code::Entry) -> usize {
+        self.base + self.entries.offset(e)
+    }
+
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Runs translated code at `host` until it leaves.
+    ///
+    /// # Safety
+    /// `host` is a translation in this arena, `st` is prepared for it, and GS holds the guest base.
+    pub unsafe fn enter(&self, st: *mut State, host: usize) -> u32 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(self.entries.enter, st, host) }
+    }
+
+    /// Goes on at `host::RESUME` with all registers as they were at the fault that made code leave.
+    ///
+    /// # Safety
+    /// As [`Self::enter`].
+    pub unsafe fn resume(&self, st: *mut State) -> u32 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(self.entries.resume, st, 0) }
+    }
+
+    /// # Safety
+    /// As [`Self::enter`]; `entry` is the offset of a function of this type.
+    unsafe fn call(&self, entry: usize, st: *mut State, host: usize) -> u32 {
+        // SAFETY: as the caller promises.
+        let f: extern "C" fn(*mut State, usize) -> u32 =
+            unsafe { std::mem::transmute(self.base + entry) };
+        f(st, host)
+    }
+}
+
+/// A displacement at any address.
+#[repr(C, packed)]
+struct Unaligned(u32);
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // No core is in it: each holds a reference.
+        self.release();
+    }
+}
+
+/// A fault of translated code: remember it and leave by the landing.
+fn claim(f: &mut HostFault<'_>) -> bool {
+    let pc = f.pc();
+    let inside =
+        |k: &Known| pc >= k.start.load(Ordering::Acquire) && pc < k.end.load(Ordering::Acquire);
+    let Some(k) = Known::all().find(|k| inside(k)) else {
+        return false;
+    };
+    if !f.is_synchronous() {
+        return false;
+    }
+    let landing = k.landing.load(Ordering::Relaxed);
+    // A general protection fault (a non-canonical address) has no address.
+    let address = if f.info.si_code == 128 {
+        usize::MAX
+    } else {
+        f.address()
+    };
+    let kind = u64::from(f.is_write())
+        | u64::from(f.signal == libc::SIGBUS) << 1
+        | u64::from(f.signal == libc::SIGFPE) << 2;
+    let rbp = f.context().uc_mcontext.gregs[libc::REG_RBP as usize] as usize;
+    // SAFETY: translated code keeps the state there.
+    let st = unsafe { &mut *((rbp - BIAS as usize) as *mut State) };
+    st.host[host::FAULT_PC] = pc as u64;
+    st.host[host::FAULT_ADDR] = address as u64;
+    st.host[host::FAULT_ERR] = kind;
+    f.resume_at(landing);
+    true
+}

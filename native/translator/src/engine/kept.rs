@@ -1,0 +1,102 @@
+//! What outlives an `execve`: the translations, for the cores of the next program.
+
+use super::stock::Stock;
+use super::{NativeConfig, Options, Shared};
+use crate::cache::Cache;
+use crate::guest::Guest;
+use crate::memory::{AddressSpace, NoticeReader};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// Those to be told of changes.
+pub(super) type Cores = Arc<Mutex<Vec<Weak<Shared>>>>;
+
+/// What the cores of an address space share, whatever program runs there.
+pub(super) struct Kept {
+    pub cache: Cache,
+    pub notices: NoticeReader,
+    pub cores: Cores,
+    pub stock: Stock,
+}
+
+impl Kept {
+    /// Another program runs. What is logged or compared is to be translated.
+    fn begin(&self, guest: &dyn Guest, config: &NativeConfig) {
+        let plain = config.options.stock && config.log.is_none() && !config.check;
+        let place = config.stock.clone().filter(|_| plain);
+        self.stock.begin(place, guest.name(), config.options);
+    }
+}
+
+/// The process ends: what it has translated is kept for the next one that runs its program.
+pub fn keep_stocks() {
+    let list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    for kept in list.iter().filter_map(|known| known.kept.upgrade()) {
+        kept.stock
+            .keep(|most, wanted| kept.cache.records(most, wanted));
+    }
+}
+
+/// The store is not to be touched any more: translations are neither taken from it nor put there.
+pub fn forget_stocks() {
+    let list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    for kept in list.iter().filter_map(|known| known.kept.upgrade()) {
+        kept.stock.forget();
+    }
+}
+
+/// All that makes a difference to translations but for the guest's memory.
+#[derive(PartialEq, Eq)]
+struct Terms {
+    guest: &'static str,
+    options: Options,
+    check: bool,
+}
+
+struct Known {
+    space: Weak<AddressSpace>,
+    terms: Terms,
+    /// Weak, so that translations go with the last core of a space.
+    kept: Weak<Kept>,
+}
+
+static KNOWN: Mutex<Vec<Known>> = Mutex::new(Vec::new());
+
+/// What the last core opened over `space` in the same way left behind, with its translations parked,
+/// or `fresh`.
+///
+/// # Errors
+/// Those of `fresh`.
+pub(super) fn of(
+    guest: &dyn Guest,
+    config: &NativeConfig,
+    space: &Arc<AddressSpace>,
+    fresh: impl FnOnce() -> Result<Kept, String>,
+) -> Result<Arc<Kept>, String> {
+    let terms = Terms {
+        guest: guest.name(),
+        options: config.options,
+        check: config.check,
+    };
+    let mut list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    list.retain(|k| k.kept.strong_count() > 0);
+    let found = list
+        .iter()
+        .find(|k| Weak::as_ptr(&k.space) == Arc::as_ptr(space) && k.terms == terms)
+        .and_then(|k| k.kept.upgrade());
+    if let Some(kept) = found {
+        // Whatever was said so far is looked at anyway.
+        let _ = kept.notices.take();
+        kept.cache.park();
+        super::kick_all(&kept.cores);
+        kept.begin(guest, config);
+        return Ok(kept);
+    }
+    let kept = Arc::new(fresh()?);
+    kept.begin(guest, config);
+    list.push(Known {
+        space: Arc::downgrade(space),
+        terms,
+        kept: Arc::downgrade(&kept),
+    });
+    Ok(kept)
+}

@@ -1,0 +1,340 @@
+//! From guest code to an installed translation.
+
+use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
+use super::{Emulated, LogItem, NativeCore};
+use crate::cache::{Found, Refusal, Source};
+use crate::guest::{FlagUse, Lift};
+use crate::host::x64::code::Code;
+use crate::host::x64::codegen::{self, Tuning};
+use crate::host::x64::live::Liveness;
+use crate::ir::build::IrBuilder;
+use crate::ir::float;
+use crate::ir::sem::Sem;
+use crate::ir::{Block, Op, Trap};
+use crate::memory::Prot;
+
+/// The longest translation, in guest instructions.
+pub(super) const MAX_INSNS: usize = 64;
+/// Conditional branches that a translation goes on after.
+const MAX_SIDES: usize = 2;
+/// How far dead flags are looked for.
+const LOOK_AHEAD: usize = 12;
+
+/// Why there is no code at a pc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoFetch {
+    pub addr: u64,
+    pub mapped: bool,
+}
+
+/// Why there is no translation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoCode {
+    Fetch(NoFetch),
+    /// The host has no memory for it: the interpreter has to do.
+    NoRoom,
+}
+
+impl From<NoFetch> for NoCode {
+    fn from(why: NoFetch) -> Self {
+        Self::Fetch(why)
+    }
+}
+
+/// Guest code that was read, from one page.
+pub(super) struct Window {
+    start: u64,
+    len: usize,
+    bytes: [u8; MAX_INSNS * 4],
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            start: 0,
+            len: 0,
+            bytes: [0; MAX_INSNS * 4],
+        }
+    }
+}
+
+impl Window {
+    /// What it has from `pc` on, if that is at least `size` bytes.
+    fn at(&self, pc: u64, size: usize) -> Option<&[u8]> {
+        let from = usize::try_from(pc.checked_sub(self.start)?).ok()?;
+        let code = self.bytes[..self.len].get(from..)?;
+        (code.len() >= size).then_some(code)
+    }
+}
+
+/// What translations are made in, one after the other.
+#[derive(Default)]
+pub(super) struct Work {
+    window: Window,
+    pub(super) source: Source,
+    pub(super) block: Block,
+    live: Liveness,
+    codegen: codegen::Work,
+    pub(super) code: Code,
+}
+
+impl NativeCore {
+    /// The executable bytes from `pc` to the end of its page.
+    pub(super) fn fetch(&self, pc: u64, buf: &mut [u8]) -> Result<usize, NoFetch> {
+        let space = &self.common.space;
+        match space.prot_at(pc) {
+            None => {
+                return Err(NoFetch {
+                    addr: pc,
+                    mapped: false,
+                });
+            }
+            Some(p) if !p.contains(Prot::EXEC) => {
+                return Err(NoFetch {
+                    addr: pc,
+                    mapped: true,
+                });
+            }
+            Some(_) => {}
+        }
+        let len = buf.len().min((4096 - (pc & 4095)) as usize);
+        space.read(pc, &mut buf[..len]).map_err(|_| NoFetch {
+            addr: pc,
+            mapped: true,
+        })?;
+        Ok(len)
+    }
+
+    /// Records the block at `pc`, of at most `max` instructions and ending before a pc for which `stop` holds (which is
+    /// also told whether a conditional branch comes before it), in the memory of `room`. The code is in `window`
+    /// then.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is read and what is written"
+    )]
+    pub(super) fn lift_block(
+        &self,
+        pc: u64,
+        mode: u32,
+        max: usize,
+        stop: &dyn Fn(u64, bool) -> bool,
+        source: &mut Source,
+        room: Block,
+        window: &mut Window,
+    ) -> Result<Block, NoFetch> {
+        let guest = self.common.guest;
+        window.len = self.fetch(pc, &mut window.bytes)?;
+        window.start = pc;
+        let (code, len) = (&window.bytes, window.len);
+        let mut b = IrBuilder::reusing(self.common.config.options.fold, room);
+        if mode & MODE_TAGS != 0 {
+            b.remove_tags(guest.tag_bits());
+        }
+        let mut at = pc;
+        let mut sides = 0;
+        let mut after_side = false;
+        loop {
+            let off = (at - pc) as usize;
+            let count = b.block.pcs.len();
+            if off + guest.max_insn() > len
+                || count >= max
+                || sides > MAX_SIDES
+                || stop(at, after_side)
+            {
+                b.jump(at);
+                break;
+            }
+            b.start_insn(at);
+            let before = b.block.insts.len();
+            let (lift, size) = guest.lift(&mut b, at, &code[off..len], mode & 0xffff);
+            match lift {
+                Lift::Next => {}
+                Lift::End => {
+                    at += u64::from(size);
+                    break;
+                }
+                Lift::Undefined => {
+                    b.trap(Trap::Undefined, 0, at);
+                    at += u64::from(size);
+                    break;
+                }
+                Lift::Unlifted => {
+                    self.report_unlifted(at, &code[off..off + usize::from(size)]);
+                    b.trap(Trap::Fallback, 0, at);
+                    at += u64::from(size);
+                    break;
+                }
+            }
+            at += u64::from(size);
+            if b.ended() {
+                break;
+            }
+            after_side = b.block.insts[before..].iter().any(|i| i.op == Op::Side);
+            if after_side {
+                sides += if self.common.config.options.extend {
+                    1
+                } else {
+                    MAX_SIDES + 1
+                };
+            }
+        }
+        b.block.end = at;
+        source.add(pc, &code[..(at - pc) as usize]);
+        Ok(b.block)
+    }
+
+    /// What the kernel makes of an instruction without a lifter.
+    pub(super) fn emulated(&self, code: &[u8]) -> Option<Emulated> {
+        self.common.config.emulate.as_ref()?(code)
+    }
+
+    fn report_unlifted(&self, pc: u64, code: &[u8]) {
+        if self.emulated(code).is_some() {
+            return;
+        }
+        self.log(LogItem::Unimp, || {
+            format!("{pc:#x}: {code:02x?} has no lifter: executed by the fallback core\n")
+        });
+    }
+
+    /// Hands a log item to the sink if it is wanted.
+    pub(super) fn log(&self, item: LogItem, text: impl FnOnce() -> String) {
+        if let Some((wanted, sink)) = &self.common.config.log
+            && wanted.contains(&item)
+        {
+            sink(item, &text());
+        }
+    }
+
+    /// Whether the code at `pc` reads the condition flags before it writes them, as far as can be seen. Only
+    /// speed depends on it.
+    pub(super) fn reads_flags(&self, mut pc: u64, window: &Window) -> bool {
+        if !self.common.config.options.flags {
+            return false;
+        }
+        let guest = self.common.guest;
+        let size = guest.max_insn();
+        // What is beyond the window.
+        let mut more = [0u8; 16 * 4];
+        let (mut start, mut len) = (pc, 0);
+        for _ in 0..LOOK_AHEAD {
+            let insn = if let Some(code) = window.at(pc, size) {
+                code
+            } else {
+                let inside = pc >= start && (pc - start) as usize + size <= len;
+                if !inside {
+                    let Ok(n) = self.fetch(pc, &mut more) else {
+                        return false;
+                    };
+                    (start, len) = (pc, n);
+                    if n < size {
+                        return false;
+                    }
+                }
+                &more[(pc - start) as usize..len]
+            };
+            match guest.flag_use(pc, insn) {
+                FlagUse::Reads => return true,
+                FlagUse::Kills | FlagUse::Unknown => return false,
+                FlagUse::Passes(next) => pc = next,
+            }
+        }
+        false
+    }
+
+    /// The IR of the block at `pc`, as text.
+    pub(super) fn block_text(&self, pc: u64, mode: u32) -> Result<String, NoFetch> {
+        Ok(self
+            .lift_block(
+                pc,
+                mode,
+                MAX_INSNS,
+                &|_, _| false,
+                &mut Source::new(0),
+                Block::default(),
+                &mut Window::default(),
+            )?
+            .dump())
+    }
+
+    /// A translation from before the last `execve` that still holds.
+    pub(super) fn take_back(&self, pc: u64, mode: u32) -> Option<Found> {
+        self.common.cache.take_back((pc, mode), &mut |at, page| {
+            self.fetch(at, page) == Ok(page.len())
+        })
+    }
+
+    /// How code is generated in a mode.
+    pub(super) fn tuning(&self, mode: u32) -> Tuning {
+        let o = self.common.config.options;
+        Tuning {
+            coalesce: o.coalesce,
+            returns: o.returns && o.chain,
+            inline_jumps: o.jumps && o.chain,
+            traps: mode & MODE_TRAPS != 0,
+            float_modes: mode & float::MODES,
+            probes: mode & MODE_PROBES != 0,
+            host_flush: mode & MODE_HOST_FLUSH != 0,
+            heat: o.regions && o.chain && !self.common.config.check,
+            defer: o.flags,
+            region: false,
+        }
+    }
+
+    pub(super) fn log_code(&self, pc: u64, code: &Code) {
+        self.log(LogItem::OutAsm, || {
+            format!("{pc:#x}: {:02x?}\n", code.bytes)
+        });
+    }
+
+    /// Translates and installs the block at `pc`.
+    pub(super) fn translate(&mut self, pc: u64, mode: u32) -> Result<Found, NoCode> {
+        let mut work = self.work.take().unwrap_or_default();
+        let found = self.translate_with(pc, mode, &mut work);
+        self.work = Some(work);
+        found
+    }
+
+    fn translate_with(&self, pc: u64, mode: u32, work: &mut Work) -> Result<Found, NoCode> {
+        let tune = self.tuning(mode);
+        let share = self.common.config.options.share;
+        let stop = |at, after_side| share && after_side && self.common.cache.has((at, mode));
+        let mut max = MAX_INSNS;
+        loop {
+            let source = &mut work.source;
+            source.clear(self.common.cache.changes());
+            let room = std::mem::take(&mut work.block);
+            work.block = self.lift_block(pc, mode, max, &stop, source, room, &mut work.window)?;
+            let window = &work.window;
+            let block = &work.block;
+            self.log(LogItem::InAsm, || in_asm(block));
+            self.log(LogItem::Op, || block.dump());
+            let pin = &self.common.cache.pin;
+            let (live, code) = (&mut work.live, &mut work.code);
+            live.analyse(block, pin, tune.coalesce, |pc| self.reads_flags(pc, window));
+            if codegen::generate(block, pin, live, tune, &mut work.codegen, code).is_err() {
+                assert!(max > 1, "one instruction does not fit the host's registers");
+                max = block.pcs.len().min(max) / 2;
+                continue;
+            }
+            self.log_code(pc, code);
+            let cache = &self.common.cache;
+            let busy = |id| self.common.is_busy(id);
+            match cache.install((pc, mode), block.end, &block.pcs, code, source, &busy) {
+                Ok(found) => {
+                    self.tell_translated(pc, mode);
+                    return Ok(found);
+                }
+                Err(Refusal::Changed) => {}
+                Err(Refusal::NoRoom) => return Err(NoCode::NoRoom),
+            }
+        }
+    }
+}
+
+/// The block's addresses; the caller of the log disassembles.
+fn in_asm(b: &Block) -> String {
+    b.pcs.first().map_or(String::new(), |first| {
+        format!("IN: {first:#x}-{:#x}\n", b.end)
+    })
+}

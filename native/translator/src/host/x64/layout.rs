@@ -1,0 +1,193 @@
+//! Host registers and the state's layout as generated code sees it.
+//!
+//! | register | use |
+//! |---|---|
+//! | rbp | the state, 128 bytes in, so that the first 32 slots have short displacements |
+//! | rsp | the return stack: pairs of guest return pc and host return address |
+//! | rax, xmm0 | scratch, never allocated |
+//! | rcx rdx rsi rbx, xmm1-xmm5 | temporaries |
+//! | rdi r8-r15, xmm6-xmm15 | the guest's hottest registers, across blocks |
+//! | gs base | guest address 0 |
+
+use super::asm::{Mem, R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDI, RDX, RSI, Reg};
+use crate::guest::Guest;
+use crate::ir::state::{HEAT, SLOTS, State, WIDE};
+use std::mem::offset_of;
+
+pub const BIAS: i32 = 128;
+pub const TEMPS: [Reg; 4] = [RCX, RDX, RSI, RBX];
+pub const TEMPS_X: [Reg; 5] = [1, 2, 3, 4, 5];
+pub const PINS: [Reg; 9] = [RDI, R8, R9, R10, R11, R12, R13, R14, R15];
+pub const PINS_X: [Reg; 10] = [6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/// Indices into [`State::host`].
+pub mod host {
+    pub const RSP: usize = 0;
+    /// The return stack's pointer while outside of translated code.
+    pub const RETURN_RSP: usize = 1;
+    pub const RETURN_LIMIT: usize = 2;
+    pub const RETURN_TOP: usize = 3;
+    /// The core's table of indirect-jump targets.
+    pub const JUMPS: usize = 4;
+    pub const MXCSR: usize = 5;
+    pub const FAULT_PC: usize = 6;
+    pub const FAULT_ADDR: usize = 7;
+    pub const FAULT_ERR: usize = 8;
+    pub const EXIT_ID: usize = 9;
+    /// Where to go on after a floating-point trap.
+    pub const RESUME: usize = 18;
+    /// All ones once floating-point code that traps was entered, else 0.
+    pub const TRAPS: usize = 19;
+    /// The environment on its way to MXCSR.
+    pub const ENV: usize = 20;
+    /// What is toggled in the environment while [`TRAPS`] is set: four halves of words, by the flags of underflow
+    /// and (twice that) of inexact results.
+    pub const TOGGLES: usize = 52;
+    /// Where a stub of `engine::masked` goes on.
+    pub const BACK: usize = 24;
+    /// Constants in pairs of words, for operands in memory: all bits but the signs, and the smallest normal
+    /// numbers, of singles and of doubles; then one half.
+    pub const CONSTANTS: usize = 40;
+}
+
+const CONSTANTS: [[u64; 2]; 6] = [
+    [0x7fff_ffff_7fff_ffff; 2],
+    [0x0080_0000_0080_0000; 2],
+    [i64::MAX as u64; 2],
+    [1 << 52; 2],
+    [0x3f00_0000_3f00_0000; 2],
+    [0x3fe0_0000_0000_0000; 2],
+];
+
+/// Prepares a state for generated code.
+pub fn prepare(st: &mut State) {
+    st.host[host::CONSTANTS..][..2 * CONSTANTS.len()].copy_from_slice(CONSTANTS.as_flattened());
+}
+
+/// 128 bits of absolute-value masks, and of smallest normal numbers, for lanes of `w` bits.
+#[must_use]
+pub fn float_constants(w: u8) -> [Mem; 2] {
+    let n = host::CONSTANTS + if w == 64 { 4 } else { 0 };
+    [self::host(n), self::host(n + 2)]
+}
+
+/// One half in all lanes of `w` bits.
+#[must_use]
+pub fn half(w: u8) -> Mem {
+    self::host(host::CONSTANTS + if w == 64 { 10 } else { 8 })
+}
+
+fn at(offset: usize) -> Mem {
+    Mem::base(RBP, offset as i32 - BIAS)
+}
+
+#[must_use]
+pub fn slot(n: usize) -> Mem {
+    at(offset_of!(State, r) + 8 * n)
+}
+#[must_use]
+pub fn slot_x(n: usize) -> Mem {
+    at(offset_of!(State, v) + 16 * n)
+}
+#[must_use]
+pub fn spill(n: usize) -> Mem {
+    at(offset_of!(State, spill) + 16 * n)
+}
+#[must_use]
+pub fn arg(n: usize) -> Mem {
+    at(offset_of!(State, args) + 16 * n)
+}
+#[must_use]
+pub fn flags() -> Mem {
+    at(offset_of!(State, flags))
+}
+/// The high half of the flags: what is deferred.
+#[must_use]
+pub fn deferred() -> Mem {
+    at(offset_of!(State, flags) + 4)
+}
+#[must_use]
+pub fn compared(n: usize) -> Mem {
+    at(offset_of!(State, compared) + 16 * n)
+}
+#[must_use]
+pub fn interrupt() -> Mem {
+    at(offset_of!(State, interrupt))
+}
+#[must_use]
+pub fn fpenv() -> Mem {
+    at(offset_of!(State, fpenv))
+}
+#[must_use]
+pub fn fpstatus() -> Mem {
+    at(offset_of!(State, fpstatus))
+}
+#[must_use]
+pub fn pc() -> Mem {
+    at(offset_of!(State, pc))
+}
+#[must_use]
+pub fn ex_addr() -> Mem {
+    at(offset_of!(State, ex_addr))
+}
+#[must_use]
+pub fn ex_size() -> Mem {
+    at(offset_of!(State, ex_size))
+}
+#[must_use]
+pub fn ex_value(half: usize) -> Mem {
+    at(offset_of!(State, ex_value) + 8 * half)
+}
+#[must_use]
+pub fn raw(r: Reg) -> Mem {
+    at(offset_of!(State, raw) + 8 * usize::from(r))
+}
+#[must_use]
+pub fn raw_x(r: Reg) -> Mem {
+    at(offset_of!(State, raw_x) + 16 * usize::from(r))
+}
+/// The counter of the loop at guest address `pc`.
+#[must_use]
+pub fn heat(pc: u64) -> Mem {
+    at(offset_of!(State, heat) + 4 * heat_index(pc))
+}
+#[must_use]
+pub fn heat_index(pc: u64) -> usize {
+    (pc >> 2) as usize % HEAT
+}
+#[must_use]
+pub fn host(n: usize) -> Mem {
+    at(offset_of!(State, host) + 8 * n)
+}
+
+/// Which guest slot lives in which host register.
+#[derive(Clone)]
+pub struct Pinning {
+    /// Guest slot to host register, `NOREG` if in memory.
+    pub reg: [Reg; SLOTS],
+    pub reg_x: [Reg; WIDE],
+    /// The pinned slots with their registers.
+    pub list: Vec<(u16, Reg)>,
+    pub list_x: Vec<(u16, Reg)>,
+}
+
+impl Pinning {
+    #[must_use]
+    pub fn new(guest: &dyn Guest) -> Self {
+        let mut p = Self {
+            reg: [super::asm::NOREG; SLOTS],
+            reg_x: [super::asm::NOREG; WIDE],
+            list: vec![],
+            list_x: vec![],
+        };
+        for (&s, &r) in guest.hot_slots().iter().zip(&PINS) {
+            p.reg[usize::from(s)] = r;
+            p.list.push((s, r));
+        }
+        for (&s, &r) in guest.hot_wide().iter().zip(&PINS_X) {
+            p.reg_x[usize::from(s)] = r;
+            p.list_x.push((s, r));
+        }
+        p
+    }
+}

@@ -1,0 +1,152 @@
+//! The condition flags: their packing and the conditions on them.
+//!
+//! Packed flags sit in 16 bits: N at 15, Z at 14, C at 8 and V at 0. That is what
+//! `lahf` and `seto al` leave in ax on an x86 host. C is a carry
+//! for additions and "no borrow" for subtractions.
+
+pub const N: u64 = 1 << 15;
+pub const Z: u64 = 1 << 14;
+pub const C: u64 = 1 << 8;
+pub const V: u64 = 1;
+/// All four.
+pub const MASK: u64 = N | Z | C | V;
+
+/// Conditions, numbered as Arm numbers them: an odd one is the inverse of its predecessor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Cc {
+    Eq,
+    Ne,
+    Cs,
+    Cc,
+    Mi,
+    Pl,
+    Vs,
+    Vc,
+    Hi,
+    Ls,
+    Ge,
+    Lt,
+    Gt,
+    Le,
+}
+
+impl Cc {
+    /// The condition numbered `n` (0..14).
+    #[must_use]
+    pub fn from_index(n: u64) -> Self {
+        const ALL: [Cc; 14] = [
+            Cc::Eq,
+            Cc::Ne,
+            Cc::Cs,
+            Cc::Cc,
+            Cc::Mi,
+            Cc::Pl,
+            Cc::Vs,
+            Cc::Vc,
+            Cc::Hi,
+            Cc::Ls,
+            Cc::Ge,
+            Cc::Lt,
+            Cc::Gt,
+            Cc::Le,
+        ];
+        ALL[n as usize % 14]
+    }
+
+    /// Whether packed flags `f` meet it.
+    #[must_use]
+    pub fn holds(self, f: u64) -> bool {
+        let (n, z, c, v) = (f & N != 0, f & Z != 0, f & C != 0, f & V != 0);
+        match self {
+            Cc::Eq => z,
+            Cc::Ne => !z,
+            Cc::Cs => c,
+            Cc::Cc => !c,
+            Cc::Mi => n,
+            Cc::Pl => !n,
+            Cc::Vs => v,
+            Cc::Vc => !v,
+            Cc::Hi => c && !z,
+            Cc::Ls => !c || z,
+            Cc::Ge => n == v,
+            Cc::Lt => n != v,
+            Cc::Gt => !z && n == v,
+            Cc::Le => z || n != v,
+        }
+    }
+}
+
+/// Packs four flags.
+#[must_use]
+pub fn pack(n: bool, z: bool, c: bool, v: bool) -> u64 {
+    u64::from(n) << 15 | u64::from(z) << 14 | u64::from(c) << 8 | u64::from(v)
+}
+
+/// Flags of `a + b + carry` in `w` bits (32 or 64).
+#[must_use]
+pub fn of_add(w: u8, a: u64, b: u64, carry: u64) -> u64 {
+    let m = super::eval::mask(w);
+    let (a, b) = (a & m, b & m);
+    let sum = u128::from(a) + u128::from(b) + u128::from(carry & 1);
+    let r = sum as u64 & m;
+    let top = 1u64 << (w - 1);
+    pack(
+        r & top != 0,
+        r == 0,
+        sum > u128::from(m),
+        (a ^ r) & (b ^ r) & top != 0,
+    )
+}
+
+/// Flags of a logical result.
+#[must_use]
+pub fn of_logic(w: u8, a: u64) -> u64 {
+    let a = a & super::eval::mask(w);
+    pack(a >> (w - 1) != 0, a == 0, false, false)
+}
+
+/// Flags as the operation that makes them, whose operands are in [`super::state::State::compared`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    pub op: super::Op,
+    pub w: u8,
+    /// Of a logical operation: the operands are still to be and-ed.
+    pub and: bool,
+}
+
+impl Deferred {
+    const OPS: [super::Op; 4] = [
+        super::Op::FSub,
+        super::Op::FAdd,
+        super::Op::FLogic,
+        super::Op::FFcmp,
+    ];
+
+    /// A number that is not 0. None: such flags are not deferred.
+    #[must_use]
+    pub fn pack(self) -> Option<u32> {
+        let n = Self::OPS.iter().position(|&o| o == self.op)?;
+        Some(1 << 31 | u32::from(self.and) << 16 | u32::from(self.w) << 8 | n as u32)
+    }
+
+    #[must_use]
+    pub fn unpack(code: u32) -> Self {
+        Self {
+            op: Self::OPS[code as usize % Self::OPS.len()],
+            w: (code >> 8) as u8,
+            and: code >> 16 & 1 != 0,
+        }
+    }
+
+    /// The flags, packed, under a floating-point environment.
+    #[must_use]
+    pub fn flags(self, mut env: u32, a: u128, b: u128) -> u64 {
+        if self.op == super::Op::FLogic {
+            let both = if self.and { a & b } else { a };
+            return of_logic(self.w, both as u64);
+        }
+        // The comparison's exceptions have been raised.
+        super::eval::eval_any(&mut env, self.op, self.w, a, b, 0, 0) as u64
+    }
+}

@@ -1,0 +1,296 @@
+//! [`UnicornCore`]: running an engine and making sense of why it stopped.
+
+mod hooks;
+mod pages;
+mod registers;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::c_void;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use self::hooks::{NO_SYNDROME, on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
+use crate::UnicornConfig;
+use crate::cpu::{Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
+use crate::ffi::{self, Api, Engine};
+use crate::interrupt::Stop;
+use crate::memory::{AddressSpace, NoticeReader, PAGE_SIZE};
+use crate::probe;
+use crate::regs::{self, a32};
+use crate::rescue::{self, Repeated};
+use crate::setup;
+use crate::turn::Turn;
+
+/// A page that the engine asked for and did not get.
+#[derive(Clone, Copy, Debug)]
+struct PageFault {
+    /// As the guest addressed it, tag included; page-aligned.
+    page: u64,
+    access: Access,
+    mapped: bool,
+    bus: bool,
+}
+
+/// Why a hook ended the run.
+#[derive(Clone, Copy, Debug)]
+enum Leave {
+    Exit(Exit),
+    /// To go on at the program counter that was set in the hook.
+    Resume,
+}
+
+/// The closure of the present [`CpuCore::run`], its lifetime erased.
+type Callback = *mut (dyn FnMut(&mut dyn Regs, u32) -> Flow + 'static);
+
+/// The part that the engine's callbacks use. All of it is shared between them and the
+/// thread that called `emu_start`, which is the same one: hence cells.
+pub(super) struct Inner {
+    api: Arc<Api>,
+    engine: *mut Engine,
+    config: UnicornConfig,
+    space: Arc<AddressSpace>,
+    notices: NoticeReader,
+    stop: Arc<Stop>,
+    leave: Cell<Option<Leave>>,
+    fault: Cell<Option<PageFault>>,
+    on_syscall: Cell<Option<Callback>>,
+    /// Held while the engine runs.
+    turn: RefCell<Option<Turn>>,
+    /// `hooks::on_block` is called at each block.
+    blocks_hooked: Cell<bool>,
+    /// A program counter set within a hook, where it cannot be given to the engine.
+    new_pc: Cell<Option<u64>>,
+    in_hook: Cell<bool>,
+    /// A step: translations contain the calls that counting instructions needs.
+    counting: Cell<bool>,
+    /// Set once, before the first run.
+    watcher: OnceCell<BlockWatcher>,
+    /// Host faults that were taken back, see [`rescue`].
+    repeated: Cell<Repeated>,
+    /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
+    invalidating: Cell<bool>,
+}
+
+/// A guest CPU on its own Unicorn engine.
+pub struct UnicornCore {
+    inner: Rc<Inner>,
+}
+
+// SAFETY: an engine may be used by any thread, one at a time; `&mut self` sees to that. The `Rc`
+// keeps `Inner` in place for the engine's callbacks; its clones do not outlive a call. The cells are used by that thread only; what others use (`Stop`, `NoticeReader`) is atomic.
+unsafe impl Send for UnicornCore {}
+
+impl UnicornCore {
+    pub fn open(config: UnicornConfig, space: Arc<AddressSpace>) -> Result<Self, String> {
+        let api = Api::load(&config.library)?;
+        // SAFETY: `Inner` holds the address space, and closes the engine before it lets go of it.
+        let engine =
+            unsafe { setup::open_engine(&api, &config, space.base().cast(), space.limit()) }?;
+        let inner = Rc::new(Inner {
+            stop: Arc::new(Stop::new(Arc::clone(&api), engine)),
+            notices: space.subscribe(),
+            api,
+            engine,
+            config,
+            space,
+            leave: Cell::new(None),
+            fault: Cell::new(None),
+            on_syscall: Cell::new(None),
+            turn: RefCell::new(None),
+            blocks_hooked: Cell::new(false),
+            new_pc: Cell::new(None),
+            in_hook: Cell::new(false),
+            counting: Cell::new(false),
+            watcher: OnceCell::new(),
+            repeated: Cell::default(),
+            invalidating: Cell::new(false),
+        });
+        let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();
+        // SAFETY: the callbacks take `user` as an `&Inner`; it stays where it is and outlives the engine.
+        unsafe {
+            inner
+                .api
+                .hooks(engine, on_interrupt, on_invalid, on_tlb_fill, user)?;
+            if !inner.api.stops_between_blocks {
+                inner.hook_blocks()?;
+            }
+        }
+        Ok(Self { inner })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.engine_closes();
+        // SAFETY: open, not running (we are being dropped), and `Stop` no longer knows it.
+        unsafe { (self.api.close)(self.engine) };
+    }
+}
+
+/// For [`rescue`].
+impl Inner {
+    /// The guest's address that the running engine accesses at a host address.
+    pub(super) fn guest_address(&self, host: usize) -> Option<u64> {
+        let addr = self.space.guest_addr(host)?;
+        (!self.in_hook.get()).then_some(addr)
+    }
+
+    /// Notes a host fault at a guest address. In a signal handler.
+    pub(super) fn host_fault_at(&self, addr: u64, bus: bool) {
+        let page = addr & !(PAGE_SIZE - 1);
+        self.repeated.set(self.repeated.get().and(page, bus));
+    }
+
+    pub(super) fn is_aarch64(&self) -> bool {
+        self.guest().is_aarch64()
+    }
+
+    /// # Safety
+    /// The engine is open and not within translated code.
+    pub(super) unsafe fn flush_tlb(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.api.flush_tlb(self.engine) };
+    }
+}
+
+impl UnicornCore {
+    /// One `emu_start`: until a hook ends it, a fault, or an interrupt (`None`).
+    fn run_once(&mut self, count: usize) -> Option<Leave> {
+        let inner = &*self.inner;
+        if inner.needs_hooks() {
+            // Without them other processes wait longer, until the next system call.
+            let _ = inner.hook_blocks();
+        }
+        inner.take_turn();
+        inner.apply_notices();
+        inner.leave.set(None);
+        inner.fault.set(None);
+        inner.repeated.take();
+        if !inner.guest().is_aarch64() {
+            inner.write_raw(a32::ESR, NO_SYNDROME);
+        }
+        let pc = inner.pc() | u64::from(inner.is_thumb());
+        // SAFETY: the engine is open and not running. Flushing the TLB makes sure that the first
+        // instruction's fetch comes to us, where an interrupt that was set just before is seen.
+        let error = unsafe {
+            inner.api.flush_tlb(inner.engine);
+            rescue::while_running(inner, || {
+                (inner.api.emu_start)(inner.engine, pc, 0, 0, count)
+            })
+        };
+        inner.end_turn();
+        if let Some(leave) = inner.leave.take() {
+            if let Some(pc) = inner.new_pc.take() {
+                inner.set_pc(pc);
+            }
+            return Some(leave);
+        }
+        match (error, inner.fault.get()) {
+            (ffi::OK, _) => None,
+            (ffi::ERR_EXCEPTION, Some(fault)) => {
+                let addr = match fault.access {
+                    Access::Fetch => inner.pc().max(fault.page),
+                    _ => probe::fault_address(&inner.api, &inner.config, inner.engine, fault.page),
+                };
+                Some(Leave::Exit(inner.fault_exit(fault, addr)))
+            }
+            _ => Some(Leave::Exit(Exit::Undefined)),
+        }
+    }
+}
+
+impl CpuCore for UnicornCore {
+    fn run(&mut self, on_syscall: OnSyscall<'_>) -> Exit {
+        // Unicorn itself flushes its translations when it need not count any more.
+        self.inner.counting.set(false);
+        // SAFETY: only lengthens the closure's lifetime; the pointer is cleared before we return.
+        let callback = unsafe {
+            std::mem::transmute::<
+                *mut (dyn FnMut(&mut dyn Regs, u32) -> Flow + '_),
+                *mut (dyn FnMut(&mut dyn Regs, u32) -> Flow + 'static),
+            >(&raw mut *on_syscall)
+        };
+        self.inner.on_syscall.set(Some(callback));
+        let exit = loop {
+            if self.inner.stop.take() {
+                break Exit::Interrupted;
+            }
+            match self.run_once(0) {
+                Some(Leave::Exit(exit)) => break exit,
+                Some(Leave::Resume) => {}
+                None => {
+                    if self.inner.stop.take() {
+                        break Exit::Interrupted;
+                    }
+                    // Another thread's turn, or a WFI, which has nothing to wait for in a
+                    // user program.
+                }
+            }
+        };
+        self.inner.on_syscall.set(None);
+        exit
+    }
+
+    fn step(&mut self) -> Exit {
+        let inner = Rc::clone(&self.inner);
+        let start = inner.pc();
+        let it_end = inner.it_step_end();
+        if !inner.counting.get() || it_end.is_some() {
+            // What is translated already neither counts instructions nor ends at `it_end`.
+            // SAFETY: open and not running.
+            unsafe { inner.api.flush_code(inner.engine) };
+        }
+        inner.counting.set(true);
+        // SAFETY: open and not running.
+        unsafe { inner.api.set_exits(inner.engine, it_end.as_slice()) };
+        inner.set_counting(true);
+        let left = self.run_once(1);
+        inner.set_counting(false);
+        if it_end.is_some() {
+            // SAFETY: as above. The exit is part of what was translated.
+            unsafe {
+                inner.api.set_exits(inner.engine, &[]);
+                inner.api.flush_code(inner.engine);
+            }
+        }
+        match left {
+            // The next instruction cannot be fetched: that is its own step's business.
+            Some(Leave::Exit(Exit::Fault {
+                access: Access::Fetch,
+                ..
+            })) if inner.pc() != start => Exit::Interrupted,
+            Some(Leave::Exit(exit)) => exit,
+            Some(Leave::Resume) | None => Exit::Interrupted,
+        }
+    }
+
+    fn interrupter(&self) -> Arc<dyn Interrupter> {
+        Arc::clone(&self.inner.stop) as Arc<dyn Interrupter>
+    }
+
+    fn invalidate(&mut self, start: u64, end: u64) {
+        self.inner.forget_code(start, end);
+    }
+
+    fn watch_blocks(&mut self, watcher: BlockWatcher) -> bool {
+        let inner = &self.inner;
+        let user = Rc::as_ptr(inner).cast_mut().cast::<c_void>();
+        // SAFETY: as in `open`; nothing has been translated yet, so that every block calls.
+        let hooked = unsafe { inner.api.hook_blocks(inner.engine, on_watched_block, user) };
+        hooked.is_ok() && inner.watcher.set(watcher).is_ok()
+    }
+
+    fn duplicate(&self) -> Result<Box<dyn CpuCore>, String> {
+        let mut copy = Self::open(self.inner.config.clone(), Arc::clone(&self.inner.space))?;
+        if let Some(watcher) = self.inner.watcher.get() {
+            copy.watch_blocks(Arc::clone(watcher));
+        }
+        // The status first: it holds the instruction set, which the program counter goes by.
+        let status = regs::status(self.inner.guest());
+        copy.inner.set(status, self.inner.get(status));
+        for reg in 0..regs::count(self.inner.guest()) {
+            copy.inner.set(reg, self.inner.get(reg));
+        }
+        Ok(Box::new(copy))
+    }
+}

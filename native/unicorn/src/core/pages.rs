@@ -1,0 +1,129 @@
+//! Guest memory as the engine sees it, and translations of it.
+
+use super::{Inner, PageFault};
+use crate::cpu::Access;
+use crate::memory::{PAGE_SIZE, Prot};
+use crate::{Guest, ffi};
+
+/// Invalidating more than this costs more than translating everything anew.
+const MANY_CODE_BYTES: u64 = 64 << 20;
+/// The bits of an address that are not its tag.
+const TAG_SHIFT: u32 = 56;
+
+impl Inner {
+    /// The instruction (or its first halfword, in Thumb state) at `addr`; 0, which is undefined
+    /// or harmless everywhere, when it cannot be read.
+    pub(super) fn code_at(&self, addr: u64, thumb: bool) -> u32 {
+        let mut bytes = [0; 4];
+        let part = if thumb {
+            &mut bytes[..2]
+        } else {
+            &mut bytes[..]
+        };
+        if self.space.read(addr, part).is_err() {
+            return 0;
+        }
+        match (self.guest(), thumb) {
+            (Guest::ArmBe32, false) => u32::from_be_bytes(bytes),
+            (Guest::ArmBe32, true) => u16::from_be_bytes([bytes[0], bytes[1]]).into(),
+            _ => u32::from_le_bytes(bytes),
+        }
+    }
+
+    /// An address without its tag: user addresses have bit 55 clear, and the kernel's are not ours.
+    pub(super) fn untagged(&self, addr: u64) -> u64 {
+        if self.guest().is_aarch64() {
+            addr & ((1 << TAG_SHIFT) - 1)
+        } else {
+            addr
+        }
+    }
+
+    /// Answers the engine's question for a page.
+    pub(super) fn page(&self, page: u64, access: Access) -> Result<(u64, u32), PageFault> {
+        // A branch drops the tag of its target (TCR_EL1.TBI0), so one in the pc is no tag.
+        let addr = if access == Access::Fetch {
+            page
+        } else {
+            self.untagged(page)
+        };
+        let fault = |mapped, bus| PageFault {
+            page,
+            access,
+            mapped,
+            bus,
+        };
+        if addr >= self.space.limit() {
+            return Err(fault(false, false));
+        }
+        let mut found = self.space.page_at(addr);
+        if found.is_none() && access != Access::Fetch && self.space.fault(addr) {
+            found = self.space.page_at(addr);
+        }
+        let Some((prot, may_end)) = found else {
+            return Err(fault(false, false));
+        };
+        let prot = prot.effective();
+        let need = match access {
+            Access::Read => Prot::READ,
+            Access::Write => Prot::WRITE,
+            Access::Fetch => Prot::EXEC,
+        };
+        if !prot.contains(need) {
+            return Err(fault(true, false));
+        }
+        // A page of a mapped file may lie behind the file's end. The engine would die of that
+        // access as it cannot tell it from one of its own.
+        if may_end && self.space.read(addr & !(PAGE_SIZE - 1), &mut [0]).is_err() {
+            return Err(fault(true, true));
+        }
+        if let Some(bus) = self.repeated.get().signal_for(addr & !(PAGE_SIZE - 1)) {
+            // Where the records permit the access it is a guard, of which the kernel tells as of nothing.
+            return Err(fault(bus, bus));
+        }
+        let mut perms = 0;
+        for (right, perm) in [
+            (Prot::READ, ffi::PROT_READ),
+            (Prot::WRITE, ffi::PROT_WRITE),
+            (Prot::EXEC, ffi::PROT_EXEC),
+        ] {
+            if prot.contains(right) {
+                perms |= perm;
+            }
+        }
+        Ok((addr, perms))
+    }
+
+    /// Applies what changed in the address space. Not within translated code.
+    pub(super) fn apply_notices(&self) {
+        let notices = self.notices.take();
+        for (start, end) in notices.code_ranges {
+            self.forget_code(start, end);
+        }
+        if notices.tlb_flush {
+            // SAFETY: open and not within translated code.
+            unsafe { self.api.flush_tlb(self.engine) };
+        }
+    }
+
+    pub(super) fn forget_code(&self, start: u64, end: u64) {
+        let end = end.min(self.space.limit());
+        if start >= end {
+            return;
+        }
+        if end - start > MANY_CODE_BYTES {
+            // SAFETY: open and not within translated code.
+            unsafe { self.api.flush_code(self.engine) };
+            return;
+        }
+        // SAFETY: open and not within translated code. The callback lets the engine look up
+        // `start` whatever is mapped there; the TLB entry that this leaves is flushed.
+        unsafe {
+            self.invalidating.set(true);
+            self.api.flush_tlb(self.engine);
+            self.api.remove_code(self.engine, start, end);
+            self.api.flush_tlb(self.engine);
+            self.invalidating.set(false);
+        }
+    }
+}

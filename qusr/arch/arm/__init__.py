@@ -1,0 +1,90 @@
+"""32-bit ARM, little- and big-endian (BE8 and BE32): which programs it runs, and how.
+
+Sources: "ELF for the Arm Architecture" (IHI 0044), section 5.2; the kernel's
+arch/arm/kernel/elf.c, arch/arm64/include/asm/elf.h (a 32-bit program is seen as an AArch64
+kernel shows it), Documentation/arch/arm/kernel_user_helpers.rst.
+"""
+
+from __future__ import annotations
+
+from qusr.arch.abi import Abi
+from qusr.arch.base import Guest
+
+EM_ARM = 40
+
+# e_flags, the last one being an older one of the GNU toolchain that the kernel looks at.
+EF_ARM_EABI_MASK = 0xFF000000
+EF_ARM_BE8 = 0x00800000
+EF_ARM_APCS_26 = 0x00000008
+
+#: Where the kernel puts the page with the vectors and the user helpers (AARCH32_VECTORS_BASE).
+VECTORS = 0xFFFF0000
+
+
+class Arm(Guest):
+    """32-bit ARM in one byte order."""
+
+    package = "arm"
+    number = 1
+    machine = EM_ARM
+    bits = 32
+    #: Old toolchains link programs at 0x8000.
+    min_address = 0x8000
+    #: The top of the stack and the bottom of the heap are below the vectors.
+    stack_end = VECTORS
+    #: A program without PT_GNU_STACK predates non-executable memory.
+    reads_execute = True
+    libraries = "libc6:armhf or libc6-armhf-cross (libc6:armel or libc6-armel-cross for soft float)"
+
+    def variant(self, flags: int) -> str:
+        """Big-endian programs: whether code, too, has that byte order (BE32)."""
+        if not self.big_endian:
+            return ""
+        return "be8" if flags & EF_ARM_BE8 else "be32"
+
+    def refusal(self, entry: int, flags: int) -> str:
+        """As elf_check_arch: an entry in A32 code is 4-aligned, bit 0 means T32."""
+        if not entry & 1 and entry & 3:
+            return "bad ELF file: unaligned entry point"
+        if not flags & EF_ARM_EABI_MASK and flags & EF_ARM_APCS_26:
+            return "built for 26-bit ARM (APCS-26): no qusr command runs it"
+        return ""
+
+
+def _abi(name: str, families: tuple[str, ...], frame: str, *, big_endian: bool) -> Abi:
+    return Abi(
+        name,
+        numbers="arm.numbers",
+        constants="arm.constants",
+        word=4,
+        families=(*families, "eabi", "ids16", "ipc64", "32"),
+        pair_align=True,
+        nargs=7,
+        big_endian=big_endian,
+        frame=frame,
+        thumb_bit=1 << 5,
+    )
+
+
+_BIG = ("be32", "be")
+
+LITTLE = Arm(
+    "arm",
+    aliases=("armhf", "armel"),
+    title="ARM",
+    big_endian=False,
+    abis={"": _abi("arm", (), "arm", big_endian=False)},
+    triplets=("arm-linux-gnueabihf", "arm-linux-gnueabi"),
+)
+BIG = Arm(
+    "armeb",
+    title="big-endian ARM",
+    big_endian=True,
+    abis={
+        "be8": _abi("armeb", _BIG, "arm-be8", big_endian=True),
+        "be32": _abi("armeb", _BIG, "arm", big_endian=True),
+    },
+    triplets=("armeb-linux-gnueabihf", "armeb-linux-gnueabi"),
+)
+GUESTS = (LITTLE, BIG)
+OTHERS: dict[tuple[int, int], str] = {}

@@ -1,0 +1,113 @@
+"""How debuggers see a guest: register sets of ptrace(2) and core files, as declarations.
+
+A guest's package has a `TRACING` in its module `tracing`. Registers go by the numbers of the
+cores (docs/internals.md).
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Literal
+
+    from qusr.arch.base import Registers
+
+    ByteOrder = Literal["little", "big"]
+
+# include/uapi/linux/elf.h: the sets that every guest has.
+NT_PRSTATUS, NT_PRFPREG = 1, 2
+
+ORIGINAL = -1
+"""As a register: the first argument as it was before the system call (ORIG_r0, orig_gpr2…)."""
+
+
+class RegisterSet:
+    """The registers of one note type, as the kernel lays them out.
+
+    Args:
+        unit: the size that a length must be a multiple of (the regset's `size`), in bytes.
+        fields: (register, its size in bytes), in their order. None stands for zeros.
+    """
+
+    __slots__ = ("fields", "size", "unit")
+
+    def __init__(self, unit: int, *fields: tuple[int | None, int]) -> None:
+        self.unit = unit
+        self.fields = fields
+        self.size = sum(size for _, size in fields)
+
+    def pack(self, values: Sequence[int], original: int, order: ByteOrder) -> bytes:
+        """The set's bytes. `values` are the registers; `original` is what `ORIGINAL` has."""
+        data = b""
+        for number, size in self.fields:
+            value = 0
+            if number is not None:
+                value = original if number == ORIGINAL else values[number]
+            data += (value & (1 << size * 8) - 1).to_bytes(size, order)
+        return data
+
+    def unpack(self, data: bytes, order: ByteOrder) -> Iterator[tuple[int, int]]:
+        """The registers that `data`, which may be a part, has whole, and their values."""
+        at = 0
+        for number, size in self.fields:
+            part = data[at : at + size]
+            at += size
+            if len(part) == size and number is not None and number != ORIGINAL:
+                yield number, int.from_bytes(part, order)
+
+
+class UserArea:
+    """What PTRACE_PEEKUSR and POKEUSR find by address: the kernel's `struct user`.
+
+    Attributes:
+        readable, writable: how many bytes of NT_PRSTATUS are at its start for either.
+        size: of all of it. What is behind the registers reads as 0 and takes any store.
+        words: addresses beyond that can be read, and are 0 (the start and end of the text).
+    """
+
+    __slots__ = ("readable", "size", "words", "writable")
+
+    def __init__(self, *, readable: int, writable: int, size: int, words: tuple[int, ...]) -> None:
+        self.readable = readable
+        self.writable = writable
+        self.size = size
+        self.words = words
+
+
+class Tracing:
+    """What ptrace(2) and core files know of one ISA.
+
+    Attributes:
+        registers: the register file.
+        sets: by note type.
+        fixed: note types that always read the same: the first word, and the size in bytes. Zeros
+            can be stored to them.
+        call_note: the note type with the number of the system call; None: there is none.
+        core: what a core file has for each thread behind NT_PRSTATUS: (owner, note type, set).
+        user: for PTRACE_PEEKUSR; None: the kernel has no such request for this guest.
+        requests: the numbers of requests that this guest alone has, as ("get" or "set", note
+            type of the whole set), ("word", note type whose first word is stored), ("call", 0)
+            that changes the system call, or ("zeros", bytes that are stored).
+    """
+
+    __slots__ = ("call_note", "core", "fixed", "registers", "requests", "sets", "user")
+
+    def __init__(
+        self,
+        registers: Registers,
+        *,
+        sets: Mapping[int, RegisterSet],
+        core: tuple[tuple[bytes, int, RegisterSet], ...],
+        fixed: Mapping[int, tuple[int, int]] | None = None,
+        call_note: int | None = None,
+        user: UserArea | None = None,
+        requests: Mapping[int, tuple[str, int]] | None = None,
+    ) -> None:
+        self.registers = registers
+        self.sets = sets
+        self.core = core
+        self.fixed = fixed or {}
+        self.call_note = call_note
+        self.user = user
+        self.requests = requests or {}

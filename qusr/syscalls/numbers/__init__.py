@@ -1,1 +1,0 @@
-"""System call numbers, one generated module for each ABI (see tools/gen_syscalls.py)."""

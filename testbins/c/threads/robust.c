@@ -1,0 +1,161 @@
+// Robust mutexes in memory that processes share, of an owner that ends in any way.
+// libs: -lpthread
+// no-reference: qemu-user gives none up of a process that a signal kills
+#include "../check.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { EXIT, ABORT, FAULT, TERMINATE, KILL, WAYS };
+
+struct shared {
+	pthread_mutex_t mutex;
+	volatile int held;
+};
+
+static struct shared *make(void)
+{
+	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutexattr_t attributes;
+
+	TRUE(shared != MAP_FAILED);
+	EQ(pthread_mutexattr_init(&attributes), 0);
+	EQ(pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED), 0);
+	EQ(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST), 0);
+	EQ(pthread_mutex_init(&shared->mutex, &attributes), 0);
+	return shared;
+}
+
+/* Takes the mutex, waits for a byte, and ends. */
+static pid_t owner(struct shared *shared, int way, const int *ends)
+{
+	pid_t child = OK(fork());
+	char byte;
+
+	if (child != 0) {
+		while (!shared->held)
+			sched_yield();
+		return child;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pthread_mutex_lock(&shared->mutex);
+	shared->held = 1;
+	while (read(ends[0], &byte, 1) != 1)
+		;
+	switch (way) {
+	case EXIT:
+		_exit(0);
+	case ABORT:
+		abort();
+	case FAULT:
+		*(volatile int *)8 = 1;
+		break;
+	case TERMINATE:
+		kill(getpid(), SIGTERM);
+		break;
+	case KILL:
+		kill(getpid(), SIGKILL);
+		break;
+	}
+	for (;;)
+		pause();
+}
+
+static int lock(struct shared *shared)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += 60;
+	return pthread_mutex_timedlock(&shared->mutex, &end);
+}
+
+static void take_over(struct shared *shared)
+{
+	EQ(lock(shared), EOWNERDEAD);
+	EQ(pthread_mutex_consistent(&shared->mutex), 0);
+	EQ(pthread_mutex_unlock(&shared->mutex), 0);
+	EQ(lock(shared), 0);
+	EQ(pthread_mutex_unlock(&shared->mutex), 0);
+}
+
+CHECK(owner_is_dead)
+{
+	for (int way = EXIT; way < WAYS; way++) {
+		struct shared *shared = make();
+		int ends[2], status;
+
+		OK(pipe(ends));
+		pid_t child = owner(shared, way, ends);
+		OK(write(ends[1], "x", 1));
+		EQ(waitpid(child, &status, 0), child);
+		take_over(shared);
+	}
+}
+
+/* The owner's parent has not waited for it. */
+CHECK(owner_is_a_zombie)
+{
+	struct shared *shared = make();
+	siginfo_t info;
+	int ends[2];
+
+	OK(pipe(ends));
+	pid_t child = owner(shared, KILL, ends);
+	OK(write(ends[1], "x", 1));
+	OK(waitid(P_PID, child, &info, WEXITED | WNOWAIT));
+	take_over(shared);
+	EQ(waitpid(child, NULL, 0), child);
+}
+
+static void *write_later(void *argument)
+{
+	struct timespec some = { .tv_nsec = 100000000 };
+
+	nanosleep(&some, NULL);
+	return write(*(int *)argument, "x", 1) == 1 ? NULL : argument;
+}
+
+/* It dies while somebody waits (or a little before, which is as right). */
+CHECK(owner_dies)
+{
+	for (int way = EXIT; way < WAYS; way++) {
+		struct shared *shared = make();
+		int ends[2], status;
+		pthread_t thread;
+		void *wrong;
+
+		OK(pipe(ends));
+		pid_t child = owner(shared, way, ends);
+		EQ(pthread_create(&thread, NULL, write_later, &ends[1]), 0);
+		take_over(shared);
+		EQ(pthread_join(thread, &wrong), 0);
+		TRUE(wrong == NULL);
+		EQ(waitpid(child, &status, 0), child);
+	}
+}
+
+CHECK(owner_lives)
+{
+	struct shared *shared = make();
+	struct timespec end;
+	int ends[2], status;
+
+	OK(pipe(ends));
+	pid_t child = owner(shared, EXIT, ends);
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_nsec += 300000000;
+	end.tv_sec += end.tv_nsec / 1000000000;
+	end.tv_nsec %= 1000000000;
+	EQ(pthread_mutex_timedlock(&shared->mutex, &end), ETIMEDOUT);
+	OK(write(ends[1], "x", 1));
+	EQ(waitpid(child, &status, 0), child);
+	take_over(shared);
+}
+
+CHECK_MAIN

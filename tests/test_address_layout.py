@@ -1,0 +1,118 @@
+"""Programs that need a certain layout of memory, or tagged addresses: gcc's sanitizers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.emulators import Emulator
+
+COMPILER = "aarch64-linux-gnu-gcc"
+
+RACE = """
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+static int counter;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int locked;
+static void *count(void *unused)
+{
+        for (int i = 0; i < 1000; i++) {
+                if (locked)
+                        pthread_mutex_lock(&lock);
+                counter++;
+                if (locked)
+                        pthread_mutex_unlock(&lock);
+        }
+        return unused;
+}
+int main(int argc, char **argv)
+{
+        pthread_t threads[2];
+        locked = argc > 1;
+        for (int i = 0; i < 2; i++)
+                pthread_create(&threads[i], NULL, count, NULL);
+        for (int i = 0; i < 2; i++)
+                pthread_join(threads[i], NULL);
+        printf("counted %s\\n", counter > 0 ? "some" : "none");
+}
+"""
+
+LIST = """
+#include <stdio.h>
+#include <stdlib.h>
+struct node { struct node *next; long value; };
+int main(int argc, char **argv)
+{
+        struct node *first = NULL;
+        long sum = 0;
+        for (int i = 0; i < 5000; i++) {
+                struct node *new = malloc(sizeof(*new));
+                new->next = first;
+                new->value = i;
+                first = new;
+        }
+        for (int round = 0; round < 20; round++)
+                for (struct node *node = first; node; node = node->next)
+                        sum += node->value;
+        printf("sum %ld\\n", sum);
+        if (argc > 1) {
+                volatile char *bytes = malloc(16);
+                bytes[16] = 1;
+        }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """``build(source, sanitizer)``: the program of a source, cross-compiled."""
+    folder = tmp_path_factory.mktemp("sanitizers")
+
+    def make(source: str, sanitizer: str) -> Path:
+        compiler = shutil.which(COMPILER)
+        if compiler is None:
+            pytest.skip(f"no {COMPILER}")
+        text, program = folder / f"{sanitizer}.c", folder / sanitizer
+        text.write_text(source)
+        made = subprocess.run(
+            [compiler, "-g", "-O1", "-pthread", f"-fsanitize={sanitizer}", "-o", program, text],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode:
+            pytest.skip(f"no -fsanitize={sanitizer}: {made.stderr}")
+        return program
+
+    return make
+
+
+def test_thread_sanitizer(
+    qusr: Callable[[str], Emulator], root: Callable[..., Path], build: Callable[[str, str], Path]
+) -> None:
+    program = build(RACE, "thread")
+    run, options = qusr("aarch64"), ["-L", str(root("aarch64"))]
+    clean = run(str(program), "locked", options=options)
+    assert (clean.check().out, clean.err) == ("counted some\n", "")
+    race = run(str(program), options=options)
+    # TSan's own exit status for a program with reports.
+    assert "WARNING: ThreadSanitizer: data race" in race.check(66).err
+
+
+def test_hardware_assisted_address_sanitizer(
+    qusr: Callable[[str], Emulator], root: Callable[..., Path], build: Callable[[str, str], Path]
+) -> None:
+    program = build(LIST, "hwaddress")
+    run, options = qusr("aarch64"), ["-L", str(root("aarch64"))]
+    clean = run(str(program), options=options)
+    assert (clean.check().out, clean.err) == ("sum 249950000\n", "")
+    wrong = run(str(program), "wrong", options=options)
+    assert wrong.status != 0
+    assert "HWAddressSanitizer: tag-mismatch" in wrong.err
+    assert "WRITE of size 1" in wrong.err
