@@ -442,7 +442,7 @@ CHECK(spawn_without_rights)
 	EQ(status_of(pid), 0);
 }
 
-enum { WRITERS = 8, SPAWNS = 5, PAGES = 16 };
+enum { WRITERS = 3, SPAWNS = 3, PAGES = 16 };
 static atomic_int stop, lost;
 
 static void *writes(void *arg)
