@@ -127,18 +127,25 @@ class Recorder:
         self._ops.append(_numbers(_NAME, addr, len) + _bytes(name.encode()))
 
     def keep(
-        self, process: Process, machine: Machine, keys: tuple[bytes, bytes], absent: Iterable[str]
+        self,
+        process: Process,
+        machine: Machine,
+        keys: tuple[bytes, bytes],
+        absent: Iterable[str],
+        *,
+        opened: bool = False,
     ) -> None:
         """Puts the recipe of `process`, which was loaded and has not run yet, into its store.
 
         Nothing is kept when another start could go otherwise: the program is a script's
         interpreter, a file may still be changing, or another core than the native one runs the
         guest. `keys` are the recipe's and the thunk table's. `absent` are the files that would have
-        been used if they were there.
+        been used if they were there. `opened`: the program's file is given, whatever it was called.
         """
         prepared, interp = self._prepared, b""
         key, table_key = keys
-        if machine.native_options != "" or prepared.execfn != os.fsencode(prepared.path):
+        named = opened or prepared.execfn == os.fsencode(prepared.path)
+        if machine.native_options != "" or not named:
             return
         if prepared.interp_fd >= 0 and not prepared.interp_path.startswith("/"):
             return

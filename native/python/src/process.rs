@@ -44,12 +44,19 @@ pub struct PyProcess {
 
 #[pymethods]
 impl PyProcess {
-    /// `guest` is its name in the list of guests.
+    /// `guest` is its name in the list of guests; `before`: what ran here until an execve.
     #[new]
-    fn new(space: &PyAddressSpace, table: &PyTable, guest: &str) -> PyResult<Self> {
+    #[pyo3(signature = (space, table, guest, before = None))]
+    fn new(
+        space: &PyAddressSpace,
+        table: &PyTable,
+        guest: &str,
+        before: Option<&Self>,
+    ) -> PyResult<Self> {
         let table = Arc::clone(&table.inner);
         let linux = guest_named(guest)?.linux;
-        let inner = Process::new(space.space.clone(), table, linux).map_err(os_error)?;
+        let before = before.map(|before| &*before.inner);
+        let inner = Process::new(space.space.clone(), table, linux, before).map_err(os_error)?;
         Ok(Self { inner })
     }
 
@@ -120,6 +127,16 @@ impl PyProcess {
         limit.map_err(os_error)
     }
 
+    /// The limits that are kept here and that the guest has set: (number, soft, hard).
+    fn own_limits(&self) -> Vec<(u32, u64, u64)> {
+        self.inner.own_limits()
+    }
+
+    /// Goes on with those of the program that was here before an execve.
+    fn set_own_limits(&self, limits: Vec<(u32, u64, u64)>) {
+        self.inner.set_own_limits(&limits);
+    }
+
     /// Python has imported what it may need when its files are out of reach.
     fn set_preloaded(&self) {
         self.inner.preloaded.store(true, Ordering::Relaxed);
@@ -134,6 +151,16 @@ impl PyProcess {
     fn watch_deaths(&self) {
         host::watch_deaths();
         self.inner.actions.core_limit_changed();
+    }
+
+    /// From now on the process dies of signals where it holds no lock that others wait for.
+    fn die_orderly(&self) {
+        self.inner.actions.die_orderly();
+    }
+
+    /// CLONE_CLEAR_SIGHAND, and execve: handlers become SIG_DFL.
+    fn reset_actions(&self) {
+        self.inner.actions.reset_for_exec();
     }
 
     /// The name of a call in the thunk table.

@@ -2,6 +2,7 @@
 //! memory map, the thread pointer, the current directory's place in the sysroot.
 
 use std::ffi::CString;
+use std::sync::atomic::Ordering;
 
 use super::directory::Form;
 use super::execed;
@@ -152,7 +153,7 @@ impl GuestThread {
                 }
             }
             Builtin::SetTidAddress => {
-                self.clear_child_tid = value(0);
+                self.clear_child_tid.store(value(0), Ordering::Relaxed);
                 // SAFETY: gettid touches no memory.
                 Ok(unsafe { libc::gettid() } as u64)
             }

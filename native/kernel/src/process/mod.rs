@@ -9,10 +9,10 @@ mod directory;
 mod execed;
 pub mod limits;
 mod robust;
+pub mod share;
 mod thread;
 mod tracee;
 mod trap;
-pub mod vfork;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +41,7 @@ pub struct Process {
     pub table: RwLock<Arc<Table>>,
     pub sysroot: RwLock<Option<Arc<Sysroot>>>,
     pub own_exe: RwLock<Arc<OwnExe>>,
-    pub marks: Marks,
+    pub marks: Arc<Marks>,
     pub linux: &'static dyn LinuxAbi,
     /// Those of `linux`, at hand.
     pub regs: &'static Registers,
@@ -59,6 +59,8 @@ pub struct Process {
     pub running: Mutex<Option<Running>>,
     /// Python needs nothing more of its files (`qusr/preload.py`).
     pub preloaded: AtomicBool,
+    /// The memory is another process's, which has lent it (clone(2) with CLONE_VM).
+    borrows: bool,
 }
 
 impl Process {
@@ -108,7 +110,7 @@ impl Process {
         self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A process whose memory already holds the program.
+    /// A process whose memory already holds the program. `before`: what ran here until an execve.
     ///
     /// # Errors
     /// The errno of mapping the page with the signal trampolines.
@@ -116,18 +118,19 @@ impl Process {
         space: Arc<AddressSpace>,
         table: Arc<Table>,
         linux: &'static dyn LinuxAbi,
+        before: Option<&Self>,
     ) -> Result<Arc<Self>, i32> {
         add_claim(Stage::Take, host::claim)
             .map_err(|error| error.raw_os_error().unwrap_or(libc::ENOMEM))?;
         let trampoline = map_trampoline(&space, linux)?;
-        let actions = Actions::inherited();
+        let actions = Actions::inherited(before.map(|before| &*before.actions));
         actions.core_limit_changed();
         Ok(Arc::new(Self {
             space,
             table: RwLock::new(table),
             sysroot: RwLock::new(None),
             own_exe: RwLock::new(Arc::new(OwnExe::default())),
-            marks: Marks::default(),
+            marks: Arc::default(),
             linux,
             regs: &linux.facts().registers,
             abi: linux.abi(),
@@ -140,7 +143,46 @@ impl Process {
             facts: RwLock::default(),
             running: Mutex::default(),
             preloaded: AtomicBool::new(false),
+            borrows: false,
         }))
+    }
+
+    /// What clone(2) with CLONE_VM makes of it for the new process. `lent` are the clone's flags:
+    /// descriptors and signal actions may be shared, too.
+    #[must_use]
+    pub fn lend(&self, lent: u64) -> Arc<Self> {
+        let copy = |sysroot: &Arc<Sysroot>| Arc::new(sysroot.copy());
+        Arc::new(Self {
+            space: self.space.clone(),
+            table: RwLock::new(shared(&self.table)),
+            // The current directory need not stay the same.
+            sysroot: RwLock::new(shared(&self.sysroot).as_ref().map(copy)),
+            own_exe: RwLock::new(shared(&self.own_exe)),
+            marks: if lent & libc::CLONE_FILES as u64 != 0 {
+                self.marks.clone()
+            } else {
+                Arc::new(self.marks.copy())
+            },
+            linux: self.linux,
+            regs: self.regs,
+            abi: self.abi,
+            actions: if lent & libc::CLONE_SIGHAND as u64 != 0 {
+                self.actions.shared.store(true, Ordering::SeqCst);
+                self.actions.clone()
+            } else {
+                self.actions.copy()
+            },
+            seccomp: seccomp::Threads::default(),
+            trampoline: self.trampoline,
+            robust_lists: Mutex::default(),
+            limits: self.limits.copy(),
+            cookies: Mutex::new(self.cookies().clone()),
+            facts: RwLock::new(shared(&self.facts)),
+            // The parent holds it, or, after an execve, the new program.
+            running: Mutex::default(),
+            preloaded: AtomicBool::new(self.preloaded.load(Ordering::Relaxed)),
+            borrows: true,
+        })
     }
 }
 

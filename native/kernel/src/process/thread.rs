@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::call::{Caller, call_registers};
 use super::tracee::{Interrupted, Tracee};
@@ -57,7 +58,7 @@ pub struct GuestThread {
     pub watch_enosys: bool,
     pub signals: ThreadSignals,
     /// Where set_tid_address(2) wants a zero when the thread ends.
-    pub clear_child_tid: u64,
+    pub clear_child_tid: Arc<AtomicU64>,
     /// Its system calls take tagged pointers (`memory/tags.rs`).
     pub takes_tags: bool,
     pub seccomp: Arc<Seccomp>,
@@ -70,7 +71,7 @@ impl GuestThread {
     /// A thread that will run on `core`.
     #[must_use]
     pub fn new(process: Arc<Process>, core: Box<dyn CpuCore>) -> Self {
-        let mailbox = Mailbox::new(core.interrupter());
+        let mailbox = Mailbox::new(core.interrupter(), process.actions.clone());
         let signals = ThreadSignals {
             actions: process.actions.clone(),
             blocked: mask(),
@@ -100,7 +101,7 @@ impl GuestThread {
             trace: false,
             watch_enosys: false,
             signals,
-            clear_child_tid: 0,
+            clear_child_tid: Arc::default(),
             takes_tags: false,
             tracee: None,
             interrupted: None,
@@ -120,6 +121,27 @@ impl GuestThread {
         thread.signals.blocked = self.signals.blocked;
         thread.seccomp.inherit(&self.seccomp);
         thread.takes_tags = self.takes_tags;
+        Ok(thread)
+    }
+
+    /// The first thread of a new process that shares the memory, for clone(2) with CLONE_VM and these
+    /// `flags`.
+    ///
+    /// # Errors
+    /// What kept the core from being made.
+    pub fn lend(&self, flags: u64) -> Result<Self, String> {
+        let core = self.core.duplicate()?;
+        let mut thread = Self::new(self.process.lend(flags), core);
+        thread.trace = self.trace;
+        thread.watch_enosys = self.watch_enosys;
+        thread.signals.watch = self.signals.watch;
+        thread.signals.blocked = self.signals.blocked;
+        thread.takes_tags = self.takes_tags;
+        // kernel/fork.c, copy_process: otherwise both would run on it at once.
+        if flags & libc::CLONE_VFORK as u64 != 0 {
+            thread.signals.altstack = self.signals.altstack;
+        }
+        thread.seccomp.inherit(&self.seccomp);
         Ok(thread)
     }
 

@@ -98,7 +98,7 @@ impl ThreadSignals {
             if let Some(mut action) = new {
                 action.mask &= !UNBLOCKABLE;
                 table[index] = action;
-                host::install(signal, &action);
+                host::install(&self.actions.known, signal, &action);
             }
             before
         });

@@ -38,7 +38,7 @@ impl ThreadSignals {
         let delivered = if action.has_handler() {
             let bytes = siginfo::to_guest(&info, self.abi);
             self.enter_handler(core, space, signal, &action, &bytes, None)
-        } else if action.handler == SIG_DFL && host::is_ours(signal) {
+        } else if action.handler == SIG_DFL && self.actions.known.is_ours(signal) {
             Delivered::Fatal(Box::new((signal, siginfo::to_guest(&info, self.abi))))
         } else if action.handler == SIG_DFL && !ignored_by_default(signal) {
             // The guest changed the action after the host's handler had run. Had it been
@@ -142,14 +142,14 @@ impl ThreadSignals {
                     handler: SIG_DFL,
                     ..action
                 };
-                host::install(signal, entry);
+                host::install(&self.actions.known, signal, entry);
             }
             action
         })
     }
 
     fn resend(&self, signal: i32) {
-        host::install(signal, &Action::default());
+        host::install(&self.actions.known, signal, &Action::default());
         // SAFETY: kill touches no memory.
         unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), signal) };
     }

@@ -136,7 +136,7 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
     space.write(stack.sp, &stack.data).ok()?;
 
     let guest = guests::by_name(&recipe.guest)?;
-    let process = Process::new(space.clone(), table.clone(), guest.linux).ok()?;
+    let process = Process::new(space.clone(), table.clone(), guest.linux, None).ok()?;
     if !recipe.sysroot.is_empty() {
         let sysroot = Sysroot::new(std::str::from_utf8(&recipe.sysroot).ok()?).ok()?;
         *process.sysroot.write().ok()? = Some(Arc::new(sysroot));
@@ -171,7 +171,7 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
     thread.core.set(process.regs.sp, stack.sp);
     thread.core.set(process.regs.pc, recipe.start);
 
-    child::set_thread_name(files::comm(&command.program));
+    child::set_thread_name(files::comm(&command.execfn));
     let base = space.base() as u64;
     child::publish_arguments(
         (base + stack.arg_start, base + stack.arg_end),
@@ -259,7 +259,7 @@ fn build_stack(command: &Command, recipe: &Recipe) -> Option<Stack> {
         top: recipe.stack_top,
         argv: &slices(&command.argv),
         envp: &slices(&command.envp),
-        execfn: &command.program,
+        execfn: &command.execfn,
         auxv,
         platform: &recipe.platform,
         base_platform: b"",

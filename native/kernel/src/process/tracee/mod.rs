@@ -89,6 +89,12 @@ impl GuestThread {
         }
     }
 
+    /// Whether the thread is or was traced.
+    #[must_use]
+    pub fn is_traced(&self) -> bool {
+        self.tracee.is_some() || self.signals.mailbox.bell()
+    }
+
     /// PTRACE_TRACEME was called.
     pub fn become_tracee(&mut self) {
         self.tracee.get_or_insert_with(Tracee::new);
@@ -97,6 +103,11 @@ impl GuestThread {
     /// An execve put this thread in the place of `old`.
     pub fn follow_exec(&mut self, old: &mut Self) {
         self.tracee = old.tracee.take();
+        self.has_executed();
+    }
+
+    /// An execve has just put this thread in the place of another.
+    pub fn has_executed(&mut self) {
         if let Some(tracee) = &mut self.tracee {
             tracee.exec_due = true;
         }
