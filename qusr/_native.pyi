@@ -143,7 +143,8 @@ class Cpu:
         library: str,
         guest: str,
         model: int,
-        id_registers: list[tuple[tuple[int, int, int, int], int]],
+        system_registers: list[tuple[int, int]],
+        features: list[str],
         space: AddressSpace,
     ) -> Cpu: ...
     def get(self, id: int) -> int: ...
@@ -158,8 +159,6 @@ class Cpu:
     def duplicate(self) -> Cpu:
         """A new CPU over the same memory with the same registers."""
 
-IdRegister = tuple[tuple[int, int, int, int], int]
-
 @final
 class Table:
     """The declarations of an ABI, ready for use."""
@@ -171,17 +170,11 @@ class Process:
     """What the threads of one guest process share."""
 
     def __new__(
-        cls,
-        space: AddressSpace,
-        table: Table,
-        regs: tuple[int, int, int, int, int, int],
-        args: list[int],
-        thumb_bit: int,
-        frame: str,
+        cls, space: AddressSpace, table: Table, guest: str, before: Process | None = None
     ) -> Process:
-        """Make one from a thunk table and the numbers of the registers that matter.
+        """Make one from a thunk table and the guest's name in the list of guests (`Abi.core`).
 
-        regs: (call number, result, pc, sp, thread pointer, status).
+        before: what ran here until an execve.
         """
     def set_sysroot(self, prefix: str | None) -> None: ...
     def inherit(self, before: Process) -> None:
@@ -199,6 +192,13 @@ class Process:
         """Stops with "killed" also for signals whose default action kills (but SIGKILL)."""
     def watch_quit(self) -> None:
         """So does SIGQUIT, where its default action kills."""
+    def die_orderly(self) -> None:
+        """From now on it dies of signals where it holds no lock that others wait for."""
+    def reset_actions(self) -> None:
+        """Handlers become SIG_DFL."""
+    def own_limits(self) -> list[tuple[int, int, int]]:
+        """The limits that the guest has set and the host does not keep: (number, soft, hard)."""
+    def set_own_limits(self, limits: list[tuple[int, int, int]]) -> None: ...
     def set_tracing(self, on: bool) -> None:
         """Whether waits for children and so on are reviewed (kind "tracer") instead of made."""
     def set_facts(
@@ -232,7 +232,8 @@ class Thread:
         library: str,
         guest: str,
         model: int,
-        id_registers: list[IdRegister],
+        system_registers: list[tuple[int, int]],
+        features: list[str],
         native: str | None = None,
         log: Callable[[str, str], None] | None = None,
         stock: tuple[bytes, bytes] | None = None,
@@ -263,16 +264,31 @@ class Thread:
     def reg(self, id: int) -> int: ...
     def set_reg(self, id: int, value: int) -> None: ...
     clear_child_tid: int
-    def fork(self, request: tuple[int, int, int, int, int, int, int, int]) -> int:
+    def fork(self, request: tuple[int, int, int, int, int, int, int, int, int]) -> int:
         """Make a child process; the numbers are those of `process::child::ForkRequest`."""
+    def share(
+        self,
+        request: tuple[int, int, int, int, int, int, int, int, int],
+        borrower: Thread,
+        body: Callable[[Loan], tuple[object, ...]],
+        after: Callable[[], None],
+    ) -> Borrower | int:
+        """Make a process in the same memory; -errno if that fails."""
+    def lend(self, flags: int) -> Thread:
+        """The first thread of such a process, which a clone with these flags makes."""
+    @property
+    def process(self) -> Process: ...
+    @property
+    def is_bound(self) -> bool:
+        """Whether only this host process can go on with it."""
+    def take_mask(self, other: Thread) -> None: ...
     def duplicate(self) -> Thread: ...
     @staticmethod
     def block_signals() -> None:
         """Block all host signals of the calling thread."""
     def adopt(self) -> None: ...
     def ends(self) -> None: ...
-    def give_back_memory(self, parent: int, only: list[int]) -> None: ...
-    def leave_for_exec(self) -> int:
+    def leave_for_exec(self, shared: bool) -> int:
         """Reset what an execve resets; gives the signal mask, which stays."""
     def exec_host(self, path: bytes, argv: list[bytes], envp: list[bytes]) -> int:
         """Execute a program of the host; comes back with -errno if that fails."""
@@ -283,6 +299,8 @@ class Thread:
     def inherit_seccomp(self, other: Thread) -> None: ...
     def become_tracee(self) -> None:
         """PTRACE_TRACEME was called."""
+    def has_executed(self) -> None:
+        """The program is the one that an execve of a tracee has begun."""
     def follow_exec(self, old: Thread) -> None:
         """Take over that `old` is traced: this thread's program replaces its own."""
     def announce_clone(self, event: int) -> None:
@@ -291,13 +309,28 @@ class Thread:
         """Stop for a PTRACE_EVENT if a tracer wants to know of it."""
 
 @final
-class VforkGate:
-    """What the parent of a vfork waits at."""
+class Borrower:
+    """A child that lives in this memory, for its parent."""
 
-    def __new__(cls) -> VforkGate: ...
-    def guard(self) -> None: ...
-    def open(self) -> None: ...
-    def wait(self, child: int) -> None: ...
+    pid: int
+    def begin(self) -> None:
+        """Let it begin, and wait until it has."""
+    def wait(self) -> None:
+        """As a vfork's parent: wait until it execs or ends."""
+    def leave(self) -> None: ...
+
+@final
+class Loan:
+    """The child's side."""
+
+    def has_begun(self) -> None: ...
+    def release_parent(self) -> None: ...
+
+def leave_memory(status: int, signal: int | None) -> None:
+    """End this process, whose memory others live in, without the interpreter's lock."""
+
+def memory_is_shared() -> bool:
+    """Whether other processes live in this memory."""
 
 @final
 class SharedLock:
@@ -381,7 +414,7 @@ def die_dumped(signal: int, name: bytes) -> None:
 def is_dumpable() -> bool:
     """PR_GET_DUMPABLE of prctl(2) gives 1."""
 
-def publish(comm: bytes, arg: tuple[int, int], env: tuple[int, int]) -> bool:
+def publish(comm: bytes, arg: tuple[int, int] | None, env: tuple[int, int] | None) -> bool:
     """Name the thread, and tell the kernel where arguments and environment lie (host addresses)."""
 
 def lookup_in(root: bytes, path: bytes, follow: bool) -> bytes | None:

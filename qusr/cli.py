@@ -326,18 +326,19 @@ def execute(
     """
     early = _native.early_start()
     if not isinstance(early, _native.EarlyStart):
-        _restore_signals(ignored)
+        restore_signals(ignored)
     # For a mistake in a thread that is not the first one.
-    sys.unraisablehook = lambda mistake: _explain(name, mistake.exc_value or AssertionError())
+    sys.unraisablehook = lambda mistake: explain(name, mistake.exc_value or AssertionError())
     try:
         _main(Command(name, variables), words, fd, cache, early)
     except SystemExit:
         raise
     except BaseException as error:
-        _explain(name, error)
+        explain(name, error)
 
 
-def _restore_signals(ignored: Sequence[int]) -> None:
+def restore_signals(ignored: Sequence[int]) -> None:
+    """Takes back what Python's start changes; `ignored` were ignored before."""
     for inherited in _PYTHONS_SIGNALS:
         action = _signal.SIG_IGN if inherited in ignored else _signal.SIG_DFL
         _signal.signal(inherited, action)
@@ -396,7 +397,7 @@ def _show_threads(pid: int) -> NoReturn:
     sys.exit(0)
 
 
-def _explain(name: str, error: BaseException) -> NoReturn:
+def explain(name: str, error: BaseException) -> NoReturn:
     """Ends with one line on stderr for an exception, and the status that fits it."""
     status = _status(error)
     if status == INTERNAL and os.environ.get("QUSR_DEBUG"):

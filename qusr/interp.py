@@ -90,6 +90,13 @@ def command() -> None:
     cli.execute(name, words, os.environ, ignored=_ignored(flags))
 
 
+def executed() -> None:
+    """Goes on with the program of an execve."""
+    from qusr import again
+
+    again.start(sys.argv[1:])
+
+
 def main(*, carried: bool = False) -> None:
     """Runs the kernel's program. `carried`: in a root, with the host's files below `CARRIED`."""
     fd, flags, (path, *arguments) = _begin()

@@ -33,8 +33,8 @@ class Machine:
     """
 
     __slots__ = (
-        "abi", "arch", "args", "core", "hwcap", "kernel_pages", "model", "native_options",
-        "numbers", "platform", "uname",
+        "abi", "arch", "core", "hwcap", "kernel_pages", "model", "native_options", "platform",
+        "uname",
     )  # fmt: skip
 
     def __init__(self, name: str, variant: str, options: Options, logs: Sequence[str]) -> None:
@@ -42,16 +42,13 @@ class Machine:
         assert found is not None
         self.arch: Arch = found
         self.abi: Abi = found.guest.abis[variant]
-        self.native_options = _native_options(found.core_name(variant), options, logs)
+        self.native_options = _native_options(self.abi.core, options, logs)
         model = _cpu_model(found, options, variant)
         self.model = model if self.native_options is None else model.on_native()
         self.hwcap = found.hwcap(self.model)
         self.uname = found.uname_of(self.model).encode()
         self.platform = found.platform_of(self.model).encode()
         self.kernel_pages = found.kernel_pages(variant)
-        regs = found.registers
-        self.numbers = (regs.syscall, regs.args[0], regs.pc, regs.sp, regs.tls, regs.status)
-        self.args = list(regs.args)
         self.core = unicorn.arguments(found, self.model, variant)
 
 

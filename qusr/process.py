@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import overload
 
+    from qusr.again import State
     from qusr.arch.abi import Abi
     from qusr.arch.base import Arch
+    from qusr.borrower import Leaving
     from qusr.debug.blocks import BlockLog
     from qusr.debug.hooks import AddressHook, CodeHook, CodeHooks
     from qusr.recipe import Recorder
@@ -55,6 +57,7 @@ class Process:
         fd: the program, already open (it need not be readable then); it will be closed.
         early: what came of starting the program without Python: a running guest to be taken over,
             or the key under which to keep the recipe for the next time.
+        state: the program is that of an execve which has left another process's memory.
 
     Raises:
         qusr.loader.LoadError: the program cannot be run; the message says why.
@@ -69,10 +72,10 @@ class Process:
         options: Options | None = None,
         fd: int = -1,
         early: _native.EarlyStart | bytes | None = None,
+        state: State | None = None,
     ) -> None:
         self.options = options or Options()
         self.exited: Exited | None = None
-        self.vfork_stacks: list[int] = []
         self.read_implies_exec = False
         """READ_IMPLIES_EXEC of personality(2). The host process does not get it."""
         self.shares_files = False
@@ -86,8 +89,13 @@ class Process:
         self._main: Thread | None = None
         self.threads: dict[int, Thread] = {}
         self.last_status = 0
-        self.vfork_gate: _native.VforkGate | None = None
-        self.vfork_parent = 0
+        self.loan: _native.Loan | None = None
+        """This process lives in another one's memory (qusr/borrower.py)."""
+        self.leaving: Leaving | None = None
+        """It is about to leave that memory, for another program."""
+        self.vforked = False
+        self.traced_from_exec = False
+        """A vfork's child called PTRACE_TRACEME: it counts from its execve on."""
         self._strace: Strace | None = None
         self.nobody_dies()
         self.code_hooks: CodeHooks | None = None
@@ -98,23 +106,31 @@ class Process:
         # A forked child that has not executed a program yet, and what it had until then.
         self.forked = False
         self._inherited: _native.Thread | None = None
-        self.store = loader.Store.default()
+        self.store = loader.Store.default() if state is None else loader.Store(state.store)
+        self._limits = [] if state is None else state.limits
         if isinstance(early, _native.EarlyStart):
             self._adopt(early)
             return
         own = os.stat("/proc/self/exe")
         self._own_exe = os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino
         words = [os.fsencode(word) for word in argv]
-        self.envp = _environment(env)
-        asked = loader.explicit(self.options.sysroot, os.environ)
+        if state is None:
+            self.envp = _environment(env)
+            asked = loader.explicit(self.options.sysroot, os.environ)
+            path, execfn = os.fsdecode(words[0]), None
+        else:
+            self.envp, fd, path, execfn = state.envp, state.fd, state.path, state.execfn
+            self.read_implies_exec = state.read_implies_exec
+            asked = (self.options.sysroot or "", "")
         prepared = loader.prepare(
-            os.fsdecode(words[0]),
+            path,
             words,
-            loader.Sysroot(asked[0] if asked else None),
+            loader.Sysroot((asked[0] if asked else "") or None),
             store=self.store,
             triplets=None if asked else _triplets,
             wanted=lambda name: guest is None or name == guest,
             fd=fd,
+            execfn=execfn,
         )
         self.sysroot = prepared.sysroot
         if self.options.argv0 is not None:
@@ -123,20 +139,23 @@ class Process:
             if early is None:
                 self.load(prepared)
             else:
-                self._load_and_record(prepared, early, sought=asked is None)
+                sought, opened = asked is None, state is not None
+                self._load_and_record(prepared, early, sought=sought, opened=opened)
         finally:
             prepared.close()
 
     # --- building ---
 
-    def _load_and_record(self, prepared: loader.Prepared, key: bytes, *, sought: bool) -> None:
+    def _load_and_record(
+        self, prepared: loader.Prepared, key: bytes, *, sought: bool, opened: bool
+    ) -> None:
         """As `load`, and keeps the recipe. `sought`: nobody asked for a sysroot."""
         from qusr import recipe
 
         recorder = recipe.Recorder(prepared)
         self.load(prepared, recorder)
         absent = self._passed_over(prepared) if sought else []
-        recorder.keep(self, self.machine, (key, _table_key(self.abi)), absent)
+        recorder.keep(self, self.machine, (key, _table_key(self.abi)), absent, opened=opened)
 
     def _passed_over(self, prepared: loader.Prepared) -> list[str]:
         """The files that would have made another folder the sysroot."""
@@ -231,11 +250,14 @@ class Process:
 
     def _empty_memory(self) -> _native.AddressSpace:
         bits = self.abi.word * 8
-        if getattr(self, "_memory_bits", None) == bits:
+        base, size = self.options.guest_base, self.options.reserved_va
+        if self._main is not None and self.shares_memory:
+            # The old one is left to the others.
+            base = None
+        elif getattr(self, "_memory_bits", None) == bits:
             self.memory.clear()
             return self.memory
         self._memory_bits = bits
-        base, size = self.options.guest_base, self.options.reserved_va
         try:
             return _native.AddressSpace(bits, base, size, self.mmap_min_addr)
         except OSError as error:
@@ -253,17 +275,20 @@ class Process:
     def _start_thread(self, table: _native.Table, stock: tuple[bytes, bytes] | None) -> None:
         machine = self.machine
         old = None if self._main is None else self.native
-        native = self.native = _native.Process(
-            self.memory, table, machine.numbers, machine.args, self.abi.thumb_bit, self.abi.frame
-        )
+        native = self.native = _native.Process(self.memory, table, self.abi.core, old)
         if old is not None:
             native.inherit(old)
+            if self.shares_memory:
+                native.die_orderly()
         elif self.sysroot:
             native.set_sysroot(self.sysroot.root)
         exe = os.fsencode(self.sysroot.guest_path(os.fsdecode(self.exe)))
         root = os.fsencode(self.sysroot.root or "")
         release = None if self.uname_release is None else os.fsencode(self.uname_release)
         code = self.image.code_range()[0]
+        if self._limits:
+            native.set_own_limits(self._limits)
+            self._limits = []
         native.set_facts(exe, code, self.stack.auxv_bytes, root, machine.uname, release)
         self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
@@ -308,6 +333,9 @@ class Process:
             return self.options.stack_size
         before = None if self._main is None else self.native
         limit = _native.getrlimit if before is None else before.limit
+        for which, told, _ in self._limits:
+            if which == RLIMIT_STACK:
+                return told
         return limit(RLIMIT_STACK)[0]
 
     def _random(self) -> bytes | None:
@@ -356,13 +384,19 @@ class Process:
         if self.exited is None:
             self.exited = exited
         self.native.give_up_robust_futexes()
-        self.release_parent()
         if self._strace is not None:
             self._strace.exited(self.exited)
-        if self.on_exit is not None:
+        shared = self.shares_memory
+        if self.on_exit is not None and not shared:
             self.on_exit(self.exited)
         for thread in list(self.threads.values()):
             thread.doom()
+        if self.on_exit is not None and shared:
+            # None of them may end with a lock in its hands that others wait for.
+            own = _thread.get_native_id()
+            while set(self.threads) - {own}:
+                self.gone.wait()
+            self.on_exit(self.exited)
 
     def nobody_dies(self) -> None:
         """No thread is in :meth:`begin_to_die`; in a forked child too, whatever its parent does."""
@@ -375,7 +409,8 @@ class Process:
         self.threads = {os.getpid(): thread}
         thread.tid = os.getpid()
         self.on_exit = leave
-        self.vfork_gate = None
+        self.loan = self.leaving = None
+        self.traced_from_exec = self.vforked = False
         self.nobody_dies()
         self.forked = True
         thread.tracer = None
@@ -419,23 +454,46 @@ class Process:
     def publish(self) -> None:
         """Shows the host the guest program: /proc/PID/comm, cmdline and environ, so ps too."""
         base, stack = self.memory.base, self.stack
+        # Where they are is known of the memory.
+        alone = not self.shares_memory
         _native.publish(
             self.comm,
-            (base + stack.arg_start, base + stack.arg_end),
-            (base + stack.env_start, base + stack.env_end),
+            (base + stack.arg_start, base + stack.arg_end) if alone else None,
+            (base + stack.env_start, base + stack.env_end) if alone else None,
         )
 
-    def give_back_memory(self) -> None:
-        """The parent of a vfork(2) gets the memory that was changed here."""
-        if self.vfork_gate is not None:
-            self.main.native.give_back_memory(self.vfork_parent, self.vfork_stacks)
+    @property
+    def shares_memory(self) -> bool:
+        """Whether the host memory that this process lives in is also another one's."""
+        return self.loan is not None or _native.memory_is_shared()
 
-    def release_parent(self) -> None:
-        """Lets the parent of a vfork(2) go on."""
-        self.give_back_memory()
-        gate, self.vfork_gate = self.vfork_gate, None
-        if gate is not None:
-            gate.open()
+    @property
+    def parent_waits(self) -> bool:
+        """Whether it is a vfork's child that has not executed a program yet."""
+        return self.loan is not None and self.vforked
+
+    def lend(self, native: _native.Thread) -> Process:
+        """A process like this one in the same memory, with `native` as its first thread."""
+        child = object.__new__(type(self))
+        vars(child).update(vars(self))
+        child.native = native.process
+        child._main = Thread(child, native)
+        child.exited = child.on_exit = child.leaving = None
+        child.traced_from_exec = False
+        child.gone, child.threads = Gone(), {}
+        child.last_status = 0
+        child.hooks = list(self.hooks)
+        child._strace = None if self._strace is None else self._strace.lend(child)
+        child.code_hooks = child._inherited = None
+        child.forked = False
+        child.nobody_dies()
+        return child
+
+    def trace_me(self) -> None:
+        """PTRACE_TRACEME, by a process that is about to begin a program."""
+        self.traced_from_exec = False
+        _native.ptrace(0, 0, 0, 0)
+        self.main.native.become_tracee()
 
     def add_syscall_hook(self, hook: SyscallHook) -> None:
         """Has `hook(process, name, args)` called before each system call.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from qusr.running import Process
 
 KIND = "start"
-FORMAT = 1
+FORMAT = 2
 
 _NUMBER = Struct("<Q")
 _MASK = (1 << 64) - 1
@@ -127,18 +127,25 @@ class Recorder:
         self._ops.append(_numbers(_NAME, addr, len) + _bytes(name.encode()))
 
     def keep(
-        self, process: Process, machine: Machine, keys: tuple[bytes, bytes], absent: Iterable[str]
+        self,
+        process: Process,
+        machine: Machine,
+        keys: tuple[bytes, bytes],
+        absent: Iterable[str],
+        *,
+        opened: bool = False,
     ) -> None:
         """Puts the recipe of `process`, which was loaded and has not run yet, into its store.
 
         Nothing is kept when another start could go otherwise: the program is a script's
         interpreter, a file may still be changing, or another core than the native one runs the
         guest. `keys` are the recipe's and the thunk table's. `absent` are the files that would have
-        been used if they were there.
+        been used if they were there. `opened`: the program's file is given, whatever it was called.
         """
         prepared, interp = self._prepared, b""
         key, table_key = keys
-        if machine.native_options != "" or prepared.execfn != os.fsencode(prepared.path):
+        named = opened or prepared.execfn == os.fsencode(prepared.path)
+        if machine.native_options != "" or not named:
             return
         if prepared.interp_fd >= 0 and not prepared.interp_path.startswith("/"):
             return
@@ -168,17 +175,14 @@ class Recorder:
 
 
 def _machine(machine: Machine) -> bytes:
-    library, guest, model, id_registers = machine.core
+    library, guest, model, registers, features = machine.core
     return b"".join(
         [
-            _list([_number(number) for number in machine.numbers]),
-            _list([_number(number) for number in machine.args]),
-            _number(machine.abi.thumb_bit),
-            _bytes(machine.abi.frame.encode()),
             _bytes(os.fsencode(library)),
             _bytes(guest.encode()),
             _number(model),
-            _list([_numbers(*register, value) for register, value in id_registers]),
+            _list([_numbers(*register) for register in registers]),
+            _list([_bytes(feature.encode()) for feature in features]),
         ]
     )
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from qusr import _native
 from qusr.arch.abi import Abi
 from qusr.arch.base import Arch, CpuModel
+from qusr.borrower import Leaving
 from qusr.debug.log import Log
 from qusr.loader.cache import Store
 from qusr.loader.image import Image
 from qusr.loader.program import Prepared
 from qusr.loader.stack import Stack
 from qusr.loader.sysroot import Sysroot
-from qusr.options import Exited
+from qusr.options import Exited, Options
 from qusr.ptrace.tracer import Tracer
 
 
@@ -50,6 +51,9 @@ class Thread(Protocol):
 
     def start(self, tell: Callable[[int], None]) -> int:
         """Starts a thread that is not the first; its tid."""
+
+    def loop(self) -> None:
+        """Runs until this thread or the whole process ends."""
 
     def become_first(self) -> None:
         """After a fork, in the child: the calling thread is the only one here."""
@@ -81,9 +85,13 @@ class Process(Protocol):
     read_implies_exec: bool
     shares_files: bool
     uname_release: str | None
-    vfork_gate: _native.VforkGate | None
-    vfork_parent: int
-    vfork_stacks: list[int]
+    gone: Any
+    loan: _native.Loan | None
+    leaving: Leaving | None
+    traced_from_exec: bool
+    vforked: bool
+    options: Options
+    hooks: list[Callable[[Any, str, tuple[int, ...]], int | None]]
 
     @property
     def main(self) -> Thread:
@@ -113,11 +121,19 @@ class Process(Protocol):
     def publish(self) -> None:
         """Shows the host the guest program."""
 
-    def give_back_memory(self) -> None:
-        """The parent of a vfork(2) gets the memory that was changed here."""
+    @property
+    def shares_memory(self) -> bool:
+        """Whether the host memory that this process lives in is also another one's."""
 
-    def release_parent(self) -> None:
-        """Lets the parent of a vfork(2) go on."""
+    @property
+    def parent_waits(self) -> bool:
+        """Whether it is a vfork's child that has not executed a program yet."""
+
+    def lend(self, native: _native.Thread) -> Process:
+        """A process like this one in the same memory."""
+
+    def trace_me(self) -> None:
+        """PTRACE_TRACEME, by a process that is about to begin a program."""
 
     def is_own_exe(self, info: os.stat_result) -> bool:
         """Whether a file is the emulator's executable."""

@@ -323,6 +323,8 @@ def leave(exited: Exited) -> None:
 
     sys.stdout.flush()
     sys.stderr.flush()
+    if _native.memory_is_shared():
+        _native.leave_memory(exited.status, exited.signal)
     if exited.signal is None:
         _native.keep_stocks()
     if exited.core is not None and exited.signal is not None:

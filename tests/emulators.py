@@ -240,9 +240,7 @@ def of_native_guests() -> str:
     names = [guest.name for guest in arch.guests()]
     found = []
     for guest in arch.guests():
-        processor = arch.by_name(guest.name)
-        assert processor is not None
-        if all(_native.native_refusal(processor.core_name(v)) is None for v in guest.abis):
+        if all(_native.native_refusal(abi.core) is None for abi in guest.abis.values()):
             longer = [name for name in names if guest.name in name and name != guest.name]
             found.append(" and not ".join([guest.name, *longer]))
     return f"({' or '.join(f'({one})' for one in found)})"

@@ -97,8 +97,8 @@ def test_the_list_of_guests_is_complete() -> None:
         guest = arch.guest(name)
         assert guest is not None
         assert _native.guest_of_command(f"qusr-{name}") == guest.name
-    numbers = [(guest.number, guest.big_endian) for guest in arch.guests()]
-    assert len(set(numbers)) == len(numbers)
+    cores = [abi.core for guest in arch.guests() for abi in guest.abis.values()]
+    assert len(set(cores)) == len(cores)
 
 
 # --- imports go one way -----------------------------------------------------------

@@ -94,17 +94,17 @@ def by_name(name: str) -> Arch | None:
     return None
 
 
-def guest_numbered(number: int, big_endian: bool) -> Guest:
-    """The guest that the Rust side numbers so (`Guest.number`)."""
+def on_core(core: str) -> Guest:
+    """The guest that the Rust side calls so (`Abi.core`)."""
     for found in guests():
-        if (found.number, found.big_endian) == (number, big_endian):
+        if any(abi.core == core for abi in found.abis.values()):
             return found
-    raise ValueError(f"no guest has number {number}")
+    raise ValueError(f"no guest is called {core} by the cores")
 
 
-def tracing_of(number: int) -> Tracing:
-    """How debuggers see the guests that the Rust side numbers so."""
-    known: Tracing = _part(guest_numbered(number, False), "tracing").TRACING
+def tracing_of(core: str) -> Tracing:
+    """How debuggers see the guests that the Rust side calls so."""
+    known: Tracing = _part(on_core(core), "tracing").TRACING
     return known
 
 

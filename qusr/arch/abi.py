@@ -31,21 +31,20 @@ class Abi:
         families: struct families, most specific first; see
             :class:`qusr.syscalls.layout.PerAbi`.
         nargs: how many argument registers a system call can use.
-        frame: the kind of signal frames (native/kernel/src/signal/frame.rs).
-        thumb_bit: the status register's bit that makes call instructions 2 bytes long.
+        core: what the Rust side calls guests with it (native/guests/src/lib.rs): how they enter the
+            kernel, signal frames and the like are its.
     """
 
     __slots__ = (
         "align64",
         "big_endian",
         "constants",
+        "core",
         "families",
-        "frame",
         "name",
         "nargs",
         "numbers",
         "pair_align",
-        "thumb_bit",
         "word",
     )
 
@@ -61,8 +60,7 @@ class Abi:
         align64: int = 8,
         pair_align: bool = False,
         nargs: int = 6,
-        frame: str = "",
-        thumb_bit: int = 0,
+        core: str = "",
     ) -> None:
         self.name = name
         self.numbers = numbers
@@ -73,8 +71,7 @@ class Abi:
         self.pair_align = pair_align
         self.families = families
         self.nargs = nargs
-        self.frame = frame
-        self.thumb_bit = thumb_bit
+        self.core = core
 
     @property
     def byte_order(self) -> Literal["little", "big"]:

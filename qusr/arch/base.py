@@ -27,7 +27,6 @@ class Guest:
 
     Attributes:
         package: the name of the package below `qusr.arch`.
-        number: by which the Rust side names it to debuggers (native/kernel/src/process/tracee).
         name: as in the command `qusr-NAME`.
         aliases: other names for it.
         title: what people call the machine.
@@ -43,10 +42,10 @@ class Guest:
         reads_execute: programs without PT_GNU_STACK get READ_IMPLIES_EXEC.
         feature_property: the GNU property whose bits are a program's `features`; 0: none is read.
         minsigstksz: AT_MINSIGSTKSZ; 0: there is no such entry.
+        marks_functions: bit 0 of a function's symbol says of which kind its code is.
     """
 
     package: str = ""
-    number: int = -1
     machine: int
     bits: int
     libraries: str = ""
@@ -55,6 +54,7 @@ class Guest:
     reads_execute: bool = False
     feature_property: int = 0
     minsigstksz: int = 0
+    marks_functions: bool = False
 
     def __init__(
         self,
@@ -89,11 +89,6 @@ class Guest:
     def dyn_base(self) -> int:
         """0x400000 is that of arm64's and x86's 32-bit programs."""
         return 0x400000 if self.bits == 32 else 0
-
-    @property
-    def audit(self) -> int:
-        """AUDIT_ARCH_* (include/uapi/linux/audit.h): e_machine, word size and byte order."""
-        return self.machine | (self.bits == 64) << 31 | (not self.big_endian) << 30
 
     def variant(self, flags: int) -> str:
         """Which of `abis` a program with these e_flags has."""
@@ -162,11 +157,12 @@ class CpuModel:
         ident: the number by which the processor names itself (Arm's MIDR, PowerPC's PVR, MIPS'
             PRId), for /proc/cpuinfo.
         features: names of the features it has, in no order.
+        version: arm: of the architecture, as the native core calls it (v4t ... v8).
         native: of those that only the native core executes.
         description: one line for `-cpu help`.
     """
 
-    __slots__ = ("description", "features", "ident", "name", "native", "unicorn")
+    __slots__ = ("description", "features", "ident", "name", "native", "unicorn", "version")
 
     def __init__(
         self,
@@ -177,6 +173,7 @@ class CpuModel:
         features: str,
         description: str,
         native: str = "",
+        version: str = "",
     ) -> None:
         self.name = name
         self.unicorn = unicorn
@@ -184,6 +181,7 @@ class CpuModel:
         self.features = frozenset(features.split())
         self.native = frozenset(native.split())
         self.description = description
+        self.version = version
 
     def on_native(self) -> CpuModel:
         """The CPU as the native core has it: with the features that Unicorn cannot execute."""
@@ -195,6 +193,7 @@ class CpuModel:
             ident=self.ident,
             features=" ".join(self.features | self.native),
             description=self.description,
+            version=self.version,
         )
 
     def __repr__(self) -> str:
@@ -209,8 +208,7 @@ class Registers:
         gdb: names in the order of gdb's target description (g packet).
         bits: widths of the registers that are not as wide as a word.
         pc, sp, status, tls: numbers of these; `status_name` is what the status register is called.
-        syscall: number of the register with the system call's number; its result is in args[0].
-        args: numbers of the registers with a system call's arguments.
+        args: numbers of the registers with a system call's arguments; its result is in the first.
     """
 
     __slots__ = (
@@ -222,7 +220,6 @@ class Registers:
         "sp",
         "status",
         "status_name",
-        "syscall",
         "tls",
     )
 
@@ -236,7 +233,6 @@ class Registers:
         sp: str,
         status: str,
         tls: str,
-        syscall: str,
         args: tuple[str, ...],
     ) -> None:
         self.numbers = numbers
@@ -247,7 +243,6 @@ class Registers:
         self.status = numbers[status]
         self.status_name = status
         self.tls = numbers[tls]
-        self.syscall = numbers[syscall]
         self.args = tuple(numbers[name] for name in args)
 
 
@@ -324,10 +319,6 @@ class Arch:
         del model, variant
         return ""
 
-    def core_name(self, variant: str) -> str:
-        """The name that the cores have for the guest with programs of a `variant`."""
-        raise NotImplementedError
-
     def kernel_pages(self, variant: str) -> list[tuple[int, str, bytes]]:
         """Pages that the kernel maps into each process, which may read and execute them:
         address, name in /proc/self/maps, contents.
@@ -335,8 +326,15 @@ class Arch:
         del variant
         return []
 
-    def id_registers(self, model: CpuModel) -> list[tuple[SysReg, int]]:
-        """The ID registers that programs may read and that are not 0."""
+    def system_registers(self, model: CpuModel) -> list[tuple[int, int]]:
+        """The system registers that programs may read and that are not 0, by the numbers that
+        native/guests/src/<isa>/linux has for them.
+        """
+        del model
+        return []
+
+    def core_features(self, model: CpuModel) -> list[str]:
+        """What the native core is to know of a model: its version and features; empty: all."""
         del model
         return []
 

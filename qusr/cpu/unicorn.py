@@ -68,13 +68,15 @@ def _search() -> str:
 
 def arguments(
     arch: Arch, model: CpuModel | None, variant: str
-) -> tuple[str, str, int, list[tuple[tuple[int, int, int, int], int]]]:
-    """What `_native` needs to open a core: library, guest, model, ID registers.
+) -> tuple[str, str, int, list[tuple[int, int]], list[str]]:
+    """What `_native` needs to open a core: library, guest, model, system registers, features.
 
     `variant` says which of the guest's kinds of programs it is to run (`Guest.variant`).
     """
     chosen = model or arch.default_model
-    return library(), arch.core_name(variant), chosen.unicorn, arch.id_registers(chosen)
+    core = arch.guest.abis[variant].core
+    features = arch.core_features(chosen)
+    return library(), core, chosen.unicorn, arch.system_registers(chosen), features
 
 
 def open_cpu(

@@ -42,11 +42,11 @@ def rows(pid: int) -> list[Row]:
 
 
 class Image:
-    """An ELF file's segments and symbols; `thumb`: bit 0 of a function's address says of which kind
-    its code is.
+    """An ELF file's segments and symbols; `marked`: bit 0 of a function's address says of which
+    kind its code is.
     """
 
-    def __init__(self, elf: ELFFile, thumb: bool) -> None:
+    def __init__(self, elf: ELFFile, marked: bool) -> None:
         loads = [segment for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
         self._loads = [
             (load["p_offset"], load["p_filesz"], load["p_vaddr"], load["p_memsz"]) for load in loads
@@ -61,7 +61,7 @@ class Image:
                 wanted = kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE", "STT_LOOS")
                 if not wanted or symbol["st_shndx"] == "SHN_UNDEF" or name[:1] in ("", "$"):
                     continue
-                value = symbol["st_value"] & ~(thumb and kind == "STT_FUNC")
+                value = symbol["st_value"] & ~(marked and kind == "STT_FUNC")
                 size, best = symbol["st_size"], known.get(value)
                 if best is None or size > best[0]:
                     known[value] = size, name
@@ -94,12 +94,12 @@ class Image:
 
 
 class Symbols:
-    """The symbols of a process; `base` is the host address of guest address 0, `thumb` as for
+    """The symbols of a process; `base` is the host address of guest address 0, `marked` as for
     :class:`Image`.
     """
 
-    def __init__(self, pid: int, mapped: list[Row], base: int, thumb: bool) -> None:
-        self._thumb = thumb
+    def __init__(self, pid: int, mapped: list[Row], base: int, marked: bool) -> None:
+        self._marked = marked
         self._pid = pid
         self._rows = [row for row in mapped if row.start >= base]
         self._starts = [row.start for row in self._rows]
@@ -150,7 +150,7 @@ class Symbols:
         for name in (path, f"/proc/{self._pid}/root{path}"):
             try:
                 with open(name, "rb") as file:
-                    return Image(ELFFile(file), self._thumb)
+                    return Image(ELFFile(file), self._marked)
             except (OSError, ELFError, ValueError, KeyError):
                 continue
         return None

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from qusr.arch.abi import Abi
+    from qusr.arch.base import Guest
     from qusr.debug.symbols import Row, Symbols
 
 MAGIC = 0x0165_7265_6857_5351
@@ -97,8 +97,9 @@ def report(pid: int) -> str:
             what = "no thread of the guest's" + _in_host(host)
         else:
             if record.base not in symbols:
-                thumb = any(abi.thumb_bit for abi in _abis(record))
-                symbols[record.base] = Symbols(pid, mapped, record.base, thumb)
+                guest = _guest(record)
+                marked = guest is not None and guest.marks_functions
+                symbols[record.base] = Symbols(pid, mapped, record.base, marked)
             what = describe(pid, record, host, symbols[record.base])
         lines.append(f"{tid} {host.name} [{host.state}]: {what}\n")
     return "".join(lines)
@@ -187,11 +188,9 @@ def _thread_id() -> int:
     return _thread.get_native_id()
 
 
-def _abis(record: Record) -> Sequence[Abi]:
-    """Those of the guest, which are alike but for what does not matter here."""
+def _guest(record: Record) -> Guest | None:
     machine, wide = record.guest & 0xFFFF, record.guest >> 31 & 1
-    guest = arch.guest_of(machine, 64 if wide else 32, _is_big(record))
-    return () if guest is None else tuple(guest.abis.values())
+    return arch.guest_of(machine, 64 if wide else 32, _is_big(record))
 
 
 def _is_big(record: Record) -> bool:
@@ -257,7 +256,8 @@ class _Thread:
         self._host = host
         self._symbols = symbols
         self._names: dict[int, str] = {}
-        for abi in _abis(record):
+        guest = _guest(record)
+        for abi in () if guest is None else guest.abis.values():
             for name, number in table.numbers(abi).items():
                 self._names.setdefault(number, name)
 

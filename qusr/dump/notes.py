@@ -114,7 +114,7 @@ def notes(
 
 def _registers(process: Process, thread: Thread, number: int) -> list[Set]:
     abi = process.abi
-    known = arch.tracing_of(process.arch.guest.number)
+    known = arch.tracing_of(abi.core)
     count = len(known.registers.numbers)
     try:
         values = [thread.native.reg(at) for at in range(count)]

@@ -42,16 +42,16 @@ CONTINUE, CALLS, STEP, EMULATE, DETACHED = range(5)
 ASK_MAPS, ASK_AUXV, ASK_EXE = 1, 2, 3
 
 MAGIC = 0x7265636172545351
-HEADER = struct.Struct("<QIIQQQIIIIIIIIQqQQIIQQ")
-INFO_AT, INFO_SIZE = 128, 128
-REGISTERS_AT = 256
+HEADER = struct.Struct("<QIIQQQ16sIIIIIIQqQQIIQQ")
+INFO_AT, INFO_SIZE = 136, 128
+REGISTERS_AT = 272
 assert HEADER.size == INFO_AT
 
 # Offsets of what the tracer writes.
-MODE_AT = 52
+MODE_AT = 60
 RESUME = struct.Struct("<5I")
 """mode, options, seized, resume_signal, dirty"""
-BLOCKED_AT, NUMBER_AT, REQUEST_AT = 72, 80, 104
+BLOCKED_AT, NUMBER_AT, REQUEST_AT = 80, 88, 112
 DIRTY_REGISTERS, DIRTY_MASK = 1, 2
 RING_SIZE = 256
 
@@ -60,18 +60,20 @@ class Header:
     """The first fields of a tracee's block."""
 
     __slots__ = (
-        "base", "big_endian", "blocked", "cloning", "code", "code_ring", "dirty", "first_arg",
-        "isa", "kind", "limit", "magic", "message", "mode", "number", "options", "reply",
-        "reply_size", "request", "resume_signal", "seized", "word_bits",
+        "audit", "base", "blocked", "cloning", "code", "code_ring", "dirty", "first_arg", "guest",
+        "kind", "limit", "magic", "message", "mode", "number", "options", "reply",
+        "reply_size", "request", "resume_signal", "seized",
     )  # fmt: skip
 
     def __init__(self, data: bytes) -> None:
         (
             self.magic, self.kind, self.code, self.message, self.base, self.limit,
-            self.word_bits, self.big_endian, self.isa, self.mode, self.options, self.seized,
+            name, self.audit, self.mode, self.options, self.seized,
             self.resume_signal, self.dirty, self.blocked, self.number, self.first_arg,
             self.code_ring, self.request, self.cloning, self.reply, self.reply_size,
         ) = HEADER.unpack(data)  # fmt: skip
+        #: As `Abi.core` has it.
+        self.guest = name.rstrip(b"\0").decode()
 
 
 def siginfo(signal: int, code: int, pid: int = 0, uid: int = 0, value: int = 0) -> bytes:

@@ -22,12 +22,12 @@ _OUTSIDE = (1 << 64) - 1
 
 
 def _order(header: Header) -> ByteOrder:
-    return "big" if header.big_endian else "little"
+    return "big" if arch.on_core(header.guest).big_endian else "little"
 
 
 def tracing(header: Header) -> Tracing:
     """How debuggers see the tracee's guest."""
-    return arch.tracing_of(header.isa)
+    return arch.tracing_of(header.guest)
 
 
 def in_call(tracee: Tracee) -> bool:

@@ -65,9 +65,9 @@ def poke(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> 
 
 def _user_area(ctx: Context, tracee: Tracee, addr: int) -> UserArea:
     """The `struct user` of a guest that has it. EIO for others, and between two words."""
-    own, word = ctx.process.arch.guest.number, ctx.abi.word
-    area = arch.tracing_of(own).user
-    if tracee.header().isa != own or area is None or addr & word - 1:
+    own, word = arch.tracing_of(ctx.abi.core), ctx.abi.word
+    area = own.user
+    if registers.tracing(tracee.header()) is not own or area is None or addr & word - 1:
         raise fail(errno.EIO)
     return area
 
@@ -162,9 +162,9 @@ def _own_request(request: int) -> Request:
     """A request that only the tracer's guest has."""
 
     def function(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
-        own = ctx.process.arch.guest.number
-        found = arch.tracing_of(own).requests.get(request)
-        if found is None or tracee.header().isa != own:
+        own = arch.tracing_of(ctx.abi.core)
+        found = own.requests.get(request)
+        if found is None or registers.tracing(tracee.header()) is not own:
             raise fail(errno.EIO)
         what, about = found
         _OWN[what](ctx, tracee, about, data)
@@ -294,14 +294,13 @@ def syscall_info(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: 
     pc, sp = values[known.pc], values[known.sp]
     good = report.signal == b.SIGTRAP | 0x80
     kind = {kinds.ENTRY: 1, kinds.EXIT: 2}.get(report.kind, 0) if good else 0
-    audit = arch.guest_numbered(header.isa, bool(header.big_endian)).audit
     out = ">" if ctx.abi.big_endian else "<"
-    info = struct.pack(out + "BxxxIQQ", kind, audit, pc, sp)
+    info = struct.pack(out + "BxxxIQQ", kind, header.audit, pc, sp)
     if kind == 1:
         args = [header.first_arg, *(values[number] for number in known.args[1:6])]
         info += struct.pack(out + "7Q", header.number & 0xFFFFFFFFFFFFFFFF, *args)
     elif kind == 2:
-        bits = header.word_bits
+        bits = arch.on_core(header.guest).bits
         result = values[known.args[0]]
         result -= result >> bits - 1 << bits
         info += struct.pack(out + "qB", result, -4096 < result < 0)

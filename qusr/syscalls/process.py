@@ -100,7 +100,6 @@ CLONE_ARGS = Struct(
     ],
 )  # fmt: skip
 
-_SHARED = "CLONE_VM without CLONE_THREAD or CLONE_VFORK copies the memory instead of sharing it"
 _SIGNAL_VALUE = Ptr("uinfo", SIGINFO_QUEUE, IN)
 
 
@@ -167,9 +166,9 @@ CALLS = (
     Syscall("set_tid_address", Raw("tidptr"), builtin="set_tid_address"),
     # CONFIG_CLONE_BACKWARDS: the thread pointer comes before the child's tid.
     Syscall("clone", Flags("flags", CLONE), Raw("newsp"), Raw("parent_tid"), Hex("tls"),
-            Raw("child_tid"), handler="process:clone", partial=_SHARED),
+            Raw("child_tid"), handler="process:clone"),
     Syscall("clone3", Ptr("cl_args", CLONE_ARGS, IN), Size("size"),
-            handler="process:clone3", partial=_SHARED),
+            handler="process:clone3"),
     Syscall("fork", handler="process:fork"),
     Syscall("vfork", handler="process:vfork"),
     # Who looks for a program in the folders of PATH meets many that are not there.

@@ -57,6 +57,12 @@ class Strace:
         self._abi: Abi | None = None
         self._calls: dict[str, decl.Syscall] = {}
 
+    def lend(self, process: Process) -> Strace:
+        """For a process that lives in this one's memory; the lines go to the same file."""
+        other = Strace(process)
+        other._open_line, other._lock = self._open_line, self._lock
+        return other
+
     # --- what happens ---
 
     def enter(self, thread: Thread, name: str, args: Sequence[int]) -> None:

@@ -92,6 +92,19 @@ pub type OnSyscall<'a> = &'a mut dyn FnMut(&mut dyn Regs, u32) -> Flow;
 /// Called before each block of guest code, with its address and length in bytes: for logs.
 pub type BlockWatcher = Arc<dyn Fn(&mut dyn Regs, u64, u32) + Send + Sync>;
 
+/// An instruction that the kernel carries out for programs and that only writes a register.
+#[derive(Clone, Copy, Debug)]
+pub struct Emulated {
+    /// None: the result goes nowhere.
+    pub register: Option<u32>,
+    pub value: u64,
+    /// Of the instruction, in bytes.
+    pub size: u8,
+}
+
+/// Says what the kernel does with the instruction in these bytes, which traps.
+pub type Emulate = Arc<dyn Fn(&[u8]) -> Option<Emulated> + Send + Sync>;
+
 /// One guest CPU.
 pub trait CpuCore: Regs + Send {
     /// Runs guest code from the current pc until one of the [`Exit`]s.

@@ -1,24 +1,71 @@
-//! The guests: one module for each instruction set, with its decode table and lifters.
+//! The guests: one module for each instruction set, with its decode table and lifters, and with what
+//! Linux makes of it.
 //!
-//! [`by_name`] is the register of them.
+//! [`by_name`] is the list of them.
 
 mod aarch64;
+mod arm;
+mod decode;
 pub mod names;
+mod simd;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use cpu::{Emulate, Emulated};
+use kernel::linux::LinuxAbi;
 use translator::guest::Guest;
 use translator::{guest, ir};
 
+use qusr_cpu as cpu;
+use qusr_kernel as kernel;
+use qusr_memory as memory;
 use qusr_translator as translator;
-#[cfg(test)]
-use {qusr_cpu as cpu, qusr_memory as memory, qusr_unicorn as unicorn};
+use qusr_unicorn as unicorn;
 
-/// Every guest that has lifters.
-static ALL: [&dyn Guest; 1] = [&aarch64::AArch64];
+/// The guests of each module.
+static ALL: [&[Entry]; 2] = [&aarch64::GUESTS, &arm::GUESTS];
+
+/// One guest: an instruction set in one byte order.
+pub struct Entry {
+    /// Its name in [`names`]; guests whose programs are told apart by more than that share it.
+    pub command: &'static str,
+    /// Its Linux; what that is called is the name of the guest.
+    pub linux: &'static dyn LinuxAbi,
+    /// Its instructions, if there are lifters, as a CPU model with these features has them (none: with all).
+    pub isa: Option<fn(&[String]) -> &'static dyn Guest>,
+    /// What Unicorn takes it for.
+    pub unicorn: unicorn::Guest,
+    /// What Linux carries out for programs although it traps.
+    pub emulate: Option<Emulation>,
+}
+
+/// Carries out the instruction in these bytes, by the system registers (number, value) of the CPU that
+/// are not 0. None: it is not one that Linux carries out.
+pub type Emulation = fn(&[(u32, u64)], &[u8]) -> Option<Emulated>;
+
+impl Entry {
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.linux.name()
+    }
+
+    /// [`Entry::emulate`] for a CPU with these system registers.
+    #[must_use]
+    pub fn emulation(&self, registers: Vec<(u32, u64)>) -> Option<Emulate> {
+        let emulate = self.emulate?;
+        Some(Arc::new(move |code| emulate(&registers, code)))
+    }
+}
+
+/// All guests.
+pub fn all() -> impl Iterator<Item = &'static Entry> {
+    ALL.into_iter().flatten()
+}
 
 /// The guest of this name.
 #[must_use]
-pub fn by_name(name: &str) -> Option<&'static dyn Guest> {
-    ALL.into_iter().find(|guest| guest.name() == name)
+pub fn by_name(name: &str) -> Option<&'static Entry> {
+    all().find(|guest| guest.name() == name)
 }

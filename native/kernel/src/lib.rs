@@ -5,9 +5,10 @@
 //! `docs/internals.md` describes how the parts meet.
 
 use qusr_cpu as cpu;
-use qusr_memory::{self as memory, shared};
+use qusr_memory as memory;
 
 pub mod abi;
+pub mod linux;
 pub mod loader;
 pub mod process;
 pub mod seccomp;

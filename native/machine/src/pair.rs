@@ -40,15 +40,20 @@ impl Words {
 }
 
 /// The guest called `name`, if the translator and this host can run it.
-fn guest(name: &str) -> Result<&'static dyn Guest, String> {
+fn guest(name: &str, features: &[String]) -> Result<&'static dyn Guest, String> {
     native::check_host()?;
-    guests::by_name(name).ok_or_else(|| format!("the native core does not know the guest {name}"))
+    guests::by_name(name)
+        .and_then(|guest| guest.isa)
+        .map(|isa| isa(features))
+        .ok_or_else(|| format!("the native core does not know the guest {name}"))
 }
 
 /// Why there is no native core for the guest `name` here, or none with these options; None if there is.
 #[must_use]
 pub fn refusal(name: &str, options: &str) -> Option<String> {
-    guest(name).err().or_else(|| Words::parse(options).err())
+    guest(name, &[])
+        .err()
+        .or_else(|| Words::parse(options).err())
 }
 
 /// Opens a native core for the guest `name`; Unicorn is only opened for an instruction that it has no
@@ -66,26 +71,17 @@ pub fn open(
     stock: Option<Place>,
 ) -> Result<Box<dyn CpuCore>, String> {
     let words = Words::parse(options)?;
-    let known = unicorn.id_registers.clone();
-    let emulate: native::Emulate = Arc::new(move |code| {
-        let insn = u32::from_le_bytes(*code.first_chunk()?);
-        let (register, value) = unicorn::read_of_id_register(&known, insn)?;
-        Some(native::Emulated {
-            register,
-            value,
-            size: 4,
-        })
-    });
+    let guest = guest(name, &unicorn.features)?;
     let sink = log.unwrap_or_else(|| Arc::new(|_, text| eprint!("{text}")));
     let config = NativeConfig {
         options: words.tuning,
         check: words.check,
         log: (!words.log.is_empty()).then_some((words.log, sink)),
-        emulate: Some(emulate),
+        emulate: unicorn.emulate.clone(),
         stock,
         ..NativeConfig::default()
     };
     let behind = Arc::clone(&space);
     let fallback: native::Fallback = Arc::new(move || unicorn::open(&unicorn, behind.clone()));
-    native::open(guest(name)?, &config, space, Some(fallback))
+    native::open(guest, &config, space, Some(fallback))
 }

@@ -11,29 +11,32 @@ use pyo3::types::PyDict;
 
 use super::memory::PyAddressSpace;
 use qusr_cpu::{CpuCore, Exit, Flow, Interrupter, Regs};
-use qusr_unicorn::{self as unicorn, Guest, UnicornConfig, system_register};
+use qusr_guests as guests;
+use qusr_unicorn::{self as unicorn, UnicornConfig};
 
-/// (op1, CRn, CRm, op2) of an AArch64 system register with op0 = 3, and its value.
-pub type IdRegister = ((u32, u32, u32, u32), u64);
+/// The number of a system register, and its value.
+pub type SystemRegister = (u32, u64);
+
+/// The guest of this name.
+pub fn guest_named(name: &str) -> PyResult<&'static guests::Entry> {
+    guests::by_name(name).ok_or_else(|| PyValueError::new_err(format!("no such guest: {name}")))
+}
 
 /// From the arguments that Python passes, see `qusr/cpu/unicorn.py`.
 pub fn unicorn_config(
     library: PathBuf,
     guest: &str,
     model: i32,
-    id_registers: Vec<IdRegister>,
+    system_registers: Vec<SystemRegister>,
+    features: Vec<String>,
 ) -> PyResult<UnicornConfig> {
-    let guest = Guest::by_name(guest)
-        .ok_or_else(|| PyValueError::new_err(format!("no such unicorn guest: {guest}")))?;
-    let id_registers = id_registers
-        .into_iter()
-        .map(|((op1, crn, crm, op2), value)| (system_register(op1, crn, crm, op2), value))
-        .collect();
+    let guest = guest_named(guest)?;
     Ok(UnicornConfig {
         library,
-        guest,
+        guest: guest.unicorn,
         model,
-        id_registers,
+        emulate: guest.emulation(system_registers),
+        features,
     })
 }
 
@@ -130,10 +133,11 @@ impl PyCpu {
         library: PathBuf,
         guest: &str,
         model: i32,
-        id_registers: Vec<IdRegister>,
+        system_registers: Vec<SystemRegister>,
+        features: Vec<String>,
         space: &PyAddressSpace,
     ) -> PyResult<Self> {
-        let config = unicorn_config(library, guest, model, id_registers)?;
+        let config = unicorn_config(library, guest, model, system_registers, features)?;
         let core = unicorn::open(&config, Arc::clone(&space.space)).map_err(PyOSError::new_err)?;
         Ok(Self { core })
     }

@@ -13,7 +13,6 @@ use super::memory::os_error;
 use qusr_kernel::abi::GuestAbi;
 use qusr_kernel::process::child::{self};
 use qusr_kernel::process::core_bit;
-use qusr_kernel::process::vfork::Gate;
 use qusr_kernel::signal::host;
 use qusr_kernel::signal::siginfo;
 use qusr_kernel::thunk::path::{self};
@@ -24,33 +23,6 @@ use qusr_machine::start::command;
 use qusr_memory::shared::lock::SharedLock;
 use qusr_store as store;
 use qusr_translator as native;
-
-/// See [`Gate`].
-#[pyclass(name = "VforkGate", module = "qusr._native", frozen)]
-pub struct PyGate(Gate);
-
-#[pymethods]
-impl PyGate {
-    #[new]
-    fn new() -> PyResult<Self> {
-        Ok(Self(Gate::new()?))
-    }
-
-    /// In the child: its death opens the gate from now on.
-    fn guard(&self) {
-        self.0.guard();
-    }
-
-    /// In the child: it execs or exits.
-    fn open(&self) {
-        self.0.open();
-    }
-
-    /// In the parent: waits for the child.
-    fn wait(&self, py: Python<'_>, child: i32) {
-        py.detach(|| self.0.wait(child));
-    }
-}
 
 /// A lock that threads and forked children share, as a context manager.
 #[pyclass(name = "SharedLock", frozen)]
@@ -329,7 +301,9 @@ pub fn is_dumpable() -> bool {
 /// Names the calling thread and tells the kernel where the guest's arguments and environment
 /// lie (host addresses). False: the kernel does not want to know, which does no harm.
 #[pyfunction]
-pub fn publish(comm: Vec<u8>, arg: (u64, u64), env: (u64, u64)) -> bool {
+#[pyo3(signature = (comm, arg, env))]
+pub fn publish(comm: Vec<u8>, arg: Option<(u64, u64)>, env: Option<(u64, u64)>) -> bool {
     child::set_thread_name(&comm);
-    child::publish_arguments(arg, env)
+    arg.zip(env)
+        .is_some_and(|(arg, env)| child::publish_arguments(arg, env))
 }

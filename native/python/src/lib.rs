@@ -11,6 +11,7 @@ mod loader;
 mod memory;
 mod native;
 mod process;
+mod share;
 mod start;
 mod thread;
 mod tracer;
@@ -40,7 +41,7 @@ mod _native {
     use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::host::{
-        PyBuffer, PyGate, PyMappedEntry, PySharedLock, close_on_exec, crc32, die_by, die_dumped,
+        PyBuffer, PyMappedEntry, PySharedLock, close_on_exec, crc32, die_by, die_dumped,
         doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit, guest_of_command,
         is_dumpable, is_running, keep_stocks, leads_to_own_exe, lookup_in, native_refusal,
         own_proc_file, publish, siginfo_to_guest, stamp_sources, stand_in, store_directory,
@@ -52,6 +53,8 @@ mod _native {
     use super::memory::PyAddressSpace;
     #[pymodule_export]
     use super::process::{PyProcess, PyTable};
+    #[pymodule_export]
+    use super::share::{PyLoan, PyMade, leave_memory, memory_is_shared};
     #[pymodule_export]
     use super::start::{PyEarlyStart, early_start};
     #[pymodule_export]

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
+use super::cpu::guest_named;
 use super::memory::{PyAddressSpace, os_error};
-use qusr_kernel::process::{GuestRegs, Process};
-use qusr_kernel::signal::FrameKind;
+use qusr_kernel::process::Process;
 use qusr_kernel::signal::host::{self};
 use qusr_kernel::thunk::exec::OwnExe;
 use qusr_kernel::thunk::path::Sysroot;
@@ -44,22 +44,19 @@ pub struct PyProcess {
 
 #[pymethods]
 impl PyProcess {
-    /// `regs`: numbers of (call number, result, pc, sp, tls, status) and the argument
-    /// registers; `thumb_bit` is the status bit that makes call instructions 2 bytes long.
+    /// `guest` is its name in the list of guests; `before`: what ran here until an execve.
     #[new]
+    #[pyo3(signature = (space, table, guest, before = None))]
     fn new(
         space: &PyAddressSpace,
         table: &PyTable,
-        regs: (u32, u32, u32, u32, u32, u32),
-        args: Vec<u32>,
-        thumb_bit: u64,
-        frame: &str,
+        guest: &str,
+        before: Option<&Self>,
     ) -> PyResult<Self> {
-        let frame = FrameKind::by_name(frame)
-            .ok_or_else(|| PyValueError::new_err(format!("no signal frame {frame}")))?;
         let table = Arc::clone(&table.inner);
-        let regs = GuestRegs::new(regs.into(), &args, thumb_bit);
-        let inner = Process::new(space.space.clone(), table, regs, frame).map_err(os_error)?;
+        let linux = guest_named(guest)?.linux;
+        let before = before.map(|before| &*before.inner);
+        let inner = Process::new(space.space.clone(), table, linux, before).map_err(os_error)?;
         Ok(Self { inner })
     }
 
@@ -130,6 +127,16 @@ impl PyProcess {
         limit.map_err(os_error)
     }
 
+    /// The limits that are kept here and that the guest has set: (number, soft, hard).
+    fn own_limits(&self) -> Vec<(u32, u64, u64)> {
+        self.inner.own_limits()
+    }
+
+    /// Goes on with those of the program that was here before an execve.
+    fn set_own_limits(&self, limits: Vec<(u32, u64, u64)>) {
+        self.inner.set_own_limits(&limits);
+    }
+
     /// Python has imported what it may need when its files are out of reach.
     fn set_preloaded(&self) {
         self.inner.preloaded.store(true, Ordering::Relaxed);
@@ -150,6 +157,16 @@ impl PyProcess {
     fn watch_quit(&self) {
         host::watch_quit();
         self.inner.actions.core_limit_changed();
+    }
+
+    /// From now on the process dies of signals where it holds no lock that others wait for.
+    fn die_orderly(&self) {
+        self.inner.actions.die_orderly();
+    }
+
+    /// CLONE_CLEAR_SIGHAND, and execve: handlers become SIG_DFL.
+    fn reset_actions(&self) {
+        self.inner.actions.reset_for_exec();
     }
 
     /// The name of a call in the thunk table.

@@ -81,7 +81,7 @@ fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
     Ok(PyEarlyStart {
         argv: list(&started.command.argv),
         envp: list(&started.command.envp),
-        execfn: bytes(&started.command.program),
+        execfn: bytes(&started.command.execfn),
         exe: bytes(&started.exe),
         own_exe: (bytes(&own.path), own.dev, own.ino),
         sysroot: bytes(&started.sysroot),

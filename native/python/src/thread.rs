@@ -2,16 +2,18 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
-use super::cpu::{IdRegister, unicorn_config};
+use super::cpu::{SystemRegister, unicorn_config};
 use super::memory::os_error;
 use super::native::{log_to, tell};
 use super::process::PyProcess;
+use super::share;
 use qusr_cpu::Exit;
 use qusr_kernel::process::child::{self, ForkRequest, delete_timers};
 use qusr_kernel::process::{GuestThread, Stop};
@@ -28,7 +30,7 @@ use qusr_unicorn::{self as unicorn, AllStopped};
 /// One guest thread.
 #[pyclass(name = "Thread", module = "qusr._native")]
 pub struct PyThread {
-    inner: GuestThread,
+    pub(super) inner: GuestThread,
 }
 
 // SAFETY: every method takes `&mut self` or is over in an instant under the GIL; PyO3
@@ -48,19 +50,20 @@ impl PyThread {
     /// only opened for an instruction that this has no lifter for. `stock`: the store's directory and
     /// the program's identity, where its translations are kept.
     #[new]
-    #[pyo3(signature = (process, library, guest, model, id_registers, native = None, log = None, stock = None))]
+    #[pyo3(signature = (process, library, guest, model, system_registers, features, native = None, log = None, stock = None))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         process: &PyProcess,
         library: PathBuf,
         guest: &str,
         model: i32,
-        id_registers: Vec<IdRegister>,
+        system_registers: Vec<SystemRegister>,
+        features: Vec<String>,
         native: Option<&str>,
         log: Option<Py<PyAny>>,
         stock: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
-        let config = unicorn_config(library, guest, model, id_registers)?;
+        let config = unicorn_config(library, guest, model, system_registers, features)?;
         let space = process.inner.space.clone();
         let core = match native {
             None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,
@@ -193,27 +196,8 @@ impl PyThread {
 
     /// Makes a child process; see `process::child::ForkRequest` for the numbers. Returns
     /// the pid, 0 in the child, or -errno.
-    fn fork(&mut self, request: [u64; 8]) -> i64 {
-        let [
-            flags,
-            exit_signal,
-            pidfd,
-            parent_tid,
-            child_tid,
-            set_tid,
-            set_tid_size,
-            cgroup,
-        ] = request;
-        let request = ForkRequest {
-            flags,
-            exit_signal,
-            pidfd,
-            parent_tid,
-            child_tid,
-            set_tid,
-            set_tid_size,
-            cgroup,
-        };
+    fn fork(&mut self, request: Numbers) -> i64 {
+        let request = fork_request(request);
         // SAFETY: the GIL is held; these bring Python's locks through the fork.
         unsafe { pyo3::ffi::PyOS_BeforeFork() };
         let mut stopped = AllStopped::new();
@@ -232,6 +216,38 @@ impl PyThread {
             unsafe { pyo3::ffi::PyOS_AfterFork_Parent() };
         }
         result
+    }
+
+    /// Makes a process that lives in this memory, and that `borrower` is the first thread of; the request
+    /// is as for `fork`. `body(loan)` is what it does; it gives the end (`python/share.rs`, `End`).
+    /// `after()` is called here when it is gone. -errno: it cannot be made.
+    fn share<'py>(
+        &mut self,
+        py: Python<'py>,
+        request: Numbers,
+        borrower: &Self,
+        body: Py<PyAny>,
+        after: Py<PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = fork_request(request);
+        match share::share(self, py, &request, borrower, body, after) {
+            Ok(made) => Ok(Bound::new(py, made)?.into_any()),
+            Err(errno) => Ok((-errno).into_pyobject(py)?.into_any()),
+        }
+    }
+
+    /// The first thread of the process that a clone(2) with CLONE_VM and these flags makes.
+    fn lend(&self, flags: u64) -> PyResult<Self> {
+        let inner = self.inner.lend(flags).map_err(PyOSError::new_err)?;
+        Ok(Self { inner })
+    }
+
+    /// The process that the thread belongs to.
+    #[getter]
+    fn process(&self) -> PyProcess {
+        PyProcess {
+            inner: self.inner.process.clone(),
+        }
     }
 
     /// A thread with the same registers, for clone(2).
@@ -261,19 +277,18 @@ impl PyThread {
         Mailbox::detach();
     }
 
-    /// Gives a vfork's parent what was written here; see `give_back_memory`.
-    fn give_back_memory(&self, parent: i32, only: Vec<u64>) {
-        self.inner.give_back_memory(parent, &only);
-    }
-
     /// Before another program takes this process over (execve): handlers and timers go,
-    /// and the thread lets go of its mailbox. Gives the guest's signal mask.
-    fn leave_for_exec(&mut self) -> u64 {
+    /// and the thread lets go of its mailbox. Gives the guest's signal mask. `shared`: the memory is
+    /// another process's as well.
+    fn leave_for_exec(&mut self, shared: bool) -> u64 {
         let process = &self.inner.process;
         process.give_up_all_robust_futexes();
         process.actions.reset_for_exec();
         delete_timers();
-        child::reset_credentials();
+        child::reset_credentials(shared);
+        if shared {
+            process.child_is_gone(&self.inner.clear_child_tid);
+        }
         if self.inner.signals.mailbox.waits() {
             self.inner.signals.mailbox.send_again();
         }
@@ -284,13 +299,20 @@ impl PyThread {
 
     /// A real execve(2) of a host program, with the guest's signals. It comes back only to
     /// say -errno.
-    fn exec_host(&mut self, path: Vec<u8>, argv: Vec<Vec<u8>>, envp: Vec<Vec<u8>>) -> i64 {
-        self.inner.exec_host(path, argv, envp)
+    fn exec_host(
+        &mut self,
+        py: Python<'_>,
+        path: Vec<u8>,
+        argv: Vec<Vec<u8>>,
+        envp: Vec<Vec<u8>>,
+    ) -> i64 {
+        // Whoever else lives in this memory needs the interpreter.
+        py.detach(|| self.inner.exec_host(path, argv, envp))
     }
 
     /// In a forked child: `clear` is CLONE_CLEAR_SIGHAND's, handlers become SIG_DFL.
     fn reset_after_fork(&mut self, clear: bool) {
-        self.inner.clear_child_tid = 0;
+        self.inner.clear_child_tid = Arc::default();
         self.inner.process.seccomp.only(&self.inner.seccomp);
         if clear {
             self.inner.process.actions.reset_for_exec();
@@ -316,6 +338,11 @@ impl PyThread {
         self.inner.become_tracee();
     }
 
+    /// The program is the one that an execve of a tracee has begun.
+    fn has_executed(&mut self) {
+        self.inner.has_executed();
+    }
+
     /// Takes over from `old`, whose program an execve has replaced by ours, that it is traced.
     fn follow_exec(&mut self, old: &mut Self) {
         self.inner.follow_exec(&mut old.inner);
@@ -336,6 +363,18 @@ impl PyThread {
         self.inner.seccomp.inherit(&other.inner.seccomp);
     }
 
+    /// Takes over the guest's signal mask of another thread, for an execve.
+    fn take_mask(&mut self, other: &Self) {
+        self.inner.signals.blocked = other.inner.signals.blocked;
+    }
+
+    /// Whether only this process can go on with the thread as it is: it is traced, or has filters of
+    /// seccomp(2).
+    #[getter]
+    fn is_bound(&self) -> bool {
+        self.inner.is_traced() || self.inner.seccomp.is_active()
+    }
+
     /// Sets the guest's signal mask, on this host thread too.
     fn set_mask(&mut self, mask: u64) {
         self.inner.signals.blocked = mask;
@@ -346,7 +385,7 @@ impl PyThread {
     /// The address where set_tid_address(2) wants a zero.
     #[setter]
     fn set_clear_child_tid(&mut self, address: u64) {
-        self.inner.clear_child_tid = address;
+        self.inner.clear_child_tid.store(address, Ordering::Relaxed);
     }
 
     /// Whether every system call stops with "trace".
@@ -401,6 +440,34 @@ impl PyThread {
     /// Writes a register by its number.
     fn set_reg(&mut self, id: u32, value: u128) {
         self.inner.core.set_wide(id, value);
+    }
+}
+
+/// `ForkRequest`'s fields in their order.
+type Numbers = [u64; 9];
+
+fn fork_request(numbers: Numbers) -> ForkRequest {
+    let [
+        flags,
+        exit_signal,
+        pidfd,
+        parent_tid,
+        child_tid,
+        set_tid,
+        set_tid_size,
+        cgroup,
+        event,
+    ] = numbers;
+    ForkRequest {
+        flags,
+        exit_signal,
+        pidfd,
+        parent_tid,
+        child_tid,
+        set_tid,
+        set_tid_size,
+        cgroup,
+        event: event as u32,
     }
 }
 

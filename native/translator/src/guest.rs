@@ -21,18 +21,47 @@ pub enum Lift {
 
 /// What the translator needs of a guest instruction set.
 pub trait Guest: Send + Sync {
-    /// As `qusr/arch/` and the stocks of translations call it.
+    /// For the stocks of translations: it tells apart all that translates the same bytes in another way (CPU features, byte orders).
     fn name(&self) -> &'static str;
     /// General slots in the order in which they deserve host registers.
     fn hot_slots(&self) -> &'static [u16];
     /// Wide slots likewise.
     fn hot_wide(&self) -> &'static [u16];
-    /// Records the instruction at `pc`, whose bytes start `code`. Returns its length too.
-    fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: u32) -> (Lift, u8);
+    /// The bits of a general slot above these are always 0.
+    fn slot_width(&self) -> u8 {
+        64
+    }
+    /// Records the instruction at `pc`, whose bytes start `code`. Returns its length too. `mode` becomes that of
+    /// the next instruction.
+    fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8);
     /// Computes it.
-    fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: u32) -> (Lift, u8);
+    fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8);
     /// How the instruction treats the condition flags.
     fn flag_use(&self, pc: u64, code: &[u8]) -> FlagUse;
+    /// Where in memory the instruction of a pc is.
+    fn fetch_address(&self, pc: u64) -> u64 {
+        pc
+    }
+    /// The length of the instruction at `pc`, of which `code` has the shortest instruction's bytes at least.
+    fn insn_size(&self, _pc: u64, _code: &[u8]) -> usize {
+        self.max_insn()
+    }
+    /// The shortest instruction in bytes.
+    fn min_insn(&self) -> usize {
+        self.max_insn()
+    }
+    /// There are no translations that begin in this mode: the interpreter steps until it is another.
+    fn must_step(&self, _mode: u32) -> bool {
+        false
+    }
+    /// A translation may end before an instruction in this mode, and go on with the next one's.
+    fn may_end(&self, _mode: u32) -> bool {
+        true
+    }
+    /// Ends a translation before the instruction at `pc`, in a mode that it may not end in.
+    fn pause(&self, _s: &mut IrBuilder, _pc: u64, _mode: u32) {}
+    /// Makes a zeroed state that of a processor at the start of a program.
+    fn reset(&self, _st: &mut State) {}
     /// State that selects translations (guest-defined bits).
     fn mode(&self, st: &State) -> u32;
     /// Gives another result each time (a counter): not to be compared between runs.
@@ -54,6 +83,15 @@ pub trait Guest: Send + Sync {
     fn cache_line(&self, addr: u64) -> std::ops::Range<u64>;
 }
 
+/// The condition flags as bits of a set.
+pub mod flag {
+    pub const N: u8 = 8;
+    pub const Z: u8 = 4;
+    pub const C: u8 = 2;
+    pub const V: u8 = 1;
+    pub const ALL: u8 = N | Z | C | V;
+}
+
 /// An instruction's effect on the condition flags, for finding dead ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlagUse {
@@ -61,8 +99,6 @@ pub enum FlagUse {
     Reads,
     /// Leads somewhere unknown, or nobody knows.
     Unknown,
-    /// Writes all of them without reading.
-    Kills,
-    /// Neither; the next instruction at this address decides.
-    Passes(u64),
+    /// Reads and then writes these ([`flag`]); the instruction at `next` decides about the others.
+    Goes { reads: u8, writes: u8, next: u64 },
 }

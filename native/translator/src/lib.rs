@@ -21,7 +21,7 @@ mod layers;
 
 pub use engine::survey::Survey;
 pub use engine::{
-    Emulate, Emulated, Fallback, Log, LogItem, NativeConfig, Options, forget_stocks, keep_stocks,
-    open, regions_made, stock, stop_for_fork,
+    Fallback, Log, LogItem, NativeConfig, Options, forget_stocks, keep_stocks, open, regions_made,
+    stock, stop_for_fork,
 };
 pub use host::x64::check_host;

@@ -23,7 +23,7 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cpu::CpuCore;
+use cpu::{CpuCore, Emulate};
 use memory::AddressSpace;
 use qusr_cpu as cpu;
 use qusr_memory::{self as memory, shared};
@@ -41,19 +41,6 @@ pub enum Guest {
 }
 
 impl Guest {
-    /// By the name that Python uses.
-    #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "arm" => Self::Arm,
-            "arm-be8" => Self::ArmBe8,
-            "arm-be32" => Self::ArmBe32,
-            "aarch64" => Self::Aarch64,
-            "aarch64-be" => Self::Aarch64Be,
-            _ => return None,
-        })
-    }
-
     #[must_use]
     pub fn is_aarch64(self) -> bool {
         matches!(self, Self::Aarch64 | Self::Aarch64Be)
@@ -61,28 +48,20 @@ impl Guest {
 }
 
 /// What the core needs to know; the facts come from `qusr/arch/`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct UnicornConfig {
     /// `libunicorn.so.2`.
     pub library: PathBuf,
     pub guest: Guest,
     /// `UC_CPU_ARM_*` or `UC_CPU_ARM64_*`.
     pub model: i32,
-    /// AArch64: the ID registers that differ from 0, by [`system_register`], as user code sees them.
-    pub id_registers: Vec<(u16, u64)>,
+    /// What the kernel carries out.
+    pub emulate: Option<Emulate>,
+    /// What the CPU model has, for the native core: its architecture's version and its features by their names
+    /// in /proc/cpuinfo. Unicorn goes by the model.
+    pub features: Vec<String>,
 }
 
-pub use trap::system_register;
-
-/// An AArch64 instruction that reads an ID register for a program: the register that gets the
-/// value (None: XZR), and the value.
-pub fn read_of_id_register(known: &[(u16, u64)], insn: u32) -> Option<(Option<u32>, u64)> {
-    let trap::A64Trap::ReadId { id, rt } = trap::a64_undefined(insn) else {
-        return None;
-    };
-    let value = trap::id_register(known, id)?;
-    Some(((rt != 31).then_some(u32::from(rt)), value))
-}
 pub use turn::AllStopped;
 
 /// Opens a core over `space` with all registers 0.

@@ -32,7 +32,8 @@ fn core_with(code: &[u32]) -> Option<(Arc<AddressSpace>, Box<dyn CpuCore>)> {
         library: library()?,
         guest: Guest::Aarch64,
         model: 3,
-        id_registers: Vec::new(),
+        emulate: None,
+        features: vec![],
     };
     let space = AddressSpace::new(SpaceConfig::default()).unwrap();
     let prot = Prot::READ | Prot::WRITE | Prot::EXEC;

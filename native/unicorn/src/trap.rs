@@ -7,8 +7,6 @@ use crate::cpu::Access;
 /// nevertheless carries out (`arch/arm64/kernel/traps.c`, `cpufeature.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum A64Trap {
-    /// MRS of an ID register: give `rt` the value that the kernel lets programs see.
-    ReadId { id: u16, rt: u8 },
     /// MRS of CTR_EL0.
     ReadCtr { rt: u8 },
     /// DC CVAU and its like: memory is coherent, so nothing but the address check is left.
@@ -27,26 +25,6 @@ pub const CTR_EL0: u64 = 1 << 31 | 1 << 28 | 4 << 24 | 4 << 20 | 4 << 16 | 3 << 
 /// Bytes of a cache line by [`CTR_EL0`].
 pub const CACHE_LINE: u64 = 64;
 
-/// Number of an AArch64 system register with op0 = 3, as the ID register table uses it.
-pub const fn system_register(op1: u32, crn: u32, crm: u32, op2: u32) -> u16 {
-    (op1 << 11 | crn << 7 | crm << 3 | op2) as u16
-}
-
-/// What a kernel shows of the ID register `id`, `known` being those that differ from 0
-/// (`arch/arm64/kernel/cpufeature.c`, `emulate_sys_reg()`). None: not for programs.
-pub fn id_register(known: &[(u16, u64)], id: u16) -> Option<u64> {
-    const MIDR: u16 = system_register(0, 0, 0, 0);
-    const MPIDR: u16 = system_register(0, 0, 0, 5);
-    const REVIDR: u16 = system_register(0, 0, 0, 6);
-    match (known.iter().find(|(number, _)| *number == id), id) {
-        (Some(&(_, value)), _) => Some(value),
-        (None, MPIDR) => Some(1 << 31),
-        (None, MIDR | REVIDR) => Some(0),
-        (None, _) if id >> 3 & 15 == 0 => None,
-        (None, _) => Some(0),
-    }
-}
-
 /// Decides what a trapped A64 instruction is.
 pub fn a64_undefined(insn: u32) -> A64Trap {
     let rt = (insn & 31) as u8;
@@ -58,15 +36,7 @@ pub fn a64_undefined(insn: u32) -> A64Trap {
     );
     match insn & 0xfff8_0000 {
         // MRS with op0 = 3
-        0xd538_0000 => match (op1, crn, crm, op2) {
-            (3, 0, 0, 1) => A64Trap::ReadCtr { rt },
-            // The space that emulate_sys_reg() takes on.
-            (0, 0, 0 | 2..=7, _) => A64Trap::ReadId {
-                id: system_register(op1, crn, crm, op2),
-                rt,
-            },
-            _ => A64Trap::Undefined,
-        },
+        0xd538_0000 if (op1, crn, crm, op2) == (3, 0, 0, 1) => A64Trap::ReadCtr { rt },
         // SYS: DC CVAC, CVAU, CVAP, CVADP, CIVAC; IC IVAU
         0xd508_0000 => match (op1, crn, crm, op2) {
             (3, 7, 10..=14, 1) => A64Trap::CleanData { rt },
@@ -170,20 +140,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn id_registers_and_cache_maintenance() {
+    fn cache_type_and_maintenance() {
         // Encodings by aarch64-linux-gnu-as.
-        let id = |n: u32| system_register(0, 0, n >> 3, n & 7);
-        assert_eq!(
-            a64_undefined(0xd538_0600),
-            A64Trap::ReadId {
-                id: id(0o60),
-                rt: 0
-            }
-        ); // mrs x0, id_aa64isar0_el1
-        assert_eq!(
-            a64_undefined(0xd538_0003),
-            A64Trap::ReadId { id: id(0), rt: 3 }
-        ); // mrs x3, midr_el1
         assert_eq!(a64_undefined(0xd53b_0021), A64Trap::ReadCtr { rt: 1 }); // mrs x1, ctr_el0
         assert_eq!(a64_undefined(0xd50b_7b22), A64Trap::CleanData { rt: 2 }); // dc cvau, x2
         assert_eq!(
@@ -191,7 +149,6 @@ mod tests {
             A64Trap::InvalidateCode { rt: 4 }
         ); // ic ivau, x4
         assert_eq!(a64_undefined(0xd538_1000), A64Trap::Undefined); // mrs x0, sctlr_el1
-        assert_eq!(a64_undefined(0xd518_0600), A64Trap::Undefined); // msr to an ID register
         assert_eq!(a64_undefined(0), A64Trap::Undefined); // udf #0
     }
 

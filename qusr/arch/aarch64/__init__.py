@@ -20,7 +20,6 @@ class AArch64(Guest):
     """AArch64 in one byte order."""
 
     package = "aarch64"
-    number = 0
     machine = EM_AARCH64
     bits = 64
     #: GNU_PROPERTY_AARCH64_FEATURE_1_AND.
@@ -34,7 +33,7 @@ class AArch64(Guest):
         return PROT_BTI if features & _FEATURE_1_BTI else 0
 
 
-def _abi(name: str, families: tuple[str, ...], *, big_endian: bool) -> Abi:
+def _abi(name: str, families: tuple[str, ...], core: str, *, big_endian: bool) -> Abi:
     return Abi(
         name,
         numbers="aarch64.numbers",
@@ -42,7 +41,7 @@ def _abi(name: str, families: tuple[str, ...], *, big_endian: bool) -> Abi:
         word=8,
         families=(*families, "generic64", "64"),
         big_endian=big_endian,
-        frame="aarch64",
+        core=core,
     )
 
 
@@ -51,14 +50,14 @@ LITTLE = AArch64(
     aliases=("arm64",),
     title="AArch64",
     big_endian=False,
-    abis={"": _abi("aarch64", (), big_endian=False)},
+    abis={"": _abi("aarch64", (), "aarch64", big_endian=False)},
     triplets=("aarch64-linux-gnu",),
 )
 BIG = AArch64(
     "aarch64_be",
     title="big-endian AArch64",
     big_endian=True,
-    abis={"": _abi("aarch64_be", ("be",), big_endian=True)},
+    abis={"": _abi("aarch64_be", ("be",), "aarch64-be", big_endian=True)},
     triplets=("aarch64_be-linux-gnu",),
 )
 GUESTS = (LITTLE, BIG)

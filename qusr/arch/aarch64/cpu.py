@@ -101,9 +101,14 @@ _REGISTERS = Registers(
     sp="sp",
     status="cpsr",
     tls="tpidr",
-    syscall="x8",
     args=("x0", "x1", "x2", "x3", "x4", "x5"),
 )
+
+
+def _packed(register: SysReg) -> int:
+    """A system register's number (native/guests/src/aarch64/linux/emulate.rs)."""
+    op1, crn, crm, op2 = register
+    return op1 << 11 | crn << 7 | crm << 3 | op2
 
 
 class AArch64(Arch):
@@ -114,11 +119,7 @@ class AArch64(Arch):
     features = _FEATURES
     models = _MODELS
 
-    def core_name(self, variant: str) -> str:
-        """The name that the cores have for the guest."""
-        return "aarch64-be" if self.big_endian else "aarch64"
-
-    def id_registers(self, model: CpuModel) -> list[tuple[SysReg, int]]:
+    def system_registers(self, model: CpuModel) -> list[tuple[int, int]]:
         """The ID registers that programs may read and that are not 0."""
         fields: dict[tuple[SysReg, int], int] = {}
         for feature in self.advertised(model):
@@ -128,7 +129,7 @@ class AArch64(Arch):
         values = {_MIDR: model.ident, _PFR0: _PFR0_BASE}
         for (register, low), value in fields.items():
             values[register] = values.get(register, 0) | value << low
-        return [(register, value) for register, value in values.items() if value]
+        return [(_packed(register), value) for register, value in values.items() if value]
 
     def cpuinfo(self, model: CpuModel, cpus: list[int]) -> str:
         """As c_show() of arch/arm64/kernel/cpuinfo.c writes it."""

@@ -25,7 +25,6 @@ class Arm(Guest):
     """32-bit ARM in one byte order."""
 
     package = "arm"
-    number = 1
     machine = EM_ARM
     bits = 32
     #: Old toolchains link programs at 0x8000.
@@ -34,6 +33,8 @@ class Arm(Guest):
     stack_end = VECTORS
     #: A program without PT_GNU_STACK predates non-executable memory.
     reads_execute = True
+    #: T32 code (IHI 0044, section 5.5.3).
+    marks_functions = True
     libraries = "libc6:armhf or libc6-armhf-cross (libc6:armel or libc6-armel-cross for soft float)"
 
     def variant(self, flags: int) -> str:
@@ -51,7 +52,7 @@ class Arm(Guest):
         return ""
 
 
-def _abi(name: str, families: tuple[str, ...], frame: str, *, big_endian: bool) -> Abi:
+def _abi(name: str, families: tuple[str, ...], core: str, *, big_endian: bool) -> Abi:
     return Abi(
         name,
         numbers="arm.numbers",
@@ -61,8 +62,7 @@ def _abi(name: str, families: tuple[str, ...], frame: str, *, big_endian: bool) 
         pair_align=True,
         nargs=7,
         big_endian=big_endian,
-        frame=frame,
-        thumb_bit=1 << 5,
+        core=core,
     )
 
 
@@ -82,7 +82,7 @@ BIG = Arm(
     big_endian=True,
     abis={
         "be8": _abi("armeb", _BIG, "arm-be8", big_endian=True),
-        "be32": _abi("armeb", _BIG, "arm", big_endian=True),
+        "be32": _abi("armeb", _BIG, "arm-be32", big_endian=True),
     },
     triplets=("armeb-linux-gnueabihf", "armeb-linux-gnueabi"),
 )

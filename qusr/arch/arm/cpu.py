@@ -48,15 +48,36 @@ _MODELS = (
     CpuModel(
         "max",
         unicorn=33,
+        version="v8",
         ident=0x412FC0F1,
         features=f"{_V7VE} asimddp asimdfhm aes pmull sha1 sha2 crc32 sb",
         description="all that the core can execute (Armv8.2-A at AArch32 and some of later)",
     ),
-    CpuModel("cortex-a15", unicorn=17, ident=0x412FC0F1, features=_V7VE, description="Armv7-A"),
-    CpuModel("cortex-a7", unicorn=14, ident=0x410FC075, features=_V7VE, description="Armv7-A"),
-    CpuModel("cortex-a8", unicorn=15, ident=0x410FC080, features=_V7, description="Armv7-A"),
-    CpuModel("cortex-a9", unicorn=16, ident=0x410FC090, features=_V7, description="Armv7-A"),
-    CpuModel("arm1176", unicorn=5, ident=0x410FB767, features=_V6, description="Armv6K"),
+    CpuModel(
+        "cortex-a15",
+        version="v7",
+        unicorn=17,
+        ident=0x412FC0F1,
+        features=_V7VE,
+        description="Armv7-A",
+    ),
+    CpuModel(
+        "cortex-a7",
+        version="v7",
+        unicorn=14,
+        ident=0x410FC075,
+        features=_V7VE,
+        description="Armv7-A",
+    ),
+    CpuModel(
+        "cortex-a8", version="v7", unicorn=15, ident=0x410FC080, features=_V7, description="Armv7-A"
+    ),
+    CpuModel(
+        "cortex-a9", version="v7", unicorn=16, ident=0x410FC090, features=_V7, description="Armv7-A"
+    ),
+    CpuModel(
+        "arm1176", version="v6k", unicorn=5, ident=0x410FB767, features=_V6, description="Armv6K"
+    ),
 )
 #: The status register's bit that says Thumb.
 _T = 1 << 5
@@ -81,7 +102,6 @@ _REGISTERS = Registers(
     sp="sp",
     status="cpsr",
     tls="tpidruro",
-    syscall="r7",
     args=("r0", "r1", "r2", "r3", "r4", "r5", "r6"),
 )
 
@@ -99,10 +119,6 @@ class Arm(Arch):
     features = _FEATURES
     models = _MODELS
 
-    def core_name(self, variant: str) -> str:
-        """The name that the cores have for the guest."""
-        return f"arm-{variant}" if variant else "arm"
-
     def lacks(self, model: CpuModel, variant: str) -> str:
         """Processors from Armv7 on have no big-endian code."""
         missing = variant == "be32" and model.unicorn in _NO_BE32
@@ -115,6 +131,10 @@ class Arm(Arch):
     def platform_of(self, model: CpuModel) -> str:
         """AT_PLATFORM on this CPU: its version and the byte order."""
         return self.platform if _is_v7(model) else "v6" + self.platform[-1]
+
+    def core_features(self, model: CpuModel) -> list[str]:
+        """The version of the architecture and the features."""
+        return [model.version, *sorted(model.features)]
 
     def kernel_pages(self, variant: str) -> list[tuple[int, str, bytes]]:
         """The vectors, and behind them the helpers that programs call (kuser/kuser.S)."""

@@ -1,7 +1,9 @@
 """execve and execveat: another program in the same host process.
 
 Everything that can fail is done while the old image still stands. A program of the
-host itself is a real execve.
+host itself is a real execve. So is that of a process whose memory is also another one's, which
+the old image has to be left to: there qusr is started anew (qusr/again.py), or, where that
+cannot be, the new program gets an address space of its own in the same host memory.
 """
 
 from __future__ import annotations
@@ -10,11 +12,16 @@ import errno
 import fcntl
 import os
 
-from qusr import _native, loader
+from qusr import _native, again, loader
+from qusr.again import Command
+from qusr.borrower import Leaving
+from qusr.options import Exited
 from qusr.syscalls.context import NO_RESULT, Context, fail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qusr.running import Process
 
 AT_FDCWD = -100
@@ -91,46 +98,82 @@ def _exec(
         prepared.close()
         raise fail(error.errno) from None
     if prepared.plan is None:
-        return _exec_host(ctx, prepared, environment)
-    caller, main = ctx.caller, process.main
+        path = os.fsencode(prepared.host_path)
+        return _leave(ctx, prepared, Command(path, prepared.argv, environment))
+    if ctx.process.shares_memory:
+        command = again.command(ctx, prepared, environment)
+        if command is not None:
+            return _leave(ctx, prepared, command)
 
     def replace() -> None:
         _replace(process, prepared, environment)
         process.main.native.inherit_seccomp(ctx.thread)
 
-    if len(process.threads) > 1 or caller is not main:
-        # The first thread is the one that stays, under the process's id (fs/exec.c, de_thread).
-        main.exec_request = replace
-        for thread in list(process.threads.values()):
-            thread.doom()
-        caller.ended = True
-        if caller is main:
-            return NO_RESULT
-        ctx.thread.ends()
+    return _as_first_thread(ctx, replace)
+
+
+def _as_first_thread(ctx: Context, replace: Callable[[], None]) -> int:
+    """Does `replace` when the first thread is the only one: it stays (fs/exec.c, de_thread)."""
+    process, caller = ctx.process, ctx.caller
+    main = process.main
+    if len(process.threads) == 1 and caller is main and process.loan is None:
+        replace()
         return NO_RESULT
-    replace()
+    main.exec_request = replace
+    for thread in list(process.threads.values()):
+        thread.doom()
+    caller.ended = True
+    if caller is not main:
+        ctx.thread.ends()
     return NO_RESULT
 
 
-def _exec_host(ctx: Context, prepared: loader.Prepared, environment: list[bytes]) -> int:
-    """A program of this machine: the kernel runs it. Errors come back as from any execve."""
-    # Descriptors close themselves, and so does the gate of a vfork (vfork.rs).
-    ctx.process.give_back_memory()
-    result: int = ctx.thread.exec_host(os.fsencode(prepared.host_path), prepared.argv, environment)
-    prepared.close()
-    raise fail(-result)
+def _leave(ctx: Context, prepared: loader.Prepared, command: Command) -> int:
+    """A real execve, of a program of this machine: the kernel runs it.
+
+    Errors come back as from any execve. Descriptors close themselves.
+    """
+    process, thread = ctx.process, ctx.thread
+    if not process.shares_memory:
+        result: int = thread.exec_host(command.path, command.argv, command.envp)
+        command.close()
+        prepared.close()
+        raise fail(-result)
+
+    def failed(number: int) -> None:
+        command.close()
+        prepared.close()
+        if thread is process.main.native:
+            thread.finish_call(-number)
+        else:
+            # Its thread is gone: too late to go back, as in _replace.
+            process.ends(Exited(0, 9))
+
+    def leave() -> None:
+        main = process.main
+        if main.native is not thread:
+            main.native.take_mask(thread)
+        if process.loan is not None:
+            process.leaving = Leaving(command.path, command.argv, command.envp, failed)
+        else:
+            failed(-main.native.exec_host(command.path, command.argv, command.envp))
+
+    return _as_first_thread(ctx, leave)
 
 
 def _replace(process: Process, prepared: loader.Prepared, environment: list[bytes]) -> None:
     """The point of no return (fs/exec.c, begin_new_exec)."""
-    from qusr.options import Exited
-
-    process.release_parent()
+    if process.loan is not None:
+        process.loan.release_parent()
+        process.vforked = False
+    if process.traced_from_exec:
+        process.trace_me()
+    shared = process.shares_memory
     if process.shares_files:
         _native.unshare_files()
         process.shares_files = False
     main = process.main
-    mask = main.native.leave_for_exec()
+    mask = main.native.leave_for_exec(shared)
     keep = {prepared.fd, prepared.interp_fd}
     for fd in _native.close_on_exec():
         if fd not in keep and not process.owns_fd(fd):

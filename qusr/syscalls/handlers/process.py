@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    _Numbers = tuple[int, int, int, int, int, int, int, int]
+    _Numbers = tuple[int, int, int, int, int, int, int, int, int]
 
 CSIGNAL = 0xFF
 CLONE_VM = 0x100
@@ -72,8 +72,8 @@ def vfork(ctx: Context) -> int:
     return _clone(ctx, Request(CLONE_VM | CLONE_VFORK))
 
 
-def clone(ctx: Context, flags: int, sp: int, parent_tid: int, tls: int, child_tid: int) -> int:
-    """clone(2) as arm and AArch64 order its arguments (CONFIG_CLONE_BACKWARDS)."""
+def clone(ctx: Context, flags: int, sp: int, parent_tid: int, child_tid: int, tls: int) -> int:
+    """clone(2). The Rust side has put the arguments into this order (`CloneOrder`)."""
     request = Request(flags & 0xFFFFFFFF & ~CSIGNAL, flags & CSIGNAL, sp)
     request.tls, request.child_tid = tls, child_tid
     if flags & CLONE_PIDFD:
@@ -118,8 +118,8 @@ def _clone(ctx: Context, request: Request) -> int:
         raise fail(errno.EINVAL)
     if flags & CLONE_THREAD:
         return _new_thread(ctx, request)
-    if flags & CLONE_VFORK:
-        return _vfork(ctx, request)
+    if flags & CLONE_VM:
+        return _share(ctx, request)
     return _fork(ctx, request)
 
 
@@ -142,16 +142,12 @@ def _new_thread(ctx: Context, request: Request) -> int:
     child = ctx.caller.sibling(native)
 
     def store_tids(tid: int) -> None:
-        data = tid.to_bytes(4, ctx.abi.byte_order)
         for flag, address in (
             (CLONE_PARENT_SETTID, request.parent_tid),
             (CLONE_CHILD_SETTID, request.child_tid),
         ):
             if request.flags & flag:
-                try:
-                    ctx.write(address, data)
-                except OSError:
-                    pass  # put_user's failure is ignored (kernel/fork.c)
+                _store_tid(ctx, address, tid)
 
     # The new host thread inherits this mask: no signal may reach it before it has its own.
     _native.Thread.block_signals()
@@ -165,6 +161,13 @@ def _new_thread(ctx: Context, request: Request) -> int:
         ctx.thread.adopt()
     ctx.thread.trace_event(EVENT_CLONE, tid)
     return tid
+
+
+def _store_tid(ctx: Context, address: int, tid: int) -> None:
+    try:
+        ctx.write(address, tid.to_bytes(4, ctx.abi.byte_order))
+    except OSError:
+        pass  # put_user's failure is ignored (kernel/fork.c)
 
 
 _warm: list[object] = []
@@ -188,27 +191,33 @@ def _warm_up() -> None:
         gc.freeze()
 
 
-def _fork(ctx: Context, request: Request) -> int:
-    _warm_up()
-
+def _numbers(ctx: Context, request: Request, event: int) -> _Numbers:
     def pointer(flag: int, address: int) -> int:
         return ctx.pointer(address) if request.flags & flag else 0
 
-    ctx.thread.announce_clone(_event(request))
-    set_tid = ctx.pointer(request.set_tid)
-    pid: int = _without_imports(
-        ctx.thread.fork,
-        (
-            request.flags & ~_EMULATED,
-            request.exit_signal,
-            pointer(CLONE_PIDFD, request.pidfd),
-            pointer(CLONE_PARENT_SETTID, request.parent_tid),
-            pointer(CLONE_CHILD_SETTID, request.child_tid),
-            set_tid,
-            request.set_tid_size,
-            request.cgroup,
-        ),
+    flags = request.flags & ~_EMULATED
+    if request.flags & CLONE_VM:
+        # The ids are stored here, in the guest's byte order.
+        flags &= ~(CLONE_PARENT_SETTID | CLONE_CHILD_SETTID)
+        flags |= request.flags & CLONE_SIGHAND
+    return (
+        flags,
+        request.exit_signal,
+        pointer(CLONE_PIDFD, request.pidfd),
+        pointer(CLONE_PARENT_SETTID, request.parent_tid),
+        pointer(CLONE_CHILD_SETTID, request.child_tid),
+        ctx.pointer(request.set_tid),
+        request.set_tid_size,
+        request.cgroup,
+        event,
     )
+
+
+def _fork(ctx: Context, request: Request) -> int:
+    _warm_up()
+    event = _event(request)
+    ctx.thread.announce_clone(event)
+    pid: int = _without_imports(ctx.thread.fork, _numbers(ctx, request, event))
     ctx.thread.announce_clone(0)
     if pid < 0:
         raise fail(-pid)
@@ -217,7 +226,7 @@ def _fork(ctx: Context, request: Request) -> int:
     if pid == 0:
         _become_child(ctx, request)
     elif not request.flags & CLONE_UNTRACED:
-        ctx.thread.trace_event(_event(request), pid)
+        ctx.thread.trace_event(event, pid)
     return pid
 
 
@@ -256,20 +265,45 @@ def _become_child(ctx: Context, request: Request) -> None:
     _set_child_registers(ctx, ctx.thread, request)
 
 
-def _vfork(ctx: Context, request: Request) -> int:
-    """A vfork is a fork whose child gives its memory back when it execs or exits."""
-    process = ctx.process
-    own_sp = ctx.thread.reg(process.arch.registers.sp)
-    several = len(process.threads) > 1
-    parent = os.getpid()
-    gate = _native.VforkGate()
-    pid = _fork(ctx, request)
-    if pid == 0:
-        gate.guard()
-        process.vfork_gate = gate
-        process.vfork_parent = parent
-        process.vfork_stacks = [own_sp, request.sp or own_sp] if several else []
-    else:
-        gate.wait(pid)
+def _share(ctx: Context, request: Request) -> int:
+    """A process that lives in this memory (qusr/borrower.py)."""
+    from qusr import borrower
+
+    process, flags = ctx.process, request.flags
+    native = ctx.thread.lend(flags)
+    _set_child_registers(ctx, native, request)
+    if flags & CLONE_CHILD_CLEARTID:
+        native.clear_child_tid = request.child_tid
+    child = process.lend(native)
+    child.vforked = bool(flags & CLONE_VFORK)
+
+    def begin() -> None:
+        if flags & CLONE_CLEAR_SIGHAND:
+            native.process.reset_actions()
+        if flags & CLONE_CHILD_SETTID:
+            _store_tid(ctx, request.child_tid, os.getpid())
+
+    event = _event(request)
+    # Its threads must not die, either, with what the child waits for.
+    process.native.die_orderly()
+    made = ctx.thread.share(
+        _numbers(ctx, request, event),
+        native,
+        lambda loan: borrower.live(child, loan, begin),
+        lambda: None,
+    )
+    if isinstance(made, int):
+        raise fail(-made)
+    pid: int = made.pid
+    if flags & CLONE_PARENT_SETTID:
+        _store_tid(ctx, request.parent_tid, pid)
+    made.begin()
+    if flags & CLONE_FILES:
+        process.shares_files = child.shares_files = True
+    if not flags & CLONE_UNTRACED:
+        ctx.thread.trace_event(event, pid)
+    if flags & CLONE_VFORK:
+        made.wait()
         ctx.thread.trace_event(EVENT_VFORK_DONE, pid)
+    made.leave()
     return pid

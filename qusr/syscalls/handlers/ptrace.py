@@ -20,6 +20,10 @@ def ptrace(ctx: Context, request: int, pid: int, addr: int, data: int) -> int:
     word = (1 << ctx.abi.word * 8) - 1
     request, addr, data = request & 0xFFFFFFFF, addr & word, data & word
     if request == b.TRACEME:
+        if ctx.process.parent_waits:
+            # Stopped now, in its tracer's memory, it might keep the interpreter's lock from it.
+            ctx.process.traced_from_exec = True
+            return 0
         _native.ptrace(b.TRACEME, 0, 0, 0)
         ctx.thread.become_tracee()
         return 0
@@ -54,12 +58,23 @@ def _attach(tracer: Tracer, request: int, pid: int, addr: int, data: int) -> int
             raise fail(errno.EIO)
         tracee.options = check_options(data)
         options = tracee.host_options()
+    if _is_donor(pid):
+        raise fail(errno.ESRCH)
     if os.path.isdir(f"/proc/{pid}") and not is_guest(pid):
         raise fail(errno.EPERM)  # a program of the host, in which we would see no guest
     _native.ptrace(request, pid, 0, options)
     tracee.prepared = request == b.SEIZE
     tracer.add(tracee)
     return 0
+
+
+def _is_donor(tid: int) -> bool:
+    """Whether a thread is none of the guest's (native/src/process/share.rs)."""
+    try:
+        with open(f"/proc/{tid}/comm", "rb") as file:
+            return file.read() == b"qusr-donor\n"
+    except OSError:
+        return False
 
 
 def _find(tracer: Tracer, ctx: Context, pid: int) -> Tracee:

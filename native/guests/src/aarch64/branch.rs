@@ -73,12 +73,12 @@ pub fn br<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 pub fn svc<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    s.trap(Trap::Syscall, i.f(5, 16) as u16, i.pc.wrapping_add(4));
+    s.trap(Trap::Syscall, i.f(5, 16), i.pc.wrapping_add(4));
     Lift::End
 }
 
 pub fn brk<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    s.trap(Trap::Breakpoint, i.f(5, 16) as u16, i.pc);
+    s.trap(Trap::Breakpoint, i.f(5, 16), i.pc);
     Lift::End
 }
 

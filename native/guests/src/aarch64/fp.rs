@@ -4,13 +4,14 @@
 use super::MODE_FLUSH;
 use super::insn::{Insn, set, x};
 use super::nzcv;
-use super::simd_fp as fp;
-use super::simd_matrix as ml;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::flags;
-use crate::ir::float::{self, round};
+use crate::ir::float::round;
 use crate::ir::sem::Sem;
+use crate::simd::fp::{self, expand_imm};
+use crate::simd::matrix as ml;
+use crate::simd::scalar::{flags_of, negated, positive};
 
 /// The format that bits 23-22 select: single, double, half.
 fn format(i: Insn) -> Option<u8> {
@@ -37,15 +38,6 @@ fn v<S: Sem>(s: &mut S, n: u32) -> S::V {
     s.get_x(n as u16)
 }
 
-fn sign<S: Sem>(s: &mut S, w: u8) -> S::V {
-    s.wide(1 << (w - 1))
-}
-
-fn negate<S: Sem>(s: &mut S, w: u8, a: S::V) -> S::V {
-    let m = sign(s, w);
-    s.op2(Op::VXor, 64, a, m)
-}
-
 /// FMOV, FABS, FNEG, FSQRT, FCVT, FRINTx.
 pub fn one_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let Some(w) = format(i) else {
@@ -55,11 +47,8 @@ pub fn one_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let opcode = i.f(15, 6);
     let r = match opcode {
         0 => a,
-        1 => {
-            let m = sign(s, w);
-            s.op2(Op::VAndn, 64, a, m)
-        }
-        2 => negate(s, w, a),
+        1 => positive(s, w, a),
+        2 => negated(s, w, a),
         3 => s.op1(Op::FpSqrt, w, a),
         4 | 5 | 7 => {
             let to = [32, 64, 0, 16][opcode as usize & 3];
@@ -118,7 +107,7 @@ pub fn two_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
         7 => s.op2i(Op::FpMin, w, a, b, 1),
         _ => {
             let p = s.op2(Op::FpMul, w, a, b);
-            negate(s, w, p)
+            negated(s, w, p)
         }
     };
     set_scalar(s, w, i.rd(), r);
@@ -142,32 +131,8 @@ fn compare<S: Sem>(s: &mut S, i: Insn, w: u8, zero: bool, signals: bool) -> S::V
     compare_values(s, i, w, [a, b], signals)
 }
 
-fn compare_values<S: Sem>(s: &mut S, i: Insn, w: u8, [a, b]: [S::V; 2], signals: bool) -> S::V {
-    if w == 16 {
-        let f = s.call(
-            |st, a, b, _, signals| {
-                let mut env = st.env();
-                let f = float::compare(
-                    &mut env,
-                    16,
-                    a as u64 & 0xffff,
-                    b as u64 & 0xffff,
-                    signals != 0,
-                );
-                st.set_env(env);
-                u128::from(f)
-            },
-            [Some(a), Some(b), None],
-            u64::from(signals),
-        );
-        return s.op1(Op::FPack, 16, f);
-    }
-    let (mut a, mut b) = (a, b);
-    if i.mode & MODE_FLUSH != 0 {
-        a = s.op1(Op::FpFlush, w, a);
-        b = s.op1(Op::FpFlush, w, b);
-    }
-    s.op2i(Op::FFcmp, w, a, b, u64::from(signals))
+fn compare_values<S: Sem>(s: &mut S, i: Insn, w: u8, ops: [S::V; 2], signals: bool) -> S::V {
+    flags_of(s, w, ops, i.mode & MODE_FLUSH != 0, signals)
 }
 
 /// FCMP, FCMPE.
@@ -214,19 +179,6 @@ pub fn fcsel<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let r = s.op1(Op::VFromG, 64, r);
     set_scalar(s, w, i.rd(), r);
     Lift::Next
-}
-
-/// VFPExpandImm (Arm ARM, shared pseudocode).
-pub fn expand_imm(imm8: u64, w: u8) -> u64 {
-    let (sign, b6) = (imm8 >> 7, imm8 >> 6 & 1);
-    let (e, f) = match w {
-        16 => (5, 10),
-        32 => (8, 23),
-        _ => (11, 52),
-    };
-    let rep = if b6 != 0 { (1u64 << (e - 3)) - 1 } else { 0 };
-    let exp = (b6 ^ 1) << (e - 1) | rep << 2 | (imm8 >> 4 & 3);
-    sign << (w - 1) | exp << f | (imm8 & 15) << (f - 4)
 }
 
 /// FMOV of an immediate.

@@ -85,7 +85,7 @@ pub fn unsigned_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
         return Lift::Undefined;
     }
     let base = xsp(s, i.rn());
-    let addr = s.address(base, u64::from(i.f(10, 12)) << scale);
+    let addr = s.address(64, base, u64::from(i.f(10, 12)) << scale);
     either(s, i, addr, None)
 }
 
@@ -97,7 +97,7 @@ pub fn imm9<S: Sem>(s: &mut S, i: Insn) -> Lift {
         if i.bit(11) && (i.bit(26) || (i.f(22, 2) == 2 && i.f(30, 2) == 3)) {
             return Lift::Undefined;
         }
-        let addr = s.address(base, offset);
+        let addr = s.address(64, base, offset);
         return either(s, i, addr, None);
     }
     let moved = s.add_k(64, base, offset);
@@ -165,8 +165,8 @@ pub fn pair<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let after = (mode == 1 || mode == 3).then(|| (i.rn(), s.add_k(64, base, offset)));
     let first = if mode == 1 { 0 } else { offset };
     let (addr, addr2) = (
-        s.address(base, first),
-        s.address(base, first.wrapping_add(bytes)),
+        s.address(64, base, first),
+        s.address(64, base, first.wrapping_add(bytes)),
     );
     let (t, t2) = (i.rd(), i.ra());
     if load && wide {

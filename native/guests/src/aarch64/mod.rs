@@ -6,25 +6,23 @@ pub mod crypto;
 pub mod fp;
 pub mod insn;
 pub mod int;
+mod linux;
 pub mod mem;
 pub mod nzcv;
 pub mod simd;
-pub mod simd_estimate;
-pub mod simd_eval;
-pub mod simd_fp;
-pub mod simd_matrix;
 pub mod simd_mem;
 pub mod sm;
 pub mod table;
 
-use crate::guest::untagged;
-use crate::guest::{FlagUse, Guest, Lift};
+use crate::guest::{FlagUse, Guest, Lift, flag, untagged};
 use crate::ir::build::IrBuilder;
 use crate::ir::flags;
 use crate::ir::interp::Interp;
 use crate::ir::sem::Sem;
 use crate::ir::state::State;
+use crate::{Entry, unicorn};
 use insn::{Insn, slot};
+use linux::AArch64Linux;
 use table::{Lifters, TABLE};
 
 /// Translation mode: FPCR.FZ.
@@ -32,6 +30,30 @@ pub const MODE_FLUSH: u32 = 1;
 
 /// The guest description.
 pub struct AArch64;
+
+/// Little- and big-endian.
+pub static GUESTS: [Entry; 2] = [
+    Entry {
+        command: "aarch64",
+        linux: &AArch64Linux {
+            name: "aarch64",
+            big_endian: false,
+        },
+        isa: Some(|_| &AArch64),
+        unicorn: unicorn::Guest::Aarch64,
+        emulate: Some(linux::emulate),
+    },
+    Entry {
+        command: "aarch64_be",
+        linux: &AArch64Linux {
+            name: "aarch64-be",
+            big_endian: true,
+        },
+        isa: None,
+        unicorn: unicorn::Guest::Aarch64Be,
+        emulate: Some(linux::emulate),
+    },
+];
 
 fn word(code: &[u8]) -> u32 {
     u32::from_le_bytes([code[0], code[1], code[2], code[3]])
@@ -61,22 +83,27 @@ impl Guest for AArch64 {
         &[0, 1, 2, 3, 4, 5, 6, 7, 31, 30, 16, 17]
     }
 
-    fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: u32) -> (Lift, u8) {
-        (lift(s, pc, code, mode), 4)
+    fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
+        (lift(s, pc, code, *mode), 4)
     }
 
-    fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: u32) -> (Lift, u8) {
-        (lift(s, pc, code, mode), 4)
+    fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
+        (lift(s, pc, code, *mode), 4)
     }
 
     fn flag_use(&self, pc: u64, code: &[u8]) -> FlagUse {
         let bits = word(code);
+        let goes = |writes, next| FlagUse::Goes {
+            reads: 0,
+            writes,
+            next,
+        };
         match table::find(bits).map(|n| TABLE[n].flags) {
-            Some('n') => FlagUse::Passes(pc.wrapping_add(4)),
-            Some('k') => FlagUse::Kills,
+            Some('n') => goes(0, pc.wrapping_add(4)),
+            Some('k') => goes(flag::ALL, pc.wrapping_add(4)),
             Some('b') => {
                 let i = Insn { bits, pc, mode: 0 };
-                FlagUse::Passes(i.target(i.sf_imm(0, 26) << 2))
+                goes(0, i.target(i.sf_imm(0, 26) << 2))
             }
             Some('r') => FlagUse::Reads,
             _ => FlagUse::Unknown,

@@ -171,9 +171,9 @@ encodings! {
     simd_shift_scalar   "01 u 111110 hhhh bbb ooooo 1 nnnnn ddddd" simd::shift_imm, 'n';
     simd_element        "0 q u 01111 zz l mmmmm oooo h 0 nnnnn ddddd" simd::by_element, 'n';
     simd_elem_scalar    "01 u 11111 zz l mmmmm oooo h 0 nnnnn ddddd" simd::by_element, 'n';
-    aes                 "01001110 00 10100 ooooo 10 nnnnn ddddd" crypto::aes, 'n';
-    sha_three           "01011110 000 mmmmm 0 ooo 00 nnnnn ddddd" crypto::sha_three, 'n';
-    sha_two             "01011110 00 10100 ooooo 10 nnnnn ddddd" crypto::sha_two, 'n';
+    aes                 "01001110 00 10100 ooooo 10 nnnnn ddddd" simd::aes, 'n';
+    sha_three           "01011110 000 mmmmm 0 ooo 00 nnnnn ddddd" simd::sha_three, 'n';
+    sha_two             "01011110 00 10100 ooooo 10 nnnnn ddddd" simd::sha_two, 'n';
     sha512_three        "11001110 011 mmmmm 1000 oo nnnnn ddddd" crypto::sha512_three, 'n';
     sha512_two          "11001110 110 00000 100000 nnnnn ddddd" crypto::sha512_two, 'n';
     sha3_four           "11001110 00o mmmmm 0 aaaaa nnnnn ddddd" crypto::sha3_four, 'n';

@@ -1,6 +1,16 @@
 //! Tests of the native core.
 
+mod arm;
 mod behaviour;
 mod cost;
 mod coverage;
 mod differential;
+mod oracle;
+mod registry;
+
+/// The 32-bit Arm guest with all features.
+pub(crate) fn arm() -> &'static dyn crate::guest::Guest {
+    crate::by_name("arm")
+        .and_then(|guest| guest.isa)
+        .expect("a guest")(&[])
+}

@@ -2,6 +2,7 @@
 //! memory map, the thread pointer, the current directory's place in the sysroot.
 
 use std::ffi::CString;
+use std::sync::atomic::Ordering;
 
 use super::directory::Form;
 use super::execed;
@@ -12,7 +13,6 @@ use crate::cpu::{Access, Exit};
 use crate::memory::tags::{take_tags, untagged};
 use crate::memory::{AddressSpace, MmapRequest};
 use crate::seccomp;
-use crate::signal::FrameKind;
 use crate::thunk::convert::{put_int, swap_words};
 use crate::thunk::exec::{Args, Scalars};
 use crate::thunk::host::ERESTARTSYS;
@@ -24,7 +24,7 @@ const PR_TAGGED_ADDR_ENABLE: u64 = 1;
 impl GuestThread {
     /// Whether the guest's processor ignores the top byte of addresses.
     fn has_tags(&self) -> bool {
-        self.signals.kind == FrameKind::Aarch64
+        self.process.linux.facts().tagged_addresses
     }
 
     /// set_tagged_addr_ctrl of arch/arm64/kernel/process.c.
@@ -107,12 +107,7 @@ impl GuestThread {
             Builtin::Mlockall => unit(space.mlockall(int(0))),
             Builtin::Munlockall => unit(space.munlockall()),
             Builtin::Shmat => {
-                // 32-bit ARM aligns to four pages (COMPAT_SHMLBA of arch/arm64).
-                let shmlba = if abi.word_bytes() == 4 {
-                    4 * 4096
-                } else {
-                    4096
-                };
+                let shmlba = self.process.linux.facts().shmlba;
                 space.shmat(int(0), value(1), int(2), shmlba)
             }
             Builtin::Shmdt => unit(space.shmdt(value(0))),
@@ -158,7 +153,7 @@ impl GuestThread {
                 }
             }
             Builtin::SetTidAddress => {
-                self.clear_child_tid = value(0);
+                self.clear_child_tid.store(value(0), Ordering::Relaxed);
                 // SAFETY: gettid touches no memory.
                 Ok(unsafe { libc::gettid() } as u64)
             }

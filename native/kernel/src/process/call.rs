@@ -8,7 +8,7 @@ use super::Process;
 use super::thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
 use crate::cpu::{Exit, Regs};
-use crate::seccomp::{Guest, Seccomp, Verdict};
+use crate::seccomp::{Seccomp, Verdict};
 use crate::signal::deliver::Delivered;
 use crate::signal::host::Mailbox;
 use crate::signal::siginfo::{by_kernel, for_refused};
@@ -18,6 +18,9 @@ use crate::thunk::host::safe_syscall;
 use crate::thunk::path::Sysroot;
 use crate::thunk::scratch::Scratch;
 use crate::thunk::table::Table;
+
+/// The handler of clone(2), which gets its arguments in one order whatever the guest.
+pub const CLONE: &str = "process:clone";
 
 /// What the system-call callback needs; kept apart from the core, which it is lent to.
 pub(super) struct Caller {
@@ -87,26 +90,16 @@ impl GuestThread {
         RefusedCall {
             address: self.core.get(self.process.regs.pc),
             number: number as i32,
-            arch: self.guest().audit_arch(),
+            arch: self.process.linux.audit_arch(),
             errno,
-        }
-    }
-
-    pub(super) fn guest(&self) -> Guest {
-        Guest {
-            abi: self.signals.abi,
-            frame: self.signals.kind,
         }
     }
 
     /// Gives the guest the result (or -errno) of the call that Python decided.
     pub fn finish_call(&mut self, result: i64) {
-        set_result(
-            &self.process,
-            &self.caller.table,
-            self.core.as_mut(),
-            result,
-        );
+        let result = self.caller.table.result(result);
+        let linux = self.process.linux;
+        linux.set_result(self.core.as_mut(), result, None);
         self.whereabouts.pauses();
     }
 
@@ -121,7 +114,16 @@ impl GuestThread {
                 Some(Stop::Core(Exit::Interrupted))
             }
             Outcome::Builtin(id, scalars) => self.builtin(id, &scalars, args),
-            Outcome::Python(handler, scalars) => Some(Stop::Syscall { handler, scalars }),
+            Outcome::Python(handler, mut scalars) => {
+                if &*handler == CLONE {
+                    self.process
+                        .linux
+                        .facts()
+                        .clone
+                        .arrange(&mut scalars.values);
+                }
+                Some(Stop::Syscall { handler, scalars })
+            }
             Outcome::Review(review, result) => Some(Stop::Review {
                 number,
                 review,
@@ -150,13 +152,12 @@ impl GuestThread {
 
     /// Sets the pc back onto the system-call instruction.
     pub fn rewind(&mut self) {
-        let regs = &self.process.regs;
-        let thumb = self.core.get(regs.status) & regs.thumb_bit != 0;
-        let pc = self.core.get(regs.pc);
-        let on = pc - if thumb { 2 } else { 4 };
-        self.core.set(regs.pc, on);
+        let pc = self.process.regs.pc;
+        let behind = self.core.get(pc);
+        let on = self.process.linux.call_address(self.core.as_mut(), behind);
+        self.core.set(pc, on);
         self.whereabouts.pauses();
-        self.note_interrupted(on, pc);
+        self.note_interrupted(on, behind);
     }
 }
 
@@ -173,14 +174,10 @@ impl Caller {
         if !seccomp.is_active() {
             return None;
         }
-        let guest = Guest {
-            abi: self.table.abi,
-            frame: process.frame,
-        };
         let name = self.table.get(number).map(|call| call.name.as_str());
         let pc = regs.get(process.regs.pc);
         seccomp
-            .judge(guest, name, number, pc, args)
+            .judge(process.linux, name, number, pc, args)
             .map(Outcome::Refused)
     }
 
@@ -211,15 +208,5 @@ impl Caller {
 }
 
 pub(super) fn call_registers(process: &Process, regs: &mut dyn Regs) -> (u64, Args) {
-    let map = &process.regs;
-    (
-        regs.get(map.number),
-        map.args
-            .map(|id| if id == u32::MAX { 0 } else { regs.get(id) }),
-    )
-}
-
-/// Gives the guest a call's result, an errno as its ABI (`table`) numbers it.
-pub(super) fn set_result(process: &Process, table: &Table, regs: &mut dyn Regs, result: i64) {
-    regs.set(process.regs.result, table.result(result) as u64);
+    process.regs.call(regs, &process.space, process.abi)
 }

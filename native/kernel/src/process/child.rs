@@ -2,12 +2,14 @@
 
 use std::ffi::CString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Process;
 use super::execed;
+use super::share::forget_sharers;
 use super::thread::GuestThread;
-use crate::memory::Region;
-use crate::signal::{deferred, host};
-use crate::thunk::convert::get_int;
+use crate::signal::deferred;
+use crate::signal::host::{self, Mailbox};
 
 /// What clone(2) was asked for, in host terms: pointers are host addresses or 0.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,22 +22,50 @@ pub struct ForkRequest {
     pub set_tid: u64,
     pub set_tid_size: u64,
     pub cgroup: u64,
+    /// The PTRACE_EVENT that it is.
+    pub event: u32,
 }
 
 /// struct clone_args (include/uapi/linux/sched.h).
 #[repr(C)]
-struct CloneArgs {
-    flags: u64,
-    pidfd: u64,
-    child_tid: u64,
-    parent_tid: u64,
-    exit_signal: u64,
-    stack: u64,
-    stack_size: u64,
-    tls: u64,
-    set_tid: u64,
-    set_tid_size: u64,
-    cgroup: u64,
+#[derive(Debug)]
+pub(super) struct CloneArgs {
+    pub(super) flags: u64,
+    pub(super) pidfd: u64,
+    pub(super) child_tid: u64,
+    pub(super) parent_tid: u64,
+    pub(super) exit_signal: u64,
+    pub(super) stack: u64,
+    pub(super) stack_size: u64,
+    pub(super) tls: u64,
+    pub(super) set_tid: u64,
+    pub(super) set_tid_size: u64,
+    pub(super) cgroup: u64,
+}
+
+impl CloneArgs {
+    pub(super) fn new(request: &ForkRequest) -> Self {
+        Self {
+            flags: request.flags,
+            pidfd: request.pidfd,
+            child_tid: request.child_tid,
+            parent_tid: request.parent_tid,
+            exit_signal: request.exit_signal,
+            stack: 0,
+            stack_size: 0,
+            tls: 0,
+            set_tid: request.set_tid,
+            set_tid_size: request.set_tid_size,
+            cgroup: request.cgroup,
+        }
+    }
+
+    /// Whether clone(2) can do it, but for `parent_tid`.
+    pub(super) fn is_plain(&self) -> bool {
+        const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
+        let beyond = self.flags >> 32 != 0 || self.flags & 0xff != 0;
+        !beyond && self.set_tid_size == 0 && self.flags & PARENT_SETTID == 0
+    }
 }
 
 const PLAIN: u64 = (libc::CLONE_CHILD_SETTID | libc::CLONE_PARENT_SETTID) as u64;
@@ -69,6 +99,7 @@ impl GuestThread {
             result
         });
         if result == 0 {
+            forget_sharers();
             space.after_fork_in_child();
             self.core.after_fork_in_child();
             self.signals.mailbox.forget();
@@ -81,37 +112,25 @@ impl GuestThread {
 
     /// execve(2) of a program of the host; returns -errno when it fails.
     pub fn exec_host(&mut self, path: Vec<u8>, argv: Vec<Vec<u8>>, envp: Vec<Vec<u8>>) -> i64 {
+        self.execution(path, argv, envp).run()
+    }
+
+    /// The same, to be done when nothing of this thread is in use any more.
+    #[must_use]
+    pub fn execution(&self, path: Vec<u8>, argv: Vec<Vec<u8>>, envp: Vec<Vec<u8>>) -> Execution {
         let terminated = |texts: Vec<Vec<u8>>| -> Vec<CString> {
             let texts = texts.into_iter().map(CString::new);
             texts.map(Result::unwrap_or_default).collect()
         };
-        let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
-            let null = std::iter::once(std::ptr::null());
-            texts.iter().map(|text| text.as_ptr()).chain(null).collect()
-        };
-        let (argv, envp) = (terminated(argv), terminated(envp));
-        let path = CString::new(path).unwrap_or_default();
-        let (argv_pointers, envp_pointers) = (pointers(&argv), pointers(&envp));
-        if self.signals.mailbox.waits() {
-            self.signals.mailbox.send_again();
+        Execution {
+            path: CString::new(path).unwrap_or_default(),
+            argv: terminated(argv),
+            envp: terminated(envp),
+            blocked: self.signals.blocked,
+            mailbox: self.signals.mailbox.clone(),
+            process: self.process.clone(),
+            clear_child_tid: self.clear_child_tid.clone(),
         }
-        // The host kernel does not know the guest's lists.
-        self.process.give_up_all_robust_futexes();
-        host::around_exec(self.signals.blocked, || {
-            // SAFETY: NULL-terminated arrays of C strings that live until the call fails.
-            unsafe {
-                libc::execve(
-                    path.as_ptr(),
-                    argv_pointers.as_ptr(),
-                    envp_pointers.as_ptr(),
-                );
-            }
-            -i64::from(
-                std::io::Error::last_os_error()
-                    .raw_os_error()
-                    .unwrap_or(libc::ENOEXEC),
-            )
-        })
     }
 
     /// What the kernel does for a thread that ends (kernel/fork.c `mm_release`,
@@ -120,67 +139,56 @@ impl GuestThread {
         // SAFETY: gettid touches no memory.
         self.process
             .give_up_robust_futexes(unsafe { libc::gettid() });
-        if self.clear_child_tid != 0 {
-            let _ = self.process.space.write(self.clear_child_tid, &[0; 4]);
-            self.process.wake(self.clear_child_tid);
-            self.clear_child_tid = 0;
-        }
+        clear_tid(&self.process, &self.clear_child_tid);
     }
+}
 
-    /// For a vfork(2) that was made by fork: gives the parent what the child wrote, as
-    /// if the memory had been shared. `only`: just the mappings of these addresses, when the
-    /// parent has other threads that go on writing elsewhere.
-    pub fn give_back_memory(&self, parent: i32, only: &[u64]) {
-        let Ok(pagemap) = std::fs::File::open("/proc/self/pagemap") else {
-            return;
+/// Clears the word that set_tid_address(2) named, once, and wakes who waits for that.
+pub(super) fn clear_tid(process: &Process, word: &AtomicU64) {
+    let address = word.swap(0, Ordering::SeqCst);
+    if address != 0 {
+        let _ = process.space.write(address, &[0; 4]);
+        process.wake(address);
+    }
+}
+
+/// A real execve(2) that is about to be made.
+pub struct Execution {
+    path: CString,
+    argv: Vec<CString>,
+    envp: Vec<CString>,
+    blocked: u64,
+    mailbox: Arc<Mailbox>,
+    process: Arc<Process>,
+    clear_child_tid: Arc<AtomicU64>,
+}
+
+impl Execution {
+    /// Makes it; comes back only with -errno.
+    pub fn run(&self) -> i64 {
+        let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
+            let null = std::iter::once(std::ptr::null());
+            texts.iter().map(|text| text.as_ptr()).chain(null).collect()
         };
-        for region in self.process.space.regions() {
-            let wanted = only.is_empty()
-                || only
-                    .iter()
-                    .any(|address| (region.start..region.end).contains(address));
-            if wanted && region.prot.is_write() && !region.is_shared() {
-                self.give_back_region(&pagemap, &region, parent);
-            }
+        let (argv, envp) = (pointers(&self.argv), pointers(&self.envp));
+        host::set_mask(!0);
+        if self.mailbox.waits() {
+            self.mailbox.send_again();
         }
-    }
-
-    fn give_back_region(&self, pagemap: &std::fs::File, region: &Region, parent: i32) {
-        use std::os::unix::fs::FileExt;
-        /// A page that no other process maps (Documentation/admin-guide/mm/pagemap.rst): since the
-        /// fork it was written here, or first touched.
-        const EXCLUSIVE: u64 = 1 << 56;
-        const PRESENT: u64 = 1 << 63;
-        const PAGE: usize = 4096;
-        let base = self.process.space.base() as u64 + region.start;
-        let pages = ((region.end - region.start) / PAGE as u64) as usize;
-        let mut entries = vec![0u8; pages.min(1 << 16) * 8];
-        let mut done = 0;
-        while done < pages {
-            let count = (pages - done).min(1 << 16);
-            let at = (base / PAGE as u64 + done as u64) * 8;
-            if pagemap
-                .read_exact_at(&mut entries[..count * 8], at)
-                .is_err()
-            {
-                return;
-            }
-            for (index, entry) in entries[..count * 8].chunks_exact(8).enumerate() {
-                if get_int(entry, false, false) & (PRESENT | EXCLUSIVE) == PRESENT | EXCLUSIVE {
-                    let page = base + ((done + index) * PAGE) as u64;
-                    let part = libc::iovec {
-                        iov_base: page as *mut libc::c_void,
-                        iov_len: PAGE,
-                    };
-                    // SAFETY: both vectors name one page of guest memory, which lies at the same
-                    // host address in parent and child; the kernel checks both.
-                    unsafe {
-                        libc::process_vm_writev(parent, &raw const part, 1, &raw const part, 1, 0)
-                    };
-                }
-            }
-            done += count;
+        // The host kernel does not know the guest's lists, nor its word.
+        self.process.give_up_all_robust_futexes();
+        if self.process.borrows {
+            clear_tid(&self.process, &self.clear_child_tid);
         }
+        self.process.actions.around_exec(self.blocked, || {
+            // SAFETY: NULL-terminated arrays of C strings that live until the call fails.
+            unsafe { libc::execve(self.path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+            -i64::from(
+                std::io::Error::last_os_error()
+                    .raw_os_error()
+                    .unwrap_or(libc::ENOEXEC),
+            )
+        })
     }
 }
 
@@ -216,19 +224,7 @@ fn clone(request: &ForkRequest) -> i64 {
         }
         return pid.into();
     }
-    let args = CloneArgs {
-        flags: request.flags,
-        pidfd: request.pidfd,
-        child_tid: request.child_tid,
-        parent_tid: request.parent_tid,
-        exit_signal: request.exit_signal,
-        stack: 0,
-        stack_size: 0,
-        tls: 0,
-        set_tid: request.set_tid,
-        set_tid_size: request.set_tid_size,
-        cgroup: request.cgroup,
-    };
+    let args = CloneArgs::new(request);
     // SAFETY: without CLONE_VM and with no new stack, clone3 returns twice like fork.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) };
     if pid < 0 { errno() } else { pid }
@@ -259,10 +255,13 @@ fn store_tid(at: u64, tid: i32) {
 
 /// What execve(2) resets of the process: it can be dumped again (so that its files in /proc are its
 /// own after a change of user), and capabilities do not survive the next one.
-pub fn reset_credentials() {
+/// That is a matter of the memory, and left alone where this is `shared`.
+pub fn reset_credentials(shared: bool) {
     // SAFETY: these prctls touch no memory.
     unsafe {
-        libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
+        if !shared {
+            libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
+        }
         libc::prctl(libc::PR_SET_KEEPCAPS, 0, 0, 0, 0);
     }
 }

@@ -23,7 +23,7 @@ const LARGEST: usize = 1 << 16;
 ///
 /// Old ones are forgotten by generations, so that a guest that lists millions of files
 /// does not fill memory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cookies {
     generation: usize,
     next: u64,

@@ -29,6 +29,10 @@ const OWN: [u32; 3] = [libc::RLIMIT_AS, libc::RLIMIT_DATA, libc::RLIMIT_STACK];
 pub struct Limits(Mutex<[Option<Limit>; OWN.len()]>);
 
 impl Limits {
+    pub(super) fn copy(&self) -> Self {
+        Self(Mutex::new(*self.lock()))
+    }
+
     /// Also for the thread that forks to hold across the fork.
     pub(super) fn lock(&self) -> MutexGuard<'_, [Option<Limit>; OWN.len()]> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -50,6 +54,25 @@ impl Process {
     pub fn inherit_limits(&self, before: &Self) {
         let limits = *before.limits.lock();
         *self.limits.lock() = limits;
+        self.obey(&limits);
+    }
+
+    /// Those that the guest has set: (number, soft, hard).
+    pub fn own_limits(&self) -> Vec<(u32, u64, u64)> {
+        let limits = *self.limits.lock();
+        let set = OWN.iter().zip(limits);
+        set.filter_map(|(number, limit)| limit.map(|(soft, hard)| (*number, soft, hard)))
+            .collect()
+    }
+
+    /// Takes them over.
+    pub fn set_own_limits(&self, given: &[(u32, u64, u64)]) {
+        let mut limits = self.limits.lock();
+        for &(number, soft, hard) in given {
+            if let Some(index) = position(number) {
+                limits[index] = Some((soft, hard));
+            }
+        }
         self.obey(&limits);
     }
 
@@ -94,8 +117,12 @@ impl Process {
         Ok(())
     }
 
-    /// Has the address space obey the limits.
+    /// Has the address space obey the limits. One that is borrowed goes on to obey its owner's: they
+    /// are the process's, and the memory is not.
     fn obey(&self, limits: &[Option<Limit>; OWN.len()]) {
+        if self.borrows {
+            return;
+        }
         let [space, data, stack] =
             limits.map(|limit| limit.map(|limit| limit.0).filter(|soft| *soft != INFINITY));
         self.space.set_rlimits(space, data, stack);

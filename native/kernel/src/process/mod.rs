@@ -9,68 +9,32 @@ mod directory;
 mod execed;
 pub mod limits;
 mod robust;
+pub mod share;
 mod thread;
 mod tracee;
 mod trap;
-pub mod vfork;
 pub mod whereabouts;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+pub use call::CLONE;
 pub use thread::{GuestThread, Stop};
 
 use crate::abi::GuestAbi;
+use crate::linux::{LinuxAbi, Registers};
 use crate::memory::fault::{Stage, add_claim};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
+use crate::signal::Actions;
 use crate::signal::host;
-use crate::signal::{Actions, FrameKind, Trampolines};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
 use crate::thunk::procfs::{self, Facts};
 use crate::thunk::review::Marks;
 use crate::thunk::running::{self, Running};
-use crate::thunk::table::{MAX_SLOTS, Table};
-
-/// Which registers a guest's kernel interface uses, by `Regs` number.
-#[derive(Clone, Debug)]
-pub struct GuestRegs {
-    pub number: u32,
-    pub args: [u32; MAX_SLOTS],
-    pub result: u32,
-    pub pc: u32,
-    pub sp: u32,
-    /// The thread pointer that `set_tls` writes.
-    pub tls: u32,
-    /// The status register whose `thumb_bit` makes system-call instructions 2 bytes long.
-    pub status: u32,
-    pub thumb_bit: u64,
-}
-
-impl GuestRegs {
-    /// From the numbers of call number, result, pc, sp, tls and status, and those of the argument
-    /// registers.
-    #[must_use]
-    pub fn new(numbers: [u32; 6], args: &[u32], thumb_bit: u64) -> Self {
-        let mut slots = [u32::MAX; MAX_SLOTS];
-        for (slot, id) in slots.iter_mut().zip(args) {
-            *slot = *id;
-        }
-        let [number, result, pc, sp, tls, status] = numbers;
-        Self {
-            number,
-            args: slots,
-            result,
-            pc,
-            sp,
-            tls,
-            status,
-            thumb_bit,
-        }
-    }
-}
+use crate::thunk::table::Table;
 
 /// What the threads of a guest process share.
 pub struct Process {
@@ -78,12 +42,15 @@ pub struct Process {
     pub table: RwLock<Arc<Table>>,
     pub sysroot: RwLock<Option<Arc<Sysroot>>>,
     pub own_exe: RwLock<Arc<OwnExe>>,
-    pub marks: Marks,
-    pub regs: GuestRegs,
+    pub marks: Arc<Marks>,
+    pub linux: &'static dyn LinuxAbi,
+    /// Those of `linux`, at hand.
+    pub regs: &'static Registers,
+    pub abi: GuestAbi,
     pub actions: Arc<Actions>,
     pub seccomp: seccomp::Threads,
-    pub frame: FrameKind,
-    pub trampolines: Trampolines,
+    /// The page with [`LinuxAbi::trampoline`].
+    pub trampoline: u64,
     /// The heads of the threads' robust futex lists (set_robust_list(2)), by tid.
     robust_lists: Mutex<BTreeMap<i32, u64>>,
     pub limits: limits::Limits,
@@ -93,6 +60,8 @@ pub struct Process {
     pub running: Mutex<Option<Running>>,
     /// Python needs nothing more of its files (`qusr/preload.py`).
     pub preloaded: AtomicBool,
+    /// The memory is another process's, which has lent it (clone(2) with CLONE_VM).
+    borrows: bool,
 }
 
 impl Process {
@@ -142,99 +111,93 @@ impl Process {
         self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A process whose memory already holds the program.
+    /// A process whose memory already holds the program. `before`: what ran here until an execve.
     ///
     /// # Errors
     /// The errno of mapping the page with the signal trampolines.
     pub fn new(
         space: Arc<AddressSpace>,
         table: Arc<Table>,
-        regs: GuestRegs,
-        frame: FrameKind,
+        linux: &'static dyn LinuxAbi,
+        before: Option<&Self>,
     ) -> Result<Arc<Self>, i32> {
         add_claim(Stage::Take, host::claim)
             .map_err(|error| error.raw_os_error().unwrap_or(libc::ENOMEM))?;
-        let trampolines = map_trampolines(&space, frame, table.abi)?;
-        let actions = Actions::inherited();
+        let trampoline = map_trampoline(&space, linux)?;
+        let actions = Actions::inherited(before.map(|before| &*before.actions));
         actions.core_limit_changed();
         Ok(Arc::new(Self {
             space,
             table: RwLock::new(table),
             sysroot: RwLock::new(None),
             own_exe: RwLock::new(Arc::new(OwnExe::default())),
-            marks: Marks::default(),
-            regs,
+            marks: Arc::default(),
+            linux,
+            regs: &linux.facts().registers,
+            abi: linux.abi(),
             actions,
             seccomp: seccomp::Threads::default(),
-            frame,
-            trampolines,
+            trampoline,
             robust_lists: Mutex::default(),
             limits: limits::Limits::default(),
             cookies: Mutex::default(),
             facts: RwLock::default(),
             running: Mutex::default(),
             preloaded: AtomicBool::new(false),
+            borrows: false,
         }))
+    }
+
+    /// What clone(2) with CLONE_VM makes of it for the new process. `lent` are the clone's flags:
+    /// descriptors and signal actions may be shared, too.
+    #[must_use]
+    pub fn lend(&self, lent: u64) -> Arc<Self> {
+        let copy = |sysroot: &Arc<Sysroot>| Arc::new(sysroot.copy());
+        Arc::new(Self {
+            space: self.space.clone(),
+            table: RwLock::new(shared(&self.table)),
+            // The current directory need not stay the same.
+            sysroot: RwLock::new(shared(&self.sysroot).as_ref().map(copy)),
+            own_exe: RwLock::new(shared(&self.own_exe)),
+            marks: if lent & libc::CLONE_FILES as u64 != 0 {
+                self.marks.clone()
+            } else {
+                Arc::new(self.marks.copy())
+            },
+            linux: self.linux,
+            regs: self.regs,
+            abi: self.abi,
+            actions: if lent & libc::CLONE_SIGHAND as u64 != 0 {
+                self.actions.shared.store(true, Ordering::SeqCst);
+                self.actions.clone()
+            } else {
+                self.actions.copy()
+            },
+            seccomp: seccomp::Threads::default(),
+            trampoline: self.trampoline,
+            robust_lists: Mutex::default(),
+            limits: self.limits.copy(),
+            cookies: Mutex::new(self.cookies().clone()),
+            facts: RwLock::new(shared(&self.facts)),
+            // The parent holds it, or, after an execve, the new program.
+            running: Mutex::default(),
+            preloaded: AtomicBool::new(self.preloaded.load(Ordering::Relaxed)),
+            borrows: true,
+        })
     }
 }
 
-/// Maps the page whose code calls sigreturn, as the kernel's vdso (AArch64) and
-/// sigpage (arm, arch/arm/kernel/sigreturn_codes.S) do.
-fn map_trampolines(
-    space: &AddressSpace,
-    frame: FrameKind,
-    abi: GuestAbi,
-) -> Result<Trampolines, i32> {
-    /// Unwinders know these very instructions.
-    const AARCH64: [u32; 2] = [0xd280_1168, 0xd400_0001]; // mov x8, #139; svc #0
-    const ARM: [u32; 4] = [
-        0xe3a0_7077,
-        0xef00_0000, // mov r7, #119; svc #0
-        0xe3a0_70ad,
-        0xef00_0000, // mov r7, #173; svc #0
-    ];
-    const THUMB: [u16; 4] = [0x2777, 0xdf00, 0x27ad, 0xdf00];
-    let code_is_big = abi.big_endian && frame == (FrameKind::Arm { be8: false });
-    let word = |value: u32| {
-        if code_is_big {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        }
-    };
-    let half = |value: u16| {
-        if code_is_big {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        }
-    };
-    let (code, name): (Vec<u8>, _) = match frame {
-        FrameKind::Aarch64 => (AARCH64.into_iter().flat_map(word).collect(), "[vdso]"),
-        FrameKind::Arm { .. } => (
-            ARM.into_iter()
-                .flat_map(word)
-                .chain(THUMB.into_iter().flat_map(half))
-                .collect(),
-            "[sigpage]",
-        ),
-    };
-    let page = space.mmap(MmapRequest::anonymous(4096, Prot::READ | Prot::WRITE))?;
-    space.write(page, &code).map_err(|_| libc::EFAULT)?;
-    space.mprotect(page, 4096, (Prot::READ | Prot::EXEC).bits())?;
-    let _ = name;
-    Ok(match frame {
-        FrameKind::Aarch64 => Trampolines {
-            rt: page,
-            ..Trampolines::default()
-        },
-        FrameKind::Arm { .. } => Trampolines {
-            plain: page,
-            rt: page + 8,
-            thumb_plain: page + 16,
-            thumb_rt: page + 20,
-        },
-    })
+/// Maps the page whose code calls sigreturn, and gives its address.
+fn map_trampoline(space: &AddressSpace, linux: &dyn LinuxAbi) -> Result<u64, i32> {
+    let facts = linux.facts();
+    let size = facts.page_size;
+    let page = space.mmap(MmapRequest::anonymous(size, Prot::READ | Prot::WRITE))?;
+    space
+        .write(page, &linux.trampoline())
+        .map_err(|_| libc::EFAULT)?;
+    space.mprotect(page, size, (Prot::READ | Prot::EXEC).bits())?;
+    space.set_name(page, size, facts.trampoline_name);
+    Ok(page)
 }
 
 /// Reads a lock's value; a poisoned lock (a panic elsewhere) still has a whole value.

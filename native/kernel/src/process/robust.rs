@@ -2,8 +2,9 @@
 //! (kernel/futex/core.c, `exit_robust_list`). The host kernel cannot walk the guest's list, whose
 //! pointers are guest addresses.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::child::clear_tid;
 use super::{Process, shared};
 use crate::thunk::convert::get_int;
 
@@ -28,6 +29,12 @@ impl Process {
         for tid in threads {
             self.give_up_robust_futexes(tid);
         }
+    }
+
+    /// A process in our memory is gone: what it could not do itself, if it was killed.
+    pub fn child_is_gone(&self, clear_child_tid: &AtomicU64) {
+        self.give_up_all_robust_futexes();
+        clear_tid(self, clear_child_tid);
     }
 
     /// The thread `tid` ends: who waits for a futex of its list is told that its owner died.

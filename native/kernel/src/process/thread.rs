@@ -2,14 +2,15 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use super::call::{Caller, call_registers, set_result};
+use super::call::{Caller, call_registers};
 use super::tracee::{Interrupted, Tracee};
 use super::whereabouts::Whereabouts;
 use super::{Process, shared};
 use crate::cpu::{CpuCore, Exit, Flow};
 use crate::memory::tags::take_tags;
-use crate::seccomp::{Guest, Seccomp};
+use crate::seccomp::Seccomp;
 use crate::signal::deliver::Delivered;
 use crate::signal::host::{Mailbox, mask};
 use crate::signal::{AltStack, Seen, ThreadSignals};
@@ -58,7 +59,7 @@ pub struct GuestThread {
     pub watch_enosys: bool,
     pub signals: ThreadSignals,
     /// Where set_tid_address(2) wants a zero when the thread ends.
-    pub clear_child_tid: u64,
+    pub clear_child_tid: Arc<AtomicU64>,
     /// Its system calls take tagged pointers (`memory/tags.rs`).
     pub takes_tags: bool,
     pub seccomp: Arc<Seccomp>,
@@ -72,16 +73,16 @@ impl GuestThread {
     /// A thread that will run on `core`.
     #[must_use]
     pub fn new(process: Arc<Process>, core: Box<dyn CpuCore>) -> Self {
-        let mailbox = Mailbox::new(core.interrupter());
+        let mailbox = Mailbox::new(core.interrupter(), process.actions.clone());
         let signals = ThreadSignals {
             actions: process.actions.clone(),
             blocked: mask(),
             saved: None,
             altstack: AltStack::default(),
             mailbox: mailbox.clone(),
-            trampolines: process.trampolines,
-            kind: process.frame,
-            abi: shared(&process.table).abi,
+            trampoline: process.trampoline,
+            linux: process.linux,
+            abi: process.abi,
             watch: false,
             seen: None,
         };
@@ -94,11 +95,7 @@ impl GuestThread {
             wait_mask: Cell::new(None),
         };
         let seccomp = process.seccomp.add(None);
-        let guest = Guest {
-            abi: signals.abi,
-            frame: signals.kind,
-        };
-        let whereabouts = Whereabouts::new(&process, guest);
+        let whereabouts = Whereabouts::new(&process);
         Self {
             process,
             core,
@@ -107,7 +104,7 @@ impl GuestThread {
             trace: false,
             watch_enosys: false,
             signals,
-            clear_child_tid: 0,
+            clear_child_tid: Arc::default(),
             takes_tags: false,
             tracee: None,
             interrupted: None,
@@ -128,6 +125,27 @@ impl GuestThread {
         thread.signals.blocked = self.signals.blocked;
         thread.seccomp.inherit(&self.seccomp);
         thread.takes_tags = self.takes_tags;
+        Ok(thread)
+    }
+
+    /// The first thread of a new process that shares the memory, for clone(2) with CLONE_VM and these
+    /// `flags`.
+    ///
+    /// # Errors
+    /// What kept the core from being made.
+    pub fn lend(&self, flags: u64) -> Result<Self, String> {
+        let core = self.core.duplicate()?;
+        let mut thread = Self::new(self.process.lend(flags), core);
+        thread.trace = self.trace;
+        thread.watch_enosys = self.watch_enosys;
+        thread.signals.watch = self.signals.watch;
+        thread.signals.blocked = self.signals.blocked;
+        thread.takes_tags = self.takes_tags;
+        // kernel/fork.c, copy_process: otherwise both would run on it at once.
+        if flags & libc::CLONE_VFORK as u64 != 0 {
+            thread.signals.altstack = self.signals.altstack;
+        }
+        thread.seccomp.inherit(&self.seccomp);
         Ok(thread)
     }
 
@@ -168,7 +186,8 @@ impl GuestThread {
                     let refused = caller.refused(seccomp, process, regs, number, &args);
                     match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {
-                            set_result(process, &caller.table, regs, result);
+                            let result = caller.table.result(result);
+                            process.linux.set_result(regs, result, None);
                             whereabouts.runs();
                             Flow::Continue
                         }

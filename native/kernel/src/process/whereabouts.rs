@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::Process;
 use crate::cpu::Regs;
-use crate::seccomp::Guest;
 use crate::thunk::exec::Args;
 use crate::thunk::table::MAX_SLOTS;
 
@@ -82,8 +81,8 @@ pub fn ask() {
 pub struct Whereabouts(&'static Record);
 
 impl Whereabouts {
-    /// A record for a thread of `process` that runs `guest`.
-    pub(super) fn new(process: &Process, guest: Guest) -> Self {
+    /// A record for a thread of `process`.
+    pub(super) fn new(process: &Process) -> Self {
         let own = Self(free_record().unwrap_or_else(new_record));
         let record = own.0;
         record.number.store(NO_CALL, Ordering::Relaxed);
@@ -93,7 +92,7 @@ impl Whereabouts {
         record.base.store(base, Ordering::Relaxed);
         record
             .guest
-            .store(guest.audit_arch().into(), Ordering::Relaxed);
+            .store(process.linux.audit_arch().into(), Ordering::Relaxed);
         let locks = [
             place(&*process.space),
             place(process),

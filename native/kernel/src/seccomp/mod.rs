@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::abi::GuestAbi;
+use crate::linux::LinuxAbi;
 use crate::memory::AddressSpace;
-use crate::signal::FrameKind;
 use crate::thunk::convert::get_int;
 use crate::thunk::exec::Args;
 use bpf::{Data, Insn, MAX_INSNS};
@@ -111,41 +111,18 @@ impl Threads {
     }
 }
 
-/// The calling thread's guest: what a filter sees besides the registers.
-#[derive(Clone, Copy, Debug)]
-pub struct Guest {
-    pub abi: GuestAbi,
-    pub frame: FrameKind,
-}
-
-impl Guest {
-    /// AUDIT_ARCH_*: the ELF machine with bits for 64 bits and little-endian.
-    #[must_use]
-    pub fn audit_arch(self) -> u32 {
-        let machine = match self.frame {
-            FrameKind::Aarch64 => 183,
-            FrameKind::Arm { .. } => 40,
-        };
-        let wide = u32::from(self.abi.word_bits == 64) << 31;
-        machine | wide | u32::from(!self.abi.big_endian) << 30
+/// struct seccomp_data: number, arch, instruction pointer, six arguments.
+fn data(linux: &dyn LinuxAbi, number: u64, pc: u64, args: &Args) -> Data {
+    let mut data = [0; 16];
+    data[0] = number as u32;
+    data[1] = linux.audit_arch();
+    let big = linux.abi().big_endian;
+    let values = std::iter::once(&pc).chain(&args[..6]);
+    for (words, value) in data[2..].chunks_exact_mut(2).zip(values) {
+        let (low, high) = (*value as u32, (value >> 32) as u32);
+        words.copy_from_slice(&if big { [high, low] } else { [low, high] });
     }
-
-    /// struct seccomp_data: number, arch, instruction pointer, six arguments.
-    fn data(self, number: u64, pc: u64, args: &Args) -> Data {
-        let mut data = [0; 16];
-        data[0] = number as u32;
-        data[1] = self.audit_arch();
-        let values = std::iter::once(&pc).chain(&args[..6]);
-        for (words, value) in data[2..].chunks_exact_mut(2).zip(values) {
-            let (low, high) = (*value as u32, (value >> 32) as u32);
-            words.copy_from_slice(&if self.abi.big_endian {
-                [high, low]
-            } else {
-                [low, high]
-            });
-        }
-        data
-    }
+    data
 }
 
 impl Seccomp {
@@ -189,7 +166,7 @@ impl Seccomp {
     /// Judges a call; None: it may be made.
     pub fn judge(
         &self,
-        guest: Guest,
+        linux: &dyn LinuxAbi,
         name: Option<&str>,
         number: u64,
         pc: u64,
@@ -200,7 +177,7 @@ impl Seccomp {
             let allowed = matches!(name, Some("read" | "write" | "exit" | "rt_sigreturn"));
             return (!allowed).then_some(Verdict::KillStrict);
         }
-        let data = guest.data(number, pc, args);
+        let data = data(linux, number, pc, args);
         let mut result = RET_ALLOW;
         for filter in Filter::chain(state.filter.as_ref()) {
             let found = bpf::run(&filter.program, &data);
@@ -364,14 +341,7 @@ pub fn action_available(action: u32) -> Result<(), i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const GUEST: Guest = Guest {
-        abi: GuestAbi {
-            word_bits: 64,
-            big_endian: false,
-        },
-        frame: FrameKind::Aarch64,
-    };
+    use crate::linux::tests::TestAbi;
 
     fn with(programs: &[&[(u16, u8, u8, u32)]]) -> Seccomp {
         let mut filter = None;
@@ -394,17 +364,12 @@ mod tests {
     }
 
     #[test]
-    fn architectures() {
-        // include/uapi/linux/audit.h
-        assert_eq!(GUEST.audit_arch(), 0xc000_00b7);
-        let arm = Guest {
-            abi: GuestAbi {
-                word_bits: 32,
-                big_endian: false,
-            },
-            frame: FrameKind::Arm { be8: false },
-        };
-        assert_eq!(arm.audit_arch(), 0x4000_0028);
+    fn what_a_filter_sees() {
+        let args = [0x1_8000_0002, 0, 0, 0, 0, 0, 7];
+        let found = data(&TestAbi, 4001, 0x40_0004, &args);
+        // Words of the guest's byte order: the upper half of each 64 bits is first.
+        assert_eq!(found[..6], [4001, 8, 0, 0x40_0004, 1, 0x8000_0002]);
+        assert_eq!(found[6..], [0; 10]);
     }
 
     #[test]
@@ -412,7 +377,7 @@ mod tests {
         let allow: &[_] = &[(0x06, 0, 0, RET_ALLOW)];
         let errno: &[_] = &[(0x06, 0, 0, RET_ERRNO | 1)];
         let kill: &[_] = &[(0x06, 0, 0, RET_KILL_PROCESS)];
-        let judge = |seccomp: &Seccomp| seccomp.judge(GUEST, None, 1, 0, &[0; 7]);
+        let judge = |seccomp: &Seccomp| seccomp.judge(&TestAbi, None, 1, 0, &[0; 7]);
         assert_eq!(judge(&with(&[allow, allow])), None);
         assert_eq!(judge(&with(&[errno, allow])), Some(Verdict::Errno(1)));
         assert_eq!(
@@ -426,7 +391,7 @@ mod tests {
         let seccomp = Seccomp::default();
         assert!(!seccomp.is_active());
         seccomp.set_strict().unwrap();
-        let judge = |name| seccomp.judge(GUEST, Some(name), 1, 0, &[0; 7]);
+        let judge = |name| seccomp.judge(&TestAbi, Some(name), 1, 0, &[0; 7]);
         assert_eq!(judge("read"), None);
         assert_eq!(judge("openat"), Some(Verdict::KillStrict));
         assert_eq!(with(&[]).set_strict(), Err(libc::EINVAL));

@@ -1,7 +1,6 @@
 //! The signal system calls. Masks and queues are the host kernel's; actions, alternate
 //! stacks and frames are kept here.
 
-use super::frame::Frame;
 use super::{
     Action, AltStack, NSIG, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, deferred, host, siginfo,
 };
@@ -12,11 +11,8 @@ use crate::thunk::host::{ERESTARTSYS, safe_syscall};
 
 type Result<T> = std::result::Result<T, i32>;
 
-/// The kernel's sigset_t is 8 bytes on every guest.
-const SIGSET_SIZE: u64 = 8;
-/// Smaller alternate stacks are refused (arch/*/include/uapi/asm/signal.h).
-const MINSIGSTKSZ_AARCH64: u64 = 5120;
-const MINSIGSTKSZ_ARM: u64 = 2048;
+/// Bytes of the signals that the host has, and so those of all guests' sets that count.
+const COUNTED: usize = 8;
 
 fn checked_signal(signal: i32) -> Result<usize> {
     if (1..=NSIG as i32).contains(&signal) {
@@ -41,6 +37,11 @@ impl ThreadSignals {
         space.write(at, &bytes[..size]).map_err(|_| libc::EFAULT)
     }
 
+    /// What callers have to say of their sets.
+    fn sigset_size(&self) -> u64 {
+        self.linux.facts().sigset_size as u64
+    }
+
     fn get_set(&self, space: &AddressSpace, at: u64) -> Result<u64> {
         if self.abi.word_bits == 64 {
             return self.get(space, at, 8);
@@ -50,10 +51,15 @@ impl ThreadSignals {
 
     fn put_set(&self, space: &AddressSpace, at: u64, set: u64) -> Result<()> {
         if self.abi.word_bits == 64 {
-            return self.put(space, at, 8, set);
+            self.put(space, at, 8, set)?;
+        } else {
+            self.put(space, at, 4, set & 0xffff_ffff)?;
+            self.put(space, at + 4, 4, set >> 32)?;
         }
-        self.put(space, at, 4, set & 0xffff_ffff)?;
-        self.put(space, at + 4, 4, set >> 32)
+        for more in (COUNTED..self.linux.facts().sigset_size).step_by(8) {
+            self.put(space, at + more as u64, 8, 0)?;
+        }
+        Ok(())
     }
 
     /// rt_sigaction(2); `old` is the form of the old sigaction(2) of 32-bit guests,
@@ -61,7 +67,7 @@ impl ThreadSignals {
     pub fn sigaction(&mut self, space: &AddressSpace, args: &[u64], old_form: bool) -> Result<u64> {
         let signal = args[0] as i32;
         let index = checked_signal(signal)?;
-        if !old_form && args[3] != SIGSET_SIZE {
+        if !old_form && args[3] != self.sigset_size() {
             return Err(libc::EINVAL);
         }
         let word = self.abi.word_bytes();
@@ -92,7 +98,7 @@ impl ThreadSignals {
             if let Some(mut action) = new {
                 action.mask &= !UNBLOCKABLE;
                 table[index] = action;
-                host::install(signal, &action);
+                host::install(&self.actions.known, signal, &action);
             }
             before
         });
@@ -147,7 +153,7 @@ impl ThreadSignals {
 
     /// The mask that sigprocmask makes, if it makes one.
     fn new_mask(&self, space: &AddressSpace, args: &[u64], word_only: bool) -> Result<Option<u64>> {
-        if !word_only && args[3] != SIGSET_SIZE {
+        if !word_only && args[3] != self.sigset_size() {
             return Err(libc::EINVAL);
         }
         if args[1] == 0 {
@@ -177,7 +183,7 @@ impl ThreadSignals {
         args: &[u64],
         word_only: bool,
     ) -> Result<u64> {
-        if !word_only && args[1] > SIGSET_SIZE {
+        if !word_only && args[1] > self.sigset_size() {
             return Err(libc::EINVAL);
         }
         let mut set = 0u64;
@@ -210,7 +216,7 @@ impl ThreadSignals {
     ) -> Option<Result<u64>> {
         let set = if old_form {
             args[2] & 0xffff_ffff
-        } else if args[1] == SIGSET_SIZE {
+        } else if args[1] == self.sigset_size() {
             match self.get_set(space, args[0]) {
                 Ok(set) => set,
                 Err(errno) => return Some(Err(errno)),
@@ -264,7 +270,7 @@ impl ThreadSignals {
         args: &[u64],
         time_size: usize,
     ) -> Result<i64> {
-        if args[3] != SIGSET_SIZE {
+        if args[3] != self.sigset_size() {
             return Err(libc::EINVAL);
         }
         let set = self.get_set(space, args[0])?;
@@ -371,11 +377,7 @@ impl ThreadSignals {
         if ![0, libc::SS_ONSTACK, libc::SS_DISABLE].contains(&mode) {
             return Err(libc::EINVAL);
         }
-        let least = if self.abi.word_bits == 64 {
-            MINSIGSTKSZ_AARCH64
-        } else {
-            MINSIGSTKSZ_ARM
-        };
+        let least = self.linux.facts().min_signal_stack;
         self.altstack = if mode == libc::SS_DISABLE {
             AltStack::default()
         } else if stack.size < least {
@@ -398,7 +400,9 @@ impl ThreadSignals {
         rt: bool,
         again: bool,
     ) -> Option<Result<()>> {
-        let Ok(mask) = Frame::mask(self.kind, core, space, self.abi, rt) else {
+        let sp = core.get(self.linux.facts().registers.sp);
+        let at = sp.wrapping_add(self.linux.frame_mask(rt));
+        let Ok(mask) = self.get_set(space, at) else {
             return Some(Err(libc::EFAULT));
         };
         let mask = mask & !UNBLOCKABLE;
@@ -406,7 +410,7 @@ impl ThreadSignals {
             return None;
         }
         let before = std::mem::replace(&mut self.blocked, mask);
-        match Frame::pop(self.kind, core, space, self.abi, rt) {
+        match self.linux.pop_frame(core, space, rt) {
             Ok(restored) => {
                 if let Some(stack) = restored.altstack {
                     // An invalid stack is ignored (restore_altstack).

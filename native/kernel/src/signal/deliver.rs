@@ -1,6 +1,6 @@
 //! Delivering a signal: which handler, on which stack, with which mask.
 
-use super::frame::{self, Frame, FrameContext};
+use super::frame::FrameContext;
 use super::siginfo::{self, FaultInfo, RefusedCall};
 use super::{Action, SIG_DFL, SS_AUTODISARM, Seen, ThreadSignals, UNBLOCKABLE, bit, host};
 use crate::cpu::CpuCore;
@@ -38,7 +38,7 @@ impl ThreadSignals {
         let delivered = if action.has_handler() {
             let bytes = siginfo::to_guest(&info, self.abi);
             self.enter_handler(core, space, signal, &action, &bytes, None)
-        } else if action.handler == SIG_DFL && host::is_ours(signal) {
+        } else if action.handler == SIG_DFL && self.actions.known.is_ours(signal) {
             Delivered::Fatal(Box::new((signal, siginfo::to_guest(&info, self.abi))))
         } else if action.handler == SIG_DFL && !ignored_by_default(signal) {
             // The guest changed the action after the host's handler had run. Had it been
@@ -142,14 +142,14 @@ impl ThreadSignals {
                     handler: SIG_DFL,
                     ..action
                 };
-                host::install(signal, entry);
+                host::install(&self.actions.known, signal, entry);
             }
             action
         })
     }
 
     fn resend(&self, signal: i32) {
-        host::install(signal, &Action::default());
+        host::install(&self.actions.known, signal, &Action::default());
         // SAFETY: kill touches no memory.
         unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), signal) };
     }
@@ -163,7 +163,7 @@ impl ThreadSignals {
         info: &[u8],
         fault: Option<&FaultInfo>,
     ) -> Delivered {
-        let sp = core.get(frame::sp_register(self.kind));
+        let sp = core.get(self.linux.facts().registers.sp);
         let on_stack = self.altstack.contains(sp);
         let usable = self.altstack.flags & libc::SS_DISABLE == 0;
         let switch = action.has(libc::SA_ONSTACK) && usable && !on_stack;
@@ -180,20 +180,20 @@ impl ThreadSignals {
             mask: self.saved.take().unwrap_or(self.blocked),
             altstack: self.altstack,
             on_stack,
-            abi: self.abi,
-            trampolines: self.trampolines,
+            trampoline: self.trampoline,
         };
         if self.altstack.flags & SS_AUTODISARM != 0 && switch {
             self.altstack = super::AltStack::default();
         }
-        if Frame::push(self.kind, core, space, top, &context).is_err() {
+        let pushed = self.linux.push_frame(core, space, top, &context);
+        if pushed.is_err() {
             // No room for the frame: SIGSEGV, fatally if that is the signal being
             // delivered or cannot be handled (kernel/signal.c, `force_sigsegv`).
             let fault = FaultInfo {
                 signal: libc::SIGSEGV,
                 code: SI_KERNEL,
                 addr: 0,
-                esr: 0,
+                syndrome: 0,
             };
             if signal == libc::SIGSEGV || on_stack || switch {
                 let info = siginfo::for_fault(&fault, self.abi);

@@ -14,15 +14,17 @@ pub mod calls;
 pub mod deferred;
 pub mod deliver;
 pub mod dispositions;
-mod frame;
+pub mod frame;
 pub mod host;
 pub mod siginfo;
 
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::abi::GuestAbi;
+use crate::linux::LinuxAbi;
 
-pub use frame::{FrameKind, Trampolines};
+pub use frame::{FrameContext, Restored};
 pub use siginfo::{FaultInfo, RefusedCall};
 
 /// Signals are numbered 1 to 64, as on all of Linux but MIPS.
@@ -30,7 +32,7 @@ pub const NSIG: usize = 64;
 
 pub const SIG_DFL: u64 = 0;
 pub const SIG_IGN: u64 = 1;
-/// x86's and arm's SA_RESTORER; the libc crate does not have it.
+/// SA_RESTORER, where an ABI has it; the libc crate does not.
 pub const SA_RESTORER: u64 = 0x0400_0000;
 
 /// A signal action as the guest gave it.
@@ -66,27 +68,53 @@ pub const UNBLOCKABLE: u64 = 1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1)
 /// The signal actions of a process (shared by threads with CLONE_SIGHAND).
 pub struct Actions {
     table: Mutex<[Action; NSIG]>,
-}
-
-impl Default for Actions {
-    fn default() -> Self {
-        Self {
-            table: Mutex::new([Action::default(); NSIG]),
-        }
-    }
+    /// What the host's handler has to know of it.
+    pub known: host::Known,
+    taken_back: AtomicBool,
+    /// Two processes have them (CLONE_SIGHAND), on the host, too.
+    pub(crate) shared: AtomicBool,
 }
 
 impl Actions {
-    /// The actions that this process inherited: what the host ignores, the guest ignores.
+    /// The actions that this process inherited: what the host ignores, the guest ignores. `before`: those
+    /// of the program that ran here until an execve.
     #[must_use]
-    pub fn inherited() -> Arc<Self> {
-        let actions = Self::default();
+    pub fn inherited(before: Option<&Self>) -> Arc<Self> {
+        let known = before.map_or_else(host::Known::inherited, |before| before.known.copy());
+        known.orderly.store(false, Ordering::SeqCst);
+        let actions = Self {
+            table: Mutex::new([Action::default(); NSIG]),
+            taken_back: AtomicBool::new(before.is_some_and(Self::is_taken_back)),
+            shared: AtomicBool::new(false),
+            known,
+        };
         for signal in 1..=NSIG as i32 {
-            if host::is_ignored(signal) {
+            if actions.known.is_ignored(signal) {
                 actions.with(|table| table[signal as usize - 1].handler = SIG_IGN);
             }
         }
         Arc::new(actions)
+    }
+
+    /// A copy for another process, to which the host has given a copy of its own actions.
+    #[must_use]
+    pub fn copy(&self) -> Arc<Self> {
+        Arc::new(Self {
+            table: Mutex::new(self.with(|table| *table)),
+            known: self.known.copy(),
+            taken_back: AtomicBool::new(self.is_taken_back()),
+            shared: AtomicBool::new(false),
+        })
+    }
+
+    fn is_taken_back(&self) -> bool {
+        self.taken_back.load(Ordering::SeqCst)
+    }
+
+    /// From now on the process dies of signals at safe places only ([`host::deaths_of_ours`]).
+    pub fn die_orderly(&self) {
+        self.known.orderly.store(true, Ordering::SeqCst);
+        self.core_limit_changed();
     }
 
     /// Access under the lock.
@@ -103,21 +131,49 @@ impl Actions {
     /// (glibc's nptl/pthread_create.c, `late_init`). To the guest it is a signal like others.
     pub fn take_back(&self) {
         const SIGSETXID: i32 = 33;
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| host::install(SIGSETXID, &self.get(SIGSETXID)));
+        if !self.taken_back.swap(true, Ordering::SeqCst) {
+            self.with(|table| self.install(SIGSETXID, &table[SIGSETXID as usize - 1]));
+        }
+    }
+
+    /// Makes the host's action that of the guest.
+    fn install(&self, signal: i32, action: &Action) {
+        host::install(&self.known, signal, action);
     }
 
     /// RLIMIT_CORE may have changed, or [`host::watch_deaths`] was called.
     pub fn core_limit_changed(&self) {
-        if host::look_at_core_limit() {
+        if self.known.look_at_core_limit() {
             self.with(|table| {
                 for (signal, action) in (1..).zip(table.iter()) {
                     if action.handler == SIG_DFL {
-                        host::install(signal, action);
+                        self.install(signal, action);
                     }
                 }
             });
         }
+    }
+
+    /// Takes over the actions that the host copies at this moment.
+    pub(crate) fn take(&self, table: &[Action; NSIG]) {
+        self.with(|own| *own = *table);
+    }
+
+    /// Runs `exec`, a real execve(2): see [`host::around_exec`].
+    pub fn around_exec<T>(&self, blocked: u64, exec: impl FnOnce() -> T) -> T {
+        if self.shared.load(Ordering::SeqCst) {
+            // The other process needs them as they are.
+            return host::with_mask(blocked, exec);
+        }
+        let handled = self.with(|table| {
+            let ours = |signal, action: &Action| {
+                action.has_handler() || action.handler == SIG_DFL && self.known.is_ours(signal)
+            };
+            (1..).zip(table.iter()).fold(0, |set, (signal, action)| {
+                set | if ours(signal, action) { bit(signal) } else { 0 }
+            })
+        });
+        host::around_exec(&self.known, handled & !UNBLOCKABLE, blocked, exec)
     }
 
     /// execve: handlers become SIG_DFL, ignored signals stay ignored.
@@ -131,7 +187,7 @@ impl Actions {
                 };
                 if *action != reset {
                     *action = reset;
-                    host::install(index as i32 + 1, action);
+                    self.install(index as i32 + 1, action);
                 }
             }
         });
@@ -176,8 +232,9 @@ pub struct ThreadSignals {
     pub saved: Option<u64>,
     pub altstack: AltStack,
     pub mailbox: Arc<host::Mailbox>,
-    pub trampolines: Trampolines,
-    pub kind: FrameKind,
+    /// The page with its code, and the guest that it is for.
+    pub trampoline: u64,
+    pub linux: &'static dyn LinuxAbi,
     pub abi: GuestAbi,
     /// Signals on their way to the guest are kept in `seen`, for logs.
     pub watch: bool,

@@ -1,6 +1,7 @@
 //! siginfo_t in the guest's layout (include/uapi/asm-generic/siginfo.h).
 
 use crate::abi::GuestAbi;
+use crate::cpu::Exit;
 use crate::thunk::convert::put_int;
 
 /// The size of siginfo_t on every Linux.
@@ -12,8 +13,45 @@ pub struct FaultInfo {
     pub signal: i32,
     pub code: i32,
     pub addr: u64,
-    /// AArch64's exception syndrome for esr_context, 0 when there is none.
-    pub esr: u64,
+    /// What more the processor says of it, for guests whose frames tell; 0 when there is nothing.
+    pub syndrome: u64,
+}
+
+/// An si_code of SIGTRAP.
+pub const TRAP_BRKPT: i32 = 1;
+
+impl FaultInfo {
+    /// What Linux makes of a trap on most architectures, the instruction being at `pc`.
+    #[must_use]
+    pub fn of(exit: Exit, pc: u64) -> Self {
+        // si_code values of asm-generic/siginfo.h.
+        const MAPERR: i32 = 1;
+        const ACCERR: i32 = 2;
+        const ADRALN: i32 = 1;
+        const ADRERR: i32 = 2;
+        const ILL_ILLOPC: i32 = 1;
+        let (signal, code, addr) = match exit {
+            Exit::Fault {
+                addr,
+                mapped,
+                bus,
+                align,
+                ..
+            } => match (bus, align) {
+                (_, true) => (libc::SIGBUS, ADRALN, addr),
+                (true, _) => (libc::SIGBUS, ADRERR, addr),
+                _ => (libc::SIGSEGV, if mapped { ACCERR } else { MAPERR }, addr),
+            },
+            Exit::Breakpoint { .. } => (libc::SIGTRAP, TRAP_BRKPT, pc),
+            _ => (libc::SIGILL, ILL_ILLOPC, pc),
+        };
+        Self {
+            signal,
+            code,
+            addr,
+            syndrome: 0,
+        }
+    }
 }
 
 /// A call that a seccomp filter answers with SIGSYS.

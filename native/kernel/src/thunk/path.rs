@@ -72,6 +72,16 @@ impl Sysroot {
         Ok(sysroot)
     }
 
+    /// The same for another process, whose current directory is the same as yet.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            prefix: self.prefix.clone(),
+            aliases: self.aliases.clone(),
+            inside: AtomicBool::new(self.is_inside()),
+        }
+    }
+
     /// The host path of the sysroot.
     #[must_use]
     pub fn prefix(&self) -> &[u8] {

@@ -38,6 +38,23 @@ impl Default for Marks {
 }
 
 impl Marks {
+    /// For a process with a copy of the descriptors.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::default();
+        for (to, from) in copy.small.iter().zip(&self.small) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        let files = self.memory_files.read();
+        for &(dev, ino) in files
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .iter()
+        {
+            copy.add_memory_file(dev, ino);
+        }
+        copy
+    }
+
     fn small_word(&self, fd: i32) -> Option<(&AtomicU64, u64)> {
         let fd = usize::try_from(fd).ok()?;
         Some((self.small.get(fd / 64)?, 1 << (fd % 64)))

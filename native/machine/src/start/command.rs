@@ -14,8 +14,9 @@ pub struct Command {
     pub sysroot: Option<Vec<u8>>,
     /// The program, open, if the kernel has opened it (binfmt_misc's flag O).
     pub fd: Option<i32>,
-    /// The program's path.
+    /// The program's path, and what it was called (AT_EXECFN).
     pub program: Vec<u8>,
+    pub execfn: Vec<u8>,
     pub argv: Vec<Vec<u8>>,
     pub envp: Vec<Vec<u8>>,
     /// Where the store is.
@@ -25,6 +26,8 @@ pub struct Command {
 /// The first line of the code that the launcher gives to Python.
 const COMMAND: &[u8] = b"#qusr-start command\n";
 const BINFMT: &[u8] = b"#qusr-start binfmt\n";
+/// That of `qusr/again.py`.
+const EXEC: &[u8] = b"#qusr-start exec\n";
 
 /// Variables of qusr's that a start without Python understands, or that do not concern it.
 const KNOWN: [&[u8]; 3] = [b"QUSR_CACHE_DIR", b"QUSR_LD_PREFIX", b"QEMU_LD_PREFIX"];
@@ -32,7 +35,8 @@ const KNOWN: [&[u8]; 3] = [b"QUSR_CACHE_DIR", b"QUSR_LD_PREFIX", b"QEMU_LD_PREFI
 /// Whether Python's command line is one that the launcher made.
 #[must_use]
 pub fn is_launched(argv: &[&[u8]]) -> bool {
-    code(argv).is_some_and(|code| code.starts_with(COMMAND) || code.starts_with(BINFMT))
+    let marks = [COMMAND, BINFMT, EXEC];
+    code(argv).is_some_and(|code| marks.iter().any(|mark| code.starts_with(mark)))
 }
 
 fn code<'a>(argv: &[&'a [u8]]) -> Option<&'a [u8]> {
@@ -46,6 +50,9 @@ fn code<'a>(argv: &[&'a [u8]]) -> Option<&'a [u8]> {
 #[must_use]
 pub fn parse(argv: &[&[u8]], environ: &[&[u8]]) -> Option<Command> {
     let code = code(argv)?;
+    if code.starts_with(EXEC) {
+        return executed(&argv[5..]);
+    }
     let [_, _, _, _, _, fd, flags, hidden, rest @ ..] = argv else {
         return None;
     };
@@ -80,7 +87,36 @@ pub fn parse(argv: &[&[u8]], environ: &[&[u8]]) -> Option<Command> {
             .map(|word| word.to_vec())
             .collect();
     }
+    command.execfn.clone_from(&command.program);
     Some(command)
+}
+
+/// Reads what `qusr/again.py` wrote; None: it tells of more than a start without Python understands.
+fn executed(words: &[&[u8]]) -> Option<Command> {
+    let owned = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect();
+    let [fd, execfn, program, count, rest @ ..] = words else {
+        return None;
+    };
+    let (state, rest) = rest.split_at_checked(text(count)?.parse().ok()?)?;
+    let (count, rest) = rest.split_first()?;
+    let (argv, envp) = rest.split_at_checked(text(count)?.parse().ok()?)?;
+    let mut command = Command {
+        fd: Some(text(fd)?.parse().ok()?),
+        program: program.to_vec(),
+        execfn: execfn.to_vec(),
+        argv: owned(argv),
+        envp: owned(envp),
+        ..Command::default()
+    };
+    for word in state {
+        match split(word) {
+            (b"sysroot", path) => command.sysroot = Some(path.to_vec()),
+            (b"store", path) => command.store = path.to_vec(),
+            (b"core", b"native") | (b"ignored", _) => {}
+            _ => return None,
+        }
+    }
+    command.store.starts_with(b"/").then_some(command)
 }
 
 impl Command {
@@ -168,7 +204,7 @@ fn guest(name: &[u8]) -> Option<Vec<u8>> {
         return Some(Vec::new());
     }
     guest_of(name)
-        .filter(|guest| guests::by_name(guest).is_some())
+        .filter(|name| guests::all().any(|guest| guest.command == *name && guest.isa.is_some()))
         .map(|guest| guest.as_bytes().to_vec())
 }
 
@@ -240,13 +276,47 @@ mod tests {
         assert!(command(plain, &[HOME, b"QUSR_CORE=unicorn"]).is_none());
         assert!(command(plain, &[HOME, b"QUSR_DEBUG=1"]).is_none());
         assert!(command(plain, &[HOME, b"QEMU_STRACE=1"]).is_none());
-        assert!(command(&[b"-", b"-", b"0", b"qusr-arm", b"/p"], &[HOME]).is_none());
+        assert!(command(&[b"-", b"-", b"0", b"qusr-riscv64", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr", b"-strace", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr", b"-L"], &[HOME]).is_none());
         let other: &[&[u8]] = &[b"-", b"-", b"0", b"qusr", b"-core", b"unicorn", b"/p"];
         assert!(command(other, &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"9", b"qusr", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-S", b"0", b"qusr", b"/p"], &[HOME]).is_none());
+    }
+
+    #[test]
+    fn an_execve_hands_over_everything() {
+        let python: [&[u8]; 5] = [b"python", b"-I", b"-S", b"-c", b"#qusr-start exec\nx"];
+        let parse = |state: &'static [u8]| {
+            let rest: [&[u8]; 12] = [
+                b"7",
+                b"./s",
+                b"/bin/sh",
+                b"2",
+                b"store=/c",
+                state,
+                b"3",
+                b"",
+                b"-c",
+                b"x=y",
+                b"odd",
+                b"A=1",
+            ];
+            let argv = [&python[..], &rest].concat();
+            assert!(is_launched(&argv));
+            super::parse(&argv, &[b"LD_PRELOAD=/ours"])
+        };
+        let found = parse(b"sysroot=/r").unwrap();
+        assert_eq!(
+            (&found.program[..], &found.execfn[..]),
+            (&b"/bin/sh"[..], &b"./s"[..])
+        );
+        assert_eq!(found.argv, [&b""[..], b"-c", b"x=y"]);
+        assert_eq!(found.envp, [&b"odd"[..], b"A=1"]);
+        assert_eq!((found.fd, &found.store[..]), (Some(7), &b"/c"[..]));
+        assert_eq!(found.sysroot.as_deref(), Some(&b"/r"[..]));
+        assert!(parse(b"cpu=max").is_none());
     }
 
     #[test]

@@ -17,11 +17,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::abi::GuestAbi;
 use crate::cpu::Exit;
+use crate::guests;
 use crate::loader::auxv::Credentials;
 use crate::loader::stack::{self, Contents, Stack};
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use crate::pair;
-use crate::process::{GuestRegs, GuestThread, Process, Stop, child};
+use crate::process::{CLONE, GuestThread, Process, Stop, child};
 use crate::signal::dispositions::Dispositions;
 use crate::signal::host;
 use crate::store;
@@ -31,7 +32,7 @@ use crate::thunk::procfs::Facts;
 use crate::thunk::table::Table;
 use crate::translator::keep_stocks;
 use crate::translator::stock::Place;
-use crate::unicorn::{self, UnicornConfig, system_register};
+use crate::unicorn::UnicornConfig;
 use command::Command;
 use files::Files;
 use recipe::{Op, Recipe, Source};
@@ -134,8 +135,8 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
     let stack = build_stack(&command, recipe)?;
     space.write(stack.sp, &stack.data).ok()?;
 
-    let regs = GuestRegs::new(recipe.registers, &recipe.args, recipe.thumb_bit);
-    let process = Process::new(space.clone(), table.clone(), regs, recipe.frame).ok()?;
+    let guest = guests::by_name(&recipe.guest)?;
+    let process = Process::new(space.clone(), table.clone(), guest.linux, None).ok()?;
     if !recipe.sysroot.is_empty() {
         let sysroot = Sysroot::new(std::str::from_utf8(&recipe.sysroot).ok()?).ok()?;
         *process.sysroot.write().ok()? = Some(Arc::new(sysroot));
@@ -156,13 +157,10 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
 
     let unicorn = UnicornConfig {
         library: files::path(&recipe.library),
-        guest: unicorn::Guest::by_name(&recipe.guest)?,
+        guest: guest.unicorn,
         model: recipe.model,
-        id_registers: recipe
-            .id_registers
-            .iter()
-            .map(|&([op1, crn, crm, op2], value)| (system_register(op1, crn, crm, op2), value))
-            .collect(),
+        emulate: guest.emulation(recipe.system_registers.clone()),
+        features: recipe.features.clone(),
     };
     let stock = Place {
         folder: command.store.clone(),
@@ -173,7 +171,7 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
     thread.core.set(process.regs.sp, stack.sp);
     thread.core.set(process.regs.pc, recipe.start);
 
-    child::set_thread_name(files::comm(&command.program));
+    child::set_thread_name(files::comm(&command.execfn));
     let base = space.base() as u64;
     child::publish_arguments(
         (base + stack.arg_start, base + stack.arg_end),
@@ -261,7 +259,7 @@ fn build_stack(command: &Command, recipe: &Recipe) -> Option<Stack> {
         top: recipe.stack_top,
         argv: &slices(&command.argv),
         envp: &slices(&command.envp),
-        execfn: &command.program,
+        execfn: &command.execfn,
         auxv,
         platform: &recipe.platform,
         base_platform: b"",
@@ -310,7 +308,7 @@ fn is_about_children(stop: &Stop, space: &AddressSpace) -> bool {
     let is_thread = |flags: u64| flags & libc::CLONE_THREAD as u64 != 0;
     match stop {
         Stop::Syscall { handler, scalars } => match &**handler {
-            "process:clone" => !is_thread(scalars.values[0]),
+            CLONE => !is_thread(scalars.values[0]),
             // struct clone_args begins with the flags.
             "process:clone3" => {
                 let mut flags = [0; 8];

@@ -4,10 +4,8 @@
 //! of operations each time. `qusr/recipe.py` records it, with what else follows from the
 //! program and the options, and says what the fields are.
 
-use crate::signal::FrameKind;
-
 /// Changes with what is in a recipe.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// One operation on the address space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,17 +65,15 @@ pub struct Recipe {
     pub absent: Vec<Vec<u8>>,
     pub va_bits: u8,
     pub mmap_min_addr: u64,
-    /// Numbers of the registers: call number, result, pc, sp, tls, status.
-    pub registers: [u32; 6],
-    pub args: Vec<u32>,
-    pub thumb_bit: u64,
-    pub frame: FrameKind,
     /// The Unicorn core behind the native one.
     pub library: Vec<u8>,
+    /// As the list of guests calls it.
     pub guest: String,
     pub model: i32,
-    /// ID registers as (op1, CRn, CRm, op2) and value.
-    pub id_registers: Vec<([u32; 4], u64)>,
+    /// The CPU's system registers that programs read: number and value.
+    pub system_registers: Vec<(u32, u64)>,
+    /// What the CPU model has.
+    pub features: Vec<String>,
     /// The key of the thunk table in the store.
     pub table: Vec<u8>,
     pub ops: Vec<Op>,
@@ -188,17 +184,11 @@ impl Recipe {
             absent: r.list(Reader::owned)?,
             va_bits: r.small()?,
             mmap_min_addr: r.number()?,
-            registers: r.list(Reader::small)?.try_into().ok()?,
-            args: r.list(Reader::small)?,
-            thumb_bit: r.number()?,
-            frame: FrameKind::by_name(&r.text()?)?,
             library: r.owned()?,
             guest: r.text()?,
             model: r.number()? as i32,
-            id_registers: r.list(|r| {
-                let register = [r.small()?, r.small()?, r.small()?, r.small()?];
-                Some((register, r.number()?))
-            })?,
+            system_registers: r.list(|r| Some((r.small()?, r.number()?)))?,
+            features: r.list(Reader::text)?,
             table: r.owned()?,
             ops: r.list(Reader::op)?,
             start: r.number()?,

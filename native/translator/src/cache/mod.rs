@@ -36,7 +36,8 @@ const DEAD: u32 = 0;
 /// A translation.
 pub struct Entry {
     pub key: Key,
-    /// Where the guest code ends.
+    /// Where the guest code starts, and where it ends.
+    start: u64,
     pub end: u64,
     pub host: usize,
     /// Its part of the tables of these names.
@@ -547,7 +548,8 @@ impl Cache {
         busy: Busy<'_>,
     ) -> Result<Found, Refusal> {
         let mut inner = self.lock();
-        if inner.changes.touched(source.since, key.0, end) {
+        let start = source.start().unwrap_or(key.0);
+        if inner.changes.touched(source.since, start, end) {
             return Err(Refusal::Changed);
         }
         let mut host = inner.generation.arena.alloc(code.bytes.len());
@@ -620,6 +622,7 @@ impl Cache {
         tables.recipes.extend_from_slice(&code.recipes);
         tables.entries.push(Entry {
             key,
+            start,
             end,
             host,
             faults: faults..tables.faults.len() as u32,
@@ -632,8 +635,8 @@ impl Cache {
         });
         tables.stamps.push(tables.stamp);
         tables.sources.push(source);
-        let mut page = key.0 & !(PAGE - 1);
-        while page < end.max(key.0 + 1) {
+        let mut page = start & !(PAGE - 1);
+        while page < end.max(start + 1) {
             tables.pages.entry(page).or_default().push(n);
             page += PAGE;
         }
@@ -671,13 +674,13 @@ impl Cache {
         for n in hit {
             let e = &tables.entries[n as usize];
             // What is parked is looked at before it is used.
-            if !tables.is_live(n) || e.key.0 >= end || e.end <= start {
+            if !tables.is_live(n) || e.start >= end || e.end <= start {
                 continue;
             }
             any = true;
             tables.stamps[n as usize] = DEAD;
             let e = &mut tables.entries[n as usize];
-            let (key, end) = (e.key, e.end);
+            let (key, from, end) = (e.key, e.start, e.end);
             let (mut incoming, own) = (e.incoming, e.exits.clone());
             e.incoming = NONE;
             while let Some(&Link { exit, next }) = tables.links.get(incoming as usize) {
@@ -693,7 +696,7 @@ impl Cache {
             if tables.map.get(&key) == Some(&n) {
                 tables.map.remove(&key);
             }
-            for p in (key.0 & !(PAGE - 1)..end.max(key.0 + 1)).step_by(PAGE as usize) {
+            for p in (from & !(PAGE - 1)..end.max(from + 1)).step_by(PAGE as usize) {
                 if let Some(list) = tables.pages.get_mut(&p) {
                     list.retain(|&x| x != n);
                 }

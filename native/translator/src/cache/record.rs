@@ -98,6 +98,12 @@ impl Writer<'_> {
         self.u16(kind);
         self.u64(n);
     }
+    fn optional(&mut self, place: Option<(Place, u8)>) {
+        self.u16(place.map_or(0, |(_, bit)| u32::from(bit) + 1));
+        if let Some((place, _)) = place {
+            self.place(place);
+        }
+    }
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -126,6 +132,12 @@ impl<'a> Reader<'a> {
     }
     fn list(&mut self, mut one: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         (0..self.u16()?).try_for_each(|_| one(self))
+    }
+    fn optional(&mut self) -> Option<Option<(Place, u8)>> {
+        Some(match self.u16()? {
+            0 => None,
+            n => Some((self.place()?, (n - 1) as u8)),
+        })
     }
     fn place(&mut self) -> Option<Place> {
         let (kind, n) = (self.u16()?, self.u64()?);
@@ -203,6 +215,8 @@ pub fn read(
             imm: r.u64()?,
             a: r.place()?,
             b: r.place()?,
+            nz: r.optional()?.map(|(place, _)| place),
+            carry: r.optional()?,
         });
         Some(())
     })?;
@@ -270,6 +284,8 @@ impl Tables {
             w.u64(r.imm);
             w.place(r.a);
             w.place(r.b);
+            w.optional(r.nz.map(|place| (place, 0)));
+            w.optional(r.carry);
         });
         w.list(&self.floats[part(&e.floats)], |w, f| {
             w.u16(f.start);

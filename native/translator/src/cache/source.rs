@@ -91,6 +91,11 @@ impl Source {
         })
     }
 
+    /// Where the first of it is.
+    pub(super) fn start(&self) -> Option<u64> {
+        self.spans.iter().map(|span| span.0).min()
+    }
+
     /// The translator looked at `bytes`, which are at `addr`. They are in one page.
     pub fn add(&mut self, addr: u64, bytes: &[u8]) {
         let size = bytes.len() as u32;

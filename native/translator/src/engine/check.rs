@@ -47,9 +47,9 @@ impl NativeCore {
     pub(super) fn checked(&mut self, found: &Found, on_syscall: OnSyscall<'_>) -> Next {
         let turn = gate::checked();
         let common = self.common.clone();
-        let (mode, key_mode) = (common.guest.mode(self.st_ref()), self.translation_mode());
+        let mode = self.translation_mode();
         let start = self.st_ref().pc;
-        let mut end = common.cache.end_of((start, key_mode)).unwrap_or(start);
+        let mut end = common.cache.end_of((start, mode)).unwrap_or(start);
         let mut want = State::new();
         want.copy_guest(self.st_ref());
         let mut before = State::new();
@@ -62,14 +62,14 @@ impl NativeCore {
             written: BTreeMap::new(),
         };
         let mut comparable = true;
-        let region = self.checked_region(start, key_mode);
+        let region = self.checked_region(start, mode);
         let found = if let Some((region, blocks)) = &region {
             // Its way back leaves it, so that each round is compared.
             self.shared.kick_loops();
             let mut block = blocks.first();
             while let Some(&(pc, to)) = block {
                 end = end.max(to);
-                let how = self.interpret(&mut want, &mut mem, (pc, to), mode, &mut comparable);
+                let how = self.interpret(&mut want, &mut mem, (pc, to), &mut comparable);
                 block = match how {
                     End::Fell | End::Jumped { backward: false } => {
                         blocks.iter().find(|b| b.0 == want.pc)
@@ -79,7 +79,7 @@ impl NativeCore {
             }
             region
         } else {
-            self.interpret(&mut want, &mut mem, (start, end), mode, &mut comparable);
+            self.interpret(&mut want, &mut mem, (start, end), &mut comparable);
             found
         };
         let answer = self.enter(found);
@@ -133,20 +133,19 @@ impl NativeCore {
         want: &mut State,
         mem: &mut Overlay<'_>,
         (start, end): (u64, u64),
-        mode: u32,
         comparable: &mut bool,
     ) -> End {
         let guest = self.common.guest;
         let mut pc = start;
         while pc < end {
             let mut word = [0u8; 16];
-            let word = &mut word[..guest.max_insn()];
-            if self.common.space.read(pc, word).is_err() {
+            let Ok(size) = self.fetch_insn(pc, &mut word) else {
                 return End::Stopped;
-            }
-            *comparable &= !guest.is_volatile(word);
+            };
+            *comparable &= !guest.is_volatile(&word);
+            let mut mode = guest.mode(want);
             let mut i = Interp::new(want, mem);
-            let (lift, size) = guest.interpret(&mut i, pc, word, mode);
+            let (lift, size) = guest.interpret(&mut i, pc, &word[..size], &mut mode);
             let outcome = i.outcome;
             if matches!(lift, Lift::Undefined | Lift::Unlifted)
                 || matches!(outcome, Outcome::Faulted(_))

@@ -14,6 +14,9 @@
 //!   (`Gen::float_probed`); a cold path knows.
 //! - x86 may raise inexact results, too, when it traps for underflow. So inexact results trap until their flag is
 //!   set: then it is known whether it was set before.
+//! - Operations under Arm's standard modes (`float::STANDARD`: Advanced SIMD of AArch32) flush denormal numbers among
+//!   others that do not. In a thread that has such operations denormal operands and tiny results trap always,
+//!   of whatever operation, and a cold path knows; that the result is a NaN is checked.
 //! - Under flush-to-zero denormal operands trap until they have their flag; from then on the host flushes them. For
 //!   a tiny result Arm raises underflow alone, x86 also an inexact result: it traps until both are set, and from then on
 //!   the host flushes it.
@@ -63,8 +66,9 @@ impl Stub {
         Ok(Self(p.cast()))
     }
 
-    /// Code that executes `insn` with its exception masked, flags and registers intact, and goes on at `host::BACK`.
-    fn fill(&mut self, insn: &[u8]) -> usize {
+    /// Code that executes `insn` with exceptions masked that are not, flags and registers intact, and goes on at
+    /// `host::BACK`.
+    fn fill(&mut self, insn: &[u8], masks: u32) -> usize {
         let mut a = Asm::default();
         let env = layout::host(host::ENV);
         let toggle = |a: &mut Asm, by: i32| {
@@ -77,9 +81,9 @@ impl Stub {
             csr(a, true, env);
             a.mov(64, RAX, layout::raw(RAX));
         };
-        toggle(&mut a, INVALID_MASKED as i32);
+        toggle(&mut a, masks as i32);
         a.bytes(insn);
-        toggle(&mut a, -(INVALID_MASKED as i32));
+        toggle(&mut a, -(masks as i32));
         a.jmp_rm(layout::host(host::BACK));
         debug_assert!(a.buf.len() <= SIZE);
         // SAFETY: the page is ours, and this thread, the only one that runs it, is not in it.
@@ -130,7 +134,8 @@ impl NativeCore {
         }
         let raised = self.take_flags();
         let to = match trap {
-            _ if raised & float::DENORMAL != 0 => at,
+            // The host flushes it now.
+            _ if raised & float::DENORMAL != 0 && self.host_flush => at,
             FloatTrap::Cold(to) => to,
             FloatTrap::Masked(_) if raised & float::INEXACT != 0 => {
                 self.st().fpenv |= float::INEXACT;
@@ -140,7 +145,12 @@ impl NativeCore {
                 self.st().host[host::BACK] = (at + len) as u64;
                 // SAFETY: the cache says that an instruction of this length is there.
                 let insn = unsafe { std::slice::from_raw_parts(at as *const u8, len) };
-                self.masked.fill(insn)
+                let masks = if self.st_ref().fpext & float::STANDARD_USED != 0 {
+                    INVALID_MASKED | float::DENORMAL_MASKED
+                } else {
+                    INVALID_MASKED
+                };
+                self.masked.fill(insn, masks)
             }
         };
         self.st().host[host::RESUME] = to as u64;
@@ -167,7 +177,7 @@ impl NativeCore {
             }
         }
         st.fpenv &= !raised;
-        if raised & float::DENORMAL != 0 {
+        if raised & float::DENORMAL != 0 && st.fpext & float::FLUSH != 0 {
             st.fpext |= float::INPUT_DENORMAL;
             self.set_toggles();
         }
@@ -190,6 +200,9 @@ impl NativeCore {
                 HOST_FLUSH_INPUTS
             };
             [BOTH, BOTH, UNDERFLOW_MASKED, HOST_FLUSH_RESULTS].map(|t| t | inputs)
+        } else if st.fpext & float::STANDARD_USED != 0 {
+            [BOTH, BOTH, UNDERFLOW_MASKED, UNDERFLOW_MASKED]
+                .map(|t| t | INVALID_MASKED | DENORMAL_MASKED)
         } else {
             [BOTH, INEXACT_MASKED, UNDERFLOW_MASKED, 0].map(|t| t | INVALID_MASKED)
         };

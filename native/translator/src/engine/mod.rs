@@ -20,7 +20,7 @@ pub use kept::{forget_stocks, keep_stocks};
 pub use region::regions_made;
 
 use crate::cache::{Cache, Generation};
-use crate::cpu::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
+use crate::cpu::{BlockWatcher, CpuCore, Emulate, Exit, Interrupter, OnSyscall, Regs};
 use crate::guest::Guest;
 use crate::host::x64::layout::{Pinning, host};
 use crate::host::x64::{self};
@@ -174,21 +174,6 @@ pub type Log = Arc<dyn Fn(LogItem, &str) + Send + Sync>;
 /// Opens the core for what this one has no lifter for.
 pub type Fallback = Arc<dyn Fn() -> Result<Box<dyn CpuCore>, String> + Send + Sync>;
 
-/// An instruction that the kernel carries out for programs and that only writes a register.
-#[derive(Clone, Copy, Debug)]
-pub struct Emulated {
-    /// None: the result goes nowhere.
-    pub register: Option<u32>,
-    pub value: u64,
-    /// Of the instruction, in bytes.
-    pub size: u8,
-}
-
-/// Says what the kernel does with the instruction in these bytes. Asked before the fallback
-/// core, since nearly every program's C library reads an ID register at its start, and opening that
-/// core would then take most of the start.
-pub type Emulate = Arc<dyn Fn(&[u8]) -> Option<Emulated> + Send + Sync>;
-
 /// How to open a core.
 #[derive(Clone)]
 pub struct NativeConfig {
@@ -197,7 +182,8 @@ pub struct NativeConfig {
     pub check: bool,
     /// The items wanted, and where they go.
     pub log: Option<(Vec<LogItem>, Log)>,
-    /// What the kernel carries out.
+    /// What the kernel carries out. Asked before the fallback core, since nearly every program's C library
+    /// reads an ID register at its start, and opening that core would then take most of the start.
     pub emulate: Option<Emulate>,
     /// Floating-point traps of a core after which it changes to translations with checks.
     pub trap_limit: u32,
@@ -509,6 +495,7 @@ impl NativeCore {
         };
         let hot = core.common.config.hot;
         core.st().heat.fill(hot);
+        core.common.guest.reset(core.st());
         let (jumps, limit) = (core.jumps.as_ptr() as u64, core.stack.0 + RETURN_RESERVE);
         let st = core.st();
         x64::layout::prepare(st);

@@ -61,6 +61,13 @@ impl NativeCore {
         self.settle_traps();
         let pc = self.st_ref().pc;
         let mode = self.translation_mode();
+        if self.common.guest.must_step(mode) {
+            drop(gate);
+            return match self.step_guest() {
+                Exit::Interrupted => Next::Go,
+                exit => Next::Leave(exit),
+            };
+        }
         if mode != self.mode {
             // Table and return stack lead to translations for the other mode.
             self.mode = mode;
@@ -173,8 +180,9 @@ impl NativeCore {
             }
             code::FAULT => self.fault(),
             trap => {
-                let arg = (trap >> 8 & 0xffff) as u16;
-                self.trap(trap_of(trap as u8), arg, on_syscall)
+                // The highest bit says that it is a trap.
+                let arg = trap >> 4 & 0xff_ffff;
+                self.trap(trap_of(trap as u8 & 15), arg, on_syscall)
             }
         }
     }
@@ -345,12 +353,12 @@ impl NativeCore {
     }
 
     /// A thread that sleeps in a system call keeps no code.
-    fn call_out(&mut self, arg: u16, on_syscall: OnSyscall<'_>) -> Flow {
+    fn call_out(&mut self, arg: u32, on_syscall: OnSyscall<'_>) -> Flow {
         self.come_out();
-        on_syscall(self, u32::from(arg))
+        on_syscall(self, arg)
     }
 
-    fn trap(&mut self, t: Trap, arg: u16, on_syscall: OnSyscall<'_>) -> Next {
+    fn trap(&mut self, t: Trap, arg: u32, on_syscall: OnSyscall<'_>) -> Next {
         match t {
             Trap::Syscall => match self.call_out(arg, on_syscall) {
                 Flow::Continue => {
@@ -358,13 +366,9 @@ impl NativeCore {
                     runtime::set_guest_base(self.common.space.base() as u64);
                     Next::Go
                 }
-                Flow::Leave => Next::Leave(Exit::Syscall {
-                    imm: u32::from(arg),
-                }),
+                Flow::Leave => Next::Leave(Exit::Syscall { imm: arg }),
             },
-            Trap::Breakpoint => Next::Leave(Exit::Breakpoint {
-                imm: u32::from(arg),
-            }),
+            Trap::Breakpoint => Next::Leave(Exit::Breakpoint { imm: arg }),
             Trap::Undefined => Next::Leave(Exit::Undefined),
             Trap::Fallback => self.fall_back(),
             Trap::Resync => Next::Go,
@@ -391,12 +395,11 @@ impl NativeCore {
     fn emulate(&mut self) -> bool {
         let guest = self.common.guest;
         let mut code = [0u8; 16];
-        let code = &mut code[..guest.max_insn()];
         let pc = self.st_ref().pc;
-        if self.common.space.read(pc, code).is_err() {
+        let Ok(size) = self.fetch_insn(pc, &mut code) else {
             return false;
-        }
-        let Some(done) = self.emulated(code) else {
+        };
+        let Some(done) = self.emulated(&code[..size]) else {
             return false;
         };
         if let Some(id) = done.register {
@@ -518,35 +521,17 @@ impl NativeCore {
         let pc = guest.code_address(self.st_ref().pc);
         self.st().pc = pc;
         let mut word = [0u8; 16];
-        match common.space.prot_at(pc) {
-            None => {
-                return no_code(NoFetch {
-                    addr: pc,
-                    mapped: false,
-                });
-            }
-            Some(p) if !p.contains(crate::memory::Prot::EXEC) => {
-                return no_code(NoFetch {
-                    addr: pc,
-                    mapped: true,
-                });
-            }
-            Some(_) => {}
-        }
-        let want = guest.max_insn();
-        if common.space.read(pc, &mut word[..want]).is_err() {
-            return no_code(NoFetch {
-                addr: pc,
-                mapped: true,
-            });
-        }
-        let mode = guest.mode(self.st_ref());
+        let want = match self.fetch_insn(pc, &mut word) {
+            Ok(size) => size,
+            Err(f) => return no_code(f),
+        };
+        let mut mode = guest.mode(self.st_ref());
         let mut mem = Direct {
             space: &common.space,
             guest,
         };
         let mut i = Interp::new(self.st(), &mut mem);
-        let (lift, size) = guest.interpret(&mut i, pc, &word[..want], mode);
+        let (lift, size) = guest.interpret(&mut i, pc, &word[..want], &mut mode);
         let outcome = i.outcome;
         match (lift, outcome) {
             (Lift::Undefined, _) => Exit::Undefined,
@@ -559,6 +544,8 @@ impl NativeCore {
                 if write { Access::Write } else { Access::Read },
                 false,
             ),
+            // The same again in another mode.
+            (_, Outcome::Trapped(Trap::Resync, _)) if self.st_ref().pc == pc => self.step_guest(),
             (_, Outcome::Trapped(t, arg)) => match self.trap(t, arg, &mut |_, _| Flow::Leave) {
                 Next::Go => Exit::Interrupted,
                 Next::Leave(e) => e,
@@ -591,7 +578,7 @@ fn settle(pin: &Pinning, st: &mut State) {
         st.r[usize::from(s)] = st.raw[usize::from(r)];
     }
     for &(s, r) in &pin.list_x {
-        st.v[usize::from(s)] = st.raw_x[usize::from(r)];
+        st.set_wide(usize::from(s), st.raw_x[usize::from(r)]);
     }
 }
 
@@ -615,9 +602,13 @@ fn recipe(st: &mut State, r: &Recipe) -> u64 {
     let mut env = st.env();
     let out = if r.op == Op::FLogic && r.imm == 1 {
         crate::ir::flags::of_logic(r.w, (a & b) as u64)
+    } else if r.op == Op::GetF {
+        st.flags
     } else {
         eval_any(&mut env, r.op, r.w, a, b, 0, r.imm) as u64
     };
     st.set_env(env);
-    out
+    let nz = r.nz.map(|p| value(st, p) as u64);
+    let carry = r.carry.map(|(p, bit)| (value(st, p) as u64, bit));
+    crate::ir::flags::part(out, nz, carry)
 }

@@ -1,16 +1,17 @@
 //! From guest code to an installed translation.
 
 use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
-use super::{Emulated, LogItem, NativeCore};
+use super::{LogItem, NativeCore};
 use crate::cache::{Found, Refusal, Source};
-use crate::guest::{FlagUse, Lift};
+use crate::cpu::Emulated;
+use crate::guest::{FlagUse, Lift, flag};
 use crate::host::x64::code::Code;
 use crate::host::x64::codegen::{self, Tuning};
 use crate::host::x64::live::Liveness;
 use crate::ir::build::IrBuilder;
 use crate::ir::float;
 use crate::ir::sem::Sem;
-use crate::ir::{Block, Op, Trap};
+use crate::ir::{Block, Trap};
 use crate::memory::Prot;
 
 /// The longest translation, in guest instructions.
@@ -105,6 +106,32 @@ impl NativeCore {
         Ok(len)
     }
 
+    /// The bytes of the instruction at `pc`, in as many pages as it lies in, into `buf`; how many.
+    pub(super) fn fetch_insn(&self, pc: u64, buf: &mut [u8]) -> Result<usize, NoFetch> {
+        let guest = self.common.guest;
+        let start = guest.fetch_address(pc);
+        let mut have = self.fetch(start, &mut buf[..guest.max_insn()])?;
+        loop {
+            // The shortest instructions do not cross a page's end.
+            let size = guest.insn_size(pc, buf);
+            if have >= size {
+                return Ok(size);
+            }
+            have += self.fetch(start + have as u64, &mut buf[have..size])?;
+        }
+    }
+
+    /// Reads code from `pc` on: to the end of its page, or the instruction there if that goes on in the next one.
+    fn fill(&self, pc: u64, window: &mut Window) -> Result<(), NoFetch> {
+        let guest = self.common.guest;
+        window.start = guest.fetch_address(pc);
+        window.len = self.fetch(window.start, &mut window.bytes)?;
+        if window.len < guest.insn_size(pc, &window.bytes) {
+            window.len = self.fetch_insn(pc, &mut window.bytes)?;
+        }
+        Ok(())
+    }
+
     /// Records the block at `pc`, of at most `max` instructions and ending before a pc for which `stop` holds (which is
     /// also told whether a conditional branch comes before it), in the memory of `room`. The code is in `window`
     /// then.
@@ -123,30 +150,35 @@ impl NativeCore {
         window: &mut Window,
     ) -> Result<Block, NoFetch> {
         let guest = self.common.guest;
-        window.len = self.fetch(pc, &mut window.bytes)?;
-        window.start = pc;
+        self.fill(pc, window)?;
         let (code, len) = (&window.bytes, window.len);
-        let mut b = IrBuilder::reusing(self.common.config.options.fold, room);
+        let mut b = IrBuilder::reusing(self.common.config.options.fold, room)
+            .with_width(guest.slot_width());
         if mode & MODE_TAGS != 0 {
             b.remove_tags(guest.tag_bits());
         }
         let mut at = pc;
+        let mut running = mode & 0xffff;
         let mut sides = 0;
         let mut after_side = false;
         loop {
             let off = (at - pc) as usize;
             let count = b.block.pcs.len();
-            if off + guest.max_insn() > len
-                || count >= max
-                || sides > MAX_SIDES
-                || stop(at, after_side)
-            {
-                b.jump(at);
+            let rest = &code[off..len];
+            let there = rest.len() >= guest.min_insn() && rest.len() >= guest.insn_size(at, rest);
+            let enough = count >= max || sides > MAX_SIDES || stop(at, after_side);
+            if !there || (enough && guest.may_end(running)) {
+                b.close();
+                if guest.may_end(running) {
+                    b.jump(at);
+                } else {
+                    guest.pause(&mut b, at, running);
+                }
                 break;
             }
             b.start_insn(at);
             let before = b.block.insts.len();
-            let (lift, size) = guest.lift(&mut b, at, &code[off..len], mode & 0xffff);
+            let (lift, size) = guest.lift(&mut b, at, rest, &mut running);
             match lift {
                 Lift::Next => {}
                 Lift::End => {
@@ -169,7 +201,7 @@ impl NativeCore {
             if b.ended() {
                 break;
             }
-            after_side = b.block.insts[before..].iter().any(|i| i.op == Op::Side);
+            after_side = b.block.insts[before..].iter().any(|i| i.op.is_exit());
             if after_side {
                 sides += if self.common.config.options.extend {
                     1
@@ -179,7 +211,12 @@ impl NativeCore {
             }
         }
         b.block.end = at;
-        source.add(pc, &code[..(at - pc) as usize]);
+        let used = &code[..(at - pc) as usize];
+        let first = used.len().min(4096 - (window.start & 4095) as usize);
+        source.add(window.start, &used[..first]);
+        if first < used.len() {
+            source.add(window.start + first as u64, &used[first..]);
+        }
         Ok(b.block)
     }
 
@@ -213,30 +250,48 @@ impl NativeCore {
             return false;
         }
         let guest = self.common.guest;
-        let size = guest.max_insn();
+        let size = guest.min_insn();
+        let mut open = flag::ALL;
         // What is beyond the window.
         let mut more = [0u8; 16 * 4];
-        let (mut start, mut len) = (pc, 0);
+        let (mut start, mut len) = (0, 0);
         for _ in 0..LOOK_AHEAD {
-            let insn = if let Some(code) = window.at(pc, size) {
+            let at = guest.fetch_address(pc);
+            let insn = if let Some(code) = window.at(at, size) {
                 code
             } else {
-                let inside = pc >= start && (pc - start) as usize + size <= len;
+                let inside = at >= start && (at - start) as usize + size <= len;
                 if !inside {
-                    let Ok(n) = self.fetch(pc, &mut more) else {
+                    let Ok(n) = self.fetch(at, &mut more) else {
                         return false;
                     };
-                    (start, len) = (pc, n);
+                    (start, len) = (at, n);
                     if n < size {
                         return false;
                     }
                 }
-                &more[(pc - start) as usize..len]
+                &more[(at - start) as usize..len]
             };
+            if insn.len() < guest.insn_size(pc, insn) {
+                return false;
+            }
             match guest.flag_use(pc, insn) {
                 FlagUse::Reads => return true,
-                FlagUse::Kills | FlagUse::Unknown => return false,
-                FlagUse::Passes(next) => pc = next,
+                FlagUse::Unknown => return false,
+                FlagUse::Goes {
+                    reads,
+                    writes,
+                    next,
+                } => {
+                    if reads & open != 0 {
+                        return true;
+                    }
+                    open &= !writes;
+                    if open == 0 {
+                        return false;
+                    }
+                    pc = next;
+                }
             }
         }
         false

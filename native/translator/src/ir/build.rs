@@ -1,8 +1,11 @@
 //! [`IrBuilder`]: records a guest's semantics as IR, folding and forwarding on the way.
 
 use super::eval::{self, mask};
-use super::sem::{Indirect, Sem};
-use super::state::{Helper, SLOTS, WIDE};
+use super::eval::{PART_CARRY, PART_NZ};
+use super::flags::Cc;
+use super::sem::{Guard, Indirect, Sem};
+use super::skip::Known;
+use super::state::{self, Helper};
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
 
 /// An instruction has no more addresses at a time.
@@ -13,15 +16,23 @@ const FIRST_ADDRESS: Val = NONE - ADDRESSES as Val;
 /// Records one block.
 pub struct IrBuilder {
     pub block: Block,
-    /// The value a slot holds now, if known.
-    cur: [Val; SLOTS],
-    cur_x: [Val; WIDE],
-    cur_f: Val,
+    /// What is known of the guest's registers now.
+    pub(super) cur: Known,
+    /// Parts of wide slots are in use.
+    pub(super) has_parts: bool,
+    /// What was, before the `Skip` that is open, and its condition.
+    pub(super) open: Option<(Cc, Box<Known>)>,
+    /// What is set now is so only if this condition holds.
+    pub(super) selecting: Option<Val>,
+    /// Bits of the guest's general registers and addresses.
+    width: u8,
+    /// Memory has the highest byte first.
+    big: bool,
     /// Addresses that are no operations: a base, and what is added to it. Accesses take them along.
     addresses: [(Val, i32); ADDRESSES],
     next_address: usize,
     insn: u16,
-    ended: bool,
+    pub(super) ended: bool,
     fold: bool,
     /// Bits of addresses that accesses take away, for a guest that uses them.
     tag_bits: u8,
@@ -43,9 +54,12 @@ impl IrBuilder {
         block.clear();
         Self {
             block,
-            cur: [NONE; SLOTS],
-            cur_x: [NONE; WIDE],
-            cur_f: NONE,
+            cur: Known::NOTHING,
+            has_parts: false,
+            open: None,
+            selecting: None,
+            width: 64,
+            big: false,
             addresses: [(NONE, 0); ADDRESSES],
             next_address: 0,
             insn: 0,
@@ -54,6 +68,13 @@ impl IrBuilder {
             tag_bits: 0,
             untagged: (NONE, NONE),
         }
+    }
+
+    /// The width of the guest's general registers and addresses.
+    #[must_use]
+    pub fn with_width(mut self, width: u8) -> Self {
+        self.width = width;
+        self
     }
 
     /// From now on accesses take the highest `bits` of their addresses away (they become copies of the
@@ -86,11 +107,11 @@ impl IrBuilder {
         self.ended
     }
 
-    fn push(&mut self, op: Op, w: u8, args: [Val; 3], imm: u64) -> Val {
+    pub(super) fn push(&mut self, op: Op, w: u8, args: [Val; 3], imm: u64) -> Val {
         self.push_h(op, w, args, imm, 0)
     }
 
-    fn push_h(&mut self, op: Op, w: u8, [a, b, c]: [Val; 3], imm: u64, h: u16) -> Val {
+    fn push_h(&mut self, op: Op, w: u8, [a, b, c]: [Val; 3], imm: u64, h: u32) -> Val {
         let v = self.block.insts.len() as Val;
         self.block.insts.push(Inst {
             op,
@@ -105,7 +126,7 @@ impl IrBuilder {
         v
     }
 
-    fn inst(&self, v: Val) -> &Inst {
+    pub(super) fn inst(&self, v: Val) -> &Inst {
         &self.block.insts[v as usize]
     }
 
@@ -119,7 +140,8 @@ impl IrBuilder {
         let i = self.inst(v);
         match i.op {
             Op::Const => i.imm & !mask(w) == 0,
-            Op::Sext | Op::Get | Op::Call | Op::MulHiS => w >= 64,
+            Op::Get => w >= self.width,
+            Op::Sext | Op::Call | Op::MulHiS => w >= 64,
             Op::Cc | Op::StoreEx | Op::StoreExPair => true,
             Op::Pack => w >= 16,
             Op::Load => match Addr::unpack(i.imm).sx {
@@ -132,13 +154,13 @@ impl IrBuilder {
         }
     }
 
-    fn helper(&mut self, h: Helper) -> u16 {
+    fn helper(&mut self, h: Helper) -> u32 {
         let helpers = &mut self.block.helpers;
         let known = helpers.iter().position(|&x| std::ptr::fn_addr_eq(x, h));
         known.unwrap_or_else(|| {
             helpers.push(h);
             helpers.len() - 1
-        }) as u16
+        }) as u32
     }
 
     /// Algebra that lifters rely on to stay simple.
@@ -187,21 +209,21 @@ impl IrBuilder {
                 let v = if self.known(c) == Some(0) { b } else { a };
                 Some(self.op1(Op::Zext, w, v))
             }
-            // A condition of selected flags is a selected condition: no packing.
-            Op::Cc if self.inst(a).op == Op::FSelect => {
-                let f = *self.inst(a);
-                let packed = (self.inst(f.b).op == Op::FPack)
-                    .then(|| self.inst(f.b).a)
-                    .and_then(|v| self.known(v))?;
-                let t = self.op(Op::Cc, 8, [Some(f.a), None, None], imm);
-                let other = super::flags::Cc::from_index(imm).holds(packed);
-                // cond ? t : other
-                Some(if other {
-                    let not = self.inverse(f.c)?;
-                    self.op2(Op::Or, 8, not, t)
-                } else {
-                    self.op2(Op::And, 8, f.c, t)
-                })
+            Op::Cc if self.inst(a).op == Op::FSelect => self.cc_of_selected(a, imm),
+            Op::Cc if self.inst(a).op == Op::FPart => self.cc_of_part(a, Cc::from_index(imm)),
+            Op::FPack if self.inst(a).op == Op::Pack => Some(self.inst(a).a),
+            Op::VGet if imm == 0 && self.inst(a).op == Op::VFromG && w <= self.inst(a).w => {
+                let x = self.inst(a).a;
+                Some(self.op1(Op::Zext, w, x))
+            }
+            // Of upper halves.
+            Op::VWidenU | Op::VWidenS if imm == 0 => {
+                let x = self.upper_half(a)?;
+                Some(self.push(op, w, [x, NONE, NONE], 1))
+            }
+            Op::VMulLU | Op::VMulLS if imm == 0 => {
+                let (x, y) = (self.upper_half(a)?, self.upper_half(b)?);
+                Some(self.push(op, w, [x, y, NONE], 1))
             }
             Op::VZext => self.wide_clean(a, w).then_some(a),
             Op::AesMix if self.inst(a).op == Op::AesSub => {
@@ -214,6 +236,90 @@ impl IrBuilder {
             }
             _ => None,
         }
+    }
+
+    /// A condition of selected flags is a selected condition: no packing.
+    fn cc_of_selected(&mut self, flags: Val, want: u64) -> Option<Val> {
+        let f = *self.inst(flags);
+        let packed = (self.inst(f.b).op == Op::FPack)
+            .then(|| self.inst(f.b).a)
+            .and_then(|v| self.known(v));
+        let c = *self.inst(f.c);
+        // What the other flags say where the selecting condition does not hold, if that is known.
+        let other = match packed {
+            Some(p) => Some(Cc::from_index(want).holds(p)),
+            None if c.op == Op::Cc && c.a == f.b && c.imm == want => Some(false),
+            None if c.op == Op::Cc && c.a == f.b && c.imm == want ^ 1 => Some(true),
+            None => None,
+        };
+        let t = self.op(Op::Cc, 8, [Some(f.a), None, None], want);
+        // cond ? t : other
+        Some(match other {
+            Some(true) => {
+                let not = self.inverse(f.c)?;
+                self.op2(Op::Or, 8, not, t)
+            }
+            Some(false) => self.op2(Op::And, 8, f.c, t),
+            None => {
+                let not = self.inverse(f.c)?;
+                let e = self.op(Op::Cc, 8, [Some(f.b), None, None], want);
+                let (t, e) = (self.op2(Op::And, 8, f.c, t), self.op2(Op::And, 8, not, e));
+                self.op2(Op::Or, 8, t, e)
+            }
+        })
+    }
+
+    /// A condition of flags that come from several places.
+    fn cc_of_part(&mut self, flags: Val, want: Cc) -> Option<Val> {
+        let f = *self.inst(flags);
+        let pair = |s: &mut Self, op, a, b| {
+            let (a, b) = (s.cc(a, flags), s.cc(b, flags));
+            Some(s.op2(op, 8, a, b))
+        };
+        match want {
+            Cc::Hi => return pair(self, Op::And, Cc::Ne, Cc::Cs),
+            Cc::Ls => return pair(self, Op::Or, Cc::Eq, Cc::Cc),
+            Cc::Gt => return pair(self, Op::And, Cc::Ne, Cc::Ge),
+            Cc::Le => return pair(self, Op::Or, Cc::Eq, Cc::Lt),
+            Cc::Ge | Cc::Lt => {
+                let (n, v) = (self.cc(Cc::Mi, flags), self.cc(Cc::Vs, flags));
+                let d = self.op2(Op::Xor, 32, n, v);
+                return Some(if want == Cc::Ge {
+                    self.is_zero(32, d)
+                } else {
+                    self.not_zero(32, d)
+                });
+            }
+            Cc::Eq | Cc::Ne | Cc::Mi | Cc::Pl if f.imm & PART_NZ != 0 => {
+                let test = self.op1(Op::FLogic, 32, f.a);
+                return Some(self.cc(want, test));
+            }
+            Cc::Cs | Cc::Cc if f.imm & PART_CARRY != 0 => {
+                let bit = self.and_k(32, f.b, 1 << (f.imm & 63));
+                return Some(if want == Cc::Cs {
+                    self.not_zero(32, bit)
+                } else {
+                    self.is_zero(32, bit)
+                });
+            }
+            _ => {}
+        }
+        let base = if f.c == NONE { self.first_flags() } else { f.c };
+        Some(self.cc(want, base))
+    }
+
+    /// The flags that the block began with.
+    fn first_flags(&mut self) -> Val {
+        if self.cur.first_f == NONE {
+            self.cur.first_f = self.push(Op::GetF, 0, [NONE; 3], 0);
+        }
+        self.cur.first_f
+    }
+
+    /// The value whose upper half `v` has in its lower one.
+    fn upper_half(&self, v: Val) -> Option<Val> {
+        let i = self.inst(v);
+        (i.op == Op::VDupLane && i.w == 64 && i.imm == 1).then_some(i.a)
     }
 
     /// 1 - v for a condition value.
@@ -256,30 +362,41 @@ impl IrBuilder {
         if (FIRST_ADDRESS..NONE).contains(&addr) {
             (base, out.disp) = self.addresses[(addr - FIRST_ADDRESS) as usize];
         }
+        let w = self.width;
         let i = *self.inst(base);
         if i.op == Op::Add
-            && i.w == 64
+            && i.w == w
             && let Some(k) = self.known(i.b)
-            && let Ok(disp) = i32::try_from((k as i64).wrapping_add(i64::from(out.disp)))
+            && let Some(disp) = self.displacement((k as i64).wrapping_add(i64::from(out.disp)))
         {
             out.disp = disp;
             base = i.a;
         }
         let i = *self.inst(base);
-        if i.op == Op::Add && i.w == 64 && self.known(i.b).is_none() && self.known(i.a).is_none() {
+        let mut index = NONE;
+        if i.op == Op::Add && i.w == w && self.known(i.b).is_none() && self.known(i.a).is_none() {
             let x = *self.inst(i.b);
-            if x.op == Op::Shl && x.w == 64 && self.known(x.b).is_some_and(|k| k <= 3) {
+            (base, index) = (i.a, i.b);
+            if x.op == Op::Shl && x.w == w && self.known(x.b).is_some_and(|k| k <= 3) {
                 out.shift = self.known(x.b).unwrap_or(0) as u8;
-                return ([i.a, x.a], out);
+                index = x.a;
             }
-            return ([i.a, i.b], out);
         }
-        ([base, NONE], out)
+        out.wrap = w == 32 && (out.disp != 0 || index != NONE);
+        ([base, index], out)
+    }
+
+    /// `k` as a displacement; of a sum that wraps, all are.
+    fn displacement(&self, k: i64) -> Option<i32> {
+        if self.width == 32 {
+            return Some(k as i32);
+        }
+        i32::try_from(k).ok()
     }
 
     fn mem(&mut self, op: Op, w: u8, sx: u8, addr: Val, v: Val) -> Val {
         let ([mut a, mut b], mut x) = self.address(addr);
-        x.sx = sx;
+        (x.sx, x.big) = (sx, self.big && w > 8);
         if self.tag_bits != 0 {
             if b != NONE {
                 let by = self.konst(x.shift.into());
@@ -295,19 +412,13 @@ impl IrBuilder {
     /// Atomic operations take a plain address.
     fn atomic(&mut self, op: Op, w: u8, addr: Val, b: Val, c: Val, imm: u64) -> Val {
         let addr = self.untag(addr);
-        self.push(op, w, [addr, b, c], imm)
-    }
-
-    /// The values of the guest state are unknown from here.
-    fn forget(&mut self) {
-        self.cur = [NONE; SLOTS];
-        self.cur_x = [NONE; WIDE];
-        self.cur_f = NONE;
+        self.push_h(op, w, [addr, b, c], imm, u32::from(self.big))
     }
 }
 
 impl Sem for IrBuilder {
     type V = Val;
+    const STEPS: bool = false;
 
     fn konst(&mut self, v: u64) -> Val {
         self.push(Op::Const, 64, [NONE; 3], v)
@@ -336,52 +447,112 @@ impl Sem for IrBuilder {
 
     fn get(&mut self, slot: u16) -> Val {
         let i = usize::from(slot);
-        if self.cur[i] == NONE {
-            self.cur[i] = self.push(Op::Get, 64, [NONE; 3], u64::from(slot));
+        if self.cur.general[i] == NONE {
+            self.cur.general[i] = self.push(Op::Get, 64, [NONE; 3], u64::from(slot));
         }
-        self.cur[i]
+        self.cur.general[i]
     }
 
     fn set(&mut self, slot: u16, v: Val) {
+        let v = match self.selecting {
+            Some(c) => {
+                let old = self.get(slot);
+                self.select(self.width, c, v, old)
+            }
+            None => v,
+        };
         self.push(Op::Set, 64, [v, NONE, NONE], u64::from(slot));
-        self.cur[usize::from(slot)] = v;
+        self.cur.general[usize::from(slot)] = v;
     }
 
     fn get_x(&mut self, slot: u16) -> Val {
         let i = usize::from(slot);
-        if self.cur_x[i] == NONE {
-            self.cur_x[i] = self.push(Op::GetX, 128, [NONE; 3], u64::from(slot));
+        if self.cur.wide[i] == NONE {
+            self.cur.wide[i] = match self.derived(i) {
+                Some(v) => v,
+                None => self.push(Op::GetX, state::unit(i).1, [NONE; 3], u64::from(slot)),
+            };
         }
-        self.cur_x[i]
+        self.cur.wide[i]
     }
 
     fn set_x(&mut self, slot: u16, v: Val) {
-        self.push(Op::SetX, 128, [v, NONE, NONE], u64::from(slot));
-        self.cur_x[usize::from(slot)] = v;
+        debug_assert!(self.selecting.is_none(), "wide values are not selected");
+        let i = usize::from(slot);
+        self.push(Op::SetX, state::unit(i).1, [v, NONE, NONE], u64::from(slot));
+        self.has_parts |= state::is_part(i);
+        if self.has_parts {
+            self.forget_overlapping(i);
+        }
+        self.cur.wide[i] = v;
     }
 
     fn get_f(&mut self) -> Val {
-        if self.cur_f == NONE {
-            self.cur_f = self.push(Op::GetF, 0, [NONE; 3], 0);
+        if self.cur.flags == NONE {
+            self.cur.flags = self.first_flags();
         }
-        self.cur_f
+        self.cur.flags
     }
 
     fn set_f(&mut self, f: Val) {
+        debug_assert!(self.open.is_none(), "flags are not set behind a jump");
+        let f = match self.selecting {
+            Some(c) => {
+                let old = self.get_f();
+                self.op3(Op::FSelect, 16, f, old, c)
+            }
+            None => f,
+        };
         self.push(Op::SetF, 0, [f, NONE, NONE], 0);
-        self.cur_f = f;
+        self.cur.flags = f;
     }
 
-    fn address(&mut self, a: Val, k: u64) -> Val {
-        match i32::try_from(k as i64) {
-            Ok(0) if self.is_clean(a, 64) => a,
-            Ok(disp) if self.fold && self.known(a).is_none() => {
+    fn set_nz(&mut self, v: Val, carry: Option<(Val, u8)>) {
+        let mut base = self.cur.flags;
+        let (mut b, mut imm) = (NONE, PART_NZ);
+        if let Some((value, bit)) = carry {
+            (b, imm) = (value, imm | PART_CARRY | u64::from(bit));
+        }
+        if base != NONE {
+            let old = *self.inst(base);
+            match old.op {
+                // What the block began with.
+                Op::GetF => base = NONE,
+                Op::FPart => {
+                    base = old.c;
+                    if carry.is_none() {
+                        (b, imm) = (old.b, imm | old.imm);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let f = self.push(Op::FPart, 32, [v, b, base], imm);
+        self.set_f(f);
+    }
+
+    fn byte_order(&mut self, big: bool) {
+        self.big = big;
+    }
+
+    fn guard(&mut self, cond: Option<Cc>, how: Guard) {
+        self.begin_guard(cond, how);
+    }
+
+    fn unguard(&mut self) {
+        self.end_guard();
+    }
+
+    fn address(&mut self, w: u8, a: Val, k: u64) -> Val {
+        match self.displacement(k as i64) {
+            Some(0) if self.is_clean(a, w) => a,
+            Some(disp) if self.fold && self.known(a).is_none() => {
                 let n = self.next_address;
                 self.next_address = (n + 1) % ADDRESSES;
                 self.addresses[n] = (a, disp);
                 FIRST_ADDRESS + n as Val
             }
-            _ => self.add_k(64, a, k),
+            _ => self.add_k(w, a, k),
         }
     }
 
@@ -417,9 +588,10 @@ impl Sem for IrBuilder {
         self.atomic(Op::StoreExPair, w, addr, NONE, v, 0)
     }
 
-    fn aligned(&mut self, w: u8, addr: Val, write: bool) {
-        if w > 8 {
-            self.push(Op::Aligned, w, [addr, NONE, NONE], u64::from(write));
+    fn aligned_to(&mut self, bytes: u32, addr: Val, write: bool) {
+        if bytes > 1 {
+            let imm = u64::from(write) | u64::from(bytes) << 8;
+            self.push(Op::Aligned, 0, [addr, NONE, NONE], imm);
         }
     }
 
@@ -490,9 +662,8 @@ impl Sem for IrBuilder {
         self.ended = true;
     }
 
-    fn trap(&mut self, t: Trap, arg: u16, pc: u64) {
+    fn trap(&mut self, t: Trap, arg: u32, pc: u64) {
         self.push_h(Op::Trap, t as u8, [NONE; 3], pc, arg);
-        self.forget();
         self.ended = true;
     }
 }

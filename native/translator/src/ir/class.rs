@@ -36,7 +36,10 @@ const fn any(n: u8, ops: &[Op]) -> bool {
 
 const fn class(n: u8) -> u16 {
     use Op::*;
-    let mut c = if any(n, &[FAdd, FSub, FLogic, FAdc, FPack, FSelect, FFcmp, GetF]) {
+    let mut c = if any(
+        n,
+        &[FAdd, FSub, FLogic, FAdc, FPack, FSelect, FFcmp, FPart, GetF],
+    ) {
         FLAGS
     } else if any(
         n,
@@ -96,13 +99,13 @@ const fn class(n: u8) -> u16 {
     if n == FFcmp as u8 || (n >= FpAdd as u8 && n < Get as u8) {
         c |= FLOAT;
     }
-    if any(n, &[FAdd, FSub, FLogic, FPack, FFcmp, Cc]) {
+    if any(n, &[FAdd, FSub, FLogic, FPack, FFcmp, FPart, Cc]) {
         c |= AGAIN;
     }
     if any(n, &[And, Or, Xor]) {
         c |= LOGIC;
     }
-    if any(n, &[Const, Cc, FAdd, FSub, FLogic, FPack, SetF]) {
+    if any(n, &[Const, Cc, FAdd, FSub, FLogic, FPack, FPart, SetF]) {
         c |= NO_CODE;
     }
     if any(n, &[Get, GetX, Set, SetX]) {
@@ -160,8 +163,8 @@ impl Op {
     /// The operation that gives flags and has this number.
     #[must_use]
     pub fn of_flags(number: u8) -> Option<Self> {
-        use Op::{FAdc, FAdd, FFcmp, FLogic, FPack, FSelect, FSub};
-        [FAdd, FSub, FLogic, FAdc, FPack, FSelect, FFcmp]
+        use Op::{FAdc, FAdd, FFcmp, FLogic, FPack, FSelect, FSub, GetF};
+        [FAdd, FSub, FLogic, FAdc, FPack, FSelect, FFcmp, GetF]
             .into_iter()
             .find(|op| *op as u8 == number)
     }

@@ -4,6 +4,10 @@
 use super::flags::{self, Cc};
 use super::{Op, float, vector};
 
+/// In the immediate of [`Op::FPart`]: it has its first, its second operand. The carry's bit is in the low bits.
+pub const PART_NZ: u64 = 64;
+pub const PART_CARRY: u64 = 128;
+
 /// The low `w` bits set.
 #[must_use]
 pub fn mask(w: u8) -> u64 {
@@ -80,6 +84,11 @@ fn general(op: Op, w: u8, a: u64, b: u64, c: u64, imm: u64) -> u64 {
         Op::FSub => return flags::of_add(w, a, !b, 1),
         Op::FAdc => return flags::of_add(w, a, b, c),
         Op::FLogic => return flags::of_logic(w, a),
+        Op::FPart => {
+            let nz = (imm & PART_NZ != 0).then_some(a);
+            let carry = (imm & PART_CARRY != 0).then_some((b, (imm & 63) as u8));
+            return flags::part(c, nz, carry);
+        }
         Op::FPack | Op::Pack => return a & flags::MASK,
         Op::Cc => return u64::from(Cc::from_index(imm).holds(a)),
         _ => unreachable!("{op:?} is not a general operation"),

@@ -106,6 +106,31 @@ pub fn of_logic(w: u8, a: u64) -> u64 {
     pack(a >> (w - 1) != 0, a == 0, false, false)
 }
 
+/// `old` with N and Z of the 32-bit result `nz`, and C from a bit of a value, where they are given.
+#[must_use]
+pub fn part(old: u64, nz: Option<u64>, carry: Option<(u64, u8)>) -> u64 {
+    let mut f = old & MASK;
+    if let Some(v) = nz {
+        f = f & !(N | Z) | of_logic(32, v) & (N | Z);
+    }
+    if let Some((v, bit)) = carry {
+        f = f & !C | if v >> bit & 1 != 0 { C } else { 0 };
+    }
+    f
+}
+
+const OVER_NZ: u8 = 0x80;
+const OVER_CARRY: u8 = 0x40;
+
+/// `f` with what a deferred operation's number says comes from elsewhere.
+#[must_use]
+pub fn part_of_code(f: u64, code: u32, [nz, carry]: [u64; 2]) -> u64 {
+    let parts = (code >> 24) as u8;
+    let nz = (parts & OVER_NZ != 0).then_some(nz);
+    let carry = (parts & OVER_CARRY != 0).then_some((carry, parts & 31));
+    part(f, nz, carry)
+}
+
 /// Flags as the operation that makes them, whose operands are in [`super::state::State::compared`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deferred {
@@ -123,20 +148,28 @@ impl Deferred {
         super::Op::FFcmp,
     ];
 
-    /// A number that is not 0. None: such flags are not deferred.
+    /// A number that is not 0, in the low 24 bits. None: such flags are not deferred.
     #[must_use]
     pub fn pack(self) -> Option<u32> {
         let n = Self::OPS.iter().position(|&o| o == self.op)?;
-        Some(1 << 31 | u32::from(self.and) << 16 | u32::from(self.w) << 8 | n as u32)
+        Some(u32::from(self.and) << 16 | u32::from(self.w) << 8 | (n as u32 + 1))
     }
 
     #[must_use]
-    pub fn unpack(code: u32) -> Self {
-        Self {
-            op: Self::OPS[code as usize % Self::OPS.len()],
+    pub fn unpack(code: u32) -> Option<Self> {
+        Some(Self {
+            op: *Self::OPS.get((code as usize & 0xff).checked_sub(1)?)?,
             w: (code >> 8) as u8,
             and: code >> 16 & 1 != 0,
-        }
+        })
+    }
+
+    /// The highest byte of the number, which says what an `FPart` with the immediate `imm` takes from elsewhere.
+    #[must_use]
+    pub fn parts(imm: u64) -> u8 {
+        let bit = |of: u64, n: u8| if imm & of != 0 { n } else { 0 };
+        let carry = bit(super::eval::PART_CARRY, OVER_CARRY);
+        bit(super::eval::PART_NZ, OVER_NZ) | carry | if carry != 0 { imm as u8 & 31 } else { 0 }
     }
 
     /// The flags, packed, under a floating-point environment.

@@ -10,6 +10,7 @@ use super::Op;
 use super::flags;
 use super::float_int::{from_int, round_integral, to_int};
 use super::half;
+use super::state::State;
 use super::vector::{from_lanes, lane};
 use std::arch::asm;
 
@@ -43,10 +44,58 @@ pub const FLUSH: u32 = 1 << 17;
 pub const FLUSH_HALF: u32 = 1 << 18;
 /// Half precision has no infinities and NaNs in conversions (Arm's alternative format).
 pub const ALT_HALF: u32 = 1 << 19;
+/// The rounding mode is not to nearest, which operations that are [`STANDARD`] have to know.
+pub const DIRECTED: u32 = 1 << 20;
+/// Operations that are [`STANDARD`] are in use: denormal numbers trap for them.
+pub const STANDARD_USED: u32 = 1 << 21;
 /// All of these modes.
-pub const MODES: u32 = 0xf << 16;
+pub const MODES: u32 = 0x3f << 16;
 /// Sticky: a denormal operand was taken for zero.
 pub const INPUT_DENORMAL: u32 = 1 << 24;
+/// In an operation's immediate: it is done under Arm's standard modes whatever the environment's are: rounded to
+/// nearest, with default NaNs, denormal numbers flushed (half precision as the environment says). Its flags
+/// are added to the environment's.
+pub const STANDARD: u64 = 1 << 33;
+/// The flags.
+pub const STICKY: u32 = 0x3f | INPUT_DENORMAL;
+
+/// The environment for operations that are [`STANDARD`].
+#[must_use]
+pub fn standard(env: u32) -> u32 {
+    DEFAULT_ENV | DEFAULT_NAN | FLUSH | env & (FLUSH_HALF | ALT_HALF)
+}
+
+/// `f` under the environment, or under standard modes if the immediate says so.
+pub fn under<T>(env: &mut u32, imm: u64, f: impl FnOnce(&mut u32) -> T) -> T {
+    if imm & STANDARD == 0 {
+        return f(env);
+    }
+    let mut own = standard(*env);
+    let r = f(&mut own);
+    *env |= own & STICKY;
+    r
+}
+
+/// The environment that a helper with this immediate computes under.
+#[must_use]
+pub fn env_of(st: &State, imm: u64) -> u32 {
+    if imm & STANDARD == 0 {
+        st.env()
+    } else {
+        standard(st.env())
+    }
+}
+
+/// The state's environment after it: the flags, and nothing else of standard modes.
+pub fn set_env_of(st: &mut State, env: u32, imm: u64) {
+    let env = if imm & STANDARD == 0 {
+        env
+    } else {
+        st.env() | env & STICKY
+    };
+    st.set_env(env);
+}
+
 /// The part of the environment that is MXCSR's.
 pub const HOST_BITS: u32 = 0xffff;
 
@@ -378,6 +427,12 @@ fn on_lane(env: &mut u32, op: Op, w: u8, a: u64, b: u64, imm: u64) -> u64 {
 
 /// Evaluates a floating-point operation under `env`.
 pub fn eval(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -> u128 {
+    under(env, imm, |env| {
+        evaluate(env, op, w, x, y, z, imm & !STANDARD)
+    })
+}
+
+fn evaluate(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -> u128 {
     let m = super::eval::mask(w);
     let (a, b, c) = (x as u64 & m, y as u64 & m, z as u64 & m);
     let (mut x, mut z) = (x, z);
@@ -415,6 +470,13 @@ pub fn eval(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -
                 } else {
                     0
                 }
+            });
+        }
+        Op::VFpMulAdd => {
+            let sum = if imm & 1 != 0 { Op::FpSub } else { Op::FpAdd };
+            return from_lanes(w, |i| {
+                let p = arith(env, Op::FpMul, w, lane(x, w, i), lane(y, w, i), 0);
+                arith(env, sum, w, lane(z, w, i), p, 0)
             });
         }
         Op::VFpMin | Op::VFpMax | Op::VFpRound | Op::VFpCmp | Op::VFpToInt | Op::VFpFromInt => {

@@ -4,7 +4,7 @@
 //! checked against under `--core native,check`.
 
 use super::eval::{self, eval_any, sext};
-use super::sem::{Indirect, Sem};
+use super::sem::{Guard, Indirect, Sem};
 use super::state::{Helper, State};
 use super::{Op, Rmw, Trap};
 
@@ -41,7 +41,7 @@ pub enum Outcome {
     Next,
     /// The pc was set (in [`State::pc`]).
     Jumped,
-    Trapped(Trap, u16),
+    Trapped(Trap, u32),
     Faulted(Fault),
 }
 
@@ -50,6 +50,10 @@ pub struct Interp<'a> {
     pub st: &'a mut State,
     pub mem: &'a mut dyn Mem,
     pub outcome: Outcome,
+    /// A condition does not hold: nothing has effects.
+    skipped: bool,
+    /// Memory has the highest byte first.
+    big: bool,
 }
 
 impl<'a> Interp<'a> {
@@ -58,14 +62,31 @@ impl<'a> Interp<'a> {
             st,
             mem,
             outcome: Outcome::Next,
+            skipped: false,
+            big: false,
         }
     }
 
+    /// Nothing may change any more, or nothing may at all.
     fn faulted(&self) -> bool {
-        matches!(
-            self.outcome,
-            Outcome::Faulted(_) | Outcome::Trapped(Trap::Align, _)
-        )
+        self.skipped
+            || matches!(
+                self.outcome,
+                Outcome::Faulted(_)
+                    | Outcome::Trapped(
+                        Trap::Align | Trap::Undefined | Trap::Fallback | Trap::Breakpoint,
+                        _
+                    )
+            )
+    }
+
+    /// `w` bits as they are in memory.
+    fn ordered(&self, w: u8, v: u128) -> u128 {
+        if self.big {
+            v.swap_bytes() >> (128 - u32::from(w))
+        } else {
+            v
+        }
     }
 
     fn read(&mut self, w: u8, addr: u128) -> u128 {
@@ -76,13 +97,14 @@ impl<'a> Interp<'a> {
         if let Err(f) = self.mem.read(addr as u64, &mut b[..usize::from(w / 8)]) {
             self.outcome = Outcome::Faulted(f);
         }
-        u128::from_le_bytes(b)
+        self.ordered(w, u128::from_le_bytes(b))
     }
 
     fn write(&mut self, w: u8, addr: u128, v: u128) {
         if self.faulted() {
             return;
         }
+        let v = self.ordered(w, v & wide_mask(w));
         if let Err(f) = self
             .mem
             .write(addr as u64, &v.to_le_bytes()[..usize::from(w / 8)])
@@ -96,8 +118,9 @@ impl<'a> Interp<'a> {
             return 0;
         }
         let m = wide_mask(w);
-        match self.mem.cas(addr as u64, w, expected & m, v & m) {
-            Ok(old) => old,
+        let (e, v) = (self.ordered(w, expected & m), self.ordered(w, v & m));
+        match self.mem.cas(addr as u64, w, e, v) {
+            Ok(old) => self.ordered(w, old),
             Err(f) => {
                 self.outcome = Outcome::Faulted(f);
                 0
@@ -121,6 +144,9 @@ impl<'a> Interp<'a> {
     }
 
     fn end_ex(&mut self, w: u8, addr: u128, v: u128) -> u128 {
+        if self.faulted() {
+            return 1;
+        }
         let expected = self.st.ex_value;
         if self.st.ex_addr != addr as u64 || self.st.ex_size != u64::from(w) {
             self.st.ex_addr = u64::MAX;
@@ -160,6 +186,25 @@ pub fn rmw_value(op: Rmw, w: u8, old: u64, v: u64) -> u64 {
 
 impl Sem for Interp<'_> {
     type V = u128;
+    const STEPS: bool = true;
+
+    fn guard(&mut self, cond: Option<super::flags::Cc>, _how: Guard) {
+        self.skipped = cond.is_some_and(|c| !c.holds(self.st.flags));
+    }
+
+    fn unguard(&mut self) {
+        self.skipped = false;
+    }
+
+    fn byte_order(&mut self, big: bool) {
+        self.big = big;
+    }
+
+    fn set_nz(&mut self, v: u128, carry: Option<(u128, u8)>) {
+        let carry = carry.map(|(b, n)| (b as u64, n));
+        let f = super::flags::part(self.st.flags, Some(v as u64), carry);
+        self.set_f(u128::from(f));
+    }
 
     fn konst(&mut self, v: u64) -> u128 {
         u128::from(v)
@@ -173,7 +218,9 @@ impl Sem for Interp<'_> {
         let [a, b, c] = args.map(|x| x.unwrap_or(0));
         let mut env = self.st.env();
         let r = eval_any(&mut env, op, w, a, b, c, imm);
-        self.st.set_env(env);
+        if !self.skipped {
+            self.st.set_env(env);
+        }
         r
     }
 
@@ -188,12 +235,12 @@ impl Sem for Interp<'_> {
     }
 
     fn get_x(&mut self, slot: u16) -> u128 {
-        self.st.v[usize::from(slot)]
+        self.st.wide(usize::from(slot))
     }
 
     fn set_x(&mut self, slot: u16, v: u128) {
         if !self.faulted() {
-            self.st.v[usize::from(slot)] = v;
+            self.st.set_wide(usize::from(slot), v);
         }
     }
 
@@ -243,15 +290,17 @@ impl Sem for Interp<'_> {
         self.end_ex(2 * w, addr, v)
     }
 
-    fn aligned(&mut self, w: u8, addr: u128, write: bool) {
-        if !(addr as u64).is_multiple_of(u64::from(w / 8)) && !self.faulted() {
+    fn aligned_to(&mut self, bytes: u32, addr: u128, write: bool) {
+        if !(addr as u64).is_multiple_of(u64::from(bytes)) && !self.faulted() {
             self.st.trap_addr = addr as u64;
-            self.outcome = Outcome::Trapped(Trap::Align, u16::from(write));
+            self.outcome = Outcome::Trapped(Trap::Align, u32::from(write));
         }
     }
 
     fn clear_ex(&mut self) {
-        self.st.ex_addr = u64::MAX;
+        if !self.skipped {
+            self.st.ex_addr = u64::MAX;
+        }
     }
 
     fn rmw(&mut self, op: Rmw, w: u8, addr: u128, v: u128) -> u128 {
@@ -286,23 +335,29 @@ impl Sem for Interp<'_> {
     }
 
     fn call(&mut self, h: Helper, args: [Option<u128>; 3], imm: u64) -> u128 {
+        if self.faulted() {
+            return 0;
+        }
         let [a, b, c] = args.map(|x| x.unwrap_or(0));
         u128::from(h(self.st, a, b, c, imm) as u64)
     }
 
     fn call_x(&mut self, h: Helper, args: [Option<u128>; 3], imm: u64) -> u128 {
+        if self.faulted() {
+            return 0;
+        }
         let [a, b, c] = args.map(|x| x.unwrap_or(0));
         h(self.st, a, b, c, imm)
     }
 
     fn side(&mut self, cond: u128, target: u64) {
-        if cond & 1 != 0 && self.outcome == Outcome::Next {
+        if cond & 1 != 0 && self.outcome == Outcome::Next && !self.skipped {
             self.goto(target);
         }
     }
 
     fn jump(&mut self, target: u64) {
-        if self.outcome == Outcome::Next {
+        if self.outcome == Outcome::Next && !self.skipped {
             self.goto(target);
         }
     }
@@ -315,7 +370,10 @@ impl Sem for Interp<'_> {
         self.jump(target as u64);
     }
 
-    fn trap(&mut self, t: Trap, arg: u16, pc: u64) {
+    fn trap(&mut self, t: Trap, arg: u32, pc: u64) {
+        if self.skipped {
+            return;
+        }
         if self.outcome == Outcome::Next {
             self.st.pc = pc;
             self.outcome = Outcome::Trapped(t, arg);

@@ -20,7 +20,9 @@ pub mod float;
 pub mod float_int;
 mod half;
 pub mod interp;
+mod parts;
 pub mod sem;
+mod skip;
 pub mod state;
 pub mod vector;
 
@@ -92,6 +94,9 @@ pub enum Op {
     FSelect,
     /// Flags of a floating-point comparison (imm = 1: signals for quiet NaNs too).
     FFcmp,
+    /// N and Z of the logical result a, unless it is nothing; C is bit imm of b, unless that is nothing; the others
+    /// are those of flags c, or what the block began with if that is nothing.
+    FPart,
     /// Condition imm (see [`flags::Cc`]) of flags a: 0 or 1.
     Cc,
     /// Flags a as a general value in the [`flags`] packing.
@@ -232,6 +237,8 @@ pub enum Op {
     VFpDiv,
     VFpSqrt,
     VFpFma,
+    /// c + a * b, or c - a * b (imm & 1), with both results rounded.
+    VFpMulAdd,
     VFpMin,
     VFpMax,
     VFpRound,
@@ -245,7 +252,7 @@ pub enum Op {
     /// Halves the width of the lanes, into the low half; the high half is 0. `w` is the wide lane.
     VFpNarrow,
     // Effects.
-    /// Guest state: general slot imm, wide slot imm, flags.
+    /// Guest state: general slot imm, wide slot or part of one imm (see [`state::part`]), flags.
     Get,
     Set,
     GetX,
@@ -266,7 +273,7 @@ pub enum Op {
     /// c is a wide value.
     StoreExPair,
     ClearEx,
-    /// Faults unless the address a is a multiple of `w` bits; imm 1: for the sake of a store.
+    /// Faults unless the address a is a multiple of imm >> 8 bytes; imm & 1: for the sake of a store.
     Aligned,
     /// Atomic read-modify-write at address a by value c; imm is a [`Rmw`]. The old value.
     Rmw,
@@ -281,6 +288,9 @@ pub enum Op {
     /// A helper function: a general, a wide result.
     Call,
     CallX,
+    /// Goes on behind the next `Label` unless condition a holds. In between nothing sets flags.
+    Skip,
+    Label,
     // Exits; the guest pc is imm unless said otherwise.
     /// Leaves for pc imm if condition a holds.
     Side,
@@ -353,12 +363,20 @@ pub struct Addr {
     pub shift: u8,
     /// Loads: 0 zero-extends to 64 bits, 32 and 64 sign-extend to that width.
     pub sx: u8,
+    /// The sum is taken modulo 2^32.
+    pub wrap: bool,
+    /// The value's bytes are in memory with the highest first.
+    pub big: bool,
 }
 
 impl Addr {
     #[must_use]
     pub fn pack(self) -> u64 {
-        u64::from(self.disp as u32) | u64::from(self.shift) << 32 | u64::from(self.sx) << 40
+        u64::from(self.disp as u32)
+            | u64::from(self.shift) << 32
+            | u64::from(self.sx) << 40
+            | u64::from(self.wrap) << 48
+            | u64::from(self.big) << 49
     }
 
     #[must_use]
@@ -367,6 +385,8 @@ impl Addr {
             disp: imm as i32,
             shift: (imm >> 32) as u8,
             sx: (imm >> 40) as u8,
+            wrap: imm >> 48 & 1 != 0,
+            big: imm >> 49 & 1 != 0,
         }
     }
 }
@@ -376,13 +396,14 @@ impl Addr {
 pub struct Inst {
     pub op: Op,
     pub w: u8,
-    /// Helper index, or an argument of a trap.
-    pub h: u16,
+    /// The guest instruction it belongs to, counted from the block's start.
+    pub insn: u16,
+    /// Helper index, or an argument of a trap (24 bits). Atomic operations: 1 if the value's bytes are in memory with
+    /// the highest first.
+    pub h: u32,
     pub a: Val,
     pub b: Val,
     pub c: Val,
-    /// The guest instruction it belongs to, counted from the block's start.
-    pub insn: u16,
     pub imm: u64,
 }
 

@@ -16,9 +16,31 @@ pub enum Indirect {
     Return,
 }
 
+/// How instructions are made conditional.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// By selecting between old and new values of what they set: no accesses, no exits.
+    Select,
+    /// By a jump over them. They must not set flags.
+    Jump,
+    /// Within an earlier one's jump if the condition is the same, else by selecting.
+    Either,
+}
+
 /// Values and operations.
 pub trait Sem {
     type V: Copy;
+    /// Each instruction is computed by itself, so the state must be complete behind it.
+    const STEPS: bool;
+
+    /// What follows happens only if `cond` holds of the current flags (None: always), up to [`Self::unguard`].
+    fn guard(&mut self, cond: Option<Cc>, how: Guard);
+    fn unguard(&mut self);
+    /// The order of bytes in memory from here on.
+    fn byte_order(&mut self, big: bool);
+    /// Sets N and Z by the low 32 bits of `v`, C to bit `carry.1` of `carry.0` if there is one, and leaves the other
+    /// flags as they are.
+    fn set_nz(&mut self, v: Self::V, carry: Option<(Self::V, u8)>);
 
     fn konst(&mut self, v: u64) -> Self::V;
     fn wide(&mut self, v: u128) -> Self::V;
@@ -27,6 +49,7 @@ pub trait Sem {
 
     fn get(&mut self, slot: u16) -> Self::V;
     fn set(&mut self, slot: u16, v: Self::V);
+    /// A wide slot, or a part of one ([`super::state::part`]): what is above the part in the value is anything.
     fn get_x(&mut self, slot: u16) -> Self::V;
     fn set_x(&mut self, slot: u16, v: Self::V);
     fn get_f(&mut self) -> Self::V;
@@ -43,8 +66,8 @@ pub trait Sem {
     fn load_ex_pair(&mut self, w: u8, addr: Self::V) -> Self::V;
     fn store_ex_pair(&mut self, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn clear_ex(&mut self);
-    /// Faults unless `addr` is a multiple of `w` bits.
-    fn aligned(&mut self, w: u8, addr: Self::V, write: bool);
+    /// Faults unless `addr` is a multiple of `bytes`, a power of two.
+    fn aligned_to(&mut self, bytes: u32, addr: Self::V, write: bool);
     fn rmw(&mut self, op: Rmw, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn cas(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
     fn cas_pair(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
@@ -64,9 +87,13 @@ pub trait Sem {
     /// A jump to a computed place; `ret` is the return address of a call.
     fn jump_r(&mut self, how: Indirect, target: Self::V, ret: u64);
     /// Stops with pc `pc`.
-    fn trap(&mut self, t: Trap, arg: u16, pc: u64);
+    fn trap(&mut self, t: Trap, arg: u32, pc: u64);
 
     // Short forms.
+    /// The same for `w` bits.
+    fn aligned(&mut self, w: u8, addr: Self::V, write: bool) {
+        self.aligned_to(u32::from(w) / 8, addr, write);
+    }
     fn op1(&mut self, op: Op, w: u8, a: Self::V) -> Self::V {
         self.op(op, w, [Some(a), None, None], 0)
     }
@@ -86,9 +113,9 @@ pub trait Sem {
         let k = self.konst(k);
         self.op2(Op::Add, w, a, k)
     }
-    /// `a + k` as the address of a load or store, and for nothing else.
-    fn address(&mut self, a: Self::V, k: u64) -> Self::V {
-        self.add_k(64, a, k)
+    /// `a + k` in `w` bits as the address of a load or store, and for nothing else.
+    fn address(&mut self, w: u8, a: Self::V, k: u64) -> Self::V {
+        self.add_k(w, a, k)
     }
     fn and_k(&mut self, w: u8, a: Self::V, k: u64) -> Self::V {
         let k = self.konst(k);

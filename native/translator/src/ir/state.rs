@@ -5,6 +5,49 @@
 pub const SLOTS: usize = 64;
 /// Wide slots.
 pub const WIDE: usize = 33;
+/// How many wide slots can be addressed by halves of 64 bits, and by quarters of 32.
+const HALVED: usize = 16;
+const QUARTERED: usize = 8;
+/// Wide slots and their parts: what `GetX` and `SetX` number. A part is a register of its own that shares its
+/// bits with the slot (Arm's D and S registers with Q registers).
+pub const UNITS: usize = WIDE + 2 * HALVED + 4 * QUARTERED;
+
+/// The unit that is the `n`-th half (64 bits) or quarter (32) of the wide slots, counted over all of them.
+#[must_use]
+pub const fn part(w: u8, n: u16) -> u16 {
+    if w == 64 {
+        assert!(n < 2 * HALVED as u16);
+        WIDE as u16 + n
+    } else {
+        assert!(n < 4 * QUARTERED as u16);
+        (WIDE + 2 * HALVED) as u16 + n
+    }
+}
+
+/// Where a unit lies: the offset in bytes from the first wide slot's start, and its width in bits.
+#[must_use]
+pub const fn unit(n: usize) -> (usize, u8) {
+    if n < WIDE {
+        (16 * n, 128)
+    } else if n < WIDE + 2 * HALVED {
+        (8 * (n - WIDE), 64)
+    } else {
+        (4 * (n - WIDE - 2 * HALVED), 32)
+    }
+}
+
+/// The unit is part of a slot.
+#[must_use]
+pub const fn is_part(n: usize) -> bool {
+    n >= WIDE
+}
+
+/// Two units share bits.
+#[must_use]
+pub fn overlap(a: usize, b: usize) -> bool {
+    let ((x, w), (y, v)) = (unit(a), unit(b));
+    x < y + usize::from(v / 8) && y < x + usize::from(w / 8)
+}
 /// Temporaries that the code generator may spill.
 pub const SPILLS: usize = 64;
 
@@ -39,6 +82,8 @@ pub struct State {
     pub ex_value: u128,
     /// Operands of the operation in the high half of `flags`.
     pub compared: [u128; 2],
+    /// What N and Z, and what C is of instead, if the high half of `flags` says so (`flags::Deferred::parts`).
+    pub over: [u64; 2],
     /// Operands and result of a helper.
     pub args: [u128; 3],
     pub spill: [u128; SPILLS],
@@ -75,6 +120,28 @@ impl State {
         s
     }
 
+    /// The value of a wide slot or of a part of one.
+    #[must_use]
+    pub fn wide(&self, n: usize) -> u128 {
+        let (at, w) = unit(n);
+        if w == 128 {
+            return self.v[n];
+        }
+        self.v[at / 16] >> (8 * (at % 16)) & ((1 << w) - 1)
+    }
+
+    /// Sets it; the rest of the slot stays.
+    pub fn set_wide(&mut self, n: usize, value: u128) {
+        let (at, w) = unit(n);
+        if w == 128 {
+            self.v[n] = value;
+            return;
+        }
+        let (shift, mask) = (8 * (at % 16), (1 << w) - 1);
+        let slot = &mut self.v[at / 16];
+        *slot = (*slot & !(mask << shift)) | (value & mask) << shift;
+    }
+
     /// The whole floating-point environment, as `float` takes it.
     #[must_use]
     pub fn env(&self) -> u32 {
@@ -89,10 +156,15 @@ impl State {
     /// Works out condition flags that were deferred.
     pub fn settle_flags(&mut self) {
         let code = (self.flags >> 32) as u32;
-        if code != 0 {
-            let [a, b] = self.compared;
-            self.flags = super::flags::Deferred::unpack(code).flags(self.env(), a, b);
+        if code == 0 {
+            return;
         }
+        let mut f = self.flags & super::flags::MASK;
+        if let Some(d) = super::flags::Deferred::unpack(code) {
+            let [a, b] = self.compared;
+            f = d.flags(self.env(), a, b);
+        }
+        self.flags = super::flags::part_of_code(f, code, self.over);
     }
 
     /// Copies the guest-visible state.

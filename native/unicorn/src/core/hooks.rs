@@ -188,12 +188,17 @@ impl Inner {
 
     fn undefined_a64(&self) {
         let pc = self.pc();
-        match trap::a64_undefined(self.code_at(pc, false)) {
+        let insn = self.code_at(pc, false);
+        let emulate = self.config.emulate.as_ref();
+        if let Some(done) = emulate.and_then(|emulate| emulate(&insn.to_le_bytes())) {
+            if let Some(register) = done.register {
+                self.set_x(register as u8, done.value);
+            }
+            self.new_pc.set(Some(pc + u64::from(done.size)));
+            return self.end_run(Leave::Resume);
+        }
+        match trap::a64_undefined(insn) {
             A64Trap::Undefined => return self.end_run(Leave::Exit(Exit::Undefined)),
-            A64Trap::ReadId { id, rt } => match trap::id_register(&self.config.id_registers, id) {
-                Some(value) => self.set_x(rt, value),
-                None => return self.end_run(Leave::Exit(Exit::Undefined)),
-            },
             A64Trap::ReadCtr { rt } => self.set_x(rt, trap::CTR_EL0),
             A64Trap::CleanData { rt } | A64Trap::InvalidateCode { rt } => {
                 let addr = self.x(rt);
@@ -201,8 +206,7 @@ impl Inner {
                     let exit = self.fault_exit(fault, addr);
                     return self.end_run(Leave::Exit(exit));
                 }
-                if let A64Trap::InvalidateCode { .. } = trap::a64_undefined(self.code_at(pc, false))
-                {
+                if let A64Trap::InvalidateCode { .. } = trap::a64_undefined(insn) {
                     // By announcing it, so that the cores of other threads hear of it too.
                     let line = self.untagged(addr) & !(trap::CACHE_LINE - 1);
                     self.space.notify_code_write(line, line + trap::CACHE_LINE);

@@ -27,7 +27,7 @@ fn touches(w: u32, register: u32) -> bool {
 fn is_wanted(r: &mut Rng, w: u32) -> bool {
     let mut b = IrBuilder::new(true);
     b.start_insn(CODE);
-    let (lift, _) = AArch64.lift(&mut b, CODE, &w.to_le_bytes(), 0);
+    let (lift, _) = AArch64.lift(&mut b, CODE, &w.to_le_bytes(), &mut 0);
     let helper = |i: &Inst| matches!(i.op, Op::Call | Op::CallX);
     matches!(lift, Lift::Next) && (!b.block.insts.iter().any(helper) || r.below(32) == 0)
 }

@@ -21,7 +21,7 @@ mod exempt;
 mod faults;
 mod lines;
 mod loops;
-mod operands;
+pub mod operands;
 mod rig;
 
 /// Instructions under test go to the second half of this mapping.

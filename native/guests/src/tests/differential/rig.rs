@@ -74,9 +74,10 @@ fn unicorn_config() -> Option<UnicornConfig> {
     const UC_CPU_ARM64_MAX: i32 = 3;
     Some(UnicornConfig {
         library,
-        guest: UnicornGuest::by_name("aarch64")?,
+        guest: UnicornGuest::Aarch64,
         model: UC_CPU_ARM64_MAX,
-        id_registers: vec![],
+        emulate: None,
+        features: vec![],
     })
 }
 

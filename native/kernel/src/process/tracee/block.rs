@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::memory::AddressSpace;
 use crate::process::{GuestThread, shared};
 use crate::signal::host;
-use crate::signal::{FrameKind, siginfo};
+use crate::signal::siginfo;
 
 /// What a stop is. `qusr/ptrace/block.py` has the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,7 @@ impl Mode {
 }
 
 const REGISTERS: usize = 80;
+const NAME_SIZE: usize = 16;
 const MAGIC: u64 = 0x7265_6361_7254_5351;
 /// The tracer changed registers, or the signal mask.
 const DIRTY_REGISTERS: u32 = 1;
@@ -61,9 +62,9 @@ pub(super) struct Block {
     pub(super) message: u64,
     pub(super) base: u64,
     pub(super) limit: u64,
-    pub(super) word_bits: u32,
-    pub(super) big_endian: u32,
-    pub(super) isa: u32,
+    /// The guest's name in the list of guests, then zeros.
+    pub(super) guest: [u8; NAME_SIZE],
+    pub(super) audit: u32,
     /// From here to `resume_signal` the tracer writes; see [`Mode`].
     pub(super) mode: u32,
     pub(super) options: u32,
@@ -144,9 +145,11 @@ impl GuestThread {
     pub(super) fn publish(&mut self, kind: Kind, code: u32, message: u64) {
         let limit = self.process.space.limit();
         let base = self.process.space.base() as u64;
-        let (abi, blocked) = (self.signals.abi, self.signals.blocked);
-        let arm = self.signals.kind != FrameKind::Aarch64;
-        let count = register_count(arm);
+        let blocked = self.signals.blocked;
+        let linux = self.process.linux;
+        let (regs, name) = (self.process.regs, linux.name().as_bytes());
+        let mut guest = [0; NAME_SIZE];
+        guest[..name.len()].copy_from_slice(name);
         let Some(tracee) = &mut self.tracee else {
             return;
         };
@@ -158,9 +161,8 @@ impl GuestThread {
             message,
             base,
             limit,
-            word_bits: abi.word_bits.into(),
-            big_endian: abi.big_endian.into(),
-            isa: arm.into(),
+            guest,
+            audit: linux.audit_arch(),
             blocked,
             code_ring: &raw const CODE_RING as u64,
             resume_signal: 0,
@@ -168,12 +170,13 @@ impl GuestThread {
             request: 0,
             ..*block
         };
-        for (id, value) in block.registers[..count].iter_mut().enumerate() {
+        for (id, value) in block.registers[..regs.count].iter_mut().enumerate() {
             *value = self.core.get_wide(id as u32);
         }
-        // Which side of a call it is stands in ip or x7 (arch/arm64/kernel/ptrace.c, report_syscall).
-        if kind == Kind::Entry || kind == Kind::Exit {
-            block.registers[marker(arm)] = u128::from(kind == Kind::Exit);
+        if let Some(id) = regs.call_marker
+            && (kind == Kind::Entry || kind == Kind::Exit)
+        {
+            block.registers[id as usize] = u128::from(kind == Kind::Exit);
         }
     }
 
@@ -199,22 +202,20 @@ impl GuestThread {
 
     /// Takes over what the tracer changed.
     pub(super) fn take_changes(&mut self, kind: Kind) {
-        let arm = self.signals.kind != FrameKind::Aarch64;
-        let (pc, status) = (self.process.regs.pc, self.process.regs.status);
+        let regs = self.process.regs;
         let Some(tracee) = &mut self.tracee else {
             return;
         };
         let block = tracee.block();
         if block.dirty & DIRTY_REGISTERS != 0 {
-            // The instruction set before the pc, which may depend on it.
-            self.core.set_wide(status, block.registers[status as usize]);
-            for (id, value) in block.registers[..register_count(arm)].iter().enumerate() {
-                let hidden = id == marker(arm) && (kind == Kind::Entry || kind == Kind::Exit);
-                if id as u32 != pc && id as u32 != status && !hidden {
-                    self.core.set_wide(id as u32, *value);
-                }
+            let in_call = kind == Kind::Entry || kind == Kind::Exit;
+            let hidden = |id| in_call && regs.call_marker == Some(id);
+            let special = |id| id == regs.pc || regs.leading.contains(&id) || hidden(id);
+            let others = (0..regs.count as u32).filter(|id| !special(*id));
+            // The pc comes last, as what it means may depend on the leading ones.
+            for id in regs.leading.iter().copied().chain(others).chain([regs.pc]) {
+                self.core.set_wide(id, block.registers[id as usize]);
             }
-            self.core.set_wide(pc, block.registers[pc as usize]);
         }
         if block.dirty & DIRTY_MASK != 0 {
             self.signals.blocked = block.blocked;
@@ -222,14 +223,4 @@ impl GuestThread {
         }
         block.dirty = 0;
     }
-}
-
-/// How many registers a core has (docs/internals.md).
-fn register_count(arm: bool) -> usize {
-    if arm { 51 } else { 69 }
-}
-
-/// The register that tells entry from exit.
-fn marker(arm: bool) -> usize {
-    if arm { 12 } else { 7 }
 }

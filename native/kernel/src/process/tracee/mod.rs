@@ -89,6 +89,12 @@ impl GuestThread {
         }
     }
 
+    /// Whether the thread is or was traced.
+    #[must_use]
+    pub fn is_traced(&self) -> bool {
+        self.tracee.is_some() || self.signals.mailbox.bell()
+    }
+
     /// PTRACE_TRACEME was called.
     pub fn become_tracee(&mut self) {
         self.tracee.get_or_insert_with(Tracee::new);
@@ -97,6 +103,11 @@ impl GuestThread {
     /// An execve put this thread in the place of `old`.
     pub fn follow_exec(&mut self, old: &mut Self) {
         self.tracee = old.tracee.take();
+        self.has_executed();
+    }
+
+    /// An execve has just put this thread in the place of another.
+    pub fn has_executed(&mut self) {
         if let Some(tracee) = &mut self.tracee {
             tracee.exec_due = true;
         }
@@ -267,7 +278,7 @@ impl GuestThread {
                 signal: libc::SIGTRAP,
                 code: TRAP_TRACE,
                 addr: self.core.get(self.process.regs.pc),
-                esr: 0,
+                syndrome: 0,
             };
             return self.deliver_fault(&fault);
         }
@@ -276,20 +287,25 @@ impl GuestThread {
 
     /// After a system call. One that is made again shows its ERESTART* as the result.
     fn exit_stop(&mut self) {
-        let (pc, result) = (self.process.regs.pc, self.process.regs.result);
+        let regs = self.process.regs;
         let Some(call) = self.interrupted else {
             self.stop(Kind::Exit, 0, 0, None);
             return;
         };
-        let arg = self.core.get(result);
-        let shown = -i64::from(call.code) as u64;
-        self.core.set(pc, call.behind);
-        self.core.set(result, shown);
-        let shown = self.core.get(result);
+        let results = |this: &mut Self| -> Vec<u64> {
+            let ids = regs.results.iter();
+            ids.map(|id| this.core.get(*id)).collect()
+        };
+        let before = results(self);
+        self.core.set(regs.pc, call.behind);
+        self.finish_call(-i64::from(call.code));
+        let shown = results(self);
         self.stop(Kind::Exit, 0, 0, None);
-        if self.core.get(pc) == call.behind && self.core.get(result) == shown {
-            self.core.set(pc, call.on);
-            self.core.set(result, arg);
+        if self.core.get(regs.pc) == call.behind && results(self) == shown {
+            self.core.set(regs.pc, call.on);
+            for (id, value) in regs.results.iter().zip(before) {
+                self.core.set(*id, value);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Deaths by default: which signals' are carried out here instead of by the host kernel, and how.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::message::{Message, message_info, send};
 use super::{KernelAction, kernel_action, qusr_signal_return, set_whole_mask};
@@ -29,18 +29,9 @@ pub const CORE: u64 = {
     set
 };
 
-/// The signals whose default action, a death, is ours to carry out: they come to our handler
-/// where the guest has none. Those of [`CORE`] when the guest is to be dumped, or the host kernel would
-/// dump the emulator; all that kill when somebody wants to hear of it.
-static OURS: AtomicU64 = AtomicU64::new(0);
+/// Somebody wants to hear of every death, whichever process's.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 static QUIT_WATCHED: AtomicBool = AtomicBool::new(false);
-
-/// Whether a death of `signal` by default is ours to carry out.
-#[must_use]
-pub fn is_ours(signal: i32) -> bool {
-    OURS.load(Ordering::SeqCst) & bit(signal) != 0
-}
 
 /// Whether core_pattern names a program (or a socket), which gets cores whatever the limit
 /// is (core(5)): the emulator's, if the kernel had its way.
@@ -53,19 +44,22 @@ pub fn core_goes_to_a_program() -> bool {
     })
 }
 
-/// Deaths by default are to be heard of (see [`look_at_core_limit`]).
+/// Deaths by default are to be heard of (see [`deaths_of_ours`]).
 pub fn watch_deaths() {
     WATCHED.store(true, Ordering::SeqCst);
 }
 
-/// Deaths by SIGQUIT are to be heard of (see [`look_at_core_limit`]).
+/// Deaths by SIGQUIT are to be heard of (see [`deaths_of_ours`]).
 pub fn watch_quit() {
     QUIT_WATCHED.store(true, Ordering::SeqCst);
 }
 
-/// Looks at RLIMIT_CORE. True: what [`is_ours`] says has changed, and actions are to be
-/// installed again.
-pub fn look_at_core_limit() -> bool {
+/// The signals whose default action, a death, is ours to carry out: they come to our handler
+/// where the guest has none. Those of [`CORE`] when the guest is to be dumped, or the host kernel would
+/// dump the emulator; all that kill when somebody wants to hear of it, or when `orderly`: a process
+/// that shares its memory must not die with a lock in its hands that others wait for.
+#[must_use]
+pub fn deaths_of_ours(orderly: bool) -> u64 {
     const KEPT_BY_DEFAULT: u64 = bit(libc::SIGCHLD)
         | bit(libc::SIGURG)
         | bit(libc::SIGWINCH)
@@ -76,27 +70,18 @@ pub fn look_at_core_limit() -> bool {
         | UNBLOCKABLE;
     /// Below a page the kernel does not begin (fs/coredump.c, `min_coredump`).
     const LEAST: u64 = 4096;
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: `limit` is an rlimit. The second call touches no memory.
-    let (known, first) = unsafe {
-        (
-            libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit) == 0,
-            libc::getpid() == 1,
-        )
-    };
+    let wanted = limit_of_core().is_some_and(|limit| limit.rlim_cur >= LEAST);
+    // SAFETY: touches no memory.
+    let first = unsafe { libc::getpid() } == 1;
     // The first process of a PID namespace does not die of its own signals by default
     // (pid_namespaces(7)); with a handler it would.
-    let ours = match WATCHED.load(Ordering::SeqCst) {
+    match orderly || WATCHED.load(Ordering::SeqCst) {
         _ if first => 0,
         true => !KEPT_BY_DEFAULT,
-        false if known && limit.rlim_cur >= LEAST || core_goes_to_a_program() => CORE,
+        false if wanted || core_goes_to_a_program() => CORE,
         false if QUIT_WATCHED.load(Ordering::SeqCst) => bit(libc::SIGQUIT),
         false => 0,
-    };
-    OURS.swap(ours, Ordering::SeqCst) != ours
+    }
 }
 
 /// Dies of `signal` as the guest did, whatever the host's action and mask are.
@@ -105,6 +90,34 @@ pub fn die_by(signal: i32) {
     // A core file would be the emulator's, not the guest's. SAFETY: touches no memory.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
     raise_fatal(signal);
+}
+
+/// The same in memory that is shared: that other processes can be dumped is theirs to decide
+/// (PR_SET_DUMPABLE is kept with the memory).
+pub fn die_beside_others(signal: i32) -> ! {
+    if core_goes_to_a_program() || limit_of_core().is_none_or(|limit| limit.rlim_cur != 0) {
+        // A limit of 1 byte is "no core" to pipes as well (fs/coredump.c).
+        let most = limit_of_core().map_or(0, |limit| limit.rlim_max);
+        let none = libc::rlimit {
+            rlim_cur: most.min(1),
+            rlim_max: most,
+        };
+        // SAFETY: `none` is an rlimit.
+        unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+    }
+    prepare_to_die(signal);
+    raise_fatal(signal);
+    // SAFETY: ends the process, if that has not.
+    unsafe { libc::_exit(128 + signal) }
+}
+
+fn limit_of_core() -> Option<libc::rlimit> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is an rlimit.
+    (unsafe { libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit) } == 0).then_some(limit)
 }
 
 /// The default action for `signal`, and nothing else in its way.

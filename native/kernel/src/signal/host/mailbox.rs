@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use super::message::{queue_again, queue_for_process};
 use super::{OWN, set_mask, set_whole_mask};
 use crate::cpu::Interrupter;
-use crate::signal::deferred;
+use crate::signal::{Actions, SIG_DFL, deferred};
 
 /// Bits of [`Mailbox::pending`]: a signal is in the mailbox; the thread is to end; a tracer rang; one of the
 /// signals that were put aside ([`deferred`]) may come through.
@@ -32,6 +32,8 @@ pub struct Mailbox {
     pub(super) signal: AtomicI32,
     pub(super) info: UnsafeCell<libc::siginfo_t>,
     pub(super) interrupter: Arc<dyn Interrupter>,
+    /// Those of the thread's process.
+    pub(super) actions: Arc<Actions>,
 }
 
 // SAFETY: `info` is written by the handler on the thread that owns the mailbox and read
@@ -51,7 +53,7 @@ thread_local! {
 
 impl Mailbox {
     #[must_use]
-    pub fn new(interrupter: Arc<dyn Interrupter>) -> Arc<Self> {
+    pub fn new(interrupter: Arc<dyn Interrupter>, actions: Arc<Actions>) -> Arc<Self> {
         Arc::new(Self {
             pending: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
@@ -60,6 +62,7 @@ impl Mailbox {
             // SAFETY: siginfo_t is plain data.
             info: UnsafeCell::new(unsafe { std::mem::zeroed() }),
             interrupter,
+            actions,
         })
     }
 
@@ -160,6 +163,15 @@ impl Mailbox {
     /// Has the thread look at what waits before its next instruction.
     pub fn interrupt(&self) {
         self.interrupter.interrupt();
+    }
+
+    /// Whether the signal that waits is one that the process dies of.
+    #[must_use]
+    pub fn is_deadly(&self, blocked: u64) -> bool {
+        self.waits() && {
+            let signal = self.signal(blocked);
+            self.actions.known.is_ours(signal) && self.actions.get(signal).handler == SIG_DFL
+        }
     }
 
     /// Whether the thread is to end.

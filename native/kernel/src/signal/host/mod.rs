@@ -8,17 +8,16 @@ mod mailbox;
 mod message;
 
 use std::arch::global_asm;
-use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use self::mailbox::{DOOM, MAILBOX};
 use self::message::take_message;
-use super::{Action, SA_RESTORER, SIG_DFL, SIG_IGN, bit, deferred};
+use super::{Action, NSIG, SA_RESTORER, SIG_DFL, SIG_IGN, bit, deferred};
 use crate::memory::fault::{self, HostFault};
 use crate::thunk::host::{interrupted_at, landing, safe_syscall, was_made_at};
 
 pub use self::death::{
-    core_goes_to_a_program, die_by, is_ours, look_at_core_limit, prepare_to_die, raise_fatal,
+    core_goes_to_a_program, deaths_of_ours, die_beside_others, die_by, prepare_to_die, raise_fatal,
     watch_deaths, watch_quit,
 };
 pub use self::mailbox::{BELL, DUE, Mailbox};
@@ -61,33 +60,72 @@ fn kernel_action(signal: i32, new: Option<&KernelAction>) -> Option<KernelAction
     (result == 0).then_some(old)
 }
 
-/// Whether a program that starts now has `signal` ignored.
-#[must_use]
-pub fn is_ignored(signal: i32) -> bool {
-    if bit(signal) & OWN != 0 {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            for own in fault::SIGNALS {
-                if fault::was_ignored(own) {
-                    OWN_IGNORED.fetch_or(bit(own), Ordering::SeqCst);
-                }
-            }
-        });
-        return OWN_IGNORED.load(Ordering::SeqCst) & bit(signal) != 0;
-    }
-    kernel_action(signal, None).is_some_and(|action| action.handler == SIG_IGN as usize)
-}
-
 /// Signals that the emulator itself lives by: their host handler is
 /// [`crate::memory::fault`]'s, and they are never blocked on the host.
 pub const OWN: u64 = 1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1) | 1 << (libc::SIGFPE - 1);
 
-/// Those of [`OWN`] for which the guest has a handler, and those that it ignores.
-static OWN_HANDLED: AtomicU64 = AtomicU64::new(0);
-static OWN_IGNORED: AtomicU64 = AtomicU64::new(0);
+/// What the handler has to know of a process's actions, without a lock.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Those of [`OWN`] for which the guest has a handler, and those that it ignores.
+    handled: AtomicU64,
+    ignored: AtomicU64,
+    /// See [`deaths_of_ours`].
+    ours: AtomicU64,
+    /// Whether the process must die at a safe place only (see [`deaths_of_ours`]).
+    pub orderly: AtomicBool,
+}
+
+impl Known {
+    /// What a program that starts in this process has inherited.
+    #[must_use]
+    pub fn inherited() -> Self {
+        let known = Self::default();
+        for own in fault::SIGNALS {
+            if fault::was_ignored(own) {
+                known.ignored.fetch_or(bit(own), Ordering::SeqCst);
+            }
+        }
+        known
+    }
+
+    /// The same for another process.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = |set: &AtomicU64| AtomicU64::new(set.load(Ordering::SeqCst));
+        Self {
+            handled: copy(&self.handled),
+            ignored: copy(&self.ignored),
+            ours: copy(&self.ours),
+            orderly: AtomicBool::new(self.orderly.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Whether a death of `signal` by default is ours to carry out.
+    #[must_use]
+    pub fn is_ours(&self, signal: i32) -> bool {
+        self.ours.load(Ordering::SeqCst) & bit(signal) != 0
+    }
+
+    /// Whether the guest ignores `signal`.
+    #[must_use]
+    pub fn is_ignored(&self, signal: i32) -> bool {
+        if bit(signal) & OWN != 0 {
+            return self.ignored.load(Ordering::SeqCst) & bit(signal) != 0;
+        }
+        kernel_action(signal, None).is_some_and(|action| action.handler == SIG_IGN as usize)
+    }
+
+    /// Looks at RLIMIT_CORE. True: what [`Known::is_ours`] says has changed, and actions are to be
+    /// installed again.
+    pub fn look_at_core_limit(&self) -> bool {
+        let ours = deaths_of_ours(self.orderly.load(Ordering::SeqCst));
+        self.ours.swap(ours, Ordering::SeqCst) != ours
+    }
+}
 
 /// Makes the host's action that of the guest.
-pub fn install(signal: i32, action: &Action) {
+pub fn install(known: &Known, signal: i32, action: &Action) {
     if bit(signal) & OWN != 0 {
         let put = |set: &AtomicU64, on: bool| {
             if on {
@@ -96,13 +134,13 @@ pub fn install(signal: i32, action: &Action) {
                 set.fetch_and(!bit(signal), Ordering::SeqCst);
             }
         };
-        put(&OWN_HANDLED, action.has_handler());
+        put(&known.handled, action.has_handler());
         // The kernel decides between EINTR and a restart, as for other signals. Who is not to notice: `make_again`.
         fault::set_restart(
             signal,
             !action.has_handler() || action.has(libc::SA_RESTART),
         );
-        put(&OWN_IGNORED, action.handler == SIG_IGN);
+        put(&known.ignored, action.handler == SIG_IGN);
         return;
     }
     if signal == libc::SIGKILL || signal == libc::SIGSTOP {
@@ -110,7 +148,8 @@ pub fn install(signal: i32, action: &Action) {
     }
     let passed_on = libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT | libc::SA_RESTART;
     let flags = action.flags & passed_on as u64 | SA_RESTORER;
-    let kernel = if action.handler == SIG_IGN || action.handler == SIG_DFL && !is_ours(signal) {
+    let kernel = if action.handler == SIG_IGN || action.handler == SIG_DFL && !known.is_ours(signal)
+    {
         KernelAction {
             handler: action.handler as usize,
             flags,
@@ -190,25 +229,42 @@ fn set_whole_mask(mask: u64) {
 }
 
 /// Runs `exec`, a real execve(2), with the guest's mask and actions being the host's in full;
-/// when it comes back it has failed, and the emulator's own are put in place again.
-pub fn around_exec<T>(blocked: u64, exec: impl FnOnce() -> T) -> T {
+/// when it comes back it has failed, and the emulator's own are put in place again. `handled` are the
+/// signals of which our handler takes notice: it could not tell the new program.
+pub(super) fn around_exec<T>(
+    known: &Known,
+    handled: u64,
+    blocked: u64,
+    exec: impl FnOnce() -> T,
+) -> T {
     set_whole_mask(!0);
-    let ignored = OWN_IGNORED.load(Ordering::SeqCst);
-    let before = fault::SIGNALS.map(|signal| {
-        let action = KernelAction {
-            handler: usize::from(ignored & bit(signal) != 0),
-            flags: SA_RESTORER,
-            restorer: qusr_signal_return as *const () as usize,
-            mask: 0,
-        };
-        (signal, kernel_action(signal, Some(&action)))
-    });
+    let ignored = known.ignored.load(Ordering::SeqCst);
+    let changed = (1..=NSIG as i32).filter(|&signal| (handled | OWN) & bit(signal) != 0);
+    let before: Vec<_> = changed
+        .map(|signal| {
+            let action = KernelAction {
+                handler: usize::from(ignored & bit(signal) != 0),
+                flags: SA_RESTORER,
+                restorer: qusr_signal_return as *const () as usize,
+                mask: 0,
+            };
+            (signal, kernel_action(signal, Some(&action)))
+        })
+        .collect();
     set_whole_mask(blocked);
     let result = exec();
     set_whole_mask(!0);
     for (signal, action) in before {
         kernel_action(signal, action.as_ref());
     }
+    set_mask(blocked);
+    result
+}
+
+/// Runs `exec` with nothing changed but the mask.
+pub(super) fn with_mask<T>(blocked: u64, exec: impl FnOnce() -> T) -> T {
+    set_whole_mask(blocked);
+    let result = exec();
     set_mask(blocked);
     result
 }
@@ -230,11 +286,12 @@ pub fn mask() -> u64 {
     mask
 }
 
-/// The handler of all signals for which the guest has one, and of those that are ours ([`is_ours`]).
+/// The handler of all signals for which the guest has one, and of those that are ours
+/// ([`Known::is_ours`]).
 extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let mailbox = MAILBOX.get();
     if mailbox.is_null() {
-        if is_ours(signal) {
+        if deaths_of_ours(false) & bit(signal) != 0 {
             // Between two programs (execve) there is nothing to dump.
             die_by(signal);
         }
@@ -295,13 +352,14 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
     } else {
         let blocked = deferred::is_blocked(fault.signal);
         let bit = bit(fault.signal);
-        let ignored = OWN_IGNORED.load(Ordering::SeqCst) & bit != 0;
-        let handled = OWN_HANDLED.load(Ordering::SeqCst) & bit != 0;
+        let known = &mailbox.actions.known;
+        let ignored = known.ignored.load(Ordering::SeqCst) & bit != 0;
+        let handled = known.handled.load(Ordering::SeqCst) & bit != 0;
         if !blocked && ignored {
             make_again(fault);
             return true;
         }
-        if !blocked && !handled && !is_ours(fault.signal) {
+        if !blocked && !handled && !known.is_ours(fault.signal) {
             return false;
         }
         let mut info = *fault.info;

@@ -14,7 +14,7 @@ pub enum Place {
     State(i32),
 }
 
-/// How to compute the pending condition flags at a fault.
+/// How to compute the pending condition flags at a fault. `op` may be `GetF`: from those in the state.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipe {
     pub op: Op,
@@ -22,6 +22,10 @@ pub struct Recipe {
     pub imm: u64,
     pub a: Place,
     pub b: Place,
+    /// What N and Z are of instead.
+    pub nz: Option<Place>,
+    /// What C is a bit of instead, and which.
+    pub carry: Option<(Place, u8)>,
 }
 
 /// A host instruction that can fault.

@@ -11,7 +11,8 @@ use super::asm::{Alu, Asm, Fixup, Mem, RAX, RDX, Reg, Rm};
 use super::code::{Code, Entry, ExitSite, FaultPoint, FloatSite, Place, Recipe, Reloc};
 use super::layout::{self, Pinning};
 use super::live::Liveness;
-use crate::ir::state::{SLOTS, WIDE};
+use crate::ir::eval::{PART_CARRY, PART_NZ};
+use crate::ir::state::{SLOTS, UNITS};
 use crate::ir::{Block, Inst, Kind, NONE, Op, Val};
 use std::mem::take;
 
@@ -109,11 +110,13 @@ pub(super) struct Gen<'a> {
     pub(super) owner_x: [Val; 16],
     /// The live value that is in the state's slot.
     pub(super) slot_owner: [Val; SLOTS],
-    pub(super) slot_owner_x: [Val; WIDE],
+    pub(super) slot_owner_x: [Val; UNITS],
     pub(super) locked: u16,
     pub(super) locked_x: u16,
     pub(super) spill_free: u64,
     pub(super) spilled: Vec<Val>,
+    /// The part that is jumped over, while in it.
+    pub(super) skip: Option<Box<super::emit_skip::Skipped>>,
     pub pos: u32,
     pub failed: bool,
     /// Their offsets are not known yet.
@@ -121,6 +124,8 @@ pub(super) struct Gen<'a> {
     recipes: Vec<Recipe>,
     /// Floating-point instructions with a cold path.
     float_cold: Vec<(At, At)>,
+    /// `float::STANDARD` while code for such an operation is generated from its plain form: cold paths add it.
+    pub(super) standard: u64,
     exits: Vec<ExitAt>,
     relocs: Vec<(At, Reloc)>,
     /// Fixups from one buffer to the other.
@@ -153,16 +158,18 @@ pub fn generate(
         owner: [NONE; 16],
         owner_x: [NONE; 16],
         slot_owner: [NONE; SLOTS],
-        slot_owner_x: [NONE; WIDE],
+        slot_owner_x: [NONE; UNITS],
         locked: 0,
         locked_x: 0,
         spill_free: u64::MAX,
         spilled: take(&mut work.spilled),
+        skip: None,
         pos: 0,
         failed: false,
         faults: take(&mut work.faults),
         recipes: take(&mut out.recipes),
         float_cold: take(&mut work.float_cold),
+        standard: 0,
         exits: take(&mut work.exits),
         relocs: take(&mut work.relocs),
         cross: take(&mut work.cross),
@@ -447,6 +454,37 @@ impl Gen<'_> {
             return None;
         }
         let i = self.get(f);
+        if i.op != Op::FPart {
+            return self.recipe_of(f);
+        }
+        let base = if i.c == NONE {
+            Recipe {
+                op: Op::GetF,
+                w: 16,
+                imm: 0,
+                a: Place::Const(0),
+                b: Place::Const(0),
+                nz: None,
+                carry: None,
+            }
+        } else {
+            self.recipe_of(i.c)?
+        };
+        let nz = if i.imm & PART_NZ != 0 {
+            Some(self.place(i.a)?)
+        } else {
+            None
+        };
+        let carry = if i.imm & PART_CARRY != 0 {
+            Some((self.place(i.b)?, (i.imm & 63) as u8))
+        } else {
+            None
+        };
+        Some(Recipe { nz, carry, ..base })
+    }
+
+    fn recipe_of(&self, f: Val) -> Option<Recipe> {
+        let i = self.get(f);
         match i.op {
             // Packed in a register.
             Op::FSelect | Op::FAdc => Some(Recipe {
@@ -455,6 +493,8 @@ impl Gen<'_> {
                 imm: 0,
                 a: self.place(f)?,
                 b: Place::Const(0),
+                nz: None,
+                carry: None,
             }),
             // What FLogic tests may be an unmaterialised `and`.
             Op::FLogic if self.live.at[f as usize].fused_and => {
@@ -465,6 +505,8 @@ impl Gen<'_> {
                     imm: 1,
                     a: self.place(x.a)?,
                     b: self.place(x.b)?,
+                    nz: None,
+                    carry: None,
                 })
             }
             Op::GetF => None,
@@ -474,6 +516,8 @@ impl Gen<'_> {
                 imm: i.imm,
                 a: self.place(i.a)?,
                 b: self.place(i.b)?,
+                nz: None,
+                carry: None,
             }),
         }
     }
@@ -528,17 +572,18 @@ impl Gen<'_> {
     /// travel in the state's `host` words.
     pub fn helper_call(&mut self, i: &Inst) {
         let (r, sel) = match i.op {
-            Op::Call | Op::CallX => (Reloc::Helper(self.blk.helpers[usize::from(i.h)]), 0),
+            Op::Call | Op::CallX => (Reloc::Helper(self.blk.helpers[i.h as usize]), 0),
             _ => (
                 Reloc::Eval,
                 i32::from(i.op as u8) | i32::from(i.w) << 8 | 1 << 16,
             ),
         };
-        if let Ok(k) = i32::try_from(i.imm as i64) {
+        let imm = i.imm | self.standard;
+        if let Ok(k) = i32::try_from(imm as i64) {
             self.asm
                 .mov_mi(64, layout::host(super::runtime::HELPER_IMM), k);
         } else {
-            self.asm.mov_ri(RAX, i.imm);
+            self.asm.mov_ri(RAX, imm);
             self.asm
                 .mov_mr(64, layout::host(super::runtime::HELPER_IMM), RAX);
         }

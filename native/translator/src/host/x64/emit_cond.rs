@@ -1,11 +1,12 @@
 //! Conditions and flags: comparisons repeated where they are asked for.
 
-use super::asm::{Alu, Fixup, Map, Pp, RAX, Reg, Rm, cc};
+use super::asm::{Alu, Fixup, Map, Pp, RAX, Reg, Rm, Shift, cc};
 use super::code::Entry;
 use super::codegen::{Gen, Loc, Opnd};
 use super::layout;
+use crate::ir::eval::{PART_CARRY, PART_NZ};
 use crate::ir::flags::{Cc, Deferred};
-use crate::ir::{NONE, Op, Val};
+use crate::ir::{Inst, NONE, Op, Val};
 
 /// The host condition after a comparison or, with a carry in the guest's sense, after an addition.
 fn host_cc(c: Cc, borrow: bool) -> u8 {
@@ -199,6 +200,12 @@ impl Gen<'_> {
                 self.unpack(Opnd::Rm(Rm::M(layout::flags())));
                 self.unpacked_cc(want)
             }
+            Op::FPart => {
+                self.flags_to_rax(i.a);
+                // add al, 0x7f ; sahf
+                self.asm.bytes(&[0x04, 0x7f, 0x9e]);
+                self.unpacked_cc(want)
+            }
             // Packed in a register.
             _ => {
                 let o = self.opnd(i.a);
@@ -315,17 +322,12 @@ impl Gen<'_> {
                 }
             }
             Op::FFcmp => {
-                use crate::ir::flags::{C, N, V, Z};
                 self.fcompare(i.w, i.a, i.b, i.imm != 0);
-                self.asm.mov_ri(RAX, C | V);
-                let unordered = self.asm.jcc(cc::P);
-                self.asm.mov_ri(RAX, N);
-                let less = self.asm.jcc(cc::B);
-                self.asm.mov_ri(RAX, Z | C);
-                let equal = self.asm.jcc(cc::E);
-                self.asm.mov_ri(RAX, C);
-                for f in [unordered, less, equal] {
-                    self.asm.bind(f);
+                // Greater, or else; unordered sets all of them.
+                self.asm.mov_ri(RAX, crate::ir::flags::C);
+                for (n, cond) in [cc::B, cc::E, cc::P].into_iter().enumerate() {
+                    let k = layout::host(layout::host::COMPARED + n);
+                    self.asm.cmov(cond, 32, RAX, k);
                 }
             }
             Op::FPack => {
@@ -333,10 +335,58 @@ impl Gen<'_> {
                 self.load_o(32, RAX, o);
             }
             Op::GetF => self.asm.mov(32, RAX, layout::flags()),
+            Op::FPart => self.part_to_rax(&i),
             _ => {
                 let o = self.opnd(f);
                 self.load_o(32, RAX, o);
             }
+        }
+    }
+
+    /// Packed flags that come from several places.
+    fn part_to_rax(&mut self, i: &Inst) {
+        use crate::ir::flags::{C, MASK, N, Z};
+        let (has_nz, has_carry) = (i.imm & PART_NZ != 0, i.imm & PART_CARRY != 0);
+        let mut kept = MASK;
+        if has_nz {
+            kept &= !(N | Z);
+        }
+        if has_carry {
+            kept &= !C;
+        }
+        if i.c == NONE {
+            if self.tune.defer {
+                self.settle_here();
+            }
+            self.asm.mov(32, RAX, layout::flags());
+        } else {
+            self.flags_to_rax(i.c);
+        }
+        let m = layout::arg(1);
+        self.asm.alu_i(Alu::And, 32, Rm::R(RAX), kept as i32);
+        self.asm.mov_mr(32, m, RAX);
+        if has_carry {
+            let o = self.opnd_w(32, i.b);
+            self.load_o(32, RAX, o);
+            let bit = (i.imm & 63) as u8;
+            match bit {
+                0..8 => self.asm.shift_i(Shift::Shl, 32, Rm::R(RAX), 8 - bit),
+                8 => {}
+                _ => self.asm.shift_i(Shift::Shr, 32, Rm::R(RAX), bit - 8),
+            }
+            self.asm.alu_i(Alu::And, 32, Rm::R(RAX), C as i32);
+            self.asm.alu_mr(Alu::Or, 32, m, RAX);
+        }
+        if has_nz {
+            let o = self.opnd_w(32, i.a);
+            self.load_o(32, RAX, o);
+            self.asm.test(32, Rm::R(RAX), RAX);
+            // lahf
+            self.asm.bytes(&[0x9f]);
+            self.asm.alu_i(Alu::And, 32, Rm::R(RAX), (N | Z) as i32);
+            self.asm.alu(Alu::Or, 32, RAX, m);
+        } else {
+            self.asm.mov(32, RAX, m);
         }
     }
 
@@ -356,6 +406,10 @@ impl Gen<'_> {
     /// Three stores instead of working out the flags. False: these are in a register anyway.
     fn defer_flags(&mut self, f: Val) -> bool {
         let i = *self.get(f);
+        if i.op == Op::FPart {
+            self.defer_part(&i);
+            return true;
+        }
         let and = self.live.at[f as usize].fused_and;
         let Some(code) = (Deferred {
             op: i.op,
@@ -403,6 +457,46 @@ impl Gen<'_> {
         true
     }
 
+    /// Flags that come from several places: what they are of, beside what is deferred already.
+    fn defer_part(&mut self, i: &Inst) {
+        if i.c != NONE && !self.defer_flags(i.c) {
+            self.flags_to_rax(i.c);
+            self.asm.movzx(16, RAX, Rm::R(RAX));
+            self.asm.mov_mr(64, layout::flags(), RAX);
+        }
+        let has_carry = i.imm & PART_CARRY != 0;
+        let parts = [(i.imm & PART_NZ != 0, i.a), (has_carry, i.b)];
+        for (n, (has, v)) in parts.into_iter().enumerate() {
+            if !has {
+                continue;
+            }
+            let m = layout::over(n);
+            match self.opnd_w(32, v) {
+                Opnd::Rm(Rm::R(r)) => self.asm.mov_mr(32, m, r),
+                Opnd::Imm(k) => self.asm.mov_mi(32, m, k),
+                o => {
+                    self.load_o(32, RAX, o);
+                    self.asm.mov_mr(32, m, RAX);
+                }
+            }
+        }
+        let m = layout::deferred_parts();
+        let bits = Deferred::parts(i.imm) as i8;
+        if has_carry {
+            self.asm.mov_mi(8, m, i32::from(bits));
+        } else {
+            self.asm.alu_i(Alu::Or, 8, m, i32::from(bits));
+        }
+    }
+
+    /// The same as [`Self::settle`], anywhere.
+    fn settle_here(&mut self) {
+        self.asm.alu_i(Alu::Cmp, 32, layout::deferred(), 0);
+        let over = self.asm.jcc(cc::E);
+        self.call_entry(Entry::Settle);
+        self.asm.bind(over);
+    }
+
     /// Makes sure that the flags in the state are worked out.
     pub fn settle(&mut self) {
         self.asm.alu_i(Alu::Cmp, 32, layout::deferred(), 0);
@@ -420,7 +514,7 @@ impl Gen<'_> {
     }
 
     /// A condition that has no register and is a combination of others.
-    fn combined(&self, c: Val) -> bool {
+    pub(super) fn combined(&self, c: Val) -> bool {
         let i = self.get(c);
         i.w == 8 && matches!(i.op, Op::And | Op::Or | Op::Xor) && self.loc[c as usize] == Loc::None
     }

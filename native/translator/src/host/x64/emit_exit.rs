@@ -78,7 +78,7 @@ impl Gen<'_> {
             _ => {
                 self.sync_flags(flags);
                 self.store_pc(i.imm);
-                self.asm.mov_ri(RAX, u64::from(i.w) | u64::from(i.h) << 8);
+                self.asm.mov_ri(RAX, u64::from(i.w) | u64::from(i.h) << 4);
                 self.jmp_entry(Entry::Trap);
             }
         }

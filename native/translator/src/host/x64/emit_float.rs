@@ -7,7 +7,7 @@ use crate::ir::float::{self, round};
 use crate::ir::{Inst, NONE, Op, Val};
 
 /// The opcode of a fused operation of `form` (0xa0: 213, 0xb0: 231), with the negations of `i`.
-fn fma_opcode(i: &Inst, form: u8, packed: bool) -> u8 {
+pub(super) fn fma_opcode(i: &Inst, form: u8, packed: bool) -> u8 {
     form | [0x8, 0xc, 0xa, 0xe][i.imm as usize & 3] | u8::from(!packed)
 }
 
@@ -34,6 +34,52 @@ fn result_width(i: &Inst) -> u8 {
 
 impl Gen<'_> {
     pub(super) fn float_op(&mut self, v: Val, i: &Inst) -> bool {
+        if i.imm & float::STANDARD == 0 {
+            return self.plain_float_op(v, i);
+        }
+        // By the code for other modes, if that can tell what standard modes make different: NaNs and denormal
+        // numbers.
+        if self.tune.float_modes & float::DIRECTED != 0 {
+            return false;
+        }
+        let plain = Inst {
+            imm: i.imm & !float::STANDARD,
+            ..*i
+        };
+        let integers = matches!(i.op, Op::FpFromInt | Op::VFpFromInt);
+        let known = matches!(
+            i.op,
+            Op::VFpAdd
+                | Op::VFpSub
+                | Op::VFpMul
+                | Op::VFpFma
+                | Op::VFpMulAdd
+                | Op::VFpMin
+                | Op::VFpMax
+                | Op::VFpCmp
+                | Op::VFpToInt
+        );
+        let trapping = self.tune.traps && self.tune.float_modes & float::STANDARD_USED != 0;
+        let flushes = trapping || self.tune.host_flush;
+        if !integers && !(known && i.w == 32) {
+            return false;
+        }
+        self.standard = float::STANDARD;
+        let done = if integers || flushes {
+            self.plain_float_op(v, &plain)
+        } else {
+            self.standard_checked(v, &plain)
+        };
+        self.standard = 0;
+        done
+    }
+
+    /// Denormal operands and results of the operation trap, and then it is done by its meaning.
+    pub(super) fn is_standard_trapping(&self) -> bool {
+        self.standard != 0 && self.tune.traps
+    }
+
+    fn plain_float_op(&mut self, v: Val, i: &Inst) -> bool {
         let arith = |op: Op| match op {
             Op::FpAdd | Op::VFpAdd => Some(0x58),
             Op::FpSub | Op::VFpSub => Some(0x5c),
@@ -62,7 +108,7 @@ impl Gen<'_> {
         let packed = i.op >= Op::VFpAdd;
         match i.op {
             Op::FpFma | Op::VFpFma => {
-                if self.tune.traps {
+                if self.tune.traps && self.standard == 0 {
                     self.fused(v, i, packed);
                     return true;
                 }
@@ -101,7 +147,7 @@ impl Gen<'_> {
                     Rm::R(self.reg_x(i.b))
                 };
                 let vvvv = if unary && packed { 0 } else { a };
-                if self.tune.traps {
+                if self.tune.traps && self.standard == 0 {
                     let d = self.dst_x(v, i.a);
                     let b = if let Rm::R(b) = b { b } else { 0 };
                     let args = &[a, b][..2 - usize::from(unary)];
@@ -199,7 +245,7 @@ impl Gen<'_> {
                 self.define_x(v, d, z);
                 true
             }
-            Op::FpFromInt if i.imm >> 16 == 0 && i.imm & 0xff != 64 => {
+            Op::FpFromInt if i.imm >> 16 == 0 && i.imm & 0x7f >= 32 && i.imm & 0xff != 64 => {
                 let r = self.reg(i.a);
                 let mut src = r;
                 let signed = i.imm & 0x80 != 0;
@@ -227,6 +273,7 @@ impl Gen<'_> {
             Op::FpToInt
                 if i.imm >> 16 == 0
                     && i.imm & 0x80 != 0
+                    && i.imm & 0x7f >= 32
                     && matches!(i.imm >> 8 & 7, round::ZERO | round::CURRENT) =>
             {
                 self.float_to_signed(v, i);
@@ -448,6 +495,22 @@ impl Gen<'_> {
         self.define(v, d);
     }
 
+    /// Lanes that are zero in all operands are so in sums and products that are rounded to nearest.
+    pub(super) fn packed_zero_above(&self, i: &Inst) -> u8 {
+        let operands = [i.a, i.b, i.c].into_iter().filter(|&x| x != NONE);
+        match i.op {
+            Op::VFpAdd | Op::VFpSub | Op::VFpMul | Op::VFpFma | Op::VFpMulAdd
+                if self.standard != 0 =>
+            {
+                operands
+                    .map(|x| self.zero_above[x as usize])
+                    .max()
+                    .unwrap_or(128)
+            }
+            _ => 128,
+        }
+    }
+
     /// Checks the result in `r` for what differs between processors, and moves it to `d`: NaNs, and
     /// the smallest normal number, which may have been less before rounding. `site`: the instruction that made it.
     pub(super) fn float_result(
@@ -462,7 +525,16 @@ impl Gen<'_> {
         let w = result_width(i);
         let pp = if w == 64 { Pp::P66 } else { Pp::None };
         let mut with = (r, Rm::R(r));
-        if can_reach_normal(i) {
+        // What is tiny traps, in half if it was not so before rounding.
+        let trapping = self.is_standard_trapping();
+        let mut probe = None;
+        if trapping && can_reach_normal(i) {
+            probe = Some(self.here());
+            self.asm
+                .vex(pp, Map::M0f, false, 0x59, 0, r, Rm::M(layout::half(w)));
+        }
+        let least_matters = can_reach_normal(i) && !trapping;
+        if least_matters {
             debug_assert!(r != 0, "xmm0 is needed for the comparison");
             let [abs, least] = layout::float_constants(w);
             // vandps
@@ -470,21 +542,19 @@ impl Gen<'_> {
                 .vex(Pp::None, Map::M0f, false, 0x54, 0, r, Rm::M(abs));
             with = (0, Rm::M(least));
         }
-        let f = if packed {
+        let from = if packed {
             // Equal or unordered (8), or only unordered (3); then ptest.
-            let how = if can_reach_normal(i) { 8 } else { 3 };
+            let how = if least_matters { 8 } else { 3 };
             self.asm
                 .vexi(pp, Map::M0f, false, 0xc2, 0, with.0, with.1, how);
-            self.asm
-                .vex(Pp::P66, Map::M0f38, false, 0x17, 0, 0, Rm::R(0));
-            self.asm.jcc(cc::NE)
+            self.any_lane()
         } else {
             // Unordered sets all of ZF, PF and CF.
             self.asm.vex(pp, Map::M0f, false, 0x2e, with.0, 0, with.1);
-            let how = if can_reach_normal(i) { cc::E } else { cc::P };
-            self.asm.jcc(how)
+            let how = if least_matters { cc::E } else { cc::P };
+            let f = self.asm.jcc(how);
+            self.fixup_at(f)
         };
-        let from = self.fixup_at(f);
         let back = self.here();
         let args: Vec<Reg> = [i.a, i.b, i.c]
             .into_iter()
@@ -512,10 +582,13 @@ impl Gen<'_> {
         if let Some(to) = to {
             self.bind(from, to);
             self.float_point(site, to);
+            if let Some(probe) = probe {
+                self.float_point(probe, to);
+            }
         }
         self.mov_x(d, r);
         let z = if packed {
-            128
+            self.packed_zero_above(i)
         } else {
             self.zero_above[i.a as usize].max(i.w)
         };

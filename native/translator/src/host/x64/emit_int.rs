@@ -9,7 +9,16 @@ impl Gen<'_> {
     pub(super) fn inst(&mut self, v: Val, i: &Inst) {
         match i.op {
             // Made where they are used.
-            Op::Const | Op::Cc | Op::FAdd | Op::FSub | Op::FLogic | Op::FPack | Op::SetF => {}
+            Op::Const
+            | Op::Cc
+            | Op::FAdd
+            | Op::FSub
+            | Op::FLogic
+            | Op::FPack
+            | Op::FPart
+            | Op::SetF => {}
+            Op::Skip => self.begin_skip(i),
+            Op::Label => self.end_skip(),
             Op::GetF if self.tune.defer => self.settle(),
             Op::GetF => {}
             Op::FFcmp => {
@@ -221,6 +230,7 @@ impl Gen<'_> {
                     shift: 0,
                     disp: 0,
                     gs: false,
+                    wrap: false,
                 }),
                 Opnd::Imm(k) => Some(Mem::base(ra, k)),
                 _ => None,
@@ -289,6 +299,7 @@ impl Gen<'_> {
                             shift: 0,
                             disp: 0,
                             gs: false,
+                            wrap: false,
                         },
                     );
                 }
@@ -497,15 +508,16 @@ impl Gen<'_> {
         let a = crate::ir::Addr::unpack(i.imm);
         if let Some(k) = self.known(i.a) {
             let sum = (k as i64).wrapping_add(i64::from(a.disp));
-            if i.b == NONE
-                && let Ok(disp) = i32::try_from(sum)
-            {
+            let near = i32::try_from(sum);
+            if i.b == NONE && (near.is_ok() || a.wrap) {
+                // With the other size of addresses a displacement is not sign-extended.
                 return Mem {
                     base: NOREG,
                     index: NOREG,
                     shift: 0,
-                    disp,
+                    disp: sum as i32,
                     gs: true,
+                    wrap: near.is_err(),
                 };
             }
         }
@@ -517,6 +529,7 @@ impl Gen<'_> {
             shift: a.shift,
             disp: a.disp,
             gs: true,
+            wrap: a.wrap,
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Code for memory accesses, exclusives and atomics.
 
-use super::asm::{Alu, Map, Mem, NOREG, Pp, RAX, RBX, RCX, RDX, Reg, Rm, cc};
+use super::asm::{Alu, Map, Mem, NOREG, Pp, RAX, RBX, RCX, RDX, Reg, Rm, Shift, cc};
 use super::codegen::{Gen, Opnd};
 use super::layout;
 use crate::ir::{Addr, Inst, NONE, Op, Rmw, Val};
+
+/// Byte numbers of a vector, the last one first.
+const REVERSED: u128 = 0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f;
 
 impl Gen<'_> {
     pub(super) fn memory(&mut self, v: Val, i: &Inst) {
@@ -12,16 +15,24 @@ impl Gen<'_> {
             Op::LoadX => {
                 let m = self.address(i);
                 let d = self.dst_x(v, NONE);
-                self.fault_point(i, false);
-                self.load_x(i.w, d, Rm::M(m));
+                if Addr::unpack(i.imm).big {
+                    self.load_big_x(i, d, m);
+                } else {
+                    self.fault_point(i, false);
+                    self.load_x(i.w, d, Rm::M(m));
+                }
                 self.define_x(v, d, i.w);
             }
             Op::Store => self.store(i),
             Op::StoreX => {
                 let m = self.address(i);
                 let r = self.reg_x(i.c);
-                self.fault_point(i, true);
-                self.store_x(i.w, m, r);
+                if Addr::unpack(i.imm).big {
+                    self.store_big_x(i, m, r);
+                } else {
+                    self.fault_point(i, true);
+                    self.store_x(i.w, m, r);
+                }
             }
             Op::Fence => {
                 // lock or dword [rsp], 0: cheaper than mfence
@@ -46,6 +57,7 @@ impl Gen<'_> {
             shift: 0,
             disp: 0,
             gs: true,
+            wrap: false,
         }
     }
 
@@ -54,7 +66,15 @@ impl Gen<'_> {
         let used = self.live.at[v as usize].last != 0;
         let d = if used { self.dst(v, i.a) } else { RAX };
         self.fault_point(i, false);
-        match (Addr::unpack(i.imm).sx, i.w) {
+        let a = Addr::unpack(i.imm);
+        if a.big {
+            self.load_big(i.w, a.sx, d, m);
+            if used {
+                self.define(v, d);
+            }
+            return;
+        }
+        match (a.sx, i.w) {
             (0, 64) | (_, 64) => self.asm.mov(64, d, m),
             (0, w) => self.asm.movzx(w, d, m),
             (sx, w) if sx == w => self.asm.mov(w, d, m),
@@ -65,8 +85,64 @@ impl Gen<'_> {
         }
     }
 
+    /// Loads a value whose highest byte comes first.
+    fn load_big(&mut self, w: u8, sx: u8, d: Reg, m: Mem) {
+        self.asm.movbe(w, d, m);
+        match sx {
+            0 if w == 16 => self.asm.movzx(16, d, Rm::R(d)),
+            sx if sx > w => self.asm.movsx(w, sx, d, Rm::R(d)),
+            _ => {}
+        }
+    }
+
+    fn load_big_x(&mut self, i: &Inst, d: Reg, m: Mem) {
+        self.fault_point(i, false);
+        if i.w == 128 {
+            self.load_x(128, d, Rm::M(m));
+            self.load_const(0, REVERSED);
+            self.vex3((Map::M0f38, 0x00), d, d, Rm::R(0));
+            return;
+        }
+        self.load_big(i.w, 0, RAX, m);
+        self.asm
+            .vex(Pp::P66, Map::M0f, true, 0x6e, d, 0, Rm::R(RAX));
+    }
+
+    fn store_big_x(&mut self, i: &Inst, m: Mem, r: Reg) {
+        if i.w == 128 {
+            self.load_const(0, REVERSED);
+            self.vex3((Map::M0f38, 0x00), 0, r, Rm::R(0));
+            self.fault_point(i, true);
+            self.store_x(128, m, 0);
+            return;
+        }
+        // vmovq rax, r
+        self.asm
+            .vex(Pp::P66, Map::M0f, true, 0x7e, r, 0, Rm::R(RAX));
+        self.fault_point(i, true);
+        self.asm.movbe_mr(i.w, m, RAX);
+    }
+
+    /// Reverses the bytes of the low `w` bits; what is above becomes 0 or stays.
+    fn swap_bytes(&mut self, w: u8, r: Reg) {
+        match w {
+            8 => {}
+            16 => {
+                self.asm.bswap(32, r);
+                self.asm.shift_i(Shift::Shr, 32, Rm::R(r), 16);
+            }
+            w => self.asm.bswap(w, r),
+        }
+    }
+
     fn store(&mut self, i: &Inst) {
         let m = self.address(i);
+        if Addr::unpack(i.imm).big {
+            let r = self.reg(i.c);
+            self.fault_point(i, true);
+            self.asm.movbe_mr(i.w, m, r);
+            return;
+        }
         let k = if i.w == 64 {
             self.known(i.c).filter(|&k| i32::try_from(k as i64).is_ok())
         } else {
@@ -87,14 +163,14 @@ impl Gen<'_> {
     fn aligned(&mut self, i: &Inst) {
         const NOWHERE: u64 = 1 << 63;
         let base = self.reg(i.a);
-        self.asm.test_i(32, Rm::R(base), i32::from(i.w / 8 - 1));
+        self.asm.test_i(32, Rm::R(base), (i.imm >> 8) as i32 - 1);
         let f = self.asm.jcc(cc::NE);
         let from = self.fixup_at(f);
         let mut to = None;
         self.cold(|g| {
             to = Some(g.here());
             g.asm.mov_ri(RAX, NOWHERE);
-            g.fault_point(i, i.imm != 0);
+            g.fault_point(i, i.imm & 1 != 0);
             g.asm.mov(64, RAX, Mem::base(RAX, 0));
         });
         if let Some(to) = to {
@@ -107,6 +183,9 @@ impl Gen<'_> {
         let d = self.temp();
         self.fault_point(i, false);
         self.asm.movzx(i.w, d, m);
+        if i.h != 0 {
+            self.swap_bytes(i.w, d);
+        }
         self.asm.mov_mr(64, layout::ex_addr(), m.base);
         self.asm.mov_mi(64, layout::ex_size(), i32::from(i.w));
         self.asm.mov_mr(64, layout::ex_value(0), d);
@@ -116,7 +195,13 @@ impl Gen<'_> {
 
     fn store_ex(&mut self, v: Val, i: &Inst) {
         let m = self.at(i.a);
-        let new = self.reg(i.c);
+        let mut new = self.reg(i.c);
+        if i.h != 0 && i.w > 8 {
+            let t = self.temp();
+            self.asm.mov(64, t, Rm::R(new));
+            self.swap_bytes(i.w, t);
+            new = t;
+        }
         let d = self.temp();
         self.asm.mov_ri(d, 1);
         self.asm.alu_mr(Alu::Cmp, 64, layout::ex_addr(), m.base);
@@ -125,6 +210,9 @@ impl Gen<'_> {
             .alu_i(Alu::Cmp, 64, layout::ex_size(), i32::from(i.w));
         let size = self.asm.jcc(cc::NE);
         self.asm.mov(64, RAX, layout::ex_value(0));
+        if i.h != 0 {
+            self.swap_bytes(i.w, RAX);
+        }
         self.fault_point(i, true);
         self.asm.locked(Map::M0f, 0xb0, 0xb1, i.w, m, new);
         self.asm.setcc(cc::NE, d);
@@ -140,7 +228,9 @@ impl Gen<'_> {
         let value = self.reg(i.c);
         let d = self.temp();
         let used = self.live.at[v as usize].last != 0;
+        let big = i.h != 0 && i.w > 8;
         match op {
+            _ if big => self.rmw_big(op, i, m, d, value),
             Rmw::Swap | Rmw::Add => {
                 self.asm.mov(64, d, Rm::R(value));
                 self.fault_point(i, true);
@@ -187,9 +277,34 @@ impl Gen<'_> {
         self.define(v, d);
     }
 
+    /// Where the highest byte comes first: a compare-and-swap loop, between the reversals.
+    fn rmw_big(&mut self, op: Rmw, i: &Inst, m: Mem, d: Reg, value: Reg) {
+        let old = self.temp();
+        self.fault_point(i, true);
+        self.asm.movzx(i.w, old, m);
+        let top = self.asm.pos();
+        self.asm.mov(64, RAX, Rm::R(old));
+        self.swap_bytes(i.w, RAX);
+        self.rmw_new(op, i.w, d, value);
+        self.swap_bytes(i.w, d);
+        self.asm.mov(64, RAX, Rm::R(old));
+        self.fault_point(i, true);
+        self.asm.locked(Map::M0f, 0xb0, 0xb1, i.w, m, d);
+        self.zext(i.w, old, Rm::R(RAX));
+        let again = self.asm.jcc(cc::NE);
+        self.asm.bind_to(again, top);
+        self.asm.mov(64, d, Rm::R(old));
+        self.swap_bytes(i.w, d);
+    }
+
     /// d = op(rax, value).
     fn rmw_new(&mut self, op: Rmw, w: u8, d: Reg, value: Reg) {
         match op {
+            Rmw::Swap => self.asm.mov(64, d, Rm::R(value)),
+            Rmw::Add => {
+                self.asm.mov(64, d, Rm::R(RAX));
+                self.asm.alu(Alu::Add, 64, d, Rm::R(value));
+            }
             Rmw::Or | Rmw::Xor => {
                 self.asm.mov(64, d, Rm::R(RAX));
                 self.asm.alu(
@@ -220,9 +335,19 @@ impl Gen<'_> {
         let expected = self.reg(i.b);
         let d = self.temp();
         self.asm.mov(64, RAX, Rm::R(expected));
+        let mut from = new;
+        if i.h != 0 && i.w > 8 {
+            self.swap_bytes(i.w, RAX);
+            self.asm.mov(64, d, Rm::R(new));
+            self.swap_bytes(i.w, d);
+            from = d;
+        }
         self.fault_point(i, true);
-        self.asm.locked(Map::M0f, 0xb0, 0xb1, i.w, m, new);
+        self.asm.locked(Map::M0f, 0xb0, 0xb1, i.w, m, from);
         self.zext(i.w, d, Rm::R(RAX));
+        if i.h != 0 {
+            self.swap_bytes(i.w, d);
+        }
         self.define(v, d);
     }
 

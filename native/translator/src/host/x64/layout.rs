@@ -11,7 +11,8 @@
 
 use super::asm::{Mem, R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDI, RDX, RSI, Reg};
 use crate::guest::Guest;
-use crate::ir::state::{HEAT, SLOTS, State, WIDE};
+use crate::ir::flags;
+use crate::ir::state::{HEAT, SLOTS, State, UNITS, unit};
 use std::mem::offset_of;
 
 pub const BIAS: i32 = 128;
@@ -45,6 +46,10 @@ pub mod host {
     pub const TOGGLES: usize = 52;
     /// Where a stub of `engine::masked` goes on.
     pub const BACK: usize = 24;
+    /// Packed flags of comparisons: less, equal, unordered.
+    pub const COMPARED: usize = 26;
+    /// MXCSR before an operation that may have to be done again.
+    pub const BEFORE: usize = 29;
     /// Constants in pairs of words, for operands in memory: all bits but the signs, and the smallest normal
     /// numbers, of singles and of doubles; then one half.
     pub const CONSTANTS: usize = 40;
@@ -61,6 +66,8 @@ const CONSTANTS: [[u64; 2]; 6] = [
 
 /// Prepares a state for generated code.
 pub fn prepare(st: &mut State) {
+    let compared = [flags::N, flags::Z | flags::C, flags::C | flags::V];
+    st.host[host::COMPARED..][..3].copy_from_slice(&compared);
     st.host[host::CONSTANTS..][..2 * CONSTANTS.len()].copy_from_slice(CONSTANTS.as_flattened());
 }
 
@@ -85,9 +92,10 @@ fn at(offset: usize) -> Mem {
 pub fn slot(n: usize) -> Mem {
     at(offset_of!(State, r) + 8 * n)
 }
+/// A wide slot, or a part of one.
 #[must_use]
 pub fn slot_x(n: usize) -> Mem {
-    at(offset_of!(State, v) + 16 * n)
+    at(offset_of!(State, v) + unit(n).0)
 }
 #[must_use]
 pub fn spill(n: usize) -> Mem {
@@ -105,6 +113,15 @@ pub fn flags() -> Mem {
 #[must_use]
 pub fn deferred() -> Mem {
     at(offset_of!(State, flags) + 4)
+}
+/// The highest byte of it: what comes from other places ([`State::over`]).
+#[must_use]
+pub fn deferred_parts() -> Mem {
+    at(offset_of!(State, flags) + 7)
+}
+#[must_use]
+pub fn over(n: usize) -> Mem {
+    at(offset_of!(State, over) + 8 * n)
 }
 #[must_use]
 pub fn compared(n: usize) -> Mem {
@@ -165,10 +182,12 @@ pub fn host(n: usize) -> Mem {
 pub struct Pinning {
     /// Guest slot to host register, `NOREG` if in memory.
     pub reg: [Reg; SLOTS],
-    pub reg_x: [Reg; WIDE],
+    pub reg_x: [Reg; UNITS],
     /// The pinned slots with their registers.
     pub list: Vec<(u16, Reg)>,
     pub list_x: Vec<(u16, Reg)>,
+    /// Wide registers for temporaries: [`TEMPS_X`], and those that no slot has.
+    pub temps_x: Vec<Reg>,
 }
 
 impl Pinning {
@@ -176,9 +195,10 @@ impl Pinning {
     pub fn new(guest: &dyn Guest) -> Self {
         let mut p = Self {
             reg: [super::asm::NOREG; SLOTS],
-            reg_x: [super::asm::NOREG; WIDE],
+            reg_x: [super::asm::NOREG; UNITS],
             list: vec![],
             list_x: vec![],
+            temps_x: vec![],
         };
         for (&s, &r) in guest.hot_slots().iter().zip(&PINS) {
             p.reg[usize::from(s)] = r;
@@ -188,6 +208,14 @@ impl Pinning {
             p.reg_x[usize::from(s)] = r;
             p.list_x.push((s, r));
         }
+        p.find_temporaries();
         p
+    }
+
+    /// After a change of the pinned slots.
+    pub fn find_temporaries(&mut self) {
+        let free = |r: &Reg| !self.list_x.iter().any(|x| x.1 == *r);
+        let rest = PINS_X.iter().copied().filter(free);
+        self.temps_x = TEMPS_X.iter().copied().chain(rest).collect();
     }
 }

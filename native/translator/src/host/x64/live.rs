@@ -3,7 +3,7 @@
 
 use super::asm::{NOREG, Reg};
 use super::layout::Pinning;
-use crate::ir::state::{SLOTS, WIDE};
+use crate::ir::state::{SLOTS, UNITS};
 use crate::ir::{Block, NONE, Op, Trap, Val};
 
 /// What is found out about an operation and its value.
@@ -89,14 +89,14 @@ fn mark_operands(b: &Block, at: &mut [Info], v: usize, i: u32, always: bool) {
 /// The value that each slot, general or wide, is set to next.
 struct Wanted {
     /// With the period in which it was noted; older ones are forgotten.
-    slots: [(Val, u64); SLOTS + WIDE],
+    slots: [(Val, u64); SLOTS + UNITS],
     period: u64,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
         Self {
-            slots: [(NONE, 0); SLOTS + WIDE],
+            slots: [(NONE, 0); SLOTS + UNITS],
             period: 1,
         }
     }
@@ -218,6 +218,10 @@ impl Liveness {
             } else if x.op == Op::SetF {
                 // What makes them is used where they are needed.
                 continue;
+            }
+            if matches!(x.op, Op::Skip | Op::Label) {
+                // Nothing is computed ahead of its time across a jump.
+                self.wanted.forget();
             }
             if !info.again || (x.op == Op::FFcmp && !info.always) {
                 // A flags-making operation that is materialised uses its operands here.

@@ -11,6 +11,7 @@ mod emit_int;
 mod emit_mem;
 mod emit_move;
 mod emit_product;
+mod emit_skip;
 mod emit_vec;
 mod emit_vfloat;
 pub mod features;
@@ -29,7 +30,16 @@ pub fn check_host() -> Result<(), String> {
     macro_rules! need {
         ($($f:tt),*) => { $(if !(features::host_has!($f)) { missing.push($f); })* };
     }
-    need!("avx2", "fma", "bmi1", "bmi2", "lzcnt", "f16c", "cmpxchg16b");
+    need!(
+        "avx2",
+        "fma",
+        "bmi1",
+        "bmi2",
+        "lzcnt",
+        "f16c",
+        "movbe",
+        "cmpxchg16b"
+    );
     if missing.is_empty() {
         return Ok(());
     }

@@ -7,7 +7,7 @@
 use super::asm::{Alu, Asm, NOREG, Reg, cc};
 use super::code::{Code, Entry, ExitSite, FaultPoint, Reloc};
 use super::layout::{self, PINS, PINS_X, Pinning, host};
-use crate::ir::state::{SLOTS, WIDE};
+use crate::ir::state::{SLOTS, UNITS, overlap};
 use crate::ir::{Block, Op};
 
 /// A slot of fewer uses is not worth the moves.
@@ -16,14 +16,14 @@ const MIN_USES: u32 = 2;
 /// Uses of each slot in some blocks.
 pub struct Uses {
     general: [u32; SLOTS],
-    wide: [u32; WIDE],
+    wide: [u32; UNITS],
 }
 
 impl Default for Uses {
     fn default() -> Self {
         Self {
             general: [0; SLOTS],
-            wide: [0; WIDE],
+            wide: [0; UNITS],
         }
     }
 }
@@ -40,8 +40,22 @@ impl Uses {
     }
 }
 
+impl Uses {
+    /// Of wide units, those that share no bits with another one in use.
+    fn apart(&self) -> [u32; UNITS] {
+        let mut out = self.wide;
+        let used = |u: &usize| self.wide[*u] > 0;
+        for u in (0..UNITS).filter(used) {
+            if (0..UNITS).filter(used).any(|o| o != u && overlap(o, u)) {
+                out[u] = 0;
+            }
+        }
+        out
+    }
+}
+
 /// Gives registers of unused slots to used ones. Slots that have a register in both keep it.
-fn choose(uses: &[u32], reg: &mut [Reg], list: &mut Vec<(u16, Reg)>, pins: &[Reg]) {
+fn choose(uses: &[u32], reg: &mut [Reg], list: &mut Vec<(u16, Reg)>, pins: &[Reg], least: u32) {
     let mut order: Vec<usize> = (0..uses.len()).filter(|&s| uses[s] > 0).collect();
     order.sort_by_key(|&s| std::cmp::Reverse(uses[s]));
     order.truncate(pins.len());
@@ -52,7 +66,7 @@ fn choose(uses: &[u32], reg: &mut [Reg], list: &mut Vec<(u16, Reg)>, pins: &[Reg
         .collect();
     for &s in &order {
         if reg[s] == NOREG
-            && uses[s] >= MIN_USES
+            && uses[s] >= least
             && let Some(r) = free.pop()
         {
             reg.iter_mut().filter(|x| **x == r).for_each(|x| *x = NOREG);
@@ -67,8 +81,11 @@ fn choose(uses: &[u32], reg: &mut [Reg], list: &mut Vec<(u16, Reg)>, pins: &[Reg
 #[must_use]
 pub fn pinning(usual: &Pinning, uses: &Uses) -> Option<Pinning> {
     let mut p = usual.clone();
-    choose(&uses.general, &mut p.reg, &mut p.list, &PINS);
-    choose(&uses.wide, &mut p.reg_x, &mut p.list_x, &PINS_X);
+    choose(&uses.general, &mut p.reg, &mut p.list, &PINS, MIN_USES);
+    // Where no slot has to make room.
+    let least = if usual.list_x.is_empty() { 1 } else { MIN_USES };
+    choose(&uses.apart(), &mut p.reg_x, &mut p.list_x, &PINS_X, least);
+    p.find_temporaries();
     (p.reg != usual.reg || p.reg_x != usual.reg_x).then_some(p)
 }
 
@@ -81,7 +98,7 @@ fn change(a: &mut Asm, from: &Pinning, to: &Pinning) {
     }
     for &(s, r) in &from.list_x {
         if to.reg_x[usize::from(s)] != r {
-            super::runtime::wide(a, false, r, layout::slot_x(usize::from(s)));
+            super::runtime::unit_move(a, false, r, usize::from(s));
         }
     }
     for &(s, r) in &to.list {
@@ -91,7 +108,7 @@ fn change(a: &mut Asm, from: &Pinning, to: &Pinning) {
     }
     for &(s, r) in &to.list_x {
         if from.reg_x[usize::from(s)] != r {
-            super::runtime::wide(a, true, r, layout::slot_x(usize::from(s)));
+            super::runtime::unit_move(a, true, r, usize::from(s));
         }
     }
 }

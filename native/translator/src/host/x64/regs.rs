@@ -2,7 +2,8 @@
 
 use super::asm::{NOREG, RCX, Reg, Rm};
 use super::codegen::{Gen, Loc, Opnd};
-use super::layout::{self, TEMPS, TEMPS_X};
+use super::layout::{self, TEMPS};
+use crate::ir::state::{is_part, unit};
 use crate::ir::{NONE, Op, Val};
 
 impl Gen<'_> {
@@ -14,7 +15,7 @@ impl Gen<'_> {
         self.locked_x |= 1 << r;
     }
 
-    fn take_spill(&mut self) -> u8 {
+    pub(super) fn take_spill(&mut self) -> u8 {
         if self.spill_free == 0 {
             self.failed = true;
             return 0;
@@ -25,7 +26,7 @@ impl Gen<'_> {
     }
 
     /// Takes a value out of its temporary register.
-    fn evict(&mut self, r: Reg) {
+    pub(super) fn evict(&mut self, r: Reg) {
         let v = self.owner[usize::from(r)];
         self.owner[usize::from(r)] = NONE;
         if self.is_over(v) {
@@ -46,7 +47,7 @@ impl Gen<'_> {
         self.spilled.push(v);
     }
 
-    fn evict_x(&mut self, r: Reg) {
+    pub(super) fn evict_x(&mut self, r: Reg) {
         let v = self.owner_x[usize::from(r)];
         self.owner_x[usize::from(r)] = NONE;
         if self.is_over(v) {
@@ -93,7 +94,7 @@ impl Gen<'_> {
 
     pub fn temp_x(&mut self) -> Reg {
         let mut best = (NOREG, 0);
-        for &r in &TEMPS_X {
+        for &r in &self.pin.temps_x {
             if self.locked_x & 1 << r != 0 {
                 continue;
             }
@@ -146,6 +147,10 @@ impl Gen<'_> {
     }
 
     fn drop_spill(&mut self, v: Val, n: u8) {
+        if self.outlives_skip(v) {
+            // It is there again where the jump leads to.
+            return;
+        }
         self.spill_free |= 1 << n;
         self.spilled.retain(|&x| x != v);
     }
@@ -241,7 +246,7 @@ impl Gen<'_> {
         if reuse != NONE
             && !self.lives_on(reuse)
             && let Loc::X(r) = self.loc[reuse as usize]
-            && TEMPS_X.contains(&r)
+            && self.pin.temps_x.contains(&r)
             && self.owner_x[usize::from(r)] == reuse
         {
             return r;
@@ -260,7 +265,7 @@ impl Gen<'_> {
     }
 
     /// `v`, which owns a register, is not needed any more: its last use is behind us.
-    fn is_over(&self, v: Val) -> bool {
+    pub(super) fn is_over(&self, v: Val) -> bool {
         v == NONE || self.live.at[v as usize].last < self.pos
     }
 
@@ -311,6 +316,13 @@ impl Gen<'_> {
 
     pub(super) fn get_slot_x(&mut self, v: Val, slot: usize) {
         let p = self.pin.reg_x[slot];
+        if p == NOREG && is_part(slot) {
+            // No operand in memory: it would be read in full width.
+            let (w, d) = (unit(slot).1, self.dst_x(v, NONE));
+            self.load_x(w, d, Rm::M(layout::slot_x(slot)));
+            self.define_x(v, d, w);
+            return;
+        }
         debug_assert!(self.is_first_access_x(slot), "slot {slot} is read twice");
         if p == NOREG {
             self.loc[v as usize] = Loc::SlotX(slot as u16);
@@ -392,18 +404,23 @@ impl Gen<'_> {
     pub(super) fn set_slot_x(&mut self, v: Val, slot: usize) {
         let p = self.pin.reg_x[slot];
         if p == NOREG {
-            let old = self.slot_owner_x[slot];
-            self.slot_owner_x[slot] = NONE;
+            let (at, w) = unit(slot);
+            // The slot that the part lies in, if it is one.
+            let whole = at / 16;
+            let old = self.slot_owner_x[whole];
+            self.slot_owner_x[whole] = NONE;
             if old != NONE
-                && old != v
+                && (old != v || w != 128)
                 && self.lives_on(old)
-                && self.loc[old as usize] == Loc::SlotX(slot as u16)
+                && self.loc[old as usize] == Loc::SlotX(whole as u16)
             {
                 self.reg_x(old);
             }
             let r = self.reg_x(v);
-            self.store_x(128, layout::slot_x(slot), r);
-            self.slot_owner_x[slot] = v;
+            self.store_x(w, layout::slot_x(slot), r);
+            if w == 128 {
+                self.slot_owner_x[slot] = v;
+            }
             return;
         }
         if self.loc[v as usize] == Loc::X(p) && self.owner_x[usize::from(p)] == v {
@@ -418,7 +435,7 @@ impl Gen<'_> {
         let m = self.opnd_x(v);
         self.load_x(128, p, m);
         match self.loc[v as usize] {
-            Loc::X(r) if TEMPS_X.contains(&r) => {
+            Loc::X(r) if self.pin.temps_x.contains(&r) => {
                 self.owner_x[usize::from(r)] = NONE;
                 self.own_x(p, v);
             }

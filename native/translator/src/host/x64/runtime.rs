@@ -7,7 +7,7 @@ use super::asm::{
 use super::code::Entry;
 use super::layout::{self, BIAS, PINS, PINS_X, Pinning, TEMPS, TEMPS_X, host};
 use crate::ir::eval::eval_any;
-use crate::ir::state::{Helper, State};
+use crate::ir::state::{Helper, State, unit};
 use crate::ir::{Op, float};
 
 /// Indices into [`State::host`] of a helper call's immediate and selector.
@@ -118,6 +118,20 @@ pub fn wide(a: &mut Asm, load: bool, r: u8, m: Mem) {
     );
 }
 
+/// Moves a wide slot, or a part of one, between its register and its place in the state.
+pub fn unit_move(a: &mut Asm, load: bool, r: u8, n: usize) {
+    let m = layout::slot_x(n);
+    let (pp, op) = match (unit(n).1, load) {
+        (128, _) => return wide(a, load, r, m),
+        // vmovq, vmovd
+        (64, true) => (Pp::F3, 0x7e),
+        (64, false) => (Pp::P66, 0xd6),
+        (_, true) => (Pp::P66, 0x6e),
+        (_, false) => (Pp::P66, 0x7e),
+    };
+    a.vex(pp, Map::M0f, false, op, r, 0, m);
+}
+
 fn pins(a: &mut Asm, p: &Pinning, load: bool) {
     for &(s, r) in &p.list {
         let m = layout::slot(usize::from(s));
@@ -128,7 +142,7 @@ fn pins(a: &mut Asm, p: &Pinning, load: bool) {
         }
     }
     for &(s, r) in &p.list_x {
-        wide(a, load, r, layout::slot_x(usize::from(s)));
+        unit_move(a, load, r, usize::from(s));
     }
 }
 
@@ -148,7 +162,7 @@ fn raw(a: &mut Asm, load: bool) {
 }
 
 /// The temporaries only.
-fn temps(a: &mut Asm, load: bool) {
+fn temps(a: &mut Asm, p: &Pinning, load: bool) {
     for &r in &TEMPS {
         let m = layout::raw(r);
         if load {
@@ -157,7 +171,7 @@ fn temps(a: &mut Asm, load: bool) {
             a.mov_mr(64, m, r)
         }
     }
-    for &r in &TEMPS_X {
+    for &r in &p.temps_x {
         wide(a, load, r, layout::raw_x(r));
     }
 }
@@ -246,7 +260,7 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     for (guest, float) in [(true, true), (false, true), (false, false)] {
         let at = a.pos();
         if guest {
-            temps(&mut a, false);
+            temps(&mut a, p, false);
             pins(&mut a, p, false);
         } else {
             raw(&mut a, false);
@@ -268,7 +282,7 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
         if guest {
             e.helper = at;
             pins(&mut a, p, true);
-            temps(&mut a, true);
+            temps(&mut a, p, true);
         } else {
             raw(&mut a, true);
             if float {

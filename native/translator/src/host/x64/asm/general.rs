@@ -106,6 +106,18 @@ impl Asm {
         }
     }
 
+    /// `movbe reg, m` of 16, 32 or 64 bits.
+    pub fn movbe(&mut self, w: u8, reg: Reg, m: Mem) {
+        let pp = if w == 16 { Pp::P66 } else { Pp::None };
+        self.op(pp, Map::M0f38, 0xf0, w == 64, reg, Rm::M(m), false, false);
+    }
+
+    /// `movbe m, reg`
+    pub fn movbe_mr(&mut self, w: u8, m: Mem, reg: Reg) {
+        let pp = if w == 16 { Pp::P66 } else { Pp::None };
+        self.op(pp, Map::M0f38, 0xf1, w == 64, reg, Rm::M(m), false, false);
+    }
+
     pub fn lea(&mut self, w: u8, reg: Reg, m: Mem) {
         self.sized(w, 0x8d, 0x8d, reg, Rm::M(m));
     }

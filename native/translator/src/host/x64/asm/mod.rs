@@ -41,6 +41,8 @@ pub struct Mem {
     pub disp: i32,
     /// Adds the GS base, which holds the start of guest memory.
     pub gs: bool,
+    /// The sum without that base is taken modulo 2^32.
+    pub wrap: bool,
 }
 
 impl Mem {
@@ -52,6 +54,7 @@ impl Mem {
             shift: 0,
             disp,
             gs: false,
+            wrap: false,
         }
     }
 }
@@ -70,12 +73,13 @@ impl From<Mem> for Rm {
 }
 
 impl Rm {
-    /// What of it is encoded in prefixes: the X and B bits of REX and VEX, and whether it is in gs.
-    fn prefix_bits(self) -> (u8, u8, bool) {
+    /// What of it is encoded in prefixes: the X and B bits of REX and VEX, whether it is in gs, and whether it
+    /// wraps.
+    fn prefix_bits(self) -> (u8, u8, bool, bool) {
         let high = |reg: Reg| if reg == NOREG { 0 } else { reg >> 3 & 1 };
         match self {
-            Self::R(r) => (0, high(r), false),
-            Self::M(m) => (high(m.index), high(m.base), m.gs),
+            Self::R(r) => (0, high(r), false, false),
+            Self::M(m) => (high(m.index), high(m.base), m.gs, m.wrap),
         }
     }
 }
@@ -280,10 +284,13 @@ impl Asm {
         byte_reg: bool,
         byte_rm: bool,
     ) {
-        let (x, b, gs) = rm.prefix_bits();
+        let (x, b, gs, wrap) = rm.prefix_bits();
         let mut e = Encoding::new();
         if gs {
             e.u8(0x65);
+        }
+        if wrap {
+            e.u8(0x67);
         }
         match pp {
             Pp::None => {}
@@ -327,10 +334,13 @@ impl Asm {
     ) {
         let rm = rm.into();
         let start = self.buf.len();
-        let (x, b, gs) = rm.prefix_bits();
+        let (x, b, gs, wrap) = rm.prefix_bits();
         let mut e = Encoding::new();
         if gs {
             e.u8(0x65);
+        }
+        if wrap {
+            e.u8(0x67);
         }
         let last = (!vvvv & 15) << 3 | pp as u8;
         if x == 0 && b == 0 && !w && map == Map::M0f {

@@ -75,6 +75,7 @@ fn memory_operands() {
         shift: 0,
         disp: -8,
         gs: false,
+        wrap: false,
     };
     assert_eq!(load(m), "mov rax, [rsp-8]");
     m = Mem {
@@ -83,6 +84,7 @@ fn memory_operands() {
         shift: 3,
         disp: 0x1234,
         gs: true,
+        wrap: false,
     };
     assert_eq!(load(m), "mov rax, [gs:rcx+r12*8+1234h]");
     m = Mem {
@@ -91,6 +93,7 @@ fn memory_operands() {
         shift: 0,
         disp: 0x1000,
         gs: true,
+        wrap: false,
     };
     assert_eq!(load(m), "mov rax, [gs:1000h]");
     m = Mem::base(RDI, -128);
@@ -104,6 +107,7 @@ fn memory_operands() {
         shift: 1,
         disp: -129,
         gs: true,
+        wrap: false,
     };
     assert_eq!(
         text(|a| a.vex(Pp::None, Map::M0f, false, 0x10, 9, 0, m)),
@@ -137,6 +141,7 @@ fn the_rest() {
         shift: 0,
         disp: 0,
         gs: true,
+        wrap: false,
     };
     let rows: Vec<(String, &str)> = vec![
         (

@@ -1,0 +1,78 @@
+//! What Linux makes of AArch64. `arch/arm64` of the kernel is the reference.
+
+mod convention;
+mod emulate;
+mod frame;
+mod registers;
+mod trap;
+
+use crate::cpu::{CpuCore, Exit, Regs};
+use crate::kernel::abi::GuestAbi;
+use crate::kernel::linux::{Facts, LinuxAbi};
+use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
+use crate::memory::{AddressSpace, Efault};
+
+pub use emulate::emulate;
+
+/// AArch64's Linux in one byte order of data; code is little-endian always.
+pub struct AArch64Linux {
+    pub name: &'static str,
+    pub big_endian: bool,
+}
+
+impl LinuxAbi for AArch64Linux {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn abi(&self) -> GuestAbi {
+        GuestAbi {
+            word_bits: 64,
+            big_endian: self.big_endian,
+        }
+    }
+
+    fn facts(&self) -> &'static Facts {
+        &convention::FACTS
+    }
+
+    #[inline]
+    fn set_result(&self, regs: &mut dyn Regs, result: i64, _second: Option<u64>) {
+        regs.set(registers::X0, result as u64);
+    }
+
+    fn call_address(&self, _regs: &mut dyn Regs, behind: u64) -> u64 {
+        behind.wrapping_sub(4)
+    }
+
+    fn trampoline(&self) -> Vec<u8> {
+        convention::trampoline()
+    }
+
+    fn push_frame(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        top: u64,
+        context: &FrameContext<'_>,
+    ) -> Result<(), Efault> {
+        frame::push(core, space, top, context, self.abi())
+    }
+
+    fn frame_mask(&self, _rt: bool) -> u64 {
+        frame::UC_SIGMASK as u64
+    }
+
+    fn pop_frame(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        _rt: bool,
+    ) -> Result<Restored, Efault> {
+        frame::pop(core, space, self.abi())
+    }
+
+    fn fault(&self, exit: Exit, core: &mut dyn CpuCore, _space: &AddressSpace) -> FaultInfo {
+        trap::fault(exit, core)
+    }
+}

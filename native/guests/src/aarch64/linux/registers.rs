@@ -1,0 +1,28 @@
+//! The registers by their numbers (docs/internals.md), and those that the kernel knows.
+
+use crate::kernel::linux::Registers;
+
+pub const X0: u32 = 0;
+pub const X29: u32 = 29;
+pub const LR: u32 = 30;
+pub const SP: u32 = 31;
+pub const PC: u32 = 32;
+pub const PSTATE: u32 = 33;
+pub const V0: u32 = 34;
+pub const FPSR: u32 = 66;
+pub const FPCR: u32 = 67;
+const TPIDR: u32 = 68;
+
+pub const REGISTERS: Registers = Registers {
+    number: 8,
+    args: &[X0, 1, 2, 3, 4, 5],
+    stack_args: None,
+    results: &[X0],
+    pc: PC,
+    sp: SP,
+    tls: TPIDR,
+    count: TPIDR as usize + 1,
+    leading: &[PSTATE],
+    // arch/arm64/kernel/ptrace.c, report_syscall.
+    call_marker: Some(7),
+};

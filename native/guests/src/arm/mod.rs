@@ -1,0 +1,504 @@
+//! The 32-bit Arm guest: A32 and T32, little- and big-endian.
+//!
+//! The pc of a translation (`State::pc`, exits, keys of the cache) is an interworking address: bit 0 says Thumb. So
+//! BX, POP {pc} and their like jump to what they have loaded, and calls and returns compare what programs compare.
+
+pub mod a32;
+mod alu;
+mod branch;
+pub mod features;
+pub mod fp;
+pub mod fptable;
+pub mod insn;
+mod linux;
+mod media;
+mod mem;
+mod mul;
+mod multi;
+pub mod neon;
+pub mod status;
+mod sync;
+mod system;
+pub mod t16;
+pub mod t32;
+pub mod table;
+
+use crate::guest::{FlagUse, Guest, Lift, flag};
+use crate::ir::Trap;
+use crate::ir::build::IrBuilder;
+use crate::ir::flags::Cc;
+use crate::ir::interp::Interp;
+use crate::ir::sem::{Guard, Sem};
+use crate::ir::state::State;
+use crate::{Entry, unicorn};
+use features::Features;
+use insn::{Insn, mode, slot};
+use linux::ArmLinux;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use table::Encoding;
+
+/// Little-endian, and the two big-endian kinds of programs.
+pub static GUESTS: [Entry; 3] = [
+    Entry {
+        command: "arm",
+        linux: &ArmLinux {
+            name: "arm",
+            big_data: false,
+            big_code: false,
+        },
+        isa: Some(|f| Arm::of(Features::by_names(f), false, false)),
+        unicorn: unicorn::Guest::Arm,
+        emulate: None,
+    },
+    Entry {
+        command: "armeb",
+        linux: &ArmLinux {
+            name: "arm-be8",
+            big_data: true,
+            big_code: false,
+        },
+        isa: Some(|f| Arm::of(Features::by_names(f), true, false)),
+        unicorn: unicorn::Guest::ArmBe8,
+        emulate: None,
+    },
+    Entry {
+        command: "armeb",
+        linux: &ArmLinux {
+            name: "arm-be32",
+            big_data: true,
+            big_code: true,
+        },
+        isa: Some(|f| Arm::of(Features::by_names(f), true, true)),
+        unicorn: unicorn::Guest::ArmBe32,
+        emulate: None,
+    },
+];
+
+/// The guest description: a CPU model in one byte order.
+pub struct Arm {
+    features: Features,
+    /// Instructions are big-endian (BE-32).
+    big_code: bool,
+    /// Programs start with big-endian data.
+    big_data: bool,
+    /// With all of that, since translations depend on it.
+    name: &'static str,
+}
+
+/// The descriptions that were asked for: features, byte orders of data and code.
+type Known = HashMap<(Features, bool, bool), &'static Arm>;
+
+impl Arm {
+    /// The description of these properties; there is one of each.
+    #[must_use]
+    pub fn of(features: Features, big_data: bool, big_code: bool) -> &'static Self {
+        static ALL: Mutex<Option<Known>> = Mutex::new(None);
+        let name = format!("arm {:x} {big_data} {big_code}", features.0);
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get_or_insert_default()
+            .entry((features, big_data, big_code))
+            .or_insert_with(|| {
+                Box::leak(Box::new(Self {
+                    features,
+                    big_code,
+                    big_data,
+                    name: Box::leak(name.into_boxed_str()),
+                }))
+            })
+    }
+
+    fn half(&self, code: &[u8]) -> u32 {
+        let b = [code[0], code[1]];
+        u32::from(if self.big_code {
+            u16::from_be_bytes(b)
+        } else {
+            u16::from_le_bytes(b)
+        })
+    }
+
+    fn word(&self, code: &[u8]) -> u32 {
+        let b = [code[0], code[1], code[2], code[3]];
+        if self.big_code {
+            u32::from_be_bytes(b)
+        } else {
+            u32::from_le_bytes(b)
+        }
+    }
+
+    /// Reads the instruction at `pc`.
+    #[must_use]
+    pub fn decode(&self, pc: u64, code: &[u8], mode: u32) -> Decoded {
+        let thumb = pc & 1 != 0;
+        let mut size = 4;
+        let (kind, bits) = if !thumb {
+            let w = self.word(code);
+            if is_fp_a32(w) {
+                (Kind::Fp, w)
+            } else {
+                (Kind::A32, w)
+            }
+        } else {
+            let h = self.half(code);
+            if is_wide(h) {
+                let w = h << 16 | self.half(&code[2..]);
+                fp_form(w).map_or((Kind::T32, w), |w| (Kind::Fp, w))
+            } else {
+                size = 2;
+                (Kind::T16, h)
+            }
+        };
+        let line = kind.find(bits);
+        let insn = Insn {
+            bits,
+            pc: pc as u32 & !1,
+            mode,
+            size,
+            thumb,
+            features: self.features,
+        };
+        Decoded { kind, line, insn }
+    }
+
+    fn lift<S: Sem>(&self, s: &mut S, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
+        let d = self.decode(pc, code, *mode);
+        let i = d.insn;
+        s.byte_order(*mode & mode::BIG != 0);
+        *mode = *mode & !mode::IT | status::next_it(i.it()) << mode::IT_SHIFT;
+        let lift = self.conditional(s, &d);
+        if i.thumb {
+            if d.kind == Kind::T16 && status::is_it(i.bits) && lift == Lift::Next {
+                *mode |= (i.bits & 0xff) << mode::IT_SHIFT;
+            }
+            if S::STEPS && matches!(lift, Lift::Next | Lift::End) {
+                let k = s.konst(u64::from(*mode >> mode::IT_SHIFT & 0xff));
+                s.set(slot::IT, k);
+            }
+        }
+        (lift, i.size)
+    }
+
+    /// Lifts an instruction with its condition.
+    fn conditional<S: Sem>(&self, s: &mut S, d: &Decoded) -> Lift {
+        let i = d.insn;
+        let cond = d.cond();
+        let line = d.encoding();
+        let effects = line.is_none_or(|l| l.how == 'e');
+        // Within an IT block the short forms set flags only if they do nothing else.
+        let spared = d.kind == Kind::T16 && i.in_it() && !t16::compares(i.bits);
+        let set_flags = !spared && line.is_some_and(|l| l.sets_flags(i));
+        let always = cond >= 14;
+        let mut condition = None;
+        let mut how = Guard::Select;
+        if !always {
+            condition = Some(Cc::from_index(u64::from(cond)));
+            how = match (effects, set_flags) {
+                (true, _) => Guard::Jump,
+                (false, true) => Guard::Select,
+                (false, false) => Guard::Either,
+            };
+        }
+        s.guard(condition, how);
+        // What faults or stops within an IT block says where.
+        let mark = |s: &mut S, it: u32| {
+            if i.in_it() && !S::STEPS {
+                let k = s.konst(u64::from(it));
+                s.set(slot::IT, k);
+            }
+        };
+        if effects {
+            mark(s, i.it());
+        }
+        let lift = match (d.line, line) {
+            (Some(n), Some(l)) if self.features.contains(l.need) => d.kind.lifter::<S>(n)(s, i),
+            (None, _) if d.kind == Kind::Fp => Lift::Unlifted,
+            _ => Lift::Undefined,
+        };
+        let trap = match lift {
+            Lift::Undefined => Trap::Undefined,
+            Lift::Unlifted => Trap::Fallback,
+            Lift::Next | Lift::End => {
+                if effects && lift == Lift::Next {
+                    mark(s, 0);
+                }
+                if always {
+                    return lift;
+                }
+                s.unguard();
+                // Where the condition does not hold it goes on.
+                return Lift::Next;
+            }
+        };
+        if always && !i.in_it() {
+            return lift;
+        }
+        // Nothing was done yet.
+        s.unguard();
+        s.guard(condition, Guard::Jump);
+        mark(s, i.it());
+        s.trap(trap, 0, i.own());
+        if always {
+            return Lift::End;
+        }
+        s.unguard();
+        Lift::Next
+    }
+}
+
+/// Whether a halfword begins an instruction of 32 bits (Arm ARM F3.1).
+#[must_use]
+pub fn is_wide(half: u32) -> bool {
+    half >> 11 >= 0b11101
+}
+
+/// Coprocessors 14 and 15 are for the system.
+fn is_fp_coprocessor(w: u32) -> bool {
+    matches!(w >> 8 & 15, 8..=13)
+}
+
+/// Whether an A32 instruction is of floating point or Advanced SIMD.
+fn is_fp_a32(w: u32) -> bool {
+    match w >> 24 {
+        0xf2 | 0xf3 => true,
+        0xf4 => w >> 20 & 1 == 0,
+        top => matches!(top & 15, 12..=14) && is_fp_coprocessor(w),
+    }
+}
+
+/// The A32 form of a T32 instruction of floating point or Advanced SIMD.
+fn fp_form(w: u32) -> Option<u32> {
+    match w >> 24 {
+        0xef | 0xff => Some(0xf200_0000 | (w >> 28 & 1) << 24 | w & 0x00ff_ffff),
+        0xf9 if w >> 20 & 1 == 0 => Some(0xf400_0000 | w & 0x00ff_ffff),
+        0xec..=0xee | 0xfc..=0xfe if is_fp_coprocessor(w) => Some(w),
+        _ => None,
+    }
+}
+
+/// Which table an instruction is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    A32,
+    T32,
+    T16,
+    Fp,
+}
+
+impl Kind {
+    #[must_use]
+    pub fn table(self) -> &'static [Encoding] {
+        match self {
+            Self::A32 => a32::TABLE,
+            Self::T32 => t32::TABLE,
+            Self::T16 => t16::TABLE,
+            Self::Fp => fptable::TABLE,
+        }
+    }
+
+    #[must_use]
+    pub fn find(self, bits: u32) -> Option<usize> {
+        match self {
+            Self::A32 => a32::find(bits),
+            Self::T32 => t32::find(bits),
+            Self::T16 => t16::find(bits),
+            Self::Fp => fptable::find(bits),
+        }
+    }
+
+    fn lifter<S: Sem>(self, n: usize) -> fn(&mut S, Insn) -> Lift {
+        match self {
+            Self::A32 => a32::Lifters::<S>::ALL[n],
+            Self::T32 => t32::Lifters::<S>::ALL[n],
+            Self::T16 => t16::Lifters::<S>::ALL[n],
+            Self::Fp => fptable::Lifters::<S>::ALL[n],
+        }
+    }
+}
+
+/// An instruction and its line.
+pub struct Decoded {
+    pub kind: Kind,
+    pub line: Option<usize>,
+    pub insn: Insn,
+}
+
+impl Decoded {
+    #[must_use]
+    pub fn encoding(&self) -> Option<&'static Encoding> {
+        self.line.map(|n| &self.kind.table()[n])
+    }
+
+    /// The condition; 14 and 15: always.
+    #[must_use]
+    pub fn cond(&self) -> u32 {
+        if !self.insn.thumb {
+            self.insn.bits >> 28
+        } else if self.kind == Kind::T16 && self.insn.bits >> 8 == 0xbe {
+            // BKPT
+            14
+        } else if self.insn.in_it() {
+            self.insn.it() >> 4
+        } else {
+            14
+        }
+    }
+
+    /// What it does to the flags; its condition, if it has one, not considered.
+    fn flag_use(&self) -> FlagUse {
+        let i = self.insn;
+        let writes = |writes| FlagUse::Goes {
+            reads: 0,
+            writes,
+            next: i.next(),
+        };
+        match self.encoding().map(|l| l.flags) {
+            Some('n') => writes(0),
+            Some('k') => writes(flag::ALL),
+            Some('z') => writes(flag::N | flag::Z),
+            Some('a') => writes(if i.bit(20) { flag::ALL } else { 0 }),
+            Some('l') => writes(if i.bit(20) { flag::N | flag::Z } else { 0 }),
+            Some('b') => FlagUse::Goes {
+                reads: 0,
+                writes: 0,
+                next: branch::direct(i),
+            },
+            Some('r') => FlagUse::Reads,
+            _ => FlagUse::Unknown,
+        }
+    }
+}
+
+impl Guest for Arm {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn tag_bits(&self) -> u8 {
+        0
+    }
+
+    fn hot_slots(&self) -> &'static [u16] {
+        // By their use in compiled code.
+        &[0, 1, 2, 3, slot::SP, 4, 5, 6, slot::LR, 7, 8, 12, 9, 10, 11]
+    }
+
+    fn hot_wide(&self) -> &'static [u16] {
+        // Programs use them as D, S and Q registers, in turns: loops choose what they need.
+        &[]
+    }
+
+    fn slot_width(&self) -> u8 {
+        32
+    }
+
+    fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
+        Arm::lift(self, s, pc, code, mode)
+    }
+
+    fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
+        Arm::lift(self, s, pc, code, mode)
+    }
+
+    fn flag_use(&self, pc: u64, code: &[u8]) -> FlagUse {
+        let d = self.decode(pc, code, 0);
+        if d.cond() < 14 {
+            return FlagUse::Reads;
+        }
+        d.flag_use()
+    }
+
+    fn fetch_address(&self, pc: u64) -> u64 {
+        pc & 0xffff_fffe
+    }
+
+    fn min_insn(&self) -> usize {
+        2
+    }
+
+    fn max_insn(&self) -> usize {
+        4
+    }
+
+    fn insn_size(&self, pc: u64, code: &[u8]) -> usize {
+        if pc & 1 == 0 || is_wide(self.half(code)) {
+            4
+        } else {
+            2
+        }
+    }
+
+    fn must_step(&self, mode: u32) -> bool {
+        mode & mode::IT != 0
+    }
+
+    fn may_end(&self, mode: u32) -> bool {
+        mode & mode::IT == 0
+    }
+
+    fn pause(&self, s: &mut IrBuilder, pc: u64, mode: u32) {
+        s.close();
+        let it = s.konst(u64::from(mode >> mode::IT_SHIFT & 0xff));
+        s.set(slot::IT, it);
+        s.trap(Trap::Resync, 0, pc);
+    }
+
+    fn reset(&self, st: &mut State) {
+        st.r[usize::from(slot::E)] = u64::from(self.big_data);
+    }
+
+    fn mode(&self, st: &State) -> u32 {
+        let r = |n: u16| st.r[usize::from(n)] as u32;
+        let big = if r(slot::E) != 0 { mode::BIG } else { 0 };
+        big | fp::mode(st) | r(slot::IT) << mode::IT_SHIFT
+    }
+
+    fn is_volatile(&self, code: &[u8]) -> bool {
+        // MRRC p15, 1, Rt, Rt2, c14 (CNTVCT), in any of its forms.
+        let le = u32::from_le_bytes([code[0], code[1], code[2], code[3]]);
+        let counter = |w: u32| w & 0x0ff0_0fff == 0x0c50_0f1e;
+        counter(le) || counter(le.rotate_left(16)) || counter(le.swap_bytes())
+    }
+
+    fn register_count(&self) -> u32 {
+        51
+    }
+
+    fn register(&self, st: &State, id: u32) -> u128 {
+        match id {
+            0..=14 => u128::from(st.r[id as usize]),
+            15 => u128::from(st.pc & 0xffff_fffe),
+            16 => u128::from(status::cpsr(st)),
+            17..=48 => st.wide(usize::from(fp::d_unit(id - 17))),
+            49 => u128::from(fp::fpscr(st)),
+            50 => u128::from(st.r[usize::from(slot::TPIDRURO)]),
+            _ => 0,
+        }
+    }
+
+    fn set_register(&self, st: &mut State, id: u32, value: u128) {
+        let v = value as u32;
+        match id {
+            0..=14 => st.r[id as usize] = u64::from(v),
+            // Bit 0 selects Thumb; without it the state stays.
+            15 => st.pc = u64::from(v) | st.pc & 1,
+            16 => status::set_cpsr(st, v),
+            17..=48 => st.set_wide(usize::from(fp::d_unit(id - 17)), value),
+            49 => fp::set_fpscr(st, v),
+            50 => st.r[usize::from(slot::TPIDRURO)] = u64::from(v),
+            _ => {}
+        }
+    }
+
+    fn data_address(&self, addr: u64) -> u64 {
+        addr & 0xffff_ffff
+    }
+
+    fn code_address(&self, addr: u64) -> u64 {
+        addr & 0xffff_ffff
+    }
+
+    fn cache_line(&self, addr: u64) -> std::ops::Range<u64> {
+        let a = addr & !63;
+        a..a + 64
+    }
+}

@@ -1,0 +1,135 @@
+//! Decode tables: patterns, and finding the line that an instruction matches.
+//!
+//! A pattern is a string of 16 or 32 characters, the highest bit first: `0` and `1` are fixed, letters name
+//! fields, spaces are for the eye. The first line that matches wins.
+
+/// The fixed bits of a pattern (`wanted` is `b'm'`), or those of them that are 1 (`b'v'`).
+///
+/// # Panics
+/// At compile time, if the pattern has not `size` bits.
+#[must_use]
+pub const fn parse(pattern: &str, size: u32, wanted: u8) -> u32 {
+    let b = pattern.as_bytes();
+    let (mut i, mut bit, mut m) = (0, 0, 0u32);
+    while i < b.len() {
+        if b[i] != b' ' {
+            assert!(bit < size, "a pattern is too long");
+            let fixed = b[i] == b'0' || b[i] == b'1';
+            if (wanted == b'm' && fixed) || (wanted == b'v' && b[i] == b'1') {
+                m |= 1 << (size - 1 - bit);
+            }
+            bit += 1;
+        }
+        i += 1;
+    }
+    assert!(bit == size, "a pattern is too short");
+    m
+}
+
+/// What finding a line needs of it.
+#[derive(Clone, Copy)]
+pub struct Line {
+    pub mask: u32,
+    pub value: u32,
+    pub number: u16,
+}
+
+/// Two fields of an instruction that lines are sorted by: each a shift and a number of bits.
+#[derive(Clone, Copy)]
+pub struct Fields {
+    pub high: (u32, u32),
+    pub low: (u32, u32),
+}
+
+impl Fields {
+    /// The number of values.
+    #[must_use]
+    pub const fn buckets(self) -> usize {
+        1 << (self.high.1 + self.low.1)
+    }
+
+    /// The fields' value in an instruction (or in a mask).
+    #[must_use]
+    pub const fn of(self, bits: u32) -> u32 {
+        let high = bits >> self.high.0 & ((1 << self.high.1) - 1);
+        let low = bits >> self.low.0 & ((1 << self.low.1) - 1);
+        high << self.low.1 | low
+    }
+}
+
+/// The lines that can match for each value of the fields, in order, and where each value's start.
+/// `B` is one more than there are values.
+pub struct Index<const N: usize, const B: usize> {
+    start: [u32; B],
+    lines: [Line; N],
+    fields: Fields,
+}
+
+impl<const N: usize, const B: usize> Index<N, B> {
+    /// Makes the index; with `N` = 0 only how many lines it is to have, as the last bucket's end.
+    #[must_use]
+    pub const fn new(all: &[Line], fields: Fields) -> Self {
+        let none = Line {
+            mask: 0,
+            value: 0,
+            number: 0,
+        };
+        let mut out = Self {
+            start: [0; B],
+            lines: [none; N],
+            fields,
+        };
+        let buckets = fields.buckets();
+        assert!(B == buckets + 1, "an index of another size");
+        // First their number, then, from the last one to the first, the lines.
+        let mut pass = 0;
+        while pass < 2 {
+            let mut n = all.len();
+            while n > 0 {
+                n -= 1;
+                let (m, v) = (fields.of(all[n].mask), fields.of(all[n].value));
+                let free = !m & (buckets as u32 - 1);
+                // All subsets of the free bits.
+                let mut sub = 0;
+                loop {
+                    let b = (v | sub) as usize;
+                    if pass == 0 {
+                        out.start[b] += 1;
+                    } else if N > 0 {
+                        out.start[b] -= 1;
+                        out.lines[out.start[b] as usize] = all[n];
+                    }
+                    sub = sub.wrapping_sub(free) & free;
+                    if sub == 0 {
+                        break;
+                    }
+                }
+            }
+            if pass == 0 {
+                // Each bucket's end, which the second pass brings down to its start.
+                let mut b = 1;
+                while b <= buckets {
+                    out.start[b] += out.start[b - 1];
+                    b += 1;
+                }
+            }
+            pass += 1;
+        }
+        out
+    }
+
+    /// How many lines an index has to have.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.start[B - 1] as usize
+    }
+
+    /// The number of the line for an instruction.
+    #[must_use]
+    pub fn find(&self, bits: u32) -> Option<usize> {
+        let b = self.fields.of(bits) as usize;
+        let lines = &self.lines[self.start[b] as usize..self.start[b + 1] as usize];
+        let found = lines.iter().find(|line| bits & line.mask == line.value)?;
+        Some(usize::from(found.number))
+    }
+}

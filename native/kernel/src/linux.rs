@@ -1,0 +1,184 @@
+//! What Linux makes of an instruction set: how a program enters the kernel and what it gets back,
+//! what a signal frame looks like, which signal a trap is.
+//!
+//! Each guest has a [`LinuxAbi`] (`native/guests/src/<isa>/linux`). What differs between guests by a
+//! number is in its [`Facts`]; what is a rule is a method. Variants of one ISA (byte order, word size)
+//! are values of the type that implements it.
+
+use crate::abi::GuestAbi;
+use crate::cpu::{CpuCore, Exit, Regs};
+use crate::memory::{AddressSpace, Efault};
+use crate::signal::{FaultInfo, FrameContext, Restored};
+use crate::thunk::convert::get_int;
+use crate::thunk::exec::Args;
+use crate::thunk::table::MAX_SLOTS;
+
+/// The registers of a guest that the kernel knows, by their numbers in [`Regs`].
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// The number of a system call.
+    pub number: u32,
+    /// Its arguments, in order.
+    pub args: &'static [u32],
+    /// Where further arguments are.
+    pub stack_args: Option<StackArgs>,
+    /// All that a result changes, the one with the value first.
+    pub results: &'static [u32],
+    pub pc: u32,
+    pub sp: u32,
+    /// The thread pointer that clone(2) and `set_tls` write.
+    pub tls: u32,
+    /// How many there are.
+    pub count: usize,
+    /// Those that say what others mean (which instruction set a pc is in): they are written first.
+    pub leading: &'static [u32],
+    /// The one that has 0 or 1 for a tracer before and after a system call.
+    pub call_marker: Option<u32>,
+}
+
+/// Arguments behind those in registers, a word each.
+#[derive(Clone, Copy, Debug)]
+pub struct StackArgs {
+    /// Of the first one, from the stack pointer.
+    pub offset: u64,
+    pub count: usize,
+}
+
+impl Registers {
+    /// The number of the call that a program makes, and its arguments.
+    #[inline]
+    pub fn call(&self, regs: &mut dyn Regs, space: &AddressSpace, abi: GuestAbi) -> (u64, Args) {
+        let mut args = [0; MAX_SLOTS];
+        for (slot, id) in args.iter_mut().zip(self.args) {
+            *slot = regs.get(*id);
+        }
+        if let Some(more) = self.stack_args {
+            let at = regs.get(self.sp).wrapping_add(more.offset);
+            let slots = args.iter_mut().skip(self.args.len()).take(more.count);
+            read_stack(slots, at, space, abi);
+        }
+        (regs.get(self.number), args)
+    }
+}
+
+/// What cannot be read is 0 to the call (arch/mips/kernel/scall32-o32.S, `bad_stack_a4`).
+fn read_stack<'a>(
+    slots: impl Iterator<Item = &'a mut u64>,
+    at: u64,
+    space: &AddressSpace,
+    abi: GuestAbi,
+) {
+    let word = abi.word_bytes();
+    for (index, slot) in slots.enumerate() {
+        let mut bytes = [0; 8];
+        let read = space.read(at + (index * word) as u64, &mut bytes[..word]);
+        if read.is_ok() {
+            *slot = get_int(&bytes[..word], abi.big_endian, false);
+        }
+    }
+}
+
+/// The order of clone(2)'s arguments: where those of [`CloneOrder::PLAIN`] are (arch/Kconfig).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloneOrder([u8; 5]);
+
+impl CloneOrder {
+    /// Flags, stack, parent's tid, child's tid, thread pointer.
+    pub const PLAIN: Self = Self([0, 1, 2, 3, 4]);
+    /// `CONFIG_CLONE_BACKWARDS`: the thread pointer before the child's tid.
+    pub const BACKWARDS: Self = Self([0, 1, 2, 4, 3]);
+    /// `CONFIG_CLONE_BACKWARDS2`: the stack before the flags.
+    pub const BACKWARDS2: Self = Self([1, 0, 2, 3, 4]);
+    /// `CONFIG_CLONE_BACKWARDS3`: the stack's size behind the stack.
+    pub const BACKWARDS3: Self = Self([0, 1, 3, 4, 5]);
+
+    /// Puts the arguments into the order of [`CloneOrder::PLAIN`].
+    pub fn arrange(self, values: &mut [u64]) {
+        let given: [u64; 5] = self.0.map(|at| values[usize::from(at)]);
+        values[..5].copy_from_slice(&given);
+    }
+}
+
+/// What is a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    pub registers: Registers,
+    /// `e_machine` of its programs.
+    pub machine: u16,
+    /// Of clone(2)'s arguments.
+    pub clone: CloneOrder,
+    /// Bytes of a `sigset_t` that system calls take.
+    pub sigset_size: usize,
+    /// A smaller alternate stack is refused (`MINSIGSTKSZ`).
+    pub min_signal_stack: u64,
+    /// The page with the code that calls sigreturn, as /proc/self/maps has it.
+    pub trampoline_name: &'static str,
+    /// What mmap(2) and its like count in.
+    pub page_size: u64,
+    /// To what shmat(2) aligns.
+    pub shmlba: u64,
+    /// The processor ignores the top byte of addresses.
+    pub tagged_addresses: bool,
+}
+
+/// See the module.
+pub trait LinuxAbi: Send + Sync {
+    /// What the list of guests calls it.
+    fn name(&self) -> &'static str;
+
+    /// Word size and byte order of data.
+    fn abi(&self) -> GuestAbi;
+
+    fn facts(&self) -> &'static Facts;
+
+    /// AUDIT_ARCH_* (include/uapi/linux/audit.h): the ELF machine with bits for 64 bits and little-endian.
+    fn audit_arch(&self) -> u32 {
+        let abi = self.abi();
+        let wide = u32::from(abi.word_bits == 64) << 31;
+        u32::from(self.facts().machine) | wide | u32::from(!abi.big_endian) << 30
+    }
+
+    /// Hands a system call's result over: a value, or -errno. `second`: the further result of the few
+    /// calls that have two in registers (pipe(2), getpid(2)), where the ABI has such.
+    fn set_result(&self, regs: &mut dyn Regs, result: i64, second: Option<u64>);
+
+    /// The address of the system-call instruction behind which the pc stands.
+    fn call_address(&self, regs: &mut dyn Regs, behind: u64) -> u64;
+
+    /// The code that calls sigreturn, for handlers without a restorer of their own; it goes to the
+    /// start of a page.
+    fn trampoline(&self) -> Vec<u8>;
+
+    /// Writes the frame of a signal below `top` and makes the core start the handler.
+    ///
+    /// # Errors
+    /// There is no memory for the frame.
+    fn push_frame(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        top: u64,
+        context: &FrameContext<'_>,
+    ) -> Result<(), Efault>;
+
+    /// Where a frame at the stack pointer has the mask that sigreturn puts back; `rt`: one of
+    /// rt_sigreturn(2).
+    fn frame_mask(&self, rt: bool) -> u64;
+
+    /// Takes the registers back from the frame at the stack pointer.
+    ///
+    /// # Errors
+    /// The frame is bad, and the guest gets SIGSEGV.
+    fn pop_frame(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        rt: bool,
+    ) -> Result<Restored, Efault>;
+
+    /// The signal for what stopped the core: a fault, an undefined instruction, a breakpoint.
+    fn fault(&self, exit: Exit, core: &mut dyn CpuCore, space: &AddressSpace) -> FaultInfo;
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,369 @@
+//! clone(2) with CLONE_VM and without CLONE_THREAD, as vfork(2) and posix_spawn(3) have it: a process of
+//! its own that lives in the caller's memory.
+//!
+//! It is one on the host, too, so that all that either side writes is the other's at once, and nothing
+//! is copied. The emulator runs in that memory as well, and its code needs a stack and
+//! thread-local variables of its own. So a thread is made for each such child that lends it both: the *donor*
+//! sleeps until the kernel says, by the word of CLONE_CHILD_CLEARTID, that the child is gone
+//! from the memory. The clone itself is the calling thread's, whose child it is then in
+//! every respect (PR_SET_PDEATHSIG, __WNOTHREAD, CLONE_PARENT, what a tracer sees).
+//!
+//! The host call never has CLONE_VFORK. The wait is ours, because a child may have to execute its
+//! program without leaving the memory (`qusr/syscalls/handlers/exec.py`).
+
+use std::arch::asm;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::child::{CloneArgs, ForkRequest, set_thread_name};
+use super::{GuestThread, Process};
+use crate::signal::host::{self, Mailbox};
+
+/// What the child runs; it ends the process, or has it execute another program.
+pub type Main = Box<dyn FnOnce() + Send>;
+/// What is left to be done in the parent when the child is gone; true: it left in order, not by a
+/// sudden death. It runs on the donor, in the thread-local variables that the child had.
+pub type After = Box<dyn FnOnce(bool) + Send>;
+
+/// Enough for Python's handlers.
+const STACK: usize = 4 << 20;
+/// Between the donor's own frames and the child's.
+const GAP: u64 = 16 << 10;
+
+/// The status of a process that ends by a mistake of the emulator's (EX_SOFTWARE of sysexits.h).
+const INTERNAL: i32 = 70;
+
+/// Children that live in this memory.
+static LIVING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether another process uses the memory.
+#[must_use]
+pub fn is_shared() -> bool {
+    LIVING.load(Ordering::SeqCst) != 0
+}
+
+/// In a forked child, whose memory is a copy.
+pub fn forget_sharers() {
+    LIVING.store(0, Ordering::SeqCst);
+}
+
+// States of `Loan::member`.
+/// The kernel's answer: the child is gone from the memory.
+const GONE: u32 = 0;
+const MEMBER: u32 = 1;
+/// It runs another program, in memory of its own.
+const APART: u32 = 2;
+
+// States of `Loan::donor`.
+const STARTING: u32 = 0;
+const READY: u32 = 1;
+/// The donor is to wait for the child's end.
+const WATCH: u32 = 2;
+const FAILED: u32 = 3;
+
+/// What caller, child and donor share.
+struct Loan {
+    member: AtomicU32,
+    donor: AtomicU32,
+    /// The caller has stored the ids: the child may begin.
+    go: AtomicU32,
+    /// The child has begun: what it stores first is there.
+    begun: AtomicU32,
+    thread_pointer: AtomicU64,
+    stack: AtomicU64,
+    /// The child holds nothing of the emulator's any more.
+    in_order: AtomicBool,
+    main: Mutex<Option<Main>>,
+}
+
+/// The child's handle to those who wait for it.
+#[derive(Clone)]
+pub struct Child(Arc<Loan>);
+
+impl Child {
+    /// What the caller's memory is to hold when its clone returns is there.
+    pub fn has_begun(&self) {
+        set(&self.0.begun, 1);
+    }
+
+    /// Whether the child could end now without leaving anything held or half done.
+    pub fn is_in_order(&self, yes: bool) {
+        self.0.in_order.store(yes, Ordering::SeqCst);
+    }
+
+    /// A vfork's parent may go on, though the child stays in the memory.
+    pub fn release_parent(&self) {
+        set(&self.0.member, APART);
+    }
+}
+
+/// Stores and wakes all who wait.
+fn set(word: &AtomicU32, value: u32) {
+    word.store(value, Ordering::SeqCst);
+    // SAFETY: wakes waiters on a word of ours.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
+}
+
+/// Waits while the word is `value`, for at most 50 ms.
+///
+/// Not FUTEX_PRIVATE: the kernel wakes the word of CLONE_CHILD_CLEARTID as a shared one
+/// (kernel/fork.c, `mm_release`), and one waiter of it only.
+fn wait(word: &AtomicU32, value: u32) {
+    let time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000_000,
+    };
+    // SAFETY: the kernel compares and waits on a word of ours.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT,
+            value,
+            &raw const time,
+        )
+    };
+}
+
+/// The donor: lends its stack and thread-local variables, and cleans up in the end.
+fn donate(loan: Arc<Loan>, after: After) {
+    let thread_pointer: u64;
+    // SAFETY: the first word of the thread control block is its own address (x86-64 psABI, TLS
+    // variant II).
+    unsafe { asm!("mov {}, fs:0", out(reg) thread_pointer, options(readonly, nostack)) };
+    // Tracers leave it alone.
+    set_thread_name(b"qusr-donor");
+    let here = 0u64;
+    loan.thread_pointer.store(thread_pointer, Ordering::SeqCst);
+    loan.stack
+        .store((&raw const here as u64 - GAP) & !15, Ordering::SeqCst);
+    set(&loan.donor, READY);
+    while loan.donor.load(Ordering::SeqCst) == READY {
+        wait(&loan.donor, READY);
+    }
+    if loan.donor.load(Ordering::SeqCst) == WATCH {
+        loop {
+            match loan.member.load(Ordering::SeqCst) {
+                GONE => break,
+                value => wait(&loan.member, value),
+            }
+        }
+        LIVING.fetch_sub(1, Ordering::SeqCst);
+    }
+    let left_in_order = loan.in_order.load(Ordering::SeqCst);
+    drop(loan);
+    after(left_in_order);
+}
+
+extern "C" fn enter(loan: *const c_void) -> ! {
+    // SAFETY: the caller and the donor keep the loan as long as the child is there.
+    let loan = unsafe { &*loan.cast::<Loan>() };
+    let mut waits = 0;
+    while loan.go.load(Ordering::SeqCst) == 0 {
+        wait(&loan.go, 0);
+        waits += 1;
+        if waits > 200 {
+            // The caller was killed in between.
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(INTERNAL) };
+        }
+    }
+    let main = loan
+        .main
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(main) = main {
+        let _ = catch_unwind(AssertUnwindSafe(main));
+    }
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(INTERNAL) }
+}
+
+/// A child that was made.
+pub struct Made {
+    pub pid: i32,
+    loan: Arc<Loan>,
+}
+
+impl GuestThread {
+    /// Makes a child process in the same memory that runs `main(child)`; -errno when it cannot be
+    /// had, with `main` and `after` dropped. `after` runs when the child is gone.
+    ///
+    /// # Errors
+    /// The errno of clone(2), or of making the donor.
+    pub fn share(
+        &mut self,
+        request: &ForkRequest,
+        borrower: &Process,
+        main: impl FnOnce(Child) + Send + 'static,
+        after: After,
+    ) -> Result<Made, i32> {
+        let loan = Arc::new(Loan {
+            member: AtomicU32::new(MEMBER),
+            donor: AtomicU32::new(STARTING),
+            go: AtomicU32::new(0),
+            begun: AtomicU32::new(0),
+            thread_pointer: AtomicU64::new(0),
+            stack: AtomicU64::new(0),
+            in_order: AtomicBool::new(false),
+            main: Mutex::new(None),
+        });
+        let child = Child(loan.clone());
+        *loan.main.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Box::new(move || main(child)));
+        // Donor and child begin with everything blocked, and nothing may be delivered to the child
+        // that was meant for the parent.
+        host::set_mask(!0);
+        let actions = Arc::clone(&self.process.actions);
+        self.announce_clone(NOBODYS);
+        let result = start_donor(&loan, after).and_then(|()| {
+            self.announce_clone(request.event);
+            actions.with(|table| {
+                if request.flags & libc::CLONE_SIGHAND as u64 == 0 {
+                    borrower.actions.take(table);
+                }
+                make(request, &loan)
+            })
+        });
+        self.announce_clone(0);
+        let waits = self.signals.mailbox.waits();
+        host::set_mask(if waits { !0 } else { self.signals.blocked });
+        result.map(|pid| Made { pid, loan })
+    }
+}
+
+/// An event that no tracer wants: the host attaches the donor, which is nobody's thread.
+const NOBODYS: u32 = 31;
+
+fn start_donor(loan: &Arc<Loan>, after: After) -> Result<(), i32> {
+    let lent = loan.clone();
+    let donor = std::thread::Builder::new().stack_size(STACK);
+    donor
+        .spawn(move || donate(lent, after))
+        .map_err(|error| error.raw_os_error().unwrap_or(libc::EAGAIN))?;
+    while loan.donor.load(Ordering::SeqCst) == STARTING {
+        wait(&loan.donor, STARTING);
+    }
+    Ok(())
+}
+
+fn make(request: &ForkRequest, loan: &Arc<Loan>) -> Result<i32, i32> {
+    /// What is known to be free below the top.
+    const LEAST: u64 = 64 << 10;
+    LIVING.fetch_add(1, Ordering::SeqCst);
+    let flags =
+        request.flags | (libc::CLONE_VM | libc::CLONE_SETTLS | libc::CLONE_CHILD_CLEARTID) as u64;
+    let args = CloneArgs {
+        flags,
+        child_tid: loan.member.as_ptr() as u64,
+        stack: loan.stack.load(Ordering::SeqCst) - LEAST,
+        stack_size: LEAST,
+        tls: loan.thread_pointer.load(Ordering::SeqCst),
+        ..CloneArgs::new(request)
+    };
+    // SAFETY: stack and thread pointer are the donor's, which uses neither as long as the child
+    // is there; the loan is kept by both.
+    let pid = unsafe { clone_with(&args, enter, Arc::as_ptr(loan).cast()) };
+    if pid > 0 {
+        return Ok(pid as i32);
+    }
+    LIVING.fetch_sub(1, Ordering::SeqCst);
+    let main = loan.main.lock();
+    drop(main.unwrap_or_else(PoisonError::into_inner).take());
+    set(&loan.donor, FAILED);
+    Err(-pid as i32)
+}
+
+impl Made {
+    /// Lets the child begin, and waits until it has stored what it stores first.
+    pub fn begin(&self) {
+        set(&self.loan.go, 1);
+        while self.loan.begun.load(Ordering::SeqCst) == 0
+            && self.loan.member.load(Ordering::SeqCst) == MEMBER
+        {
+            wait(&self.loan.begun, 0);
+        }
+    }
+
+    /// As the parent of a vfork: waits until the child execs or ends. Only what ends the thread
+    /// ends this (kernel/fork.c, `wait_for_vfork_done`).
+    pub fn wait(&self, mailbox: &Mailbox, blocked: u64) {
+        while self.loan.member.load(Ordering::SeqCst) == MEMBER
+            && !mailbox.is_doomed()
+            && !mailbox.is_deadly(blocked)
+        {
+            wait(&self.loan.member, MEMBER);
+        }
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // From here on the donor is the one that waits.
+        set(&self.loan.donor, WATCH);
+    }
+}
+
+/// clone3(2), or clone(2) if that can do it: a host without clone3, or that forbids it, is
+/// no obstacle then. The child calls `entry(arg)` on the new stack.
+///
+/// # Safety
+/// The stack is free, and so is the thread pointer's block; both stay so until the child is gone.
+unsafe fn clone_with(
+    args: &CloneArgs,
+    entry: extern "C" fn(*const c_void) -> !,
+    arg: *const c_void,
+) -> i64 {
+    let result: i64;
+    if args.is_plain() {
+        let flags = args.flags | args.exit_signal;
+        // SAFETY: the caller's promise. In the child only registers are used before `entry`.
+        unsafe {
+            asm!(
+                "syscall",
+                "test rax, rax",
+                "jnz 2f",
+                "xor ebp, ebp",
+                "mov rdi, r12",
+                "call r13",
+                "ud2",
+                "2:",
+                inlateout("rax") libc::SYS_clone => result,
+                in("rdi") flags,
+                in("rsi") args.stack + args.stack_size,
+                in("rdx") args.pidfd,
+                in("r10") args.child_tid,
+                in("r8") args.tls,
+                in("r12") arg,
+                in("r13") entry,
+                lateout("rcx") _,
+                lateout("r11") _,
+            );
+        }
+        return result;
+    }
+    // SAFETY: as above.
+    unsafe {
+        asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r12",
+            "call r13",
+            "ud2",
+            "2:",
+            inlateout("rax") libc::SYS_clone3 => result,
+            in("rdi") args,
+            in("rsi") size_of::<CloneArgs>(),
+            in("r12") arg,
+            in("r13") entry,
+            lateout("rcx") _,
+            lateout("r11") _,
+        );
+    }
+    result
+}

@@ -1,0 +1,217 @@
+//! `Thread.share`: clone(2) with CLONE_VM, as Python sees it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::thread::PyThread;
+use qusr_kernel::process::child::{Execution, ForkRequest};
+use qusr_kernel::process::share::{self, Child, Made};
+use qusr_kernel::signal::host::{self, Mailbox};
+
+/// A child that lives in this memory, for its parent.
+#[pyclass(name = "Borrower", module = "qusr._native", frozen)]
+pub struct PyMade {
+    made: Mutex<Option<Made>>,
+    mailbox: Arc<Mailbox>,
+    blocked: u64,
+    #[pyo3(get)]
+    pid: i32,
+}
+
+#[pymethods]
+impl PyMade {
+    /// Lets the child begin, and waits until it has.
+    fn begin(&self, py: Python<'_>) {
+        py.detach(|| self.with(Made::begin));
+    }
+
+    /// As a vfork's parent: waits until the child execs or ends.
+    fn wait(&self, py: Python<'_>) {
+        py.detach(|| self.with(|made| made.wait(&self.mailbox, self.blocked)));
+    }
+
+    /// Nothing more is asked of it.
+    fn leave(&self) {
+        drop(self.lock().take());
+    }
+}
+
+impl PyMade {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Made>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with(&self, what: impl FnOnce(&Made)) {
+        if let Some(made) = &*self.lock() {
+            what(made);
+        }
+    }
+}
+
+/// The child's side of it.
+#[pyclass(name = "Loan", module = "qusr._native", frozen)]
+pub struct PyLoan(Child);
+
+#[pymethods]
+impl PyLoan {
+    /// What the parent's memory is to hold when its clone returns is there.
+    fn has_begun(&self) {
+        self.0.has_begun();
+    }
+
+    /// A vfork's parent may go on, though the child stays in the memory.
+    fn release_parent(&self) {
+        self.0.release_parent();
+    }
+}
+
+/// How a child leaves the memory.
+enum End {
+    Exit(i32),
+    Killed(i32),
+    Exec(Execution, Py<PyAny>),
+}
+
+impl End {
+    /// ("exit", status), ("killed", signal), or ("exec", thread, path, argv, envp, failed), where
+    /// `failed(errno)` gives the next end.
+    fn of(given: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let given = given.cast::<PyTuple>()?;
+        let kind: String = given.get_item(0)?.extract()?;
+        let number = || given.get_item(1)?.extract();
+        Ok(match &*kind {
+            "exit" => Self::Exit(number()?),
+            "killed" => Self::Killed(number()?),
+            _ => {
+                let thread = given.get_item(1)?;
+                let thread = thread.cast::<PyThread>()?.borrow();
+                let execution = thread.inner.execution(
+                    given.get_item(2)?.extract()?,
+                    given.get_item(3)?.extract()?,
+                    given.get_item(4)?.extract()?,
+                );
+                Self::Exec(execution, given.get_item(5)?.unbind())
+            }
+        })
+    }
+}
+
+/// Calls Python for the next end; a mistake in there has been explained, and ends the child.
+fn ask(call: impl FnOnce(Python<'_>) -> PyResult<End>) -> End {
+    Python::attach(|py| {
+        call(py).unwrap_or_else(|error| {
+            error.print(py);
+            End::Exit(70)
+        })
+    })
+}
+
+/// The child's life: `body(loan)` gives its end.
+fn live(child: Child, body: Py<PyAny>) {
+    let loan = child.clone();
+    let mut end = ask(|py| {
+        let body = body;
+        End::of(&body.bind(py).call1((PyLoan(loan),))?)
+    });
+    loop {
+        child.is_in_order(true);
+        match end {
+            // SAFETY: ends the process; nothing of ours is to be done before.
+            End::Exit(status) => unsafe { libc::_exit(status & 0xff) },
+            End::Killed(signal) => host::die_beside_others(signal),
+            End::Exec(execution, failed) => {
+                let errno = -execution.run();
+                child.is_in_order(false);
+                drop(execution);
+                end = ask(|py| {
+                    let failed = failed;
+                    End::of(&failed.bind(py).call1((errno,))?)
+                });
+            }
+        }
+    }
+}
+
+/// Takes back what a child held that was killed without warning: the interpreter's lock.
+fn take_back() {
+    // Every CPython exports it, though the limited API does not name it.
+    // SAFETY: a C string.
+    let check = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"PyGILState_Check".as_ptr()) };
+    if check.is_null() {
+        return;
+    }
+    // SAFETY: this is its signature (Include/cpython/pystate.h). The donor has the dead child's
+    // thread-local variables, by which Python knows whether that thread state is the current one.
+    unsafe {
+        let check: unsafe extern "C" fn() -> libc::c_int = std::mem::transmute(check);
+        if check() == 1 {
+            pyo3::ffi::PyEval_SaveThread();
+        }
+    }
+}
+
+pub(super) fn share(
+    thread: &mut PyThread,
+    py: Python<'_>,
+    request: &ForkRequest,
+    borrower: &PyThread,
+    body: Py<PyAny>,
+    after: Py<PyAny>,
+) -> Result<PyMade, i32> {
+    let process = borrower.inner.process.clone();
+    let word = borrower.inner.clear_child_tid.clone();
+    let owner = process.clone();
+    let clean_up = move || {
+        owner.child_is_gone(&word);
+        Python::attach(|py| {
+            if let Err(error) = after.call0(py) {
+                error.print(py);
+            }
+            drop(after);
+        });
+    };
+    let made = py.detach(|| {
+        thread.inner.share(
+            request,
+            &process,
+            move |child| live(child, body),
+            Box::new(move |in_order| {
+                if in_order {
+                    clean_up();
+                } else {
+                    take_back();
+                    // With thread-local variables that nobody has left half changed.
+                    let cleaner = std::thread::spawn(clean_up);
+                    let _ = cleaner.join();
+                }
+            }),
+        )
+    })?;
+    Ok(PyMade {
+        pid: made.pid,
+        made: Mutex::new(Some(made)),
+        mailbox: thread.inner.signals.mailbox.clone(),
+        blocked: thread.inner.signals.blocked,
+    })
+}
+
+/// Ends this process, whose memory others live in, without the interpreter's lock: by `signal`, or with
+/// `status`.
+#[pyfunction]
+pub fn leave_memory(py: Python<'_>, status: i32, signal: Option<i32>) {
+    py.detach(|| {
+        if let Some(signal) = signal {
+            host::die_beside_others(signal);
+        }
+        // SAFETY: ends the process; nothing of ours is to be done before.
+        unsafe { libc::_exit(status & 0xff) }
+    });
+}
+
+/// Whether other processes live in this memory.
+#[pyfunction]
+pub fn memory_is_shared() -> bool {
+    share::is_shared()
+}

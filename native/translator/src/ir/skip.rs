@@ -1,0 +1,86 @@
+//! How [`IrBuilder`] makes instructions conditional: by selecting, or by a jump over them.
+//!
+//! Instructions that follow each other under one condition share a jump. Behind it what they have set or read is
+//! to be read anew.
+
+use super::build::IrBuilder;
+use super::flags::Cc;
+use super::sem::{Guard, Sem};
+use super::state::{SLOTS, UNITS};
+use super::{NONE, Op, Val};
+
+/// What is known of the guest's registers: the values that they hold, or [`NONE`].
+#[derive(Clone)]
+pub struct Known {
+    pub general: [Val; SLOTS],
+    pub wide: [Val; UNITS],
+    pub flags: Val,
+    /// The flags that the block began with.
+    pub first_f: Val,
+}
+
+impl Known {
+    pub const NOTHING: Self = Self {
+        general: [NONE; SLOTS],
+        wide: [NONE; UNITS],
+        flags: NONE,
+        first_f: NONE,
+    };
+
+    /// Keeps what is the same in `other`.
+    fn join(&mut self, other: &Self) {
+        let join = |a: &mut Val, b: Val| *a = if *a == b { b } else { NONE };
+        for (a, &b) in self.general.iter_mut().zip(&other.general) {
+            join(a, b);
+        }
+        for (a, &b) in self.wide.iter_mut().zip(&other.wide) {
+            join(a, b);
+        }
+        // Nothing sets flags in between; they may have been read for the first time.
+        self.flags = other.flags;
+        self.first_f = other.first_f;
+    }
+}
+
+impl IrBuilder {
+    pub(super) fn begin_guard(&mut self, cond: Option<Cc>, how: Guard) {
+        let Some(cond) = cond else {
+            self.close();
+            return;
+        };
+        // Nothing sets flags behind a jump, so the same condition is so of the same flags.
+        if let Some((open, _)) = &self.open
+            && how != Guard::Select
+            && *open == cond
+        {
+            return;
+        }
+        // What the condition is computed of must not be jumped over.
+        self.close();
+        let f = self.get_f();
+        let c = self.cc(cond, f);
+        if how == Guard::Jump {
+            self.push(Op::Skip, 0, [c, NONE, NONE], 0);
+            self.open = Some((cond, Box::new(self.cur.clone())));
+        } else {
+            self.selecting = Some(c);
+        }
+    }
+
+    pub(super) fn end_guard(&mut self) {
+        self.selecting = None;
+        if self.ended {
+            // An exit: what follows is where the condition does not hold.
+            self.close();
+            self.ended = false;
+        }
+    }
+
+    /// Ends the part that is jumped over, if there is one.
+    pub fn close(&mut self) {
+        if let Some((_, before)) = self.open.take() {
+            self.push(Op::Label, 0, [NONE; 3], 0);
+            self.cur.join(&before);
+        }
+    }
+}

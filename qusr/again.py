@@ -1,0 +1,179 @@
+"""Starting qusr anew for a guest's execve, with all that an execve keeps.
+
+A process whose memory is also another one's leaves it by a real execve(2) of Python, with a command
+line that the extension's constructor understands (`native/src/start/command.rs`) and
+`interp.executed` does:
+
+    FD EXECFN PATH N STATE... N ARGUMENT... VARIABLE...
+
+FD is the open program. Each STATE is `name=value`: options, and what the host kernel does not
+keep. The host's environment is not the guest's, so nothing in it could change Python's start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from qusr import _native
+from qusr.options import Options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qusr import loader
+    from qusr.running import Process
+    from qusr.syscalls.context import Context
+
+MARK = "#qusr-start exec\n"
+_CODE = "import sys\nsys.path[:] = %r\nfrom qusr import interp\ninterp.executed()\n"
+
+#: Options that are told if they are not as usual: attribute of Options, and what reads them.
+_TEXTS = ("core", "opt", "cpu", "uname_release")
+_NUMBERS = ("stack_size", "guest_base", "reserved_va", "seed")
+
+#: Signals that Python ignores at its start, and how they are called in the state (as in interp.py).
+_PYTHONS = {13: "p", 25: "x"}
+
+
+class Command:
+    """A host's execve: of qusr, or of a program of the host. `fds` go with the process."""
+
+    __slots__ = ("_fds", "argv", "envp", "path")
+
+    def __init__(
+        self, path: bytes, argv: list[bytes], envp: list[bytes], fds: Sequence[int] = ()
+    ) -> None:
+        self.path = path
+        self.argv = argv
+        self.envp = envp
+        self._fds = fds
+
+    def close(self) -> None:
+        """It was not to be."""
+        for fd in self._fds:
+            os.close(fd)
+
+
+class State:
+    """What a start after an execve is told."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        fd, execfn, self.path, count = words[:4]
+        self.fd = int(fd)
+        self.execfn = os.fsencode(execfn)
+        middle = 4 + int(count)
+        told = dict(word.split("=", 1) for word in words[4:middle])
+        end = middle + 1 + int(words[middle])
+        self.argv = [os.fsencode(word) for word in words[middle + 1 : end]]
+        self.envp = [os.fsencode(word) for word in words[end:]]
+        self.store = told.get("store")
+        self.ignored = told.get("ignored", "")
+        self.traced = "traced" in told
+        self.read_implies_exec = "read_implies_exec" in told
+        limits = [item.split(":") for item in told.get("limits", "").split()]
+        self.limits = [(int(which), int(soft), int(hard)) for which, soft, hard in limits]
+        self.options = Options(sysroot=told.get("sysroot", ""))
+        for name in _TEXTS:
+            if name in told:
+                setattr(self.options, name, told[name])
+        for name in _NUMBERS:
+            if name in told:
+                setattr(self.options, name, int(told[name]))
+
+
+def command(ctx: Context, prepared: loader.Prepared, environment: list[bytes]) -> Command | None:
+    """The execve that starts `prepared`; None: it has to be run in this host process."""
+    process = ctx.process
+    if ctx.thread.is_bound or _is_watched(process) or not _is_installed(process):
+        return None
+    assert _native.__file__ is not None
+    ignored = ctx.thread.signal_sets()[1]
+    state = _state(process, ignored)
+    fd = os.dup(prepared.fd)
+    os.set_inheritable(fd, True)
+    code = MARK + _CODE % sys.path
+    words: list[bytes] = [
+        os.fsencode(sys.executable), b"-I", b"-S", b"-c", code.encode(),
+        b"%d" % fd, prepared.execfn, os.fsencode(prepared.path),
+        b"%d" % len(state), *state,
+        b"%d" % len(prepared.argv), *prepared.argv, *environment,
+    ]  # fmt: skip
+    shown = [b"LD_PRELOAD=" + os.fsencode(_native.__file__)]
+    if "QUSR_DEBUG" in os.environ:
+        shown.append(b"QUSR_DEBUG=" + os.environb[b"QUSR_DEBUG"])
+    return Command(words[0], words, shown, [fd])
+
+
+def _is_watched(process: Process) -> bool:
+    """Whether somebody in this process sees what the guest does."""
+    options = process.options
+    return bool(process.hooks) or options.strace or options.log is not None
+
+
+def _is_installed(process: Process) -> bool:
+    """Whether qusr can be started from here: the guest may have changed its root or its user."""
+    assert _native.__file__ is not None
+    try:
+        if not process.is_own_exe(os.stat(sys.executable)):
+            return False
+    except OSError:
+        return False
+    readable = (_native.__file__, __file__, os.__file__, "/proc/self/exe")
+    return os.access(sys.executable, os.X_OK, effective_ids=True) and all(
+        os.access(path, os.R_OK, effective_ids=True) for path in readable
+    )
+
+
+def _state(process: Process, ignored: int) -> list[bytes]:
+    options, state = process.options, []
+
+    def tell(name: str, value: object) -> None:
+        state.append(os.fsencode(f"{name}={value}"))
+
+    tell("sysroot", process.sysroot.root or "")
+    if process.store.path is not None:
+        tell("store", process.store.path)
+    core = options.core or os.environ.get("QUSR_CORE")
+    for name in _TEXTS + _NUMBERS:
+        value = core if name == "core" else getattr(options, name)
+        if value not in (None, ""):
+            tell(name, value)
+    letters = "".join(sign for number, sign in _PYTHONS.items() if ignored >> (number - 1) & 1)
+    if letters:
+        tell("ignored", letters)
+    if process.traced_from_exec:
+        tell("traced", 1)
+    if process.read_implies_exec:
+        tell("read_implies_exec", 1)
+    limits = process.native.own_limits()
+    if limits:
+        tell("limits", " ".join(f"{which}:{soft}:{hard}" for which, soft, hard in limits))
+    return state
+
+
+def start(words: Sequence[str]) -> None:
+    """Goes on with the program; does not come back."""
+    from qusr import cli
+    from qusr.process import Process
+    from qusr.thread import leave
+
+    state = State(words)
+    early = _native.early_start()
+    if not isinstance(early, _native.EarlyStart):
+        cli.restore_signals([number for number, sign in _PYTHONS.items() if sign in state.ignored])
+    sys.unraisablehook = lambda mistake: cli.explain("qusr", mistake.exc_value or AssertionError())
+    try:
+        process = Process(state.argv, options=state.options, early=early, state=state)
+        if not isinstance(early, _native.EarlyStart):
+            process.publish()
+        process.on_exit = leave
+        if state.traced:
+            process.trace_me()
+            process.main.native.has_executed()
+        leave(process.run())
+    except SystemExit:
+        raise
+    except BaseException as error:
+        cli.explain("qusr", error)

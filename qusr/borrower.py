@@ -1,0 +1,76 @@
+"""A process that lives in another one's memory: clone(2) with CLONE_VM, vfork(2), posix_spawn(3).
+
+It is a process of its own to the host, too (`native/src/process/share.rs`), and runs the same
+interpreter as its parent. It must not end in the midst of Python, whose locks others wait for. So
+whatever ends it, exit or execve, first comes back to where it began, and Rust does the rest.
+"""
+
+from __future__ import annotations
+
+from qusr.options import Exited
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qusr import _native
+    from qusr.running import Process
+
+    End = tuple[object, ...]
+
+
+class Leaving:
+    """An execve that leaves the memory: the arguments of the host's, and what to do if that fails.
+
+    Attributes:
+        failed: is called with the errno.
+    """
+
+    __slots__ = ("argv", "envp", "failed", "path")
+
+    def __init__(
+        self, path: bytes, argv: list[bytes], envp: list[bytes], failed: Callable[[int], None]
+    ) -> None:
+        self.path = path
+        self.argv = argv
+        self.envp = envp
+        self.failed = failed
+
+
+def live(process: Process, loan: _native.Loan, begin: Callable[[], None]) -> End:
+    """The life of `process`, on its own host thread; how it ends, for `python/share.rs`.
+
+    `begin` is done first: what the parent is to see when its clone returns.
+    """
+    process.loan = loan
+    process.native.die_orderly()
+    process.main.native.adopt()
+    begin()
+    loan.has_begun()
+    return _go_on(process)
+
+
+def _go_on(process: Process) -> End:
+    while process.exited is None and process.leaving is None:
+        process.main.loop()
+        process.main.wait_for_others()
+    if process.leaving is not None:
+        leaving, process.leaving = process.leaving, None
+
+        def failed(number: int) -> End:
+            leaving.failed(number)
+            return _go_on(process)
+
+        native = process.main.native
+        return "exec", native, leaving.path, leaving.argv, leaving.envp, failed
+    assert process.exited is not None
+    while process.threads:
+        process.gone.wait()
+    process.main.native.ends()
+    return _end(process.exited)
+
+
+def _end(exited: Exited) -> End:
+    if exited.signal is not None:
+        return "killed", exited.signal
+    return "exit", exited.status
