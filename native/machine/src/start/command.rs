@@ -30,7 +30,12 @@ const BINFMT: &[u8] = b"#qusr-start binfmt\n";
 const EXEC: &[u8] = b"#qusr-start exec\n";
 
 /// Variables of qusr's that a start without Python understands, or that do not concern it.
-const KNOWN: [&[u8]; 3] = [b"QUSR_CACHE_DIR", b"QUSR_LD_PREFIX", b"QEMU_LD_PREFIX"];
+const KNOWN: [&[u8]; 4] = [
+    b"QUSR_CACHE_DIR",
+    b"QUSR_LD_PREFIX",
+    b"QEMU_LD_PREFIX",
+    b"QUSR_DEBUG",
+];
 
 /// Whether Python's command line is one that the launcher made.
 #[must_use]
@@ -50,6 +55,14 @@ fn code<'a>(argv: &[&'a [u8]]) -> Option<&'a [u8]> {
 #[must_use]
 pub fn parse(argv: &[&[u8]], environ: &[&[u8]]) -> Option<Command> {
     let code = code(argv)?;
+    // Python is to be there when the guest dies of SIGQUIT (`qusr/debug/evidence.py`).
+    let is_debug = |entry: &&[u8]| {
+        let value = entry.strip_prefix(b"QUSR_DEBUG=");
+        value.is_some_and(|value| !value.is_empty())
+    };
+    if environ.iter().any(is_debug) {
+        return None;
+    }
     if code.starts_with(EXEC) {
         return executed(&argv[5..]);
     }
