@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         def tracer(self) -> Strace | None:
             """What prints system calls, when that is asked for."""
 
+
 _SIGQUIT = 3
 
 
