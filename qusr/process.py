@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from qusr.again import State
     from qusr.arch.abi import Abi
     from qusr.arch.base import Arch
-    from qusr.borrower import Leaving
     from qusr.debug.blocks import BlockLog
     from qusr.debug.hooks import AddressHook, CodeHook, CodeHooks
+    from qusr.execution import Leaving
     from qusr.recipe import Recorder
     from qusr.syscalls.strace import Strace
 
