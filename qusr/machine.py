@@ -9,6 +9,7 @@ import os
 
 from qusr import _native, arch
 from qusr.arch.abi import Abi
+from qusr.arch.base import NATIVE_ONLY
 from qusr.cpu import unicorn
 from qusr.options import Options, UsageError
 
@@ -44,6 +45,8 @@ class Machine:
         self.abi: Abi = found.guest.abis[variant]
         self.native_options = _native_options(self.abi.core, options, logs)
         model = _cpu_model(found, options, variant)
+        if self.native_options is None and model.unicorn == NATIVE_ONLY:
+            raise UsageError(f"-cpu {model.name}: only the core native has this CPU")
         self.model = model if self.native_options is None else model.on_native()
         self.hwcap = found.hwcap(self.model)
         self.uname = found.uname_of(self.model).encode()
@@ -60,8 +63,9 @@ def _cpu_model(found: Arch, options: Options, variant: str) -> CpuModel:
         raise UsageError(f"no CPU {options.cpu!r} for {found.name}: -cpu help lists them")
     missing = found.lacks(model, variant)
     if missing:
-        others = " and ".join(m.name for m in found.models if not found.lacks(m, variant))
-        raise UsageError(f"-cpu {model.name} has no {missing}: {others} have")
+        *most, last = (m.name for m in found.models if not found.lacks(m, variant))
+        others = f"{', '.join(most)} and {last} have" if most else f"{last} has"
+        raise UsageError(f"-cpu {model.name} has no {missing}: {others}")
     return model
 
 

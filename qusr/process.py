@@ -293,6 +293,8 @@ class Process:
         self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
             self.native.watch_deaths()
+        if os.environ.get("QUSR_DEBUG"):
+            self.native.watch_quit()
         blocks = self._block_log()
         sink = None if blocks is None else blocks.native
         options = machine.native_options

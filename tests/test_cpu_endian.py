@@ -1,4 +1,4 @@
-"""Big-endian guests on the Unicorn core: the same memory as qemu-user leaves.
+"""Guests of both byte orders on each core: the same memory as qemu-user leaves.
 
 Each program fills the buffer at `DATA` by loads and stores of every size and form and then
 writes it to its standard output; all orders of bytes are visible in it.
@@ -76,6 +76,22 @@ _start:
     mov x14, x12
     cas x12, x10, [x11]
     stp x12, x13, [x3], #16
+    add x11, x20, #32
+    ldp x4, x5, [x11]
+    mov x6, #77
+    mov x7, #78
+    casp x4, x5, x6, x7, [x11]
+    stp x4, x5, [x3], #16
+    casp w4, w5, w6, w7, [x11]
+    stp w4, w5, [x3], #8
+    ldxp w8, w9, [x20]
+    stxp w10, w9, w8, [x20]
+    stp w8, w10, [x3], #8
+    ldsmaxh w6, w8, [x20]
+    ldclr x7, x9, [x11]
+    ldset w1, w10, [x11]
+    stp x8, x9, [x3], #16
+    stp w10, w1, [x3], #16
     ldr q0, [x20]
     ldr d1, [x20, #8]
     ldr s2, [x20, #12]
@@ -234,20 +250,33 @@ def source(flavour: Flavour) -> str:
     return A64 if flavour in A64S else A32.replace("NEON", NEON)
 
 
-def native_output(flavour: Flavour, folder: Path) -> bytes:
-    """What the program writes under qemu-user."""
+def program(flavour: Flavour, folder: Path) -> Path:
+    """Makes it of the source."""
     asm, obj, elf = (folder / f"program{suffix}" for suffix in (".s", ".o", ""))
     asm.write_text(("" if flavour in A64S else ".syntax unified\n") + source(flavour))
     command = [f"{flavour.prefix}as", *flavour.as_options, "-o", str(obj), str(asm)]
     subprocess.run(command, check=True)
     link = [f"{flavour.prefix}ld", *flavour.ld_options, f"-Ttext={CODE:#x}", f"-Tbss={DATA:#x}"]
     subprocess.run([*link, "-o", str(elf), str(obj)], check=True)
-    return subprocess.run([QEMU[flavour], str(elf)], capture_output=True, check=True).stdout
+    return elf
+
+
+def output(*command: str | Path) -> bytes:
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("flavour", ALL, ids=str)
+@pytest.mark.parametrize("core", ["native", "native,check", "unicorn"])
+def test_same_memory_on_each_core(flavour: Flavour, core: str, tmp_path: Path) -> None:
+    elf = program(flavour, tmp_path)
+    expected = output(QEMU[flavour], elf)
+    assert len(expected) == SIZE
+    assert output(f"qusr-{flavour.arch}", "-core", core, elf) == expected
 
 
 @pytest.mark.parametrize("flavour", ALL, ids=str)
 def test_same_memory_as_qemu(flavour: Flavour, tmp_path: Path) -> None:
-    expected = native_output(flavour, tmp_path)
+    expected = output(QEMU[flavour], program(flavour, tmp_path))
     assert len(expected) == SIZE
     # The linker puts .bss at DATA here too, as the last argument of `assemble` says.
     machine = Machine(flavour, assemble(flavour, source(flavour)))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PAGE = 4096
 
+#: The number in unicorn of a CPU that is not in it.
+NATIVE_ONLY = -1
+
 
 class Guest:
     """One guest ISA in one byte order: which programs are its own and how Linux loads them.
@@ -42,6 +45,7 @@ class Guest:
         reads_execute: programs without PT_GNU_STACK get READ_IMPLIES_EXEC.
         feature_property: the GNU property whose bits are a program's `features`; 0: none is read.
         minsigstksz: AT_MINSIGSTKSZ; 0: there is no such entry.
+        marks_functions: bit 0 of a function's symbol says of which kind its code is.
     """
 
     package: str = ""
@@ -53,6 +57,7 @@ class Guest:
     reads_execute: bool = False
     feature_property: int = 0
     minsigstksz: int = 0
+    marks_functions: bool = False
 
     def __init__(
         self,
@@ -151,16 +156,19 @@ class CpuModel:
 
     Attributes:
         name: as qemu names it.
-        unicorn: its number in unicorn (UC_CPU_*).
+        unicorn: its number in unicorn (UC_CPU_*); NATIVE_ONLY: that does not run it.
         ident: the number by which the processor names itself (Arm's MIDR, PowerPC's PVR, MIPS'
             PRId), for /proc/cpuinfo.
         features: names of the features it has, in no order.
         version: arm: of the architecture, as the native core calls it (v4t ... v8).
         native: of those that only the native core executes.
+        hidden: names of features that no bit of AT_HWCAP tells of, as the native core calls them.
         description: one line for `-cpu help`.
     """
 
-    __slots__ = ("description", "features", "ident", "name", "native", "unicorn", "version")
+    __slots__ = (
+        "description", "features", "hidden", "ident", "name", "native", "unicorn", "version",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -172,12 +180,14 @@ class CpuModel:
         description: str,
         native: str = "",
         version: str = "",
+        hidden: str = "",
     ) -> None:
         self.name = name
         self.unicorn = unicorn
         self.ident = ident
         self.features = frozenset(features.split())
         self.native = frozenset(native.split())
+        self.hidden = frozenset(hidden.split())
         self.description = description
         self.version = version
 
@@ -192,6 +202,7 @@ class CpuModel:
             features=" ".join(self.features | self.native),
             description=self.description,
             version=self.version,
+            hidden=" ".join(self.hidden),
         )
 
     def __repr__(self) -> str:

@@ -136,7 +136,7 @@ class AArch64(Arch):
         from qusr.arch.arm import midr
 
         names = " ".join(feature.name for feature in self.advertised(model))
-        lines = midr.lines(model.ident, 8)
+        lines = midr.lines(model.ident, "8")
         # Twice the 62.5 MHz of CNTFRQ_EL0, by which the kernel calibrates its delay loop.
         return "".join(
             f"processor\t: {cpu}\nBogoMIPS\t: 125.00\nFeatures\t: {names}\n{lines}\n"

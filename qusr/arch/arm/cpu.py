@@ -7,13 +7,18 @@ arch/arm/kernel/setup.c, Documentation/arch/arm/kernel_user_helpers.rst.
 from __future__ import annotations
 
 from qusr.arch.arm import BIG, LITTLE, VECTORS
-from qusr.arch.base import PAGE, Arch, CpuModel, Feature, Registers
+from qusr.arch.base import NATIVE_ONLY, PAGE, Arch, CpuModel, Feature, Registers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: With which the kernel fills the page of the vectors (early_trap_init): a permanently
 #: undefined instruction.
 _POISON = 0xE7FDDEF1
 
 _FEATURES = (
+    Feature("swp", 1, 0, ".inst 0xe10d0091  @ swp r0, r1, [sp]"),
     Feature("half", 1, 1, "ldrh r0, [sp]"),
     Feature("thumb", 1, 2),
     Feature("fastmult", 1, 4, "umull r0, r1, r2, r3"),
@@ -21,6 +26,8 @@ _FEATURES = (
     Feature("edsp", 1, 7, "qadd r0, r1, r2"),
     Feature("neon", 1, 12, "vadd.i32 q0, q1, q2"),
     Feature("vfpv3", 1, 13, "vmov.f64 d0, #1.0"),
+    # VFPv3 without the registers d16 to d31: no instruction of its own.
+    Feature("vfpv3d16", 1, 14),
     Feature("tls", 1, 15, "mrc p15, 0, r0, c13, c0, 3"),
     Feature("vfpv4", 1, 16, "vfma.f64 d0, d1, d2"),
     Feature("idiva", 1, 17, "udiv r0, r1, r2"),
@@ -32,6 +39,8 @@ _FEATURES = (
     Feature("asimdhp", 1, 23, ".arch_extension fp16\nvadd.f16 q0, q1, q2"),
     Feature("asimddp", 1, 24, ".arch_extension dotprod\nvsdot.s8 q0, q1, q2"),
     Feature("asimdfhm", 1, 25, ".arch_extension fp16fml\nvfmal.f16 q0, d2, d3"),
+    Feature("asimdbf16", 1, 26, "vdot.bf16 q0, q1, q2"),
+    Feature("i8mm", 1, 27, ".arch_extension i8mm\nvsmmla.s8 q0, q1, q2"),
     Feature("aes", 2, 0, "aese.8 q0, q1"),
     Feature("pmull", 2, 1, "vmull.p64 q0, d1, d2"),
     Feature("sha1", 2, 2, "sha1h.32 q0, q1"),
@@ -40,49 +49,86 @@ _FEATURES = (
     Feature("sb", 2, 5, "sb"),
 )
 
-_V6 = "half thumb fastmult vfp edsp tls"
+# What the technical reference manuals say. SWP is told of where the kernel's elf_hwcap_fixup
+# leaves it: it executes or is emulated on all. Not here: JAVA and THUMBEE, which nothing has.
+_V5 = "half thumb fastmult edsp"
+_V6 = f"{_V5} vfp tls"
 _V7 = f"{_V6} neon vfpv3 vfpd32"
 _V7VE = f"{_V7} vfpv4 idiva idivt lpae"
+_V8 = f"{_V7VE} aes pmull sha1 sha2 crc32"
+_V8_2 = f"{_V8} fphp asimdhp asimddp"
 
+
+def _model(name: str, version: str, ident: int, features: str, **more: Any) -> CpuModel:
+    title = {"v5te": "Armv5TE", "v6k": "Armv6K", "v7": "Armv7-A", "v8": "Armv8.0-A at AArch32"}
+    described: dict[str, Any] = {
+        "description": title.get(version, f"Arm{version}"),
+        "unicorn": NATIVE_ONLY,
+    } | more
+    return CpuModel(name, version=version, ident=ident, features=features, **described)
+
+
+# Without the instructions that the kernel's helpers are made of, a model is the native core's
+# alone: that knows whose code they are (native/guests/src/arm/features.rs, HELPERS).
 _MODELS = (
-    CpuModel(
+    _model(
         "max",
+        "v8",
+        0x412FC0F1,
+        f"{_V8} asimddp asimdfhm sb",
         unicorn=33,
-        version="v8",
-        ident=0x412FC0F1,
-        features=f"{_V7VE} asimddp asimdfhm aes pmull sha1 sha2 crc32 sb",
+        native="fphp asimdhp asimdbf16 i8mm",
+        hidden="rdm fcma jscvt",
         description="all that the core can execute (Armv8.2-A at AArch32 and some of later)",
     ),
-    CpuModel(
-        "cortex-a15",
-        version="v7",
-        unicorn=17,
-        ident=0x412FC0F1,
-        features=_V7VE,
-        description="Armv7-A",
+    _model("arm926", "v5te", 0x41069265, f"{_V5} swp vfp", hidden="vectors"),
+    _model("arm946", "v5te", 0x41059461, f"{_V5} swp"),
+    _model("arm1026", "v5te", 0x4106A262, f"{_V5} swp vfp", hidden="vectors"),
+    _model("arm1136-r2", "v6", 0x4107B362, f"{_V5} swp vfp", hidden="vectors"),
+    _model("arm1136", "v6k", 0x4117B363, f"{_V6} swp", hidden="vectors", unicorn=4),
+    _model("arm1176", "v6k", 0x410FB767, _V6, hidden="vectors", unicorn=5),
+    _model("arm11mpcore", "v6k", 0x410FB022, _V6, hidden="vectors", unicorn=6),
+    _model("cortex-a5", "v7", 0x410FC051, f"{_V7} vfpv4", hidden="mp"),
+    _model("cortex-a7", "v7", 0x410FC075, _V7VE, unicorn=14),
+    _model("cortex-a8", "v7", 0x410FC080, _V7, hidden="vectors", unicorn=15),
+    _model("cortex-a9", "v7", 0x410FC090, _V7, hidden="halfconv mp", unicorn=16),
+    _model("cortex-a15", "v7", 0x412FC0F1, _V7VE, unicorn=17),
+    _model("cortex-a17", "v7", 0x411FC0E1, _V7VE),
+    _model("cortex-a32", "v8", 0x411FD010, _V8),
+    _model("cortex-a35", "v8", 0x411FD040, _V8),
+    _model("cortex-a53", "v8", 0x410FD034, _V8),
+    _model(
+        "cortex-a55",
+        "v8",
+        0x412FD050,
+        _V8_2,
+        hidden="rdm",
+        description="Armv8.2-A at AArch32",
     ),
-    CpuModel(
-        "cortex-a7",
-        version="v7",
-        unicorn=14,
-        ident=0x410FC075,
-        features=_V7VE,
-        description="Armv7-A",
-    ),
-    CpuModel(
-        "cortex-a8", version="v7", unicorn=15, ident=0x410FC080, features=_V7, description="Armv7-A"
-    ),
-    CpuModel(
-        "cortex-a9", version="v7", unicorn=16, ident=0x410FC090, features=_V7, description="Armv7-A"
-    ),
-    CpuModel(
-        "arm1176", version="v6k", unicorn=5, ident=0x410FB767, features=_V6, description="Armv6K"
+    _model("cortex-a57", "v8", 0x411FD070, _V8),
+    _model("cortex-a72", "v8", 0x410FD083, _V8),
+    _model(
+        "cortex-a76",
+        "v8",
+        0x414FD0B1,
+        _V8_2,
+        hidden="rdm",
+        description="Armv8.2-A at AArch32",
     ),
 )
+
+#: By the architecture in the Main ID Register: what uname(2), AT_PLATFORM and /proc/cpuinfo call
+#: it (arch/arm/mm/proc-*.S, proc_arch of setup.c). 15: the CPUID registers say.
+_BY_MIDR = {
+    5: ("armv5te", "v5t", "5TE"),
+    6: ("armv5tej", "v5", "5TEJ"),
+    7: ("armv6", "v6", "6TEJ"),
+}
+#: By the part number there: names of processors with a description of their own in the kernel.
+_PARTS = {0x926: "ARM926EJ-S", 0x946: "ARM946E-S", 0xA26: "ARM1026EJ-S"}
+
 #: The status register's bit that says Thumb.
 _T = 1 << 5
-#: Unicorn refuses these for big-endian code.
-_NO_BE32 = frozenset((14, 15, 16, 17))
 
 _R = (*(f"r{n}" for n in range(13)), "sp", "lr", "pc")
 _D = tuple(f"d{n}" for n in range(32))
@@ -111,6 +157,12 @@ def _is_v7(model: CpuModel) -> bool:
     return "vfpv3" in model.features
 
 
+def _names(model: CpuModel) -> tuple[str, str, str]:
+    """Its architecture in uname(2), AT_PLATFORM, without the byte order, and /proc/cpuinfo."""
+    version = "v7" if _is_v7(model) else "v6"
+    return _BY_MIDR.get(model.ident >> 16 & 15, (f"arm{version}", version, "7"))
+
+
 class Arm(Arch):
     """32-bit ARM in one byte order."""
 
@@ -120,21 +172,21 @@ class Arm(Arch):
     models = _MODELS
 
     def lacks(self, model: CpuModel, variant: str) -> str:
-        """Processors from Armv7 on have no big-endian code."""
-        missing = variant == "be32" and model.unicorn in _NO_BE32
+        """Processors from Armv7 on have no big-endian code (max does: it has everything)."""
+        missing = variant == "be32" and _is_v7(model) and model is not self.default_model
         return "big-endian code (BE32)" if missing else ""
 
     def uname_of(self, model: CpuModel) -> str:
         """What uname(2) says on this CPU."""
-        return f"arm{self.platform_of(model)}"
+        return _names(model)[0] + self.platform[-1]
 
     def platform_of(self, model: CpuModel) -> str:
         """AT_PLATFORM on this CPU: its version and the byte order."""
-        return self.platform if _is_v7(model) else "v6" + self.platform[-1]
+        return _names(model)[1] + self.platform[-1]
 
     def core_features(self, model: CpuModel) -> list[str]:
         """The version of the architecture and the features."""
-        return [model.version, *sorted(model.features)]
+        return [model.version, *sorted(model.features | model.hidden)]
 
     def kernel_pages(self, variant: str) -> list[tuple[int, str, bytes]]:
         """The vectors, and behind them the helpers that programs call (kuser/kuser.S)."""
@@ -151,14 +203,15 @@ class Arm(Arch):
         from qusr.arch.arm import midr
 
         names = " ".join(feature.name for feature in self.advertised(model))
-        name = "ARMv7 Processor" if _is_v7(model) else "ARMv6-compatible processor"
+        usual = "ARMv7 Processor" if _is_v7(model) else "ARMv6-compatible processor"
+        name = _PARTS.get(model.ident >> 4 & 0xFFF, usual)
         platform = self.platform_of(model)
         text = "".join(
             f"processor\t: {cpu}\n"
             f"model name\t: {name} rev {model.ident & 0xF} ({platform})\n"
             "BogoMIPS\t: 125.00\n"
             f"Features\t: {names} \n"
-            f"{midr.lines(model.ident, 7)}\n"
+            f"{midr.lines(model.ident, _names(model)[2])}\n"
             for cpu in cpus
         )
         machine = "Generic DT based system"

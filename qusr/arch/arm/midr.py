@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def lines(midr: int, architecture: int) -> str:
+def lines(midr: int, architecture: str) -> str:
     """The lines of /proc/cpuinfo that show it (c_show of arch/arm and arch/arm64)."""
     return (
         f"CPU implementer\t: 0x{midr >> 24:02x}\n"

@@ -31,7 +31,15 @@ pub fn stxr<S: Sem>(s: &mut S, i: Insn) -> Lift {
     Lift::Next
 }
 
-fn join<S: Sem>(s: &mut S, w: u8, lo: S::V, hi: S::V) -> S::V {
+// Pairs are one access of twice the width, the first register at the lower address in either byte order. So it is
+// little-endian for the host, and on a big-endian guest each half is reversed by itself.
+
+fn half<S: Sem>(s: &mut S, i: Insn, w: u8, v: S::V) -> S::V {
+    if i.big() { s.op1(Op::Rev, w, v) } else { v }
+}
+
+fn join<S: Sem>(s: &mut S, i: Insn, w: u8, first: S::V, second: S::V) -> S::V {
+    let (lo, hi) = (half(s, i, w, first), half(s, i, w, second));
     let v = s.op1(Op::VFromG, 64, lo);
     let lane = s.op2i(Op::VIns, w, v, hi, 1);
     if w == 32 {
@@ -41,15 +49,23 @@ fn join<S: Sem>(s: &mut S, w: u8, lo: S::V, hi: S::V) -> S::V {
     }
 }
 
-fn split<S: Sem>(s: &mut S, w: u8, v: S::V) -> (S::V, S::V) {
-    (s.op1i(Op::VGet, w, v, 0), s.op1i(Op::VGet, w, v, 1))
+fn split<S: Sem>(s: &mut S, i: Insn, w: u8, v: S::V) -> (S::V, S::V) {
+    let (lo, hi) = (s.op1i(Op::VGet, w, v, 0), s.op1i(Op::VGet, w, v, 1));
+    (half(s, i, w, lo), half(s, i, w, hi))
+}
+
+fn paired<S: Sem>(s: &mut S, i: Insn, access: impl FnOnce(&mut S) -> S::V) -> S::V {
+    s.byte_order(false);
+    let v = access(s);
+    s.byte_order(i.big());
+    v
 }
 
 pub fn ldxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
     s.aligned(2 * width(i), addr, false);
-    let v = s.load_ex_pair(width(i), addr);
-    let (a, b) = split(s, width(i), v);
+    let v = paired(s, i, |s| s.load_ex_pair(width(i), addr));
+    let (a, b) = split(s, i, width(i), v);
     set(s, 64, i.rd(), a);
     set(s, 64, i.ra(), b);
     Lift::Next
@@ -59,8 +75,8 @@ pub fn stxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
     s.aligned(2 * width(i), addr, true);
     let (a, b) = (x(s, i.rd()), x(s, i.ra()));
-    let v = join(s, width(i), a, b);
-    let r = s.store_ex_pair(width(i), addr, v);
+    let v = join(s, i, width(i), a, b);
+    let r = paired(s, i, |s| s.store_ex_pair(width(i), addr, v));
     set(s, 32, i.rm(), r);
     Lift::Next
 }
@@ -131,9 +147,9 @@ pub fn casp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     s.aligned(2 * w, addr, true);
     let (e0, e1) = (x(s, i.rm()), x(s, i.rm() + 1));
     let (v0, v1) = (x(s, i.rd()), x(s, i.rd() + 1));
-    let (e, v) = (join(s, w, e0, e1), join(s, w, v0, v1));
-    let old = s.cas_pair(w, addr, e, v);
-    let (a, b) = split(s, w, old);
+    let (e, v) = (join(s, i, w, e0, e1), join(s, i, w, v0, v1));
+    let old = paired(s, i, |s| s.cas_pair(w, addr, e, v));
+    let (a, b) = split(s, i, w, old);
     set(s, 64, i.rm(), a);
     set(s, 64, i.rm() + 1, b);
     Lift::Next

@@ -20,6 +20,11 @@ pub struct Insn {
 }
 
 impl Insn {
+    /// Whether data are big-endian.
+    #[must_use]
+    pub fn big(self) -> bool {
+        self.mode & super::MODE_BIG != 0
+    }
     /// `len` bits from bit `lo`.
     #[must_use]
     pub fn f(self, lo: u32, len: u32) -> u32 {

@@ -27,9 +27,17 @@ use table::{Lifters, TABLE};
 
 /// Translation mode: FPCR.FZ.
 pub const MODE_FLUSH: u32 = 1;
+/// What lifters of a big-endian guest see beside it.
+pub const MODE_BIG: u32 = 2;
 
-/// The guest description.
-pub struct AArch64;
+/// The guest description. Instructions are little-endian whatever data are.
+pub struct AArch64 {
+    /// Data accesses are big-endian (SCTLR_EL1.E0E).
+    pub big_data: bool,
+}
+
+pub static LITTLE: AArch64 = AArch64 { big_data: false };
+pub static BIG: AArch64 = AArch64 { big_data: true };
 
 /// Little- and big-endian.
 pub static GUESTS: [Entry; 2] = [
@@ -39,7 +47,7 @@ pub static GUESTS: [Entry; 2] = [
             name: "aarch64",
             big_endian: false,
         },
-        isa: Some(|_| &AArch64),
+        isa: Some(|_| &LITTLE),
         unicorn: unicorn::Guest::Aarch64,
         emulate: Some(linux::emulate),
     },
@@ -49,7 +57,7 @@ pub static GUESTS: [Entry; 2] = [
             name: "aarch64-be",
             big_endian: true,
         },
-        isa: None,
+        isa: Some(|_| &BIG),
         unicorn: unicorn::Guest::Aarch64Be,
         emulate: Some(linux::emulate),
     },
@@ -59,19 +67,27 @@ fn word(code: &[u8]) -> u32 {
     u32::from_le_bytes([code[0], code[1], code[2], code[3]])
 }
 
-fn lift<S: Sem>(s: &mut S, pc: u64, code: &[u8], mode: u32) -> Lift {
-    let bits = word(code);
-    match table::find(bits) {
-        Some(n) => Lifters::<S>::ALL[n](s, Insn { bits, pc, mode }),
-        // UDF, and the top-level encodings that are reserved.
-        None if bits >> 16 == 0 || bits >> 25 & 15 < 2 => Lift::Undefined,
-        None => Lift::Unlifted,
+impl AArch64 {
+    fn lift<S: Sem>(&self, s: &mut S, pc: u64, code: &[u8], mode: u32) -> Lift {
+        let bits = word(code);
+        s.byte_order(self.big_data);
+        let mode = if self.big_data { mode | MODE_BIG } else { mode };
+        match table::find(bits) {
+            Some(n) => Lifters::<S>::ALL[n](s, Insn { bits, pc, mode }),
+            // UDF, and the top-level encodings that are reserved.
+            None if bits >> 16 == 0 || bits >> 25 & 15 < 2 => Lift::Undefined,
+            None => Lift::Unlifted,
+        }
     }
 }
 
 impl Guest for AArch64 {
     fn name(&self) -> &'static str {
-        "aarch64"
+        if self.big_data {
+            "aarch64-be"
+        } else {
+            "aarch64"
+        }
     }
 
     fn hot_slots(&self) -> &'static [u16] {
@@ -84,11 +100,11 @@ impl Guest for AArch64 {
     }
 
     fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
-        (lift(s, pc, code, *mode), 4)
+        (self.lift(s, pc, code, *mode), 4)
     }
 
     fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
-        (lift(s, pc, code, *mode), 4)
+        (self.lift(s, pc, code, *mode), 4)
     }
 
     fn flag_use(&self, pc: u64, code: &[u8]) -> FlagUse {

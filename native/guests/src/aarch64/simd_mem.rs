@@ -40,16 +40,28 @@ pub fn multiple<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let reg = |k: u32| ((i.rd() + k) % 32) as u16;
     let load = i.bit(22);
     if interleave == 1 {
+        // Elements lie in the order of the lanes in either byte order; the bytes of each are swapped by themselves.
+        let elements = |s: &mut S, v: S::V| {
+            if i.big() && w > 8 {
+                s.op1i(Op::VRev, 8, v, u64::from(w))
+            } else {
+                v
+            }
+        };
+        s.byte_order(false);
         let mut got = Vec::new();
         for k in 0..regs {
             let addr = s.add_k(64, base, bytes * u64::from(k));
             if load {
-                got.push(s.load_x(size, addr));
+                let v = s.load_x(size, addr);
+                got.push(elements(s, v));
             } else {
                 let v = s.get_x(reg(k));
+                let v = elements(s, v);
                 s.store_x(size, addr, v);
             }
         }
+        s.byte_order(i.big());
         for (k, v) in got.into_iter().enumerate() {
             s.set_x(reg(k as u32), v);
         }

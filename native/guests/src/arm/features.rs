@@ -66,6 +66,10 @@ features! {
     DOUBLE 37;
 }
 
+/// What the page of the kernel's helpers is made of, on any processor (`qusr/arch/arm/kuser`): there it stands for
+/// what a kernel for an older one does otherwise, by restarting or replacing what it interrupts.
+pub const HELPERS: Features = Features(V5.0 | V5E.0 | V6.0 | V6K.0);
+
 /// Versions of the architecture, each with what those before it have.
 const VERSIONS: &[(&str, Features)] = &[
     ("v4t", V4),
@@ -80,7 +84,7 @@ const VERSIONS: &[(&str, Features)] = &[
 /// Features by their names in /proc/cpuinfo (arch/arm/kernel/setup.c).
 const NAMES: &[(&str, Features)] = &[
     ("vfp", Features(VFP2.0 | DOUBLE.0)),
-    ("vfpv3", Features(VFP3.0 | HALF.0)),
+    ("vfpv3", VFP3),
     ("vfpv4", Features(VFP4.0 | HALF.0)),
     ("vfpd32", D32),
     ("neon", NEON),
@@ -104,6 +108,8 @@ const NAMES: &[(&str, Features)] = &[
     ("fcma", FCMA),
     ("jscvt", JSCVT),
     ("vectors", VECTORS),
+    ("halfconv", HALF),
+    ("mp", MP),
 ];
 
 impl Features {

@@ -75,6 +75,9 @@ pub static GUESTS: [Entry; 3] = [
     },
 ];
 
+/// Where the page of the vectors and of the kernel's helpers is, with nothing behind it.
+const VECTORS: u64 = 0xffff_0000;
+
 /// The guest description: a CPU model in one byte order.
 pub struct Arm {
     features: Features,
@@ -155,7 +158,11 @@ impl Arm {
             mode,
             size,
             thumb,
-            features: self.features,
+            features: if pc >= VECTORS {
+                self.features.and(features::HELPERS)
+            } else {
+                self.features
+            },
         };
         Decoded { kind, line, insn }
     }
@@ -210,7 +217,7 @@ impl Arm {
             mark(s, i.it());
         }
         let lift = match (d.line, line) {
-            (Some(n), Some(l)) if self.features.contains(l.need) => d.kind.lifter::<S>(n)(s, i),
+            (Some(n), Some(l)) if i.features.contains(l.need) => d.kind.lifter::<S>(n)(s, i),
             (None, _) if d.kind == Kind::Fp => Lift::Unlifted,
             _ => Lift::Undefined,
         };

@@ -1,6 +1,6 @@
 //! What a translation costs: a measurement, not a test. `docs/performance.md` says how to use it.
 
-use crate::aarch64::AArch64;
+use crate::aarch64::LITTLE;
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use crate::translator::{NativeConfig, Options, Survey};
 use std::sync::Arc;
@@ -75,7 +75,7 @@ fn translation_cost() {
     entries.sort_unstable();
     entries.dedup();
     let mut survey =
-        Survey::new(&AArch64, &config, Arc::clone(&space), entries, 100_000).expect("a core");
+        Survey::new(&LITTLE, &config, Arc::clone(&space), entries, 100_000).expect("a core");
     let (before, faults) = (cpu_time(), page_faults());
     survey.translate_all();
     let spent = cpu_time() - before;

@@ -3,8 +3,8 @@
  * (Documentation/arch/arm/kernel_user_helpers.rst). Only the tail of the page is here,
  * from 0xffff0f60; `make` in this folder writes the bytes to ../kuser_page.py.
  *
- * Exclusives and the CP15 barrier are in every CPU model that qusr offers (ARMv6K and
- * later); so is the thread register.
+ * Exclusives, the CP15 barrier and the thread register are ARMv6K's. The native core executes
+ * them here on older CPU models, too, where no other code could do the same.
  */
 	.syntax unified
 	.arch armv6k

@@ -71,7 +71,7 @@ fn a_full_code_cache_starts_anew() {
         },
         ..NativeConfig::default()
     };
-    let mut c = open(&AArch64, &config, s, None).expect("a core");
+    let mut c = open(&LITTLE, &config, s, None).expect("a core");
     for _ in 0..3 {
         c.set(0, 0);
         c.set(32, base);
@@ -89,7 +89,7 @@ fn translated(space: &Arc<AddressSpace>) -> (Box<dyn CpuCore>, Arc<std::sync::Mu
         log: Some((vec![LogItem::InAsm], sink)),
         ..NativeConfig::default()
     };
-    let mut core = open(&AArch64, &config, space.clone(), None).expect("a core");
+    let mut core = open(&LITTLE, &config, space.clone(), None).expect("a core");
     core.set(32, CODE);
     (core, seen)
 }

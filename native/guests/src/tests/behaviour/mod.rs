@@ -5,7 +5,7 @@ mod code;
 mod control;
 mod values;
 
-use crate::aarch64::AArch64;
+use crate::aarch64::LITTLE;
 use crate::cpu::{Access, CpuCore, Exit, Flow, Regs};
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use crate::translator::{NativeConfig, Options, open};
@@ -54,7 +54,7 @@ fn core(space: &Arc<AddressSpace>, opt: &str) -> Box<dyn CpuCore> {
         hot: 2,
         ..NativeConfig::default()
     };
-    let mut core = open(&AArch64, &config, space.clone(), None).expect("a core");
+    let mut core = open(&LITTLE, &config, space.clone(), None).expect("a core");
     core.set(32, CODE);
     core
 }

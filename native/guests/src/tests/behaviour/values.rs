@@ -90,7 +90,7 @@ fn hot_loops_may_use_tags() {
                 hot: 20,
                 ..NativeConfig::default()
             };
-            let mut c = open(&AArch64, &config, s.clone(), None).expect("a core");
+            let mut c = open(&LITTLE, &config, s.clone(), None).expect("a core");
             let tag = |at: u64| (DATA + at) | (0xa5 << 56);
             c.set(32, CODE);
             for (register, value) in [
@@ -238,7 +238,7 @@ fn invalid_operations_make_arms_nans() {
                 trap_limit: limit,
                 ..NativeConfig::default()
             };
-            let mut c = open(&AArch64, &config, s.clone(), None).expect("a core");
+            let mut c = open(&LITTLE, &config, s.clone(), None).expect("a core");
             c.set(32, CODE);
             c.set(5, 20);
             c.set_wide(V0 + 1, 0);

@@ -6,7 +6,7 @@ use super::lines::LEFT_OUT;
 use super::operands::{Rng, random_regs, random_word};
 use super::rig::{Case, HOT, Rig, Who, differences};
 use super::{CODE, DATA, cases, env_number, report};
-use crate::aarch64::AArch64;
+use crate::aarch64::LITTLE;
 use crate::aarch64::table::{Encoding, TABLE, find};
 use crate::guest::{Guest, Lift};
 use crate::ir::build::IrBuilder;
@@ -27,7 +27,7 @@ fn touches(w: u32, register: u32) -> bool {
 fn is_wanted(r: &mut Rng, w: u32) -> bool {
     let mut b = IrBuilder::new(true);
     b.start_insn(CODE);
-    let (lift, _) = AArch64.lift(&mut b, CODE, &w.to_le_bytes(), &mut 0);
+    let (lift, _) = LITTLE.lift(&mut b, CODE, &w.to_le_bytes(), &mut 0);
     let helper = |i: &Inst| matches!(i.op, Op::Call | Op::CallX);
     matches!(lift, Lift::Next) && (!b.block.insts.iter().any(helper) || r.below(32) == 0)
 }

@@ -2,7 +2,7 @@
 
 use super::operands::{RegFile, Rng};
 use super::{BRK, CODE, CODE_LEN, CODE_START, DATA, DATA_LEN, READ_ONLY};
-use crate::aarch64::AArch64;
+use crate::aarch64::LITTLE;
 use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use crate::translator::{Fallback, NativeConfig, Options, open};
@@ -167,12 +167,10 @@ impl Rig {
             ..c.clone()
         };
         Some(Self {
-            native: open(&AArch64, &c, space.clone(), Some(missing.clone()))
+            native: open(&LITTLE, &c, space.clone(), Some(missing.clone())).expect("a native core"),
+            plain: open(&LITTLE, &none, space.clone(), Some(missing.clone()))
                 .expect("a native core"),
-            plain: open(&AArch64, &none, space.clone(), Some(missing.clone()))
-                .expect("a native core"),
-            interp: open(&AArch64, &c, space.clone(), Some(missing.clone()))
-                .expect("a native core"),
+            interp: open(&LITTLE, &c, space.clone(), Some(missing.clone())).expect("a native core"),
             unicorn: unicorn::open(&config, space.clone()).expect("unicorn"),
             space,
             code,

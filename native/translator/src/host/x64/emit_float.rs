@@ -61,7 +61,7 @@ impl Gen<'_> {
         );
         let trapping = self.tune.traps && self.tune.float_modes & float::STANDARD_USED != 0;
         let flushes = trapping || self.tune.host_flush;
-        if !integers && !(known && i.w == 32) {
+        if !(integers || known && i.w == 32) {
             return false;
         }
         self.standard = float::STANDARD;
