@@ -11,7 +11,7 @@ import pytest
 
 from tests.emulators import Emulator
 
-COMPILER = "aarch64-linux-gnu-gcc"
+COMPILERS = {"aarch64": "aarch64-linux-gnu-gcc", "arm": "arm-linux-gnueabihf-gcc"}
 
 RACE = """
 #include <pthread.h>
@@ -68,17 +68,32 @@ int main(int argc, char **argv)
 }
 """
 
+LEAK = """
+#include <stdio.h>
+#include <stdlib.h>
+static void *volatile kept;
+int main(int argc, char **argv)
+{
+        (void)argv;
+        kept = malloc(77);
+        if (argc > 1)
+                kept = NULL;
+        puts("done");
+}
+"""
+
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """``build(source, sanitizer)``: the program of a source, cross-compiled."""
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``build(source, sanitizer, arch="aarch64")``: the program of a source, cross-compiled."""
     folder = tmp_path_factory.mktemp("sanitizers")
 
-    def make(source: str, sanitizer: str) -> Path:
-        compiler = shutil.which(COMPILER)
+    def make(source: str, sanitizer: str, arch: str = "aarch64") -> Path:
+        compiler = shutil.which(COMPILERS[arch])
         if compiler is None:
-            pytest.skip(f"no {COMPILER}")
-        text, program = folder / f"{sanitizer}.c", folder / sanitizer
+            pytest.skip(f"no {COMPILERS[arch]}")
+        program = folder / f"{sanitizer}-{arch}"
+        text = program.with_suffix(".c")
         text.write_text(source)
         made = subprocess.run(
             [compiler, "-g", "-O1", "-pthread", f"-fsanitize={sanitizer}", "-o", program, text],
@@ -94,7 +109,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path
 
 
 def test_thread_sanitizer(
-    qusr: Callable[[str], Emulator], root: Callable[..., Path], build: Callable[[str, str], Path]
+    qusr: Callable[[str], Emulator], root: Callable[..., Path], build: Callable[..., Path]
 ) -> None:
     program = build(RACE, "thread")
     run, options = qusr("aarch64"), ["-L", str(root("aarch64"))]
@@ -106,7 +121,7 @@ def test_thread_sanitizer(
 
 
 def test_hardware_assisted_address_sanitizer(
-    qusr: Callable[[str], Emulator], root: Callable[..., Path], build: Callable[[str, str], Path]
+    qusr: Callable[[str], Emulator], root: Callable[..., Path], build: Callable[..., Path]
 ) -> None:
     program = build(LIST, "hwaddress")
     run, options = qusr("aarch64"), ["-L", str(root("aarch64"))]
@@ -116,3 +131,21 @@ def test_hardware_assisted_address_sanitizer(
     assert wrong.status != 0
     assert "HWAddressSanitizer: tag-mismatch" in wrong.err
     assert "WRITE of size 1" in wrong.err
+
+
+# The aarch64 libraries look at each of 2^28 regions, three times, with a barrier after each look.
+@pytest.mark.parametrize("arch", ["arm", pytest.param("aarch64", marks=pytest.mark.slow)])
+def test_leaks_are_found(
+    arch: str,
+    qusr: Callable[[str], Emulator],
+    root: Callable[..., Path],
+    build: Callable[..., Path],
+) -> None:
+    """LeakSanitizer, a part of ASan, traces the program from a process in the same memory."""
+    program = build(LEAK, "address", arch)
+    run, options = qusr(arch), ["-L", str(root(arch))]
+    clean = run(str(program), options=options)
+    assert (clean.check().out, clean.err) == ("done\n", "")
+    leak = run(str(program), "leak", options=options)
+    # ASan's own exit status.
+    assert "77 byte(s) leaked in 1 allocation(s)" in leak.check(1).err

@@ -69,7 +69,7 @@ def _attach(tracer: Tracer, request: int, pid: int, addr: int, data: int) -> int
 
 
 def _is_donor(tid: int) -> bool:
-    """Whether a thread is none of the guest's (native/src/process/share.rs)."""
+    """Whether a thread is none of the guest's (native/kernel/src/process/share.rs)."""
     try:
         with open(f"/proc/{tid}/comm", "rb") as file:
             return file.read() == b"qusr-donor\n"

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Process;
 use super::execed;
+use super::forked::clone;
 use super::share::forget_sharers;
 use super::thread::GuestThread;
 use crate::signal::deferred;
@@ -67,8 +68,6 @@ impl CloneArgs {
         !beyond && self.set_tid_size == 0 && self.flags & PARENT_SETTID == 0
     }
 }
-
-const PLAIN: u64 = (libc::CLONE_CHILD_SETTID | libc::CLONE_PARENT_SETTID) as u64;
 
 impl GuestThread {
     /// Makes a child process: its pid, 0 in the child, or -errno. The caller has stopped
@@ -190,67 +189,6 @@ impl Execution {
             )
         })
     }
-}
-
-/// clone(2) without shared memory. A plain fork goes through the C library, whose own locks
-/// are then whole in the child even when other threads were in it.
-fn clone(request: &ForkRequest) -> i64 {
-    let errno = || {
-        -i64::from(
-            std::io::Error::last_os_error()
-                .raw_os_error()
-                .unwrap_or(libc::EAGAIN),
-        )
-    };
-    if request.flags & !PLAIN == 0
-        && request.exit_signal == libc::SIGCHLD as u64
-        && request.set_tid_size == 0
-    {
-        // SAFETY: the child goes on in the same code with the locks it needs held by itself.
-        let pid = unsafe { libc::fork() };
-        if pid < 0 {
-            return errno();
-        }
-        let (flag, at, tid) = if pid == 0 {
-            // SAFETY: gettid touches no memory.
-            (libc::CLONE_CHILD_SETTID, request.child_tid, unsafe {
-                libc::gettid()
-            })
-        } else {
-            (libc::CLONE_PARENT_SETTID, request.parent_tid, pid)
-        };
-        if request.flags & flag as u64 != 0 {
-            store_tid(at, tid);
-        }
-        return pid.into();
-    }
-    let args = CloneArgs::new(request);
-    // SAFETY: without CLONE_VM and with no new stack, clone3 returns twice like fork.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) };
-    if pid < 0 { errno() } else { pid }
-}
-
-/// Stores through the kernel, so that a bad address is no harm.
-fn store_tid(at: u64, tid: i32) {
-    let source = libc::iovec {
-        iov_base: (&raw const tid).cast_mut().cast(),
-        iov_len: 4,
-    };
-    let target = libc::iovec {
-        iov_base: at as *mut libc::c_void,
-        iov_len: 4,
-    };
-    // SAFETY: the source is a local; the kernel checks the target.
-    unsafe {
-        libc::process_vm_writev(
-            libc::getpid(),
-            &raw const source,
-            1,
-            &raw const target,
-            1,
-            0,
-        )
-    };
 }
 
 /// What execve(2) resets of the process: it can be dumped again (so that its files in /proc are its

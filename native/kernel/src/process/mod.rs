@@ -7,6 +7,7 @@ pub mod child;
 pub mod core_bit;
 mod directory;
 mod execed;
+mod forked;
 pub mod limits;
 mod robust;
 pub mod share;
