@@ -190,6 +190,8 @@ class Process:
         """The process ends: who waits for a robust futex of its threads is told."""
     def watch_deaths(self) -> None:
         """Stops with "killed" also for signals whose default action kills (but SIGKILL)."""
+    def watch_quit(self) -> None:
+        """So does SIGQUIT, where its default action kills."""
     def die_orderly(self) -> None:
         """From now on it dies of signals where it holds no lock that others wait for."""
     def reset_actions(self) -> None:
@@ -515,6 +517,9 @@ def wait_child(pid: int, options: int) -> tuple[int, int, bytes]:
 
 def queue_signal(tgid: int, tid: int, signal: int, info: bytes) -> None:
     """rt_tgsigqueueinfo(2)."""
+
+def whereabouts_table() -> int:
+    """The address of native/kernel/src/process/whereabouts.rs, TABLE."""
 
 def own_library() -> str | None:
     """Device and inode of the extension as /proc/PID/maps shows them."""

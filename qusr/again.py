@@ -1,7 +1,7 @@
 """Starting qusr anew for a guest's execve, with all that an execve keeps.
 
 A process whose memory is also another one's leaves it by a real execve(2) of Python, with a command
-line that the extension's constructor understands (`native/src/start/command.rs`) and
+line that the extension's constructor understands (`native/machine/src/start/command.rs`) and
 `interp.executed` does:
 
     FD EXECFN PATH N STATE... N ARGUMENT... VARIABLE...
@@ -16,6 +16,7 @@ import os
 import sys
 
 from qusr import _native
+from qusr.execution import Command
 from qusr.options import Options
 
 TYPE_CHECKING = False
@@ -35,25 +36,6 @@ _NUMBERS = ("stack_size", "guest_base", "reserved_va", "seed")
 
 #: Signals that Python ignores at its start, and how they are called in the state (as in interp.py).
 _PYTHONS = {13: "p", 25: "x"}
-
-
-class Command:
-    """A host's execve: of qusr, or of a program of the host. `fds` go with the process."""
-
-    __slots__ = ("_fds", "argv", "envp", "path")
-
-    def __init__(
-        self, path: bytes, argv: list[bytes], envp: list[bytes], fds: Sequence[int] = ()
-    ) -> None:
-        self.path = path
-        self.argv = argv
-        self.envp = envp
-        self._fds = fds
-
-    def close(self) -> None:
-        """It was not to be."""
-        for fd in self._fds:
-            os.close(fd)
 
 
 class State:
@@ -151,29 +133,3 @@ def _state(process: Process, ignored: int) -> list[bytes]:
     if limits:
         tell("limits", " ".join(f"{which}:{soft}:{hard}" for which, soft, hard in limits))
     return state
-
-
-def start(words: Sequence[str]) -> None:
-    """Goes on with the program; does not come back."""
-    from qusr import cli
-    from qusr.process import Process
-    from qusr.thread import leave
-
-    state = State(words)
-    early = _native.early_start()
-    if not isinstance(early, _native.EarlyStart):
-        cli.restore_signals([number for number, sign in _PYTHONS.items() if sign in state.ignored])
-    sys.unraisablehook = lambda mistake: cli.explain("qusr", mistake.exc_value or AssertionError())
-    try:
-        process = Process(state.argv, options=state.options, early=early, state=state)
-        if not isinstance(early, _native.EarlyStart):
-            process.publish()
-        process.on_exit = leave
-        if state.traced:
-            process.trace_me()
-            process.main.native.has_executed()
-        leave(process.run())
-    except SystemExit:
-        raise
-    except BaseException as error:
-        cli.explain("qusr", error)

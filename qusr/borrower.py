@@ -1,6 +1,6 @@
 """A process that lives in another one's memory: clone(2) with CLONE_VM, vfork(2), posix_spawn(3).
 
-It is a process of its own to the host, too (`native/src/process/share.rs`), and runs the same
+It is a process of its own to the host, too (`native/kernel/src/process/share.rs`), and runs the same
 interpreter as its parent. It must not end in the midst of Python, whose locks others wait for. So
 whatever ends it, exit or execve, first comes back to where it began, and Rust does the rest.
 """
@@ -17,24 +17,6 @@ if TYPE_CHECKING:
     from qusr.running import Process
 
     End = tuple[object, ...]
-
-
-class Leaving:
-    """An execve that leaves the memory: the arguments of the host's, and what to do if that fails.
-
-    Attributes:
-        failed: is called with the errno.
-    """
-
-    __slots__ = ("argv", "envp", "failed", "path")
-
-    def __init__(
-        self, path: bytes, argv: list[bytes], envp: list[bytes], failed: Callable[[int], None]
-    ) -> None:
-        self.path = path
-        self.argv = argv
-        self.envp = envp
-        self.failed = failed
 
 
 def live(process: Process, loan: _native.Loan, begin: Callable[[], None]) -> End:

@@ -64,6 +64,7 @@ OPTIONS = (
     ("perfmap", "PERFMAP", False),
     ("jitdump", "JITDUMP", False),
     ("version", "VERSION", False),
+    ("threads", "", True),
     ("core", "CORE", True),
     ("opt", "OPT", True),
 )
@@ -92,6 +93,7 @@ class Command:
         self.environ = environ
         self.argv: list[str] = []
         self.show = ""
+        self.pid = 0
         self.sysroot: str | None = None
         self.core: str | None = None
         self.opt = ""
@@ -200,6 +202,13 @@ class Command:
         if rest:
             raise CommandError(f"-seed {value}: not a number")
         self.seed = seed
+
+    def _set_threads(self, value: str) -> None:
+        pid, rest = number(value, "-threads")
+        if rest or not 0 < pid < 1 << 31:
+            raise CommandError(f"-threads {value}: not a process id")
+        self.pid = pid
+        self.show = "threads"
 
     def _set_p(self, value: str) -> None:
         if number(value, "-p") != (_PAGE, ""):
@@ -345,6 +354,8 @@ def _main(
     early: EarlyStart | bytes | None,
 ) -> None:
     command.parse(words)
+    if command.show == "threads":
+        _show_threads(command.pid)
     if command.show:
         from qusr import usage
 
@@ -374,11 +385,26 @@ def _main(
     leave(process.run())
 
 
+def _show_threads(pid: int) -> NoReturn:
+    """Prints where the threads of another process are."""
+    from qusr.debug import threads
+
+    try:
+        sys.stdout.write(threads.report(pid))
+    except threads.UnknownError as error:
+        raise CommandError(str(error)) from None
+    sys.stdout.flush()
+    sys.exit(0)
+
+
 def explain(name: str, error: BaseException) -> NoReturn:
     """Ends with one line on stderr for an exception, and the status that fits it."""
     status = _status(error)
     if status == INTERNAL and os.environ.get("QUSR_DEBUG"):
-        raise error
+        from qusr.debug import evidence
+
+        evidence.of_error(name, error)
+        os._exit(status)
     message = str(error)
     if status == INTERNAL:
         place = error.__traceback__

@@ -17,7 +17,7 @@ import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
-from qusr import cli
+from qusr import _native, cli
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,10 +91,29 @@ def command() -> None:
 
 
 def executed() -> None:
-    """Goes on with the program of an execve."""
-    from qusr import again
+    """Goes on with the program of an execve (qusr/again.py)."""
+    from qusr.again import State
+    from qusr.process import Process
+    from qusr.thread import leave
 
-    again.start(sys.argv[1:])
+    state = State(sys.argv[1:])
+    early = _native.early_start()
+    if not isinstance(early, _native.EarlyStart):
+        cli.restore_signals(_ignored(state.ignored))
+    sys.unraisablehook = lambda mistake: cli.explain("qusr", mistake.exc_value or AssertionError())
+    try:
+        process = Process(state.argv, options=state.options, early=early, state=state)
+        if not isinstance(early, _native.EarlyStart):
+            process.publish()
+        process.on_exit = leave
+        if state.traced:
+            process.trace_me()
+            process.main.native.has_executed()
+        leave(process.run())
+    except SystemExit:
+        raise
+    except BaseException as error:
+        cli.explain("qusr", error)
 
 
 def main(*, carried: bool = False) -> None:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from qusr.again import State
     from qusr.arch.abi import Abi
     from qusr.arch.base import Arch
-    from qusr.borrower import Leaving
     from qusr.debug.blocks import BlockLog
     from qusr.debug.hooks import AddressHook, CodeHook, CodeHooks
+    from qusr.execution import Leaving
     from qusr.recipe import Recorder
     from qusr.syscalls.strace import Strace
 
@@ -293,6 +293,8 @@ class Process:
         self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
             self.native.watch_deaths()
+        if os.environ.get("QUSR_DEBUG"):
+            self.native.watch_quit()
         blocks = self._block_log()
         sink = None if blocks is None else blocks.native
         options = machine.native_options

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from qusr import _native
 from qusr.arch.abi import Abi
 from qusr.arch.base import Arch, CpuModel
-from qusr.borrower import Leaving
 from qusr.debug.log import Log
+from qusr.execution import Leaving
 from qusr.loader.cache import Store
 from qusr.loader.image import Image
 from qusr.loader.program import Prepared

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
             """What prints system calls, when that is asked for."""
 
 
+_SIGQUIT = 3
+
+
 class Gone:
     """Lets the first thread sleep until one of the others has ended.
 
@@ -229,6 +232,10 @@ class Thread:
         from qusr import dump
 
         process = self.process
+        if number == _SIGQUIT and os.environ.get("QUSR_DEBUG"):
+            from qusr.debug import evidence
+
+            evidence.of_signal(process.log)
         if number not in dump.SIGNALS:
             process.ends(Exited(0, number))
         elif process.begin_to_die():

@@ -31,6 +31,7 @@ _HELP = (
     ("p", "SIZE", "accepted when it is 4096, the size of a page"),
     ("core", "CORE", "CPU core: unicorn or native"),
     ("opt", "no-NAME,...", "optimisations that the native core leaves out; cache=SIZE of its code"),
+    ("threads", "PID", "show where each thread of a running guest process is, and exit"),
     ("version", "", "show the version and exit"),
     ("-", "", "the program follows, whatever its name begins with"),
 )

@@ -77,13 +77,9 @@ def compiled(abi: Abi) -> bytes:
 def guest(mips: Abi) -> Guest:
     processor = arch.by_name("aarch64")
     assert processor is not None
-    regs = processor.registers
     space = _native.AddressSpace(48)
     space.mmap(PAGE, PAGE, 3, 0x32)
-    numbers = (regs.syscall, regs.args[0], regs.pc, regs.sp, regs.tls, regs.status)
-    process = _native.Process(
-        space, _native.Table(compiled(mips)), numbers, list(regs.args), 0, "aarch64"
-    )
+    process = _native.Process(space, _native.Table(compiled(mips)), "aarch64")
     core = unicorn.arguments(processor, processor.default_model, "")
     return Guest(_native.Thread(process, *core), space, mips)
 

@@ -107,8 +107,8 @@ def test_the_list_of_guests_is_complete() -> None:
 #: do those for type checkers alone: a name is as much of a dependency as a call.
 LAYERS = (
     ("_native", "arch"),
-    ("cpu", "loader", "numerals", "options", "debug.log"),
-    ("debug", "dump", "ptrace", "running", "syscalls"),
+    ("cpu", "execution", "loader", "numerals", "options", "debug.log"),
+    ("again", "borrower", "debug", "dump", "ptrace", "running", "syscalls"),
     ("syscalls.handlers",),
     ("machine", "preload", "process", "recipe", "thread"),
     ("", "__main__", "api", "binfmt", "cli", "interp", "usage"),

@@ -45,6 +45,7 @@ class Guest:
         reads_execute: programs without PT_GNU_STACK get READ_IMPLIES_EXEC.
         feature_property: the GNU property whose bits are a program's `features`; 0: none is read.
         minsigstksz: AT_MINSIGSTKSZ; 0: there is no such entry.
+        marks_functions: bit 0 of a function's symbol says of which kind its code is.
     """
 
     package: str = ""
@@ -56,6 +57,7 @@ class Guest:
     reads_execute: bool = False
     feature_property: int = 0
     minsigstksz: int = 0
+    marks_functions: bool = False
 
     def __init__(
         self,

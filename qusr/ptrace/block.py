@@ -30,7 +30,7 @@ STOP_SIGNALS = (19, 20, 21, 22)
 SI_QUEUE = -1
 
 # --- messages: the upper 16 bits of a queued SIGSEGV's value (signal/host/message.rs, Message) ---
-BELL, STOP, DIE, DOOM = 0x5152, 0x5153, 0x5154, 0x5155
+BELL, STOP, DIE, DOOM, REPORT = 0x5152, 0x5153, 0x5154, 0x5155, 0x5156
 
 # --- Kind ---
 BOUNDARY, ENTRY, EXIT, FAULT, EVENT = range(1, 6)
@@ -86,6 +86,11 @@ def bell(restart: int) -> bytes:
     ERESTART* number with which its host call was interrupted, or 0.
     """
     return siginfo(SIGSEGV, SI_QUEUE, value=BELL << 48 | restart)
+
+
+def report() -> bytes:
+    """The message that has a guest thread note where it is, between two guest instructions."""
+    return siginfo(SIGSEGV, SI_QUEUE, value=REPORT << 48)
 
 
 def code_of(info: bytes) -> int:

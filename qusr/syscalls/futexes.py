@@ -1,6 +1,7 @@
 """Futexes. They work on guest memory itself, so that guest and host processes can share them.
 A robust futex whose owner was killed by a signal is given up when somebody waits for it
 (FUTEX_WAIT, FUTEX_WAIT_BITSET) in memory that processes share, within 0.2 s of the owner's end.
+The owner must be in a PID namespace that the waiter sees, or it counts as ended.
 """
 
 from __future__ import annotations

@@ -30,12 +30,12 @@ def test_library_damaged(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(OSError, match="cannot load the unicorn library"):
-        type(machine.cpu)(str(path), "arm", 33, [], machine.space)
+        type(machine.cpu)(str(path), "arm", 33, [], [], machine.space)
 
 
 def test_model_that_does_not_exist() -> None:
     machine = Machine(ARM, "nop")
     with pytest.raises(OSError, match="model 99"):
-        type(machine.cpu)(unicorn.library(), "arm", 99, [], machine.space)
-    with pytest.raises(ValueError, match="no such unicorn guest: vax"):
-        type(machine.cpu)(unicorn.library(), "vax", 0, [], machine.space)
+        type(machine.cpu)(unicorn.library(), "arm", 99, [], [], machine.space)
+    with pytest.raises(ValueError, match="no such guest: vax"):
+        type(machine.cpu)(unicorn.library(), "vax", 0, [], [], machine.space)

@@ -55,6 +55,12 @@ impl HostFault<'_> {
         self.context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize
     }
 
+    /// What is in the register that has a system call's result.
+    #[must_use]
+    pub fn result(&self) -> i64 {
+        self.context.uc_mcontext.gregs[libc::REG_RAX as usize]
+    }
+
     /// Whether the access was a write (bit 1 of the page-fault error code).
     #[must_use]
     pub fn is_write(&self) -> bool {
@@ -177,6 +183,31 @@ fn install_handlers() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether system calls that `signal` (one of [`install`]'s) interrupts are made again, as sigaction(2)'s SA_RESTART has
+/// it. They are, to begin with.
+pub fn set_restart(signal: c_int, on: bool) {
+    // SAFETY: all zero is a valid `sigaction`, which the kernel fills in and reads.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        if libc::sigaction(signal, ptr::null(), &raw mut action) != 0
+            || action.sa_sigaction != handler as *const () as usize
+        {
+            return;
+        }
+        let flags = action.sa_flags;
+        action.sa_flags = if on {
+            flags | libc::SA_RESTART
+        } else {
+            flags & !libc::SA_RESTART
+        };
+        if action.sa_flags != flags {
+            action.sa_mask = mem::zeroed();
+            (&raw mut action.sa_mask).write_bytes(0xff, 1);
+            libc::sigaction(signal, &raw const action, ptr::null_mut());
+        }
+    }
 }
 
 /// Whether this process was started with `signal` (one of [`install`]'s) ignored.

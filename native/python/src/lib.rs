@@ -62,6 +62,6 @@ mod _native {
     #[pymodule_export]
     use super::tracer::{
         own_library, process_read, process_write, ptrace, ptrace_get, ptrace_peek_siginfo,
-        ptrace_set, queue_signal, wait_child,
+        ptrace_set, queue_signal, wait_child, whereabouts_table,
     };
 }

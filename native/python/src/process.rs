@@ -153,6 +153,12 @@ impl PyProcess {
         self.inner.actions.core_limit_changed();
     }
 
+    /// So is one of SIGQUIT.
+    fn watch_quit(&self) {
+        host::watch_quit();
+        self.inner.actions.core_limit_changed();
+    }
+
     /// From now on the process dies of signals where it holds no lock that others wait for.
     fn die_orderly(&self) {
         self.inner.actions.die_orderly();

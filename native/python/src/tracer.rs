@@ -5,6 +5,8 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use qusr_kernel::process::whereabouts;
+
 fn checked(result: i64) -> PyResult<i64> {
     if result < 0 {
         let error = std::io::Error::last_os_error();
@@ -151,6 +153,14 @@ pub fn queue_signal(tgid: i32, tid: i32, signal: i32, info: [u8; 128]) -> PyResu
         )
     })?;
     Ok(())
+}
+
+/// Where the records of this process's guest threads are; in another process that runs the same build they
+/// are as far behind the library's begin.
+#[pyfunction]
+#[must_use]
+pub fn whereabouts_table() -> u64 {
+    &raw const whereabouts::TABLE as u64
 }
 
 /// The device and inode of the file that holds this code, as /proc/PID/maps shows them; by it

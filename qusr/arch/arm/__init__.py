@@ -33,6 +33,8 @@ class Arm(Guest):
     stack_end = VECTORS
     #: A program without PT_GNU_STACK predates non-executable memory.
     reads_execute = True
+    #: T32 code (IHI 0044, section 5.5.3).
+    marks_functions = True
     libraries = "libc6:armhf or libc6-armhf-cross (libc6:armel or libc6-armel-cross for soft float)"
 
     def variant(self, flags: int) -> str:

@@ -13,8 +13,7 @@ import fcntl
 import os
 
 from qusr import _native, again, loader
-from qusr.again import Command
-from qusr.borrower import Leaving
+from qusr.execution import Command, Leaving
 from qusr.options import Exited
 from qusr.syscalls.context import NO_RESULT, Context, fail
 

@@ -36,6 +36,8 @@ impl GuestThread {
     /// Makes the call. None: done, its result is in the registers.
     pub fn make_call(&mut self, number: u64, args: &Args) -> Option<Stop> {
         let (process, core) = (&self.process, self.core.as_mut());
+        self.whereabouts
+            .enters(number, args, core.get(process.regs.pc));
         let refused = self
             .caller
             .refused(&self.seccomp, process, core, number, args);
@@ -98,6 +100,7 @@ impl GuestThread {
         let result = self.caller.table.result(result);
         let linux = self.process.linux;
         linux.set_result(self.core.as_mut(), result, None);
+        self.whereabouts.pauses();
     }
 
     pub(super) fn settle(&mut self, number: u64, args: &Args, outcome: Outcome) -> Option<Stop> {
@@ -153,6 +156,7 @@ impl GuestThread {
         let behind = self.core.get(pc);
         let on = self.process.linux.call_address(self.core.as_mut(), behind);
         self.core.set(pc, on);
+        self.whereabouts.pauses();
         self.note_interrupted(on, behind);
     }
 }

@@ -103,6 +103,7 @@ impl GuestThread {
             space.after_fork_in_child();
             self.core.after_fork_in_child();
             self.signals.mailbox.forget();
+            self.whereabouts.forked();
             self.forget_tracer();
         }
         host::set_mask(self.signals.blocked);

@@ -13,6 +13,7 @@ pub mod share;
 mod thread;
 mod tracee;
 mod trap;
+pub mod whereabouts;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

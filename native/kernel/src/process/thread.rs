@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::call::{Caller, call_registers};
 use super::tracee::{Interrupted, Tracee};
+use super::whereabouts::Whereabouts;
 use super::{Process, shared};
 use crate::cpu::{CpuCore, Exit, Flow};
 use crate::memory::tags::take_tags;
@@ -65,6 +66,7 @@ pub struct GuestThread {
     /// There once the thread was or is traced.
     pub(super) tracee: Option<Tracee>,
     pub(super) interrupted: Option<Interrupted>,
+    pub(super) whereabouts: Whereabouts,
 }
 
 impl GuestThread {
@@ -93,6 +95,7 @@ impl GuestThread {
             wait_mask: Cell::new(None),
         };
         let seccomp = process.seccomp.add(None);
+        let whereabouts = Whereabouts::new(&process);
         Self {
             process,
             core,
@@ -105,6 +108,7 @@ impl GuestThread {
             takes_tags: false,
             tracee: None,
             interrupted: None,
+            whereabouts,
         }
     }
 
@@ -156,29 +160,35 @@ impl GuestThread {
     pub fn run(&mut self) -> Stop {
         self.signals.mailbox.attach();
         self.seccomp.attach();
+        self.whereabouts.attach();
         take_tags(self.takes_tags);
         loop {
+            let pc = self.process.regs.pc;
+            self.whereabouts.answers(self.core.as_mut(), pc);
             if let Some(stop) = self.deliver_pending() {
                 return stop;
             }
             let mut left = None;
             let (step, traced) = (self.traces_steps(), self.traces_calls());
+            self.whereabouts.runs();
             let exit = if step {
                 self.core.step()
             } else {
                 let (process, caller) = (&self.process, &mut self.caller);
-                let seccomp = &self.seccomp;
+                let (seccomp, whereabouts) = (&self.seccomp, &self.whereabouts);
                 let trace = self.trace || traced;
                 self.core.run(&mut |regs, _| {
                     if trace {
                         return Flow::Leave;
                     }
                     let (number, args) = call_registers(process, regs);
+                    whereabouts.enters(number, &args, regs.get(pc));
                     let refused = caller.refused(seccomp, process, regs, number, &args);
                     match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {
                             let result = caller.table.result(result);
                             process.linux.set_result(regs, result, None);
+                            whereabouts.runs();
                             Flow::Continue
                         }
                         other => {
@@ -202,7 +212,10 @@ impl GuestThread {
                     self.step_done();
                     None
                 }
-                (exit, _) => self.trap(exit),
+                (exit, _) => {
+                    self.whereabouts.pauses();
+                    self.trap(exit)
+                }
             };
             match stop {
                 // What the core was interrupted for is attended to first thing, or was already.

@@ -55,6 +55,14 @@ fn code<'a>(argv: &[&'a [u8]]) -> Option<&'a [u8]> {
 #[must_use]
 pub fn parse(argv: &[&[u8]], environ: &[&[u8]]) -> Option<Command> {
     let code = code(argv)?;
+    // Python is to be there when the guest dies of SIGQUIT (`qusr/debug/evidence.py`).
+    let is_debug = |entry: &&[u8]| {
+        let value = entry.strip_prefix(b"QUSR_DEBUG=");
+        value.is_some_and(|value| !value.is_empty())
+    };
+    if environ.iter().any(is_debug) {
+        return None;
+    }
     if code.starts_with(EXEC) {
         return executed(&argv[5..]);
     }
@@ -279,6 +287,7 @@ mod tests {
         assert!(command(plain, &[HOME]).is_some());
         assert!(command(plain, &[]).is_none(), "no store");
         assert!(command(plain, &[HOME, b"QUSR_CORE=unicorn"]).is_none());
+        assert!(command(plain, &[HOME, b"QUSR_DEBUG=1"]).is_none());
         assert!(command(plain, &[HOME, b"QEMU_STRACE=1"]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr-riscv64", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr", b"-strace", b"/p"], &[HOME]).is_none());

@@ -31,6 +31,7 @@ pub const CORE: u64 = {
 
 /// Somebody wants to hear of every death, whichever process's.
 static WATCHED: AtomicBool = AtomicBool::new(false);
+static QUIT_WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// Whether core_pattern names a program (or a socket), which gets cores whatever the limit
 /// is (core(5)): the emulator's, if the kernel had its way.
@@ -46,6 +47,11 @@ pub fn core_goes_to_a_program() -> bool {
 /// Deaths by default are to be heard of (see [`deaths_of_ours`]).
 pub fn watch_deaths() {
     WATCHED.store(true, Ordering::SeqCst);
+}
+
+/// Deaths by SIGQUIT are to be heard of (see [`deaths_of_ours`]).
+pub fn watch_quit() {
+    QUIT_WATCHED.store(true, Ordering::SeqCst);
 }
 
 /// The signals whose default action, a death, is ours to carry out: they come to our handler
@@ -73,6 +79,7 @@ pub fn deaths_of_ours(orderly: bool) -> u64 {
         _ if first => 0,
         true => !KEPT_BY_DEFAULT,
         false if wanted || core_goes_to_a_program() => CORE,
+        false if QUIT_WATCHED.load(Ordering::SeqCst) => bit(libc::SIGQUIT),
         false => 0,
     }
 }

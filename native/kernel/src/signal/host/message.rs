@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use super::mailbox::{BELL, EARLY_BELL, MAILBOX, ORPHANED};
+use super::make_again;
 use crate::memory::fault::{HostFault, SIGNALS};
+use crate::process::whereabouts;
 use crate::thunk::host::{interrupted_at, landing, was_made_at};
 
 /// What processes of qusr tell one another, or the tracer of one: the upper 16 bits of the
@@ -19,6 +21,8 @@ pub enum Message {
     Doom = 0x5155,
     /// The process dies of a signal that a tracer has already seen.
     Die = 0x5154,
+    /// A thread is to say where it is (`process/whereabouts.rs`), and nothing else is to change.
+    Report = 0x5156,
 }
 
 pub(super) fn message_info(signal: i32, message: Message, rest: u64) -> libc::siginfo_t {
@@ -138,6 +142,10 @@ pub(super) fn take_message(fault: &mut HostFault<'_>, value: usize) -> bool {
         ORPHANED.set(true);
         return true;
     }
+    if kind == Message::Report as u64 {
+        report(fault);
+        return true;
+    }
     if kind != Message::Bell as u64 {
         return false;
     }
@@ -159,6 +167,19 @@ pub(super) fn take_message(fault: &mut HostFault<'_>, value: usize) -> bool {
     }
     mailbox.interrupter.interrupt();
     true
+}
+
+/// The thread was asked where it is. Who asks does not ask threads that sleep; one that fell asleep meanwhile must not
+/// notice.
+fn report(fault: &mut HostFault<'_>) {
+    let mailbox = MAILBOX.get();
+    // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
+    let Some(mailbox) = (unsafe { mailbox.as_ref() }) else {
+        return;
+    };
+    whereabouts::ask();
+    make_again(fault);
+    mailbox.interrupter.interrupt();
 }
 
 /// Makes a guest thread of this process end soon, wherever it is.

@@ -14,11 +14,11 @@ use self::mailbox::{DOOM, MAILBOX};
 use self::message::take_message;
 use super::{Action, NSIG, SA_RESTORER, SIG_DFL, SIG_IGN, bit, deferred};
 use crate::memory::fault::{self, HostFault};
-use crate::thunk::host::{interrupted_at, safe_syscall};
+use crate::thunk::host::{interrupted_at, landing, safe_syscall, was_made_at};
 
 pub use self::death::{
     core_goes_to_a_program, deaths_of_ours, die_beside_others, die_by, prepare_to_die, raise_fatal,
-    watch_deaths,
+    watch_deaths, watch_quit,
 };
 pub use self::mailbox::{BELL, DUE, Mailbox};
 pub use self::message::{
@@ -135,6 +135,11 @@ pub fn install(known: &Known, signal: i32, action: &Action) {
             }
         };
         put(&known.handled, action.has_handler());
+        // The kernel decides between EINTR and a restart, as for other signals. Who is not to notice: `make_again`.
+        fault::set_restart(
+            signal,
+            !action.has_handler() || action.has(libc::SA_RESTART),
+        );
         put(&known.ignored, action.handler == SIG_IGN);
         return;
     }
@@ -312,6 +317,14 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
     mailbox.interrupter.interrupt();
 }
 
+/// The signal is one that the guest's thread is not to notice: a call that it has ended, as poll(2) whatever the flags
+/// of its handler say, is made again (with all of its timeout).
+fn make_again(fault: &mut HostFault<'_>) {
+    if was_made_at(fault.pc()) && fault.result() == -i64::from(libc::EINTR) {
+        fault.resume_at(landing());
+    }
+}
+
 /// Takes SIGSEGV, SIGBUS and SIGFPE that were sent and not caused: for the guest's handler, or
 /// the message of [`doom`]. The fault handler, which blocks all signals, asks this last.
 pub fn claim(fault: &mut HostFault<'_>) -> bool {
@@ -343,6 +356,7 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
         let ignored = known.ignored.load(Ordering::SeqCst) & bit != 0;
         let handled = known.handled.load(Ordering::SeqCst) & bit != 0;
         if !blocked && ignored {
+            make_again(fault);
             return true;
         }
         if !blocked && !handled && !known.is_ours(fault.signal) {
@@ -352,6 +366,7 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
         unwrap_sent(&mut info);
         deferred::put_aside(fault.signal, &info);
         if blocked {
+            make_again(fault);
             return true;
         }
         mailbox.pending.fetch_or(DUE, Ordering::SeqCst);

@@ -1,0 +1,225 @@
+//! Where each guest thread is, for who asks from another process (`qusr/debug/threads.py`).
+//!
+//! Each thread keeps a [`Record`] up to date: the system call that it makes, and whether it runs guest code. That is a
+//! few stores a call and no lock, so it is done always, and a process that hangs can be looked at whose start nobody has
+//! prepared for that. The records are found from [`TABLE`], whose place in the extension is the same in all processes
+//! that run the same build. They are never freed, only used again, so a reader may come at any time.
+//!
+//! A thread that runs translated code has its pc in no memory. It is asked by [`Message::Report`]
+//! (`signal/host/message.rs`), which makes the core stop, and notes it between two guest instructions.
+//!
+//! [`Message::Report`]: crate::signal::host::Message::Report
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use super::Process;
+use crate::cpu::Regs;
+use crate::thunk::exec::Args;
+use crate::thunk::table::MAX_SLOTS;
+
+/// What the table begins with; the last byte is the layout's version. `qusr/debug/threads.py` has it, too.
+const MAGIC: u64 = 0x0165_7265_6857_5351;
+
+/// Values of [`Record::stage`].
+const EMULATOR: u64 = 0;
+const GUEST_CODE: u64 = 1;
+const CALL: u64 = 2;
+
+/// Where the records are.
+#[repr(C)]
+pub struct Table {
+    magic: u64,
+    first: AtomicPtr<Record>,
+}
+
+/// See [`Table`].
+pub static TABLE: Table = Table {
+    magic: MAGIC,
+    first: AtomicPtr::new(ptr::null_mut()),
+};
+
+/// One thread; the reader has the same layout. What it reads may be of two moments, which does not matter to a
+/// person who looks at a process that hangs.
+#[repr(C)]
+struct Record {
+    next: AtomicPtr<Record>,
+    /// Whose it is: a [`Whereabouts`], until that is dropped.
+    used: AtomicU32,
+    tid: AtomicU32,
+    stage: AtomicU64,
+    /// The system call that it makes or made last, and where; [`NO_CALL`] before the first one.
+    number: AtomicU64,
+    pc: AtomicU64,
+    args: [AtomicU64; MAX_SLOTS],
+    /// How often it has answered a report, and the pc at the last one.
+    answers: AtomicU64,
+    answer: AtomicU64,
+    /// Host address of guest address 0.
+    base: AtomicU64,
+    /// AUDIT_ARCH_*.
+    guest: AtomicU64,
+    /// Address and size of what has locks of the emulator's: guest memory, the process, its signal actions.
+    locks: [[AtomicU64; 2]; 3],
+}
+
+const NO_CALL: u64 = u64::MAX;
+
+thread_local! {
+    static OWN: Cell<*const Record> = const { Cell::new(ptr::null()) };
+    /// A report was asked for. Const-initialised and without a destructor: safe to use in a signal handler.
+    static ASKED: AtomicBool = const { AtomicBool::new(false) };
+}
+
+/// In the handler: the calling thread is to note its pc when it comes between two guest instructions.
+pub fn ask() {
+    ASKED.with(|asked| asked.store(true, Ordering::Relaxed));
+}
+
+/// A guest thread's record.
+pub struct Whereabouts(&'static Record);
+
+impl Whereabouts {
+    /// A record for a thread of `process`.
+    pub(super) fn new(process: &Process) -> Self {
+        let own = Self(free_record().unwrap_or_else(new_record));
+        let record = own.0;
+        record.number.store(NO_CALL, Ordering::Relaxed);
+        record.stage.store(EMULATOR, Ordering::Relaxed);
+        record.answers.store(0, Ordering::Relaxed);
+        let base = process.space.base() as u64;
+        record.base.store(base, Ordering::Relaxed);
+        record
+            .guest
+            .store(process.linux.audit_arch().into(), Ordering::Relaxed);
+        let locks = [
+            place(&*process.space),
+            place(process),
+            place(&*process.actions),
+        ];
+        for (slots, values) in record.locks.iter().zip(locks) {
+            for (slot, value) in slots.iter().zip(values) {
+                slot.store(value, Ordering::Relaxed);
+            }
+        }
+        own
+    }
+
+    /// From now on the record is that of the calling thread, and none that it had before is.
+    pub(super) fn attach(&self) {
+        if OWN.get() != ptr::from_ref(self.0) {
+            // SAFETY: records are never freed.
+            let before = unsafe { OWN.get().as_ref() };
+            OWN.set(self.0);
+            let tid = tid();
+            if let Some(before) = before {
+                // Unless it has gone to another thread already.
+                let gone =
+                    before
+                        .tid
+                        .compare_exchange(tid, 0, Ordering::Relaxed, Ordering::Relaxed);
+                let _ = gone;
+            }
+            self.0.tid.store(tid, Ordering::Relaxed);
+        }
+    }
+
+    /// In a forked child, whose only thread is the calling one. (Records of the parent's other threads have
+    /// tids that the child has not.)
+    pub(super) fn forked(&self) {
+        OWN.set(ptr::null());
+        self.attach();
+    }
+
+    /// The guest's code goes on.
+    pub(super) fn runs(&self) {
+        self.0.stage.store(GUEST_CODE, Ordering::Relaxed);
+    }
+
+    /// The emulator does something that is no system call of the guest's.
+    pub(super) fn pauses(&self) {
+        self.0.stage.store(EMULATOR, Ordering::Relaxed);
+    }
+
+    /// A system call begins; the pc is behind its instruction.
+    pub(super) fn enters(&self, number: u64, args: &Args, pc: u64) {
+        let record = self.0;
+        record.number.store(number, Ordering::Relaxed);
+        record.pc.store(pc, Ordering::Relaxed);
+        for (slot, arg) in record.args.iter().zip(args) {
+            slot.store(*arg, Ordering::Relaxed);
+        }
+        record.stage.store(CALL, Ordering::Relaxed);
+    }
+
+    /// Between two instructions: answers if somebody asked.
+    pub(super) fn answers(&self, regs: &mut dyn Regs, pc: u32) {
+        if ASKED.with(|asked| asked.load(Ordering::Relaxed)) {
+            ASKED.with(|asked| asked.store(false, Ordering::Relaxed));
+            self.0.answer.store(regs.get(pc), Ordering::Relaxed);
+            self.0.answers.fetch_add(1, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Whereabouts {
+    fn drop(&mut self) {
+        self.0.tid.store(0, Ordering::Relaxed);
+        self.0.used.store(0, Ordering::Release);
+    }
+}
+
+fn place<T>(thing: &T) -> [u64; 2] {
+    [ptr::from_ref(thing) as u64, size_of::<T>() as u64]
+}
+
+fn tid() -> u32 {
+    // SAFETY: gettid touches no memory.
+    unsafe { libc::gettid() as u32 }
+}
+
+fn free_record() -> Option<&'static Record> {
+    let mut next = TABLE.first.load(Ordering::Acquire);
+    // SAFETY: records are never freed.
+    while let Some(record) = unsafe { next.as_ref() } {
+        let taken = record
+            .used
+            .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed);
+        if taken.is_ok() {
+            return Some(record);
+        }
+        next = record.next.load(Ordering::Acquire);
+    }
+    None
+}
+
+fn new_record() -> &'static Record {
+    let zero = || AtomicU64::new(0);
+    let record: &'static Record = Box::leak(Box::new(Record {
+        next: AtomicPtr::new(ptr::null_mut()),
+        used: AtomicU32::new(1),
+        tid: AtomicU32::new(0),
+        stage: zero(),
+        number: zero(),
+        pc: zero(),
+        args: [const { AtomicU64::new(0) }; MAX_SLOTS],
+        answers: zero(),
+        answer: zero(),
+        base: zero(),
+        guest: zero(),
+        locks: [const { [const { AtomicU64::new(0) }; 2] }; 3],
+    }));
+    let mut first = TABLE.first.load(Ordering::Acquire);
+    loop {
+        record.next.store(first, Ordering::Relaxed);
+        let here = ptr::from_ref(record).cast_mut();
+        match TABLE
+            .first
+            .compare_exchange(first, here, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => return record,
+            Err(now) => first = now,
+        }
+    }
+}
