@@ -179,6 +179,6 @@ CALLS = (
     Syscall("ptrace", Enum("request", PTRACE, 0), Pid("pid"), Raw("addr"), Raw("data"),
             handler="ptrace:ptrace",
             partial="guests trace guests, without seccomp events (docs/ptrace.md)"),
-    Syscall("unshare", Flags("flags", CLONE)),
-    Syscall("setns", Fd("fd"), Flags("nstype", CLONE)),
+    Syscall("unshare", Flags("flags", CLONE), builtin="unshare"),
+    Syscall("setns", Fd("fd"), Flags("nstype", CLONE), builtin="setns"),
 )  # fmt: skip

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::directory::Form;
 use super::execed;
 use super::limits;
+use super::share::without_donors;
 use super::shared;
 use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};
@@ -236,6 +237,10 @@ impl GuestThread {
             }),
             Builtin::SchedGetaffinity => self.get_affinity(int(0), value(1) as u32, value(2)),
             Builtin::Setpgid => set_group(int(0), int(1)),
+            // SAFETY: these calls take numbers only.
+            Builtin::Unshare => without_donors(|| check(unsafe { libc::unshare(int(0)) })),
+            // SAFETY: as above.
+            Builtin::Setns => without_donors(|| check(unsafe { libc::setns(int(0), int(1)) })),
             Builtin::Uname => self.uname(value(0)),
             Builtin::RtSigaction => self.signals.sigaction(&space, args, false),
             Builtin::Sigaction => self.signals.sigaction(&space, args, true),

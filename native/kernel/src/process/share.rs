@@ -37,6 +37,10 @@ const INTERNAL: i32 = 70;
 
 /// Children that live in this memory.
 static LIVING: AtomicUsize = AtomicUsize::new(0);
+/// Donors that have not ended: those of the living, and of some that are gone.
+static DONORS: AtomicUsize = AtomicUsize::new(0);
+/// One has ended since somebody asked.
+static ENDED: AtomicBool = AtomicBool::new(false);
 
 /// Whether another process uses the memory.
 #[must_use]
@@ -47,6 +51,35 @@ pub fn is_shared() -> bool {
 /// In a forked child, whose memory is a copy.
 pub fn forget_sharers() {
     LIVING.store(0, Ordering::SeqCst);
+    DONORS.store(0, Ordering::SeqCst);
+}
+
+/// Makes a host call that the kernel refuses to processes with several threads: a donor that lives a moment
+/// longer than its child is none of the guest's, whose call is not to fail for it.
+///
+/// # Errors
+/// The call's.
+pub fn without_donors(call: impl Fn() -> Result<u64, i32>) -> Result<u64, i32> {
+    /// The last of a thread's end is the kernel's, and nobody tells when that is over.
+    const TRIES: u32 = 100;
+    let pause = || std::thread::sleep(std::time::Duration::from_micros(200));
+    let mut ended = ENDED.swap(false, Ordering::SeqCst);
+    for _ in 0..TRIES {
+        if DONORS.load(Ordering::SeqCst) <= LIVING.load(Ordering::SeqCst) {
+            break;
+        }
+        ended = true;
+        pause();
+    }
+    let mut result = call();
+    for _ in 0..if ended { TRIES } else { 0 } {
+        if result != Err(libc::EINVAL) {
+            break;
+        }
+        pause();
+        result = call();
+    }
+    result
 }
 
 // States of `Loan::member`.
@@ -155,6 +188,8 @@ fn donate(loan: Arc<Loan>, after: After) {
     let left_in_order = loan.in_order.load(Ordering::SeqCst);
     drop(loan);
     after(left_in_order);
+    ENDED.store(true, Ordering::SeqCst);
+    DONORS.fetch_sub(1, Ordering::SeqCst);
 }
 
 extern "C" fn enter(loan: *const c_void) -> ! {
@@ -241,9 +276,11 @@ const NOBODYS: u32 = 31;
 fn start_donor(loan: &Arc<Loan>, after: After) -> Result<(), i32> {
     let lent = loan.clone();
     let donor = std::thread::Builder::new().stack_size(STACK);
-    donor
-        .spawn(move || donate(lent, after))
-        .map_err(|error| error.raw_os_error().unwrap_or(libc::EAGAIN))?;
+    DONORS.fetch_add(1, Ordering::SeqCst);
+    if let Err(error) = donor.spawn(move || donate(lent, after)) {
+        DONORS.fetch_sub(1, Ordering::SeqCst);
+        return Err(error.raw_os_error().unwrap_or(libc::EAGAIN));
+    }
     while loan.donor.load(Ordering::SeqCst) == STARTING {
         wait(&loan.donor, STARTING);
     }

@@ -238,11 +238,13 @@ pub enum Builtin {
     SetTaggedAddr,
     GetTaggedAddr,
     Setpgid,
+    Unshare,
+    Setns,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::Setpgid as u8 {
+        if index > Self::Setns as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.
