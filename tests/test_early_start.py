@@ -90,6 +90,28 @@ def test_the_second_start_needs_no_python(launch: Launcher, hello: Path) -> None
         assert again.stdout == first.stdout != b""
 
 
+@pytest.mark.parametrize(
+    ("arch", "name"),
+    [
+        ("aarch64_be", "qusr-aarch64_be"),
+        ("arm", "qusr-arm"),
+        ("thumb", "qusr-arm"),
+        ("armeb", "qusr-armeb"),
+        ("armeb32", "qusr-armeb"),
+    ],
+)
+def test_other_guests(
+    launch: Launcher, testbin: Callable[..., Path], tmp_path: Path, arch: str, name: str
+) -> None:
+    program = tmp_path / "program"
+    shutil.copy(testbin("be/basics", arch), program)
+    time.sleep(0.06)
+    first = launch(program, name=name, cwd=tmp_path).check()
+    again = launch(program, name=name, cwd=tmp_path).check()
+    assert (early(first), early(again)) == (False, True)
+    assert again.stdout == first.stdout
+
+
 def test_dynamic_programs(launch: Launcher, arm64: Path) -> None:
     options = ("-L", str(arm64))
     for number in range(2):

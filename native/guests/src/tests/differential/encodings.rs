@@ -5,6 +5,7 @@ use super::operands::{Rng, Words, random_fpcr, random_regs};
 use super::rig::{Case, Outcome, Rig, Who, differences};
 use super::{cases, env_number, only, report};
 use crate::aarch64::table::{Encoding, TABLE, find};
+use crate::aarch64::{AArch64, BIG, LITTLE};
 
 /// What is known of one opcode of a line.
 #[derive(Clone, Copy, Default)]
@@ -65,7 +66,7 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Encoding, cases: u64, out: &mut V
         }
         let code: Vec<u32> = before(line, w).into_iter().chain([w]).collect();
         let Some(case) = rig.place(r, &code) else {
-            *rig = Rig::new().expect("there was one before");
+            *rig = rig.again();
             continue;
         };
         let fpcr = random_fpcr(r, w);
@@ -82,6 +83,7 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Encoding, cases: u64, out: &mut V
             continue;
         };
         forget_parts(&case, &mut want);
+        forget_half(rig.guest, w, &mut want);
         let mut compared = true;
         for who in Who::OURS {
             let Some(mut got) = rig.observe(who, &case, &regs) else {
@@ -89,6 +91,7 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Encoding, cases: u64, out: &mut V
                 continue;
             };
             forget_parts(&case, &mut got);
+            forget_half(rig.guest, w, &mut got);
             let text = differences(&want, &got);
             if !text.is_empty() {
                 out.push(format!("{} {w:08x} {who:?}: {text}", line.name));
@@ -136,14 +139,26 @@ pub fn forget_parts(case: &Case, o: &mut Outcome) {
     }
 }
 
+/// Forgets which half of a 128-bit register faults: QEMU 5 accesses the one at the higher address first where data are
+/// big-endian.
+fn forget_half(guest: &AArch64, w: u32, o: &mut Outcome) {
+    // LDP, STP and their like of them: V set, opc 2.
+    let pair = w >> 30 == 2 && w >> 25 & 31 == 0b10110;
+    if guest.big_data && (is_quad(w) || pair) && o.class.starts_with("fault") {
+        o.class = "fault".into();
+    }
+}
+
 /// A load or store of one 128-bit register: opc<1> and V are set, size is 0.
 fn is_quad(w: u32) -> bool {
     w >> 24 & 0x3e == 0x3c && w >> 30 == 0 && w >> 23 & 1 == 1
 }
 
 /// All lines of a part of the table.
-fn try_lines(part: fn(&Encoding) -> bool) {
-    let Some(mut rig) = Rig::new() else { return };
+fn try_lines(guest: &'static AArch64, part: fn(&Encoding) -> bool) {
+    let Some(mut rig) = Rig::of(guest) else {
+        return;
+    };
     let only = only();
     let mut r = Rng(env_number("QUSR_FUZZ_SEED", 0x1234_5678_9abc_def1));
     let (mut failures, mut thin, mut total) = (Vec::new(), Vec::new(), 0);
@@ -175,17 +190,22 @@ pub fn is_vector(l: &Encoding) -> bool {
 
 #[test]
 fn general_instructions_agree_with_unicorn() {
-    try_lines(|l| !is_memory(l) && !is_vector(l));
+    try_lines(&LITTLE, |l| !is_memory(l) && !is_vector(l));
 }
 
 #[test]
 fn memory_instructions_agree_with_unicorn() {
-    try_lines(is_memory);
+    try_lines(&LITTLE, is_memory);
+}
+
+#[test]
+fn big_endian_memory_instructions_agree_with_unicorn() {
+    try_lines(&BIG, is_memory);
 }
 
 #[test]
 fn vector_instructions_agree_with_unicorn() {
-    try_lines(is_vector);
+    try_lines(&LITTLE, is_vector);
 }
 
 #[test]

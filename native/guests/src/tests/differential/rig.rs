@@ -2,7 +2,7 @@
 
 use super::operands::{RegFile, Rng};
 use super::{BRK, CODE, CODE_LEN, CODE_START, DATA, DATA_LEN, READ_ONLY};
-use crate::aarch64::LITTLE;
+use crate::aarch64::{AArch64, LITTLE};
 use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use crate::translator::{Fallback, NativeConfig, Options, open};
@@ -69,12 +69,16 @@ fn code_file() -> File {
     file
 }
 
-fn unicorn_config() -> Option<UnicornConfig> {
+fn unicorn_config(guest: &AArch64) -> Option<UnicornConfig> {
     let library = std::env::var_os("QUSR_TEST_LIBUNICORN")?.into();
     const UC_CPU_ARM64_MAX: i32 = 3;
     Some(UnicornConfig {
         library,
-        guest: UnicornGuest::Aarch64,
+        guest: if guest.big_data {
+            UnicornGuest::Aarch64Be
+        } else {
+            UnicornGuest::Aarch64
+        },
         model: UC_CPU_ARM64_MAX,
         emulate: None,
         features: vec![],
@@ -131,6 +135,7 @@ pub struct Case {
 pub const HOT: u32 = 3;
 
 pub struct Rig {
+    pub guest: &'static AArch64,
     pub space: Arc<AddressSpace>,
     native: Box<dyn CpuCore>,
     plain: Box<dyn CpuCore>,
@@ -146,7 +151,12 @@ pub struct Rig {
 impl Rig {
     /// None, with a word about it, where there is no Unicorn.
     pub fn new() -> Option<Self> {
-        let Some(config) = unicorn_config() else {
+        Self::of(&LITTLE)
+    }
+
+    /// For a guest of its own byte order.
+    pub fn of(guest: &'static AArch64) -> Option<Self> {
+        let Some(config) = unicorn_config(guest) else {
             eprintln!("QUSR_TEST_LIBUNICORN is not set: nothing is compared");
             return None;
         };
@@ -167,10 +177,10 @@ impl Rig {
             ..c.clone()
         };
         Some(Self {
-            native: open(&LITTLE, &c, space.clone(), Some(missing.clone())).expect("a native core"),
-            plain: open(&LITTLE, &none, space.clone(), Some(missing.clone()))
-                .expect("a native core"),
-            interp: open(&LITTLE, &c, space.clone(), Some(missing.clone())).expect("a native core"),
+            guest,
+            native: open(guest, &c, space.clone(), Some(missing.clone())).expect("a native core"),
+            plain: open(guest, &none, space.clone(), Some(missing.clone())).expect("a native core"),
+            interp: open(guest, &c, space.clone(), Some(missing.clone())).expect("a native core"),
             unicorn: unicorn::open(&config, space.clone()).expect("unicorn"),
             space,
             code,
@@ -178,6 +188,11 @@ impl Rig {
             at: CODE_START,
             age: 0,
         })
+    }
+
+    /// Another one like it, with room for more cases.
+    pub fn again(&self) -> Self {
+        Self::of(self.guest).expect("there was one before")
     }
 
     /// New contents for the data, now and then.
