@@ -1,8 +1,8 @@
 """A process that lives in another one's memory: clone(2) with CLONE_VM, vfork(2), posix_spawn(3).
 
-It is a process of its own to the host, too (`native/kernel/src/process/share.rs`), and runs the same
-interpreter as its parent. It must not end in the midst of Python, whose locks others wait for. So
-whatever ends it, exit or execve, first comes back to where it began, and Rust does the rest.
+It is a process of its own to the host, too (`native/kernel/src/process/share.rs`), and runs the
+same interpreter as its parent. It must not end in the midst of Python, whose locks others wait for.
+So whatever ends it, exit or execve, first comes back to where it began, and Rust does the rest.
 """
 
 from __future__ import annotations
