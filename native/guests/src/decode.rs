@@ -42,6 +42,15 @@ pub struct Fields {
 }
 
 impl Fields {
+    /// One field: `bits` bits from bit `shift`.
+    #[must_use]
+    pub const fn one(shift: u32, bits: u32) -> Self {
+        Self {
+            high: (shift, bits),
+            low: (0, 0),
+        }
+    }
+
     /// The number of values.
     #[must_use]
     pub const fn buckets(self) -> usize {
@@ -60,7 +69,7 @@ impl Fields {
 /// The lines that can match for each value of the fields, in order, and where each value's start.
 /// `B` is one more than there are values.
 pub struct Index<const N: usize, const B: usize> {
-    start: [u32; B],
+    start: [u16; B],
     lines: [Line; N],
     fields: Fields,
 }
@@ -126,10 +135,62 @@ impl<const N: usize, const B: usize> Index<N, B> {
 
     /// The number of the line for an instruction.
     #[must_use]
+    #[inline]
     pub fn find(&self, bits: u32) -> Option<usize> {
         let b = self.fields.of(bits) as usize;
-        let lines = &self.lines[self.start[b] as usize..self.start[b + 1] as usize];
+        let (start, end) = (self.start[b], self.start[b + 1]);
+        let lines = &self.lines[usize::from(start)..usize::from(end)];
         let found = lines.iter().find(|line| bits & line.mask == line.value)?;
         Some(usize::from(found.number))
     }
 }
+
+/// Makes `TABLE`, `find` and `Lifters` of lines of `$size` bits, sorted by the fields `$fields`.
+///
+/// The guest's module `$guest` has `table::Encoding`, of which a line is a name, a pattern, a lifter and its further
+/// columns, and `insn::Insn`, which the lifters take.
+macro_rules! table {
+    ($guest:ident, $size:literal, $fields:expr;
+     $($name:ident $pattern:literal $path:path { $($column:ident: $value:expr),* })*) => {
+        const LINES: &[$crate::$guest::table::Encoding] = &[$($crate::$guest::table::Encoding {
+            name: stringify!($name), pattern: $pattern,
+            mask: $crate::decode::parse($pattern, $size, b'm'),
+            value: $crate::decode::parse($pattern, $size, b'v'),
+            $($column: $value),*
+        }),*];
+        /// The table.
+        pub static TABLE: &[$crate::$guest::table::Encoding] = LINES;
+
+        /// The lifters for one implementation of [`Sem`](crate::ir::sem::Sem).
+        pub struct Lifters<S>(std::marker::PhantomData<S>);
+
+        impl<S: $crate::ir::sem::Sem> Lifters<S> {
+            /// In the order of [`TABLE`].
+            pub const ALL: [fn(&mut S, $crate::$guest::insn::Insn) -> $crate::guest::Lift; TABLE.len()] = [$($path),*];
+        }
+
+        const SORTED: [$crate::decode::Line; LINES.len()] = {
+            let mut out = [$crate::decode::Line { mask: 0, value: 0, number: 0 }; LINES.len()];
+            let mut n = 0;
+            while n < LINES.len() {
+                out[n] = $crate::decode::Line { mask: LINES[n].mask, value: LINES[n].value, number: n as u16 };
+                n += 1;
+            }
+            out
+        };
+        const FIELDS: $crate::decode::Fields = $fields;
+        const BUCKETS: usize = FIELDS.buckets() + 1;
+        static INDEX: $crate::decode::Index<
+            { $crate::decode::Index::<0, BUCKETS>::new(&SORTED, FIELDS).size() },
+            BUCKETS,
+        > = $crate::decode::Index::new(&SORTED, FIELDS);
+
+        /// The line of the table for an instruction.
+        #[must_use]
+        pub fn find(bits: u32) -> Option<usize> {
+            INDEX.find(bits)
+        }
+    };
+}
+
+pub(crate) use table;

@@ -5,11 +5,8 @@
 //! first line that matches wins. The last column tells what the instruction does to the
 //! condition flags: `n` nothing, `r` reads, `k` writes them all, `u` leads elsewhere.
 
-use super::insn::Insn;
 use super::{atomic, branch, crypto, fp, int, mem, nzcv, simd, simd_mem, sm};
-use crate::guest::Lift;
-use crate::ir::sem::Sem;
-use std::marker::PhantomData;
+use crate::decode::{self, Fields};
 
 /// One encoding.
 pub struct Encoding {
@@ -25,38 +22,11 @@ pub struct Encoding {
     pub flags: char,
 }
 
-const fn parse(pattern: &str, wanted: u8) -> u32 {
-    let b = pattern.as_bytes();
-    let (mut i, mut bit, mut m) = (0, 0, 0u32);
-    while i < b.len() {
-        if b[i] != b' ' {
-            assert!(bit < 32, "a pattern is too long");
-            let fixed = b[i] == b'0' || b[i] == b'1';
-            if (wanted == b'm' && fixed) || (wanted == b'v' && b[i] == b'1') {
-                m |= 1 << (31 - bit);
-            }
-            bit += 1;
-        }
-        i += 1;
-    }
-    assert!(bit == 32, "a pattern is not 32 bits long");
-    m
-}
-
-/// The lifters for one implementation of [`Sem`].
-pub struct Lifters<S>(PhantomData<S>);
-
 macro_rules! encodings {
     ($($name:ident $pattern:literal $path:path, $flags:literal;)*) => {
-        const LINES: &[Encoding] = &[$(Encoding {
-            name: stringify!($name), pattern: $pattern,
-            mask: parse($pattern, b'm'), value: parse($pattern, b'v'), flags: $flags,
-        }),*];
-        /// The table.
-        pub static TABLE: &[Encoding] = LINES;
-        impl<S: Sem> Lifters<S> {
-            /// In the order of [`TABLE`].
-            pub const ALL: [fn(&mut S, Insn) -> Lift; TABLE.len()] = [$($path),*];
+        decode::table! {
+            aarch64, 32, Fields::one(21, 11);
+            $($name $pattern $path { flags: $flags })*
         }
     };
 }
@@ -183,84 +153,4 @@ encodings! {
     sm3ss1              "11001110 010 mmmmm 0 aaaaa nnnnn ddddd" sm::ss1, 'n';
     sm4e                "11001110 110 00000 100001 nnnnn ddddd" sm::sm4e, 'n';
     ldapur              "zz 011001 oo 0 iiiiiiiii 00 nnnnn ttttt" atomic::ldapur, 'n';
-}
-
-/// What finding a line of the table needs of it.
-#[derive(Clone, Copy)]
-struct Line {
-    mask: u32,
-    value: u32,
-    number: u16,
-}
-
-/// Values of bits 31-21.
-const BUCKETS: usize = 2048;
-
-/// The lines that can match for each value of bits 31-21, in order, and where each value's start.
-struct Index<const N: usize> {
-    start: [u16; BUCKETS + 1],
-    lines: [Line; N],
-}
-
-/// Makes the index, of `N` lines in all; with `N` = 0 only how many there are to be, as the last bucket's end.
-const fn build<const N: usize>() -> Index<N> {
-    let none = Line {
-        mask: 0,
-        value: 0,
-        number: 0,
-    };
-    let mut out = Index {
-        start: [0; BUCKETS + 1],
-        lines: [none; N],
-    };
-    // First their number, then, from the last one to the first, the lines.
-    let mut pass = 0;
-    while pass < 2 {
-        let mut n = LINES.len();
-        while n > 0 {
-            n -= 1;
-            let (m, v) = (LINES[n].mask >> 21, LINES[n].value >> 21);
-            let free = !m & (BUCKETS as u32 - 1);
-            // All subsets of the free bits.
-            let mut sub = 0;
-            loop {
-                let b = (v | sub) as usize;
-                if pass == 0 {
-                    out.start[b] += 1;
-                } else if N > 0 {
-                    out.start[b] -= 1;
-                    out.lines[out.start[b] as usize] = Line {
-                        mask: LINES[n].mask,
-                        value: LINES[n].value,
-                        number: n as u16,
-                    };
-                }
-                sub = sub.wrapping_sub(free) & free;
-                if sub == 0 {
-                    break;
-                }
-            }
-        }
-        if pass == 0 {
-            // Each bucket's end, which the second pass brings down to its start.
-            let mut b = 1;
-            while b <= BUCKETS {
-                out.start[b] += out.start[b - 1];
-                b += 1;
-            }
-        }
-        pass += 1;
-    }
-    out
-}
-
-static INDEX: Index<{ build::<0>().start[BUCKETS] as usize }> = build();
-
-/// The line of the table for an instruction word.
-#[must_use]
-pub fn find(bits: u32) -> Option<usize> {
-    let b = (bits >> 21) as usize;
-    let lines = &INDEX.lines[usize::from(INDEX.start[b])..usize::from(INDEX.start[b + 1])];
-    let found = lines.iter().find(|line| bits & line.mask == line.value)?;
-    Some(usize::from(found.number))
 }

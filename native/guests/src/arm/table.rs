@@ -40,43 +40,9 @@ impl Encoding {
 /// Makes `TABLE`, `find` and `Lifters` of lines of `$size` bits, sorted by the fields `$fields`.
 macro_rules! encodings {
     ($size:literal, $fields:expr; $($name:ident $pattern:literal $path:path, $flags:literal $how:literal $need:expr;)*) => {
-        const LINES: &[$crate::arm::table::Encoding] = &[$($crate::arm::table::Encoding {
-            name: stringify!($name), pattern: $pattern,
-            mask: $crate::decode::parse($pattern, $size, b'm'),
-            value: $crate::decode::parse($pattern, $size, b'v'),
-            flags: $flags, how: $how, need: $need,
-        }),*];
-        /// The table.
-        pub static TABLE: &[$crate::arm::table::Encoding] = LINES;
-
-        /// The lifters for one implementation of [`Sem`](crate::ir::sem::Sem).
-        pub struct Lifters<S>(std::marker::PhantomData<S>);
-
-        impl<S: $crate::ir::sem::Sem> Lifters<S> {
-            /// In the order of [`TABLE`].
-            pub const ALL: [fn(&mut S, $crate::arm::insn::Insn) -> $crate::guest::Lift; TABLE.len()] = [$($path),*];
-        }
-
-        const SORTED: [$crate::decode::Line; LINES.len()] = {
-            let mut out = [$crate::decode::Line { mask: 0, value: 0, number: 0 }; LINES.len()];
-            let mut n = 0;
-            while n < LINES.len() {
-                out[n] = $crate::decode::Line { mask: LINES[n].mask, value: LINES[n].value, number: n as u16 };
-                n += 1;
-            }
-            out
-        };
-        const FIELDS: $crate::decode::Fields = $fields;
-        const BUCKETS: usize = FIELDS.buckets() + 1;
-        static INDEX: $crate::decode::Index<
-            { $crate::decode::Index::<0, BUCKETS>::new(&SORTED, FIELDS).size() },
-            BUCKETS,
-        > = $crate::decode::Index::new(&SORTED, FIELDS);
-
-        /// The line of the table for an instruction.
-        #[must_use]
-        pub fn find(bits: u32) -> Option<usize> {
-            INDEX.find(bits)
+        $crate::decode::table! {
+            arm, $size, $fields;
+            $($name $pattern $path { flags: $flags, how: $how, need: $need })*
         }
     };
 }
