@@ -1,4 +1,4 @@
-//! Decode tables: patterns, and finding the line that an instruction matches.
+//! Decode tables: patterns, and finding the line that an instruction matches; the fields of an instruction.
 //!
 //! A pattern is a string of 16 or 32 characters, the highest bit first: `0` and `1` are fixed, letters name
 //! fields, spaces are for the eye. The first line that matches wins.
@@ -24,6 +24,32 @@ pub const fn parse(pattern: &str, size: u32, wanted: u8) -> u32 {
     }
     assert!(bit == size, "a pattern is too short");
     m
+}
+
+/// `len` bits from bit `lo`; fewer than 32.
+const fn field(bits: u32, lo: u32, len: u32) -> u32 {
+    bits >> lo & ((1 << len) - 1)
+}
+
+/// What consists of bit fields: an instruction.
+pub trait Bits: Copy {
+    fn bits(self) -> u32;
+
+    /// `len` bits from bit `lo`; fewer than 32.
+    #[must_use]
+    fn f(self, lo: u32, len: u32) -> u32 {
+        field(self.bits(), lo, len)
+    }
+    #[must_use]
+    fn bit(self, n: u32) -> bool {
+        self.bits() >> n & 1 != 0
+    }
+    /// `len` bits from bit `lo`, sign-extended.
+    #[must_use]
+    fn signed(self, lo: u32, len: u32) -> i32 {
+        let s = 32 - len;
+        ((self.f(lo, len) << s) as i32) >> s
+    }
 }
 
 /// What finding a line needs of it.
@@ -60,8 +86,8 @@ impl Fields {
     /// The fields' value in an instruction (or in a mask).
     #[must_use]
     pub const fn of(self, bits: u32) -> u32 {
-        let high = bits >> self.high.0 & ((1 << self.high.1) - 1);
-        let low = bits >> self.low.0 & ((1 << self.low.1) - 1);
+        let high = field(bits, self.high.0, self.high.1);
+        let low = field(bits, self.low.0, self.low.1);
         high << self.low.1 | low
     }
 }

@@ -4,6 +4,7 @@
 //! advertised (Arm ARM B2.5.2).
 
 use super::insn::{Insn, set, x, xsp};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use crate::ir::{Op, Rmw};

@@ -3,6 +3,7 @@
 
 use super::insn::{Insn, set, slot, x};
 use super::nzcv;
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::sem::{Indirect, Sem};
 use crate::ir::state::State;

@@ -2,6 +2,7 @@
 //! SHA-1 and SHA-256, which AArch32 has too, in [`crate::simd`].
 
 use super::insn::Insn;
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

@@ -4,6 +4,7 @@
 use super::MODE_FLUSH;
 use super::insn::{Insn, set, x};
 use super::nzcv;
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::flags;

@@ -1,5 +1,6 @@
 //! One instruction word and the register conventions that all lifters share.
 
+use crate::decode::Bits;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
 
@@ -19,20 +20,17 @@ pub struct Insn {
     pub mode: u32,
 }
 
+impl Bits for Insn {
+    fn bits(self) -> u32 {
+        self.bits
+    }
+}
+
 impl Insn {
     /// Whether data are big-endian.
     #[must_use]
     pub fn big(self) -> bool {
         self.mode & super::MODE_BIG != 0
-    }
-    /// `len` bits from bit `lo`.
-    #[must_use]
-    pub fn f(self, lo: u32, len: u32) -> u32 {
-        self.bits >> lo & ((1 << len) - 1)
-    }
-    #[must_use]
-    pub fn bit(self, n: u32) -> bool {
-        self.bits >> n & 1 != 0
     }
     #[must_use]
     pub fn rd(self) -> u32 {
@@ -58,8 +56,7 @@ impl Insn {
     /// `len` bits from bit `lo`, sign-extended.
     #[must_use]
     pub fn sf_imm(self, lo: u32, len: u32) -> i64 {
-        let s = 64 - len;
-        (i64::from(self.f(lo, len)) << s) >> s
+        i64::from(self.signed(lo, len))
     }
     /// A pc-relative target.
     #[must_use]

@@ -2,6 +2,7 @@
 //! "-- Register").
 
 use super::insn::{Insn, set, set_sp, x, xsp};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::eval::mask;

@@ -2,6 +2,7 @@
 
 use super::insn::{Insn, set, set_sp, x, xsp};
 use super::int::extended;
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

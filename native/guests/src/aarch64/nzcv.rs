@@ -3,6 +3,7 @@
 //! "Evaluate into flags"; FEAT_FlagM, FEAT_FlagM2).
 
 use super::insn::{Insn, set, x};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::flags::{self, Cc};

@@ -1,6 +1,7 @@
 //! Advanced SIMD data processing: what AArch64 shares with AArch32 is in [`crate::simd`].
 
 use super::insn::{Insn, set, x};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

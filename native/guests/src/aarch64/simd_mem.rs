@@ -1,6 +1,7 @@
 //! Loads and stores of vector structures: LD1-LD4, ST1-ST4, LD1R-LD4R.
 
 use super::insn::{Insn, set_sp, x, xsp};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

@@ -2,6 +2,7 @@
 //! x86 has instructions for them on few machines.
 
 use super::insn::Insn;
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use crate::ir::vector::{from_lanes, lane};

@@ -2,6 +2,7 @@
 
 use super::branch;
 use super::insn::{Insn, reg, set};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::flags::Cc;

@@ -3,6 +3,7 @@
 use super::features::{V5, V7};
 use super::insn::{Insn, reg, slot};
 use super::status::next_it;
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::sem::{Indirect, Sem};
 use crate::ir::{Op, Trap};
@@ -77,9 +78,9 @@ fn t32_offset(i: Insn) -> i32 {
 pub fn direct(i: Insn) -> u64 {
     let at = |k: i32| i.here(i.pc_value().wrapping_add_signed(k));
     match (i.thumb, i.size) {
-        (false, _) => at(i.sf(0, 24) << 2),
-        (true, 2) if i.bits >> 13 == 7 => at(i.sf(0, 11) << 1),
-        (true, 2) => at(i.sf(0, 8) << 1),
+        (false, _) => at(i.signed(0, 24) << 2),
+        (true, 2) if i.bits >> 13 == 7 => at(i.signed(0, 11) << 1),
+        (true, 2) => at(i.signed(0, 8) << 1),
         // BLX: to A32.
         (true, _) if i.f(14, 2) == 3 && !i.bit(12) => {
             u64::from(i.pc_base().wrapping_add_signed(t32_offset(i)))
@@ -138,7 +139,7 @@ pub fn bl<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// BLX of A32 with a constant: to Thumb.
 pub fn blx_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
     link(s, i);
-    let k = i.sf(0, 24) << 2 | (i.f(24, 1) << 1) as i32;
+    let k = i.signed(0, 24) << 2 | (i.f(24, 1) << 1) as i32;
     s.call_to(u64::from(i.pc_value().wrapping_add_signed(k) | 1), i.next());
     Lift::End
 }

@@ -1,6 +1,7 @@
 //! One instruction and the register conventions that all lifters share.
 
 use super::features::Features;
+use crate::decode::Bits;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
 
@@ -58,22 +59,13 @@ pub struct Insn {
     pub features: Features,
 }
 
+impl Bits for Insn {
+    fn bits(self) -> u32 {
+        self.bits
+    }
+}
+
 impl Insn {
-    /// `len` bits from bit `lo`.
-    #[must_use]
-    pub fn f(self, lo: u32, len: u32) -> u32 {
-        self.bits >> lo & ((1 << len) - 1)
-    }
-    #[must_use]
-    pub fn bit(self, n: u32) -> bool {
-        self.bits >> n & 1 != 0
-    }
-    /// `len` bits from bit `lo`, sign-extended.
-    #[must_use]
-    pub fn sf(self, lo: u32, len: u32) -> i32 {
-        let s = 32 - len;
-        ((self.f(lo, len) << s) as i32) >> s
-    }
     #[must_use]
     pub fn has(self, need: Features) -> bool {
         self.features.contains(need)

@@ -1,6 +1,7 @@
 //! Saturation, parallel arithmetic, packing, extension, bit fields, reversals, CRC (Arm ARM F5).
 
 use super::insn::{Insn, reg, set, slot};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::eval::mask;

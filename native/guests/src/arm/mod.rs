@@ -23,6 +23,7 @@ pub mod t16;
 pub mod t32;
 pub mod table;
 
+use crate::decode::Bits;
 use crate::guest::{FlagUse, Guest, Lift, flag};
 use crate::ir::Trap;
 use crate::ir::build::IrBuilder;

@@ -1,6 +1,7 @@
 //! Multiplication and division (Arm ARM F5: MUL ... UMAAL, SMLAxy ... SMMLS, SDIV, UDIV).
 
 use super::insn::{Insn, reg, set, slot};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

@@ -5,6 +5,7 @@
 
 use super::branch;
 use super::insn::{Insn, add_k, address, reg, set};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 

@@ -1,6 +1,7 @@
 //! The status registers: CPSR, ITSTATE, and the parts of them that have slots.
 
 use super::insn::{Insn, slot};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::flags;
 use crate::ir::sem::Sem;

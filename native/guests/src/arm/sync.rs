@@ -1,6 +1,7 @@
 //! Exclusive, ordered and atomic accesses (Arm ARM F5: LDREX, STREX, CLREX, LDA, STL, SWP). All must be aligned.
 
 use super::insn::{Insn, add_k, mode, reg, set};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use crate::ir::{Op, Rmw};

@@ -3,6 +3,7 @@
 use super::features::{LPAE, V6, V6K, V7};
 use super::insn::{Insn, reg, set, slot};
 use super::status::{ge_bits, ge_mask};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use crate::ir::{Op, Trap, flags};

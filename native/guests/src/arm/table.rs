@@ -11,6 +11,7 @@
 
 use super::features::Features;
 use super::insn::Insn;
+use crate::decode::Bits;
 
 /// One encoding.
 pub struct Encoding {

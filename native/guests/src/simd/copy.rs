@@ -2,6 +2,7 @@
 
 use super::fp::expand_imm;
 use super::{Form, joined, put, put_q};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

@@ -1,6 +1,7 @@
 //! AES, SHA-1 and SHA-256 instructions (Arm ARM C4.1.96, "Cryptographic").
 
 use super::{Form, put_q};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

@@ -3,6 +3,7 @@
 use super::Form;
 use super::eval as ev;
 use super::{integer, lanes, put_narrow, put_q, scalar};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

@@ -6,6 +6,7 @@ use super::eval as ev;
 use super::fp;
 use super::matrix as ml;
 use super::{float, integer, lanes, put, put_q, scalar};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

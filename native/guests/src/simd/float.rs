@@ -6,6 +6,7 @@ use super::fp;
 use super::integer;
 use super::matrix as ml;
 use super::{lanes, pairs, put, put_narrow, put_q, scalar};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::float::round;

@@ -1,6 +1,7 @@
 //! An Advanced SIMD instruction as the lifters here take it: the layout of AArch64's encodings, which AArch32's
 //! are brought to, and where its registers are.
 
+use crate::decode::Bits;
 use crate::ir::Op;
 use crate::ir::float::STANDARD;
 use crate::ir::sem::Sem;
@@ -36,6 +37,12 @@ pub fn register(wide: bool, n: u32) -> u16 {
     }
 }
 
+impl Bits for Form {
+    fn bits(self) -> u32 {
+        self.bits
+    }
+}
+
 impl Form {
     /// Of an AArch64 instruction.
     #[must_use]
@@ -47,15 +54,6 @@ impl Form {
         }
     }
 
-    /// `len` bits from bit `lo`.
-    #[must_use]
-    pub fn f(self, lo: u32, len: u32) -> u32 {
-        self.bits >> lo & ((1 << len) - 1)
-    }
-    #[must_use]
-    pub fn bit(self, n: u32) -> bool {
-        self.bits >> n & 1 != 0
-    }
     #[must_use]
     pub fn rd(self) -> u32 {
         self.f(0, 5)

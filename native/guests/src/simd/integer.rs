@@ -3,6 +3,7 @@
 use super::Form;
 use super::eval::QC;
 use super::scalar;
+use crate::decode::Bits;
 use crate::ir::Op;
 use crate::ir::eval::mask;
 use crate::ir::sem::Sem;

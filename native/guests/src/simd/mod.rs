@@ -30,6 +30,7 @@ pub use shift::shift_imm;
 
 pub use form::{File, Form};
 
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

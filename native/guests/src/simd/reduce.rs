@@ -4,6 +4,7 @@ use super::Form;
 use super::float::helper;
 use super::fp;
 use super::put_q;
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

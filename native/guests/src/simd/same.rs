@@ -6,6 +6,7 @@ use super::float;
 use super::integer::{self, active};
 use super::matrix as ml;
 use super::{joined, lanes, pairs, put, put_q, scalar};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

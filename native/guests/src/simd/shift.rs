@@ -4,6 +4,7 @@ use super::Form;
 use super::eval::{F, shift_fields};
 use super::fp;
 use super::{integer, lanes, put, put_narrow, put_q, scalar};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::eval::mask;

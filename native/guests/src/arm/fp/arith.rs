@@ -3,6 +3,7 @@
 use super::super::features::FPV8;
 use super::super::insn::{Insn, mode, slot};
 use super::{format, get, has, put, s_unit, vd, vectors, vm, vn};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::flags::Cc;

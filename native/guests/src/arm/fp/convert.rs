@@ -4,6 +4,7 @@ use super::super::features::{BF16, DOUBLE, FP16, HALF};
 use super::super::insn::{Insn, slot};
 use super::arith::directed;
 use super::{format, get, has, put, s_unit, vd, vm};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::float::{STANDARD, round as rounding};

@@ -3,6 +3,7 @@
 use super::super::features::D32;
 use super::super::insn::{Insn, add_k, address, base, set};
 use super::{d_unit, s_unit, vd};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

@@ -19,6 +19,7 @@ pub use transfer::{
 
 use super::features::{D32, DOUBLE, FP16, VECTORS};
 use super::insn::{Insn, mode as modes};
+use crate::decode::Bits;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
 use crate::ir::state::part;

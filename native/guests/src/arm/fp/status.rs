@@ -2,6 +2,7 @@
 
 use super::super::features::{self, FP16, V6, VECTORS, VFP3};
 use super::super::insn::{Insn, mode as modes, reg, set, slot};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use crate::ir::state::State;

@@ -3,6 +3,7 @@
 use super::super::features::{D32, DOUBLE, NEON};
 use super::super::insn::{Insn, reg, set};
 use super::{d_unit, has, s_unit, vm, vn};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

@@ -4,6 +4,7 @@ use super::super::features::{FP16, RDM};
 use super::super::insn::Insn;
 use super::same::multiply_add_of;
 use super::{enter, form, known};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

@@ -3,6 +3,7 @@
 use super::super::features::FP16;
 use super::super::insn::Insn;
 use super::{dm, enter, form, known, q, uniform};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

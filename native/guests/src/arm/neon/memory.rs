@@ -2,6 +2,7 @@
 
 use super::super::insn::{Insn, address, mode, reg, set};
 use super::dd;
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

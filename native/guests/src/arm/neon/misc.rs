@@ -3,6 +3,7 @@
 use super::super::features::{BF16, FP16, HALF};
 use super::super::insn::Insn;
 use super::{enter, known, q, unary};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

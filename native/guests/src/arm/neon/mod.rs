@@ -25,6 +25,7 @@ pub use same::{
 pub use shift::{fixed_point, mod_imm, shift_imm};
 
 use super::insn::{Insn, mode};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Trap;
 use crate::ir::float::STANDARD_USED;

@@ -2,6 +2,7 @@
 
 use super::super::insn::Insn;
 use super::{dd, dm, dn, known, q, uniform};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;

@@ -2,6 +2,7 @@
 
 use super::super::insn::Insn;
 use super::{enter, form, known, q, uniform};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::float::STANDARD;

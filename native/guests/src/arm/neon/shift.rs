@@ -3,6 +3,7 @@
 use super::super::features::FP16;
 use super::super::insn::Insn;
 use super::{dd, enter, known, q, unary};
+use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::sem::Sem;
 use crate::simd::{self, File, Form};
