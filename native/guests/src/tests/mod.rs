@@ -5,8 +5,10 @@ mod behaviour;
 mod cost;
 mod coverage;
 mod differential;
+mod fuzz;
 mod oracle;
 mod registry;
+mod rig;
 
 /// The 32-bit Arm guest with all features.
 pub(crate) fn arm() -> &'static dyn crate::guest::Guest {

@@ -1,10 +1,11 @@
 //! Each line of the decode tables by itself, with conditions.
 
-use super::operands::{ALL, RegFile, Rng, random_regs, word};
-use super::rig::{Case, Rig, Who, differences};
-use super::{cases, env_number, only, report};
+use super::operands::{ALL, random_regs, word};
+use super::rig::{Case, Rig, forget_parts};
 use crate::arm::table::Encoding;
 use crate::arm::{Arm, Kind, fptable};
+use crate::tests::fuzz::{Rng, cases, env_number, only, report};
+use crate::tests::rig::{RegFile, Who};
 
 /// Where the base register of an access is.
 fn base_of(kind: Kind, w: u32) -> Option<usize> {
@@ -116,14 +117,14 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Line, cases: u64, out: &mut Vec<S
         let Some(mut want) = rig.observe(Who::Unicorn, &case, &regs) else {
             continue;
         };
-        want.forget_parts(parts);
+        forget_parts(&mut want, parts);
         let mut compared = true;
         for who in Who::OURS {
             let Some(mut got) = rig.observe(who, &case, &regs) else {
                 compared = false;
                 continue;
             };
-            got.forget_parts(parts);
+            forget_parts(&mut got, parts);
             // Unicorn does not enforce alignment.
             if got.class.ends_with(" true") {
                 compared = false;
@@ -136,7 +137,7 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Line, cases: u64, out: &mut Vec<S
                     continue;
                 }
             }
-            let text = differences(&want, &got);
+            let text = rig.differences(&want, &got);
             if !text.is_empty() {
                 let it = it.map_or(String::new(), |w| format!("{w:04x} "));
                 let name = line.encoding.name;
@@ -157,7 +158,7 @@ fn move_base(rig: &mut Rig, r: &mut Rng, case: &Case, regs: &mut RegFile, base: 
         && let Some(at) = rig.fault_address(case, regs)
     {
         let base = regs[n] as u32;
-        let to = r.address().wrapping_sub(at as u32);
+        let to = r.address32().wrapping_sub(at as u32);
         regs[n] = u128::from(base.wrapping_add(to));
     }
 }

@@ -1,11 +1,12 @@
 //! Straight lines of random instructions: register allocation, flags, jumps over parts of them, and faults in
 //! the middle.
 
-use super::operands::{Rng, random_regs, word};
-use super::rig::{Rig, Who, differences};
-use super::{cases, env_number, report};
+use super::operands::{random_regs, word};
+use super::rig::Rig;
 use crate::arm::Kind;
 use crate::arm::table::Encoding;
+use crate::tests::fuzz::{Rng, cases, env_number, report};
+use crate::tests::rig::Who;
 
 /// What can be in the midst of a line: no exits, nothing that stops, nothing that tells the time.
 fn usable(kind: Kind, l: &Encoding) -> bool {
@@ -82,7 +83,7 @@ fn try_kind(kinds: &[Kind]) {
         let mut regs = random_regs(&mut r);
         for reg in &mut regs[..13] {
             if r.below(2) == 0 {
-                *reg = u128::from(r.address() & !3);
+                *reg = u128::from(r.address32() & !3);
             }
         }
         let Some(mut want) = rig.observe(Who::Unicorn, &case, &regs) else {
@@ -104,7 +105,7 @@ fn try_kind(kinds: &[Kind]) {
             {
                 continue;
             }
-            let text = differences(&want, &got);
+            let text = rig.differences(&want, &got);
             if !text.is_empty() {
                 let words: Vec<String> = code.iter().map(|w| format!("{w:x}")).collect();
                 failures.push(format!("{who:?}: {text}\n   {}", words.join(" ")));
@@ -148,7 +149,7 @@ fn one_line() {
         let mut regs = random_regs(&mut r);
         for reg in &mut regs[..13] {
             if r.below(2) == 0 {
-                *reg = u128::from(r.address() & !3);
+                *reg = u128::from(r.address32() & !3);
             }
         }
         let Some(want) = rig.observe(Who::Unicorn, &case, &regs) else {
@@ -160,7 +161,7 @@ fn one_line() {
         if got.class.ends_with(" true") {
             continue;
         }
-        let text = differences(&want, &got);
+        let text = rig.differences(&want, &got);
         if !text.is_empty() {
             bad += 1;
             if bad < 4 {

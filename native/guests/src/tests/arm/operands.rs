@@ -3,24 +3,12 @@
 use super::{DATA, DATA_LEN, READ_ONLY};
 use crate::arm::table::Encoding;
 use crate::arm::{Kind, features};
-
-/// xorshift64*: reproducible.
-pub struct Rng(pub u64);
+use crate::tests::fuzz::Rng;
+use crate::tests::rig::RegFile;
 
 impl Rng {
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
     /// A general register: edge cases more often than not.
-    pub fn operand(&mut self) -> u32 {
+    pub fn operand32(&mut self) -> u32 {
         const EDGES: [u32; 20] = [
             0,
             1,
@@ -44,15 +32,15 @@ impl Rng {
             0x7f80_ff01,
         ];
         match self.below(4) {
-            0 => EDGES[self.below(EDGES.len() as u64) as usize],
+            0 => self.pick(&EDGES),
             1 => self.next() as u32,
             2 => self.next() as u32 >> self.below(32),
-            _ => self.address(),
+            _ => self.address32(),
         }
     }
 
     /// An address in or at the edges of the data.
-    pub fn address(&mut self) -> u32 {
+    pub fn address32(&mut self) -> u32 {
         let a = match self.below(8) {
             // Around a page boundary, where nothing, or read-only memory, follows now and then.
             0 => {
@@ -67,13 +55,11 @@ impl Rng {
     }
 }
 
-/// Registers by number: r0-r15, cpsr, d0-d31, fpscr, tpidruro.
-pub type RegFile = Vec<u128>;
-
+/// By number: r0-r15, cpsr, d0-d31, fpscr, tpidruro.
 pub fn random_regs(r: &mut Rng) -> RegFile {
-    let mut v: RegFile = (0..13).map(|_| u128::from(r.operand())).collect();
+    let mut v: RegFile = (0..13).map(|_| u128::from(r.operand32())).collect();
     v.push(u128::from(DATA + 0x1000 + r.below(0x100) * 8));
-    v.push(u128::from(r.operand()));
+    v.push(u128::from(r.operand32()));
     v.push(0);
     // Flags, Q, GE.
     v.push(u128::from(r.next() as u32 & 0xf80f_0000 | 0x10));

@@ -1,11 +1,12 @@
 //! Each line of the decode table by itself.
 
 use super::exempt::{ELSEWHERE, skipped};
-use super::operands::{Rng, Words, random_fpcr, random_regs};
-use super::rig::{Case, Outcome, Rig, Who, differences};
-use super::{cases, env_number, only, report};
+use super::operands::{Words, random_fpcr, random_regs};
+use super::rig::{self, Rig};
 use crate::aarch64::table::{Encoding, TABLE, find};
 use crate::aarch64::{AArch64, BIG, LITTLE};
+use crate::tests::fuzz::{Rng, cases, env_number, only, report};
+use crate::tests::rig::{Case, Outcome, Who};
 
 /// What is known of one opcode of a line.
 #[derive(Clone, Copy, Default)]
@@ -92,7 +93,7 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Encoding, cases: u64, out: &mut V
             };
             forget_parts(&case, &mut got);
             forget_half(rig.guest, w, &mut got);
-            let text = differences(&want, &got);
+            let text = rig.differences(&want, &got);
             if !text.is_empty() {
                 out.push(format!("{} {w:08x} {who:?}: {text}", line.name));
             }
@@ -135,7 +136,7 @@ pub fn forget_parts(case: &Case, o: &mut Outcome) {
     if let Some(&w) = case.words.get(n as usize)
         && let Some(parts) = parts(w)
     {
-        o.forget_parts(parts == Parts::Structure);
+        rig::forget_parts(o, parts == Parts::Structure);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Condition flags at a fault: in the block that sets them, behind a branch, and behind other instructions.
 
 use super::exempt::skipped;
-use super::operands::{Rng, Words, random_regs};
-use super::rig::{Rig, Who, differences};
-use super::{cases, env_number, only, report};
+use super::operands::{Words, random_regs};
+use super::rig::Rig;
 use crate::aarch64::table::{TABLE, find};
+use crate::tests::fuzz::{Rng, cases, env_number, only, report};
+use crate::tests::rig::Who;
 
 /// `ldr x17, [x16]` and `str x17, [x16]`, where x16 leads nowhere.
 const FAULTING: [u32; 2] = [0xf940_0211, 0xf900_0211];
@@ -75,7 +76,7 @@ fn flags_are_exact_at_faults() {
                     continue;
                 };
                 compared += u64::from(want.class.starts_with("fault"));
-                let text = differences(&want, &got);
+                let text = rig.differences(&want, &got);
                 if !text.is_empty() {
                     failures.push(format!(
                         "{} {w:08x} {between:x?} {who:?}: {text}",

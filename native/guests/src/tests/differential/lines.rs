@@ -3,10 +3,11 @@
 
 use super::encodings::{forget_parts, is_vector};
 use super::exempt::skipped;
-use super::operands::{Rng, random_regs, random_word};
-use super::rig::{Rig, Who, differences};
-use super::{cases, env_number, report};
+use super::operands::{random_regs, random_word};
+use super::rig::Rig;
 use crate::aarch64::table::{Encoding, TABLE, find};
+use crate::tests::fuzz::{Rng, cases, env_number, report};
+use crate::tests::rig::Who;
 
 /// What ends a block, and what depends on a monitor that unicorn keeps differently.
 pub const LEFT_OUT: [&str; 22] = [
@@ -78,7 +79,7 @@ fn try_straight_lines(vectors: bool, wanted: fn(&Encoding) -> bool) {
             };
             forget_parts(&case, &mut got);
             compared += 1;
-            let text = differences(&want, &got);
+            let text = rig.differences(&want, &got);
             if !text.is_empty() {
                 let code: Vec<String> = words.iter().map(|w| format!("{w:08x}")).collect();
                 failures.push(format!(

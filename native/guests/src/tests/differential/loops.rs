@@ -3,14 +3,16 @@
 use super::encodings::forget_parts;
 use super::exempt::skipped;
 use super::lines::LEFT_OUT;
-use super::operands::{Rng, random_regs, random_word};
-use super::rig::{Case, HOT, Rig, Who, differences};
-use super::{CODE, DATA, cases, env_number, report};
+use super::operands::{random_regs, random_word};
+use super::rig::Rig;
+use super::{CODE, DATA};
 use crate::aarch64::LITTLE;
 use crate::aarch64::table::{Encoding, TABLE, find};
 use crate::guest::{Guest, Lift};
 use crate::ir::build::IrBuilder;
 use crate::ir::{Inst, Op};
+use crate::tests::fuzz::{Rng, cases, env_number, report};
+use crate::tests::rig::{Case, HOT, Who};
 use crate::translator::regions_made;
 
 /// Counts the rounds, and is nothing else's.
@@ -162,7 +164,7 @@ fn loops_agree_with_unicorn() {
             };
             forget_parts(&case, &mut got);
             compared += 1;
-            let found = differences(&want, &got);
+            let found = loops.rig.differences(&want, &got);
             if !found.is_empty() {
                 failures.push(format!("{who:?}: {found} | {}", text(&case)));
             }
@@ -196,7 +198,7 @@ fn interrupted_loops_agree_with_the_interpreter() {
         };
         let got = loops.rig.observe_interrupted(&mut loops.r, &case, &regs);
         compared += 1;
-        let found = differences(&want, &got);
+        let found = loops.rig.differences(&want, &got);
         if !found.is_empty() {
             failures.push(format!("{found} | {}", text(&case)));
         }

@@ -9,54 +9,23 @@
 //! | `loops.rs` | loops that become regions: left by faults, branches and interrupts |
 //! | `faults.rs` | the condition flags at faults |
 //! | `operands.rs` | random instructions and register contents, edge cases more often than not |
-//! | `rig.rs` | the cores over one memory |
+//! | `rig.rs` | the cores over one memory: what `tests::rig` leaves to A64 |
 //! | `exempt.rs` | what Unicorn cannot judge, why, and who judges it |
 //!
-//! `QUSR_TEST_LIBUNICORN` names the library. `QUSR_FUZZ_CASES` (default 1000 for each line of the table),
-//! `QUSR_FUZZ_SEED` and `QUSR_FUZZ_ONLY` (part of a name) steer it: 50,000 cases are a long run, with
-//! 1,000 for each opcode of each line.
+//! `QUSR_TEST_LIBUNICORN` names the library. The variables of `tests::fuzz` steer it: 50,000 cases are a long run,
+//! with 1,000 for each opcode of each line.
 
 mod encodings;
 mod exempt;
 mod faults;
 mod lines;
 mod loops;
-pub mod operands;
+mod operands;
 mod rig;
+
+use super::rig::{CODE_LEN, DATA, DATA_LEN, READ_ONLY};
 
 /// Instructions under test go to the second half of this mapping.
 const CODE: u64 = 0x55_0010_0000;
-const CODE_LEN: u64 = 0x80_0000;
-const CODE_START: u64 = CODE + 0x40_0000;
-/// Data: four pages, the third of which is read-only; nothing is mapped around them.
-const DATA: u64 = 0x1000_0000;
-const DATA_LEN: u64 = 0x4000;
-const READ_ONLY: u64 = DATA + 0x2000;
+const CODE_START: u64 = CODE + CODE_LEN / 2;
 const BRK: u32 = 0xd420_0000;
-
-fn env_number(name: &str, default: u64) -> u64 {
-    std::env::var(name)
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(default)
-}
-
-/// How many cases a line of the table gets.
-fn cases() -> u64 {
-    env_number("QUSR_FUZZ_CASES", 1000)
-}
-
-fn only() -> String {
-    std::env::var("QUSR_FUZZ_ONLY").unwrap_or_default()
-}
-
-/// Fails with the first of many lines.
-fn report(failures: &[String], compared: u64) {
-    let shown: Vec<&str> = failures.iter().take(60).map(String::as_str).collect();
-    assert!(
-        failures.is_empty(),
-        "{} differences in {compared} cases (unicorn / native):\n{}",
-        failures.len(),
-        shown.join("\n")
-    );
-}

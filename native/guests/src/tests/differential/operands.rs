@@ -2,26 +2,10 @@
 
 use super::{DATA, DATA_LEN, READ_ONLY};
 use crate::aarch64::table::Encoding;
-
-/// xorshift64*: reproducible.
-pub struct Rng(pub u64);
+use crate::tests::fuzz::Rng;
+use crate::tests::rig::RegFile;
 
 impl Rng {
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
-    }
-
     /// A general register: edge cases more often than not.
     pub fn operand(&mut self) -> u64 {
         const EDGES: [u64; 22] = [
@@ -146,9 +130,7 @@ impl Rng {
     }
 }
 
-/// Registers by number: x0-x30, sp, pc, nzcv, v0-v31, fpsr, fpcr, tpidr.
-pub type RegFile = Vec<u128>;
-
+/// By number: x0-x30, sp, pc, nzcv, v0-v31, fpsr, fpcr, tpidr.
 pub fn random_regs(r: &mut Rng, fpcr: u64) -> RegFile {
     let mut v: RegFile = (0..31).map(|_| u128::from(r.operand())).collect();
     v.push(u128::from(DATA + 0x1000 + r.below(0x100) * 16));

@@ -4,7 +4,7 @@ use crate::arm::fptable::TABLE;
 use crate::arm::table::Encoding;
 use crate::cpu::{CpuCore, Exit, Flow};
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
-use crate::tests::differential::operands::Rng;
+use crate::tests::fuzz::Rng;
 use crate::translator::{Fallback, NativeConfig, Options, open};
 use std::io::Write;
 use std::path::{Path, PathBuf};
