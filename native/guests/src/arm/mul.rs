@@ -104,6 +104,14 @@ fn set_pair<S: Sem>(s: &mut S, x: &Regs, v: S::V) {
     set(s, x.d, hi);
 }
 
+/// Adds a 64-bit product to both halves.
+fn add_pair<S: Sem>(s: &mut S, i: Insn, x: &Regs, p: S::V) -> Lift {
+    let a = pair(s, i, x);
+    let r = s.op2(Op::Add, 64, p, a);
+    set_pair(s, x, r);
+    Lift::Next
+}
+
 /// A 64-bit product.
 fn product<S: Sem>(s: &mut S, i: Insn, x: &Regs, signed: bool) -> S::V {
     let (mut n, mut m) = (reg(s, i, x.n), reg(s, i, x.m));
@@ -207,25 +215,35 @@ fn halves(i: Insn) -> (bool, bool) {
     }
 }
 
+/// The 64-bit product of two signed halves.
+fn of_halves<S: Sem>(s: &mut S, i: Insn, x: &Regs) -> S::V {
+    let (tn, tm) = halves(i);
+    let (n, m) = (reg(s, i, x.n), reg(s, i, x.m));
+    let (n, m) = (half(s, n, tn), half(s, m, tm));
+    s.op2(Op::Mul, 64, n, m)
+}
+
+/// The end of SMULxy and SMULWy, or (`adds`) of SMLAxy and SMLAWy.
+fn product_or_sum<S: Sem>(s: &mut S, i: Insn, x: &Regs, p: S::V, adds: bool) -> Lift {
+    if !adds {
+        set(s, x.d, p);
+        return Lift::Next;
+    }
+    if x.a == 15 {
+        return Lift::Undefined;
+    }
+    add_with_q(s, i, x.d, x.a, p)
+}
+
 /// SMULxy, SMLAxy.
 pub fn half_product<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let x = Regs::of(i);
     if x.bad() {
         return Lift::Undefined;
     }
-    let (tn, tm) = halves(i);
-    let (n, m) = (reg(s, i, x.n), reg(s, i, x.m));
-    let (n, m) = (half(s, n, tn), half(s, m, tm));
-    let p = s.op2(Op::Mul, 64, n, m);
+    let p = of_halves(s, i, &x);
     let adds = if i.thumb { x.a != 15 } else { !i.bit(22) };
-    if adds {
-        if x.a == 15 {
-            return Lift::Undefined;
-        }
-        return add_with_q(s, i, x.d, x.a, p);
-    }
-    set(s, x.d, p);
-    Lift::Next
+    product_or_sum(s, i, &x, p, adds)
 }
 
 /// SMULWy, SMLAWy.
@@ -241,14 +259,7 @@ pub fn word_half<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let p = s.op2(Op::Mul, 64, n, m);
     let p = s.shift_k(Op::Sar, 64, p, 16);
     let adds = if i.thumb { x.a != 15 } else { !i.bit(5) };
-    if adds {
-        if x.a == 15 {
-            return Lift::Undefined;
-        }
-        return add_with_q(s, i, x.d, x.a, p);
-    }
-    set(s, x.d, p);
-    Lift::Next
+    product_or_sum(s, i, &x, p, adds)
 }
 
 /// SMLALxy.
@@ -257,14 +268,8 @@ pub fn half_long<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if x.bad_long() {
         return Lift::Undefined;
     }
-    let (tn, tm) = halves(i);
-    let (n, m) = (reg(s, i, x.n), reg(s, i, x.m));
-    let (n, m) = (half(s, n, tn), half(s, m, tm));
-    let p = s.op2(Op::Mul, 64, n, m);
-    let a = pair(s, i, &x);
-    let r = s.op2(Op::Add, 64, p, a);
-    set_pair(s, &x, r);
-    Lift::Next
+    let p = of_halves(s, i, &x);
+    add_pair(s, i, &x, p)
 }
 
 /// Both products of halves, exchanged or not, and their sum or difference in 64 bits.
@@ -309,10 +314,7 @@ pub fn dual_long<S: Sem>(s: &mut S, i: Insn) -> Lift {
         (i.bit(6), i.bit(5))
     };
     let p = dual(s, i, &x, subtracts, swap);
-    let a = pair(s, i, &x);
-    let r = s.op2(Op::Add, 64, p, a);
-    set_pair(s, &x, r);
-    Lift::Next
+    add_pair(s, i, &x, p)
 }
 
 /// SMMUL, SMMLA, SMMLS: the high half, rounded or not.

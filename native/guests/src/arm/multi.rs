@@ -20,6 +20,24 @@ struct Multi {
     back: bool,
 }
 
+impl Multi {
+    /// By the fields of A32, and of T32's 32-bit forms.
+    fn of(i: Insn) -> Self {
+        Self {
+            n: i.f(16, 4),
+            list: i.f(0, 16),
+            load: i.bit(20),
+            up: i.bit(23),
+            before: i.bit(24),
+            back: i.bit(21),
+        }
+    }
+
+    fn has(&self, r: u32) -> bool {
+        self.list >> r & 1 != 0
+    }
+}
+
 fn transfer<S: Sem>(s: &mut S, i: Insn, x: &Multi) -> Lift {
     let count = x.list.count_ones() as i32;
     let base = s.get(x.n as u16);
@@ -40,7 +58,7 @@ fn transfer<S: Sem>(s: &mut S, i: Insn, x: &Multi) -> Lift {
     let moved = x.back.then(|| add_k(s, base, by));
     let mut own = None;
     let mut pc = None;
-    let registers = (0..16).filter(|r| x.list >> r & 1 != 0);
+    let registers = (0..16).filter(|&r| x.has(r));
     for (k, r) in registers.enumerate() {
         let addr = address(s, base, first + 4 * k as i32);
         if !x.load {
@@ -66,16 +84,9 @@ fn transfer<S: Sem>(s: &mut S, i: Insn, x: &Multi) -> Lift {
 }
 
 pub fn a32<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let x = Multi {
-        n: i.f(16, 4),
-        list: i.f(0, 16),
-        load: i.bit(20),
-        up: i.bit(23),
-        before: i.bit(24),
-        back: i.bit(21),
-    };
+    let x = Multi::of(i);
     // Before Armv7 what was loaded, or nobody knew, was in the base.
-    let clash = x.load && x.back && x.list >> x.n & 1 != 0 && i.has(super::features::V7);
+    let clash = x.load && x.back && x.has(x.n) && i.has(super::features::V7);
     if x.n == 15 || x.list == 0 || i.bit(22) || clash {
         return Lift::Undefined;
     }
@@ -83,22 +94,15 @@ pub fn a32<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 pub fn t32<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let x = Multi {
-        n: i.f(16, 4),
-        list: i.f(0, 16),
-        load: i.bit(20),
-        up: i.bit(23),
-        before: i.bit(24),
-        back: i.bit(21),
-    };
+    let x = Multi::of(i);
     let pc_and_lr = x.list >> 14 == 3;
     if x.n == 15
         || x.list.count_ones() < 2
-        || x.list >> 13 & 1 != 0
-        || (!x.load && x.list >> 15 & 1 != 0)
+        || x.has(13)
+        || (!x.load && x.has(15))
         || (x.load && pc_and_lr)
-        || (x.back && x.list >> x.n & 1 != 0)
-        || (x.load && x.list >> 15 & 1 != 0 && i.in_it_not_last())
+        || (x.back && x.has(x.n))
+        || (x.load && x.has(15) && i.in_it_not_last())
     {
         return Lift::Undefined;
     }

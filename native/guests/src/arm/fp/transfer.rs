@@ -9,41 +9,40 @@ use crate::ir::Op;
 use crate::ir::sem::Sem;
 use crate::simd::form::register;
 
-/// VMOV of a single-precision register; bit 20: to the general one.
-pub fn core_single<S: Sem>(s: &mut S, i: Insn) -> Lift {
+/// Moves `w` bits between general register `t` and the single-precision register in unit `n`; bit 20: to the
+/// general one.
+fn between<S: Sem>(s: &mut S, i: Insn, w: u8, t: u32, n: u16) {
+    if i.bit(20) {
+        let v = s.get_x(n);
+        let r = s.op1i(Op::VGet, w, v, 0);
+        set(s, t, r);
+    } else {
+        let mut v = reg(s, i, t);
+        if w < 32 {
+            v = s.op1(Op::Zext, w, v);
+        }
+        let v = s.op1(Op::VFromG, 64, v);
+        s.set_x(n, v);
+    }
+}
+
+fn core<S: Sem>(s: &mut S, i: Insn, w: u8) -> Lift {
     let (t, n) = (i.f(12, 4), s_unit(vn(i, 32)));
     if t == 15 {
         return Lift::Undefined;
     }
-    if i.bit(20) {
-        let v = s.get_x(n);
-        let r = s.op1i(Op::VGet, 32, v, 0);
-        set(s, t, r);
-    } else {
-        let v = reg(s, i, t);
-        let v = s.op1(Op::VFromG, 64, v);
-        s.set_x(n, v);
-    }
+    between(s, i, w, t, n);
     Lift::Next
+}
+
+/// VMOV of a single-precision register and a general one.
+pub fn core_single<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    core(s, i, 32)
 }
 
 /// The same of half precision.
 pub fn core_half<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let (t, n) = (i.f(12, 4), s_unit(vn(i, 32)));
-    if t == 15 {
-        return Lift::Undefined;
-    }
-    if i.bit(20) {
-        let v = s.get_x(n);
-        let r = s.op1i(Op::VGet, 16, v, 0);
-        set(s, t, r);
-    } else {
-        let v = reg(s, i, t);
-        let v = s.op1(Op::Zext, 16, v);
-        let v = s.op1(Op::VFromG, 64, v);
-        s.set_x(n, v);
-    }
-    Lift::Next
+    core(s, i, 16)
 }
 
 /// VMOV of two single-precision registers and two general ones.
@@ -53,15 +52,7 @@ pub fn core_pair_s<S: Sem>(s: &mut S, i: Insn) -> Lift {
         return Lift::Undefined;
     }
     for (t, n) in [(t, s_unit(m)), (t2, s_unit(m + 1))] {
-        if i.bit(20) {
-            let v = s.get_x(n);
-            let r = s.op1i(Op::VGet, 32, v, 0);
-            set(s, t, r);
-        } else {
-            let v = reg(s, i, t);
-            let v = s.op1(Op::VFromG, 64, v);
-            s.set_x(n, v);
-        }
+        between(s, i, 32, t, n);
     }
     Lift::Next
 }
