@@ -27,6 +27,7 @@ pub const fn parse(pattern: &str, size: u32, wanted: u8) -> u32 {
 }
 
 /// `len` bits from bit `lo`; fewer than 32.
+#[inline]
 const fn field(bits: u32, lo: u32, len: u32) -> u32 {
     bits >> lo & ((1 << len) - 1)
 }
@@ -85,6 +86,7 @@ impl Fields {
 
     /// The fields' value in an instruction (or in a mask).
     #[must_use]
+    #[inline]
     pub const fn of(self, bits: u32) -> u32 {
         let high = field(bits, self.high.0, self.high.1);
         let low = field(bits, self.low.0, self.low.1);
@@ -97,7 +99,6 @@ impl Fields {
 pub struct Index<const N: usize, const B: usize> {
     start: [u16; B],
     lines: [Line; N],
-    fields: Fields,
 }
 
 impl<const N: usize, const B: usize> Index<N, B> {
@@ -112,7 +113,6 @@ impl<const N: usize, const B: usize> Index<N, B> {
         let mut out = Self {
             start: [0; B],
             lines: [none; N],
-            fields,
         };
         let buckets = fields.buckets();
         assert!(B == buckets + 1, "an index of another size");
@@ -159,11 +159,12 @@ impl<const N: usize, const B: usize> Index<N, B> {
         self.start[B - 1] as usize
     }
 
-    /// The number of the line for an instruction.
+    /// The number of the line for an instruction. The fields are those that the index was made with: constants to
+    /// the caller, which they are not if they are loaded from here.
     #[must_use]
     #[inline]
-    pub fn find(&self, bits: u32) -> Option<usize> {
-        let b = self.fields.of(bits) as usize;
+    pub fn find(&self, fields: Fields, bits: u32) -> Option<usize> {
+        let b = fields.of(bits) as usize;
         let (start, end) = (self.start[b], self.start[b + 1]);
         let lines = &self.lines[usize::from(start)..usize::from(end)];
         let found = lines.iter().find(|line| bits & line.mask == line.value)?;
@@ -214,7 +215,7 @@ macro_rules! table {
         /// The line of the table for an instruction.
         #[must_use]
         pub fn find(bits: u32) -> Option<usize> {
-            INDEX.find(bits)
+            INDEX.find(FIELDS, bits)
         }
     };
 }
