@@ -60,23 +60,16 @@ pub fn forget_sharers() {
 /// # Errors
 /// The call's.
 pub fn without_donors(call: impl Fn() -> Result<u64, i32>) -> Result<u64, i32> {
-    /// The last of a thread's end is the kernel's, and nobody tells when that is over.
-    const TRIES: u32 = 100;
-    let pause = || std::thread::sleep(std::time::Duration::from_micros(200));
-    let mut ended = ENDED.swap(false, Ordering::SeqCst);
-    for _ in 0..TRIES {
-        if DONORS.load(Ordering::SeqCst) <= LIVING.load(Ordering::SeqCst) {
-            break;
-        }
-        ended = true;
-        pause();
-    }
+    /// The last of a thread's end is the kernel's, and nobody tells when that is over. A fifth of a second
+    /// in all, since the machine may be busy.
+    const TRIES: u32 = 400;
+    let ended = ENDED.swap(false, Ordering::SeqCst) || DONORS.load(Ordering::SeqCst) != 0;
     let mut result = call();
     for _ in 0..if ended { TRIES } else { 0 } {
         if result != Err(libc::EINVAL) {
             break;
         }
-        pause();
+        std::thread::sleep(std::time::Duration::from_micros(500));
         result = call();
     }
     result
