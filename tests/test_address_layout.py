@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.emulators import Emulator
+from tests.emulators import Emulator, need
 
 COMPILERS = {"aarch64": "aarch64-linux-gnu-gcc", "arm": "arm-linux-gnueabihf-gcc"}
 
@@ -89,9 +88,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     folder = tmp_path_factory.mktemp("sanitizers")
 
     def make(source: str, sanitizer: str, arch: str = "aarch64") -> Path:
-        compiler = shutil.which(COMPILERS[arch])
-        if compiler is None:
-            pytest.skip(f"no {COMPILERS[arch]}")
+        compiler = need(COMPILERS[arch])
         program = folder / f"{sanitizer}-{arch}"
         text = program.with_suffix(".c")
         text.write_text(source)
@@ -101,8 +98,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             text=True,
             check=False,
         )
-        if made.returncode:
-            pytest.skip(f"no -fsanitize={sanitizer}: {made.stderr}")
+        assert made.returncode == 0, made.stderr
         return program
 
     return make

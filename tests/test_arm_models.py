@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import pytest
 
 from qusr.arch.arm import cpu as arm
 from qusr.arch.base import NATIVE_ONLY, CpuModel
+from tests.emulators import need
 
 PREFIX = "arm-linux-gnueabi-"
-QEMU = shutil.which("qemu-arm")
 #: What shows the features that AT_HWCAP does not tell of, and versions of the architecture:
 #: with the models that have them, by the reference manuals.
 _V5 = {"arm926", "arm946", "arm1026"}
@@ -147,15 +146,14 @@ def test_executes_what_it_has(program: Path, model: CpuModel) -> None:
 _SWP, _THUMBEE = 1 << 0, 1 << 11
 
 
-@pytest.mark.skipif(QEMU is None, reason="needs qemu-arm")
 @pytest.mark.parametrize("model", arm.ARM.models, ids=lambda m: m.name)
 def test_says_what_qemu_says(program: Path, model: CpuModel) -> None:
     """And executes what it executes, of features that AT_HWCAP tells of."""
-    assert QEMU is not None
-    known = subprocess.run([QEMU, "-cpu", "help"], capture_output=True, text=True, check=False)
+    qemu = need("qemu-arm")
+    known = subprocess.run([qemu, "-cpu", "help"], capture_output=True, text=True, check=False)
     if model.name not in known.stdout.split() or model is arm.ARM.default_model:
         pytest.skip("not a CPU of qemu's, or one that is what its emulator can")
-    theirs = output(QEMU, "-cpu", model.name, str(program))
+    theirs = output(qemu, "-cpu", model.name, str(program))
     ours = output("qusr-arm", "-cpu", model.name, str(program))
     for name in PROBES:
         assert (name, ours[name] == "0") == (name, theirs[name] == "0")

@@ -245,7 +245,7 @@ fn unpredictable(e: &Encoding, bits: u32, from: &State) -> bool {
             n == 15 || count == 0 || d + count > 32 || (double && count > 16)
         }
         "vldr_vstr" | "vldr_vstr_half" => bits >> 16 & 15 == 15,
-        // An alignment of 32 bytes is one of 16 for qemu 7.2 (a FIXME of its pow2_align).
+        // An alignment of 32 bytes is one of 16 for qemu 7.2 (as its own source says at pow2_align).
         "vld_multiple"
             if bits >> 4 & 3 == 3 && from.r[(bits >> 16 & 15) as usize % 15] & 31 == 16 =>
         {
