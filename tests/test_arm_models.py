@@ -10,9 +10,10 @@ import pytest
 
 from qusr.arch.arm import cpu as arm
 from qusr.arch.base import NATIVE_ONLY, CpuModel
-from tests.emulators import need
+from tests.emulators import need, qusr_command
 
 PREFIX = "arm-linux-gnueabi-"
+QUSR_ARM = qusr_command("qusr-arm")
 #: What shows the features that AT_HWCAP does not tell of, and versions of the architecture:
 #: with the models that have them, by the reference manuals.
 _V5 = {"arm926", "arm946", "arm1026"}
@@ -130,7 +131,7 @@ def output(*command: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("model", arm.ARM.models, ids=lambda m: m.name)
 def test_executes_what_it_has(program: Path, model: CpuModel) -> None:
-    found = output("qusr-arm", "-core", "native", "-cpu", model.name, str(program))
+    found = output(QUSR_ARM, "-core", "native", "-cpu", model.name, str(program))
     has = model.on_native().features | _EVERYWHERE
     has |= {name for name, (_, models) in OTHERS.items() if model.name in models}
     ran = {name for name in PROBES if found[name] == "0"}
@@ -154,7 +155,7 @@ def test_says_what_qemu_says(program: Path, model: CpuModel) -> None:
     if model.name not in known.stdout.split() or model is arm.ARM.default_model:
         pytest.skip("not a CPU of qemu's, or one that is what its emulator can")
     theirs = output(qemu, "-cpu", model.name, str(program))
-    ours = output("qusr-arm", "-cpu", model.name, str(program))
+    ours = output(QUSR_ARM, "-cpu", model.name, str(program))
     for name in PROBES:
         assert (name, ours[name] == "0") == (name, theirs[name] == "0")
     [hwcap, hwcap2, *_], [mine, mine2, *_] = theirs["says"].split(), ours["says"].split()
@@ -178,7 +179,7 @@ def test_unicorn_lacks_some(program: Path) -> None:
     for model in arm.ARM.models:
         if model.unicorn != NATIVE_ONLY:
             continue
-        command = ["qusr-arm", "-core", "unicorn", "-cpu", model.name, str(program)]
+        command = [QUSR_ARM, "-core", "unicorn", "-cpu", model.name, str(program)]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert run.returncode != 0
         assert re.fullmatch(rf".*{model.name}: only the core native has this CPU\n", run.stderr)

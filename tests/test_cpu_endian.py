@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from qusr._native import CallRegs
+from tests.emulators import qusr_command
 from tests.guestcode import (
     A64S,
     AARCH64,
@@ -271,7 +272,7 @@ def test_same_memory_on_each_core(flavour: Flavour, core: str, tmp_path: Path) -
     elf = program(flavour, tmp_path)
     expected = output(QEMU[flavour], elf)
     assert len(expected) == SIZE
-    assert output(f"qusr-{flavour.arch}", "-core", core, elf) == expected
+    assert output(qusr_command(f"qusr-{flavour.arch}"), "-core", core, elf) == expected
 
 
 @pytest.mark.parametrize("flavour", ALL, ids=str)
