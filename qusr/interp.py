@@ -17,7 +17,7 @@ import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
-from qusr import _native, cli
+from qusr import _native, cli, installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _begin() -> tuple[int, str, list[str]]:
     for variable in sys.argv[4:end]:
         name, _, value = variable.partition("=")
         os.environ[name] = value
-    if sys.flags.no_site:
+    if sys.flags.no_site and installed.FOLDER is not None:
         # HOME is the caller's, who must not choose what a program with more rights imports.
         sys.meta_path.append(_LateSite(user="S" not in flags))
     return -1 if fd == "-" else int(fd), flags, sys.argv[end:]

@@ -52,7 +52,9 @@ class Machine:
         self.uname = found.uname_of(self.model).encode()
         self.platform = found.platform_of(self.model).encode()
         self.kernel_pages = found.kernel_pages(variant)
-        self.core = unicorn.arguments(found, self.model, variant)
+        # The native core opens it only for an instruction that it does not know.
+        needed = self.native_options is None
+        self.core = unicorn.arguments(found, self.model, variant, needed=needed)
 
 
 def _cpu_model(found: Arch, options: Options, variant: str) -> CpuModel:

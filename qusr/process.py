@@ -12,7 +12,7 @@ import errno
 import os
 import sys
 
-from qusr import _native, arch, loader
+from qusr import _native, arch, installed, loader
 from qusr.machine import Machine
 from qusr.options import Exited, Options, UsageError
 from qusr.thread import Gone, Thread, leave
@@ -611,9 +611,8 @@ def thunk_table(target: Abi, store: loader.Store) -> bytes:
 
 def _table_key(target: Abi) -> bytes:
     """Changes with the ABI and with every file that declarations come from."""
-    here = os.path.dirname(__file__)
     folders = ("syscalls", "arch", "arch/" + target.numbers.partition(".")[0])
-    stamp = _native.stamp_sources([os.fsencode(f"{here}/{name}") for name in folders])
+    stamp = _native.stamp_sources(installed.folders(folders))
     return f"{target.name}\n{sys.version}\n{stamp:x}".encode()
 
 

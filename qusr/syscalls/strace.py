@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import _thread
 import errno
-import mmap
-import struct
 
 from qusr.arch.abi import HOST
 from qusr.syscalls import decl, table
@@ -41,14 +39,14 @@ class Strace:
     """Prints the system calls of one guest process and its forked children."""
 
     def __init__(self, process: Process) -> None:
-        from qusr._native import SharedLock
+        from qusr._native import SharedLock, SharedNumber
         from qusr.debug.log import Log
 
         self.process = process
         self.log: Log = process.log or Log()
         self._pending: dict[int, _Pending] = {}
         # Whose line is open, shared with forked children: they write to the same file.
-        self._open_line = mmap.mmap(-1, mmap.PAGESIZE)
+        self._open_line = SharedNumber()
         # Held from the look at whose line is open until the line is written.
         self._lock = SharedLock()
         self._alone = "tid" in self.log.items
@@ -139,12 +137,12 @@ class Strace:
             self.log.write(text)
             return
         with self._lock:
-            owner = struct.unpack_from("I", self._open_line)[0]
+            owner = self._open_line.value
             if owner != tid:
                 text = f"{tid} {_resumed(resumed)}{text}"
                 if owner:
                     text = f" <unfinished ...>\n{text}"
-            struct.pack_into("I", self._open_line, 0, 0 if done else tid)
+            self._open_line.value = 0 if done else tid
             self.log.write(text)
 
     # --- results ---

@@ -9,6 +9,7 @@ mod host;
 mod launcher;
 mod loader;
 mod memory;
+mod namespace;
 mod native;
 mod process;
 mod share;
@@ -41,7 +42,7 @@ mod _native {
     use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::host::{
-        PyBuffer, PyMappedEntry, PySharedLock, close_on_exec, crc32, die_by, die_dumped,
+        PyBuffer, PyMappedEntry, PySharedLock, PySharedNumber, close_on_exec, crc32, die_by, die_dumped,
         doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit, guest_of_command,
         is_dumpable, is_running, keep_stocks, leads_to_own_exe, lookup_in, native_refusal,
         own_proc_file, publish, siginfo_to_guest, stamp_sources, stand_in, store_directory,
@@ -51,6 +52,8 @@ mod _native {
     use super::loader::build_stack;
     #[pymodule_export]
     use super::memory::PyAddressSpace;
+    #[pymodule_export]
+    use super::namespace::{mount, umount, unshare};
     #[pymodule_export]
     use super::process::{PyProcess, PyTable};
     #[pymodule_export]

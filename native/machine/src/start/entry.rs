@@ -33,7 +33,13 @@ extern "C" fn constructor(_: c_int, argv: *const *const c_char, envp: *const *co
     // SAFETY: there is one thread, and nobody holds a pointer into the environment but `environ`,
     // whose strings stay as they are.
     unsafe { libc::unsetenv(c"LD_PRELOAD".as_ptr()) };
-    let outcome = command::parse(&argv, &environ).and_then(|command| begin(command, package));
+    attempt(&argv, &environ, package);
+}
+
+/// Tries to start the guest of a command line that the launcher made; comes back when Python is needed.
+/// `package` is the directory of the Python package, "" if it is a part of this executable.
+pub fn attempt(argv: &[&[u8]], environ: &[&[u8]], package: &[u8]) {
+    let outcome = command::parse(argv, environ).and_then(|command| begin(command, package));
     *OUTCOME.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
 }
 

@@ -145,6 +145,9 @@ pub fn key(
 
 /// A number that changes with every file that recipes come from, and with this library.
 fn sources(package: &[u8]) -> Option<u64> {
+    if package.is_empty() {
+        return store::stamp_sources(&[]).ok();
+    }
     let mut folders = SOURCES.map(|folder| [package, folder].concat()).to_vec();
     let guests = path(&[package, GUESTS].concat());
     for entry in std::fs::read_dir(guests).ok()? {

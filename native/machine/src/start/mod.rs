@@ -34,6 +34,7 @@ use crate::translator::keep_stocks;
 use crate::translator::stock::Place;
 use crate::unicorn::UnicornConfig;
 use command::Command;
+pub use entry::attempt;
 use files::Files;
 use recipe::{Op, Recipe, Source};
 
