@@ -45,6 +45,9 @@ __all__ = ["Exited", "Options", "Process", "UsageError"]
 
 RLIMIT_STACK = 3
 
+#: No device and no inode has this number.
+_NO_FILE = (1 << 64) - 1
+
 
 class Process:
     """One guest process, loaded and ready to run.
@@ -111,8 +114,7 @@ class Process:
         if isinstance(early, _native.EarlyStart):
             self._adopt(early)
             return
-        own = os.stat("/proc/self/exe")
-        self._own_exe = os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino
+        self._own_exe = _own_exe()
         words = [os.fsencode(word) for word in argv]
         if state is None:
             self.envp = _environment(env)
@@ -200,7 +202,7 @@ class Process:
         machine = self._machine(prepared.guest, prepared.plan.variant)
         self._set_machine(machine)
         self.argv = prepared.argv
-        self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
+        self.exe = _path_of(prepared)
         self.comm = os.path.basename(prepared.execfn)[:15]
         self.memory = self._empty_memory()
         # Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).
@@ -614,6 +616,25 @@ def _table_key(target: Abi) -> bytes:
     folders = ("syscalls", "arch", "arch/" + target.numbers.partition(".")[0])
     stamp = _native.stamp_sources(installed.folders(folders))
     return f"{target.name}\n{sys.version}\n{stamp:x}".encode()
+
+
+def _own_exe() -> tuple[bytes, int, int]:
+    """Path, device and inode of the emulator's executable. Where there is no /proc nobody can come by it:
+    then numbers that no file has.
+    """
+    try:
+        info = os.stat(installed.EXECUTABLE)
+        return os.readlink(os.fsencode(installed.EXECUTABLE)), info.st_dev, info.st_ino
+    except OSError:
+        return b"", _NO_FILE, _NO_FILE
+
+
+def _path_of(prepared: loader.Prepared) -> bytes:
+    """The path of a program, links resolved."""
+    try:
+        return os.readlink(b"/proc/self/fd/%d" % prepared.fd)
+    except OSError:
+        return os.path.realpath(os.fsencode(prepared.host_path))
 
 
 def _triplets(guest: str) -> tuple[str, ...]:

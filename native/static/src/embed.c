@@ -7,17 +7,23 @@
 extern const struct _frozen qusr_frozen[];
 extern PyObject *PyInit__native(void);
 
+/* Takes the place of the one in Python's library, which searches for its files near the executable and
+   reads those that could say where they are: in a guest's root, all of that is the guest's. */
+PyStatus _PyConfig_InitPathConfig(PyConfig *config, int compute)
+{
+    (void)config, (void)compute;
+    return PyStatus_Ok();
+}
+
 static PyStatus configure(PyConfig *config, int argc, char **argv, const char *code)
 {
-    /* With all of these set nothing is searched for (Doc/c-api/init_config.rst, "Python Path
-       Configuration"). */
     struct { wchar_t **place; const wchar_t *value; } texts[] = {
         {&config->program_name, L"qusr"},
         {&config->executable, L"/proc/self/exe"},
         {&config->base_executable, L"/proc/self/exe"},
         {&config->prefix, L""}, {&config->base_prefix, L""},
         {&config->exec_prefix, L""}, {&config->base_exec_prefix, L""},
-        {&config->stdlib_dir, L""}, {&config->home, L""},
+        {&config->platlibdir, L"lib"},
     };
     PyStatus status = PyStatus_Ok();
     for (size_t i = 0; i < sizeof texts / sizeof *texts && !PyStatus_Exception(status); i++)

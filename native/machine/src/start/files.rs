@@ -61,10 +61,11 @@ impl Files {
         Some(file_identity(&store::fstat(self.program_fd())?))
     }
 
-    /// The program's path, links resolved.
-    pub fn program_path(&self) -> Option<Vec<u8>> {
+    /// The program's path, links resolved. `named`: what it was opened by.
+    pub fn program_path(&self, named: &[u8]) -> Option<Vec<u8>> {
         let link = format!("/proc/self/fd/{}", self.program_fd());
-        Some(std::fs::read_link(link).ok()?.into_os_string().into_vec())
+        let found = std::fs::read_link(link).or_else(|_| std::fs::canonicalize(path(named)));
+        Some(found.ok()?.into_os_string().into_vec())
     }
 }
 
@@ -162,8 +163,12 @@ fn sources(package: &[u8]) -> Option<u64> {
 
 /// The emulator's own executable.
 pub fn own_exe() -> Option<OwnExe> {
-    let info = std::fs::metadata("/proc/self/exe").ok()?;
-    let path = std::fs::read_link("/proc/self/exe").ok()?;
+    // Where there is no /proc nobody can come by it; then a file that does not exist.
+    let Ok((path, info)) = std::fs::read_link("/proc/self/exe")
+        .and_then(|path| Ok((path, std::fs::metadata("/proc/self/exe")?)))
+    else {
+        return Some(OwnExe { path: Vec::new(), dev: !0, ino: !0 });
+    };
     Some(OwnExe {
         path: path.into_os_string().into_vec(),
         dev: info.dev(),

@@ -142,7 +142,7 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
         let sysroot = Sysroot::new(std::str::from_utf8(&recipe.sysroot).ok()?).ok()?;
         *process.sysroot.write().ok()? = Some(Arc::new(sysroot));
     }
-    let exe = files.program_path()?;
+    let exe = files.program_path(&command.program)?;
     let own_exe = Arc::new(files::own_exe()?);
     let facts = Facts {
         exe: files::guest_path(&exe, &recipe.sysroot).to_vec(),
