@@ -1,5 +1,6 @@
 # make run    build qusr in .venv and run a first program under it
 # make test   install what the tests need, build the guest programs, run pytest
+# make static  dist/qusr-static: all commands and their Python in one file; wheels built later carry it
 # make test-cores   native's guests on the Unicorn core, on native without optimisations,
 #                   and with a code cache that is full again and again
 # make lint   ruff, mypy, clippy, rustfmt, cargo test
@@ -20,7 +21,7 @@ BUILT := $(VENV)/.qusr-built
 
 NATIVE := $(shell find native -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
 
-.PHONY: run build test test-cores lint check-python check-rust bench testbins prebuilt tools clean
+.PHONY: run build static test test-cores lint check-python check-rust bench testbins prebuilt tools clean
 
 run: build
 	for program in testbins/prebuilt/hello-*; do $(BIN)/qusr-$${program##*-} $$program || exit; done
@@ -35,6 +36,12 @@ $(DEV): requirements-dev.txt tools/make-venv
 $(BUILT): $(DEV) pyproject.toml $(wildcard commands/scripts/*) $(NATIVE)
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	touch $@
+
+# Compiled for as many minutes as the extension.
+static: $(DEV)
+	tools/build-static dist/qusr-static
+	cp dist/qusr-static commands/scripts/qusr-static.new
+	mv commands/scripts/qusr-static.new commands/scripts/qusr-static
 
 tools:
 	tools/install-packages

@@ -19,7 +19,10 @@ EXECUTABLE = "/proc/self/exe"
 
 
 def folders(names: Sequence[str]) -> list[bytes]:
-    """The folders of subpackages, for `_native.stamp_sources`. Of an executable nothing but itself counts."""
+    """The folders of subpackages, for `_native.stamp_sources`.
+
+    None for an executable: all of it is known by its build ID.
+    """
     if FOLDER is None:
         return []
     return [os.fsencode(f"{FOLDER}/{name}") for name in names]

@@ -619,8 +619,9 @@ def _table_key(target: Abi) -> bytes:
 
 
 def _own_exe() -> tuple[bytes, int, int]:
-    """Path, device and inode of the emulator's executable. Where there is no /proc nobody can come by it:
-    then numbers that no file has.
+    """Path, device and inode of the emulator's executable.
+
+    Where there is no /proc nobody can come by it: then numbers that no file has.
     """
     try:
         info = os.stat(installed.EXECUTABLE)

@@ -1,8 +1,11 @@
-"""Compiles the modules that qusr needs, for a Python that has no files: freeze.py TREE PACKAGES OUT.
+"""Compiles the modules that qusr needs, for a Python that has no files.
 
-TREE is qusr's, PACKAGES the folder that pyelftools is in. Run by the very Python that they are for; its
-own modules are those that qusr's import, however indirectly. OUT/frozen.c has the table that
-`PyImport_FrozenModules` takes, and that of built-in modules; OUT/frozen.bin is the code that the first refers to.
+    freeze.py TREE PACKAGES OUT
+
+TREE is qusr's, PACKAGES the folder that pyelftools is in. Run by the very Python that they are for;
+its own modules are those that qusr's import, however indirectly. OUT/frozen.c has the table that
+`PyImport_FrozenModules` takes, and that of built-in modules; OUT/frozen.bin is the code that the
+first refers to.
 """
 
 from __future__ import annotations
@@ -12,28 +15,32 @@ import modulefinder
 import sys
 from pathlib import Path
 
-#: Packages all of whose modules go in, whoever imports them: by names that are put together, too.
-WHOLE = ("qusr", "elftools")
 #: What Python imports by itself: at its start, and for the encodings of its own files.
 ITS_OWN = (
-    "encodings.aliases", "encodings.ascii", "encodings.latin_1", "encodings.utf_8", "encodings.utf_8_sig",
+    "encodings.aliases", "encodings.ascii", "encodings.latin_1", "encodings.utf_8",
+    "encodings.utf_8_sig",
 )  # fmt: skip
-#: Of its modules in C those that its own start takes for granted, and their functions in the interpreter
-#: that have names of their own (Modules/config.c.in).
+#: Of its modules in C those that its own start takes for granted, and the functions of some that
+#: have names of their own (Modules/config.c.in).
 ALWAYS = (
     "_abc", "_ast", "_codecs", "_imp", "_io", "_signal", "_string", "_thread", "_tokenize",
-    "_tracemalloc", "_warnings", "_weakref", "builtins", "errno", "faulthandler", "gc", "itertools", "marshal",
-    "posix", "sys", "time",
+    "_tracemalloc", "_warnings", "_weakref", "builtins", "errno", "faulthandler", "gc", "itertools",
+    "marshal", "posix", "sys", "time",
 )  # fmt: skip
-FUNCTIONS = {"_warnings": "_PyWarnings_Init", "marshal": "PyMarshal_Init", "builtins": "", "sys": ""}
+FUNCTIONS = {
+    "_warnings": "_PyWarnings_Init",
+    "marshal": "PyMarshal_Init",
+    "builtins": "",
+    "sys": "",
+}
 #: Modules that others import only for what is not done here.
 LEFT_OUT = (
-    "_aix_support", "_bootsubprocess", "_osx_support", "_pydecimal", "_pyrepl", "asyncio", "bz2", "capstone",
-    "concurrent", "csv", "ctypes", "curses", "decimal", "distutils", "doctest", "email", "encodings.mbcs",
-    "fractions", "ftplib", "gzip", "http", "importlib.metadata", "importlib.resources", "logging", "lzma",
-    "multiprocessing", "ntpath", "pdb", "pprint", "pydoc", "site", "sqlite3", "ssl", "statistics",
-    "sysconfig", "tarfile", "test", "tkinter", "tracemalloc", "typing_extensions", "unicorn", "unittest",
-    "xml", "zipfile",
+    "_aix_support", "_bootsubprocess", "_osx_support", "_pydecimal", "_pyrepl", "asyncio", "bz2",
+    "capstone", "concurrent", "csv", "ctypes", "curses", "decimal", "distutils", "doctest",
+    "email", "encodings.mbcs", "fractions", "ftplib", "gzip", "http", "importlib.metadata",
+    "importlib.resources", "logging", "lzma", "multiprocessing", "ntpath", "pdb", "pprint",
+    "pydoc", "site", "sqlite3", "ssl", "statistics", "stringprep", "sysconfig", "tarfile", "test",
+    "tkinter", "tracemalloc", "typing_extensions", "unicorn", "unittest", "xml", "zipfile",
 )  # fmt: skip
 
 
@@ -58,7 +65,7 @@ def found(tree: Path, packages: Path) -> tuple[dict[str, tuple[Path, bool]], lis
     for name, module in finder.modules.items():
         file = getattr(module, "__file__", None)
         if file is not None and file.endswith(".py"):
-            files[name] = (Path(file), bool(module.__path__))
+            files[name] = (Path(file), bool(getattr(module, "__path__", None)))
     missing = [name for name in names if name not in files]
     if missing:
         sys.exit(f"freeze.py: not found: {', '.join(missing)}")

@@ -59,20 +59,24 @@ class Root:
                 continue  # somebody uses it now
         self.made.clear()
 
-    def make_places(self) -> None:
+    def make_places(self, *, with_files: bool) -> None:
         """Makes what is to be mounted on. Outside of the namespace, so that it can go again."""
-        for name in ("proc", "sys", "dev", "tmp", interp.CARRIED):
+        for name in ("proc", "sys", "dev", "tmp", *[interp.CARRIED] * with_files):
             self.make_folder(self.below(name))
 
     # --- inside the namespace ---
 
-    def enter(self) -> None:
-        """Mounts what a program expects, and makes the root ours."""
+    def enter(self, *, with_files: bool) -> None:
+        """Mounts what a program expects, and makes the root ours.
+
+        `with_files`: the files of this installation as well.
+        """
         for name in ("proc", "sys", "tmp"):
             if self.below(name).is_dir():
                 namespace.bind(Path("/", name), self.below(name))
         self._devices()
-        bring(self.root)
+        if with_files:
+            bring(self.root)
         os.chroot(self.root)
         os.chdir("/")
 

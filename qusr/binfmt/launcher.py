@@ -1,8 +1,9 @@
-"""The executable that is registered: `qusr-interp`, with what it is to execute written in.
+"""The executable that is registered, `qusr-interp`.
 
-The program is native/launcher/; it comes as a part of the extension. Its configuration is
-lists of strings: the number of ways, then for each the command, the files that must be
-there, and the extension if it is to be preloaded by a variable.
+Either it is `qusr-static`, which needs nothing else, or the launcher (native/launcher), a part of
+the extension, with what it is to execute written in: this installation's Python. The launcher's
+configuration is lists of strings: the number of ways, then for each the command, the files that
+must be there, and the extension if it is to be preloaded by a variable.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import qusr
-from qusr import _native, interp
+from qusr import _native, installed, interp
 from qusr.binfmt import BinfmtError
 
 _MARK = b"qusr-interp:conf"
 _SPACE = 16384
 _NAME = "qusr-interp"
+_STATIC = "qusr-static"
 
 #: Packages that run a guest.
 _PACKAGES = ("qusr", "elftools", "unicorn", "capstone")
@@ -26,17 +27,30 @@ _PACKAGES = ("qusr", "elftools", "unicorn", "capstone")
 
 def default_path() -> Path:
     """Where the launcher goes when it is installed."""
-    prefix = Path("/usr/local") if sys.prefix == "/usr" else Path(sys.prefix)
+    prefix = Path("/usr/local" if sys.prefix in ("/usr", "") else sys.prefix)
     return prefix / "libexec" / "qusr" / _NAME
 
 
+def static() -> Path | None:
+    """The executable that has all in it: this one, or the one installed with the commands."""
+    if installed.FOLDER is None:
+        return Path(installed.EXECUTABLE)
+    path = Path(sys.prefix, "bin", _STATIC)
+    return path if path.is_file() else None
+
+
 def is_ours(interpreter: str) -> bool:
-    """Whether an interpreter is a launcher made by this installation."""
+    """Whether an interpreter is one that this installation would write."""
     try:
         data = Path(interpreter).read_bytes()
     except OSError:
         return interpreter == str(default_path())
-    return data == executable()
+    return any(data == executable(dynamic=dynamic) for dynamic in kinds())
+
+
+def kinds() -> list[bool]:
+    """Which executables can be had here; True: the one that needs this installation's files."""
+    return [False] * (static() is not None) + [True] * (installed.FOLDER is not None)
 
 
 class Host:
@@ -74,7 +88,8 @@ def _extensions_folder(stdlib: Path) -> Path:
 
 def _packages() -> list[Path]:
     """The folders of sys.path that have the packages."""
-    found = [Path(qusr.__file__).resolve().parent.parent]
+    assert installed.FOLDER is not None
+    found = [Path(installed.FOLDER).resolve().parent]
     for name in _PACKAGES[1:]:
         spec = find_spec(name)
         if spec is not None and spec.origin:
@@ -160,8 +175,12 @@ def _configuration() -> bytes:
     return b"".join(os.fsencode(word) + b"\0" for word in words)
 
 
-def executable() -> bytes:
-    """The launcher, set up for this installation."""
+def executable(*, dynamic: bool) -> bytes:
+    """What is registered; `dynamic`: the launcher, set up for this installation."""
+    if not dynamic:
+        path = static()
+        assert path is not None
+        return path.read_bytes()
     template, text = bytes(_native.launcher()), _configuration()
     if len(text) > _SPACE:
         raise BinfmtError("the paths of Python and its libraries are too long for the launcher")
@@ -171,13 +190,13 @@ def executable() -> bytes:
     return template[:at] + text.ljust(_SPACE, b"\0") + template[at + _SPACE :]
 
 
-def write(path: Path) -> None:
-    """Puts the launcher at `path`."""
+def write(path: Path, *, dynamic: bool) -> None:
+    """Puts the executable at `path`."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Renamed into place: the old one may be running.
-        new.write_bytes(executable())
+        new.write_bytes(executable(dynamic=dynamic))
         new.chmod(0o755)
         new.replace(path)
     except OSError as error:

@@ -59,7 +59,9 @@ def _search() -> str:
     if named:
         return named
     if installed.FOLDER is None:
-        raise UnicornNotFoundError(f"this qusr has no Unicorn core: {_VARIABLE} may name its library")
+        raise UnicornNotFoundError(
+            f"this qusr has no Unicorn core: {_VARIABLE} may name its library"
+        )
     folders = []
     for folder in _package_folders():
         folders.append(folder)
@@ -79,8 +81,8 @@ def arguments(
 ) -> tuple[str, str, int, list[tuple[int, int]], list[str]]:
     """What `_native` needs to open a core: library, guest, model, system registers, features.
 
-    `variant` says which of the guest's kinds of programs it is to run (`Guest.variant`). A library that is
-    not `needed` may be missing: then its path is empty.
+    `variant` says which of the guest's kinds of programs it is to run (`Guest.variant`). A library
+    that is not `needed` may be missing: then its path is empty.
     """
     chosen = model or arch.default_model
     core = arch.guest.abis[variant].core

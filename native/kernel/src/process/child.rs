@@ -270,17 +270,52 @@ pub fn delete_timers() {
 /// The descriptors of this process that are closed by an execve(2).
 ///
 /// # Errors
-/// That of reading /proc/self/fd.
+/// That of poll(2), where there is no /proc.
 pub fn close_on_exec() -> std::io::Result<Vec<i32>> {
-    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
+    let listed = std::fs::read_dir("/proc/self/fd").map(|entries| {
+        let number = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.ok()?.file_name().to_str()?.parse().ok()
+        };
+        entries.filter_map(number).collect()
+    });
+    let open: Vec<i32> = listed.or_else(|_| open_descriptors())?;
     let closes = |fd: &i32| {
         // SAFETY: F_GETFD touches no memory. The listing's own descriptor is closed by now.
         let flags = unsafe { libc::fcntl(*fd, libc::F_GETFD) };
         flags >= 0 && flags & libc::FD_CLOEXEC != 0
     };
     Ok(open.into_iter().filter(closes).collect())
+}
+
+/// The descriptors of this process, without /proc: poll(2) says POLLNVAL of a number that is none.
+/// One above the limit may be missed, if it was opened when that was higher.
+fn open_descriptors() -> std::io::Result<Vec<i32>> {
+    const BATCH: i32 = 1024;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel fills a valid rlimit.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    let end = i32::try_from(limit.rlim_cur).unwrap_or(i32::MAX);
+    let mut open = Vec::new();
+    for start in (0..end).step_by(BATCH as usize) {
+        let numbers = start..end.min(start.saturating_add(BATCH));
+        let mut polled: Vec<libc::pollfd> = numbers
+            .map(|fd| libc::pollfd {
+                fd,
+                events: 0,
+                revents: 0,
+            })
+            .collect();
+        // SAFETY: that many entries, and it does not wait.
+        if unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, 0) } < 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+        let is_open = |entry: &&libc::pollfd| entry.revents & libc::POLLNVAL == 0;
+        open.extend(polled.iter().filter(is_open).map(|entry| entry.fd));
+    }
+    Ok(open)
 }
 
 /// Names the calling thread (/proc/PID/comm).
