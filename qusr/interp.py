@@ -117,14 +117,19 @@ def executed() -> None:
 
 
 def main(*, carried: bool = False) -> None:
-    """Runs the kernel's program. `carried`: in a root, with the host's files below `CARRIED`."""
+    """Runs the kernel's program.
+
+    `carried`: in a root, with the host's files below `CARRIED` (qusr-static needs none).
+    """
     fd, flags, (path, *arguments) = _begin()
     if "S" in flags:
         # Who runs a set-user-ID program must not choose its libraries or log files.
         for name in [name for name in os.environ if name.startswith(_OPTION_VARIABLES)]:
             del os.environ[name]
     # The root is the guest's own: nothing to look for elsewhere. The cache does not go
-    # below the guest's home directory, which may become part of an image.
+    # below the guest's home directory, which may become part of an image: where nobody has made
+    # another place for it, there is none.
+    cache = CACHE if os.path.isdir(CACHE) else ""
     words = ["-L", ""] if carried else []
     if "P" in flags:
         words += ["-0", arguments.pop(0)]
@@ -132,7 +137,7 @@ def main(*, carried: bool = False) -> None:
         "qusr",
         [*words, "--", path, *arguments],
         os.environ,
-        cache=CACHE if carried else None,
+        cache=cache if carried else None,
         fd=fd,
         ignored=_ignored(flags),
     )

@@ -27,7 +27,10 @@ fn main() {
         .arg(&out));
     let place = ask(&python, "sysconfig.get_path('include')");
     let library = ask(&python, "sysconfig.get_config_var('LIBPL')");
-    for (source, object) in [(frozen.as_path(), "frozen.o"), (Path::new(EMBED), "embed.o")] {
+    for (source, object) in [
+        (frozen.as_path(), "frozen.o"),
+        (Path::new(EMBED), "embed.o"),
+    ] {
         let object = out.join(object);
         run(Command::new(env::var("CC").unwrap_or_else(|_| "cc".into()))
             .args(["-O2", "-Wall", "-Werror", "-fPIE", "-c", "-I", &place])
@@ -36,7 +39,10 @@ fn main() {
             .arg(&object));
         println!("cargo::rustc-link-arg-bins={}", object.display());
     }
-    let name = ask(&python, "'python' + sysconfig.get_config_var('LDVERSION') + '-pic'");
+    let name = ask(
+        &python,
+        "'python' + sysconfig.get_config_var('LDVERSION') + '-pic'",
+    );
     println!("cargo::rustc-link-arg-bins=-L{library}");
     for library in [&name, "z", "m"] {
         println!("cargo::rustc-link-arg-bins=-l:lib{library}.a");

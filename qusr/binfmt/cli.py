@@ -307,8 +307,10 @@ def _run(options: argparse.Namespace) -> int:
     def setup() -> None:
         _mount()
         with tempfile.TemporaryDirectory(prefix="qusr-") as folder:
-            path = Path(folder) / "qusr-interp"
-            launcher.write(path, dynamic=options.dynamic)
+            path = None if options.dynamic else launcher.in_place()
+            if path is None or not registry.can_be_registered(str(path)):
+                path = Path(folder) / "qusr-interp"
+                launcher.write(path, dynamic=options.dynamic)
             for guest in registry.GUESTS:
                 Registry().add(guest, str(path), flags, as_qemu=options.as_qemu)
         if root is not None:

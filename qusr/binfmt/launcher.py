@@ -39,6 +39,15 @@ def static() -> Path | None:
     return path if path.is_file() else None
 
 
+def in_place() -> Path | None:
+    """`qusr-static` where it is, if it has a path of its own."""
+    path = static()
+    if path is None:
+        return None
+    real = Path(os.path.realpath(path))
+    return real if real.is_file() and real.samefile(path) else None
+
+
 def is_ours(interpreter: str) -> bool:
     """Whether an interpreter is one that this installation would write."""
     try:

@@ -82,6 +82,16 @@ def line(guest: str, interpreter: str, flags: str, *, as_qemu: bool = False) -> 
     return free[0].join((*fields, interpreter, flags))
 
 
+def can_be_registered(interpreter: str) -> bool:
+    """Whether the kernel takes a path for every guest."""
+    try:
+        for guest in GUESTS:
+            line(guest, interpreter, "")
+    except BinfmtError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Entry:
     """A handler that the kernel knows."""

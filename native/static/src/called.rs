@@ -31,7 +31,10 @@ impl<'a> Called<'a> {
         // The file's name is not known where there is none (fexecve), and that of the program where
         // binfmt_misc has started it.
         let file = auxv_text(libc::AT_EXECFN).map_or(&b""[..], last);
-        if let Some(known) = [called, file].into_iter().find_map(|name| Self::named(name, rest)) {
+        if let Some(known) = [called, file]
+            .into_iter()
+            .find_map(|name| Self::named(name, rest))
+        {
             return known;
         }
         // qusr-static NAME …, under whatever name.

@@ -20,6 +20,8 @@ use called::Called;
 /// What Python executes; the first lines are what `qusr_machine::start::command` goes by.
 const COMMAND: &CStr = c"#qusr-start command\nfrom qusr import interp\ninterp.command()\n";
 const BINFMT: &CStr = c"#qusr-start binfmt\nfrom qusr import interp\ninterp.main()\n";
+/// In a root that is not the host's.
+const INSIDE: &CStr = c"#qusr-start binfmt\nfrom qusr import interp\ninterp.main(carried=True)\n";
 const EXEC: &CStr = c"from qusr import interp\ninterp.executed()\n";
 const REGISTRAR: &CStr = c"from qusr.binfmt.cli import main\nmain()\n";
 
@@ -39,12 +41,7 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let count = usize::try_from(argc).unwrap_or_default();
     // SAFETY: what the C library gives to main: `argc` strings, and an environment that ends with null;
     // nobody changes them before Python runs.
-    let (argv, variables) = unsafe {
-        (
-            strings(argv, count),
-            strings(environ, length(environ)),
-        )
-    };
+    let (argv, variables) = unsafe { (strings(argv, count), strings(environ, length(environ))) };
     let secure = auxv(libc::AT_SECURE) != 0;
     // A program's own start cannot be mistaken for this one: the kernel puts the interpreter's path there.
     if !secure && argv.first() == Some(&AGAIN) && command::is_launched(&argv) {
@@ -57,8 +54,21 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
             let words = [&[name], words].concat();
             begin(COMMAND, &words, &variables, secure)
         }
-        Called::Kernel(words) => begin(BINFMT, words, &variables, secure),
+        Called::Kernel(words) => {
+            let code = if is_in_sight() { BINFMT } else { INSIDE };
+            begin(code, words, &variables, secure)
+        }
     }
+}
+
+/// Whether this file is where it is said to be. If not, we are in another root, which the kernel reaches us
+/// from by flag F (or the file has been deleted).
+fn is_in_sight() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = "/proc/self/exe";
+    let path = std::fs::read_link(own);
+    let both = path.and_then(|path| Ok((std::fs::metadata(path)?, std::fs::metadata(own)?)));
+    both.is_ok_and(|(a, b)| (a.dev(), a.ino()) == (b.dev(), b.ino()))
 }
 
 /// Starts a guest: at once, or in Python. Both get the words that `qusr/interp.py` describes.
@@ -112,9 +122,16 @@ fn python(code: &CStr, words: &[&[u8]]) -> c_int {
         .iter()
         .map(|word| CString::new(*word).unwrap_or_default())
         .collect();
-    let mut pointers: Vec<*mut c_char> = words.iter().map(|word| word.as_ptr().cast_mut()).collect();
+    let mut pointers: Vec<*mut c_char> =
+        words.iter().map(|word| word.as_ptr().cast_mut()).collect();
     // SAFETY: that many C strings, which Python copies and does not change, and another one.
-    unsafe { qusr_run_python(pointers.len() as c_int, pointers.as_mut_ptr(), code.as_ptr()) }
+    unsafe {
+        qusr_run_python(
+            pointers.len() as c_int,
+            pointers.as_mut_ptr(),
+            code.as_ptr(),
+        )
+    }
 }
 
 fn auxv(kind: libc::c_ulong) -> u64 {
@@ -147,7 +164,9 @@ unsafe fn strings<'a>(at: *const *const c_char, count: usize) -> Vec<&'a [u8]> {
 /// There is one.
 unsafe fn length(at: *const *const c_char) -> usize {
     // SAFETY: nothing behind the null is read.
-    (0..).take_while(|&index| unsafe { !(*at.add(index)).is_null() }).count()
+    (0..)
+        .take_while(|&index| unsafe { !(*at.add(index)).is_null() })
+        .count()
 }
 
 /// The string that the auxiliary vector has of a kind.

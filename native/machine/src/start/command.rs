@@ -29,6 +29,9 @@ const BINFMT: &[u8] = b"#qusr-start binfmt\n";
 /// That of `qusr/again.py`.
 const EXEC: &[u8] = b"#qusr-start exec\n";
 
+/// Says in the code of binfmt_misc's interpreters that they are in another root than the host's.
+const CARRIED: &[u8] = b"carried=True";
+
 /// Variables of qusr's that a start without Python understands, or that do not concern it.
 const KNOWN: [&[u8]; 4] = [
     b"QUSR_CACHE_DIR",
@@ -69,6 +72,10 @@ pub fn parse(argv: &[&[u8]], environ: &[&[u8]]) -> Option<Command> {
     let [_, _, _, _, _, fd, flags, hidden, rest @ ..] = argv else {
         return None;
     };
+    // In a root with a cache of its own, or with none.
+    if code.windows(CARRIED.len()).any(|part| part == CARRIED) {
+        return None;
+    }
     let hidden: usize = text(hidden)?.parse().ok()?;
     if rest.len() < hidden {
         return None;

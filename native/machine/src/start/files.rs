@@ -167,7 +167,11 @@ pub fn own_exe() -> Option<OwnExe> {
     let Ok((path, info)) = std::fs::read_link("/proc/self/exe")
         .and_then(|path| Ok((path, std::fs::metadata("/proc/self/exe")?)))
     else {
-        return Some(OwnExe { path: Vec::new(), dev: !0, ino: !0 });
+        return Some(OwnExe {
+            path: Vec::new(),
+            dev: !0,
+            ino: !0,
+        });
     };
     Some(OwnExe {
         path: path.into_os_string().into_vec(),
