@@ -1,5 +1,6 @@
 // Litmus tests of Arm's memory model: outcomes that it forbids never happen.
 // libs: -lpthread
+// no-reference: qemu-user takes long, and it is not the one to be judged
 // arches: aarch64 arm
 // cflags-aarch64: -march=armv8.1-a+rcpc
 // cflags-arm: -march=armv8-a+simd -mthumb
