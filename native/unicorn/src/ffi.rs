@@ -137,6 +137,9 @@ impl Api {
         let problem = |what: &dyn std::fmt::Display| {
             format!("cannot load the unicorn library {}: {what}", path.display())
         };
+        if let Some(why) = super::same_libc::refusal() {
+            return Err(problem(&why));
+        }
         // SAFETY: loading runs the library's initialisers; the path is the one that the
         // user's Python environment names as unicorn's.
         let library = unsafe { Library::new(path) }.map_err(|e| problem(&e))?;

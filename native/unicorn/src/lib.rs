@@ -12,6 +12,7 @@ mod interrupt;
 mod probe;
 mod regs;
 mod rescue;
+mod same_libc;
 mod setup;
 mod stops;
 mod trap;
