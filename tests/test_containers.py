@@ -32,7 +32,7 @@ _BEGIN = """
 """
 _SCRIPT = "uname -m; id -un; (exit 3); echo $?; readlink /proc/self/exe"
 _PRINTED = "aarch64\nroot\n3\n/bin/busybox\n"
-_ENGINE = '--storage-driver vfs --root "$place"/storage --runroot "$place"/runroot'
+_ENGINE = '--storage-driver vfs --root "$place"/storage --runroot /run/engine'
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_podman(place: Path) -> None:
             command podman {_ENGINE} --cgroup-manager cgroupfs --events-backend none \
                 --runtime crun "$@"
         }}
-        tar -C root -c . | podman import - guest >/dev/null 2>&1
+        tar -C root -c . | podman import -q - guest >/dev/null
         podman run --rm --network none --cgroups disabled --uidmap 0:0:60000 --gidmap 0:0:60000 \
             --security-opt no-new-privileges guest \
             /bin/sh -c '{_SCRIPT}; grep -E "^(NoNewPrivs|Seccomp):" /proc/self/status'
