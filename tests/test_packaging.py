@@ -21,6 +21,7 @@ COMMANDS = {
     "qusr", "qusr-aarch64", "qusr-aarch64_be", "qusr-arm", "qusr-arm64", "qusr-armeb",
     "qusr-armel", "qusr-armhf", "qusr-binfmt",
 }  # fmt: skip
+STATIC = "qusr-static"
 DATA = "qusr-0.1.0.data/scripts/"
 
 # Elsewhere the extension would have to be compiled first, which takes minutes.
@@ -43,15 +44,16 @@ def build(folder: Path, out: Path) -> Path:
     return wheel
 
 
-def check(wheel: Path, prefix: Path) -> None:
-    """Installs a wheel with pip and starts what it has brought."""
+def check(wheel: Path, prefix: Path, *, static: bool = False) -> None:
+    """Installs a wheel with pip and starts what it has brought. `static`: qusr-static as well."""
     with zipfile.ZipFile(wheel) as archive:
         modes = {
             entry.filename.removeprefix(DATA): entry.external_attr >> 16
             for entry in archive.infolist()
             if entry.filename.startswith(DATA)
         }
-    assert set(modes) == COMMANDS
+    commands = COMMANDS | ({STATIC} if static else set())
+    assert set(modes) == commands
     assert all(mode & 0o111 == 0o111 for mode in modes.values()), modes
     # An environment without the packages that qusr needs: not all that it does needs them.
     venv.create(prefix, symlinks=True)
@@ -64,17 +66,19 @@ def check(wheel: Path, prefix: Path) -> None:
         prefix,
     ]
     subprocess.run([*pip, "install", "-q", "--no-deps", "--no-index", wheel], check=True)
-    for name in COMMANDS:
+    for name in commands:
         done = subprocess.run(
             [prefix / "bin" / name, "-h"], capture_output=True, text=True, check=False,
             env={**emulators.ENVIRONMENT, **emulators.QUSR_ENVIRONMENT}, timeout=100,
         )  # fmt: skip
         assert done.returncode == 0, (name, done.stderr)
-        assert name in done.stdout
+        assert name.removesuffix("-static") in done.stdout
 
 
 def test_wheel(tmp_path: Path) -> None:
-    check(build(REPO, tmp_path), tmp_path / "installed")
+    # Where `make static` has left it.
+    static = (REPO / "commands" / "scripts" / STATIC).exists()
+    check(build(REPO, tmp_path), tmp_path / "installed", static=static)
 
 
 @pytest.mark.slow
