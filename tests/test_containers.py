@@ -204,3 +204,36 @@ def test_debootstrap_in_two_stages(static: Path, tmp_path: Path, debian: str, gu
     ran = subprocess.run(command, capture_output=True, check=False, timeout=3000)
     done = Result(command, ran.returncode, ran.stdout, ran.stderr)
     assert done.check().out == f"{debian}\n", done.describe()
+
+
+def test_a_debian_package(static: Path, tmp_path: Path) -> None:
+    """packaging/debian: built by dpkg-deb, installed over the machine's /usr in a namespace."""
+    emulators.need("dpkg-deb")
+    namespaces.need_binfmt()
+    package, files = tmp_path / "qusr.deb", tmp_path / "files"
+    subprocess.run([REPO / "packaging/debian/build", package], check=True)
+    subprocess.run(["dpkg-deb", "-R", package, files], check=True)
+    control = subprocess.run(
+        ["dpkg-deb", "-f", package, "Package", "Architecture"], capture_output=True, check=True
+    )
+    assert control.stdout == b"Package: qusr-static\nArchitecture: amd64\n"
+    script = """
+        set -e
+        mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
+        mount -t tmpfs none /run
+        mount -t overlay none -o lowerdir="$1"/usr:/usr /usr
+        export PATH=/usr/bin:/bin
+        qusr-aarch64-static "$2"/hello-aarch64; qusr-arm-static "$2"/hello-arm
+        "$1"/DEBIAN/postinst configure; grep -h flags /proc/sys/fs/binfmt_misc/qusr-*
+        "$2"/hello-aarch64
+        "$1"/DEBIAN/postinst configure; qusr-binfmt status arm
+        "$1"/DEBIAN/prerm remove; ls /proc/sys/fs/binfmt_misc
+    """
+    hello = REPO / "testbins" / "prebuilt"
+    done = shell(script, files, hello, prelude="").check()
+    assert done.out.splitlines() == [
+        "Hello from aarch64!", "Hello from arm!", *["flags: POCF"] * 4, "Hello from aarch64!",
+        "binfmt_misc: enabled",
+        "arm         qusr-arm: /usr/libexec/qusr/qusr-interp [POCF], this qusr",
+        "register", "status",
+    ]  # fmt: skip
