@@ -37,6 +37,7 @@ FREESTANDING = (  # no -fstrict-aliasing: these programs look at memory in many 
 _HF = "arm-linux-gnueabihf-gcc"
 _SF = "arm-linux-gnueabi-gcc"
 _A64 = "aarch64-linux-gnu-gcc"
+_RV = "riscv64-linux-gnu-gcc"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ LIBC_TARGETS = {
     "arm": Target(_HF),
     "x86_64": Target("gcc"),
     "armel": Target(_SF),
+    "riscv64": Target(_RV),
 }
-LIBC_DEFAULT = ("aarch64", "arm", "x86_64")
+LIBC_DEFAULT = ("aarch64", "arm", "x86_64", "riscv64")
 NATIVE = "x86_64"
 
 # Freestanding programs. armeb is BE8 (data big-endian, code little-endian: Armv6 and later),

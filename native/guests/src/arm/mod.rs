@@ -22,7 +22,9 @@ mod system;
 pub mod t16;
 pub mod t32;
 pub mod table;
+pub mod unicorn;
 
+use crate::Entry;
 use crate::decode::Bits;
 use crate::guest::{FlagUse, Guest, Lift, flag};
 use crate::ir::Trap;
@@ -31,13 +33,13 @@ use crate::ir::flags::Cc;
 use crate::ir::interp::Interp;
 use crate::ir::sem::{Guard, Sem};
 use crate::ir::state::State;
-use crate::{Entry, unicorn};
 use features::Features;
 use insn::{Insn, mode, slot};
 use linux::ArmLinux;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use table::Encoding;
+use unicorn::Unicorn;
 
 /// Little-endian, and the two big-endian kinds of programs.
 pub static GUESTS: [Entry; 3] = [
@@ -49,7 +51,11 @@ pub static GUESTS: [Entry; 3] = [
             big_code: false,
         },
         isa: Some(|f| Arm::of(Features::by_names(f), false, false)),
-        unicorn: unicorn::Guest::Arm,
+        unicorn: &Unicorn {
+            name: "arm",
+            big_data: false,
+            big_code: false,
+        },
         emulate: None,
     },
     Entry {
@@ -60,7 +66,11 @@ pub static GUESTS: [Entry; 3] = [
             big_code: false,
         },
         isa: Some(|f| Arm::of(Features::by_names(f), true, false)),
-        unicorn: unicorn::Guest::ArmBe8,
+        unicorn: &Unicorn {
+            name: "arm-be8",
+            big_data: true,
+            big_code: false,
+        },
         emulate: None,
     },
     Entry {
@@ -71,7 +81,11 @@ pub static GUESTS: [Entry; 3] = [
             big_code: true,
         },
         isa: Some(|f| Arm::of(Features::by_names(f), true, true)),
-        unicorn: unicorn::Guest::ArmBe32,
+        unicorn: &Unicorn {
+            name: "arm-be32",
+            big_data: true,
+            big_code: true,
+        },
         emulate: None,
     },
 ];
