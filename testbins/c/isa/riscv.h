@@ -13,7 +13,7 @@
 #define ISA_CLONE_TLS_FIRST
 #define ISA_NO_RESTORER
 
-#define ISA_UNDEFINED() __asm__ volatile(".insn 4, 0xffffffff")
+#define ISA_UNDEFINED() __asm__ volatile(".4byte 0xffffffff")
 #define ISA_BREAK() __asm__ volatile("ebreak")
 /* c.ebreak: instructions may be two bytes long. */
 #define ISA_BREAK_CODE 0x9002

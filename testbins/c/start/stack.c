@@ -1,6 +1,7 @@
 // The initial stack: arguments, environment, auxiliary vector, as execve(2) and the kernel lay them out.
 // args: stack vector phdr strings order heap proc environment bss
 #include "../check.h"
+#include "../isa.h"
 
 #include <elf.h>
 #include <link.h>
@@ -138,17 +139,21 @@ CHECK(strings)
 	int set = 0;
 
 	/* Between the vector and the arguments: 16 random bytes, then the platform. */
-	TRUE(random > (char *)vector() && platform == random + 16);
-	TRUE(platform + strlen(platform) < start_argv[0]);
+	TRUE(random > (char *)vector() && random + 16 <= start_argv[0]);
+	if (platform) {
+		EQ(platform, random + 16);
+		TRUE(platform + strlen(platform) < start_argv[0]);
+	}
 	for (int i = 0; i < 16; i++)
 		set |= random[i];
 	TRUE(set != 0);
-#if defined(__aarch64__)
-	STREQ(platform, "aarch64");
-#elif defined(__arm__)
+#ifdef ISA_PLATFORM_VARIES
 	TRUE(platform[0] == 'v' && strchr("lb", platform[strlen(platform) - 1]));
-#elif defined(__x86_64__)
-	STREQ(platform, "x86_64");
+#else
+	if (ISA_PLATFORM)
+		STREQ(platform, ISA_PLATFORM);
+	else
+		TRUE(platform == NULL);
 #endif
 	STREQ((char *)getauxval(AT_EXECFN), start_argv[0]);
 }
