@@ -305,12 +305,13 @@ class Arch:
         """The features that programs are told of, in the kernel's order."""
         return [feature for feature in self.features if feature.name in model.features]
 
-    def hwcap(self, model: CpuModel) -> tuple[int, int]:
-        """AT_HWCAP and AT_HWCAP2."""
+    def hwcap(self, model: CpuModel) -> tuple[int, int | None]:
+        """AT_HWCAP and AT_HWCAP2; None: the ISA has no such entry."""
         words = [0, 0]
         for feature in self.advertised(model):
             words[feature.word - 1] |= 1 << feature.bit
-        return words[0], words[1]
+        second = any(feature.word == 2 for feature in self.features)
+        return words[0], words[1] if second else None
 
     def uname_of(self, model: CpuModel) -> str:
         """What uname(2) says on this CPU."""

@@ -9,6 +9,7 @@
 #define ISA_UTS "riscv32"
 #endif
 #define ISA_PLATFORM NULL
+#define ISA_NO_HWCAP2
 #define ISA_O_LARGEFILE 0100000
 #define ISA_CLONE_TLS_FIRST
 #define ISA_NO_RESTORER
