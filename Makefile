@@ -52,7 +52,7 @@ testbins: tools
 prebuilt: tools
 	python3 testbins/build.py --prebuilt
 
-test: build testbins
+test: build static testbins
 	for root in $(ROOTS); do tools/debian-root $$root >/dev/null || exit; done
 	tools/run-tests $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
