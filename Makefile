@@ -52,7 +52,7 @@ testbins: tools
 prebuilt: tools
 	python3 testbins/build.py --prebuilt
 
-test: build static testbins
+test: build tools static testbins
 	for root in $(ROOTS); do tools/debian-root $$root >/dev/null || exit; done
 	tools/run-tests $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
@@ -84,6 +84,7 @@ check-rust: $(DEV)
 	cd native && $(CARGO) test -q
 	cd native/launcher && $(CARGO) fmt --check
 	cd native/launcher && $(CARGO) clippy -q -- -D warnings
+	cd native/static && $(CARGO) fmt --check
 
 bench: build tools
 	$(BIN)/python -m bench $(ARGS)
