@@ -171,11 +171,12 @@ def test_mmdebstrap_and_packages(static: Path, tmp_path: Path, debian: str) -> N
         "$1" qusr-binfmt install --as-qemu --preserve-argv0 --interpreter "$2"/interp
         mmdebstrap --mode=root --variant=minbase --arch={debian} bookworm "$2"/root \
             http://deb.debian.org/debian >&2
-        cp /etc/resolv.conf "$2"/root/etc/; mount --rbind /proc "$2"/root/proc
+        cp /etc/resolv.conf "$2"/root/etc/
+        for name in proc dev; do mount --rbind /$name "$2"/root/$name; done
         chroot "$2"/root sh -c 'apt-get -q update && apt-get -qy install {packages}' >&2
         chroot "$2"/root sh -c 'dpkg --print-architecture; dpkg --audit; echo 2^70 | bc
             dpkg-query -W -f "\\${{Status}}\\n" {packages} | sort | uniq -c'
-        find "$2"/root -name .cache
+        find "$2"/root -xdev -name .cache
     """
     done = shell(script, static, tmp_path, prelude="", users=True, timeout=3000).check()
     expected = f"{debian} 1180591620717411303424 10 install ok installed"
