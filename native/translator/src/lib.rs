@@ -24,4 +24,4 @@ pub use engine::{
     Fallback, Log, LogItem, NativeConfig, Options, forget_stocks, keep_stocks, open, regions_made,
     stock, stop_for_fork,
 };
-pub use host::x64::check_host;
+pub use host::check_host;

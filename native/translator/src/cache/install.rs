@@ -4,8 +4,8 @@ use super::arena::Arena;
 use super::record::Fix;
 use super::tables::{Entry, Exit, Fault, NONE};
 use super::{Busy, Cache, Found, Generation, Inner, Key, PAGE, REGION, Source};
-use crate::host::x64::code::{Code, Reloc};
-use crate::host::x64::layout::Pinning;
+use crate::host::code::Code;
+use crate::host::{Host, Native, Pinning};
 use std::collections::hash_map;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -123,21 +123,8 @@ impl Cache {
             hot: false,
         }));
         for &(at, r) in &code.relocs {
-            let at = at as usize;
-            match r {
-                Reloc::Entry(e) => {
-                    let target = generation.arena.entry(e);
-                    let rel = target.wrapping_sub(host + at + 4) as u32;
-                    code.bytes[at..at + 4].copy_from_slice(&rel.to_le_bytes());
-                }
-                Reloc::Helper(f) => {
-                    code.bytes[at..at + 8].copy_from_slice(&(f as usize as u64).to_le_bytes())
-                }
-                Reloc::Eval => {}
-                Reloc::ExitNumber(n) => {
-                    code.bytes[at..at + 4].copy_from_slice(&(first + n).to_le_bytes())
-                }
-            }
+            let entry = |e| generation.arena.entry(e);
+            Native::relocate(&mut code.bytes, at, host, r, entry, first);
         }
         generation.arena.write(host, &code.bytes);
         let exits = first..tables.exits.len() as u32;

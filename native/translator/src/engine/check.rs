@@ -7,8 +7,7 @@ use super::{NativeCore, gate};
 use crate::cache::Found;
 use crate::cpu::OnSyscall;
 use crate::guest::Lift;
-use crate::host::x64::layout::host;
-use crate::host::x64::runtime::code;
+use crate::host::{Answer, Cpu};
 use crate::ir::interp::{Interp, Outcome};
 use crate::ir::state::State;
 use crate::ir::{flags, float};
@@ -84,12 +83,11 @@ impl NativeCore {
         };
         let answer = self.enter(found);
         // What lies beyond a mapped file's end is for the host to know.
-        comparable &= answer != code::FAULT || self.st_ref().host[host::FAULT_ERR] & 2 == 0;
+        comparable &= answer != Answer::Fault || !self.cpu_ref().fault().bus;
         // Exits set the pc when they are dealt with; peek without side effects.
         let written = mem.written;
-        let exit = (answer == code::LINK).then(|| self.st_ref().host[host::EXIT_ID] as u32);
         let next = self.after_checked(answer);
-        if let Some(n) = exit {
+        if let Answer::Link(n) = answer {
             self.count_loop(n);
         }
         if comparable {

@@ -9,7 +9,7 @@
 use super::Options;
 use crate::cache::{Key, record};
 use crate::crc32::crc32;
-use crate::host::x64::features::host_has;
+use crate::host::{Host, Native};
 use crate::store;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -71,8 +71,7 @@ struct File {
 fn build() -> u64 {
     let mut hasher = DefaultHasher::new();
     store::build().hash(&mut hasher);
-    let features = [host_has!("aes"), host_has!("sha"), host_has!("pclmulqdq")];
-    features.hash(&mut hasher);
+    Native::features().hash(&mut hasher);
     hasher.finish()
 }
 

@@ -5,9 +5,8 @@ use super::{LogItem, NativeCore};
 use crate::cache::{Found, Refusal, Source};
 use crate::cpu::Emulated;
 use crate::guest::{FlagUse, Lift, flag};
-use crate::host::x64::code::Code;
-use crate::host::x64::codegen::{self, Tuning};
-use crate::host::x64::live::Liveness;
+use crate::host::code::Code;
+use crate::host::{Host, Native, Tuning};
 use crate::ir::build::IrBuilder;
 use crate::ir::float;
 use crate::ir::sem::Sem;
@@ -74,8 +73,7 @@ pub(super) struct Work {
     window: Window,
     pub(super) source: Source,
     pub(super) block: Block,
-    live: Liveness,
-    codegen: codegen::Work,
+    host: <Native as Host>::Work,
     pub(super) code: Code,
 }
 
@@ -365,9 +363,9 @@ impl NativeCore {
             self.log(LogItem::InAsm, || in_asm(block));
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
-            let (live, code) = (&mut work.live, &mut work.code);
-            live.analyse(block, pin, tune.coalesce, |pc| self.reads_flags(pc, window));
-            if codegen::generate(block, pin, live, tune, &mut work.codegen, code).is_err() {
+            let code = &mut work.code;
+            let reads = |pc| self.reads_flags(pc, window);
+            if Native::emit(block, pin, tune, reads, &mut work.host, code).is_err() {
                 assert!(max > 1, "one instruction does not fit the host's registers");
                 max = block.pcs.len().min(max) / 2;
                 continue;

@@ -325,6 +325,23 @@ pub enum Trap {
     Align,
 }
 
+impl Trap {
+    /// The trap numbered `n`.
+    #[must_use]
+    pub fn from_index(n: u8) -> Self {
+        const ALL: [Trap; 7] = [
+            Trap::Syscall,
+            Trap::Breakpoint,
+            Trap::Undefined,
+            Trap::Fallback,
+            Trap::Resync,
+            Trap::Invalidate,
+            Trap::Align,
+        ];
+        ALL[usize::from(n) % ALL.len()]
+    }
+}
+
 /// Atomic read-modify-write operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

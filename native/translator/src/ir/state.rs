@@ -1,5 +1,4 @@
-//! What translated code works on: the guest's registers and the run-time's own
-//! fields, at fixed offsets from one host register.
+//! The state of a guest's processor. What a host's code generator has besides is its own (`host::Cpu`).
 
 /// General slots (the guest decides what they are; see its `slots`).
 pub const SLOTS: usize = 64;
@@ -48,12 +47,6 @@ pub fn overlap(a: usize, b: usize) -> bool {
     let ((x, w), (y, v)) = (unit(a), unit(b));
     x < y + usize::from(v / 8) && y < x + usize::from(w / 8)
 }
-/// Temporaries that the code generator may spill.
-pub const SPILLS: usize = 64;
-
-/// Counters of loops, shared by those whose addresses collide.
-pub const HEAT: usize = 256;
-
 /// A function that translated code calls for an operation it has no code for:
 /// three operands and an immediate. It must not touch guest memory.
 pub type Helper = fn(&mut State, u128, u128, u128, u64) -> u128;
@@ -84,22 +77,12 @@ pub struct State {
     pub compared: [u128; 2],
     /// What N and Z, and what C is of instead, if the high half of `flags` says so (`flags::Deferred::parts`).
     pub over: [u64; 2],
-    /// Operands and result of a helper.
-    pub args: [u128; 3],
-    pub spill: [u128; SPILLS],
     /// Guest-defined word outside the register file (Arm: FPSR bits that have no host twin).
     pub fpstatus: u64,
     /// Not 0: the guest looks at its sticky exception flags, so all of them have to be exact.
     pub exact_status: u64,
     /// Argument of some traps.
     pub trap_addr: u64,
-    /// Host registers around a helper or at a fault, by their numbers.
-    pub raw: [u64; 16],
-    pub raw_x: [u128; 16],
-    /// Counted down by loops: what reaches 0 is worth a better translation.
-    pub heat: [u32; HEAT],
-    /// Host code generator: see `host`.
-    pub host: [u64; 56],
 }
 
 impl State {

@@ -8,9 +8,10 @@
 //! condition flags can be pending, and [`Recipe`] says how to compute them.
 
 use super::asm::{Alu, Asm, Fixup, RAX, RDX, Reg, Rm};
-use super::code::{Code, Entry, ExitSite, FaultPoint, FloatSite, Recipe, Reloc};
 use super::layout::{self, Pinning};
 use super::live::Liveness;
+use crate::host::code::{Code, Entry, ExitSite, FaultPoint, FloatSite, Recipe, Reloc};
+use crate::host::{TooBig, Tuning};
 use crate::ir::state::{SLOTS, UNITS};
 use crate::ir::{Block, Inst, NONE, Op, Val};
 use std::mem::take;
@@ -37,28 +38,6 @@ pub enum Opnd {
     Big(u64),
 }
 
-/// Options that switch single optimisations off.
-#[derive(Clone, Copy, Debug)]
-pub struct Tuning {
-    pub coalesce: bool,
-    pub returns: bool,
-    pub inline_jumps: bool,
-    /// Invalid operations trap, so that NaNs need no checks.
-    pub traps: bool,
-    /// Modes that the host has not (`ir::float::MODES`).
-    pub float_modes: u32,
-    /// Regions, too, look for results that Arm finds tiny and x86 does not; other code does in any case.
-    pub probes: bool,
-    /// The host flushes denormal numbers, or they trap.
-    pub host_flush: bool,
-    /// Backward exits count themselves and tell when they were taken often.
-    pub heat: bool,
-    /// Flags that the target may not read leave a block as the operands of what makes them.
-    pub defer: bool,
-    /// The code is part of a region: where exits lead is for `region` to say.
-    pub region: bool,
-}
-
 /// A position in one of the two buffers.
 #[derive(Clone, Copy, Debug)]
 pub struct At {
@@ -74,10 +53,6 @@ struct ExitAt {
     from: u64,
     inner: Option<(At, At)>,
 }
-
-/// Too many values at once: translate fewer instructions.
-#[derive(Debug)]
-pub struct TooBig;
 
 /// Memory that one generation leaves to the next.
 #[derive(Default)]

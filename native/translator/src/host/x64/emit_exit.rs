@@ -2,9 +2,9 @@
 //! jumps through the core's table, traps.
 
 use super::asm::{Alu, Mem, RAX, RCX, RSP, Rm, Shift, cc};
-use super::code::{Entry, Reloc};
 use super::codegen::{At, Gen, Opnd};
 use super::layout::{self, host};
+use crate::host::code::{Entry, Reloc};
 use crate::ir::{Inst, NONE, Op, Val};
 
 impl Gen<'_> {

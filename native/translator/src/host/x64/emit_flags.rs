@@ -2,9 +2,9 @@
 
 use super::asm::{Alu, RAX, Rm};
 use super::asm::{Shift, cc};
-use super::code::Entry;
 use super::codegen::{Gen, Opnd};
 use super::layout;
+use crate::host::code::Entry;
 use crate::ir::eval::{PART_CARRY, PART_NZ};
 use crate::ir::flags::Deferred;
 use crate::ir::{Inst, NONE, Op, Val};

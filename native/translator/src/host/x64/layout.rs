@@ -10,9 +10,10 @@
 //! | gs base | guest address 0 |
 
 use super::asm::{Mem, R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDI, RDX, RSI, Reg};
+use super::cpu::{Cpu, HEAT};
 use crate::guest::Guest;
 use crate::ir::flags;
-use crate::ir::state::{HEAT, SLOTS, State, UNITS, unit};
+use crate::ir::state::{SLOTS, UNITS, unit};
 use std::mem::offset_of;
 
 pub const BIAS: i32 = 128;
@@ -21,7 +22,7 @@ pub const TEMPS_X: [Reg; 5] = [1, 2, 3, 4, 5];
 pub const PINS: [Reg; 9] = [RDI, R8, R9, R10, R11, R12, R13, R14, R15];
 pub const PINS_X: [Reg; 10] = [6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
-/// Indices into [`State::host`].
+/// Indices into [`Cpu::host`].
 pub mod host {
     pub const RSP: usize = 0;
     /// The return stack's pointer while outside of translated code.
@@ -31,9 +32,6 @@ pub mod host {
     /// The core's table of indirect-jump targets.
     pub const JUMPS: usize = 4;
     pub const MXCSR: usize = 5;
-    pub const FAULT_PC: usize = 6;
-    pub const FAULT_ADDR: usize = 7;
-    pub const FAULT_ERR: usize = 8;
     pub const EXIT_ID: usize = 9;
     /// Where to go on after a floating-point trap.
     pub const RESUME: usize = 18;
@@ -44,7 +42,7 @@ pub mod host {
     /// What is toggled in the environment while [`TRAPS`] is set: four halves of words, by the flags of underflow
     /// and (twice that) of inexact results.
     pub const TOGGLES: usize = 52;
-    /// Where a stub of `engine::masked` goes on.
+    /// Where a stub goes on.
     pub const BACK: usize = 24;
     /// Packed flags of comparisons: less, equal, unordered.
     pub const COMPARED: usize = 26;
@@ -64,8 +62,8 @@ const CONSTANTS: [[u64; 2]; 6] = [
     [0x3fe0_0000_0000_0000; 2],
 ];
 
-/// Prepares a state for generated code.
-pub fn prepare(st: &mut State) {
+/// Prepares a new core for generated code.
+pub fn prepare(st: &mut Cpu) {
     let compared = [flags::N, flags::Z | flags::C, flags::C | flags::V];
     st.host[host::COMPARED..][..3].copy_from_slice(&compared);
     st.host[host::CONSTANTS..][..2 * CONSTANTS.len()].copy_from_slice(CONSTANTS.as_flattened());
@@ -90,83 +88,83 @@ fn at(offset: usize) -> Mem {
 
 #[must_use]
 pub fn slot(n: usize) -> Mem {
-    at(offset_of!(State, r) + 8 * n)
+    at(offset_of!(Cpu, state.r) + 8 * n)
 }
 /// A wide slot, or a part of one.
 #[must_use]
 pub fn slot_x(n: usize) -> Mem {
-    at(offset_of!(State, v) + unit(n).0)
+    at(offset_of!(Cpu, state.v) + unit(n).0)
 }
 #[must_use]
 pub fn spill(n: usize) -> Mem {
-    at(offset_of!(State, spill) + 16 * n)
+    at(offset_of!(Cpu, spill) + 16 * n)
 }
 #[must_use]
 pub fn arg(n: usize) -> Mem {
-    at(offset_of!(State, args) + 16 * n)
+    at(offset_of!(Cpu, args) + 16 * n)
 }
 #[must_use]
 pub fn flags() -> Mem {
-    at(offset_of!(State, flags))
+    at(offset_of!(Cpu, state.flags))
 }
 /// The high half of the flags: what is deferred.
 #[must_use]
 pub fn deferred() -> Mem {
-    at(offset_of!(State, flags) + 4)
+    at(offset_of!(Cpu, state.flags) + 4)
 }
 /// The highest byte of it: what comes from other places ([`State::over`]).
 #[must_use]
 pub fn deferred_parts() -> Mem {
-    at(offset_of!(State, flags) + 7)
+    at(offset_of!(Cpu, state.flags) + 7)
 }
 #[must_use]
 pub fn over(n: usize) -> Mem {
-    at(offset_of!(State, over) + 8 * n)
+    at(offset_of!(Cpu, state.over) + 8 * n)
 }
 #[must_use]
 pub fn compared(n: usize) -> Mem {
-    at(offset_of!(State, compared) + 16 * n)
+    at(offset_of!(Cpu, state.compared) + 16 * n)
 }
 #[must_use]
 pub fn interrupt() -> Mem {
-    at(offset_of!(State, interrupt))
+    at(offset_of!(Cpu, state.interrupt))
 }
 #[must_use]
 pub fn fpenv() -> Mem {
-    at(offset_of!(State, fpenv))
+    at(offset_of!(Cpu, state.fpenv))
 }
 #[must_use]
 pub fn fpstatus() -> Mem {
-    at(offset_of!(State, fpstatus))
+    at(offset_of!(Cpu, state.fpstatus))
 }
 #[must_use]
 pub fn pc() -> Mem {
-    at(offset_of!(State, pc))
+    at(offset_of!(Cpu, state.pc))
 }
 #[must_use]
 pub fn ex_addr() -> Mem {
-    at(offset_of!(State, ex_addr))
+    at(offset_of!(Cpu, state.ex_addr))
 }
 #[must_use]
 pub fn ex_size() -> Mem {
-    at(offset_of!(State, ex_size))
+    at(offset_of!(Cpu, state.ex_size))
 }
 #[must_use]
 pub fn ex_value(half: usize) -> Mem {
-    at(offset_of!(State, ex_value) + 8 * half)
+    at(offset_of!(Cpu, state.ex_value) + 8 * half)
 }
 #[must_use]
 pub fn raw(r: Reg) -> Mem {
-    at(offset_of!(State, raw) + 8 * usize::from(r))
+    at(offset_of!(Cpu, raw) + 8 * usize::from(r))
 }
 #[must_use]
 pub fn raw_x(r: Reg) -> Mem {
-    at(offset_of!(State, raw_x) + 16 * usize::from(r))
+    at(offset_of!(Cpu, raw_x) + 16 * usize::from(r))
 }
 /// The counter of the loop at guest address `pc`.
 #[must_use]
 pub fn heat(pc: u64) -> Mem {
-    at(offset_of!(State, heat) + 4 * heat_index(pc))
+    at(offset_of!(Cpu, heat) + 4 * heat_index(pc))
 }
 #[must_use]
 pub fn heat_index(pc: u64) -> usize {
@@ -174,7 +172,7 @@ pub fn heat_index(pc: u64) -> usize {
 }
 #[must_use]
 pub fn host(n: usize) -> Mem {
-    at(offset_of!(State, host) + 8 * n)
+    at(offset_of!(Cpu, host) + 8 * n)
 }
 
 /// Which guest slot lives in which host register.

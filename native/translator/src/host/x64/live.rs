@@ -4,7 +4,7 @@
 use super::asm::{NOREG, Reg};
 use super::layout::Pinning;
 use crate::ir::state::{SLOTS, UNITS};
-use crate::ir::{Block, NONE, Op, Trap, Val};
+use crate::ir::{Block, NONE, Op, Val};
 
 /// What is found out about an operation and its value.
 #[derive(Clone, Copy)]
@@ -232,19 +232,4 @@ impl Liveness {
         }
         self.order.truncate(left);
     }
-}
-
-/// A trap that needs exact flags: all of them do.
-#[must_use]
-pub fn trap_of(w: u8) -> Trap {
-    const ALL: [Trap; 7] = [
-        Trap::Syscall,
-        Trap::Breakpoint,
-        Trap::Undefined,
-        Trap::Fallback,
-        Trap::Resync,
-        Trap::Invalidate,
-        Trap::Align,
-    ];
-    ALL[usize::from(w) % ALL.len()]
 }

@@ -5,8 +5,8 @@
 //! other, with the moves between the two ways at the entry and at each way out.
 
 use super::asm::{Alu, Asm, NOREG, Reg, cc};
-use super::code::{Code, Entry, ExitSite, FaultPoint, Reloc};
 use super::layout::{self, PINS, PINS_X, Pinning, host};
+use crate::host::code::{Code, Entry, ExitSite, FaultPoint, Reloc};
 use crate::ir::state::{SLOTS, UNITS, overlap};
 use crate::ir::{Block, Op};
 

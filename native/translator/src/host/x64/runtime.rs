@@ -4,18 +4,46 @@
 use super::asm::{
     Alu, Asm, Map, Mem, Pp, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RSI, RSP, Rm, Shift,
 };
-use super::code::Entry;
+use super::cpu::Cpu;
 use super::layout::{self, BIAS, PINS, PINS_X, Pinning, TEMPS, TEMPS_X, host};
+use crate::host::Answer;
+use crate::host::code::Entry;
+use crate::ir::Trap;
 use crate::ir::eval::eval_any;
-use crate::ir::state::{Helper, State, unit};
+use crate::ir::state::{Helper, unit};
 use crate::ir::{Op, float};
 
-/// Indices into [`State::host`] of a helper call's immediate and selector.
+/// Indices into [`Cpu::host`] of a helper call's immediate and selector.
 pub const HELPER_IMM: usize = 15;
 pub const HELPER_SEL: usize = 16;
 
-/// What translated code returns to [`Entries::enter`]'s caller.
-pub mod code {
+/// Enters the arena's support code at `entry`, which goes on at `host`.
+///
+/// # Safety
+/// `entry` is [`Entries::enter`] or [`Entries::resume`] of an arena, `host` is for it, `cpu` is prepared, and GS holds the
+/// guest base.
+pub unsafe fn run(entry: usize, cpu: *mut Cpu, host: usize) -> Answer {
+    // SAFETY: as the caller promises.
+    let f: extern "C" fn(*mut Cpu, usize) -> u32 = unsafe { std::mem::transmute(entry) };
+    let answer = f(cpu, host);
+    // SAFETY: as the caller promises; the code has come back.
+    let exit = || unsafe { (&raw const (*cpu).host[host::EXIT_ID]).read() as u32 };
+    match answer {
+        code::LINK => Answer::Link(exit()),
+        code::HOT => Answer::Hot(exit()),
+        code::INDIRECT => Answer::Indirect,
+        code::INTERRUPTED => Answer::Interrupted,
+        code::FAULT => Answer::Fault,
+        // The highest bit says that it is a trap.
+        answer => Answer::Trap {
+            trap: Trap::from_index(answer as u8 & 15),
+            arg: answer >> 4 & 0xff_ffff,
+        },
+    }
+}
+
+/// What translated code returns to [`run`].
+mod code {
     pub const LINK: u32 = 1;
     pub const INDIRECT: u32 = 2;
     pub const INTERRUPTED: u32 = 3;
@@ -27,7 +55,7 @@ pub mod code {
 /// Offsets of the entries from the arena's start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entries {
-    /// `extern "C" fn(*mut State, *const u8) -> u32`
+    /// `extern "C" fn(*mut Cpu, *const u8) -> u32`
     pub enter: usize,
     pub link: usize,
     pub indirect: usize,
@@ -313,16 +341,17 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     (a.buf, e)
 }
 
-extern "C" fn settle(st: &mut State) {
-    st.settle_flags();
+extern "C" fn settle(cpu: &mut Cpu) {
+    cpu.state.settle_flags();
 }
 
 /// What the helper entry calls.
-extern "C" fn helper(st: &mut State, f: usize) {
-    let [a, b, c] = st.args;
-    let imm = st.host[HELPER_IMM];
-    let sel = st.host[HELPER_SEL];
-    st.args[0] = if sel == 0 {
+extern "C" fn helper(cpu: &mut Cpu, f: usize) {
+    let [a, b, c] = cpu.args;
+    let imm = cpu.host[HELPER_IMM];
+    let sel = cpu.host[HELPER_SEL];
+    let st = &mut cpu.state;
+    cpu.args[0] = if sel == 0 {
         // SAFETY: generated code passes the address of a `Helper` with selector 0.
         let f: Helper = unsafe { std::mem::transmute(f) };
         f(st, a, b, c, imm)
