@@ -49,9 +49,9 @@ impl NativeCore {
         let mode = self.translation_mode();
         let start = self.st_ref().pc;
         let mut end = common.cache.end_of((start, mode)).unwrap_or(start);
-        let mut want = State::new();
+        let mut want = State::new(common.guest.layout(), common.guest.flags());
         want.copy_guest(self.st_ref());
-        let mut before = State::new();
+        let mut before = State::new(common.guest.layout(), common.guest.flags());
         before.copy_guest(self.st_ref());
         let mut mem = Overlay {
             below: Direct {
@@ -204,14 +204,14 @@ impl NativeCore {
 /// The guest-visible differences between two states.
 fn differences(want: &State, got: &State) -> String {
     let mut t = String::new();
-    for n in 0..want.r.len() {
-        if want.r[n] != got.r[n] {
-            let _ = writeln!(t, "r{n}: {:#x} / {:#x}", want.r[n], got.r[n]);
+    for (n, (a, b)) in want.r().iter().zip(got.r()).enumerate() {
+        if a != b {
+            let _ = writeln!(t, "r{n}: {a:#x} / {b:#x}");
         }
     }
-    for n in 0..want.v.len() {
-        if want.v[n] != got.v[n] {
-            let _ = writeln!(t, "v{n}: {:#034x} / {:#034x}", want.v[n], got.v[n]);
+    for (n, (a, b)) in want.v().iter().zip(got.v()).enumerate() {
+        if a != b {
+            let _ = writeln!(t, "v{n}: {a:#034x} / {b:#034x}");
         }
     }
     let rows = [

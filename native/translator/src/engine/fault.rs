@@ -86,12 +86,13 @@ impl NativeCore {
 fn recipe(cpu: &mut NativeCpu, r: &Recipe) -> u64 {
     let (a, b) = (cpu.value(r.a), cpu.value(r.b));
     let mut env = cpu.state().env();
-    let out = if r.op == Op::FLogic && r.imm == 1 {
-        crate::ir::flags::of_logic(r.w, (a & b) as u64)
-    } else if r.op == Op::GetF {
+    let and = r.op == Op::FLogic && r.imm == 1;
+    let out = if r.op == Op::GetF {
         cpu.state().flags
     } else {
-        eval_any(&mut env, r.op, r.w, a, b, 0, r.imm) as u64
+        let any = eval_any(&mut env, r.op, r.w, a, b, 0, r.imm) as u64;
+        let a = if and { a & b } else { a };
+        cpu.state().flags_of(r.op, r.w, a, b, env).unwrap_or(any)
     };
     cpu.state_mut().set_env(env);
     let nz = r.nz.map(|p| cpu.value(p) as u64);

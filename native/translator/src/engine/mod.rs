@@ -181,7 +181,7 @@ fn kick_all(cores: &Mutex<Vec<Weak<Shared>>>) {
 impl NativeCore {
     fn new(common: Arc<Common>) -> Result<Self, String> {
         let shared = Arc::new(Shared {
-            cpu: UnsafeCell::new(NativeCpu::new()),
+            cpu: UnsafeCell::new(NativeCpu::new(common.guest)),
             inside: AtomicU64::new(0),
         });
         {

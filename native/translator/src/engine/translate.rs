@@ -150,7 +150,7 @@ impl NativeCore {
         let guest = self.common.guest;
         self.fill(pc, window)?;
         let (code, len) = (&window.bytes, window.len);
-        let mut b = IrBuilder::reusing(self.common.config.options.fold, room)
+        let mut b = IrBuilder::reusing(guest.layout(), self.common.config.options.fold, room)
             .with_width(guest.slot_width());
         if mode & MODE_TAGS != 0 {
             b.remove_tags(guest.tag_bits());
@@ -215,7 +215,7 @@ impl NativeCore {
         if first < used.len() {
             source.add(window.start + first as u64, &used[first..]);
         }
-        Ok(b.block)
+        Ok(b.finish())
     }
 
     /// What the kernel makes of an instruction without a lifter.

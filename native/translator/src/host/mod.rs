@@ -80,8 +80,8 @@ pub struct FaultNote {
 }
 
 /// What translated code works on: the guest's state, and what only the host's code generator knows of.
-pub trait Cpu: Sized {
-    fn new() -> Box<Self>;
+pub trait Cpu {
+    fn new(guest: &dyn Guest) -> Box<Self>;
     fn state(&self) -> &State;
     fn state_mut(&mut self) -> &mut State;
 
@@ -134,7 +134,7 @@ pub trait MaskedStub: Sized {
 
 /// A host instruction set.
 pub trait Host {
-    type Cpu: Cpu;
+    type Cpu: Cpu + ?Sized;
     type Pinning: Clone + Send + Sync;
     /// Memory that one generation of code leaves to the next.
     type Work: Default;

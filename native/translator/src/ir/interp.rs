@@ -221,16 +221,22 @@ impl Sem for Interp<'_> {
         if !self.skipped {
             self.st.set_env(env);
         }
+        // The guest may have more of them.
+        if op.kind() == super::Kind::Flags
+            && let Some(flags) = self.st.flags_of(op, w, a, b, env)
+        {
+            return u128::from(flags);
+        }
         r
     }
 
     fn get(&mut self, slot: u16) -> u128 {
-        u128::from(self.st.r[usize::from(slot)])
+        u128::from(self.st.r()[usize::from(slot)])
     }
 
     fn set(&mut self, slot: u16, v: u128) {
         if !self.faulted() {
-            self.st.r[usize::from(slot)] = v as u64;
+            self.st.r_mut()[usize::from(slot)] = v as u64;
         }
     }
 

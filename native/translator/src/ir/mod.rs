@@ -22,6 +22,7 @@ pub mod float_int;
 mod fold;
 mod half;
 pub mod interp;
+pub mod layout;
 mod parts;
 pub mod sem;
 mod skip;
@@ -254,7 +255,7 @@ pub enum Op {
     /// Halves the width of the lanes, into the low half; the high half is 0. `w` is the wide lane.
     VFpNarrow,
     // Effects.
-    /// Guest state: general slot imm, wide slot or part of one imm (see [`state::part`]), flags.
+    /// Guest state: general slot imm, wide slot or part of one imm (see [`layout::Layout`]), flags.
     Get,
     Set,
     GetX,
@@ -445,6 +446,8 @@ pub struct Block {
     pub end: u64,
     pub wide: Vec<u128>,
     pub helpers: Vec<Helper>,
+    /// Memory of the builder, for the next one.
+    known: skip::Known,
 }
 
 impl Block {

@@ -49,7 +49,7 @@ pub trait Sem {
 
     fn get(&mut self, slot: u16) -> Self::V;
     fn set(&mut self, slot: u16, v: Self::V);
-    /// A wide slot, or a part of one ([`super::state::part`]): what is above the part in the value is anything.
+    /// A wide slot, or a part of one ([`super::layout::Layout::part`]): what is above the part in the value is anything.
     fn get_x(&mut self, slot: u16) -> Self::V;
     fn set_x(&mut self, slot: u16, v: Self::V);
     fn get_f(&mut self) -> Self::V;

@@ -12,7 +12,6 @@ use super::layout::{self, Pinning};
 use super::live::Liveness;
 use crate::host::code::{Code, Entry, ExitSite, FaultPoint, FloatSite, Recipe, Reloc};
 use crate::host::{TooBig, Tuning};
-use crate::ir::state::{SLOTS, UNITS};
 use crate::ir::{Block, Inst, NONE, Op, Val};
 use std::mem::take;
 
@@ -61,6 +60,8 @@ pub struct Work {
     other: Asm,
     loc: Vec<Loc>,
     zero_above: Vec<u8>,
+    slot_owner: Vec<Val>,
+    slot_owner_x: Vec<Val>,
     spilled: Vec<Val>,
     faults: Vec<(At, FaultPoint)>,
     float_cold: Vec<(At, At)>,
@@ -83,8 +84,8 @@ pub(super) struct Gen<'a> {
     pub(super) owner: [Val; 16],
     pub(super) owner_x: [Val; 16],
     /// The live value that is in the state's slot.
-    pub(super) slot_owner: [Val; SLOTS],
-    pub(super) slot_owner_x: [Val; UNITS],
+    pub(super) slot_owner: Vec<Val>,
+    pub(super) slot_owner_x: Vec<Val>,
     pub(super) locked: u16,
     pub(super) locked_x: u16,
     pub(super) spill_free: u64,
@@ -131,8 +132,8 @@ pub fn generate(
         zero_above: take(&mut work.zero_above),
         owner: [NONE; 16],
         owner_x: [NONE; 16],
-        slot_owner: [NONE; SLOTS],
-        slot_owner_x: [NONE; UNITS],
+        slot_owner: take(&mut work.slot_owner),
+        slot_owner_x: take(&mut work.slot_owner_x),
         locked: 0,
         locked_x: 0,
         spill_free: u64::MAX,
@@ -169,6 +170,8 @@ pub fn generate(
         other: g.other,
         loc: g.loc,
         zero_above: g.zero_above,
+        slot_owner: g.slot_owner,
+        slot_owner_x: g.slot_owner_x,
         spilled: g.spilled,
         faults: g.faults,
         float_cold: g.float_cold,
@@ -189,6 +192,11 @@ impl Gen<'_> {
         self.loc.resize(n, Loc::None);
         self.zero_above.clear();
         self.zero_above.resize(n, 128);
+        let layout = self.pin.layout;
+        self.slot_owner.clear();
+        self.slot_owner.resize(layout.general.into(), NONE);
+        self.slot_owner_x.clear();
+        self.slot_owner_x.resize(layout.units(), NONE);
         self.spilled.clear();
         self.faults.clear();
         self.recipes.clear();
@@ -402,7 +410,7 @@ impl Gen<'_> {
         match self.loc[v as usize] {
             Loc::X(r) => Rm::R(r),
             Loc::Spill(n) => Rm::M(layout::spill(usize::from(n))),
-            Loc::SlotX(n) => Rm::M(layout::slot_x(usize::from(n))),
+            Loc::SlotX(n) => Rm::M(layout::slot_x(self.pin.layout, usize::from(n))),
             l => unreachable!("wide value {v} is {l:?}"),
         }
     }

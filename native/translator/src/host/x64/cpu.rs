@@ -2,10 +2,11 @@
 //! register.
 
 use super::layout::{self, host as word};
+use crate::guest::Guest;
 use crate::host::code::Place;
 use crate::host::{self, FaultNote};
-use crate::ir::float;
-use crate::ir::state::State;
+use crate::ir::state::{Head, State, zeroed};
+use std::ops::{Deref, DerefMut};
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 
@@ -15,10 +16,11 @@ pub const SPILLS: usize = 64;
 /// Counters of loops, shared by those whose addresses collide.
 pub const HEAT: usize = 256;
 
-/// See the module.
+/// What only generated code and its run-time know of.
 #[repr(C, align(64))]
-pub struct Cpu {
-    pub state: State,
+pub struct Own {
+    /// Words of the register area.
+    area: usize,
     /// Operands and result of a helper.
     pub args: [u128; 3],
     pub spill: [u128; SPILLS],
@@ -32,19 +34,51 @@ pub struct Cpu {
     fault: FaultNote,
 }
 
+/// See the module.
+#[repr(C, align(64))]
+pub struct Cpu {
+    own: Own,
+    pub state: State,
+}
+
+impl Deref for Cpu {
+    type Target = Own;
+    fn deref(&self) -> &Own {
+        &self.own
+    }
+}
+
+impl DerefMut for Cpu {
+    fn deref_mut(&mut self) -> &mut Own {
+        &mut self.own
+    }
+}
+
+impl Cpu {
+    /// All of the core that starts there.
+    ///
+    /// # Safety
+    /// One does.
+    pub unsafe fn at(start: *mut Own) -> *mut Self {
+        // SAFETY: as the caller promises.
+        let area = unsafe { (&raw const (*start).area).read() };
+        ptr::slice_from_raw_parts_mut(start.cast::<u128>(), area) as *mut Self
+    }
+
+    /// The host's words and the guest's state.
+    pub fn split(&mut self) -> (&mut Own, &mut State) {
+        (&mut self.own, &mut self.state)
+    }
+}
+
 impl host::Cpu for Cpu {
-    fn new() -> Box<Self> {
-        let layout = std::alloc::Layout::new::<Self>();
-        // SAFETY: all fields are integers and booleans (or an atomic one), valid when zero.
-        let mut cpu: Box<Self> = unsafe {
-            let p = std::alloc::alloc_zeroed(layout);
-            if p.is_null() {
-                std::alloc::handle_alloc_error(layout);
-            }
-            Box::from_raw(p.cast())
-        };
-        cpu.state.ex_addr = u64::MAX;
-        cpu.state.fpenv = float::DEFAULT_ENV;
+    fn new(guest: &dyn Guest) -> Box<Self> {
+        let layout = guest.layout();
+        let sized = size_of::<Own>() + size_of::<Head>();
+        // SAFETY: all fields are integers and booleans (or an atomic one), and the area is the last one.
+        let mut cpu = unsafe { zeroed(sized, layout, |area| area as *mut Self) };
+        cpu.state.begin(layout, guest.flags());
+        cpu.area = layout.size() / 16;
         layout::prepare(&mut cpu);
         cpu
     }
@@ -59,12 +93,12 @@ impl host::Cpu for Cpu {
 
     unsafe fn interrupt(cpu: *const Self) -> *const AtomicU32 {
         // SAFETY: only an address is formed.
-        unsafe { &raw const (*cpu).state.interrupt }
+        unsafe { State::interrupt_word(&raw const (*cpu).state) }
     }
 
     unsafe fn return_limit(cpu: *const Self) -> *mut u64 {
         // SAFETY: only an address is formed.
-        unsafe { (&raw const (*cpu).host[word::RETURN_LIMIT]).cast_mut() }
+        unsafe { (&raw const (*cpu).own.host[word::RETURN_LIMIT]).cast_mut() }
     }
 
     fn returns(&self) -> (u64, u64) {

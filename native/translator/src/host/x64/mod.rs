@@ -91,7 +91,7 @@ impl Host for X64 {
     }
 
     fn region_pinning(usual: &Pinning, blocks: &[Block]) -> Option<Pinning> {
-        let mut uses = region::Uses::default();
+        let mut uses = region::Uses::new(usual.layout);
         for b in blocks {
             uses.add(b);
         }
@@ -164,12 +164,13 @@ impl Host for X64 {
     /// Translated code keeps it in rbp.
     fn faulted(fault: &mut HostFault<'_>) -> *mut cpu::Cpu {
         let rbp = fault.context().uc_mcontext.gregs[libc::REG_RBP as usize] as usize;
-        (rbp - BIAS as usize) as *mut cpu::Cpu
+        // SAFETY: it was running.
+        unsafe { cpu::Cpu::at((rbp - BIAS as usize) as *mut cpu::Own) }
     }
 
     fn settle(pin: &Pinning, cpu: &mut cpu::Cpu) {
         for &(s, r) in &pin.list {
-            cpu.state.r[usize::from(s)] = cpu.raw[usize::from(r)];
+            cpu.state.r_mut()[usize::from(s)] = cpu.raw[usize::from(r)];
         }
         for &(s, r) in &pin.list_x {
             cpu.state

@@ -22,7 +22,7 @@ impl Gen<'_> {
             Loc::X(r) => Place::Wide(r),
             Loc::Spill(n) => memory(layout::spill(usize::from(n))),
             Loc::Slot(n) => memory(layout::slot(usize::from(n))),
-            Loc::SlotX(n) => memory(layout::slot_x(usize::from(n))),
+            Loc::SlotX(n) => memory(layout::slot_x(self.pin.layout, usize::from(n))),
             Loc::None => Place::Const(self.known(v)?),
         })
     }
