@@ -30,7 +30,10 @@ impl NativeCore {
         loop {
             match self.run_once(on_syscall) {
                 Next::Go => {}
-                Next::Leave(exit) => return exit,
+                Next::Leave(exit) => {
+                    self.st().lose_monitor();
+                    return exit;
+                }
             }
         }
     }
@@ -225,6 +228,7 @@ impl NativeCore {
                 Flow::Continue => {
                     // A call may have changed mappings.
                     Native::set_guest_base(self.common.space.base() as u64);
+                    self.st().lose_monitor();
                     Next::Go
                 }
                 Flow::Leave => Next::Leave(Exit::Syscall { imm: arg }),

@@ -155,6 +155,12 @@ impl State {
         &mut self.regs[l.wide_offset() / 16..][..l.wholes()]
     }
 
+    /// What each way into the kernel does to exclusive accesses: a handler may have changed memory and changed
+    /// it back, which the value would not tell.
+    pub fn lose_monitor(&mut self) {
+        self.ex_addr = u64::MAX;
+    }
+
     /// The value of a wide slot or of a part of one.
     #[must_use]
     pub fn wide(&self, n: usize) -> u128 {
