@@ -18,6 +18,8 @@ mod shared;
 mod step;
 pub mod stock;
 pub mod survey;
+#[cfg(test)]
+mod tests;
 mod translate;
 mod wishes;
 

@@ -30,7 +30,14 @@ pub(super) type Extent = Vec<(u64, u64)>;
 fn is_foreign(op: Op) -> bool {
     matches!(
         op,
-        Op::CallTo | Op::CallR | Op::JumpR | Op::RetR | Op::Trap | Op::Call | Op::CallX
+        Op::CallTo
+            | Op::CallR
+            | Op::JumpR
+            | Op::RetR
+            | Op::Trap
+            | Op::TrapIf
+            | Op::Call
+            | Op::CallX
     )
 }
 

@@ -10,7 +10,7 @@ use crate::host::{Host, Native, Tuning};
 use crate::ir::build::IrBuilder;
 use crate::ir::float;
 use crate::ir::sem::Sem;
-use crate::ir::{Block, Trap};
+use crate::ir::{Block, Op, Trap};
 use crate::memory::Prot;
 
 /// The longest translation, in guest instructions.
@@ -199,7 +199,7 @@ impl NativeCore {
             if b.ended() {
                 break;
             }
-            after_side = b.block.insts[before..].iter().any(|i| i.op.is_exit());
+            after_side = b.block.insts[before..].iter().any(|i| i.op == Op::Side);
             if after_side {
                 sides += if self.common.config.options.extend {
                     1

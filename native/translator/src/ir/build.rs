@@ -502,6 +502,16 @@ impl Sem for IrBuilder {
         self.ended = true;
     }
 
+    fn trap_if(&mut self, cond: Val, t: Trap, arg: u32, pc: u64) {
+        match self.known(cond) {
+            Some(0) => {}
+            Some(_) => self.trap(t, arg, pc),
+            None => {
+                self.push_h(Op::TrapIf, t as u8, [cond, NONE, NONE], pc, arg);
+            }
+        }
+    }
+
     fn trap(&mut self, t: Trap, arg: u32, pc: u64) {
         self.push_h(Op::Trap, t as u8, [NONE; 3], pc, arg);
         self.ended = true;

@@ -10,6 +10,8 @@ pub const C: u64 = 1 << 8;
 pub const V: u64 = 1;
 /// All four.
 pub const MASK: u64 = N | Z | C | V;
+/// Where a guest may have others.
+pub const FREE: u64 = 0xffff_ff00 & !MASK;
 
 /// Conditions, numbered as Arm numbers them: an odd one is the inverse of its predecessor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +144,7 @@ pub struct Kind {
 
 /// The condition flags of a guest. Four of them are where all guests have them ([`N`], [`Z`], [`C`], [`V`]), and
 /// conditions ([`Cc`]) are about these: a comparison and what depends on it become one instruction of the host
-/// whatever else the guest makes of it. Others of the low 32 bits are the guest's own.
+/// whatever else the guest makes of it. Other bits are the guest's own: those in [`FREE`].
 pub struct Model {
     /// All flags that there are.
     pub mask: u64,

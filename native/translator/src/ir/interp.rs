@@ -376,6 +376,12 @@ impl Sem for Interp<'_> {
         self.jump(target as u64);
     }
 
+    fn trap_if(&mut self, cond: u128, t: Trap, arg: u32, pc: u64) {
+        if cond & 1 != 0 {
+            self.trap(t, arg, pc);
+        }
+    }
+
     fn trap(&mut self, t: Trap, arg: u32, pc: u64) {
         if self.skipped {
             return;

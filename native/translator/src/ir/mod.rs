@@ -297,6 +297,8 @@ pub enum Op {
     // Exits; the guest pc is imm unless said otherwise.
     /// Leaves for pc imm if condition a holds.
     Side,
+    /// As `Trap`, if condition a holds.
+    TrapIf,
     Jump,
     /// A call to imm; b is the constant return address.
     CallTo,

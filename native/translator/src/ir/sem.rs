@@ -88,6 +88,8 @@ pub trait Sem {
     fn jump_r(&mut self, how: Indirect, target: Self::V, ret: u64);
     /// Stops with pc `pc`.
     fn trap(&mut self, t: Trap, arg: u32, pc: u64);
+    /// The same if `cond` holds; nothing that comes behind it happens then.
+    fn trap_if(&mut self, cond: Self::V, t: Trap, arg: u32, pc: u64);
 
     // Short forms.
     /// The same for `w` bits.

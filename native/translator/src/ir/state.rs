@@ -116,10 +116,11 @@ impl State {
     /// The flags that an operation makes, if the guest has others than are common to all.
     #[must_use]
     pub fn flags_of(&self, op: super::Op, w: u8, a: u128, b: u128, env: u32) -> Option<u64> {
-        self.head
-            .model
-            .filter(|m| !m.is_common())?
-            .of(op, w, a, b, env)
+        let model = self.head.model.filter(|m| !m.is_common())?;
+        if op == super::Op::FPack {
+            return Some(a as u64 & model.mask);
+        }
+        model.of(op, w, a, b, env)
     }
 
     #[must_use]

@@ -125,7 +125,17 @@ impl Gen<'_> {
             return;
         }
         self.flags_to_rax(f);
-        self.asm.movzx(16, RAX, Rm::R(RAX));
+        self.store_flags();
+    }
+
+    /// Those in rax into the state, with nothing deferred.
+    fn store_flags(&mut self) {
+        let flags = self.pin.flags;
+        if flags.is_common() {
+            self.asm.movzx(16, RAX, Rm::R(RAX));
+        } else {
+            self.asm.alu_i(Alu::And, 32, Rm::R(RAX), flags.mask as i32);
+        }
         self.asm.mov_mr(64, layout::flags(), RAX);
     }
 
@@ -182,8 +192,7 @@ impl Gen<'_> {
     fn defer_part(&mut self, i: &Inst) {
         if i.c != NONE && !self.defer_flags(i.c) {
             self.flags_to_rax(i.c);
-            self.asm.movzx(16, RAX, Rm::R(RAX));
-            self.asm.mov_mr(64, layout::flags(), RAX);
+            self.store_flags();
         }
         let has_carry = i.imm & PART_CARRY != 0;
         let parts = [(i.imm & PART_NZ != 0, i.a), (has_carry, i.b)];

@@ -200,6 +200,7 @@ impl Pinning {
     #[must_use]
     pub fn new(guest: &dyn Guest) -> Self {
         let layout = guest.layout();
+        debug_assert_eq!(guest.flags().mask & !flags::MASK & !flags::FREE, 0);
         let mut p = Self {
             layout,
             flags: guest.flags(),

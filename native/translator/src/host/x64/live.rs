@@ -214,7 +214,7 @@ impl Liveness {
             } else if class.is_seen() {
                 self.wanted.forget();
                 // A fault must be able to tell the flags too.
-                let always = x.op.is_exit() && x.op != Op::Side;
+                let always = x.op.is_exit() && !matches!(x.op, Op::Side | Op::TrapIf);
                 mark(b, at, info.flags_at, i as u32, always);
             } else if x.op == Op::SetF {
                 // What makes them is used where they are needed.
