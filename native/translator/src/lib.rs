@@ -18,6 +18,7 @@ mod host;
 pub mod ir;
 #[cfg(test)]
 mod layers;
+mod pages;
 
 pub use engine::survey::Survey;
 pub use engine::{

@@ -3,6 +3,7 @@
 use crate::host::code::Entry;
 use crate::host::{Answer, Cpu, FaultNote, Host, Native, NativeCpu, Pinning};
 use crate::memory::fault::{self, HostFault, Stage};
+use crate::pages;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
@@ -85,23 +86,7 @@ impl Arena {
     /// # Errors
     /// The host refuses memory that is both writable and executable.
     pub fn new(size: usize, pin: &Pinning) -> Result<Self, String> {
-        // SAFETY: a new anonymous mapping.
-        let p = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                size,
-                libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if p == libc::MAP_FAILED {
-            return Err(format!(
-                "no executable memory for translated code: {}",
-                std::io::Error::last_os_error()
-            ));
-        }
+        let p = pages::map(size, pages::RWX, "translated code")?;
         let (code, entries) = Native::support(pin);
         let a = Self {
             base: p as usize,

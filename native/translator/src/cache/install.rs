@@ -19,41 +19,20 @@ pub enum Refusal {
     NoRoom,
 }
 
+/// What is installed.
+pub struct Made<'a> {
+    pub key: Key,
+    /// Where its guest code ends.
+    pub end: u64,
+    /// The guest pc of each guest instruction.
+    pub pcs: &'a [u64],
+    pub code: &'a mut Code,
+    pub source: &'a Source,
+    /// Where it has guest registers, if not where they usually are: then it replaces what is there.
+    pub pin: Option<Pinning>,
+}
+
 impl Cache {
-    /// Installs a translation, or returns the one that another thread installed meanwhile.
-    ///
-    /// # Errors
-    /// See [`Refusal`].
-    pub fn install(
-        &self,
-        key: Key,
-        end: u64,
-        pcs: &[u64],
-        code: &mut Code,
-        source: &Source,
-        busy: Busy<'_>,
-    ) -> Result<Found, Refusal> {
-        self.place(key, end, pcs, code, source, None, busy)
-    }
-
-    /// As [`Self::install`], of code that has guest registers in other places. Replaces what is there.
-    ///
-    /// # Errors
-    /// As [`Self::install`].
-    #[expect(clippy::too_many_arguments, reason = "what is installed")]
-    pub fn install_region(
-        &self,
-        key: Key,
-        end: u64,
-        pcs: &[u64],
-        code: &mut Code,
-        source: &Source,
-        pin: Pinning,
-        busy: Busy<'_>,
-    ) -> Result<Found, Refusal> {
-        self.place(key, end, pcs, code, source, Some(Arc::new(pin)), busy)
-    }
-
     /// Begins a new generation: there is no room in this one.
     fn turn_over(&self, inner: &mut Inner, busy: Busy<'_>) -> Result<(), Refusal> {
         let id = inner.generation.id + 1;
@@ -69,17 +48,20 @@ impl Cache {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what is installed")]
-    fn place(
-        &self,
-        key: Key,
-        end: u64,
-        pcs: &[u64],
-        code: &mut Code,
-        source: &Source,
-        pin: Option<Arc<Pinning>>,
-        busy: Busy<'_>,
-    ) -> Result<Found, Refusal> {
+    /// Installs a translation, or returns the one that another thread installed meanwhile.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub fn install(&self, made: Made<'_>, busy: Busy<'_>) -> Result<Found, Refusal> {
+        let Made {
+            key,
+            end,
+            pcs,
+            code,
+            source,
+            pin,
+        } = made;
+        let pin = pin.map(Arc::new);
         let mut inner = self.lock();
         let start = source.start().unwrap_or(key.0);
         if inner.changes.touched(source.since, start, end) {

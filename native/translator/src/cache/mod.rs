@@ -16,7 +16,7 @@ mod source;
 mod tables;
 
 pub use faults::FloatTrap;
-pub use install::Refusal;
+pub use install::{Made, Refusal};
 pub use source::Source;
 
 use crate::host::Pinning;

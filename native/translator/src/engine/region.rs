@@ -2,7 +2,7 @@
 
 use super::NativeCore;
 use super::translate::{MAX_INSNS, Window};
-use crate::cache::{Found, Source};
+use crate::cache::{Found, Made, Source};
 use crate::host::code::Code;
 use crate::host::{Host, Native};
 use crate::ir::{Block, Op};
@@ -80,12 +80,16 @@ impl NativeCore {
         let pcs: Vec<u64> = blocks.into_iter().flat_map(|b| b.pcs).collect();
         self.log_code(head, &code);
         MADE.with(|n| n.set(n.get() + 1));
-        let found =
-            self.common
-                .cache
-                .install_region(key, end, &pcs, &mut code, &source, own, &|id| {
-                    self.common.is_busy(id)
-                });
+        let made = Made {
+            key,
+            end,
+            pcs: &pcs,
+            code: &mut code,
+            source: &source,
+            pin: Some(own),
+        };
+        let busy = |id| self.common.is_busy(id);
+        let found = self.common.cache.install(made, &busy);
         Some((found.ok()?, extent))
     }
 

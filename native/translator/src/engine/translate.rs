@@ -2,7 +2,7 @@
 
 use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
 use super::{LogItem, NativeCore};
-use crate::cache::{Found, Refusal, Source};
+use crate::cache::{Found, Made, Refusal, Source};
 use crate::cpu::Emulated;
 use crate::guest::{FlagUse, Lift, flag};
 use crate::host::code::Code;
@@ -373,7 +373,15 @@ impl NativeCore {
             self.log_code(pc, code);
             let cache = &self.common.cache;
             let busy = |id| self.common.is_busy(id);
-            match cache.install((pc, mode), block.end, &block.pcs, code, source, &busy) {
+            let made = Made {
+                key: (pc, mode),
+                end: block.end,
+                pcs: &block.pcs,
+                code,
+                source,
+                pin: None,
+            };
+            match cache.install(made, &busy) {
                 Ok(found) => {
                     self.tell_translated(pc, mode);
                     return Ok(found);

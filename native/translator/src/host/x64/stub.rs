@@ -4,6 +4,7 @@ use super::asm::{Asm, Mem, RAX};
 use super::layout::{self, host};
 use super::runtime::csr;
 use crate::host::MaskedStub;
+use crate::pages;
 use std::ptr;
 
 /// A page of this core's own with one instruction, and around it the masking.
@@ -14,22 +15,7 @@ const SIZE: usize = 256;
 
 impl MaskedStub for Stub {
     fn new() -> Result<Self, String> {
-        // SAFETY: a new anonymous mapping.
-        let p = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                SIZE,
-                libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if p == libc::MAP_FAILED {
-            let error = std::io::Error::last_os_error();
-            return Err(format!("no executable memory: {error}"));
-        }
-        Ok(Self(p.cast()))
+        pages::map(SIZE, pages::RWX, "a floating-point instruction").map(Self)
     }
 
     /// Flags stay intact, too.
