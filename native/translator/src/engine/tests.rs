@@ -27,9 +27,9 @@ const PARITY: u64 = 1 << 18;
 const HALF: u64 = 1 << 9;
 
 fn own(a: u64, b: u64, result: u64) -> u64 {
-    let parity = (result as u8).count_ones() % 2 == 0;
+    let parity = (result as u8).count_ones().is_multiple_of(2);
     let half = (a ^ b ^ result) >> 4 & 1 != 0;
-    u64::from(parity) * PARITY | u64::from(half) * HALF
+    (u64::from(parity) * PARITY) | (u64::from(half) * HALF)
 }
 
 static MODEL: Model = Model {
