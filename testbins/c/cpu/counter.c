@@ -1,5 +1,4 @@
 // The generic timer's virtual counter, which Linux lets programs read: its frequency, and that it is the clock's.
-// build: native-core
 // arches: aarch64 arm
 // cflags-arm: -march=armv7ve+fp
 /* CNTVCT and CNTFRQ: Arm ARM D13.8, G8.7; arch_counter_set_user_access of drivers/clocksource/arm_arch_timer.c. qemu-arm 7.2

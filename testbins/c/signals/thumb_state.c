@@ -1,5 +1,4 @@
 // Arm: what a signal frame has of the state between instructions: IT blocks, byte order of data, flags.
-// build: native-core
 // arches: arm
 // cflags: -march=armv7-a+fp -mthumb
 /*
