@@ -23,10 +23,13 @@ pub fn refusal() -> Option<String> {
     let own = unsafe { CStr::from_ptr(gnu_get_libc_version()) };
     let own = own.to_string_lossy();
     let found = PLACES.iter().find_map(|path| std::fs::read(path).ok());
-    let has = |text: &str, data: &[u8]| data.windows(text.len()).any(|part| part == text.as_bytes());
+    let has =
+        |text: &str, data: &[u8]| data.windows(text.len()).any(|part| part == text.as_bytes());
     match found {
         Some(data) if has(&format!("stable release version {own}."), &data) => None,
-        Some(_) => Some(format!("this machine has another C library than glibc {own}")),
+        Some(_) => Some(format!(
+            "this machine has another C library than glibc {own}"
+        )),
         None => Some(format!("this machine has no glibc {own}")),
     }
 }
