@@ -277,6 +277,7 @@ impl NativeCore {
             }
             match guest.flag_use(pc, insn) {
                 FlagUse::Reads => return true,
+                FlagUse::Tests(reads) => return reads & open != 0,
                 FlagUse::Unknown => return false,
                 FlagUse::Goes {
                     reads,

@@ -2,7 +2,7 @@
 
 use super::eval::{self, mask};
 use super::eval::{PART_CARRY, PART_NZ};
-use super::flags::Cc;
+use super::flags::{self, Cc};
 use super::sem::{Guard, Indirect, Sem};
 use super::skip::Known;
 use super::state::{self, Helper};
@@ -38,6 +38,8 @@ pub struct IrBuilder {
     tag_bits: u8,
     /// What was last taken off an address, and what remained.
     untagged: (Val, Val),
+    /// A value that is a multiple of this many bytes, as was checked.
+    pub(super) aligned: (Val, u32),
 }
 
 impl IrBuilder {
@@ -67,6 +69,7 @@ impl IrBuilder {
             fold,
             tag_bits: 0,
             untagged: (NONE, NONE),
+            aligned: (NONE, 0),
         }
     }
 
@@ -204,6 +207,11 @@ impl IrBuilder {
             Op::Orn if ka == Some(0) => Some(self.push(Op::Not, w, [b, NONE, NONE], 0)),
             Op::Sub if ka == Some(0) => Some(self.push(Op::Neg, w, [b, NONE, NONE], 0)),
             Op::Select if a == b && clean(self, a) => Some(a),
+            // The other half of an "if".
+            Op::Select if self.is_other_half(w, b, c) => {
+                let first = *self.inst(b);
+                Some(self.push(Op::Select, w, [first.a, a, first.c], 0))
+            }
             // A known condition.
             Op::Select if self.known(c).is_some() => {
                 let v = if self.known(c) == Some(0) { b } else { a };
@@ -250,6 +258,14 @@ impl IrBuilder {
             Some(p) => Some(Cc::from_index(want).holds(p)),
             None if c.op == Op::Cc && c.a == f.b && c.imm == want => Some(false),
             None if c.op == Op::Cc && c.a == f.b && c.imm == want ^ 1 => Some(true),
+            // Where it does not differ it was compared with its equal.
+            None if c.op == Op::Cc
+                && c.a == f.b
+                && c.imm == Cc::Ne as u64
+                && self.inst(f.b).op == Op::FSub =>
+            {
+                Some(Cc::from_index(want).holds(flags::Z | flags::C))
+            }
             None => None,
         };
         let t = self.op(Op::Cc, 8, [Some(f.a), None, None], want);
@@ -316,6 +332,17 @@ impl IrBuilder {
         self.cur.first_f
     }
 
+    /// `v` was selected under the opposite of condition `c`.
+    fn is_other_half(&self, w: u8, v: Val, c: Val) -> bool {
+        let (i, now) = (self.inst(v), self.inst(c));
+        if i.op != Op::Select || i.w != w {
+            return false;
+        }
+        let before = self.inst(i.c);
+        let conditions = before.op == Op::Cc && now.op == Op::Cc;
+        conditions && before.a == now.a && before.imm == now.imm ^ 1
+    }
+
     /// The value whose upper half `v` has in its lower one.
     fn upper_half(&self, v: Val) -> Option<Val> {
         let i = self.inst(v);
@@ -368,6 +395,7 @@ impl IrBuilder {
             && i.w == w
             && let Some(k) = self.known(i.b)
             && let Some(disp) = self.displacement((k as i64).wrapping_add(i64::from(out.disp)))
+            && !self.replaces(base, [i.a, NONE])
         {
             out.disp = disp;
             base = i.a;
@@ -375,15 +403,43 @@ impl IrBuilder {
         let i = *self.inst(base);
         let mut index = NONE;
         if i.op == Op::Add && i.w == w && self.known(i.b).is_none() && self.known(i.a).is_none() {
-            let x = *self.inst(i.b);
+            let (x, sum) = (*self.inst(i.b), base);
             (base, index) = (i.a, i.b);
             if x.op == Op::Shl && x.w == w && self.known(x.b).is_some_and(|k| k <= 3) {
                 out.shift = self.known(x.b).unwrap_or(0) as u8;
                 index = x.a;
             }
+            if self.replaces(sum, [base, index]) {
+                (base, index, out.shift) = (sum, NONE, 0);
+            }
         }
         out.wrap = w == 32 && (out.disp != 0 || index != NONE);
         ([base, index], out)
+    }
+
+    /// A guest register holds `sum`, and none holds an operand of it any more: the access takes the sum, since keeping
+    /// what was there before would take another register.
+    fn replaces(&self, sum: Val, operands: [Val; 2]) -> bool {
+        let held = |v: Val| self.cur.general.contains(&v);
+        held(sum) && operands.iter().any(|&v| v != NONE && !held(v))
+    }
+
+    /// A value (or an address that is no operation) as another one and a constant.
+    fn root(&self, v: Val) -> (Val, u64) {
+        let (mut v, mut k) = if (FIRST_ADDRESS..NONE).contains(&v) {
+            let (a, disp) = self.addresses[(v - FIRST_ADDRESS) as usize];
+            (a, disp as u64)
+        } else {
+            (v, 0)
+        };
+        while let i = self.inst(v)
+            && i.op == Op::Add
+            && i.w == self.width
+            && let Some(more) = self.known(i.b)
+        {
+            (v, k) = (i.a, k.wrapping_add(more));
+        }
+        (v, k)
     }
 
     /// `k` as a displacement; of a sum that wraps, all are.
@@ -589,9 +645,24 @@ impl Sem for IrBuilder {
     }
 
     fn aligned_to(&mut self, bytes: u32, addr: Val, write: bool) {
-        if bytes > 1 {
-            let imm = u64::from(write) | u64::from(bytes) << 8;
-            self.push(Op::Aligned, 0, [addr, NONE, NONE], imm);
+        let below = u64::from(bytes) - 1;
+        let (root, k) = self.root(addr);
+        let known = self.fold && self.aligned.0 == root && self.aligned.1 >= bytes;
+        if bytes <= 1 || (known && k & below == 0) {
+            return;
+        }
+        let mut checked = addr;
+        if (FIRST_ADDRESS..NONE).contains(&addr) {
+            let (a, disp) = self.addresses[(addr - FIRST_ADDRESS) as usize];
+            checked = a;
+            if disp as u64 & below != 0 {
+                checked = self.add_k(self.width, a, disp as u64);
+            }
+        }
+        let imm = u64::from(write) | u64::from(bytes) << 8;
+        self.push(Op::Aligned, 0, [checked, NONE, NONE], imm);
+        if k & below == 0 {
+            self.aligned = (root, bytes);
         }
     }
 

@@ -54,6 +54,21 @@ impl Cc {
         ALL[n as usize % 14]
     }
 
+    /// The flags that it depends on, as a set ([`crate::guest::flag`]).
+    #[must_use]
+    pub fn reads(self) -> u8 {
+        use crate::guest::flag;
+        match self {
+            Cc::Eq | Cc::Ne => flag::Z,
+            Cc::Cs | Cc::Cc => flag::C,
+            Cc::Mi | Cc::Pl => flag::N,
+            Cc::Vs | Cc::Vc => flag::V,
+            Cc::Hi | Cc::Ls => flag::C | flag::Z,
+            Cc::Ge | Cc::Lt => flag::N | flag::V,
+            Cc::Gt | Cc::Le => flag::N | flag::V | flag::Z,
+        }
+    }
+
     /// Whether packed flags `f` meet it.
     #[must_use]
     pub fn holds(self, f: u64) -> bool {

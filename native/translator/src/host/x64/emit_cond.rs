@@ -395,7 +395,7 @@ impl Gen<'_> {
         if f == NONE {
             return;
         }
-        if self.tune.defer && !self.live.at[self.pos as usize].read_at && self.defer_flags(f) {
+        if self.tune.defer && !self.live.at[self.pos as usize].read_at && self.defer_flags(f, 0) {
             return;
         }
         self.flags_to_rax(f);
@@ -403,10 +403,12 @@ impl Gen<'_> {
         self.asm.mov_mr(64, layout::flags(), RAX);
     }
 
-    /// Three stores instead of working out the flags. False: these are in a register anyway.
-    fn defer_flags(&mut self, f: Val) -> bool {
+    /// Three stores instead of working out the flags. False: these are in a register anyway. `parts` (see
+    /// [`Deferred::parts`]) come from elsewhere.
+    fn defer_flags(&mut self, f: Val, parts: u8) -> bool {
         let i = *self.get(f);
         if i.op == Op::FPart {
+            debug_assert_eq!(parts, 0, "there is one FPart, upon others");
             self.defer_part(&i);
             return true;
         }
@@ -453,13 +455,16 @@ impl Gen<'_> {
                 }
             }
         }
+        let code = code | u32::from(parts) << 24;
         self.asm.mov_mi(32, layout::deferred(), code as i32);
         true
     }
 
     /// Flags that come from several places: what they are of, beside what is deferred already.
     fn defer_part(&mut self, i: &Inst) {
-        if i.c != NONE && !self.defer_flags(i.c) {
+        let bits = Deferred::parts(i.imm);
+        let told = i.c != NONE && self.defer_flags(i.c, bits);
+        if i.c != NONE && !told {
             self.flags_to_rax(i.c);
             self.asm.movzx(16, RAX, Rm::R(RAX));
             self.asm.mov_mr(64, layout::flags(), RAX);
@@ -481,11 +486,13 @@ impl Gen<'_> {
             }
         }
         let m = layout::deferred_parts();
-        let bits = Deferred::parts(i.imm) as i8;
-        if has_carry {
-            self.asm.mov_mi(8, m, i32::from(bits));
+        let bits = i32::from(bits as i8);
+        if told {
+            // With what they are beside.
+        } else if has_carry || i.c != NONE {
+            self.asm.mov_mi(8, m, bits);
         } else {
-            self.asm.alu_i(Alu::Or, 8, m, i32::from(bits));
+            self.asm.alu_i(Alu::Or, 8, m, bits);
         }
     }
 

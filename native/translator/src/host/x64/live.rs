@@ -90,6 +90,8 @@ fn mark_operands(b: &Block, at: &mut [Info], v: usize, i: u32, always: bool) {
 struct Wanted {
     /// With the period in which it was noted; older ones are forgotten.
     slots: [(Val, u64); SLOTS + UNITS],
+    /// The period in which a general slot is set, with nothing before that reads it.
+    set: [u64; SLOTS],
     period: u64,
 }
 
@@ -97,6 +99,7 @@ impl Default for Wanted {
     fn default() -> Self {
         Self {
             slots: [(NONE, 0); SLOTS + UNITS],
+            set: [0; SLOTS],
             period: 1,
         }
     }
@@ -113,6 +116,16 @@ impl Wanted {
 
     fn forget(&mut self) {
         self.period += 1;
+    }
+
+    /// `op` accesses a general slot. Whether it sets it in vain: nobody looks before it is set again.
+    fn is_in_vain(&mut self, op: Op, slot: usize) -> bool {
+        let set = &mut self.set[slot];
+        if op == Op::Get {
+            *set = 0;
+            return false;
+        }
+        std::mem::replace(set, self.period) == self.period
     }
 
     /// Whether the slot that wanted `v` last still does.
@@ -191,6 +204,12 @@ impl Liveness {
             let unused = info.last == 0;
             // `&`, here and below: a second branch would be predicted as badly.
             if unused & class.is_for_its_value() {
+                continue;
+            }
+            if matches!(x.op, Op::Get | Op::Set)
+                && self.wanted.is_in_vain(x.op, x.imm as usize)
+                && coalesce
+            {
                 continue;
             }
             self.order[left] = i as u32;
