@@ -135,11 +135,7 @@ fn shift_reg_with_carry<S: Sem>(s: &mut S, v: S::V, kind: u32, by: S::V) -> Oper
             carry: Some((c, 0)),
         };
     }
-    let v = if kind == 2 {
-        s.op1(Op::Sext, 32, v)
-    } else {
-        v
-    };
+    let v = if kind == 2 { s.op1(Op::Sext, 32, v) } else { v };
     let all = s.shift_k(Op::Shl, 64, v, 1);
     let all = s.op2(Op::Or, 64, all, old);
     let r = if kind == 1 {

@@ -77,6 +77,27 @@ pub(super) struct Work {
     live: Liveness,
     codegen: codegen::Work,
     pub(super) code: Code,
+    readers: Readers,
+}
+
+/// Which code was found to read the flags that it begins with ([`NativeCore::reads_flags`]). An answer may be out of
+/// date: only speed depends on it.
+struct Readers([(u64, bool); 1024]);
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self([(u64::MAX, false); 1024])
+    }
+}
+
+impl Readers {
+    fn look_up(&mut self, pc: u64, find: impl FnOnce() -> bool) -> bool {
+        let known = &mut self.0[(pc >> 1) as usize % 1024];
+        if known.0 != pc {
+            *known = (pc, find());
+        }
+        known.1
+    }
 }
 
 impl NativeCore {
@@ -366,8 +387,10 @@ impl NativeCore {
             self.log(LogItem::InAsm, || in_asm(block));
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
-            let (live, code) = (&mut work.live, &mut work.code);
-            live.analyse(block, pin, tune.coalesce, |pc| self.reads_flags(pc, window));
+            let (live, code, readers) = (&mut work.live, &mut work.code, &mut work.readers);
+            live.analyse(block, pin, tune.coalesce, |pc| {
+                readers.look_up(pc, || self.reads_flags(pc, window))
+            });
             if codegen::generate(block, pin, live, tune, &mut work.codegen, code).is_err() {
                 assert!(max > 1, "one instruction does not fit the host's registers");
                 max = block.pcs.len().min(max) / 2;

@@ -134,15 +134,17 @@ pub fn part(old: u64, nz: Option<u64>, carry: Option<(u64, u8)>) -> u64 {
     f
 }
 
-const OVER_NZ: u8 = 0x80;
-const OVER_CARRY: u8 = 0x40;
+// Each is set by storing a byte of its own: a read-modify-write of one that was just stored would wait for it.
+const OVER_NZ: u32 = 1 << 31;
+const OVER_CARRY: u32 = 1 << 23;
+/// Where the carry's bit number is.
+const CARRY_BIT: u32 = 17;
 
 /// `f` with what a deferred operation's number says comes from elsewhere.
 #[must_use]
 pub fn part_of_code(f: u64, code: u32, [nz, carry]: [u64; 2]) -> u64 {
-    let parts = (code >> 24) as u8;
-    let nz = (parts & OVER_NZ != 0).then_some(nz);
-    let carry = (parts & OVER_CARRY != 0).then_some((carry, parts & 31));
+    let nz = (code & OVER_NZ != 0).then_some(nz);
+    let carry = (code & OVER_CARRY != 0).then_some((carry, (code >> CARRY_BIT) as u8 & 31));
     part(f, nz, carry)
 }
 
@@ -163,7 +165,7 @@ impl Deferred {
         super::Op::FFcmp,
     ];
 
-    /// A number that is not 0, in the low 24 bits. None: such flags are not deferred.
+    /// A number that is not 0, in the low 17 bits. None: such flags are not deferred.
     #[must_use]
     pub fn pack(self) -> Option<u32> {
         let n = Self::OPS.iter().position(|&o| o == self.op)?;
@@ -179,12 +181,18 @@ impl Deferred {
         })
     }
 
-    /// The highest byte of the number, which says what an `FPart` with the immediate `imm` takes from elsewhere.
+    /// The upper bits of the number, which say what an `FPart` with the immediate `imm` takes from elsewhere: N and Z
+    /// in the highest byte, C in the one below (and never C alone).
     #[must_use]
-    pub fn parts(imm: u64) -> u8 {
-        let bit = |of: u64, n: u8| if imm & of != 0 { n } else { 0 };
-        let carry = bit(super::eval::PART_CARRY, OVER_CARRY);
-        bit(super::eval::PART_NZ, OVER_NZ) | carry | if carry != 0 { imm as u8 & 31 } else { 0 }
+    pub fn parts(imm: u64) -> u32 {
+        let mut parts = 0;
+        if imm & super::eval::PART_NZ != 0 {
+            parts |= OVER_NZ;
+        }
+        if imm & super::eval::PART_CARRY != 0 {
+            parts |= OVER_CARRY | (imm as u32 & 31) << CARRY_BIT;
+        }
+        parts
     }
 
     /// The flags, packed, under a floating-point environment.

@@ -405,7 +405,7 @@ impl Gen<'_> {
 
     /// Three stores instead of working out the flags. False: these are in a register anyway. `parts` (see
     /// [`Deferred::parts`]) come from elsewhere.
-    fn defer_flags(&mut self, f: Val, parts: u8) -> bool {
+    fn defer_flags(&mut self, f: Val, parts: u32) -> bool {
         let i = *self.get(f);
         if i.op == Op::FPart {
             debug_assert_eq!(parts, 0, "there is one FPart, upon others");
@@ -455,8 +455,8 @@ impl Gen<'_> {
                 }
             }
         }
-        let code = code | u32::from(parts) << 24;
-        self.asm.mov_mi(32, layout::deferred(), code as i32);
+        self.asm
+            .mov_mi(32, layout::deferred(), (code | parts) as i32);
         true
     }
 
@@ -485,15 +485,16 @@ impl Gen<'_> {
                 }
             }
         }
-        let m = layout::deferred_parts();
-        let bits = i32::from(bits as i8);
         if told {
             // With what they are beside.
-        } else if has_carry || i.c != NONE {
-            self.asm.mov_mi(8, m, bits);
-        } else {
-            self.asm.alu_i(Alu::Or, 8, m, bits);
+            return;
         }
+        if has_carry {
+            self.asm
+                .mov_mi(8, layout::deferred_part(2), (bits >> 16 & 0xff) as i32);
+        }
+        self.asm
+            .mov_mi(8, layout::deferred_part(3), (bits >> 24) as i32);
     }
 
     /// The same as [`Self::settle`], anywhere.

@@ -3,6 +3,7 @@
 use super::asm::{Alu, Map, Mem, NOREG, Pp, RAX, RCX, RDX, Reg, Rm, Shift, cc};
 use super::codegen::{Gen, Loc, Opnd};
 use crate::ir::eval::mask;
+use crate::ir::flags::Cc;
 use crate::ir::{Inst, NONE, Op, Val};
 
 impl Gen<'_> {
@@ -214,9 +215,41 @@ impl Gen<'_> {
         self.define(v, d);
     }
 
+    /// A carry that is nowhere yet, to be added.
+    fn is_carry(&self, v: Val) -> bool {
+        let i = self.get(v);
+        i.op == Op::Cc
+            && self.loc[v as usize] == Loc::None
+            && !self.lives_on(v)
+            && i.imm == Cc::Cs as u64
+            && matches!(self.get(i.a).op, Op::FAdd | Op::FSub)
+    }
+
+    /// `x` and a carry. Additions leave it as the host does, subtractions the other way round.
+    fn add_carry(&mut self, v: Val, x: Val, i: &Inst, carry: Val) {
+        let borrow = self.get(self.get(carry).a).op == Op::FSub;
+        let a = self.operand(i.w, x);
+        let d = self.dst(v, x);
+        self.condition(carry);
+        if a != Opnd::Rm(Rm::R(d)) {
+            self.load_o(i.w, d, a);
+        }
+        // x - (-1) - borrow is x + 1 - borrow.
+        let (op, k) = if borrow {
+            (Alu::Sbb, -1)
+        } else {
+            (Alu::Adc, 0)
+        };
+        self.asm.alu_i(op, i.w, Rm::R(d), k);
+        self.define(v, d);
+    }
+
     fn add(&mut self, v: Val, i: &Inst) {
         let w = i.w.max(32);
         let (mut x, mut y) = (i.a, i.b);
+        if i.w >= 32 && self.is_carry(y) && self.known(x).is_none() {
+            return self.add_carry(v, x, i, y);
+        }
         if self.known(x).is_some() {
             std::mem::swap(&mut x, &mut y);
         }
