@@ -2,16 +2,16 @@
 
 use super::eval::{self, mask};
 use super::eval::{PART_CARRY, PART_NZ};
-use super::flags::{self, Cc};
+use super::flags::Cc;
 use super::sem::{Guard, Indirect, Sem};
 use super::skip::Known;
 use super::state::{self, Helper};
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
 
 /// An instruction has no more addresses at a time.
-const ADDRESSES: usize = 4;
+pub(super) const ADDRESSES: usize = 4;
 /// The value that stands for the first of them.
-const FIRST_ADDRESS: Val = NONE - ADDRESSES as Val;
+pub(super) const FIRST_ADDRESS: Val = NONE - ADDRESSES as Val;
 
 /// Records one block.
 pub struct IrBuilder {
@@ -25,15 +25,15 @@ pub struct IrBuilder {
     /// What is set now is so only if this condition holds.
     pub(super) selecting: Option<Val>,
     /// Bits of the guest's general registers and addresses.
-    width: u8,
+    pub(super) width: u8,
     /// Memory has the highest byte first.
     big: bool,
     /// Addresses that are no operations: a base, and what is added to it. Accesses take them along.
-    addresses: [(Val, i32); ADDRESSES],
+    pub(super) addresses: [(Val, i32); ADDRESSES],
     next_address: usize,
     insn: u16,
     pub(super) ended: bool,
-    fold: bool,
+    pub(super) fold: bool,
     /// Bits of addresses that accesses take away, for a guest that uses them.
     tag_bits: u8,
     /// What was last taken off an address, and what remained.
@@ -134,12 +134,12 @@ impl IrBuilder {
     }
 
     /// The constant that `v` is.
-    fn known(&self, v: Val) -> Option<u64> {
+    pub(super) fn known(&self, v: Val) -> Option<u64> {
         (v != NONE && self.inst(v).op == Op::Const).then(|| self.inst(v).imm)
     }
 
     /// The bits above the low `w` are known to be zero.
-    fn is_clean(&self, v: Val, w: u8) -> bool {
+    pub(super) fn is_clean(&self, v: Val, w: u8) -> bool {
         let i = self.inst(v);
         match i.op {
             Op::Const => i.imm & !mask(w) == 0,
@@ -166,292 +166,16 @@ impl IrBuilder {
         }) as u32
     }
 
-    /// Algebra that lifters rely on to stay simple.
-    fn simplify(&mut self, op: Op, w: u8, [a, b, c]: [Val; 3], imm: u64) -> Option<Val> {
-        let kb = if b == NONE {
-            None
-        } else {
-            self.known(b).map(|k| k & mask(w))
-        };
-        let ka = self.known(a).map(|k| k & mask(w));
-        let clean = |s: &Self, v| s.is_clean(v, w);
-        match op {
-            Op::Add | Op::Or | Op::Xor | Op::Sub | Op::Orn
-                if op != Op::Orn && kb == Some(0) && clean(self, a) =>
-            {
-                Some(a)
-            }
-            Op::Add | Op::Or | Op::Xor if ka == Some(0) && clean(self, b) => Some(b),
-            Op::Shl | Op::Shr | Op::Sar | Op::Ror
-                if kb.is_some_and(|k| k & u64::from(w - 1) == 0) && clean(self, a) =>
-            {
-                Some(a)
-            }
-            Op::And if kb == Some(mask(w)) && clean(self, a) => Some(a),
-            Op::Andn if kb == Some(0) && clean(self, a) => Some(a),
-            Op::And if kb == Some(0) || ka == Some(0) => Some(self.konst(0)),
-            Op::Mul if kb == Some(1) && clean(self, a) => Some(a),
-            Op::Zext if clean(self, a) => Some(a),
-            Op::Clz if self.inst(a).op == Op::Rbit && self.inst(a).w == w => {
-                let x = self.inst(a).a;
-                Some(self.push(Op::Ctz, w, [x, NONE, NONE], 0))
-            }
-            Op::Sext if w >= 64 => Some(a),
-            Op::Sext
-                if self.inst(a).op == Op::Load
-                    && self.inst(a).w == w
-                    && Addr::unpack(self.inst(a).imm).sx == 64 =>
-            {
-                Some(a)
-            }
-            Op::Orn if ka == Some(0) => Some(self.push(Op::Not, w, [b, NONE, NONE], 0)),
-            Op::Sub if ka == Some(0) => Some(self.push(Op::Neg, w, [b, NONE, NONE], 0)),
-            Op::Select if a == b && clean(self, a) => Some(a),
-            // The other half of an "if".
-            Op::Select if self.is_other_half(w, b, c) => {
-                let first = *self.inst(b);
-                Some(self.push(Op::Select, w, [first.a, a, first.c], 0))
-            }
-            // A known condition.
-            Op::Select if self.known(c).is_some() => {
-                let v = if self.known(c) == Some(0) { b } else { a };
-                Some(self.op1(Op::Zext, w, v))
-            }
-            Op::Cc if self.inst(a).op == Op::FSelect => self.cc_of_selected(a, imm),
-            Op::Cc if self.inst(a).op == Op::FPart => self.cc_of_part(a, Cc::from_index(imm)),
-            Op::FPack if self.inst(a).op == Op::Pack => Some(self.inst(a).a),
-            Op::VGet if imm == 0 && self.inst(a).op == Op::VFromG && w <= self.inst(a).w => {
-                let x = self.inst(a).a;
-                Some(self.op1(Op::Zext, w, x))
-            }
-            // Of upper halves.
-            Op::VWidenU | Op::VWidenS if imm == 0 => {
-                let x = self.upper_half(a)?;
-                Some(self.push(op, w, [x, NONE, NONE], 1))
-            }
-            Op::VMulLU | Op::VMulLS if imm == 0 => {
-                let (x, y) = (self.upper_half(a)?, self.upper_half(b)?);
-                Some(self.push(op, w, [x, y, NONE], 1))
-            }
-            Op::VZext => self.wide_clean(a, w).then_some(a),
-            Op::AesMix if self.inst(a).op == Op::AesSub => {
-                let x = self.inst(a).a;
-                Some(self.push(Op::AesRound, 128, [x, NONE, NONE], 0))
-            }
-            Op::AesInvMix if self.inst(a).op == Op::AesInvSub => {
-                let x = self.inst(a).a;
-                Some(self.push(Op::AesInvRound, 128, [x, NONE, NONE], 0))
-            }
-            _ => None,
-        }
-    }
-
-    /// A condition of selected flags is a selected condition: no packing.
-    fn cc_of_selected(&mut self, flags: Val, want: u64) -> Option<Val> {
-        let f = *self.inst(flags);
-        let packed = (self.inst(f.b).op == Op::FPack)
-            .then(|| self.inst(f.b).a)
-            .and_then(|v| self.known(v));
-        let c = *self.inst(f.c);
-        // What the other flags say where the selecting condition does not hold, if that is known.
-        let other = match packed {
-            Some(p) => Some(Cc::from_index(want).holds(p)),
-            None if c.op == Op::Cc && c.a == f.b && c.imm == want => Some(false),
-            None if c.op == Op::Cc && c.a == f.b && c.imm == want ^ 1 => Some(true),
-            // Where it does not differ it was compared with its equal.
-            None if c.op == Op::Cc
-                && c.a == f.b
-                && c.imm == Cc::Ne as u64
-                && self.inst(f.b).op == Op::FSub =>
-            {
-                Some(Cc::from_index(want).holds(flags::Z | flags::C))
-            }
-            None => None,
-        };
-        let t = self.op(Op::Cc, 8, [Some(f.a), None, None], want);
-        // cond ? t : other
-        Some(match other {
-            Some(true) => {
-                let not = self.inverse(f.c)?;
-                self.op2(Op::Or, 8, not, t)
-            }
-            Some(false) => self.op2(Op::And, 8, f.c, t),
-            None => {
-                let not = self.inverse(f.c)?;
-                let e = self.op(Op::Cc, 8, [Some(f.b), None, None], want);
-                let (t, e) = (self.op2(Op::And, 8, f.c, t), self.op2(Op::And, 8, not, e));
-                self.op2(Op::Or, 8, t, e)
-            }
-        })
-    }
-
-    /// A condition of flags that come from several places.
-    fn cc_of_part(&mut self, flags: Val, want: Cc) -> Option<Val> {
-        let f = *self.inst(flags);
-        let pair = |s: &mut Self, op, a, b| {
-            let (a, b) = (s.cc(a, flags), s.cc(b, flags));
-            Some(s.op2(op, 8, a, b))
-        };
-        match want {
-            Cc::Hi => return pair(self, Op::And, Cc::Ne, Cc::Cs),
-            Cc::Ls => return pair(self, Op::Or, Cc::Eq, Cc::Cc),
-            Cc::Gt => return pair(self, Op::And, Cc::Ne, Cc::Ge),
-            Cc::Le => return pair(self, Op::Or, Cc::Eq, Cc::Lt),
-            Cc::Ge | Cc::Lt => {
-                let (n, v) = (self.cc(Cc::Mi, flags), self.cc(Cc::Vs, flags));
-                let d = self.op2(Op::Xor, 32, n, v);
-                return Some(if want == Cc::Ge {
-                    self.is_zero(32, d)
-                } else {
-                    self.not_zero(32, d)
-                });
-            }
-            Cc::Eq | Cc::Ne | Cc::Mi | Cc::Pl if f.imm & PART_NZ != 0 => {
-                let test = self.op1(Op::FLogic, 32, f.a);
-                return Some(self.cc(want, test));
-            }
-            Cc::Cs | Cc::Cc if f.imm & PART_CARRY != 0 => {
-                let bit = self.and_k(32, f.b, 1 << (f.imm & 63));
-                return Some(if want == Cc::Cs {
-                    self.not_zero(32, bit)
-                } else {
-                    self.is_zero(32, bit)
-                });
-            }
-            _ => {}
-        }
-        let base = if f.c == NONE { self.first_flags() } else { f.c };
-        Some(self.cc(want, base))
-    }
-
     /// The flags that the block began with.
-    fn first_flags(&mut self) -> Val {
+    pub(super) fn first_flags(&mut self) -> Val {
         if self.cur.first_f == NONE {
             self.cur.first_f = self.push(Op::GetF, 0, [NONE; 3], 0);
         }
         self.cur.first_f
     }
 
-    /// `v` was selected under the opposite of condition `c`.
-    fn is_other_half(&self, w: u8, v: Val, c: Val) -> bool {
-        let (i, now) = (self.inst(v), self.inst(c));
-        if i.op != Op::Select || i.w != w {
-            return false;
-        }
-        let before = self.inst(i.c);
-        let conditions = before.op == Op::Cc && now.op == Op::Cc;
-        conditions && before.a == now.a && before.imm == now.imm ^ 1
-    }
-
-    /// The value whose upper half `v` has in its lower one.
-    fn upper_half(&self, v: Val) -> Option<Val> {
-        let i = self.inst(v);
-        (i.op == Op::VDupLane && i.w == 64 && i.imm == 1).then_some(i.a)
-    }
-
-    /// 1 - v for a condition value.
-    fn inverse(&mut self, v: Val) -> Option<Val> {
-        let i = *self.inst(v);
-        Some(match i.op {
-            Op::Cc => self.op(Op::Cc, 8, [Some(i.a), None, None], i.imm ^ 1),
-            Op::Const => self.konst(i.imm ^ 1),
-            Op::And | Op::Or if i.w == 8 => {
-                let one = self.konst(1);
-                self.op2(Op::Xor, 8, v, one)
-            }
-            _ => return None,
-        })
-    }
-
-    /// Wide value `v` is zero above the low `w` bits.
-    fn wide_clean(&self, v: Val, w: u8) -> bool {
-        let i = self.inst(v);
-        match i.op {
-            Op::VZext | Op::LoadX => i.w <= w,
-            Op::VFromG => w >= 64,
-            Op::VSumU => i.w <= w,
-            Op::VNarrow => w >= 64,
-            _ => false,
-        }
-    }
-
-    fn addr(&mut self, addr: Val) -> ([Val; 2], Addr) {
-        ([addr, NONE], Addr::default())
-    }
-
-    /// Matches `base + (index << shift) + disp`.
-    fn address(&mut self, addr: Val) -> ([Val; 2], Addr) {
-        if !self.fold {
-            return self.addr(addr);
-        }
-        let mut out = Addr::default();
-        let mut base = addr;
-        if (FIRST_ADDRESS..NONE).contains(&addr) {
-            (base, out.disp) = self.addresses[(addr - FIRST_ADDRESS) as usize];
-        }
-        let w = self.width;
-        let i = *self.inst(base);
-        if i.op == Op::Add
-            && i.w == w
-            && let Some(k) = self.known(i.b)
-            && let Some(disp) = self.displacement((k as i64).wrapping_add(i64::from(out.disp)))
-            && !self.replaces(base, [i.a, NONE])
-        {
-            out.disp = disp;
-            base = i.a;
-        }
-        let i = *self.inst(base);
-        let mut index = NONE;
-        if i.op == Op::Add && i.w == w && self.known(i.b).is_none() && self.known(i.a).is_none() {
-            let (x, sum) = (*self.inst(i.b), base);
-            (base, index) = (i.a, i.b);
-            if x.op == Op::Shl && x.w == w && self.known(x.b).is_some_and(|k| k <= 3) {
-                out.shift = self.known(x.b).unwrap_or(0) as u8;
-                index = x.a;
-            }
-            if self.replaces(sum, [base, index]) {
-                (base, index, out.shift) = (sum, NONE, 0);
-            }
-        }
-        out.wrap = w == 32 && (out.disp != 0 || index != NONE);
-        ([base, index], out)
-    }
-
-    /// A guest register holds `sum`, and none holds an operand of it any more: the access takes the sum, since keeping
-    /// what was there before would take another register.
-    fn replaces(&self, sum: Val, operands: [Val; 2]) -> bool {
-        let held = |v: Val| self.cur.general.contains(&v);
-        held(sum) && operands.iter().any(|&v| v != NONE && !held(v))
-    }
-
-    /// A value (or an address that is no operation) as another one and a constant.
-    fn root(&self, v: Val) -> (Val, u64) {
-        let (mut v, mut k) = if (FIRST_ADDRESS..NONE).contains(&v) {
-            let (a, disp) = self.addresses[(v - FIRST_ADDRESS) as usize];
-            (a, disp as u64)
-        } else {
-            (v, 0)
-        };
-        while let i = self.inst(v)
-            && i.op == Op::Add
-            && i.w == self.width
-            && let Some(more) = self.known(i.b)
-        {
-            (v, k) = (i.a, k.wrapping_add(more));
-        }
-        (v, k)
-    }
-
-    /// `k` as a displacement; of a sum that wraps, all are.
-    fn displacement(&self, k: i64) -> Option<i32> {
-        if self.width == 32 {
-            return Some(k as i32);
-        }
-        i32::try_from(k).ok()
-    }
-
     fn mem(&mut self, op: Op, w: u8, sx: u8, addr: Val, v: Val) -> Val {
-        let ([mut a, mut b], mut x) = self.address(addr);
+        let ([mut a, mut b], mut x) = self.matched(addr);
         (x.sx, x.big) = (sx, self.big && w > 8);
         if self.tag_bits != 0 {
             if b != NONE {
@@ -645,25 +369,7 @@ impl Sem for IrBuilder {
     }
 
     fn aligned_to(&mut self, bytes: u32, addr: Val, write: bool) {
-        let below = u64::from(bytes) - 1;
-        let (root, k) = self.root(addr);
-        let known = self.fold && self.aligned.0 == root && self.aligned.1 >= bytes;
-        if bytes <= 1 || (known && k & below == 0) {
-            return;
-        }
-        let mut checked = addr;
-        if (FIRST_ADDRESS..NONE).contains(&addr) {
-            let (a, disp) = self.addresses[(addr - FIRST_ADDRESS) as usize];
-            checked = a;
-            if disp as u64 & below != 0 {
-                checked = self.add_k(self.width, a, disp as u64);
-            }
-        }
-        let imm = u64::from(write) | u64::from(bytes) << 8;
-        self.push(Op::Aligned, 0, [checked, NONE, NONE], imm);
-        if k & below == 0 {
-            self.aligned = (root, bytes);
-        }
+        self.check_alignment(bytes, addr, write);
     }
 
     fn clear_ex(&mut self) {

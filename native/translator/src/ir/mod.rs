@@ -11,13 +11,16 @@
 //! part must agree on them: [`flags`] and the floating-point environment in
 //! [`state::State::fpenv`].
 
+mod address;
 pub mod build;
 pub mod class;
 pub mod crypto;
 pub mod eval;
 pub mod flags;
 pub mod float;
+mod float_env;
 pub mod float_int;
+mod fold;
 mod half;
 pub mod interp;
 mod parts;

@@ -1,9 +1,7 @@
 //! Code for general operations, and the dispatch over all of them.
 
-use super::asm::{Alu, Map, Mem, NOREG, Pp, RAX, RCX, RDX, Reg, Rm, Shift, cc};
+use super::asm::{Alu, Map, Mem, NOREG, Pp, RAX, RCX, Reg, Rm, Shift};
 use super::codegen::{Gen, Loc, Opnd};
-use crate::ir::eval::mask;
-use crate::ir::flags::Cc;
 use crate::ir::{Inst, NONE, Op, Val};
 
 impl Gen<'_> {
@@ -135,7 +133,7 @@ impl Gen<'_> {
     }
 
     /// The operand as register or memory.
-    fn source(&mut self, a: Val) -> Rm {
+    pub(super) fn source(&mut self, a: Val) -> Rm {
         match self.loc[a as usize] {
             Loc::None => Rm::R(self.reg(a)),
             Loc::G(r) => {
@@ -150,7 +148,7 @@ impl Gen<'_> {
     }
 
     /// An operand that may be an immediate or memory; conditions become registers.
-    fn operand(&mut self, w: u8, a: Val) -> Opnd {
+    pub(super) fn operand(&mut self, w: u8, a: Val) -> Opnd {
         if self.loc[a as usize] == Loc::None && self.known(a).is_none() {
             return Opnd::Rm(Rm::R(self.reg(a)));
         }
@@ -212,35 +210,6 @@ impl Gen<'_> {
         if i.w < 32 {
             self.asm.movzx(i.w, d, Rm::R(d));
         }
-        self.define(v, d);
-    }
-
-    /// A carry that is nowhere yet, to be added.
-    fn is_carry(&self, v: Val) -> bool {
-        let i = self.get(v);
-        i.op == Op::Cc
-            && self.loc[v as usize] == Loc::None
-            && !self.lives_on(v)
-            && i.imm == Cc::Cs as u64
-            && matches!(self.get(i.a).op, Op::FAdd | Op::FSub)
-    }
-
-    /// `x` and a carry. Additions leave it as the host does, subtractions the other way round.
-    fn add_carry(&mut self, v: Val, x: Val, i: &Inst, carry: Val) {
-        let borrow = self.get(self.get(carry).a).op == Op::FSub;
-        let a = self.operand(i.w, x);
-        let d = self.dst(v, x);
-        self.condition(carry);
-        if a != Opnd::Rm(Rm::R(d)) {
-            self.load_o(i.w, d, a);
-        }
-        // x - (-1) - borrow is x + 1 - borrow.
-        let (op, k) = if borrow {
-            (Alu::Sbb, -1)
-        } else {
-            (Alu::Adc, 0)
-        };
-        self.asm.alu_i(op, i.w, Rm::R(d), k);
         self.define(v, d);
     }
 
@@ -380,171 +349,6 @@ impl Gen<'_> {
         }
     }
 
-    fn mul(&mut self, v: Val, i: &Inst) {
-        let w = i.w;
-        let (mut x, mut y) = (i.a, i.b);
-        if self.known(x).is_some() {
-            std::mem::swap(&mut x, &mut y);
-        }
-        if let Opnd::Imm(k) = self.operand(w, y) {
-            let a = self.source(x);
-            let d = self.dst(v, x);
-            self.asm.imul_i(w, d, a, k);
-            self.define(v, d);
-            return;
-        }
-        let a = self.source(x);
-        let b = self.source(y);
-        let d = self.dst(v, x);
-        if a == Rm::R(d) {
-            self.asm.imul(w, d, b);
-        } else if b == Rm::R(d) {
-            self.asm.imul(w, d, a);
-        } else {
-            self.asm.mov(w, d, a);
-            self.asm.imul(w, d, b);
-        }
-        self.define(v, d);
-    }
-
-    fn mul_high(&mut self, v: Val, i: &Inst) {
-        self.take_rdx();
-        let a = self.reg(i.a);
-        let b = self.source(i.b);
-        self.asm.mov(64, RAX, Rm::R(a));
-        self.asm
-            .group3(if i.op == Op::MulHiU { 4 } else { 5 }, 64, b);
-        let d = self.dst(v, NONE);
-        self.asm.mov(64, d, Rm::R(RDX));
-        self.define(v, d);
-    }
-
-    fn udiv(&mut self, v: Val, i: &Inst) {
-        self.take_rdx();
-        let a = self.reg(i.a);
-        let b = self.reg(i.b);
-        let sure = self.known(i.b).is_some_and(|k| k & mask(i.w) != 0);
-        let mut zero = None;
-        if !sure {
-            self.asm.alu(Alu::Xor, 32, RAX, Rm::R(RAX));
-            self.asm.test(i.w, Rm::R(b), b);
-            zero = Some(self.asm.jcc(cc::E));
-        }
-        self.asm.mov(i.w, RAX, Rm::R(a));
-        self.asm.alu(Alu::Xor, 32, RDX, Rm::R(RDX));
-        self.asm.group3(6, i.w, Rm::R(b));
-        if let Some(f) = zero {
-            self.asm.bind(f);
-        }
-        let d = self.dst(v, NONE);
-        self.asm.mov(i.w, d, Rm::R(RAX));
-        self.define(v, d);
-    }
-
-    fn sdiv(&mut self, v: Val, i: &Inst) {
-        self.take_rdx();
-        let a = self.reg(i.a);
-        let b = self.reg(i.b);
-        self.asm.alu(Alu::Xor, 32, RAX, Rm::R(RAX));
-        self.asm.test(i.w, Rm::R(b), b);
-        let zero = self.asm.jcc(cc::E);
-        self.asm.mov(i.w, RAX, Rm::R(a));
-        self.asm.alu_i(Alu::Cmp, i.w, Rm::R(b), -1);
-        let minus = self.asm.jcc(cc::E);
-        self.asm.cqo(i.w);
-        self.asm.group3(7, i.w, Rm::R(b));
-        let done = self.asm.jmp();
-        self.asm.bind(minus);
-        self.asm.group3(3, i.w, Rm::R(RAX));
-        self.asm.bind(zero);
-        self.asm.bind(done);
-        let d = self.dst(v, NONE);
-        self.asm.mov(i.w, d, Rm::R(RAX));
-        self.define(v, d);
-    }
-
-    /// A constant without a register, or a register or memory.
-    fn choice(&mut self, w: u8, v: Val) -> Opnd {
-        if self.loc[v as usize] == Loc::None && self.known(v).is_some() {
-            return self.opnd_w(w, v);
-        }
-        Opnd::Rm(self.source(v))
-    }
-
-    fn select(&mut self, v: Val, i: &Inst) {
-        let w = i.w.max(32);
-        if self.combined(i.c) {
-            return self.select_by_jumps(v, i);
-        }
-        if self.loc[i.c as usize] == Loc::None && self.get(i.c).op != Op::Cc {
-            self.reg(i.c);
-        }
-        let (ka, kb) = (self.known(i.a), self.known(i.b));
-        if let (Some(a @ 0..2), Some(b @ 0..2)) = (ka, kb)
-            && a != b
-        {
-            let d = self.dst(v, NONE);
-            let cond = self.condition(i.c) ^ u8::from(a == 0);
-            self.asm.setcc(cond, d);
-            self.asm.movzx(8, d, Rm::R(d));
-            self.define(v, d);
-            return;
-        }
-        let (mut a, mut b) = (self.choice(w, i.a), self.choice(w, i.b));
-        let d = self.dst(v, NONE);
-        let place = Opnd::Rm(Rm::R(d));
-        // A conditional move takes no constant: the other one is to be it, and is to be moved.
-        let constant = |o: Opnd| !matches!(o, Opnd::Rm(_));
-        if a == place && constant(b) {
-            b = Opnd::Rm(Rm::R(self.reg(i.b)));
-        } else if constant(a) && (b == place || constant(b)) {
-            a = Opnd::Rm(Rm::R(self.reg(i.a)));
-        }
-        let cond = self.condition(i.c);
-        match (a, b) {
-            (a, Opnd::Rm(b)) if a == place || (constant(a) && b != Rm::R(d)) => {
-                if a != place {
-                    self.load_o(w, d, a);
-                }
-                self.asm.cmov(cond ^ 1, w, d, b);
-            }
-            (Opnd::Rm(a), b) => {
-                if b != place {
-                    self.load_o(w, d, b);
-                }
-                self.asm.cmov(cond, w, d, a);
-            }
-            _ => unreachable!("one of them is no constant"),
-        }
-        self.define(v, d);
-    }
-
-    /// Selects by a combination of conditions.
-    fn select_by_jumps(&mut self, v: Val, i: &Inst) {
-        let w = i.w.max(32);
-        let (a, b) = (self.choice(w, i.a), self.choice(w, i.b));
-        let d = self.dst(v, NONE);
-        let place = Opnd::Rm(Rm::R(d));
-        let take_a = self.branch(i.c, true);
-        let mut end = None;
-        if b != place {
-            self.load_o(w, d, b);
-        }
-        if a != place {
-            end = Some(self.asm.jmp());
-        }
-        for f in take_a {
-            self.asm.bind(f);
-        }
-        if a != place {
-            self.load_o(w, d, a);
-        }
-        if let Some(end) = end {
-            self.asm.bind(end);
-        }
-        self.define(v, d);
-    }
-
     /// Reverses bits: bytes, then nibbles, pairs and single bits.
     fn rbit(&mut self, v: Val, i: &Inst) {
         let d = self.unary_dst(v, i);
@@ -565,24 +369,6 @@ impl Gen<'_> {
             self.asm.shift_i(Shift::Shl, i.w, Rm::R(d), n);
             self.asm.alu(Alu::Or, i.w, d, Rm::R(RAX));
         }
-        self.define(v, d);
-    }
-
-    /// Selected flags, packed in a register: a if the condition holds, else b.
-    fn fselect(&mut self, v: Val, i: &Inst) {
-        if self.loc[i.c as usize] == Loc::None && self.get(i.c).op != Op::Cc {
-            self.reg(i.c);
-        }
-        let d = self.temp();
-        let take_a = self.branch(i.c, true);
-        self.flags_to_rax(i.b);
-        let end = self.asm.jmp();
-        for f in take_a {
-            self.asm.bind(f);
-        }
-        self.flags_to_rax(i.a);
-        self.asm.bind(end);
-        self.asm.movzx(16, d, Rm::R(RAX));
         self.define(v, d);
     }
 
