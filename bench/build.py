@@ -1,8 +1,8 @@
 """Builds the programs of ``src/`` for the host and for a guest, where they are out of date.
 
-A source's ``// flags:`` line is added to its compiler's command, and ``// flags-GUEST:`` to that of a guest's
-compiler. As in testbins/, a program is
-current when it was made by the same command from files that are no newer.
+A source's ``// flags:`` line is added to its compiler's command, and its ``// flags-GUEST:`` line
+to that of the guest's compiler. As in testbins/, a program is current when it was made by the same
+command from files that are no newer.
 """
 
 from __future__ import annotations
