@@ -195,6 +195,7 @@ impl Liveness {
     /// Uses, and what each slot is set to next, as far as nothing in between may look.
     fn backward(&mut self, b: &Block, pin: &Pinning, coalesce: bool) {
         let at = &mut self.at[..];
+        let nobody = b.insts.len();
         self.order.clear();
         self.order.resize(b.insts.len(), 0);
         let mut left = 0;
@@ -206,9 +207,11 @@ impl Liveness {
             if unused & class.is_for_its_value() {
                 continue;
             }
+            // Setting a slot is also where a condition becomes a number, which comparisons take it to be.
             if matches!(x.op, Op::Get | Op::Set)
                 && self.wanted.is_in_vain(x.op, x.imm as usize)
                 && coalesce
+                && !at[(x.a as usize).min(nobody)].again
             {
                 continue;
             }
