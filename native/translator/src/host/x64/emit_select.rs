@@ -68,18 +68,20 @@ impl Gen<'_> {
         let (a, b) = (self.choice(w, i.a), self.choice(w, i.b));
         let d = self.dst(v, NONE);
         let place = Opnd::Rm(Rm::R(d));
+        // What is there already is moved, too, if that clears its upper half.
+        let moves = |o: Opnd| o != place || w == 32;
         let take_a = self.branch(i.c, true);
         let mut end = None;
-        if b != place {
+        if moves(b) {
             self.load_o(w, d, b);
         }
-        if a != place {
+        if moves(a) {
             end = Some(self.asm.jmp());
         }
         for f in take_a {
             self.asm.bind(f);
         }
-        if a != place {
+        if moves(a) {
             self.load_o(w, d, a);
         }
         if let Some(end) = end {
