@@ -26,6 +26,7 @@ class AddressSpace:
         guest_base: int | None = None,
         reserved_va: int | None = None,
         mmap_min_addr: int = 0x10000,
+        page_size: int = 4096,
     ) -> AddressSpace: ...
     @property
     def base(self) -> int:
@@ -274,6 +275,8 @@ class Thread:
         after: Callable[[], None],
     ) -> Borrower | int:
         """Make a process in the same memory; -errno if that fails."""
+    def wait_for_child(self, pid: int) -> None: ...
+    def unshare(self, flags: int) -> int: ...
     def lend(self, flags: int) -> Thread:
         """The first thread of such a process, which a clone with these flags makes."""
     @property

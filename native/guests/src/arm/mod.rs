@@ -24,15 +24,18 @@ mod system;
 pub mod t16;
 pub mod t32;
 pub mod table;
+pub mod unicorn;
 
+use crate::Entry;
 use crate::guest::{FlagUse, Guest, Lift};
 use crate::ir::Trap;
 use crate::ir::build::IrBuilder;
 use crate::ir::flags::Cc;
+use crate::ir::flags::Model;
 use crate::ir::interp::Interp;
+use crate::ir::layout::Layout;
 use crate::ir::sem::{Guard, Sem};
 use crate::ir::state::State;
-use crate::{Entry, unicorn};
 pub use decoded::{Decoded, Kind};
 use decoded::{fp_form, is_fp_a32, is_wide};
 use features::Features;
@@ -40,6 +43,7 @@ use insn::{Insn, mode, slot};
 use linux::ArmLinux;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use unicorn::Unicorn;
 
 /// Little-endian, and the two big-endian kinds of programs.
 pub static GUESTS: [Entry; 3] = [
@@ -51,7 +55,11 @@ pub static GUESTS: [Entry; 3] = [
             big_code: false,
         },
         isa: Some(|f| Arm::of(Features::by_names(f), false, false)),
-        unicorn: unicorn::Guest::Arm,
+        unicorn: &Unicorn {
+            name: "arm",
+            big_data: false,
+            big_code: false,
+        },
         emulate: None,
     },
     Entry {
@@ -62,7 +70,11 @@ pub static GUESTS: [Entry; 3] = [
             big_code: false,
         },
         isa: Some(|f| Arm::of(Features::by_names(f), true, false)),
-        unicorn: unicorn::Guest::ArmBe8,
+        unicorn: &Unicorn {
+            name: "arm-be8",
+            big_data: true,
+            big_code: false,
+        },
         emulate: None,
     },
     Entry {
@@ -73,7 +85,11 @@ pub static GUESTS: [Entry; 3] = [
             big_code: true,
         },
         isa: Some(|f| Arm::of(Features::by_names(f), true, true)),
-        unicorn: unicorn::Guest::ArmBe32,
+        unicorn: &Unicorn {
+            name: "arm-be32",
+            big_data: true,
+            big_code: true,
+        },
         emulate: None,
     },
 ];
@@ -264,6 +280,14 @@ impl Guest for Arm {
         0
     }
 
+    fn layout(&self) -> Layout {
+        insn::LAYOUT
+    }
+
+    fn flags(&self) -> &'static Model {
+        &crate::nzcv::MODEL
+    }
+
     fn hot_slots(&self) -> &'static [u16] {
         // By their use in compiled code.
         &[0, 1, 2, 3, slot::SP, 4, 5, 6, slot::LR, 7, 8, 12, 9, 10, 11]
@@ -330,11 +354,11 @@ impl Guest for Arm {
     }
 
     fn reset(&self, st: &mut State) {
-        st.r[usize::from(slot::E)] = u64::from(self.big_data);
+        st.r_mut()[usize::from(slot::E)] = u64::from(self.big_data);
     }
 
     fn mode(&self, st: &State) -> u32 {
-        let r = |n: u16| st.r[usize::from(n)] as u32;
+        let r = |n: u16| st.r()[usize::from(n)] as u32;
         let big = if r(slot::E) != 0 { mode::BIG } else { 0 };
         big | fp::mode(st) | r(slot::IT) << mode::IT_SHIFT
     }
@@ -352,12 +376,12 @@ impl Guest for Arm {
 
     fn register(&self, st: &State, id: u32) -> u128 {
         match id {
-            0..=14 => u128::from(st.r[id as usize]),
+            0..=14 => u128::from(st.r()[id as usize]),
             15 => u128::from(st.pc & 0xffff_fffe),
             16 => u128::from(status::cpsr(st)),
             17..=48 => st.wide(usize::from(fp::d_unit(id - 17))),
             49 => u128::from(fp::fpscr(st)),
-            50 => u128::from(st.r[usize::from(slot::TPIDRURO)]),
+            50 => u128::from(st.r()[usize::from(slot::TPIDRURO)]),
             _ => 0,
         }
     }
@@ -365,13 +389,13 @@ impl Guest for Arm {
     fn set_register(&self, st: &mut State, id: u32, value: u128) {
         let v = value as u32;
         match id {
-            0..=14 => st.r[id as usize] = u64::from(v),
+            0..=14 => st.r_mut()[id as usize] = u64::from(v),
             // Bit 0 selects Thumb; without it the state stays.
             15 => st.pc = u64::from(v) | st.pc & 1,
             16 => status::set_cpsr(st, v),
             17..=48 => st.set_wide(usize::from(fp::d_unit(id - 17)), value),
             49 => fp::set_fpscr(st, v),
-            50 => st.r[usize::from(slot::TPIDRURO)] = u64::from(v),
+            50 => st.r_mut()[usize::from(slot::TPIDRURO)] = u64::from(v),
             _ => {}
         }
     }
