@@ -31,6 +31,7 @@ from tests.guestcode import (
     Flavour,
     Machine,
 )
+from tools import gen_guest_docs
 
 ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES)
 FLAVOURS = {"arm": ARM, "aarch64": AARCH64, "riscv64": RISCV64, "riscv32": RISCV32}
@@ -365,3 +366,7 @@ def test_kuser_on_every_model(model: CpuModel) -> None:
     machine.space.mprotect(VECTORS, 4096, READ | EXEC)
     assert machine.cpu.run() == {"reason": "breakpoint", "imm": 0}
     assert machine.word(DATA) == 9
+
+
+def test_the_page_of_guests_is_current() -> None:
+    assert gen_guest_docs.PAGE.read_text() == gen_guest_docs.text()
