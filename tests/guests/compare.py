@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import emulators
-from tests.emulators import ARCHES, Emulator, Result
+from tests.emulators import ARCHES, DEBIAN, SAMPLED, Emulator, Result
 
 DATA = Path(__file__).parent / "data"
 MTIME = 1_600_000_000
@@ -22,7 +22,7 @@ MTIME = 1_600_000_000
 
 @dataclass(frozen=True)
 class Case:
-    """One command. ``{triplet}`` and ``{loader}`` in it are filled in for the guest."""
+    """One command. ``{triplet}``, ``{loader}``, ``{gcc}`` in it are filled in for the guest."""
 
     command: str
     expect: str | None = None
@@ -37,8 +37,16 @@ class Case:
     timeout: float = 120
 
 
-TRIPLET = {"aarch64": "aarch64-linux-gnu", "arm": "arm-linux-gnueabihf"}
-LOADER = {"aarch64": "ld-linux-aarch64.so.1", "arm": "ld-linux-armhf.so.3"}
+TRIPLET = {
+    "aarch64": "aarch64-linux-gnu",
+    "arm": "arm-linux-gnueabihf",
+    "riscv64": "riscv64-linux-gnu",
+}
+LOADER = {
+    "aarch64": "ld-linux-aarch64.so.1",
+    "arm": "ld-linux-armhf.so.3",
+    "riscv64": "ld-linux-riscv64-lp64d.so.1",
+}
 
 _WORDS = [
     "alpha",
@@ -146,7 +154,9 @@ class Guest:
     def run(self, emulator: Emulator, case: Case, folder: Path) -> Result:
         """Run ``case`` in ``folder``, which it finds populated."""
         populate(folder, case)
-        text = case.command.format(triplet=TRIPLET[self.arch], loader=LOADER[self.arch])
+        text = case.command.format(
+            triplet=TRIPLET[self.arch], loader=LOADER[self.arch], gcc=self.gcc
+        )
         program, *args = shlex.split(text)
         if not program.startswith(("/", "./")):
             program = f"/usr/bin/{program}"
@@ -161,14 +171,22 @@ class Guest:
         )
 
     @property
+    def gcc(self) -> str:
+        """The major version of the root's gcc."""
+        [folder] = (self.root / "usr/lib/gcc" / TRIPLET[self.arch]).iterdir()
+        return folder.name
+
+    @property
     def reference_environment(self) -> dict[str, str]:
         """What interpreters need to find their libraries under qemu-user.
 
         Its ``-L`` does not reach statx, which 32-bit C libraries use for every stat.
         """
         usr = self.root / "usr"
-        perl = [usr / "lib" / TRIPLET[self.arch] / name for name in ("perl-base", "perl/5.36")]
-        perl.append(usr / "share/perl/5.36")
+        [share] = (path for path in (usr / "share/perl").iterdir() if not path.is_symlink())
+        names = ("perl-base", f"perl/{share.name}")
+        perl = [usr / "lib" / TRIPLET[self.arch] / name for name in names]
+        perl.append(share)
         return {"PERL5LIB": ":".join(map(str, perl)), "PYTHONHOME": str(usr)}
 
     def check(self, case: Case, tmp_path: Path) -> Result:
@@ -192,7 +210,14 @@ class Guest:
         return result
 
 
-@pytest.fixture(scope="package", params=ARCHES)
+_PARAMS = [
+    pytest.param(arch, marks=[pytest.mark.slow] if arch in SAMPLED else [])
+    for arch in (*ARCHES, *SAMPLED)
+    if arch in DEBIAN
+]
+
+
+@pytest.fixture(scope="package", params=_PARAMS)
 def guest(request: pytest.FixtureRequest, core: str | None) -> Guest:
     """Each guest in turn."""
     arch: str = request.param

@@ -14,10 +14,10 @@ from tests.guests.compare import DATA, LOADER, TRIPLET, Case, Guest, each
 _SOURCE = (DATA / "lisp.c").read_text()
 
 CASES = [
-    Case("/usr/lib/gcc/{triplet}/12/cc1 --version"),
+    Case("/usr/lib/gcc/{triplet}/{gcc}/cc1 --version"),
     Case("as --version"),
     Case("ld --version"),
-    Case("cpp-12 --version"),
+    Case("cpp --version"),
 ]
 
 
@@ -29,7 +29,7 @@ class Toolchain:
         self.emulator = emulator
         self.folder = folder
         self.lib = f"/usr/lib/{TRIPLET[guest.arch]}"
-        self.gcc = f"/usr/lib/gcc/{TRIPLET[guest.arch]}/12"
+        self.gcc = f"/usr/lib/gcc/{TRIPLET[guest.arch]}/{guest.gcc}"
         folder.mkdir()
         (folder / "lisp.c").write_text(_SOURCE)
 
