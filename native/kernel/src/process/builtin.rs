@@ -162,7 +162,11 @@ impl GuestThread {
                 } else {
                     let (start, end) = (value(0), value(1));
                     let all = end <= start;
-                    let (start, end) = if all { (0, space.limit()) } else { (start, end) };
+                    let (start, end) = if all {
+                        (0, space.limit())
+                    } else {
+                        (start, end)
+                    };
                     space.notify_code_write(start, end);
                     Ok(0)
                 }
