@@ -34,8 +34,8 @@ class Machine:
     """
 
     __slots__ = (
-        "abi", "arch", "core", "has_usual_core", "hwcap", "kernel_pages", "model", "native_options", "platform",
-        "uname",
+        "abi", "arch", "core", "has_usual_core", "hwcap", "kernel_pages", "model",
+        "native_options", "platform", "uname",
     )  # fmt: skip
 
     def __init__(self, name: str, variant: str, options: Options, logs: Sequence[str]) -> None:
