@@ -153,6 +153,24 @@ impl GuestThread {
                     Ok(0)
                 }
             }
+            // The kernel forgets all code, whatever the range is (arch/riscv/kernel/sys_riscv.c); programs
+            // give the one that they changed, or an empty one.
+            Builtin::FlushIcache => {
+                const LOCAL: u64 = 1;
+                if value(2) & !LOCAL != 0 {
+                    Err(libc::EINVAL)
+                } else {
+                    let (start, end) = (value(0), value(1));
+                    let all = end <= start;
+                    let (start, end) = if all {
+                        (0, space.limit())
+                    } else {
+                        (start, end)
+                    };
+                    space.notify_code_write(start, end);
+                    Ok(0)
+                }
+            }
             Builtin::SetTidAddress => {
                 self.clear_child_tid.store(value(0), Ordering::Relaxed);
                 // SAFETY: gettid touches no memory.
