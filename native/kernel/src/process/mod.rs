@@ -103,7 +103,7 @@ impl Process {
             space: &self.space,
             facts: &facts,
             own_exe: &own_exe,
-            traces: self.marks.traces.load(Ordering::Relaxed),
+            marks: &self.marks,
         };
         procfs::review(fd, &file, guest)
     }

@@ -305,9 +305,18 @@ impl Call<'_> {
             self.make_with_mask(host, &mut host_args)
         } else if i64::from(host) == libc::SYS_futex {
             self.make_futex(host, &mut host_args)
+        } else if i64::from(host) == libc::SYS_getdents64
+            && let Some(result) = self.list_map_files(&host_args)
+        {
+            result
         } else {
             self.make(host, later, &mut host_args)
         };
+        if result == -i64::from(libc::ENOENT)
+            && let Some(again) = self.by_map_file(host, &mut host_args, ops, order)
+        {
+            result = again;
+        }
         if result == -super::host::ERESTARTSYS {
             // Only a tracer's bell interrupts a call that was entered without it failing.
             let env = self.env;

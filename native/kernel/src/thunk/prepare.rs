@@ -115,11 +115,7 @@ impl Call<'_> {
         if host_root && path == b"/" {
             return Ok(self.pointer(address));
         }
-        let at = if at == NO_SLOT {
-            libc::AT_FDCWD
-        } else {
-            self.slot(at) as i32
-        };
+        let at = self.directory(at);
         let follow = match follow {
             Follow::Never => false,
             Follow::Always => true,
@@ -134,6 +130,15 @@ impl Call<'_> {
             Some(host) => self.keep(&host),
             None => self.pointer(address),
         })
+    }
+
+    /// The descriptor that a path starts from, which is in the slot `at`.
+    pub(super) fn directory(&self, at: u8) -> i32 {
+        if at == NO_SLOT {
+            libc::AT_FDCWD
+        } else {
+            self.slot(at) as i32
+        }
     }
 
     /// Copies a C string into scratch memory.

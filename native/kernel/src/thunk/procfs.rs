@@ -10,9 +10,11 @@ use std::io::{Error, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use super::exec::OwnExe;
 use super::path::{Sysroot, fd_path};
+use super::review::Marks;
 use crate::memory::AddressSpace;
 
 /// What the program is told about itself, and what its tracer may read in /proc.
@@ -46,8 +48,7 @@ pub struct Guest<'a> {
     pub space: &'a AddressSpace,
     pub facts: &'a Facts,
     pub own_exe: &'a OwnExe,
-    /// Its threads trace others.
-    pub traces: bool,
+    pub marks: &'a Marks,
 }
 
 /// Looks at a descriptor that was opened.
@@ -73,7 +74,7 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
         return python(of_system);
     }
     let Some(own) = own_file(&name) else {
-        return python(guest.traces);
+        return python(guest.marks.traces.load(Ordering::Relaxed));
     };
     let text = match own {
         b"maps" => Ok(guest.space.maps_text(&facts.root)),
@@ -82,6 +83,10 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
         b"cmdline" | b"environ" | b"mem" | b"pagemap" | b"smaps_rollup" | b"stat" | b"statm"
         | b"status" => {
             return Ok(Opened::Python);
+        }
+        b"map_files" => {
+            guest.marks.map_files.store(true, Ordering::Relaxed);
+            return Ok(Opened::Done);
         }
         _ => return Ok(Opened::Done),
     };
@@ -163,7 +168,7 @@ pub fn status(fd: i32) -> Option<libc::stat> {
     (unsafe { libc::fstat(fd, &raw mut buffer) } == 0).then_some(buffer)
 }
 
-fn on_procfs(fd: i32) -> bool {
+pub(super) fn on_procfs(fd: i32) -> bool {
     // SAFETY: statfs is plain data for which zero is valid.
     let mut buffer: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: `buffer` is a valid statfs.

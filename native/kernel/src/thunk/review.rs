@@ -22,6 +22,8 @@ pub struct Marks {
     has_memory_files: AtomicBool,
     /// Threads of this process trace others, so Python makes the calls that wait for children.
     pub traces: AtomicBool,
+    /// A listing of /proc/self/map_files may be open.
+    pub map_files: AtomicBool,
     /// (st_dev, st_ino) of the files that stand for /proc/self/mem and pagemap.
     memory_files: RwLock<Vec<(u64, u64)>>,
 }
@@ -32,6 +34,7 @@ impl Default for Marks {
             small: [const { AtomicU64::new(0) }; SMALL_FDS / 64],
             has_memory_files: AtomicBool::new(false),
             traces: AtomicBool::new(false),
+            map_files: AtomicBool::new(false),
             memory_files: RwLock::default(),
         }
     }
@@ -45,6 +48,8 @@ impl Marks {
         for (to, from) in copy.small.iter().zip(&self.small) {
             to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
         }
+        let listed = self.map_files.load(Ordering::Relaxed);
+        copy.map_files.store(listed, Ordering::Relaxed);
         let files = self.memory_files.read();
         for &(dev, ino) in files
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -158,7 +163,7 @@ impl Call<'_> {
             space: env.space,
             facts: &env.facts(),
             own_exe: env.own_exe,
-            traces: env.marks.traces.load(Ordering::Relaxed),
+            marks: env.marks,
         };
         match procfs::review(fd, &file, guest) {
             Ok(Opened::Done) => Outcome::Done(fd.into()),
