@@ -21,6 +21,7 @@ from qusr.loader.image import Image
 from qusr.loader.program import Prepared
 from qusr.loader.stack import Stack
 from qusr.loader.sysroot import Sysroot
+from qusr.machine import Machine
 from qusr.options import Exited, Options
 from qusr.ptrace.tracer import Tracer
 
@@ -87,6 +88,7 @@ class Process(Protocol):
     uname_release: str | None
     gone: Any
     loan: _native.Loan | None
+    machine: Machine
     leaving: Leaving | None
     traced_from_exec: bool
     vforked: bool

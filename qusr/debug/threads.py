@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from qusr.arch.base import Guest
     from qusr.debug.symbols import Row, Symbols
 
-MAGIC = 0x0165_7265_6857_5351
-_RECORD = struct.Struct("<QIIQQQ7QQQQQ6Q")
+MAGIC = 0x0265_7265_6857_5351
+_RECORD = struct.Struct("<QIIQQQQ7QQQQQ6Q")
 _EMULATOR, _GUEST_CODE, _CALL = range(3)
 _NO_CALL = (1 << 64) - 1
 #: What the records' `locks` are those of.
@@ -146,7 +146,7 @@ def _records(pid: int, place: int) -> dict[int, Record]:
         if at == 0:
             break
         data = _native.process_read(pid, at, _RECORD.size)
-        at, used, tid, stage, number, pc, *rest = _RECORD.unpack(data)
+        at, used, tid, stage, number, pc, _sp, *rest = _RECORD.unpack(data)
         args, (answers, answer, base, guest) = tuple(rest[:7]), rest[7:11]
         if used and tid:
             locks = tuple(zip(rest[11::2], rest[12::2], strict=True))

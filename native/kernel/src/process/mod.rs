@@ -9,6 +9,7 @@ mod directory;
 mod execed;
 mod forked;
 pub mod limits;
+mod place;
 mod robust;
 pub mod share;
 mod thread;

@@ -169,6 +169,7 @@ impl GuestThread {
                 return stop;
             }
             let mut left = None;
+            let sp = self.process.regs.sp;
             let (step, traced) = (self.traces_steps(), self.traces_calls());
             self.whereabouts.runs();
             let exit = if step {
@@ -182,7 +183,7 @@ impl GuestThread {
                         return Flow::Leave;
                     }
                     let (number, args) = call_registers(process, regs);
-                    whereabouts.enters(number, &args, regs.get(pc));
+                    whereabouts.enters(number, &args, regs.get(pc), regs.get(sp));
                     let refused = caller.refused(seccomp, process, regs, number, &args);
                     match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {

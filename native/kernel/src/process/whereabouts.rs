@@ -20,7 +20,7 @@ use crate::thunk::exec::Args;
 use crate::thunk::table::MAX_SLOTS;
 
 /// What the table begins with; the last byte is the layout's version. `qusr/debug/threads.py` has it, too.
-const MAGIC: u64 = 0x0165_7265_6857_5351;
+const MAGIC: u64 = 0x0265_7265_6857_5351;
 
 /// Values of [`Record::stage`].
 const EMULATOR: u64 = 0;
@@ -52,6 +52,7 @@ struct Record {
     /// The system call that it makes or made last, and where; [`NO_CALL`] before the first one.
     number: AtomicU64,
     pc: AtomicU64,
+    sp: AtomicU64,
     args: [AtomicU64; MAX_SLOTS],
     /// How often it has answered a report, and the pc at the last one.
     answers: AtomicU64,
@@ -143,10 +144,11 @@ impl Whereabouts {
     }
 
     /// A system call begins; the pc is behind its instruction.
-    pub(super) fn enters(&self, number: u64, args: &Args, pc: u64) {
+    pub(super) fn enters(&self, number: u64, args: &Args, pc: u64, sp: u64) {
         let record = self.0;
         record.number.store(number, Ordering::Relaxed);
         record.pc.store(pc, Ordering::Relaxed);
+        record.sp.store(sp, Ordering::Relaxed);
         for (slot, arg) in record.args.iter().zip(args) {
             slot.store(*arg, Ordering::Relaxed);
         }
@@ -161,6 +163,26 @@ impl Whereabouts {
             self.0.answers.fetch_add(1, Ordering::Release);
         }
     }
+}
+
+/// A system call that a thread of this process makes: number, arguments, sp and pc. None: it makes none.
+#[must_use]
+pub fn call_of(tid: i32) -> Option<(u64, Args, u64, u64)> {
+    let mut next = TABLE.first.load(Ordering::Acquire);
+    // SAFETY: records are never freed.
+    while let Some(record) = unsafe { next.as_ref() } {
+        let used = record.used.load(Ordering::Acquire) != 0;
+        if used && record.tid.load(Ordering::Relaxed) == tid as u32 {
+            if record.stage.load(Ordering::Relaxed) != CALL {
+                return None;
+            }
+            let get = |word: &AtomicU64| word.load(Ordering::Relaxed);
+            let args = record.args.each_ref().map(get);
+            return Some((get(&record.number), args, get(&record.sp), get(&record.pc)));
+        }
+        next = record.next.load(Ordering::Acquire);
+    }
+    None
 }
 
 impl Drop for Whereabouts {
@@ -203,6 +225,7 @@ fn new_record() -> &'static Record {
         stage: zero(),
         number: zero(),
         pc: zero(),
+        sp: zero(),
         args: [const { AtomicU64::new(0) }; MAX_SLOTS],
         answers: zero(),
         answer: zero(),

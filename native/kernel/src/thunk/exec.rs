@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::convert::{Conversion, get_int, host_pointer};
 use super::direct::{self, Later};
+use super::map_files;
 use super::msg::MessageBuffers;
 use super::path::Sysroot;
 use super::procfs::Facts;
@@ -161,7 +162,9 @@ impl Env<'_> {
         };
         // SAFETY: `path` is a C string.
         let found = unsafe { libc::access(path.as_ptr(), libc::F_OK) } == 0;
-        !found && Error::last_os_error().raw_os_error() == Some(libc::ENOENT)
+        !found
+            && Error::last_os_error().raw_os_error() == Some(libc::ENOENT)
+            && map_files::by_host_name(self.space, libc::AT_FDCWD, path.as_bytes()).is_none()
     }
 
     fn scalars(&self, ops: &[Op], args: &Args) -> Scalars {

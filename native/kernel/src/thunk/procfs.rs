@@ -67,8 +67,11 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
         return Ok(Opened::Done);
     };
     let facts = guest.facts;
-    let of_system = name.ends_with(b"/cpuinfo")
-        || name.ends_with(b"/sys/kernel/osrelease") && facts.release.is_some();
+    let of_release = [&b"/sys/kernel/osrelease"[..], b"/version"];
+    let of_system = [&b"/cpuinfo"[..], b"/sys/kernel/arch"]
+        .iter()
+        .any(|end| name.ends_with(end))
+        || facts.release.is_some() && of_release.iter().any(|end| name.ends_with(end));
     let python = |yes| Ok(if yes { Opened::Python } else { Opened::Done });
     if of_system || parts(&name).is_none() {
         return python(of_system);
@@ -81,7 +84,7 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
         b"smaps" => guest.space.smaps_text(&facts.root),
         b"auxv" => Ok(facts.auxv.clone()),
         b"cmdline" | b"environ" | b"mem" | b"pagemap" | b"smaps_rollup" | b"stat" | b"statm"
-        | b"status" => {
+        | b"status" | b"syscall" | b"numa_maps" | b"limits" => {
             return Ok(Opened::Python);
         }
         b"map_files" => {
@@ -235,7 +238,7 @@ pub fn leads_to_own_exe(mut at: i32, path: &CStr, hops: u32) -> bool {
         if own_file(&name) == Some(b"exe") {
             return true;
         }
-        let Some(target) = link_target(&file) else {
+        let Some(target) = link_target(file.as_raw_fd()) else {
             return false;
         };
         let folder = name.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
@@ -253,12 +256,12 @@ pub fn leads_to_own_exe(mut at: i32, path: &CStr, hops: u32) -> bool {
 }
 
 /// Where the symbolic link leads that is open as `file`.
-fn link_target(file: &OwnedFd) -> Option<Vec<u8>> {
+pub(super) fn link_target(file: i32) -> Option<Vec<u8>> {
     let mut target = vec![0u8; libc::PATH_MAX as usize];
     // SAFETY: an empty C string, and a buffer of the given size.
     let size = unsafe {
         libc::readlinkat(
-            file.as_raw_fd(),
+            file,
             c"".as_ptr(),
             target.as_mut_ptr().cast(),
             target.len(),

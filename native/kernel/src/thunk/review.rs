@@ -123,9 +123,7 @@ impl Call<'_> {
                 let stored = self.write(self.slot(slot), &bytes);
                 Outcome::Done(stored.map_or_else(|errno| -i64::from(errno), |()| 0))
             }
-            Ret::Path if self.is_exe_link(result as usize, ops) => {
-                self.exe_link(result as usize, host_args, ops)
-            }
+            Ret::Path => self.link(result as usize, host_args, ops),
             Ret::Stat if self.is_own_exe(host_args, ops) => {
                 Outcome::Review(Review::ExeStat, result)
             }
@@ -278,53 +276,6 @@ impl Call<'_> {
         }
         // si_code is the third int of siginfo_t.
         get(self.args[2].wrapping_add(8)).is_ok_and(|code| code == CLD_TRAPPED)
-    }
-
-    /// Whether readlink gave the path of the emulator's executable (or as much of it
-    /// as the buffer held).
-    fn is_exe_link(&self, size: usize, ops: &[Op]) -> bool {
-        let exe = &self.env.own_exe.path;
-        // The buffer is the argument before the last, in readlink and in readlinkat.
-        let Some(Op::Buf { slot }) = ops.len().checked_sub(2).map(|index| ops[index]) else {
-            return false;
-        };
-        let mut link = vec![0; size];
-        size > 0
-            && size <= exe.len()
-            && self.env.space.read(self.slot(slot), &mut link).is_ok()
-            && exe.starts_with(&link)
-    }
-
-    /// A readlink that gave the emulator's executable: where it was of our own /proc/PID/exe, the guest's.
-    fn exe_link(&self, result: usize, host_args: &[u64; 6], ops: &[Op]) -> Outcome {
-        let path = ops.iter().position(|op| matches!(op, Op::Path { .. }));
-        let (Some(path), [.., Op::Buf { slot: buffer }, Op::Int { slot: size, .. }]) = (path, ops)
-        else {
-            return Outcome::Done(result as i64);
-        };
-        let at = path
-            .checked_sub(1)
-            .map_or(libc::AT_FDCWD, |at| host_args[at] as i32);
-        let Some(path) = self.read_back(host_args[path]) else {
-            return Outcome::Done(result as i64);
-        };
-        let env = self.env;
-        if !procfs::leads_to_own_exe(at, &path, 1) {
-            // It may be that of a tracee.
-            return if env.marks.traces.load(Ordering::Relaxed) {
-                Outcome::Review(Review::ExeLink, result as i64)
-            } else {
-                Outcome::Done(result as i64)
-            };
-        }
-        let mut link = procfs::exe_name(env.space, &env.facts(), env.sysroot);
-        link.truncate(self.slot(*size) as u32 as usize & 0x7fff_ffff);
-        let length = link.len();
-        // What the kernel wrote behind it is taken away: many a program gives a buffer of zeros
-        // and relies on those behind the result, which readlink does not terminate.
-        link.resize(length.max(result), 0);
-        let written = self.write(self.slot(*buffer), &link);
-        Outcome::Done(written.map_or_else(|errno| -i64::from(errno), |()| length as i64))
     }
 
     /// A path as the host's call gets it. None: it is none.

@@ -1,0 +1,47 @@
+//! The current directory: chdir(2) and getcwd(2), by the paths that the guest has.
+
+use std::ffi::CString;
+
+use super::builtin::check;
+use super::thread::GuestThread;
+use crate::thunk::path::current_directory;
+
+impl GuestThread {
+    /// getcwd(2): the size of the path with its NUL. Within the sysroot it is a path in there.
+    pub(super) fn getcwd(&self, address: u64, size: u64) -> Result<u64, i32> {
+        let mut path = current_directory()?;
+        if let Some(inner) = self.sysroot().and_then(|root| root.guest_path(&path)) {
+            path = inner.to_vec();
+        }
+        path.push(0);
+        // fs/d_path.c looks at the size first.
+        if path.len() as u64 > size {
+            return Err(libc::ERANGE);
+        }
+        let written = self.process.space.write(address, &path);
+        written.map(|()| path.len() as u64).map_err(|_| libc::EFAULT)
+    }
+
+    /// chdir(2) to the path at a guest address.
+    pub(super) fn chdir(&mut self, address: u64) -> Result<u64, i32> {
+        let limit = libc::PATH_MAX as usize;
+        let path = self
+            .process
+            .space
+            .read_cstr(address, limit)
+            .map_err(|_| libc::EFAULT)?;
+        let path = path.ok_or(libc::ENAMETOOLONG)?;
+        let host = self
+            .sysroot()
+            .map_or(Ok(None), |root| root.resolve(libc::AT_FDCWD, &path, true));
+        let path = match host? {
+            Some(host) => host,
+            None => CString::new(path).map_err(|_| libc::EINVAL)?,
+        };
+        // SAFETY: `path` is a C string.
+        let result = check(unsafe { libc::chdir(path.as_ptr()) });
+        self.directory_changed();
+        result
+    }
+}
+
