@@ -109,6 +109,7 @@ def test_who_is_asked_does_not_notice(qusr: Qusr, testbin: Testbin, tmp_path: Pa
     ("stage", "call", "expected"),
     [
         (1, (202, 0x2008), "the emulator's lock of the process"),
+        (1, (202, 0x3000), "the emulator's lock of translated code"),
         (1, (202, 0x5000), "a lock of the emulator's at 0x5000 of the host"),
         (2, (202, 0x9000), "a lock of the emulator's"),
         (2, (202, 0x7020), None),
@@ -119,7 +120,10 @@ def test_locks_of_the_emulator(
     stage: int, call: tuple[int, int] | None, expected: str | None
 ) -> None:
     """A thread that the host's kernel has at a futex that is not the guest's (202 on x86-64)."""
-    locks = ((0x1000, 0x100), (0x2000, 0x100), (0x3000, 0x100))
+    locks = (
+        ("guest memory", 0x1000, 0x100), ("the process", 0x2000, 0x100),
+        ("translated code", 0x3000, 0x100),
+    )  # fmt: skip
     aarch64, futex = 0xC00000B7, 98
     record = threads.Record(7, stage, futex, 0, (0x20, *[0] * 6), 0, 0, 0x7000, aarch64, locks)
     in_call = None if call is None else (call[0], (call[1], *[0] * 5))

@@ -8,6 +8,7 @@
 use crate::abi::GuestAbi;
 use crate::cpu::{CpuCore, Exit, Regs};
 use crate::memory::{AddressSpace, Efault};
+use crate::signal::sigaction::SigactionForm;
 use crate::signal::{FaultInfo, FrameContext, Restored};
 use crate::thunk::convert::get_int;
 use crate::thunk::exec::Args;
@@ -117,6 +118,8 @@ pub struct Facts {
     pub page_size: u64,
     /// To what shmat(2) aligns.
     pub shmlba: u64,
+    /// struct sigaction.
+    pub sigaction: SigactionForm,
     /// The processor ignores the top byte of addresses.
     pub tagged_addresses: bool,
 }

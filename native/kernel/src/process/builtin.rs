@@ -75,6 +75,10 @@ impl GuestThread {
         let args = &scalars.values[..];
         let abi = self.signals.abi;
         let unit = |result: Result<(), i32>| result.map(|()| 0u64);
+        if may_share(id, int(3)) {
+            // Robust futexes in there must be given up whichever way the process ends.
+            self.process.actions.die_orderly();
+        }
         let result: Result<u64, i32> = match id {
             Builtin::Mmap => space.mmap(MmapRequest {
                 addr: value(0),
@@ -417,6 +421,16 @@ impl GuestThread {
         let abi = self.signals.abi;
         self.seccomp
             .add_filter(&process.space, abi, flags, program, &process.seccomp)
+    }
+}
+
+/// Whether a call may map memory that processes share; `flags` are mmap(2)'s.
+fn may_share(id: Builtin, flags: i32) -> bool {
+    match id {
+        // MAP_SHARED and MAP_SHARED_VALIDATE have this bit.
+        Builtin::Mmap | Builtin::Mmap2 => flags & libc::MAP_SHARED != 0,
+        Builtin::Shmat => true,
+        _ => false,
     }
 }
 

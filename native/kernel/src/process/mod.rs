@@ -29,8 +29,7 @@ use crate::linux::{LinuxAbi, Registers};
 use crate::memory::fault::{Stage, add_claim};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
-use crate::signal::Actions;
-use crate::signal::host;
+use crate::signal::{Actions, deferred, host};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
 use crate::thunk::procfs::{self, Facts};
@@ -50,6 +49,8 @@ pub struct Process {
     pub regs: &'static Registers,
     pub abi: GuestAbi,
     pub actions: Arc<Actions>,
+    /// Signals of [`host::OWN`] that were sent to the process and that all threads asked block.
+    pub pending: Arc<deferred::Shared>,
     pub seccomp: seccomp::Threads,
     /// The page with [`LinuxAbi::trampoline`].
     pub trampoline: u64,
@@ -138,6 +139,7 @@ impl Process {
             regs: &linux.facts().registers,
             abi: linux.abi(),
             actions,
+            pending: before.map_or_else(Arc::default, |before| before.pending.clone()),
             seccomp: seccomp::Threads::default(),
             trampoline,
             robust_lists: Mutex::default(),
@@ -175,6 +177,7 @@ impl Process {
             } else {
                 self.actions.copy()
             },
+            pending: Arc::default(),
             seccomp: seccomp::Threads::default(),
             trampoline: self.trampoline,
             robust_lists: Mutex::default(),

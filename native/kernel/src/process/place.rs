@@ -1,10 +1,11 @@
 //! The current directory: chdir(2) and getcwd(2), by the paths that the guest has.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use super::builtin::check;
 use super::thread::GuestThread;
 use crate::thunk::path::current_directory;
+use crate::thunk::pin::{self, Place};
 
 impl GuestThread {
     /// getcwd(2): the size of the path with its NUL. Within the sysroot it is a path in there.
@@ -31,15 +32,16 @@ impl GuestThread {
             .read_cstr(address, limit)
             .map_err(|_| libc::EFAULT)?;
         let path = path.ok_or(libc::ENAMETOOLONG)?;
-        let host = self
-            .sysroot()
-            .map_or(Ok(None), |root| root.resolve(libc::AT_FDCWD, &path, true));
-        let path = match host? {
-            Some(host) => host,
-            None => CString::new(path).map_err(|_| libc::EINVAL)?,
-        };
+        let place = self.sysroot().map_or(Ok(Place::AsItIs), |root| {
+            pin::find(root, libc::AT_FDCWD, &path, true, false)
+        });
         // SAFETY: `path` is a C string.
-        let result = check(unsafe { libc::chdir(path.as_ptr()) });
+        let go = |path: &CStr| check(unsafe { libc::chdir(path.as_ptr()) });
+        let result = match place? {
+            Place::AsItIs => go(&CString::new(path).map_err(|_| libc::EINVAL)?),
+            Place::Plain(path) => go(&path),
+            Place::Held(pinned) => pinned.go(go),
+        };
         self.directory_changed();
         result
     }

@@ -73,7 +73,11 @@ impl GuestThread {
     /// A thread that will run on `core`.
     #[must_use]
     pub fn new(process: Arc<Process>, core: Box<dyn CpuCore>) -> Self {
-        let mailbox = Mailbox::new(core.interrupter(), process.actions.clone());
+        let mailbox = Mailbox::new(
+            core.interrupter(),
+            process.actions.clone(),
+            process.pending.clone(),
+        );
         let signals = ThreadSignals {
             actions: process.actions.clone(),
             blocked: mask(),
@@ -95,7 +99,7 @@ impl GuestThread {
             wait_mask: Cell::new(None),
         };
         let seccomp = process.seccomp.add(None);
-        let whereabouts = Whereabouts::new(&process);
+        let whereabouts = Whereabouts::new(&process, &*core);
         Self {
             process,
             core,

@@ -2,7 +2,7 @@
 //! stacks and frames are kept here.
 
 use super::{
-    Action, AltStack, NSIG, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, deferred, host, siginfo,
+    AltStack, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, deferred, host, siginfo,
 };
 use crate::cpu::CpuCore;
 use crate::memory::AddressSpace;
@@ -13,14 +13,6 @@ type Result<T> = std::result::Result<T, i32>;
 
 /// Bytes of the signals that the host has, and so those of all guests' sets that count.
 const COUNTED: usize = 8;
-
-fn checked_signal(signal: i32) -> Result<usize> {
-    if (1..=NSIG as i32).contains(&signal) {
-        Ok(signal as usize - 1)
-    } else {
-        Err(libc::EINVAL)
-    }
-}
 
 impl ThreadSignals {
     fn get(&self, space: &AddressSpace, at: u64, size: usize) -> Result<u64> {
@@ -38,7 +30,7 @@ impl ThreadSignals {
     }
 
     /// What callers have to say of their sets.
-    fn sigset_size(&self) -> u64 {
+    pub(super) fn sigset_size(&self) -> u64 {
         self.linux.facts().sigset_size as u64
     }
 
@@ -60,61 +52,6 @@ impl ThreadSignals {
             self.put(space, at + more as u64, 8, 0)?;
         }
         Ok(())
-    }
-
-    /// rt_sigaction(2); `old` is the form of the old sigaction(2) of 32-bit guests,
-    /// whose mask is one word and stands second.
-    pub fn sigaction(&mut self, space: &AddressSpace, args: &[u64], old_form: bool) -> Result<u64> {
-        let signal = args[0] as i32;
-        let index = checked_signal(signal)?;
-        if !old_form && args[3] != self.sigset_size() {
-            return Err(libc::EINVAL);
-        }
-        let word = self.abi.word_bytes();
-        let step = word as u64;
-        let (new_at, old_at) = (args[1], args[2]);
-        let new = if new_at == 0 {
-            None
-        } else if old_form {
-            Some(Action {
-                handler: self.get(space, new_at, word)?,
-                mask: self.get(space, new_at + step, word)?,
-                flags: self.get(space, new_at + 2 * step, word)?,
-                restorer: self.get(space, new_at + 3 * step, word)?,
-            })
-        } else {
-            Some(Action {
-                handler: self.get(space, new_at, word)?,
-                flags: self.get(space, new_at + step, word)?,
-                restorer: self.get(space, new_at + 2 * step, word)?,
-                mask: self.get_set(space, new_at + 3 * step)?,
-            })
-        };
-        if new.is_some() && bit(signal) & UNBLOCKABLE != 0 {
-            return Err(libc::EINVAL);
-        }
-        let before = self.actions.with(|table| {
-            let before = table[index];
-            if let Some(mut action) = new {
-                action.mask &= !UNBLOCKABLE;
-                table[index] = action;
-                host::install(&self.actions.known, signal, &action);
-            }
-            before
-        });
-        if old_at != 0 {
-            self.put(space, old_at, word, before.handler)?;
-            if old_form {
-                self.put(space, old_at + step, word, before.mask)?;
-                self.put(space, old_at + 2 * step, word, before.flags)?;
-                self.put(space, old_at + 3 * step, word, before.restorer)?;
-            } else {
-                self.put(space, old_at + step, word, before.flags)?;
-                self.put(space, old_at + 2 * step, word, before.restorer)?;
-                self.put_set(space, old_at + 3 * step, before.mask)?;
-            }
-        }
-        Ok(0)
     }
 
     /// rt_sigprocmask(2); `word_only` is the old sigprocmask(2), which sees 32 signals.
@@ -304,8 +241,10 @@ impl ThreadSignals {
 
     /// Waits on the host for a signal of `set`: its number, -errno or -[`ERESTARTSYS`].
     fn wait_for(&self, set: u64, timeout: u64, info: &mut libc::siginfo_t) -> i64 {
+        // The host would take the emulator's own messages for what is waited for.
+        let host_set = set & !host::OWN;
         let call = [
-            &raw const set as u64,
+            &raw const host_set as u64,
             std::ptr::from_mut(info) as u64,
             timeout,
             8,
@@ -313,6 +252,7 @@ impl ThreadSignals {
             0,
         ];
         // What the call waits for and is put aside instead interrupts it.
+        deferred::set_awaited(set);
         let before = deferred::set_blocked(self.blocked & !set);
         self.mailbox.note_due(self.blocked & !set);
         let mut result = -ERESTARTSYS;
@@ -326,12 +266,13 @@ impl ThreadSignals {
                 )
             };
         }
+        deferred::set_awaited(0);
+        let interrupted = [-ERESTARTSYS, -i64::from(libc::EINTR)].contains(&result);
+        let aside = interrupted.then(|| deferred::take(set)).flatten();
         deferred::set_blocked(before);
         self.mailbox.note_due(before);
-        let interrupted = [-ERESTARTSYS, -i64::from(libc::EINTR)].contains(&result);
-        if interrupted && let Some((signal, aside)) = deferred::take(set) {
+        if let Some((signal, aside)) = aside {
             *info = aside;
-            self.mailbox.note_due(before);
             return signal.into();
         }
         if result == -i64::from(libc::EINTR) && !self.mailbox.waits() {

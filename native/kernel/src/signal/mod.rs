@@ -16,6 +16,7 @@ pub mod deliver;
 pub mod dispositions;
 pub mod frame;
 pub mod host;
+pub mod sigaction;
 pub mod siginfo;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,8 +114,9 @@ impl Actions {
 
     /// From now on the process dies of signals at safe places only ([`host::deaths_of_ours`]).
     pub fn die_orderly(&self) {
-        self.known.orderly.store(true, Ordering::SeqCst);
-        self.core_limit_changed();
+        if !self.known.orderly.swap(true, Ordering::SeqCst) {
+            self.core_limit_changed();
+        }
     }
 
     /// Access under the lock.

@@ -117,8 +117,14 @@ impl Call<'_> {
                 Tried::NotThere => return Some(-i64::from(libc::ENOENT)),
                 Tried::Links if later.follow => {}
                 Tried::Links | Tried::Unknown => {
-                    args[1] = self.keep(&found);
-                    return None;
+                    return match self.pinned_path(later.at, &later.path, later.follow, false) {
+                        Ok(Some(path)) => {
+                            args[1] = path;
+                            None
+                        }
+                        Ok(None) => None,
+                        Err(errno) => Some(-i64::from(errno)),
+                    };
                 }
             }
         }

@@ -12,8 +12,10 @@ use super::direct::{self, Later};
 use super::map_files;
 use super::msg::MessageBuffers;
 use super::path::Sysroot;
+use super::pin::Pinned;
 use super::procfs::Facts;
 use super::review::Marks;
+use super::robust;
 use super::scratch::Scratch;
 use super::table::{Builtin, FlagMap, HostArg, Length, MAX_OPS, MAX_SLOTS, Node, Op, Ret, Table};
 use super::waitmask;
@@ -123,6 +125,7 @@ impl Env<'_> {
                     message_records,
                     can_wait: direct::can_wait(*host),
                     later: None,
+                    pins: Vec::new(),
                 }
                 .native(*host, ops, order, *ret)
             }
@@ -269,6 +272,8 @@ pub(super) struct Call<'a> {
     /// Whether the look-up of its path may wait for the call, and what waits.
     pub(super) can_wait: bool,
     pub(super) later: Option<Later>,
+    /// What holds its paths ([`super::pin`]): where each is in scratch memory.
+    pub(super) pins: Vec<(u64, Pinned)>,
 }
 
 impl Call<'_> {
@@ -306,7 +311,7 @@ impl Call<'_> {
         let later = self.later.take();
         let mut result = if waitmask::is_of(host) {
             self.make_with_mask(host, &mut host_args)
-        } else if i64::from(host) == libc::SYS_futex {
+        } else if robust::is_of(host) {
             self.make_futex(host, &mut host_args)
         } else if i64::from(host) == libc::SYS_getdents64
             && let Some(result) = self.list_map_files(&host_args)
@@ -315,6 +320,10 @@ impl Call<'_> {
         } else {
             self.make(host, later, &mut host_args)
         };
+        if result == -i64::from(libc::ENOENT) && !self.pins.is_empty() && self.unpin(&mut host_args)
+        {
+            result = self.make(host, None, &mut host_args);
+        }
         if result == -i64::from(libc::ENOENT)
             && let Some(again) = self.by_map_file(host, &mut host_args, ops, order)
         {

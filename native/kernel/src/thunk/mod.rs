@@ -12,6 +12,7 @@ mod links;
 pub mod map_files;
 mod msg;
 pub mod path;
+pub mod pin;
 mod prepare;
 pub mod procfs;
 mod reader;

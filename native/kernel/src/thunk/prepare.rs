@@ -126,10 +126,8 @@ impl Call<'_> {
             self.later = Later::of(sysroot, at, path, follow);
             return Ok(self.pointer(address));
         }
-        Ok(match sysroot.resolve(at, &path, follow)? {
-            Some(host) => self.keep(&host),
-            None => self.pointer(address),
-        })
+        let host = self.pinned_path(at, &path, follow, host_root)?;
+        Ok(host.unwrap_or_else(|| self.pointer(address)))
     }
 
     /// The descriptor that a path starts from, which is in the slot `at`.

@@ -219,7 +219,8 @@ impl Call<'_> {
             info = unsafe { *(host_args[slot] as *const [u8; 128]) };
         }
         let before = info;
-        wrap_sent(host_args[slot - 1] as i32, &mut info);
+        let to_thread = i64::from(host) == libc::SYS_rt_tgsigqueueinfo;
+        wrap_sent(host_args[slot - 1] as i32, &mut info, to_thread);
         if info != before {
             let copy = self.scratch.slice(info.len());
             copy.copy_from_slice(&info);

@@ -20,7 +20,7 @@ pub use kept::{forget_stocks, keep_stocks};
 pub use region::regions_made;
 
 use crate::cache::{Cache, Generation};
-use crate::cpu::{BlockWatcher, CpuCore, Emulate, Exit, Interrupter, OnSyscall, Regs};
+use crate::cpu::{BlockWatcher, CpuCore, Emulate, Exit, Interrupter, Lock, OnSyscall, Regs};
 use crate::guest::Guest;
 use crate::host::x64::layout::{Pinning, host};
 use crate::host::x64::{self};
@@ -564,6 +564,12 @@ impl CpuCore for NativeCore {
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {
         self.shared.clone()
+    }
+
+    fn locks(&self) -> Vec<Lock> {
+        let mut locks = gate::locks();
+        locks.push(Lock::of("translated code", &self.common.cache));
+        locks
     }
 
     fn invalidate(&mut self, start: u64, end: u64) {

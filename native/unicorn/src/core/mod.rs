@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use self::hooks::{NO_SYNDROME, on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
 use crate::UnicornConfig;
-use crate::cpu::{Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
+use crate::cpu::{Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, Lock, OnSyscall, Regs};
 use crate::ffi::{self, Api, Engine};
 use crate::interrupt::Stop;
 use crate::memory::{AddressSpace, NoticeReader, PAGE_SIZE};
@@ -19,7 +19,7 @@ use crate::probe;
 use crate::regs::{self, a32};
 use crate::rescue::{self, Repeated};
 use crate::setup;
-use crate::turn::Turn;
+use crate::turn::{self, Turn};
 
 /// A page that the engine asked for and did not get.
 #[derive(Clone, Copy, Debug)]
@@ -262,6 +262,10 @@ impl CpuCore for UnicornCore {
             Some(Leave::Exit(exit)) => exit,
             Some(Leave::Resume) | None => Exit::Interrupted,
         }
+    }
+
+    fn locks(&self) -> Vec<Lock> {
+        turn::locks()
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {

@@ -1,6 +1,7 @@
 //! Numbers and code of the system-call and signal convention.
 
 use crate::kernel::linux::{CloneOrder, Facts};
+use crate::kernel::signal::sigaction::SigactionForm;
 
 use super::registers::REGISTERS;
 
@@ -14,6 +15,7 @@ pub static FACTS: Facts = Facts {
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 4096,
+    sigaction: SigactionForm::WITH_RESTORER,
     tagged_addresses: true,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::cpu::Regs;
 use crate::kernel::linux::{CloneOrder, Facts};
+use crate::kernel::signal::sigaction::SigactionForm;
 
 use super::ArmLinux;
 use super::registers::{CPSR, REGISTERS};
@@ -17,6 +18,7 @@ pub static FACTS: Facts = Facts {
     page_size: 4096,
     // COMPAT_SHMLBA of arch/arm64/include/asm/shmparam.h, SHMLBA of arch/arm.
     shmlba: 4 * 4096,
+    sigaction: SigactionForm::WITH_RESTORER,
     tagged_addresses: false,
 };
 

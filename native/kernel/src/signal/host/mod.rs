@@ -22,7 +22,7 @@ pub use self::death::{
 };
 pub use self::mailbox::{BELL, DUE, Mailbox};
 pub use self::message::{
-    Message, doom, queue_again, send_to_self, send_trap, unwrap_sent, was_orphaned, wrap_sent,
+    Message, doom, look, queue_again, send_to_self, send_trap, unwrap_sent, was_orphaned, wrap_sent,
 };
 
 /// The bytes of a kernel sigaction on x86-64.
@@ -141,6 +141,9 @@ pub fn install(known: &Known, signal: i32, action: &Action) {
             !action.has_handler() || action.has(libc::SA_RESTART),
         );
         put(&known.ignored, action.handler == SIG_IGN);
+        if action.handler == SIG_IGN {
+            deferred::discard(signal);
+        }
         return;
     }
     if signal == libc::SIGKILL || signal == libc::SIGSTOP {
@@ -251,6 +254,7 @@ pub(super) fn around_exec<T>(
             (signal, kernel_action(signal, Some(&action)))
         })
         .collect();
+    give_back();
     set_whole_mask(blocked);
     let result = exec();
     set_whole_mask(!0);
@@ -259,6 +263,16 @@ pub(super) fn around_exec<T>(
     }
     set_mask(blocked);
     result
+}
+
+/// What was put aside waits with the kernel again, for a new program. All signals are blocked.
+fn give_back() {
+    while let Some((signal, info)) = deferred::take_own(OWN) {
+        queue_again(signal, &info);
+    }
+    while let Some((signal, info)) = deferred::take(OWN) {
+        message::queue_for_process(signal, &info);
+    }
 }
 
 /// Runs `exec` with nothing changed but the mask.
@@ -334,9 +348,7 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
     }
     // SAFETY: si_value is read as a number only.
     let value = unsafe { fault.info.si_value() }.sival_ptr as usize;
-    if fault.info.si_code == libc::SI_QUEUE
-        && fault.signal == libc::SIGSEGV
-        && take_message(fault, value)
+    if fault.info.si_code == libc::SI_QUEUE && take_message(fault, value)
     {
         return true;
     }
@@ -353,22 +365,25 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
         let blocked = deferred::is_blocked(fault.signal);
         let bit = bit(fault.signal);
         let known = &mailbox.actions.known;
+        // Who waits for it in sigtimedwait(2) gets it whatever the action is (`real_blocked`).
+        let awaited = deferred::is_awaited(fault.signal);
         let ignored = known.ignored.load(Ordering::SeqCst) & bit != 0;
         let handled = known.handled.load(Ordering::SeqCst) & bit != 0;
-        if !blocked && ignored {
+        if !blocked && !awaited && ignored {
             make_again(fault);
             return true;
         }
-        if !blocked && !handled && !known.is_ours(fault.signal) {
+        if !blocked && !awaited && !handled && !known.is_ours(fault.signal) {
             return false;
         }
         let mut info = *fault.info;
-        unwrap_sent(&mut info);
-        deferred::put_aside(fault.signal, &info);
+        let to_thread = unwrap_sent(&mut info);
         if blocked {
+            deferred::put_aside_blocked(fault.signal, &info, to_thread);
             make_again(fault);
             return true;
         }
+        deferred::put_aside(fault.signal, &info, to_thread);
         mailbox.pending.fetch_or(DUE, Ordering::SeqCst);
     }
     if let Some(landing) = interrupted_at(fault.pc()) {
