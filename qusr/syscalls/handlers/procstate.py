@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from qusr.syscalls.context import Context
 
 _RLIM_INFINITY = (1 << 64) - 1
-#: The limits that the host process has other values of, by their names in the file (fs/proc/base.c).
+#: The limits that the host process has other values of, by their names in fs/proc/base.c.
 _OWN_LIMITS = {b"Max data size": 2, b"Max stack size": 3, b"Max address space": 9}
 _CALL_ARGUMENTS = 6
 
@@ -43,7 +43,7 @@ def task_of(fd: int) -> int:
 
 
 def _syscall(ctx: Context, host: bytes, tid: int) -> bytes:
-    """The call that a thread is in, with the guest's number, arguments, sp and pc (proc_pid_syscall).
+    """The call that a thread is in, as the guest has it: number, arguments, sp, pc.
 
     One that reads its own file is told of the call that opened it.
     """
@@ -65,8 +65,10 @@ def _limits(process: Process, host: bytes) -> bytes:
         if number is not None:
             values = process.native.limit(number)
             shown = [b"unlimited" if n == _RLIM_INFINITY else b"%d" % n for n in values]
-            line = line[:26] + b"".join(word.ljust(21) for word in shown) + line[68:]
-        lines.append(line)
+            columns = b"".join(word.ljust(21) for word in shown)
+            lines.append(line[:26] + columns + line[68:])
+        else:
+            lines.append(line)
     return b"".join(lines)
 
 
