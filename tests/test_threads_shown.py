@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import pytest
 from qusr import _native
 from qusr.debug import symbols, threads
 from qusr.ptrace import block
-from tests.emulators import ARCHES, ENVIRONMENT, Emulator, need, qusr_command
+from tests.emulators import ARCHES, ENVIRONMENT, REPO, Emulator, need, qusr_command
 
 Qusr = Callable[[str], Emulator]
 Testbin = Callable[..., Path]
@@ -240,3 +241,34 @@ def _refused(word: str, why: str) -> None:
     assert run.returncode == 1
     assert why in run.stderr
     assert run.stderr.count("\n") == 1
+
+
+#: Its first thread other than the main one keeps Python to itself in a hook.
+HOG = """
+import sys, threading, time
+import qusr
+sys.setswitchinterval(1000)
+main = threading.get_ident()
+def hook(process, name, args):
+    end = time.monotonic() + 100
+    while threading.get_ident() != main and time.monotonic() < end:
+        pass
+process = qusr.Process([sys.argv[1]])
+process.add_syscall_hook(hook)
+process.run()
+"""
+
+
+def test_the_interpreters_lock_has_a_name(testbin: Testbin, tmp_path: Path) -> None:
+    program = testbin("c/misc/standing", "aarch64")
+    emulator = Emulator((sys.executable, "-c", HOG), {"PYTHONPATH": str(REPO)})
+    with running(emulator, program, tmp_path) as process:
+        until_seen(process.pid, "waits for the emulator's lock of Python's interpreter$")
+
+
+def test_turns_have_a_name(qusr: Qusr, testbin: Testbin, tmp_path: Path) -> None:
+    """Under Unicorn a thread that spins keeps others waiting for their turn, 2 ms at a time."""
+    emulator = qusr("aarch64")
+    emulator = Emulator((*emulator.prefix, "-core", "unicorn"), emulator.environment)
+    with running(emulator, testbin("c/threads/sync", "aarch64"), tmp_path) as process:
+        until_seen(process.pid, "waits for the emulator's lock of the turns of guest threads")

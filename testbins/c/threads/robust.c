@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { EXIT, ABORT, FAULT, TERMINATE, KILL, WAYS };
+/* The last: by its parent, while it sleeps. */
+enum { EXIT, ABORT, FAULT, TERMINATE, KILL, WAYS, KILLED = WAYS };
 
 struct shared {
 	pthread_mutex_t mutex;
@@ -60,6 +61,8 @@ static pid_t owner(struct shared *shared, int way, const int *ends)
 		break;
 	case KILL:
 		kill(getpid(), SIGKILL);
+		break;
+	case KILLED:
 		break;
 	}
 	for (;;)
@@ -161,14 +164,17 @@ CHECK(owner_lives)
 /* Its parent, which has waited for it, finds the mutex given up at the first try. */
 CHECK(trylock_of_one_that_ended)
 {
-	for (int way = EXIT; way < KILL; way++) {
+	for (int way = EXIT; way <= KILLED; way++) {
 		struct shared *shared = make();
 		int ends[2], status;
 
 		OK(pipe(ends));
 		pid_t child = owner(shared, way, ends);
 		EQ(pthread_mutex_trylock(&shared->mutex), EBUSY);
-		OK(write(ends[1], "x", 1));
+		if (way == KILLED)
+			OK(kill(child, SIGKILL));
+		else
+			OK(write(ends[1], "x", 1));
 		EQ(waitpid(child, &status, 0), child);
 		EQ(pthread_mutex_trylock(&shared->mutex), EOWNERDEAD);
 		EQ(pthread_mutex_consistent(&shared->mutex), 0);

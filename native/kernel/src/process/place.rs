@@ -20,7 +20,9 @@ impl GuestThread {
             return Err(libc::ERANGE);
         }
         let written = self.process.space.write(address, &path);
-        written.map(|()| path.len() as u64).map_err(|_| libc::EFAULT)
+        written
+            .map(|()| path.len() as u64)
+            .map_err(|_| libc::EFAULT)
     }
 
     /// chdir(2) to the path at a guest address.
@@ -46,4 +48,3 @@ impl GuestThread {
         result
     }
 }
-

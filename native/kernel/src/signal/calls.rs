@@ -1,9 +1,7 @@
 //! The signal system calls. Masks and queues are the host kernel's; actions, alternate
 //! stacks and frames are kept here.
 
-use super::{
-    AltStack, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, deferred, host, siginfo,
-};
+use super::{AltStack, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, deferred, host, siginfo};
 use crate::cpu::CpuCore;
 use crate::memory::AddressSpace;
 use crate::thunk::convert::{get_int, put_int};

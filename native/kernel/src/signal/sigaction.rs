@@ -133,12 +133,7 @@ impl ThreadSignals {
     ///
     /// # Errors
     /// The call's errno.
-    pub fn sigaction(
-        &mut self,
-        space: &AddressSpace,
-        args: &[u64],
-        old: bool,
-    ) -> Result<u64, i32> {
+    pub fn sigaction(&mut self, space: &AddressSpace, args: &[u64], old: bool) -> Result<u64, i32> {
         let signal = args[0] as i32;
         let index = checked_signal(signal)?;
         if !old && args[3] != self.sigset_size() {
@@ -234,7 +229,16 @@ mod tests {
         assert_eq!(bytes((32, true), with, false, 8), words(&arm, true));
         let old = [0x1122_3344, 0x8000_0001, 0x5000_0004, 0x5566_7788];
         assert_eq!(bytes((32, false), with, true, 8), words(&old, false));
-        let arm64 = [0x1122_3344, 0, 0x5000_0004, 0, 0x5566_7788, 0, 0x8000_0001, 2];
+        let arm64 = [
+            0x1122_3344,
+            0,
+            0x5000_0004,
+            0,
+            0x5566_7788,
+            0,
+            0x8000_0001,
+            2,
+        ];
         assert_eq!(bytes((64, false), with, false, 8), words(&arm64, false));
         // riscv and loongarch have neither vDSO-less programs nor SA_RESTORER.
         let without = SigactionForm {

@@ -259,14 +259,8 @@ pub fn leads_to_own_exe(mut at: i32, path: &CStr, hops: u32) -> bool {
 pub(super) fn link_target(file: i32) -> Option<Vec<u8>> {
     let mut target = vec![0u8; libc::PATH_MAX as usize];
     // SAFETY: an empty C string, and a buffer of the given size.
-    let size = unsafe {
-        libc::readlinkat(
-            file,
-            c"".as_ptr(),
-            target.as_mut_ptr().cast(),
-            target.len(),
-        )
-    };
+    let size =
+        unsafe { libc::readlinkat(file, c"".as_ptr(), target.as_mut_ptr().cast(), target.len()) };
     target.truncate(usize::try_from(size).ok()?);
     Some(target)
 }

@@ -99,9 +99,15 @@ impl Arena {
             )
         };
         if p == libc::MAP_FAILED {
+            let error = std::io::Error::last_os_error();
+            let small = error.raw_os_error() == Some(libc::ENOMEM);
+            let advice = if small {
+                "; -opt cache=8M takes less, ulimit -d or -v permits more"
+            } else {
+                ""
+            };
             return Err(format!(
-                "no executable memory for translated code: {}",
-                std::io::Error::last_os_error()
+                "no executable memory for translated code: {error}{advice}"
             ));
         }
         let (code, entries) = runtime::build(pin);
