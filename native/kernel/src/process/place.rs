@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use super::builtin::check;
 use super::thread::GuestThread;
 use crate::thunk::path::current_directory;
-use crate::thunk::pin::{self, Place};
+use crate::thunk::pin::{self, Last, Place};
 
 impl GuestThread {
     /// getcwd(2): the size of the path with its NUL. Within the sysroot it is a path in there.
@@ -35,7 +35,7 @@ impl GuestThread {
             .map_err(|_| libc::EFAULT)?;
         let path = path.ok_or(libc::ENAMETOOLONG)?;
         let place = self.sysroot().map_or(Ok(Place::AsItIs), |root| {
-            pin::find(root, libc::AT_FDCWD, &path, true, false)
+            pin::find(root, libc::AT_FDCWD, &path, Last::Followed, false)
         });
         // SAFETY: `path` is a C string.
         let go = |path: &CStr| check(unsafe { libc::chdir(path.as_ptr()) });

@@ -41,7 +41,6 @@ pub struct Table {
 /// A lock's name (address and length) and place (address and size); zeros for none.
 type LockRecord = [AtomicU64; 4];
 
-const NO_LOCK: LockRecord = [const { AtomicU64::new(0) }; 4];
 /// How many a thread may know of.
 const LOCKS: usize = 8;
 
@@ -49,7 +48,7 @@ const LOCKS: usize = 8;
 pub static TABLE: Table = Table {
     magic: MAGIC,
     first: AtomicPtr::new(ptr::null_mut()),
-    interpreter: NO_LOCK,
+    interpreter: [const { AtomicU64::new(0) }; 4],
 };
 
 /// One thread; the reader has the same layout. What it reads may be of two moments, which does not matter to a
@@ -287,7 +286,7 @@ fn new_record() -> &'static Record {
         answer: zero(),
         base: zero(),
         guest: zero(),
-        locks: [NO_LOCK; LOCKS],
+        locks: [const { [const { AtomicU64::new(0) }; 4] }; LOCKS],
         blocked: AtomicU64::new(u64::MAX),
     }));
     let mut first = TABLE.first.load(Ordering::Acquire);

@@ -13,8 +13,20 @@ use super::path::{Sysroot, fd_path, is_kernel_tree};
 use super::procfs::status;
 use super::walk::open_path;
 
-/// How often what others rename may lead a look-up astray.
+/// How often what others rename may lead a look-up astray, and how often a name may be missing that it has found.
 const TRIES: u32 = 64;
+const MISSING: u32 = 3;
+
+/// What a call does about the last name of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Last {
+    /// It would follow a link; a look-up has found none.
+    Followed,
+    /// It is about what has that name.
+    Itself,
+    /// As the first, but it makes a file if there is none.
+    Made,
+}
 
 /// A path that stays where it leads as long as the descriptors are open.
 pub struct Pinned {
@@ -22,12 +34,15 @@ pub struct Pinned {
     /// What the path was before.
     pub plain: CString,
     held: OwnedFd,
+    /// A file is to be made; what is there by then is none that was looked up, so no link is to be followed.
+    pub makes: bool,
 }
 
 /// Why a path is not held.
 enum Failed {
-    /// Something on it has changed.
+    /// Something on it has changed, or is missing.
     Moved,
+    Missing,
     /// It cannot be held.
     Unable,
 }
@@ -67,7 +82,8 @@ fn open_at(folder: i32, name: &CStr, flags: i32) -> Result<OwnedFd, Failed> {
 fn failed(errno: i32) -> Failed {
     match errno {
         // ENOTDIR: also of a link where a folder was.
-        libc::ENOENT | libc::ENOTDIR | libc::ELOOP => Failed::Moved,
+        libc::ENOENT => Failed::Missing,
+        libc::ENOTDIR | libc::ELOOP => Failed::Moved,
         _ => Failed::Unable,
     }
 }
@@ -93,9 +109,8 @@ fn open_folder(prefix: &[u8], below: &[u8]) -> Result<OwnedFd, Failed> {
     Ok(at)
 }
 
-/// Holds the host path `plain`, which a look-up of ours has given. `follow`: the call would follow a link at its end;
-/// there was none.
-fn hold(sysroot: &Sysroot, plain: &CStr, follow: bool) -> Result<Pinned, Failed> {
+/// Holds the host path `plain`, which a look-up of ours has given.
+fn hold(sysroot: &Sysroot, plain: &CStr, last: Last) -> Result<Pinned, Failed> {
     let prefix = sysroot.prefix();
     let inner = sysroot.inner(plain.to_bytes()).ok_or(Failed::Unable)?;
     let trimmed = without_slashes(inner);
@@ -105,25 +120,34 @@ fn hold(sysroot: &Sysroot, plain: &CStr, follow: bool) -> Result<Pinned, Failed>
         // The sysroot itself, which others cannot exchange for a link.
         return Err(Failed::Unable);
     };
-    let (below, last) = (&trimmed[..cut], &trimmed[cut + 1..]);
+    let (below, end) = (&trimmed[..cut], &trimmed[cut + 1..]);
     if trimmed
         .split(|&byte| byte == b'/')
         .any(|name| name == b"..")
     {
         // Behind a name that was missing.
-        return Err(Failed::Moved);
+        return Err(Failed::Missing);
     }
     let folder = open_folder(prefix, below)?;
-    let name = CString::new(last).map_err(|_| Failed::Unable)?;
-    let (held, end) = if follow {
-        let file = open_at(folder.as_raw_fd(), &name, 0)?;
-        let link = |file: libc::stat| file.st_mode & libc::S_IFMT == libc::S_IFLNK;
-        if status(file.as_raw_fd()).is_none_or(link) {
-            return Err(Failed::Moved);
-        }
-        (file, Vec::new())
-    } else {
-        (folder, [b"/", last].concat())
+    let name = CString::new(end).map_err(|_| Failed::Unable)?;
+    let file = match last {
+        Last::Itself => None,
+        _ => match open_at(folder.as_raw_fd(), &name, 0) {
+            Err(Failed::Missing) if last == Last::Made => None,
+            found => Some(found?),
+        },
+    };
+    let link = |file: libc::stat| file.st_mode & libc::S_IFMT == libc::S_IFLNK;
+    if file
+        .as_ref()
+        .is_some_and(|file| status(file.as_raw_fd()).is_none_or(link))
+    {
+        return Err(Failed::Moved);
+    }
+    let makes = last == Last::Made && file.is_none();
+    let (held, end) = match file {
+        Some(file) => (file, Vec::new()),
+        None => (folder, [b"/", end].concat()),
     };
     let fd = format!("/proc/thread-self/fd/{}", held.as_raw_fd());
     let path = [fd.as_bytes(), &end, slashes].concat();
@@ -131,6 +155,7 @@ fn hold(sysroot: &Sysroot, plain: &CStr, follow: bool) -> Result<Pinned, Failed>
         path: CString::new(path).map_err(|_| Failed::Unable)?,
         plain: plain.to_owned(),
         held,
+        makes,
     })
 }
 
@@ -156,9 +181,12 @@ pub fn find(
     sysroot: &Sysroot,
     at: i32,
     path: &[u8],
-    follow: bool,
+    last: Last,
     mount: bool,
 ) -> Result<Place, i32> {
+    let follow = last != Last::Itself;
+    let held = if mount { Last::Itself } else { last };
+    let mut missing = 0;
     for _ in 0..TRIES {
         let Some(plain) = sysroot.resolve(at, path, follow)? else {
             return Ok(Place::AsItIs);
@@ -167,10 +195,12 @@ pub fn find(
         if inner.is_none_or(is_kernel_tree) {
             return Ok(Place::Plain(plain));
         }
-        match hold(sysroot, &plain, follow && !mount) {
+        match hold(sysroot, &plain, held) {
             Ok(pinned) => return Ok(Place::Held(pinned)),
             Err(Failed::Unable) => return Ok(Place::Plain(plain)),
             Err(Failed::Moved) => {}
+            Err(Failed::Missing) if missing < MISSING => missing += 1,
+            Err(Failed::Missing) => return Err(libc::ENOENT),
         }
     }
     // As many links as that nobody follows.
@@ -183,13 +213,13 @@ impl Call<'_> {
         &mut self,
         at: i32,
         path: &[u8],
-        follow: bool,
+        last: Last,
         mount: bool,
     ) -> Result<Option<u64>, i32> {
         let Some(sysroot) = self.env.sysroot else {
             return Ok(None);
         };
-        Ok(match find(sysroot, at, path, follow, mount)? {
+        Ok(match find(sysroot, at, path, last, mount)? {
             Place::AsItIs => None,
             Place::Plain(plain) => Some(self.keep(&plain)),
             Place::Held(pinned) => {

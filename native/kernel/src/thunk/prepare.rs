@@ -6,6 +6,7 @@ use super::convert::{BAD_POINTER, get_int, swap_words};
 use super::direct::Later;
 use super::exec::{Call, UIO_MAXIOV, extend, id16, pair};
 use super::msg;
+use super::pin::Last;
 use super::records::Records;
 use super::table::{Direction, Follow, Length, NO_SLOT, Op};
 use super::writeback::Post;
@@ -126,7 +127,8 @@ impl Call<'_> {
             self.later = Later::of(sysroot, at, path, follow);
             return Ok(self.pointer(address));
         }
-        let host = self.pinned_path(at, &path, follow, host_root)?;
+        let last = if follow { Last::Followed } else { Last::Itself };
+        let host = self.pinned_path(at, &path, last, host_root)?;
         Ok(host.unwrap_or_else(|| self.pointer(address)))
     }
 
