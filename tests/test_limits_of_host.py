@@ -44,12 +44,12 @@ def test_an_inherited_limit_of_200_mb(
     limit = 200 << 20
     script = f"ulimit -{'d' if which == resource.RLIMIT_DATA else 'v'}; (echo sub); ls / | wc -l"
     for words in ((), ("-strace",)):
-        for store in ("", "/nonexistent"):
+        for store in ({}, {"QUSR_CACHE_DIR": "/nonexistent"}):
             command = [*emulator.prefix, *words, "-L", str(sysroot)]
             run = subprocess.run(
                 [*command, f"{sysroot}/bin/bash", "-c", script],
                 capture_output=True, text=True, check=False,
-                env={**ENVIRONMENT, **emulator.environment, **({"QUSR_CACHE_DIR": store} if store else {})},
+                env={**ENVIRONMENT, **emulator.environment, **store},
                 preexec_fn=lambda: resource.setrlimit(which, (limit, limit)),
             )  # fmt: skip
             assert run.returncode == 0, run.stderr

@@ -7,7 +7,6 @@ use super::{CloneOrder, Facts, LinuxAbi, Registers, StackArgs};
 use crate::abi::GuestAbi;
 use crate::cpu::{CpuCore, Exit, Regs};
 use crate::memory::{AddressSpace, Efault, MmapRequest, Prot, SpaceConfig};
-use crate::signal::sigaction::SigactionForm;
 use crate::signal::{FaultInfo, FrameContext, Restored};
 
 /// Registers 0-31, then the pc.
@@ -37,14 +36,11 @@ static FACTS: Facts = Facts {
     machine: 8,
     clone: CloneOrder::BACKWARDS,
     sigset_size: 16,
+    action: super::ActionLayout::RESTORER,
     min_signal_stack: 2048,
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 0x4_0000,
-    sigaction: SigactionForm {
-        restorer: false,
-        flags_first: true,
-    },
     tagged_addresses: false,
 };
 

@@ -1,8 +1,11 @@
 //! The signal system calls. Masks and queues are the host kernel's; actions, alternate
 //! stacks and frames are kept here.
 
-use super::{AltStack, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, deferred, host, siginfo};
+use super::{
+    Action, AltStack, NSIG, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, deferred, host, siginfo,
+};
 use crate::cpu::CpuCore;
+use crate::linux::ActionField;
 use crate::memory::AddressSpace;
 use crate::thunk::convert::{get_int, put_int};
 use crate::thunk::host::{ERESTARTSYS, safe_syscall};
@@ -11,6 +14,14 @@ type Result<T> = std::result::Result<T, i32>;
 
 /// Bytes of the signals that the host has, and so those of all guests' sets that count.
 const COUNTED: usize = 8;
+
+fn checked_signal(signal: i32) -> Result<usize> {
+    if (1..=NSIG as i32).contains(&signal) {
+        Ok(signal as usize - 1)
+    } else {
+        Err(libc::EINVAL)
+    }
+}
 
 impl ThreadSignals {
     fn get(&self, space: &AddressSpace, at: u64, size: usize) -> Result<u64> {
@@ -28,7 +39,7 @@ impl ThreadSignals {
     }
 
     /// What callers have to say of their sets.
-    pub(super) fn sigset_size(&self) -> u64 {
+    fn sigset_size(&self) -> u64 {
         self.linux.facts().sigset_size as u64
     }
 
@@ -50,6 +61,82 @@ impl ThreadSignals {
             self.put(space, at + more as u64, 8, 0)?;
         }
         Ok(())
+    }
+
+    /// struct sigaction.
+    fn get_action(&self, space: &AddressSpace, at: u64) -> Result<Action> {
+        let word = self.abi.word_bytes();
+        let layout = self.linux.facts().action;
+        let place = |field| layout.place(field).map(|place| at + place * word as u64);
+        let get = |field| place(field).map_or(Ok(0), |at| self.get(space, at, word));
+        Ok(Action {
+            handler: get(ActionField::Handler)?,
+            flags: get(ActionField::Flags)?,
+            restorer: get(ActionField::Restorer)?,
+            mask: place(ActionField::Mask).map_or(Ok(0), |at| self.get_set(space, at))?,
+        })
+    }
+
+    fn put_action(&self, space: &AddressSpace, at: u64, action: &Action) -> Result<()> {
+        let word = self.abi.word_bytes();
+        for (place, field) in self.linux.facts().action.0.iter().enumerate() {
+            let at = at + (place * word) as u64;
+            match field {
+                ActionField::Handler => self.put(space, at, word, action.handler)?,
+                ActionField::Flags => self.put(space, at, word, action.flags)?,
+                ActionField::Restorer => self.put(space, at, word, action.restorer)?,
+                ActionField::Mask => self.put_set(space, at, action.mask)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// rt_sigaction(2); `old` is the form of the old sigaction(2) of 32-bit guests,
+    /// whose mask is one word and stands second.
+    pub fn sigaction(&mut self, space: &AddressSpace, args: &[u64], old_form: bool) -> Result<u64> {
+        let signal = args[0] as i32;
+        let index = checked_signal(signal)?;
+        if !old_form && args[3] != self.sigset_size() {
+            return Err(libc::EINVAL);
+        }
+        let word = self.abi.word_bytes();
+        let step = word as u64;
+        let (new_at, old_at) = (args[1], args[2]);
+        let new = if new_at == 0 {
+            None
+        } else if old_form {
+            Some(Action {
+                handler: self.get(space, new_at, word)?,
+                mask: self.get(space, new_at + step, word)?,
+                flags: self.get(space, new_at + 2 * step, word)?,
+                restorer: self.get(space, new_at + 3 * step, word)?,
+            })
+        } else {
+            Some(self.get_action(space, new_at)?)
+        };
+        if new.is_some() && bit(signal) & UNBLOCKABLE != 0 {
+            return Err(libc::EINVAL);
+        }
+        let before = self.actions.with(|table| {
+            let before = table[index];
+            if let Some(mut action) = new {
+                action.mask &= !UNBLOCKABLE;
+                table[index] = action;
+                host::install(&self.actions.known, signal, &action);
+            }
+            before
+        });
+        if old_at != 0 {
+            if old_form {
+                self.put(space, old_at, word, before.handler)?;
+                self.put(space, old_at + step, word, before.mask)?;
+                self.put(space, old_at + 2 * step, word, before.flags)?;
+                self.put(space, old_at + 3 * step, word, before.restorer)?;
+            } else {
+                self.put_action(space, old_at, &before)?;
+            }
+        }
+        Ok(0)
     }
 
     /// rt_sigprocmask(2); `word_only` is the old sigprocmask(2), which sees 32 signals.

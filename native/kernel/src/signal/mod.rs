@@ -16,7 +16,6 @@ pub mod deliver;
 pub mod dispositions;
 pub mod frame;
 pub mod host;
-pub mod sigaction;
 pub mod siginfo;
 
 use std::sync::atomic::{AtomicBool, Ordering};

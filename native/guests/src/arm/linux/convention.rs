@@ -1,8 +1,7 @@
 //! Numbers and code of the system-call and signal convention.
 
 use crate::cpu::Regs;
-use crate::kernel::linux::{CloneOrder, Facts};
-use crate::kernel::signal::sigaction::SigactionForm;
+use crate::kernel::linux::{ActionLayout, CloneOrder, Facts};
 
 use super::ArmLinux;
 use super::registers::{CPSR, REGISTERS};
@@ -12,13 +11,13 @@ pub static FACTS: Facts = Facts {
     machine: 40,
     clone: CloneOrder::BACKWARDS,
     sigset_size: 8,
+    action: ActionLayout::RESTORER,
     // arch/arm/include/uapi/asm/signal.h
     min_signal_stack: 2048,
     trampoline_name: "[sigpage]",
     page_size: 4096,
     // COMPAT_SHMLBA of arch/arm64/include/asm/shmparam.h, SHMLBA of arch/arm.
     shmlba: 4 * 4096,
-    sigaction: SigactionForm::WITH_RESTORER,
     tagged_addresses: false,
 };
 
