@@ -21,7 +21,6 @@ from qusr.loader.image import Image
 from qusr.loader.program import Prepared
 from qusr.loader.stack import Stack
 from qusr.loader.sysroot import Sysroot
-from qusr.machine import Machine
 from qusr.options import Exited, Options
 from qusr.ptrace.tracer import Tracer
 
@@ -66,6 +65,12 @@ class Thread(Protocol):
         """The first thread's end: it stays until the last one is gone."""
 
 
+class Machine(Protocol):
+    """What a process's cores and its kernel say of the machine."""
+
+    uname: bytes
+
+
 class Process(Protocol):
     """A guest process (`qusr.process.Process`), which says what the attributes are."""
 
@@ -88,12 +93,15 @@ class Process(Protocol):
     uname_release: str | None
     gone: Any
     loan: _native.Loan | None
-    machine: Machine
     leaving: Leaving | None
     traced_from_exec: bool
     vforked: bool
     options: Options
     hooks: list[Callable[[Any, str, tuple[int, ...]], int | None]]
+
+    @property
+    def machine(self) -> Machine:
+        """Its machine."""
 
     @property
     def main(self) -> Thread:

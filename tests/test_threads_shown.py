@@ -243,31 +243,28 @@ def _refused(word: str, why: str) -> None:
     assert run.stderr.count("\n") == 1
 
 
-#: The last of its threads keeps Python to itself in a hook, and the first one goes on to read(2).
-HOG = """
-import sys, time
-import qusr
-sys.setswitchinterval(1000)
-def hook(process, name, args):
-    end = time.monotonic() + 100
-    while "poll" in name and time.monotonic() < end:
-        pass
-process = qusr.Process([sys.argv[1]])
-process.add_syscall_hook(hook)
-process.run()
-"""
+#: A guest within a Python that somebody else has started.
+WITHIN = "import sys, qusr; qusr.Process([sys.argv[1]]).run()"
 
 
-def test_the_interpreters_lock_has_a_name(testbin: Testbin, tmp_path: Path) -> None:
-    program = testbin("c/misc/standing", "aarch64")
-    emulator = Emulator((sys.executable, "-c", HOG), {"PYTHONPATH": str(REPO)})
-    with running(emulator, program, tmp_path) as process:
-        until_seen(process.pid, "waits for the emulator's lock of Python's interpreter$")
-
-
-def test_turns_have_a_name(qusr: Qusr, testbin: Testbin, tmp_path: Path) -> None:
-    """Under Unicorn a thread that spins keeps others waiting for their turn, 2 ms at a time."""
-    emulator = qusr("aarch64")
-    emulator = Emulator((*emulator.prefix, "-core", "unicorn"), emulator.environment)
-    with running(emulator, testbin("c/threads/sync", "aarch64"), tmp_path) as process:
-        until_seen(process.pid, "waits for the emulator's lock of the turns of guest threads")
+@pytest.mark.parametrize(
+    ("kind", "lock"),
+    [
+        ("native", "translated code"), ("unicorn", "the turns of guest threads"),
+        ("within", "Python's interpreter"),
+    ],
+)  # fmt: skip
+def test_locks_have_names(
+    kind: str, lock: str, qusr: Qusr, testbin: Testbin, tmp_path: Path
+) -> None:
+    """Each thread's record names what it may wait for, by the words of who has the lock."""
+    emulator = Emulator((sys.executable, "-c", WITHIN), {"PYTHONPATH": str(REPO)})
+    if kind != "within":
+        emulator = qusr("aarch64")
+        emulator = Emulator((*emulator.prefix, "-core", kind), emulator.environment)
+    with running(emulator, testbin("c/misc/standing", "aarch64"), tmp_path) as process:
+        until_seen(process.pid, r"in read\(")
+        records = threads._records(process.pid, threads._place(symbols.rows(process.pid)))
+        for record in records.values():
+            names = [name for name, start, size in record.locks if start and size]
+            assert {"guest memory", "the process", "signal actions", lock} <= set(names)
