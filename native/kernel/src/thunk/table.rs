@@ -241,11 +241,12 @@ pub enum Builtin {
     Unshare,
     Setns,
     FlushIcache,
+    Getcwd,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::FlushIcache as u8 {
+        if index > Self::Getcwd as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

@@ -29,7 +29,7 @@ pub use options::{Fallback, Log, LogItem, NativeConfig, Options};
 pub use region::regions_made;
 
 use crate::cache::{Cache, Generation};
-use crate::cpu::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
+use crate::cpu::{BlockWatcher, CpuCore, Exit, Interrupter, Lock, OnSyscall, Regs};
 use crate::guest::Guest;
 use crate::host::code::Entry;
 use crate::host::{Cpu, Host, MaskedStub, Native, NativeCpu, check_host};
@@ -294,6 +294,12 @@ impl CpuCore for NativeCore {
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {
         self.shared.clone()
+    }
+
+    fn locks(&self) -> Vec<Lock> {
+        let mut locks = gate::locks();
+        locks.push(Lock::of("translated code", &self.common.cache));
+        locks
     }
 
     fn invalidate(&mut self, start: u64, end: u64) {
