@@ -26,6 +26,7 @@ class AddressSpace:
         guest_base: int | None = None,
         reserved_va: int | None = None,
         mmap_min_addr: int = 0x10000,
+        page_size: int = 4096,
     ) -> AddressSpace: ...
     @property
     def base(self) -> int:
@@ -299,6 +300,13 @@ class Thread:
     def signal_sets(self) -> tuple[int, int, int]:
         """The guest's blocked, ignored and caught signals, as masks."""
     def inherit_seccomp(self, other: Thread) -> None: ...
+    def seccomp_state(self, tid: int) -> tuple[int, int] | None:
+        """Mode and number of the guest's seccomp filters, of the process's thread `tid`."""
+    @staticmethod
+    def call_of(tid: int) -> tuple[int, list[int], int, int] | None:
+        """The system call that the process's thread makes: number, arguments, sp, pc."""
+    def map_file(self, at: int, path: bytes) -> bytes | None:
+        """The host's path for a guest's path in /proc/self/map_files; None: it is none."""
     def become_tracee(self) -> None:
         """PTRACE_TRACEME was called."""
     def has_executed(self) -> None:

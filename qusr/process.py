@@ -259,7 +259,8 @@ class Process:
             return self.memory
         self._memory_bits = bits
         try:
-            return _native.AddressSpace(bits, base, size, self.mmap_min_addr)
+            page = self.arch.guest.page_size
+            return _native.AddressSpace(bits, base, size, self.mmap_min_addr, page)
         except OSError as error:
             at = "" if base is None else f" at {base:#x}"
             of = "" if size is None else f" of {size:#x} bytes"
@@ -300,7 +301,7 @@ class Process:
         options = machine.native_options
         try:
             thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
-        except ValueError as error:  # no memory for translated code, or no such library
+        except (ValueError, OSError) as error:  # no memory for translated code, no such library
             raise UsageError(str(error)) from None
         if blocks is not None:
             blocks.watch(thread, own_logs=options is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     cache = config.rootpath / ".cache" / "tests"
     emulators.QUSR_ENVIRONMENT["XDG_CACHE_HOME"] = str(cache)
+    # The processor that tests are to see, see docs/testing.md.
+    if masked := os.environ.get("QUSR_MASK_CPU"):
+        emulators.QUSR_ENVIRONMENT["QUSR_MASK_CPU"] = masked
     # A shell's background job ignores these, and so would every guest that it starts.
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -28,6 +32,20 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # nohup: we stay, and programs get the default action, as an execve does with a handler.
         signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Which programs are run with the guests of which the normal set has a sample."""
+    sources = [source for source in build.sources() if not source.name.startswith("hello/")]
+    lines = []
+    for arch in emulators.SAMPLED:
+        all_ = [source.name for source in sources if arch in source.arches]
+        taken = all_
+        if not config.getoption("--slow"):
+            taken = [name for name in all_ if not emulators.is_sampled_out(arch, name)]
+        names = "all" if len(taken) == len(all_) else " ".join(taken)
+        lines.append(f"testbins of {arch}: {len(taken)} of {len(all_)}: {names}")
+    return lines
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

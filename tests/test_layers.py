@@ -26,6 +26,7 @@ NAMING = {
     # The kernel's names of system calls are declared among their like.
     "syscalls/system.py": {
         "ARM_breakpoint", "ARM_cacheflush", "ARM_set_tls", "ARM_get_tls", "ARM_usr26", "ARM_usr32",
+        "riscv_flush_icache", "riscv_hwprobe",
     },
     "syscalls/files.py": {"arm_fadvise64_64"},
 }  # fmt: skip

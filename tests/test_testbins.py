@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from qusr import _native
 from testbins import build
-from tests.emulators import Emulator, Result, TooLongError
+from tests.emulators import SAMPLED, Emulator, Result, TooLongError, is_sampled_out
 
 # The emulators' names for the targets that are variants of one ISA.
 ISA = {"armel": "arm", "thumb": "arm", "armeb32": "armeb"}
@@ -19,10 +20,12 @@ def _programs() -> Iterator[object]:
     for source in build.sources():
         if source.name.startswith("hello/"):
             continue
-        marks = [pytest.mark.slow] if "slow" in source.settings else []
         for program in source.programs():
+            # Its root is only there where the slow tests are run.
+            late = program.dynamic and program.arch in SAMPLED
+            slow = late or "slow" in source.settings or is_sampled_out(program.arch, source.name)
             name = str(program.path.relative_to(build.BUILD))
-            yield pytest.param(program, id=name, marks=marks)
+            yield pytest.param(program, id=name, marks=[pytest.mark.slow] if slow else [])
 
 
 def _run(
@@ -57,7 +60,9 @@ def test_program(
     root: Callable[[str], Path],
     tmp_path: Path,
 ) -> None:
-    if core == "unicorn" and "native-core" in program.source.settings:
+    # Unicorn is the default where the processor lacks what the native core wants (QUSR_MASK_CPU).
+    refused = core is None and _native.native_refusal("aarch64") is not None
+    if (core == "unicorn" or refused) and "native-core" in program.source.settings:
         pytest.skip("has instructions that only the native core executes")
     testbin(program.source.name, program.arch, dynamic=program.dynamic)
     if program.arch == build.NATIVE:

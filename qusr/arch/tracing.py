@@ -84,6 +84,8 @@ class Tracing:
         fixed: note types that always read the same: the first word, and the size in bytes. Zeros
             can be stored to them.
         call_note: the note type with the number of the system call; None: there is none.
+        call_register: the register with that number, where storing to it before the call changes
+            the call (syscall_get_nr() reads it again).
         core: what a core file has for each thread behind NT_PRSTATUS: (owner, note type, set).
         user: for PTRACE_PEEKUSR; None: the kernel has no such request for this guest.
         requests: the numbers of requests that this guest alone has, as ("get" or "set", note
@@ -91,7 +93,16 @@ class Tracing:
             that changes the system call, or ("zeros", bytes that are stored).
     """
 
-    __slots__ = ("call_note", "core", "fixed", "registers", "requests", "sets", "user")
+    __slots__ = (
+        "call_note",
+        "call_register",
+        "core",
+        "fixed",
+        "registers",
+        "requests",
+        "sets",
+        "user",
+    )
 
     def __init__(
         self,
@@ -101,6 +112,7 @@ class Tracing:
         core: tuple[tuple[bytes, int, RegisterSet], ...],
         fixed: Mapping[int, tuple[int, int]] | None = None,
         call_note: int | None = None,
+        call_register: int | None = None,
         user: UserArea | None = None,
         requests: Mapping[int, tuple[str, int]] | None = None,
     ) -> None:
@@ -109,5 +121,6 @@ class Tracing:
         self.core = core
         self.fixed = fixed or {}
         self.call_note = call_note
+        self.call_register = call_register
         self.user = user
         self.requests = requests or {}

@@ -31,7 +31,7 @@ impl Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// A system-call instruction; the pc stands *behind* it. `imm` is the
-    /// instruction's immediate (OABI `swi #nr` on arm; 0 for EABI).
+    /// instruction's immediate (which Linux does not look at on arm: EABI).
     Syscall { imm: u32 },
     /// An access that the guest's mapping does not allow; the pc stands *on* the
     /// instruction. `mapped` tells SEGV_ACCERR from SEGV_MAPERR; `bus` says that
@@ -105,6 +105,27 @@ pub struct Emulated {
 /// Says what the kernel does with the instruction in these bytes, which traps.
 pub type Emulate = Arc<dyn Fn(&[u8]) -> Option<Emulated> + Send + Sync>;
 
+/// A lock of the emulator's that guest threads may wait for: for who asks why one stands still.
+#[derive(Clone, Copy, Debug)]
+pub struct Lock {
+    /// What it guards; goes behind "the emulator's lock of".
+    pub name: &'static str,
+    /// Where its parts are in this process.
+    pub start: usize,
+    pub size: usize,
+}
+
+impl Lock {
+    /// One in `thing`, which outlives those that are told.
+    pub fn of<T>(name: &'static str, thing: &T) -> Self {
+        Self {
+            name,
+            start: std::ptr::from_ref(thing) as usize,
+            size: size_of::<T>(),
+        }
+    }
+}
+
 /// One guest CPU.
 pub trait CpuCore: Regs + Send {
     /// Runs guest code from the current pc until one of the [`Exit`]s.
@@ -121,6 +142,10 @@ pub trait CpuCore: Regs + Send {
     fn watch_blocks(&mut self, watcher: BlockWatcher) -> bool {
         drop(watcher);
         false
+    }
+    /// What its threads may wait for within [`CpuCore::run`].
+    fn locks(&self) -> Vec<Lock> {
+        Vec::new()
     }
     /// Forgets translations of guest code in `start..end`.
     fn invalidate(&mut self, start: u64, end: u64);

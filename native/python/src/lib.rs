@@ -25,6 +25,11 @@ static ALLOCATOR: qusr_memory::spare::Spare = qusr_memory::spare::Spare::new();
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::tracer::note_interpreter_lock();
+        Ok(())
+    }
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
     /// The executable that binfmt_misc starts, not yet set up.

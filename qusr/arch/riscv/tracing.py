@@ -9,7 +9,7 @@ from __future__ import annotations
 from qusr.arch.riscv.cpu import RISCV32, RISCV64, RiscvArch
 from qusr.arch.tracing import NT_PRFPREG, NT_PRSTATUS, RegisterSet, Tracing
 
-_X0, _PC, _F0, _FCSR = 0, 32, 33, 67
+_X0, _A7, _PC, _F0, _FCSR = 0, 17, 32, 33, 67
 #: struct __riscv_d_ext_state.
 _FP = RegisterSet(8, *((_F0 + n, 8) for n in range(32)), (_FCSR, 4), (None, 4))
 
@@ -22,6 +22,7 @@ def _tracing(arch: RiscvArch) -> Tracing:
         arch.registers,
         sets={NT_PRSTATUS: general, NT_PRFPREG: _FP},
         core=((b"CORE", NT_PRFPREG, _FP),),
+        call_register=_A7,
     )
 
 

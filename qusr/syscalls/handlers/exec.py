@@ -75,9 +75,16 @@ def _exec(
         os.close(fd)
         fd = opened
 
+    # Whatever file it leads to, the program is called what the caller called it.
+    called = name
+    if fd < 0 and (mapped := ctx.thread.map_file(AT_FDCWD, name)) is not None:
+        name = mapped
+
     def prepare(name: bytes, fd: int) -> loader.Prepared:
         path, argv = os.fsdecode(name), arguments or [b""]
-        return loader.prepare(path, argv, process.sysroot, store=process.store, fd=fd, execfn=name)
+        return loader.prepare(
+            path, argv, process.sysroot, store=process.store, fd=fd, execfn=called
+        )
 
     try:
         prepared = prepare(name, fd)

@@ -11,6 +11,7 @@ mod execed;
 mod forked;
 pub(crate) mod kill;
 pub mod limits;
+mod place;
 mod robust;
 pub mod share;
 mod thread;
@@ -30,8 +31,7 @@ use crate::linux::{LinuxAbi, Registers};
 use crate::memory::fault::{Stage, add_claim};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
-use crate::signal::Actions;
-use crate::signal::host;
+use crate::signal::{Actions, deferred, host};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
 use crate::thunk::procfs::{self, Facts};
@@ -51,6 +51,8 @@ pub struct Process {
     pub regs: &'static Registers,
     pub abi: GuestAbi,
     pub actions: Arc<Actions>,
+    /// Signals of [`host::OWN`] that were sent to the process and that all threads asked block.
+    pub pending: Arc<deferred::Shared>,
     pub seccomp: seccomp::Threads,
     /// The page with [`LinuxAbi::trampoline`].
     pub trampoline: u64,
@@ -105,7 +107,7 @@ impl Process {
             space: &self.space,
             facts: &facts,
             own_exe: &own_exe,
-            traces: self.marks.traces.load(Ordering::Relaxed),
+            marks: &self.marks,
         };
         procfs::review(fd, &file, guest)
     }
@@ -139,6 +141,7 @@ impl Process {
             regs: &linux.facts().registers,
             abi: linux.abi(),
             actions,
+            pending: before.map_or_else(Arc::default, |before| before.pending.clone()),
             seccomp: seccomp::Threads::default(),
             trampoline,
             robust_lists: Mutex::default(),
@@ -182,6 +185,7 @@ impl Process {
             } else {
                 self.actions.copy()
             },
+            pending: Arc::default(),
             seccomp: seccomp::Threads::default(),
             trampoline: self.trampoline,
             robust_lists: Mutex::default(),

@@ -74,7 +74,11 @@ impl GuestThread {
     /// A thread that will run on `core`.
     #[must_use]
     pub fn new(process: Arc<Process>, core: Box<dyn CpuCore>) -> Self {
-        let mailbox = Mailbox::new(core.interrupter(), process.actions.clone());
+        let mailbox = Mailbox::new(
+            core.interrupter(),
+            process.actions.clone(),
+            process.pending.clone(),
+        );
         let signals = ThreadSignals {
             actions: process.actions.clone(),
             blocked: mask(),
@@ -96,7 +100,7 @@ impl GuestThread {
             wait_mask: Cell::new(None),
         };
         let seccomp = process.seccomp.add(None);
-        let whereabouts = Whereabouts::new(&process);
+        let whereabouts = Whereabouts::new(&process, &*core);
         Self {
             process,
             core,
@@ -170,6 +174,7 @@ impl GuestThread {
                 return stop;
             }
             let mut left = None;
+            let sp = self.process.regs.sp;
             let (step, traced) = (self.traces_steps(), self.traces_calls());
             self.whereabouts.runs();
             let exit = if step {
@@ -183,7 +188,7 @@ impl GuestThread {
                         return Flow::Leave;
                     }
                     let (number, args) = call_registers(process, regs);
-                    whereabouts.enters(number, &args, regs.get(pc));
+                    whereabouts.enters(number, &args, regs.get(pc), regs.get(sp));
                     let refused = caller.refused(seccomp, process, regs, number, &args);
                     match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {

@@ -32,7 +32,7 @@ use crate::thunk::procfs::Facts;
 use crate::thunk::table::Table;
 use crate::translator::keep_stocks;
 use crate::translator::stock::Place;
-use crate::unicorn::UnicornConfig;
+use crate::unicorn::{self, UnicornConfig};
 use command::Command;
 use files::Files;
 use recipe::{Op, Recipe, Source};
@@ -122,11 +122,13 @@ fn begin(command: Command, package: &[u8]) -> Option<Outcome> {
 /// Puts the program into memory, with one thread at its start.
 fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Option<Started> {
     let table = Arc::new(Table::parse(table).ok()?);
+    let guest = guests::by_name(&recipe.guest)?;
     let space = AddressSpace::new(SpaceConfig {
         va_bits: recipe.va_bits,
         guest_base: None,
         reserved_va: None,
         mmap_min_addr: recipe.mmap_min_addr,
+        page_size: guest.linux.facts().page_size,
     })
     .ok()?;
     for op in &recipe.ops {
@@ -135,7 +137,6 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
     let stack = build_stack(&command, recipe)?;
     space.write(stack.sp, &stack.data).ok()?;
 
-    let guest = guests::by_name(&recipe.guest)?;
     let process = Process::new(space.clone(), table.clone(), guest.linux, None).ok()?;
     if !recipe.sysroot.is_empty() {
         let sysroot = Sysroot::new(std::str::from_utf8(&recipe.sysroot).ok()?).ok()?;
@@ -166,7 +167,11 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
         folder: command.store.clone(),
         program: files.program_identity()?.to_vec(),
     };
-    let core = pair::open(&recipe.guest, "", unicorn, space.clone(), None, Some(stock)).ok()?;
+    let core = if guest.isa.is_some() {
+        pair::open(&recipe.guest, "", unicorn, space.clone(), None, Some(stock)).ok()?
+    } else {
+        unicorn::open(&unicorn, space.clone()).ok()?
+    };
     let mut thread = GuestThread::new(process.clone(), core);
     thread.core.set(process.regs.sp, stack.sp);
     thread.core.set(process.regs.pc, recipe.start);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use self::hooks::{on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
 use self::registers::Table;
 use crate::UnicornConfig;
-use crate::cpu::{Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
+use crate::cpu::{Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, Lock, OnSyscall, Regs};
 use crate::ffi::{self, Api, Engine};
 use crate::guest::Facts;
 use crate::interrupt::Stop;
@@ -21,7 +21,7 @@ use crate::probe;
 use crate::rescue::{self, Repeated};
 use crate::setup;
 use crate::target::Target;
-use crate::turn::Turn;
+use crate::turn::{self, Turn};
 
 /// A page that the engine asked for and did not get.
 #[derive(Clone, Copy, Debug)]
@@ -272,6 +272,10 @@ impl CpuCore for UnicornCore {
             Some(Leave::Exit(exit)) => exit,
             Some(Leave::Resume) | None => Exit::Interrupted,
         }
+    }
+
+    fn locks(&self) -> Vec<Lock> {
+        turn::locks()
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {
