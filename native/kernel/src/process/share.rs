@@ -224,11 +224,10 @@ fn donate(loan: Arc<Loan>, after: After) {
     while loan.donor.load(Ordering::SeqCst) == READY {
         wait(&loan.donor, READY);
     }
-    host::set_whole_mask(usual);
     if loan.donor.load(Ordering::SeqCst) == WATCH {
-        host::set_whole_mask(!0);
         watch(loan, after);
     } else {
+        host::set_whole_mask(usual);
         end(&loan, after);
     }
 }
