@@ -181,6 +181,7 @@ class Process:
     def inherit(self, before: Process) -> None:
         """Take over the sysroot and the limits of the program before an execve."""
     def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
+    def runs_no_more(self) -> None: ...
     def runs(self, fd: int) -> None:
         """The program of an open file runs here: guests that want to write to it get ETXTBSY."""
     def add_memory_file(self, dev: int, ino: int) -> None:

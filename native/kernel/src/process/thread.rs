@@ -264,18 +264,28 @@ impl GuestThread {
         }
     }
 
+    /// Whether the thread is to end, and how.
+    pub(super) fn doomed(&self) -> Option<Stop> {
+        let mailbox = &self.signals.mailbox;
+        // In this order: the message of either may come at any moment.
+        if !mailbox.is_doomed() {
+            return None;
+        }
+        if !mailbox.is_killed() {
+            return Some(Stop::Doomed);
+        }
+        let info = by_kernel(libc::SIGKILL, self.signals.abi);
+        let signal = Box::new((libc::SIGKILL, info));
+        Some(Stop::Killed { signal })
+    }
+
     /// Delivers a signal that waits, and lets a tracer see what it is to see.
     fn deliver_pending(&mut self) -> Option<Stop> {
-        if self.signals.mailbox.is_killed() {
-            let info = by_kernel(libc::SIGKILL, self.signals.abi);
-            let signal = Box::new((libc::SIGKILL, info));
-            return Some(Stop::Killed { signal });
+        if let Some(stop) = self.doomed() {
+            return Some(stop);
         }
         if self.tracee.is_some() || self.signals.mailbox.bell() {
             return self.attend_tracer();
-        }
-        if self.signals.mailbox.is_doomed() {
-            return Some(Stop::Doomed);
         }
         self.take_wait_mask();
         self.deliver_one()

@@ -198,8 +198,8 @@ impl GuestThread {
     /// Between two instructions: all that a tracer is to see before the next one.
     pub(in crate::process) fn attend_tracer(&mut self) -> Option<Stop> {
         loop {
-            if self.signals.mailbox.is_doomed() {
-                return Some(Stop::Doomed);
+            if let Some(stop) = self.doomed() {
+                return Some(stop);
             }
             if let Some(stop) = self.stop_if_due() {
                 return Some(stop);
