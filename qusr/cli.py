@@ -69,7 +69,7 @@ OPTIONS = (
     ("opt", "OPT", True),
 )
 
-_NOT_YET = ("g", "singlestep", "one-insn-per-tb", "trace", "plugin", "perfmap", "jitdump")
+_NOT_YET = ("singlestep", "one-insn-per-tb", "trace", "plugin", "perfmap", "jitdump")
 _CORES = ("unicorn", "native")
 _PAGE = 4096
 
@@ -108,6 +108,7 @@ class Command:
         self.log_items: str | None = None
         self.log_file: str | None = None
         self.log_filter: str | None = None
+        self.gdb: str | None = None
         self._changes: list[tuple[str, str | None]] = []
 
     # --- reading ---
@@ -160,6 +161,9 @@ class Command:
             self.strace = True
         else:  # h, help, version
             self.show = "version" if option == "version" else "help"
+
+    def _set_g(self, value: str) -> None:
+        self.gdb = value
 
     def _set_L(self, value: str) -> None:
         self.sysroot = value
@@ -371,6 +375,11 @@ def _main(
         # For us, not for the guest.
         environment = environment or [k + b"=" + v for k, v in os.environb.items()]
         os.environ["QUSR_CACHE_DIR"] = cache
+    waiting = None
+    if command.gdb is not None:
+        from qusr.debug.gdb import launch
+
+        waiting = launch.begin(command.gdb)
     process = Process(
         command.argv,
         env=environment,
@@ -382,6 +391,8 @@ def _main(
     if not isinstance(early, _native.EarlyStart):
         process.publish()
     process.on_exit = leave
+    if waiting is not None:
+        waiting.meet(process)
     leave(process.run())
 
 

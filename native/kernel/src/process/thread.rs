@@ -67,6 +67,10 @@ pub struct GuestThread {
     pub(super) tracee: Option<Tracee>,
     pub(super) interrupted: Option<Interrupted>,
     pub(super) whereabouts: Whereabouts,
+    /// Which of the process's stops the core knows (`tracee/stops.rs`).
+    pub(super) stops_seen: u32,
+    /// The next instruction is executed whatever a debugger wants: it has seen it.
+    pub(super) over: bool,
 }
 
 impl GuestThread {
@@ -109,6 +113,8 @@ impl GuestThread {
             tracee: None,
             interrupted: None,
             whereabouts,
+            stops_seen: 0,
+            over: false,
         }
     }
 
@@ -168,10 +174,13 @@ impl GuestThread {
             if let Some(stop) = self.deliver_pending() {
                 return stop;
             }
+            self.follow_stops();
             let mut left = None;
             let (step, traced) = (self.traces_steps(), self.traces_calls());
             self.whereabouts.runs();
-            let exit = if step {
+            let exit = if std::mem::take(&mut self.over) {
+                self.core.step_over()
+            } else if step {
                 self.core.step()
             } else {
                 let (process, caller) = (&self.process, &mut self.caller);
@@ -210,6 +219,10 @@ impl GuestThread {
                 }
                 (Exit::Interrupted, _) if step => {
                     self.step_done();
+                    None
+                }
+                (exit @ (Exit::Stop | Exit::Watched { .. }), _) => {
+                    self.debug_stop(exit);
                     None
                 }
                 (exit, _) => {

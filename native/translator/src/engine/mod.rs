@@ -20,7 +20,7 @@ pub use kept::{forget_stocks, keep_stocks};
 pub use region::regions_made;
 
 use crate::cache::{Cache, Generation};
-use crate::cpu::{BlockWatcher, CpuCore, Emulate, Exit, Interrupter, OnSyscall, Regs};
+use crate::cpu::{BlockWatcher, CpuCore, Emulate, Exit, Interrupter, OnSyscall, Regs, Stops};
 use crate::guest::Guest;
 use crate::host::x64::layout::{Pinning, host};
 use crate::host::x64::{self};
@@ -433,12 +433,8 @@ fn open_core(
         let cores = Cores::default();
         let watchers = Arc::clone(&cores);
         let kick = Box::new(move || kick_all(&watchers));
-        Ok(Kept {
-            cache: Cache::new(Pinning::new(guest), config.options.cache)?,
-            notices: space.subscribe_with_kick(kick),
-            cores,
-            stock: stock::Stock::default(),
-        })
+        let cache = Cache::new(Pinning::new(guest), config.options.cache)?;
+        Ok(Kept::new(cache, space.subscribe_with_kick(kick), cores))
     })?;
     let common = Common {
         config,
@@ -560,6 +556,16 @@ impl CpuCore for NativeCore {
 
     fn step(&mut self) -> Exit {
         self.step_guest()
+    }
+
+    fn step_over(&mut self) -> Exit {
+        self.step_watched(None)
+    }
+
+    fn set_stops(&mut self, stops: &Arc<Stops>) {
+        for (start, end) in self.common.set_stops(stops) {
+            self.forget(start, end);
+        }
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {

@@ -5,7 +5,7 @@ use super::region::MODE_REGION;
 use super::translate::{NoCode, NoFetch};
 use super::{LogItem, NativeCore, WANT_ATTENTION, WANT_EXIT, gate, kick_all};
 use crate::cache::{Found, Key};
-use crate::cpu::{Access, Exit, Flow, OnSyscall};
+use crate::cpu::{Access, Exit, Flow, OnSyscall, Stops};
 use crate::guest::Lift;
 use crate::host::x64::code::{Place, Recipe};
 use crate::host::x64::layout::{self, BIAS, Pinning, host};
@@ -60,6 +60,13 @@ impl NativeCore {
         }
         self.settle_traps();
         let pc = self.st_ref().pc;
+        if self
+            .common
+            .stops()
+            .is_some_and(|stops| stops.at(self.common.guest.fetch_address(pc)))
+        {
+            return Next::Leave(Exit::Stop);
+        }
         let mode = self.translation_mode();
         if self.common.guest.must_step(mode) {
             drop(gate);
@@ -270,8 +277,13 @@ impl NativeCore {
 
     /// The translation of a pc that has none yet.
     fn make(&mut self, pc: u64, mode: u32) -> Result<Found, NoCode> {
-        let known = self.take_back(pc, mode);
-        let found = match known.or_else(|| self.take_from_stock(pc, mode)) {
+        let known = if self.common.was_debugged() {
+            None
+        } else {
+            let parked = self.take_back(pc, mode);
+            parked.or_else(|| self.take_from_stock(pc, mode))
+        };
+        let found = match known {
             Some(f) => f,
             None => self.translate(pc, mode)?,
         };
@@ -372,6 +384,7 @@ impl NativeCore {
             Trap::Undefined => Next::Leave(Exit::Undefined),
             Trap::Fallback => self.fall_back(),
             Trap::Resync => Next::Go,
+            Trap::Stop => Next::Leave(Exit::Stop),
             Trap::Invalidate => {
                 let line = self.common.guest.cache_line(self.st_ref().trap_addr);
                 self.forget(line.start, line.end);
@@ -468,7 +481,9 @@ impl NativeCore {
             // Not an address of the window: tagged, perhaps. The interpreter knows.
             return match self.step_guest() {
                 Exit::Interrupted => {
-                    self.tagged = self.tagged.saturating_add(1);
+                    if self.common.stops().is_none() {
+                        self.tagged = self.tagged.saturating_add(1);
+                    }
                     Next::Go
                 }
                 exit => Next::Leave(exit),
@@ -509,6 +524,12 @@ impl NativeCore {
 
     /// One instruction, by the interpreter.
     pub(super) fn step_guest(&mut self) -> Exit {
+        let stops = self.common.stops();
+        self.step_watched(stops.as_deref())
+    }
+
+    /// The same, but before an access that is one of `stops`.
+    pub(super) fn step_watched(&mut self, stops: Option<&Stops>) -> Exit {
         if self.st_ref().interrupt.load(Ordering::Acquire) & WANT_ATTENTION != 0 {
             self.st_ref()
                 .interrupt
@@ -527,12 +548,15 @@ impl NativeCore {
         };
         let mut mode = guest.mode(self.st_ref());
         let mut mem = Direct {
-            space: &common.space,
-            guest,
+            stops,
+            ..Direct::new(&common.space, guest)
         };
         let mut i = Interp::new(self.st(), &mut mem);
         let (lift, size) = guest.interpret(&mut i, pc, &word[..want], &mut mode);
         let outcome = i.outcome;
+        if let Some(Fault { addr, write }) = mem.seen {
+            return Exit::Watched { addr, write };
+        }
         match (lift, outcome) {
             (Lift::Undefined, _) => Exit::Undefined,
             (Lift::Unlifted, _) => match self.fall_back() {
@@ -545,7 +569,9 @@ impl NativeCore {
                 false,
             ),
             // The same again in another mode.
-            (_, Outcome::Trapped(Trap::Resync, _)) if self.st_ref().pc == pc => self.step_guest(),
+            (_, Outcome::Trapped(Trap::Resync, _)) if self.st_ref().pc == pc => {
+                self.step_watched(stops)
+            }
             (_, Outcome::Trapped(t, arg)) => match self.trap(t, arg, &mut |_, _| Flow::Leave) {
                 Next::Go => Exit::Interrupted,
                 Next::Leave(e) => e,

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::stops::ORDERS;
 use crate::memory::AddressSpace;
 use crate::process::{GuestThread, shared};
 use crate::signal::host;
@@ -21,6 +22,8 @@ pub(super) enum Kind {
     Fault = 4,
     /// PTRACE_EVENT_`code`.
     Event = 5,
+    /// A debugger's own stop: `code` says which kind.
+    Stop = 6,
 }
 
 /// How the tracer lets a tracee go on.
@@ -80,6 +83,9 @@ pub(super) struct Block {
     pub(super) cloning: u32,
     pub(super) reply: u64,
     pub(super) reply_size: u64,
+    /// Where it writes its stops.
+    pub(super) orders: u64,
+    pub(super) orders_pad: u64,
     pub(super) info: [u8; siginfo::SIZE],
     pub(super) registers: [u128; REGISTERS],
 }
@@ -165,6 +171,7 @@ impl GuestThread {
             audit: linux.audit_arch(),
             blocked,
             code_ring: &raw const CODE_RING as u64,
+            orders: &raw const ORDERS as u64,
             resume_signal: 0,
             dirty: 0,
             request: 0,

@@ -237,7 +237,7 @@ impl Liveness {
 /// A trap that needs exact flags: all of them do.
 #[must_use]
 pub fn trap_of(w: u8) -> Trap {
-    const ALL: [Trap; 7] = [
+    const ALL: [Trap; 8] = [
         Trap::Syscall,
         Trap::Breakpoint,
         Trap::Undefined,
@@ -245,6 +245,7 @@ pub fn trap_of(w: u8) -> Trap {
         Trap::Resync,
         Trap::Invalidate,
         Trap::Align,
+        Trap::Stop,
     ];
     ALL[usize::from(w) % ALL.len()]
 }

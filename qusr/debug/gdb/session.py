@@ -1,0 +1,460 @@
+"""The conversation with a debugger: which stop is reported when, and who goes on silently.
+
+All-stop mode: while the program runs nothing is said to the debugger; one stop is reported, when all threads
+of all its processes have stopped, and what else happened meanwhile waits until it lets the program go on.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+
+from qusr import arch
+from qusr.debug.gdb import commands, queries, resuming
+from qusr.debug.gdb.debugger import Debugger, Inferior
+from qusr.debug.gdb.packets import Link
+from qusr.debug.gdb.stops import HARDWARE, NAMES
+from qusr.ptrace import block as b
+from qusr.ptrace import tracee as kinds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qusr.arch.tracing import ByteOrder
+
+    from qusr.ptrace.tracee import Report, Tracee
+    from qusr.ptrace.tracer import Ready
+
+_TRAP_TRACE = 2
+
+
+class Event:
+    """Something to tell the debugger.
+
+    Attributes:
+        tid, pid: the thread and its process; the thread may be gone.
+        reply: the packet's beginning: T and the signal with what is said of it, W or X.
+        code_stop: where a breakpoint was met; None: it is another event.
+    """
+
+    def __init__(self, tid: int, pid: int, reply: bytes, code_stop: int | None = None) -> None:
+        self.tid = tid
+        self.pid = pid
+        self.reply = reply
+        self.code_stop = code_stop
+
+
+class Session:
+    """One server: its processes, and the debugger while there is one.
+
+    Args:
+        listener: where debuggers connect.
+        start: begins a program under the debugger (vRun), the last one for None; its process id.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        start: Callable[[Session, list[bytes] | None], int] | None = None,
+    ) -> None:
+        self.listener = listener
+        self.start = start
+        self.debugger = Debugger()
+        self.link: Link | None = None
+        self.options = queries.Options()
+        #: Whether threads run, as far as the debugger knows.
+        self.running = False
+        self.waiting: list[Event] = []
+        #: How threads were let go: the mode, and the range that a step is to stay in.
+        self.modes: dict[int, tuple[int, range | None]] = {}
+        #: Forked children: what waits for their first stop (None: they are let go then).
+        self.born: dict[int, Event | None] = {}
+        #: The threads that packets are about.
+        self.general = 0
+        self.quits = False
+        #: Descriptors that the debugger has opened (vFile).
+        self.files: set[int] = set()
+        wake, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.wake = wake
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    # --- the loop ---
+
+    def first_stop(self, pid: int, *, go_on: bool) -> None:
+        """Waits until a program that was just loaded is before its first instruction."""
+        self.general = pid
+        while True:
+            tracee = self.debugger.tracees.get(pid)
+            if tracee is None:
+                return
+            if tracee.report is not None:
+                break
+            self.debugger.service()
+            select.select([self.wake], [], [], 0.01)
+        # The SIGTRAP of its beginning is ours.
+        self.debugger.ready.clear()
+        if go_on:
+            self.running = True
+            self.let(tracee, b.CONTINUE)
+        else:
+            self.debugger.interrupted.add(pid)
+
+    def run(self) -> None:
+        """Serves debuggers until there is nothing left to debug."""
+        while not self.quits:
+            sources: list[int | socket.socket] = [self.wake, self.listener]
+            if self.link is not None:
+                sources[1] = self.link.socket
+            ready, _, _ = select.select(sources, [], [], 1.0)
+            if self.wake in ready:
+                try:
+                    os.read(self.wake, 4096)
+                except BlockingIOError:
+                    pass
+            self.pump()
+            if self.listener in ready:
+                self._connect()
+            elif self.link is not None and self.link.socket in ready:
+                self._listen()
+
+    def _connect(self) -> None:
+        try:
+            connection, _ = self.listener.accept()
+        except OSError:
+            return
+        self.link = Link(connection)
+        self.options = queries.Options()
+        self.stop_everything()
+        self.running = False
+
+    def _listen(self) -> None:
+        link = self.link
+        assert link is not None
+        for kind, contents in link.receive():
+            if kind == "interrupt":
+                self.interrupt()
+            else:
+                answer = commands.answer(self, contents)
+                if answer is not None:
+                    link.send(answer)
+            if self.link is not link:
+                break
+        if link.gone and self.link is link:
+            self.disconnect()
+
+    def disconnect(self) -> None:
+        """The debugger is gone: the program goes on, and another debugger may come."""
+        if self.link is not None:
+            self.link.close()
+            self.link = None
+        for fd in self.files:
+            os.close(fd)
+        self.files.clear()
+        self.waiting = [event for event in self.waiting if event.tid in self.debugger.tracees]
+        numbers = {event.tid: event for event in self.waiting}
+        self.waiting = []
+        for inferior in list(self.debugger.inferiors.values()):
+            inferior.stops.clear()
+            inferior.catches = None
+            self.debugger.give_stops(inferior)
+        for tracee in list(self.debugger.tracees.values()):
+            report = tracee.report
+            if report is not None:
+                # What the debugger did not see to happens.
+                own = report.kind in (kinds.SIGNAL, kinds.FAULT)
+                stepped = _is_step(report)
+                number = report.signal if own and not stepped and tracee.tid in numbers else 0
+                self.let(tracee, b.CONTINUE, number)
+        self.running = True
+        self.end_if_done()
+
+    def end_if_done(self) -> None:
+        """Without processes there is nothing to serve, unless the debugger may start one."""
+        if not self.debugger.inferiors and (self.link is None or not self.options.extended):
+            self.quits = self.link is None or self.link.gone
+
+    # --- what happens ---
+
+    def pump(self) -> None:
+        """Takes in what happened to threads, and tells the debugger if it waits for that."""
+        for item in self.debugger.events():
+            event = self._event(item)
+            if event is not None:
+                self.waiting.append(event)
+        if self.running and self.waiting and self.link is not None:
+            self.stop_everything()
+            self.tell()
+        elif self.link is None:
+            if any(event.reply[:1] in (b"W", b"X") for event in self.waiting):
+                self.end_if_done()
+            self._run_unattended()
+
+    def _run_unattended(self) -> None:
+        """Without a debugger signals take their course."""
+        events, self.waiting = self.waiting, []
+        for event in events:
+            tracee = self.debugger.tracees.get(event.tid)
+            if tracee is not None and tracee.report is not None:
+                own = tracee.report.kind in (kinds.SIGNAL, kinds.FAULT)
+                self.let(tracee, b.CONTINUE, tracee.report.signal if own else 0)
+
+    def tell(self) -> None:
+        """Reports the first stop that waits."""
+        while self.waiting and self.link is not None:
+            event = self.waiting.pop(0)
+            if not self._still_holds(event):
+                continue
+            self.running = False
+            if event.tid in self.debugger.tracees:
+                self.general = event.tid
+            self.link.send(self.stop_reply(event))
+            return
+
+    def _still_holds(self, event: Event) -> bool:
+        """Whether a stop is still one: a breakpoint may have been taken out meanwhile."""
+        if event.code_stop is None:
+            return True
+        inferior = self.debugger.inferiors.get(event.pid)
+        return inferior is not None and inferior.stops.at(event.code_stop) is not None
+
+    def _event(self, item: Ready) -> Event | None:
+        """What of a change of state the debugger is to hear; None: nothing, it was seen to."""
+        if not item.stopped:
+            return self._ended(item)
+        tracee = self.debugger.tracees.get(item.tid)
+        if tracee is None or tracee.report is None:
+            return None
+        report = tracee.report
+        inferior = self.debugger.inferior_of(tracee)
+        if inferior is None:
+            # A child of whose birth its parent has not told us yet.
+            if tracee.tid not in self.born:
+                self.born[tracee.tid] = None
+            return self._first_stop(tracee)
+        if report.kind == kinds.TRAP:
+            return self._told_to_stop(tracee, inferior)
+        if report.kind == kinds.STOP:
+            return self._at_stop(tracee, inferior, report)
+        if report.kind in (kinds.ENTRY, kinds.EXIT):
+            return self._at_call(tracee, inferior, report)
+        if report.kind == kinds.EVENT:
+            return self._at_event(tracee, inferior, report)
+        return self._at_signal(tracee, inferior, report)
+
+    def _ended(self, item: Ready) -> Event | None:
+        self.modes.pop(item.tid, None)
+        inferior = self.debugger.inferiors.pop(item.tid, None)
+        status = item.status
+        if inferior is None:
+            if self.options.thread_events and item.tid not in self.debugger.inferiors:
+                return Event(item.tid, 0, b"w%x;p%x.%x" % (status >> 8 & 0xFF, 0, item.tid))
+            return None
+        pid = inferior.pid
+        suffix = b";process:%x" % pid if self.options.multiprocess else b""
+        if status & 0x7F:
+            return Event(pid, pid, b"X%02x" % (status & 0x7F) + suffix)
+        return Event(pid, pid, b"W%02x" % (status >> 8 & 0xFF) + suffix)
+
+    def _told_to_stop(self, tracee: Tracee, inferior: Inferior) -> Event | None:
+        if tracee.tid in self.debugger.interrupted:
+            return None
+        if tracee.tid in self.born:
+            return self._first_stop(tracee)
+        # A new thread.
+        if self.options.thread_events:
+            return Event(tracee.tid, inferior.pid, b"T05create:;")
+        if self.running or self.link is None:
+            self.let(tracee, b.CONTINUE)
+        else:
+            self.debugger.interrupted.add(tracee.tid)
+        return None
+
+    def _first_stop(self, tracee: Tracee) -> Event | None:
+        """A forked child is ready to be debugged, or let go."""
+        event = self.born.get(tracee.tid)
+        inferior = self.debugger.inferiors.get(tracee.tid)
+        if inferior is None:
+            # Its parent's event comes next.
+            self.debugger.interrupted.add(tracee.tid)
+            return None
+        del self.born[tracee.tid]
+        if event is None:
+            self.debugger.let_free(inferior)
+            return None
+        self.debugger.interrupted.add(tracee.tid)
+        return event
+
+    def _at_stop(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
+        code, address = report.status >> 16, report.message
+        if code == 0:
+            kind = inferior.stops.at(address & ~1 if inferior.stops.at(address) is None else address)
+            if kind is not None:
+                name = b"hwbreak" if kind == HARDWARE else b"swbreak"
+                told = name if name.decode() in self.options.features else b""
+                text = told + b":;" if told else b""
+                return Event(tracee.tid, inferior.pid, b"T05" + text, address)
+        else:
+            found = inferior.stops.watching(address, write=code == 2)  # noqa: PLR2004
+            if found is not None:
+                text = NAMES[found[0]] + b":%x;" % found[1]
+                return Event(tracee.tid, inferior.pid, b"T05" + text)
+        self.again(tracee)
+        return None
+
+    def _at_call(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
+        number = tracee.header().number
+        wanted = inferior.catches
+        if wanted is not None and (not wanted or number in wanted):
+            name = b"syscall_entry" if report.kind == kinds.ENTRY else b"syscall_return"
+            return Event(tracee.tid, inferior.pid, b"T05" + name + b":%x;" % number)
+        self.again(tracee)
+        return None
+
+    def _at_event(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
+        event, tid, pid = report.status >> 16, tracee.tid, inferior.pid
+        names = {b.EVENT_FORK: b"fork", b.EVENT_VFORK: b"vfork"}
+        if event in names:
+            child = report.message
+            self.debugger.adopt_child(inferior, child)
+            told = names[event].decode() + "-events" in self.options.features
+            news = None
+            if told and self.link is not None:
+                text = names[event] + b":" + self.thread_name(child, child) + b";"
+                news = Event(tid, pid, b"T05" + text)
+            self.born[child] = news
+            known = self.debugger.tracees.get(child)
+            if known is not None and known.report is not None:
+                self.debugger.interrupted.discard(child)
+                answer = self._first_stop(known)
+                if answer is None:
+                    self.again(tracee)
+                return answer
+            if news is None:
+                self.again(tracee)
+            return None
+        if event == b.EVENT_VFORK_DONE and "vfork-events" in self.options.features:
+            return Event(tid, pid, b"T05vforkdone:;")
+        if event == b.EVENT_EXEC:
+            inferior.stops.clear()
+            inferior.stops.given = b"?"
+            if "exec-events" in self.options.features:
+                path = self.debugger.ask(tracee, b.ASK_EXE) or b""
+                return Event(tid, pid, b"T05exec:" + path.hex().encode() + b";")
+            return Event(tid, pid, b"T05")
+        self.again(tracee)
+        return None
+
+    def _at_signal(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
+        mode, within = self.modes.get(tracee.tid, (b.CONTINUE, None))
+        if _is_step(report):
+            if mode == b.STEP and within is not None and self.pc(tracee) in within:
+                self.let(tracee, b.STEP, within=within)
+                return None
+        elif report.kind == kinds.SIGNAL and report.signal in self.options.passed:
+            self.let(tracee, mode, report.signal, within=within)
+            return None
+        return Event(tracee.tid, inferior.pid, b"T%02x" % report.signal)
+
+    # --- going on and stopping ---
+
+    def let(
+        self, tracee: Tracee, mode: int, number: int = 0, *, within: range | None = None
+    ) -> None:
+        """Lets a thread go on."""
+        self.modes[tracee.tid] = mode, within
+        self.debugger.go_on(tracee, mode, number)
+
+    def again(self, tracee: Tracee) -> None:
+        """Lets a thread go on as it was let go before."""
+        mode, within = self.modes.get(tracee.tid, (b.CONTINUE, None))
+        self.let(tracee, mode, within=within)
+
+    def stop_everything(self) -> None:
+        """Stops all threads. What happens to them meanwhile waits."""
+        running, self.running = self.running, False
+        while True:
+            left = [one for one in self.debugger.tracees.values() if one.report is None]
+            if not left:
+                break
+            self.debugger.stop(left)
+            for item in self.debugger.events():
+                event = self._event(item)
+                if event is not None:
+                    self.waiting.append(event)
+        self.running = running
+
+    def interrupt(self) -> None:
+        """The debugger wants the program to stop."""
+        if not self.running:
+            return
+        self.stop_everything()
+        if self.waiting:
+            self.tell()
+            if not self.running:
+                return
+        tracee = self.thread(self.general) or next(iter(self.debugger.tracees.values()), None)
+        if tracee is not None and self.link is not None:
+            self.running = False
+            self.general = tracee.tid
+            self.link.send(self.stop_reply(Event(tracee.tid, tracee.tgid, b"T02")))
+
+    def thread(self, tid: int) -> Tracee | None:
+        """A thread that is stopped."""
+        tracee = self.debugger.tracees.get(tid)
+        return tracee if tracee is not None and tracee.report is not None else None
+
+    def chosen(self) -> Tracee | None:
+        """The thread that packets about registers and memory are for."""
+        found = self.thread(self.general)
+        if found is None:
+            stopped = (t for t in self.debugger.tracees.values() if t.report is not None)
+            found = next(stopped, None)
+        return found
+
+    def pc(self, tracee: Tracee) -> int:
+        """The address of a stopped thread's next instruction."""
+        number = self.debugger.tracing(tracee).registers.pc
+        return tracee.registers(number + 1)[number]
+
+    def forget(self, pid: int) -> None:
+        """What waits of a process is not to be told any more."""
+        self.waiting = [event for event in self.waiting if event.pid != pid]
+
+    def run_program(self, words: list[bytes] | None) -> bytes:
+        """Begins a program under the debugger; the answer."""
+        if self.start is None:
+            return b"E01"
+        pid = self.start(self, words)
+        self.general = pid
+        return self.stop_reply(Event(pid, pid, b"T05"))
+
+    # --- words ---
+
+    def order(self, core: str) -> ByteOrder:
+        """The byte order of the guest that the cores call so."""
+        return "big" if arch.on_core(core).big_endian else "little"
+
+    def thread_name(self, pid: int, tid: int) -> bytes:
+        """A thread-id of the protocol."""
+        return b"p%x.%x" % (pid, tid) if self.options.multiprocess else b"%x" % tid
+
+    def stop_reply(self, event: Event) -> bytes:
+        """The whole packet for an event."""
+        if event.reply[:1] != b"T":
+            return event.reply
+        reply = event.reply + b"thread:" + self.thread_name(event.pid, event.tid) + b";"
+        tracee = self.thread(event.tid)
+        if tracee is not None:
+            reply += resuming.expedited(self, tracee)
+        return reply
+
+
+def _is_step(report: Report) -> bool:
+    """Whether a stop is the end of a step."""
+    if report.kind != kinds.FAULT or report.signal != b.SIGTRAP or report.info is None:
+        return False
+    return b.code_of(report.info) == _TRAP_TRACE
