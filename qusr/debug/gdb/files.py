@@ -11,6 +11,7 @@ import struct
 
 from qusr.debug.gdb.packets import LONGEST, escape, unescape
 from qusr.loader import Sysroot
+from qusr.ptrace import block as b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,9 +49,31 @@ def _number(text: bytes) -> int:
     return int(text, 16)
 
 
+_MADE = {b"maps": b.ASK_MAPS, b"smaps": b.ASK_SMAPS, b"auxv": b.ASK_AUXV}
+
+
+def _of_process(session: Session, path: bytes) -> int | None:
+    """A file of /proc that tells of the guest, not of the emulator: a descriptor; None: it is another file."""
+    parts = path.split(b"/")
+    if len(parts) != 4 or parts[:2] != [b"", b"proc"] or not parts[2].isdigit():  # noqa: PLR2004
+        return None
+    threads = session.debugger.threads(int(parts[2]))
+    tracee = next((found for found in threads if found.report is not None), None)
+    question = _MADE.get(parts[3])
+    if tracee is None or question is None:
+        return None
+    fd = os.memfd_create("qusr-gdb")
+    os.write(fd, session.debugger.ask(tracee, question) or b"")
+    return fd
+
+
 def _open(session: Session, text: bytes) -> bytes:
     path, flags, mode = text.split(b",")
     wanted = _number(flags)
+    made = _of_process(session, bytes.fromhex(path.decode()))
+    if made is not None:
+        session.files.add(made)
+        return b"F%x" % made
     host = wanted & 3 | os.O_CLOEXEC
     for theirs, ours in _FLAGS:
         if wanted & theirs:

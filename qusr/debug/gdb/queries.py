@@ -7,6 +7,7 @@ from qusr import _native, arch
 from qusr.debug.gdb import description, monitor
 from qusr.debug.gdb.packets import LONGEST, escape, unescape
 from qusr.debug.gdb.resuming import ERROR, thread_id
+from qusr.debug.gdb.signals import from_gdb
 from qusr.ptrace import block as b
 
 TYPE_CHECKING = False
@@ -269,18 +270,18 @@ def _search(session: Session, text: bytes) -> bytes:
 # --- what is asked for ---
 
 
-def _signals(text: bytes) -> frozenset[int]:
+def _numbers(text: bytes) -> frozenset[int]:
     return frozenset(int(word, 16) for word in text.lstrip(b":").split(b";") if word)
 
 
 def _pass_signals(session: Session, text: bytes) -> bytes:
-    session.options.passed = _signals(text)
+    session.options.passed = frozenset(map(from_gdb, _numbers(text)))
     return OK
 
 
 def _catch_syscalls(session: Session, text: bytes) -> bytes:
     """`0`, `1`, or `1;NUMBER…`: for all processes, as gdb means it."""
-    caught = None if text[:1] == b"0" else _signals(text[1:])
+    caught = None if text[:1] == b"0" else _numbers(text[1:])
     tracee = session.chosen()
     for inferior in session.debugger.inferiors.values():
         if tracee is None or inferior.pid == tracee.tgid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qusr.debug.gdb import description
+from qusr.debug.gdb.signals import from_gdb
 from qusr.ptrace import block as b
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ class Action:
         self.within: range | None = None
         letter = text[:1]
         if letter in (b"C", b"S"):
-            self.number = int(text[1:3], 16)
+            self.number = from_gdb(int(text[1:3], 16))
         elif letter == b"r":
             start, _, end = text[1:].partition(b",")
             self.within = range(int(start, 16), int(end, 16))

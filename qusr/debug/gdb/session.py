@@ -15,6 +15,7 @@ from qusr import arch
 from qusr.debug.gdb import commands, queries, resuming
 from qusr.debug.gdb.debugger import Debugger, Inferior
 from qusr.debug.gdb.packets import Link
+from qusr.debug.gdb.signals import to_gdb
 from qusr.debug.gdb.stops import HARDWARE, NAMES
 from qusr.ptrace import block as b
 from qusr.ptrace import tracee as kinds
@@ -256,7 +257,7 @@ class Session:
         pid = inferior.pid
         suffix = b";process:%x" % pid if self.options.multiprocess else b""
         if status & 0x7F:
-            return Event(pid, pid, b"X%02x" % (status & 0x7F) + suffix)
+            return Event(pid, pid, b"X%02x" % to_gdb(status & 0x7F) + suffix)
         return Event(pid, pid, b"W%02x" % (status >> 8 & 0xFF) + suffix)
 
     def _told_to_stop(self, tracee: Tracee, inferior: Inferior) -> Event | None:
@@ -357,7 +358,7 @@ class Session:
         elif report.kind == kinds.SIGNAL and report.signal in self.options.passed:
             self.let(tracee, mode, report.signal, within=within)
             return None
-        return Event(tracee.tid, inferior.pid, b"T%02x" % report.signal)
+        return Event(tracee.tid, inferior.pid, b"T%02x" % to_gdb(report.signal))
 
     # --- going on and stopping ---
 

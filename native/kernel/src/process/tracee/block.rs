@@ -146,6 +146,7 @@ impl CodeRing {
 const REQUEST_MAPS: u32 = 1;
 const REQUEST_AUXV: u32 = 2;
 const REQUEST_EXE: u32 = 3;
+const REQUEST_SMAPS: u32 = 4;
 
 impl GuestThread {
     pub(super) fn publish(&mut self, kind: Kind, code: u32, message: u64) {
@@ -199,6 +200,10 @@ impl GuestThread {
             REQUEST_MAPS => self.process.space.maps_text(&facts.root),
             REQUEST_AUXV => facts.auxv.clone(),
             REQUEST_EXE => facts.exe.clone(),
+            REQUEST_SMAPS => {
+                let text = self.process.space.smaps_text(&facts.root);
+                text.unwrap_or_default()
+            }
             _ => Vec::new(),
         };
         let (reply, size) = (tracee.reply.as_ptr() as u64, tracee.reply.len() as u64);

@@ -40,11 +40,12 @@ impl Orders {
         self.taken.store(written, Ordering::SeqCst);
     }
 
-    /// What was written since the last time.
-    fn take(&self) -> Option<Vec<u8>> {
+    /// Has `apply` take over what was written since the last time. Several threads may do so at once; none goes on
+    /// before it is done.
+    fn take(&self, apply: impl FnOnce(&[u8])) {
         let written = self.written.load(Ordering::SeqCst);
-        if self.taken.swap(written, Ordering::SeqCst) == written {
-            return None;
+        if self.taken.load(Ordering::SeqCst) == written {
+            return;
         }
         let size = (self.size.load(Ordering::SeqCst) as usize).min(ROOM);
         let words = self.bytes[..size.div_ceil(8)].iter();
@@ -52,7 +53,8 @@ impl Orders {
             .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
             .collect();
         bytes.truncate(size);
-        Some(bytes)
+        apply(&bytes);
+        self.taken.store(written, Ordering::SeqCst);
     }
 }
 
@@ -175,6 +177,12 @@ impl World for Here<'_> {
     }
 }
 
+fn contents(space: &AddressSpace, watch: &Watch) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; watch.len as usize];
+    space.read(watch.start, &mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// The code of a [`Kind::Stop`]: which kind of stop.
 const AT_CODE: u32 = 0;
 const AT_READ: u32 = 1;
@@ -183,11 +191,11 @@ const AT_WRITE: u32 = 2;
 impl GuestThread {
     /// Takes over the stops that a debugger wrote.
     pub(super) fn take_orders(&self) {
-        if let Some(bytes) = ORDERS.take()
-            && let Some((stops, conditions, registers)) = Reader(&bytes).stops()
-        {
-            self.process.debugged.set(stops, conditions, registers);
-        }
+        ORDERS.take(|bytes| {
+            if let Some((stops, conditions, registers)) = Reader(bytes).stops() {
+                self.process.debugged.set(stops, conditions, registers);
+            }
+        });
     }
 
     /// Tells this thread's core of stops that changed since the last time.
@@ -197,6 +205,38 @@ impl GuestThread {
             self.stops_seen = epoch;
             let stops = shared(&self.process.debugged.stops);
             self.core.set_stops(&stops);
+            let written = stops.data.iter().filter(|watch| watch.writes);
+            self.watched = written.map(|watch| (*watch, None)).collect();
+        }
+    }
+
+    /// Whether system calls may write to what is watched: cores see only what instructions access.
+    pub(in crate::process) fn watches_calls(&self) -> bool {
+        !self.watched.is_empty()
+    }
+
+    /// Keeps what is watched, before a system call.
+    pub(in crate::process) fn remember_watched(&mut self) {
+        let space = &self.process.space;
+        for (watch, kept) in &mut self.watched {
+            *kept = contents(space, watch);
+        }
+    }
+
+    /// Behind a system call: lets the debugger see that it wrote to what is watched.
+    pub(in crate::process) fn compare_watched(&mut self) {
+        let space = self.process.space.clone();
+        let mut written = None;
+        for (watch, kept) in &mut self.watched {
+            let Some(before) = kept.take() else { continue };
+            let now = contents(&space, watch).unwrap_or_default();
+            let differs = now.iter().zip(&before).position(|(new, old)| new != old);
+            if let Some(at) = differs {
+                written.get_or_insert(watch.start + at as u64);
+            }
+        }
+        if let Some(addr) = written {
+            self.stop(Kind::Stop, AT_WRITE, addr, None);
         }
     }
 
