@@ -357,6 +357,10 @@ def _main(
     cache: str | None,
     early: EarlyStart | bytes | None,
 ) -> None:
+    if command.name == "qusr" and words[:1] == ["gdb"]:
+        from qusr.debug.gdb import client
+
+        client.main(words[1:])
     command.parse(words)
     if command.show == "threads":
         _show_threads(command.pid)
@@ -379,7 +383,13 @@ def _main(
     if command.gdb is not None:
         from qusr.debug.gdb import launch
 
-        waiting = launch.begin(command.gdb)
+        options = command.options()
+        programs = launch.Programs(
+            [os.fsencode(word) for word in command.argv],
+            environment or [k + b"=" + v for k, v in os.environb.items()],
+            lambda argv, env: Process(argv, env=env, guest=command.guest, options=options),
+        )
+        waiting = launch.begin(command.gdb, programs)
     process = Process(
         command.argv,
         env=environment,

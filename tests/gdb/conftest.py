@@ -78,7 +78,7 @@ def begin(
     qusr: Callable[[str], Emulator], built: Callable[[str, str], Path], tmp_path: Path
 ) -> Iterator[Begin]:
     """``begin("arm", "events", "argument")``: waits at its first instruction."""
-    started = []
+    started: list[subprocess.Popen[str]] = []
 
     def start(arch: str, name: str, *words: str, options: tuple[str, ...] = ()) -> Debugged:
         program = built(arch, name)

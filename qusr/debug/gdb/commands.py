@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 from qusr.debug.gdb import description, files, queries, resuming
+from qusr.debug.gdb.events import Event
 from qusr.debug.gdb.packets import LONGEST, escape, unescape
 from qusr.debug.gdb.resuming import ERROR, thread_id
 
@@ -207,8 +210,6 @@ def _alive(session: Session, text: bytes) -> bytes:
 
 def _why(session: Session, _: bytes) -> bytes:
     """Why the program is stopped: it is when the debugger connects."""
-    from qusr.debug.gdb.session import Event
-
     if session.waiting:
         session.running = True
         session.tell()
@@ -222,7 +223,9 @@ def _why(session: Session, _: bytes) -> bytes:
 
 
 def _extended(session: Session, _: bytes) -> bytes:
+    """!: the debugger may start programs, which get the streams of the first one."""
     session.options.extended = True
+    session.keep_streams()
     return OK
 
 
@@ -258,12 +261,8 @@ def _vkill(session: Session, text: bytes) -> bytes:
 
 
 def _attach(session: Session, text: bytes) -> bytes:
-    from qusr.debug.gdb.session import Event
-
     pid = int(text, 16)
-    session.debugger.begin(pid, None, attached=True)
-    session.stop_everything()
-    session.general = pid
+    session.attach(pid)
     return session.stop_reply(Event(pid, pid, b"T00"))
 
 
@@ -285,10 +284,7 @@ COMMANDS: dict[str, Command] = {
     "m": _read, "M": _write, "X": _write_binary, "x": _read_binary,
     "Z": _insert, "z": _remove, "H": _choose, "T": _alive, "?": _why, "!": _extended,
     "D": _detach, "k": _kill, "R": _restart,
-    **{
-        letter: (lambda session, text, letter=letter: resuming.old(session, letter, text))
-        for letter in "cCsS"
-    },
+    **{letter: functools.partial(resuming.old, letter) for letter in "cCsS"},
 }  # fmt: skip
 V_PACKETS: tuple[tuple[bytes, Command], ...] = (
     (b"vCont?", lambda session, text: resuming.SUPPORTED),

@@ -28,7 +28,7 @@ _OPTIONS = (
 class _Books:
     """What a tracer wants of its own process, where there is no guest."""
 
-    class native:  # noqa: N801
+    class native:
         """Its Rust half."""
 
         @staticmethod
@@ -147,7 +147,7 @@ class Debugger(Tracer):
                 self.interrupted.add(tid)
 
     def _take_pending(self, tracee: Tracee) -> None:
-        # A debugger has no use for the host's own PTRACE_EVENT_STOP, in which a thread answers nothing.
+        # In the host's own PTRACE_EVENT_STOP a thread answers nothing, so debuggers are without it.
         if tracee.pending and tracee.pending[0][0] == kinds.TRAP:
             _, number, _ = tracee.pending.pop(0)
             info = b.siginfo(number, b.EVENT_STOP << 8 | number, tracee.tid)
@@ -203,7 +203,7 @@ class Debugger(Tracer):
             packed = inferior.stops.packed(numbers)
             if packed == inferior.stops.given or len(packed) > b.ORDERS_ROOM:
                 return
-            if not inferior.stops.given and len(packed) == 12:  # noqa: PLR2004
+            if not inferior.stops.given and len(packed) == 12:
                 return  # there never were any
             at = tracee.header().orders
             (written,) = (int.from_bytes(tracee.read(at, 8), "little"),)
@@ -213,7 +213,7 @@ class Debugger(Tracer):
             inferior.stops.given = packed
 
 
-class _may_be_gone:  # noqa: N801
+class _may_be_gone:
     """Around what a thread that was just killed makes fail."""
 
     def __enter__(self) -> None:

@@ -1,4 +1,4 @@
-"""The target description (gdb's manual, "Target Descriptions"), and registers in the order that it says."""
+"""The target description (gdb's manual, "Target Descriptions"), and registers in its order."""
 
 from __future__ import annotations
 

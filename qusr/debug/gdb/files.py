@@ -1,7 +1,7 @@
 """vFile packets: the guest's files, looked up as its own system calls would (in its sysroot).
 
-So `gdb-multiarch -ex 'target remote …'` finds program and libraries without `file` or `set sysroot`. Numbers
-and layouts are those of gdb's manual, "File-I/O Remote Protocol Extension".
+So `gdb-multiarch -ex 'target remote …'` finds program and libraries without `file` or
+`set sysroot`. Numbers and layouts are those of gdb's manual, "File-I/O Remote Protocol Extension".
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ _MADE = {b"maps": b.ASK_MAPS, b"smaps": b.ASK_SMAPS, b"auxv": b.ASK_AUXV}
 
 
 def _of_process(session: Session, path: bytes) -> int | None:
-    """A file of /proc that tells of the guest, not of the emulator: a descriptor; None: it is another file."""
+    """A descriptor of a file of /proc that tells of the guest; None: it is another file."""
     parts = path.split(b"/")
-    if len(parts) != 4 or parts[:2] != [b"", b"proc"] or not parts[2].isdigit():  # noqa: PLR2004
+    if len(parts) != 4 or parts[:2] != [b"", b"proc"] or not parts[2].isdigit():
         return None
     threads = session.debugger.threads(int(parts[2]))
     tracee = next((found for found in threads if found.report is not None), None)

@@ -1,12 +1,13 @@
 """`-g`: the server's process, and what a guest does for it before its first instruction.
 
-The guest keeps the process that was started, with its id, its parent and its terminal; the server is a child of
-init that nobody waits for. It listens before the guest is loaded, so whoever has started the command can
-connect at once, and it ends with the last of its processes.
+The guest keeps the process that was started, with its id, its parent and its terminal; the server
+is a child of init that nobody waits for. It listens before the guest is loaded, so whoever has
+started the command can connect at once, and it ends with the last of its processes.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
@@ -16,11 +17,14 @@ from qusr.options import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from qusr.debug.gdb.session import Session
     from qusr.process import Process
 
-_NOTHING, _READY, _TRACED = b"", b"r", b"t"
+_TRACED = b"traced"
+#: How the name of a folder begins that is there for one socket.
+PRIVATE = "qusr-gdb-"
 _MOST_FDS = 1 << 20
 
 
@@ -89,17 +93,93 @@ class Waiting:
         """The program is loaded: from here on the server traces it. UsageError: it may not."""
         _native.allow_tracer(self._server)
         root = os.fsencode(process.sysroot.root or "")
-        self._channel.sendall(_READY + root + b"\0")
+        self._channel.sendall(root + b"\0")
         said = self._channel.recv(1024)
         self._channel.close()
-        if not said.startswith(_TRACED):
+        if said != _TRACED:
             why = said.decode(errors="replace") or "the server has ended"
             raise UsageError(f"-g: the program cannot be traced: {why}")
         process.main.native.become_tracee()
         process.main.native.has_executed()
 
 
-def begin(text: str, start: Callable[[Session, list[bytes] | None], int] | None = None) -> Waiting:
+class Programs:
+    """Begins the programs that a debugger asks for (vRun, R).
+
+    Args:
+        argv: the first program and its arguments.
+        environ: the environment of programs, before the debugger changes it.
+        make: makes a process of a program, its arguments and an environment, ready to run.
+    """
+
+    def __init__(
+        self,
+        argv: list[bytes],
+        environ: list[bytes],
+        make: Callable[[list[bytes], list[bytes]], Process],
+    ) -> None:
+        self.argv = argv
+        self.environ = environ
+        self.make = make
+
+    def start(self, session: Session, words: list[bytes] | None) -> int:
+        """Begins a program, the last one for None; its process id. OSError: it cannot be."""
+        self.argv = words or self.argv
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            self._child(session, theirs)
+        theirs.close()
+        meet(session, pid, ours)
+        return pid
+
+    def _child(self, session: Session, channel: socket.socket) -> NoReturn:
+        from qusr.cli import explain
+        from qusr.thread import leave
+
+        try:
+            for number, stream in enumerate(session.streams):
+                os.dup2(stream, number)
+            # The server's descriptors are not the program's.
+            os.closerange(3, channel.fileno())
+            os.closerange(channel.fileno() + 1, _MOST_FDS)
+            if session.options.directory is not None:
+                os.chdir(session.options.directory)
+            environ = dict(entry.partition(b"=")[::2] for entry in self.environ)
+            for name, value in session.options.environment.items():
+                environ.pop(name, None)
+                if value is not None:
+                    environ[name] = value
+            entries = [name + b"=" + value for name, value in environ.items()]
+            process = self.make(self.argv, entries)
+            process.publish()
+            process.on_exit = leave
+            Waiting(os.getppid(), channel).meet(process)
+            leave(process.run())
+        except BaseException as error:
+            explain("qusr", error)
+        os._exit(1)
+
+
+def meet(session: Session, pid: int, channel: socket.socket) -> None:
+    """Traces a process that waits for that. OSError: it is gone, or may not be traced."""
+    root = b""
+    while not root.endswith(b"\0"):
+        part = channel.recv(4096)
+        if not part:
+            raise OSError(errno.ENOENT, "the program could not be loaded")
+        root += part
+    try:
+        session.debugger.begin(pid, os.fsdecode(root[:-1]) or None, attached=False)
+    except OSError as error:
+        channel.sendall((error.strerror or str(error)).encode())
+        raise
+    channel.sendall(_TRACED)
+    channel.close()
+    session.first_stop(pid)
+
+
+def begin(text: str, programs: Programs) -> Waiting:
     """Starts a server at an address. UsageError: it cannot be there."""
     address = Address(text)
     listener = address.listen()
@@ -111,7 +191,7 @@ def begin(text: str, start: Callable[[Session, list[bytes] | None], int] | None 
         # Nobody's child: the guest's wait(2) has nothing to do with it.
         os.setsid()
         if os.fork() == 0:
-            _serve(guest, address, listener, theirs, start)
+            _serve(guest, address, listener, theirs, programs)
         os._exit(0)
     theirs.close()
     listener.close()
@@ -125,56 +205,62 @@ def _serve(
     address: Address,
     listener: socket.socket,
     channel: socket.socket,
-    start: Callable[[Session, list[bytes] | None], int] | None,
-) -> None:
-    status = 1
-    try:
-        channel.sendall(str(os.getpid()).encode())
-        _leave_everything({listener.fileno(), channel.fileno()})
-        root = b""
-        while not root.endswith(b"\0"):
-            part = channel.recv(4096)
-            if not part:
-                return  # the program could not be loaded
-            root += part
-        serve(guest, os.fsdecode(root[1:-1]) or None, address, listener, channel, start)
-        status = 0
-    except BaseException:
-        if os.environ.get("QUSR_DEBUG"):
-            import traceback
-
-            with open(f"/tmp/qusr-gdb-{os.getpid()}.log", "w") as file:  # noqa: S108
-                traceback.print_exc(file=file)
-    finally:
-        if address.path is not None:
-            try:
-                os.unlink(address.path)
-            except OSError:
-                pass
-        os._exit(status)
-
-
-def serve(
-    guest: int,
-    sysroot: str | None,
-    address: Address,
-    listener: socket.socket,
-    channel: socket.socket,
-    start: Callable[[Session, list[bytes] | None], int] | None,
-) -> None:
-    """Traces a process that waits for that, and serves debuggers."""
+    programs: Programs,
+) -> NoReturn:
     from qusr.debug.gdb.session import Session
 
-    session = Session(listener, start)
     try:
-        session.debugger.begin(guest, sysroot, attached=False)
-    except OSError as error:
-        channel.sendall((error.strerror or str(error)).encode())
-        return
-    channel.sendall(_TRACED)
-    channel.close()
-    session.first_stop(guest, go_on=not address.suspended)
-    session.run()
+        with _Ends(address):
+            channel.sendall(str(os.getpid()).encode())
+            _leave_everything({listener.fileno(), channel.fileno()})
+            session = Session(listener, programs.start)
+            meet(session, guest, channel)
+            if not address.suspended:
+                session.go()
+            session.run()
+    finally:
+        os._exit(0)
+
+
+def serve_running(pid: int, address: Address, ready: Callable[[], None]) -> None:
+    """Serves a debugger for a guest process that runs already, and calls `ready` when it can
+    come. OSError: the process cannot be traced, or is no guest.
+    """
+    from qusr.debug.gdb.session import Session
+    from qusr.ptrace.tracee import is_guest
+
+    session = Session(address.listen())
+    with _Ends(address):
+        if os.path.isdir(f"/proc/{pid}") and not is_guest(pid):
+            raise OSError(errno.EPERM, "it is no guest process of this qusr")
+        session.attach(pid)
+        ready()
+        session.run()
+
+
+class _Ends:
+    """Around what a server does: takes its socket away in the end."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is not None and os.environ.get("QUSR_DEBUG"):
+            import traceback
+
+            with open(f"/tmp/qusr-gdb-{os.getpid()}.log", "w") as file:
+                traceback.print_exception(error, file=file)
+        path = self._address.path
+        if path is not None:
+            try:
+                os.unlink(path)
+                if os.path.basename(os.path.dirname(path)).startswith(PRIVATE):
+                    os.rmdir(os.path.dirname(path))
+            except OSError:
+                pass
 
 
 def _leave_everything(kept: set[int]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from qusr import _native, arch
 from qusr.debug.gdb import description, monitor
 from qusr.debug.gdb.packets import LONGEST, escape, unescape
@@ -94,7 +93,9 @@ def _current(session: Session, _: bytes) -> bytes:
 
 def _list_threads(session: Session, _: bytes) -> bytes:
     tracees = session.debugger.tracees.values()
-    names = [session.thread_name(t.tgid, t.tid) for t in tracees if t.tgid in session.debugger.inferiors]
+    names = [
+        session.thread_name(t.tgid, t.tid) for t in tracees if t.tgid in session.debugger.inferiors
+    ]
     return b"m" + b",".join(names) if names else b"l"
 
 
@@ -127,7 +128,7 @@ def _extra(session: Session, text: bytes) -> bytes:
 def _transfer(session: Session, text: bytes) -> bytes:
     """`OBJECT:read:ANNEX:OFFSET,LENGTH`"""
     words = text.split(b":")
-    if len(words) < 4 or words[1] != b"read":  # noqa: PLR2004
+    if len(words) < 4 or words[1] != b"read":
         return b""
     function = OBJECTS.get(words[0].decode("latin-1"))
     if function is None:
@@ -195,7 +196,9 @@ def _osdata(session: Session, annex: bytes) -> bytes:
     rows = []
     kind = "types"
     if annex in (b"", b"types"):
-        rows = [{"Type": "processes", "Description": "Listing of all processes", "Title": "Processes"}]
+        rows = [
+            {"Type": "processes", "Description": "Listing of all processes", "Title": "Processes"}
+        ]
     elif annex == b"processes":
         kind = "processes"
         for pid in sorted(session.debugger.inferiors):
@@ -220,7 +223,7 @@ OBJECTS: dict[str, Callable[[Session, bytes], bytes | None]] = {
 
 
 def _crc(session: Session, text: bytes) -> bytes:
-    """`qCRC:addr,length`: the CRC that gdb's compare-sections computes (not zlib's: bits not reversed)."""
+    """`qCRC:addr,length`: gdb's CRC, which is not zlib's (its bits are not reversed)."""
     address, size = (int(word, 16) for word in text.split(b","))
     crc = 0xFFFFFFFF
     tracee = _need(session)

@@ -102,7 +102,7 @@ def resume(session: Session, actions: list[Action]) -> bytes | None:
     return None
 
 
-def old(session: Session, letter: str, text: bytes) -> bytes | None:
+def old(letter: str, session: Session, text: bytes) -> bytes | None:
     """The packets c, C, s and S, with their optional address."""
     number = b""
     if letter in "CS":

@@ -1,7 +1,8 @@
 """The conversation with a debugger: which stop is reported when, and who goes on silently.
 
-All-stop mode: while the program runs nothing is said to the debugger; one stop is reported, when all threads
-of all its processes have stopped, and what else happened meanwhile waits until it lets the program go on.
+All-stop mode: while the program runs nothing is said to the debugger. One stop is reported, when
+all threads of all its processes have stopped; what else happened meanwhile waits until it lets the
+program go on.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ import socket
 
 from qusr import arch
 from qusr.debug.gdb import commands, queries, resuming
-from qusr.debug.gdb.debugger import Debugger, Inferior
+from qusr.debug.gdb.debugger import Debugger
+from qusr.debug.gdb.events import Event, Events, is_step
 from qusr.debug.gdb.packets import Link
-from qusr.debug.gdb.signals import to_gdb
-from qusr.debug.gdb.stops import HARDWARE, NAMES
 from qusr.ptrace import block as b
 from qusr.ptrace import tracee as kinds
 
@@ -25,27 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qusr.arch.tracing import ByteOrder
-
-    from qusr.ptrace.tracee import Report, Tracee
-    from qusr.ptrace.tracer import Ready
-
-_TRAP_TRACE = 2
-
-
-class Event:
-    """Something to tell the debugger.
-
-    Attributes:
-        tid, pid: the thread and its process; the thread may be gone.
-        reply: the packet's beginning: T and the signal with what is said of it, W or X.
-        code_stop: where a breakpoint was met; None: it is another event.
-    """
-
-    def __init__(self, tid: int, pid: int, reply: bytes, code_stop: int | None = None) -> None:
-        self.tid = tid
-        self.pid = pid
-        self.reply = reply
-        self.code_stop = code_stop
+    from qusr.ptrace.tracee import Tracee
 
 
 class Session:
@@ -71,11 +51,12 @@ class Session:
         self.waiting: list[Event] = []
         #: How threads were let go: the mode, and the range that a step is to stay in.
         self.modes: dict[int, tuple[int, range | None]] = {}
-        #: Forked children: what waits for their first stop (None: they are let go then).
-        self.born: dict[int, Event | None] = {}
+        self.events = Events(self)
         #: The threads that packets are about.
         self.general = 0
         self.quits = False
+        #: The standard streams of the first program, for others (vRun).
+        self.streams: list[int] = []
         #: Descriptors that the debugger has opened (vFile).
         self.files: set[int] = set()
         wake, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -85,7 +66,7 @@ class Session:
 
     # --- the loop ---
 
-    def first_stop(self, pid: int, *, go_on: bool) -> None:
+    def first_stop(self, pid: int) -> None:
         """Waits until a program that was just loaded is before its first instruction."""
         self.general = pid
         while True:
@@ -98,11 +79,24 @@ class Session:
             select.select([self.wake], [], [], 0.01)
         # The SIGTRAP of its beginning is ours.
         self.debugger.ready.clear()
-        if go_on:
-            self.running = True
-            self.let(tracee, b.CONTINUE)
-        else:
-            self.debugger.interrupted.add(pid)
+        self.debugger.interrupted.add(pid)
+
+    def go(self) -> None:
+        """Lets everything run, before a debugger has come."""
+        self.running = True
+        for tracee in list(self.debugger.tracees.values()):
+            if tracee.report is not None:
+                self.let(tracee, b.CONTINUE)
+
+    def attach(self, pid: int) -> None:
+        """Traces a process that runs, and stops it. OSError: it may not be traced."""
+        inferior = self.debugger.begin(pid, None, attached=True)
+        self.stop_everything()
+        self.general = pid
+        tracee = self.chosen()
+        if tracee is not None:
+            root = self.debugger.ask(tracee, b.ASK_ROOT) or b""
+            inferior.sysroot = os.fsdecode(root) or None
 
     def run(self) -> None:
         """Serves debuggers until there is nothing left to debug."""
@@ -167,7 +161,7 @@ class Session:
             if report is not None:
                 # What the debugger did not see to happens.
                 own = report.kind in (kinds.SIGNAL, kinds.FAULT)
-                stepped = _is_step(report)
+                stepped = is_step(report)
                 number = report.signal if own and not stepped and tracee.tid in numbers else 0
                 self.let(tracee, b.CONTINUE, number)
         self.running = True
@@ -183,7 +177,7 @@ class Session:
     def pump(self) -> None:
         """Takes in what happened to threads, and tells the debugger if it waits for that."""
         for item in self.debugger.events():
-            event = self._event(item)
+            event = self.events.take(item)
             if event is not None:
                 self.waiting.append(event)
         if self.running and self.waiting and self.link is not None:
@@ -222,144 +216,6 @@ class Session:
         inferior = self.debugger.inferiors.get(event.pid)
         return inferior is not None and inferior.stops.at(event.code_stop) is not None
 
-    def _event(self, item: Ready) -> Event | None:
-        """What of a change of state the debugger is to hear; None: nothing, it was seen to."""
-        if not item.stopped:
-            return self._ended(item)
-        tracee = self.debugger.tracees.get(item.tid)
-        if tracee is None or tracee.report is None:
-            return None
-        report = tracee.report
-        inferior = self.debugger.inferior_of(tracee)
-        if inferior is None:
-            # A child of whose birth its parent has not told us yet.
-            if tracee.tid not in self.born:
-                self.born[tracee.tid] = None
-            return self._first_stop(tracee)
-        if report.kind == kinds.TRAP:
-            return self._told_to_stop(tracee, inferior)
-        if report.kind == kinds.STOP:
-            return self._at_stop(tracee, inferior, report)
-        if report.kind in (kinds.ENTRY, kinds.EXIT):
-            return self._at_call(tracee, inferior, report)
-        if report.kind == kinds.EVENT:
-            return self._at_event(tracee, inferior, report)
-        return self._at_signal(tracee, inferior, report)
-
-    def _ended(self, item: Ready) -> Event | None:
-        self.modes.pop(item.tid, None)
-        inferior = self.debugger.inferiors.pop(item.tid, None)
-        status = item.status
-        if inferior is None:
-            if self.options.thread_events and item.tid not in self.debugger.inferiors:
-                return Event(item.tid, 0, b"w%x;p%x.%x" % (status >> 8 & 0xFF, 0, item.tid))
-            return None
-        pid = inferior.pid
-        suffix = b";process:%x" % pid if self.options.multiprocess else b""
-        if status & 0x7F:
-            return Event(pid, pid, b"X%02x" % to_gdb(status & 0x7F) + suffix)
-        return Event(pid, pid, b"W%02x" % (status >> 8 & 0xFF) + suffix)
-
-    def _told_to_stop(self, tracee: Tracee, inferior: Inferior) -> Event | None:
-        if tracee.tid in self.debugger.interrupted:
-            return None
-        if tracee.tid in self.born:
-            return self._first_stop(tracee)
-        # A new thread.
-        if self.options.thread_events:
-            return Event(tracee.tid, inferior.pid, b"T05create:;")
-        if self.running or self.link is None:
-            self.let(tracee, b.CONTINUE)
-        else:
-            self.debugger.interrupted.add(tracee.tid)
-        return None
-
-    def _first_stop(self, tracee: Tracee) -> Event | None:
-        """A forked child is ready to be debugged, or let go."""
-        event = self.born.get(tracee.tid)
-        inferior = self.debugger.inferiors.get(tracee.tid)
-        if inferior is None:
-            # Its parent's event comes next.
-            self.debugger.interrupted.add(tracee.tid)
-            return None
-        del self.born[tracee.tid]
-        if event is None:
-            self.debugger.let_free(inferior)
-            return None
-        self.debugger.interrupted.add(tracee.tid)
-        return event
-
-    def _at_stop(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
-        code, address = report.status >> 16, report.message
-        if code == 0:
-            kind = inferior.stops.at(address & ~1 if inferior.stops.at(address) is None else address)
-            if kind is not None:
-                name = b"hwbreak" if kind == HARDWARE else b"swbreak"
-                told = name if name.decode() in self.options.features else b""
-                text = told + b":;" if told else b""
-                return Event(tracee.tid, inferior.pid, b"T05" + text, address)
-        else:
-            found = inferior.stops.watching(address, write=code == 2)  # noqa: PLR2004
-            if found is not None:
-                text = NAMES[found[0]] + b":%x;" % found[1]
-                return Event(tracee.tid, inferior.pid, b"T05" + text)
-        self.again(tracee)
-        return None
-
-    def _at_call(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
-        number = tracee.header().number
-        wanted = inferior.catches
-        if wanted is not None and (not wanted or number in wanted):
-            name = b"syscall_entry" if report.kind == kinds.ENTRY else b"syscall_return"
-            return Event(tracee.tid, inferior.pid, b"T05" + name + b":%x;" % number)
-        self.again(tracee)
-        return None
-
-    def _at_event(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
-        event, tid, pid = report.status >> 16, tracee.tid, inferior.pid
-        names = {b.EVENT_FORK: b"fork", b.EVENT_VFORK: b"vfork"}
-        if event in names:
-            child = report.message
-            self.debugger.adopt_child(inferior, child)
-            told = names[event].decode() + "-events" in self.options.features
-            news = None
-            if told and self.link is not None:
-                text = names[event] + b":" + self.thread_name(child, child) + b";"
-                news = Event(tid, pid, b"T05" + text)
-            self.born[child] = news
-            known = self.debugger.tracees.get(child)
-            if known is not None and known.report is not None:
-                self.debugger.interrupted.discard(child)
-                answer = self._first_stop(known)
-                if answer is None:
-                    self.again(tracee)
-                return answer
-            if news is None:
-                self.again(tracee)
-            return None
-        if event == b.EVENT_VFORK_DONE and "vfork-events" in self.options.features:
-            return Event(tid, pid, b"T05vforkdone:;")
-        if event == b.EVENT_EXEC:
-            inferior.stops.clear()
-            inferior.stops.given = b"?"
-            if "exec-events" in self.options.features:
-                path = self.debugger.ask(tracee, b.ASK_EXE) or b""
-                return Event(tid, pid, b"T05exec:" + path.hex().encode() + b";")
-            return Event(tid, pid, b"T05")
-        self.again(tracee)
-        return None
-
-    def _at_signal(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
-        mode, within = self.modes.get(tracee.tid, (b.CONTINUE, None))
-        if _is_step(report):
-            if mode == b.STEP and within is not None and self.pc(tracee) in within:
-                self.let(tracee, b.STEP, within=within)
-                return None
-        elif report.kind == kinds.SIGNAL and report.signal in self.options.passed:
-            self.let(tracee, mode, report.signal, within=within)
-            return None
-        return Event(tracee.tid, inferior.pid, b"T%02x" % to_gdb(report.signal))
-
     # --- going on and stopping ---
 
     def let(
@@ -383,7 +239,7 @@ class Session:
                 break
             self.debugger.stop(left)
             for item in self.debugger.events():
-                event = self._event(item)
+                event = self.events.take(item)
                 if event is not None:
                     self.waiting.append(event)
         self.running = running
@@ -425,6 +281,18 @@ class Session:
         """What waits of a process is not to be told any more."""
         self.waiting = [event for event in self.waiting if event.pid != pid]
 
+    def keep_streams(self) -> None:
+        """Opens what the program has as its standard streams."""
+        tracee = self.chosen()
+        if self.streams or tracee is None:
+            return
+        for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+            try:
+                found = os.open(f"/proc/{tracee.tgid}/fd/{number}", flags | os.O_CLOEXEC)
+            except OSError:
+                found = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+            self.streams.append(found)
+
     def run_program(self, words: list[bytes] | None) -> bytes:
         """Begins a program under the debugger; the answer."""
         if self.start is None:
@@ -452,10 +320,3 @@ class Session:
         if tracee is not None:
             reply += resuming.expedited(self, tracee)
         return reply
-
-
-def _is_step(report: Report) -> bool:
-    """Whether a stop is the end of a step."""
-    if report.kind != kinds.FAULT or report.signal != b.SIGTRAP or report.info is None:
-        return False
-    return b.code_of(report.info) == _TRAP_TRACE

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 #: The kinds of Z packets.
 SOFTWARE, HARDWARE, WRITE, READ, ACCESS = range(5)
-#: Which accesses a watchpoint is about: 1 loads, 2 stores (native/kernel/src/process/tracee/stops.rs).
+#: Which accesses a watchpoint is about: 1 loads, 2 stores (process/tracee/stops.rs).
 _SEES = {WRITE: 2, READ: 1, ACCESS: 3}
 #: How a stop reply calls them.
 NAMES = {WRITE: b"watch", READ: b"rwatch", ACCESS: b"awatch"}
@@ -30,7 +30,7 @@ class Stops:
         self.given = b""
 
     def insert(self, kind: int, address: int, size: int, conditions: list[bytes]) -> bool:
-        """A Z packet; False: there is no such thing. `size` is a breakpoint's kind to a debugger."""
+        """A Z packet; False: there is no such thing. A breakpoint's `size` is its kind."""
         if kind in (SOFTWARE, HARDWARE):
             self.code[kind, address] = conditions
             return True
@@ -50,10 +50,11 @@ class Stops:
         self.data.clear()
 
     def at(self, address: int) -> int | None:
-        """The kind of a breakpoint at an address."""
-        for kind in (SOFTWARE, HARDWARE):
-            if (kind, address) in self.code:
-                return kind
+        """The kind of a breakpoint at an address, which may have an interworking bit."""
+        for place in (address, address & ~1):
+            for kind in (SOFTWARE, HARDWARE):
+                if (kind, place) in self.code:
+                    return kind
         return None
 
     def watching(self, address: int, *, write: bool) -> tuple[int, int] | None:

@@ -147,6 +147,7 @@ const REQUEST_MAPS: u32 = 1;
 const REQUEST_AUXV: u32 = 2;
 const REQUEST_EXE: u32 = 3;
 const REQUEST_SMAPS: u32 = 4;
+const REQUEST_ROOT: u32 = 5;
 
 impl GuestThread {
     pub(super) fn publish(&mut self, kind: Kind, code: u32, message: u64) {
@@ -200,6 +201,7 @@ impl GuestThread {
             REQUEST_MAPS => self.process.space.maps_text(&facts.root),
             REQUEST_AUXV => facts.auxv.clone(),
             REQUEST_EXE => facts.exe.clone(),
+            REQUEST_ROOT => facts.root.clone(),
             REQUEST_SMAPS => {
                 let text = self.process.space.smaps_text(&facts.root);
                 text.unwrap_or_default()
