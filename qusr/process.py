@@ -212,7 +212,7 @@ class Process:
         if self.image.read_implies_exec:
             self.set_read_implies_exec(True)
         for page in machine.kernel_pages:
-            loader.map_kernel_page(self.memory, *page)
+            loader.map_kernel_page(space, *page)
         self.stack = prepared.build_stack(
             self.image,
             self.envp,

@@ -124,6 +124,20 @@ def test_dynamic_programs(launch: Launcher, arm64: Path) -> None:
     assert not early(launch(arm64 / "bin/echo", options=("-L", "/")))
 
 
+@pytest.mark.parametrize("arch", ["aarch64", "arm"])
+def test_memory_is_as_python_makes_it(
+    launch: Launcher, root: Callable[..., Path], arch: str
+) -> None:
+    """With what the kernel maps into each program, as arm's page of helpers."""
+    command = ("/bin/cat", "/proc/self/maps")
+    options = ("-L", str(root(arch)))
+    first, again = (launch(*command, options=options, name=f"qusr-{arch}") for _ in range(2))
+    assert not early(first)
+    assert first.check().out == again.check().out
+    if arch == "arm":
+        assert "ffff0000-ffff1000 r-xp" in again.out and "[vectors]" in again.out
+
+
 def test_the_environment_is_the_guests(launch: Launcher, arm64: Path) -> None:
     env = {"A": "1", "ODD": "x=y", "EMPTY": ""}
     seen = []

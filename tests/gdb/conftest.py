@@ -80,18 +80,18 @@ def begin(
     """``begin("arm", "events", "argument")``: waits at its first instruction."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(arch: str, name: str, *words: str, options: tuple[str, ...] = ()) -> Debugged:
+    def start(arch: str, name: str, *words: str, place: str = "") -> Debugged:
         program = built(arch, name)
         socket = tmp_path / f"socket{len(started)}"
         emulator = qusr(arch)
         process = subprocess.Popen(
-            [*emulator.prefix, *options, "-g", socket, program, *words],
+            [*emulator.prefix, "-g", f"{socket}{place}", program, *words],
             env={**ENVIRONMENT, **emulator.environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         started.append(process)
         end = time.monotonic() + 60
-        while not socket.exists():
+        while not socket.exists() and not place:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < end
             time.sleep(0.01)

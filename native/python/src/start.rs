@@ -7,7 +7,8 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::memory::PyAddressSpace;
 use super::process::{PyProcess, PyTable};
-use super::thread::{PyThread, describe};
+use super::stop::describe;
+use super::thread::PyThread;
 use qusr_kernel::process::Stop;
 use qusr_kernel::signal::dispositions::Dispositions;
 use qusr_kernel::signal::host;

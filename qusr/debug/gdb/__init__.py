@@ -14,6 +14,7 @@ end the conversation. Breakpoints and watchpoints are the cores'
 `signals`       gdb's numbers
 `description`   the target description: gdb's view of a guest's registers
 `session`       the loop; when a stop is reported
+`server`        the session with all that follows
 `events`        which stops there are, and who goes on silently
 `resuming`      vCont and the older packets that let threads go on
 `commands`      registers, memory, breakpoints, threads

@@ -13,7 +13,7 @@ from qusr.options import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
 
 USAGE = """usage: qusr gdb [--gdb COMMAND] [OPTION...] PROGRAM [ARGUMENT...]
@@ -23,8 +23,8 @@ Starts gdb-multiarch, or COMMAND, on a guest program, or on a guest process that
 _DEBUGGERS = ("gdb-multiarch", "gdb")
 
 
-def main(words: Sequence[str]) -> NoReturn:
-    """What `qusr gdb` does. UsageError: it cannot."""
+def main(words: Sequence[str], execute: Callable[[list[str]], None]) -> NoReturn:
+    """What `qusr gdb` does; `execute` does what `qusr` does with words. UsageError: it cannot."""
     rest = list(words)
     debugger: list[str] = []
     if rest[:1] == ["--gdb"]:
@@ -48,19 +48,18 @@ def main(words: Sequence[str]) -> NoReturn:
             raise UsageError("gdb -p: the id of a process is wanted")
         _attach(int(rest[1]), socket)
     else:
-        _start(rest, socket)
+        _start(lambda: execute(["-g", socket, *rest]), socket)
     os.execvp(debugger[0], [*debugger, "-ex", f"target remote {socket}"])
 
 
-def _start(words: list[str], socket: str) -> None:
+def _start(execute: Callable[[], None], socket: str) -> None:
     """Begins the program, which waits for the debugger."""
     pid = os.fork()
     if pid == 0:
-        from qusr import cli
-
         # The terminal's signals are the debugger's.
         os.setsid()
-        cli.execute("qusr", ["-g", socket, *words], os.environ)
+        execute()
+        os._exit(0)
     while not os.path.exists(socket):
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 
 from qusr.debug.gdb import description, files, queries, resuming
-from qusr.debug.gdb.events import Event
 from qusr.debug.gdb.packets import LONGEST, escape, unescape
+from qusr.debug.gdb.reports import Event
 from qusr.debug.gdb.resuming import ERROR, thread_id
 
 TYPE_CHECKING = False
@@ -235,11 +235,8 @@ def _detach(session: Session, text: bytes) -> bytes | None:
         if pid in (0, inferior.pid):
             session.forget(inferior.pid)
             session.debugger.let_free(inferior)
-    assert session.link is not None
-    session.link.send(OK)
-    if not session.debugger.inferiors and not session.options.extended:
-        session.disconnect()
-    return None
+    session.running = False
+    return OK
 
 
 def _kill(session: Session, _: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qusr.debug.gdb.reports import Event, is_step
 from qusr.debug.gdb.signals import to_gdb
 from qusr.debug.gdb.stops import HARDWARE, NAMES
 from qusr.ptrace import block as b
@@ -13,24 +14,6 @@ if TYPE_CHECKING:
     from qusr.debug.gdb.session import Session
     from qusr.ptrace.tracee import Report, Tracee
     from qusr.ptrace.tracer import Ready
-
-_TRAP_TRACE = 2
-
-
-class Event:
-    """Something to tell the debugger.
-
-    Attributes:
-        tid, pid: the thread and its process; the thread may be gone.
-        reply: the packet's beginning: T and the signal with what is said of it, W or X.
-        code_stop: where a breakpoint was met; None: it is another event.
-    """
-
-    def __init__(self, tid: int, pid: int, reply: bytes, code_stop: int | None = None) -> None:
-        self.tid = tid
-        self.pid = pid
-        self.reply = reply
-        self.code_stop = code_stop
 
 
 class Events:
@@ -183,10 +166,3 @@ class Events:
             self.session.let(tracee, mode, report.signal, within=within)
             return None
         return Event(tracee.tid, inferior.pid, b"T%02x" % to_gdb(report.signal))
-
-
-def is_step(report: Report) -> bool:
-    """Whether a stop is the end of a step."""
-    if report.kind != kinds.FAULT or report.signal != b.SIGTRAP or report.info is None:
-        return False
-    return b.code_of(report.info) == _TRAP_TRACE

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from qusr.debug.gdb.session import Session
-    from qusr.process import Process
+    from qusr.running import Process
 
 _TRACED = b"traced"
 #: How the name of a folder begins that is there for one socket.
@@ -41,9 +41,10 @@ class Address:
         self.path: str | None = None
         self.host, self.port = "", 0
         host, colon, port = place.rpartition(":")
-        if port.isdigit() and "/" not in place and int(port) < 1 << 16:
+        is_port = port.isdigit() and "/" not in place
+        if is_port and int(port) < 1 << 16:
             self.host, self.port = (host.strip("[]") if colon else ""), int(port)
-        elif place and not (colon and "/" not in place):
+        elif place and not is_port and ("/" in place or not colon):
             self.path = place.replace("%d", str(os.getpid()))
         else:
             raise UsageError(f"-g {text}: not PORT, HOST:PORT or a path")
@@ -109,18 +110,19 @@ class Programs:
     Args:
         argv: the first program and its arguments.
         environ: the environment of programs, before the debugger changes it.
-        make: makes a process of a program, its arguments and an environment, ready to run.
+        run: runs a program with its arguments and an environment, which does not come back; calls
+            what it is given when the program is loaded.
     """
 
     def __init__(
         self,
         argv: list[bytes],
         environ: list[bytes],
-        make: Callable[[list[bytes], list[bytes]], Process],
+        run: Callable[[list[bytes], list[bytes], Callable[[Process], None]], None],
     ) -> None:
         self.argv = argv
         self.environ = environ
-        self.make = make
+        self.run = run
 
     def start(self, session: Session, words: list[bytes] | None) -> int:
         """Begins a program, the last one for None; its process id. OSError: it cannot be."""
@@ -134,9 +136,6 @@ class Programs:
         return pid
 
     def _child(self, session: Session, channel: socket.socket) -> NoReturn:
-        from qusr.cli import explain
-        from qusr.thread import leave
-
         try:
             for number, stream in enumerate(session.streams):
                 os.dup2(stream, number)
@@ -151,14 +150,9 @@ class Programs:
                 if value is not None:
                     environ[name] = value
             entries = [name + b"=" + value for name, value in environ.items()]
-            process = self.make(self.argv, entries)
-            process.publish()
-            process.on_exit = leave
-            Waiting(os.getppid(), channel).meet(process)
-            leave(process.run())
-        except BaseException as error:
-            explain("qusr", error)
-        os._exit(1)
+            self.run(self.argv, entries, Waiting(os.getppid(), channel).meet)
+        finally:
+            os._exit(1)
 
 
 def meet(session: Session, pid: int, channel: socket.socket) -> None:
@@ -207,13 +201,13 @@ def _serve(
     channel: socket.socket,
     programs: Programs,
 ) -> NoReturn:
-    from qusr.debug.gdb.session import Session
+    from qusr.debug.gdb.server import Server
 
     try:
         with _Ends(address):
             channel.sendall(str(os.getpid()).encode())
             _leave_everything({listener.fileno(), channel.fileno()})
-            session = Session(listener, programs.start)
+            session = Server(listener, programs.start)
             meet(session, guest, channel)
             if not address.suspended:
                 session.go()
@@ -226,10 +220,10 @@ def serve_running(pid: int, address: Address, ready: Callable[[], None]) -> None
     """Serves a debugger for a guest process that runs already, and calls `ready` when it can
     come. OSError: the process cannot be traced, or is no guest.
     """
-    from qusr.debug.gdb.session import Session
+    from qusr.debug.gdb.server import Server
     from qusr.ptrace.tracee import is_guest
 
-    session = Session(address.listen())
+    session = Server(address.listen())
     with _Ends(address):
         if os.path.isdir(f"/proc/{pid}") and not is_guest(pid):
             raise OSError(errno.EPERM, "it is no guest process of this qusr")

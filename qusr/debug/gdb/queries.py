@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qusr import _native, arch
 from qusr.debug.gdb import description, monitor
+from qusr.debug.gdb.options import MUTUAL
 from qusr.debug.gdb.packets import LONGEST, escape, unescape
 from qusr.debug.gdb.resuming import ERROR, thread_id
 from qusr.debug.gdb.signals import from_gdb
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 
 OK = b"OK"
 
-#: What of both sides' abilities the debugger must have said that it has, too.
-_MUTUAL = (
-    "multiprocess", "fork-events", "vfork-events", "exec-events", "swbreak", "hwbreak",
-    "no-resumed",
-)  # fmt: skip
 _OURS = (
     "PacketSize=%x;QStartNoAckMode+;QPassSignals+;QProgramSignals+;QCatchSyscalls+;QThreadEvents+;"
     "QDisableRandomization+;QStartupWithShell+;QEnvironmentHexEncoded+;QEnvironmentUnset+;"
@@ -32,32 +28,6 @@ _OURS = (
     "qXfer:features:read+;qXfer:auxv:read+;qXfer:exec-file:read+;qXfer:siginfo:read+;"
     "qXfer:threads:read+;qXfer:osdata:read+;binary-upload+"
 )
-
-
-class Options:
-    """What a debugger has said about itself and asked for.
-
-    Attributes:
-        features: those of `_MUTUAL` that both have.
-        extended: it may start programs, and outlives them.
-        passed: signals that the program gets without a stop.
-        thread_events: the begin and the end of threads are stops.
-        environment: changes for the next program: a value, or None to take the variable away.
-        directory: where the next program begins.
-    """
-
-    def __init__(self) -> None:
-        self.features: set[str] = set()
-        self.extended = False
-        self.passed: frozenset[int] = frozenset()
-        self.thread_events = False
-        self.environment: dict[bytes, bytes | None] = {}
-        self.directory: bytes | None = None
-
-    @property
-    def multiprocess(self) -> bool:
-        """Thread-ids name the process."""
-        return "multiprocess" in self.features
 
 
 def answer(session: Session, packet: bytes) -> bytes | None:
@@ -70,7 +40,7 @@ def answer(session: Session, packet: bytes) -> bytes | None:
 
 def _supported(session: Session, text: bytes) -> bytes:
     said = {word.decode("latin-1") for word in text.lstrip(b":").split(b";")}
-    session.options.features = {name for name in _MUTUAL if name + "+" in said}
+    session.options.features = {name for name in MUTUAL if name + "+" in said}
     words = [_OURS % LONGEST, *(f"{name}+" for name in sorted(session.options.features))]
     return ";".join(words).encode()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from qusr.debug.gdb import description
 from qusr.debug.gdb.signals import from_gdb
 from qusr.ptrace import block as b
 
@@ -116,18 +115,3 @@ def old(letter: str, session: Session, text: bytes) -> bytes | None:
     if letter in "sS" and tracee is not None:
         actions = [Action(action, -1, tracee.tid), Action(b"c", -1, -1)]
     return resume(session, actions)
-
-
-def expedited(session: Session, tracee: Tracee) -> bytes:
-    """The registers that a stop reply tells without being asked: pc and sp."""
-    header = tracee.header()
-    tracing = session.debugger.tracing(tracee)
-    known = tracing.registers
-    values = tracee.registers(len(known.numbers))
-    order = session.order(header.guest)
-    out = b""
-    for number, register in enumerate(tracing.gdb_registers()):
-        if register.number in (known.pc, known.sp):
-            data = description.pack(register, values, order)
-            out += b"%x:%s;" % (number, data.hex().encode())
-    return out

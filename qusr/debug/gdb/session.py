@@ -11,12 +11,15 @@ import os
 import select
 import signal
 import socket
+import time
+from abc import ABC, abstractmethod
 
 from qusr import arch
-from qusr.debug.gdb import commands, queries, resuming
+from qusr.debug.gdb import description
 from qusr.debug.gdb.debugger import Debugger
-from qusr.debug.gdb.events import Event, Events, is_step
+from qusr.debug.gdb.options import Options
 from qusr.debug.gdb.packets import Link
+from qusr.debug.gdb.reports import Event, is_step
 from qusr.ptrace import block as b
 from qusr.ptrace import tracee as kinds
 
@@ -26,9 +29,13 @@ if TYPE_CHECKING:
 
     from qusr.arch.tracing import ByteOrder
     from qusr.ptrace.tracee import Tracee
+    from qusr.ptrace.tracer import Ready
+
+#: How long a debugger may take to go when there is nothing left, in seconds.
+_PATIENCE = 10
 
 
-class Session:
+class Session(ABC):
     """One server: its processes, and the debugger while there is one.
 
     Args:
@@ -45,16 +52,16 @@ class Session:
         self.start = start
         self.debugger = Debugger()
         self.link: Link | None = None
-        self.options = queries.Options()
+        self.options = Options()
         #: Whether threads run, as far as the debugger knows.
         self.running = False
         self.waiting: list[Event] = []
         #: How threads were let go: the mode, and the range that a step is to stay in.
         self.modes: dict[int, tuple[int, range | None]] = {}
-        self.events = Events(self)
         #: The threads that packets are about.
         self.general = 0
         self.quits = False
+        self.deadline: float | None = None
         #: The standard streams of the first program, for others (vRun).
         self.streams: list[int] = []
         #: Descriptors that the debugger has opened (vFile).
@@ -63,6 +70,14 @@ class Session:
         self.wake = wake
         signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    @abstractmethod
+    def take(self, item: Ready) -> Event | None:
+        """What of a change of state the debugger is to hear; None: nothing, it was seen to."""
+
+    @abstractmethod
+    def answer(self, packet: bytes) -> bytes | None:
+        """The answer to a packet; None: there is none, or none yet."""
 
     # --- the loop ---
 
@@ -111,6 +126,9 @@ class Session:
                 except BlockingIOError:
                     pass
             self.pump()
+            self.end_if_done()
+            if self.deadline is not None and time.monotonic() > self.deadline:
+                self.disconnect()
             if self.listener in ready:
                 self._connect()
             elif self.link is not None and self.link.socket in ready:
@@ -122,7 +140,7 @@ class Session:
         except OSError:
             return
         self.link = Link(connection)
-        self.options = queries.Options()
+        self.options = Options()
         self.stop_everything()
         self.running = False
 
@@ -133,7 +151,7 @@ class Session:
             if kind == "interrupt":
                 self.interrupt()
             else:
-                answer = commands.answer(self, contents)
+                answer = self.answer(contents)
                 if answer is not None:
                     link.send(answer)
             if self.link is not link:
@@ -168,16 +186,20 @@ class Session:
         self.end_if_done()
 
     def end_if_done(self) -> None:
-        """Without processes there is nothing to serve, unless the debugger may start one."""
-        if not self.debugger.inferiors and (self.link is None or not self.options.extended):
+        """Without processes there is nothing to serve, unless the debugger may start one. It goes
+        away first, when it has heard of that.
+        """
+        if not self.debugger.inferiors:
             self.quits = self.link is None or self.link.gone
+            if not self.quits and not self.options.extended and self.deadline is None:
+                self.deadline = time.monotonic() + _PATIENCE
 
     # --- what happens ---
 
     def pump(self) -> None:
         """Takes in what happened to threads, and tells the debugger if it waits for that."""
         for item in self.debugger.events():
-            event = self.events.take(item)
+            event = self.take(item)
             if event is not None:
                 self.waiting.append(event)
         if self.running and self.waiting and self.link is not None:
@@ -239,7 +261,7 @@ class Session:
                 break
             self.debugger.stop(left)
             for item in self.debugger.events():
-                event = self.events.take(item)
+                event = self.take(item)
                 if event is not None:
                     self.waiting.append(event)
         self.running = running
@@ -318,5 +340,19 @@ class Session:
         reply = event.reply + b"thread:" + self.thread_name(event.pid, event.tid) + b";"
         tracee = self.thread(event.tid)
         if tracee is not None:
-            reply += resuming.expedited(self, tracee)
+            reply += self._expedited(tracee)
         return reply
+
+    def _expedited(self, tracee: Tracee) -> bytes:
+        """The registers that a stop reply tells without being asked: pc and sp."""
+        header = tracee.header()
+        tracing = self.debugger.tracing(tracee)
+        known = tracing.registers
+        values = tracee.registers(len(known.numbers))
+        order = self.order(header.guest)
+        out = b""
+        for number, register in enumerate(tracing.gdb_registers()):
+            if register.number in (known.pc, known.sp):
+                data = description.pack(register, values, order)
+                out += b"%x:%s;" % (number, data.hex().encode())
+        return out

@@ -8,6 +8,7 @@ pub mod core_bit;
 mod directory;
 mod execed;
 mod forked;
+pub(crate) mod kill;
 pub mod limits;
 mod robust;
 pub mod share;
