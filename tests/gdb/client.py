@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import select
 import socket
-import time
 from pathlib import Path
 
 from qusr.debug.gdb.packets import checksum
@@ -43,16 +43,21 @@ class Client:
         return self.receive()
 
     def drain(self) -> None:
-        """Throws away what is there to be read."""
-        self.socket.setblocking(False)
-        end = time.monotonic() + 5
-        try:
-            while time.monotonic() < end and self.socket.recv(1 << 16):
-                pass
-        except BlockingIOError:
+        """Waits for an answer for a moment, and throws it away with all else that is there."""
+        while select.select([self.socket], [], [], 0.02)[0] and self.socket.recv(1 << 16):
             pass
-        finally:
-            self.socket.settimeout(60)
+
+    def resume(self, packet: bytes) -> None:
+        """After nonsense: sends a packet until it is understood."""
+        self.socket.sendall(b"#00")
+        for _ in range(20):
+            self.drain()
+            self.send(packet)
+            ready = select.select([self.socket], [], [], 10)[0]
+            if ready and b"PacketSize=" in self.socket.recv(1 << 16):
+                break
+        self.drain()
+        self.socket.sendall(b"+")
 
     def close(self) -> None:
         """Goes away without a word."""

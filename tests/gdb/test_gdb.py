@@ -189,3 +189,4 @@ def test_detach(begin: Begin) -> None:
     program = begin("aarch64", "events")
     program.gdb("break add\ncontinue\ndetach\n")
     assert program.end() == (5, END)
+

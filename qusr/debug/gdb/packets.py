@@ -13,6 +13,8 @@ LONGEST = 0x20000
 #: What the debugger sends outside of packets to have the program stop.
 INTERRUPT = b"\x03"
 
+#: So many bytes may wait until a debugger reads them.
+_PATIENCE = 64 << 20
 _ESCAPE = 0x7D
 _ESCAPED = b"#$}*"
 
@@ -102,6 +104,7 @@ class Link:
         self.gone = False
         self._splitter = Splitter()
         self._last = b""
+        self._unsent = bytearray()
 
     def receive(self) -> Iterator[tuple[str, bytes]]:
         """What came since the last time: ("packet", contents) or ("interrupt", b"")."""
@@ -136,17 +139,27 @@ class Link:
         self._write(b"%" + contents + b"#" + checksum(contents))
 
     def _write(self, data: bytes) -> None:
-        if self.gone:
-            return
-        self.socket.setblocking(True)
-        try:
-            # A debugger that reads nothing any more is none.
-            self.socket.settimeout(30)
-            self.socket.sendall(data)
-        except OSError:
-            self.gone = True
-        finally:
-            self.socket.setblocking(False)
+        self._unsent += data
+        self.flush()
+
+    @property
+    def behind(self) -> bool:
+        """Whether something waits until the debugger reads."""
+        return bool(self._unsent) and not self.gone
+
+    def flush(self) -> None:
+        """Sends what can be sent now."""
+        while self.behind:
+            try:
+                sent = self.socket.send(self._unsent)
+            except (BlockingIOError, InterruptedError):
+                # One that reads nothing any more is no debugger.
+                self.gone = len(self._unsent) > _PATIENCE
+                return
+            except OSError:
+                self.gone = True
+                return
+            del self._unsent[:sent]
 
     def close(self) -> None:
         """Ends the connection."""

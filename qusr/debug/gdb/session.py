@@ -119,7 +119,10 @@ class Session(ABC):
             sources: list[int | socket.socket] = [self.wake, self.listener]
             if self.link is not None:
                 sources[1] = self.link.socket
-            ready, _, _ = select.select(sources, [], [], 1.0)
+            behind = [self.link.socket] if self.link is not None and self.link.behind else []
+            ready, writable, _ = select.select(sources, behind, [], 1.0)
+            if writable and self.link is not None:
+                self.link.flush()
             if self.wake in ready:
                 try:
                     os.read(self.wake, 4096)
