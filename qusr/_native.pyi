@@ -274,6 +274,8 @@ class Thread:
         after: Callable[[], None],
     ) -> Borrower | int:
         """Make a process in the same memory; -errno if that fails."""
+    def wait_for_child(self, pid: int) -> None: ...
+    def unshare(self, flags: int) -> int: ...
     def lend(self, flags: int) -> Thread:
         """The first thread of such a process, which a clone with these flags makes."""
     @property

@@ -5,7 +5,7 @@ Sources: arch/arm64/kernel/ptrace.c (`user_aarch64_view`), include/uapi/asm/ptra
 
 from __future__ import annotations
 
-from qusr.arch.aarch64.cpu import AARCH64
+from qusr.arch.aarch64.cpu import AARCH64, ARCHES
 from qusr.arch.tracing import (
     NT_PRFPREG,
     NT_PRSTATUS,
@@ -77,7 +77,7 @@ _GDB = (
     ),
 )
 
-TRACING = Tracing(
+_TRACING = Tracing(
     AARCH64.registers,
     sets={NT_PRSTATUS: _GENERAL, NT_PRFPREG: _FP, NT_ARM_TLS: _TLS},
     fixed={NT_ARM_HW_BREAK: NO_SLOTS, NT_ARM_HW_WATCH: NO_SLOTS},
@@ -85,3 +85,4 @@ TRACING = Tracing(
     core=((b"CORE", NT_PRFPREG, _FP), (b"LINUX", NT_ARM_TLS, _TLS)),
     gdb=("aarch64", _GDB),
 )
+TRACING = {arch.name: _TRACING for arch in ARCHES}

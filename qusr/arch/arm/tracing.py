@@ -6,7 +6,7 @@ arch/arm/include/uapi/asm/ptrace.h.
 
 from __future__ import annotations
 
-from qusr.arch.arm.cpu import ARM
+from qusr.arch.arm.cpu import ARCHES, ARM
 from qusr.arch.tracing import (
     NT_PRFPREG,
     NT_PRSTATUS,
@@ -56,7 +56,7 @@ _GDB = (
     ),
 )
 
-TRACING = Tracing(
+_TRACING = Tracing(
     ARM.registers,
     sets={NT_PRSTATUS: _GENERAL, NT_ARM_VFP: _VFP, NT_ARM_TLS: _TLS},
     fixed={NT_ARM_HW_BREAK: _NO_SLOTS, NT_ARM_HW_WATCH: _NO_SLOTS},
@@ -75,3 +75,4 @@ TRACING = Tracing(
     },
     gdb=("arm", _GDB),
 )
+TRACING = {arch.name: _TRACING for arch in ARCHES}

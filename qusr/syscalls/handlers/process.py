@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _frozen_importlib
 import _imp
+import _thread
 import errno
 import gc
 import os
@@ -19,24 +20,45 @@ if TYPE_CHECKING:
     _Numbers = tuple[int, int, int, int, int, int, int, int, int]
 
 CSIGNAL = 0xFF
+CLONE_NEWTIME = 0x80
 CLONE_VM = 0x100
+CLONE_FS = 0x200
 CLONE_FILES = 0x400
 CLONE_SIGHAND = 0x800
 CLONE_PIDFD = 0x1000
 CLONE_VFORK = 0x4000
+CLONE_PARENT = 0x8000
 CLONE_THREAD = 0x10000
+CLONE_NEWNS = 0x20000
+CLONE_SYSVSEM = 0x40000
 CLONE_SETTLS = 0x80000
 CLONE_PARENT_SETTID = 0x100000
 CLONE_CHILD_CLEARTID = 0x200000
 CLONE_DETACHED = 0x400000
 CLONE_UNTRACED = 0x800000
 CLONE_CHILD_SETTID = 0x1000000
+CLONE_NEWCGROUP = 0x2000000
+CLONE_NEWUTS = 0x4000000
+CLONE_NEWIPC = 0x8000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
 CLONE_CLEAR_SIGHAND = 0x100000000
 
 _EMULATED = (
     CLONE_VM | CLONE_SIGHAND | CLONE_VFORK | CLONE_THREAD | CLONE_SETTLS
     | CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CLEAR_SIGHAND
 )  # fmt: skip
+_OWN_OF_THREADS = (
+    CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET
+)
+"""What a thread can have of its own, by the flags that ask for it."""
+_SHARED_BY_THREADS = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM
+"""And what it has of its own without them."""
+_O_EXCL = 0o200
+_THREAD_PIDFD = _O_EXCL
+"""PIDFD_THREAD (linux/pidfd.h), since Linux 6.9."""
+_NSIG = 64
 """Flags that are ours to keep; all others go to the host kernel."""
 
 _SIGCHLD = 17
@@ -74,7 +96,9 @@ def vfork(ctx: Context) -> int:
 
 def clone(ctx: Context, flags: int, sp: int, parent_tid: int, child_tid: int, tls: int) -> int:
     """clone(2). The Rust side has put the arguments into this order (`CloneOrder`)."""
-    request = Request(flags & 0xFFFFFFFF & ~CSIGNAL, flags & CSIGNAL, sp)
+    # A sibling has its creator's signal (kernel/fork.c, copy_process).
+    exit_signal = 0 if flags & CLONE_PARENT else flags & CSIGNAL
+    request = Request(flags & 0xFFFFFFFF & ~CSIGNAL, exit_signal, sp)
     request.tls, request.child_tid = tls, child_tid
     if flags & CLONE_PIDFD:
         if flags & CLONE_PARENT_SETTID:
@@ -99,7 +123,9 @@ def clone3(ctx: Context, address: int, size: int) -> int:
     if any(data[known:]):
         raise fail(errno.E2BIG)
     args = unpack(declared.CLONE_ARGS, data[:known].ljust(known, b"\0"), ctx.abi)
-    if args["exit_signal"] & ~CSIGNAL or args["flags"] & (CSIGNAL | CLONE_DETACHED):
+    if args["exit_signal"] > _NSIG or args["flags"] & (CSIGNAL & ~CLONE_NEWTIME | CLONE_DETACHED):
+        raise fail(errno.EINVAL)
+    if args["exit_signal"] and args["flags"] & (CLONE_THREAD | CLONE_PARENT):
         raise fail(errno.EINVAL)
     if (args["stack"] == 0) != (args["stack_size"] == 0):
         raise fail(errno.EINVAL)
@@ -115,6 +141,8 @@ def _clone(ctx: Context, request: Request) -> int:
     if flags & CLONE_THREAD and not flags & CLONE_SIGHAND:
         raise fail(errno.EINVAL)
     if flags & CLONE_SIGHAND and (not flags & CLONE_VM or flags & CLONE_CLEAR_SIGHAND):
+        raise fail(errno.EINVAL)
+    if flags & CLONE_PIDFD and flags & CLONE_DETACHED:
         raise fail(errno.EINVAL)
     if flags & CLONE_THREAD:
         return _new_thread(ctx, request)
@@ -133,6 +161,17 @@ def _set_child_registers(ctx: Context, native: _native.Thread, request: Request)
 
 
 def _new_thread(ctx: Context, request: Request) -> int:
+    flags = request.flags
+    # kernel/fork.c (copy_process) and kernel/nsproxy.c (copy_namespaces)
+    if flags & (CLONE_NEWUSER | CLONE_NEWPID) or request.set_tid_size:
+        raise fail(errno.EINVAL)
+    for one, other in ((CLONE_NEWNS, CLONE_FS), (CLONE_NEWIPC, CLONE_SYSVSEM)):
+        if flags & one and flags & other:
+            raise fail(errno.EINVAL)
+    if flags & CLONE_PIDFD:
+        # Not to be had is known before there is a thread.
+        os.close(os.pidfd_open(_thread.get_native_id(), _THREAD_PIDFD))
+    own = flags & _OWN_OF_THREADS | ~flags & _SHARED_BY_THREADS
     if ctx.process.exited is not None:
         raise fail(errno.EAGAIN)
     native = ctx.thread.duplicate()
@@ -142,6 +181,16 @@ def _new_thread(ctx: Context, request: Request) -> int:
     child = ctx.caller.sibling(native)
 
     def store_tids(tid: int) -> None:
+        fd = -1
+        if flags & CLONE_PIDFD:
+            fd = os.pidfd_open(tid, _THREAD_PIDFD)
+            _store_tid(ctx, request.pidfd, fd)
+        number = native.unshare(own) if own else 0
+        if fd >= 0 and (number or own & CLONE_FILES):
+            # It is its creator's only.
+            os.close(fd)
+        if number:
+            raise fail(number)
         for flag, address in (
             (CLONE_PARENT_SETTID, request.parent_tid),
             (CLONE_CHILD_SETTID, request.child_tid),
@@ -160,6 +209,8 @@ def _new_thread(ctx: Context, request: Request) -> int:
         ctx.thread.announce_clone(0)
         ctx.thread.adopt()
     ctx.thread.trace_event(EVENT_CLONE, tid)
+    if flags & CLONE_VFORK:
+        ctx.thread.wait_for_child(tid)
     return tid
 
 
@@ -225,8 +276,12 @@ def _fork(ctx: Context, request: Request) -> int:
         ctx.process.shares_files = True
     if pid == 0:
         _become_child(ctx, request)
-    elif not request.flags & CLONE_UNTRACED:
+        return 0
+    if not request.flags & CLONE_UNTRACED:
         ctx.thread.trace_event(event, pid)
+    if request.flags & CLONE_VFORK:
+        ctx.thread.wait_for_child(pid)
+        ctx.thread.trace_event(EVENT_VFORK_DONE, pid)
     return pid
 
 

@@ -30,11 +30,12 @@ const BINFMT: &[u8] = b"#qusr-start binfmt\n";
 const EXEC: &[u8] = b"#qusr-start exec\n";
 
 /// Variables of qusr's that a start without Python understands, or that do not concern it.
-const KNOWN: [&[u8]; 4] = [
+const KNOWN: [&[u8]; 5] = [
     b"QUSR_CACHE_DIR",
     b"QUSR_LD_PREFIX",
     b"QEMU_LD_PREFIX",
     b"QUSR_DEBUG",
+    b"QUSR_MASK_CPU",
 ];
 
 /// Whether Python's command line is one that the launcher made.
