@@ -26,6 +26,7 @@ class AddressSpace:
         guest_base: int | None = None,
         reserved_va: int | None = None,
         mmap_min_addr: int = 0x10000,
+        page_size: int = 4096,
     ) -> AddressSpace: ...
     @property
     def base(self) -> int:

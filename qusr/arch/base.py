@@ -58,6 +58,8 @@ class Guest:
     feature_property: int = 0
     minsigstksz: int = 0
     marks_functions: bool = False
+    #: The size of its kernel's pages in bytes, at least that of the host's.
+    page_size: int = PAGE
 
     def __init__(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qusr.arch.base import PAGE
+
 AT_NULL = 0
 AT_EXECFD = 2
 AT_PHDR = 3
@@ -29,7 +31,6 @@ AT_EXECFN = 31
 AT_SYSINFO_EHDR = 33
 AT_MINSIGSTKSZ = 51
 
-PAGE_SIZE = 4096
 #: USER_HZ, the unit of times(2): 100 on every guest there is here.
 CLOCKS_PER_SEC = 100
 
@@ -53,6 +54,7 @@ class AuxFacts:
         "hwcap2",
         "hwcap3",
         "minsigstksz",
+        "page_size",
         "phdr",
         "phent",
         "phnum",
@@ -69,6 +71,7 @@ class AuxFacts:
         base: int,
         entry: int,
         hwcap: int,
+        page_size: int = PAGE,
         hwcap2: int | None = None,
         hwcap3: int | None = None,
         minsigstksz: int = 0,
@@ -83,6 +86,7 @@ class AuxFacts:
         self.base = base
         self.entry = entry
         self.hwcap = hwcap
+        self.page_size = page_size
         self.hwcap2 = hwcap2
         self.hwcap3 = hwcap3
         self.minsigstksz = minsigstksz
@@ -109,7 +113,7 @@ def entries(
         out.append((AT_MINSIGSTKSZ, facts.minsigstksz))
     out += [
         (AT_HWCAP, facts.hwcap),
-        (AT_PAGESZ, PAGE_SIZE),
+        (AT_PAGESZ, facts.page_size),
         (AT_CLKTCK, CLOCKS_PER_SEC),
         (AT_PHDR, facts.phdr),
         (AT_PHENT, facts.phent),

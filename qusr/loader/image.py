@@ -78,7 +78,7 @@ MAX_STACK = {32: 64 << 20, 64: 1 << 30}
 MIN_STACK = 128 << 10
 #: The kernel's distances between the stack and other mappings.
 MIN_GAP = 128 << 20
-STACK_GUARD_GAP = 256 * PAGE
+STACK_GUARD_PAGES = 256
 
 
 class ElfFile:
@@ -168,7 +168,7 @@ def stack_top(space: AddressSpace, plan: LoadPlan) -> int:
     end = plan.rules.stack_end
     if end:
         return min(space.limit, end)
-    return page_start(map_window(space, plan))
+    return page_start(map_window(space, plan), plan.page)
 
 
 def reads_execute(plan: LoadPlan) -> bool:
@@ -221,26 +221,27 @@ class _Mapper:
     def map_segment(self, segment: Segment, bias: int, flags: int) -> None:
         """elf_load of the kernel."""
         address = segment.vaddr + bias
-        start = page_start(address)
+        page = self.plan.page
+        start = page_start(address, page)
         prot = self.prot(segment)
         file_end = address + segment.filesz
         if segment.filesz:
             self.space.mmap(
                 start,
-                page_align(file_end) - start,
+                page_align(file_end, page) - start,
                 prot,
                 MAP_PRIVATE | flags,
                 self.fd,
                 segment.offset - (address - start),
             )
-            zero_start = page_align(file_end)
+            zero_start = page_align(file_end, page)
         else:
             zero_start = start
         if segment.memsz <= segment.filesz:
             return
         if segment.filesz and prot & PROT_WRITE and zero_start != file_end:
             self.space.write(file_end, bytes(zero_start - file_end))
-        zero_end = page_align(address + segment.memsz)
+        zero_end = page_align(address + segment.memsz, page)
         if zero_end > zero_start:
             # vm_brk_flags: data protection, executable only if the segment is.
             executable = self.reads_execute or segment.prot & PROT_EXEC
@@ -258,7 +259,7 @@ class _Mapper:
             flags |= MAP_FIXED_NOREPLACE
             slack = 0
         else:
-            slack = alignment - PAGE
+            slack = alignment - self.plan.page
         found = self.space.mmap(hint, size + slack, 0, flags)
         self.space.munmap(found, size + slack)
         return (found + slack) & ~(alignment - 1)
@@ -267,7 +268,7 @@ class _Mapper:
 def _bias_for_dyn(mapper: _Mapper, hint: int, alignment: int) -> int:
     """Finds room for an ET_DYN file and returns its load bias."""
     plan = mapper.plan
-    size = page_align(plan.end) - plan.start
+    size = page_align(plan.end, plan.page) - plan.start
     if size + alignment > mapper.space.limit:
         raise LoadError(
             f"{mapper.path}: needs {size:#x} bytes of memory, aligned to {alignment:#x}: "
@@ -321,14 +322,14 @@ def _load(
         # For a dynamic program the dynamic linker does this, not the kernel.
         mapper.guarded = plan.rules.code_protection(plan.features)
     bias = 0
-    brk = page_align(plan.end)
+    brk = page_align(plan.end, plan.page)
     if plan.is_dyn:
         base = pie_base if pie_base is not None else _pie_base(space, plan)
         # Without an interpreter it may itself be one (`ld.so program`): it goes where
         # interpreters go, out of the way of the program it will load.
         hint = base if interp is not None or pie_base is not None else 0
         bias = _bias_for_dyn(mapper, hint, plan.alignment)
-        brk = page_align(plan.end + bias) if hint else page_align(base)
+        brk = page_align(plan.end + bias if hint else base, plan.page)
         mapper.map_all(bias, MAP_FIXED)
     else:
         mapper.map_all(0, MAP_FIXED_NOREPLACE)
@@ -339,7 +340,7 @@ def _load(
         mapper = _Mapper(space, interp, implied)
         mapper.guarded = interp.plan.rules.code_protection(interp.plan.features)
         if interp.plan.is_dyn:
-            base_address = _bias_for_dyn(mapper, 0, PAGE)
+            base_address = _bias_for_dyn(mapper, 0, plan.page)
         mapper.map_all(base_address, MAP_FIXED)
         interp_entry = _entry(interp, base_address, task_size(space, plan))
 
@@ -385,7 +386,7 @@ def _map_stack(
     below it. MAP_GROWSDOWN asks the address space to keep the guard gap free.
     """
     top = stack_top(space, plan)
-    size = page_align(max(MIN_STACK, min(size, MAX_STACK[plan.bits], top // 2)))
+    size = page_align(max(MIN_STACK, min(size, MAX_STACK[plan.bits], top // 2)), plan.page)
     if size >= top:
         raise LoadError(f"no room for a stack: the guest has {top:#x} bytes", errno.ENOMEM)
     prot = PROT_READ | PROT_WRITE
@@ -399,8 +400,8 @@ def _map_stack(
     )
     space.set_name(bottom, size, "[stack]")
     # mmap_base of mm/util.c: at least 128 MiB below the top, for other stack limits later.
-    gap = max(size + STACK_GUARD_GAP, MIN_GAP)
-    space.set_mmap_base(page_start(top - min(gap, top // 6 * 5)))
+    gap = max(size + STACK_GUARD_PAGES * plan.page, MIN_GAP)
+    space.set_mmap_base(page_start(top - min(gap, top // 6 * 5), plan.page))
     return bottom, top
 
 
@@ -409,18 +410,19 @@ def map_kernel_page(space: AddressSpace, address: int, name: str, page: bytes) -
 
     A space that was made smaller (-R) may have no room for it; only old programs need those.
     """
-    if space.limit < address + PAGE:
+    size = -(-len(page) // PAGE) * PAGE
+    if space.limit < address + size:
         return
     try:
         space.mmap(
             address,
-            PAGE,
+            size,
             PROT_READ | PROT_WRITE,
             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
         )
-        space.write(address, page.ljust(PAGE, b"\0"))
-        space.mprotect(address, PAGE, PROT_READ | PROT_EXEC)
-        space.set_name(address, PAGE, name)
+        space.write(address, page.ljust(size, b"\0"))
+        space.mprotect(address, size, PROT_READ | PROT_EXEC)
+        space.set_name(address, size, name)
     except OSError as error:
         number = error.errno or errno.ENOMEM
         raise LoadError(f"the kernel's page {name}: {os.strerror(number)}", number) from None

@@ -11,7 +11,7 @@ import errno
 import struct
 
 from qusr import arch
-from qusr.arch.base import PAGE, Unknown
+from qusr.arch.base import Unknown
 
 from .errors import LoadError
 from .identify import ET_DYN, ET_EXEC
@@ -37,14 +37,14 @@ _HEAD = struct.Struct("<HHBBBBIQQHHQIIHH")
 _SEGMENT = struct.Struct("<QQQQQB")
 
 
-def page_start(address: int) -> int:
-    """`address` rounded down to a page."""
-    return address & ~(PAGE - 1)
+def page_start(address: int, page: int) -> int:
+    """`address` rounded down to a page of so many bytes."""
+    return address & ~(page - 1)
 
 
-def page_align(address: int) -> int:
-    """`address` rounded up to a page."""
-    return (address + PAGE - 1) & ~(PAGE - 1)
+def page_align(address: int, page: int) -> int:
+    """`address` rounded up to a page of so many bytes."""
+    return (address + page - 1) & ~(page - 1)
 
 
 class Segment:
@@ -150,6 +150,11 @@ class LoadPlan:
         return self.rules.variant(self.flags)
 
     @property
+    def page(self) -> int:
+        """The size of the guest's pages, in bytes."""
+        return self.rules.page_size
+
+    @property
     def is_dyn(self) -> bool:
         """Whether the file may be loaded anywhere (ET_DYN)."""
         return self.type == ET_DYN
@@ -157,7 +162,7 @@ class LoadPlan:
     @property
     def start(self) -> int:
         """The lowest page of all segments."""
-        return min(page_start(s.vaddr) for s in self.segments)
+        return min(page_start(s.vaddr, self.page) for s in self.segments)
 
     @property
     def end(self) -> int:
@@ -167,7 +172,7 @@ class LoadPlan:
     @property
     def alignment(self) -> int:
         """The largest sensible p_align, at least a page (maximum_alignment of the kernel)."""
-        best = PAGE
+        best = self.page
         for segment in self.segments:
             align = segment.align
             if align > best and align & (align - 1) == 0:
@@ -216,7 +221,7 @@ class LoadPlan:
                 raise LoadError(f"{what} does not fit into {self.bits} bits", errno.EINVAL)
             if s.filesz == 0:
                 continue
-            if (s.offset ^ s.vaddr) & (PAGE - 1):
+            if (s.offset ^ s.vaddr) & (self.page - 1):
                 raise LoadError(f"{what} has an offset that does not fit its address", errno.EINVAL)
             if s.offset + s.filesz > file_size:
                 raise LoadError(

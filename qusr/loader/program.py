@@ -134,6 +134,7 @@ class Prepared:
             entry=image.entry,
             hwcap=hwcap,
             hwcap2=hwcap2,
+            page_size=plan.page,
             minsigstksz=minsigstksz,
             flags=aux_flags,
         )

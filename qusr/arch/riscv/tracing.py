@@ -6,7 +6,7 @@ include/asm/elf.h (ELF_NFPREG).
 
 from __future__ import annotations
 
-from qusr.arch.riscv.cpu import _STATUS, RISCV32, RISCV64, RiscvArch
+from qusr.arch.riscv.cpu import RISCV32, RISCV64, STATUS, RiscvArch
 from qusr.arch.tracing import (
     NT_PRFPREG,
     NT_PRSTATUS,
@@ -31,7 +31,7 @@ def _gdb(arch: RiscvArch) -> tuple[str, tuple[GdbFeature, ...]]:
         for number, name in enumerate(names[: _PC + 1])
     )
     numbers = arch.registers.numbers
-    status = (GdbRegister(name, numbers[name], 32, "int", "float") for name in _STATUS)
+    status = (GdbRegister(name, numbers[name], 32, "int", "float") for name in STATUS)
     double = (
         '<union id="riscv_double"><field name="float" type="ieee_single"/>'
         '<field name="double" type="ieee_double"/></union>'

@@ -122,11 +122,13 @@ fn begin(command: Command, package: &[u8]) -> Option<Outcome> {
 /// Puts the program into memory, with one thread at its start.
 fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Option<Started> {
     let table = Arc::new(Table::parse(table).ok()?);
+    let guest = guests::by_name(&recipe.guest)?;
     let space = AddressSpace::new(SpaceConfig {
         va_bits: recipe.va_bits,
         guest_base: None,
         reserved_va: None,
         mmap_min_addr: recipe.mmap_min_addr,
+        page_size: guest.linux.facts().page_size,
     })
     .ok()?;
     for op in &recipe.ops {
@@ -135,7 +137,6 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
     let stack = build_stack(&command, recipe)?;
     space.write(stack.sp, &stack.data).ok()?;
 
-    let guest = guests::by_name(&recipe.guest)?;
     let process = Process::new(space.clone(), table.clone(), guest.linux, None).ok()?;
     if !recipe.sysroot.is_empty() {
         let sysroot = Sysroot::new(std::str::from_utf8(&recipe.sysroot).ok()?).ok()?;

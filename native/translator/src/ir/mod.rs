@@ -22,6 +22,7 @@ pub mod float_int;
 mod fold;
 mod half;
 pub mod interp;
+pub mod layout;
 mod parts;
 pub mod sem;
 mod skip;
@@ -254,7 +255,7 @@ pub enum Op {
     /// Halves the width of the lanes, into the low half; the high half is 0. `w` is the wide lane.
     VFpNarrow,
     // Effects.
-    /// Guest state: general slot imm, wide slot or part of one imm (see [`state::part`]), flags.
+    /// Guest state: general slot imm, wide slot or part of one imm (see [`layout::Layout`]), flags.
     Get,
     Set,
     GetX,
@@ -298,6 +299,8 @@ pub enum Op {
     // Exits; the guest pc is imm unless said otherwise.
     /// Leaves for pc imm if condition a holds.
     Side,
+    /// As `Trap`, if condition a holds.
+    TrapIf,
     Jump,
     /// A call to imm; b is the constant return address.
     CallTo,
@@ -327,6 +330,24 @@ pub enum Trap {
     Align,
     /// A debugger wants to see this instruction before it is executed.
     Stop,
+}
+
+impl Trap {
+    /// The trap numbered `n`.
+    #[must_use]
+    pub fn from_index(n: u8) -> Self {
+        const ALL: [Trap; 8] = [
+            Trap::Syscall,
+            Trap::Breakpoint,
+            Trap::Undefined,
+            Trap::Fallback,
+            Trap::Resync,
+            Trap::Invalidate,
+            Trap::Align,
+            Trap::Stop,
+        ];
+        ALL[usize::from(n) % ALL.len()]
+    }
 }
 
 /// Atomic read-modify-write operations.
@@ -432,6 +453,8 @@ pub struct Block {
     pub end: u64,
     pub wide: Vec<u128>,
     pub helpers: Vec<Helper>,
+    /// Memory of the builder, for the next one.
+    known: skip::Known,
 }
 
 impl Block {
