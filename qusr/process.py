@@ -200,7 +200,10 @@ class Process:
         machine = self._machine(prepared.guest, prepared.plan.variant)
         self._set_machine(machine)
         self.argv = prepared.argv
-        self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
+        try:
+            self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
+        except OSError:  # no /proc, as behind chroot
+            self.exe = os.path.realpath(os.fsencode(prepared.host_path))
         self.comm = os.path.basename(prepared.execfn)[:15]
         self.memory = self._empty_memory()
         # Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).

@@ -112,7 +112,7 @@ LAYERS = (
     ("again", "borrower", "debug", "dump", "ptrace", "running", "syscalls"),
     ("syscalls.handlers",),
     ("machine", "preload", "process", "recipe", "thread"),
-    ("", "__main__", "api", "binfmt", "cli", "interp", "usage"),
+    ("", "__main__", "api", "binfmt", "cli", "debug.gdb.client", "interp", "usage"),
 )
 #: Who imports what it is told by name, and what that is.
 BY_NAME = {

@@ -4,7 +4,11 @@
 //! them (system calls, signals, threads, the debugger) sees only
 //! [`CpuCore`], so there is one mechanism for every core.
 
+mod stops;
+
 use std::sync::Arc;
+
+pub use stops::{Stops, Watch};
 
 /// How an access to guest memory failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,10 @@ pub enum Exit {
     Undefined,
     /// A breakpoint instruction (BRK, BKPT); the pc stands on it.
     Breakpoint { imm: u32 },
+    /// The debugger wants the guest to stop before the instruction at the pc ([`Stops::code`]).
+    Stop,
+    /// The instruction at the pc is about to access what a debugger watches ([`Stops::data`]).
+    Watched { addr: u64, write: bool },
     /// [`Interrupter::interrupt`] was called, or the step budget is used up.
     Interrupted,
 }
@@ -135,6 +143,12 @@ pub trait CpuCore: Regs + Send {
     /// exits with [`Exit::Syscall`] and is not offered to a callback).
     /// Returns [`Exit::Interrupted`] when the instruction simply completed.
     fn step(&mut self) -> Exit;
+    /// As `step`, but whatever is watched; `step` does not look at the stops of instructions either.
+    fn step_over(&mut self) -> Exit {
+        self.step()
+    }
+    /// From now on all cores of the process stop there ([`Exit::Stop`], [`Exit::Watched`]). None of them runs.
+    fn set_stops(&mut self, stops: &Arc<Stops>);
     /// A handle for [`Interrupter::interrupt`]; valid as long as it is held.
     fn interrupter(&self) -> Arc<dyn Interrupter>;
     /// Has `watcher` called before each block from now on; before the first run. False: this

@@ -67,7 +67,7 @@ mod _native {
     use super::thread::PyThread;
     #[pymodule_export]
     use super::tracer::{
-        own_library, process_read, process_write, ptrace, ptrace_get, ptrace_peek_siginfo,
-        ptrace_set, queue_signal, wait_child, whereabouts_table,
+        allow_tracer, own_library, process_read, process_write, ptrace, ptrace_get,
+        ptrace_peek_siginfo, ptrace_set, queue_signal, wait_child, whereabouts_table,
     };
 }

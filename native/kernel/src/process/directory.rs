@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
+use super::share::{is_donor, lists_donors};
 use super::thread::GuestThread;
 use crate::abi::GuestAbi;
 use crate::thunk::convert::put_int;
@@ -156,6 +157,18 @@ fn fold(ino: u64) -> u64 {
     folded.max(1)
 }
 
+/// The same listing of the host without the threads that the guest knows nothing of.
+pub(crate) fn without_donors(listing: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::new(), listing);
+    while let Some((found, behind)) = entry(rest) {
+        if !is_donor(found.name) {
+            out.extend_from_slice(&rest[..rest.len() - behind.len()]);
+        }
+        rest = behind;
+    }
+    out
+}
+
 impl GuestThread {
     /// getdents(2) and getdents64(2): the size of what was stored, or -errno.
     pub(super) fn getdents(&mut self, form: Form, fd: i32, dirp: u64, room: u32) -> i64 {
@@ -185,9 +198,15 @@ impl GuestThread {
             return size;
         }
         let small = form.abi.word_bytes() == 4;
+        let hides = lists_donors(fd);
         let (mut out, mut rest) = (Vec::new(), &listing[..size as usize]);
         let mut after = first;
         while let Some((found, behind)) = entry(rest) {
+            if hides && is_donor(found.name) {
+                after = found.offset as i64;
+                rest = behind;
+                continue;
+            }
             let offset = if small {
                 self.process.cookies().cookie(found.offset)
             } else {
@@ -203,6 +222,9 @@ impl GuestThread {
             }
             after = found.offset as i64;
             rest = behind;
+        }
+        if out.is_empty() && size > 0 {
+            return self.getdents(form, fd, dirp, room as u32);
         }
         if self.process.space.write(dirp, &out).is_err() {
             self.seek_host(fd, first, libc::SEEK_SET);

@@ -17,7 +17,8 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::share::sharers;
+use super::ids::SHARERS;
+use super::share::is_shared;
 use crate::signal::host::{OWN, ask_to_die, dies_orderly};
 
 /// How long a process may take to die. Only the machine's being busy makes it more than a few milliseconds.
@@ -76,6 +77,15 @@ fn victims(host: u16, target: i32) -> Vec<Victim> {
         }
         Some(pid) if sharers().contains(&pid) => vec![Victim::here(pid)],
         Some(pid) => Victim::elsewhere(pid).into_iter().collect(),
+    }
+}
+
+/// The processes of this memory; none if it has one only.
+fn sharers() -> Vec<i32> {
+    if is_shared() {
+        SHARERS.all()
+    } else {
+        Vec::new()
     }
 }
 

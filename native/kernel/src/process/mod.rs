@@ -5,10 +5,11 @@ mod builtin;
 mod call;
 pub mod child;
 pub mod core_bit;
-mod directory;
+pub(crate) mod directory;
 mod diverted;
 mod execed;
 mod forked;
+mod ids;
 pub(crate) mod kill;
 pub mod limits;
 mod place;
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use call::CLONE;
 pub use thread::{GuestThread, Stop};
+pub use tracee::Debugged;
 
 use crate::abi::GuestAbi;
 use crate::linux::{LinuxAbi, Registers};
@@ -65,6 +67,8 @@ pub struct Process {
     pub running: Mutex<Option<Running>>,
     /// Python needs nothing more of its files (`qusr/preload.py`).
     pub preloaded: AtomicBool,
+    /// Where a debugger wants it to stop.
+    pub debugged: Debugged,
     /// The memory is another process's, which has lent it (clone(2) with CLONE_VM).
     borrows: bool,
 }
@@ -150,6 +154,7 @@ impl Process {
             facts: RwLock::default(),
             running: Mutex::default(),
             preloaded: AtomicBool::new(false),
+            debugged: Debugged::after(before.map(|before| &before.debugged)),
             borrows: false,
         }))
     }
@@ -195,6 +200,7 @@ impl Process {
             // The parent holds it, or, after an execve, the new program.
             running: Mutex::default(),
             preloaded: AtomicBool::new(self.preloaded.load(Ordering::Relaxed)),
+            debugged: Debugged::default(),
             borrows: true,
         })
     }

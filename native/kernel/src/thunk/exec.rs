@@ -351,6 +351,9 @@ impl Call<'_> {
             }
             return Outcome::Done(result);
         }
+        if i64::from(host) == libc::SYS_getdents64 && result > 0 {
+            result = self.hide_donors(result, host, &mut host_args);
+        }
         if shortens_files(host, &host_args) {
             self.env.space.notify_shorter_files();
         }

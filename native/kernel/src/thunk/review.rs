@@ -9,6 +9,8 @@ use super::exec::{Call, Outcome, Review, map_flags};
 use super::procfs::{self, Opened, status};
 use super::running;
 use super::table::{Op, Ret};
+use crate::process::directory::without_donors;
+use crate::process::share::lists_donors;
 use crate::signal::host::wrap_sent;
 
 /// Descriptors below this are known by [`Marks::small`].
@@ -168,6 +170,25 @@ impl Call<'_> {
             Ok(Opened::Python) => Outcome::Review(Review::ProcFd, fd.into()),
             Err(errno) => Outcome::Done(-i64::from(errno)),
         }
+    }
+
+    /// A listing that was stored, without the threads that are not the guest's; another one when nothing else was in it.
+    pub(super) fn hide_donors(&mut self, size: i64, host: u16, host_args: &mut [u64; 6]) -> i64 {
+        let mut size = size;
+        while size > 0 && lists_donors(host_args[0] as i32) {
+            let mut listing = vec![0; size as usize];
+            let at = self.args[1];
+            if self.env.space.read(at, &mut listing).is_err() {
+                break;
+            }
+            let out = without_donors(&listing);
+            if !out.is_empty() {
+                let written = self.write(at, &out);
+                return written.map_or_else(|errno| -i64::from(errno), |()| out.len() as i64);
+            }
+            size = self.make(host, None, host_args);
+        }
+        size
     }
 
     /// A write by a 32-bit guest to a file opened without O_LARGEFILE ends at 2 GiB - 1
