@@ -242,3 +242,47 @@ pub fn parts(imm: u64) -> u32 {
     }
     parts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Op;
+    use super::super::eval::{PART_CARRY, PART_NZ};
+    use super::*;
+
+    /// V alone is left to this kind: it says whether the operands were and-ed, and of what width it is.
+    static MODEL: Model = Model {
+        mask: MASK,
+        kinds: &[Kind {
+            op: Op::FLogic,
+            flags: |w, a, _, _| u64::from(w == 64 && a == 0b1000) * V,
+        }],
+    };
+
+    #[test]
+    fn parts_stored_as_bytes_leave_the_record() {
+        let record = MODEL.pack(Op::FLogic, 64, true).expect("a record");
+        let operands = [0b1100, 0b1010];
+        assert_eq!(MODEL.settle(record, operands, 0), Some(V));
+        for bit in [0, 1, 31] {
+            // As code stores them beside what is there: both bytes, then the upper one alone.
+            let both = parts(PART_NZ | PART_CARRY | bit).to_le_bytes();
+            let upper = parts(PART_NZ).to_le_bytes();
+            let [r0, r1, r2, r3] = record.to_le_bytes();
+            assert_eq!(
+                [both[0], both[1], r2, r3],
+                [0; 4],
+                "each in bytes of its own"
+            );
+            let code = u32::from_le_bytes([r0, r1, both[2], both[3]]);
+            assert_eq!(MODEL.settle(code, operands, 0), Some(V));
+            // N of the one, C of the other.
+            assert_eq!(part_of_code(V, code, [1 << 31, 1 << bit]), N | C | V);
+            assert_eq!(part_of_code(V | C, code, [0, !(1 << bit)]), Z | V);
+            let code = u32::from_le_bytes([r0, r1, both[2], upper[3]]);
+            assert_eq!(part_of_code(V, code, [1 << 31, 1 << bit]), N | C | V);
+        }
+        // N and Z alone leave the carry.
+        let code = record | parts(PART_NZ);
+        assert_eq!(part_of_code(V | C, code, [0, 0]), Z | C | V);
+    }
+}
