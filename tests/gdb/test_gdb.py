@@ -189,4 +189,3 @@ def test_detach(begin: Begin) -> None:
     program = begin("aarch64", "events")
     program.gdb("break add\ncontinue\ndetach\n")
     assert program.end() == (5, END)
-

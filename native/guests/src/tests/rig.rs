@@ -1,6 +1,6 @@
 //! The cores under test over one memory, for the guests of any instruction set.
 
-use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs, Stops};
+use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
 use crate::guest::Guest;
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use crate::translator::{Fallback, NativeConfig, Options, open};
@@ -39,7 +39,7 @@ impl CpuCore for Missing {
     fn step(&mut self) -> Exit {
         MISSING
     }
-    fn set_stops(&mut self, _: &Arc<Stops>) {}
+    fn set_stops(&mut self, _: &Arc<crate::cpu::Stops>) {}
     fn interrupter(&self) -> Arc<dyn Interrupter> {
         unreachable!("nobody interrupts it")
     }
