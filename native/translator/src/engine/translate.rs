@@ -233,7 +233,9 @@ impl NativeCore {
             if b.ended() {
                 break;
             }
-            after_side = b.block.insts[before..].iter().any(|i| i.op == Op::Side);
+            after_side = b.block.insts[before..]
+                .iter()
+                .any(|i| i.op.is_exit() && i.op != Op::TrapIf);
             if after_side {
                 sides += if self.common.config.options.extend {
                     1
