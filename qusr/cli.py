@@ -21,11 +21,12 @@ from qusr import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import NoReturn
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, NoReturn
 
     from qusr._native import EarlyStart
     from qusr.options import Options
+    from qusr.process import Process
 
 #: Status of a command line that cannot be (qemu's EXIT_FAILURE), and of our own mistakes
 #: (EX_SOFTWARE of sysexits.h).
@@ -69,7 +70,7 @@ OPTIONS = (
     ("opt", "OPT", True),
 )
 
-_NOT_YET = ("g", "singlestep", "one-insn-per-tb", "trace", "plugin", "perfmap", "jitdump")
+_NOT_YET = ("singlestep", "one-insn-per-tb", "trace", "plugin", "perfmap", "jitdump")
 _CORES = ("unicorn", "native")
 _PAGE = 4096
 
@@ -108,6 +109,7 @@ class Command:
         self.log_items: str | None = None
         self.log_file: str | None = None
         self.log_filter: str | None = None
+        self.gdb: str | None = None
         self._changes: list[tuple[str, str | None]] = []
 
     # --- reading ---
@@ -160,6 +162,9 @@ class Command:
             self.strace = True
         else:  # h, help, version
             self.show = "version" if option == "version" else "help"
+
+    def _set_g(self, value: str) -> None:
+        self.gdb = value
 
     def _set_L(self, value: str) -> None:
         self.sysroot = value
@@ -353,6 +358,10 @@ def _main(
     cache: str | None,
     early: EarlyStart | bytes | None,
 ) -> None:
+    if command.name == "qusr" and words[:1] == ["gdb"]:
+        from qusr.debug.gdb import client
+
+        client.main(words[1:], lambda rest: execute("qusr", rest, os.environ))
     command.parse(words)
     if command.show == "threads":
         _show_threads(command.pid)
@@ -371,18 +380,51 @@ def _main(
         # For us, not for the guest.
         environment = environment or [k + b"=" + v for k, v in os.environb.items()]
         os.environ["QUSR_CACHE_DIR"] = cache
-    process = Process(
-        command.argv,
-        env=environment,
-        guest=command.guest,
-        options=command.options(),
-        fd=fd,
-        early=early,
-    )
-    if not isinstance(early, _native.EarlyStart):
-        process.publish()
-    process.on_exit = leave
-    leave(process.run())
+    options = command.options()
+
+    def run(
+        argv: Sequence[str | bytes],
+        env: list[bytes] | None,
+        loaded: Callable[[Process], None] | None,
+        *,
+        program: int = -1,
+        early: EarlyStart | bytes | None = None,
+    ) -> NoReturn:
+        process = Process(
+            argv, env=env, guest=command.guest, options=options, fd=program, early=early
+        )
+        if not isinstance(early, _native.EarlyStart):
+            process.publish()
+        process.on_exit = leave
+        if loaded is not None:
+            loaded(process)
+        leave(process.run())
+        raise AssertionError("leave() came back")
+
+    loaded = None
+    if command.gdb is not None:
+        loaded = _debugged(command, environment, run)
+    run(command.argv, environment, loaded, program=fd, early=early)
+
+
+def _debugged(
+    command: Command,
+    environment: list[bytes] | None,
+    run: Callable[[list[bytes], list[bytes], Callable[[Any], None]], None],
+) -> Callable[[Any], None]:
+    """Starts the server of -g; what to do when the program is loaded."""
+    from qusr.debug.gdb import launch
+
+    def begin(argv: list[bytes], env: list[bytes], loaded: Callable[[Any], None]) -> None:
+        try:
+            run(argv, env, loaded)
+        except BaseException as error:
+            explain(command.name, error)
+
+    assert command.gdb is not None
+    words = [os.fsencode(word) for word in command.argv]
+    variables = environment or [k + b"=" + v for k, v in os.environb.items()]
+    return launch.begin(command.gdb, launch.Programs(words, variables, begin)).meet
 
 
 def _show_threads(pid: int) -> NoReturn:

@@ -34,8 +34,8 @@ class Machine:
     """
 
     __slots__ = (
-        "abi", "arch", "core", "hwcap", "kernel_pages", "model", "native_options", "platform",
-        "uname",
+        "abi", "arch", "core", "has_usual_core", "hwcap", "kernel_pages", "model",
+        "native_options", "platform", "uname",
     )  # fmt: skip
 
     def __init__(self, name: str, variant: str, options: Options, logs: Sequence[str]) -> None:
@@ -44,6 +44,10 @@ class Machine:
         self.arch: Arch = found
         self.abi: Abi = found.guest.abis[variant]
         self.native_options = _native_options(self.abi.core, options, logs)
+        #: Whether a start without options has this core too, with its options.
+        self.has_usual_core = self.native_options == "" or (
+            self.native_options is None and _native.native_refusal(self.abi.core) is not None
+        )
         model = _cpu_model(found, options, variant)
         if self.native_options is None and model.unicorn == NATIVE_ONLY:
             raise UsageError(f"-cpu {model.name}: only the core native has this CPU")

@@ -303,7 +303,7 @@ class Process:
         options = machine.native_options
         try:
             thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
-        except ValueError as error:  # no memory for translated code, or no such library
+        except (ValueError, OSError) as error:  # no memory for translated code, no such library
             raise UsageError(str(error)) from None
         if blocks is not None:
             blocks.watch(thread, own_logs=options is not None)

@@ -138,14 +138,14 @@ class Recorder:
         """Puts the recipe of `process`, which was loaded and has not run yet, into its store.
 
         Nothing is kept when another start could go otherwise: the program is a script's
-        interpreter, a file may still be changing, or another core than the native one runs the
-        guest. `keys` are the recipe's and the thunk table's. `absent` are the files that would have
-        been used if they were there. `opened`: the program's file is given, whatever it was called.
+        interpreter, a file may still be changing, or another core than usual runs the guest. `keys`
+        are the recipe's and the thunk table's. `absent` are the files that would have been used
+        if they were there. `opened`: the program's file is given, whatever it was called.
         """
         prepared, interp = self._prepared, b""
         key, table_key = keys
         named = opened or prepared.execfn == os.fsencode(prepared.path)
-        if machine.native_options != "" or not named:
+        if not machine.has_usual_core or not named:
             return
         if prepared.interp_fd >= 0 and not prepared.interp_path.startswith("/"):
             return

@@ -65,6 +65,12 @@ class Thread(Protocol):
         """The first thread's end: it stays until the last one is gone."""
 
 
+class Machine(Protocol):
+    """What a process's cores and its kernel say of the machine."""
+
+    uname: bytes
+
+
 class Process(Protocol):
     """A guest process (`qusr.process.Process`), which says what the attributes are."""
 
@@ -92,6 +98,10 @@ class Process(Protocol):
     vforked: bool
     options: Options
     hooks: list[Callable[[Any, str, tuple[int, ...]], int | None]]
+
+    @property
+    def machine(self) -> Machine:
+        """Its machine."""
 
     @property
     def main(self) -> Thread:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _HELP = (
     ("h", "", "show this help (also -help)"),
+    ("g", "WHERE", "wait for a debugger at PORT, HOST:PORT or the path of a socket"),
     ("L", "PATH", "sysroot: a folder whose files go before the host's"),
     ("s", "SIZE", "size of the guest's stack in bytes, or with suffix k or M"),
     ("cpu", "MODEL", "CPU model (-cpu help lists them)"),

@@ -98,6 +98,8 @@ def test_the_second_start_needs_no_python(launch: Launcher, hello: Path) -> None
         ("thumb", "qusr-arm"),
         ("armeb", "qusr-armeb"),
         ("armeb32", "qusr-armeb"),
+        ("riscv64", "qusr-riscv64"),
+        ("riscv32", "qusr-riscv32"),
     ],
 )
 def test_other_guests(

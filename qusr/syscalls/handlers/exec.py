@@ -74,14 +74,21 @@ def _exec(
         try:
             opened = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            pass  # no /proc: what was opened to be read will do
+            pass  # no /proc: the copy has to do, unless it is one of O_PATH
         else:
             os.close(fd)
             fd = opened
 
+    # Whatever file it leads to, the program is called what the caller called it.
+    called = name
+    if fd < 0 and (mapped := ctx.thread.map_file(AT_FDCWD, name)) is not None:
+        name = mapped
+
     def prepare(name: bytes, fd: int) -> loader.Prepared:
         path, argv = os.fsdecode(name), arguments or [b""]
-        return loader.prepare(path, argv, process.sysroot, store=process.store, fd=fd, execfn=name)
+        return loader.prepare(
+            path, argv, process.sysroot, store=process.store, fd=fd, execfn=called
+        )
 
     try:
         prepared = prepare(name, fd)

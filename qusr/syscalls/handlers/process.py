@@ -345,7 +345,7 @@ def _share(ctx: Context, request: Request) -> int:
         _numbers(ctx, request, event),
         native,
         lambda loan: borrower.live(child, loan, begin),
-        lambda: None,
+        lambda: borrower.is_gone(child, process),
     )
     if isinstance(made, int):
         raise fail(-made)

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Process;
 use super::execed;
 use super::forked::clone;
+use super::ids::SHARERS;
 use super::kill;
 use super::share::{self, forget_sharers};
 use super::thread::GuestThread;
@@ -228,14 +229,14 @@ impl Execution {
         // SAFETY: touches no memory.
         let pid = unsafe { libc::getpid() };
         self.process.actions.around_exec(self.blocked, || {
-            share::strike_off(pid);
+            SHARERS.remove(pid);
             execed::executed();
             // SAFETY: NULL-terminated arrays of C strings that live until the call fails.
             unsafe { libc::execve(self.path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
             let failed = std::io::Error::last_os_error();
             execed::executed_nothing();
             if shares {
-                share::enlist(pid);
+                SHARERS.add(pid);
             }
             -i64::from(failed.raw_os_error().unwrap_or(libc::ENOEXEC))
         })
@@ -321,7 +322,7 @@ pub fn delete_timers() {
 /// The descriptors of this process that are closed by an execve(2).
 ///
 /// # Errors
-/// That of poll(2), where there is no /proc.
+/// That of poll(2) or select(2), where there is no /proc.
 pub fn close_on_exec() -> std::io::Result<Vec<i32>> {
     let listed = std::fs::read_dir("/proc/self/fd").map(|entries| {
         let number = |entry: std::io::Result<std::fs::DirEntry>| {
@@ -339,20 +340,20 @@ pub fn close_on_exec() -> std::io::Result<Vec<i32>> {
 }
 
 /// The descriptors of this process, without /proc: poll(2) says POLLNVAL of a number that is none.
-/// One above the limit may be missed, if it was opened when that was higher.
 fn open_descriptors() -> std::io::Result<Vec<i32>> {
     const BATCH: i32 = 1024;
+    let end = descriptor_table()?;
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
     // SAFETY: the kernel fills a valid rlimit.
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    let end = i32::try_from(limit.rlim_cur).unwrap_or(i32::MAX);
+    // poll(2) refuses more entries than that at a time, whatever their numbers.
+    let batch = BATCH.min(i32::try_from(limit.rlim_cur).unwrap_or(BATCH).max(1));
     let mut open = Vec::new();
-    for start in (0..end).step_by(BATCH as usize) {
-        let numbers = start..end.min(start.saturating_add(BATCH));
-        let mut polled: Vec<libc::pollfd> = numbers
+    for start in (0..end).step_by(batch as usize) {
+        let mut polled: Vec<libc::pollfd> = (start..end.min(start.saturating_add(batch)))
             .map(|fd| libc::pollfd {
                 fd,
                 events: 0,
@@ -367,6 +368,48 @@ fn open_descriptors() -> std::io::Result<Vec<i32>> {
         open.extend(polled.iter().filter(is_open).map(|entry| entry.fd));
     }
     Ok(open)
+}
+
+/// A number that all descriptors of this process are below. RLIMIT_NOFILE is none: it may have been
+/// higher once, and is a milliard in some containers. select(2) takes its sets to be as long as the
+/// table of descriptors (`core_sys_select` of fs/select.c), so that one which is shorter gives EFAULT.
+fn descriptor_table() -> std::io::Result<i32> {
+    const PAGE: usize = 4096;
+    let mut bytes = PAGE;
+    loop {
+        // SAFETY: new memory, whose last page is not readable.
+        let set = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes + PAGE,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if set == libc::MAP_FAILED {
+            return Err(std::io::Error::last_os_error());
+        }
+        let mut now = libc::timeval {
+            tv_sec: 0,
+            tv_usec: 0,
+        };
+        // SAFETY: an empty set, in the memory just made, which goes when the kernel has read it.
+        let (found, error) = unsafe {
+            libc::mprotect(set, bytes, libc::PROT_READ | libc::PROT_WRITE);
+            let (none, set_at) = (std::ptr::null_mut(), set.cast());
+            let found = libc::select(i32::MAX, set_at, none, none, &raw mut now);
+            let error = std::io::Error::last_os_error();
+            libc::munmap(set, bytes + PAGE);
+            (found, error)
+        };
+        match error.raw_os_error() {
+            _ if found >= 0 => return Ok(i32::try_from(bytes * 8).unwrap_or(i32::MAX)),
+            Some(libc::EFAULT) if bytes < i32::MAX as usize / 8 => bytes *= 2,
+            _ => return Err(error),
+        }
+    }
 }
 
 /// Names the calling thread (/proc/PID/comm).

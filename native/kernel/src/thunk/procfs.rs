@@ -10,9 +10,11 @@ use std::io::{Error, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use super::exec::OwnExe;
 use super::path::{Sysroot, fd_path};
+use super::review::Marks;
 use crate::memory::AddressSpace;
 
 /// What the program is told about itself, and what its tracer may read in /proc.
@@ -46,8 +48,7 @@ pub struct Guest<'a> {
     pub space: &'a AddressSpace,
     pub facts: &'a Facts,
     pub own_exe: &'a OwnExe,
-    /// Its threads trace others.
-    pub traces: bool,
+    pub marks: &'a Marks,
 }
 
 /// Looks at a descriptor that was opened.
@@ -66,22 +67,29 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
         return Ok(Opened::Done);
     };
     let facts = guest.facts;
-    let of_system = name.ends_with(b"/cpuinfo")
-        || name.ends_with(b"/sys/kernel/osrelease") && facts.release.is_some();
+    let of_release = [&b"/sys/kernel/osrelease"[..], b"/version"];
+    let of_system = [&b"/cpuinfo"[..], b"/sys/kernel/arch"]
+        .iter()
+        .any(|end| name.ends_with(end))
+        || facts.release.is_some() && of_release.iter().any(|end| name.ends_with(end));
     let python = |yes| Ok(if yes { Opened::Python } else { Opened::Done });
     if of_system || parts(&name).is_none() {
         return python(of_system);
     }
     let Some(own) = own_file(&name) else {
-        return python(guest.traces);
+        return python(guest.marks.traces.load(Ordering::Relaxed));
     };
     let text = match own {
         b"maps" => Ok(guest.space.maps_text(&facts.root)),
         b"smaps" => guest.space.smaps_text(&facts.root),
         b"auxv" => Ok(facts.auxv.clone()),
         b"cmdline" | b"environ" | b"mem" | b"pagemap" | b"smaps_rollup" | b"stat" | b"statm"
-        | b"status" => {
+        | b"status" | b"syscall" | b"numa_maps" | b"limits" => {
             return Ok(Opened::Python);
+        }
+        b"map_files" => {
+            guest.marks.map_files.store(true, Ordering::Relaxed);
+            return Ok(Opened::Done);
         }
         _ => return Ok(Opened::Done),
     };
@@ -163,7 +171,7 @@ pub fn status(fd: i32) -> Option<libc::stat> {
     (unsafe { libc::fstat(fd, &raw mut buffer) } == 0).then_some(buffer)
 }
 
-fn on_procfs(fd: i32) -> bool {
+pub(super) fn on_procfs(fd: i32) -> bool {
     // SAFETY: statfs is plain data for which zero is valid.
     let mut buffer: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: `buffer` is a valid statfs.
@@ -230,7 +238,7 @@ pub fn leads_to_own_exe(mut at: i32, path: &CStr, hops: u32) -> bool {
         if own_file(&name) == Some(b"exe") {
             return true;
         }
-        let Some(target) = link_target(&file) else {
+        let Some(target) = link_target(file.as_raw_fd()) else {
             return false;
         };
         let folder = name.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
@@ -248,17 +256,11 @@ pub fn leads_to_own_exe(mut at: i32, path: &CStr, hops: u32) -> bool {
 }
 
 /// Where the symbolic link leads that is open as `file`.
-fn link_target(file: &OwnedFd) -> Option<Vec<u8>> {
+pub(super) fn link_target(file: i32) -> Option<Vec<u8>> {
     let mut target = vec![0u8; libc::PATH_MAX as usize];
     // SAFETY: an empty C string, and a buffer of the given size.
-    let size = unsafe {
-        libc::readlinkat(
-            file.as_raw_fd(),
-            c"".as_ptr(),
-            target.as_mut_ptr().cast(),
-            target.len(),
-        )
-    };
+    let size =
+        unsafe { libc::readlinkat(file, c"".as_ptr(), target.as_mut_ptr().cast(), target.len()) };
     target.truncate(usize::try_from(size).ok()?);
     Some(target)
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::guests::{self, names};
+use crate::guests::names;
 
 /// What a command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -219,14 +219,12 @@ pub fn guest_of(name: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The guest that a command is for; "" for `qusr`. Only those that the native core runs matter.
+/// The guest that a command is for; "" for `qusr`.
 fn guest(name: &[u8]) -> Option<Vec<u8>> {
     if matches!(name, b"qusr" | b"qemu") {
         return Some(Vec::new());
     }
-    guest_of(name)
-        .filter(|name| guests::all().any(|guest| guest.command == *name && guest.isa.is_some()))
-        .map(|guest| guest.as_bytes().to_vec())
+    guest_of(name).map(|guest| guest.as_bytes().to_vec())
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {

@@ -32,7 +32,7 @@ use crate::thunk::procfs::Facts;
 use crate::thunk::table::Table;
 use crate::translator::keep_stocks;
 use crate::translator::stock::Place;
-use crate::unicorn::UnicornConfig;
+use crate::unicorn::{self, UnicornConfig};
 use command::Command;
 pub use entry::attempt;
 use files::Files;
@@ -168,7 +168,11 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
         folder: command.store.clone(),
         program: files.program_identity()?.to_vec(),
     };
-    let core = pair::open(&recipe.guest, "", unicorn, space.clone(), None, Some(stock)).ok()?;
+    let core = if guest.isa.is_some() {
+        pair::open(&recipe.guest, "", unicorn, space.clone(), None, Some(stock)).ok()?
+    } else {
+        unicorn::open(&unicorn, space.clone()).ok()?
+    };
     let mut thread = GuestThread::new(process.clone(), core);
     thread.core.set(process.regs.sp, stack.sp);
     thread.core.set(process.regs.pc, recipe.start);

@@ -75,6 +75,27 @@ pub(super) struct Work {
     pub(super) block: Block,
     host: <Native as Host>::Work,
     pub(super) code: Code,
+    readers: Readers,
+}
+
+/// Which code was found to read the flags that it begins with ([`NativeCore::reads_flags`]). An answer may be out of
+/// date: only speed depends on it.
+struct Readers([(u64, bool); 1024]);
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self([(u64::MAX, false); 1024])
+    }
+}
+
+impl Readers {
+    fn look_up(&mut self, pc: u64, find: impl FnOnce() -> bool) -> bool {
+        let known = &mut self.0[(pc >> 1) as usize % 1024];
+        if known.0 != pc {
+            *known = (pc, find());
+        }
+        known.1
+    }
 }
 
 impl NativeCore {
@@ -159,13 +180,26 @@ impl NativeCore {
         let mut running = mode & 0xffff;
         let mut sides = 0;
         let mut after_side = false;
+        let stops = self.common.stops();
+        if let Some(stops) = &stops {
+            b.watch(&stops.data);
+        }
         loop {
             let off = (at - pc) as usize;
             let count = b.block.pcs.len();
             let rest = &code[off..len];
             let there = rest.len() >= guest.min_insn() && rest.len() >= guest.insn_size(at, rest);
             let enough = count >= max || sides > MAX_SIDES || stop(at, after_side);
-            if !there || (enough && guest.may_end(running)) {
+            let stopping = stops
+                .as_ref()
+                .is_some_and(|stops| stops.at(guest.fetch_address(at)));
+            if stopping && count == 0 {
+                b.start_insn(at);
+                b.trap(Trap::Stop, 0, at);
+                at += guest.insn_size(at, rest).max(1) as u64;
+                break;
+            }
+            if !there || stopping || (enough && guest.may_end(running)) {
                 b.close();
                 if guest.may_end(running) {
                     b.jump(at);
@@ -199,7 +233,9 @@ impl NativeCore {
             if b.ended() {
                 break;
             }
-            after_side = b.block.insts[before..].iter().any(|i| i.op == Op::Side);
+            after_side = b.block.insts[before..]
+                .iter()
+                .any(|i| i.op.is_exit() && i.op != Op::TrapIf);
             if after_side {
                 sides += if self.common.config.options.extend {
                     1
@@ -275,6 +311,7 @@ impl NativeCore {
             }
             match guest.flag_use(pc, insn) {
                 FlagUse::Reads => return true,
+                FlagUse::Tests(reads) => return reads & open != 0,
                 FlagUse::Unknown => return false,
                 FlagUse::Goes {
                     reads,
@@ -363,8 +400,8 @@ impl NativeCore {
             self.log(LogItem::InAsm, || in_asm(block));
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
-            let code = &mut work.code;
-            let reads = |pc| self.reads_flags(pc, window);
+            let (code, readers) = (&mut work.code, &mut work.readers);
+            let reads = |pc| readers.look_up(pc, || self.reads_flags(pc, window));
             if Native::emit(block, pin, tune, reads, &mut work.host, code).is_err() {
                 assert!(max > 1, "one instruction does not fit the host's registers");
                 max = block.pcs.len().min(max) / 2;
