@@ -11,8 +11,9 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::memory::os_error;
 use qusr_kernel::abi::GuestAbi;
-use qusr_kernel::process::child::{self};
+use qusr_kernel::process::child;
 use qusr_kernel::process::core_bit;
+use qusr_kernel::process::descriptors;
 use qusr_kernel::signal::host;
 use qusr_kernel::signal::siginfo;
 use qusr_kernel::thunk::path::{self};
@@ -146,7 +147,7 @@ pub fn getrlimit(which: u32) -> PyResult<(u64, u64)> {
 /// The open descriptors that an execve closes.
 #[pyfunction]
 pub fn close_on_exec() -> PyResult<Vec<i32>> {
-    Ok(child::close_on_exec()?)
+    Ok(descriptors::close_on_exec()?)
 }
 
 /// Why the native core cannot run a guest here, or not with these options; None if it can.

@@ -5,6 +5,7 @@ mod builtin;
 mod call;
 pub mod child;
 pub mod core_bit;
+pub mod descriptors;
 pub(crate) mod directory;
 mod diverted;
 mod execed;
