@@ -17,9 +17,6 @@ from qusr.arch.base import Arch, CpuModel
 from qusr.debug.log import Log
 from qusr.execution import Leaving
 from qusr.loader.cache import Store
-from qusr.loader.image import Image
-from qusr.loader.program import Prepared
-from qusr.loader.stack import Stack
 from qusr.loader.sysroot import Sysroot
 from qusr.options import Exited, Options
 from qusr.ptrace.tracer import Tracer
@@ -73,8 +70,8 @@ class Process(Protocol):
     cpu_model: CpuModel
     memory: _native.AddressSpace
     native: _native.Process
-    image: Image
-    stack: Stack
+    image: _native.Image
+    stack: _native.Stack
     store: Store
     sysroot: Sysroot
     envp: list[bytes]
@@ -109,7 +106,7 @@ class Process(Protocol):
     def mmap_min_addr(self) -> int:
         """The lowest address that the guest may map."""
 
-    def load(self, prepared: Prepared) -> None:
+    def load(self, prepared: _native.Prepared) -> None:
         """Makes a program the one of this process."""
 
     def step(self) -> Exited | None:

@@ -107,7 +107,7 @@ def test_the_list_of_guests_is_complete() -> None:
 #: do those for type checkers alone: a name is as much of a dependency as a call.
 LAYERS = (
     ("_native", "arch"),
-    ("cpu", "execution", "loader", "numerals", "options", "debug.log"),
+    ("cpu", "execution", "loader", "options", "debug.log"),
     ("again", "borrower", "debug", "dump", "ptrace", "running", "syscalls"),
     ("syscalls.handlers",),
     ("machine", "preload", "process", "recipe", "thread"),

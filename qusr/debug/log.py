@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from qusr.numerals import number
+from qusr._native import number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from qusr import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 def explicit(option: str | None, environ: Mapping[str, str]) -> tuple[str, str] | None:
@@ -29,17 +29,14 @@ def explicit(option: str | None, environ: Mapping[str, str]) -> tuple[str, str] 
     return None
 
 
-def found(triplets: Iterable[str], interp: str | None = None) -> str | None:
-    """The cross-compiler's folder /usr/TRIPLET that serves a program.
+def found(guest: str, interp: str | None = None) -> str | None:
+    """The cross-compiler's folder /usr/TRIPLET that serves a program of `guest`.
 
     That is the first that has the program's interpreter, for arm has two (hard and soft
     float); the first that exists for a program without one.
     """
-    folders = [f"/usr/{triplet}" for triplet in triplets]
-    folders = [folder for folder in folders if os.path.isdir(folder)]
-    if interp is not None:
-        folders = [folder for folder in folders if Sysroot(folder).has(interp)]
-    return folders[0] if folders else None
+    folder = _native.found_sysroot(guest, None if interp is None else os.fsencode(interp))
+    return None if folder is None else os.fsdecode(folder)
 
 
 def _normal(path: str) -> str | None:

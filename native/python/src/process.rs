@@ -66,8 +66,11 @@ impl PyProcess {
     }
 
     /// The directory that stands for the guest's `/`; None takes it away.
-    fn set_sysroot(&self, prefix: Option<&str>) -> PyResult<()> {
-        let sysroot = prefix.map(Sysroot::new).transpose()?.map(Arc::new);
+    fn set_sysroot(&self, prefix: Option<std::path::PathBuf>) -> PyResult<()> {
+        let sysroot = prefix
+            .map(|prefix| Sysroot::new(&prefix))
+            .transpose()?
+            .map(Arc::new);
         *self.inner.sysroot.write().map_err(poisoned)? = sysroot;
         Ok(())
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
+use super::loader::{PyImage, PyStack};
 use super::memory::PyAddressSpace;
 use super::process::{PyProcess, PyTable};
 use super::thread::{PyThread, describe};
 use qusr_kernel::process::Stop;
 use qusr_kernel::signal::dispositions::Dispositions;
 use qusr_kernel::signal::host;
-use qusr_machine::start::{self, Outcome, Started};
+use qusr_machine::start::{self, Started};
 
 /// A running guest for `Process._adopt`.
 #[pyclass(name = "EarlyStart", module = "qusr._native", frozen, get_all)]
@@ -29,12 +30,10 @@ pub struct PyEarlyStart {
     own_exe: (Py<PyBytes>, u64, u64),
     /// The sysroot, or nothing.
     sysroot: Py<PyBytes>,
-    /// (sp, `arg_start`, `arg_end`, `env_end`), then the auxiliary vector and its bytes.
-    stack: (u64, u64, u64, u64),
-    auxv: Vec<(u64, u64)>,
-    auxv_bytes: Py<PyBytes>,
-    /// The recipe's part for Python.
-    rest: Py<PyBytes>,
+    /// The guest's name.
+    guest: &'static str,
+    image: Py<PyImage>,
+    stack: Py<PyStack>,
     state: Py<PyPaused>,
 }
 
@@ -58,20 +57,16 @@ impl PyEarlyStart {
     }
 }
 
-/// None: there was none. Bytes: the key under which the recipe was missing.
+/// The guest that was started; None: there is none.
 #[pyfunction]
-pub fn early_start(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    Ok(match start::take_outcome() {
-        None => None,
-        Some(Outcome::Missed(key)) => Some(PyBytes::new(py, &key).into_any()),
-        Some(Outcome::Started(started)) => Some(Bound::new(py, adopt(py, *started)?)?.into_any()),
-    })
+pub fn early_start(py: Python<'_>) -> PyResult<Option<PyEarlyStart>> {
+    let started = start::take_started();
+    started.map(|started| adopt(py, *started)).transpose()
 }
 
 fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
     let bytes = |data: &[u8]| PyBytes::new(py, data).unbind();
     let list = |strings: &[Vec<u8>]| strings.iter().map(|text| bytes(text)).collect();
-    let stack = &started.stack;
     let state = PyPaused {
         stop: started.stop,
         dispositions: started.dispositions,
@@ -79,16 +74,15 @@ fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
     };
     let own = &started.own_exe;
     Ok(PyEarlyStart {
-        argv: list(&started.command.argv),
-        envp: list(&started.command.envp),
-        execfn: bytes(&started.command.execfn),
+        argv: list(&started.argv),
+        envp: list(&started.envp),
+        execfn: bytes(&started.execfn),
         exe: bytes(&started.exe),
         own_exe: (bytes(&own.path), own.dev, own.ino),
         sysroot: bytes(&started.sysroot),
-        stack: (stack.sp, stack.arg_start, stack.arg_end, stack.env_end),
-        auxv: stack.auxv.clone(),
-        auxv_bytes: bytes(&stack.auxv_bytes),
-        rest: bytes(&started.rest),
+        guest: started.guest,
+        image: Py::new(py, PyImage(started.image))?,
+        stack: Py::new(py, PyStack(started.stack))?,
         state: Py::new(py, state)?,
         memory: Py::new(
             py,

@@ -182,11 +182,11 @@ def _warm_up() -> None:
     """
     if not _warm:
         # Those of the loader are there already unless the program was started without Python.
-        from qusr.loader import auxv, image, program, script, stack
+        from qusr.loader import program
         from qusr.syscalls.handlers import exec as exec_calls
         from qusr.syscalls.handlers import procfs
 
-        _warm.extend((auxv, image, program, script, stack, exec_calls, procfs))
+        _warm.extend((program, exec_calls, procfs))
         find_handler("exec:execve")
         gc.freeze()
 
