@@ -263,12 +263,17 @@ class Thread:
     def refresh(self) -> None: ...
     def reg(self, id: int) -> int: ...
     def set_reg(self, id: int, value: int) -> None: ...
-    clear_child_tid: int
-    def fork(self, request: tuple[int, int, int, int, int, int, int, int, int]) -> int:
-        """Make a child process; the numbers are those of `process::child::ForkRequest`."""
+    def clone_request(self, name: str, values: Sequence[int]) -> CloneRequest:
+        """What a call to the handler `name` asks for. OSError: the kernel refuses it."""
+    def begin_clone(self, request: CloneRequest) -> None:
+        """Set the registers of a thread that a clone has made."""
+    def begin_fork(self, request: CloneRequest) -> None:
+        """In a forked child: what the kernel gives it anew, and its registers."""
+    def fork(self, request: CloneRequest) -> int:
+        """Make a child process: its pid, 0 in the child, or -errno."""
     def share(
         self,
-        request: tuple[int, int, int, int, int, int, int, int, int],
+        request: CloneRequest,
         borrower: Thread,
         body: Callable[[Loan], tuple[object, ...]],
         after: Callable[[], None],
@@ -292,7 +297,6 @@ class Thread:
         """Reset what an execve resets; gives the signal mask, which stays."""
     def exec_host(self, path: bytes, argv: list[bytes], envp: list[bytes]) -> int:
         """Execute a program of the host; comes back with -errno if that fails."""
-    def reset_after_fork(self, clear: bool) -> None: ...
     def set_mask(self, mask: int) -> None: ...
     def signal_sets(self) -> tuple[int, int, int]:
         """The guest's blocked, ignored and caught signals, as masks."""
@@ -307,6 +311,17 @@ class Thread:
         """Say which PTRACE_EVENT the clone is that is about to be made; 0: it is made."""
     def trace_event(self, event: int, message: int) -> None:
         """Stop for a PTRACE_EVENT if a tracer wants to know of it."""
+
+@final
+class CloneRequest:
+    """What clone(2) and its like ask for, in guest terms."""
+
+    kind: Literal["thread", "borrower", "fork"]
+    flags: int
+    parent_tid: int
+    child_tid: int
+    event: int
+    """The PTRACE_EVENT that it is."""
 
 @final
 class Borrower:
@@ -369,6 +384,9 @@ class EarlyStart:
     guest: str
     image: Image
     stack: Stack
+    read_implies_exec: bool
+    forked: bool
+    """It is a forked child that has not executed a program yet."""
     def resume(self) -> tuple[object, ...]:
         """Undoes what Python's start did to signals; the stop, as `Thread.run` gives it."""
 
@@ -626,7 +644,7 @@ def parse_script(head: bytes) -> tuple[bytes, bytes | None] | None:
 def machine_title(machine: int, bits: int, big_endian: bool) -> str:
     """The name people know an ELF machine by."""
 
-def found_sysroot(guest: str, interp: bytes | None = None) -> bytes | None:
+def found_sysroot(triplets: Sequence[bytes], interp: bytes | None = None) -> bytes | None:
     """See `qusr.loader.found`."""
 
 def seeded_random(seed: int) -> bytes:
@@ -664,7 +682,7 @@ def facts() -> bytes:
 def parse_options(
     words: Sequence[bytes], find: Callable[[bytes], bytes | None]
 ) -> tuple[dict[str, bytes | int], list[tuple[bytes, bytes | None]], str, list[bytes]]:
-    """Values by option, changes of the environment, what is to be shown, the program with arguments.
+    """Values by option, changes of the environment, what to show, the program with arguments.
 
     `find` gives a variable's value. ValueError with bytes: why the command line cannot be.
     """

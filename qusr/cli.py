@@ -78,8 +78,12 @@ class Command:
         value = self._values.get(option)
         return None if value is None else os.fsdecode(value)
 
+    def flag(self, option: str) -> bool:
+        """Whether an option without a value is there."""
+        return option in self._values
+
     def number(self, option: str) -> int | None:
-        """The number that an option has; as in qemu, 0 is no wish for an address or size."""
+        """The number that an option has."""
         value = self._values.get(option)
         assert value is None or isinstance(value, int)
         return value
@@ -102,7 +106,7 @@ class Command:
         """For `Process`."""
         from qusr.options import Options
 
-        log, strace = None, bool(self._values.get("strace"))
+        log, strace = None, self.flag("strace")
         items = self.text("d")
         if items is not None or strace:
             from qusr.debug.log import Log, LogError
@@ -125,6 +129,7 @@ class Command:
             argv0=argv0,
             stack_size=self.number("s"),
             uname_release=self.text("r") or None,
+            # As in qemu, 0 is no wish: page 0 of the host cannot be mapped.
             guest_base=self.number("B") or None,
             reserved_va=self.number("R") or None,
             seed=self.number("seed"),

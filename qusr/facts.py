@@ -1,7 +1,7 @@
 """All that the Rust side has to know of what Python declares, as bytes.
 
-The build of the extension runs this (`native/machine/build.rs`) and puts the bytes into it, so that a
-program can be started without Python and nothing is written down in two languages. It runs
+The build of the extension runs this (`native/machine/build.rs`) and puts the bytes into it, so that
+a program can be started without Python and nothing is written down in two languages. It runs
 where the extension is not there yet: what it imports must not need that.
 `native/machine/src/facts.rs` reads them; tests/test_facts.py sees whether they are those of today.
 
@@ -59,7 +59,7 @@ def everything() -> bytes:
 
 
 def _titles() -> list[bytes]:
-    """Names of machines, the special ones first. Of the class 0 stands for either, of the byte order 2."""
+    """Names of machines, the special ones first. As a class 0 is either, as an order 2."""
     titles = [
         ((machine, bits, None), title)
         for package, machines, _ in arch.PACKAGES

@@ -35,7 +35,10 @@ OPTIONS = (
     Option("h", "", "help", "", "show this help (also -help)"),
     Option("help", "", "help"),
     Option("g", "GDB", "missing"),
-    Option("L", "LD_PREFIX", "text", "PATH", "sysroot: a folder whose files go before the host's"),
+    Option(
+        "L", "LD_PREFIX", "sysroot", "PATH",
+        "sysroot: a folder whose files go before the host's",
+    ),
     Option(
         "s", "STACK_SIZE", "stack", "SIZE",
         "size of the guest's stack in bytes, or with suffix k or M",

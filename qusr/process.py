@@ -10,9 +10,8 @@ from __future__ import annotations
 import _thread
 import errno
 import os
-import sys
 
-from qusr import _native, arch, loader
+from qusr import _native, loader
 from qusr.machine import Machine
 from qusr.options import Exited, Options, UsageError
 from qusr.thread import Gone, Thread, leave
@@ -145,7 +144,8 @@ class Process:
         self.envp = early.envp
         self._own_exe = early.own_exe
         self.sysroot = loader.Sysroot(os.fsdecode(early.sysroot) or None)
-        self.image = early.image
+        self.image, self.read_implies_exec = early.image, early.read_implies_exec
+        self.forked = early.forked
         self._set_machine(self._machine(early.guest, self.image.plan.variant))
         self.argv, self.exe = early.argv, early.exe
         self.comm = os.path.basename(early.execfn)[:15]

@@ -190,6 +190,9 @@ class Thread:
 
     def dispatch(self, stop: Stop) -> None:
         """Does what the stop asks for."""
+        log = self.process.log
+        if log is not None and log.wants("python") and stop[0] != "interrupted":
+            log.write(f"[{os.getpid()}] python: {' '.join(map(str, stop[:2]))}\n")
         match stop:
             case ("syscall", str(handler), tuple(args)):
                 self._finish(self._call_handler(handler, args))

@@ -88,7 +88,8 @@ def _sysroot(guest: str, asked: str | None) -> tuple[str, str]:
     explicit = loader.explicit(asked, os.environ)
     if explicit is not None:
         return explicit[0] or "/", f"by {explicit[1]}"
-    root = loader.found(guest)
+    found = arch.guest(guest)
+    root = None if found is None else loader.found(found.triplets)
     return ("/", "none") if root is None else (root, "found")
 
 

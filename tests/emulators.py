@@ -241,7 +241,8 @@ def of_native_guests() -> str:
     found = []
     for guest in arch.guests():
         if all(
-            _native.Machine(guest.name, variant).native_options is not None for variant in guest.abis
+            _native.Machine(guest.name, variant).native_options is not None
+            for variant in guest.abis
         ):
             longer = [name for name in names if guest.name in name and name != guest.name]
             found.append(" and not ".join([guest.name, *longer]))

@@ -71,7 +71,7 @@ def guest_of(machine: int, bits: int, big_endian: bool) -> Guest | None:
 
 
 def others(package: str) -> dict[tuple[int, int], str]:
-    """What people call programs of a package's machines that no guest runs, by e_machine and class."""
+    """What programs are called that no guest of a package runs, by e_machine and class."""
     found: dict[tuple[int, int], str] = __import__(
         f"qusr.arch.{package}", fromlist=["OTHERS"]
     ).OTHERS

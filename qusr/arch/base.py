@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     #: Mask and value of e_flags, and the variant's name.
     Variant = tuple[int, int, str]
 
-    #: A program is refused whose entry under the first mask has the first value, and whose e_flags under
-    #: the second one have the second; the message says why.
+    #: A program is refused whose entry under the first mask has the first value, and whose
+    #: e_flags under the second one have the second; the message says why.
     Refusal = tuple[int, int, int, int, str]
 
 PAGE = 4096

@@ -24,6 +24,7 @@ ITEMS = {
     "unimp": "what qusr does not implement",
     "guest_errors": "nothing (qemu-user has it)",
     "page": "the guest's memory map at the start",
+    "python": "each time that the guest needs Python, and what for",
     "nochain": "blocks are not chained, so that 'exec' and 'cpu' show each",
     "strace": "each system call with arguments and result",
     "tid": "a file of its own for each thread; the name given with -D has a %d",

@@ -11,7 +11,7 @@ from qusr import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def explicit(option: str | None, environ: Mapping[str, str]) -> tuple[str, str] | None:
@@ -29,13 +29,16 @@ def explicit(option: str | None, environ: Mapping[str, str]) -> tuple[str, str] 
     return None
 
 
-def found(guest: str, interp: str | None = None) -> str | None:
-    """The cross-compiler's folder /usr/TRIPLET that serves a program of `guest`.
+def found(triplets: Iterable[str], interp: str | None = None) -> str | None:
+    """The cross-compiler's folder /usr/TRIPLET that serves a program.
 
     That is the first that has the program's interpreter, for arm has two (hard and soft
     float); the first that exists for a program without one.
     """
-    folder = _native.found_sysroot(guest, None if interp is None else os.fsencode(interp))
+    folder = _native.found_sysroot(
+        [triplet.encode() for triplet in triplets],
+        None if interp is None else os.fsencode(interp),
+    )
     return None if folder is None else os.fsdecode(folder)
 
 

@@ -65,7 +65,7 @@ mod _native {
     #[pymodule_export]
     use super::start::{PyEarlyStart, early_start};
     #[pymodule_export]
-    use super::thread::PyThread;
+    use super::thread::{PyCloneRequest, PyThread};
     #[pymodule_export]
     use super::tracer::{
         own_library, process_read, process_write, ptrace, ptrace_get, ptrace_peek_siginfo,

@@ -76,15 +76,8 @@ impl PyProcess {
     }
 
     /// Takes over the sysroot and the limits of the program that ran here before (execve).
-    fn inherit(&self, before: &Self) -> PyResult<()> {
-        let sysroot = before.inner.sysroot.read().map_err(poisoned)?.clone();
-        *self.inner.sysroot.write().map_err(poisoned)? = sysroot;
-        self.inner.inherit_limits(&before.inner);
-        // Its program does not run any more, even if the object stays.
-        before.inner.runs_no_more();
-        let preloaded = before.inner.preloaded.load(Ordering::Relaxed);
-        self.inner.preloaded.store(preloaded, Ordering::Relaxed);
-        Ok(())
+    fn inherit(&self, before: &Self) {
+        self.inner.follow(&before.inner);
     }
 
     /// The emulator's own executable: its path, st_dev and st_ino.

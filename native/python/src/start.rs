@@ -34,6 +34,9 @@ pub struct PyEarlyStart {
     guest: &'static str,
     image: Py<PyImage>,
     stack: Py<PyStack>,
+    read_implies_exec: bool,
+    /// It is a forked child that has not executed a program yet.
+    forked: bool,
     state: Py<PyPaused>,
 }
 
@@ -80,9 +83,11 @@ fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
         exe: bytes(&started.exe),
         own_exe: (bytes(&own.path), own.dev, own.ino),
         sysroot: bytes(&started.sysroot),
-        guest: started.guest,
+        guest: started.machine.rules.name,
         image: Py::new(py, PyImage(started.image))?,
         stack: Py::new(py, PyStack(started.stack))?,
+        read_implies_exec: started.read_implies_exec,
+        forked: started.forked,
         state: Py::new(py, state)?,
         memory: Py::new(
             py,

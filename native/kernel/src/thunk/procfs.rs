@@ -276,7 +276,7 @@ pub fn exe_name(space: &AddressSpace, facts: &Facts, sysroot: Option<&Sysroot>) 
 
 impl OwnExe {
     /// Whether a file is the emulator's executable.
-    fn is(&self, file: &libc::stat) -> bool {
+    pub(crate) fn is(&self, file: &libc::stat) -> bool {
         self.ino != 0 && file.st_ino == self.ino && file.st_dev == self.dev
     }
 }

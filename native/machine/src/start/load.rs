@@ -66,7 +66,8 @@ pub struct Loaded {
     pub exe: Vec<u8>,
 }
 
-/// Fills `space`, which is empty. The machine has the native core.
+/// Fills `space`, which is empty. The machine has the native core. `before` is what ran here until an
+/// execve.
 ///
 /// # Errors
 /// What does not fit, or why there is no core.
@@ -76,6 +77,7 @@ pub fn load(
     machine: &Machine,
     space: &Arc<AddressSpace>,
     settings: &Settings,
+    before: Option<&Process>,
 ) -> Result<Loaded, Refusal> {
     let image = prepared.install(&**space, machine.rules, settings.stack_size)?;
     if image.read_implies_exec {
@@ -91,9 +93,11 @@ pub fn load(
     let table = Table::parse(machine.abi.table).map_err(|why| Refusal::Usage(why.to_string()))?;
     let table = Arc::new(table);
     let linux = machine.entry.linux;
-    let process = Process::new(space.clone(), table.clone(), linux, None).map_err(failed)?;
+    let process = Process::new(space.clone(), table.clone(), linux, before).map_err(failed)?;
     let root = &prepared.sysroot[..];
-    if !root.is_empty() {
+    if let Some(before) = before {
+        process.follow(before);
+    } else if !root.is_empty() {
         let found = Sysroot::new(Path::new(OsStr::from_bytes(root)));
         let found = found.map_err(|error| failed(error.raw_os_error().unwrap_or(libc::EIO)))?;
         *lock(&process.sysroot) = Some(Arc::new(found));

@@ -11,8 +11,11 @@ pub mod command;
 mod entry;
 pub mod files;
 pub mod load;
+mod log;
 pub mod options;
+mod run;
 
+use std::borrow::Cow;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,18 +27,14 @@ use crate::loader::program::{self, Request, Wanted};
 use crate::loader::stack::Stack;
 use crate::machine::{Machine, Wishes};
 use crate::memory::{AddressSpace, SpaceConfig};
-use crate::process::{CLONE, GuestThread, Process, Stop, child};
+use crate::process::{GuestThread, Process, Stop, child};
 use crate::signal::dispositions::Dispositions;
-use crate::signal::host;
-use crate::store::{self, file_identity};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::table::Table;
-use crate::translator::keep_stocks;
 use command::Command;
 use load::{Loaded, Refusal, Settings};
+use run::run;
 
-/// Says in the store that a program needs Python.
-const LATE: &str = "late";
 /// Status of a command line that cannot be: qemu's `EXIT_FAILURE`.
 const USAGE: i32 = 1;
 
@@ -47,7 +46,8 @@ pub struct Started {
     pub thread: GuestThread,
     /// What is to be decided.
     pub stop: Stop,
-    pub guest: &'static str,
+    pub machine: Arc<Machine>,
+    pub launch: Launch,
     pub argv: Vec<Vec<u8>>,
     pub envp: Vec<Vec<u8>>,
     /// As it was given to execve.
@@ -58,8 +58,83 @@ pub struct Started {
     pub exe: Vec<u8>,
     pub own_exe: Arc<OwnExe>,
     pub sysroot: Vec<u8>,
+    /// The personality READ_IMPLIES_EXEC.
+    pub read_implies_exec: bool,
+    /// It is a forked child that has not executed a program yet.
+    pub forked: bool,
     /// What the guest inherited, or has made, of the signals that Python's start changes.
     pub dispositions: Dispositions,
+}
+
+/// What a process is told by its command, and keeps through each execve.
+#[derive(Debug)]
+pub struct Launch {
+    pub settings: Settings,
+    pub cpu: Option<String>,
+    pub core: String,
+    pub opt: String,
+    /// `-s`, in bytes.
+    pub stack_size: Option<u64>,
+    pub guest_base: Option<u64>,
+    pub reserved_va: Option<u64>,
+    /// `-d python`: a file for the log, or "" for standard error.
+    pub log: Option<Vec<u8>>,
+}
+
+impl Launch {
+    fn of(command: &Command, own_exe: Arc<OwnExe>) -> Self {
+        let options = &command.options;
+        let text = |name: &str| {
+            let text = options.text(name).map(String::from_utf8_lossy);
+            text.filter(|text| !text.is_empty()).map(Cow::into_owned)
+        };
+        // As in qemu, 0 is no wish.
+        let wish = |name: &str| options.number(name).filter(|&number| number != 0);
+        let stack_size = options.number("s");
+        Self {
+            settings: Settings {
+                stack_size: stack_size.unwrap_or_else(|| stack_limit(command)),
+                release: text("r").map(String::into_bytes),
+                seed: options.number("seed"),
+                store: command.store.clone(),
+                library: files::unicorn_library(&command.packages),
+                own_exe,
+            },
+            cpu: options
+                .text("cpu")
+                .map(|text| String::from_utf8_lossy(text).into_owned()),
+            core: text("core").unwrap_or_default(),
+            opt: text("opt").unwrap_or_default(),
+            stack_size,
+            guest_base: wish("B"),
+            reserved_va: wish("R"),
+            log: options
+                .text("d")
+                .map(|_| options.text("D").unwrap_or_default().to_vec()),
+        }
+    }
+
+    fn machine(&self, guest: &str, variant: &str) -> Result<Machine, Refusal> {
+        let wishes = Wishes {
+            cpu: self.cpu.as_deref(),
+            core: &self.core,
+            opt: &self.opt,
+            logs: "",
+        };
+        Machine::new(guest, variant, wishes).map_err(Refusal::Usage)
+    }
+}
+
+impl Started {
+    /// Shows the host the guest program: /proc/PID/comm, cmdline and environ, so ps too.
+    fn publish(&self) {
+        child::set_thread_name(files::comm(&self.execfn));
+        let (base, stack) = (self.space.base() as u64, &self.stack);
+        child::publish_arguments(
+            (base + stack.arg_start, base + stack.arg_end),
+            (base + stack.arg_end, base + stack.env_end),
+        );
+    }
 }
 
 static STARTED: Mutex<Option<Box<Started>>> = Mutex::new(None);
@@ -128,37 +203,14 @@ fn start(
     let (Some(plan), Some(rules)) = (&prepared.plan, prepared.ident.guest(machines)) else {
         return Ok(None);
     };
-    let options = &command.options;
-    let text = |name: &str| {
-        let text = options.text(name).map(String::from_utf8_lossy);
-        text.filter(|text| !text.is_empty())
-    };
-    let machine = Machine::new(
-        rules.name,
-        rules.variant(plan.flags),
-        Wishes {
-            cpu: options.text("cpu").map(String::from_utf8_lossy).as_deref(),
-            core: text("core").as_deref().unwrap_or_default(),
-            opt: text("opt").as_deref().unwrap_or_default(),
-            logs: "",
-        },
-    )
-    .map_err(Refusal::Usage)?;
+    let launch = Launch::of(&command, own_exe.clone());
+    let machine = launch.machine(rules.name, rules.variant(plan.flags))?;
     if machine.native.is_none() {
         return Ok(None);
     }
-    let space = empty_space(&command, &machine)?;
-    if command.read_implies_exec && rules.bits == 32 {
-        space.set_read_implies_exec(true);
-    }
-    let settings = Settings {
-        stack_size: stack_size(&command),
-        release: text("r").map(|release| release.into_owned().into_bytes()),
-        seed: options.number("seed"),
-        store: command.store.clone(),
-        library: files::unicorn_library(&command.packages),
-        own_exe: own_exe.clone(),
-    };
+    let space = empty_space(&launch, &machine)?;
+    let implied = command.read_implies_exec && rules.bits == 32;
+    space.set_read_implies_exec(implied);
     let Loaded {
         image,
         stack,
@@ -166,15 +218,15 @@ fn start(
         thread,
         table,
         exe,
-    } = load::load(&prepared, &command.envp, &machine, &space, &settings)?;
+    } = load::load(
+        &prepared,
+        &command.envp,
+        &machine,
+        &space,
+        &launch.settings,
+        None,
+    )?;
     process.set_own_limits(&command.limits);
-    child::set_thread_name(files::comm(&command.execfn));
-    let base = space.base() as u64;
-    child::publish_arguments(
-        (base + stack.arg_start, base + stack.arg_end),
-        (base + stack.arg_end, base + stack.env_end),
-    );
-    let identity = store::fstat(prepared.file.as_raw_fd()).map(|info| file_identity(&info));
     if let Some(fd) = command.fd {
         // SAFETY: the kernel opened it for the emulator, so nobody else uses it.
         unsafe { libc::close(fd) };
@@ -185,10 +237,13 @@ fn start(
         process,
         thread,
         stop: Stop::Core(Exit::Interrupted),
-        guest: rules.name,
+        machine: Arc::new(machine),
+        launch,
         argv: prepared.argv,
         envp: command.envp,
         execfn: prepared.execfn,
+        read_implies_exec: implied || image.read_implies_exec,
+        forked: false,
         image,
         stack,
         exe,
@@ -197,31 +252,13 @@ fn start(
         dispositions: Dispositions::save(),
     };
     drop((prepared.file, prepared.interpreter));
-    Ok(Some(run_noted(started, command.store.as_deref(), identity)))
-}
-
-/// Runs the guest. A program that needed Python for more than its children will need it again: then at
-/// once, and not when it is in the midst of something.
-fn run_noted(started: Started, store: Option<&[u8]>, program: Option<[u8; 40]>) -> Started {
-    let Some((store, key)) = store.zip(program) else {
-        return run(started);
-    };
-    if store::get(store, LATE, &key).is_some() {
-        return hand_over(started, Stop::Core(Exit::Interrupted));
-    }
-    let started = run(started);
-    if !is_about_children(&started.stop, &started.space) {
-        // No failure of the store is one of the program.
-        let _ = store::put(store, LATE, &key, b"");
-    }
-    started
+    started.publish();
+    Ok(Some(run(started)))
 }
 
 /// The memory of a process, with nothing in it.
-fn empty_space(command: &Command, machine: &Machine) -> Result<Arc<AddressSpace>, Refusal> {
-    // As in qemu, 0 is no wish.
-    let wish = |name: &str| command.options.number(name).filter(|&number| number != 0);
-    let (base, size) = (wish("B"), wish("R"));
+fn empty_space(launch: &Launch, machine: &Machine) -> Result<Arc<AddressSpace>, Refusal> {
+    let (base, size) = (launch.guest_base, launch.reserved_va);
     let space = AddressSpace::new(SpaceConfig {
         va_bits: machine.rules.bits,
         guest_base: base,
@@ -236,11 +273,8 @@ fn empty_space(command: &Command, machine: &Machine) -> Result<Arc<AddressSpace>
     })
 }
 
-/// The limit of the stack in bytes: `-s`, the guest's own one, or the host's.
-fn stack_size(command: &Command) -> u64 {
-    if let Some(size) = command.options.number("s") {
-        return size;
-    }
+/// The limit of the stack in bytes: the guest's own one, or the host's.
+fn stack_limit(command: &Command) -> u64 {
     let mut limits = command.limits.iter();
     if let Some((_, soft, _)) = limits.find(|(number, _, _)| *number == libc::RLIMIT_STACK) {
         return *soft;
@@ -252,54 +286,4 @@ fn stack_size(command: &Command) -> u64 {
     // SAFETY: the kernel fills a valid rlimit.
     unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) };
     limit.rlim_cur
-}
-/// Runs the guest to its end, or until Python has to decide something.
-fn run(mut started: Started) -> Started {
-    let thread = &mut started.thread;
-    let stop = loop {
-        match thread.run() {
-            // There is one thread, so its end is that of the process.
-            Stop::Exited { status, .. } => {
-                started.process.give_up_all_robust_futexes();
-                // What the guest would do about signals is over.
-                host::set_mask(!0);
-                keep_stocks();
-                // SAFETY: ends the process; nothing of ours is to be done before.
-                unsafe { libc::_exit(status & 0xff) };
-            }
-            Stop::Core(Exit::Interrupted) => {}
-            stop => break stop,
-        }
-    };
-    hand_over(started, stop)
-}
-
-/// Stops for Python.
-fn hand_over(mut started: Started, stop: Stop) -> Started {
-    started.stop = stop;
-    // Python's start must not see the guest's signals, nor change what it does about them.
-    host::set_mask(!0);
-    started.dispositions = Dispositions::save();
-    started
-}
-
-/// Whether a stop is for a child process or another program, which shells make in some runs and in
-/// others not; or the end.
-fn is_about_children(stop: &Stop, space: &AddressSpace) -> bool {
-    let is_thread = |flags: u64| flags & libc::CLONE_THREAD as u64 != 0;
-    match stop {
-        Stop::Syscall { handler, scalars } => match &**handler {
-            CLONE => !is_thread(scalars.values[0]),
-            // struct clone_args begins with the flags.
-            "process:clone3" => {
-                let mut flags = [0; 8];
-                let known = space.read(scalars.values[0], &mut flags);
-                known.is_ok() && !is_thread(u64::from_le_bytes(flags))
-            }
-            "process:fork" | "process:vfork" => true,
-            name => name.starts_with("exec:"),
-        },
-        Stop::Killed { .. } => true,
-        _ => false,
-    }
 }

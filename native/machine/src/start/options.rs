@@ -48,7 +48,9 @@ impl Options {
     ) -> Result<Self, Vec<u8>> {
         let mut options = Self::default();
         let rows = &facts().options;
-        for row in rows.iter().filter(|row| !row.variable.is_empty()) {
+        // Who looks for a sysroot looks at its variables, and says which of them it was.
+        let by_variable = |row: &&OptionRow| !row.variable.is_empty() && row.kind != "sysroot";
+        for row in rows.iter().filter(by_variable) {
             let value = ["QUSR_", "QEMU_"]
                 .iter()
                 .find_map(|prefix| find(&format!("{prefix}{}", row.variable)));
@@ -103,12 +105,14 @@ impl Options {
                 self.for_python = true;
                 Value::Flag
             }
-            "text" => Value::Text(option.value),
+            "text" | "sysroot" => Value::Text(option.value),
             "python" => {
                 self.for_python = true;
                 Value::Text(option.value)
             }
             "items" | "cpu" => {
+                // This one is about starts without it.
+                self.for_python |= row.kind == "items" && option.value != b"python";
                 if matches!(&option.value[..], b"help" | b"?") {
                     self.show = if row.kind == "cpu" {
                         "cpu"

@@ -65,15 +65,15 @@ pub fn parse_script<'py>(
     Some((PyBytes::new(py, &name), argument))
 }
 
-/// The cross-compiler's folder below /usr that serves a guest's programs; with `interp`, the first that
+/// The cross-compiler's folder below /usr that serves programs; with `interp`, the first that
 /// has that interpreter.
 #[pyfunction]
-#[pyo3(signature = (guest, interp = None))]
+#[pyo3(signature = (triplets, interp = None))]
 pub fn found_sysroot<'py>(
     py: Python<'py>,
-    guest: &str,
+    triplets: Vec<Vec<u8>>,
     interp: Option<&[u8]>,
 ) -> Option<Bound<'py, PyBytes>> {
-    let rules = facts().machines.named(guest)?;
-    find(&rules.triplets, interp).map(|found| PyBytes::new(py, &found))
+    let triplets: Vec<_> = triplets.iter().map(Vec::as_slice).collect();
+    find(&triplets, interp).map(|found| PyBytes::new(py, &found))
 }
