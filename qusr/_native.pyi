@@ -387,8 +387,23 @@ class EarlyStart:
     read_implies_exec: bool
     forked: bool
     """It is a forked child that has not executed a program yet."""
+    borrowed: Borrowed | None
+    """A vfork's child that needs Python while its parent, which the guest is, waits for it."""
     def resume(self) -> tuple[object, ...]:
         """Undoes what Python's start did to signals; the stop, as `Thread.run` gives it."""
+
+@final
+class Borrowed:
+    """A vfork's child that was made without Python and has stopped for it."""
+
+    made: Borrower
+    thread: Thread
+    def stop(self) -> tuple[object, ...]:
+        """What it has stopped for, as `Thread.run` gives it."""
+    def take_over(
+        self, body: Callable[[Loan], tuple[object, ...]], after: Callable[[], None]
+    ) -> None:
+        """It goes on: `body(loan)` is its life, and `after()` is called when it is gone."""
 
 def early_start() -> EarlyStart | None:
     """The guest that was started without Python, once."""

@@ -199,6 +199,8 @@ def _main(
         usage.show(command.show, command.name, command.guest, command.text("L"))
     if not command.argv:
         raise CommandError("no program to run (-help shows how)")
+    if command.argv[0] == "info" and command.guest is None:
+        _show_info(command)
     from qusr.process import Process
     from qusr.thread import leave
 
@@ -219,6 +221,19 @@ def _main(
         process.publish()
     process.on_exit = leave
     leave(process.run())
+
+
+def _show_info(command: Command) -> NoReturn:
+    """Prints what a loader sees of programs (`qusr info`); 1: something is missing."""
+    from qusr import info, loader
+
+    if len(command.argv) < 2:
+        raise CommandError("info: no program named")
+    asked = loader.explicit(command.text("L"), os.environ)
+    found = [info.describe(path, asked, os.environ) for path in command.argv[1:]]
+    sys.stdout.write("\n".join(text for text, _ in found))
+    sys.stdout.flush()
+    sys.exit(0 if all(whole for _, whole in found) else 1)
 
 
 def _show_threads(pid: int) -> NoReturn:

@@ -104,6 +104,7 @@ class Process:
         # A forked child that has not executed a program yet, and what it had until then.
         self.forked = False
         self._inherited: _native.Thread | None = None
+        self._borrowed: _native.Borrowed | None = None
         self.store = loader.Store.default() if state is None else loader.Store(state.store)
         self._limits = [] if state is None else state.limits
         if early is not None:
@@ -156,6 +157,7 @@ class Process:
         self.native = early.process
         self._main = Thread(self, early.thread)
         self._main.first = early.resume
+        self._borrowed = early.borrowed
 
     def _set_machine(self, machine: Machine) -> None:
         self.machine = machine
@@ -453,6 +455,21 @@ class Process:
         child.forked = False
         child.nobody_dies()
         return child
+
+    def take_over_child(self) -> None:
+        """Goes on with a vfork that was made without Python, and whose child needs it."""
+        borrowed, self._borrowed = self._borrowed, None
+        if borrowed is None:
+            return
+        from qusr import borrower
+
+        child = self.lend(borrowed.thread)
+        child.vforked = True
+        child.main.first = borrowed.stop
+        borrowed.take_over(lambda loan: borrower.live(child, loan, lambda: None), lambda: None)
+        borrowed.made.wait()
+        borrowed.made.leave()
+        self.main.native.finish_call(borrowed.made.pid)
 
     def trace_me(self) -> None:
         """PTRACE_TRACEME, by a process that is about to begin a program."""

@@ -46,6 +46,11 @@ def _help(name: str, guest: str | None, sysroot: str | None) -> str:
     what = f"{guest} programs" if guest else "programs of any guest it has"
     lines = [
         f"usage: {name} [OPTION...] PROGRAM [ARGUMENT...]",
+        *(
+            []
+            if guest
+            else [f"       {name} [-L PATH] info PROGRAM...   what a loader sees of them"]
+        ),
         f"Runs Linux {what} ({', '.join(_all())}) on this machine."
         if not guest
         else f"Runs Linux {what} on this machine.",

@@ -110,8 +110,8 @@ LAYERS = (
     ("cpu", "execution", "loader", "options", "debug.log"),
     ("again", "borrower", "debug", "dump", "ptrace", "running", "syscalls"),
     ("syscalls.handlers",),
-    ("machine", "preload", "process", "recipe", "thread"),
-    ("", "__main__", "api", "binfmt", "cli", "interp", "usage"),
+    ("facts", "machine", "preload", "process", "thread"),
+    ("", "__main__", "api", "binfmt", "cli", "info", "interp", "usage"),
 )
 #: Who imports what it is told by name, and what that is.
 BY_NAME = {

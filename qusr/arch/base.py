@@ -56,6 +56,7 @@ class Guest:
         variants: which of `abis` a program has: (mask, value, name), the first one whose masked
             e_flags are the value.
         refusals: what the kernel's elf_check_arch refuses of this machine's programs.
+        flag_names: what e_flags say to people: (mask, value, words).
         guarded: what the kernel adds to the protection of code: (bit of `features`, protection).
     """
 
@@ -72,6 +73,7 @@ class Guest:
     variants: tuple[Variant, ...] = ((0, 0, ""),)
     refusals: tuple[Refusal, ...] = ()
     guarded: tuple[tuple[int, int], ...] = ()
+    flag_names: tuple[Variant, ...] = ()
 
     def __init__(
         self,

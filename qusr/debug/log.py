@@ -135,6 +135,8 @@ class Log:
             name = self.file.replace("%d", str(number))
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             try:
+                # What there was before Python began may have its lines in it.
+                again = again or "python" in self.items
                 fd = os.open(name, flags if again else flags | os.O_TRUNC, 0o666)
             except OSError as error:
                 raise LogError(f"-D {name}: {error.strerror}") from None

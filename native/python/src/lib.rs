@@ -63,7 +63,7 @@ mod _native {
     #[pymodule_export]
     use super::share::{PyLoan, PyMade, leave_memory, memory_is_shared};
     #[pymodule_export]
-    use super::start::{PyEarlyStart, early_start};
+    use super::start::{PyBorrowed, PyEarlyStart, early_start};
     #[pymodule_export]
     use super::thread::{PyCloneRequest, PyThread};
     #[pymodule_export]

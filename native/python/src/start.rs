@@ -8,10 +8,12 @@ use pyo3::types::{PyBytes, PyTuple};
 use super::loader::{PyImage, PyStack};
 use super::memory::PyAddressSpace;
 use super::process::{PyProcess, PyTable};
+use super::share::{self, PyMade};
 use super::thread::{PyThread, describe};
 use qusr_kernel::process::Stop;
 use qusr_kernel::signal::dispositions::Dispositions;
 use qusr_kernel::signal::host;
+use qusr_machine::start::vfork::Slot;
 use qusr_machine::start::{self, Started};
 
 /// A running guest for `Process._adopt`.
@@ -38,6 +40,36 @@ pub struct PyEarlyStart {
     /// It is a forked child that has not executed a program yet.
     forked: bool,
     state: Py<PyPaused>,
+    /// A vfork's child that needs Python while its parent, which the guest is, waits for it.
+    borrowed: Option<Py<PyBorrowed>>,
+}
+
+/// See [`Borrowed`].
+#[pyclass(name = "Borrowed", module = "qusr._native", frozen, get_all)]
+pub struct PyBorrowed {
+    made: Py<PyMade>,
+    thread: Py<PyThread>,
+    state: Py<PyNeeds>,
+}
+
+/// What it needs.
+#[pyclass(frozen)]
+pub struct PyNeeds {
+    stop: Stop,
+    slot: Arc<Slot>,
+}
+
+#[pymethods]
+impl PyBorrowed {
+    /// The stop that Python has to decide, as `Thread.run` gives it.
+    fn stop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        describe(py, &self.state.get().stop)
+    }
+
+    /// The child goes on: `body(loan)` is its life, and `after()` is called when it is gone.
+    fn take_over(&self, body: Py<PyAny>, after: Py<PyAny>) {
+        share::take_over(&self.state.get().slot, body, after);
+    }
 }
 
 /// Where the guest was stopped.
@@ -56,6 +88,9 @@ impl PyEarlyStart {
         let state = self.state.get();
         state.dispositions.restore();
         host::set_mask(state.blocked);
+        if self.borrowed.is_some() {
+            return ("borrowed",).into_pyobject(py);
+        }
         describe(py, &state.stop)
     }
 }
@@ -76,6 +111,23 @@ fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
         blocked: started.thread.signals.blocked,
     };
     let own = &started.own_exe;
+    let signals = &started.thread.signals;
+    let (mailbox, blocked) = (signals.mailbox.clone(), signals.blocked);
+    let borrowed = started.borrowed.map(|borrowed| {
+        let state = PyNeeds {
+            stop: borrowed.stop,
+            slot: borrowed.slot,
+        };
+        Py::new(
+            py,
+            PyBorrowed {
+                made: Py::new(py, share::made(borrowed.made, mailbox, blocked))?,
+                thread: Py::new(py, PyThread::from(borrowed.thread))?,
+                state: Py::new(py, state)?,
+            },
+        )
+    });
+    let borrowed = borrowed.transpose()?;
     Ok(PyEarlyStart {
         argv: list(&started.argv),
         envp: list(&started.envp),
@@ -89,6 +141,7 @@ fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
         read_implies_exec: started.read_implies_exec,
         forked: started.forked,
         state: Py::new(py, state)?,
+        borrowed,
         memory: Py::new(
             py,
             PyAddressSpace {

@@ -28,6 +28,10 @@ pub struct Command {
     pub limits: Vec<(u32, u64, u64)>,
     /// Folders where Python's packages may be.
     pub packages: Vec<Vec<u8>>,
+    /// Python itself, what its code begins with (to find them), and the preloaded extension.
+    pub python: Vec<u8>,
+    pub paths: Vec<u8>,
+    pub extension: Vec<u8>,
 }
 
 /// What a command line is.
@@ -91,6 +95,8 @@ pub fn parse(argv: &[&[u8]], environ: &[&[u8]]) -> Parsed {
         Some(Err((name, why))) => Parsed::Refused(name, why),
         Some(Ok(mut command)) => {
             command.packages = quoted(code);
+            command.python = argv[0].to_vec();
+            command.paths = paths(code);
             Parsed::Program(Box::new(command))
         }
     }
@@ -148,6 +154,10 @@ fn launched(code: &[u8], words: &[&[u8]], environ: &[&[u8]]) -> Option<Result<Co
     if is_command {
         command.guest = guest_of(name);
         command.argv.clone_from(&options.argv);
+        // `qusr info PROGRAM` only tells of programs.
+        if command.guest.is_none() && command.argv.first().is_some_and(|word| word == b"info") {
+            return None;
+        }
         let Some(program) = command.argv.first() else {
             let why = b"no program to run (-help shows how)";
             return Some(Err((called.to_vec(), why.to_vec())));
@@ -201,6 +211,12 @@ fn executed(words: &[&[u8]]) -> Option<Command> {
                 continue;
             }
             b"ignored" => continue,
+            b"log" => {
+                let options = &mut command.options.values;
+                options.insert("d", Value::Text(b"python".to_vec()));
+                options.insert("D", Value::Text(value.to_vec()));
+                continue;
+            }
             b"read_implies_exec" => {
                 command.read_implies_exec = true;
                 continue;
@@ -254,6 +270,19 @@ fn environment(environ: &[&[u8]], hidden: &[&[u8]]) -> Vec<Vec<u8>> {
         .filter(|entry| entry.contains(&b'=') && met.insert(split(entry).0))
         .map(<[u8]>::to_vec)
         .collect()
+}
+
+/// What sets `sys.path` in the launcher's code: its second line, and a third one where it begins with an
+/// import of its own.
+fn paths(code: &[u8]) -> Vec<u8> {
+    let lines = code.split(|&byte| byte == b'\n').skip(1);
+    let sets = |line: &&[u8]| contains(line, b"sys.path");
+    let upto = |line: &[u8]| {
+        let end = line.windows(6).position(|part| part == b"; from");
+        [&line[..end.unwrap_or(line.len())], b"\n"].concat()
+    };
+    let found: Vec<_> = lines.filter(sets).take(1).map(upto).collect();
+    [b"import os, sys\n", &found.concat()[..]].concat()
 }
 
 /// The strings in quotation marks in Python's code: the folders of `sys.path`, and others.

@@ -22,6 +22,7 @@ extern "C" fn constructor(_: c_int, argv: *const *const c_char, envp: *const *co
     let library = environ
         .iter()
         .find_map(|entry| entry.strip_prefix(b"LD_PRELOAD="));
+    let extension = library.unwrap_or_default().to_vec();
     let package = library.and_then(|path| {
         let end = path.iter().rposition(|&byte| byte == b'/')?;
         let parent = path[..end].iter().rposition(|&byte| byte == b'/')?;
@@ -39,6 +40,7 @@ extern "C" fn constructor(_: c_int, argv: *const *const c_char, envp: *const *co
         Parsed::Refused(name, why) => fail(&name, &why, super::USAGE),
         Parsed::Program(mut command) => {
             command.packages.insert(0, package);
+            command.extension = extension;
             begin(*command)
         }
     };

@@ -40,7 +40,7 @@ impl From<LoadError> for Refusal {
 }
 
 /// What a process is like, beside its program.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The limit of the stack, in bytes.
     pub stack_size: u64,

@@ -14,9 +14,10 @@ pub mod load;
 mod log;
 pub mod options;
 mod run;
+pub mod vfork;
 
 use std::borrow::Cow;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cpu::Exit;
@@ -47,7 +48,7 @@ pub struct Started {
     /// What is to be decided.
     pub stop: Stop,
     pub machine: Arc<Machine>,
-    pub launch: Launch,
+    pub launch: Arc<Launch>,
     pub argv: Vec<Vec<u8>>,
     pub envp: Vec<Vec<u8>>,
     /// As it was given to execve.
@@ -62,6 +63,8 @@ pub struct Started {
     pub read_implies_exec: bool,
     /// It is a forked child that has not executed a program yet.
     pub forked: bool,
+    /// A vfork's child that needs Python, and whose parent the guest is.
+    pub borrowed: Option<vfork::Borrowed>,
     /// What the guest inherited, or has made, of the signals that Python's start changes.
     pub dispositions: Dispositions,
 }
@@ -77,6 +80,11 @@ pub struct Launch {
     pub stack_size: Option<u64>,
     pub guest_base: Option<u64>,
     pub reserved_va: Option<u64>,
+    /// How Python is started with this library: its path, the code that it is given to find the
+    /// packages, and this library's path.
+    pub python: Vec<u8>,
+    pub code: Vec<u8>,
+    pub extension: Vec<u8>,
     /// `-d python`: a file for the log, or "" for standard error.
     pub log: Option<Vec<u8>>,
 }
@@ -108,6 +116,9 @@ impl Launch {
             stack_size,
             guest_base: wish("B"),
             reserved_va: wish("R"),
+            python: command.python.clone(),
+            code: command.paths.clone(),
+            extension: command.extension.clone(),
             log: options
                 .text("d")
                 .map(|_| options.text("D").unwrap_or_default().to_vec()),
@@ -238,12 +249,13 @@ fn start(
         thread,
         stop: Stop::Core(Exit::Interrupted),
         machine: Arc::new(machine),
-        launch,
+        launch: Arc::new(launch),
         argv: prepared.argv,
         envp: command.envp,
         execfn: prepared.execfn,
         read_implies_exec: implied || image.read_implies_exec,
         forked: false,
+        borrowed: None,
         image,
         stack,
         exe,

@@ -4,21 +4,21 @@
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
-use super::load::{self, Loaded, Refusal};
-use super::{Started, empty_space, log};
+use super::load::{self, Loaded, Refusal, Settings};
+use super::{Started, empty_space, log, vfork};
 use crate::cpu::Exit;
 use crate::facts;
 use crate::machine::Machine;
 use crate::process::clone::{CloneRequest, Kind};
 use crate::process::exec::Execve;
-use crate::process::{Stop, child};
+use crate::process::{Process, Stop, child};
 use crate::signal::dispositions::Dispositions;
 use crate::signal::host;
 use crate::translator::{keep_stocks, stop_for_fork};
 use crate::unicorn::AllStopped;
 
 /// The handler of execve(2) in Python.
-const EXECVE: &str = "exec:execve";
+pub const EXECVE: &str = "exec:execve";
 
 /// Runs it; comes back with what Python has to decide.
 pub fn run(mut started: Started) -> Started {
@@ -33,7 +33,7 @@ pub fn run(mut started: Started) -> Started {
                 // SAFETY: ends the process; nothing of ours is to be done before.
                 unsafe { libc::_exit(status & 0xff) };
             }
-            Stop::Killed { signal } if !wants_core(&started) => {
+            Stop::Killed { signal } if !wants_core(&started.process) => {
                 started.process.give_up_all_robust_futexes();
                 host::die_by(signal.0);
             }
@@ -49,7 +49,10 @@ pub fn run(mut started: Started) -> Started {
 
 /// Stops for Python.
 fn hand_over(mut started: Started, stop: Stop) -> Started {
-    log::entry(&started.launch, &stop);
+    // A borrower's own reason was told.
+    if started.borrowed.is_none() {
+        log::entry(&started.launch, &stop);
+    }
     started.stop = stop;
     // Python's start must not see the guest's signals, nor change what it does about them.
     host::set_mask(!0);
@@ -64,8 +67,8 @@ enum Attended {
 }
 
 /// Whether the death of a signal leaves a core file, which Python writes (`qusr/dump`).
-fn wants_core(started: &Started) -> bool {
-    let limit = started.process.limit(libc::RLIMIT_CORE);
+pub fn wants_core(process: &Process) -> bool {
+    let limit = process.limit(libc::RLIMIT_CORE);
     host::core_goes_to_a_program() || limit.is_ok_and(|(soft, _)| soft != 0)
 }
 
@@ -86,6 +89,13 @@ fn attend(started: &mut Started, stop: &Stop) -> Attended {
         Some(Ok(request)) if request.kind() == Kind::Fork && !request.has(libc::CLONE_FILES) => {
             fork(started, &request);
             Attended::Done
+        }
+        Some(Ok(request)) if request.kind() == Kind::Borrower && vfork::is_plain(&request) => {
+            started.borrowed = vfork::vfork(started, &request);
+            match started.borrowed {
+                None => Attended::Done,
+                Some(_) => Attended::ForPython,
+            }
         }
         Some(Err(errno)) => {
             started.thread.finish_call(-i64::from(errno));
@@ -162,15 +172,18 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
     close_others(&kept);
     // Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).
     let implied = started.read_implies_exec && machine.rules.bits == 32;
-    started.launch.settings.stack_size = started.launch.stack_size.unwrap_or_else(|| {
+    let stack_size = started.launch.stack_size.unwrap_or_else(|| {
         let limit = started.process.limit(libc::RLIMIT_STACK);
         limit.map_or(u64::MAX, |(soft, _)| soft)
     });
     let loaded = new_space(started, machine).and_then(|space| {
         space.set_read_implies_exec(implied);
         let before = Some(&*started.process);
-        let settings = &started.launch.settings;
-        let loaded = load::load(&prepared, &envp, machine, &space, settings, before)?;
+        let settings = Settings {
+            stack_size,
+            ..started.launch.settings.clone()
+        };
+        let loaded = load::load(&prepared, &envp, machine, &space, &settings, before)?;
         Ok((space, loaded))
     });
     // Too late to go back: the kernel kills the process then.
