@@ -131,6 +131,24 @@ def test_scripts(launch: Launcher, arm64: Path, tmp_path: Path) -> None:
     assert early(result)
 
 
+@pytest.mark.parametrize("arch", ["aarch64", "arm"])
+def test_memory_is_as_python_makes_it(
+    launch: Launcher, root: Callable[..., Path], arch: str
+) -> None:
+    """With what the kernel maps into each program, as arm's page of helpers."""
+    command = ("/bin/cat", "/proc/self/maps")
+    options = ("-L", str(root(arch)))
+    first, again = (
+        launch(*command, options=options, name=f"qusr-{arch}", env=env)
+        for env in ({"QUSR_DEBUG": "1"}, {})
+    )
+    assert not early(first)
+    assert early(again)
+    assert first.check().out == again.check().out
+    if arch == "arm":
+        assert "ffff0000-ffff1000 r-xp" in again.out and "[vectors]" in again.out
+
+
 def test_the_environment_is_the_guests(launch: Launcher, arm64: Path) -> None:
     env = {"A": "1", "ODD": "x=y", "EMPTY": ""}
     seen = []

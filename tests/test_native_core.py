@@ -13,29 +13,40 @@ from testbins import build
 from tests import emulators
 from tests.emulators import Emulator
 
-LITMUS = "c/threads/litmus"
+LITMUS = pytest.mark.parametrize(
+    ("arch", "litmus"),
+    [
+        ("aarch64", "c/threads/litmus"),
+        ("arm", "c/threads/litmus"),
+        ("arm", "c/threads/litmus_a32"),
+    ],
+)
 
 
-def native_core(settings: str = "") -> Emulator:
-    """qusr-aarch64 on the native core, whatever --core says."""
-    return emulators.qusr("aarch64", "native" + settings)
+def native_core(settings: str = "", arch: str = "aarch64") -> Emulator:
+    """qusr on the native core, whatever --core says."""
+    return emulators.qusr(arch, "native" + settings)
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors")
 @pytest.mark.parametrize("settings", ["", ",no-all"])
-def test_litmus_tests_can_fail(testbin: Callable[..., Path], settings: str) -> None:
+@LITMUS
+def test_litmus_tests_can_fail(
+    testbin: Callable[..., Path], arch: str, litmus: str, settings: str
+) -> None:
     """Store buffering without its barriers gives the weak outcome, which x86 hosts can show."""
-    program = testbin(LITMUS, "aarch64")
+    program = testbin(litmus, arch)
     for _ in range(10):
-        result = native_core(settings)(program, "-n", "200000", "weak_SB")
+        result = native_core(settings, arch)(program, "-n", "200000", "weak_SB")
         if result.status == 0:
             return
     pytest.fail("SB without barriers was always sequentially consistent: threads do not overlap")
 
 
 @pytest.mark.slow
-def test_litmus_ten_million_rounds(testbin: Callable[..., Path]) -> None:
-    native_core()(testbin(LITMUS, "aarch64"), "-n", "10000000", "-v", timeout=1800).check()
+@LITMUS
+def test_litmus_ten_million_rounds(testbin: Callable[..., Path], arch: str, litmus: str) -> None:
+    native_core(arch=arch)(testbin(litmus, arch), "-n", "10000000", "-v", timeout=1800).check()
 
 
 _REPLACED = r"""

@@ -30,7 +30,7 @@ STOP_SIGNALS = (19, 20, 21, 22)
 SI_QUEUE = -1
 
 # --- messages: the upper 16 bits of a queued SIGSEGV's value (signal/host/message.rs, Message) ---
-BELL, STOP, DIE, DOOM, REPORT = 0x5152, 0x5153, 0x5154, 0x5155, 0x5156
+BELL, STOP, DIE, DOOM, REPORT, KILL = 0x5152, 0x5153, 0x5154, 0x5155, 0x5156, 0x5157
 
 # --- Kind ---
 BOUNDARY, ENTRY, EXIT, FAULT, EVENT = range(1, 6)

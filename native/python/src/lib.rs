@@ -14,6 +14,7 @@ mod native;
 mod process;
 mod share;
 mod start;
+mod stop;
 mod thread;
 mod tracer;
 

@@ -1,7 +1,9 @@
 // Litmus tests of Arm's memory model: outcomes that it forbids never happen.
 // libs: -lpthread
-// arches: aarch64
-// cflags: -march=armv8.1-a+rcpc
+// no-reference: qemu-user takes long, and it is not the one to be judged
+// arches: aarch64 arm
+// cflags-aarch64: -march=armv8.1-a+rcpc
+// cflags-arm: -march=armv8-a+simd -mthumb
 /*
  * Each test is a few threads of two or three accesses each (names and verdicts as in Alglave, Maranget, Tautschnig,
  * "Herding Cats", and Arm ARM B2.3). A round is one run of all threads on locations of its own. Before each round
@@ -18,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+
+#include "litmus_access.h"
 
 #ifndef ROUNDS
 #define ROUNDS 200000
@@ -37,22 +41,6 @@ static struct {
 	long at __attribute__((aligned(64)));
 } progress[MAX_THREADS];
 
-#define STR(p, v) __asm__ volatile("str %1, [%0]" : : "r"(p), "r"((long)(v)) : "memory")
-#define STLR(p, v) __asm__ volatile("stlr %1, [%0]" : : "r"(p), "r"((long)(v)) : "memory")
-#define LOAD(insn, p) __extension__({ long v_; \
-	__asm__ volatile(insn " %0, [%1]" : "=r"(v_) : "r"(p) : "memory"); v_; })
-#define LDR(p) LOAD("ldr", p)
-#define LDAR(p) LOAD("ldar", p)
-#define LDAPR(p) LOAD("ldapr", p)
-/* A load whose address depends on `dep`. */
-#define LDR_DEP(p, dep) __extension__({ long v_; \
-	__asm__ volatile("eor %0, %2, %2\n\tldr %0, [%1, %0]" : "=&r"(v_) : "r"(p), "r"(dep) : "memory"); v_; })
-#define DMB(kind) __asm__ volatile("dmb " kind : : : "memory")
-#define DSB() __asm__ volatile("dsb ish" : : : "memory")
-/* Exchanges with acquire and release semantics. */
-#define SWPAL(p, v) __extension__({ long v_; \
-	__asm__ volatile("swpal %2, %0, [%1]" : "=&r"(v_) : "r"(p), "r"((long)(v)) : "memory"); v_; })
-
 typedef void thread_part(struct round *r);
 
 struct litmus {
@@ -70,7 +58,8 @@ static void mp_w_stlr(struct round *r) { STR(&r->x, 1); STLR(&r->y, 1); }
 static void mp_r_dmb(struct round *r) { r->r[0] = LDR(&r->y); DMB("ish"); r->r[1] = LDR(&r->x); }
 static void mp_r_dmbld(struct round *r) { r->r[0] = LDR(&r->y); DMB("ishld"); r->r[1] = LDR(&r->x); }
 static void mp_r_ldar(struct round *r) { r->r[0] = LDAR(&r->y); r->r[1] = LDR(&r->x); }
-static void mp_r_ldapr(struct round *r) { r->r[0] = LDAPR(&r->y); r->r[1] = LDR(&r->x); }
+static void mp_w_stlxr(struct round *r) { STR(&r->x, 1); STORE_EXCLUSIVE(&r->y, 1); }
+static void mp_r_ldaxr(struct round *r) { r->r[0] = LOAD_EXCLUSIVE(&r->y); r->r[1] = LDR(&r->x); }
 static void mp_r_addr(struct round *r) { long v = LDR(&r->y); r->r[0] = v; r->r[1] = LDR_DEP(&r->x, v); }
 
 /* SB: each stores and then looks at the other's. */
@@ -83,8 +72,11 @@ static void sb_0_dsb(struct round *r) { STR(&r->x, 1); DSB(); r->r[0] = LDR(&r->
 static void sb_1_dsb(struct round *r) { STR(&r->y, 1); DSB(); r->r[1] = LDR(&r->x); }
 static void sb_0_stlr(struct round *r) { STLR(&r->x, 1); r->r[0] = LDAR(&r->y); }
 static void sb_1_stlr(struct round *r) { STLR(&r->y, 1); r->r[1] = LDAR(&r->x); }
-static void sb_0_swpal(struct round *r) { SWPAL(&r->x, 1); r->r[0] = LDAR(&r->y); }
-static void sb_1_swpal(struct round *r) { SWPAL(&r->y, 1); r->r[1] = LDAR(&r->x); }
+static void sb_0_stlxr(struct round *r) { EXCHANGE_ORDERED(&r->x, 1); r->r[0] = LDAR(&r->y); }
+static void sb_1_stlxr(struct round *r) { EXCHANGE_ORDERED(&r->y, 1); r->r[1] = LDAR(&r->x); }
+/* What a compiler makes of a sequentially consistent exchange where there are no ordered accesses. */
+static void sb_0_stxr(struct round *r) { EXCHANGE_RELAXED(&r->x, 1); DMB("ish"); r->r[0] = LDR(&r->y); }
+static void sb_1_stxr(struct round *r) { EXCHANGE_RELAXED(&r->y, 1); DMB("ish"); r->r[1] = LDR(&r->x); }
 
 /* LB: each looks at the other's and then stores. */
 static int lb(const struct round *r) { return r->r[0] == 1 && r->r[1] == 1; }
@@ -133,16 +125,30 @@ static void iriw_3(struct round *r) { r->r[2] = LDAR(&r->y); r->r[3] = LDAR(&r->
 static void iriw_2_dmb(struct round *r) { r->r[0] = LDR(&r->x); DMB("ish"); r->r[1] = LDR(&r->y); }
 static void iriw_3_dmb(struct round *r) { r->r[2] = LDR(&r->y); DMB("ish"); r->r[3] = LDR(&r->x); }
 
+#ifdef __aarch64__
+static void mp_r_ldapr(struct round *r) { r->r[0] = LDAPR(&r->y); r->r[1] = LDR(&r->x); }
+static void sb_0_swpal(struct round *r) { SWPAL(&r->x, 1); r->r[0] = LDAR(&r->y); }
+static void sb_1_swpal(struct round *r) { SWPAL(&r->y, 1); r->r[1] = LDAR(&r->x); }
+#else
+static void mp_w_cp15(struct round *r) { STR(&r->x, 1); CP15DMB(); STR(&r->y, 1); }
+static void mp_r_cp15(struct round *r) { r->r[0] = LDR(&r->y); CP15DMB(); r->r[1] = LDR(&r->x); }
+static void sb_0_cp15(struct round *r) { STR(&r->x, 1); CP15DMB(); r->r[0] = LDR(&r->y); }
+static void sb_1_cp15(struct round *r) { STR(&r->y, 1); CP15DMB(); r->r[1] = LDR(&r->x); }
+static void sb_0_kuser(struct round *r) { STR(&r->x, 1); KUSER_DMB(); r->r[0] = LDR(&r->y); }
+static void sb_1_kuser(struct round *r) { STR(&r->y, 1); KUSER_DMB(); r->r[1] = LDR(&r->x); }
+#endif
+
 static const struct litmus tests[] = {
 	{ "MP+dmbs", 2, mp, { mp_w_dmb, mp_r_dmb } },
 	{ "MP+dmb.st+dmb.ld", 2, mp, { mp_w_dmbst, mp_r_dmbld } },
 	{ "MP+stlr+ldar", 2, mp, { mp_w_stlr, mp_r_ldar } },
-	{ "MP+stlr+ldapr", 2, mp, { mp_w_stlr, mp_r_ldapr } },
+	{ "MP+stlxr+ldaxr", 2, mp, { mp_w_stlxr, mp_r_ldaxr } },
 	{ "MP+dmb+addr", 2, mp, { mp_w_dmb, mp_r_addr } },
 	{ "SB+dmbs", 2, sb, { sb_0_dmb, sb_1_dmb } },
 	{ "SB+dsbs", 2, sb, { sb_0_dsb, sb_1_dsb } },
 	{ "SB+stlr-ldar", 2, sb, { sb_0_stlr, sb_1_stlr } },
-	{ "SB+swpal-ldar", 2, sb, { sb_0_swpal, sb_1_swpal } },
+	{ "SB+stlxr-ldar", 2, sb, { sb_0_stlxr, sb_1_stlxr } },
+	{ "SB+stxr-dmbs", 2, sb, { sb_0_stxr, sb_1_stxr } },
 	{ "LB+dmbs", 2, lb, { lb_0_dmb, lb_1_dmb } },
 	{ "LB+stlr+ldar", 2, lb, { lb_0_stlr, lb_1_ldar } },
 	{ "LB+datas", 2, lb, { lb_0_data, lb_1_data } },
@@ -153,6 +159,14 @@ static const struct litmus tests[] = {
 	{ "WRC+dmb+ldar", 3, wrc, { co_w, wrc_1, wrc_2 } },
 	{ "IRIW+stlr+ldar", 4, iriw, { iriw_0, iriw_1, iriw_2, iriw_3 } },
 	{ "IRIW+dmbs", 4, iriw, { iriw_0, iriw_1, iriw_2_dmb, iriw_3_dmb } },
+#ifdef __aarch64__
+	{ "MP+stlr+ldapr", 2, mp, { mp_w_stlr, mp_r_ldapr } },
+	{ "SB+swpal-ldar", 2, sb, { sb_0_swpal, sb_1_swpal } },
+#else
+	{ "MP+cp15dmbs", 2, mp, { mp_w_cp15, mp_r_cp15 } },
+	{ "SB+cp15dmbs", 2, sb, { sb_0_cp15, sb_1_cp15 } },
+	{ "SB+kuser_dmbs", 2, sb, { sb_0_kuser, sb_1_kuser } },
+#endif
 	{ "weak_SB", 2, sb, { sb_0, sb_1 } },
 };
 
@@ -256,12 +270,14 @@ int main(int argc, char **argv)
 			chosen |= !strcmp(argv[n], t->name);
 		if (!chosen || (weak && at == argc))
 			continue;
+#ifdef __aarch64__
 		/* LSE and RCpc by HWCAP_ATOMICS and HWCAP_LRCPC. */
 		if ((strstr(t->name, "swp") && !(getauxval(AT_HWCAP) & 1 << 8)) ||
 		    (strstr(t->name, "ldapr") && !(getauxval(AT_HWCAP) & 1 << 15))) {
 			printf("ok %s\n", t->name);
 			continue;
 		}
+#endif
 		if (run(t, wanted, verbose) != weak) {
 			printf("FAIL %s: %s\n", t->name, weak ? "not seen" : "a forbidden outcome");
 			bad = 1;

@@ -5,7 +5,9 @@
 
 pub mod a32;
 mod alu;
+mod alu16;
 mod branch;
+mod decoded;
 pub mod features;
 pub mod fp;
 pub mod fptable;
@@ -23,8 +25,7 @@ pub mod t16;
 pub mod t32;
 pub mod table;
 
-use crate::decode::Bits;
-use crate::guest::{FlagUse, Guest, Lift, flag};
+use crate::guest::{FlagUse, Guest, Lift};
 use crate::ir::Trap;
 use crate::ir::build::IrBuilder;
 use crate::ir::flags::Cc;
@@ -32,12 +33,13 @@ use crate::ir::interp::Interp;
 use crate::ir::sem::{Guard, Sem};
 use crate::ir::state::State;
 use crate::{Entry, unicorn};
+pub use decoded::{Decoded, Kind};
+use decoded::{fp_form, is_fp_a32, is_wide};
 use features::Features;
 use insn::{Insn, mode, slot};
 use linux::ArmLinux;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use table::Encoding;
 
 /// Little-endian, and the two big-endian kinds of programs.
 pub static GUESTS: [Entry; 3] = [
@@ -250,129 +252,6 @@ impl Arm {
         }
         s.unguard();
         Lift::Next
-    }
-}
-
-/// Whether a halfword begins an instruction of 32 bits (Arm ARM F3.1).
-#[must_use]
-pub fn is_wide(half: u32) -> bool {
-    half >> 11 >= 0b11101
-}
-
-/// Coprocessors 14 and 15 are for the system.
-fn is_fp_coprocessor(w: u32) -> bool {
-    matches!(w >> 8 & 15, 8..=13)
-}
-
-/// Whether an A32 instruction is of floating point or Advanced SIMD.
-fn is_fp_a32(w: u32) -> bool {
-    match w >> 24 {
-        0xf2 | 0xf3 => true,
-        0xf4 => w >> 20 & 1 == 0,
-        top => matches!(top & 15, 12..=14) && is_fp_coprocessor(w),
-    }
-}
-
-/// The A32 form of a T32 instruction of floating point or Advanced SIMD.
-fn fp_form(w: u32) -> Option<u32> {
-    match w >> 24 {
-        0xef | 0xff => Some(0xf200_0000 | (w >> 28 & 1) << 24 | w & 0x00ff_ffff),
-        0xf9 if w >> 20 & 1 == 0 => Some(0xf400_0000 | w & 0x00ff_ffff),
-        0xec..=0xee | 0xfc..=0xfe if is_fp_coprocessor(w) => Some(w),
-        _ => None,
-    }
-}
-
-/// Which table an instruction is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    A32,
-    T32,
-    T16,
-    Fp,
-}
-
-impl Kind {
-    #[must_use]
-    pub fn table(self) -> &'static [Encoding] {
-        match self {
-            Self::A32 => a32::TABLE,
-            Self::T32 => t32::TABLE,
-            Self::T16 => t16::TABLE,
-            Self::Fp => fptable::TABLE,
-        }
-    }
-
-    #[must_use]
-    pub fn find(self, bits: u32) -> Option<usize> {
-        match self {
-            Self::A32 => a32::find(bits),
-            Self::T32 => t32::find(bits),
-            Self::T16 => t16::find(bits),
-            Self::Fp => fptable::find(bits),
-        }
-    }
-
-    fn lifter<S: Sem>(self, n: usize) -> fn(&mut S, Insn) -> Lift {
-        match self {
-            Self::A32 => a32::Lifters::<S>::ALL[n],
-            Self::T32 => t32::Lifters::<S>::ALL[n],
-            Self::T16 => t16::Lifters::<S>::ALL[n],
-            Self::Fp => fptable::Lifters::<S>::ALL[n],
-        }
-    }
-}
-
-/// An instruction and its line.
-pub struct Decoded {
-    pub kind: Kind,
-    pub line: Option<usize>,
-    pub insn: Insn,
-}
-
-impl Decoded {
-    #[must_use]
-    pub fn encoding(&self) -> Option<&'static Encoding> {
-        self.line.map(|n| &self.kind.table()[n])
-    }
-
-    /// The condition; 14 and 15: always.
-    #[must_use]
-    pub fn cond(&self) -> u32 {
-        if !self.insn.thumb {
-            self.insn.bits >> 28
-        } else if self.kind == Kind::T16 && self.insn.bits >> 8 == 0xbe {
-            // BKPT
-            14
-        } else if self.insn.in_it() {
-            self.insn.it() >> 4
-        } else {
-            14
-        }
-    }
-
-    /// What it does to the flags; its condition, if it has one, not considered.
-    fn flag_use(&self) -> FlagUse {
-        let i = self.insn;
-        let writes = |writes| FlagUse::Goes {
-            reads: 0,
-            writes,
-            next: i.next(),
-        };
-        match self.encoding().map(|l| l.flags) {
-            Some('n') => writes(0),
-            Some('k') => writes(flag::ALL),
-            Some('z') => writes(flag::N | flag::Z),
-            Some('a') => writes(if i.bit(20) { flag::ALL } else { 0 }),
-            Some('l') => writes(if i.bit(20) { flag::N | flag::Z } else { 0 }),
-            Some('b') => FlagUse::Goes {
-                reads: 0,
-                writes: 0,
-                next: branch::direct(i),
-            },
-            Some('r') => FlagUse::Reads,
-            _ => FlagUse::Unknown,
-        }
     }
 }
 

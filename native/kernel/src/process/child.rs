@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Process;
 use super::execed;
 use super::forked::clone;
-use super::share::forget_sharers;
+use super::share::{self, forget_sharers};
 use super::thread::GuestThread;
 use crate::signal::deferred;
 use crate::signal::host::{self, Mailbox};
@@ -179,14 +179,19 @@ impl Execution {
         if self.process.borrows {
             clear_tid(&self.process, &self.clear_child_tid);
         }
+        let shares = share::is_shared();
+        // The next program does not live here any more, and this one holds nothing.
+        // SAFETY: touches no memory.
+        let pid = unsafe { libc::getpid() };
         self.process.actions.around_exec(self.blocked, || {
+            share::strike_off(pid);
             // SAFETY: NULL-terminated arrays of C strings that live until the call fails.
             unsafe { libc::execve(self.path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
-            -i64::from(
-                std::io::Error::last_os_error()
-                    .raw_os_error()
-                    .unwrap_or(libc::ENOEXEC),
-            )
+            let failed = std::io::Error::last_os_error();
+            if shares {
+                share::enlist(pid);
+            }
+            -i64::from(failed.raw_os_error().unwrap_or(libc::ENOEXEC))
         })
     }
 }

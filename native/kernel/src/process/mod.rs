@@ -10,6 +10,7 @@ mod directory;
 pub mod exec;
 mod execed;
 mod forked;
+pub(crate) mod kill;
 pub mod limits;
 mod robust;
 pub mod share;

@@ -14,7 +14,7 @@
 use std::arch::asm;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::child::{CloneArgs, ForkRequest, set_thread_name};
@@ -35,6 +35,37 @@ const GAP: u64 = 16 << 10;
 /// The status of a process that ends by a mistake of the emulator's (EX_SOFTWARE of sysexits.h).
 const INTERNAL: i32 = 70;
 
+/// As many are asked to die rather than killed (`kill.rs`).
+const KNOWN: usize = 256;
+/// The ids of the processes that live in this memory: of the children as their parents see them, and of the process
+/// that had it first. 0: a free place.
+static SHARERS: [AtomicI32; KNOWN] = [const { AtomicI32::new(0) }; KNOWN];
+
+/// The ids of the processes that live in this memory, this one among them; none if it is the only one.
+pub(super) fn sharers() -> Vec<i32> {
+    if !is_shared() {
+        return Vec::new();
+    }
+    let ids = SHARERS.iter().map(|place| place.load(Ordering::SeqCst));
+    ids.filter(|id| *id != 0).collect()
+}
+
+pub(super) fn enlist(pid: i32) {
+    let order = Ordering::SeqCst;
+    let known = |place: &AtomicI32| place.load(order) == pid;
+    if !SHARERS.iter().any(known) {
+        let take = |place: &AtomicI32| place.compare_exchange(0, pid, order, order).is_ok();
+        let _ = SHARERS.iter().any(take);
+    }
+}
+
+pub(super) fn strike_off(pid: i32) {
+    let order = Ordering::SeqCst;
+    for place in &SHARERS {
+        let _ = place.compare_exchange(pid, 0, order, order);
+    }
+}
+
 /// Children that live in this memory.
 static LIVING: AtomicUsize = AtomicUsize::new(0);
 /// Donors that have not ended: those of the living, and of some that are gone.
@@ -52,6 +83,9 @@ pub fn is_shared() -> bool {
 pub fn forget_sharers() {
     LIVING.store(0, Ordering::SeqCst);
     DONORS.store(0, Ordering::SeqCst);
+    for place in &SHARERS {
+        place.store(0, Ordering::SeqCst);
+    }
 }
 
 /// Makes a host call that the kernel refuses to processes with several threads: a donor that lives a moment
@@ -97,6 +131,7 @@ struct Loan {
     donor: AtomicU32,
     /// The caller has stored the ids: the child may begin.
     go: AtomicU32,
+    pid: AtomicI32,
     /// The child has begun: what it stores first is there.
     begun: AtomicU32,
     thread_pointer: AtomicU64,
@@ -177,6 +212,9 @@ fn donate(loan: Arc<Loan>, after: After) {
     loan.thread_pointer.store(thread_pointer, Ordering::SeqCst);
     loan.stack
         .store((&raw const here as u64 - GAP) & !15, Ordering::SeqCst);
+    // Messages as well: what their handler notes would be the child's.
+    let usual = host::mask();
+    host::set_whole_mask(!0);
     set(&loan.donor, READY);
     while loan.donor.load(Ordering::SeqCst) == READY {
         wait(&loan.donor, READY);
@@ -188,8 +226,10 @@ fn donate(loan: Arc<Loan>, after: After) {
                 value => wait(&loan.member, value),
             }
         }
+        strike_off(loan.pid.load(Ordering::SeqCst));
         LIVING.fetch_sub(1, Ordering::SeqCst);
     }
+    host::set_whole_mask(usual);
     let left_in_order = loan.in_order.load(Ordering::SeqCst);
     drop(loan);
     after(left_in_order);
@@ -245,6 +285,7 @@ impl GuestThread {
             member: AtomicU32::new(MEMBER),
             donor: AtomicU32::new(STARTING),
             go: AtomicU32::new(0),
+            pid: AtomicI32::new(0),
             begun: AtomicU32::new(0),
             thread_pointer: AtomicU64::new(0),
             stack: AtomicU64::new(0),
@@ -310,7 +351,12 @@ fn make(request: &ForkRequest, loan: &Arc<Loan>) -> Result<i32, i32> {
     // is there; the loan is kept by both.
     let pid = unsafe { clone_with(&args, enter, Arc::as_ptr(loan).cast()) };
     if pid > 0 {
-        return Ok(pid as i32);
+        let pid = pid as i32;
+        loan.pid.store(pid, Ordering::SeqCst);
+        // SAFETY: touches no memory.
+        enlist(unsafe { libc::getpid() });
+        enlist(pid);
+        return Ok(pid);
     }
     LIVING.fetch_sub(1, Ordering::SeqCst);
     let main = loan.main.lock();

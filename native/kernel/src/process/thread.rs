@@ -13,6 +13,7 @@ use crate::memory::tags::take_tags;
 use crate::seccomp::Seccomp;
 use crate::signal::deliver::Delivered;
 use crate::signal::host::{Mailbox, mask};
+use crate::signal::siginfo::by_kernel;
 use crate::signal::{AltStack, Seen, ThreadSignals};
 use crate::thunk::exec::{Args, Outcome, Review, Scalars};
 use crate::thunk::path::Sysroot;
@@ -260,6 +261,11 @@ impl GuestThread {
 
     /// Delivers a signal that waits, and lets a tracer see what it is to see.
     fn deliver_pending(&mut self) -> Option<Stop> {
+        if self.signals.mailbox.is_killed() {
+            let info = by_kernel(libc::SIGKILL, self.signals.abi);
+            let signal = Box::new((libc::SIGKILL, info));
+            return Some(Stop::Killed { signal });
+        }
         if self.tracee.is_some() || self.signals.mailbox.bell() {
             return self.attend_tracer();
         }

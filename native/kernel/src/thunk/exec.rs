@@ -19,6 +19,7 @@ use super::waitmask;
 use super::writeback::{self, Post};
 use crate::abi::GuestAbi;
 use crate::memory::AddressSpace;
+use crate::process::kill;
 use crate::seccomp::Verdict;
 use crate::signal::host::BELL;
 
@@ -300,6 +301,7 @@ impl Call<'_> {
             return Outcome::Done(-i64::from(errno));
         }
         self.wrap_sent_fault(host, &mut host_args);
+        kill::before(host, &host_args, self.env.pending);
         let later = self.later.take();
         let mut result = if waitmask::is_of(host) {
             self.make_with_mask(host, &mut host_args)

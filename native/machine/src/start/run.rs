@@ -36,6 +36,8 @@ pub fn run(mut started: Started) -> Started {
             Stop::Killed { signal } if !wants_core(&started.process) => {
                 started.process.give_up_all_robust_futexes();
                 host::die_by(signal.0);
+                // SAFETY: as above, should the signal be one that leaves us alive.
+                unsafe { libc::_exit(128 + signal.0) };
             }
             Stop::Core(Exit::Interrupted) => {}
             stop => match attend(&mut started, &stop) {

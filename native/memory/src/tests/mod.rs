@@ -7,6 +7,7 @@ mod faults;
 mod growth;
 mod mapping;
 mod model;
+mod model_host;
 mod moving;
 mod segments;
 mod text;

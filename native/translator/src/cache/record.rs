@@ -4,7 +4,8 @@
 //! stubs, and what depends on where things are is in its relocations. With it are the guest bytes it
 //! was made from. All numbers are little-endian. A record is only read by the build that wrote it.
 
-use super::{Cache, Key, REGION, Source, Tables};
+use super::tables::Tables;
+use super::{Cache, Key, REGION, Source};
 use crate::cache::arena::Arena;
 use crate::host::x64::code::{
     Code, Entry as Support, ExitSite, FaultPoint, FloatSite, Place, Recipe, Reloc,

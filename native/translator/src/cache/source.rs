@@ -5,7 +5,8 @@
 //! guest address is reached and the guest bytes there are those it was made from. Neither names nor dates of
 //! files decide that, so nothing need be known about how the bytes got there.
 
-use super::{Exit, Found, Key, NONE, PAGE, Tables};
+use super::tables::{Exit, Hasher, NONE, Tables};
+use super::{Found, Key, PAGE};
 use crate::cache::arena::Arena;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -167,7 +168,7 @@ pub type ReadPage<'a> = &'a mut dyn FnMut(u64, &mut [u8]) -> bool;
 struct Pages<'a> {
     read: ReadPage<'a>,
     /// By address, where they are in `pages`.
-    seen: HashMap<u64, usize, super::Hasher>,
+    seen: HashMap<u64, usize, Hasher>,
     pages: Vec<Option<Box<[u8]>>>,
     last: (u64, usize),
 }

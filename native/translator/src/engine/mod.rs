@@ -4,12 +4,18 @@
 //! guest's lifter, the code generator, the shared code cache, and the loop around them.
 
 mod check;
+mod fault;
 mod gate;
 mod kept;
+mod link;
 mod masked;
 mod memory;
+mod options;
 mod region;
+mod returns;
 mod run;
+mod shared;
+mod step;
 pub mod stock;
 pub mod survey;
 mod translate;
@@ -17,263 +23,22 @@ mod wishes;
 
 pub use gate::stop_for_fork;
 pub use kept::{forget_stocks, keep_stocks};
+pub use options::{Fallback, Log, LogItem, NativeConfig, Options};
 pub use region::regions_made;
 
 use crate::cache::{Cache, Generation};
-use crate::cpu::{BlockWatcher, CpuCore, Emulate, Exit, Interrupter, OnSyscall, Regs};
+use crate::cpu::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
 use crate::guest::Guest;
 use crate::host::x64::layout::{Pinning, host};
 use crate::host::x64::{self};
 use crate::ir::state::State;
 use crate::memory::AddressSpace;
 use kept::{Cores, Kept};
+use returns::{RETURN_RESERVE, ReturnStack};
+use shared::{Shared, WANT_ATTENTION};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-
-/// Single optimisations, for `--opt no-...`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Jumps between translations are patched to go straight.
-    pub chain: bool,
-    /// Constant folding, address modes, conditions of conditional comparisons.
-    pub fold: bool,
-    /// Flags that the next block does not read leave a block as operands, and are worked out if asked for.
-    pub flags: bool,
-    /// Values are computed in the guest register's host register.
-    pub coalesce: bool,
-    /// Calls and returns use the host's.
-    pub returns: bool,
-    /// Indirect jumps look into the core's table inline.
-    pub jumps: bool,
-    /// Translations go on after a conditional branch.
-    pub extend: bool,
-    /// Behind a conditional branch, translations end where another one begins.
-    pub share: bool,
-    /// Translations are taken from a file of the last process that ran the program.
-    pub stock: bool,
-    /// NaNs that differ between processors are found by a host exception, not by checks.
-    pub traps: bool,
-    /// Hot loops are translated as a whole, with host registers of their own choice.
-    pub regions: bool,
-    /// Bytes of translated code before it is thrown away and begun anew (`cache=SIZE`).
-    pub cache: usize,
-}
-
-/// The least and the most that `cache=` takes: a long translation fits, and jumps reach.
-const CACHE_SIZES: std::ops::RangeInclusive<usize> = 64 << 10..=1 << 30;
-
-/// A number of bytes, with K, M or G.
-fn size(text: &str) -> Option<usize> {
-    let (number, unit) = match text.as_bytes().last()? {
-        b'K' => (&text[..text.len() - 1], 10),
-        b'M' => (&text[..text.len() - 1], 20),
-        b'G' => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
-    };
-    let size = number.parse::<usize>().ok()?.checked_mul(1 << unit)?;
-    CACHE_SIZES.contains(&size).then_some(size)
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            chain: true,
-            fold: true,
-            flags: true,
-            coalesce: true,
-            returns: true,
-            jumps: true,
-            extend: true,
-            share: true,
-            stock: true,
-            traps: true,
-            regions: true,
-            cache: 64 << 20,
-        }
-    }
-}
-
-impl Options {
-    /// Applies `no-chain,no-fold,cache=1M,...`.
-    ///
-    /// # Errors
-    /// A name that is none, or no such size.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut o = Self::default();
-        for word in text.split(',').filter(|w| !w.is_empty()) {
-            if let Some(bytes) = word.strip_prefix("cache=") {
-                o.cache = size(bytes)
-                    .ok_or_else(|| format!("cache={bytes}: a size from 64K to 1G is wanted"))?;
-                continue;
-            }
-            let (name, on) = word
-                .strip_prefix("no-")
-                .map_or((word, true), |n| (n, false));
-            match name {
-                "chain" => o.chain = on,
-                "fold" => o.fold = on,
-                "flags" => o.flags = on,
-                "coalesce" => o.coalesce = on,
-                "returns" => o.returns = on,
-                "jumps" => o.jumps = on,
-                "extend" => o.extend = on,
-                "share" => o.share = on,
-                "stock" => o.stock = on,
-                "traps" => o.traps = on,
-                "regions" => o.regions = on,
-                "all" => {
-                    let all = if on { Self::default() } else { Self::none() };
-                    o = Self {
-                        cache: o.cache,
-                        ..all
-                    };
-                }
-                _ => {
-                    return Err(format!(
-                        "no such optimisation: {name} (chain, fold, flags, coalesce, returns, jumps, extend, share, stock, traps, regions, all; or cache=SIZE)"
-                    ));
-                }
-            }
-        }
-        Ok(o)
-    }
-
-    fn none() -> Self {
-        Self {
-            chain: false,
-            fold: false,
-            flags: false,
-            coalesce: false,
-            returns: false,
-            jumps: false,
-            extend: false,
-            share: false,
-            stock: false,
-            traps: false,
-            regions: false,
-            ..Self::default()
-        }
-    }
-}
-
-/// What a log callback gets: `-d in_asm,op,out_asm,exec,unimp`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogItem {
-    /// A guest block about to be translated.
-    InAsm,
-    Op,
-    OutAsm,
-    Exec,
-    Unimp,
-}
-
-/// Log sink, and whether it wants an item.
-pub type Log = Arc<dyn Fn(LogItem, &str) + Send + Sync>;
-
-/// Opens the core for what this one has no lifter for.
-pub type Fallback = Arc<dyn Fn() -> Result<Box<dyn CpuCore>, String> + Send + Sync>;
-
-/// How to open a core.
-#[derive(Clone)]
-pub struct NativeConfig {
-    pub options: Options,
-    /// Compare each executed block with the interpreter.
-    pub check: bool,
-    /// The items wanted, and where they go.
-    pub log: Option<(Vec<LogItem>, Log)>,
-    /// What the kernel carries out. Asked before the fallback core, since nearly every program's C library
-    /// reads an ID register at its start, and opening that core would then take most of the start.
-    pub emulate: Option<Emulate>,
-    /// Floating-point traps of a core after which it changes to translations with checks.
-    pub trap_limit: u32,
-    /// Faults at tagged addresses after which a core changes to translations that take tags off.
-    pub tag_limit: u32,
-    /// Times that a backward jump is taken before its loop becomes a region.
-    pub hot: u32,
-    /// Where translations are kept for the next process.
-    pub stock: Option<stock::Place>,
-}
-
-impl Default for NativeConfig {
-    fn default() -> Self {
-        Self {
-            options: Options::default(),
-            check: false,
-            log: None,
-            emulate: None,
-            // One costs some 2 µs, a check 0.3 ns.
-            trap_limit: 2000,
-            // One costs some 3 µs, what takes a tag off 0.5 ns.
-            tag_limit: 500,
-            hot: 1000,
-            stock: None,
-        }
-    }
-}
-
-/// A core's state, shared with those who interrupt it.
-struct Shared {
-    state: UnsafeCell<Box<State>>,
-    /// 1 more than the number of the generation whose code the core is in, or looks at; 0: none.
-    inside: AtomicU64,
-}
-
-// SAFETY: other threads only touch the atomic `interrupt` field, through a raw pointer.
-unsafe impl Send for Shared {}
-// SAFETY: as above.
-unsafe impl Sync for Shared {}
-
-/// Bits of `State::interrupt`.
-const WANT_EXIT: u32 = 1;
-/// Memory notices or a new generation: look, and go on.
-const WANT_ATTENTION: u32 = 2;
-/// The round of a loop is over (`check`).
-const WANT_ROUND: u32 = 4;
-
-impl Shared {
-    fn kick(&self, bits: u32) {
-        // SAFETY: only the address of an atomic field is formed.
-        let flag = unsafe { &(*(*self.state.get()).as_ref_ptr()).interrupt };
-        flag.fetch_or(bits, Ordering::SeqCst);
-        // Calls do not look at the flag, but whether there is room on the return stack.
-        self.set_return_limit(u64::MAX);
-    }
-
-    /// Loops leave translated code at their next round; nothing else happens.
-    fn kick_loops(&self) {
-        // SAFETY: as in `kick`.
-        let flag = unsafe { &(*(*self.state.get()).as_ref_ptr()).interrupt };
-        flag.fetch_or(WANT_ROUND, Ordering::SeqCst);
-    }
-
-    /// The return stack's pointer below which calls leave translated code.
-    fn set_return_limit(&self, limit: u64) {
-        // SAFETY: only the address of a word is formed, which from here on is used as an atomic one.
-        let word = unsafe {
-            let state = (*self.state.get()).as_ref_ptr();
-            AtomicU64::from_ptr((&raw const (*state).host[host::RETURN_LIMIT]).cast_mut())
-        };
-        word.store(limit, Ordering::SeqCst);
-    }
-}
-
-/// A pointer to the boxed state without a reference to the whole of it.
-trait AsRefPtr {
-    fn as_ref_ptr(&self) -> *const State;
-}
-
-impl AsRefPtr for Box<State> {
-    fn as_ref_ptr(&self) -> *const State {
-        &raw const **self
-    }
-}
-
-impl Interrupter for Shared {
-    fn interrupt(&self) {
-        self.kick(WANT_EXIT);
-    }
-}
 
 /// What all cores of a guest process share.
 struct Common {
@@ -310,52 +75,6 @@ impl std::ops::Deref for Common {
 
 /// Entries of the table of indirect jumps: guest pc, host address.
 const JUMPS: usize = 4096;
-/// The return stack: pairs of 8 bytes, and below them room for signal handlers and helpers.
-const RETURN_STACK: usize = 512 << 10;
-const RETURN_RESERVE: usize = 256 << 10;
-
-/// Memory for the return stack, with a guard page.
-struct ReturnStack(usize);
-
-impl ReturnStack {
-    fn new() -> Result<Self, String> {
-        // SAFETY: a new mapping, whose lowest page becomes inaccessible.
-        unsafe {
-            let p = libc::mmap(
-                std::ptr::null_mut(),
-                RETURN_STACK,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            );
-            if p == libc::MAP_FAILED {
-                return Err(format!(
-                    "no memory for the return stack: {}",
-                    std::io::Error::last_os_error()
-                ));
-            }
-            libc::mprotect(p, 4096, libc::PROT_NONE);
-            Ok(Self(p as usize))
-        }
-    }
-
-    /// The empty stack's pointer. Below it a return finds a pc that may well be
-    /// its target: `indirect` (which takes the target in rax) is where that leads.
-    fn top(&self, indirect: usize) -> u64 {
-        let top = self.0 + RETURN_STACK - 64;
-        // SAFETY: within the mapping.
-        unsafe { *(top as *mut [usize; 2]) = [indirect, 0] };
-        top as u64
-    }
-}
-
-impl Drop for ReturnStack {
-    fn drop(&mut self) {
-        // SAFETY: nobody runs on it any more.
-        unsafe { libc::munmap(self.0 as *mut libc::c_void, RETURN_STACK) };
-    }
-}
 
 /// The core.
 pub struct NativeCore {

@@ -1,21 +1,15 @@
 //! The loop around translated code.
 
-use super::memory::Direct;
-use super::region::MODE_REGION;
-use super::translate::{NoCode, NoFetch};
-use super::{LogItem, NativeCore, WANT_ATTENTION, WANT_EXIT, gate, kick_all};
+use super::shared::WANT_EXIT;
+use super::step::no_code;
+use super::translate::NoCode;
+use super::{LogItem, NativeCore, WANT_ATTENTION, gate, kick_all};
 use crate::cache::{Found, Key};
 use crate::cpu::{Access, Exit, Flow, OnSyscall};
-use crate::guest::Lift;
-use crate::host::x64::code::{Place, Recipe};
-use crate::host::x64::layout::{self, BIAS, Pinning, host};
+use crate::host::x64::layout::host;
 use crate::host::x64::live::trap_of;
 use crate::host::x64::runtime::{self, code};
-use crate::ir::eval::eval_any;
-use crate::ir::interp::{Fault, Interp, Outcome};
-use crate::ir::state::State;
-use crate::ir::{Op, Trap};
-use crate::memory::Prot;
+use crate::ir::Trap;
 use std::sync::atomic::Ordering;
 
 /// How the loop goes on after something was dealt with.
@@ -26,19 +20,10 @@ pub(super) enum Next {
 
 /// What was just looked up and is executed next, unless something was invalidated meanwhile.
 pub(super) struct Ahead {
-    key: Key,
+    pub(super) key: Key,
     /// The cache's, before the look-up.
-    epoch: u64,
-    found: Found,
-}
-
-/// What an access takes.
-fn need(access: Access) -> Prot {
-    match access {
-        Access::Read => Prot::READ,
-        Access::Write => Prot::WRITE,
-        Access::Fetch => Prot::EXEC,
-    }
+    pub(super) epoch: u64,
+    pub(super) found: Found,
 }
 
 impl NativeCore {
@@ -47,7 +32,10 @@ impl NativeCore {
         loop {
             match self.run_once(on_syscall) {
                 Next::Go => {}
-                Next::Leave(exit) => return exit,
+                Next::Leave(exit) => {
+                    self.st().lose_monitor();
+                    return exit;
+                }
             }
         }
     }
@@ -207,7 +195,7 @@ impl NativeCore {
         bits & WANT_EXIT != 0
     }
 
-    fn take_notices(&mut self) {
+    pub(super) fn take_notices(&mut self) {
         for (start, end) in self.common.notices.take().code_ranges {
             self.common.cache.invalidate(start, end);
         }
@@ -242,128 +230,19 @@ impl NativeCore {
         }
     }
 
-    /// Moves to the cache's generation if it is another.
-    fn follow(&mut self, generation: u64) {
-        if self.generation.id != generation {
-            self.generation = self.common.cache.generation();
-            self.clear_jumps();
-            self.reset_returns();
-            // So that the old one can go.
-            self.common.for_each_core(|core| {
-                let inside = core.inside.load(Ordering::SeqCst);
-                if inside != 0 && inside - 1 != generation {
-                    core.kick(WANT_ATTENTION);
-                }
-            });
-        }
-    }
-
-    pub(super) fn lookup(&mut self, pc: u64, mode: u32) -> Result<Found, NoCode> {
-        match self.common.cache.find((pc, mode)) {
-            Some(found) => {
-                self.follow(found.generation);
-                Ok(found)
-            }
-            None => self.make(pc, mode),
-        }
-    }
-
-    /// The translation of a pc that has none yet.
-    fn make(&mut self, pc: u64, mode: u32) -> Result<Found, NoCode> {
-        let known = self.take_back(pc, mode);
-        let found = match known.or_else(|| self.take_from_stock(pc, mode)) {
-            Some(f) => f,
-            None => self.translate(pc, mode)?,
-        };
-        self.follow(found.generation);
-        Ok(found)
-    }
-
-    /// Exit `n` was taken for the first time.
-    fn link(&mut self, n: u32) -> Next {
-        let _gate = gate::inside();
-        let id = self.generation.id;
-        let epoch = self.common.cache.epoch();
-        let Some(exit) = self.common.cache.taken(id, n) else {
-            // The exit of a generation that is over: its pc is lost with the tables.
-            unreachable!("an exit of an old generation");
-        };
-        let key = (exit.pc, exit.mode);
-        self.st().pc = exit.pc;
-        if !self.common.config.options.chain || self.common.config.check {
-            return Next::Go;
-        }
-        let found = match exit.found {
-            Some(found) => {
-                self.follow(found.generation);
-                found
-            }
-            None => match self.make(key.0, key.1) {
-                Ok(found) => found,
-                // `run_once` will say so.
-                Err(_) => return Next::Go,
-            },
-        };
-        self.common.cache.chain_to(id, n, found);
-        self.tell_chained(id, n);
-        self.next = Some(Ahead { key, epoch, found });
-        Next::Go
-    }
-
-    /// Exit `n`, a backward jump, was taken often.
-    fn hot(&mut self, n: u32) -> Next {
-        let _gate = gate::inside();
-        let id = self.generation.id;
-        let Some(exit) = self.common.cache.taken(id, n) else {
-            unreachable!("an exit of an old generation");
-        };
-        let (pc, mode, last) = (exit.pc, exit.mode, exit.from);
-        let limit = self.common.config.hot;
-        let st = self.st();
-        st.pc = pc;
-        st.heat[layout::heat_index(pc)] = limit;
-        if self.common.cache.current() != id {
-            return Next::Go;
-        }
-        // Without a region the exit at least need not count any more.
-        let mode = match self.translate_region(pc, last, mode) {
-            Some(_) => mode | MODE_REGION,
-            None => mode,
-        };
-        self.common.cache.chain_hot(id, n, mode);
-        Next::Go
-    }
-
-    /// An indirect jump whose target is not in the core's table.
-    fn indirect(&mut self) -> Next {
-        let _gate = gate::inside();
-        let pc = self.st_ref().pc;
-        let mode = self.translation_mode();
-        if self.st_ref().host[host::RETURN_RSP] > self.st_ref().host[host::RETURN_TOP] {
-            self.reset_returns();
-        }
-        let epoch = self.common.cache.epoch();
-        if let Ok(found) = self.lookup(pc, mode) {
-            let n = (pc << 2 & 0xfff0) as usize / 16;
-            self.jumps[n] = [pc, found.host as u64];
-            let key = (pc, mode);
-            self.next = Some(Ahead { key, epoch, found });
-        }
-        Next::Go
-    }
-
     /// A thread that sleeps in a system call keeps no code.
     fn call_out(&mut self, arg: u32, on_syscall: OnSyscall<'_>) -> Flow {
         self.come_out();
         on_syscall(self, arg)
     }
 
-    fn trap(&mut self, t: Trap, arg: u32, on_syscall: OnSyscall<'_>) -> Next {
+    pub(super) fn trap(&mut self, t: Trap, arg: u32, on_syscall: OnSyscall<'_>) -> Next {
         match t {
             Trap::Syscall => match self.call_out(arg, on_syscall) {
                 Flow::Continue => {
                     // A call may have changed mappings.
                     runtime::set_guest_base(self.common.space.base() as u64);
+                    self.st().lose_monitor();
                     Next::Go
                 }
                 Flow::Leave => Next::Leave(Exit::Syscall { imm: arg }),
@@ -390,225 +269,4 @@ impl NativeCore {
             }),
         }
     }
-
-    /// Does what the kernel does for an instruction that traps; false: nothing.
-    fn emulate(&mut self) -> bool {
-        let guest = self.common.guest;
-        let mut code = [0u8; 16];
-        let pc = self.st_ref().pc;
-        let Ok(size) = self.fetch_insn(pc, &mut code) else {
-            return false;
-        };
-        let Some(done) = self.emulated(&code[..size]) else {
-            return false;
-        };
-        if let Some(id) = done.register {
-            guest.set_register(self.st(), id, u128::from(done.value));
-        }
-        self.st().pc = pc.wrapping_add(u64::from(done.size));
-        true
-    }
-
-    /// Has the kernel's rules or the fallback core execute one instruction.
-    fn fall_back(&mut self) -> Next {
-        if self.emulate() {
-            return Next::Go;
-        }
-        if self.fallback.is_none()
-            && let Some(open) = &self.common.fallback
-        {
-            match open() {
-                Ok(core) => self.fallback = Some(core),
-                Err(e) => self.log(LogItem::Unimp, || format!("no fallback core: {e}\n")),
-            }
-        }
-        let Some(mut core) = self.fallback.take() else {
-            return Next::Leave(Exit::Undefined);
-        };
-        let guest = self.common.guest;
-        for id in 0..guest.register_count() {
-            core.set_wide(id, guest.register(self.st_ref(), id));
-        }
-        let exit = core.step();
-        for id in 0..guest.register_count() {
-            let v = core.get_wide(id);
-            guest.set_register(self.st(), id, v);
-        }
-        self.fallback = Some(core);
-        match exit {
-            Exit::Interrupted => Next::Go,
-            exit => Next::Leave(exit),
-        }
-    }
-
-    /// Translated code faulted: restore the exact state and say what it was.
-    fn fault(&mut self) -> Next {
-        let st = self.st_ref();
-        let (at, host_addr, kind) = (
-            st.host[host::FAULT_PC] as usize,
-            st.host[host::FAULT_ADDR],
-            st.host[host::FAULT_ERR],
-        );
-        let gate = gate::inside();
-        let point = self.common.cache.fault_at(self.generation.id, at);
-        drop(gate);
-        let Some(point) = point else {
-            panic!("native core: a fault at {at:#x} that no translated instruction can have");
-        };
-        let common = self.common.clone();
-        let st = self.st();
-        st.pc = point.pc;
-        settle(point.pin.as_deref().unwrap_or(&common.cache.pin), st);
-        if let Some(r) = &point.recipe {
-            st.flags = recipe(st, r);
-        }
-        let base = self.common.space.base() as u64;
-        let addr = host_addr.wrapping_sub(base);
-        if host_addr == u64::MAX || addr >= self.common.space.limit() {
-            // Not an address of the window: tagged, perhaps. The interpreter knows.
-            return match self.step_guest() {
-                Exit::Interrupted => {
-                    self.tagged = self.tagged.saturating_add(1);
-                    Next::Go
-                }
-                exit => Next::Leave(exit),
-            };
-        }
-        if self.common.space.fault(addr) {
-            return Next::Go;
-        }
-        let access = if kind & 1 != 0 || point.write {
-            Access::Write
-        } else {
-            Access::Read
-        };
-        let bus = kind & 2 != 0;
-        if !bus
-            && self.common.space.is_guarded(addr, need(access))
-            && self.common.space.read(addr, &mut [0]).is_ok()
-        {
-            // Another thread permitted it meanwhile.
-            return Next::Go;
-        }
-        Next::Leave(self.fault_exit(addr, access, bus))
-    }
-
-    fn fault_exit(&self, addr: u64, access: Access, bus: bool) -> Exit {
-        let (space, plain) = (&self.common.space, self.common.guest.data_address(addr));
-        // The kernel tells of a guard as of nothing at all: SEGV_MAPERR.
-        let mapped =
-            space.prot_at(plain).is_some() && (bus || !space.is_guarded(plain, need(access)));
-        Exit::Fault {
-            addr,
-            access,
-            mapped,
-            bus,
-            align: false,
-        }
-    }
-
-    /// One instruction, by the interpreter.
-    pub(super) fn step_guest(&mut self) -> Exit {
-        if self.st_ref().interrupt.load(Ordering::Acquire) & WANT_ATTENTION != 0 {
-            self.st_ref()
-                .interrupt
-                .fetch_and(!WANT_ATTENTION, Ordering::AcqRel);
-            let _gate = gate::inside();
-            self.take_notices();
-        }
-        let common = self.common.clone();
-        let guest = common.guest;
-        let pc = guest.code_address(self.st_ref().pc);
-        self.st().pc = pc;
-        let mut word = [0u8; 16];
-        let want = match self.fetch_insn(pc, &mut word) {
-            Ok(size) => size,
-            Err(f) => return no_code(f),
-        };
-        let mut mode = guest.mode(self.st_ref());
-        let mut mem = Direct {
-            space: &common.space,
-            guest,
-        };
-        let mut i = Interp::new(self.st(), &mut mem);
-        let (lift, size) = guest.interpret(&mut i, pc, &word[..want], &mut mode);
-        let outcome = i.outcome;
-        match (lift, outcome) {
-            (Lift::Undefined, _) => Exit::Undefined,
-            (Lift::Unlifted, _) => match self.fall_back() {
-                Next::Go => Exit::Interrupted,
-                Next::Leave(e) => e,
-            },
-            (_, Outcome::Faulted(Fault { addr, write })) => self.fault_exit(
-                addr,
-                if write { Access::Write } else { Access::Read },
-                false,
-            ),
-            // The same again in another mode.
-            (_, Outcome::Trapped(Trap::Resync, _)) if self.st_ref().pc == pc => self.step_guest(),
-            (_, Outcome::Trapped(t, arg)) => match self.trap(t, arg, &mut |_, _| Flow::Leave) {
-                Next::Go => Exit::Interrupted,
-                Next::Leave(e) => e,
-            },
-            (_, Outcome::Jumped) => {
-                self.st().pc = guest.code_address(self.st_ref().pc);
-                Exit::Interrupted
-            }
-            (_, Outcome::Next) => {
-                self.st().pc = pc.wrapping_add(u64::from(size));
-                Exit::Interrupted
-            }
-        }
-    }
-}
-
-fn no_code(f: NoFetch) -> Exit {
-    Exit::Fault {
-        addr: f.addr,
-        access: Access::Fetch,
-        mapped: f.mapped,
-        bus: false,
-        align: false,
-    }
-}
-
-/// Puts the guest registers that were in host registers at a fault into their slots.
-fn settle(pin: &Pinning, st: &mut State) {
-    for &(s, r) in &pin.list {
-        st.r[usize::from(s)] = st.raw[usize::from(r)];
-    }
-    for &(s, r) in &pin.list_x {
-        st.set_wide(usize::from(s), st.raw_x[usize::from(r)]);
-    }
-}
-
-/// The pending flags at a fault.
-fn recipe(st: &mut State, r: &Recipe) -> u64 {
-    let value = |st: &State, p: Place| -> u128 {
-        match p {
-            Place::Const(k) => u128::from(k),
-            Place::Reg(reg) => u128::from(st.raw[usize::from(reg)]),
-            Place::Xmm(reg) => st.raw_x[usize::from(reg)],
-            Place::State(disp) => {
-                let p = (&raw const *st)
-                    .cast::<u8>()
-                    .wrapping_offset((disp + BIAS) as isize);
-                // SAFETY: the code generator only records places within the state.
-                unsafe { p.cast::<u128>().read_unaligned() }
-            }
-        }
-    };
-    let (a, b) = (value(st, r.a), value(st, r.b));
-    let mut env = st.env();
-    let out = if r.op == Op::FLogic && r.imm == 1 {
-        crate::ir::flags::of_logic(r.w, (a & b) as u64)
-    } else if r.op == Op::GetF {
-        st.flags
-    } else {
-        eval_any(&mut env, r.op, r.w, a, b, 0, r.imm) as u64
-    };
-    st.set_env(env);
-    let nz = r.nz.map(|p| value(st, p) as u64);
-    let carry = r.carry.map(|(p, bit)| (value(st, p) as u64, bit));
-    crate::ir::flags::part(out, nz, carry)
 }

@@ -120,6 +120,12 @@ impl State {
         s
     }
 
+    /// What each way into the kernel does to exclusive accesses: a handler may have changed memory and changed
+    /// it back, which the value would not tell.
+    pub fn lose_monitor(&mut self) {
+        self.ex_addr = u64::MAX;
+    }
+
     /// The value of a wide slot or of a part of one.
     #[must_use]
     pub fn wide(&self, n: usize) -> u128 {

@@ -27,6 +27,8 @@ pub struct Mailbox {
     pub pending: AtomicU32,
     /// The thread is to end: see [`super::doom`].
     pub(super) doomed: AtomicBool,
+    /// The process is to die of SIGKILL: see [`super::ask_to_die`].
+    killed: AtomicBool,
     /// The ERESTART* number of a host call that the bell of a tracer interrupted.
     pub(super) restart: AtomicI32,
     pub(super) signal: AtomicI32,
@@ -47,6 +49,8 @@ thread_local! {
     pub(super) static MAILBOX: Cell<*const Mailbox> = const { Cell::new(std::ptr::null()) };
     /// The bell was rung before the thread had a mailbox.
     pub(super) static EARLY_BELL: Cell<bool> = const { Cell::new(false) };
+    /// So was a message that the process is to be killed.
+    pub(super) static EARLY_KILL: Cell<bool> = const { Cell::new(false) };
     /// Nobody took the message of a stop: there is no tracer any more.
     pub(super) static ORPHANED: Cell<bool> = const { Cell::new(false) };
 }
@@ -57,6 +61,7 @@ impl Mailbox {
         Arc::new(Self {
             pending: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
             restart: AtomicI32::new(0),
             signal: AtomicI32::new(0),
             // SAFETY: siginfo_t is plain data.
@@ -72,6 +77,10 @@ impl Mailbox {
         if EARLY_BELL.get() {
             EARLY_BELL.set(false);
             self.pending.fetch_or(BELL, Ordering::SeqCst);
+        }
+        if EARLY_KILL.get() {
+            EARLY_KILL.set(false);
+            self.is_to_be_killed();
         }
     }
 
@@ -174,10 +183,21 @@ impl Mailbox {
         }
     }
 
-    /// Whether the thread is to end.
+    /// Whether the thread is to end, alone or with its process.
     #[must_use]
     pub fn is_doomed(&self) -> bool {
-        self.doomed.load(Ordering::SeqCst)
+        self.doomed.load(Ordering::SeqCst) || self.is_killed()
+    }
+
+    /// Whether the process is to die of SIGKILL.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn is_to_be_killed(&self) {
+        self.killed.store(true, Ordering::SeqCst);
+        self.pending.fetch_or(DOOM, Ordering::SeqCst);
     }
 
     /// Takes a signal that waits and that `blocked`, the guest's mask, lets through. All signals stay blocked; the

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::mailbox::{BELL, EARLY_BELL, MAILBOX, ORPHANED};
+use super::mailbox::{BELL, EARLY_BELL, EARLY_KILL, MAILBOX, ORPHANED};
 use super::make_again;
 use crate::memory::fault::{HostFault, SIGNALS};
 use crate::process::whereabouts;
@@ -23,6 +23,8 @@ pub enum Message {
     Die = 0x5154,
     /// A thread is to say where it is (`process/whereabouts.rs`), and nothing else is to change.
     Report = 0x5156,
+    /// The process is to die of SIGKILL, where nobody waits for what it holds (`process/kill.rs`).
+    Kill = 0x5157,
 }
 
 pub(super) fn message_info(signal: i32, message: Message, rest: u64) -> libc::siginfo_t {
@@ -146,6 +148,10 @@ pub(super) fn take_message(fault: &mut HostFault<'_>, value: usize) -> bool {
         report(fault);
         return true;
     }
+    if kind == Message::Kill as u64 {
+        take_kill(fault);
+        return true;
+    }
     if kind != Message::Bell as u64 {
         return false;
     }
@@ -180,6 +186,35 @@ fn report(fault: &mut HostFault<'_>) {
     whereabouts::ask();
     make_again(fault);
     mailbox.interrupter.interrupt();
+}
+
+fn take_kill(fault: &mut HostFault<'_>) {
+    let mailbox = MAILBOX.get();
+    // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
+    let Some(mailbox) = (unsafe { mailbox.as_ref() }) else {
+        EARLY_KILL.set(true);
+        return;
+    };
+    mailbox.is_to_be_killed();
+    if let Some(landing) = interrupted_at(fault.pc()) {
+        fault.resume_at(landing);
+    }
+    mailbox.interrupter.interrupt();
+}
+
+/// Asks a thread of any process of qusr to have that die of SIGKILL as soon as it can.
+pub fn ask_to_die(pid: i32, tid: i32) {
+    let info = message_info(libc::SIGSEGV, Message::Kill, 0);
+    // SAFETY: `info` is valid; the kernel checks the ids and whether this may be.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_tgsigqueueinfo,
+            pid,
+            tid,
+            libc::SIGSEGV,
+            &raw const info,
+        );
+    }
 }
 
 /// Makes a guest thread of this process end soon, wherever it is.

@@ -22,7 +22,8 @@ pub use self::death::{
 };
 pub use self::mailbox::{BELL, DUE, Mailbox};
 pub use self::message::{
-    Message, doom, queue_again, send_to_self, send_trap, unwrap_sent, was_orphaned, wrap_sent,
+    Message, ask_to_die, doom, queue_again, send_to_self, send_trap, unwrap_sent, was_orphaned,
+    wrap_sent,
 };
 
 /// The bytes of a kernel sigaction on x86-64.
@@ -215,7 +216,8 @@ fn enter_mask(mailbox: &Mailbox, blocked: u64) -> bool {
     result == 0
 }
 
-fn set_whole_mask(mask: u64) {
+/// Sets the calling thread's host mask as it is: with [`OWN`] in it, a fault of the emulator's is its end.
+pub(crate) fn set_whole_mask(mask: u64) {
     // SAFETY: the kernel reads 8 bytes of mask.
     unsafe {
         libc::syscall(
@@ -239,7 +241,10 @@ pub(super) fn around_exec<T>(
 ) -> T {
     set_whole_mask(!0);
     let ignored = known.ignored.load(Ordering::SeqCst);
-    let changed = (1..=NSIG as i32).filter(|&signal| (handled | OWN) & bit(signal) != 0);
+    // A SIGSEGV may be a message (`ask_to_die`), of which the new program is not to die. Our handler goes with the
+    // old program, unless the guest ignores the signal.
+    let changes = (handled | OWN) & !(bit(libc::SIGSEGV) & !ignored);
+    let changed = (1..=NSIG as i32).filter(|&signal| changes & bit(signal) != 0);
     let before: Vec<_> = changed
         .map(|signal| {
             let action = KernelAction {
@@ -251,9 +256,17 @@ pub(super) fn around_exec<T>(
             (signal, kernel_action(signal, Some(&action)))
         })
         .collect();
+    // One that is none is the end of this program.
+    let segv = bit(libc::SIGSEGV);
+    let (own_handled, ours) = (
+        known.handled.fetch_and(!segv, Ordering::SeqCst),
+        known.ours.fetch_and(!segv, Ordering::SeqCst),
+    );
     set_whole_mask(blocked);
     let result = exec();
     set_whole_mask(!0);
+    known.handled.store(own_handled, Ordering::SeqCst);
+    known.ours.store(ours, Ordering::SeqCst);
     for (signal, action) in before {
         kernel_action(signal, action.as_ref());
     }

@@ -7,13 +7,12 @@
 //! state) after each guest instruction, so a fault needs no register fix-up; only
 //! condition flags can be pending, and [`Recipe`] says how to compute them.
 
-use super::asm::{Alu, Asm, Fixup, Mem, RAX, RDX, Reg, Rm};
-use super::code::{Code, Entry, ExitSite, FaultPoint, FloatSite, Place, Recipe, Reloc};
+use super::asm::{Alu, Asm, Fixup, RAX, RDX, Reg, Rm};
+use super::code::{Code, Entry, ExitSite, FaultPoint, FloatSite, Recipe, Reloc};
 use super::layout::{self, Pinning};
 use super::live::Liveness;
-use crate::ir::eval::{PART_CARRY, PART_NZ};
 use crate::ir::state::{SLOTS, UNITS};
-use crate::ir::{Block, Inst, Kind, NONE, Op, Val};
+use crate::ir::{Block, Inst, NONE, Op, Val};
 use std::mem::take;
 
 /// Where a value is.
@@ -433,173 +432,7 @@ impl Gen<'_> {
         }
     }
 
-    fn place(&self, v: Val) -> Option<Place> {
-        if v == NONE {
-            return Some(Place::Const(0));
-        }
-        Some(match self.loc[v as usize] {
-            Loc::G(r) => Place::Reg(r),
-            Loc::X(r) => Place::Xmm(r),
-            Loc::Spill(n) => Place::State(layout::spill(usize::from(n)).disp),
-            Loc::Slot(n) => Place::State(layout::slot(usize::from(n)).disp),
-            Loc::SlotX(n) => Place::State(layout::slot_x(usize::from(n)).disp),
-            Loc::None => Place::Const(self.known(v)?),
-        })
-    }
-
-    /// How to get the flags that are pending here.
-    fn recipe(&self) -> Option<Recipe> {
-        let f = self.live.at[self.pos as usize].flags_at;
-        if f == NONE {
-            return None;
-        }
-        let i = self.get(f);
-        if i.op != Op::FPart {
-            return self.recipe_of(f);
-        }
-        let base = if i.c == NONE {
-            Recipe {
-                op: Op::GetF,
-                w: 16,
-                imm: 0,
-                a: Place::Const(0),
-                b: Place::Const(0),
-                nz: None,
-                carry: None,
-            }
-        } else {
-            self.recipe_of(i.c)?
-        };
-        let nz = if i.imm & PART_NZ != 0 {
-            Some(self.place(i.a)?)
-        } else {
-            None
-        };
-        let carry = if i.imm & PART_CARRY != 0 {
-            Some((self.place(i.b)?, (i.imm & 63) as u8))
-        } else {
-            None
-        };
-        Some(Recipe { nz, carry, ..base })
-    }
-
-    fn recipe_of(&self, f: Val) -> Option<Recipe> {
-        let i = self.get(f);
-        match i.op {
-            // Packed in a register.
-            Op::FSelect | Op::FAdc => Some(Recipe {
-                op: Op::FPack,
-                w: 16,
-                imm: 0,
-                a: self.place(f)?,
-                b: Place::Const(0),
-                nz: None,
-                carry: None,
-            }),
-            // What FLogic tests may be an unmaterialised `and`.
-            Op::FLogic if self.live.at[f as usize].fused_and => {
-                let x = self.get(i.a);
-                Some(Recipe {
-                    op: Op::FLogic,
-                    w: i.w,
-                    imm: 1,
-                    a: self.place(x.a)?,
-                    b: self.place(x.b)?,
-                    nz: None,
-                    carry: None,
-                })
-            }
-            Op::GetF => None,
-            _ => Some(Recipe {
-                op: i.op,
-                w: i.w,
-                imm: i.imm,
-                a: self.place(i.a)?,
-                b: self.place(i.b)?,
-                nz: None,
-                carry: None,
-            }),
-        }
-    }
-
     // Helpers.
-
-    /// Stores an operand where a helper finds it.
-    fn pass(&mut self, n: usize, v: Val) {
-        if v == NONE {
-            return;
-        }
-        let m = layout::arg(n);
-        if self.get(v).op.kind() == Kind::Wide {
-            let r = self.reg_x(v);
-            self.store_x(128, m, r);
-            return;
-        }
-        let r = self.reg(v);
-        self.asm.mov_mr(64, m, r);
-        self.asm.mov_mi(
-            64,
-            Mem {
-                disp: m.disp + 8,
-                ..m
-            },
-            0,
-        );
-    }
-
-    /// An operation by its meaning in `ir::eval`, or a helper of the guest.
-    pub fn call_helper(&mut self, v: Val, i: &Inst) {
-        for (n, x) in [i.a, i.b, i.c].into_iter().enumerate() {
-            self.pass(n, x);
-        }
-        self.helper_call(i);
-        match i.op.kind() {
-            Kind::General if self.live.at[v as usize].last != 0 => {
-                let d = self.dst(v, NONE);
-                self.asm.mov(64, d, layout::arg(0));
-                self.define(v, d);
-            }
-            Kind::Wide => {
-                let d = self.dst_x(v, NONE);
-                self.load_x(128, d, Rm::M(layout::arg(0)));
-                self.define_x(v, d, 128);
-            }
-            _ => {}
-        }
-    }
-
-    /// The call itself; preserves everything but rax and xmm0. The code, the operation and the immediate
-    /// travel in the state's `host` words.
-    pub fn helper_call(&mut self, i: &Inst) {
-        let (r, sel) = match i.op {
-            Op::Call | Op::CallX => (Reloc::Helper(self.blk.helpers[i.h as usize]), 0),
-            _ => (
-                Reloc::Eval,
-                i32::from(i.op as u8) | i32::from(i.w) << 8 | 1 << 16,
-            ),
-        };
-        let imm = i.imm | self.standard;
-        if let Ok(k) = i32::try_from(imm as i64) {
-            self.asm
-                .mov_mi(64, layout::host(super::runtime::HELPER_IMM), k);
-        } else {
-            self.asm.mov_ri(RAX, imm);
-            self.asm
-                .mov_mr(64, layout::host(super::runtime::HELPER_IMM), RAX);
-        }
-        self.asm
-            .mov_mi(64, layout::host(super::runtime::HELPER_SEL), sel);
-        // movabs rax, imm64
-        self.asm.bytes(&[0x48, 0xb8]);
-        let at = self.here();
-        self.asm.bytes(&[0; 8]);
-        self.reloc(at, r);
-        self.call_entry(match i.op {
-            Op::Call | Op::CallX => Entry::Helper,
-            o if o.is_float() => Entry::FloatEval,
-            _ => Entry::Eval,
-        });
-    }
 
     /// Moves the wide register `r` to `d`.
     pub fn mov_x(&mut self, d: Reg, r: Reg) {

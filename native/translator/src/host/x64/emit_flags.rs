@@ -1,0 +1,230 @@
+//! Condition flags into the state: packed, or as what makes them.
+
+use super::asm::{Alu, RAX, Rm};
+use super::asm::{Shift, cc};
+use super::code::Entry;
+use super::codegen::{Gen, Opnd};
+use super::layout;
+use crate::ir::eval::{PART_CARRY, PART_NZ};
+use crate::ir::flags::Deferred;
+use crate::ir::{Inst, NONE, Op, Val};
+
+impl Gen<'_> {
+    /// Packed flags in ax; bits outside of the packing are rubbish.
+    pub fn flags_to_rax(&mut self, f: Val) {
+        let i = *self.get(f);
+        match i.op {
+            Op::FSub => {
+                self.compare(i.w, i.a, i.b);
+                // cmc ; lahf ; seto al
+                self.asm.bytes(&[0xf5, 0x9f, 0x0f, 0x90, 0xc0]);
+            }
+            Op::FAdd => {
+                let (a, b) = (self.opnd_w(i.w, i.a), self.opnd_w(i.w, i.b));
+                self.sum_to_rax(i.w, a, b);
+                self.asm.bytes(&[0x9f, 0x0f, 0x90, 0xc0]);
+            }
+            Op::FLogic => {
+                if self.test(f) {
+                    // One bit: zero or not; the sign if it is the top one.
+                    let top = self.known(self.get(i.a).b) == Some(1 << 63);
+                    self.asm.mov_ri(RAX, u64::from(top) << 15);
+                    let set = self.asm.jcc(cc::B);
+                    self.asm.mov_ri(RAX, crate::ir::flags::Z);
+                    self.asm.bind(set);
+                } else {
+                    self.asm.bytes(&[0x9f, 0x0f, 0x90, 0xc0]);
+                }
+            }
+            Op::FFcmp => {
+                self.fcompare(i.w, i.a, i.b, i.imm != 0);
+                // Greater, or else; unordered sets all of them.
+                self.asm.mov_ri(RAX, crate::ir::flags::C);
+                for (n, cond) in [cc::B, cc::E, cc::P].into_iter().enumerate() {
+                    let k = layout::host(layout::host::COMPARED + n);
+                    self.asm.cmov(cond, 32, RAX, k);
+                }
+            }
+            Op::FPack => {
+                let o = self.opnd(i.a);
+                self.load_o(32, RAX, o);
+            }
+            Op::GetF => self.asm.mov(32, RAX, layout::flags()),
+            Op::FPart => self.part_to_rax(&i),
+            _ => {
+                let o = self.opnd(f);
+                self.load_o(32, RAX, o);
+            }
+        }
+    }
+
+    /// Packed flags that come from several places.
+    fn part_to_rax(&mut self, i: &Inst) {
+        use crate::ir::flags::{C, MASK, N, Z};
+        let (has_nz, has_carry) = (i.imm & PART_NZ != 0, i.imm & PART_CARRY != 0);
+        let mut kept = MASK;
+        if has_nz {
+            kept &= !(N | Z);
+        }
+        if has_carry {
+            kept &= !C;
+        }
+        if i.c == NONE {
+            if self.tune.defer {
+                self.settle_here();
+            }
+            self.asm.mov(32, RAX, layout::flags());
+        } else {
+            self.flags_to_rax(i.c);
+        }
+        let m = layout::arg(1);
+        self.asm.alu_i(Alu::And, 32, Rm::R(RAX), kept as i32);
+        self.asm.mov_mr(32, m, RAX);
+        if has_carry {
+            let o = self.opnd_w(32, i.b);
+            self.load_o(32, RAX, o);
+            let bit = (i.imm & 63) as u8;
+            match bit {
+                0..8 => self.asm.shift_i(Shift::Shl, 32, Rm::R(RAX), 8 - bit),
+                8 => {}
+                _ => self.asm.shift_i(Shift::Shr, 32, Rm::R(RAX), bit - 8),
+            }
+            self.asm.alu_i(Alu::And, 32, Rm::R(RAX), C as i32);
+            self.asm.alu_mr(Alu::Or, 32, m, RAX);
+        }
+        if has_nz {
+            let o = self.opnd_w(32, i.a);
+            self.load_o(32, RAX, o);
+            self.asm.test(32, Rm::R(RAX), RAX);
+            // lahf
+            self.asm.bytes(&[0x9f]);
+            self.asm.alu_i(Alu::And, 32, Rm::R(RAX), (N | Z) as i32);
+            self.asm.alu(Alu::Or, 32, RAX, m);
+        } else {
+            self.asm.mov(32, RAX, m);
+        }
+    }
+
+    /// Stores pending flags before an exit: the flags, if the target reads them, or what makes them.
+    pub fn sync_flags(&mut self, f: Val) {
+        if f == NONE {
+            return;
+        }
+        if self.tune.defer && !self.live.at[self.pos as usize].read_at && self.defer_flags(f) {
+            return;
+        }
+        self.flags_to_rax(f);
+        self.asm.movzx(16, RAX, Rm::R(RAX));
+        self.asm.mov_mr(64, layout::flags(), RAX);
+    }
+
+    /// Three stores instead of working out the flags. False: these are in a register anyway.
+    fn defer_flags(&mut self, f: Val) -> bool {
+        let i = *self.get(f);
+        if i.op == Op::FPart {
+            self.defer_part(&i);
+            return true;
+        }
+        let and = self.live.at[f as usize].fused_and;
+        let Some(code) = (Deferred {
+            op: i.op,
+            w: i.w,
+            and,
+        })
+        .pack() else {
+            return false;
+        };
+        let (a, b) = if and {
+            (self.get(i.a).a, self.get(i.a).b)
+        } else {
+            (i.a, i.b)
+        };
+        if i.op == Op::FFcmp {
+            // For its exceptions.
+            self.fcompare(i.w, a, b, i.imm != 0);
+        }
+        for (n, v) in [a, b].into_iter().enumerate() {
+            let to = layout::compared(n);
+            if v == NONE {
+                continue;
+            }
+            if i.op == Op::FFcmp {
+                let r = match self.opnd_x(v) {
+                    Rm::R(r) => r,
+                    m => {
+                        self.load_x(128, 0, m);
+                        0
+                    }
+                };
+                self.store_x(128, to, r);
+                continue;
+            }
+            match self.opnd(v) {
+                Opnd::Rm(Rm::R(r)) => self.asm.mov_mr(64, to, r),
+                Opnd::Imm(k) => self.asm.mov_mi(64, to, k),
+                o => {
+                    self.load_o(64, RAX, o);
+                    self.asm.mov_mr(64, to, RAX);
+                }
+            }
+        }
+        self.asm.mov_mi(32, layout::deferred(), code as i32);
+        true
+    }
+
+    /// Flags that come from several places: what they are of, beside what is deferred already.
+    fn defer_part(&mut self, i: &Inst) {
+        if i.c != NONE && !self.defer_flags(i.c) {
+            self.flags_to_rax(i.c);
+            self.asm.movzx(16, RAX, Rm::R(RAX));
+            self.asm.mov_mr(64, layout::flags(), RAX);
+        }
+        let has_carry = i.imm & PART_CARRY != 0;
+        let parts = [(i.imm & PART_NZ != 0, i.a), (has_carry, i.b)];
+        for (n, (has, v)) in parts.into_iter().enumerate() {
+            if !has {
+                continue;
+            }
+            let m = layout::over(n);
+            match self.opnd_w(32, v) {
+                Opnd::Rm(Rm::R(r)) => self.asm.mov_mr(32, m, r),
+                Opnd::Imm(k) => self.asm.mov_mi(32, m, k),
+                o => {
+                    self.load_o(32, RAX, o);
+                    self.asm.mov_mr(32, m, RAX);
+                }
+            }
+        }
+        let m = layout::deferred_parts();
+        let bits = Deferred::parts(i.imm) as i8;
+        if has_carry {
+            self.asm.mov_mi(8, m, i32::from(bits));
+        } else {
+            self.asm.alu_i(Alu::Or, 8, m, i32::from(bits));
+        }
+    }
+
+    /// The same as [`Self::settle`], anywhere.
+    fn settle_here(&mut self) {
+        self.asm.alu_i(Alu::Cmp, 32, layout::deferred(), 0);
+        let over = self.asm.jcc(cc::E);
+        self.call_entry(Entry::Settle);
+        self.asm.bind(over);
+    }
+
+    /// Makes sure that the flags in the state are worked out.
+    pub fn settle(&mut self) {
+        self.asm.alu_i(Alu::Cmp, 32, layout::deferred(), 0);
+        let f = self.asm.jcc(cc::NE);
+        let (from, back) = (self.fixup_at(f), self.here());
+        let mut to = back;
+        self.cold(|g| {
+            to = g.here();
+            g.call_entry(Entry::Settle);
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        self.bind(from, to);
+    }
+}
