@@ -207,7 +207,7 @@ class Process:
         code: int,
         auxv: bytes,
         root: bytes,
-        machine: bytes,
+        machine: Machine,
         release: bytes | None,
     ) -> None:
         """Say what the program is told about itself, and its tracer.

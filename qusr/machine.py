@@ -33,8 +33,8 @@ class Machine:
     """
 
     __slots__ = (
-        "abi", "arch", "core", "hwcap", "kernel_pages", "model", "native_options", "platform",
-        "table", "uname",
+        "abi", "arch", "core", "hwcap", "kernel_pages", "model", "native", "native_options",
+        "platform", "table", "uname",
     )  # fmt: skip
 
     def __init__(self, name: str, variant: str, options: Options, logs: Sequence[str]) -> None:
@@ -53,6 +53,7 @@ class Machine:
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
+        self.native = native
         model = found.model(native.model)
         assert model is not None
         self.native_options = native.native_options

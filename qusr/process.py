@@ -259,7 +259,7 @@ class Process:
         if self._limits:
             native.set_own_limits(self._limits)
             self._limits = []
-        native.set_facts(exe, code, self.stack.auxv_bytes, root, machine.uname, release)
+        native.set_facts(exe, code, self.stack.auxv_bytes, root, machine.native, release)
         self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
             self.native.watch_deaths()

@@ -11,7 +11,7 @@ use qusr_machine::start::options::{self, Options, Value};
 
 /// The machine that a program sees, see [`Machine`]. ValueError: there is no such CPU or core.
 #[pyclass(name = "Machine", module = "qusr._native", frozen)]
-pub struct PyMachine(Machine);
+pub struct PyMachine(pub(super) Machine);
 
 #[pymethods]
 impl PyMachine {

@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::cpu::guest_named;
+use super::machine::PyMachine;
 use super::memory::{PyAddressSpace, os_error};
 use qusr_kernel::process::Process;
 use qusr_kernel::signal::host::{self};
@@ -103,16 +104,18 @@ impl PyProcess {
         code: u64,
         auxv: Vec<u8>,
         root: Vec<u8>,
-        machine: Vec<u8>,
+        machine: &PyMachine,
         release: Option<Vec<u8>>,
     ) -> PyResult<()> {
+        let cpu = &machine.0.cpu;
         *self.inner.facts.write().map_err(poisoned)? = Arc::new(Facts {
             exe,
             code,
             auxv,
             root,
-            machine,
+            machine: cpu.uname.as_bytes().to_vec(),
             release,
+            cpuinfo: cpu.cpuinfo,
         });
         Ok(())
     }

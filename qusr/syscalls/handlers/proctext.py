@@ -29,20 +29,6 @@ def of_process(ctx: Context, name: bytes, fd: int) -> bytes | None:
     return None if make is None else make(ctx.process, fd)
 
 
-def of_system(process: Process, path: bytes) -> bytes | None:
-    """The same for files of the whole system."""
-    if path.endswith(b"/cpuinfo"):
-        return _cpuinfo(process)
-    release = process.uname_release
-    return None if release is None else release.encode() + b"\n"
-
-
-def _cpuinfo(process: Process) -> bytes:
-    arch = process.arch
-    cpus = list(range(os.cpu_count() or 1))
-    return arch.cpuinfo(process.cpu_model, cpus).encode()
-
-
 def _smaps_rollup(process: Process, fd: int) -> bytes:
     """The sums of smaps, for the fields that the kernel's file has."""
     sums = _sums(process)

@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_name_and_one_argument() {
-        let parsed = |line: &[u8]| parse(line).map(|(name, argument)| (name, argument));
+        let parsed = |line: &[u8]| parse(line);
         assert_eq!(
             parsed(b"#!/bin/sh -x  -y \nrest"),
             Some((b"/bin/sh".to_vec(), Some(b"-x  -y".to_vec())))

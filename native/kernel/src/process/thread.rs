@@ -261,19 +261,28 @@ impl GuestThread {
 
     /// Delivers a signal that waits, and lets a tracer see what it is to see.
     fn deliver_pending(&mut self) -> Option<Stop> {
-        if self.signals.mailbox.is_killed() {
-            let info = by_kernel(libc::SIGKILL, self.signals.abi);
-            let signal = Box::new((libc::SIGKILL, info));
-            return Some(Stop::Killed { signal });
+        if let Some(stop) = self.killed() {
+            return Some(stop);
         }
         if self.tracee.is_some() || self.signals.mailbox.bell() {
             return self.attend_tracer();
         }
         if self.signals.mailbox.is_doomed() {
-            return Some(Stop::Doomed);
+            // It may be killed since it was asked above.
+            return self.killed().or(Some(Stop::Doomed));
         }
         self.take_wait_mask();
         self.deliver_one()
+    }
+
+    /// Whether a message has told the process to die of SIGKILL.
+    fn killed(&self) -> Option<Stop> {
+        let is_killed = self.signals.mailbox.is_killed();
+        is_killed.then(|| {
+            let info = by_kernel(libc::SIGKILL, self.signals.abi);
+            let signal = Box::new((libc::SIGKILL, info));
+            Stop::Killed { signal }
+        })
     }
 
     /// The mask of a call that a signal ended is in force until its handler runs.

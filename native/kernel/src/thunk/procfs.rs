@@ -29,6 +29,24 @@ pub struct Facts {
     pub machine: Vec<u8>,
     /// `release` where it is not to be the host's.
     pub release: Option<Vec<u8>>,
+    /// /proc/cpuinfo: what is before and behind each CPU's number, and at the end.
+    pub cpuinfo: [&'static str; 3],
+}
+
+impl Facts {
+    /// The text of a file of /proc that is about the whole system.
+    fn of_system(&self, name: &[u8]) -> Option<Vec<u8>> {
+        if name.ends_with(b"/cpuinfo") {
+            let [before, after, end] = self.cpuinfo;
+            // SAFETY: sysconf takes a number only.
+            let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1);
+            let cpus = (0..cpus).map(|cpu| format!("{before}{cpu}{after}"));
+            return Some((cpus.collect::<String>() + end).into_bytes());
+        }
+        let release = self.release.as_ref()?;
+        let text = [&release[..], b"\n"].concat();
+        name.ends_with(b"/sys/kernel/osrelease").then_some(text)
+    }
 }
 
 /// What is to be done about a descriptor that was opened.
@@ -66,14 +84,19 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
         return Ok(Opened::Done);
     };
     let facts = guest.facts;
-    let of_system = name.ends_with(b"/cpuinfo")
-        || name.ends_with(b"/sys/kernel/osrelease") && facts.release.is_some();
-    let python = |yes| Ok(if yes { Opened::Python } else { Opened::Done });
-    if of_system || parts(&name).is_none() {
-        return python(of_system);
+    if let Some(text) = facts.of_system(&name) {
+        return stand_in(fd, &name, &text).map(|()| Opened::Done);
+    }
+    if parts(&name).is_none() {
+        return Ok(Opened::Done);
     }
     let Some(own) = own_file(&name) else {
-        return python(guest.traces);
+        // It may be a tracee's.
+        return Ok(if guest.traces {
+            Opened::Python
+        } else {
+            Opened::Done
+        });
     };
     let text = match own {
         b"maps" => Ok(guest.space.maps_text(&facts.root)),

@@ -111,6 +111,7 @@ pub fn load(
         root: root.to_vec(),
         machine: machine.cpu.uname.as_bytes().to_vec(),
         release: settings.release.clone(),
+        cpuinfo: machine.cpu.cpuinfo,
     });
     *lock(&process.own_exe) = settings.own_exe.clone();
     process.runs(fd);
