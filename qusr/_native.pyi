@@ -279,6 +279,8 @@ class Thread:
         after: Callable[[], None],
     ) -> Borrower | int:
         """Make a process in the same memory; -errno if that fails."""
+    def wait_for_child(self, pid: int) -> None: ...
+    def unshare(self, flags: int) -> int: ...
     def lend(self, flags: int) -> Thread:
         """The first thread of such a process, which a clone with these flags makes."""
     @property
@@ -320,6 +322,7 @@ class CloneRequest:
     flags: int
     parent_tid: int
     child_tid: int
+    pidfd: int
     event: int
     """The PTRACE_EVENT that it is."""
 
@@ -682,7 +685,7 @@ class Machine:
     model: str
     native_options: str | None
     """What `Thread` takes for the native core; None when it is Unicorn."""
-    hwcap: tuple[int, int]
+    hwcap: tuple[int, int | None]
     uname: bytes
     platform: bytes
     kernel_pages: list[tuple[int, str, bytes]]

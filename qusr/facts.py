@@ -131,17 +131,18 @@ def _model(processor: Arch, model: CpuModel, variants: list[str]) -> bytes:
 
 
 def _cpu(processor: Arch, model: CpuModel) -> bytes:
-    hwcap, hwcap2 = processor.hwcap(model)
+    hwcap, second = processor.hwcap(model)
     foot = processor.cpuinfo(model, [])
     one = processor.cpuinfo(model, [_CPU]).removesuffix(foot)
-    before, after = one.split(str(_CPU))
     return b"".join(
         (
-            _numbers(model.unicorn, hwcap, hwcap2),
+            _numbers(model.unicorn, hwcap),
+            _list([] if second is None else [_numbers(second)]),
             _texts(processor.uname_of(model), processor.platform_of(model)),
             _list(_numbers(*register) for register in processor.system_registers(model)),
             _list(_texts(feature) for feature in processor.core_features(model)),
-            _texts(before, after, foot),
+            _list(_texts(part) for part in one.split(str(_CPU))),
+            _texts(foot),
         )
     )
 

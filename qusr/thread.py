@@ -129,15 +129,23 @@ class Thread:
     def start(self, tell: Callable[[int], None]) -> int:
         """Starts a thread that is not the first; its tid.
 
-        `tell(tid)` is called before either thread goes on. RuntimeError: no thread to be had.
+        `tell(tid)` is called by it before either thread goes on; its OSError is handed on, and
+        there is no thread then. RuntimeError: no thread to be had.
         """
         ready = _thread.allocate_lock()
         ready.acquire()
+        failure: OSError | None = None
 
         def body() -> None:
+            nonlocal failure
             self.tid = _thread.get_native_id()
+            try:
+                tell(self.tid)
+            except OSError as error:
+                failure = error
+                ready.release()
+                return
             self.process.threads[self.tid] = self
-            tell(self.tid)
             self.native.adopt()
             ready.release()
             self.loop()
@@ -145,6 +153,8 @@ class Thread:
 
         _thread.start_new_thread(body, ())
         ready.acquire()
+        if failure is not None:
+            raise failure
         return self.tid
 
     def _finish_body(self) -> None:

@@ -37,6 +37,7 @@ FREESTANDING = (  # no -fstrict-aliasing: these programs look at memory in many 
 _HF = "arm-linux-gnueabihf-gcc"
 _SF = "arm-linux-gnueabi-gcc"
 _A64 = "aarch64-linux-gnu-gcc"
+_RV = "riscv64-linux-gnu-gcc"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Target:
 
     compiler: str
     flags: tuple[str, ...] = ()
+    libs: tuple[str, ...] = ()
+    """What programs are linked with behind the libraries that they ask for themselves."""
 
 
 # Programs with a C library. The first three are the default.
@@ -53,8 +56,10 @@ LIBC_TARGETS = {
     "arm": Target(_HF),
     "x86_64": Target("gcc"),
     "armel": Target(_SF),
+    # gcc 12 has no instructions for atomics of one and two bytes.
+    "riscv64": Target(_RV, libs=("-latomic",)),
 }
-LIBC_DEFAULT = ("aarch64", "arm", "x86_64")
+LIBC_DEFAULT = ("aarch64", "arm", "x86_64", "riscv64")
 NATIVE = "x86_64"
 
 # Freestanding programs. armeb is BE8 (data big-endian, code little-endian: Armv6 and later),
@@ -170,7 +175,7 @@ class Program:
         for key in ("cflags", f"cflags-{self.arch}"):
             command += source.directives.get(key, "").split()
         command += ["-MMD", "-MF", f"{self.path}.d", "-o", str(self.path), str(source.path)]
-        return command + source.directives.get("libs", "").split()
+        return [*command, *source.directives.get("libs", "").split(), *target.libs]
 
     def is_current(self) -> bool:
         """Whether it was made by this command from files that are no newer."""

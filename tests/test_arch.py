@@ -174,6 +174,7 @@ def test_id_registers(model: CpuModel) -> None:
         return value >> low & 15
 
     hwcap, hwcap2 = aarch64.AARCH64.hwcap(model)
+    assert hwcap2 is not None
     said = {  # name: (is the bit set, what the ID register says)
         "fp": (hwcap & 1, field(pfr0, 16) != 15),
         "fphp": (hwcap >> 9 & 1, field(pfr0, 16) == 1),

@@ -23,7 +23,7 @@ from importlib import util
 from pathlib import Path
 
 ARCH = Path(__file__).resolve().parent.parent / "qusr" / "arch"
-IN_USE = ("aarch64", "arm", "x86_64")
+IN_USE = ("aarch64", "arm", "riscv32", "riscv64", "x86_64")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,18 @@ class Headers:
 def _cross(debian: str, triplet: str, *defines: str, module: str = "") -> Headers:
     package, include = f"linux-libc-dev-{debian}-cross", f"/usr/{triplet}/include"
     return Headers(package, include, defines, module=module)
+
+
+def _riscv(bits: int, *defines: str) -> Headers:
+    """The headers of Debian's riscv64 serve both."""
+    return Headers(
+        "linux-libc-dev-riscv64-cross",
+        "/usr/riscv64-linux-gnu/include",
+        (f"__riscv_xlen={bits}", f"__SIZEOF_POINTER__={bits // 8}", *defines),
+        canonical={"llseek": "_llseek"} if bits == 32 else {},
+        extra={"riscv_hwprobe": (258, "6.4")},
+        module=f"riscv/numbers_{bits}",
+    )
 
 
 ABIS: dict[str, Headers] = {
@@ -71,7 +83,8 @@ ABIS: dict[str, Headers] = {
     ),
     "ppc": _cross("powerpc", "powerpc-linux-gnu"),
     "ppc64": _cross("ppc64el", "powerpc64le-linux-gnu", "__powerpc64__"),
-    "riscv64": _cross("riscv64", "riscv64-linux-gnu", "__LP64__", "__riscv_xlen=64"),
+    "riscv64": _riscv(64, "__LP64__"),
+    "riscv32": _riscv(32),
     "s390x": _cross("s390x", "s390x-linux-gnu", "__s390x__"),
     "sparc64": _cross("sparc64", "sparc64-linux-gnu", "__sparc__", "__arch64__"),
     "m68k": _cross("m68k", "m68k-linux-gnu"),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PACKAGES = (
     ("aarch64", (183,), "aarch64 arm64 aarch64_be"),
     ("arm", (40,), "arm armhf armel armeb"),
+    ("riscv", (243,), "riscv64 riscv32"),
 )
 
 
@@ -99,7 +100,8 @@ def on_core(core: str) -> Guest:
 
 def tracing_of(core: str) -> Tracing:
     """How debuggers see the guests that the Rust side calls so."""
-    known: Tracing = _part(on_core(core), "tracing").TRACING
+    found = on_core(core)
+    known: Tracing = _part(found, "tracing").TRACING[found.name]
     return known
 
 

@@ -208,7 +208,8 @@ class Registers:
         numbers: name to number.
         gdb: names in the order of gdb's target description (g packet).
         bits: widths of the registers that are not as wide as a word.
-        pc, sp, status, tls: numbers of these; `status_name` is what the status register is called.
+        pc, sp, tls: numbers of these.
+        status_name: of the register with the flags and the mode; "" where there is none.
         args: numbers of the registers with a system call's arguments; its result is in the first.
     """
 
@@ -219,7 +220,6 @@ class Registers:
         "numbers",
         "pc",
         "sp",
-        "status",
         "status_name",
         "tls",
     )
@@ -232,16 +232,15 @@ class Registers:
         bits: Mapping[str, int],
         pc: str,
         sp: str,
-        status: str,
         tls: str,
         args: tuple[str, ...],
+        status: str = "",
     ) -> None:
         self.numbers = numbers
         self.gdb = gdb
         self.bits = bits
         self.pc = numbers[pc]
         self.sp = numbers[sp]
-        self.status = numbers[status]
         self.status_name = status
         self.tls = numbers[tls]
         self.args = tuple(numbers[name] for name in args)
@@ -254,7 +253,7 @@ class Arch:
         guest: whose it is; `name`, `aliases`, `big_endian`, `triplets`, `word_bits` (32 or 64),
             `elf_machine`, `elf_class`, `elf_data` are the guest's.
         uname_machine: what uname(2) says on the default CPU.
-        platform: AT_PLATFORM on the default CPU.
+        platform: AT_PLATFORM on the default CPU; "": there is no such entry.
         registers: the register file.
         flags: bits of the status register that logs show by a letter.
         features: all that could be advertised, in the kernel's order.
@@ -298,12 +297,13 @@ class Arch:
         """The features that programs are told of, in the kernel's order."""
         return [feature for feature in self.features if feature.name in model.features]
 
-    def hwcap(self, model: CpuModel) -> tuple[int, int]:
-        """AT_HWCAP and AT_HWCAP2."""
+    def hwcap(self, model: CpuModel) -> tuple[int, int | None]:
+        """AT_HWCAP and AT_HWCAP2; None: the ISA has no such entry."""
         words = [0, 0]
         for feature in self.advertised(model):
             words[feature.word - 1] |= 1 << feature.bit
-        return words[0], words[1]
+        second = any(feature.word == 2 for feature in self.features)
+        return words[0], words[1] if second else None
 
     def uname_of(self, model: CpuModel) -> str:
         """What uname(2) says on this CPU."""
@@ -338,6 +338,11 @@ class Arch:
         """What the native core is to know of a model: its version and features; empty: all."""
         del model
         return []
+
+    def hardware_probe(self, model: CpuModel) -> dict[int, int]:
+        """What the call that asks for properties of the processors says, by key."""
+        del model
+        return {}
 
     def cpuinfo(self, model: CpuModel, cpus: list[int]) -> str:
         """The text of /proc/cpuinfo for these CPU numbers."""

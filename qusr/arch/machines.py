@@ -9,8 +9,6 @@ TITLES: dict[tuple[int, int, bool | None], str] = {
     (62, 64, False): "x86-64",
     (62, 32, False): "x32",
     (3, 32, False): "i386",
-    (243, 64, None): "RISC-V 64",
-    (243, 32, None): "RISC-V 32",
     (8, 64, False): "little-endian MIPS64",
     (8, 64, True): "MIPS64",
     (8, 32, False): "little-endian MIPS",

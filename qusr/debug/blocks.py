@@ -31,7 +31,7 @@ class BlockLog:
         if "cpu" in log.items and "fpu" in log.items:
             self.names = list(registers.gdb)
         if "cpu" not in log.items:
-            self.names = [registers.status_name]
+            self.names = [registers.status_name] if registers.status_name else []
 
     def watch(self, native: _native.Thread, *, own_logs: bool) -> None:
         """Has the thread's blocks written; `own_logs`: its core tells :meth:`native`."""
@@ -57,7 +57,7 @@ class BlockLog:
         """Before the block at `pc`, `size` bytes long."""
         items = self.log.items
         registers = dict(zip(self.names, values, strict=True))
-        mode = self.arch.mode(registers[self.arch.registers.status_name])
+        mode = self.arch.mode(registers.get(self.arch.registers.status_name, 0))
         text = ""
         if "in_asm" in items and (pc, size) not in self._met:
             self._met.add((pc, size))
@@ -82,7 +82,7 @@ class BlockLog:
                 line = ""
             line += (" " if line else "") + item
         lines.append(line)
-        status = registers[self.arch.registers.status_name]
+        status = registers.get(self.arch.registers.status_name, 0)
         flags = "".join(name if status >> bit & 1 else "-" for bit, name in self.arch.flags)
         return "\n".join(lines) + f" {flags}\n"
 

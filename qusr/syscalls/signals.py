@@ -16,7 +16,7 @@ from qusr.syscalls.decl import (
     Size,
     Syscall,
 )
-from qusr.syscalls.layout import Bitmap, Struct, s32, ulong
+from qusr.syscalls.layout import Bitmap, Fields, PerAbi, Struct, s32, ulong
 from qusr.syscalls.structs import SIGINFO_QUEUE
 
 HOW = {0: "SIG_BLOCK", 1: "SIG_UNBLOCK", 2: "SIG_SETMASK"}
@@ -30,10 +30,14 @@ SA = FlagTable(
 )  # fmt: skip
 SS = FlagTable({"SS_ONSTACK": 1, "SS_DISABLE": 2, "SS_AUTODISARM": 0x80000000})
 
-# asm-generic/signal.h and arch/arm/include/uapi/asm/signal.h agree.
-SIGACTION = Struct(
+_HANDLER: Fields = [("sa_handler", ulong), ("sa_flags", ulong)]
+# include/linux/signal_types.h. That of calls is native/kernel/src/linux.rs, ActionLayout.
+SIGACTION = PerAbi(
     "sigaction",
-    [("sa_handler", ulong), ("sa_flags", ulong), ("sa_restorer", ulong), ("sa_mask", Bitmap(8))],
+    {
+        "no_restorer": Struct("sigaction", [*_HANDLER, ("sa_mask", Bitmap(8))]),
+        "*": Struct("sigaction", [*_HANDLER, ("sa_restorer", ulong), ("sa_mask", Bitmap(8))]),
+    },
 )
 OLD_SIGACTION = Struct(
     "old_sigaction",

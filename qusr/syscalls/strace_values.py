@@ -302,7 +302,7 @@ def ctype(kind: layout.CType, data: bytes, abi: Abi, *, owner: str = "", name: s
 
 
 def _struct(kind: layout.Struct, data: bytes, abi: Abi) -> str:
-    if kind is signals.SIGACTION or kind is signals.OLD_SIGACTION:
+    if kind.name in ("sigaction", signals.OLD_SIGACTION.name):
         return _sigaction(kind, data, abi)
     shown = []
     short = _SHORT.get(kind.name)
@@ -329,7 +329,7 @@ def _sigaction(kind: layout.Struct, data: bytes, abi: Abi) -> str:
         if name == "sa_mask" and isinstance(field, layout.Int):
             parts[name] = f"sa_mask={sigset(part, abi)}"
     order = ["sa_handler", "sa_mask", "sa_flags"]
-    if "SA_RESTORER" in parts["sa_flags"]:
+    if "SA_RESTORER" in parts["sa_flags"] and "sa_restorer" in parts:
         order.append("sa_restorer")
     return "{" + ", ".join(parts[name] for name in order) + "}"
 

@@ -106,7 +106,8 @@ def test_what_is_no_program(file: Callable[..., str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("elf", "text"),
     [
-        (program(243), "built for RISC-V 64: no qusr command runs it"),
+        (program(243), "built for RISC-V 64: use qusr-riscv64"),
+        (program(22), "built for S/390x: no qusr command runs it"),
         (program(EM_ARM), "built for ARM: use qusr-arm"),
         (program(EM_ARM, big_endian=True), "built for big-endian ARM: use qusr-armeb"),
         (program(big_endian=True), "built for big-endian AArch64: use qusr-aarch64_be"),

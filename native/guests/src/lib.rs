@@ -7,6 +7,7 @@ mod aarch64;
 mod arm;
 mod decode;
 pub mod names;
+mod riscv;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
 /// The guests of each module.
-static ALL: [&[Entry]; 2] = [&aarch64::GUESTS, &arm::GUESTS];
+static ALL: [&[Entry]; 3] = [&aarch64::GUESTS, &arm::GUESTS, &riscv::GUESTS];
 
 /// One guest: an instruction set in one byte order.
 pub struct Entry {
@@ -36,7 +37,7 @@ pub struct Entry {
     /// Its instructions, if there are lifters, as a CPU model with these features has them (none: with all).
     pub isa: Option<fn(&[String]) -> &'static dyn Guest>,
     /// What Unicorn takes it for.
-    pub unicorn: unicorn::Guest,
+    pub unicorn: &'static dyn unicorn::Guest,
     /// What Linux carries out for programs although it traps.
     pub emulate: Option<Emulation>,
 }

@@ -2,11 +2,13 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 4] = [
+pub const NAMES: [(&str, &[&str]); 6] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
     ("armeb", &[]),
+    ("riscv32", &[]),
+    ("riscv64", &[]),
 ];
 
 /// The guest that has this name.

@@ -99,6 +99,39 @@ impl CloneOrder {
     }
 }
 
+/// A field of struct sigaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionField {
+    Handler,
+    Flags,
+    Restorer,
+    /// As long as [`Facts::sigset_size`]; the last one.
+    Mask,
+}
+
+/// The struct sigaction of rt_sigaction(2): its fields in order. But for the mask each has a word.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionLayout(pub &'static [ActionField]);
+
+impl ActionLayout {
+    /// include/linux/signal_types.h, with `__ARCH_HAS_SA_RESTORER`.
+    pub const RESTORER: Self = Self(&[
+        ActionField::Handler,
+        ActionField::Flags,
+        ActionField::Restorer,
+        ActionField::Mask,
+    ]);
+    /// The same without.
+    pub const PLAIN: Self = Self(&[ActionField::Handler, ActionField::Flags, ActionField::Mask]);
+
+    /// Where a field is, in words.
+    #[must_use]
+    pub fn place(self, field: ActionField) -> Option<u64> {
+        let found = self.0.iter().position(|known| *known == field);
+        found.map(|index| index as u64)
+    }
+}
+
 /// What is a number.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
@@ -109,6 +142,7 @@ pub struct Facts {
     pub clone: CloneOrder,
     /// Bytes of a `sigset_t` that system calls take.
     pub sigset_size: usize,
+    pub action: ActionLayout,
     /// A smaller alternate stack is refused (`MINSIGSTKSZ`).
     pub min_signal_stack: u64,
     /// The page with the code that calls sigreturn, as /proc/self/maps has it.

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use crate::loader::rules::{Machines, Refusal, Rules, Title};
+use crate::thunk::procfs::CpuInfo;
 
 static DATA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/facts.bin"));
 
@@ -66,15 +67,15 @@ pub struct Cpu {
     /// Its number in Unicorn; negative: that does not have it.
     pub unicorn: i32,
     pub hwcap: u64,
-    pub hwcap2: u64,
+    /// None: the ISA has no such entry.
+    pub hwcap2: Option<u64>,
     /// `machine` of uname(2), and `AT_PLATFORM`.
     pub uname: &'static str,
     pub platform: &'static str,
     /// The system registers that programs may read and that are not 0.
     pub system_registers: Vec<(u32, u64)>,
     pub features: Vec<String>,
-    /// /proc/cpuinfo: what is before and behind each CPU's number, and at the end.
-    pub cpuinfo: [&'static str; 3],
+    pub cpuinfo: CpuInfo,
 }
 
 impl Model {
@@ -219,12 +220,15 @@ impl Reader {
         Cpu {
             unicorn: self.number() as i32,
             hwcap: self.number(),
-            hwcap2: self.number(),
+            hwcap2: self.list(Self::number).pop(),
             uname: self.text(),
             platform: self.text(),
             system_registers: self.list(|r| (r.number() as u32, r.number())),
             features: self.list(|r| r.text().to_owned()),
-            cpuinfo: [self.text(), self.text(), self.text()],
+            cpuinfo: CpuInfo {
+                parts: self.list(Self::text),
+                end: self.text(),
+            },
         }
     }
 }

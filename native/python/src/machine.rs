@@ -48,7 +48,7 @@ impl PyMachine {
     }
 
     #[getter]
-    fn hwcap(&self) -> (u64, u64) {
+    fn hwcap(&self) -> (u64, Option<u64>) {
         (self.0.cpu.hwcap, self.0.cpu.hwcap2)
     }
 

@@ -115,7 +115,7 @@ impl PyProcess {
             root,
             machine: cpu.uname.as_bytes().to_vec(),
             release,
-            cpuinfo: cpu.cpuinfo,
+            cpuinfo: cpu.cpuinfo.clone(),
         });
         Ok(())
     }

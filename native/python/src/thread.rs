@@ -232,6 +232,25 @@ impl PyThread {
         }
     }
 
+    /// As a vfork's parent: waits until a forked child has executed a program, or a process or thread is gone.
+    fn wait_for_child(&self, py: Python<'_>, pid: i32) {
+        py.detach(|| self.inner.wait_for_child(pid));
+    }
+
+    /// The calling thread, which runs this guest thread, has no more in common with the others than `flags` of unshare(2) let
+    /// it. The errno, or 0.
+    fn unshare(&mut self, flags: i32) -> i32 {
+        // SAFETY: touches no memory.
+        if unsafe { libc::unshare(flags) } < 0 {
+            let error = std::io::Error::last_os_error();
+            return error.raw_os_error().unwrap_or(libc::EINVAL);
+        }
+        if flags & (libc::CLONE_FS | libc::CLONE_NEWNS) != 0 {
+            self.inner.own_directory();
+        }
+        0
+    }
+
     /// The first thread of the process that a clone(2) with CLONE_VM and these flags makes.
     fn lend(&self, flags: u64) -> PyResult<Self> {
         let inner = self.inner.lend(flags).map_err(PyOSError::new_err)?;
@@ -457,6 +476,11 @@ impl PyCloneRequest {
     #[getter]
     fn child_tid(&self) -> u64 {
         self.0.child_tid
+    }
+
+    #[getter]
+    fn pidfd(&self) -> u64 {
+        self.0.pidfd
     }
 
     /// The PTRACE_EVENT that it is.

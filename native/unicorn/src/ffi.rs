@@ -1,14 +1,15 @@
 //! The C interface of libunicorn, as far as we use it: declared by hand and resolved
 //! at run time, so that neither building nor starting qusr needs the library until a
-//! guest runs on it. Names and numbers are those of `unicorn.h`, `arm.h`, `arm64.h`.
+//! guest runs on it. Names and numbers are those of `unicorn.h`.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libloading::os::unix::Library;
 
-use super::{rescue, stops};
+use crate::stops::Image;
+use crate::target::{self, Target};
 
 /// `uc_engine`: opaque.
 #[repr(C)]
@@ -22,35 +23,6 @@ pub struct TlbEntry {
     pub paddr: u64,
     pub perms: u32,
 }
-
-/// `uc_arm64_cp_reg`: one AArch64 system register.
-#[repr(C)]
-pub struct Arm64CpReg {
-    pub crn: u32,
-    pub crm: u32,
-    pub op0: u32,
-    pub op1: u32,
-    pub op2: u32,
-    pub val: u64,
-}
-
-/// `uc_arm_cp_reg`: one AArch32 coprocessor register.
-#[repr(C)]
-pub struct ArmCpReg {
-    pub cp: u32,
-    pub is64: u32,
-    pub sec: u32,
-    pub crn: u32,
-    pub crm: u32,
-    pub opc1: u32,
-    pub opc2: u32,
-    pub val: u64,
-}
-
-pub const ARCH_ARM: c_int = 1;
-pub const ARCH_ARM64: c_int = 2;
-pub const MODE_LITTLE_ENDIAN: c_int = 0;
-pub const MODE_BIG_ENDIAN: c_int = 1 << 30;
 
 pub const OK: c_int = 0;
 pub const ERR_EXCEPTION: c_int = 21;
@@ -112,10 +84,12 @@ pub struct Api {
     pub emu_stop: unsafe extern "C" fn(*mut Engine) -> c_int,
     pub mem_map_ptr: unsafe extern "C" fn(*mut Engine, u64, u64, u32, *mut c_void) -> c_int,
     strerror: unsafe extern "C" fn(c_int) -> *const c_char,
-    /// Stops may be asked for at any moment, see [`stops`].
-    pub stops_between_blocks: bool,
     ctl: Ctl,
     hook_add: HookAdd,
+    path: PathBuf,
+    library: Library,
+    /// None: it is not built as expected.
+    image: Option<Image>,
 }
 
 /// The libraries loaded so far; in practice one. They stay loaded until the process ends.
@@ -139,7 +113,7 @@ impl Api {
         };
         // SAFETY: loading runs the library's initialisers; the path is the one that the
         // user's Python environment names as unicorn's.
-        let library = unsafe { Library::new(path) }.map_err(|e| problem(&e))?;
+        let mut library = unsafe { Library::new(path) }.map_err(|e| problem(&e))?;
         macro_rules! symbol {
             ($name:literal) => {{
                 // SAFETY: the types are those of unicorn.h of version 2, which is checked below.
@@ -166,36 +140,23 @@ impl Api {
             strerror: symbol!(b"uc_strerror\0"),
             ctl: symbol!(b"uc_ctl\0"),
             hook_add: symbol!(b"uc_hook_add\0"),
-            stops_between_blocks: {
-                let check_exit = |name: &[u8]| {
-                    // SAFETY: the type of both functions in tcg-op.h.
-                    unsafe { library.get(name) }.ok().map(|symbol| *symbol)
-                };
-                let arm = check_exit(b"check_exit_request_arm\0");
-                let aarch64 = check_exit(b"check_exit_request_aarch64\0");
-                let rescue = [
-                    (
-                        b"cpu_restore_state_arm\0" as &[u8],
-                        b"cpu_loop_exit_arm\0" as &[u8],
-                    ),
-                    (b"cpu_restore_state_aarch64\0", b"cpu_loop_exit_aarch64\0"),
-                ]
-                .map(|(restore, exit)| {
-                    // SAFETY: the types of these functions in exec-all.h.
-                    let found = unsafe { (library.get(restore), library.get(exit)) };
-                    Some((*found.0.ok()?, *found.1.ok()?))
-                });
-                // The library stays loaded: nothing closes this handle.
+            path: path.to_owned(),
+            image: {
                 let handle = library.into_raw();
-                // SAFETY: just that.
+                // SAFETY: the handle that was just given back. The library stays loaded: it is never closed.
                 unsafe {
-                    if let Some(image) = stops::Image::of(handle) {
-                        rescue::set_up(&image, rescue);
-                    }
-                    stops::only_between_blocks(handle, arm, aarch64)
+                    library = Library::from_raw(handle);
+                    Image::of(handle)
                 }
             },
+            library,
         })
+    }
+
+    /// The part of it that is a target's.
+    pub fn target(&self, name: &'static str) -> Target {
+        // SAFETY: the image and the library are one, which stays loaded.
+        unsafe { target::prepare(&self.path, &self.library, self.image.as_ref(), name) }
     }
 
     /// An error number as a `Result` with unicorn's own words.

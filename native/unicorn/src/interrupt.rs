@@ -18,6 +18,8 @@ pub struct Stop {
     turn_wanted: AtomicBool,
     /// The engine may be told to stop at any moment. Else the core looks at the flags often.
     direct: AtomicBool,
+    /// That, while it does not count instructions ([`crate::target::Target`]).
+    stops_between_blocks: bool,
     /// Null once the engine is closed.
     engine: AtomicPtr<Engine>,
     /// How many threads and signal handlers are within [`Stop::interrupt`].
@@ -26,11 +28,12 @@ pub struct Stop {
 }
 
 impl Stop {
-    pub fn new(api: Arc<Api>, engine: *mut Engine) -> Self {
+    pub fn new(api: Arc<Api>, engine: *mut Engine, stops_between_blocks: bool) -> Self {
         Self {
             pending: AtomicBool::new(false),
             turn_wanted: AtomicBool::new(false),
-            direct: AtomicBool::new(api.stops_between_blocks),
+            direct: AtomicBool::new(stops_between_blocks),
+            stops_between_blocks,
             engine: AtomicPtr::new(engine),
             users: AtomicU32::new(0),
             api,
@@ -57,7 +60,7 @@ impl Stop {
     /// then it does stop soon.
     pub fn set_counting(&self, counting: bool) {
         self.direct
-            .store(self.api.stops_between_blocks && !counting, Ordering::SeqCst);
+            .store(self.stops_between_blocks && !counting, Ordering::SeqCst);
     }
 
     /// True when an interrupt was pending, which it then no longer is.

@@ -6,19 +6,17 @@
 //! runs at user level (EL0, USR mode), so that what is privileged is undefined to it.
 
 mod core;
+pub mod engine;
 mod family;
 mod ffi;
+pub mod guest;
 mod interrupt;
 mod probe;
-mod regs;
 mod rescue;
 mod setup;
 mod stops;
-mod trap;
+mod target;
 mod turn;
-
-#[cfg(test)]
-mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,32 +26,15 @@ use memory::AddressSpace;
 use qusr_cpu as cpu;
 use qusr_memory::{self as memory, shared};
 
-/// The guests that this core can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guest {
-    Arm,
-    /// Big-endian data, little-endian code (ARMv6 and later).
-    ArmBe8,
-    /// Big-endian data and code.
-    ArmBe32,
-    Aarch64,
-    Aarch64Be,
-}
-
-impl Guest {
-    #[must_use]
-    pub fn is_aarch64(self) -> bool {
-        matches!(self, Self::Aarch64 | Self::Aarch64Be)
-    }
-}
+pub use guest::Guest;
 
 /// What the core needs to know; the facts come from `qusr/arch/`.
 #[derive(Clone)]
 pub struct UnicornConfig {
     /// `libunicorn.so.2`.
     pub library: PathBuf,
-    pub guest: Guest,
-    /// `UC_CPU_ARM_*` or `UC_CPU_ARM64_*`.
+    pub guest: &'static dyn Guest,
+    /// `UC_CPU_*` of its architecture.
     pub model: i32,
     /// What the kernel carries out.
     pub emulate: Option<Emulate>,

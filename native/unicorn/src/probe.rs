@@ -8,9 +8,8 @@
 use std::ffi::c_void;
 use std::sync::OnceLock;
 
+use super::UnicornConfig;
 use super::ffi::{self, Api, Engine, TlbEntry};
-use super::regs::{a32, a64};
-use super::{Guest, UnicornConfig};
 
 /// Where the probe's code lies and where it makes accesses that fail.
 const CODE: u64 = 0x1000;
@@ -72,15 +71,8 @@ struct Memory([u8; 2 * CODE as usize]);
 fn find_offset(api: &Api, config: &UnicornConfig) -> Option<usize> {
     let mut memory = Box::new(Memory([0; 2 * CODE as usize]));
     let base = (&raw mut memory.0).cast::<u8>();
-    // ldrb w0, [x1] / ldrb r0, [r1], so that no address is misaligned.
-    let (load, reg) = if config.guest.is_aarch64() {
-        (0x3940_0020u32.to_le_bytes(), a64::X0 + 1)
-    } else if config.guest == Guest::ArmBe32 {
-        (0xe5d1_0000u32.to_be_bytes(), a32::R0 + 1)
-    } else {
-        (0xe5d1_0000u32.to_le_bytes(), a32::R0 + 1)
-    };
-    memory.0[CODE as usize..CODE as usize + 4].copy_from_slice(&load);
+    let probe = config.guest.facts().probe;
+    memory.0[CODE as usize..][..probe.code.len()].copy_from_slice(probe.code);
     // SAFETY: `memory` outlives the engine, which is closed below.
     let engine = unsafe { super::setup::open_engine(api, config, base.cast(), 2 * CODE) }.ok()?;
     // SAFETY: open; the callbacks have the right types and need no user data.
@@ -101,7 +93,7 @@ fn find_offset(api: &Api, config: &UnicornConfig) -> Option<usize> {
             // SAFETY: open and not running; the register is 32 or 64 bits wide, both of which
             // are within `addr`; `candidates` are within the structure.
             unsafe {
-                (api.reg_write)(engine, reg, (&raw const addr).cast());
+                (api.reg_write)(engine, probe.base.id, (&raw const addr).cast());
                 if (api.emu_start)(engine, CODE, 0, 0, 0) != ffi::ERR_EXCEPTION {
                     return None;
                 }

@@ -11,12 +11,13 @@
 //! QEMU itself uses for this, `cpu_restore_state` and `cpu_loop_exit`, are symbols of the library.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
-use std::sync::OnceLock;
+use std::ffi::{CStr, c_int, c_void};
+use std::sync::{Once, OnceLock};
 
 use super::core::Inner;
 use super::stops::Image;
 use crate::memory::fault::{HostFault, Stage, add_claim};
+use crate::target::{SLOTS, for_each_slot};
 
 /// `bool cpu_restore_state(CPUState *, uintptr_t host_pc, bool will_exit)`.
 pub type Restore = unsafe extern "C" fn(*mut c_void, usize, bool) -> bool;
@@ -34,8 +35,9 @@ struct Functions {
     loop_exit: LoopExit,
 }
 
-static ARM: OnceLock<Functions> = OnceLock::new();
-static AARCH64: OnceLock<Functions> = OnceLock::new();
+/// Each target's own.
+static FUNCTIONS: [OnceLock<Functions>; SLOTS] = [const { OnceLock::new() }; SLOTS];
+static REPLACEMENTS: [Restore; SLOTS] = for_each_slot!(restored);
 
 /// The engine that this thread runs.
 #[derive(Clone, Copy)]
@@ -67,8 +69,7 @@ pub fn while_running<T>(inner: &Inner, run: impl FnOnce() -> T) -> T {
 }
 
 /// The library calls this through its linkage table each time it asks for a page of data.
-unsafe fn restored(
-    functions: &OnceLock<Functions>,
+unsafe extern "C" fn restored<const SLOT: usize>(
     cpu: *mut c_void,
     host_pc: usize,
     will_exit: bool,
@@ -77,40 +78,29 @@ unsafe fn restored(
         cpu,
         ..RUNNING.get()
     });
-    functions.get().is_some_and(|functions| {
+    FUNCTIONS[SLOT].get().is_some_and(|functions| {
         // SAFETY: the library's own function with its own arguments.
         unsafe { (functions.restore)(cpu, host_pc, will_exit) }
     })
 }
 
-unsafe extern "C" fn restored_arm(cpu: *mut c_void, host_pc: usize, will_exit: bool) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe { restored(&ARM, cpu, host_pc, will_exit) }
-}
-
-unsafe extern "C" fn restored_aarch64(cpu: *mut c_void, host_pc: usize, will_exit: bool) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe { restored(&AARCH64, cpu, host_pc, will_exit) }
-}
-
-/// Sets this up for a library whose functions these are, those of arm first. Where
-/// it is not as expected, host faults stay what they were: the end.
-pub fn set_up(image: &Image, functions: [Option<(Restore, LoopExit)>; 2]) {
-    let slots: [(_, _, Restore); 2] = [
-        (&ARM, c"cpu_restore_state_arm", restored_arm),
-        (&AARCH64, c"cpu_restore_state_aarch64", restored_aarch64),
-    ];
-    for ((known, name, replacement), found) in slots.into_iter().zip(functions) {
-        let Some((restore, loop_exit)) = found else {
-            return;
-        };
-        let _ = known.set(Functions { restore, loop_exit });
-        if !image.redirect(name, replacement as *const () as usize) {
-            return;
-        }
+/// Sets this up for a target whose functions these are, the first one being called `name`. False where the
+/// library is not as expected: host faults stay what they were, the end.
+pub fn set_up(
+    image: &Image,
+    slot: usize,
+    name: &CStr,
+    restore: Restore,
+    loop_exit: LoopExit,
+) -> bool {
+    static CLAIMED: Once = Once::new();
+    let _ = FUNCTIONS[slot].set(Functions { restore, loop_exit });
+    if !image.redirect(name, REPLACEMENTS[slot] as *const () as usize) {
+        return false;
     }
     // A failure only means that there is no rescue.
-    let _ = add_claim(Stage::Take, claim);
+    CLAIMED.call_once(|| drop(add_claim(Stage::Take, claim)));
+    true
 }
 
 fn claim(fault: &mut HostFault<'_>) -> bool {
@@ -120,6 +110,9 @@ fn claim(fault: &mut HostFault<'_>) -> bool {
     }
     // SAFETY: `while_running` holds the borrow.
     let inner = unsafe { &*inner };
+    if inner.slot().is_none() {
+        return false;
+    }
     let Some(addr) = inner.guest_address(fault.address()) else {
         return false;
     };
@@ -141,8 +134,7 @@ fn claim(fault: &mut HostFault<'_>) -> bool {
 unsafe extern "C" fn take_back(cpu: *mut c_void, host_pc: usize) -> ! {
     // SAFETY: set by `claim`; the engine is where a helper could be that it called.
     let inner = unsafe { &*RUNNING.get().inner };
-    let functions = if inner.is_aarch64() { &AARCH64 } else { &ARM };
-    let Some(functions) = functions.get() else {
+    let Some(functions) = inner.slot().and_then(|slot| FUNCTIONS[slot].get()) else {
         std::process::abort();
     };
     // SAFETY: as QEMU's own helpers do, `cpu_loop_exit_restore`. Nothing on the way to the loop's

@@ -16,37 +16,32 @@ use std::ffi::{CStr, c_char, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::target::{SLOTS, for_each_slot};
+
 /// `void check_exit_request(TCGContext *)`.
-type CheckExitRequest = unsafe extern "C" fn(*mut c_void);
+pub type CheckExitRequest = unsafe extern "C" fn(*mut c_void);
 
 thread_local! {
     /// This thread's engine counts instructions.
     static COUNTING: Cell<bool> = const { Cell::new(false) };
 }
 
-static ORIGINAL_ARM: OnceLock<CheckExitRequest> = OnceLock::new();
-static ORIGINAL_AARCH64: OnceLock<CheckExitRequest> = OnceLock::new();
+/// Each target's own.
+static ORIGINALS: [OnceLock<CheckExitRequest>; SLOTS] = [const { OnceLock::new() }; SLOTS];
+static REPLACEMENTS: [extern "C" fn(*mut c_void); SLOTS] = for_each_slot!(check);
 
 /// Whether what this thread translates is to end at every instruction.
 pub fn set_counting(counting: bool) {
     COUNTING.set(counting);
 }
 
-fn emit(original: &OnceLock<CheckExitRequest>, context: *mut c_void) {
+extern "C" fn check<const SLOT: usize>(context: *mut c_void) {
     if COUNTING.get()
-        && let Some(original) = original.get()
+        && let Some(original) = ORIGINALS[SLOT].get()
     {
         // SAFETY: the library's own function with its own argument.
         unsafe { original(context) };
     }
-}
-
-extern "C" fn check_arm(context: *mut c_void) {
-    emit(&ORIGINAL_ARM, context);
-}
-
-extern "C" fn check_aarch64(context: *mut c_void) {
-    emit(&ORIGINAL_AARCH64, context);
 }
 
 /// Elf64_Dyn, Elf64_Rela, Elf64_Sym of elf(5).
@@ -87,6 +82,11 @@ pub struct Image {
     symbols: *const Sym,
     strings: *const c_char,
 }
+
+// SAFETY: the dynamic linker's tables, which are only read, of a library that stays loaded.
+unsafe impl Send for Image {}
+// SAFETY: the same.
+unsafe impl Sync for Image {}
 
 impl Image {
     /// # Safety
@@ -177,46 +177,14 @@ impl Image {
     }
 }
 
-fn redirect(
+/// Makes engines of a target stop between blocks only. False when the library is not built as expected; then
+/// stops must be asked for by hooks at the start of blocks.
+pub fn only_between_blocks(
     image: &Image,
+    slot: usize,
     name: &CStr,
-    function: Option<CheckExitRequest>,
-    original: &OnceLock<CheckExitRequest>,
-    replacement: extern "C" fn(*mut c_void),
+    function: CheckExitRequest,
 ) -> bool {
-    let Some(function) = function else {
-        return false;
-    };
-    let _ = original.set(function);
-    image.redirect(name, replacement as *const () as usize)
-}
-
-/// Makes engines of the library stop between blocks only. False when the library is not built
-/// as expected; then stops must be asked for by hooks at the start of blocks.
-///
-/// # Safety
-/// `handle` is what `dlopen` gave for libunicorn, which stays loaded; `arm` and `aarch64` are its
-/// functions `check_exit_request_arm` and `check_exit_request_aarch64`.
-pub unsafe fn only_between_blocks(
-    handle: *mut c_void,
-    arm: Option<CheckExitRequest>,
-    aarch64: Option<CheckExitRequest>,
-) -> bool {
-    // SAFETY: the caller's promise.
-    let Some(image) = (unsafe { Image::of(handle) }) else {
-        return false;
-    };
-    redirect(
-        &image,
-        c"check_exit_request_arm",
-        arm,
-        &ORIGINAL_ARM,
-        check_arm,
-    ) && redirect(
-        &image,
-        c"check_exit_request_aarch64",
-        aarch64,
-        &ORIGINAL_AARCH64,
-        check_aarch64,
-    )
+    let _ = ORIGINALS[slot].set(function);
+    image.redirect(name, REPLACEMENTS[slot] as *const () as usize)
 }

@@ -6,7 +6,7 @@ arch/arm/include/uapi/asm/ptrace.h.
 
 from __future__ import annotations
 
-from qusr.arch.arm.cpu import ARM
+from qusr.arch.arm.cpu import ARCHES, ARM
 from qusr.arch.tracing import NT_PRFPREG, NT_PRSTATUS, ORIGINAL, RegisterSet, Tracing, UserArea
 
 NT_ARM_VFP, NT_ARM_TLS = 0x400, 0x401
@@ -22,7 +22,7 @@ _TLS = RegisterSet(4, (_TPIDRURO, 4))
 #: struct user_fp of the FPA, which no machine has any more: the kernel writes zeros.
 _FPA = RegisterSet(4, (None, 116))
 
-TRACING = Tracing(
+_TRACING = Tracing(
     ARM.registers,
     sets={NT_PRSTATUS: _GENERAL, NT_ARM_VFP: _VFP, NT_ARM_TLS: _TLS},
     fixed={NT_ARM_HW_BREAK: _NO_SLOTS, NT_ARM_HW_WATCH: _NO_SLOTS},
@@ -40,3 +40,4 @@ TRACING = Tracing(
         29: ("zeros", 4),  # PTRACE_GETHBPREGS: register 0 says that there are no slots
     },
 )
+TRACING = {arch.name: _TRACING for arch in ARCHES}

@@ -5,7 +5,7 @@
 
 int main(void)
 {
-	void (*volatile nowhere)(void) = (void (*)(void))(uintptr_t)0x10000;
+	void (*volatile nowhere)(void) = (void (*)(void))(uintptr_t)0x1000;
 
 	puts("before");
 	fflush(stdout);

@@ -1,16 +1,11 @@
 // open, openat, openat2: every flag, what F_GETFL says of it, and the errors.
 #include "../check.h"
+#include "../isa.h"
 
 #include <linux/openat2.h>
 
 /* User space's __O_LARGEFILE is 0 where every open has it; the kernel keeps the bit. */
-#if defined(__x86_64__)
-#define KERNEL_O_LARGEFILE 0100000
-#elif defined(__aarch64__)
-#define KERNEL_O_LARGEFILE 0400000
-#else
-#define KERNEL_O_LARGEFILE __O_LARGEFILE
-#endif
+#define KERNEL_O_LARGEFILE ISA_O_LARGEFILE
 
 static int raw_open(const char *path, int flags, int mode)
 {

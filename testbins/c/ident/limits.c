@@ -1,5 +1,6 @@
 // Resource limits and use, priorities, scheduling, uname, sysinfo.
 #include "../check.h"
+#include "../isa.h"
 
 #include <sched.h>
 #include <sys/resource.h>
@@ -223,12 +224,11 @@ CHECK(uname)
 	STREQ(u.sysname, "Linux");
 	TRUE(u.release[0] >= '2' && u.release[0] <= '9');
 	TRUE(u.nodename[0] != 0);
-#if defined(__aarch64__)
-	STREQ(u.machine, __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? "aarch64_be" :
-								  "aarch64");
-#elif defined(__arm__)
-	MEMEQ(u.machine, "armv", 4);
+#ifdef ISA_UTS_BEGINS
+	MEMEQ(u.machine, ISA_UTS, strlen(ISA_UTS));
 	STREQ(u.machine + 5, __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? "b" : "l");
+#else
+	STREQ(u.machine, ISA_UTS);
 #endif
 	EFAULTS(p, syscall(__NR_uname, p));
 	char name[65];

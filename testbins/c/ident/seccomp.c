@@ -1,5 +1,6 @@
 // seccomp: filters that name this machine's calls, strict mode, what is inherited.
 #include "../check.h"
+#include "../isa.h"
 
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -9,13 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#if defined(__aarch64__)
-#define ARCH AUDIT_ARCH_AARCH64
-#elif defined(__arm__)
-#define ARCH AUDIT_ARCH_ARM
-#else
-#define ARCH AUDIT_ARCH_X86_64
-#endif
+#define ARCH ISA_AUDIT
 
 #define LOAD(field)                                                            \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))

@@ -104,6 +104,11 @@ CHECK(set_tid_address)
 	EQ(syscall(__NR_set_tid_address, NULL), syscall(__NR_gettid));
 }
 
+/* Any will do, and glibc 2.36 has none for some. */
+#ifndef RSEQ_SIG
+#define RSEQ_SIG 0x53053053
+#endif
+
 CHECK(rseq)
 {
 	static struct rseq area __attribute__((aligned(32)));

@@ -1,5 +1,6 @@
 // /proc/self tells of this program, by every path that leads there.
 #include "../check.h"
+#include "../isa.h"
 
 #include <elf.h>
 #include <sys/auxv.h>
@@ -116,13 +117,7 @@ CHECK(exe)
 	MEMEQ(elf.e_ident, ELFMAG, 4);
 	EQ(elf.e_ident[EI_CLASS],
 	   sizeof(long) == 8 ? ELFCLASS64 : ELFCLASS32);
-#if defined(__aarch64__)
-	EQ(elf.e_machine, EM_AARCH64);
-#elif defined(__arm__)
-	EQ(elf.e_machine, EM_ARM);
-#elif defined(__x86_64__)
-	EQ(elf.e_machine, EM_X86_64);
-#endif
+	EQ(elf.e_machine, ISA_MACHINE);
 	OK(close(fd));
 	const char *base = strrchr(argv[0], '/');
 	base = base ? base + 1 : argv[0];

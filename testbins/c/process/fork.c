@@ -1,6 +1,7 @@
 // fork, vfork, clone, clone3, posix_spawn: what the child gets and what the parent is told.
 // no-reference: qemu-user refuses kill(pid, 33); the child that the check cannot end stays
 #include "../check.h"
+#include "../isa.h"
 #include "child.h"
 #include <linux/sched.h>
 #include <spawn.h>
@@ -151,10 +152,10 @@ CHECK(clone_tids)
 {
 	int *tids = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	long flags = CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD;
-#ifdef __x86_64__
-	pid_t pid = OK(syscall(__NR_clone, flags, 0, &tids[0], &tids[1], 0));
-#elif defined(__i386__) || defined(__arm__) || defined(__aarch64__)
+#ifdef ISA_CLONE_TLS_FIRST
 	pid_t pid = OK(syscall(__NR_clone, flags, 0, &tids[0], 0, &tids[1]));
+#else
+	pid_t pid = OK(syscall(__NR_clone, flags, 0, &tids[0], &tids[1], 0));
 #endif
 	if (pid == 0)
 		syscall(__NR_exit, tids[1] != syscall(__NR_gettid));

@@ -25,15 +25,7 @@ static uintptr_t pc_of(pid_t pid)
 	return PC(r);
 }
 
-#if defined(__x86_64__)
-static const unsigned long BREAK = 0xcc, BREAK_BITS = 0xff;
-#elif defined(__aarch64__)
-static const unsigned long BREAK = 0xd4200000, BREAK_BITS = 0xffffffff;
-#elif defined(__thumb__)
-static const unsigned long BREAK = 0xde01, BREAK_BITS = 0xffff;
-#else
-static const unsigned long BREAK = 0xe7f001f0, BREAK_BITS = 0xffffffff;
-#endif
+static const unsigned long BREAK = ISA_BREAK_CODE, BREAK_BITS = ISA_BREAK_BITS;
 
 static uintptr_t start_of(void (*function)(int))
 {
@@ -72,7 +64,7 @@ CHECK(breakpoint)
 		EQ((uintptr_t)info.si_addr, at);
 #endif
 		OK(get_registers(pid, &r));
-		EQ(PC(r), at + BEHIND_BREAK);
+		EQ(PC(r), at + ISA_BEHIND_BREAK);
 		EQ(ARG0(r), i ? 4 : 3);
 		/* Step over it. */
 		OK(ptrace(PTRACE_POKETEXT, pid, at, before));
@@ -152,19 +144,13 @@ CHECK(poked_code)
 
 	insert(pid, at);
 	EQ(next(pid, PTRACE_CONT, 0), STOPPED(SIGTRAP));
-#if defined(__x86_64__)
+#if ISA_BEHIND_BREAK
 	registers r;
 	OK(get_registers(pid, &r));
 	PC(r) = at;
 	OK(set_registers(pid, &r));
-	OK(ptrace(PTRACE_POKETEXT, pid, at, 0xc3)); /* ret */
-#elif defined(__aarch64__)
-	OK(ptrace(PTRACE_POKETEXT, pid, at, 0xd65f03c0)); /* ret */
-#elif defined(__thumb__)
-	OK(ptrace(PTRACE_POKETEXT, pid, at, 0x47704770)); /* bx lr */
-#else
-	OK(ptrace(PTRACE_POKETEXT, pid, at, 0xe12fff1e)); /* bx lr */
 #endif
+	OK(ptrace(PTRACE_POKETEXT, pid, at, ISA_RETURN_CODE));
 	EQ(next(pid, PTRACE_CONT, 0), 0);
 }
 

@@ -3,6 +3,7 @@
 #define TRACER_H
 
 #include "../check.h"
+#include "../isa.h"
 #include "../process/child.h"
 #include <elf.h>
 #include <sys/ptrace.h>
@@ -14,36 +15,6 @@
 
 #ifndef NT_ARM_SYSTEM_CALL
 #define NT_ARM_SYSTEM_CALL 0x404
-#endif
-
-/* The general registers as the kernel's NT_PRSTATUS has them. */
-#if defined(__x86_64__)
-typedef struct user_regs_struct registers;
-#define PC(r) ((r).rip)
-#define SP(r) ((r).rsp)
-#define RESULT(r) ((r).rax)
-#define ARG0(r) ((r).rdi)
-#define ARG1(r) ((r).rsi)
-/* How far behind a breakpoint its stop is. */
-#define BEHIND_BREAK 1
-#elif defined(__aarch64__)
-typedef struct user_regs_struct registers;
-#define PC(r) ((r).pc)
-#define SP(r) ((r).sp)
-#define RESULT(r) ((r).regs[0])
-#define ARG0(r) ((r).regs[0])
-#define ARG1(r) ((r).regs[1])
-#define BEHIND_BREAK 0
-#else
-typedef struct {
-	unsigned long uregs[18];
-} registers;
-#define PC(r) ((r).uregs[15])
-#define SP(r) ((r).uregs[13])
-#define RESULT(r) ((r).uregs[0])
-#define ARG0(r) ((r).uregs[0])
-#define ARG1(r) ((r).uregs[1])
-#define BEHIND_BREAK 0
 #endif
 
 static int __attribute__((unused)) get_registers(pid_t pid, registers *r)
@@ -63,12 +34,12 @@ static int __attribute__((unused)) set_registers(pid_t pid, registers *r)
 /* Has the tracee, which stops before a system call, make call `number` instead. */
 static int __attribute__((unused)) set_call(pid_t pid, int number)
 {
-#if defined(__x86_64__)
+#if defined(ISA_CALL_IN_REGISTERS)
 	registers r;
 
 	if (get_registers(pid, &r) != 0)
 		return -1;
-	r.orig_rax = number;
+	r.ISA_CALL_IN_REGISTERS = number;
 	return set_registers(pid, &r);
 #elif defined(__aarch64__)
 	struct iovec part = { &number, sizeof(number) };

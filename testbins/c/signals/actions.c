@@ -1,6 +1,7 @@
 // sigaction's flags, masks, alternate stacks, suspending and waiting, queued values.
 // libs: -lpthread
 #include "../check.h"
+#include "../isa.h"
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -143,12 +144,12 @@ CHECK(errors)
 
 /* The two that the C library keeps for itself work like the others. */
 struct kernel_action {
-#if defined(__x86_64__) || defined(__aarch64__) || defined(__arm__) || defined(__i386__)
 	void (*handler)(int);
 	unsigned long flags;
+#ifndef ISA_NO_RESTORER
 	void (*restorer)(void);
-	uint64_t mask;
 #endif
+	uint64_t mask;
 };
 
 CHECK(all_can_be_ignored)

@@ -1,6 +1,7 @@
 // Faults of the program's own: si_code, si_addr, registers in the frame, resuming, siglongjmp.
 // libs: -lpthread
 #include "../check.h"
+#include "../isa.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -20,31 +21,15 @@ static sigjmp_buf out;
 static uintptr_t pc_of(void *context)
 {
 	mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
-#if defined(__aarch64__)
-	return m->pc;
-#elif defined(__arm__)
-	return m->arm_pc;
-#elif defined(__x86_64__)
-	return m->gregs[REG_RIP];
-#else
-	return m->gregs[REG_EIP];
-#endif
+
+	return ISA_FAULT_PC(m);
 }
 
 static void set_pc(void *context, uintptr_t pc)
 {
 	mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
-#if defined(__aarch64__)
-	m->pc = pc;
-#elif defined(__arm__)
-	m->arm_pc = pc & ~1u;
-	/* The address is a function's: bit 0 says Thumb. */
-	m->arm_cpsr = (pc & 1) ? (m->arm_cpsr | 0x20) : (m->arm_cpsr & ~0x20u);
-#elif defined(__x86_64__)
-	m->gregs[REG_RIP] = pc;
-#else
-	m->gregs[REG_EIP] = pc;
-#endif
+
+	ISA_SET_PC(m, pc);
 }
 
 static void jumps_out(int signal, siginfo_t *info, void *context)
@@ -113,21 +98,11 @@ CHECK(bus_beyond_file)
 	signal(SIGBUS, SIG_DFL);
 }
 
-#if defined(__aarch64__)
-#define UNDEFINED() __asm__ volatile("udf #0")
-#define BREAK() __asm__ volatile("brk #0")
-#elif defined(__arm__)
-/* Not udf.w #0, which is a breakpoint to the kernel (arch/arm/kernel/ptrace.c). */
-#define UNDEFINED() __asm__ volatile(".inst.w 0xf7f0a0f1")
-#define BREAK() __asm__ volatile("bkpt #0")
-#else
-#define UNDEFINED() __asm__ volatile("ud2")
-#endif
 
 CHECK(undefined)
 {
 	catches(SIGILL, jumps_out);
-	FAULTS_WITH(UNDEFINED(), SIGILL, got_code, got_pc);
+	FAULTS_WITH(ISA_UNDEFINED(), SIGILL, got_code, got_pc);
 	TRUE(got_code == ILL_ILLOPC || got_code == ILL_ILLOPN);
 	signal(SIGILL, SIG_DFL);
 }
@@ -136,7 +111,7 @@ CHECK(undefined)
 CHECK(breakpoint)
 {
 	catches(SIGTRAP, jumps_out);
-	FAULTS_WITH(BREAK(), SIGTRAP, TRAP_BRKPT, got_pc);
+	FAULTS_WITH(ISA_BREAK(), SIGTRAP, TRAP_BRKPT, got_pc);
 	signal(SIGTRAP, SIG_DFL);
 }
 #endif

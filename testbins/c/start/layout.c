@@ -1,6 +1,7 @@
 // build: dynamic varies
 // What a program finds when it starts: stack, arguments, auxiliary vector, TLS, data.
 #include "../check.h"
+#include "../isa.h"
 
 #include <elf.h>
 #include <link.h>
@@ -93,7 +94,7 @@ CHECK(auxiliary_vector)
 	static const int wanted[] = {
 		AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS,
 		AT_ENTRY, AT_UID, AT_EUID, AT_GID, AT_EGID, AT_CLKTCK,
-		AT_HWCAP, AT_SECURE, AT_RANDOM, AT_EXECFN, AT_PLATFORM,
+		AT_HWCAP, AT_SECURE, AT_RANDOM, AT_EXECFN,
 	};
 
 	for (ElfW(auxv_t) *v = vector(); v->a_type != AT_NULL; v++) {
@@ -115,11 +116,13 @@ CHECK(auxiliary_vector)
 	EQ(getauxval(AT_SECURE), 0);
 	EQ(getauxval(AT_FLAGS), 0);
 	TRUE(getauxval(AT_HWCAP) != 0);
-#if defined(__aarch64__)
-	STREQ((char *)getauxval(AT_PLATFORM), "aarch64");
-#elif defined(__arm__)
+#ifdef ISA_PLATFORM_VARIES
 	TRUE(strcmp((char *)getauxval(AT_PLATFORM), "v7l") == 0 ||
 	     strcmp((char *)getauxval(AT_PLATFORM), "v8l") == 0);
+#else
+	EQ(seen[AT_PLATFORM], ISA_PLATFORM != NULL);
+	if (ISA_PLATFORM)
+		STREQ((char *)getauxval(AT_PLATFORM), ISA_PLATFORM);
 #endif
 }
 

@@ -13,17 +13,19 @@ pub mod simd;
 pub mod simd_mem;
 pub mod sm;
 pub mod table;
+pub mod unicorn;
 
+use crate::Entry;
 use crate::guest::{FlagUse, Guest, Lift, flag, untagged};
 use crate::ir::build::IrBuilder;
 use crate::ir::flags;
 use crate::ir::interp::Interp;
 use crate::ir::sem::Sem;
 use crate::ir::state::State;
-use crate::{Entry, unicorn};
 use insn::{Insn, slot};
 use linux::AArch64Linux;
 use table::{Lifters, TABLE};
+use unicorn::Unicorn;
 
 /// Translation mode: FPCR.FZ.
 pub const MODE_FLUSH: u32 = 1;
@@ -48,7 +50,10 @@ pub static GUESTS: [Entry; 2] = [
             big_endian: false,
         },
         isa: Some(|_| &LITTLE),
-        unicorn: unicorn::Guest::Aarch64,
+        unicorn: &Unicorn {
+            name: "aarch64",
+            big_endian: false,
+        },
         emulate: Some(linux::emulate),
     },
     Entry {
@@ -58,7 +63,10 @@ pub static GUESTS: [Entry; 2] = [
             big_endian: true,
         },
         isa: Some(|_| &BIG),
-        unicorn: unicorn::Guest::Aarch64Be,
+        unicorn: &Unicorn {
+            name: "aarch64-be",
+            big_endian: true,
+        },
         emulate: Some(linux::emulate),
     },
 ];

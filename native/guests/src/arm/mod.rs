@@ -24,7 +24,9 @@ mod system;
 pub mod t16;
 pub mod t32;
 pub mod table;
+pub mod unicorn;
 
+use crate::Entry;
 use crate::guest::{FlagUse, Guest, Lift};
 use crate::ir::Trap;
 use crate::ir::build::IrBuilder;
@@ -32,7 +34,6 @@ use crate::ir::flags::Cc;
 use crate::ir::interp::Interp;
 use crate::ir::sem::{Guard, Sem};
 use crate::ir::state::State;
-use crate::{Entry, unicorn};
 pub use decoded::{Decoded, Kind};
 use decoded::{fp_form, is_fp_a32, is_wide};
 use features::Features;
@@ -40,6 +41,7 @@ use insn::{Insn, mode, slot};
 use linux::ArmLinux;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use unicorn::Unicorn;
 
 /// Little-endian, and the two big-endian kinds of programs.
 pub static GUESTS: [Entry; 3] = [
@@ -51,7 +53,11 @@ pub static GUESTS: [Entry; 3] = [
             big_code: false,
         },
         isa: Some(|f| Arm::of(Features::by_names(f), false, false)),
-        unicorn: unicorn::Guest::Arm,
+        unicorn: &Unicorn {
+            name: "arm",
+            big_data: false,
+            big_code: false,
+        },
         emulate: None,
     },
     Entry {
@@ -62,7 +68,11 @@ pub static GUESTS: [Entry; 3] = [
             big_code: false,
         },
         isa: Some(|f| Arm::of(Features::by_names(f), true, false)),
-        unicorn: unicorn::Guest::ArmBe8,
+        unicorn: &Unicorn {
+            name: "arm-be8",
+            big_data: true,
+            big_code: false,
+        },
         emulate: None,
     },
     Entry {
@@ -73,7 +83,11 @@ pub static GUESTS: [Entry; 3] = [
             big_code: true,
         },
         isa: Some(|f| Arm::of(Features::by_names(f), true, true)),
-        unicorn: unicorn::Guest::ArmBe32,
+        unicorn: &Unicorn {
+            name: "arm-be32",
+            big_data: true,
+            big_code: true,
+        },
         emulate: None,
     },
 ];

@@ -55,12 +55,14 @@ fn registers_are_within_the_file() {
 
 #[test]
 fn audit_architectures() {
-    // include/uapi/linux/audit.h: AUDIT_ARCH_AARCH64, _ARM, _ARMEB.
+    // include/uapi/linux/audit.h: AUDIT_ARCH_AARCH64, _ARM, _ARMEB, _RISCV64, _RISCV32.
     let known = [
         ("aarch64", 0xc000_00b7),
         ("arm", 0x4000_0028),
         ("arm-be8", 0x28),
         ("arm-be32", 0x28),
+        ("riscv64", 0xc000_00f3),
+        ("riscv32", 0x4000_00f3),
     ];
     for (name, value) in known {
         assert_eq!(by_name(name).unwrap().linux.audit_arch(), value, "{name}");
@@ -78,11 +80,12 @@ fn calls_that_are_made_again() {
     assert_eq!(address("arm", &mut file), 0x1_0004);
     file.set(16, 0x10 | 1 << 5); // CPSR.T
     assert_eq!(address("arm", &mut file), 0x1_0006);
+    assert_eq!(address("riscv64", &mut file), 0x1_0004);
 }
 
 #[test]
 fn the_code_that_calls_sigreturn() {
-    // By aarch64-linux-gnu-as and arm-linux-gnueabi-as; BE32 has instructions in the other byte order.
+    // By the GNU assemblers; BE32 has instructions in the other byte order.
     let code = |name: &str| by_name(name).unwrap().linux.trampoline();
     assert_eq!(code("aarch64"), [0x68, 0x11, 0x80, 0xd2, 1, 0, 0, 0xd4]);
     assert_eq!(code("aarch64-be"), code("aarch64"));
@@ -93,4 +96,6 @@ fn the_code_that_calls_sigreturn() {
     let big = code("arm-be32");
     assert_eq!(big[..8], [0xe3, 0xa0, 0x70, 0x77, 0xef, 0, 0, 0]);
     assert_eq!(big[20..], [0x27, 0xad, 0xdf, 0]);
+    assert_eq!(code("riscv64"), [0x93, 0x08, 0xb0, 0x08, 0x73, 0, 0, 0]);
+    assert_eq!(code("riscv32"), code("riscv64"));
 }

@@ -4,7 +4,7 @@ use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
 use crate::guest::Guest;
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use crate::translator::{Fallback, NativeConfig, Options, open};
-use crate::unicorn::{self, Guest as UnicornGuest, UnicornConfig};
+use crate::unicorn::{self, UnicornConfig};
 use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::FileExt;
@@ -124,7 +124,7 @@ impl Case {
 #[derive(Clone, Copy)]
 pub struct Machine {
     pub guest: &'static dyn Guest,
-    pub unicorn: UnicornGuest,
+    pub unicorn: &'static dyn unicorn::Guest,
     /// Unicorn's model `max`.
     pub model: i32,
     /// Where its memory and the mapping for code are.

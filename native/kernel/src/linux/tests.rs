@@ -36,6 +36,7 @@ static FACTS: Facts = Facts {
     machine: 8,
     clone: CloneOrder::BACKWARDS,
     sigset_size: 16,
+    action: super::ActionLayout::RESTORER,
     min_signal_stack: 2048,
     trampoline_name: "[vdso]",
     page_size: 4096,

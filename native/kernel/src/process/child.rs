@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Process;
 use super::execed;
 use super::forked::clone;
+use super::kill;
 use super::share::{self, forget_sharers};
 use super::thread::GuestThread;
 use crate::signal::deferred;
@@ -61,6 +62,23 @@ impl CloneArgs {
         }
     }
 
+    /// The arguments of the clone(2) that does the same, without a stack. It takes a few flags and signals that clone3(2) does
+    /// not.
+    pub(super) fn plain(&self) -> Option<[i64; 6]> {
+        const BOTH: u64 = (libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64;
+        let beyond = self.flags >> 32 != 0 || self.flags & 0xff != 0 || self.set_tid_size != 0;
+        if beyond || self.flags & BOTH == BOTH {
+            return None;
+        }
+        let told = if self.flags & libc::CLONE_PIDFD as u64 != 0 {
+            self.pidfd
+        } else {
+            self.parent_tid
+        };
+        let flags = (self.flags | self.exit_signal) as i64;
+        Some([flags, 0, told as i64, 0, 0, 0])
+    }
+
     /// Whether clone(2) can do it, but for `parent_tid`.
     pub(super) fn is_plain(&self) -> bool {
         const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
@@ -76,6 +94,12 @@ impl GuestThread {
         let space = Arc::clone(&self.process.space);
         let actions = Arc::clone(&self.process.actions);
         let process = Arc::clone(&self.process);
+        let traced = self.is_traced();
+        if request.flags & libc::CLONE_FS as u64 != 0
+            && let Some(sysroot) = self.sysroot()
+        {
+            sysroot.is_common();
+        }
         self.core.before_fork();
         let result = actions.with(|_| {
             let mut robust_lists = process.robust_lists();
@@ -85,7 +109,7 @@ impl GuestThread {
             host::set_mask(!0);
             let aside = deferred::pending();
             let slot = execed::before_fork();
-            let result = clone(request);
+            let result = clone(request, traced);
             if result > 0 {
                 execed::in_parent(slot, result as i32);
             }
@@ -107,6 +131,26 @@ impl GuestThread {
         }
         host::set_mask(self.signals.blocked);
         result
+    }
+
+    /// As the parent of a child with a copy of the memory that was made with CLONE_VFORK, or of a thread: waits until it has
+    /// executed a program or is gone. Only what ends the calling thread ends this (kernel/fork.c, `wait_for_vfork_done`).
+    pub fn wait_for_child(&self, pid: i32) {
+        /// Nobody tells: a guest's execve is none to the kernel.
+        const STEP: std::time::Duration = std::time::Duration::from_micros(300);
+        let mailbox = &self.signals.mailbox;
+        while !execed::has_executed(pid) && !kill::is_dead(pid) {
+            if mailbox.is_doomed() || mailbox.is_deadly(self.signals.blocked) {
+                return;
+            }
+            std::thread::sleep(STEP);
+        }
+    }
+
+    /// The thread has a current directory of its own from now on (unshare(2) with CLONE_FS).
+    pub fn own_directory(&mut self) {
+        let own = self.caller.sysroot.as_ref().map(|sysroot| sysroot.copy());
+        self.caller.sysroot = own.map(Arc::new);
     }
 
     /// execve(2) of a program of the host; returns -errno when it fails.
@@ -185,9 +229,11 @@ impl Execution {
         let pid = unsafe { libc::getpid() };
         self.process.actions.around_exec(self.blocked, || {
             share::strike_off(pid);
+            execed::executed();
             // SAFETY: NULL-terminated arrays of C strings that live until the call fails.
             unsafe { libc::execve(self.path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
             let failed = std::io::Error::last_os_error();
+            execed::executed_nothing();
             if shares {
                 share::enlist(pid);
             }

@@ -2,8 +2,9 @@
 //! thread, this reads and checks the request and sets the registers of what was made.
 
 use libc::{
-    CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_DETACHED, CLONE_PARENT_SETTID, CLONE_PIDFD,
-    CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
+    CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_DETACHED, CLONE_FS, CLONE_NEWIPC, CLONE_NEWNS,
+    CLONE_NEWPID, CLONE_NEWUSER, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS,
+    CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
 };
 
 use super::Process;
@@ -13,6 +14,9 @@ use super::thread::GuestThread;
 use crate::thunk::convert::{get_int, host_pointer};
 
 const CSIGNAL: u64 = 0xff;
+const CLONE_NEWTIME: u64 = 0x80;
+/// Signals that there are.
+const NSIG: u64 = 64;
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 /// Flags that are ours to keep; all others go to the host kernel.
 const EMULATED: u64 = (CLONE_VM
@@ -91,9 +95,11 @@ impl CloneRequest {
     }
 
     fn of_clone(flags: u64, sp: u64, [parent_tid, child_tid, tls]: [u64; 3]) -> Result<Self, i32> {
+        // A sibling has its creator's signal (kernel/fork.c, copy_process).
+        let is_sibling = flags & CLONE_PARENT as u64 != 0;
         let mut request = Self {
             flags: flags & 0xffff_ffff & !CSIGNAL,
-            exit_signal: flags & CSIGNAL,
+            exit_signal: if is_sibling { 0 } else { flags & CSIGNAL },
             sp,
             tls,
             child_tid,
@@ -143,8 +149,12 @@ impl CloneRequest {
             set_tid_size,
             cgroup,
         ] = fields;
-        let refused = CSIGNAL | CLONE_DETACHED as u64;
-        if exit_signal & !CSIGNAL != 0 || flags & refused != 0 || (stack == 0) != (stack_size == 0)
+        let refused = CSIGNAL & !CLONE_NEWTIME | CLONE_DETACHED as u64;
+        let has_none = (CLONE_THREAD | CLONE_PARENT) as u64;
+        if exit_signal > NSIG
+            || flags & refused != 0
+            || exit_signal != 0 && flags & has_none != 0
+            || (stack == 0) != (stack_size == 0)
         {
             return Err(libc::EINVAL);
         }
@@ -162,12 +172,19 @@ impl CloneRequest {
         })
     }
 
-    /// `copy_process` of kernel/fork.c.
+    /// `copy_process` of kernel/fork.c, and for threads `copy_namespaces` of kernel/nsproxy.c.
     fn check(self) -> Result<Self, i32> {
         let clears = self.flags & CLONE_CLEAR_SIGHAND != 0;
         if self.has(CLONE_THREAD) && !self.has(CLONE_SIGHAND)
             || self.has(CLONE_SIGHAND) && (!self.has(CLONE_VM) || clears)
+            || self.has(CLONE_PIDFD) && self.has(CLONE_DETACHED)
         {
+            return Err(libc::EINVAL);
+        }
+        let both = |one: i32, other: i32| self.has(one) && self.has(other);
+        let is_alone = self.has(CLONE_NEWUSER) || self.has(CLONE_NEWPID) || self.set_tid_size != 0;
+        let is_apart = both(CLONE_NEWNS, CLONE_FS) || both(CLONE_NEWIPC, CLONE_SYSVSEM);
+        if self.has(CLONE_THREAD) && (is_alone || is_apart) {
             return Err(libc::EINVAL);
         }
         Ok(self)

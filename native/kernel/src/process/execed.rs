@@ -78,12 +78,21 @@ fn known() -> std::ops::Range<usize> {
     0..COUNT.load(Ordering::Relaxed).min(CHILDREN)
 }
 
-/// This process has executed a program.
+/// This process has executed a program, or does so now.
 pub(super) fn executed() {
+    tell(1);
+}
+
+/// It could not.
+pub(super) fn executed_nothing() {
+    tell(0);
+}
+
+fn tell(value: u8) {
     let own = OWN.load(Ordering::Relaxed);
     if !own.is_null() {
         // SAFETY: within the parent's mapping, which was inherited and stays.
-        unsafe { &*own }.store(1, Ordering::Release);
+        unsafe { &*own }.store(value, Ordering::Release);
     }
 }
 

@@ -1,20 +1,22 @@
 //! clone(2) without shared memory: a copy of the process.
 //!
 //! Other threads may be in the C library at any moment, and only its own fork() brings its locks through (those
-//! of malloc above all: a child whose allocator another thread held would wait for ever). So whatever
-//! fork() and calls after it can make is made so.
+//! of malloc above all: a child whose allocator another thread held would wait for ever). So each copy is made by it:
+//! as it is, or with another system call in its midst ([`super::diverted`]).
 
 use std::io::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::child::{CloneArgs, ForkRequest};
+use super::diverted;
 
-const CHILD_SETTID: u64 = libc::CLONE_CHILD_SETTID as u64;
+pub(super) const CHILD_SETTID: u64 = libc::CLONE_CHILD_SETTID as u64;
 const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
 const PIDFD: u64 = libc::CLONE_PIDFD as u64;
 
 /// Makes the copy: its pid, 0 in the copy, or -errno.
-pub(super) fn clone(request: &ForkRequest) -> i64 {
+/// `traced`: a tracer would see the signals of a diverted call.
+pub(super) fn clone(request: &ForkRequest, traced: bool) -> i64 {
     let beyond = request.flags & !(CHILD_SETTID | PARENT_SETTID | PIDFD);
     if beyond == 0 && request.exit_signal == libc::SIGCHLD as u64 && request.set_tid_size == 0 {
         let made = if request.flags & PIDFD != 0 {
@@ -26,10 +28,17 @@ pub(super) fn clone(request: &ForkRequest) -> i64 {
             return result;
         }
     }
-    let args = CloneArgs::new(request);
-    // SAFETY: without CLONE_VM and with no new stack, clone3 returns twice like fork.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) };
-    if pid < 0 { -errno() } else { pid }
+    let diverted = if traced {
+        None
+    } else {
+        diverted::fork(request)
+    };
+    diverted.unwrap_or_else(|| {
+        let args = CloneArgs::new(request);
+        // SAFETY: without CLONE_VM and with no new stack, clone3 returns twice like fork.
+        let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) };
+        if pid < 0 { -errno() } else { pid }
+    })
 }
 
 fn errno() -> i64 {
@@ -211,7 +220,7 @@ impl Drop for Gate {
 }
 
 /// Stores through the kernel, so that a bad address is no harm.
-fn store(at: u64, value: i32) -> Result<(), i32> {
+pub(super) fn store(at: u64, value: i32) -> Result<(), i32> {
     let source = part(&raw const value as u64);
     // SAFETY: the source is a local; the kernel checks the target.
     moved(unsafe { libc::process_vm_writev(libc::getpid(), &source, 1, &part(at), 1, 0) })

@@ -176,7 +176,7 @@ fn state(pid: i32) -> Option<char> {
     field(&status(pid)?, "State:")?.chars().next()
 }
 
-fn is_dead(pid: i32) -> bool {
+pub(super) fn is_dead(pid: i32) -> bool {
     matches!(state(pid), None | Some('Z' | 'X'))
 }
 

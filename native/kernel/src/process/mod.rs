@@ -7,6 +7,7 @@ pub mod child;
 pub mod clone;
 pub mod core_bit;
 mod directory;
+mod diverted;
 pub mod exec;
 mod execed;
 mod forked;
@@ -167,11 +168,17 @@ impl Process {
     /// descriptors and signal actions may be shared, too.
     #[must_use]
     pub fn lend(&self, lent: u64) -> Arc<Self> {
-        let copy = |sysroot: &Arc<Sysroot>| Arc::new(sysroot.copy());
+        let copy = |sysroot: &Arc<Sysroot>| {
+            if lent & libc::CLONE_FS as u64 != 0 {
+                sysroot.clone()
+            } else {
+                Arc::new(sysroot.copy())
+            }
+        };
         Arc::new(Self {
             space: self.space.clone(),
             table: RwLock::new(shared(&self.table)),
-            // The current directory need not stay the same.
+            // The current directory need not stay the same, unless it is shared as well.
             sysroot: RwLock::new(shared(&self.sysroot).as_ref().map(copy)),
             own_exe: RwLock::new(shared(&self.own_exe)),
             marks: if lent & libc::CLONE_FILES as u64 != 0 {

@@ -5,6 +5,7 @@ use super::{
     Action, AltStack, NSIG, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, deferred, host, siginfo,
 };
 use crate::cpu::CpuCore;
+use crate::linux::ActionField;
 use crate::memory::AddressSpace;
 use crate::thunk::convert::{get_int, put_int};
 use crate::thunk::host::{ERESTARTSYS, safe_syscall};
@@ -62,6 +63,34 @@ impl ThreadSignals {
         Ok(())
     }
 
+    /// struct sigaction.
+    fn get_action(&self, space: &AddressSpace, at: u64) -> Result<Action> {
+        let word = self.abi.word_bytes();
+        let layout = self.linux.facts().action;
+        let place = |field| layout.place(field).map(|place| at + place * word as u64);
+        let get = |field| place(field).map_or(Ok(0), |at| self.get(space, at, word));
+        Ok(Action {
+            handler: get(ActionField::Handler)?,
+            flags: get(ActionField::Flags)?,
+            restorer: get(ActionField::Restorer)?,
+            mask: place(ActionField::Mask).map_or(Ok(0), |at| self.get_set(space, at))?,
+        })
+    }
+
+    fn put_action(&self, space: &AddressSpace, at: u64, action: &Action) -> Result<()> {
+        let word = self.abi.word_bytes();
+        for (place, field) in self.linux.facts().action.0.iter().enumerate() {
+            let at = at + (place * word) as u64;
+            match field {
+                ActionField::Handler => self.put(space, at, word, action.handler)?,
+                ActionField::Flags => self.put(space, at, word, action.flags)?,
+                ActionField::Restorer => self.put(space, at, word, action.restorer)?,
+                ActionField::Mask => self.put_set(space, at, action.mask)?,
+            }
+        }
+        Ok(())
+    }
+
     /// rt_sigaction(2); `old` is the form of the old sigaction(2) of 32-bit guests,
     /// whose mask is one word and stands second.
     pub fn sigaction(&mut self, space: &AddressSpace, args: &[u64], old_form: bool) -> Result<u64> {
@@ -83,12 +112,7 @@ impl ThreadSignals {
                 restorer: self.get(space, new_at + 3 * step, word)?,
             })
         } else {
-            Some(Action {
-                handler: self.get(space, new_at, word)?,
-                flags: self.get(space, new_at + step, word)?,
-                restorer: self.get(space, new_at + 2 * step, word)?,
-                mask: self.get_set(space, new_at + 3 * step)?,
-            })
+            Some(self.get_action(space, new_at)?)
         };
         if new.is_some() && bit(signal) & UNBLOCKABLE != 0 {
             return Err(libc::EINVAL);
@@ -103,15 +127,13 @@ impl ThreadSignals {
             before
         });
         if old_at != 0 {
-            self.put(space, old_at, word, before.handler)?;
             if old_form {
+                self.put(space, old_at, word, before.handler)?;
                 self.put(space, old_at + step, word, before.mask)?;
                 self.put(space, old_at + 2 * step, word, before.flags)?;
                 self.put(space, old_at + 3 * step, word, before.restorer)?;
             } else {
-                self.put(space, old_at + step, word, before.flags)?;
-                self.put(space, old_at + 2 * step, word, before.restorer)?;
-                self.put_set(space, old_at + 3 * step, before.mask)?;
+                self.put_action(space, old_at, &before)?;
             }
         }
         Ok(0)

@@ -19,6 +19,8 @@ pub struct Sysroot {
     aliases: Vec<(Vec<u8>, Vec<u8>)>,
     /// The current directory lies in the sysroot.
     inside: AtomicBool,
+    /// Another process may change it as well (clone(2) with CLONE_FS).
+    common: AtomicBool,
 }
 
 /// What the kernel calls the file behind a descriptor of this process.
@@ -67,6 +69,7 @@ impl Sysroot {
             prefix: real.as_os_str().as_bytes().to_vec(),
             aliases: aliases(&real),
             inside: AtomicBool::new(false),
+            common: AtomicBool::new(false),
         };
         sysroot.directory_changed();
         Ok(sysroot)
@@ -79,7 +82,13 @@ impl Sysroot {
             prefix: self.prefix.clone(),
             aliases: self.aliases.clone(),
             inside: AtomicBool::new(self.is_inside()),
+            common: AtomicBool::new(false),
         }
+    }
+
+    /// From now on another process may change the current directory as well.
+    pub fn is_common(&self) {
+        self.common.store(true, Ordering::Relaxed);
     }
 
     /// The host path of the sysroot.
@@ -132,6 +141,9 @@ impl Sysroot {
 
     /// Whether the current directory lay in the sysroot when it became that.
     fn is_inside(&self) -> bool {
+        if self.common.load(Ordering::Relaxed) {
+            self.directory_changed();
+        }
         self.inside.load(Ordering::Relaxed)
     }
 

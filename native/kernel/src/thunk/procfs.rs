@@ -29,19 +29,26 @@ pub struct Facts {
     pub machine: Vec<u8>,
     /// `release` where it is not to be the host's.
     pub release: Option<Vec<u8>>,
-    /// /proc/cpuinfo: what is before and behind each CPU's number, and at the end.
-    pub cpuinfo: [&'static str; 3],
+    pub cpuinfo: CpuInfo,
+}
+
+/// The text of /proc/cpuinfo.
+#[derive(Clone, Debug, Default)]
+pub struct CpuInfo {
+    /// That of one CPU: what is around its number.
+    pub parts: Vec<&'static str>,
+    /// What follows that of the last.
+    pub end: &'static str,
 }
 
 impl Facts {
     /// The text of a file of /proc that is about the whole system.
     fn of_system(&self, name: &[u8]) -> Option<Vec<u8>> {
         if name.ends_with(b"/cpuinfo") {
-            let [before, after, end] = self.cpuinfo;
             // SAFETY: sysconf takes a number only.
             let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1);
-            let cpus = (0..cpus).map(|cpu| format!("{before}{cpu}{after}"));
-            return Some((cpus.collect::<String>() + end).into_bytes());
+            let cpus = (0..cpus).map(|cpu| self.cpuinfo.parts.join(&cpu.to_string()));
+            return Some((cpus.collect::<String>() + self.cpuinfo.end).into_bytes());
         }
         let release = self.release.as_ref()?;
         let text = [&release[..], b"\n"].concat();

@@ -111,7 +111,7 @@ pub fn load(
         root: root.to_vec(),
         machine: machine.cpu.uname.as_bytes().to_vec(),
         release: settings.release.clone(),
-        cpuinfo: machine.cpu.cpuinfo,
+        cpuinfo: machine.cpu.cpuinfo.clone(),
     });
     *lock(&process.own_exe) = settings.own_exe.clone();
     process.runs(fd);
@@ -187,7 +187,7 @@ fn vector(image: &Image, machine: &Machine) -> Vec<(u64, u64)> {
         base: image.base,
         entry: image.entry,
         hwcap: machine.cpu.hwcap,
-        hwcap2: Some(machine.cpu.hwcap2),
+        hwcap2: machine.cpu.hwcap2,
         minsigstksz: machine.rules.minsigstksz,
         platform: !machine.cpu.platform.is_empty(),
         ..AuxFacts::default()

@@ -88,7 +88,7 @@ fn attend(started: &mut Started, stop: &Stop) -> Attended {
         return Attended::Done;
     }
     match CloneRequest::read(&started.process, handler, &scalars.values) {
-        Some(Ok(request)) if request.kind() == Kind::Fork && !request.has(libc::CLONE_FILES) => {
+        Some(Ok(request)) if is_plain_fork(&request) => {
             fork(started, &request);
             Attended::Done
         }
@@ -105,6 +105,12 @@ fn attend(started: &mut Started, stop: &Stop) -> Attended {
         }
         _ => Attended::ForPython,
     }
+}
+
+/// Whether it is a copy that nobody waits for, with descriptors of its own.
+fn is_plain_fork(request: &CloneRequest) -> bool {
+    let shares = request.has(libc::CLONE_FILES) || request.has(libc::CLONE_VFORK);
+    request.kind() == Kind::Fork && !shares
 }
 
 /// Makes a child process, which goes on here as well.

@@ -9,16 +9,18 @@ use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use self::hooks::{NO_SYNDROME, on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
+use self::hooks::{on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
+use self::registers::Table;
 use crate::UnicornConfig;
 use crate::cpu::{Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
 use crate::ffi::{self, Api, Engine};
+use crate::guest::Facts;
 use crate::interrupt::Stop;
 use crate::memory::{AddressSpace, NoticeReader, PAGE_SIZE};
 use crate::probe;
-use crate::regs::{self, a32};
 use crate::rescue::{self, Repeated};
 use crate::setup;
+use crate::target::Target;
 use crate::turn::Turn;
 
 /// A page that the engine asked for and did not get.
@@ -48,6 +50,9 @@ pub(super) struct Inner {
     api: Arc<Api>,
     engine: *mut Engine,
     config: UnicornConfig,
+    facts: &'static Facts,
+    table: Table,
+    target: Target,
     space: Arc<AddressSpace>,
     notices: NoticeReader,
     stop: Arc<Stop>,
@@ -86,8 +91,14 @@ impl UnicornCore {
         // SAFETY: `Inner` holds the address space, and closes the engine before it lets go of it.
         let engine =
             unsafe { setup::open_engine(&api, &config, space.base().cast(), space.limit()) }?;
+        let facts = config.guest.facts();
+        let target = api.target(facts.target);
+        let direct = target.stops_between_blocks;
         let inner = Rc::new(Inner {
-            stop: Arc::new(Stop::new(Arc::clone(&api), engine)),
+            facts,
+            table: registers::table(facts),
+            target,
+            stop: Arc::new(Stop::new(Arc::clone(&api), engine, direct)),
             notices: space.subscribe(),
             api,
             engine,
@@ -111,7 +122,7 @@ impl UnicornCore {
             inner
                 .api
                 .hooks(engine, on_interrupt, on_invalid, on_tlb_fill, user)?;
-            if !inner.api.stops_between_blocks {
+            if !direct {
                 inner.hook_blocks()?;
             }
         }
@@ -141,8 +152,9 @@ impl Inner {
         self.repeated.set(self.repeated.get().and(page, bus));
     }
 
-    pub(super) fn is_aarch64(&self) -> bool {
-        self.guest().is_aarch64()
+    /// Where the functions of its target are.
+    pub(super) fn slot(&self) -> Option<usize> {
+        self.target.slot
     }
 
     /// # Safety
@@ -166,10 +178,8 @@ impl UnicornCore {
         inner.leave.set(None);
         inner.fault.set(None);
         inner.repeated.take();
-        if !inner.guest().is_aarch64() {
-            inner.write_raw(a32::ESR, NO_SYNDROME);
-        }
-        let pc = inner.pc() | u64::from(inner.is_thumb());
+        inner.guest().before_run(inner.raw());
+        let pc = inner.guest().entry(inner.raw(), inner.pc());
         // SAFETY: the engine is open and not running. Flushing the TLB makes sure that the first
         // instruction's fetch comes to us, where an interrupt that was set just before is seen.
         let error = unsafe {
@@ -234,19 +244,19 @@ impl CpuCore for UnicornCore {
     fn step(&mut self) -> Exit {
         let inner = Rc::clone(&self.inner);
         let start = inner.pc();
-        let it_end = inner.it_step_end();
-        if !inner.counting.get() || it_end.is_some() {
-            // What is translated already neither counts instructions nor ends at `it_end`.
+        let end = inner.guest().step_end(&inner.stopped(start));
+        if !inner.counting.get() || end.is_some() {
+            // What is translated already neither counts instructions nor ends at `end`.
             // SAFETY: open and not running.
             unsafe { inner.api.flush_code(inner.engine) };
         }
         inner.counting.set(true);
         // SAFETY: open and not running.
-        unsafe { inner.api.set_exits(inner.engine, it_end.as_slice()) };
+        unsafe { inner.api.set_exits(inner.engine, end.as_slice()) };
         inner.set_counting(true);
         let left = self.run_once(1);
         inner.set_counting(false);
-        if it_end.is_some() {
+        if end.is_some() {
             // SAFETY: as above. The exit is part of what was translated.
             unsafe {
                 inner.api.set_exits(inner.engine, &[]);
@@ -285,10 +295,8 @@ impl CpuCore for UnicornCore {
         if let Some(watcher) = self.inner.watcher.get() {
             copy.watch_blocks(Arc::clone(watcher));
         }
-        // The status first: it holds the instruction set, which the program counter goes by.
-        let status = regs::status(self.inner.guest());
-        copy.inner.set(status, self.inner.get(status));
-        for reg in 0..regs::count(self.inner.guest()) {
+        let all = 0..self.inner.table.len() as u32;
+        for reg in self.inner.facts.leading.iter().copied().chain(all) {
             copy.inner.set(reg, self.inner.get(reg));
         }
         Ok(Box::new(copy))

@@ -2,46 +2,21 @@
 
 use super::{Inner, PageFault};
 use crate::cpu::Access;
+use crate::ffi;
 use crate::memory::{PAGE_SIZE, Prot};
-use crate::{Guest, ffi};
 
 /// Invalidating more than this costs more than translating everything anew.
 const MANY_CODE_BYTES: u64 = 64 << 20;
-/// The bits of an address that are not its tag.
-const TAG_SHIFT: u32 = 56;
 
 impl Inner {
-    /// The instruction (or its first halfword, in Thumb state) at `addr`; 0, which is undefined
-    /// or harmless everywhere, when it cannot be read.
-    pub(super) fn code_at(&self, addr: u64, thumb: bool) -> u32 {
-        let mut bytes = [0; 4];
-        let part = if thumb {
-            &mut bytes[..2]
-        } else {
-            &mut bytes[..]
-        };
-        if self.space.read(addr, part).is_err() {
-            return 0;
-        }
-        match (self.guest(), thumb) {
-            (Guest::ArmBe32, false) => u32::from_be_bytes(bytes),
-            (Guest::ArmBe32, true) => u16::from_be_bytes([bytes[0], bytes[1]]).into(),
-            _ => u32::from_le_bytes(bytes),
-        }
-    }
-
     /// An address without its tag: user addresses have bit 55 clear, and the kernel's are not ours.
     pub(super) fn untagged(&self, addr: u64) -> u64 {
-        if self.guest().is_aarch64() {
-            addr & ((1 << TAG_SHIFT) - 1)
-        } else {
-            addr
-        }
+        addr & self.facts.address_mask
     }
 
     /// Answers the engine's question for a page.
     pub(super) fn page(&self, page: u64, access: Access) -> Result<(u64, u32), PageFault> {
-        // A branch drops the tag of its target (TCR_EL1.TBI0), so one in the pc is no tag.
+        // Where addresses have tags, a branch drops that of its target, so one in the pc is none.
         let addr = if access == Access::Fetch {
             page
         } else {

@@ -1,150 +1,106 @@
 //! The engine's registers, by the numbers of [`Regs`].
 
-use std::ffi::c_int;
-
 use super::{Inner, UnicornCore};
-use crate::cpu::Regs;
-use crate::regs::{self, UcReg, Width, a32, a64};
-use crate::{Guest, setup};
+use crate::Guest;
+use crate::cpu::{Exit, Regs};
+use crate::engine::{Engine, Host, Stopped};
+use crate::guest::{Facts, UcReg};
+use crate::memory::{AddressSpace, PAGE_SIZE};
+
+/// The library's register for each of our numbers; None: the program counter, and what is always 0.
+pub(super) type Table = Box<[Option<UcReg>]>;
+
+/// Writes a guest's [`Bank`](crate::guest::Bank)s out.
+pub(super) fn table(facts: &Facts) -> Table {
+    let ends = facts.banks.iter().map(|bank| bank.first + bank.count);
+    let count = ends.max().unwrap_or(0).max(facts.pc + 1);
+    let mut table = vec![None; count as usize];
+    for bank in facts.banks {
+        for n in 0..bank.count {
+            let id = bank.uc.id + n as i32;
+            table[(bank.first + n) as usize] = Some(UcReg { id, ..bank.uc });
+        }
+    }
+    table.into_boxed_slice()
+}
 
 impl Inner {
-    pub(super) fn guest(&self) -> Guest {
+    pub(super) fn guest(&self) -> &'static dyn Guest {
         self.config.guest
     }
 
-    /// Reads a register into a value of the type that `id` has.
-    pub(super) fn read_raw<T: Default>(&self, id: c_int) -> T {
-        let mut value = T::default();
-        // SAFETY: the engine is open, and `T` has the width of the register; reading a known
-        // register cannot fail.
-        unsafe { (self.api.reg_read)(self.engine, id, (&raw mut value).cast()) };
-        value
+    pub(super) fn raw(&self) -> Engine<'_> {
+        // SAFETY: the engine is open as long as `self`, which only the thread uses that runs it.
+        unsafe { Engine::new(&self.api, self.engine) }
     }
 
-    pub(super) fn write_raw<T>(&self, id: c_int, value: T) {
-        // SAFETY: as in `read_raw`.
-        unsafe { (self.api.reg_write)(self.engine, id, (&raw const value).cast()) };
-    }
-
-    pub(super) fn is_thumb(&self) -> bool {
-        !self.guest().is_aarch64() && self.read_raw::<u32>(a32::CPSR) & 1 << 5 != 0
+    /// As guests see it: the instruction is at `pc`.
+    pub(super) fn stopped(&self, pc: u64) -> Stopped<'_> {
+        Stopped::new(self.raw(), pc, self)
     }
 
     pub(super) fn pc(&self) -> u64 {
-        if let Some(pc) = self.new_pc.get() {
-            return pc;
-        }
-        if self.guest().is_aarch64() {
-            self.read_raw::<u64>(a64::PC)
-        } else {
-            u64::from(self.read_raw::<u32>(a32::R15))
-        }
+        self.new_pc
+            .get()
+            .unwrap_or_else(|| self.raw().read(self.facts.uc_pc) as u64)
     }
 
-    /// Sets the program counter. On arm, bit 0 of it selects Thumb; without it the state stays.
+    /// Sets the program counter.
     pub(super) fn set_pc(&self, pc: u64) {
-        if self.guest().is_aarch64() {
-            if self.in_hook.get() {
-                self.new_pc.set(Some(pc));
-            } else {
-                self.write_raw(a64::PC, pc);
-            }
-            return;
-        }
+        let pc = self.guest().branch(self.raw(), pc);
         if self.in_hook.get() {
-            if pc & 1 != 0 {
-                self.set_status(self.status() | 1 << 5);
-            }
-            self.new_pc.set(Some(pc & 0xffff_fffe));
+            self.new_pc.set(Some(pc));
         } else {
-            // Unicorn takes the instruction set from bit 0.
-            self.write_raw(a32::R15, pc as u32 | u32::from(self.is_thumb()));
-        }
-    }
-
-    pub(super) fn status(&self) -> u64 {
-        let status = self.read_raw::<u32>(if self.guest().is_aarch64() {
-            a64::PSTATE
-        } else {
-            a32::CPSR
-        });
-        u64::from(status)
-    }
-
-    /// Sets the status register but for what a program may not change.
-    fn set_status(&self, value: u64) {
-        if self.guest().is_aarch64() {
-            // NZCV and BTYPE; the mode stays EL0.
-            self.write_raw(a64::PSTATE, value as u32 & 0xf000_0c00);
-        } else {
-            // NZCVQ, IT, GE, E, T; the mode stays USR, interrupts enabled (Arm ARM B1.3.3).
-            const USER: u32 = 0xfe0f_fe20;
-            let mode = self.read_raw::<u32>(a32::CPSR) & setup::CPSR_MODE;
-            self.write_raw(a32::CPSR, value as u32 & USER | mode);
+            let entry = self.guest().entry(self.raw(), pc);
+            self.raw().write(self.facts.uc_pc, entry.into());
         }
     }
 
     pub(super) fn get(&self, reg: u32) -> u128 {
-        if reg == regs::pc(self.guest()) {
+        if reg == self.facts.pc {
             return self.pc().into();
         }
-        if reg == regs::status(self.guest()) {
-            return self.status().into();
+        if let Some(value) = self.guest().read(self.raw(), reg) {
+            return value;
         }
-        match regs::plain(self.guest(), reg) {
-            Some(UcReg {
-                id,
-                width: Width::Bits32,
-            }) => self.read_raw::<u32>(id).into(),
-            Some(UcReg {
-                id,
-                width: Width::Bits64,
-            }) => self.read_raw::<u64>(id).into(),
-            Some(UcReg {
-                id,
-                width: Width::Bits128,
-            }) => self.read_raw::<u128>(id),
-            None => 0,
+        match self.table.get(reg as usize) {
+            Some(Some(uc)) => self.raw().read(*uc),
+            _ => 0,
         }
     }
 
     pub(super) fn set(&self, reg: u32, value: u128) {
-        if reg == regs::pc(self.guest()) {
+        if reg == self.facts.pc {
             return self.set_pc(value as u64);
         }
-        if reg == regs::status(self.guest()) {
-            return self.set_status(value as u64);
+        if self.guest().write(self.raw(), reg, value) {
+            return;
         }
-        match regs::plain(self.guest(), reg) {
-            Some(UcReg {
-                id,
-                width: Width::Bits32,
-            }) => self.write_raw(id, value as u32),
-            Some(UcReg {
-                id,
-                width: Width::Bits64,
-            }) => self.write_raw(id, value as u64),
-            Some(UcReg {
-                id,
-                width: Width::Bits128,
-            }) => self.write_raw(id, value),
-            None => {}
+        if let Some(Some(uc)) = self.table.get(reg as usize) {
+            self.raw().write(*uc, value);
+        }
+    }
+}
+
+impl Host for Inner {
+    fn get(&self, reg: u32) -> u128 {
+        Inner::get(self, reg)
+    }
+
+    fn set(&self, reg: u32, value: u128) {
+        Inner::set(self, reg, value);
+    }
+
+    fn readable(&self, addr: u64) -> Result<(), Exit> {
+        let page = addr & !(PAGE_SIZE - 1);
+        match self.page(page, crate::cpu::Access::Read) {
+            Ok(_) => Ok(()),
+            Err(fault) => Err(self.fault_exit(fault, addr)),
         }
     }
 
-    /// AArch64: general register `rt`, where 31 is the zero register.
-    pub(super) fn x(&self, rt: u8) -> u64 {
-        if rt == 31 {
-            0
-        } else {
-            self.get(rt.into()) as u64
-        }
-    }
-
-    pub(super) fn set_x(&self, rt: u8, value: u64) {
-        if rt != 31 {
-            self.set(rt.into(), value.into());
-        }
+    fn space(&self) -> &AddressSpace {
+        &self.space
     }
 }
 

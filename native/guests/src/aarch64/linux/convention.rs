@@ -1,6 +1,6 @@
 //! Numbers and code of the system-call and signal convention.
 
-use crate::kernel::linux::{CloneOrder, Facts};
+use crate::kernel::linux::{ActionLayout, CloneOrder, Facts};
 
 use super::registers::REGISTERS;
 
@@ -9,6 +9,7 @@ pub static FACTS: Facts = Facts {
     machine: 183,
     clone: CloneOrder::BACKWARDS,
     sigset_size: 8,
+    action: ActionLayout::RESTORER,
     // arch/arm64/include/uapi/asm/signal.h
     min_signal_stack: 5120,
     trampoline_name: "[vdso]",

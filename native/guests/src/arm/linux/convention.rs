@@ -1,7 +1,7 @@
 //! Numbers and code of the system-call and signal convention.
 
 use crate::cpu::Regs;
-use crate::kernel::linux::{CloneOrder, Facts};
+use crate::kernel::linux::{ActionLayout, CloneOrder, Facts};
 
 use super::ArmLinux;
 use super::registers::{CPSR, REGISTERS};
@@ -11,6 +11,7 @@ pub static FACTS: Facts = Facts {
     machine: 40,
     clone: CloneOrder::BACKWARDS,
     sigset_size: 8,
+    action: ActionLayout::RESTORER,
     // arch/arm/include/uapi/asm/signal.h
     min_signal_stack: 2048,
     trampoline_name: "[sigpage]",

@@ -7,7 +7,6 @@ use crate::memory::SpaceConfig;
 use crate::tests::fuzz::Rng;
 use crate::tests::rig::{Case as Code, Cores, Machine, Outcome, RegFile, Who};
 use crate::translator::{Log, LogItem, NativeConfig, open};
-use crate::unicorn::Guest as UnicornGuest;
 use std::sync::Arc;
 
 /// The number of CPSR, and its bit for Thumb.
@@ -18,7 +17,7 @@ fn machine() -> Machine {
     const UC_CPU_ARM_MAX: i32 = 33;
     Machine {
         guest: crate::tests::arm(),
-        unicorn: UnicornGuest::Arm,
+        unicorn: crate::tests::unicorn_of("arm"),
         model: UC_CPU_ARM_MAX,
         space: SpaceConfig {
             va_bits: 32,

@@ -6,7 +6,6 @@ use crate::cpu::{Exit, Flow};
 use crate::memory::SpaceConfig;
 use crate::tests::fuzz::Rng;
 use crate::tests::rig::{Case, Cores, Machine, Outcome, Ran, RegFile, Who};
-use crate::unicorn::Guest as UnicornGuest;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The number of the pc.
@@ -16,11 +15,11 @@ fn machine(guest: &'static AArch64) -> Machine {
     const UC_CPU_ARM64_MAX: i32 = 3;
     Machine {
         guest,
-        unicorn: if guest.big_data {
-            UnicornGuest::Aarch64Be
+        unicorn: crate::tests::unicorn_of(if guest.big_data {
+            "aarch64-be"
         } else {
-            UnicornGuest::Aarch64
-        },
+            "aarch64"
+        }),
         model: UC_CPU_ARM64_MAX,
         space: SpaceConfig::default(),
         code: CODE,

@@ -40,10 +40,56 @@ global_asm!(
     "qusr_signal_return:",
     "mov eax, 15", // rt_sigreturn
     "syscall",
+    ".global qusr_signal_return_end",
+    "qusr_signal_return_end:",
+    "ud2",
 );
 
 unsafe extern "C" {
     fn qusr_signal_return();
+    static qusr_signal_return_end: u8;
+}
+
+/// The code that handlers return by. (The kernel compares the address behind the system call, so that is included.)
+pub(crate) fn return_code() -> std::ops::Range<usize> {
+    qusr_signal_return as *const () as usize..&raw const qusr_signal_return_end as usize + 1
+}
+
+/// A signal that another handler than usual takes for a while, with the mask that lets it through to the calling thread.
+/// Nobody else changes what is done about it meanwhile.
+pub(crate) struct Borrowed {
+    signal: i32,
+    before: Option<KernelAction>,
+    mask: u64,
+}
+
+impl Borrowed {
+    pub(crate) fn take(
+        signal: i32,
+        handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void),
+    ) -> Self {
+        let action = KernelAction {
+            handler: handler as *const () as usize,
+            flags: SA_RESTORER | (libc::SA_SIGINFO | libc::SA_ONSTACK) as u64,
+            restorer: qusr_signal_return as *const () as usize,
+            mask: !0,
+        };
+        let before = kernel_action(signal, Some(&action));
+        let mask = mask();
+        set_whole_mask(mask & !bit(signal));
+        Self {
+            signal,
+            before,
+            mask,
+        }
+    }
+
+    pub(crate) fn give_back(self) {
+        set_whole_mask(self.mask);
+        if let Some(before) = &self.before {
+            kernel_action(self.signal, Some(before));
+        }
+    }
 }
 
 fn kernel_action(signal: i32, new: Option<&KernelAction>) -> Option<KernelAction> {

@@ -1,4 +1,4 @@
-//! Tests that need the library: `QUSR_TEST_LIBUNICORN` names it (`make lint` sets it).
+//! The Unicorn core, by tests that need the library: `QUSR_TEST_LIBUNICORN` names it (`make lint` sets it).
 //!
 //! What guest code does is tested from Python (`tests/unicorn_core`), where there is
 //! an assembler. Here: what only Rust can do, such as interrupting from a signal handler.
@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::{Guest, UnicornConfig, open};
 use crate::cpu::{Access, CpuCore, Exit, Flow, Interrupter};
 use crate::memory::{AddressSpace, MmapRequest, Prot, SpaceConfig};
+use crate::unicorn::{UnicornConfig, open};
 
 const CODE: u64 = 0x40_0000;
 const PC: u32 = 32;
@@ -30,7 +30,7 @@ fn library() -> Option<PathBuf> {
 fn core_with(code: &[u32]) -> Option<(Arc<AddressSpace>, Box<dyn CpuCore>)> {
     let config = UnicornConfig {
         library: library()?,
-        guest: Guest::Aarch64,
+        guest: crate::tests::unicorn_of("aarch64"),
         model: 3,
         emulate: None,
         features: vec![],

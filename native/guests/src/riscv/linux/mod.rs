@@ -1,0 +1,79 @@
+//! What Linux makes of RISC-V. `arch/riscv` of the kernel is the reference.
+
+mod convention;
+mod emulate;
+mod frame;
+mod registers;
+mod trap;
+
+use crate::cpu::{CpuCore, Exit, Regs};
+use crate::kernel::abi::GuestAbi;
+use crate::kernel::linux::{Facts, LinuxAbi};
+use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
+use crate::memory::{AddressSpace, Efault};
+
+pub use emulate::emulate;
+
+/// RISC-V's Linux in one word size.
+pub struct RiscvLinux {
+    pub name: &'static str,
+    pub word_bits: u8,
+}
+
+impl LinuxAbi for RiscvLinux {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn abi(&self) -> GuestAbi {
+        GuestAbi {
+            word_bits: self.word_bits,
+            big_endian: false,
+        }
+    }
+
+    fn facts(&self) -> &'static Facts {
+        &convention::FACTS
+    }
+
+    #[inline]
+    fn set_result(&self, regs: &mut dyn Regs, result: i64, _second: Option<u64>) {
+        regs.set(registers::A0, result as u64);
+    }
+
+    /// ECALL has no compressed form.
+    fn call_address(&self, _regs: &mut dyn Regs, behind: u64) -> u64 {
+        behind.wrapping_sub(4)
+    }
+
+    fn trampoline(&self) -> Vec<u8> {
+        convention::trampoline()
+    }
+
+    fn push_frame(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        top: u64,
+        context: &FrameContext<'_>,
+    ) -> Result<(), Efault> {
+        frame::push(core, space, top, context, self.abi())
+    }
+
+    fn frame_mask(&self, _rt: bool) -> u64 {
+        frame::Layout::of(self.abi()).sigmask as u64
+    }
+
+    fn pop_frame(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        _rt: bool,
+    ) -> Result<Restored, Efault> {
+        frame::pop(core, space, self.abi())
+    }
+
+    fn fault(&self, exit: Exit, core: &mut dyn CpuCore, _space: &AddressSpace) -> FaultInfo {
+        trap::fault(exit, core)
+    }
+}

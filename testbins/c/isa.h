@@ -1,0 +1,38 @@
+/* What programs have to know of the instruction set that they are built for. Each has a header in isa/ with
+ *
+ * ISA_MACHINE, ISA_AUDIT      e_machine (EM_*), AUDIT_ARCH_*
+ * ISA_UTS                     what uname(2) says; only how it begins, if ISA_UTS_BEGINS is defined
+ * ISA_PLATFORM                AT_PLATFORM: a string, or NULL: there is no such entry; or just ISA_PLATFORM_VARIES
+ * ISA_NO_HWCAP2              there is no AT_HWCAP2
+ * ISA_O_LARGEFILE             the kernel's, also where the C library's is 0
+ * ISA_CLONE_TLS_FIRST         clone(2) has the thread pointer before the child's tid (CONFIG_CLONE_BACKWARDS)
+ * ISA_NO_RESTORER             struct sigaction of the kernel has no sa_restorer
+ * ISA_UNDEFINED(), ISA_BREAK()   an undefined and a breakpoint instruction
+ * ISA_BREAK_CODE, ISA_BREAK_BITS, ISA_BEHIND_BREAK   the latter's code, its bits, and how far behind it its stop is
+ * ISA_RETURN_CODE             code that returns from a function without a frame
+ * ISA_FAULT_PC(m), ISA_SET_PC(m, pc)     of a mcontext_t
+ * registers, PC(r), SP(r), RESULT(r), ARG0(r), ARG1(r)    NT_PRSTATUS
+ * ISA_CALL_IN_REGISTERS       its field with the number of a system call, where a tracer changes that
+ */
+#ifndef ISA_H
+#define ISA_H
+
+#include <elf.h>
+#include <linux/audit.h>
+#include <stdint.h>
+#include <sys/user.h>
+#include <ucontext.h>
+
+#if defined(__x86_64__)
+#include "isa/x86_64.h"
+#elif defined(__i386__)
+#include "isa/i386.h"
+#elif defined(__aarch64__)
+#include "isa/aarch64.h"
+#elif defined(__arm__)
+#include "isa/arm.h"
+#elif defined(__riscv)
+#include "isa/riscv.h"
+#endif
+
+#endif
