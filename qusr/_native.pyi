@@ -26,6 +26,7 @@ class AddressSpace:
         guest_base: int | None = None,
         reserved_va: int | None = None,
         mmap_min_addr: int = 0x10000,
+        page_size: int = 4096,
     ) -> AddressSpace: ...
     @property
     def base(self) -> int:
@@ -604,8 +605,11 @@ def prepare(
 ) -> Prepared:
     """See `qusr.loader.prepare`."""
 
-def read_plan(fd: int, path: bytes) -> Plan:
-    """The plan of an open ELF file; `path` is for messages. LoadError: it is no program."""
+def read_plan(fd: int, path: bytes, page_size: int | None = None) -> Plan:
+    """The plan of an open ELF file; `path` is for messages. LoadError: it is no program.
+
+    `page_size` takes the place of the guest's.
+    """
 
 def load_image(
     space: Space,
@@ -642,6 +646,7 @@ def build_stack(
     minsigstksz: int = 0,
     vdso: int = 0,
     rseq: tuple[int, int] | None = None,
+    page_size: int = 4096,
 ) -> Stack:
     """An initial stack of any shape; the auxiliary vector is the kernel's with these values.
 

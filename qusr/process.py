@@ -229,7 +229,8 @@ class Process:
             return self.memory
         self._memory_bits = bits
         try:
-            return _native.AddressSpace(bits, base, size, self.mmap_min_addr)
+            page = self.arch.guest.page_size
+            return _native.AddressSpace(bits, base, size, self.mmap_min_addr, page)
         except OSError as error:
             at = "" if base is None else f" at {base:#x}"
             of = "" if size is None else f" of {size:#x} bytes"

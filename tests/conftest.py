@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     cache = config.rootpath / ".cache" / "tests"
     emulators.QUSR_ENVIRONMENT["XDG_CACHE_HOME"] = str(cache)
+    # The processor that tests are to see, see docs/testing.md.
+    if masked := os.environ.get("QUSR_MASK_CPU"):
+        emulators.QUSR_ENVIRONMENT["QUSR_MASK_CPU"] = masked
     # A shell's background job ignores these, and so would every guest that it starts.
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

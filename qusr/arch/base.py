@@ -74,6 +74,8 @@ class Guest:
     refusals: tuple[Refusal, ...] = ()
     guarded: tuple[tuple[int, int], ...] = ()
     flag_names: tuple[Variant, ...] = ()
+    #: The size of its kernel's pages in bytes, at least that of the host's.
+    page_size: int = PAGE
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ impl Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// A system-call instruction; the pc stands *behind* it. `imm` is the
-    /// instruction's immediate (OABI `swi #nr` on arm; 0 for EABI).
+    /// instruction's immediate (which Linux does not look at on arm: EABI).
     Syscall { imm: u32 },
     /// An access that the guest's mapping does not allow; the pc stands *on* the
     /// instruction. `mapped` tells SEGV_ACCERR from SEGV_MAPERR; `bus` says that

@@ -7,6 +7,7 @@ mod aarch64;
 mod arm;
 mod decode;
 pub mod names;
+mod nzcv;
 mod riscv;
 mod simd;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::map::code_range;
 use super::region::Flags;
 use super::regions::RegionSet;
 use super::space::AddressSpace;
-use super::types::{Errno, PAGE_SIZE, page_ceil};
+use super::types::Errno;
 
 /// Since Linux 5.18.
 const MADV_DONTNEED_LOCKED: i32 = 24;
@@ -48,25 +48,25 @@ pub(super) fn runs(regions: &RegionSet, start: u64, end: u64) -> Vec<(u64, u64)>
     runs
 }
 
-/// Start and end of an argument pair, as madvise and msync want it.
-fn range(addr: u64, len: u64, overflow: Errno) -> Result<(u64, u64), Errno> {
-    if !addr.is_multiple_of(PAGE_SIZE) {
-        return Err(EINVAL);
-    }
-    let rounded = page_ceil(len);
-    if len != 0 && rounded == 0 {
-        return Err(overflow);
-    }
-    Ok((addr, addr.checked_add(rounded).ok_or(overflow)?))
-}
-
 impl AddressSpace {
+    /// Start and end of an argument pair, as madvise and msync want it.
+    fn range(&self, addr: u64, len: u64, overflow: Errno) -> Result<(u64, u64), Errno> {
+        if !addr.is_multiple_of(self.page_size()) {
+            return Err(EINVAL);
+        }
+        let rounded = self.page_ceil(len);
+        if len != 0 && rounded == 0 {
+            return Err(overflow);
+        }
+        Ok((addr, addr.checked_add(rounded).ok_or(overflow)?))
+    }
+
     /// madvise(2). A hole gives ENOMEM, after the rest has been advised.
     pub fn madvise(&self, addr: u64, len: u64, advice: i32) -> Result<(), Errno> {
         if !is_known(advice) {
             return Err(EINVAL);
         }
-        let (start, end) = range(addr, len, EINVAL)?;
+        let (start, end) = self.range(addr, len, EINVAL)?;
         if start == end {
             return Ok(());
         }
@@ -111,7 +111,7 @@ impl AddressSpace {
         {
             return Err(EINVAL);
         }
-        let (start, end) = range(addr, len, ENOMEM)?;
+        let (start, end) = self.range(addr, len, ENOMEM)?;
         let (runs, hole) = {
             let maps = self.read_maps();
             (
@@ -129,7 +129,7 @@ impl AddressSpace {
 
     /// mincore(2): a byte for each page of the range.
     pub fn mincore(&self, addr: u64, len: u64) -> Result<Vec<u8>, Errno> {
-        let (start, end) = range(addr, len, ENOMEM)?;
+        let (start, end) = self.range(addr, len, ENOMEM)?;
         let maps = self.read_maps();
         if end > self.limit() || maps.regions.first_hole(start, end).is_some() {
             return Err(ENOMEM);

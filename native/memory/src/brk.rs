@@ -7,7 +7,7 @@ use libc::{MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE};
 use super::region::{Backing, Flags, Region};
 use super::regions::RegionSet;
 use super::space::AddressSpace;
-use super::types::{PAGE_SIZE, Prot, page_ceil};
+use super::types::Prot;
 use super::window::HostMapping;
 
 impl AddressSpace {
@@ -25,7 +25,7 @@ impl AddressSpace {
         if new < maps.brk_start || new > self.limit() {
             return old;
         }
-        let (old_end, new_end) = (page_ceil(old), page_ceil(new));
+        let (old_end, new_end) = (self.page_ceil(old), self.page_ceil(new));
         if new_end < old_end {
             if self.unmap_locked(&mut maps, new_end, old_end).is_err() {
                 return old;
@@ -36,7 +36,7 @@ impl AddressSpace {
                 .regions
                 .find_from(old_end)
                 .map(RegionSet::start_with_gap);
-            if above.is_some_and(|start| new_end + PAGE_SIZE > start)
+            if above.is_some_and(|start| new_end + self.page_size() > start)
                 || new - maps.brk_start > self.limit_data.load(Ordering::Relaxed)
                 || maps.regions.mapped() + len > self.limit_as.load(Ordering::Relaxed)
             {

@@ -19,6 +19,8 @@ pub(super) struct MappedFile {
     pub noexec: bool,
     /// The page size of a file on hugetlbfs (a memfd with MFD_HUGETLB is one).
     pub huge: Option<u64>,
+    /// In bytes.
+    pub size: u64,
 }
 
 impl MappedFile {
@@ -45,6 +47,7 @@ impl MappedFile {
             },
             noexec: fs.f_flag & libc::ST_NOEXEC != 0,
             huge: huge_pages_of(fd, fs.f_bsize),
+            size: stat.st_size as u64,
         })
     }
 }

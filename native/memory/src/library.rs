@@ -10,7 +10,7 @@ use libc::{MAP_ANONYMOUS, MAP_DENYWRITE, MAP_PRIVATE};
 use super::map::MmapRequest;
 use super::regions::RegionSet;
 use super::space::Maps;
-use super::types::{PAGE_SIZE, Prot, page_ceil};
+use super::types::{PAGE_SIZE, Prot};
 
 /// As much as one page of the host's page tables covers.
 const SLOT: u64 = 2 << 20;
@@ -38,7 +38,7 @@ fn is_library(request: &MmapRequest, prot: Prot) -> bool {
 
 /// The place for such a mapping, if it is one and there is room.
 pub(super) fn place(maps: &Maps, request: &MmapRequest, prot: Prot) -> Option<u64> {
-    let len = page_ceil(request.len);
+    let len = request.len.checked_next_multiple_of(maps.page_size)?;
     if !is_library(request, prot) || len > LARGEST * SLOT || maps.mmap_base < SMALLEST_SPACE {
         return None;
     }
@@ -57,6 +57,7 @@ pub(super) fn place(maps: &Maps, request: &MmapRequest, prot: Prot) -> Option<u6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::page_ceil;
     use crate::{AddressSpace, SpaceConfig};
     use std::sync::Arc;
 

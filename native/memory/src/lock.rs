@@ -5,29 +5,33 @@ use libc::{EINVAL, ENOMEM, EPERM, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ON
 use super::advise::runs;
 use super::region::Flags;
 use super::space::AddressSpace;
-use super::types::{Errno, page_ceil, page_floor};
+use super::types::Errno;
 
 const LOCK_FLAGS: Flags = Flags::LOCKED_ANY;
 
-fn whole_pages(addr: u64, len: u64) -> Result<(u64, u64), Errno> {
-    let start = page_floor(addr);
-    let end = addr.checked_add(len).ok_or(EINVAL)?;
-    let end = if end == start { end } else { page_ceil(end) };
-    if end < start {
-        Err(EINVAL)
-    } else {
-        Ok((start, end))
-    }
-}
-
 impl AddressSpace {
+    fn whole_pages(&self, addr: u64, len: u64) -> Result<(u64, u64), Errno> {
+        let start = self.page_floor(addr);
+        let end = addr.checked_add(len).ok_or(EINVAL)?;
+        let end = if end == start {
+            end
+        } else {
+            self.page_ceil(end)
+        };
+        if end < start {
+            Err(EINVAL)
+        } else {
+            Ok((start, end))
+        }
+    }
+
     /// mlock(2) with flags 0, else mlock2(2).
     pub fn mlock2(&self, addr: u64, len: u64, flags: i32) -> Result<(), Errno> {
         if flags & !(MLOCK_ONFAULT as i32) != 0 {
             return Err(EINVAL);
         }
         let on_fault = flags != 0;
-        let (start, end) = whole_pages(addr, len)?;
+        let (start, end) = self.whole_pages(addr, len)?;
         let set = if on_fault { LOCK_FLAGS } else { Flags::LOCKED };
         let mut maps = self.write_maps();
         let stop = maps.regions.first_hole(start, end).unwrap_or(end);
@@ -47,7 +51,7 @@ impl AddressSpace {
 
     /// munlock(2).
     pub fn munlock(&self, addr: u64, len: u64) -> Result<(), Errno> {
-        let (start, end) = whole_pages(addr, len)?;
+        let (start, end) = self.whole_pages(addr, len)?;
         let mut maps = self.write_maps();
         let stop = maps.regions.first_hole(start, end).unwrap_or(end);
         if stop > start {

@@ -16,7 +16,7 @@ use super::library;
 use super::region::{Backing, Flags, Region};
 use super::regions::RegionSet;
 use super::space::{AddressSpace, Maps};
-use super::types::{Errno, PAGE_SIZE, Prot, page_ceil, page_floor};
+use super::types::{Errno, PAGE_SIZE, Prot, page_ceil};
 use super::window::HostMapping;
 
 /// Not in the libc crate: extends `mprotect` to the start of a region that grows.
@@ -74,7 +74,7 @@ impl AddressSpace {
             offset,
             ..
         } = request;
-        if !offset.is_multiple_of(PAGE_SIZE) {
+        if !offset.is_multiple_of(self.page_size()) {
             return Err(EINVAL);
         }
         // The order of checks is that of ksys_mmap_pgoff and do_mmap (mm/mmap.c).
@@ -92,7 +92,7 @@ impl AddressSpace {
         if request.len == 0 {
             return Err(EINVAL);
         }
-        let align = huge.unwrap_or(PAGE_SIZE);
+        let align = huge.unwrap_or(self.page_size());
         let len = request.len.checked_next_multiple_of(align);
         let len = len.filter(|&len| len <= self.limit()).ok_or(ENOMEM)?;
         if offset.checked_add(len).is_none() {
@@ -127,6 +127,12 @@ impl AddressSpace {
             offset,
         };
         if let Err(errno) = self.window.map(at, len, what) {
+            self.after_failed_map(&mut maps, at, len);
+            return Err(errno);
+        }
+        if let Some(file) = &file
+            && let Err(errno) = self.fill_last_page(at, len, file.size, &what)
+        {
             self.after_failed_map(&mut maps, at, len);
             return Err(errno);
         }
@@ -174,10 +180,35 @@ impl AddressSpace {
         Ok(at)
     }
 
+    /// Behind a file's end the rest of its last page reads as zeros (man 2 mmap). Where the guest's pages are larger than the
+    /// host's, that is more than the host gives.
+    fn fill_last_page(
+        &self,
+        at: u64,
+        len: u64,
+        size: u64,
+        file: &HostMapping,
+    ) -> Result<(), Errno> {
+        let Some(rest) = size.checked_sub(file.offset).filter(|&rest| rest < len) else {
+            return Ok(());
+        };
+        let (from, to) = (page_ceil(rest), self.page_ceil(rest));
+        if from == to {
+            return Ok(());
+        }
+        let zeros = HostMapping {
+            prot: file.prot,
+            flags: MAP_PRIVATE | MAP_ANONYMOUS,
+            fd: -1,
+            offset: 0,
+        };
+        self.window.map(at + from, to - from, zeros)
+    }
+
     /// munmap(2).
     pub fn munmap(&self, addr: u64, len: u64) -> Result<(), Errno> {
-        let rounded = page_ceil(len);
-        if !addr.is_multiple_of(PAGE_SIZE) || rounded == 0 || len > self.limit() {
+        let rounded = self.page_ceil(len);
+        if !addr.is_multiple_of(self.page_size()) || rounded == 0 || len > self.limit() {
             return Err(EINVAL);
         }
         if addr > self.limit() - rounded {
@@ -213,14 +244,14 @@ impl AddressSpace {
     /// mprotect(2). On an error in the middle, what comes before it has been changed.
     pub fn mprotect(&self, addr: u64, len: u64, prot: i32) -> Result<(), Errno> {
         let grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
-        if !addr.is_multiple_of(PAGE_SIZE) || grows == PROT_GROWSDOWN | PROT_GROWSUP {
+        if !addr.is_multiple_of(self.page_size()) || grows == PROT_GROWSDOWN | PROT_GROWSUP {
             return Err(EINVAL);
         }
         if len == 0 {
             return Ok(());
         }
         let end = addr
-            .checked_add(page_ceil(len))
+            .checked_add(self.page_ceil(len))
             .filter(|&end| end > addr)
             .ok_or(ENOMEM)?;
         let known = 7 | PROT_SEM | PROT_BTI | PROT_GROWSDOWN | PROT_GROWSUP;
@@ -353,7 +384,7 @@ impl AddressSpace {
             };
         }
         let regions = &maps.regions;
-        let mut hint = page_floor(addr);
+        let mut hint = self.page_floor(addr);
         if hint != 0 {
             hint = self.lowest_hint(hint);
             let free = |at: u64| {
@@ -375,7 +406,7 @@ impl AddressSpace {
             .highest_gap(len, self.min_addr, maps.mmap_base, align)
             // The kernel's last resort, from TASK_UNMAPPED_BASE up.
             .or_else(|| {
-                let from = page_floor(self.map_window() / 3);
+                let from = self.page_floor(self.map_window() / 3);
                 regions.lowest_gap(len, from, self.window.core(), align)
             })
             .or_else(|| self.place_above(regions, len, align))

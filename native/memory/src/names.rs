@@ -6,7 +6,7 @@ use libc::{EBADF, EINVAL, ENOMEM};
 
 use super::region::Backing;
 use super::space::AddressSpace;
-use super::types::{Errno, PAGE_SIZE, page_ceil};
+use super::types::Errno;
 
 /// Including the NUL (`ANON_VMA_NAME_MAX_LEN`).
 const MAX_ANON_NAME: usize = 80;
@@ -16,7 +16,7 @@ impl AddressSpace {
     /// it apart from its neighbours. What else is in the range stays as it is.
     pub fn set_name(&self, addr: u64, len: u64, name: &str) {
         let name: Arc<str> = name.into();
-        let end = addr.saturating_add(page_ceil(len)).min(self.limit());
+        let end = addr.saturating_add(self.page_ceil(len)).min(self.limit());
         let mut maps = self.write_maps();
         maps.regions.change(addr, end, |region| {
             if matches!(region.backing, Backing::Anonymous | Backing::Special(_)) {
@@ -34,8 +34,8 @@ impl AddressSpace {
             Some(bytes) => Some(String::from_utf8_lossy(bytes).into()),
             None => None,
         };
-        let rounded = page_ceil(len);
-        if !addr.is_multiple_of(PAGE_SIZE) || (len != 0 && rounded == 0) {
+        let rounded = self.page_ceil(len);
+        if !addr.is_multiple_of(self.page_size()) || (len != 0 && rounded == 0) {
             return Err(EINVAL);
         }
         let end = addr.checked_add(rounded).ok_or(EINVAL)?;

@@ -7,7 +7,7 @@ use libc::{EINVAL, ENOMEM};
 use super::file::{reopen, reopen_mapping};
 use super::region::{Backing, Region};
 use super::space::AddressSpace;
-use super::types::{Errno, PAGE_SIZE, page_floor};
+use super::types::Errno;
 use super::window::HostMapping;
 
 impl AddressSpace {
@@ -19,9 +19,9 @@ impl AddressSpace {
         prot: i32,
         pgoff: u64,
     ) -> Result<(), Errno> {
-        let (start, size) = (page_floor(addr), page_floor(size));
+        let (start, size) = (self.page_floor(addr), self.page_floor(size));
         let end = start.checked_add(size).ok_or(EINVAL)?;
-        let want = pgoff.checked_mul(PAGE_SIZE).ok_or(EINVAL)?;
+        let want = pgoff.checked_mul(self.page_size()).ok_or(EINVAL)?;
         want.checked_add(size).ok_or(EINVAL)?;
         if prot != 0 || size == 0 {
             return Err(EINVAL);

@@ -13,7 +13,7 @@ use super::file::reopen;
 use super::map::code_range;
 use super::region::{Backing, Flags, Region};
 use super::space::{AddressSpace, Maps};
-use super::types::{Errno, PAGE_SIZE, page_ceil};
+use super::types::{Errno, PAGE_SIZE};
 use super::window::HostMapping;
 
 /// A move that has passed the checks; lengths are whole pages.
@@ -41,16 +41,16 @@ impl AddressSpace {
         let fixed = flags & MREMAP_FIXED != 0;
         let keep_old = flags & MREMAP_DONTUNMAP != 0;
         if flags & !(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) != 0
-            || !addr.is_multiple_of(PAGE_SIZE)
+            || !addr.is_multiple_of(self.page_size())
         {
             return Err(EINVAL);
         }
-        let (mut old_len, new_len) = (page_ceil(old_len), page_ceil(new_len));
+        let (mut old_len, new_len) = (self.page_ceil(old_len), self.page_ceil(new_len));
         if new_len == 0 || new_len > limit {
             return Err(EINVAL);
         }
         if (fixed || keep_old)
-            && (!new_addr.is_multiple_of(PAGE_SIZE)
+            && (!new_addr.is_multiple_of(self.page_size())
                 || !may_move
                 || new_addr > limit - new_len
                 || (keep_old && old_len != new_len)
@@ -96,7 +96,7 @@ impl AddressSpace {
         let align = if region.flags.has(Flags::HUGETLB) {
             2 << 20
         } else {
-            PAGE_SIZE
+            self.page_size()
         };
         let to = if fixed {
             self.check_low(new_addr)?;

@@ -6,7 +6,7 @@ use libc::{EINVAL, PROT_EXEC, PROT_READ, PROT_WRITE, SHM_EXEC, SHM_RDONLY, SHM_R
 
 use super::region::{Backing, Flags, Region};
 use super::space::AddressSpace;
-use super::types::{Errno, PAGE_SIZE, Prot, page_ceil};
+use super::types::{Errno, Prot};
 use super::window::errno;
 
 impl AddressSpace {
@@ -24,11 +24,17 @@ impl AddressSpace {
             return Err(EINVAL);
         }
         let (size, key) = segment(id)?;
-        let len = page_ceil(size);
+        let len = self.page_ceil(size);
         let mut maps = self.write_maps();
         if at == 0 {
             // The host aligns to its own SHMLBA, one page; we to the guest's.
-            let room = self.place(&maps, 0, len + shmlba - PAGE_SIZE, 0, PAGE_SIZE)?;
+            let room = self.place(
+                &maps,
+                0,
+                len + shmlba - self.page_size(),
+                0,
+                self.page_size(),
+            )?;
             at = room.next_multiple_of(shmlba);
         } else {
             let free = at
@@ -37,7 +43,7 @@ impl AddressSpace {
             if flags & SHM_REMAP == 0 && !free {
                 return Err(EINVAL);
             }
-            self.place(&maps, at, len, libc::MAP_FIXED, PAGE_SIZE)?;
+            self.place(&maps, at, len, libc::MAP_FIXED, self.page_size())?;
         }
         self.check_space(&maps, at, len)?;
         maps.spend_cut()?;
@@ -63,7 +69,7 @@ impl AddressSpace {
 
     /// shmdt(2): unmaps all that is left of the attachment that started at `addr`.
     pub fn shmdt(&self, addr: u64) -> Result<(), Errno> {
-        if !addr.is_multiple_of(PAGE_SIZE) {
+        if !addr.is_multiple_of(self.page_size()) {
             return Err(EINVAL);
         }
         let mut maps = self.write_maps();

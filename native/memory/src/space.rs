@@ -11,7 +11,7 @@ use super::region::{Flags, Region};
 use super::regions::{RegionSet, STACK_GUARD_GAP};
 use super::reserve::{MAP_WINDOW, reserve};
 use super::tags::without_tag;
-use super::types::{Errno, PAGE_SIZE, Prot, page_ceil, page_floor};
+use super::types::{Errno, PAGE_SIZE, Prot};
 use super::window::{Window, soft_limit};
 
 /// How to lay out an address space.
@@ -26,6 +26,8 @@ pub struct SpaceConfig {
     pub reserved_va: Option<u64>,
     /// The lowest address that the guest may map in any case; below, the host decides (`low.rs`).
     pub mmap_min_addr: u64,
+    /// The guest's page size: a power of two, and no less than the host's.
+    pub page_size: u64,
 }
 
 impl Default for SpaceConfig {
@@ -35,6 +37,7 @@ impl Default for SpaceConfig {
             guest_base: None,
             reserved_va: None,
             mmap_min_addr: 0x1_0000,
+            page_size: PAGE_SIZE,
         }
     }
 }
@@ -46,6 +49,8 @@ const TOP_OF_32: u64 = 0xffff_0000;
 #[derive(Debug)]
 pub(super) struct Maps {
     pub regions: RegionSet,
+    /// The guest's, in bytes.
+    pub page_size: u64,
     /// Mappings are placed downwards from here.
     pub mmap_base: u64,
     pub brk_start: u64,
@@ -59,10 +64,12 @@ pub(super) struct Maps {
 
 impl Maps {
     /// Nothing is mapped below `limit`.
-    fn empty(limit: u64) -> Self {
+    fn empty(limit: u64, page_size: u64) -> Self {
+        let base = default_mmap_base(limit.min(MAP_WINDOW));
         Self {
             regions: RegionSet::new(limit),
-            mmap_base: default_mmap_base(limit.min(MAP_WINDOW)),
+            page_size,
+            mmap_base: floor(base, page_size).max(page_size),
             brk_start: 0,
             brk: 0,
             lock_future: Flags::NONE,
@@ -83,6 +90,7 @@ pub struct AddressSpace {
     pub(super) maps: RwLock<Maps>,
     pub(super) hub: Arc<Hub>,
     pub(super) min_addr: u64,
+    page_size: u64,
     /// Copy of [`RegionSet::writable_code`], readable without the lock.
     writable_code: AtomicUsize,
     /// Copy of [`RegionSet::writable_shared`].
@@ -107,16 +115,21 @@ pub struct ForkGuard<'a> {
 impl AddressSpace {
     /// Reserves the guest's memory.
     pub fn new(config: SpaceConfig) -> io::Result<Arc<Self>> {
+        let page_size = config.page_size;
+        if page_size < PAGE_SIZE || !page_size.is_power_of_two() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
         copy::prepare()?;
         let window = reserve(&config)?;
         let limit = window.limit();
-        let maps = Maps::empty(limit);
+        let maps = Maps::empty(limit, page_size);
         let stack = soft_limit(libc::RLIMIT_STACK).unwrap_or(u64::MAX);
         Ok(Arc::new(Self {
             window,
             maps: RwLock::new(maps),
             hub: Arc::default(),
-            min_addr: page_ceil(config.mmap_min_addr),
+            min_addr: config.mmap_min_addr.next_multiple_of(page_size),
+            page_size,
             writable_code: AtomicUsize::new(0),
             writable_shared: AtomicUsize::new(0),
             limit_as: AtomicU64::new(u64::MAX),
@@ -125,6 +138,22 @@ impl AddressSpace {
             read_implies_exec: AtomicBool::new(false),
             inherited: AtomicBool::new(false),
         }))
+    }
+
+    /// The guest's page size in bytes.
+    #[must_use]
+    pub fn page_size(&self) -> u64 {
+        self.page_size
+    }
+
+    /// Rounds down to a boundary of the guest's pages.
+    pub(super) fn page_floor(&self, n: u64) -> u64 {
+        floor(n, self.page_size)
+    }
+
+    /// Rounds up to one; wraps to 0 at the very end as the kernel's `PAGE_ALIGN` does.
+    pub(super) fn page_ceil(&self, n: u64) -> u64 {
+        floor(n.wrapping_add(self.page_size - 1), self.page_size)
     }
 
     /// Host address of guest address 0.
@@ -281,7 +310,7 @@ impl AddressSpace {
         if addr >= self.limit() || addr < self.min_addr {
             return false;
         }
-        let start = page_floor(addr);
+        let start = self.page_floor(addr);
         let above = |maps: &Maps| {
             maps.regions
                 .find_from(addr)
@@ -335,7 +364,7 @@ impl AddressSpace {
     }
 
     pub fn set_mmap_base(&self, addr: u64) {
-        self.write_maps().mmap_base = page_floor(addr.min(self.map_window()));
+        self.write_maps().mmap_base = self.page_floor(addr.min(self.map_window()));
     }
 
     /// Takes all locks, for the thread that forks to hold across the fork.
@@ -382,7 +411,7 @@ impl AddressSpace {
         let limit = self.limit();
         self.window.release(0, limit)?;
         self.window.give_back(0, limit);
-        let old = std::mem::replace(&mut *maps, Maps::empty(limit));
+        let old = std::mem::replace(&mut *maps, Maps::empty(limit, self.page_size));
         if self.inherited.swap(false, Ordering::Relaxed) {
             // Freeing would write to, and so copy, the pages that the parent has them in.
             std::mem::forget(old);
@@ -393,11 +422,16 @@ impl AddressSpace {
     }
 }
 
+/// Rounds down to a multiple of a power of two.
+const fn floor(n: u64, unit: u64) -> u64 {
+    n & !(unit - 1)
+}
+
 /// Where the kernel's `mmap_base` would be: below the stack and as much room as it may need.
 fn default_mmap_base(limit: u64) -> u64 {
     let top = if limit == 1 << 32 { TOP_OF_32 } else { limit };
     let stack = soft_limit(libc::RLIMIT_STACK).unwrap_or(u64::MAX);
     let most = top / 6 * 5;
     let least = (128 << 20).min(most);
-    page_floor(top - stack.saturating_add(STACK_GUARD_GAP).clamp(least, most)).max(PAGE_SIZE)
+    top - stack.saturating_add(STACK_GUARD_GAP).clamp(least, most)
 }

@@ -3,19 +3,18 @@
 use std::fmt;
 use std::ops::{BitAnd, BitOr};
 
-/// The guest's page size. Guests with larger pages (an AArch64 kernel with 64 KiB
-/// pages) see 4 KiB ones, as on the most common kernels.
+/// The host's page size, and the least that a guest has ([`super::SpaceConfig::page_size`]).
 pub const PAGE_SIZE: u64 = 4096;
 
 /// A positive Linux error number of the host.
 pub type Errno = i32;
 
-/// Rounds down to a page boundary.
+/// Rounds down to a boundary of the host's pages.
 pub(super) const fn page_floor(n: u64) -> u64 {
     n & !(PAGE_SIZE - 1)
 }
 
-/// Rounds up to a page boundary; wraps to 0 at the very end as the kernel's `PAGE_ALIGN` does.
+/// Rounds up to a boundary of the host's pages; wraps to 0 at the very end as the kernel's `PAGE_ALIGN` does.
 pub(super) const fn page_ceil(n: u64) -> u64 {
     n.wrapping_add(PAGE_SIZE - 1) & !(PAGE_SIZE - 1)
 }

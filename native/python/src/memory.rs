@@ -64,18 +64,20 @@ fn region_tuple<'py>(py: Python<'py>, region: &Region) -> PyResult<Bound<'py, Py
 #[pymethods]
 impl PyAddressSpace {
     #[new]
-    #[pyo3(signature = (va_bits, guest_base=None, reserved_va=None, mmap_min_addr=0x10000))]
+    #[pyo3(signature = (va_bits, guest_base=None, reserved_va=None, mmap_min_addr=0x10000, page_size=4096))]
     fn new(
         va_bits: u8,
         guest_base: Option<u64>,
         reserved_va: Option<u64>,
         mmap_min_addr: u64,
+        page_size: u64,
     ) -> PyResult<Self> {
         let config = SpaceConfig {
             va_bits,
             guest_base,
             reserved_va,
             mmap_min_addr,
+            page_size,
         };
         let space = AddressSpace::new(config)
             .map_err(|error| os_error(error.raw_os_error().unwrap_or(libc::ENOMEM)))?;

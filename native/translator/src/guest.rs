@@ -1,7 +1,9 @@
 //! What the translator has to know of a guest instruction set.
 
 use crate::ir::build::IrBuilder;
+use crate::ir::flags::Model;
 use crate::ir::interp::Interp;
+use crate::ir::layout::Layout;
 use crate::ir::state::State;
 /// What AArch64 ignores of a data address taken away.
 pub use crate::memory::tags::untagged;
@@ -23,9 +25,13 @@ pub enum Lift {
 pub trait Guest: Send + Sync {
     /// For the stocks of translations: it tells apart all that translates the same bytes in another way (CPU features, byte orders).
     fn name(&self) -> &'static str;
+    /// The registers that its state has.
+    fn layout(&self) -> Layout;
+    /// Its condition flags.
+    fn flags(&self) -> &'static Model;
     /// General slots in the order in which they deserve host registers.
     fn hot_slots(&self) -> &'static [u16];
-    /// Wide slots likewise.
+    /// Units of wide slots likewise.
     fn hot_wide(&self) -> &'static [u16];
     /// The bits of a general slot above these are always 0.
     fn slot_width(&self) -> u8 {

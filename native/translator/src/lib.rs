@@ -18,10 +18,11 @@ mod host;
 pub mod ir;
 #[cfg(test)]
 mod layers;
+mod pages;
 
 pub use engine::survey::Survey;
 pub use engine::{
     Fallback, Log, LogItem, NativeConfig, Options, forget_stocks, keep_stocks, open, regions_made,
     stock, stop_for_fork,
 };
-pub use host::x64::check_host;
+pub use host::check_host;

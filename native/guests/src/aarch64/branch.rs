@@ -139,7 +139,7 @@ pub fn set_fpsr(st: &mut State, v: u64) {
 /// Writes FPCR: its modes go to the environment too.
 pub fn set_fpcr(st: &mut State, v: u64) {
     let v = v & 0x07c8_0000;
-    st.r[usize::from(slot::FPCR)] = v;
+    st.r_mut()[usize::from(slot::FPCR)] = v;
     // Arm: nearest, up, down, zero. The environment: nearest, down, up, zero.
     let rc = [0u32, 2, 1, 3][(v >> 22 & 3) as usize];
     st.fpenv = (st.fpenv & !0x6000) | rc << 13;

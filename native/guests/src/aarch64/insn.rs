@@ -2,6 +2,7 @@
 
 use crate::decode::Bits;
 use crate::ir::Op;
+use crate::ir::layout::Layout;
 use crate::ir::sem::Sem;
 
 /// General slots: x0-x30, sp, then system registers.
@@ -11,6 +12,9 @@ pub mod slot {
     pub const FPCR: u16 = 33;
     pub const TPIDR2: u16 = 34;
 }
+
+/// The general slots, and the vector registers.
+pub const LAYOUT: Layout = Layout::new(35, 32);
 
 /// An instruction at an address, under a translation mode.
 #[derive(Clone, Copy, Debug)]

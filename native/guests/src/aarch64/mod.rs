@@ -19,7 +19,9 @@ use crate::Entry;
 use crate::guest::{FlagUse, Guest, Lift, flag, untagged};
 use crate::ir::build::IrBuilder;
 use crate::ir::flags;
+use crate::ir::flags::Model;
 use crate::ir::interp::Interp;
+use crate::ir::layout::Layout;
 use crate::ir::sem::Sem;
 use crate::ir::state::State;
 use insn::{Insn, slot};
@@ -98,6 +100,14 @@ impl Guest for AArch64 {
         }
     }
 
+    fn layout(&self) -> Layout {
+        insn::LAYOUT
+    }
+
+    fn flags(&self) -> &'static Model {
+        &crate::nzcv::MODEL
+    }
+
     fn hot_slots(&self) -> &'static [u16] {
         // By their use in compiled code: arguments and results, sp, callee-saved.
         &[0, 1, slot::SP, 2, 3, 19, 20, 4, 30, 29, 21, 5, 22, 6, 8, 23]
@@ -135,7 +145,7 @@ impl Guest for AArch64 {
     }
 
     fn mode(&self, st: &State) -> u32 {
-        if st.r[usize::from(slot::FPCR)] >> 24 & 1 != 0 {
+        if st.r()[usize::from(slot::FPCR)] >> 24 & 1 != 0 {
             MODE_FLUSH
         } else {
             0
@@ -157,17 +167,17 @@ impl Guest for AArch64 {
 
     fn register(&self, st: &State, id: u32) -> u128 {
         match id {
-            0..=31 => u128::from(st.r[id as usize]),
+            0..=31 => u128::from(st.r()[id as usize]),
             32 => u128::from(st.pc),
             33 => {
                 let f = st.flags;
                 let bit = |m: u64, n: u32| u128::from(f & m != 0) << n;
                 bit(flags::N, 31) | bit(flags::Z, 30) | bit(flags::C, 29) | bit(flags::V, 28)
             }
-            34..=65 => st.v[id as usize - 34],
+            34..=65 => st.v()[id as usize - 34],
             66 => u128::from(branch::fpsr(st)),
-            67 => u128::from(st.r[usize::from(slot::FPCR)]),
-            68 => u128::from(st.r[usize::from(slot::TPIDR)]),
+            67 => u128::from(st.r()[usize::from(slot::FPCR)]),
+            68 => u128::from(st.r()[usize::from(slot::TPIDR)]),
             _ => 0,
         }
     }
@@ -175,7 +185,7 @@ impl Guest for AArch64 {
     fn set_register(&self, st: &mut State, id: u32, value: u128) {
         let v = value as u64;
         match id {
-            0..=31 => st.r[id as usize] = v,
+            0..=31 => st.r_mut()[id as usize] = v,
             32 => st.pc = v,
             33 => {
                 st.flags = flags::pack(
@@ -185,10 +195,10 @@ impl Guest for AArch64 {
                     v >> 28 & 1 != 0,
                 )
             }
-            34..=65 => st.v[id as usize - 34] = value,
+            34..=65 => st.v_mut()[id as usize - 34] = value,
             66 => branch::set_fpsr(st, v),
             67 => branch::set_fpcr(st, v),
-            68 => st.r[usize::from(slot::TPIDR)] = v,
+            68 => st.r_mut()[usize::from(slot::TPIDR)] = v,
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 use super::features::Features;
 use crate::decode::Bits;
 use crate::ir::Op;
+use crate::ir::layout::Layout;
 use crate::ir::sem::Sem;
 
 /// General slots: r0-r14, then what is not among the general registers. A slot of a register has its value
@@ -27,6 +28,13 @@ pub mod slot {
     /// N, Z, C and V of FPSCR, packed as in `ir::flags`.
     pub const FPFLAGS: u16 = 22;
 }
+
+/// The general slots, sixteen Q registers with their D and S registers, and one more.
+pub const LAYOUT: Layout = Layout {
+    halved: 16,
+    quartered: 8,
+    ..Layout::new(23, 16)
+};
 
 /// Translation modes (`Guest::mode`). The instruction set is no mode: it is bit 0 of the pc.
 pub mod mode {

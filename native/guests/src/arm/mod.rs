@@ -31,7 +31,9 @@ use crate::guest::{FlagUse, Guest, Lift};
 use crate::ir::Trap;
 use crate::ir::build::IrBuilder;
 use crate::ir::flags::Cc;
+use crate::ir::flags::Model;
 use crate::ir::interp::Interp;
+use crate::ir::layout::Layout;
 use crate::ir::sem::{Guard, Sem};
 use crate::ir::state::State;
 pub use decoded::{Decoded, Kind};
@@ -278,6 +280,14 @@ impl Guest for Arm {
         0
     }
 
+    fn layout(&self) -> Layout {
+        insn::LAYOUT
+    }
+
+    fn flags(&self) -> &'static Model {
+        &crate::nzcv::MODEL
+    }
+
     fn hot_slots(&self) -> &'static [u16] {
         // By their use in compiled code.
         &[0, 1, 2, 3, slot::SP, 4, 5, 6, slot::LR, 7, 8, 12, 9, 10, 11]
@@ -344,11 +354,11 @@ impl Guest for Arm {
     }
 
     fn reset(&self, st: &mut State) {
-        st.r[usize::from(slot::E)] = u64::from(self.big_data);
+        st.r_mut()[usize::from(slot::E)] = u64::from(self.big_data);
     }
 
     fn mode(&self, st: &State) -> u32 {
-        let r = |n: u16| st.r[usize::from(n)] as u32;
+        let r = |n: u16| st.r()[usize::from(n)] as u32;
         let big = if r(slot::E) != 0 { mode::BIG } else { 0 };
         big | fp::mode(st) | r(slot::IT) << mode::IT_SHIFT
     }
@@ -366,12 +376,12 @@ impl Guest for Arm {
 
     fn register(&self, st: &State, id: u32) -> u128 {
         match id {
-            0..=14 => u128::from(st.r[id as usize]),
+            0..=14 => u128::from(st.r()[id as usize]),
             15 => u128::from(st.pc & 0xffff_fffe),
             16 => u128::from(status::cpsr(st)),
             17..=48 => st.wide(usize::from(fp::d_unit(id - 17))),
             49 => u128::from(fp::fpscr(st)),
-            50 => u128::from(st.r[usize::from(slot::TPIDRURO)]),
+            50 => u128::from(st.r()[usize::from(slot::TPIDRURO)]),
             _ => 0,
         }
     }
@@ -379,13 +389,13 @@ impl Guest for Arm {
     fn set_register(&self, st: &mut State, id: u32, value: u128) {
         let v = value as u32;
         match id {
-            0..=14 => st.r[id as usize] = u64::from(v),
+            0..=14 => st.r_mut()[id as usize] = u64::from(v),
             // Bit 0 selects Thumb; without it the state stays.
             15 => st.pc = u64::from(v) | st.pc & 1,
             16 => status::set_cpsr(st, v),
             17..=48 => st.set_wide(usize::from(fp::d_unit(id - 17)), value),
             49 => fp::set_fpscr(st, v),
-            50 => st.r[usize::from(slot::TPIDRURO)] = u64::from(v),
+            50 => st.r_mut()[usize::from(slot::TPIDRURO)] = u64::from(v),
             _ => {}
         }
     }

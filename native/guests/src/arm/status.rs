@@ -38,7 +38,7 @@ pub fn it<S: Sem>(_s: &mut S, i: Insn) -> Lift {
 pub fn cpsr(st: &State) -> u32 {
     let f = st.flags;
     let bit = |m: u64, n: u32| u32::from(f & m != 0) << n;
-    let r = |n: u16| st.r[usize::from(n)] as u32;
+    let r = |n: u16| st.r()[usize::from(n)] as u32;
     let it = r(slot::IT);
     // User mode, interrupts enabled.
     0x10 | bit(flags::N, 31)
@@ -62,7 +62,7 @@ pub fn set_cpsr(st: &mut State, v: u32) {
         v >> 28 & 1 != 0,
     );
     let thumb = v >> 5 & 1;
-    let mut put = |n: u16, v: u32| st.r[usize::from(n)] = u64::from(v);
+    let mut put = |n: u16, v: u32| st.r_mut()[usize::from(n)] = u64::from(v);
     put(slot::Q, v >> 27 & 1);
     put(slot::IT, (v >> 25 & 3 | (v >> 10 & 0x3f) << 2) * thumb);
     put(slot::GE, ge_mask(v >> 16));

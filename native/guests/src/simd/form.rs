@@ -1,11 +1,11 @@
 //! An Advanced SIMD instruction as the lifters here take it: the layout of AArch64's encodings, which AArch32's
 //! are brought to, and where its registers are.
 
+use crate::arm::insn::LAYOUT;
 use crate::decode::Bits;
 use crate::ir::Op;
 use crate::ir::float::STANDARD;
 use crate::ir::sem::Sem;
-use crate::ir::state::part;
 
 /// How a guest's registers lie in the wide slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub fn register(wide: bool, n: u32) -> u16 {
     if wide {
         n as u16 / 2
     } else {
-        part(64, n as u16)
+        LAYOUT.part(64, n as u16)
     }
 }
 

@@ -24,7 +24,7 @@ fn sample(n: usize) -> [u32; 3] {
         if find(bits) != Some(n) {
             continue;
         }
-        let mut b = IrBuilder::new(true);
+        let mut b = IrBuilder::new(crate::aarch64::insn::LAYOUT, true);
         b.start_insn(0x1000);
         let lift = Lifters::<IrBuilder>::ALL[n](
             &mut b,

@@ -1,7 +1,5 @@
 //! The auxiliary vector: `include/uapi/linux/auxvec.h`, and `create_elf_tables` of `fs/binfmt_elf.c`.
 
-use super::PAGE;
-
 pub const AT_NULL: u64 = 0;
 const AT_PHDR: u64 = 3;
 const AT_PHENT: u64 = 4;
@@ -41,6 +39,7 @@ pub struct Facts {
     pub hwcap2: Option<u64>,
     /// 0: there is no such entry.
     pub minsigstksz: u64,
+    pub page_size: u64,
     /// Where the vDSO is; 0: there is none.
     pub vdso: u64,
     /// Whether there is a name of the platform.
@@ -66,7 +65,7 @@ impl Facts {
         }
         out.extend([
             (AT_HWCAP, self.hwcap),
-            (AT_PAGESZ, PAGE),
+            (AT_PAGESZ, self.page_size),
             (AT_CLKTCK, CLOCKS_PER_SEC),
             (AT_PHDR, self.phdr),
             (AT_PHENT, self.phent),

@@ -65,6 +65,8 @@ pub struct Plan {
     pub stack: Stack,
     /// The bits of the property that the guest's rules name.
     pub features: u32,
+    /// The size of the guest's pages.
+    pub page: u64,
 }
 
 impl Plan {
@@ -77,7 +79,7 @@ impl Plan {
     /// The lowest page of all segments.
     #[must_use]
     pub fn start(&self) -> u64 {
-        let starts = self.segments.iter().map(|s| page_start(s.vaddr));
+        let starts = self.segments.iter().map(|s| page_start(s.vaddr, self.page));
         starts.min().unwrap_or(0)
     }
 
@@ -94,7 +96,7 @@ impl Plan {
         let aligns = self.segments.iter().map(|s| s.align);
         aligns
             .filter(|align| align.is_power_of_two())
-            .fold(PAGE, u64::max)
+            .fold(self.page, u64::max)
     }
 
     /// Where the program headers are in memory: in the last segment that holds them.
@@ -153,7 +155,7 @@ impl Plan {
             if s.filesz == 0 {
                 continue;
             }
-            if (s.offset ^ s.vaddr) & (PAGE - 1) != 0 {
+            if (s.offset ^ s.vaddr) & (self.page - 1) != 0 {
                 let what = format!("{segment} has an offset that does not fit its address");
                 return bad(what, libc::EINVAL);
             }
@@ -295,6 +297,7 @@ pub fn read_plan(fd: RawFd, path: &[u8], machines: &Machines) -> Result<Plan, Lo
         interp: None,
         stack: Stack::default(),
         features: 0,
+        page: PAGE,
     };
     let phdrs = program_headers(fd, path, &plan)?;
     let loads = phdrs.iter().filter(|phdr| phdr.kind == PT_LOAD);
@@ -308,6 +311,9 @@ pub fn read_plan(fd: RawFd, path: &[u8], machines: &Machines) -> Result<Plan, Lo
         };
     }
     let guest = ident.guest(machines);
+    if let Some(guest) = guest {
+        plan.page = guest.page_size;
+    }
     if let Some(wanted) = guest
         .map(|guest| guest.feature_property)
         .filter(|&wanted| wanted != 0)

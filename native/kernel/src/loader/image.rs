@@ -23,7 +23,7 @@ const MAX_STACK: [u64; 2] = [64 << 20, 1 << 30];
 const MIN_STACK: u64 = 128 << 10;
 /// The kernel's distances between the stack and other mappings.
 const MIN_GAP: u64 = 128 << 20;
-const STACK_GUARD_GAP: u64 = 256 * PAGE;
+const STACK_GUARD_PAGES: u64 = 256;
 
 /// What of an address space the loader needs; the errors are errnos.
 pub trait Space {
@@ -197,23 +197,24 @@ pub fn map_kernel_page(
     name: &str,
     page: &[u8],
 ) -> Result<(), LoadError> {
-    if space.limit() < address + PAGE {
+    let size = page_align(page.len() as u64, PAGE);
+    if space.limit() < address + size {
         return Ok(());
     }
     let map = || -> Result<(), i32> {
         space.mmap(MmapRequest {
             addr: address,
-            len: PAGE,
+            len: size,
             prot: PROT_READ | PROT_WRITE,
             flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
             fd: -1,
             offset: 0,
         })?;
         let mut page = page.to_vec();
-        page.resize(PAGE as usize, 0);
+        page.resize(size as usize, 0);
         space.write(address, &page)?;
-        space.mprotect(address, PAGE, PROT_READ | PROT_EXEC)?;
-        space.set_name(address, PAGE, name)
+        space.mprotect(address, size, PROT_READ | PROT_EXEC)?;
+        space.set_name(address, size, name)
     };
     map().map_err(|errno| {
         let what = format!("the kernel's page {name}: {}", text(errno));
@@ -243,7 +244,7 @@ impl Loader<'_> {
     /// The kernel's `STACK_TOP`.
     fn stack_top(&self) -> u64 {
         match self.rules.stack_end {
-            0 => page_start(self.map_window()),
+            0 => page_start(self.map_window(), self.rules.page_size),
             end => self.space.limit().min(end),
         }
     }
@@ -265,7 +266,7 @@ impl Loader<'_> {
             mapper.guarded = self.rules.code_protection(plan.features);
         }
         let mut bias = 0;
-        let mut brk = aligned(plan.end());
+        let mut brk = aligned(plan.end(), plan.page);
         if plan.is_dyn() {
             // The kernel's ELF_ET_DYN_BASE, which need not be the start of a page.
             let base = pie_base.unwrap_or_else(|| match self.rules.dyn_base {
@@ -277,9 +278,9 @@ impl Loader<'_> {
             let has_hint = (interp.is_some() || pie_base.is_some()) && base != 0;
             bias = mapper.bias(if has_hint { base } else { 0 }, plan.alignment())?;
             brk = if has_hint {
-                aligned((plan.end() as i128 + bias) as u128)
+                aligned((plan.end() as i128 + bias) as u128, plan.page)
             } else {
-                page_align(base)
+                page_align(base, plan.page)
             };
             mapper.map_all(bias, MAP_FIXED)?;
         } else {
@@ -291,7 +292,7 @@ impl Loader<'_> {
             let mut mapper = Mapper::new(self, file, implied);
             mapper.guarded = self.rules.code_protection(file.plan.features);
             if file.plan.is_dyn() {
-                base = mapper.bias(0, PAGE)?;
+                base = mapper.bias(0, file.plan.page)?;
             }
             mapper.map_all(base, MAP_FIXED)?;
             interp_entry = Some(self.entry(file, base)?);
@@ -331,7 +332,7 @@ impl Loader<'_> {
     fn map_stack(&self, plan: &Plan, size: u64, implied: bool) -> Result<(u64, u64), Failure> {
         let top = self.stack_top();
         let most = MAX_STACK[usize::from(plan.ident.bits == 64)];
-        let size = page_align(size.min(most).min(top / 2).max(MIN_STACK));
+        let size = page_align(size.min(most).min(top / 2).max(MIN_STACK), plan.page);
         if size >= top {
             let what = format!("no room for a stack: the guest has {top:#x} bytes");
             return Err(LoadError::new(what, libc::ENOMEM).into());
@@ -348,15 +349,17 @@ impl Loader<'_> {
         })?;
         self.space.set_name(bottom, size, "[stack]")?;
         // mmap_base of mm/util.c: at least 128 MiB below the top, for other stack limits later.
-        let gap = (size + STACK_GUARD_GAP).max(MIN_GAP).min(top / 6 * 5);
-        self.space.set_mmap_base(page_start(top - gap))?;
+        let gap = (size + STACK_GUARD_PAGES * plan.page)
+            .max(MIN_GAP)
+            .min(top / 6 * 5);
+        self.space.set_mmap_base(page_start(top - gap, plan.page))?;
         Ok((bottom, top))
     }
 }
 
 /// As [`page_align`], of an end that may be 2^64.
-fn aligned(end: u128) -> u64 {
-    end.next_multiple_of(PAGE.into()) as u64
+fn aligned(end: u128, page: u64) -> u64 {
+    end.next_multiple_of(page.into()) as u64
 }
 
 /// Maps the segments of one file.
@@ -425,12 +428,13 @@ impl<'a> Mapper<'a> {
     /// `elf_load` of the kernel.
     fn map_segment(&self, segment: &Segment, address: u64, flags: i32) -> Result<(), Failure> {
         let space = self.loader.space;
-        let start = page_start(address);
+        let page = self.file.plan.page;
+        let start = page_start(address, page);
         let prot = self.prot(segment);
         let file_end = address + segment.filesz;
         let mut zero_start = start;
         if segment.filesz != 0 {
-            zero_start = page_align(file_end);
+            zero_start = page_align(file_end, page);
             let Some(offset) = segment.offset.checked_sub(address - start) else {
                 return Err(libc::EINVAL.into());
             };
@@ -449,7 +453,7 @@ impl<'a> Mapper<'a> {
         if segment.filesz != 0 && prot & PROT_WRITE != 0 && zero_start != file_end {
             space.fill_zero(file_end, zero_start - file_end)?;
         }
-        let zero_end = page_align(address + segment.memsz);
+        let zero_end = page_align(address + segment.memsz, page);
         if zero_end > zero_start {
             // vm_brk_flags: data protection, executable only if the segment is.
             let executable = self.reads_execute || segment.prot & PROT_EXEC != 0;
@@ -468,7 +472,7 @@ impl<'a> Mapper<'a> {
     /// Finds room for an ET_DYN file, at `hint` if that is given, and gives its load bias.
     fn bias(&self, hint: u64, alignment: u64) -> Result<i128, Failure> {
         let plan = self.file.plan;
-        let size = plan.end().next_multiple_of(PAGE.into()) - u128::from(plan.start());
+        let size = plan.end().next_multiple_of(plan.page.into()) - u128::from(plan.start());
         let limit = self.loader.space.limit();
         if size + u128::from(alignment) > limit.into() {
             let what = format!(
@@ -491,7 +495,7 @@ impl<'a> Mapper<'a> {
     /// A free place of `size` bytes: at `hint` if given and free, aligned downwards.
     fn find(&self, hint: u64, size: u64, alignment: u64) -> Result<u64, i32> {
         let (flags, slack) = match hint {
-            0 => (0, alignment - PAGE),
+            0 => (0, alignment - self.file.plan.page),
             _ => (MAP_FIXED_NOREPLACE, 0),
         };
         let space = self.loader.space;

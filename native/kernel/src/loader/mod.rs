@@ -16,17 +16,17 @@ pub mod stack;
 
 pub use error::LoadError;
 
-/// Of a page, on every guest there is here.
+/// Of the host's pages, and of most guests'.
 pub const PAGE: u64 = 4096;
 
-/// `address` rounded down to a page.
+/// `address` rounded down to a page of so many bytes.
 #[must_use]
-pub fn page_start(address: u64) -> u64 {
-    address & !(PAGE - 1)
+pub fn page_start(address: u64, page: u64) -> u64 {
+    address & !(page - 1)
 }
 
-/// `address` rounded up to a page; of the last page in 64 bits this is 0.
+/// `address` rounded up to a page of so many bytes; of the last page in 64 bits this is 0.
 #[must_use]
-pub fn page_align(address: u64) -> u64 {
-    address.wrapping_add(PAGE - 1) & !(PAGE - 1)
+pub fn page_align(address: u64, page: u64) -> u64 {
+    address.wrapping_add(page - 1) & !(page - 1)
 }

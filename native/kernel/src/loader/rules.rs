@@ -19,6 +19,8 @@ pub struct Rules {
     pub reads_execute: bool,
     pub feature_property: u32,
     pub minsigstksz: u64,
+    /// In bytes, at least the host's.
+    pub page_size: u64,
     /// Mask and value of `e_flags`, and the variant's name.
     pub variants: Vec<(u32, u32, &'static str)>,
     pub refusals: Vec<Refusal>,
@@ -56,6 +58,7 @@ impl Rules {
             reads_execute: false,
             feature_property: 0,
             minsigstksz: 0,
+            page_size: super::PAGE,
             variants: vec![(0, 0, "")],
             refusals: Vec::new(),
             guarded: Vec::new(),

@@ -276,6 +276,7 @@ fn empty_space(launch: &Launch, machine: &Machine) -> Result<Arc<AddressSpace>, 
         guest_base: base,
         reserved_va: size,
         mmap_min_addr: machine.rules.min_address,
+        page_size: machine.rules.page_size,
     });
     space.map_err(|error| {
         let at = base.map_or(String::new(), |base| format!(" at {base:#x}"));

@@ -9,6 +9,7 @@ mod mapping;
 mod model;
 mod model_host;
 mod moving;
+mod pages;
 mod segments;
 mod text;
 

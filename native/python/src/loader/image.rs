@@ -185,7 +185,11 @@ pub(super) fn with_space<T>(
 pub(super) fn rules_of(plan: &PyPlan) -> Rules {
     let ident = plan.0.ident;
     let known = ident.guest(&facts().machines).cloned();
-    known.unwrap_or_else(|| Rules::unknown(ident.machine, ident.bits, ident.big_endian))
+    let unknown = || Rules::unknown(ident.machine, ident.bits, ident.big_endian);
+    Rules {
+        page_size: plan.0.page,
+        ..known.unwrap_or_else(unknown)
+    }
 }
 
 /// A plan, the descriptor of its file, and the path for messages.

@@ -131,10 +131,21 @@ impl PyPlan {
     }
 }
 
-/// The plan of an open ELF file; `path` is for messages.
+/// The plan of an open ELF file; `path` is for messages. `page_size` takes the place of the guest's.
 #[pyfunction]
-pub fn read_plan(py: Python<'_>, fd: i32, path: &[u8]) -> PyResult<PyPlan> {
-    let plan = elf::read_plan(fd, path, &facts().machines);
+#[pyo3(signature = (fd, path, page_size = None))]
+pub fn read_plan(py: Python<'_>, fd: i32, path: &[u8], page_size: Option<u64>) -> PyResult<PyPlan> {
+    let known = &facts().machines;
+    let plan = match page_size {
+        None => elf::read_plan(fd, path, known),
+        Some(size) => {
+            let mut machines = known.clone();
+            for guest in &mut machines.guests {
+                guest.page_size = size;
+            }
+            elf::read_plan(fd, path, &machines)
+        }
+    };
     plan.map(|plan| PyPlan(Arc::new(plan)))
         .map_err(|error| load_error(py, &error))
 }

@@ -185,6 +185,7 @@ impl PyPrepared {
                 hwcap,
                 hwcap2,
                 minsigstksz: rules(prepared).map_or(0, |rules| rules.minsigstksz),
+                page_size: image.plan.page,
                 platform: !platform.is_empty(),
                 ..Facts::default()
             };

@@ -97,7 +97,7 @@ pub(super) fn build(
 /// An initial stack of any shape below `top`; `facts` are numbers by the names of [`Facts`], and `rseq`
 /// a pair.
 #[pyfunction]
-#[pyo3(signature = (top, argv, envp, execfn, *, bits, big_endian, platform, random, phdr = 0, phent = 0, phnum = 0, base = 0, entry = 0, hwcap = 0, hwcap2 = None, minsigstksz = 0, vdso = 0, rseq = None))]
+#[pyo3(signature = (top, argv, envp, execfn, *, bits, big_endian, platform, random, phdr = 0, phent = 0, phnum = 0, base = 0, entry = 0, hwcap = 0, hwcap2 = None, minsigstksz = 0, vdso = 0, rseq = None, page_size = 4096))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub fn build_stack(
     py: Python<'_>,
@@ -119,6 +119,7 @@ pub fn build_stack(
     minsigstksz: u64,
     vdso: u64,
     rseq: Option<(u64, u64)>,
+    page_size: u64,
 ) -> PyResult<PyStack> {
     let facts = Facts {
         phdr,
@@ -129,6 +130,7 @@ pub fn build_stack(
         hwcap,
         hwcap2,
         minsigstksz,
+        page_size,
         vdso,
         platform: !platform.is_empty(),
         rseq,

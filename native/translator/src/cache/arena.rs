@@ -1,10 +1,9 @@
 //! Executable memory, and who faults in it.
 
-use crate::host::x64::code;
-use crate::host::x64::layout::{BIAS, Pinning, host};
-use crate::host::x64::runtime::{self, Entries};
-use crate::ir::state::State;
+use crate::host::code::Entry;
+use crate::host::{Answer, Cpu, FaultNote, Host, Native, NativeCpu, Pinning};
 use crate::memory::fault::{self, HostFault, Stage};
+use crate::pages;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
@@ -15,7 +14,7 @@ pub struct Arena {
     used: AtomicUsize,
     /// What has memory.
     ready: AtomicUsize,
-    entries: Entries,
+    entries: <Native as Host>::Entries,
     /// See [`Arena::release`].
     released: AtomicBool,
 }
@@ -87,24 +86,8 @@ impl Arena {
     /// # Errors
     /// The host refuses memory that is both writable and executable.
     pub fn new(size: usize, pin: &Pinning) -> Result<Self, String> {
-        // SAFETY: a new anonymous mapping.
-        let p = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                size,
-                libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if p == libc::MAP_FAILED {
-            return Err(format!(
-                "no executable memory for translated code: {}",
-                std::io::Error::last_os_error()
-            ));
-        }
-        let (code, entries) = runtime::build(pin);
+        let p = pages::map(size, pages::RWX, "translated code")?;
+        let (code, entries) = Native::support(pin);
         let a = Self {
             base: p as usize,
             size,
@@ -120,7 +103,7 @@ impl Arena {
         let known = Known::take(a.base);
         known
             .landing
-            .store(a.base + entries.fault, Ordering::Relaxed);
+            .store(a.base + Native::entry(&entries, None), Ordering::Relaxed);
         known.end.store(a.base + size, Ordering::Release);
         Ok(a)
     }
@@ -191,19 +174,19 @@ impl Arena {
         self.base + self.used.load(Ordering::Relaxed)
     }
 
-    /// Makes the jump or call whose displacement is at offset `at` go to `target`. Other threads may be running it: the four
-    /// bytes do not cross a cache line, so they see the old or the new target.
+    /// Makes the exit at offset `at` go to `target`. Other threads may be running it: what is patched does not cross a
+    /// cache line, so they see the old or the new target.
     pub fn patch(&self, at: u32, target: usize) {
         let at = self.address(at);
-        let rel = target.wrapping_sub(at + 4) as u32;
+        let to = u32::from_ne_bytes(Native::patch(at, target));
         // SAFETY: within the arena; see above.
-        unsafe { ptr::write_volatile(at as *mut [u8; 4] as *mut Unaligned, Unaligned(rel)) };
+        unsafe { ptr::write_volatile(at as *mut Unaligned, Unaligned(to)) };
     }
 
     /// Address of a support entry.
     #[must_use]
-    pub fn entry(&self, e: code::Entry) -> usize {
-        self.base + self.entries.offset(e)
+    pub fn entry(&self, e: Entry) -> usize {
+        self.base + Native::entry(&self.entries, Some(e))
     }
 
     pub fn used(&self) -> usize {
@@ -213,32 +196,23 @@ impl Arena {
     /// Runs translated code at `host` until it leaves.
     ///
     /// # Safety
-    /// `host` is a translation in this arena, `st` is prepared for it, and GS holds the guest base.
-    pub unsafe fn enter(&self, st: *mut State, host: usize) -> u32 {
+    /// `host` is a translation in this arena, `cpu` is prepared for it, and this thread knows the guest's base.
+    pub unsafe fn enter(&self, cpu: *mut NativeCpu, host: usize) -> Answer {
         // SAFETY: as the caller promises.
-        unsafe { self.call(self.entries.enter, st, host) }
+        unsafe { Native::enter(self.base, &self.entries, cpu, host) }
     }
 
-    /// Goes on at `host::RESUME` with all registers as they were at the fault that made code leave.
+    /// Goes on at [`Cpu::resume_at`] with all registers as they were at the fault that made code leave.
     ///
     /// # Safety
     /// As [`Self::enter`].
-    pub unsafe fn resume(&self, st: *mut State) -> u32 {
+    pub unsafe fn resume(&self, cpu: *mut NativeCpu) -> Answer {
         // SAFETY: as the caller promises.
-        unsafe { self.call(self.entries.resume, st, 0) }
-    }
-
-    /// # Safety
-    /// As [`Self::enter`]; `entry` is the offset of a function of this type.
-    unsafe fn call(&self, entry: usize, st: *mut State, host: usize) -> u32 {
-        // SAFETY: as the caller promises.
-        let f: extern "C" fn(*mut State, usize) -> u32 =
-            unsafe { std::mem::transmute(self.base + entry) };
-        f(st, host)
+        unsafe { Native::resume(self.base, &self.entries, cpu) }
     }
 }
 
-/// A displacement at any address.
+/// What is patched, at any address.
 #[repr(C, packed)]
 struct Unaligned(u32);
 
@@ -267,15 +241,15 @@ fn claim(f: &mut HostFault<'_>) -> bool {
     } else {
         f.address()
     };
-    let kind = u64::from(f.is_write())
-        | u64::from(f.signal == libc::SIGBUS) << 1
-        | u64::from(f.signal == libc::SIGFPE) << 2;
-    let rbp = f.context().uc_mcontext.gregs[libc::REG_RBP as usize] as usize;
-    // SAFETY: translated code keeps the state there.
-    let st = unsafe { &mut *((rbp - BIAS as usize) as *mut State) };
-    st.host[host::FAULT_PC] = pc as u64;
-    st.host[host::FAULT_ADDR] = address as u64;
-    st.host[host::FAULT_ERR] = kind;
+    // SAFETY: translated code was running, so the host knows whose.
+    let cpu = unsafe { &mut *Native::faulted(f) };
+    cpu.set_fault(FaultNote {
+        pc,
+        addr: address as u64,
+        write: f.is_write(),
+        bus: f.signal == libc::SIGBUS,
+        float: f.signal == libc::SIGFPE,
+    });
     f.resume_at(landing);
     true
 }

@@ -1,8 +1,8 @@
 //! What is known about a host instruction that faulted or trapped.
 
 use super::Cache;
-use crate::host::x64::code::{FaultPoint, Recipe};
-use crate::host::x64::layout::Pinning;
+use crate::host::Pinning;
+use crate::host::code::{FaultPoint, Recipe};
 use std::sync::Arc;
 
 /// What is known about a fault in translated code.

@@ -4,8 +4,8 @@ use super::arena::Arena;
 use super::record::Fix;
 use super::tables::{Entry, Exit, Fault, NONE};
 use super::{Busy, Cache, Found, Generation, Inner, Key, PAGE, REGION, Source};
-use crate::host::x64::code::{Code, Reloc};
-use crate::host::x64::layout::Pinning;
+use crate::host::code::Code;
+use crate::host::{Host, Native, Pinning};
 use std::collections::hash_map;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,41 +19,20 @@ pub enum Refusal {
     NoRoom,
 }
 
+/// What is installed.
+pub struct Made<'a> {
+    pub key: Key,
+    /// Where its guest code ends.
+    pub end: u64,
+    /// The guest pc of each guest instruction.
+    pub pcs: &'a [u64],
+    pub code: &'a mut Code,
+    pub source: &'a Source,
+    /// Where it has guest registers, if not where they usually are: then it replaces what is there.
+    pub pin: Option<Pinning>,
+}
+
 impl Cache {
-    /// Installs a translation, or returns the one that another thread installed meanwhile.
-    ///
-    /// # Errors
-    /// See [`Refusal`].
-    pub fn install(
-        &self,
-        key: Key,
-        end: u64,
-        pcs: &[u64],
-        code: &mut Code,
-        source: &Source,
-        busy: Busy<'_>,
-    ) -> Result<Found, Refusal> {
-        self.place(key, end, pcs, code, source, None, busy)
-    }
-
-    /// As [`Self::install`], of code that has guest registers in other places. Replaces what is there.
-    ///
-    /// # Errors
-    /// As [`Self::install`].
-    #[expect(clippy::too_many_arguments, reason = "what is installed")]
-    pub fn install_region(
-        &self,
-        key: Key,
-        end: u64,
-        pcs: &[u64],
-        code: &mut Code,
-        source: &Source,
-        pin: Pinning,
-        busy: Busy<'_>,
-    ) -> Result<Found, Refusal> {
-        self.place(key, end, pcs, code, source, Some(Arc::new(pin)), busy)
-    }
-
     /// Begins a new generation: there is no room in this one.
     fn turn_over(&self, inner: &mut Inner, busy: Busy<'_>) -> Result<(), Refusal> {
         let id = inner.generation.id + 1;
@@ -69,17 +48,20 @@ impl Cache {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what is installed")]
-    fn place(
-        &self,
-        key: Key,
-        end: u64,
-        pcs: &[u64],
-        code: &mut Code,
-        source: &Source,
-        pin: Option<Arc<Pinning>>,
-        busy: Busy<'_>,
-    ) -> Result<Found, Refusal> {
+    /// Installs a translation, or returns the one that another thread installed meanwhile.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub fn install(&self, made: Made<'_>, busy: Busy<'_>) -> Result<Found, Refusal> {
+        let Made {
+            key,
+            end,
+            pcs,
+            code,
+            source,
+            pin,
+        } = made;
+        let pin = pin.map(Arc::new);
         let mut inner = self.lock();
         let start = source.start().unwrap_or(key.0);
         if inner.changes.touched(source.since, start, end) {
@@ -123,21 +105,8 @@ impl Cache {
             hot: false,
         }));
         for &(at, r) in &code.relocs {
-            let at = at as usize;
-            match r {
-                Reloc::Entry(e) => {
-                    let target = generation.arena.entry(e);
-                    let rel = target.wrapping_sub(host + at + 4) as u32;
-                    code.bytes[at..at + 4].copy_from_slice(&rel.to_le_bytes());
-                }
-                Reloc::Helper(f) => {
-                    code.bytes[at..at + 8].copy_from_slice(&(f as usize as u64).to_le_bytes())
-                }
-                Reloc::Eval => {}
-                Reloc::ExitNumber(n) => {
-                    code.bytes[at..at + 4].copy_from_slice(&(first + n).to_le_bytes())
-                }
-            }
+            let entry = |e| generation.arena.entry(e);
+            Native::relocate(&mut code.bytes, at, host, r, entry, first);
         }
         generation.arena.write(host, &code.bytes);
         let exits = first..tables.exits.len() as u32;

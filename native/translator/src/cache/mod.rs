@@ -16,10 +16,10 @@ mod source;
 mod tables;
 
 pub use faults::FloatTrap;
-pub use install::Refusal;
+pub use install::{Made, Refusal};
 pub use source::Source;
 
-use crate::host::x64::layout::Pinning;
+use crate::host::Pinning;
 use arena::Arena;
 use source::Changes;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

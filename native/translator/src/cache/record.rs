@@ -7,9 +7,10 @@
 use super::tables::Tables;
 use super::{Cache, Key, REGION, Source};
 use crate::cache::arena::Arena;
-use crate::host::x64::code::{
+use crate::host::code::{
     Code, Entry as Support, ExitSite, FaultPoint, FloatSite, Place, Recipe, Reloc,
 };
+use crate::host::{Host, Native};
 use crate::ir::Op;
 use crate::ir::eval::eval_any;
 use crate::ir::state::Helper;
@@ -93,8 +94,8 @@ impl Writer<'_> {
         let (kind, n) = match place {
             Place::Const(n) => (0, n),
             Place::Reg(r) => (1, u64::from(r)),
-            Place::Xmm(r) => (2, u64::from(r)),
-            Place::State(at) => (3, at as u64),
+            Place::Wide(r) => (2, u64::from(r)),
+            Place::Memory(at) => (3, at as u64),
         };
         self.u16(kind);
         self.u64(n);
@@ -145,8 +146,8 @@ impl<'a> Reader<'a> {
         Some(match kind {
             0 => Place::Const(n),
             1 => Place::Reg(n as u8),
-            2 => Place::Xmm(n as u8),
-            3 => Place::State(n as i32),
+            2 => Place::Wide(n as u8),
+            3 => Place::Memory(n as i32),
             _ => return None,
         })
     }
@@ -174,11 +175,7 @@ pub fn read(
         };
         let (at, reloc) = fix.reloc()?;
         code.relocs.push((at, reloc));
-        let width = match reloc {
-            Reloc::Helper(_) | Reloc::Eval => 8,
-            Reloc::Entry(_) | Reloc::ExitNumber(_) => 4,
-        };
-        (at + width <= size).then_some(())
+        (at + Native::reloc_size(reloc) <= size).then_some(())
     })?;
     r.list(|r| {
         let (patch, stub, inner) = (r.u16()?, r.u16()?, (r.u16()?, r.u16()?));
@@ -191,7 +188,7 @@ pub fn read(
             from,
             inner,
         });
-        (patch.max(inner.0) + 4 <= size && stub < size).then_some(())
+        (patch.max(inner.0) + Native::PATCH_SIZE <= size && stub < size).then_some(())
     })?;
     r.list(|r| {
         let (offset, pc, recipe) = (r.u16()?, r.u16()?, r.u16()?);
@@ -304,8 +301,8 @@ impl Tables {
             for (patch, stub) in [(x.patch, x.stub), x.inner] {
                 if patch != 0 {
                     let at = start + offset(patch) as usize;
-                    let rel = stub.wrapping_sub(patch + 4);
-                    out[at..at + 4].copy_from_slice(&rel.to_le_bytes());
+                    let to = Native::patch(patch as usize, stub as usize);
+                    out[at..at + to.len()].copy_from_slice(&to);
                 }
             }
         }

@@ -4,8 +4,8 @@ use super::Key;
 use super::arena::Arena;
 use super::record::Fix;
 use super::source::Sources;
-use crate::host::x64::code::{FloatSite, Recipe};
-use crate::host::x64::layout::Pinning;
+use crate::host::Pinning;
+use crate::host::code::{FloatSite, Recipe};
 use std::collections::HashMap;
 use std::sync::Arc;
 

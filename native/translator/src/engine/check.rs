@@ -7,8 +7,7 @@ use super::{NativeCore, gate};
 use crate::cache::Found;
 use crate::cpu::OnSyscall;
 use crate::guest::Lift;
-use crate::host::x64::layout::host;
-use crate::host::x64::runtime::code;
+use crate::host::{Answer, Cpu};
 use crate::ir::interp::{Interp, Outcome};
 use crate::ir::state::State;
 use crate::ir::{flags, float};
@@ -50,9 +49,9 @@ impl NativeCore {
         let mode = self.translation_mode();
         let start = self.st_ref().pc;
         let mut end = common.cache.end_of((start, mode)).unwrap_or(start);
-        let mut want = State::new();
+        let mut want = State::new(common.guest.layout(), common.guest.flags());
         want.copy_guest(self.st_ref());
-        let mut before = State::new();
+        let mut before = State::new(common.guest.layout(), common.guest.flags());
         before.copy_guest(self.st_ref());
         let mut mem = Overlay {
             below: Direct {
@@ -84,12 +83,11 @@ impl NativeCore {
         };
         let answer = self.enter(found);
         // What lies beyond a mapped file's end is for the host to know.
-        comparable &= answer != code::FAULT || self.st_ref().host[host::FAULT_ERR] & 2 == 0;
+        comparable &= answer != Answer::Fault || !self.cpu_ref().fault().bus;
         // Exits set the pc when they are dealt with; peek without side effects.
         let written = mem.written;
-        let exit = (answer == code::LINK).then(|| self.st_ref().host[host::EXIT_ID] as u32);
         let next = self.after_checked(answer);
-        if let Some(n) = exit {
+        if let Answer::Link(n) = answer {
             self.count_loop(n);
         }
         if comparable {
@@ -206,14 +204,14 @@ impl NativeCore {
 /// The guest-visible differences between two states.
 fn differences(want: &State, got: &State) -> String {
     let mut t = String::new();
-    for n in 0..want.r.len() {
-        if want.r[n] != got.r[n] {
-            let _ = writeln!(t, "r{n}: {:#x} / {:#x}", want.r[n], got.r[n]);
+    for (n, (a, b)) in want.r().iter().zip(got.r()).enumerate() {
+        if a != b {
+            let _ = writeln!(t, "r{n}: {a:#x} / {b:#x}");
         }
     }
-    for n in 0..want.v.len() {
-        if want.v[n] != got.v[n] {
-            let _ = writeln!(t, "v{n}: {:#034x} / {:#034x}", want.v[n], got.v[n]);
+    for (n, (a, b)) in want.v().iter().zip(got.v()).enumerate() {
+        if a != b {
+            let _ = writeln!(t, "v{n}: {a:#034x} / {b:#034x}");
         }
     }
     let rows = [

@@ -6,7 +6,7 @@ use super::shared::WANT_ATTENTION;
 use super::translate::NoCode;
 use super::{NativeCore, gate};
 use crate::cache::Found;
-use crate::host::x64::layout::{self, host};
+use crate::host::Cpu;
 use std::sync::atomic::Ordering;
 
 impl NativeCore {
@@ -87,9 +87,8 @@ impl NativeCore {
         };
         let (pc, mode, last) = (exit.pc, exit.mode, exit.from);
         let limit = self.common.config.hot;
-        let st = self.st();
-        st.pc = pc;
-        st.heat[layout::heat_index(pc)] = limit;
+        self.st().pc = pc;
+        *self.cpu().heat(pc) = limit;
         if self.common.cache.current() != id {
             return Next::Go;
         }
@@ -107,7 +106,8 @@ impl NativeCore {
         let _gate = gate::inside();
         let pc = self.st_ref().pc;
         let mode = self.translation_mode();
-        if self.st_ref().host[host::RETURN_RSP] > self.st_ref().host[host::RETURN_TOP] {
+        let (pointer, top) = self.cpu_ref().returns();
+        if pointer > top {
             self.reset_returns();
         }
         let epoch = self.common.cache.epoch();

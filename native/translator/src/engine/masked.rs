@@ -23,11 +23,8 @@
 
 use super::{NativeCore, WANT_ATTENTION};
 use crate::cache::FloatTrap;
-use crate::host::x64::asm::{Asm, Mem, RAX};
-use crate::host::x64::layout::{self, host};
-use crate::host::x64::runtime::csr;
+use crate::host::{Answer, Cpu, MaskedStub};
 use crate::ir::float::{self, INVALID_MASKED};
-use std::ptr;
 
 /// In a translation's mode: invalid operations trap. Guests' modes are in the low half, those of
 /// floating point ([`float::MODES`]) above them.
@@ -39,65 +36,6 @@ pub(super) const MODE_PROBES: u32 = 1 << 28;
 
 /// In a translation's mode: accesses take the tag off their addresses, instead of faulting and being interpreted.
 pub(super) const MODE_TAGS: u32 = 1 << 27;
-
-/// A page of this core's own with one instruction, and around it the masking.
-pub(super) struct Stub(*mut u8);
-
-/// More than the longest stub.
-const SIZE: usize = 256;
-
-impl Stub {
-    pub(super) fn new() -> Result<Self, String> {
-        // SAFETY: a new anonymous mapping.
-        let p = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                SIZE,
-                libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if p == libc::MAP_FAILED {
-            let error = std::io::Error::last_os_error();
-            return Err(format!("no executable memory: {error}"));
-        }
-        Ok(Self(p.cast()))
-    }
-
-    /// Code that executes `insn` with exceptions masked that are not, flags and registers intact, and goes on at
-    /// `host::BACK`.
-    fn fill(&mut self, insn: &[u8], masks: u32) -> usize {
-        let mut a = Asm::default();
-        let env = layout::host(host::ENV);
-        let toggle = |a: &mut Asm, by: i32| {
-            a.mov_mr(64, layout::raw(RAX), RAX);
-            csr(a, false, env);
-            a.mov(32, RAX, env);
-            // An addition that leaves the flags alone.
-            a.lea(32, RAX, Mem::base(RAX, by));
-            a.mov_mr(32, env, RAX);
-            csr(a, true, env);
-            a.mov(64, RAX, layout::raw(RAX));
-        };
-        toggle(&mut a, masks as i32);
-        a.bytes(insn);
-        toggle(&mut a, -(masks as i32));
-        a.jmp_rm(layout::host(host::BACK));
-        debug_assert!(a.buf.len() <= SIZE);
-        // SAFETY: the page is ours, and this thread, the only one that runs it, is not in it.
-        unsafe { ptr::copy_nonoverlapping(a.buf.as_ptr(), self.0, a.buf.len()) };
-        self.0 as usize
-    }
-}
-
-impl Drop for Stub {
-    fn drop(&mut self) {
-        // SAFETY: nobody runs in it any more.
-        unsafe { libc::munmap(self.0.cast(), SIZE) };
-    }
-}
 
 impl NativeCore {
     /// What selects translations now: the guest's mode, and whether invalid operations trap.
@@ -119,8 +57,8 @@ impl NativeCore {
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.
-    pub(super) fn float_trap(&mut self) -> u32 {
-        let at = self.st_ref().host[host::FAULT_PC] as usize;
+    pub(super) fn float_trap(&mut self) -> Answer {
+        let at = self.cpu_ref().fault().pc;
         let gate = super::gate::inside();
         let trap = self.common.cache.float_trap(self.generation.id, at);
         drop(gate);
@@ -142,7 +80,7 @@ impl NativeCore {
                 at
             }
             FloatTrap::Masked(len) => {
-                self.st().host[host::BACK] = (at + len) as u64;
+                self.cpu().back_to(at + len);
                 // SAFETY: the cache says that an instruction of this length is there.
                 let insn = unsafe { std::slice::from_raw_parts(at as *const u8, len) };
                 let masks = if self.st_ref().fpext & float::STANDARD_USED != 0 {
@@ -153,11 +91,10 @@ impl NativeCore {
                 self.masked.fill(insn, masks)
             }
         };
-        self.st().host[host::RESUME] = to as u64;
-        self.st().host[host::TRAPS] = u64::from(u32::MAX);
-        let st: *mut _ = self.st();
+        self.cpu().resume_at(to);
+        let cpu: *mut _ = self.cpu();
         // SAFETY: translated code left by a fault a moment ago, and nothing has changed since.
-        unsafe { self.generation.arena.resume(st) }
+        unsafe { self.generation.arena.resume(cpu) }
     }
 
     /// Takes back the flags that the instruction which trapped has raised for the first time, and says which. A denormal
@@ -168,8 +105,8 @@ impl NativeCore {
             (float::UNDERFLOW_MASKED, float::UNDERFLOW),
             (float::INEXACT_MASKED, float::INEXACT),
         ];
+        let loaded = self.cpu_ref().loaded_env();
         let st = self.st();
-        let loaded = st.host[host::ENV] as u32;
         let mut raised = 0;
         for (mask, flag) in TRAPPING {
             if loaded & mask == 0 {
@@ -206,9 +143,7 @@ impl NativeCore {
         } else {
             [BOTH, INEXACT_MASKED, UNDERFLOW_MASKED, 0].map(|t| t | INVALID_MASKED)
         };
-        for (n, pair) in by_flags.chunks(2).enumerate() {
-            st.host[host::TOGGLES + n] = u64::from(pair[0]) | u64::from(pair[1]) << 32;
-        }
+        self.cpu().set_toggles(by_flags);
     }
 
     /// Outside of translated code: changes to translations with checks if traps were many, and as long as a mode makes

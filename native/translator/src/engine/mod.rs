@@ -18,6 +18,8 @@ mod shared;
 mod step;
 pub mod stock;
 pub mod survey;
+#[cfg(test)]
+mod tests;
 mod translate;
 mod wishes;
 
@@ -29,8 +31,8 @@ pub use region::regions_made;
 use crate::cache::{Cache, Generation};
 use crate::cpu::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
 use crate::guest::Guest;
-use crate::host::x64::layout::{Pinning, host};
-use crate::host::x64::{self};
+use crate::host::code::Entry;
+use crate::host::{Cpu, Host, MaskedStub, Native, NativeCpu, check_host};
 use crate::ir::state::State;
 use crate::memory::AddressSpace;
 use kept::{Cores, Kept};
@@ -100,7 +102,7 @@ pub struct NativeCore {
     /// None before the first translation.
     work: Option<Box<translate::Work>>,
     /// An instruction that is executed with its exception masked.
-    masked: masked::Stub,
+    masked: <Native as Host>::Stub,
     /// Under `native,check`: the loops that were seen.
     checked_loops: check::Loops,
     /// Called before each block; with `LogItem::Exec`, without which blocks do not all come back.
@@ -129,7 +131,7 @@ fn open_core(
     space: Arc<AddressSpace>,
     fallback: Option<Fallback>,
 ) -> Result<NativeCore, String> {
-    x64::check_host()?;
+    check_host()?;
     let mut config = config.clone();
     let logs = |item| {
         config
@@ -153,7 +155,7 @@ fn open_core(
         let watchers = Arc::clone(&cores);
         let kick = Box::new(move || kick_all(&watchers));
         Ok(Kept {
-            cache: Cache::new(Pinning::new(guest), config.options.cache)?,
+            cache: Cache::new(Native::pinning(guest), config.options.cache)?,
             notices: space.subscribe_with_kick(kick),
             cores,
             stock: stock::Stock::default(),
@@ -181,7 +183,7 @@ fn kick_all(cores: &Mutex<Vec<Weak<Shared>>>) {
 impl NativeCore {
     fn new(common: Arc<Common>) -> Result<Self, String> {
         let shared = Arc::new(Shared {
-            state: UnsafeCell::new(State::new()),
+            cpu: UnsafeCell::new(NativeCpu::new(common.guest)),
             inside: AtomicU64::new(0),
         });
         {
@@ -207,52 +209,61 @@ impl NativeCore {
             tagged: 0,
             next: None,
             work: None,
-            masked: masked::Stub::new()?,
+            masked: MaskedStub::new()?,
             checked_loops: check::Loops::default(),
             watcher: None,
             common,
         };
         let hot = core.common.config.hot;
-        core.st().heat.fill(hot);
+        core.cpu().fill_heat(hot);
         core.common.guest.reset(core.st());
-        let (jumps, limit) = (core.jumps.as_ptr() as u64, core.stack.0 + RETURN_RESERVE);
-        let st = core.st();
-        x64::layout::prepare(st);
-        st.host[host::JUMPS] = jumps;
-        st.host[host::RETURN_LIMIT] = limit as u64;
+        let jumps = core.jumps.as_ptr();
+        core.cpu().set_jumps(jumps);
+        let limit = core.return_limit();
+        core.shared.set_return_limit(limit);
         core.clear_jumps();
         core.reset_returns();
         Ok(core)
     }
 
+    fn cpu(&mut self) -> &mut NativeCpu {
+        // SAFETY: `&mut self` is the only user of it but for the atomic words.
+        unsafe { &mut *self.shared.cpu.get() }
+    }
+
+    fn cpu_ref(&self) -> &NativeCpu {
+        // SAFETY: as above.
+        unsafe { &*self.shared.cpu.get() }
+    }
+
     fn st(&mut self) -> &mut State {
-        // SAFETY: `&mut self` is the only user of the state but for the atomic flag.
-        unsafe { &mut *self.shared.state.get() }
+        self.cpu().state_mut()
     }
 
     fn st_ref(&self) -> &State {
-        // SAFETY: as above.
-        unsafe { &*self.shared.state.get() }
+        self.cpu_ref().state()
+    }
+
+    /// Where the reserve of the return stack begins.
+    fn return_limit(&self) -> u64 {
+        (self.stack.0 + RETURN_RESERVE) as u64
     }
 
     /// Calls may go on. To be called before the flag of interrupts is taken back: whoever sets it meanwhile
     /// stops them again.
     fn allow_calls(&mut self) {
-        let limit = (self.stack.0 + RETURN_RESERVE) as u64;
+        let limit = self.return_limit();
         self.shared.set_return_limit(limit);
-        if self.st_ref().host[host::RETURN_RSP] < limit {
+        if self.cpu_ref().returns().0 < limit {
             self.reset_returns();
         }
     }
 
     /// Empties the return stack.
     fn reset_returns(&mut self) {
-        let top = self
-            .stack
-            .top(self.generation.arena.entry(x64::code::Entry::Indirect));
-        let st = self.st();
-        st.host[host::RETURN_RSP] = top;
-        st.host[host::RETURN_TOP] = top;
+        let indirect = self.generation.arena.entry(Entry::Indirect);
+        let top = self.stack.top(indirect);
+        self.cpu().set_returns(top);
     }
 }
 

@@ -2,11 +2,9 @@
 
 use super::NativeCore;
 use super::translate::{MAX_INSNS, Window};
-use crate::cache::{Found, Source};
-use crate::host::x64::code::Code;
-use crate::host::x64::codegen;
-use crate::host::x64::live::Liveness;
-use crate::host::x64::region;
+use crate::cache::{Found, Made, Source};
+use crate::host::code::Code;
+use crate::host::{Host, Native};
 use crate::ir::{Block, Op};
 
 pub(super) use crate::cache::REGION as MODE_REGION;
@@ -32,7 +30,14 @@ pub(super) type Extent = Vec<(u64, u64)>;
 fn is_foreign(op: Op) -> bool {
     matches!(
         op,
-        Op::CallTo | Op::CallR | Op::JumpR | Op::RetR | Op::Trap | Op::Call | Op::CallX
+        Op::CallTo
+            | Op::CallR
+            | Op::JumpR
+            | Op::RetR
+            | Op::Trap
+            | Op::TrapIf
+            | Op::Call
+            | Op::CallX
     )
 }
 
@@ -53,38 +58,38 @@ impl NativeCore {
         }
         let mut source = Source::new(self.common.cache.changes());
         let blocks = self.loop_blocks(head, last, mode, &mut source)?;
-        let mut uses = region::Uses::default();
-        for b in &blocks {
-            uses.add(b);
-        }
         let usual = &self.common.cache.pin;
-        let own = region::pinning(usual, &uses)?;
+        let own = Native::region_pinning(usual, &blocks)?;
         let mut tune = self.tuning(mode);
         tune.region = true;
         let mut parts: Vec<(u64, Code)> = Vec::new();
         let window = Window::default();
-        let (mut live, mut work) = (Liveness::default(), codegen::Work::default());
+        let mut work = <Native as Host>::Work::default();
         for b in &blocks {
             let mut code = Code::default();
-            live.analyse(b, &own, tune.coalesce, |pc| self.reads_flags(pc, &window));
-            codegen::generate(b, &own, &live, tune, &mut work, &mut code).ok()?;
+            let reads = |pc| self.reads_flags(pc, &window);
+            Native::emit(b, &own, tune, reads, &mut work, &mut code).ok()?;
             parts.push((b.pcs[0], code));
         }
         let insns: Vec<usize> = blocks.iter().map(|b| b.pcs.len()).collect();
         let extent = blocks.iter().map(|b| (b.pcs[0], b.end)).collect();
         let float = |b: &Block| b.insts.iter().any(|i| i.op.is_float());
         let traps = (tune.traps || tune.host_flush) && blocks.iter().any(float);
-        let mut code = region::assemble(parts, &insns, usual, &own, traps);
+        let mut code = Native::assemble(parts, &insns, usual, &own, traps);
         let end = blocks.iter().map(|b| b.end).max()?;
         let pcs: Vec<u64> = blocks.into_iter().flat_map(|b| b.pcs).collect();
         self.log_code(head, &code);
         MADE.with(|n| n.set(n.get() + 1));
-        let found =
-            self.common
-                .cache
-                .install_region(key, end, &pcs, &mut code, &source, own, &|id| {
-                    self.common.is_busy(id)
-                });
+        let made = Made {
+            key,
+            end,
+            pcs: &pcs,
+            code: &mut code,
+            source: &source,
+            pin: Some(own),
+        };
+        let busy = |id| self.common.is_busy(id);
+        let found = self.common.cache.install(made, &busy);
         Some((found.ok()?, extent))
     }
 

@@ -1,5 +1,7 @@
 //! The return stack of translated code.
 
+use crate::pages;
+
 /// The return stack: pairs of 8 bytes, and below them room for signal handlers and helpers.
 const RETURN_STACK: usize = 512 << 10;
 
@@ -10,25 +12,11 @@ pub(super) struct ReturnStack(pub(super) usize);
 
 impl ReturnStack {
     pub(super) fn new() -> Result<Self, String> {
-        // SAFETY: a new mapping, whose lowest page becomes inaccessible.
-        unsafe {
-            let p = libc::mmap(
-                std::ptr::null_mut(),
-                RETURN_STACK,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            );
-            if p == libc::MAP_FAILED {
-                return Err(format!(
-                    "no memory for the return stack: {}",
-                    std::io::Error::last_os_error()
-                ));
-            }
-            libc::mprotect(p, 4096, libc::PROT_NONE);
-            Ok(Self(p as usize))
-        }
+        let prot = libc::PROT_READ | libc::PROT_WRITE;
+        let p = pages::map(RETURN_STACK, prot, "the return stack")?;
+        // SAFETY: the lowest page of what was just mapped becomes inaccessible.
+        unsafe { libc::mprotect(p.cast(), 4096, libc::PROT_NONE) };
+        Ok(Self(p as usize))
     }
 
     /// The empty stack's pointer. Below it a return finds a pc that may well be

@@ -6,9 +6,7 @@ use super::translate::NoCode;
 use super::{LogItem, NativeCore, WANT_ATTENTION, gate, kick_all};
 use crate::cache::{Found, Key};
 use crate::cpu::{Access, Exit, Flow, OnSyscall};
-use crate::host::x64::layout::host;
-use crate::host::x64::live::trap_of;
-use crate::host::x64::runtime::{self, code};
+use crate::host::{Answer, Cpu, Host, Native};
 use crate::ir::Trap;
 use std::sync::atomic::Ordering;
 
@@ -28,7 +26,7 @@ pub(super) struct Ahead {
 
 impl NativeCore {
     pub(super) fn run_guest(&mut self, on_syscall: OnSyscall<'_>) -> Exit {
-        runtime::set_guest_base(self.common.space.base() as u64);
+        Native::set_guest_base(self.common.space.base() as u64);
         loop {
             match self.run_once(on_syscall) {
                 Next::Go => {}
@@ -138,12 +136,12 @@ impl NativeCore {
         self.after(answer, on_syscall)
     }
 
-    pub(super) fn enter(&mut self, found: &Found) -> u32 {
-        let st: *mut _ = self.st();
-        // SAFETY: the translation is of this core's generation, the state is prepared, and
-        // GS was set by `run_guest`.
-        let mut answer = unsafe { self.generation.arena.enter(st, found.host) };
-        while answer == code::FAULT && self.st_ref().host[host::FAULT_ERR] & 4 != 0 {
+    pub(super) fn enter(&mut self, found: &Found) -> Answer {
+        let cpu: *mut _ = self.cpu();
+        // SAFETY: the translation is of this core's generation, the core is prepared, and `run_guest` has told the
+        // guest's base.
+        let mut answer = unsafe { self.generation.arena.enter(cpu, found.host) };
+        while answer == Answer::Fault && self.cpu_ref().fault().float {
             answer = self.float_trap();
         }
         self.st().settle_flags();
@@ -151,37 +149,25 @@ impl NativeCore {
     }
 
     /// Deals with what translated code came back with.
-    pub(super) fn after(&mut self, answer: u32, on_syscall: OnSyscall<'_>) -> Next {
+    pub(super) fn after(&mut self, answer: Answer, on_syscall: OnSyscall<'_>) -> Next {
         match answer {
-            code::LINK => {
-                let n = self.st_ref().host[host::EXIT_ID] as u32;
-                self.link(n)
-            }
-            code::HOT => {
-                let n = self.st_ref().host[host::EXIT_ID] as u32;
-                self.hot(n)
-            }
-            code::INDIRECT => self.indirect(),
-            code::INTERRUPTED => {
+            Answer::Link(n) => self.link(n),
+            Answer::Hot(n) => self.hot(n),
+            Answer::Indirect => self.indirect(),
+            Answer::Interrupted => {
                 self.allow_calls();
                 Next::Go
             }
-            code::FAULT => self.fault(),
-            trap => {
-                // The highest bit says that it is a trap.
-                let arg = trap >> 4 & 0xff_ffff;
-                self.trap(trap_of(trap as u8 & 15), arg, on_syscall)
-            }
+            Answer::Fault => self.fault(),
+            Answer::Trap { trap, arg } => self.trap(trap, arg, on_syscall),
         }
     }
 
     /// In check mode: settles what decides the pc. `None`: nothing yet, the state is final.
-    pub(super) fn after_checked(&mut self, answer: u32) -> Option<Next> {
+    pub(super) fn after_checked(&mut self, answer: Answer) -> Option<Next> {
         match answer {
-            code::LINK | code::HOT | code::INDIRECT | code::INTERRUPTED | code::FAULT => {
-                Some(self.after(answer, &mut |_, _| Flow::Leave))
-            }
-            _ => None,
+            Answer::Trap { .. } => None,
+            answer => Some(self.after(answer, &mut |_, _| Flow::Leave)),
         }
     }
 
@@ -241,7 +227,7 @@ impl NativeCore {
             Trap::Syscall => match self.call_out(arg, on_syscall) {
                 Flow::Continue => {
                     // A call may have changed mappings.
-                    runtime::set_guest_base(self.common.space.base() as u64);
+                    Native::set_guest_base(self.common.space.base() as u64);
                     self.st().lose_monitor();
                     Next::Go
                 }

@@ -1,14 +1,13 @@
 //! A core's state as those who interrupt the core see it.
 
 use crate::cpu::Interrupter;
-use crate::host::x64::layout::host;
-use crate::ir::state::State;
+use crate::host::{Cpu, NativeCpu};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A core's state, shared with those who interrupt it.
 pub(super) struct Shared {
-    pub(super) state: UnsafeCell<Box<State>>,
+    pub(super) cpu: UnsafeCell<Box<NativeCpu>>,
     /// 1 more than the number of the generation whose code the core is in, or looks at; 0: none.
     pub(super) inside: AtomicU64,
 }
@@ -31,7 +30,7 @@ pub(super) const WANT_ROUND: u32 = 4;
 impl Shared {
     pub(super) fn kick(&self, bits: u32) {
         // SAFETY: only the address of an atomic field is formed.
-        let flag = unsafe { &(*(*self.state.get()).as_ref_ptr()).interrupt };
+        let flag = unsafe { &*NativeCpu::interrupt((*self.cpu.get()).as_ref_ptr()) };
         flag.fetch_or(bits, Ordering::SeqCst);
         // Calls do not look at the flag, but whether there is room on the return stack.
         self.set_return_limit(u64::MAX);
@@ -40,7 +39,7 @@ impl Shared {
     /// Loops leave translated code at their next round; nothing else happens.
     pub(super) fn kick_loops(&self) {
         // SAFETY: as in `kick`.
-        let flag = unsafe { &(*(*self.state.get()).as_ref_ptr()).interrupt };
+        let flag = unsafe { &*NativeCpu::interrupt((*self.cpu.get()).as_ref_ptr()) };
         flag.fetch_or(WANT_ROUND, Ordering::SeqCst);
     }
 
@@ -48,20 +47,20 @@ impl Shared {
     pub(super) fn set_return_limit(&self, limit: u64) {
         // SAFETY: only the address of a word is formed, which from here on is used as an atomic one.
         let word = unsafe {
-            let state = (*self.state.get()).as_ref_ptr();
-            AtomicU64::from_ptr((&raw const (*state).host[host::RETURN_LIMIT]).cast_mut())
+            let cpu = (*self.cpu.get()).as_ref_ptr();
+            AtomicU64::from_ptr(NativeCpu::return_limit(cpu))
         };
         word.store(limit, Ordering::SeqCst);
     }
 }
 
-/// A pointer to the boxed state without a reference to the whole of it.
+/// A pointer to the boxed core without a reference to the whole of it.
 trait AsRefPtr {
-    fn as_ref_ptr(&self) -> *const State;
+    fn as_ref_ptr(&self) -> *const NativeCpu;
 }
 
-impl AsRefPtr for Box<State> {
-    fn as_ref_ptr(&self) -> *const State {
+impl AsRefPtr for Box<NativeCpu> {
+    fn as_ref_ptr(&self) -> *const NativeCpu {
         &raw const **self
     }
 }

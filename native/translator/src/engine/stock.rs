@@ -7,9 +7,9 @@
 //! a process that finds nearly all in what it has inherited need not.
 
 use super::Options;
-use crate::cache::{Key, record};
+use crate::cache::{Key, Made, record};
 use crate::crc32::crc32;
-use crate::host::x64::features::host_has;
+use crate::host::{Host, Native};
 use crate::store;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -71,8 +71,7 @@ struct File {
 fn build() -> u64 {
     let mut hasher = DefaultHasher::new();
     store::build().hash(&mut hasher);
-    let features = [host_has!("aes"), host_has!("sha"), host_has!("pclmulqdq")];
-    features.hash(&mut hasher);
+    Native::features().hash(&mut hasher);
     hasher.finish()
 }
 
@@ -242,12 +241,15 @@ impl super::NativeCore {
             if key != (pc, mode) || !source.holds(fetch) {
                 return None;
             }
-            let pcs = &work.block.pcs;
-            let found = common
-                .cache
-                .install(key, end, pcs, &mut work.code, source, &|id| {
-                    common.is_busy(id)
-                });
+            let made = Made {
+                key,
+                end,
+                pcs: &work.block.pcs,
+                code: &mut work.code,
+                source,
+                pin: None,
+            };
+            let found = common.cache.install(made, &|id| common.is_busy(id));
             found.ok()
         });
         self.work = Some(work);

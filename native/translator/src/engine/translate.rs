@@ -2,16 +2,15 @@
 
 use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
 use super::{LogItem, NativeCore};
-use crate::cache::{Found, Refusal, Source};
+use crate::cache::{Found, Made, Refusal, Source};
 use crate::cpu::Emulated;
 use crate::guest::{FlagUse, Lift, flag};
-use crate::host::x64::code::Code;
-use crate::host::x64::codegen::{self, Tuning};
-use crate::host::x64::live::Liveness;
+use crate::host::code::Code;
+use crate::host::{Host, Native, Tuning};
 use crate::ir::build::IrBuilder;
 use crate::ir::float;
 use crate::ir::sem::Sem;
-use crate::ir::{Block, Trap};
+use crate::ir::{Block, Op, Trap};
 use crate::memory::Prot;
 
 /// The longest translation, in guest instructions.
@@ -74,8 +73,7 @@ pub(super) struct Work {
     window: Window,
     pub(super) source: Source,
     pub(super) block: Block,
-    live: Liveness,
-    codegen: codegen::Work,
+    host: <Native as Host>::Work,
     pub(super) code: Code,
 }
 
@@ -152,7 +150,7 @@ impl NativeCore {
         let guest = self.common.guest;
         self.fill(pc, window)?;
         let (code, len) = (&window.bytes, window.len);
-        let mut b = IrBuilder::reusing(self.common.config.options.fold, room)
+        let mut b = IrBuilder::reusing(guest.layout(), self.common.config.options.fold, room)
             .with_width(guest.slot_width());
         if mode & MODE_TAGS != 0 {
             b.remove_tags(guest.tag_bits());
@@ -201,7 +199,7 @@ impl NativeCore {
             if b.ended() {
                 break;
             }
-            after_side = b.block.insts[before..].iter().any(|i| i.op.is_exit());
+            after_side = b.block.insts[before..].iter().any(|i| i.op == Op::Side);
             if after_side {
                 sides += if self.common.config.options.extend {
                     1
@@ -217,7 +215,7 @@ impl NativeCore {
         if first < used.len() {
             source.add(window.start + first as u64, &used[first..]);
         }
-        Ok(b.block)
+        Ok(b.finish())
     }
 
     /// What the kernel makes of an instruction without a lifter.
@@ -365,9 +363,9 @@ impl NativeCore {
             self.log(LogItem::InAsm, || in_asm(block));
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
-            let (live, code) = (&mut work.live, &mut work.code);
-            live.analyse(block, pin, tune.coalesce, |pc| self.reads_flags(pc, window));
-            if codegen::generate(block, pin, live, tune, &mut work.codegen, code).is_err() {
+            let code = &mut work.code;
+            let reads = |pc| self.reads_flags(pc, window);
+            if Native::emit(block, pin, tune, reads, &mut work.host, code).is_err() {
                 assert!(max > 1, "one instruction does not fit the host's registers");
                 max = block.pcs.len().min(max) / 2;
                 continue;
@@ -375,7 +373,15 @@ impl NativeCore {
             self.log_code(pc, code);
             let cache = &self.common.cache;
             let busy = |id| self.common.is_busy(id);
-            match cache.install((pc, mode), block.end, &block.pcs, code, source, &busy) {
+            let made = Made {
+                key: (pc, mode),
+                end: block.end,
+                pcs: &block.pcs,
+                code,
+                source,
+                pin: None,
+            };
+            match cache.install(made, &busy) {
                 Ok(found) => {
                     self.tell_translated(pc, mode);
                     return Ok(found);

@@ -3,9 +3,10 @@
 use super::eval::{self, mask};
 use super::eval::{PART_CARRY, PART_NZ};
 use super::flags::Cc;
+use super::layout::Layout;
 use super::sem::{Guard, Indirect, Sem};
 use super::skip::Known;
-use super::state::{self, Helper};
+use super::state::Helper;
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
 
 /// An instruction has no more addresses at a time.
@@ -16,6 +17,7 @@ const FIRST_ADDRESS: Val = NONE - ADDRESSES as Val;
 /// Records one block.
 pub struct IrBuilder {
     pub block: Block,
+    pub(super) layout: Layout,
     /// What is known of the guest's registers now.
     pub(super) cur: Known,
     /// Parts of wide slots are in use.
@@ -43,18 +45,21 @@ pub struct IrBuilder {
 impl IrBuilder {
     /// A builder of a new block.
     #[must_use]
-    pub fn new(fold: bool) -> Self {
-        Self::reusing(fold, Block::default())
+    pub fn new(layout: Layout, fold: bool) -> Self {
+        Self::reusing(layout, fold, Block::default())
     }
 
     /// A builder in the memory of a block that is not needed any more.
     /// `fold`: fold constants and simplify.
     #[must_use]
-    pub fn reusing(fold: bool, mut block: Block) -> Self {
+    pub fn reusing(layout: Layout, fold: bool, mut block: Block) -> Self {
         block.clear();
+        let mut cur = std::mem::take(&mut block.known);
+        cur.clear(layout);
         Self {
             block,
-            cur: Known::NOTHING,
+            layout,
+            cur,
             has_parts: false,
             open: None,
             selecting: None,
@@ -68,6 +73,13 @@ impl IrBuilder {
             tag_bits: 0,
             untagged: (NONE, NONE),
         }
+    }
+
+    /// What was recorded.
+    #[must_use]
+    pub fn finish(mut self) -> Block {
+        self.block.known = self.cur;
+        self.block
     }
 
     /// The width of the guest's general registers and addresses.
@@ -293,7 +305,7 @@ impl Sem for IrBuilder {
         if self.cur.wide[i] == NONE {
             self.cur.wide[i] = match self.derived(i) {
                 Some(v) => v,
-                None => self.push(Op::GetX, state::unit(i).1, [NONE; 3], u64::from(slot)),
+                None => self.push(Op::GetX, self.layout.unit(i).1, [NONE; 3], u64::from(slot)),
             };
         }
         self.cur.wide[i]
@@ -302,8 +314,13 @@ impl Sem for IrBuilder {
     fn set_x(&mut self, slot: u16, v: Val) {
         debug_assert!(self.selecting.is_none(), "wide values are not selected");
         let i = usize::from(slot);
-        self.push(Op::SetX, state::unit(i).1, [v, NONE, NONE], u64::from(slot));
-        self.has_parts |= state::is_part(i);
+        self.push(
+            Op::SetX,
+            self.layout.unit(i).1,
+            [v, NONE, NONE],
+            u64::from(slot),
+        );
+        self.has_parts |= self.layout.is_part(i);
         if self.has_parts {
             self.forget_overlapping(i);
         }
@@ -483,6 +500,16 @@ impl Sem for IrBuilder {
             }
         };
         self.ended = true;
+    }
+
+    fn trap_if(&mut self, cond: Val, t: Trap, arg: u32, pc: u64) {
+        match self.known(cond) {
+            Some(0) => {}
+            Some(_) => self.trap(t, arg, pc),
+            None => {
+                self.push_h(Op::TrapIf, t as u8, [cond, NONE, NONE], pc, arg);
+            }
+        }
     }
 
     fn trap(&mut self, t: Trap, arg: u32, pc: u64) {

@@ -89,7 +89,8 @@ fn general(op: Op, w: u8, a: u64, b: u64, c: u64, imm: u64) -> u64 {
             let carry = (imm & PART_CARRY != 0).then_some((b, (imm & 63) as u8));
             return flags::part(c, nz, carry);
         }
-        Op::FPack | Op::Pack => return a & flags::MASK,
+        Op::FPack => return a & flags::MASK,
+        Op::Pack => return a,
         Op::Cc => return u64::from(Cc::from_index(imm).holds(a)),
         _ => unreachable!("{op:?} is not a general operation"),
     };

@@ -10,6 +10,8 @@ pub const C: u64 = 1 << 8;
 pub const V: u64 = 1;
 /// All four.
 pub const MASK: u64 = N | Z | C | V;
+/// Where a guest may have others.
+pub const FREE: u64 = 0xffff_ff00 & !MASK;
 
 /// Conditions, numbered as Arm numbers them: an odd one is the inverse of its predecessor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +111,7 @@ pub fn of_logic(w: u8, a: u64) -> u64 {
 /// `old` with N and Z of the 32-bit result `nz`, and C from a bit of a value, where they are given.
 #[must_use]
 pub fn part(old: u64, nz: Option<u64>, carry: Option<(u64, u8)>) -> u64 {
-    let mut f = old & MASK;
+    let mut f = old & u64::from(u32::MAX);
     if let Some(v) = nz {
         f = f & !(N | Z) | of_logic(32, v) & (N | Z);
     }
@@ -131,55 +133,89 @@ pub fn part_of_code(f: u64, code: u32, [nz, carry]: [u64; 2]) -> u64 {
     part(f, nz, carry)
 }
 
-/// Flags as the operation that makes them, whose operands are in [`super::state::State::compared`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deferred {
+/// A kind of flags that need not be worked out until somebody asks: those that an operation makes.
+pub struct Kind {
+    /// [`super::Op::FAdd`] and others, as lifters record them.
     pub op: super::Op,
-    pub w: u8,
-    /// Of a logical operation: the operands are still to be and-ed.
-    pub and: bool,
+    /// The flags, packed: of the operation's width in bits, its operands, and the floating-point environment, whose exceptions have
+    /// been raised.
+    pub flags: fn(w: u8, a: u128, b: u128, env: u32) -> u64,
 }
 
-impl Deferred {
-    const OPS: [super::Op; 4] = [
-        super::Op::FSub,
-        super::Op::FAdd,
-        super::Op::FLogic,
-        super::Op::FFcmp,
-    ];
+/// The condition flags of a guest. Four of them are where all guests have them ([`N`], [`Z`], [`C`], [`V`]), and
+/// conditions ([`Cc`]) are about these: a comparison and what depends on it become one instruction of the host
+/// whatever else the guest makes of it. Other bits are the guest's own: those in [`FREE`].
+pub struct Model {
+    /// All flags that there are.
+    pub mask: u64,
+    /// The kinds that records can be of.
+    pub kinds: &'static [Kind],
+}
 
-    /// A number that is not 0, in the low 24 bits. None: such flags are not deferred.
+impl Model {
+    /// The host works them out itself as well as the kinds do.
     #[must_use]
-    pub fn pack(self) -> Option<u32> {
-        let n = Self::OPS.iter().position(|&o| o == self.op)?;
-        Some(u32::from(self.and) << 16 | u32::from(self.w) << 8 | (n as u32 + 1))
+    pub fn is_common(&self) -> bool {
+        self.mask == MASK
     }
 
+    fn kind(&self, op: super::Op) -> Option<usize> {
+        self.kinds.iter().position(|kind| kind.op == op)
+    }
+
+    /// The flags that an operation makes, if it is of a kind.
     #[must_use]
-    pub fn unpack(code: u32) -> Option<Self> {
+    pub fn of(&self, op: super::Op, w: u8, a: u128, b: u128, env: u32) -> Option<u64> {
+        Some((self.kinds[self.kind(op)?].flags)(w, a, b, env))
+    }
+
+    /// The number of a record: 24 bits, not 0. None: such flags are not deferred.
+    #[must_use]
+    pub fn pack(&self, op: super::Op, w: u8, and: bool) -> Option<u32> {
+        let record = Record {
+            kind: self.kind(op)?,
+            w,
+            and,
+        };
+        Some(record.pack())
+    }
+
+    /// The flags of a record with these operands, if the number is one.
+    #[must_use]
+    pub fn settle(&self, code: u32, [a, b]: [u128; 2], env: u32) -> Option<u64> {
+        let r = Record::unpack(code)?;
+        let a = if r.and { a & b } else { a };
+        Some((self.kinds.get(r.kind)?.flags)(r.w, a, b, env))
+    }
+}
+
+/// Flags as what makes them; the operands are in [`super::state::Head::compared`].
+struct Record {
+    /// By its place in [`Model::kinds`].
+    kind: usize,
+    w: u8,
+    /// The flags are those of one operand, which is still to be and-ed out of two.
+    and: bool,
+}
+
+impl Record {
+    fn pack(&self) -> u32 {
+        u32::from(self.and) << 16 | u32::from(self.w) << 8 | (self.kind as u32 + 1)
+    }
+
+    fn unpack(code: u32) -> Option<Self> {
         Some(Self {
-            op: *Self::OPS.get((code as usize & 0xff).checked_sub(1)?)?,
+            kind: (code as usize & 0xff).checked_sub(1)?,
             w: (code >> 8) as u8,
             and: code >> 16 & 1 != 0,
         })
     }
+}
 
-    /// The highest byte of the number, which says what an `FPart` with the immediate `imm` takes from elsewhere.
-    #[must_use]
-    pub fn parts(imm: u64) -> u8 {
-        let bit = |of: u64, n: u8| if imm & of != 0 { n } else { 0 };
-        let carry = bit(super::eval::PART_CARRY, OVER_CARRY);
-        bit(super::eval::PART_NZ, OVER_NZ) | carry | if carry != 0 { imm as u8 & 31 } else { 0 }
-    }
-
-    /// The flags, packed, under a floating-point environment.
-    #[must_use]
-    pub fn flags(self, mut env: u32, a: u128, b: u128) -> u64 {
-        if self.op == super::Op::FLogic {
-            let both = if self.and { a & b } else { a };
-            return of_logic(self.w, both as u64);
-        }
-        // The comparison's exceptions have been raised.
-        super::eval::eval_any(&mut env, self.op, self.w, a, b, 0, 0) as u64
-    }
+/// The highest byte of a record's number, which says what an `FPart` with the immediate `imm` takes from elsewhere.
+#[must_use]
+pub fn parts(imm: u64) -> u8 {
+    let bit = |of: u64, n: u8| if imm & of != 0 { n } else { 0 };
+    let carry = bit(super::eval::PART_CARRY, OVER_CARRY);
+    bit(super::eval::PART_NZ, OVER_NZ) | carry | if carry != 0 { imm as u8 & 31 } else { 0 }
 }

@@ -221,16 +221,22 @@ impl Sem for Interp<'_> {
         if !self.skipped {
             self.st.set_env(env);
         }
+        // The guest may have more of them.
+        if op.kind() == super::Kind::Flags
+            && let Some(flags) = self.st.flags_of(op, w, a, b, env)
+        {
+            return u128::from(flags);
+        }
         r
     }
 
     fn get(&mut self, slot: u16) -> u128 {
-        u128::from(self.st.r[usize::from(slot)])
+        u128::from(self.st.r()[usize::from(slot)])
     }
 
     fn set(&mut self, slot: u16, v: u128) {
         if !self.faulted() {
-            self.st.r[usize::from(slot)] = v as u64;
+            self.st.r_mut()[usize::from(slot)] = v as u64;
         }
     }
 
@@ -368,6 +374,12 @@ impl Sem for Interp<'_> {
 
     fn jump_r(&mut self, _how: Indirect, target: u128, _ret: u64) {
         self.jump(target as u64);
+    }
+
+    fn trap_if(&mut self, cond: u128, t: Trap, arg: u32, pc: u64) {
+        if cond & 1 != 0 {
+            self.trap(t, arg, pc);
+        }
     }
 
     fn trap(&mut self, t: Trap, arg: u32, pc: u64) {

@@ -22,6 +22,7 @@ pub mod float_int;
 mod fold;
 mod half;
 pub mod interp;
+pub mod layout;
 mod parts;
 pub mod sem;
 mod skip;
@@ -254,7 +255,7 @@ pub enum Op {
     /// Halves the width of the lanes, into the low half; the high half is 0. `w` is the wide lane.
     VFpNarrow,
     // Effects.
-    /// Guest state: general slot imm, wide slot or part of one imm (see [`state::part`]), flags.
+    /// Guest state: general slot imm, wide slot or part of one imm (see [`layout::Layout`]), flags.
     Get,
     Set,
     GetX,
@@ -296,6 +297,8 @@ pub enum Op {
     // Exits; the guest pc is imm unless said otherwise.
     /// Leaves for pc imm if condition a holds.
     Side,
+    /// As `Trap`, if condition a holds.
+    TrapIf,
     Jump,
     /// A call to imm; b is the constant return address.
     CallTo,
@@ -323,6 +326,23 @@ pub enum Trap {
     Invalidate,
     /// A data address that is not aligned as the instruction demands.
     Align,
+}
+
+impl Trap {
+    /// The trap numbered `n`.
+    #[must_use]
+    pub fn from_index(n: u8) -> Self {
+        const ALL: [Trap; 7] = [
+            Trap::Syscall,
+            Trap::Breakpoint,
+            Trap::Undefined,
+            Trap::Fallback,
+            Trap::Resync,
+            Trap::Invalidate,
+            Trap::Align,
+        ];
+        ALL[usize::from(n) % ALL.len()]
+    }
 }
 
 /// Atomic read-modify-write operations.
@@ -428,6 +448,8 @@ pub struct Block {
     pub end: u64,
     pub wide: Vec<u128>,
     pub helpers: Vec<Helper>,
+    /// Memory of the builder, for the next one.
+    known: skip::Known,
 }
 
 impl Block {

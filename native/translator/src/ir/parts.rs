@@ -4,40 +4,12 @@
 
 use super::build::IrBuilder;
 use super::sem::Sem;
-use super::state::{self, UNITS, WIDE};
 use super::{NONE, Op, Val};
-
-/// The two units that unit `n` consists of, or the unit that it is the half (0 or 1) of.
-struct Family {
-    parts: Option<[usize; 2]>,
-    whole: Option<(usize, u64)>,
-}
-
-fn family(n: usize) -> Family {
-    let (at, w) = state::unit(n);
-    let find = |at: usize, w: u8| (0..UNITS).find(|&u| state::unit(u) == (at, w));
-    let half = usize::from(w / 16);
-    let parts = match w {
-        32 => None,
-        _ => find(at, w / 2)
-            .zip(find(at + half, w / 2))
-            .map(|(a, b)| [a, b]),
-    };
-    let whole = match w {
-        128 => None,
-        _ => find(at & !(4 * half - 1), w * 2).map(|u| (u, u64::from(at & (2 * half) != 0))),
-    };
-    Family { parts, whole }
-}
-
-/// By unit.
-static FAMILIES: std::sync::LazyLock<Vec<Family>> =
-    std::sync::LazyLock::new(|| (0..UNITS).map(family).collect());
 
 impl IrBuilder {
     /// The unit's value out of larger or smaller ones that are known.
     pub(super) fn derived(&mut self, n: usize) -> Option<Val> {
-        if !self.has_parts && !state::is_part(n) {
+        if !self.has_parts && !self.layout.is_part(n) {
             return None;
         }
         self.has_parts = true;
@@ -45,8 +17,8 @@ impl IrBuilder {
     }
 
     fn taken(&mut self, n: usize) -> Option<Val> {
-        let (whole, half) = FAMILIES[n].whole?;
-        let w = state::unit(n).1;
+        let (whole, half) = self.layout.half_of(n)?;
+        let w = self.layout.unit(n).1;
         let v = match self.cur.wide[whole] {
             NONE => self.taken(whole)?,
             v => v,
@@ -61,7 +33,7 @@ impl IrBuilder {
     }
 
     fn composed(&mut self, n: usize) -> Option<Val> {
-        let parts = FAMILIES[n].parts?;
+        let parts = self.layout.halves_of(n)?;
         let mut known = [NONE; 2];
         for (v, part) in known.iter_mut().zip(parts) {
             *v = match self.cur.wide[part] {
@@ -69,41 +41,49 @@ impl IrBuilder {
                 v => v,
             };
         }
-        let w = state::unit(n).1 / 2;
+        let w = self.layout.unit(n).1 / 2;
         Some(self.op2(Op::VZip1, w, known[0], known[1]))
     }
 
     /// Unit `n` is set: what shares its bits is not known any more.
     pub(super) fn forget_overlapping(&mut self, n: usize) {
-        let slot = state::unit(n).0 / 16;
-        let first = |w: u8, per: usize| {
-            let at = usize::from(state::part(w, 0));
-            let end = if w == 64 {
-                usize::from(state::part(32, 0))
-            } else {
-                UNITS
-            };
-            (at + per * slot..at + per * (slot + 1)).filter(move |&u| u < end)
-        };
-        let others = first(64, 2)
-            .chain(first(32, 4))
-            .chain(std::iter::once(slot));
-        for u in others {
-            if state::overlap(u, n) {
+        let l = self.layout;
+        let piece = l.unit(n).0 / 16;
+        let quarters = l.wholes() + 2 * usize::from(l.halved);
+        let halves = (l.wholes() + 2 * piece..).take(2).filter(|&u| u < quarters);
+        let quarters = (quarters + 4 * piece..).take(4).filter(|&u| u < l.units());
+        for u in halves.chain(quarters).chain(std::iter::once(piece)) {
+            if l.overlap(u, n) {
                 self.cur.wide[u] = NONE;
             }
         }
-        debug_assert!(slot < WIDE);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::state::{State, part};
+    use crate::ir::flags::Model;
+    use crate::ir::layout::Layout;
+    use crate::ir::state::State;
+
+    const LAYOUT: Layout = Layout {
+        halved: 16,
+        quartered: 8,
+        ..Layout::new(23, 16)
+    };
+
+    static NO_FLAGS: Model = Model {
+        mask: 0,
+        kinds: &[],
+    };
+
+    fn part(w: u8, n: u16) -> u16 {
+        LAYOUT.part(w, n)
+    }
 
     fn builder() -> IrBuilder {
-        let mut b = IrBuilder::new(true);
+        let mut b = IrBuilder::new(LAYOUT, true);
         b.start_insn(0);
         b
     }
@@ -143,7 +123,7 @@ mod tests {
 
     #[test]
     fn units_share_the_bits_that_they_should() {
-        let mut st = State::new();
+        let mut st = State::new(LAYOUT, &NO_FLAGS);
         st.set_wide(1, 0x4444_4444_3333_3333_2222_2222_1111_1111);
         for (n, want) in [(4, 0x1111_1111), (5, 0x2222_2222), (6, 0x3333_3333)] {
             assert_eq!(st.wide(usize::from(part(32, n))), want);

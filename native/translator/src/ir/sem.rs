@@ -49,7 +49,7 @@ pub trait Sem {
 
     fn get(&mut self, slot: u16) -> Self::V;
     fn set(&mut self, slot: u16, v: Self::V);
-    /// A wide slot, or a part of one ([`super::state::part`]): what is above the part in the value is anything.
+    /// A wide slot, or a part of one ([`super::layout::Layout::part`]): what is above the part in the value is anything.
     fn get_x(&mut self, slot: u16) -> Self::V;
     fn set_x(&mut self, slot: u16, v: Self::V);
     fn get_f(&mut self) -> Self::V;
@@ -88,6 +88,8 @@ pub trait Sem {
     fn jump_r(&mut self, how: Indirect, target: Self::V, ret: u64);
     /// Stops with pc `pc`.
     fn trap(&mut self, t: Trap, arg: u32, pc: u64);
+    /// The same if `cond` holds; nothing that comes behind it happens then.
+    fn trap_if(&mut self, cond: Self::V, t: Trap, arg: u32, pc: u64);
 
     // Short forms.
     /// The same for `w` bits.

@@ -5,27 +5,32 @@
 
 use super::build::IrBuilder;
 use super::flags::Cc;
+use super::layout::Layout;
 use super::sem::{Guard, Sem};
-use super::state::{SLOTS, UNITS};
 use super::{NONE, Op, Val};
 
 /// What is known of the guest's registers: the values that they hold, or [`NONE`].
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Known {
-    pub general: [Val; SLOTS],
-    pub wide: [Val; UNITS],
+    pub general: Vec<Val>,
+    pub wide: Vec<Val>,
     pub flags: Val,
     /// The flags that the block began with.
     pub first_f: Val,
 }
 
 impl Known {
-    pub const NOTHING: Self = Self {
-        general: [NONE; SLOTS],
-        wide: [NONE; UNITS],
-        flags: NONE,
-        first_f: NONE,
-    };
+    /// Forgets all, of a guest with this layout.
+    pub fn clear(&mut self, layout: Layout) {
+        let clear = |list: &mut Vec<Val>, count: usize| {
+            list.clear();
+            list.resize(count, NONE);
+        };
+        clear(&mut self.general, layout.general.into());
+        clear(&mut self.wide, layout.units());
+        self.flags = NONE;
+        self.first_f = NONE;
+    }
 
     /// Keeps what is the same in `other`.
     fn join(&mut self, other: &Self) {

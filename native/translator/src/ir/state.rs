@@ -1,69 +1,20 @@
-//! What translated code works on: the guest's registers and the run-time's own
-//! fields, at fixed offsets from one host register.
+//! The state of a guest's processor. What a host's code generator has besides is its own (`host::Cpu`).
 
-/// General slots (the guest decides what they are; see its `slots`).
-pub const SLOTS: usize = 64;
-/// Wide slots.
-pub const WIDE: usize = 33;
-/// How many wide slots can be addressed by halves of 64 bits, and by quarters of 32.
-const HALVED: usize = 16;
-const QUARTERED: usize = 8;
-/// Wide slots and their parts: what `GetX` and `SetX` number. A part is a register of its own that shares its
-/// bits with the slot (Arm's D and S registers with Q registers).
-pub const UNITS: usize = WIDE + 2 * HALVED + 4 * QUARTERED;
-
-/// The unit that is the `n`-th half (64 bits) or quarter (32) of the wide slots, counted over all of them.
-#[must_use]
-pub const fn part(w: u8, n: u16) -> u16 {
-    if w == 64 {
-        assert!(n < 2 * HALVED as u16);
-        WIDE as u16 + n
-    } else {
-        assert!(n < 4 * QUARTERED as u16);
-        (WIDE + 2 * HALVED) as u16 + n
-    }
-}
-
-/// Where a unit lies: the offset in bytes from the first wide slot's start, and its width in bits.
-#[must_use]
-pub const fn unit(n: usize) -> (usize, u8) {
-    if n < WIDE {
-        (16 * n, 128)
-    } else if n < WIDE + 2 * HALVED {
-        (8 * (n - WIDE), 64)
-    } else {
-        (4 * (n - WIDE - 2 * HALVED), 32)
-    }
-}
-
-/// The unit is part of a slot.
-#[must_use]
-pub const fn is_part(n: usize) -> bool {
-    n >= WIDE
-}
-
-/// Two units share bits.
-#[must_use]
-pub fn overlap(a: usize, b: usize) -> bool {
-    let ((x, w), (y, v)) = (unit(a), unit(b));
-    x < y + usize::from(v / 8) && y < x + usize::from(w / 8)
-}
-/// Temporaries that the code generator may spill.
-pub const SPILLS: usize = 64;
-
-/// Counters of loops, shared by those whose addresses collide.
-pub const HEAT: usize = 256;
+use super::flags::Model;
+use super::layout::Layout;
+use std::ops::{Deref, DerefMut};
 
 /// A function that translated code calls for an operation it has no code for:
 /// three operands and an immediate. It must not touch guest memory.
 pub type Helper = fn(&mut State, u128, u128, u128, u64) -> u128;
 
-/// The state of one guest CPU.
+/// What all guests have, beside their registers.
 #[repr(C, align(64))]
-pub struct State {
-    /// General guest registers.
-    pub r: [u64; SLOTS],
-    /// The guest's condition flags, packed (`ir::flags`); in the high half a [`deferred`](super::flags::Deferred)
+pub struct Head {
+    /// What the guest's registers and its flags are.
+    layout: Layout,
+    model: Option<&'static Model>,
+    /// The guest's condition flags, packed (`ir::flags`); in the high half a [record](super::flags::Model::pack) of
     /// operation that makes them, or 0.
     pub flags: u64,
     /// Non-zero: leave the translated code at the next check.
@@ -74,50 +25,135 @@ pub struct State {
     pub fpext: u32,
     /// Where translated code stopped.
     pub pc: u64,
-    /// Wide guest registers.
-    pub v: [u128; WIDE],
     /// The monitor of exclusive accesses: address (or `u64::MAX`), size, value.
     pub ex_addr: u64,
     pub ex_size: u64,
     pub ex_value: u128,
     /// Operands of the operation in the high half of `flags`.
     pub compared: [u128; 2],
-    /// What N and Z, and what C is of instead, if the high half of `flags` says so (`flags::Deferred::parts`).
+    /// What N and Z, and what C is of instead, if the high half of `flags` says so (`flags::parts`).
     pub over: [u64; 2],
-    /// Operands and result of a helper.
-    pub args: [u128; 3],
-    pub spill: [u128; SPILLS],
     /// Guest-defined word outside the register file (Arm: FPSR bits that have no host twin).
     pub fpstatus: u64,
     /// Not 0: the guest looks at its sticky exception flags, so all of them have to be exact.
     pub exact_status: u64,
     /// Argument of some traps.
     pub trap_addr: u64,
-    /// Host registers around a helper or at a fault, by their numbers.
-    pub raw: [u64; 16],
-    pub raw_x: [u128; 16],
-    /// Counted down by loops: what reaches 0 is worth a better translation.
-    pub heat: [u32; HEAT],
-    /// Host code generator: see `host`.
-    pub host: [u64; 56],
+}
+
+/// The state of one guest CPU: the header, and the register area that the guest's [`Layout`] sizes.
+#[repr(C, align(64))]
+pub struct State {
+    head: Head,
+    regs: [u128],
+}
+
+impl Deref for State {
+    type Target = Head;
+    fn deref(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl DerefMut for State {
+    fn deref_mut(&mut self) -> &mut Head {
+        &mut self.head
+    }
+}
+
+/// A zeroed value on the heap that begins with `sized` bytes (a multiple of 64), behind which is a register area; the
+/// pointer to the latter's words is what `whole` makes a pointer to all of it from.
+///
+/// # Safety
+/// The value is one whose bytes may be 0, of which `whole` keeps the address and the number of words, aligned to 64 bytes.
+pub unsafe fn zeroed<T: ?Sized>(
+    sized: usize,
+    layout: Layout,
+    whole: impl FnOnce(*mut [u128]) -> *mut T,
+) -> Box<T> {
+    let Ok(memory) = std::alloc::Layout::from_size_align(sized + layout.size(), 64) else {
+        unreachable!("64 is a power of two");
+    };
+    // SAFETY: not of no bytes; as the caller promises.
+    unsafe {
+        let p = std::alloc::alloc_zeroed(memory);
+        if p.is_null() {
+            std::alloc::handle_alloc_error(memory);
+        }
+        let area = std::ptr::slice_from_raw_parts_mut(p.cast::<u128>(), layout.size() / 16);
+        Box::from_raw(whole(area))
+    }
 }
 
 impl State {
-    /// A zeroed state on the heap.
+    /// The state of a processor of which nothing is known yet.
     #[must_use]
-    pub fn new() -> Box<Self> {
-        let layout = std::alloc::Layout::new::<Self>();
-        // SAFETY: all fields are integers (or an atomic one), valid when zero.
-        let mut s: Box<Self> = unsafe {
-            let p = std::alloc::alloc_zeroed(layout);
-            if p.is_null() {
-                std::alloc::handle_alloc_error(layout);
-            }
-            Box::from_raw(p.cast())
-        };
-        s.ex_addr = u64::MAX;
-        s.fpenv = super::float::DEFAULT_ENV;
+    pub fn new(layout: Layout, flags: &'static Model) -> Box<Self> {
+        // SAFETY: all fields are integers (or an atomic one), and the area is the last one.
+        let mut s = unsafe { zeroed(size_of::<Head>(), layout, |area| area as *mut Self) };
+        s.begin(layout, flags);
         s
+    }
+
+    /// Makes zeroed memory, whose register area has the size for it, a state.
+    pub fn begin(&mut self, layout: Layout, flags: &'static Model) {
+        assert_eq!(self.regs.len() * 16, layout.size());
+        self.head.layout = layout;
+        self.head.model = Some(flags);
+        self.ex_addr = u64::MAX;
+        self.fpenv = super::float::DEFAULT_ENV;
+    }
+
+    /// Where the word is that is not 0 if translated code is to leave.
+    ///
+    /// # Safety
+    /// `state` is one; nothing of it is read.
+    pub unsafe fn interrupt_word(state: *const Self) -> *const std::sync::atomic::AtomicU32 {
+        // SAFETY: only an address is formed.
+        unsafe { &raw const (*state).head.interrupt }
+    }
+
+    /// The flags that an operation makes, if the guest has others than are common to all.
+    #[must_use]
+    pub fn flags_of(&self, op: super::Op, w: u8, a: u128, b: u128, env: u32) -> Option<u64> {
+        let model = self.head.model.filter(|m| !m.is_common())?;
+        if op == super::Op::FPack {
+            return Some(a as u64 & model.mask);
+        }
+        model.of(op, w, a, b, env)
+    }
+
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.head.layout
+    }
+
+    /// The general slots.
+    #[must_use]
+    pub fn r(&self) -> &[u64] {
+        let count = usize::from(self.head.layout.general);
+        // SAFETY: they are at the area's start, which is that long.
+        unsafe { std::slice::from_raw_parts(self.regs.as_ptr().cast(), count) }
+    }
+
+    #[must_use]
+    pub fn r_mut(&mut self) -> &mut [u64] {
+        let count = usize::from(self.head.layout.general);
+        // SAFETY: as in `r`.
+        unsafe { std::slice::from_raw_parts_mut(self.regs.as_mut_ptr().cast(), count) }
+    }
+
+    /// The pieces of the wide slots.
+    #[must_use]
+    pub fn v(&self) -> &[u128] {
+        let l = self.head.layout;
+        &self.regs[l.wide_offset() / 16..][..l.wholes()]
+    }
+
+    #[must_use]
+    pub fn v_mut(&mut self) -> &mut [u128] {
+        let l = self.head.layout;
+        &mut self.regs[l.wide_offset() / 16..][..l.wholes()]
     }
 
     /// What each way into the kernel does to exclusive accesses: a handler may have changed memory and changed
@@ -129,22 +165,22 @@ impl State {
     /// The value of a wide slot or of a part of one.
     #[must_use]
     pub fn wide(&self, n: usize) -> u128 {
-        let (at, w) = unit(n);
+        let (at, w) = self.head.layout.unit(n);
         if w == 128 {
-            return self.v[n];
+            return self.v()[n];
         }
-        self.v[at / 16] >> (8 * (at % 16)) & ((1 << w) - 1)
+        self.v()[at / 16] >> (8 * (at % 16)) & ((1 << w) - 1)
     }
 
     /// Sets it; the rest of the slot stays.
     pub fn set_wide(&mut self, n: usize, value: u128) {
-        let (at, w) = unit(n);
+        let (at, w) = self.head.layout.unit(n);
         if w == 128 {
-            self.v[n] = value;
+            self.v_mut()[n] = value;
             return;
         }
         let (shift, mask) = (8 * (at % 16), (1 << w) - 1);
-        let slot = &mut self.v[at / 16];
+        let slot = &mut self.v_mut()[at / 16];
         *slot = (*slot & !(mask << shift)) | (value & mask) << shift;
     }
 
@@ -165,22 +201,20 @@ impl State {
         if code == 0 {
             return;
         }
-        let mut f = self.flags & super::flags::MASK;
-        if let Some(d) = super::flags::Deferred::unpack(code) {
-            let [a, b] = self.compared;
-            f = d.flags(self.env(), a, b);
-        }
+        let known = self.flags & u64::from(u32::MAX);
+        let model = self.head.model;
+        let record = model.and_then(|m| m.settle(code, self.compared, self.env()));
+        let f = record.unwrap_or(known);
         self.flags = super::flags::part_of_code(f, code, self.over);
     }
 
     /// Copies the guest-visible state.
     pub fn copy_guest(&mut self, from: &Self) {
-        self.r = from.r;
+        self.regs.copy_from_slice(&from.regs);
         self.flags = from.flags;
         self.fpenv = from.fpenv;
         self.fpext = from.fpext;
         self.pc = from.pc;
-        self.v = from.v;
         self.ex_addr = from.ex_addr;
         self.ex_size = from.ex_size;
         self.ex_value = from.ex_value;

@@ -19,19 +19,19 @@ pub use transfer::{
 
 use super::features::{D32, DOUBLE, FP16, VECTORS};
 use super::insn::{Insn, mode as modes};
+use crate::arm::insn::LAYOUT;
 use crate::decode::Bits;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
-use crate::ir::state::part;
 
 /// Unit of a single-precision register.
 pub fn s_unit(n: u32) -> u16 {
-    part(32, n as u16)
+    LAYOUT.part(32, n as u16)
 }
 
 /// Unit of a double-precision register.
 pub fn d_unit(n: u32) -> u16 {
-    part(64, n as u16)
+    LAYOUT.part(64, n as u16)
 }
 
 /// The format by bits 9-8.

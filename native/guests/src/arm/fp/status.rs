@@ -26,9 +26,9 @@ const CONDITIONS: [(u64, u32); 4] = [
 pub fn fpscr(st: &State) -> u32 {
     let e = st.fpenv;
     let bit = |m: u32, n: u32| u32::from(e & m != 0) << n;
-    let packed = st.r[usize::from(slot::FPFLAGS)];
+    let packed = st.r()[usize::from(slot::FPFLAGS)];
     let condition = |c: (u64, u32)| u32::from(packed & c.0 != 0) << c.1;
-    st.r[usize::from(slot::FPSCR)] as u32
+    st.r()[usize::from(slot::FPSCR)] as u32
         | CONDITIONS.into_iter().map(condition).sum::<u32>()
         | (st.fpstatus & QC) as u32
         | bit(float::INVALID, 0)
@@ -43,8 +43,8 @@ pub fn fpscr(st: &State) -> u32 {
 pub fn set_fpscr(st: &mut State, v: u32) {
     st.fpstatus = u64::from(v) & QC;
     let packed = |c: (u64, u32)| if v >> c.1 & 1 != 0 { c.0 } else { 0 };
-    st.r[usize::from(slot::FPFLAGS)] = CONDITIONS.into_iter().map(packed).sum();
-    st.r[usize::from(slot::FPSCR)] = u64::from(v & MODES);
+    st.r_mut()[usize::from(slot::FPFLAGS)] = CONDITIONS.into_iter().map(packed).sum();
+    st.r_mut()[usize::from(slot::FPSCR)] = u64::from(v & MODES);
     // Arm: nearest, up, down, zero. The environment: nearest, down, up, zero.
     let rc = [0u32, 2, 1, 3][(v >> 22 & 3) as usize];
     let bit = |n: u32, m: u32| if v >> n & 1 != 0 { m } else { 0 };
@@ -68,7 +68,7 @@ pub fn set_fpscr(st: &mut State, v: u32) {
 /// What of it selects translations: flush-to-zero, LEN and STRIDE.
 #[must_use]
 pub fn mode(st: &State) -> u32 {
-    let fpscr = st.r[usize::from(slot::FPSCR)] as u32;
+    let fpscr = st.r()[usize::from(slot::FPSCR)] as u32;
     // LEN at 18-16, STRIDE at 21-20 (0 or 3).
     let vector = fpscr >> 16 & 7 | (fpscr >> 20 & 1) << 3;
     let flush = if fpscr >> 24 & 1 != 0 {

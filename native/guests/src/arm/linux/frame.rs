@@ -32,6 +32,8 @@ const VFP_SIZE: u64 = 288;
 const BIG_ENDIAN: u64 = 1 << 9;
 /// `IT[7:2]` in bits 15-10 and `IT[1:0]` in bits 26-25.
 const IT: u64 = 0x0600_fc00;
+/// The bits that MSR calls `f`: N Z C V Q, J, IT[1:0]. A handler begins without them (`setup_return`).
+const FLAGS: u64 = 0xff00_0000;
 /// What a frame may set of the CPSR: N Z C V Q, J, GE, IT, E, T.
 const USER_CPSR: u64 = 0xff0f_0000 | IT | BIG_ENDIAN | THUMB;
 
@@ -87,7 +89,7 @@ pub(super) fn push(
         core.set(R0 + 1, frame);
         core.set(R0 + 2, frame + INFO_SIZE as u64);
     }
-    let mut cpsr = cpsr & !(IT | THUMB);
+    let mut cpsr = cpsr & !(FLAGS | IT | THUMB);
     cpsr |= if thumb { THUMB } else { 0 };
     // With big-endian code (BE32) the bit is the core's business: Unicorn has it set, hardware has SCTLR.B.
     if !linux.big_data {

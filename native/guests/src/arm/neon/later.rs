@@ -3,11 +3,11 @@
 use super::super::features::FP16;
 use super::super::insn::Insn;
 use super::{dm, enter, form, known, q, uniform};
+use crate::arm::insn::LAYOUT;
 use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
 use crate::ir::sem::Sem;
-use crate::ir::state::part;
 use crate::simd::form::register;
 use crate::simd::{self, Form, matrix as ml};
 
@@ -124,9 +124,9 @@ fn fmlal<S: Sem>(s: &mut S, i: Insn, a: S::V, b: S::V, minus: bool) -> Lift {
 /// An operand of half precision: a D register for four lanes, an S register for two.
 fn halves<S: Sem>(s: &mut S, i: Insn, four: u32, one: u32) -> S::V {
     let unit = if q(i) {
-        part(64, (i.f(one, 1) << 4 | i.f(four, 4)) as u16)
+        LAYOUT.part(64, (i.f(one, 1) << 4 | i.f(four, 4)) as u16)
     } else {
-        part(32, (i.f(four, 4) << 1 | i.f(one, 1)) as u16)
+        LAYOUT.part(32, (i.f(four, 4) << 1 | i.f(one, 1)) as u16)
     };
     s.get_x(unit)
 }
@@ -143,7 +143,7 @@ pub fn multiply_long_element<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let b = if q(i) {
         element(s, 16, i.f(0, 3), i.f(5, 1) << 1 | i.f(3, 1))
     } else {
-        let v = s.get_x(part(32, (i.f(0, 3) << 1 | i.f(5, 1)) as u16));
+        let v = s.get_x(LAYOUT.part(32, (i.f(0, 3) << 1 | i.f(5, 1)) as u16));
         s.op1i(Op::VDupLane, 16, v, u64::from(i.f(3, 1)))
     };
     fmlal(s, i, a, b, i.bit(20))

@@ -4,6 +4,7 @@
 //! The variables of `tests::fuzz` steer it.
 
 mod encodings;
+mod exempt;
 mod lines;
 mod operands;
 mod rig;

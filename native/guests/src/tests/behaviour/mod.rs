@@ -3,6 +3,7 @@
 
 mod code;
 mod control;
+mod thumb;
 mod values;
 
 use crate::aarch64::LITTLE;

@@ -27,7 +27,7 @@ fn touches(w: u32, register: u32) -> bool {
 
 /// Undefined ones end a loop in its first round; helpers cannot be in a region, which takes the loop's way around.
 fn is_wanted(r: &mut Rng, w: u32) -> bool {
-    let mut b = IrBuilder::new(true);
+    let mut b = IrBuilder::new(crate::aarch64::insn::LAYOUT, true);
     b.start_insn(CODE);
     let (lift, _) = LITTLE.lift(&mut b, CODE, &w.to_le_bytes(), &mut 0);
     let helper = |i: &Inst| matches!(i.op, Op::Call | Op::CallX);

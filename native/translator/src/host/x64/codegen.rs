@@ -8,10 +8,10 @@
 //! condition flags can be pending, and [`Recipe`] says how to compute them.
 
 use super::asm::{Alu, Asm, Fixup, RAX, RDX, Reg, Rm};
-use super::code::{Code, Entry, ExitSite, FaultPoint, FloatSite, Recipe, Reloc};
 use super::layout::{self, Pinning};
 use super::live::Liveness;
-use crate::ir::state::{SLOTS, UNITS};
+use crate::host::code::{Code, Entry, ExitSite, FaultPoint, FloatSite, Recipe, Reloc};
+use crate::host::{TooBig, Tuning};
 use crate::ir::{Block, Inst, NONE, Op, Val};
 use std::mem::take;
 
@@ -37,28 +37,6 @@ pub enum Opnd {
     Big(u64),
 }
 
-/// Options that switch single optimisations off.
-#[derive(Clone, Copy, Debug)]
-pub struct Tuning {
-    pub coalesce: bool,
-    pub returns: bool,
-    pub inline_jumps: bool,
-    /// Invalid operations trap, so that NaNs need no checks.
-    pub traps: bool,
-    /// Modes that the host has not (`ir::float::MODES`).
-    pub float_modes: u32,
-    /// Regions, too, look for results that Arm finds tiny and x86 does not; other code does in any case.
-    pub probes: bool,
-    /// The host flushes denormal numbers, or they trap.
-    pub host_flush: bool,
-    /// Backward exits count themselves and tell when they were taken often.
-    pub heat: bool,
-    /// Flags that the target may not read leave a block as the operands of what makes them.
-    pub defer: bool,
-    /// The code is part of a region: where exits lead is for `region` to say.
-    pub region: bool,
-}
-
 /// A position in one of the two buffers.
 #[derive(Clone, Copy, Debug)]
 pub struct At {
@@ -75,10 +53,6 @@ struct ExitAt {
     inner: Option<(At, At)>,
 }
 
-/// Too many values at once: translate fewer instructions.
-#[derive(Debug)]
-pub struct TooBig;
-
 /// Memory that one generation leaves to the next.
 #[derive(Default)]
 pub struct Work {
@@ -86,6 +60,8 @@ pub struct Work {
     other: Asm,
     loc: Vec<Loc>,
     zero_above: Vec<u8>,
+    slot_owner: Vec<Val>,
+    slot_owner_x: Vec<Val>,
     spilled: Vec<Val>,
     faults: Vec<(At, FaultPoint)>,
     float_cold: Vec<(At, At)>,
@@ -108,8 +84,8 @@ pub(super) struct Gen<'a> {
     pub(super) owner: [Val; 16],
     pub(super) owner_x: [Val; 16],
     /// The live value that is in the state's slot.
-    pub(super) slot_owner: [Val; SLOTS],
-    pub(super) slot_owner_x: [Val; UNITS],
+    pub(super) slot_owner: Vec<Val>,
+    pub(super) slot_owner_x: Vec<Val>,
     pub(super) locked: u16,
     pub(super) locked_x: u16,
     pub(super) spill_free: u64,
@@ -156,8 +132,8 @@ pub fn generate(
         zero_above: take(&mut work.zero_above),
         owner: [NONE; 16],
         owner_x: [NONE; 16],
-        slot_owner: [NONE; SLOTS],
-        slot_owner_x: [NONE; UNITS],
+        slot_owner: take(&mut work.slot_owner),
+        slot_owner_x: take(&mut work.slot_owner_x),
         locked: 0,
         locked_x: 0,
         spill_free: u64::MAX,
@@ -194,6 +170,8 @@ pub fn generate(
         other: g.other,
         loc: g.loc,
         zero_above: g.zero_above,
+        slot_owner: g.slot_owner,
+        slot_owner_x: g.slot_owner_x,
         spilled: g.spilled,
         faults: g.faults,
         float_cold: g.float_cold,
@@ -214,6 +192,11 @@ impl Gen<'_> {
         self.loc.resize(n, Loc::None);
         self.zero_above.clear();
         self.zero_above.resize(n, 128);
+        let layout = self.pin.layout;
+        self.slot_owner.clear();
+        self.slot_owner.resize(layout.general.into(), NONE);
+        self.slot_owner_x.clear();
+        self.slot_owner_x.resize(layout.units(), NONE);
         self.spilled.clear();
         self.faults.clear();
         self.recipes.clear();
@@ -427,7 +410,7 @@ impl Gen<'_> {
         match self.loc[v as usize] {
             Loc::X(r) => Rm::R(r),
             Loc::Spill(n) => Rm::M(layout::spill(usize::from(n))),
-            Loc::SlotX(n) => Rm::M(layout::slot_x(usize::from(n))),
+            Loc::SlotX(n) => Rm::M(layout::slot_x(self.pin.layout, usize::from(n))),
             l => unreachable!("wide value {v} is {l:?}"),
         }
     }

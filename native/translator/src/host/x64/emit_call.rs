@@ -2,9 +2,9 @@
 
 use super::asm::Mem;
 use super::asm::{RAX, Rm};
-use super::code::{Entry, Reloc};
 use super::codegen::Gen;
 use super::layout;
+use crate::host::code::{Entry, Reloc};
 use crate::ir::{Inst, Kind, NONE, Op, Val};
 
 impl Gen<'_> {

@@ -2,9 +2,9 @@
 //! jumps through the core's table, traps.
 
 use super::asm::{Alu, Mem, RAX, RCX, RSP, Rm, Shift, cc};
-use super::code::{Entry, Reloc};
 use super::codegen::{At, Gen, Opnd};
 use super::layout::{self, host};
+use crate::host::code::{Entry, Reloc};
 use crate::ir::{Inst, NONE, Op, Val};
 
 impl Gen<'_> {
@@ -75,13 +75,27 @@ impl Gen<'_> {
                 self.check_interrupt_rax();
                 self.lookup(false);
             }
-            _ => {
-                self.sync_flags(flags);
-                self.store_pc(i.imm);
-                self.asm.mov_ri(RAX, u64::from(i.w) | u64::from(i.h) << 4);
-                self.jmp_entry(Entry::Trap);
+            Op::TrapIf => {
+                let taken = self.branch(i.a, true);
+                let mut to = self.here();
+                self.cold(|g| {
+                    to = g.here();
+                    g.trap(i, flags);
+                });
+                for f in taken {
+                    let from = self.fixup_at(f);
+                    self.bind(from, to);
+                }
             }
+            _ => self.trap(i, flags),
         }
+    }
+
+    fn trap(&mut self, i: &Inst, flags: Val) {
+        self.sync_flags(flags);
+        self.store_pc(i.imm);
+        self.asm.mov_ri(RAX, u64::from(i.w) | u64::from(i.h) << 4);
+        self.jmp_entry(Entry::Trap);
     }
 
     fn backward(&self, i: &Inst) -> bool {

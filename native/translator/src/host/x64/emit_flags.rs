@@ -2,16 +2,22 @@
 
 use super::asm::{Alu, RAX, Rm};
 use super::asm::{Shift, cc};
-use super::code::Entry;
 use super::codegen::{Gen, Opnd};
 use super::layout;
+use crate::host::code::Entry;
 use crate::ir::eval::{PART_CARRY, PART_NZ};
-use crate::ir::flags::Deferred;
+use crate::ir::flags;
 use crate::ir::{Inst, NONE, Op, Val};
 
 impl Gen<'_> {
     /// Packed flags in ax; bits outside of the packing are rubbish.
     pub fn flags_to_rax(&mut self, f: Val) {
+        if !self.pin.flags.is_common() && self.defer_flags(f) {
+            // Only the guest knows.
+            self.settle_here();
+            self.asm.mov(32, RAX, layout::flags());
+            return;
+        }
         let i = *self.get(f);
         match i.op {
             Op::FSub => {
@@ -110,11 +116,26 @@ impl Gen<'_> {
         if f == NONE {
             return;
         }
-        if self.tune.defer && !self.live.at[self.pos as usize].read_at && self.defer_flags(f) {
+        let read = self.live.at[self.pos as usize].read_at;
+        let common = self.pin.flags.is_common();
+        if (!common || self.tune.defer && !read) && self.defer_flags(f) {
+            if !self.tune.defer {
+                self.settle_here();
+            }
             return;
         }
         self.flags_to_rax(f);
-        self.asm.movzx(16, RAX, Rm::R(RAX));
+        self.store_flags();
+    }
+
+    /// Those in rax into the state, with nothing deferred.
+    fn store_flags(&mut self) {
+        let flags = self.pin.flags;
+        if flags.is_common() {
+            self.asm.movzx(16, RAX, Rm::R(RAX));
+        } else {
+            self.asm.alu_i(Alu::And, 32, Rm::R(RAX), flags.mask as i32);
+        }
         self.asm.mov_mr(64, layout::flags(), RAX);
     }
 
@@ -126,12 +147,7 @@ impl Gen<'_> {
             return true;
         }
         let and = self.live.at[f as usize].fused_and;
-        let Some(code) = (Deferred {
-            op: i.op,
-            w: i.w,
-            and,
-        })
-        .pack() else {
+        let Some(code) = self.pin.flags.pack(i.op, i.w, and) else {
             return false;
         };
         let (a, b) = if and {
@@ -176,8 +192,7 @@ impl Gen<'_> {
     fn defer_part(&mut self, i: &Inst) {
         if i.c != NONE && !self.defer_flags(i.c) {
             self.flags_to_rax(i.c);
-            self.asm.movzx(16, RAX, Rm::R(RAX));
-            self.asm.mov_mr(64, layout::flags(), RAX);
+            self.store_flags();
         }
         let has_carry = i.imm & PART_CARRY != 0;
         let parts = [(i.imm & PART_NZ != 0, i.a), (has_carry, i.b)];
@@ -196,7 +211,7 @@ impl Gen<'_> {
             }
         }
         let m = layout::deferred_parts();
-        let bits = Deferred::parts(i.imm) as i8;
+        let bits = flags::parts(i.imm) as i8;
         if has_carry {
             self.asm.mov_mi(8, m, i32::from(bits));
         } else {

@@ -32,8 +32,8 @@ impl Gen<'_> {
                 self.flags_to_rax(i.a);
                 let d = self.dst(v, NONE);
                 self.asm.mov(32, d, Rm::R(RAX));
-                self.asm
-                    .alu_i(Alu::And, 32, Rm::R(d), crate::ir::flags::MASK as i32);
+                let mask = self.pin.flags.mask as i32;
+                self.asm.alu_i(Alu::And, 32, Rm::R(d), mask);
                 self.define(v, d);
             }
             Op::And | Op::Or | Op::Xor if i.w == 8 => {}

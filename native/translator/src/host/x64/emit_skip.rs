@@ -7,7 +7,6 @@
 use super::asm::{Fixup, NOREG, RAX, Rm};
 use super::codegen::{Gen, Loc, Opnd};
 use super::layout::{self, TEMPS};
-use crate::ir::state::{self, SLOTS, UNITS};
 use crate::ir::{Inst, NONE, Op, Val};
 
 /// The allocator's state at the jump.
@@ -19,8 +18,8 @@ pub struct Skipped {
     loc: Vec<Loc>,
     owner: [Val; 16],
     owner_x: [Val; 16],
-    slot_owner: [Val; SLOTS],
-    slot_owner_x: [Val; UNITS],
+    slot_owner: Vec<Val>,
+    slot_owner_x: Vec<Val>,
     spilled: Vec<Val>,
     sets: Vec<usize>,
     sets_x: Vec<usize>,
@@ -58,7 +57,7 @@ impl Gen<'_> {
         // What lies in a slot goes before a part of it is set.
         for n in &mut sets_x {
             if pin.reg_x[*n] == NOREG {
-                *n = state::unit(*n).0 / 16;
+                *n = pin.layout.unit(*n).0 / 16;
             }
         }
         if self.loc[i.a as usize] == Loc::None && self.get(i.a).op != Op::Cc && !self.combined(i.a)
@@ -88,8 +87,8 @@ impl Gen<'_> {
             loc: self.loc[..self.pos as usize].to_vec(),
             owner: self.owner,
             owner_x: self.owner_x,
-            slot_owner: self.slot_owner,
-            slot_owner_x: self.slot_owner_x,
+            slot_owner: self.slot_owner.clone(),
+            slot_owner_x: self.slot_owner_x.clone(),
             spilled: self.spilled.clone(),
             sets,
             sets_x,

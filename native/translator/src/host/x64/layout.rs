@@ -2,7 +2,7 @@
 //!
 //! | register | use |
 //! |---|---|
-//! | rbp | the state, 128 bytes in, so that the first 32 slots have short displacements |
+//! | rbp | the core, 128 bytes into its registers, so that the first 32 slots have short displacements |
 //! | rsp | the return stack: pairs of guest return pc and host return address |
 //! | rax, xmm0 | scratch, never allocated |
 //! | rcx rdx rsi rbx, xmm1-xmm5 | temporaries |
@@ -10,18 +10,24 @@
 //! | gs base | guest address 0 |
 
 use super::asm::{Mem, R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDI, RDX, RSI, Reg};
+use super::cpu::{Cpu, HEAT, Own};
 use crate::guest::Guest;
-use crate::ir::flags;
-use crate::ir::state::{HEAT, SLOTS, State, UNITS, unit};
+use crate::ir::flags::{self, Model};
+use crate::ir::layout::Layout;
+use crate::ir::state::Head;
 use std::mem::offset_of;
 
-pub const BIAS: i32 = 128;
+/// Where the state and its register area lie in a [`Cpu`].
+const STATE: usize = size_of::<Own>();
+const AREA: usize = STATE + size_of::<Head>();
+/// Where the register points: the first general slots have displacements of one byte.
+pub const BIAS: i32 = AREA as i32 + 128;
 pub const TEMPS: [Reg; 4] = [RCX, RDX, RSI, RBX];
 pub const TEMPS_X: [Reg; 5] = [1, 2, 3, 4, 5];
 pub const PINS: [Reg; 9] = [RDI, R8, R9, R10, R11, R12, R13, R14, R15];
 pub const PINS_X: [Reg; 10] = [6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
-/// Indices into [`State::host`].
+/// Indices into [`Cpu::host`].
 pub mod host {
     pub const RSP: usize = 0;
     /// The return stack's pointer while outside of translated code.
@@ -31,9 +37,6 @@ pub mod host {
     /// The core's table of indirect-jump targets.
     pub const JUMPS: usize = 4;
     pub const MXCSR: usize = 5;
-    pub const FAULT_PC: usize = 6;
-    pub const FAULT_ADDR: usize = 7;
-    pub const FAULT_ERR: usize = 8;
     pub const EXIT_ID: usize = 9;
     /// Where to go on after a floating-point trap.
     pub const RESUME: usize = 18;
@@ -44,7 +47,7 @@ pub mod host {
     /// What is toggled in the environment while [`TRAPS`] is set: four halves of words, by the flags of underflow
     /// and (twice that) of inexact results.
     pub const TOGGLES: usize = 52;
-    /// Where a stub of `engine::masked` goes on.
+    /// Where a stub goes on.
     pub const BACK: usize = 24;
     /// Packed flags of comparisons: less, equal, unordered.
     pub const COMPARED: usize = 26;
@@ -64,8 +67,8 @@ const CONSTANTS: [[u64; 2]; 6] = [
     [0x3fe0_0000_0000_0000; 2],
 ];
 
-/// Prepares a state for generated code.
-pub fn prepare(st: &mut State) {
+/// Prepares a new core for generated code.
+pub fn prepare(st: &mut Cpu) {
     let compared = [flags::N, flags::Z | flags::C, flags::C | flags::V];
     st.host[host::COMPARED..][..3].copy_from_slice(&compared);
     st.host[host::CONSTANTS..][..2 * CONSTANTS.len()].copy_from_slice(CONSTANTS.as_flattened());
@@ -90,83 +93,83 @@ fn at(offset: usize) -> Mem {
 
 #[must_use]
 pub fn slot(n: usize) -> Mem {
-    at(offset_of!(State, r) + 8 * n)
+    at(AREA + 8 * n)
 }
 /// A wide slot, or a part of one.
 #[must_use]
-pub fn slot_x(n: usize) -> Mem {
-    at(offset_of!(State, v) + unit(n).0)
+pub fn slot_x(l: Layout, n: usize) -> Mem {
+    at(AREA + l.wide_offset() + l.unit(n).0)
 }
 #[must_use]
 pub fn spill(n: usize) -> Mem {
-    at(offset_of!(State, spill) + 16 * n)
+    at(offset_of!(Own, spill) + 16 * n)
 }
 #[must_use]
 pub fn arg(n: usize) -> Mem {
-    at(offset_of!(State, args) + 16 * n)
+    at(offset_of!(Own, args) + 16 * n)
 }
 #[must_use]
 pub fn flags() -> Mem {
-    at(offset_of!(State, flags))
+    at(STATE + offset_of!(Head, flags))
 }
 /// The high half of the flags: what is deferred.
 #[must_use]
 pub fn deferred() -> Mem {
-    at(offset_of!(State, flags) + 4)
+    at(STATE + offset_of!(Head, flags) + 4)
 }
 /// The highest byte of it: what comes from other places ([`State::over`]).
 #[must_use]
 pub fn deferred_parts() -> Mem {
-    at(offset_of!(State, flags) + 7)
+    at(STATE + offset_of!(Head, flags) + 7)
 }
 #[must_use]
 pub fn over(n: usize) -> Mem {
-    at(offset_of!(State, over) + 8 * n)
+    at(STATE + offset_of!(Head, over) + 8 * n)
 }
 #[must_use]
 pub fn compared(n: usize) -> Mem {
-    at(offset_of!(State, compared) + 16 * n)
+    at(STATE + offset_of!(Head, compared) + 16 * n)
 }
 #[must_use]
 pub fn interrupt() -> Mem {
-    at(offset_of!(State, interrupt))
+    at(STATE + offset_of!(Head, interrupt))
 }
 #[must_use]
 pub fn fpenv() -> Mem {
-    at(offset_of!(State, fpenv))
+    at(STATE + offset_of!(Head, fpenv))
 }
 #[must_use]
 pub fn fpstatus() -> Mem {
-    at(offset_of!(State, fpstatus))
+    at(STATE + offset_of!(Head, fpstatus))
 }
 #[must_use]
 pub fn pc() -> Mem {
-    at(offset_of!(State, pc))
+    at(STATE + offset_of!(Head, pc))
 }
 #[must_use]
 pub fn ex_addr() -> Mem {
-    at(offset_of!(State, ex_addr))
+    at(STATE + offset_of!(Head, ex_addr))
 }
 #[must_use]
 pub fn ex_size() -> Mem {
-    at(offset_of!(State, ex_size))
+    at(STATE + offset_of!(Head, ex_size))
 }
 #[must_use]
 pub fn ex_value(half: usize) -> Mem {
-    at(offset_of!(State, ex_value) + 8 * half)
+    at(STATE + offset_of!(Head, ex_value) + 8 * half)
 }
 #[must_use]
 pub fn raw(r: Reg) -> Mem {
-    at(offset_of!(State, raw) + 8 * usize::from(r))
+    at(offset_of!(Own, raw) + 8 * usize::from(r))
 }
 #[must_use]
 pub fn raw_x(r: Reg) -> Mem {
-    at(offset_of!(State, raw_x) + 16 * usize::from(r))
+    at(offset_of!(Own, raw_x) + 16 * usize::from(r))
 }
 /// The counter of the loop at guest address `pc`.
 #[must_use]
 pub fn heat(pc: u64) -> Mem {
-    at(offset_of!(State, heat) + 4 * heat_index(pc))
+    at(offset_of!(Own, heat) + 4 * heat_index(pc))
 }
 #[must_use]
 pub fn heat_index(pc: u64) -> usize {
@@ -174,15 +177,18 @@ pub fn heat_index(pc: u64) -> usize {
 }
 #[must_use]
 pub fn host(n: usize) -> Mem {
-    at(offset_of!(State, host) + 8 * n)
+    at(offset_of!(Own, host) + 8 * n)
 }
 
 /// Which guest slot lives in which host register.
 #[derive(Clone)]
 pub struct Pinning {
+    pub layout: Layout,
+    pub flags: &'static Model,
     /// Guest slot to host register, `NOREG` if in memory.
-    pub reg: [Reg; SLOTS],
-    pub reg_x: [Reg; UNITS],
+    pub reg: Vec<Reg>,
+    /// By unit.
+    pub reg_x: Vec<Reg>,
     /// The pinned slots with their registers.
     pub list: Vec<(u16, Reg)>,
     pub list_x: Vec<(u16, Reg)>,
@@ -193,9 +199,13 @@ pub struct Pinning {
 impl Pinning {
     #[must_use]
     pub fn new(guest: &dyn Guest) -> Self {
+        let layout = guest.layout();
+        debug_assert_eq!(guest.flags().mask & !flags::MASK & !flags::FREE, 0);
         let mut p = Self {
-            reg: [super::asm::NOREG; SLOTS],
-            reg_x: [super::asm::NOREG; UNITS],
+            layout,
+            flags: guest.flags(),
+            reg: vec![super::asm::NOREG; layout.general.into()],
+            reg_x: vec![super::asm::NOREG; layout.units()],
             list: vec![],
             list_x: vec![],
             temps_x: vec![],

@@ -3,8 +3,7 @@
 
 use super::asm::{NOREG, Reg};
 use super::layout::Pinning;
-use crate::ir::state::{SLOTS, UNITS};
-use crate::ir::{Block, NONE, Op, Trap, Val};
+use crate::ir::{Block, NONE, Op, Val};
 
 /// What is found out about an operation and its value.
 #[derive(Clone, Copy)]
@@ -16,7 +15,7 @@ pub struct Info {
     /// The pinned register that the value is set to next, or `NOREG`.
     pub hint: Reg,
     /// The slot that last wanted the value, and its register.
-    slot: u8,
+    slot: u16,
     wish: Reg,
     /// An exit whose target reads the flags.
     pub read_at: bool,
@@ -89,14 +88,14 @@ fn mark_operands(b: &Block, at: &mut [Info], v: usize, i: u32, always: bool) {
 /// The value that each slot, general or wide, is set to next.
 struct Wanted {
     /// With the period in which it was noted; older ones are forgotten.
-    slots: [(Val, u64); SLOTS + UNITS],
+    slots: Vec<(Val, u64)>,
     period: u64,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
         Self {
-            slots: [(NONE, 0); SLOTS + UNITS],
+            slots: Vec::new(),
             period: 1,
         }
     }
@@ -108,7 +107,7 @@ impl Wanted {
         self.slots[slot] = (v, self.period);
         let last = at.len() - 1;
         let info = &mut at[(v as usize).min(last)];
-        (info.slot, info.wish) = (slot as u8, reg);
+        (info.slot, info.wish) = (slot as u16, reg);
     }
 
     fn forget(&mut self) {
@@ -116,7 +115,7 @@ impl Wanted {
     }
 
     /// Whether the slot that wanted `v` last still does.
-    fn take(&mut self, slot: u8, v: Val) -> bool {
+    fn take(&mut self, slot: u16, v: Val) -> bool {
         let want = &mut self.slots[usize::from(slot)];
         let found = *want == (v, self.period);
         want.0 = if found { NONE } else { want.0 };
@@ -136,6 +135,8 @@ impl Liveness {
         self.at.clear();
         self.at.resize(b.insts.len() + 1, Info::NEW);
         self.tests.clear();
+        let slots = pin.reg.len() + pin.reg_x.len();
+        self.wanted.slots.resize(slots, (NONE, 0));
         self.wanted.forget();
         self.forward(b, reads_flags);
         self.backward(b, pin, coalesce);
@@ -203,7 +204,7 @@ impl Liveness {
             if let Some(sets) = class.slot() {
                 let slot = x.imm as usize;
                 let (slot, reg) = if matches!(x.op, Op::GetX | Op::SetX) {
-                    (SLOTS + slot, pin.reg_x[slot])
+                    (pin.reg.len() + slot, pin.reg_x[slot])
                 } else {
                     (slot, pin.reg[slot])
                 };
@@ -213,7 +214,7 @@ impl Liveness {
             } else if class.is_seen() {
                 self.wanted.forget();
                 // A fault must be able to tell the flags too.
-                let always = x.op.is_exit() && x.op != Op::Side;
+                let always = x.op.is_exit() && !matches!(x.op, Op::Side | Op::TrapIf);
                 mark(b, at, info.flags_at, i as u32, always);
             } else if x.op == Op::SetF {
                 // What makes them is used where they are needed.
@@ -232,19 +233,4 @@ impl Liveness {
         }
         self.order.truncate(left);
     }
-}
-
-/// A trap that needs exact flags: all of them do.
-#[must_use]
-pub fn trap_of(w: u8) -> Trap {
-    const ALL: [Trap; 7] = [
-        Trap::Syscall,
-        Trap::Breakpoint,
-        Trap::Undefined,
-        Trap::Fallback,
-        Trap::Resync,
-        Trap::Invalidate,
-        Trap::Align,
-    ];
-    ALL[usize::from(w) % ALL.len()]
 }

@@ -1,10 +1,16 @@
 //! Where pending condition flags can be computed from at a fault.
 
-use super::code::{Place, Recipe};
+use super::asm::Mem;
 use super::codegen::{Gen, Loc};
-use super::layout;
+use super::layout::{self, BIAS};
+use crate::host::code::{Place, Recipe};
 use crate::ir::eval::{PART_CARRY, PART_NZ};
 use crate::ir::{NONE, Op, Val};
+
+/// The place of an operand that is addressed by the state's register.
+fn memory(m: Mem) -> Place {
+    Place::Memory(m.disp + BIAS)
+}
 
 impl Gen<'_> {
     fn place(&self, v: Val) -> Option<Place> {
@@ -13,10 +19,10 @@ impl Gen<'_> {
         }
         Some(match self.loc[v as usize] {
             Loc::G(r) => Place::Reg(r),
-            Loc::X(r) => Place::Xmm(r),
-            Loc::Spill(n) => Place::State(layout::spill(usize::from(n)).disp),
-            Loc::Slot(n) => Place::State(layout::slot(usize::from(n)).disp),
-            Loc::SlotX(n) => Place::State(layout::slot_x(usize::from(n)).disp),
+            Loc::X(r) => Place::Wide(r),
+            Loc::Spill(n) => memory(layout::spill(usize::from(n))),
+            Loc::Slot(n) => memory(layout::slot(usize::from(n))),
+            Loc::SlotX(n) => memory(layout::slot_x(self.pin.layout, usize::from(n))),
             Loc::None => Place::Const(self.known(v)?),
         })
     }

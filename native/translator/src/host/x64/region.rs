@@ -5,9 +5,9 @@
 //! other, with the moves between the two ways at the entry and at each way out.
 
 use super::asm::{Alu, Asm, NOREG, Reg, cc};
-use super::code::{Code, Entry, ExitSite, FaultPoint, Reloc};
 use super::layout::{self, PINS, PINS_X, Pinning, host};
-use crate::ir::state::{SLOTS, UNITS, overlap};
+use crate::host::code::{Code, Entry, ExitSite, FaultPoint, Reloc};
+use crate::ir::layout::Layout;
 use crate::ir::{Block, Op};
 
 /// A slot of fewer uses is not worth the moves.
@@ -15,20 +15,21 @@ const MIN_USES: u32 = 2;
 
 /// Uses of each slot in some blocks.
 pub struct Uses {
-    general: [u32; SLOTS],
-    wide: [u32; UNITS],
-}
-
-impl Default for Uses {
-    fn default() -> Self {
-        Self {
-            general: [0; SLOTS],
-            wide: [0; UNITS],
-        }
-    }
+    layout: Layout,
+    general: Vec<u32>,
+    wide: Vec<u32>,
 }
 
 impl Uses {
+    /// None yet.
+    pub fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            general: vec![0; layout.general.into()],
+            wide: vec![0; layout.units()],
+        }
+    }
+
     pub fn add(&mut self, b: &Block) {
         for i in &b.insts {
             match i.op {
@@ -42,11 +43,15 @@ impl Uses {
 
 impl Uses {
     /// Of wide units, those that share no bits with another one in use.
-    fn apart(&self) -> [u32; UNITS] {
-        let mut out = self.wide;
+    fn apart(&self) -> Vec<u32> {
+        let mut out = self.wide.clone();
+        let units = self.layout.units();
         let used = |u: &usize| self.wide[*u] > 0;
-        for u in (0..UNITS).filter(used) {
-            if (0..UNITS).filter(used).any(|o| o != u && overlap(o, u)) {
+        for u in (0..units).filter(used) {
+            if (0..units)
+                .filter(used)
+                .any(|o| o != u && self.layout.overlap(o, u))
+            {
                 out[u] = 0;
             }
         }
@@ -98,7 +103,7 @@ fn change(a: &mut Asm, from: &Pinning, to: &Pinning) {
     }
     for &(s, r) in &from.list_x {
         if to.reg_x[usize::from(s)] != r {
-            super::runtime::unit_move(a, false, r, usize::from(s));
+            super::runtime::unit_move(a, from.layout, false, r, usize::from(s));
         }
     }
     for &(s, r) in &to.list {
@@ -108,7 +113,7 @@ fn change(a: &mut Asm, from: &Pinning, to: &Pinning) {
     }
     for &(s, r) in &to.list_x {
         if from.reg_x[usize::from(s)] != r {
-            super::runtime::unit_move(a, true, r, usize::from(s));
+            super::runtime::unit_move(a, to.layout, true, r, usize::from(s));
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::asm::{NOREG, RCX, Reg, Rm};
 use super::codegen::{Gen, Loc, Opnd};
 use super::layout::{self, TEMPS};
-use crate::ir::state::{is_part, unit};
 use crate::ir::{NONE, Op, Val};
 
 impl Gen<'_> {
@@ -316,10 +315,10 @@ impl Gen<'_> {
 
     pub(super) fn get_slot_x(&mut self, v: Val, slot: usize) {
         let p = self.pin.reg_x[slot];
-        if p == NOREG && is_part(slot) {
+        if p == NOREG && self.pin.layout.is_part(slot) {
             // No operand in memory: it would be read in full width.
-            let (w, d) = (unit(slot).1, self.dst_x(v, NONE));
-            self.load_x(w, d, Rm::M(layout::slot_x(slot)));
+            let (w, d) = (self.pin.layout.unit(slot).1, self.dst_x(v, NONE));
+            self.load_x(w, d, Rm::M(layout::slot_x(self.pin.layout, slot)));
             self.define_x(v, d, w);
             return;
         }
@@ -404,7 +403,7 @@ impl Gen<'_> {
     pub(super) fn set_slot_x(&mut self, v: Val, slot: usize) {
         let p = self.pin.reg_x[slot];
         if p == NOREG {
-            let (at, w) = unit(slot);
+            let (at, w) = self.pin.layout.unit(slot);
             // The slot that the part lies in, if it is one.
             let whole = at / 16;
             let old = self.slot_owner_x[whole];
@@ -417,7 +416,7 @@ impl Gen<'_> {
                 self.reg_x(old);
             }
             let r = self.reg_x(v);
-            self.store_x(w, layout::slot_x(slot), r);
+            self.store_x(w, layout::slot_x(self.pin.layout, slot), r);
             if w == 128 {
                 self.slot_owner_x[slot] = v;
             }

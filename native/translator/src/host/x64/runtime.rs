@@ -4,18 +4,47 @@
 use super::asm::{
     Alu, Asm, Map, Mem, Pp, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RSI, RSP, Rm, Shift,
 };
-use super::code::Entry;
+use super::cpu::{Cpu, Own};
 use super::layout::{self, BIAS, PINS, PINS_X, Pinning, TEMPS, TEMPS_X, host};
+use crate::host::Answer;
+use crate::host::code::Entry;
+use crate::ir::Trap;
 use crate::ir::eval::eval_any;
-use crate::ir::state::{Helper, State, unit};
+use crate::ir::layout::Layout;
+use crate::ir::state::Helper;
 use crate::ir::{Op, float};
 
-/// Indices into [`State::host`] of a helper call's immediate and selector.
+/// Indices into [`Cpu::host`] of a helper call's immediate and selector.
 pub const HELPER_IMM: usize = 15;
 pub const HELPER_SEL: usize = 16;
 
-/// What translated code returns to [`Entries::enter`]'s caller.
-pub mod code {
+/// Enters the arena's support code at `entry`, which goes on at `host`.
+///
+/// # Safety
+/// `entry` is [`Entries::enter`] or [`Entries::resume`] of an arena, `host` is for it, `cpu` is prepared, and GS holds the
+/// guest base.
+pub unsafe fn run(entry: usize, cpu: *mut Cpu, host: usize) -> Answer {
+    // SAFETY: as the caller promises.
+    let f: extern "C" fn(*mut Own, usize) -> u32 = unsafe { std::mem::transmute(entry) };
+    let answer = f(cpu.cast(), host);
+    // SAFETY: as the caller promises; the code has come back.
+    let exit = || unsafe { (&*cpu).host[host::EXIT_ID] as u32 };
+    match answer {
+        code::LINK => Answer::Link(exit()),
+        code::HOT => Answer::Hot(exit()),
+        code::INDIRECT => Answer::Indirect,
+        code::INTERRUPTED => Answer::Interrupted,
+        code::FAULT => Answer::Fault,
+        // The highest bit says that it is a trap.
+        answer => Answer::Trap {
+            trap: Trap::from_index(answer as u8 & 15),
+            arg: answer >> 4 & 0xff_ffff,
+        },
+    }
+}
+
+/// What translated code returns to [`run`].
+mod code {
     pub const LINK: u32 = 1;
     pub const INDIRECT: u32 = 2;
     pub const INTERRUPTED: u32 = 3;
@@ -27,7 +56,7 @@ pub mod code {
 /// Offsets of the entries from the arena's start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entries {
-    /// `extern "C" fn(*mut State, *const u8) -> u32`
+    /// `extern "C" fn(*mut Own, *const u8) -> u32`
     pub enter: usize,
     pub link: usize,
     pub indirect: usize,
@@ -119,9 +148,9 @@ pub fn wide(a: &mut Asm, load: bool, r: u8, m: Mem) {
 }
 
 /// Moves a wide slot, or a part of one, between its register and its place in the state.
-pub fn unit_move(a: &mut Asm, load: bool, r: u8, n: usize) {
-    let m = layout::slot_x(n);
-    let (pp, op) = match (unit(n).1, load) {
+pub fn unit_move(a: &mut Asm, l: Layout, load: bool, r: u8, n: usize) {
+    let m = layout::slot_x(l, n);
+    let (pp, op) = match (l.unit(n).1, load) {
         (128, _) => return wide(a, load, r, m),
         // vmovq, vmovd
         (64, true) => (Pp::F3, 0x7e),
@@ -142,7 +171,7 @@ fn pins(a: &mut Asm, p: &Pinning, load: bool) {
         }
     }
     for &(s, r) in &p.list_x {
-        unit_move(a, load, r, usize::from(s));
+        unit_move(a, p.layout, load, r, usize::from(s));
     }
 }
 
@@ -313,16 +342,20 @@ pub fn build(p: &Pinning) -> (Vec<u8>, Entries) {
     (a.buf, e)
 }
 
-extern "C" fn settle(st: &mut State) {
-    st.settle_flags();
+unsafe extern "C" fn settle(cpu: *mut Own) {
+    // SAFETY: generated code passes its core.
+    let cpu = unsafe { &mut *Cpu::at(cpu) };
+    cpu.state.settle_flags();
 }
 
 /// What the helper entry calls.
-extern "C" fn helper(st: &mut State, f: usize) {
-    let [a, b, c] = st.args;
-    let imm = st.host[HELPER_IMM];
-    let sel = st.host[HELPER_SEL];
-    st.args[0] = if sel == 0 {
+unsafe extern "C" fn helper(cpu: *mut Own, f: usize) {
+    // SAFETY: generated code passes its core.
+    let (cpu, st) = unsafe { &mut *Cpu::at(cpu) }.split();
+    let [a, b, c] = cpu.args;
+    let imm = cpu.host[HELPER_IMM];
+    let sel = cpu.host[HELPER_SEL];
+    cpu.args[0] = if sel == 0 {
         // SAFETY: generated code passes the address of a `Helper` with selector 0.
         let f: Helper = unsafe { std::mem::transmute(f) };
         f(st, a, b, c, imm)

@@ -1,6 +1,5 @@
 //! What the code generator makes: code without an address yet, and what has to be known of it.
 
-use super::asm::Reg;
 use crate::ir::Op;
 use crate::ir::state::Helper;
 
@@ -8,10 +7,11 @@ use crate::ir::state::Helper;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Const(u64),
-    Reg(Reg),
-    Xmm(Reg),
-    /// Offset from the state register.
-    State(i32),
+    /// A general and a wide register of the host, by its number.
+    Reg(u8),
+    Wide(u8),
+    /// In the core's memory: from where [`super::Cpu`] starts, in bytes.
+    Memory(i32),
 }
 
 /// How to compute the pending condition flags at a fault. `op` may be `GetF`: from those in the state.
@@ -55,7 +55,7 @@ pub struct FloatSite {
 /// A jump or call whose target is a guest pc.
 #[derive(Clone, Copy, Debug)]
 pub struct ExitSite {
-    /// The 32-bit displacement to patch.
+    /// What is patched: see [`super::Host::patch`].
     pub patch: u32,
     /// Where it goes until then.
     pub stub: u32,
@@ -66,18 +66,18 @@ pub struct ExitSite {
     pub inner: (u32, u32),
 }
 
-/// The entries of the run-time support code.
+/// The entries of the run-time support code that translations go to; how they are called is the host's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// eax = exit number.
+    /// An exit that is not chained.
     Link,
-    /// rax = guest pc without known translation.
+    /// A guest pc without known translation.
     Indirect,
-    /// rax = guest pc to stop at.
+    /// A guest pc to stop at.
     Interrupted,
-    /// eax = trap | arg << 8, pc stored.
+    /// A trap, the pc stored.
     Trap,
-    /// Calls a helper: rax = code, args in the state.
+    /// Calls a helper.
     Helper,
     /// Evaluates an operation, floating point or not; the guest's slots need not be up to date.
     FloatEval,
@@ -106,16 +106,17 @@ impl Entry {
     ];
 }
 
-/// What has to be filled in when the code gets its address.
+/// What has to be filled in when the code gets its address. Each has one form on a host
+/// ([`super::Host::relocate`]).
 #[derive(Clone, Copy, Debug)]
 pub enum Reloc {
-    /// rel32 to a run-time entry.
+    /// A jump or call to a run-time entry.
     Entry(Entry),
-    /// 64-bit address of a helper.
+    /// The address of a helper.
     Helper(Helper),
-    /// 64-bit address of a run-time function that evaluates an operation.
+    /// Where a helper's address would be, for an operation that the run-time evaluates.
     Eval,
-    /// 32-bit number of the exit with this index.
+    /// The number of the exit with this index.
     ExitNumber(u32),
 }
 
