@@ -181,6 +181,7 @@ class Process:
     def inherit(self, before: Process) -> None:
         """Take over the sysroot and the limits of the program before an execve."""
     def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
+    def runs_no_more(self) -> None: ...
     def runs(self, fd: int) -> None:
         """The program of an open file runs here: guests that want to write to it get ETXTBSY."""
     def add_memory_file(self, dev: int, ino: int) -> None:
@@ -304,6 +305,13 @@ class Thread:
     def signal_sets(self) -> tuple[int, int, int]:
         """The guest's blocked, ignored and caught signals, as masks."""
     def inherit_seccomp(self, other: Thread) -> None: ...
+    def seccomp_state(self, tid: int) -> tuple[int, int] | None:
+        """Mode and number of the guest's seccomp filters, of the process's thread `tid`."""
+    @staticmethod
+    def call_of(tid: int) -> tuple[int, list[int], int, int] | None:
+        """The system call that the process's thread makes: number, arguments, sp, pc."""
+    def map_file(self, at: int, path: bytes) -> bytes | None:
+        """The host's path for a guest's path in /proc/self/map_files; None: it is none."""
     def become_tracee(self) -> None:
         """PTRACE_TRACEME was called."""
     def has_executed(self) -> None:
@@ -773,6 +781,7 @@ def siginfo_to_guest(host: bytes, word_bits: int, big_endian: bool) -> bytes:
 # native/python/src/tracer.rs: none of these blocks; they raise OSError.
 
 def ptrace(request: int, pid: int, addr: int, data: int) -> int: ...
+def allow_tracer(pid: int) -> None: ...
 def ptrace_get(request: int, pid: int, addr: int, size: int) -> bytes: ...
 def ptrace_peek_siginfo(pid: int, args: bytes) -> tuple[int, bytes]:
     """PTRACE_PEEKSIGINFO for one signal: how many there were, and its siginfo_t."""

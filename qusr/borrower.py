@@ -32,6 +32,15 @@ def live(process: Process, loan: _native.Loan, begin: Callable[[], None]) -> End
     return _go_on(process)
 
 
+def is_gone(process: Process, lender: Process) -> None:
+    """Lets go of what a program had that was executed in the lender's memory: its address space
+    above all, whose mappings also say that it still runs (ETXTBSY)."""
+    process.native.runs_no_more()
+    if process.memory is not lender.memory:
+        # There is a circle: the process and its threads know one another.
+        vars(process).clear()
+
+
 def _go_on(process: Process) -> End:
     while process.exited is None and process.leaving is None:
         process.main.loop()
@@ -49,6 +58,8 @@ def _go_on(process: Process) -> End:
     while process.threads:
         process.gone.wait()
     process.main.native.ends()
+    # The others' memory keeps what says that it runs.
+    process.native.runs_no_more()
     return _end(process.exited)
 
 

@@ -21,11 +21,12 @@ from qusr import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NoReturn
 
     from qusr._native import EarlyStart
     from qusr.options import Options
+    from qusr.process import Process
 
 #: Status of a command line that cannot be (qemu's EXIT_FAILURE), and of our own mistakes
 #: (EX_SOFTWARE of sysexits.h).
@@ -190,6 +191,10 @@ def _main(
     cache: str | None,
     early: EarlyStart | None,
 ) -> None:
+    if command.name == "qusr" and words[:1] == ["gdb"]:
+        from qusr.debug.gdb import client
+
+        client.main(words[1:], lambda rest: execute("qusr", rest, os.environ))
     command.parse(words)
     if command.show == "threads":
         _show_threads(command.number("threads") or 0)
@@ -209,18 +214,52 @@ def _main(
         # For us, not for the guest.
         environment = environment or [k + b"=" + v for k, v in os.environb.items()]
         os.environ["QUSR_CACHE_DIR"] = cache
-    process = Process(
-        command.argv,
-        env=environment,
-        guest=command.guest,
-        options=command.options(),
-        fd=fd,
-        early=early,
-    )
-    if early is None:
-        process.publish()
-    process.on_exit = leave
-    leave(process.run())
+    options = command.options()
+
+    def run(
+        argv: Sequence[str | bytes],
+        env: list[bytes] | None,
+        loaded: Callable[[Process], None] | None,
+        *,
+        program: int = -1,
+        early: EarlyStart | None = None,
+    ) -> NoReturn:
+        process = Process(
+            argv, env=env, guest=command.guest, options=options, fd=program, early=early
+        )
+        if early is None:
+            process.publish()
+        process.on_exit = leave
+        if loaded is not None:
+            loaded(process)
+        leave(process.run())
+        raise AssertionError("leave() came back")
+
+    loaded = None
+    gdb = command.text("g")
+    if gdb is not None:
+        loaded = _debugged(gdb, command, environment, run)
+    run(command.argv, environment, loaded, program=fd, early=early)
+
+
+def _debugged(
+    gdb: str,
+    command: Command,
+    environment: list[bytes] | None,
+    run: Callable[[list[bytes], list[bytes], Callable[[Any], None]], None],
+) -> Callable[[Any], None]:
+    """Starts the server of -g; what to do when the program is loaded."""
+    from qusr.debug.gdb import launch
+
+    def begin(argv: list[bytes], env: list[bytes], loaded: Callable[[Any], None]) -> None:
+        try:
+            run(argv, env, loaded)
+        except BaseException as error:
+            explain(command.name, error)
+
+    words = [os.fsencode(word) for word in command.argv]
+    variables = environment or [k + b"=" + v for k, v in os.environb.items()]
+    return launch.begin(gdb, launch.Programs(words, variables, begin)).meet
 
 
 def _show_info(command: Command) -> NoReturn:

@@ -34,7 +34,10 @@ class Option:
 OPTIONS = (
     Option("h", "", "help", "", "show this help (also -help)"),
     Option("help", "", "help"),
-    Option("g", "GDB", "missing"),
+    Option(
+        "g", "GDB", "python", "WHERE",
+        "wait for a debugger at PORT, HOST:PORT or the path of a socket",
+    ),
     Option(
         "L", "LD_PREFIX", "sysroot", "PATH",
         "sysroot: a folder whose files go before the host's",

@@ -5,7 +5,7 @@ right to read them (setuid). So before the first call that does so (`CONFINING` 
 `native/kernel/src/thunk/table.rs`) the code of all modules is read into memory. It is executed
 when it is needed, as ever: importing all of it takes 100 ms, and most children that call
 setuid(2) execute another program next. One entry of the store has it, mapped; whoever finds none
-there imports all and makes one.
+there makes one out of what Python has compiled already, which takes a tenth of that.
 """
 
 from __future__ import annotations
@@ -30,10 +30,23 @@ if TYPE_CHECKING:
 
 _HEAD = 8
 
-#: Packages all of whose modules may be needed later.
-_PACKAGES = ("dump", "loader", "ptrace", "syscalls", "syscalls/handlers")
+#: Modules that a guest which runs does not need.
+_OVER = ("qusr.__main__", "qusr.api", "qusr.cli", "qusr.interp", "qusr.usage")
+#: A package of commands of their own.
+_COMMANDS = "binfmt"
 #: Shared objects, which cannot be kept as bytes.
 _MODULES = ("_struct", "fcntl")
+#: What ours import of the standard library, as far as it is not frozen into Python itself; what
+#: these import is found out.
+_STANDARD = (
+    "__future__", "bisect", "collections", "collections.abc", "contextlib", "copy",
+    "dataclasses", "encodings", "encodings.aliases", "encodings.utf_8", "enum", "functools",
+    "importlib", "random", "re", "signal", "socket", "struct", "traceback", "types", "typing",
+    "warnings",
+)  # fmt: skip
+#: The head of a .pyc file: magic number, flags (0: it is known by the next two), the source's time
+#: and size.
+_PYC_HEAD = 16
 _KIND = "modules"
 
 
@@ -43,7 +56,7 @@ class Kept:
     def __init__(self, read: Callable[[int, int], bytes]) -> None:
         """`read` gives bytes from a place.
 
-        ValueError, EOFError, TypeError, IndexError: they are not what :func:`_learn` made.
+        ValueError, EOFError, TypeError, IndexError: they are not what :func:`learn` made.
         """
         size, check = unpack("<II", read(0, _HEAD))
         head = read(_HEAD, size)
@@ -97,20 +110,25 @@ def everything(store: Store) -> None:
             raise KeyError
         kept = Kept(_native.MappedEntry(os.fsencode(store.path), _KIND, key).read)
     except (KeyError, IndexError, ValueError, EOFError, TypeError):
-        _import_all()
-        store.put(_KIND, key, _learn())
-        return
+        data = learn()
+        store.put(_KIND, key, data)
+        kept = Kept(lambda at, size: data[at : at + size])
     for name in _MODULES:
         _import(name)
     sys.meta_path.insert(0, kept)
 
 
-def _packages() -> list[str]:
+def _packages(below: str = "") -> list[str]:
+    """Our packages, by their folders: those of the guests, too, as what is executed later may be
+    for another one.
+    """
     here = os.path.dirname(__file__)
-    # The guests', too: what is executed later may be for another one.
-    arch = [f"arch/{entry.name}" for entry in os.scandir(f"{here}/arch") if entry.is_dir()]
-    found = (*_PACKAGES, "arch", *arch)
-    return [name for name in found if os.path.exists(f"{here}/{name}/__init__.py")]
+    found = []
+    for entry in os.scandir(f"{here}/{below}"):
+        name = f"{below}{entry.name}"
+        if name != _COMMANDS and os.path.exists(f"{entry.path}/__init__.py"):
+            found += [name, *_packages(f"{name}/")]
+    return found
 
 
 def _key() -> bytes:
@@ -121,18 +139,6 @@ def _key() -> bytes:
     return python.encode() + _native.stamp_sources(folders).to_bytes(8, "little")
 
 
-def _import_all() -> None:
-    here = os.path.dirname(__file__)
-    for package in _packages():
-        prefix = "qusr." + package.replace("/", ".")
-        for entry in os.scandir(f"{here}/{package}"):
-            name, dot, kind = entry.name.rpartition(".")
-            if dot and kind == "py" and name != "__init__":
-                __import__(f"{prefix}.{name}")
-    for module in _MODULES:
-        _import(module)
-
-
 def _import(name: str) -> None:
     try:
         __import__(name)
@@ -140,28 +146,104 @@ def _import(name: str) -> None:
         return
 
 
-def _learn() -> bytes:
-    """The code of all modules of source files: sizes, index, code."""
+# --- making an entry ---------------------------------------------------------------
+
+
+def learn() -> bytes:
+    """The code of all modules of source files: sizes, index, code. None of it is executed."""
     index: _Index = {}
     parts: list[bytes] = []
     at = 0
-    for name, module in list(sys.modules.items()):
-        spec = getattr(module, "__spec__", None)
-        origin = getattr(spec, "origin", None)
-        if spec is None or origin is None or not origin.endswith(".py") or spec.name != name:
+    for name, (package, origin) in {**_standard(), **_own()}.items():
+        part = _compiled(name, origin)
+        if part is None:
             continue
-        if name.partition(".")[0] not in sys.stdlib_module_names | {"qusr"}:
-            continue
-        try:
-            code = spec.loader.get_code(name)
-        except (AttributeError, ImportError, OSError):
-            continue
-        if code is None:
-            continue
-        part = marshal.dumps(code)
-        package = spec.submodule_search_locations is not None
         index[name] = (package, origin, at, len(part), crc32(part))
         parts.append(part)
         at += len(part)
     head = marshal.dumps(index)
     return b"".join((pack("<II", len(head), crc32(head)), head, *parts))
+
+
+def _own() -> dict[str, tuple[bool, str]]:
+    """Our modules: whether each is a package, and its file."""
+    here = os.path.dirname(__file__)
+    found = {}
+    for package in ("", *_packages()):
+        prefix = "qusr." + package.replace("/", ".") if package else "qusr"
+        for entry in os.scandir(f"{here}/{package}"):
+            name, _, kind = entry.name.rpartition(".")
+            whole = prefix if name == "__init__" else f"{prefix}.{name}"
+            if kind != "py" or whole in _OVER:
+                continue
+            found[whole] = (name == "__init__", f"{here}/{package}/{entry.name}".replace("//", "/"))
+    return found
+
+
+def _standard() -> dict[str, tuple[bool, str]]:
+    """The same of the standard library's."""
+    found: dict[str, tuple[bool, str]] = {}
+    left = list(_STANDARD)
+    seen = set(left)
+    while left:
+        name = left.pop()
+        place = _find(name)
+        if place is None:
+            continue
+        found[name] = place
+        code = _compiled(name, place[1])
+        for wanted in () if code is None else _imports(name, place[0], marshal.loads(code)):
+            if wanted not in seen:
+                seen.add(wanted)
+                left.append(wanted)
+    return found
+
+
+def _find(name: str) -> tuple[bool, str] | None:
+    """A module of a source file in the standard library; None for all others."""
+    path = os.path.dirname(os.__file__) + "/" + name.replace(".", "/")
+    if os.path.isfile(f"{path}/__init__.py"):
+        return True, f"{path}/__init__.py"
+    return (False, f"{path}.py") if os.path.isfile(f"{path}.py") else None
+
+
+def _imports(name: str, package: bool, code: CodeType) -> set[str]:
+    """What a module imports when it is executed, and more: relative names are taken both ways."""
+    from opcode import opmap
+
+    parent = name if package else name.rpartition(".")[0]
+    found: set[str] = set()
+    wide, last = 0, ""
+    for operation, low in zip(code.co_code[::2], code.co_code[1::2], strict=True):
+        argument = low | wide
+        wide = argument << 8 if operation == opmap["EXTENDED_ARG"] else 0
+        if operation == opmap["IMPORT_NAME"]:
+            last = code.co_names[argument]
+            found |= {last, f"{parent}.{last}"}
+        elif operation == opmap["IMPORT_FROM"]:
+            found |= {f"{last}.{code.co_names[argument]}", f"{parent}.{code.co_names[argument]}"}
+    # A package is imported before what is in it.
+    found |= {word.rpartition(".")[0] for word in found}
+    return {word for word in found if all(map(str.isidentifier, word.split(".")))}
+
+
+def _compiled(name: str, origin: str) -> bytes | None:
+    """A module's code, marshalled: as Python keeps it, if that is of the source as it is now."""
+    try:
+        with open(_external().cache_from_source(origin), "rb") as file:
+            data = file.read()
+        source = os.stat(origin)
+        expected = pack("<III", 0, int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
+        if data[4:_PYC_HEAD] == expected and data[:4] == _external().MAGIC_NUMBER:
+            return data[_PYC_HEAD:]
+    except OSError:
+        pass
+    try:
+        return marshal.dumps(_external().SourceFileLoader(name, origin).get_code(name))
+    except (ImportError, OSError, SyntaxError, ValueError):
+        return None
+
+
+def _external() -> ModuleType:
+    """What `importlib` has its loaders from; importing that costs time."""
+    return sys.modules["_frozen_importlib_external"]

@@ -174,7 +174,10 @@ class Process:
         machine = self._machine(prepared.guest, prepared.plan.variant)
         self._set_machine(machine)
         self.argv = prepared.argv
-        self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
+        try:
+            self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
+        except OSError:  # no /proc, as behind chroot
+            self.exe = os.path.realpath(os.fsencode(prepared.host_path))
         self.comm = os.path.basename(prepared.execfn)[:15]
         self.memory = self._empty_memory()
         # Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).
@@ -271,7 +274,7 @@ class Process:
         options = machine.native_options
         try:
             thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
-        except ValueError as error:  # no memory for translated code, or no such library
+        except (ValueError, OSError) as error:  # no memory for translated code, no such library
             raise UsageError(str(error)) from None
         if blocks is not None:
             blocks.watch(thread, own_logs=options is not None)
@@ -467,7 +470,10 @@ class Process:
         child = self.lend(borrowed.thread)
         child.vforked = True
         child.main.first = borrowed.stop
-        borrowed.take_over(lambda loan: borrower.live(child, loan, lambda: None), lambda: None)
+        borrowed.take_over(
+            lambda loan: borrower.live(child, loan, lambda: None),
+            lambda: borrower.is_gone(child, self),
+        )
         borrowed.made.wait()
         borrowed.made.leave()
         self.main.native.finish_call(borrowed.made.pid)

@@ -71,6 +71,9 @@ FREESTANDING_TARGETS = {
     "thumb": Target(_HF, ("-mthumb",)),
     "armeb": Target(_SF, ("-march=armv6", "-marm", "-mbig-endian", "-Wl,--be8")),
     "armeb32": Target(_SF, ("-march=armv5te", "-marm", "-mbig-endian")),
+    # Debian has no C library for it; the kernel's headers are the same.
+    "riscv32": Target(_RV, ("-march=rv32gc", "-mabi=ilp32d", "-Wl,-melf32lriscv")),
+    "riscv64": Target(_RV),
     "x86_64": Target("gcc"),
 }
 

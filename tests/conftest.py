@@ -34,6 +34,20 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Which programs are run with the guests of which the normal set has a sample."""
+    sources = [source for source in build.sources() if not source.name.startswith("hello/")]
+    lines = []
+    for arch in emulators.SAMPLED:
+        all_ = [source.name for source in sources if arch in source.arches]
+        taken = all_
+        if not config.getoption("--slow"):
+            taken = [name for name in all_ if not emulators.is_sampled_out(arch, name)]
+        names = "all" if len(taken) == len(all_) else " ".join(taken)
+        lines.append(f"testbins of {arch}: {len(taken)} of {len(all_)}: {names}")
+    return lines
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--slow"):
         return

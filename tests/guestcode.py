@@ -51,6 +51,12 @@ ARM_BE8 = Flavour("armeb-be8", "armeb", _GNU32, (*_A32, "-EB"), ("-EB", "--be8")
 ARM_BE32 = Flavour("armeb-be32", "armeb", _GNU32, (*_A32, "-EB"), ("-EB",), "be32")
 A64S = (AARCH64, AARCH64_BE)
 A32S = (ARM, ARM_BE8, ARM_BE32)
+RISCV64 = Flavour("riscv64", "riscv64", "riscv64-linux-gnu-", ("-march=rv64gc_zicsr",))
+RISCV32 = Flavour(
+    "riscv32", "riscv32", "riscv64-linux-gnu-", ("-march=rv32gc_zicsr", "-mabi=ilp32d"),
+    ("-melf32lriscv",),
+)  # fmt: skip
+RISCVS = (RISCV64, RISCV32)
 ALL = (*A64S, *A32S)
 
 
@@ -63,7 +69,7 @@ def assemble(flavour: Flavour, source: str) -> bytes:
     """The bytes of `source`, linked for `CODE`, with .bss at `DATA`."""
     with tempfile.TemporaryDirectory() as folder:
         asm, obj, elf, out = (f"{folder}/code{suffix}" for suffix in (".s", ".o", ".elf", ".bin"))
-        unified = "" if flavour in A64S else ".syntax unified\n"
+        unified = "" if flavour not in A32S else ".syntax unified\n"
         Path(asm).write_text(f"{unified}{source}\n")
         command = [f"{flavour.prefix}as", *flavour.as_options, "-o", obj, asm]
         result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -21,10 +21,15 @@ COMPILERS = {
     "aarch64_be": ("aarch64-linux-gnu-gcc", "-mbig-endian"),
     "arm": ("arm-linux-gnueabihf-gcc",),
     "armeb": ("arm-linux-gnueabi-gcc", "-mbig-endian"),
+    "riscv64": ("riscv64-linux-gnu-gcc",),
+    # The C library's headers are for 64 bits only; the kernel's serve both.
+    "riscv32": ("riscv64-linux-gnu-gcc", "-march=rv32gc", "-mabi=ilp32d"),
 }
 ALL = tuple(COMPILERS)
-WORD64 = ("x86_64", "aarch64", "aarch64_be")
-WORD32 = ("arm", "armeb")
+WORD64 = ("x86_64", "aarch64", "aarch64_be", "riscv64")
+WORD32 = ("arm", "armeb", "riscv32")
+STAT = tuple(name for name in ALL if name != "riscv32")
+"""Those that have calls with struct stat: the others have only statx(2)."""
 
 
 @dataclass(frozen=True)

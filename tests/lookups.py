@@ -180,6 +180,11 @@ def race(guest: Guest, root: str, outside: str) -> None:
     os.makedirs(f"{place}/d/e")
     Path(f"{place}/d/f").write_text("SYSROOT\n")
     Path(f"{outside}/f").write_text("HOST\n")
+    # What the sysroot does not have.
+    Path(f"{outside}/g").write_text("HOST\n")
+    os.symlink("host", f"{outside}/h")
+    os.mkdir(f"{outside}/folder")
+    there = sorted(os.listdir(outside))
     os.symlink(outside, f"{place}/l")
     os.symlink("d", f"{place}/way")
     stop = threading.Event()
@@ -199,9 +204,17 @@ def race(guest: Guest, root: str, outside: str) -> None:
                 seen.add(guest.ask(f"open {path}"))
                 answer = guest.ask(f"stat {path}").split()
                 seen.add(f"size {answer[2]}" if len(answer) > 2 else answer[0])
+            for path in ("/race/d", "/race/way"):
+                for asked in ("access g", "statfs g", "readlink h", "chdir folder", "rmdir folder"):
+                    command, name = asked.split()
+                    seen.add(guest.ask(f"{command} {path}/{name}").split()[0])
+                for command in ("mkdir", "rmdir", "create", "unlink"):
+                    guest.ask(f"{command} {path}/made-{command in ('create', 'unlink')}")
     finally:
         stop.set()
         thread.join()
+    if sorted(os.listdir(outside)) != there:
+        print(f"race: outside {there} are {sorted(os.listdir(outside))} now")
     for wrong in seen - {"0 SYSROOT", f"size {size}", "2"}:
         print(f"race: {wrong}")
 

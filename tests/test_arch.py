@@ -15,6 +15,7 @@ from qusr.arch.arm import VECTORS, kuser_page
 from qusr.arch.arm import cpu as arm
 from qusr.arch.arm.kuser import generate
 from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature
+from qusr.arch.riscv import cpu as riscv
 from tests.guestcode import (
     A32S,
     AARCH64,
@@ -24,15 +25,20 @@ from tests.guestcode import (
     DATA,
     EXEC,
     READ,
+    RISCV32,
+    RISCV64,
     Flavour,
     Machine,
 )
+from tools import gen_guest_docs
 
-ALL = (*arm.ARCHES, *aarch64.ARCHES)
-FLAVOURS = {"arm": ARM, "aarch64": AARCH64}
+ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES)
+FLAVOURS = {"arm": ARM, "aarch64": AARCH64, "riscv64": RISCV64, "riscv32": RISCV32}
+BREAKPOINTS = {"arm": "bkpt #0", "aarch64": "brk #0"}
 HEADERS = {
     "arm": "/usr/arm-linux-gnueabihf/include/asm/hwcap.h",
     "aarch64": "/usr/aarch64-linux-gnu/include/asm/hwcap.h",
+    "riscv64": "/usr/riscv64-linux-gnu/include/asm/hwcap.h",
 }
 #: In kernels newer than Debian 12's headers, with their numbers from Linux 6.2's hwcap.h.
 NEWER = {
@@ -44,10 +50,16 @@ NEWER = {
         (1, "ASIMDBF16"): 26,
         (1, "I8MM"): 27,
         (2, "SB"): 5,
-    }
+    },
+    "riscv64": {(1, "V"): 21},
 }
 #: Those that Unicorn has; tests/test_arm_models.py runs all of arm's on the translator.
-MODELS = [(a, m) for a in (arm.ARM, aarch64.AARCH64) for m in a.models if m.unicorn != NATIVE_ONLY]
+MODELS = [
+    (a, m)
+    for a in (arm.ARM, aarch64.AARCH64, *riscv.ARCHES)
+    for m in a.models
+    if m.unicorn != NATIVE_ONLY
+]
 #: What the engine executes although the model has no such feature.
 LENIENT = {
     # The core does cache maintenance itself, and the same on every model.
@@ -118,6 +130,9 @@ def test_feature_bits_are_the_kernels(name: str) -> None:
     for word, cap, bit in re.findall(r"#define HWCAP(2?)_(\w+)\s+\(1(?:UL)? << (\d+)\)", header):
         bits[2 if word else 1, cap.upper()] = int(bit)
     bits |= {key: bit for key, bit in NEWER.get(name, {}).items() if key not in bits}
+    # COMPAT_HWCAP_ISA_A: a letter's bit.
+    for letter in re.findall(r"#define COMPAT_HWCAP_ISA_(\w)\s", header):
+        bits[1, letter] = ord(letter) - ord("A")
     names = {"FASTMULT": "FAST_MULT"}
     for feature in arch.features:
         cap = feature.name.upper()
@@ -129,8 +144,8 @@ def test_feature_bits_are_the_kernels(name: str) -> None:
 def probe(arch: Arch, model: CpuModel, feature: Feature) -> str:
     """What an instruction of the feature leads to; "breakpoint" when it is executed."""
     flavour = FLAVOURS[arch.name]
-    stop = "brk" if flavour is AARCH64 else "bkpt"
-    machine = Machine(flavour, f"{feature.probe}\n{stop} #0", model.name, sp=DATA)
+    stop = BREAKPOINTS.get(arch.name, "ebreak")
+    machine = Machine(flavour, f"{feature.probe}\n{stop}", model.name, sp=DATA)
     if flavour is AARCH64:
         machine["x29"] = DATA
     elif ".thumb" in feature.probe:
@@ -233,6 +248,18 @@ def test_cpuinfo_arm() -> None:
     assert "neon" in lines[3].split()
     assert "CPU part\t: 0xc07" in lines
     assert lines[-3].startswith("Hardware\t: ")
+
+
+def test_cpuinfo_riscv() -> None:
+    model = riscv.RISCV64.model("sifive-e51")
+    assert model is not None
+    assert riscv.RISCV64.cpuinfo(model, [0, 1]).splitlines()[8:12] == [
+        "processor\t: 1",
+        "hart\t\t: 1",
+        "isa\t\t: rv64imac_zicntr_zicsr_zifencei",
+        "mmu\t\t: sv48",
+    ]
+    assert riscv.RISCV64.hwcap(model) == (1 << 8 | 1 << 12 | 1 << 0 | 1 << 2, None)
 
 
 def test_platforms() -> None:
@@ -338,3 +365,7 @@ def test_kuser_on_every_model(model: CpuModel) -> None:
     machine.space.mprotect(VECTORS, 4096, READ | EXEC)
     assert machine.cpu.run() == {"reason": "breakpoint", "imm": 0}
     assert machine.word(DATA) == 9
+
+
+def test_the_page_of_guests_is_current() -> None:
+    assert gen_guest_docs.PAGE.read_text() == gen_guest_docs.text()

@@ -96,6 +96,8 @@ def test_a_start_needs_no_python(launch: Launcher, hello: Path, cache: str | Non
         ("thumb", "qusr-arm"),
         ("armeb", "qusr-armeb"),
         ("armeb32", "qusr-armeb"),
+        ("riscv64", "qusr-riscv64"),
+        ("riscv32", "qusr-riscv32"),
     ],
 )
 def test_other_guests(

@@ -26,6 +26,7 @@ NAMING = {
     # The kernel's names of system calls are declared among their like.
     "syscalls/system.py": {
         "ARM_breakpoint", "ARM_cacheflush", "ARM_set_tls", "ARM_get_tls", "ARM_usr26", "ARM_usr32",
+        "riscv_flush_icache", "riscv_hwprobe",
     },
     "syscalls/files.py": {"arm_fadvise64_64"},
 }  # fmt: skip
@@ -111,7 +112,7 @@ LAYERS = (
     ("again", "borrower", "debug", "dump", "ptrace", "running", "syscalls"),
     ("syscalls.handlers",),
     ("facts", "machine", "preload", "process", "thread"),
-    ("", "__main__", "api", "binfmt", "cli", "info", "interp", "usage"),
+    ("", "__main__", "api", "binfmt", "cli", "debug.gdb.client", "info", "interp", "usage"),
 )
 #: Who imports what it is told by name, and what that is.
 BY_NAME = {

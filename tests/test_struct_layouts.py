@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qusr.syscalls import common, directories, files, locks, metadata
-from tests.layouts import ALL, WORD32, WORD64, Known, parameters
+from tests.layouts import ALL, STAT, WORD32, WORD64, Known, parameters
 
 _NEWER_STATX = (
     "stx_subvol", "stx_atomic_write_unit_min", "stx_atomic_write_unit_max",
@@ -13,8 +13,8 @@ _NEWER_STATX = (
 )  # fmt: skip
 
 KNOWN = (
-    Known(metadata.STAT, "struct stat", ("asm/stat.h",)),
-    Known(metadata.STAT64, "struct stat64", ("asm/stat.h",), WORD32,
+    Known(metadata.STAT, "struct stat", ("asm/stat.h",), STAT),
+    Known(metadata.STAT64, "struct stat64", ("asm/stat.h",), ("arm", "armeb"),
           renamed={"st_ino~old": "__st_ino"}),
     Known(metadata.STATX, "struct statx", ("linux/stat.h",), newer=_NEWER_STATX),
     Known(metadata.STATFS, "struct statfs", ("asm/statfs.h",), renamed={"f_fsid": "f_fsid.val"}),

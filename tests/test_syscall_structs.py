@@ -32,8 +32,8 @@ from qusr.syscalls import (
 from qusr.syscalls.layout import leaves
 from tests.layouts import ALL, COMPILERS, WORD64, Known, parameters
 
-# These headers include the C library's, which has none for aarch64_be; aarch64 lays out the same.
-LIBC = tuple(name for name in ALL if name != "aarch64_be")
+# These headers include the C library's, which has none for the others.
+LIBC = tuple(name for name in ALL if name not in ("aarch64_be", "riscv32"))
 _IFREQ = ("linux/if.h",)
 _SIGEVENT = ("linux/signal.h",)
 _PERM = {
@@ -64,7 +64,8 @@ KNOWN = (
     Known(process.RLIMIT64, "struct rlimit64", ("linux/resource.h",)),
     Known(process.CLONE_ARGS, "struct clone_args", ("linux/sched.h",)),
     Known(signals.STACK, "struct sigaltstack", _SIGEVENT),
-    Known(signals.SIGACTION, "struct sigaction", _SIGEVENT, ("aarch64", "aarch64_be")),
+    Known(signals.SIGACTION, "struct sigaction", _SIGEVENT,
+          ("aarch64", "aarch64_be", "riscv64", "riscv32")),
     Known(scheduling.SCHED_PARAM, "struct sched_param", ("sched.h",), LIBC),
     Known(system.UTSNAME, "struct new_utsname", ("linux/utsname.h",)),
     Known(system.SYSINFO, "struct sysinfo", ("linux/sysinfo.h",)),

@@ -66,9 +66,8 @@ def _lookups(
 def test_paths_are_those_of_a_chroot(
     way: str, qusr: Callable[[str], Emulator], testbin: Callable[..., Path]
 ) -> None:
-    # Without openat2 a look-up and the call are two steps: what others rename between can mislead.
     sandbox = _sandbox(**{way: WITHOUT[way]}) if way in WITHOUT else []
-    out = _lookups(7, 25, sandbox, qusr("aarch64"), testbin, race=way == "openat2")
+    out = _lookups(7, 25, sandbox, qusr("aarch64"), testbin, race=True)
     lines = out.splitlines()
     assert len(lines) == 1, out
     assert int(lines[0].split()[1].rstrip(",")) > 40
@@ -82,7 +81,7 @@ def test_many_paths(
 ) -> None:
     way = ("openat2", *WITHOUT)[seed % 3]
     sandbox = _sandbox(**{way: WITHOUT[way]}) if way in WITHOUT else []
-    out = _lookups(seed, 200, sandbox, qusr("aarch64"), testbin, race=way == "openat2")
+    out = _lookups(seed, 200, sandbox, qusr("aarch64"), testbin, race=True)
     assert len(out.splitlines()) == 1, out
 
 
@@ -145,3 +144,24 @@ def test_links_to_the_kernels_trees(
     program = testbin("c/files/lookups", "aarch64")
     (answer,) = _ask(qusr("aarch64"), program, tree, ["open /etc/mounts"])
     assert answer.startswith("0 Name:"), answer
+
+
+def test_names_of_what_is_inside(
+    tree: Path, qusr: Callable[[str], Emulator], testbin: Callable[..., Path]
+) -> None:
+    """getcwd and the links of /proc name files as a process in a chroot would see them."""
+    program = testbin("c/files/lookups", "aarch64")
+    lines = [
+        "getcwd .", "chdir /deep/below", "getcwd .", "readlink /proc/self/cwd", "chdir ..",
+        "getcwd .", "fd etc/../../etc/hostname", "fd /deep/below", "readlink /deep/text",
+        "chdir /proc/self", "chdir /", "getcwd .", f"chdir {tree.parent}/other", "getcwd .",
+    ]  # fmt: skip
+    (tree.parent / "other").mkdir()
+    # A link with such a text, which is no link of /proc.
+    (tree / "deep/text").symlink_to(f"{tree}/etc")
+    found = _ask(qusr("aarch64"), program, tree, lines)
+    assert [line.strip() for line in found] == [
+        "0 /", "0", "0 /deep/below", "0 /deep/below", "0",
+        "0 /deep", str(errno.ENOENT), "0 /deep/below", f"0 {tree}/etc",
+        "0", "0", "0 /", "0", f"0 {tree.parent}/other",
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from qusr import _native
 from testbins import build
-from tests.emulators import Emulator, Result, TooLongError
+from tests.emulators import SAMPLED, Emulator, Result, TooLongError, is_sampled_out
 
 # The emulators' names for the targets that are variants of one ISA.
 ISA = {"armel": "arm", "thumb": "arm", "armeb32": "armeb"}
@@ -20,10 +20,12 @@ def _programs() -> Iterator[object]:
     for source in build.sources():
         if source.name.startswith("hello/"):
             continue
-        marks = [pytest.mark.slow] if "slow" in source.settings else []
         for program in source.programs():
+            # Its root is only there where the slow tests are run.
+            late = program.dynamic and program.arch in SAMPLED
+            slow = late or "slow" in source.settings or is_sampled_out(program.arch, source.name)
             name = str(program.path.relative_to(build.BUILD))
-            yield pytest.param(program, id=name, marks=marks)
+            yield pytest.param(program, id=name, marks=[pytest.mark.slow] if slow else [])
 
 
 def _run(

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import pytest
 from qusr import _native
 from qusr.debug import symbols, threads
 from qusr.ptrace import block
-from tests.emulators import ARCHES, ENVIRONMENT, Emulator, need, qusr_command
+from tests.emulators import ARCHES, ENVIRONMENT, REPO, Emulator, need, qusr_command
 
 Qusr = Callable[[str], Emulator]
 Testbin = Callable[..., Path]
@@ -109,6 +110,7 @@ def test_who_is_asked_does_not_notice(qusr: Qusr, testbin: Testbin, tmp_path: Pa
     ("stage", "call", "expected"),
     [
         (1, (202, 0x2008), "the emulator's lock of the process"),
+        (1, (202, 0x3000), "the emulator's lock of translated code"),
         (1, (202, 0x5000), "a lock of the emulator's at 0x5000 of the host"),
         (2, (202, 0x9000), "a lock of the emulator's"),
         (2, (202, 0x7020), None),
@@ -119,7 +121,10 @@ def test_locks_of_the_emulator(
     stage: int, call: tuple[int, int] | None, expected: str | None
 ) -> None:
     """A thread that the host's kernel has at a futex that is not the guest's (202 on x86-64)."""
-    locks = ((0x1000, 0x100), (0x2000, 0x100), (0x3000, 0x100))
+    locks = (
+        ("guest memory", 0x1000, 0x100), ("the process", 0x2000, 0x100),
+        ("translated code", 0x3000, 0x100),
+    )  # fmt: skip
     aarch64, futex = 0xC00000B7, 98
     record = threads.Record(7, stage, futex, 0, (0x20, *[0] * 6), 0, 0, 0x7000, aarch64, locks)
     in_call = None if call is None else (call[0], (call[1], *[0] * 5))
@@ -236,3 +241,30 @@ def _refused(word: str, why: str) -> None:
     assert run.returncode == 1
     assert why in run.stderr
     assert run.stderr.count("\n") == 1
+
+
+#: A guest within a Python that somebody else has started.
+WITHIN = "import sys, qusr; qusr.Process([sys.argv[1]]).run()"
+
+
+@pytest.mark.parametrize(
+    ("kind", "lock"),
+    [
+        ("native", "translated code"), ("unicorn", "the turns of guest threads"),
+        ("within", "Python's interpreter"),
+    ],
+)  # fmt: skip
+def test_locks_have_names(
+    kind: str, lock: str, qusr: Qusr, testbin: Testbin, tmp_path: Path
+) -> None:
+    """Each thread's record names what it may wait for, by the words of who has the lock."""
+    emulator = Emulator((sys.executable, "-c", WITHIN), {"PYTHONPATH": str(REPO)})
+    if kind != "within":
+        emulator = qusr("aarch64")
+        emulator = Emulator((*emulator.prefix, "-core", kind), emulator.environment)
+    with running(emulator, testbin("c/misc/standing", "aarch64"), tmp_path) as process:
+        until_seen(process.pid, r"in read\(")
+        records = threads._records(process.pid, threads._place(symbols.rows(process.pid)))
+        for record in records.values():
+            names = [name for name, start, size in record.locks if start and size]
+            assert {"guest memory", "the process", "signal actions", lock} <= set(names)

@@ -57,6 +57,46 @@ class RegisterSet:
                 yield number, int.from_bytes(part, order)
 
 
+class GdbRegister:
+    """A register as gdb's target descriptions have it.
+
+    Attributes:
+        name: gdb's.
+        number: the cores'; None: it always reads as 0.
+        bits: its width.
+        type: gdb's name of a type, or one of the feature's own.
+        group: "general", "float", "vector", "system" or "".
+    """
+
+    __slots__ = ("bits", "group", "name", "number", "type")
+
+    def __init__(
+        self, name: str, number: int | None, bits: int, type: str = "int", group: str = ""
+    ) -> None:
+        self.name = name
+        self.number = number
+        self.bits = bits
+        self.type = type
+        self.group = group
+
+
+class GdbFeature:
+    """A set of registers under a name that gdb knows ("Standard Target Features" of its manual).
+
+    Attributes:
+        name: the feature's.
+        registers: in gdb's order.
+        types: XML elements that define types.
+    """
+
+    __slots__ = ("name", "registers", "types")
+
+    def __init__(self, name: str, registers: Sequence[GdbRegister], types: str = "") -> None:
+        self.name = name
+        self.registers = registers
+        self.types = types
+
+
 class UserArea:
     """What PTRACE_PEEKUSR and POKEUSR find by address: the kernel's `struct user`.
 
@@ -84,14 +124,27 @@ class Tracing:
         fixed: note types that always read the same: the first word, and the size in bytes. Zeros
             can be stored to them.
         call_note: the note type with the number of the system call; None: there is none.
+        call_register: the register with that number, where storing to it before the call changes
+            the call (syscall_get_nr() reads it again).
         core: what a core file has for each thread behind NT_PRSTATUS: (owner, note type, set).
         user: for PTRACE_PEEKUSR; None: the kernel has no such request for this guest.
         requests: the numbers of requests that this guest alone has, as ("get" or "set", note
             type of the whole set), ("word", note type whose first word is stored), ("call", 0)
             that changes the system call, or ("zeros", bytes that are stored).
+        gdb: what gdb calls the architecture, and its features.
     """
 
-    __slots__ = ("call_note", "core", "fixed", "registers", "requests", "sets", "user")
+    __slots__ = (
+        "call_note",
+        "call_register",
+        "core",
+        "fixed",
+        "gdb",
+        "registers",
+        "requests",
+        "sets",
+        "user",
+    )
 
     def __init__(
         self,
@@ -101,13 +154,21 @@ class Tracing:
         core: tuple[tuple[bytes, int, RegisterSet], ...],
         fixed: Mapping[int, tuple[int, int]] | None = None,
         call_note: int | None = None,
+        call_register: int | None = None,
         user: UserArea | None = None,
         requests: Mapping[int, tuple[str, int]] | None = None,
+        gdb: tuple[str, tuple[GdbFeature, ...]] = ("", ()),
     ) -> None:
         self.registers = registers
         self.sets = sets
         self.core = core
         self.fixed = fixed or {}
         self.call_note = call_note
+        self.call_register = call_register
         self.user = user
         self.requests = requests or {}
+        self.gdb = gdb
+
+    def gdb_registers(self) -> list[GdbRegister]:
+        """All registers by gdb's numbers, which are their places in the description."""
+        return [register for feature in self.gdb[1] for register in feature.registers]

@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     from qusr.arch.base import Guest
     from qusr.debug.symbols import Row, Symbols
 
-MAGIC = 0x0165_7265_6857_5351
-_RECORD = struct.Struct("<QIIQQQ7QQQQQ6Q")
+MAGIC = 0x0365_7265_6857_5351
+_RECORD = struct.Struct("<QIIQQQQ7QQQQQ32Q")
 _EMULATOR, _GUEST_CODE, _CALL = range(3)
 _NO_CALL = (1 << 64) - 1
-#: What the records' `locks` are those of.
-_LOCKS = ("guest memory", "the process", "signal actions")
+_TABLE = struct.Struct("<QQ4Q")
 #: Futex bits of a robust or PI futex's value (include/uapi/linux/futex.h): who holds it.
 _FUTEX_TID = 0x3FFF_FFFF
 #: How long to wait for the answer of a thread that runs, in seconds. It gives one at the end of
@@ -56,7 +55,7 @@ class Record:
     answer: int
     base: int
     guest: int
-    locks: tuple[tuple[int, int], ...]
+    locks: tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -138,20 +137,37 @@ def _place(mapped: Sequence[Row]) -> int:
 
 def _records(pid: int, place: int) -> dict[int, Record]:
     """The records by thread."""
-    magic, at = struct.unpack("<QQ", _native.process_read(pid, place, 16))
+    magic, at, *interpreter = _TABLE.unpack(_native.process_read(pid, place, _TABLE.size))
     if magic != MAGIC:
         raise UnknownError("the process runs another version of qusr")
     found = {}
+    names: dict[tuple[int, int], str] = {}
     for _ in range(_MOST):
         if at == 0:
             break
         data = _native.process_read(pid, at, _RECORD.size)
-        at, used, tid, stage, number, pc, *rest = _RECORD.unpack(data)
+        at, used, tid, stage, number, pc, _sp, *rest = _RECORD.unpack(data)
         args, (answers, answer, base, guest) = tuple(rest[:7]), rest[7:11]
         if used and tid:
-            locks = tuple(zip(rest[11::2], rest[12::2], strict=True))
+            locks = _locks(pid, (*rest[11:], *interpreter), names)
             found[tid] = Record(tid, stage, number, pc, args, answers, answer, base, guest, locks)
     return found
+
+
+def _locks(
+    pid: int, words: tuple[int, ...], names: dict[tuple[int, int], str]
+) -> tuple[tuple[str, int, int], ...]:
+    """Name, address and size of each lock in a record."""
+    found = []
+    for at in range(0, len(words), 4):
+        text, length, start, size = words[at : at + 4]
+        if not text:
+            continue
+        key = text, min(length, 256)
+        if key not in names:
+            names[key] = _native.process_read(pid, *key).decode(errors="replace")
+        found.append((names[key], start, size))
+    return tuple(found)
 
 
 def _asked(pid: int, place: int) -> dict[int, Record]:
@@ -314,7 +330,7 @@ class _Thread:
         if name == "futex":
             if record.stage == _CALL and args[0] == record.base + record.args[0]:
                 return ""
-            for (start, size), what in zip(record.locks, _LOCKS, strict=True):
+            for what, start, size in record.locks:
                 if start <= args[0] < start + size:
                     return f"; waits for the emulator's lock of {what}"
             return f"; waits for a lock of the emulator's at {args[0]:#x} of the host"

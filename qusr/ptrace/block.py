@@ -30,21 +30,21 @@ STOP_SIGNALS = (19, 20, 21, 22)
 SI_QUEUE = -1
 
 # --- messages: the upper 16 bits of a queued SIGSEGV's value (signal/host/message.rs, Message) ---
-BELL, STOP, DIE, DOOM, REPORT, KILL = 0x5152, 0x5153, 0x5154, 0x5155, 0x5156, 0x5157
+BELL, STOP, DIE, DOOM, REPORT, KILL_MESSAGE = 0x5152, 0x5153, 0x5154, 0x5155, 0x5156, 0x5157
 
 # --- Kind ---
-BOUNDARY, ENTRY, EXIT, FAULT, EVENT = range(1, 6)
+BOUNDARY, ENTRY, EXIT, FAULT, EVENT, STOP_HERE = range(1, 7)
 
 # --- Mode ---
 CONTINUE, CALLS, STEP, EMULATE, DETACHED = range(5)
 
 # --- requests to a stopped tracee ---
-ASK_MAPS, ASK_AUXV, ASK_EXE = 1, 2, 3
+ASK_MAPS, ASK_AUXV, ASK_EXE, ASK_SMAPS, ASK_ROOT = 1, 2, 3, 4, 5
 
 MAGIC = 0x7265636172545351
-HEADER = struct.Struct("<QIIQQQ16sIIIIIIQqQQIIQQ")
-INFO_AT, INFO_SIZE = 136, 128
-REGISTERS_AT = 272
+HEADER = struct.Struct("<QIIQQQ16sIIIIIIQqQQIIQQQQ")
+INFO_AT, INFO_SIZE = 152, 128
+REGISTERS_AT = 288
 assert HEADER.size == INFO_AT
 
 # Offsets of what the tracer writes.
@@ -54,6 +54,8 @@ RESUME = struct.Struct("<5I")
 BLOCKED_AT, NUMBER_AT, REQUEST_AT = 80, 88, 112
 DIRTY_REGISTERS, DIRTY_MASK = 1, 2
 RING_SIZE = 256
+# Where a debugger's stops go (tracee/stops.rs, Orders): counters, the size, the bytes.
+ORDERS_WRITTEN, ORDERS_SIZE, ORDERS_BYTES, ORDERS_ROOM = 0, 16, 24, 1 << 18
 
 
 class Header:
@@ -61,7 +63,7 @@ class Header:
 
     __slots__ = (
         "audit", "base", "blocked", "cloning", "code", "code_ring", "dirty", "first_arg", "guest",
-        "kind", "limit", "magic", "message", "mode", "number", "options", "reply",
+        "kind", "limit", "magic", "message", "mode", "number", "options", "orders", "reply",
         "reply_size", "request", "resume_signal", "seized",
     )  # fmt: skip
 
@@ -71,6 +73,7 @@ class Header:
             name, self.audit, self.mode, self.options, self.seized,
             self.resume_signal, self.dirty, self.blocked, self.number, self.first_arg,
             self.code_ring, self.request, self.cloning, self.reply, self.reply_size,
+            self.orders, _,
         ) = HEADER.unpack(data)  # fmt: skip
         #: As `Abi.core` has it.
         self.guest = name.rstrip(b"\0").decode()

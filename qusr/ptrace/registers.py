@@ -79,6 +79,10 @@ def write(tracee: Tracee, note: int, data: bytes) -> None:
         return
     for register, value in find(header, note).unpack(data, _order(header)):
         tracee.set_register(register, value)
+        before = tracee.report is not None and tracee.report.kind == "entry"
+        if register == known.call_register and before:
+            number = value & 0xFFFFFFFF
+            set_call(tracee, number - (number >> 31 << 32))
 
 
 def set_call(tracee: Tracee, number: int) -> None:

@@ -12,8 +12,8 @@ from qusr.ptrace.block import Header
 from qusr.syscalls import fail
 
 # What a stop was reported as.
-SIGNAL, FAULT, ENTRY, EXIT, EVENT, GROUP, TRAP = (
-    "signal", "fault", "entry", "exit", "event", "group", "trap",
+SIGNAL, FAULT, ENTRY, EXIT, EVENT, GROUP, TRAP, STOP = (
+    "signal", "fault", "entry", "exit", "event", "group", "trap", "stop",
 )  # fmt: skip
 
 
@@ -21,7 +21,8 @@ class Report:
     """A stop that the guest is told of.
 
     Attributes:
-        kind: one of the words above; TRAP is PTRACE_EVENT_STOP.
+        kind: one of the words above; TRAP is PTRACE_EVENT_STOP, STOP a debugger's own (`event` says
+            which, `message` where).
         status: wait(2)'s.
         info: the host's siginfo_t that PTRACE_GETSIGINFO gives, None for a group-stop.
         message: PTRACE_GETEVENTMSG's.

@@ -153,7 +153,7 @@ CALLS = (
     Syscall("getdents", *_DIRENTS, builtin="getdents", families=("32",)),
     Syscall("getdents64", *_DIRENTS),
     Syscall("getdents64", *_DIRENTS, builtin="getdents64", families=("be", "32")),
-    Syscall("getcwd", Buf("buf", OUT, size="size"), Size("size")),
+    Syscall("getcwd", Buf("buf", OUT, size="size"), Size("size"), builtin="getcwd"),
     Syscall("chdir", Path("path"), builtin="chdir"),
     Syscall("fchdir", Fd("fd"), builtin="fchdir"),
     # --- making and removing names ---

@@ -1,7 +1,10 @@
 """Futexes. They work on guest memory itself, so that guest and host processes can share them.
-A robust futex whose owner was killed by a signal is given up when somebody waits for it
-(FUTEX_WAIT, FUTEX_WAIT_BITSET) in memory that processes share, within 0.2 s of the owner's end.
-The owner must be in a PID namespace that the waiter sees, or it counts as ended.
+A process that has mapped memory which processes share gives up its robust futexes whichever way
+it ends: by itself, by a signal's default action, by a SIGKILL that a guest sends to it (not to its
+group). Of one that is killed otherwise (by a program of the host, for want of memory) a futex is
+given up when somebody waits for it (FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_LOCK_PI, futex_wait,
+futex_waitv) in memory that processes share, within 0.2 s of the owner's end; a trylock alone finds
+it locked. The owner must be in a PID namespace that the waiter sees, or it counts as ended.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ from qusr.syscalls.decl import (
 from qusr.syscalls.layout import (
     Bytes,
     CType,
+    Fields,
     PerAbi,
     Struct,
     long,
@@ -150,19 +151,21 @@ class _Packed4(Struct):
         return 4
 
 
+_STATFS64: Fields = [
+    ("f_type", u32), ("f_bsize", u32), ("f_blocks", u64), ("f_bfree", u64), ("f_bavail", u64),
+    ("f_files", u64), ("f_ffree", u64), ("f_fsid", s32 * 2), ("f_namelen", u32),
+    ("f_frsize", u32), ("f_flags", u32), ("_spare", u32 * 4),
+]  # fmt: skip
 # arm packs it so that old ABI and EABI agree (arch/arm/include/uapi/asm/statfs.h).
 STATFS64 = PerAbi(
     "statfs64",
     {
         "eabi": _Packed4(
             "statfs64",
-            [
-                ("f_type", u32), ("f_bsize", u32), ("f_blocks", u64), ("f_bfree", u64),
-                ("f_bavail", u64), ("f_files", u64), ("f_ffree", u64), ("f_fsid", s32 * 2),
-                ("f_namelen", u32), ("f_frsize", u32), ("f_flags", u32), ("_spare", u32 * 4),
-            ],
+            _STATFS64,
             packed=("*",),
         ),
+        "generic32": Struct("statfs64", _STATFS64),
         "*": STATFS,
     },
 )  # fmt: skip

@@ -1,6 +1,13 @@
 // Byte order, arguments, 64-bit arithmetic and a few system calls, without a C library.
 #include "nolibc.h"
 
+/* asm-generic/unistd.h has no underscore. */
+#ifdef __NR__llseek
+#define NR_LLSEEK __NR__llseek
+#else
+#define NR_LLSEEK __NR_llseek
+#endif
+
 /* The kernel's timespec of clock_gettime (not of clock_gettime64). */
 struct old_timespec {
     long sec;
@@ -31,8 +38,13 @@ int main(int argc, char **argv, char **envp)
 
     CHECK(getpid() > 0);
     CHECK(write(-1, "x", 1) == -9 /* EBADF */);
+#ifdef __NR_clock_gettime
     struct old_timespec now = {0, -1};
     CHECK(syscall2(__NR_clock_gettime, 0, &now) == 0);
+#else
+    struct { int64_t sec, nsec; } now = {0, -1};
+    CHECK(syscall2(__NR_clock_gettime64, 0, &now) == 0);
+#endif
     CHECK(now.sec > 1600000000 && now.nsec >= 0 && now.nsec < 1000000000);
 
     /* A structure that is filled in by the kernel: pipe2 writes two ints. */
@@ -50,10 +62,14 @@ int main(int argc, char **argv, char **envp)
     long fd = syscall2(__NR_memfd_create, "basics", 0);
     CHECK(fd >= 0);
     uint64_t far = 0x123456789;
-#if defined(__arm__)
+#if __SIZEOF_POINTER__ == 4
+#if defined(__arm__) /* an even register */
     CHECK(syscall6(__NR_pwrite64, fd, (long)"z", 1, 0, LOW_HIGH(far)) == 1);
+#else
+    CHECK(syscall6(__NR_pwrite64, fd, (long)"z", 1, LOW_HIGH(far), 0) == 1);
+#endif
     uint64_t at = 0;
-    CHECK(syscall5(__NR__llseek, fd, 0, 0, &at, 2) == 0);
+    CHECK(syscall5(NR_LLSEEK, fd, 0, 0, &at, 2) == 0);
     CHECK(at == far + 1);
 #else
     CHECK(syscall4(__NR_pwrite64, fd, "z", 1, far) == 1);

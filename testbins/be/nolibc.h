@@ -1,5 +1,5 @@
 /* What a freestanding guest program needs: the start of a process, raw system calls and a few
- * functions of the C library, for arm (EABI), aarch64 and x86_64 in either byte order. One
+ * functions of the C library, for arm (EABI), aarch64, riscv and x86_64 in either byte order. One
  * translation unit a program, so everything is defined here.
  *
  * A program defines `int main(int argc, char **argv, char **envp)`. */
@@ -53,6 +53,19 @@ static inline long syscall6(long nr, long a, long b, long c, long d, long e, lon
                      : "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5), "r"(r6)
                      : "r12", "memory", "cc");
     return r0;
+#elif defined(__riscv)
+    register long a7 __asm__("a7") = nr;
+    register long a0 __asm__("a0") = a;
+    register long a1 __asm__("a1") = b;
+    register long a2 __asm__("a2") = c;
+    register long a3 __asm__("a3") = d;
+    register long a4 __asm__("a4") = e;
+    register long a5 __asm__("a5") = f;
+    __asm__ volatile("ecall"
+                     : "+r"(a0)
+                     : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5)
+                     : "memory");
+    return a0;
 #elif defined(__x86_64__)
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
@@ -298,6 +311,10 @@ __asm__(".text\n.globl _start\n.type _start, %function\n.thumb_func\n_start:\n"
 #elif defined(__arm__)
 __asm__(".text\n.globl _start\n.type _start, %function\n_start:\n"
         "\tmov fp, #0\n\tmov lr, #0\n\tmov r0, sp\n\tb start_c\n");
+#elif defined(__riscv)
+__asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
+        "\t.option push\n\t.option norelax\n\tla gp, __global_pointer$\n\t.option pop\n"
+        "\tmv ra, zero\n\tmv a0, sp\n\ttail start_c\n");
 #else
 __asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
         "\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall start_c\n");

@@ -22,7 +22,9 @@ struct ucontext {
 struct action {
     void (*handler)(int, siginfo_t *, void *);
     unsigned long flags;
+#if !defined(__riscv)
     void (*restorer)(void);
+#endif
     unsigned long mask[8 / sizeof(long)];
 };
 
@@ -49,6 +51,8 @@ static void skip(int number, siginfo_t *info, void *context)
     u->uc_mcontext.pc += 4;
 #elif defined(__arm__)
     u->uc_mcontext.arm_pc += 4;
+#elif defined(__riscv)
+    u->uc_mcontext.sc_regs.pc += 4;
 #endif
 }
 
@@ -64,7 +68,10 @@ __asm__(".text\n.globl restore\nrestore:\n\tmov $15, %eax\n\tsyscall\n");
 
 static long act(int number, void (*function)(int, siginfo_t *, void *), unsigned long flags)
 {
-    struct action action = {function, SA_SIGINFO | RESTORER | flags, restore, {0}};
+    struct action action = {.handler = function, .flags = SA_SIGINFO | RESTORER | flags};
+#if !defined(__riscv)
+    action.restorer = restore;
+#endif
     return syscall4(__NR_rt_sigaction, number, &action, 0, 8);
 }
 
@@ -103,11 +110,19 @@ int main(int argc, char **argv, char **envp)
     register long number __asm__(
 #if defined(__aarch64__)
         "x9"
+#elif defined(__riscv)
+        "s9"
 #else
         "r9"
 #endif
     ) = 77;
+#if defined(__riscv)
+    /* Not a compressed one. */
+    __asm__ volatile(".option push\n\t.option norvc\n\tlw %0, 0(%1)\n\t.option pop"
+                     : "+r"(number) : "r"((void *)0x123450) : "memory");
+#else
     __asm__ volatile("ldr %0, [%1]" : "+r"(number) : "r"((void *)0x123450) : "memory");
+#endif
     CHECK(number == 77);
     CHECK(calls == 3 && last == SIGSEGV && code == SEGV_MAPERR);
     CHECK(address == (void *)0x123450);

@@ -18,9 +18,15 @@
 #define AT_FDCWD -100
 #define MODE_FILE 0100000
 
-#if defined(__arm__)
+/* On 32-bit machines the calls whose times have 64 bits. Some have only statx for stat. */
+#if __SIZEOF_POINTER__ == 4
+#ifdef __NR_fstat64
 typedef struct stat64 kernel_stat;
 #define NR_FSTAT __NR_fstat64
+#endif
+#define NR_UTIMENSAT __NR_utimensat_time64
+#define NR_FUTEX __NR_futex_time64
+#define NR_NANOSLEEP __NR_clock_nanosleep_time64
 #define NR_GETTIME __NR_clock_gettime64
 #define NR_TIMERFD_SETTIME __NR_timerfd_settime64
 #define NR_PPOLL __NR_ppoll_time64
@@ -31,6 +37,9 @@ typedef struct flock64 kernel_flock;
 #else
 typedef struct stat kernel_stat;
 #define NR_FSTAT __NR_fstat
+#define NR_UTIMENSAT __NR_utimensat
+#define NR_FUTEX __NR_futex
+#define NR_NANOSLEEP __NR_clock_nanosleep
 #define NR_GETTIME __NR_clock_gettime
 #define NR_TIMERFD_SETTIME __NR_timerfd_settime
 #define NR_PPOLL __NR_ppoll
@@ -57,11 +66,8 @@ static void test_stat(void)
     CHECK(write((int)fd, "0123456789", 10) == 10);
     /* 2001-09-09 01:46:40.000000005 and a time after 2038 */
     struct __kernel_timespec times[2] = {{1000000000, 5}, {5000000000, 7}};
-#if defined(__arm__)
-    CHECK(syscall4(__NR_utimensat_time64, AT_FDCWD, "file", times, 0) == 0);
-#else
-    CHECK(syscall4(__NR_utimensat, AT_FDCWD, "file", times, 0) == 0);
-#endif
+    CHECK(syscall4(NR_UTIMENSAT, AT_FDCWD, "file", times, 0) == 0);
+#ifdef NR_FSTAT
     kernel_stat st;
     memset(&st, 0xaa, sizeof st);
     CHECK(syscall2(NR_FSTAT, fd, &st) == 0);
@@ -70,11 +76,14 @@ static void test_stat(void)
     CHECK(st.st_nlink == 1);
     CHECK((uint32_t)st.st_atime == 1000000000 && st.st_atime_nsec == 5);
     CHECK(st.st_blksize >= 512 && st.st_blksize <= 65536);
+#endif
     struct statx sx;
     CHECK(syscall5(__NR_statx, AT_FDCWD, "file", 0, STATX_BASIC_STATS, &sx) == 0);
     CHECK(sx.stx_size == 10 && sx.stx_mode == (MODE_FILE | 0640) && sx.stx_nlink == 1);
     CHECK(sx.stx_mtime.tv_sec == 5000000000 && sx.stx_mtime.tv_nsec == 7);
+#ifdef NR_FSTAT
     CHECK(sx.stx_ino == st.st_ino);
+#endif
     close((int)fd);
 }
 
@@ -120,7 +129,7 @@ static void test_limits_and_names(void)
     CHECK(syscall1(__NR_uname, &name) == 0);
     CHECK(strcmp(name.sysname, "Linux") == 0);
     struct statfs64 fs;
-#if defined(__arm__)
+#if __SIZEOF_POINTER__ == 4
     CHECK(syscall3(__NR_statfs64, ".", sizeof fs, &fs) == 0);
 #else
     CHECK(syscall2(__NR_statfs, ".", &fs) == 0);
@@ -240,25 +249,17 @@ static void test_locks_and_futex(void)
     close((int)fd);
 
     uint32_t word = 0x01020304;
-    CHECK(syscall4(__NR_futex, &word, 0 /* WAIT */, 0x04030201, 0) == -11 /* EAGAIN */);
-    CHECK(syscall3(__NR_futex, &word, 1 /* WAKE */, 1) == 0);
+    CHECK(syscall4(NR_FUTEX, &word, 0 /* WAIT */, 0x04030201, 0) == -11 /* EAGAIN */);
+    CHECK(syscall3(NR_FUTEX, &word, 1 /* WAKE */, 1) == 0);
     struct __kernel_timespec brief = {0, 1000000};
-#if defined(__arm__)
-    CHECK(syscall4(__NR_futex_time64, &word, 0, 0x01020304, &brief) == -110 /* ETIMEDOUT */);
-#else
-    CHECK(syscall4(__NR_futex, &word, 0, 0x01020304, &brief) == -110 /* ETIMEDOUT */);
-#endif
+    CHECK(syscall4(NR_FUTEX, &word, 0, 0x01020304, &brief) == -110 /* ETIMEDOUT */);
 }
 
 static void test_time(void)
 {
     struct __kernel_timespec before, after, pause = {0, 3000000};
     CHECK(syscall2(NR_GETTIME, 1, &before) == 0);
-#if defined(__arm__)
-    CHECK(syscall4(__NR_clock_nanosleep_time64, 1, 0, &pause, 0) == 0);
-#else
-    CHECK(syscall4(__NR_clock_nanosleep, 1, 0, &pause, 0) == 0);
-#endif
+    CHECK(syscall4(NR_NANOSLEEP, 1, 0, &pause, 0) == 0);
     CHECK(syscall2(NR_GETTIME, 1, &after) == 0);
     int64_t passed = (after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec;
     CHECK(passed >= 3000000 && passed < 30000000000);

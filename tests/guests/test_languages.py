@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,13 +41,11 @@ def test_perl_finds_its_modules_in_the_root(guest: Guest, tmp_path: Path) -> Non
     case = Case("perl -MList::Util=sum -e 'print sum(1 .. 10), $INC{{q(List/Util.pm)}}'")
     result = guest.run(guest.qusr, case, tmp_path / "work").check()
     triplet = TRIPLET[guest.arch]
-    assert result.out in (
-        f"55/usr/lib/{triplet}/perl/5.36/List/Util.pm",
-        f"55/usr/lib/{triplet}/perl-base/List/Util.pm",
-    )
+    found = rf"55/usr/lib/{triplet}/(perl/5\.\d+|perl-base)/List/Util\.pm"
+    assert re.fullmatch(found, result.out), result.out
 
 
-# Short programs; each prints the same under any Python 3.11, on a 64-bit or a 32-bit machine, so
+# Short programs; each prints the same under any Python 3.11 or 3.13, on a 64-bit or a 32-bit machine, so
 # the host's own tells what is right.
 PYTHON = sorted(path.stem for path in (DATA / "python").glob("*.py"))
 

@@ -4,7 +4,11 @@
 //! them (system calls, signals, threads, the debugger) sees only
 //! [`CpuCore`], so there is one mechanism for every core.
 
+mod stops;
+
 use std::sync::Arc;
+
+pub use stops::{Stops, Watch};
 
 /// How an access to guest memory failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,10 @@ pub enum Exit {
     Undefined,
     /// A breakpoint instruction (BRK, BKPT); the pc stands on it.
     Breakpoint { imm: u32 },
+    /// The debugger wants the guest to stop before the instruction at the pc ([`Stops::code`]).
+    Stop,
+    /// The instruction at the pc is about to access what a debugger watches ([`Stops::data`]).
+    Watched { addr: u64, write: bool },
     /// [`Interrupter::interrupt`] was called, or the step budget is used up.
     Interrupted,
 }
@@ -105,6 +113,27 @@ pub struct Emulated {
 /// Says what the kernel does with the instruction in these bytes, which traps.
 pub type Emulate = Arc<dyn Fn(&[u8]) -> Option<Emulated> + Send + Sync>;
 
+/// A lock of the emulator's that guest threads may wait for: for who asks why one stands still.
+#[derive(Clone, Copy, Debug)]
+pub struct Lock {
+    /// What it guards; goes behind "the emulator's lock of".
+    pub name: &'static str,
+    /// Where its parts are in this process.
+    pub start: usize,
+    pub size: usize,
+}
+
+impl Lock {
+    /// One in `thing`, which outlives those that are told.
+    pub fn of<T>(name: &'static str, thing: &T) -> Self {
+        Self {
+            name,
+            start: std::ptr::from_ref(thing) as usize,
+            size: size_of::<T>(),
+        }
+    }
+}
+
 /// One guest CPU.
 pub trait CpuCore: Regs + Send {
     /// Runs guest code from the current pc until one of the [`Exit`]s.
@@ -114,6 +143,12 @@ pub trait CpuCore: Regs + Send {
     /// exits with [`Exit::Syscall`] and is not offered to a callback).
     /// Returns [`Exit::Interrupted`] when the instruction simply completed.
     fn step(&mut self) -> Exit;
+    /// As `step`, but whatever is watched; `step` does not look at the stops of instructions either.
+    fn step_over(&mut self) -> Exit {
+        self.step()
+    }
+    /// From now on all cores of the process stop there ([`Exit::Stop`], [`Exit::Watched`]). None of them runs.
+    fn set_stops(&mut self, stops: &Arc<Stops>);
     /// A handle for [`Interrupter::interrupt`]; valid as long as it is held.
     fn interrupter(&self) -> Arc<dyn Interrupter>;
     /// Has `watcher` called before each block from now on; before the first run. False: this
@@ -121,6 +156,10 @@ pub trait CpuCore: Regs + Send {
     fn watch_blocks(&mut self, watcher: BlockWatcher) -> bool {
         drop(watcher);
         false
+    }
+    /// What its threads may wait for within [`CpuCore::run`].
+    fn locks(&self) -> Vec<Lock> {
+        Vec::new()
     }
     /// Forgets translations of guest code in `start..end`.
     fn invalidate(&mut self, start: u64, end: u64);

@@ -172,6 +172,11 @@ pub trait LinuxAbi: Send + Sync {
         u32::from(self.facts().machine) | wide | u32::from(!abi.big_endian) << 30
     }
 
+    /// `COMPAT_UTS_MACHINE`: what uname(2) calls the machine for programs with the personality PER_LINUX32.
+    fn compat_machine(&self) -> Option<&'static [u8]> {
+        None
+    }
+
     /// Hands a system call's result over: a value, or -errno. `second`: the further result of the few
     /// calls that have two in registers (pipe(2), getpid(2)), where the ABI has such.
     fn set_result(&self, regs: &mut dyn Regs, result: i64, second: Option<u64>);

@@ -66,6 +66,13 @@ impl Machine {
         })
     }
 
+    /// Whether it has the core that runs its guest unless another one is wished for: Unicorn has the
+    /// guests that the native core does not run here.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        self.native.is_some() || pair::refusal(self.abi.core, "").is_some()
+    }
+
     /// How Unicorn, whose library is the one given, is to run it.
     #[must_use]
     pub fn unicorn(&self, library: PathBuf) -> UnicornConfig {

@@ -33,6 +33,7 @@ mod library;
 mod lock;
 mod low;
 mod map;
+mod map_files;
 mod names;
 mod nonlinear;
 pub mod notice;
@@ -55,6 +56,7 @@ mod window;
 mod tests;
 
 pub use map::MmapRequest;
+pub use map_files::FileRange;
 pub use notice::NoticeReader;
 pub use region::{Backing, Region};
 pub use space::{AddressSpace, SpaceConfig};

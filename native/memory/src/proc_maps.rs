@@ -3,7 +3,6 @@
 //! Layout as in the kernel's fs/proc/task_mmu.c (`show_map_vma`, `__show_smap`).
 
 use std::io::Write as _;
-use std::os::unix::ffi::OsStringExt as _;
 
 use super::host_maps::{HostMaps, HostVma};
 use super::region::{Backing, Flags, Region};
@@ -214,21 +213,6 @@ impl AddressSpace {
             renderer.line(&mut out, region);
         }
         out
-    }
-
-    /// What the host's kernel calls the file now that is mapped at `addr`. None where that is none, or
-    /// the mapping is in pieces.
-    #[must_use]
-    pub fn mapped_file(&self, addr: u64) -> Option<Vec<u8>> {
-        let region = {
-            let maps = self.read_maps();
-            let region = maps.regions.find(addr)?;
-            region.start..region.end
-        };
-        let base = self.window.base();
-        let (start, end) = (base + region.start, base + region.end);
-        let link = std::fs::read_link(format!("/proc/self/map_files/{start:x}-{end:x}"));
-        Some(link.ok()?.into_os_string().into_vec())
     }
 
     /// `/proc/self/smaps`, with numbers from the host's.

@@ -26,6 +26,11 @@ static ALLOCATOR: qusr_memory::spare::Spare = qusr_memory::spare::Spare::new();
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::tracer::note_interpreter_lock();
+        Ok(())
+    }
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
     /// The executable that binfmt_misc starts, not yet set up.
@@ -69,7 +74,7 @@ mod _native {
     use super::thread::{PyCloneRequest, PyThread};
     #[pymodule_export]
     use super::tracer::{
-        own_library, process_read, process_write, ptrace, ptrace_get, ptrace_peek_siginfo,
-        ptrace_set, queue_signal, wait_child, whereabouts_table,
+        allow_tracer, own_library, process_read, process_write, ptrace, ptrace_get,
+        ptrace_peek_siginfo, ptrace_set, queue_signal, wait_child, whereabouts_table,
     };
 }

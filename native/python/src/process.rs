@@ -66,6 +66,11 @@ impl PyProcess {
         self.inner.runs(fd);
     }
 
+    /// It does so no more.
+    fn runs_no_more(&self) {
+        self.inner.runs_no_more();
+    }
+
     /// The directory that stands for the guest's `/`; None takes it away.
     fn set_sysroot(&self, prefix: Option<std::path::PathBuf>) -> PyResult<()> {
         let sysroot = prefix

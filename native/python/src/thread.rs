@@ -16,8 +16,10 @@ use super::process::PyProcess;
 use super::share;
 use qusr_kernel::process::GuestThread;
 use qusr_kernel::process::clone::{CloneRequest, Kind};
+use qusr_kernel::process::whereabouts;
 use qusr_kernel::signal::host::{self, Mailbox};
 use qusr_kernel::signal::{Action, SIG_IGN, bit};
+use qusr_kernel::thunk::map_files;
 use qusr_kernel::thunk::procfs::Opened;
 use qusr_kernel::thunk::table::MAX_SLOTS;
 use qusr_machine::pair;
@@ -343,6 +345,23 @@ impl PyThread {
             let ignored = set(|action| action.handler == SIG_IGN);
             (signals.blocked, ignored, set(Action::has_handler))
         })
+    }
+
+    /// Mode and number of the guest's seccomp filters, of the process's thread `tid`.
+    fn seccomp_state(&self, tid: i32) -> Option<(u64, usize)> {
+        self.inner.process.seccomp.state_of(tid)
+    }
+
+    /// The system call that the process's thread `tid` makes: number, arguments, sp and pc. None: it makes none.
+    #[staticmethod]
+    fn call_of(tid: i32) -> Option<(u64, [u64; MAX_SLOTS], u64, u64)> {
+        whereabouts::call_of(tid)
+    }
+
+    /// The path to a file that a guest's path in /proc/self/map_files names, or None.
+    fn map_file(&self, at: i32, path: Vec<u8>) -> Option<Vec<u8>> {
+        let space = &self.inner.process.space;
+        map_files::by_host_name(space, at, &path).map(std::ffi::CString::into_bytes)
     }
 
     /// PTRACE_TRACEME was called.

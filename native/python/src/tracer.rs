@@ -5,6 +5,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use qusr_cpu::Lock;
 use qusr_kernel::process::whereabouts;
 
 fn checked(result: i64) -> PyResult<i64> {
@@ -17,6 +18,13 @@ fn checked(result: i64) -> PyResult<i64> {
         )));
     }
     Ok(result)
+}
+
+/// Lets another process trace this one where the Yama module would not (PR_SET_PTRACER).
+#[pyfunction]
+pub fn allow_tracer(pid: i32) {
+    // SAFETY: prctl with numbers touches no memory. Without Yama it fails, and nothing is lost.
+    unsafe { libc::prctl(libc::PR_SET_PTRACER, pid, 0, 0, 0) };
 }
 
 /// ptrace(2) with numbers for `addr` and `data`.
@@ -161,6 +169,47 @@ pub fn queue_signal(tgid: i32, tid: i32, signal: i32, info: [u8; 128]) -> PyResu
 #[must_use]
 pub fn whereabouts_table() -> u64 {
     &raw const whereabouts::TABLE as u64
+}
+
+/// Tells who looks at this process's threads where CPython's interpreter lock is: within its runtime's state,
+/// whose symbol is exported.
+pub fn note_interpreter_lock() {
+    /// struct Elf64_Sym of elf.h.
+    #[repr(C)]
+    struct Symbol {
+        name: u32,
+        info: u8,
+        other: u8,
+        section: u16,
+        value: u64,
+        size: u64,
+    }
+    const RTLD_DL_SYMENT: libc::c_int = 1;
+    unsafe extern "C" {
+        // dladdr1(3), of glibc since 2.3.3.
+        fn dladdr1(
+            address: *const libc::c_void,
+            info: *mut libc::Dl_info,
+            extra: *mut *const Symbol,
+            flags: libc::c_int,
+        ) -> libc::c_int;
+    }
+    // SAFETY: the calls read C strings and fill structs of their types; what they point to is the linker's own.
+    unsafe {
+        let state = libc::dlsym(libc::RTLD_DEFAULT, c"_PyRuntime".as_ptr());
+        let mut info: libc::Dl_info = std::mem::zeroed();
+        let mut symbol = std::ptr::null();
+        if !state.is_null()
+            && dladdr1(state, &raw mut info, &raw mut symbol, RTLD_DL_SYMENT) != 0
+            && let Some(symbol) = symbol.as_ref()
+        {
+            whereabouts::note_interpreter(Lock {
+                name: "Python's interpreter",
+                start: state as usize,
+                size: symbol.size as usize,
+            });
+        }
+    }
 }
 
 /// The device and inode of the file that holds this code, as /proc/PID/maps shows them; by it

@@ -47,7 +47,7 @@ pub fn exists() -> bool {
     lock().is_some()
 }
 
-fn lock() -> Option<&'static SharedLock> {
+pub(super) fn lock() -> Option<&'static SharedLock> {
     // SAFETY: null, or from `start`, and never freed.
     unsafe { LOCK.load(Ordering::Acquire).as_ref() }
 }

@@ -33,6 +33,7 @@ pub unsafe fn open_engine(
     size: u64,
 ) -> Result<*mut ffi::Engine, String> {
     let guest = config.guest;
+    check_memory()?;
     let facts = guest.facts();
     let mut opening = Opening {
         api,
@@ -62,4 +63,37 @@ pub unsafe fn open_engine(
     guest.set_up(view, config.model)?;
     opening.engine = std::ptr::null_mut();
     Ok(engine)
+}
+
+/// Unicorn ends the process when it gets no memory for its translated code.
+fn check_memory() -> Result<(), String> {
+    /// What it asks for (DEFAULT_CODE_GEN_BUFFER_SIZE of its tcg/translate-all.c), and something for the rest.
+    const WANTED: usize = (1 << 30) + (64 << 20);
+    let limited = [libc::RLIMIT_AS, libc::RLIMIT_DATA].iter().any(|which| {
+        let mut limit = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: `limit` is an rlimit.
+        let known = unsafe { libc::getrlimit(*which, &raw mut limit) } == 0;
+        known && limit.rlim_cur != libc::RLIM_INFINITY
+    });
+    if !limited {
+        return Ok(());
+    }
+    let prot = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping, which nobody uses.
+    unsafe {
+        let probe = libc::mmap(std::ptr::null_mut(), WANTED, prot, flags, -1, 0);
+        if probe == libc::MAP_FAILED {
+            return Err(
+                "the unicorn core has no memory: it takes more than 1 GiB, which \
+                        ulimit -d or -v does not permit (the native core takes less)"
+                    .into(),
+            );
+        }
+        libc::munmap(probe, WANTED);
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::family::{self, FamilyTurn};
 use super::interrupt::Stop;
+use crate::cpu::Lock;
 
 /// How long a thread runs when others want to.
 const SLICE: Duration = Duration::from_millis(2);
@@ -28,6 +29,14 @@ static QUEUE: Mutex<Queue> = Mutex::new(Queue {
     holder: None,
 });
 static CHANGED: Condvar = Condvar::new();
+
+/// For [`crate::cpu::CpuCore::locks`].
+pub fn locks() -> Vec<Lock> {
+    let turns = "the turns of guest threads";
+    let mut locks = vec![Lock::of(turns, &QUEUE), Lock::of(turns, &CHANGED)];
+    locks.extend(family::lock().map(|lock| Lock::of("the turns of processes", lock.place())));
+    locks
+}
 
 fn queue() -> MutexGuard<'static, Queue> {
     QUEUE.lock().unwrap_or_else(PoisonError::into_inner)

@@ -60,13 +60,13 @@ _F = (
     *(f"ft{n}" for n in range(8)), "fs0", "fs1", *(f"fa{n}" for n in range(8)),
     *(f"fs{n}" for n in range(2, 12)), "ft8", "ft9", "ft10", "ft11",
 )  # fmt: skip
-_STATUS = ("fflags", "frm", "fcsr")
+STATUS = ("fflags", "frm", "fcsr")
 
 _REGISTERS = Registers(
-    numbers={name: n for n, name in enumerate((*_X, "pc", *_F, *_STATUS))},
+    numbers={name: n for n, name in enumerate((*_X, "pc", *_F, *STATUS))},
     # org.gnu.gdb.riscv.cpu, .fpu
-    gdb=(*_X, "pc", *_F, *_STATUS),
-    bits={**dict.fromkeys(_F, 64), **dict.fromkeys(_STATUS, 32)},
+    gdb=(*_X, "pc", *_F, *STATUS),
+    bits={**dict.fromkeys(_F, 64), **dict.fromkeys(STATUS, 32)},
     pc="pc",
     sp="sp",
     tls="tp",

@@ -71,13 +71,22 @@ def _exec(
     environment = process.memory.read_strings(envp, word, big_endian, _MAX_ARG_STRLEN)
     if fd >= 0:
         fd = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 0)
-        opened = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-        os.close(fd)
-        fd = opened
+        try:
+            opened = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            pass  # no /proc: the copy has to do, unless it is one of O_PATH
+        else:
+            os.close(fd)
+            fd = opened
+
+    # Whatever file it leads to, the program is called what the caller called it.
+    called = name
+    if fd < 0 and (mapped := ctx.thread.map_file(AT_FDCWD, name)) is not None:
+        name = mapped
 
     def prepare(name: bytes, fd: int) -> _native.Prepared:
         path, argv = os.fsdecode(name), arguments or [b""]
-        return loader.prepare(path, argv, process.sysroot, hosts=True, fd=fd, execfn=name)
+        return loader.prepare(path, argv, process.sysroot, hosts=True, fd=fd, execfn=called)
 
     try:
         prepared = prepare(name, fd)

@@ -221,7 +221,7 @@ def _share(ctx: Context, request: _native.CloneRequest) -> int:
         request,
         native,
         lambda loan: borrower.live(child, loan, begin),
-        lambda: None,
+        lambda: borrower.is_gone(child, process),
     )
     if isinstance(made, int):
         raise fail(-made)

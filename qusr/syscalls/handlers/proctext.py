@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
-import os
+
+from qusr.syscalls.handlers import procstate
+from qusr.syscalls.handlers.procstate import host_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ def of_process(ctx: Context, name: bytes, fd: int) -> bytes | None:
     thread_file = _THREAD_FILES.get(name)
     if thread_file is not None:
         return thread_file(ctx, fd)
+    if name in (b"limits", b"numa_maps", b"syscall"):
+        return procstate.text(ctx, name, fd)
     make = _FILES.get(name)
     return None if make is None else make(ctx.process, fd)
 
@@ -36,7 +40,7 @@ def _smaps_rollup(process: Process, fd: int) -> bytes:
     start, end = (regions[0][0], regions[-1][1]) if regions else (0, 0)
     head = b"%08x-%08x ---p 00000000 00:00 0 " % (start, end)
     lines = [head.ljust(25 + 6 * process.abi.word) + b"[rollup]"]
-    for line in _host_text(fd).splitlines()[1:]:
+    for line in host_text(fd).splitlines()[1:]:
         key = line.split()[0]
         lines.append(key.ljust(16) + b"%8d kB" % sums.get(key, 0))
     return b"\n".join(lines) + b"\n"
@@ -77,15 +81,6 @@ def _memory(process: Process, start: int, end: int) -> bytes:
         return b""
 
 
-def _host_text(fd: int) -> bytes:
-    parts = []
-    at = 0
-    while part := os.pread(fd, 1 << 16, at):
-        parts.append(part)
-        at += len(part)
-    return b"".join(parts)
-
-
 class _Sizes:
     """Sizes of the guest's memory in bytes, as fs/proc/task_mmu.c counts them."""
 
@@ -115,7 +110,7 @@ def _signal_sets(ctx: Context, task: int) -> tuple[int | None, int, int]:
 def _stat(ctx: Context, fd: int) -> bytes:
     """/proc/PID/stat: the kernel's line with the fields that concern memory and signals."""
     process = ctx.process
-    line = _host_text(fd)
+    line = host_text(fd)
     head, _, tail = line.rpartition(b") ")
     fields = tail.split()  # from the third on: the name may hold spaces and brackets
     sizes = _Sizes(process)
@@ -164,14 +159,20 @@ def _status(ctx: Context, fd: int) -> bytes:
         b"VmHWM": resident, b"VmRSS": resident, b"RssAnon": anonymous,
         b"RssFile": resident - anonymous, b"RssShmem": 0,
     }  # fmt: skip
-    text = _host_text(fd)
+    text = host_text(fd)
     task = int(text.partition(b"\nPid:")[2].split(None, 1)[0])
+    mode, filters = ctx.thread.seccomp_state(task) or (0, 0)
     sets = dict(zip((b"SigBlk", b"SigIgn", b"SigCgt"), _signal_sets(ctx, task), strict=True))
     lines = []
     for line in text.splitlines(keepends=True):
         key = line.partition(b":")[0]
         if key in guest:
             lines.append(b"%s:\t%8d kB\n" % (key, guest[key] // 1024))
+        elif key == b"Seccomp":
+            lines.append(b"%s:\t%d\n" % (key, max(mode, int(line.split()[1]))))
+        elif key == b"Seccomp_filters":
+            # The host's filters are those that the guest was started under.
+            lines.append(b"%s:\t%d\n" % (key, filters + int(line.split()[1])))
         elif (mask := sets.get(key)) is not None:
             lines.append(b"%s:\t%016x\n" % (key, mask))
         elif not key.startswith(b"x86_"):

@@ -132,6 +132,17 @@ static void assemble(opcode *to, int value)
 	to[1] = 0x4770;
 }
 #define ENTRY(p) ((int (*)(void))((uintptr_t)(p) | 1))
+#elif defined(__riscv)
+typedef uint32_t opcode;
+enum { FUNCTION = 2 };
+
+/* li a0, value; ret */
+static void assemble(opcode *to, int value)
+{
+	to[0] = 0x00000513 | value << 20;
+	to[1] = 0x00008067;
+}
+#define ENTRY(p) ((int (*)(void))(p))
 #else
 typedef uint8_t opcode;
 enum { FUNCTION = 6 };

@@ -108,6 +108,25 @@ int main(int argc, char **argv)
 			entries(one);
 		} else if (strcmp(command, "chdir") == 0) {
 			say(chdir(one), NULL, "");
+		} else if (strcmp(command, "mkdir") == 0) {
+			say(mkdir(one, 0700), NULL, "");
+		} else if (strcmp(command, "rmdir") == 0) {
+			say(rmdir(one), NULL, "");
+		} else if (strcmp(command, "unlink") == 0) {
+			say(unlink(one), NULL, "");
+		} else if (strcmp(command, "create") == 0) {
+			opened(open(one, O_WRONLY | O_CREAT, 0600));
+		} else if (strcmp(command, "getcwd") == 0) {
+			say(getcwd(text, sizeof text) ? 0 : -1, NULL, text);
+		} else if (strcmp(command, "fd") == 0) {
+			int fd = open(one, O_PATH);
+			char name[40];
+
+			snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+			ssize_t size = fd < 0 ? -1 : readlink(name, text, sizeof text - 1);
+			text[size > 0 ? size : 0] = 0;
+			say((int)size, NULL, text);
+			close(fd);
 		} else if (strcmp(command, "at") == 0) {
 			int folder = open(one, O_PATH | O_DIRECTORY);
 			result = folder < 0 ? -1 : fstatat(folder, two, &found, 0);

@@ -1,10 +1,13 @@
 // Children that live in their parent's memory until they execute a program or end: vfork, posix_spawn,
 // clone(CLONE_VM). All that either side writes or maps is the other's too, beside threads that write.
 // libs: -lpthread
+// cflags-x86_64: -static
 #include "../check.h"
 #include "child.h"
+#include <dirent.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <sys/auxv.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/un.h>
@@ -477,6 +480,140 @@ CHECK(no_update_of_a_thread_is_lost)
 	for (int i = 0; i < WRITERS; i++)
 		pthread_join(threads[i], NULL);
 	EQ(lost, 0);
+}
+
+static int waits_to_be_killed(void *arg)
+{
+	for (;;)
+		pause();
+	return arg != NULL;
+}
+
+static int entries(const char *path)
+{
+	DIR *folder = opendir(path);
+	int count = 0;
+
+	for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
+		count += entry->d_name[0] != '.';
+	closedir(folder);
+	return count;
+}
+
+CHECK(no_other_threads_are_listed)
+{
+	/* Some checks above leave threads. */
+	int before = entries("/proc/self/task");
+	pid_t pids[3];
+
+	for (int i = 0; i < 3; i++)
+		pids[i] = OK(lives_here(waits_to_be_killed, SIGCHLD, NULL));
+	EQ(entries("/proc/self/task"), before);
+	for (int i = 0; i < 3; i++) {
+		OK(kill(pids[i], SIGTERM));
+		EQ(status_of(pids[i]), SIGTERM);
+	}
+	EQ(entries("/proc/self/task"), before);
+}
+
+static int answers_at_last(void *arg)
+{
+	while (turn != 1)
+		usleep(1000);
+	written = 77;
+	return arg != NULL;
+}
+
+static void unshares_beside_children(void)
+{
+	pid_t pids[2];
+	int status;
+
+	turn = written = 0;
+	for (int i = 0; i < 2; i++)
+		pids[i] = lives_here(i == 0 ? answers_at_last : waits_to_be_killed, SIGCHLD, NULL);
+	EXPECT(pids[0] > 0 && pids[1] > 0);
+	EXPECT(unshare(CLONE_NEWUSER) == 0);
+	turn = 1;
+	EXPECT(waitpid(pids[0], &status, 0) == pids[0] && status == 0 && written == 77);
+	EXPECT(kill(pids[1], SIGKILL) == 0);
+	EXPECT(waitpid(pids[1], &status, 0) == pids[1] && status == SIGKILL);
+	/* And all goes on. */
+	EXPECT(waitpid(lives_here(maps, SIGCHLD, NULL), &status, 0) > 0 && status == 0);
+}
+
+static void unshares(void)
+{
+	EXPECT(unshare(CLONE_NEWUSER) == 0);
+}
+
+CHECK(a_new_user_namespace_beside_children)
+{
+	if (child_status(unshares) != 0) {
+		NA("no user namespaces here");
+		return;
+	}
+	EQ(child_status(unshares_beside_children), 0);
+}
+
+static void copies_itself(const char *to)
+{
+	static char buffer[65536];
+	int from = open("/proc/self/exe", O_RDONLY), fd = creat(to, 0755);
+
+	for (ssize_t size; (size = read(from, buffer, sizeof buffer)) > 0;)
+		EXPECT(write(fd, buffer, size) == size);
+	close(from);
+	close(fd);
+}
+
+/* Where the emulator cannot be started anew: its files are out of reach. */
+static void chroot_and_exec(int shares)
+{
+	char *const argv[] = { "borrowed", "role:status", NULL };
+	volatile int failed = 0;
+	char here[PATH_MAX];
+	int status;
+
+	if (geteuid() != 0 || getauxval(AT_BASE) != 0) {
+		NA("only root may chroot, and only a static program starts there");
+		return;
+	}
+	mkdir("root", 0755);
+	copies_itself("root/program");
+	EQ(getcwd(here, sizeof here) != NULL, 1);
+	for (int i = 0; i < 3; i++) {
+		pid_t pid = shares ? vfork() : fork();
+
+		if (pid == 0) {
+			if (chroot("root") != 0 || chdir("/") != 0) {
+				failed = errno;
+				_exit(1);
+			}
+			execve("/nothing", argv, environ);
+			failed = errno == ENOENT ? 0 : errno;
+			execve("/program", argv, environ);
+			failed = errno;
+			_exit(2);
+		}
+		EQ(waitpid(pid, &status, 0), pid);
+		if (failed == EPERM) {
+			NA("not a root that may chroot");
+			return;
+		}
+		EQ(failed, 0);
+		EQ(status, 21 << 8);
+	}
+}
+
+CHECK(chroot_and_exec_in_a_vfork)
+{
+	chroot_and_exec(1);
+}
+
+CHECK(chroot_and_exec_in_a_fork)
+{
+	chroot_and_exec(0);
 }
 
 CHECK_MAIN

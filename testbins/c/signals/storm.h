@@ -112,7 +112,11 @@ static int queue(int sender, int index, long number)
 /* `storm_count` of each real-time signal; not too many are queued at a time. */
 static void send_queued(int sender)
 {
-	enum { AHEAD = 32 };
+	/*
+	 * What all processes of a user have queued counts against each one's RLIMIT_SIGPENDING, timers too, so a
+	 * storm that is heavier than this takes them from programs beside it.
+	 */
+	enum { AHEAD = 6 };
 
 	for (long n = 1; n <= storm_count; n++)
 		for (int index = 0; index < REAL_TIME; index++) {

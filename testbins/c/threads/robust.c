@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { EXIT, ABORT, FAULT, TERMINATE, KILL, WAYS };
+/* The last: by its parent, while it sleeps. */
+enum { EXIT, ABORT, FAULT, TERMINATE, KILL, WAYS, KILLED = WAYS };
 
 struct shared {
 	pthread_mutex_t mutex;
@@ -60,6 +61,8 @@ static pid_t owner(struct shared *shared, int way, const int *ends)
 		break;
 	case KILL:
 		kill(getpid(), SIGKILL);
+		break;
+	case KILLED:
 		break;
 	}
 	for (;;)
@@ -156,6 +159,104 @@ CHECK(owner_lives)
 	OK(write(ends[1], "x", 1));
 	EQ(waitpid(child, &status, 0), child);
 	take_over(shared);
+}
+
+/* Its parent, which has waited for it, finds the mutex given up at the first try. */
+CHECK(trylock_of_one_that_ended)
+{
+	for (int way = EXIT; way <= KILLED; way++) {
+		struct shared *shared = make();
+		int ends[2], status;
+
+		OK(pipe(ends));
+		pid_t child = owner(shared, way, ends);
+		EQ(pthread_mutex_trylock(&shared->mutex), EBUSY);
+		if (way == KILLED)
+			OK(kill(child, SIGKILL));
+		else
+			OK(write(ends[1], "x", 1));
+		EQ(waitpid(child, &status, 0), child);
+		EQ(pthread_mutex_trylock(&shared->mutex), EOWNERDEAD);
+		EQ(pthread_mutex_consistent(&shared->mutex), 0);
+		EQ(pthread_mutex_unlock(&shared->mutex), 0);
+	}
+}
+
+/* Robust and with priority inheritance: the kernel knows the owner from the word alone. */
+CHECK(with_priority_inheritance)
+{
+	for (int way = EXIT; way < WAYS; way++) {
+		struct shared *shared = make();
+		pthread_mutexattr_t attributes;
+		int ends[2], status;
+
+		EQ(pthread_mutexattr_init(&attributes), 0);
+		EQ(pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED), 0);
+		EQ(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST), 0);
+		EQ(pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT), 0);
+		EQ(pthread_mutex_init(&shared->mutex, &attributes), 0);
+		OK(pipe(ends));
+		pid_t child = owner(shared, way, ends);
+		OK(write(ends[1], "x", 1));
+		EQ(waitpid(child, &status, 0), child);
+		take_over(shared);
+	}
+}
+
+#ifndef __NR_futex_waitv
+#define __NR_futex_waitv 449
+#endif
+#ifndef __NR_futex_wait
+#define __NR_futex_wait 455
+#endif
+
+struct waitv {
+	uint64_t val, uaddr;
+	uint32_t flags, reserved;
+};
+
+enum { FUTEX2_SIZE_U32 = 2, WAITERS = (int)0x80000000, OWNER_DIED = 0x40000000 };
+
+/* The calls of newer kernels, for a lock whose owner is in the robust list of a process that is killed. */
+CHECK(newer_calls)
+{
+	for (int vector = 0; vector < 2; vector++) {
+		struct shared *shared = make();
+		volatile int *word = &shared->mutex.__data.__lock;
+		int other = 1, ends[2], status;
+		pthread_t thread;
+		void *wrong;
+		long got;
+
+		OK(pipe(ends));
+		pid_t child = owner(shared, KILL, ends);
+		int owned = __sync_or_and_fetch(word, WAITERS);
+
+		EQ(owned & 0x3fffffff, child);
+		EQ(pthread_create(&thread, NULL, write_later, &ends[1]), 0);
+		if (vector) {
+			struct waitv list[2] = {
+				{ 1, (uintptr_t)&other, FUTEX2_SIZE_U32, 0 },
+				{ (uint32_t)owned, (uintptr_t)word, FUTEX2_SIZE_U32, 0 },
+			};
+
+			got = syscall(__NR_futex_waitv, list, 2, 0, NULL, CLOCK_MONOTONIC);
+		} else {
+			got = syscall(__NR_futex_wait, word, (unsigned)owned, 0xffffffffUL,
+				      FUTEX2_SIZE_U32, NULL, CLOCK_MONOTONIC);
+		}
+		if (got == -1 && errno == ENOSYS)
+			check_na("the kernel has no such call");
+		/* EAGAIN: it was given up before the wait began. */
+		if (got == -1)
+			EQ(errno, EAGAIN);
+		else
+			EQ(got, vector);
+		EQ(*word & ~WAITERS, OWNER_DIED);
+		EQ(pthread_join(thread, &wrong), 0);
+		TRUE(wrong == NULL);
+		EQ(waitpid(child, &status, 0), child);
+	}
 }
 
 CHECK_MAIN

@@ -125,6 +125,7 @@ fn space() -> Arc<AddressSpace> {
         guest_base: None,
         reserved_va: None,
         mmap_min_addr: 0x1_0000,
+        ..SpaceConfig::default()
     })
     .unwrap()
 }

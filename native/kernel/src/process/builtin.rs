@@ -1,7 +1,6 @@
 //! Calls that Rust makes itself, because they concern what qusr keeps: the
 //! memory map, the thread pointer, the current directory's place in the sysroot.
 
-use std::ffi::CString;
 use std::sync::atomic::Ordering;
 
 use super::directory::Form;
@@ -76,6 +75,10 @@ impl GuestThread {
         let args = &scalars.values[..];
         let abi = self.signals.abi;
         let unit = |result: Result<(), i32>| result.map(|()| 0u64);
+        if may_share(id, int(3)) {
+            // Robust futexes in there must be given up whichever way the process ends.
+            self.process.actions.die_orderly();
+        }
         let result: Result<u64, i32> = match id {
             Builtin::Mmap => space.mmap(MmapRequest {
                 addr: value(0),
@@ -124,6 +127,7 @@ impl GuestThread {
                 self.directory_changed();
                 result
             }
+            Builtin::Getcwd => self.getcwd(value(0), value(1)),
             Builtin::Exit => {
                 self.publish_end();
                 return Some(Stop::Exited {
@@ -150,6 +154,24 @@ impl GuestThread {
                 } else {
                     // By announcing it: the cores of other threads must hear of it too.
                     space.notify_code_write(value(0), value(1));
+                    Ok(0)
+                }
+            }
+            // The kernel forgets all code, whatever the range is (arch/riscv/kernel/sys_riscv.c); programs
+            // give the one that they changed, or an empty one.
+            Builtin::FlushIcache => {
+                const LOCAL: u64 = 1;
+                if value(2) & !LOCAL != 0 {
+                    Err(libc::EINVAL)
+                } else {
+                    let (start, end) = (value(0), value(1));
+                    let all = end <= start;
+                    let (start, end) = if all {
+                        (0, space.limit())
+                    } else {
+                        (start, end)
+                    };
+                    space.notify_code_write(start, end);
                     Ok(0)
                 }
             }
@@ -396,7 +418,11 @@ impl GuestThread {
         // SAFETY: `names` is a valid utsname.
         check(unsafe { libc::uname(&raw mut names) })?;
         let facts = shared(&self.process.facts);
-        put_name(&mut names.machine, &facts.machine);
+        match self.process.linux.compat_machine() {
+            // override_architecture of kernel/sys.c
+            Some(compat) if is_linux32() => put_name(&mut names.machine, compat),
+            _ => put_name(&mut names.machine, &facts.machine),
+        }
         if let Some(release) = &facts.release {
             put_name(&mut names.release, release);
         }
@@ -414,27 +440,25 @@ impl GuestThread {
         self.seccomp
             .add_filter(&process.space, abi, flags, program, &process.seccomp)
     }
+}
 
-    fn chdir(&mut self, address: u64) -> Result<u64, i32> {
-        let limit = libc::PATH_MAX as usize;
-        let path = self
-            .process
-            .space
-            .read_cstr(address, limit)
-            .map_err(|_| libc::EFAULT)?;
-        let path = path.ok_or(libc::ENAMETOOLONG)?;
-        let host = self
-            .sysroot()
-            .map_or(Ok(None), |root| root.resolve(libc::AT_FDCWD, &path, true));
-        let path = match host? {
-            Some(host) => host,
-            None => CString::new(path).map_err(|_| libc::EINVAL)?,
-        };
-        // SAFETY: `path` is a C string.
-        let result = check(unsafe { libc::chdir(path.as_ptr()) });
-        self.directory_changed();
-        result
+/// Whether a call may map memory that processes share; `flags` are mmap(2)'s.
+fn may_share(id: Builtin, flags: i32) -> bool {
+    match id {
+        // MAP_SHARED and MAP_SHARED_VALIDATE have this bit.
+        Builtin::Mmap | Builtin::Mmap2 => flags & libc::MAP_SHARED != 0,
+        Builtin::Shmat => true,
+        _ => false,
     }
+}
+
+/// Whether the personality is PER_LINUX32, that of `setarch linux32`.
+fn is_linux32() -> bool {
+    // linux/personality.h
+    const PER_MASK: i32 = 0xff;
+    const PER_LINUX32: i32 = 8;
+    // SAFETY: personality touches no memory; this number only asks.
+    unsafe { libc::personality(0xffff_ffff) & PER_MASK == PER_LINUX32 }
 }
 
 /// Puts a name and its NUL into one of utsname's fields, as much of it as there is room for.
@@ -462,7 +486,7 @@ fn given(result: i64) -> Result<u64, i32> {
     u64::try_from(result).map_err(|_| -result as i32)
 }
 
-fn check(result: i32) -> Result<u64, i32> {
+pub(super) fn check(result: i32) -> Result<u64, i32> {
     if result < 0 {
         return Err(std::io::Error::last_os_error()
             .raw_os_error()

@@ -36,8 +36,8 @@ impl GuestThread {
     /// Makes the call. None: done, its result is in the registers.
     pub fn make_call(&mut self, number: u64, args: &Args) -> Option<Stop> {
         let (process, core) = (&self.process, self.core.as_mut());
-        self.whereabouts
-            .enters(number, args, core.get(process.regs.pc));
+        let (pc, sp) = (core.get(process.regs.pc), core.get(process.regs.sp));
+        self.whereabouts.enters(number, args, pc, sp);
         let refused = self
             .caller
             .refused(&self.seccomp, process, core, number, args);

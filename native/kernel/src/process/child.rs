@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Process;
 use super::execed;
 use super::forked::clone;
+use super::ids::SHARERS;
 use super::kill;
 use super::share::{self, forget_sharers};
 use super::thread::GuestThread;
@@ -228,14 +229,14 @@ impl Execution {
         // SAFETY: touches no memory.
         let pid = unsafe { libc::getpid() };
         self.process.actions.around_exec(self.blocked, || {
-            share::strike_off(pid);
+            SHARERS.remove(pid);
             execed::executed();
             // SAFETY: NULL-terminated arrays of C strings that live until the call fails.
             unsafe { libc::execve(self.path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
             let failed = std::io::Error::last_os_error();
             execed::executed_nothing();
             if shares {
-                share::enlist(pid);
+                SHARERS.add(pid);
             }
             -i64::from(failed.raw_os_error().unwrap_or(libc::ENOEXEC))
         })
@@ -321,11 +322,25 @@ pub fn delete_timers() {
 /// The descriptors of this process that are closed by an execve(2).
 ///
 /// # Errors
-/// That of reading /proc/self/fd.
+/// That of asking for their limit.
 pub fn close_on_exec() -> std::io::Result<Vec<i32>> {
-    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
+    let open: Vec<i32> = match std::fs::read_dir("/proc/self/fd") {
+        Ok(entries) => entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .collect(),
+        // There is no /proc, as behind chroot(2): all that there may be.
+        Err(_) => {
+            let mut limit = libc::rlimit {
+                rlim_cur: 0,
+                rlim_max: 0,
+            };
+            // SAFETY: `limit` is an rlimit.
+            if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
+                return Err(std::io::Error::last_os_error());
+            }
+            (0..i32::try_from(limit.rlim_cur).unwrap_or(i32::MAX)).collect()
+        }
+    };
     let closes = |fd: &i32| {
         // SAFETY: F_GETFD touches no memory. The listing's own descriptor is closed by now.
         let flags = unsafe { libc::fcntl(*fd, libc::F_GETFD) };

@@ -6,10 +6,13 @@
 //! numbers from 1 GiB on that stand for them; lseek takes them back.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
+use super::share::{is_donor, lists_donors};
 use super::thread::GuestThread;
 use crate::abi::GuestAbi;
 use crate::thunk::convert::put_int;
+use crate::thunk::map_files;
 use crate::thunk::procfs::status;
 
 const FIRST_COOKIE: u64 = 0x4000_0000;
@@ -154,6 +157,18 @@ fn fold(ino: u64) -> u64 {
     folded.max(1)
 }
 
+/// The same listing of the host without the threads that the guest knows nothing of.
+pub(crate) fn without_donors(listing: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::new(), listing);
+    while let Some((found, behind)) = entry(rest) {
+        if !is_donor(found.name) {
+            out.extend_from_slice(&rest[..rest.len() - behind.len()]);
+        }
+        rest = behind;
+    }
+    out
+}
+
 impl GuestThread {
     /// getdents(2) and getdents64(2): the size of what was stored, or -errno.
     pub(super) fn getdents(&mut self, form: Form, fd: i32, dirp: u64, room: u32) -> i64 {
@@ -169,14 +184,29 @@ impl GuestThread {
             0,
             0,
         ];
-        let size = self.host_call(libc::SYS_getdents64 as u16, &args);
+        let listed = self.process.marks.map_files.load(Ordering::Relaxed);
+        let own = listed.then(|| map_files::listing(&self.process.space, fd, listing.len()));
+        let size = match own.flatten() {
+            Some(Ok(list)) => {
+                listing[..list.len()].copy_from_slice(&list);
+                list.len() as i64
+            }
+            Some(Err(errno)) => -i64::from(errno),
+            None => self.host_call(libc::SYS_getdents64 as u16, &args),
+        };
         if size < 0 {
             return size;
         }
         let small = form.abi.word_bytes() == 4;
+        let hides = lists_donors(fd);
         let (mut out, mut rest) = (Vec::new(), &listing[..size as usize]);
         let mut after = first;
         while let Some((found, behind)) = entry(rest) {
+            if hides && is_donor(found.name) {
+                after = found.offset as i64;
+                rest = behind;
+                continue;
+            }
             let offset = if small {
                 self.process.cookies().cookie(found.offset)
             } else {
@@ -192,6 +222,9 @@ impl GuestThread {
             }
             after = found.offset as i64;
             rest = behind;
+        }
+        if out.is_empty() && size > 0 {
+            return self.getdents(form, fd, dirp, room as u32);
         }
         if self.process.space.write(dirp, &out).is_err() {
             self.seek_host(fd, first, libc::SEEK_SET);

@@ -1,5 +1,7 @@
 //! execve(2): what it is given, and a program that is ready to take the process over.
 
+use std::ffi::CString;
+
 use super::Process;
 use super::thread::GuestThread;
 use crate::abi::GuestAbi;
@@ -8,6 +10,7 @@ use crate::loader::rules::Machines;
 use crate::loader::stack::check_limits;
 use crate::memory::AddressSpace;
 use crate::thunk::convert::get_int;
+use crate::thunk::map_files;
 use crate::thunk::procfs::leads_to_own_exe;
 
 /// With its NUL (include/uapi/linux/binfmts.h).
@@ -76,6 +79,10 @@ impl GuestThread {
             argv.push(Vec::new());
         }
         let root = super::shared(&process.facts).root.clone();
+        // Whatever file it leads to, the program is called what the caller called it.
+        let called = name;
+        let name = map_files::by_host_name(space, libc::AT_FDCWD, &called)
+            .map_or_else(|| called.clone(), CString::into_bytes);
         let prepare = |name: &[u8]| {
             let request = Request {
                 path: name,
@@ -85,7 +92,7 @@ impl GuestThread {
                 file: None,
                 wanted: Wanted::Any,
                 checks_mode: true,
-                execfn: None,
+                execfn: Some(called.clone()),
             };
             program::prepare(request, machines).map_err(|error| error.errno)
         };

@@ -7,6 +7,9 @@
 //! could be seen: the message is blocked by no mask, goes before all other signals (kernel/signal.c,
 //! `dequeue_synchronous_signal`), and the process dies of SIGKILL in the end. Then the call is made as it is, for who did not come to it.
 //!
+//! The same is done for a process that has memory which it may share with others by mappings: there may be robust futexes in
+//! there that it holds, which nobody but itself can give up ([`super::robust`]).
+//!
 //! What comes from elsewhere is not put off: docs/internals.md lists it.
 
 use std::fs;
@@ -14,8 +17,9 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::share::sharers;
-use crate::signal::host::{OWN, ask_to_die};
+use super::ids::SHARERS;
+use super::share::is_shared;
+use crate::signal::host::{OWN, ask_to_die, dies_orderly};
 
 /// How long a process may take to die. Only the machine's being busy makes it more than a few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -62,50 +66,74 @@ fn victims(host: u16, target: i32) -> Vec<Victim> {
         _ => Some(target),
     };
     match pid {
-        // One that kills itself is not in the midst of anything.
         None => Vec::new(),
-        Some(pid) if pid == own => Vec::new(),
+        // One that kills itself is not in the midst of anything, but it may hold robust futexes.
+        Some(pid) if pid == own => {
+            let gives_up = |own: &Victim| matches!(own.home, Home::Its);
+            Victim::elsewhere(pid)
+                .filter(gives_up)
+                .into_iter()
+                .collect()
+        }
         Some(pid) if sharers().contains(&pid) => vec![Victim::here(pid)],
         Some(pid) => Victim::elsewhere(pid).into_iter().collect(),
     }
 }
 
+/// The processes of this memory; none if it has one only.
+fn sharers() -> Vec<i32> {
+    if is_shared() {
+        SHARERS.all()
+    } else {
+        Vec::new()
+    }
+}
+
 struct Victim {
     pid: i32,
-    /// It lives in this one's memory, not in that of the calling process.
-    host: Option<i32>,
+    home: Home,
+}
+
+/// Whose memory a victim lives in.
+enum Home {
+    Ours,
+    Its,
+    Of(i32),
 }
 
 impl Victim {
     fn here(pid: i32) -> Self {
-        Self { pid, host: None }
+        let home = Home::Ours;
+        Self { pid, home }
     }
 
-    /// A process that lives in memory which is not ours, if it is one of qusr's.
+    /// A process of qusr's that lives in memory which is not ours, and must not die at once.
     fn elsewhere(pid: i32) -> Option<Self> {
         let status = status(pid)?;
+        let signals = |name| u64::from_str_radix(field(&status, name)?, 16).ok();
+        let (caught, ignored) = (signals("SigCgt:")?, signals("SigIgn:")?);
         let parent = number(&status, "PPid:")?;
-        if !same_memory(pid, parent) {
+        let home = if same_memory(pid, parent) {
+            Home::Of(parent)
+        } else if dies_orderly(caught | ignored) {
+            Home::Its
+        } else {
             return None;
-        }
-        let caught = field(&status, "SigCgt:")?;
-        let caught = u64::from_str_radix(caught, 16).ok()?;
+        };
         let program = |pid: &str| {
             let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
             Some((file.dev(), file.ino()))
         };
         let ours = caught & OWN == OWN && program("self")? == program(&pid.to_string())?;
-        ours.then_some(Self {
-            pid,
-            host: Some(parent),
-        })
+        ours.then_some(Self { pid, home })
     }
 
     fn has_left(&self) -> bool {
-        match self.host {
-            Some(host) => !same_memory(self.pid, host),
+        match self.home {
+            Home::Of(host) => !same_memory(self.pid, host),
+            Home::Its => is_dead(self.pid),
             // The first one is not struck off.
-            None => !sharers().contains(&self.pid) || is_dead(self.pid),
+            Home::Ours => !sharers().contains(&self.pid) || is_dead(self.pid),
         }
     }
 

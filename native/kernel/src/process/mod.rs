@@ -6,13 +6,15 @@ mod call;
 pub mod child;
 pub mod clone;
 pub mod core_bit;
-mod directory;
+pub(crate) mod directory;
 mod diverted;
 pub mod exec;
 mod execed;
 mod forked;
+mod ids;
 pub(crate) mod kill;
 pub mod limits;
+mod place;
 mod robust;
 pub mod share;
 mod thread;
@@ -26,14 +28,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use call::CLONE;
 pub use thread::{GuestThread, Stop};
+pub use tracee::Debugged;
 
 use crate::abi::GuestAbi;
 use crate::linux::{LinuxAbi, Registers};
 use crate::memory::fault::{Stage, add_claim};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
-use crate::signal::Actions;
-use crate::signal::host;
+use crate::signal::{Actions, deferred, host};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
 use crate::thunk::procfs::{self, Facts};
@@ -53,6 +55,8 @@ pub struct Process {
     pub regs: &'static Registers,
     pub abi: GuestAbi,
     pub actions: Arc<Actions>,
+    /// Signals of [`host::OWN`] that were sent to the process and that all threads asked block.
+    pub pending: Arc<deferred::Shared>,
     pub seccomp: seccomp::Threads,
     /// The page with [`LinuxAbi::trampoline`].
     pub trampoline: u64,
@@ -65,6 +69,8 @@ pub struct Process {
     pub running: Mutex<Option<Running>>,
     /// Python needs nothing more of its files (`qusr/preload.py`).
     pub preloaded: AtomicBool,
+    /// Where a debugger wants it to stop.
+    pub debugged: Debugged,
     /// The memory is another process's, which has lent it (clone(2) with CLONE_VM).
     borrows: bool,
 }
@@ -118,7 +124,7 @@ impl Process {
             space: &self.space,
             facts: &facts,
             own_exe: &own_exe,
-            traces: self.marks.traces.load(Ordering::Relaxed),
+            marks: &self.marks,
         };
         procfs::review(fd, &file, guest)
     }
@@ -152,6 +158,7 @@ impl Process {
             regs: &linux.facts().registers,
             abi: linux.abi(),
             actions,
+            pending: before.map_or_else(Arc::default, |before| before.pending.clone()),
             seccomp: seccomp::Threads::default(),
             trampoline,
             robust_lists: Mutex::default(),
@@ -160,6 +167,7 @@ impl Process {
             facts: RwLock::default(),
             running: Mutex::default(),
             preloaded: AtomicBool::new(false),
+            debugged: Debugged::after(before.map(|before| &before.debugged)),
             borrows: false,
         }))
     }
@@ -195,6 +203,7 @@ impl Process {
             } else {
                 self.actions.copy()
             },
+            pending: Arc::default(),
             seccomp: seccomp::Threads::default(),
             trampoline: self.trampoline,
             robust_lists: Mutex::default(),
@@ -204,6 +213,7 @@ impl Process {
             // The parent holds it, or, after an execve, the new program.
             running: Mutex::default(),
             preloaded: AtomicBool::new(self.preloaded.load(Ordering::Relaxed)),
+            debugged: Debugged::default(),
             borrows: true,
         })
     }

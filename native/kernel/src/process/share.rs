@@ -13,11 +13,13 @@
 
 use std::arch::asm;
 use std::ffi::c_void;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::child::{CloneArgs, ForkRequest, set_thread_name};
+use super::ids::SHARERS;
 use super::{GuestThread, Process};
 use crate::signal::host::{self, Mailbox};
 
@@ -35,43 +37,38 @@ const GAP: u64 = 16 << 10;
 /// The status of a process that ends by a mistake of the emulator's (EX_SOFTWARE of sysexits.h).
 const INTERNAL: i32 = 70;
 
-/// As many are asked to die rather than killed (`kill.rs`).
-const KNOWN: usize = 256;
-/// The ids of the processes that live in this memory: of the children as their parents see them, and of the process
-/// that had it first. 0: a free place.
-static SHARERS: [AtomicI32; KNOWN] = [const { AtomicI32::new(0) }; KNOWN];
-
-/// The ids of the processes that live in this memory, this one among them; none if it is the only one.
-pub(super) fn sharers() -> Vec<i32> {
-    if !is_shared() {
-        return Vec::new();
-    }
-    let ids = SHARERS.iter().map(|place| place.load(Ordering::SeqCst));
-    ids.filter(|id| *id != 0).collect()
-}
-
-pub(super) fn enlist(pid: i32) {
-    let order = Ordering::SeqCst;
-    let known = |place: &AtomicI32| place.load(order) == pid;
-    if !SHARERS.iter().any(known) {
-        let take = |place: &AtomicI32| place.compare_exchange(0, pid, order, order).is_ok();
-        let _ = SHARERS.iter().any(take);
-    }
-}
-
-pub(super) fn strike_off(pid: i32) {
-    let order = Ordering::SeqCst;
-    for place in &SHARERS {
-        let _ = place.compare_exchange(pid, 0, order, order);
-    }
-}
-
 /// Children that live in this memory.
 static LIVING: AtomicUsize = AtomicUsize::new(0);
 /// Donors that have not ended: those of the living, and of some that are gone.
 static DONORS: AtomicUsize = AtomicUsize::new(0);
+/// There has been one.
+static EVER: AtomicBool = AtomicBool::new(false);
 /// One has ended since somebody asked.
 static ENDED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a directory listing (getdents64(2)) is one of threads, which may have donors in it.
+pub(crate) fn lists_donors(fd: i32) -> bool {
+    const PROC_SUPER_MAGIC: i64 = 0x9fa0;
+    if !EVER.load(Ordering::Relaxed) {
+        return false;
+    }
+    // SAFETY: statfs is plain data, for which zero is valid.
+    let mut info: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel fills `info`.
+    let known = unsafe { libc::fstatfs(fd, &raw mut info) } == 0;
+    if !known || info.f_type != PROC_SUPER_MAGIC {
+        return false;
+    }
+    let link = std::fs::read_link(format!("/proc/self/fd/{fd}"));
+    link.is_ok_and(|path| path.ends_with("task"))
+}
+
+/// Whether an entry of such a listing is one.
+pub(crate) fn is_donor(tid: &[u8]) -> bool {
+    let comm = [b"/proc/self/task/", tid, b"/comm"].concat();
+    let name = std::fs::read(std::ffi::OsStr::from_bytes(&comm));
+    name.is_ok_and(|name| name.strip_suffix(b"\n") == Some(NAME))
+}
 
 /// Whether another process uses the memory.
 #[must_use]
@@ -83,13 +80,17 @@ pub fn is_shared() -> bool {
 pub fn forget_sharers() {
     LIVING.store(0, Ordering::SeqCst);
     DONORS.store(0, Ordering::SeqCst);
-    for place in &SHARERS {
-        place.store(0, Ordering::SeqCst);
-    }
+    SHARERS.clear();
 }
 
-/// Makes a host call that the kernel refuses to processes with several threads: a donor that lives a moment
-/// longer than its child is none of the guest's, whose call is not to fail for it.
+/// Donors are to step aside: the kernel is to find the process with one thread.
+static ASIDE: AtomicBool = AtomicBool::new(false);
+/// What those have left behind.
+static LEFT: Mutex<Vec<(Arc<Loan>, After)>> = Mutex::new(Vec::new());
+
+/// Makes a host call that the kernel refuses to processes with several threads: a donor is none of the guest's, whose call
+/// is not to fail for it. One whose child is gone lives a moment longer; one whose child lives on leaves it stack and
+/// thread-local variables for good, and another thread takes over the watch.
 ///
 /// # Errors
 /// The call's.
@@ -99,12 +100,26 @@ pub fn without_donors(call: impl Fn() -> Result<u64, i32>) -> Result<u64, i32> {
     const TRIES: u32 = 400;
     let ended = ENDED.swap(false, Ordering::SeqCst) || DONORS.load(Ordering::SeqCst) != 0;
     let mut result = call();
-    for _ in 0..if ended { TRIES } else { 0 } {
-        if result != Err(libc::EINVAL) {
-            break;
+    if result == Err(libc::EINVAL) && ended {
+        ASIDE.store(true, Ordering::SeqCst);
+        for _ in 0..TRIES {
+            std::thread::sleep(std::time::Duration::from_micros(500));
+            result = call();
+            if result != Err(libc::EINVAL) {
+                break;
+            }
         }
-        std::thread::sleep(std::time::Duration::from_micros(500));
-        result = call();
+        ASIDE.store(false, Ordering::SeqCst);
+        let left = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
+        for (loan, after) in left {
+            DONORS.fetch_add(1, Ordering::SeqCst);
+            // Without a thread to be had nobody cleans up behind the child.
+            let _ = std::thread::Builder::new().spawn(move || {
+                host::set_whole_mask(!0);
+                set_thread_name(NAME);
+                watch(loan, after);
+            });
+        }
     }
     result
 }
@@ -200,14 +215,16 @@ fn wait(word: &AtomicU32, value: u32) {
     };
 }
 
+/// Tracers leave it alone, and no list shows it.
+const NAME: &[u8] = b"qusr-donor";
+
 /// The donor: lends its stack and thread-local variables, and cleans up in the end.
 fn donate(loan: Arc<Loan>, after: After) {
     let thread_pointer: u64;
     // SAFETY: the first word of the thread control block is its own address (x86-64 psABI, TLS
     // variant II).
     unsafe { asm!("mov {}, fs:0", out(reg) thread_pointer, options(readonly, nostack)) };
-    // Tracers leave it alone.
-    set_thread_name(b"qusr-donor");
+    set_thread_name(NAME);
     let here = 0u64;
     loan.thread_pointer.store(thread_pointer, Ordering::SeqCst);
     loan.stack
@@ -220,19 +237,40 @@ fn donate(loan: Arc<Loan>, after: After) {
         wait(&loan.donor, READY);
     }
     if loan.donor.load(Ordering::SeqCst) == WATCH {
-        loop {
-            match loan.member.load(Ordering::SeqCst) {
-                GONE => break,
-                value => wait(&loan.member, value),
-            }
-        }
-        strike_off(loan.pid.load(Ordering::SeqCst));
-        LIVING.fetch_sub(1, Ordering::SeqCst);
+        watch(loan, after);
+    } else {
+        host::set_whole_mask(usual);
+        end(&loan, after);
     }
-    host::set_whole_mask(usual);
-    let left_in_order = loan.in_order.load(Ordering::SeqCst);
-    drop(loan);
-    after(left_in_order);
+}
+
+/// Until the child is gone; then cleans up behind it.
+fn watch(loan: Arc<Loan>, after: After) {
+    loop {
+        match loan.member.load(Ordering::SeqCst) {
+            GONE => break,
+            _ if ASIDE.load(Ordering::SeqCst) => {
+                let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+                left.push((loan, after));
+                drop(left);
+                DONORS.fetch_sub(1, Ordering::SeqCst);
+                // SAFETY: ends the thread for the kernel only: to the C library it is there, with its stack.
+                loop {
+                    unsafe { libc::syscall(libc::SYS_exit, 0) };
+                }
+            }
+            value => wait(&loan.member, value),
+        }
+    }
+    SHARERS.remove(loan.pid.load(Ordering::SeqCst));
+    LIVING.fetch_sub(1, Ordering::SeqCst);
+    // A fault that is the emulator's own must not be blocked.
+    host::set_whole_mask(!host::OWN);
+    end(&loan, after);
+}
+
+fn end(loan: &Loan, after: After) {
+    after(loan.in_order.load(Ordering::SeqCst));
     ENDED.store(true, Ordering::SeqCst);
     DONORS.fetch_sub(1, Ordering::SeqCst);
 }
@@ -323,6 +361,7 @@ fn start_donor(loan: &Arc<Loan>, after: After) -> Result<(), i32> {
     let lent = loan.clone();
     let donor = std::thread::Builder::new().stack_size(STACK);
     DONORS.fetch_add(1, Ordering::SeqCst);
+    EVER.store(true, Ordering::Relaxed);
     if let Err(error) = donor.spawn(move || donate(lent, after)) {
         DONORS.fetch_sub(1, Ordering::SeqCst);
         return Err(error.raw_os_error().unwrap_or(libc::EAGAIN));
@@ -354,8 +393,8 @@ fn make(request: &ForkRequest, loan: &Arc<Loan>) -> Result<i32, i32> {
         let pid = pid as i32;
         loan.pid.store(pid, Ordering::SeqCst);
         // SAFETY: touches no memory.
-        enlist(unsafe { libc::getpid() });
-        enlist(pid);
+        SHARERS.add(unsafe { libc::getpid() });
+        SHARERS.add(pid);
         return Ok(pid);
     }
     LIVING.fetch_sub(1, Ordering::SeqCst);

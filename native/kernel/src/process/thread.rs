@@ -8,7 +8,7 @@ use super::call::{Caller, call_registers};
 use super::tracee::{Interrupted, Tracee};
 use super::whereabouts::Whereabouts;
 use super::{Process, shared};
-use crate::cpu::{CpuCore, Exit, Flow};
+use crate::cpu::{CpuCore, Exit, Flow, Watch};
 use crate::memory::tags::take_tags;
 use crate::seccomp::Seccomp;
 use crate::signal::deliver::Delivered;
@@ -68,13 +68,23 @@ pub struct GuestThread {
     pub(super) tracee: Option<Tracee>,
     pub(super) interrupted: Option<Interrupted>,
     pub(super) whereabouts: Whereabouts,
+    /// Which of the process's stops the core knows (`tracee/stops.rs`).
+    pub(super) stops_seen: u32,
+    /// The next instruction is executed whatever a debugger wants: it has seen it.
+    pub(super) over: bool,
+    /// What a debugger watches for stores, and what it was before the system call that is made.
+    pub(super) watched: Vec<(Watch, Option<Vec<u8>>)>,
 }
 
 impl GuestThread {
     /// A thread that will run on `core`.
     #[must_use]
     pub fn new(process: Arc<Process>, core: Box<dyn CpuCore>) -> Self {
-        let mailbox = Mailbox::new(core.interrupter(), process.actions.clone());
+        let mailbox = Mailbox::new(
+            core.interrupter(),
+            process.actions.clone(),
+            process.pending.clone(),
+        );
         let signals = ThreadSignals {
             actions: process.actions.clone(),
             blocked: mask(),
@@ -96,7 +106,7 @@ impl GuestThread {
             wait_mask: Cell::new(None),
         };
         let seccomp = process.seccomp.add(None);
-        let whereabouts = Whereabouts::new(&process);
+        let whereabouts = Whereabouts::new(&process, &*core);
         Self {
             process,
             core,
@@ -110,6 +120,9 @@ impl GuestThread {
             tracee: None,
             interrupted: None,
             whereabouts,
+            stops_seen: 0,
+            over: false,
+            watched: Vec::new(),
         }
     }
 
@@ -169,21 +182,29 @@ impl GuestThread {
             if let Some(stop) = self.deliver_pending() {
                 return stop;
             }
+            self.follow_stops();
+            if self.watches_calls() {
+                self.compare_watched();
+            }
             let mut left = None;
+            let sp = self.process.regs.sp;
             let (step, traced) = (self.traces_steps(), self.traces_calls());
+            let watches = self.watches_calls();
             self.whereabouts.runs();
-            let exit = if step {
+            let exit = if std::mem::take(&mut self.over) {
+                self.core.step_over()
+            } else if step {
                 self.core.step()
             } else {
                 let (process, caller) = (&self.process, &mut self.caller);
                 let (seccomp, whereabouts) = (&self.seccomp, &self.whereabouts);
-                let trace = self.trace || traced;
+                let trace = self.trace || traced || watches;
                 self.core.run(&mut |regs, _| {
                     if trace {
                         return Flow::Leave;
                     }
                     let (number, args) = call_registers(process, regs);
-                    whereabouts.enters(number, &args, regs.get(pc));
+                    whereabouts.enters(number, &args, regs.get(pc), regs.get(sp));
                     let refused = caller.refused(seccomp, process, regs, number, &args);
                     match refused.unwrap_or_else(|| caller.call(process, number, &args)) {
                         Outcome::Done(result) => {
@@ -213,6 +234,10 @@ impl GuestThread {
                     self.step_done();
                     None
                 }
+                (exit @ (Exit::Stop | Exit::Watched { .. }), _) => {
+                    self.debug_stop(exit);
+                    None
+                }
                 (exit, _) => {
                     self.whereabouts.pauses();
                     self.trap(exit)
@@ -228,6 +253,9 @@ impl GuestThread {
 
     /// A system call that was not made within the core, with its stop for a tracer.
     fn whole_call(&mut self, traced: bool) -> Option<Stop> {
+        if self.watches_calls() {
+            self.remember_watched();
+        }
         let (mut number, mut args) = call_registers(&self.process, self.core.as_mut());
         if traced {
             number = self.entry_stop(number, &args)?;
@@ -259,30 +287,31 @@ impl GuestThread {
         }
     }
 
+    /// Whether the thread is to end, and how.
+    pub(super) fn doomed(&self) -> Option<Stop> {
+        let mailbox = &self.signals.mailbox;
+        // In this order: the message of either may come at any moment.
+        if !mailbox.is_doomed() {
+            return None;
+        }
+        if !mailbox.is_killed() {
+            return Some(Stop::Doomed);
+        }
+        let info = by_kernel(libc::SIGKILL, self.signals.abi);
+        let signal = Box::new((libc::SIGKILL, info));
+        Some(Stop::Killed { signal })
+    }
+
     /// Delivers a signal that waits, and lets a tracer see what it is to see.
     fn deliver_pending(&mut self) -> Option<Stop> {
-        if let Some(stop) = self.killed() {
+        if let Some(stop) = self.doomed() {
             return Some(stop);
         }
         if self.tracee.is_some() || self.signals.mailbox.bell() {
             return self.attend_tracer();
         }
-        if self.signals.mailbox.is_doomed() {
-            // It may be killed since it was asked above.
-            return self.killed().or(Some(Stop::Doomed));
-        }
         self.take_wait_mask();
         self.deliver_one()
-    }
-
-    /// Whether a message has told the process to die of SIGKILL.
-    fn killed(&self) -> Option<Stop> {
-        let is_killed = self.signals.mailbox.is_killed();
-        is_killed.then(|| {
-            let info = by_kernel(libc::SIGKILL, self.signals.abi);
-            let signal = Box::new((libc::SIGKILL, info));
-            Stop::Killed { signal }
-        })
     }
 
     /// The mask of a call that a signal ended is in force until its handler runs.

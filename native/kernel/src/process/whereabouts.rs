@@ -15,12 +15,14 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::Process;
-use crate::cpu::Regs;
+use crate::cpu::{CpuCore, Lock, Regs};
+use crate::signal::host::look;
+use crate::signal::{bit, deferred};
 use crate::thunk::exec::Args;
 use crate::thunk::table::MAX_SLOTS;
 
 /// What the table begins with; the last byte is the layout's version. `qusr/debug/threads.py` has it, too.
-const MAGIC: u64 = 0x0165_7265_6857_5351;
+const MAGIC: u64 = 0x0365_7265_6857_5351;
 
 /// Values of [`Record::stage`].
 const EMULATOR: u64 = 0;
@@ -32,12 +34,21 @@ const CALL: u64 = 2;
 pub struct Table {
     magic: u64,
     first: AtomicPtr<Record>,
+    /// The lock of the interpreter that is loaded, if one is.
+    interpreter: LockRecord,
 }
+
+/// A lock's name (address and length) and place (address and size); zeros for none.
+type LockRecord = [AtomicU64; 4];
+
+/// How many a thread may know of.
+const LOCKS: usize = 8;
 
 /// See [`Table`].
 pub static TABLE: Table = Table {
     magic: MAGIC,
     first: AtomicPtr::new(ptr::null_mut()),
+    interpreter: [const { AtomicU64::new(0) }; 4],
 };
 
 /// One thread; the reader has the same layout. What it reads may be of two moments, which does not matter to a
@@ -52,6 +63,7 @@ struct Record {
     /// The system call that it makes or made last, and where; [`NO_CALL`] before the first one.
     number: AtomicU64,
     pc: AtomicU64,
+    sp: AtomicU64,
     args: [AtomicU64; MAX_SLOTS],
     /// How often it has answered a report, and the pc at the last one.
     answers: AtomicU64,
@@ -60,8 +72,10 @@ struct Record {
     base: AtomicU64,
     /// AUDIT_ARCH_*.
     guest: AtomicU64,
-    /// Address and size of what has locks of the emulator's: guest memory, the process, its signal actions.
-    locks: [[AtomicU64; 2]; 3],
+    /// Locks of the emulator's that it may wait for.
+    locks: [LockRecord; LOCKS],
+    /// Which of [`OWN`](crate::signal::host::OWN) its guest blocks; all, until it has said so. (No reader wants it.)
+    blocked: AtomicU64,
 }
 
 const NO_CALL: u64 = u64::MAX;
@@ -81,8 +95,8 @@ pub fn ask() {
 pub struct Whereabouts(&'static Record);
 
 impl Whereabouts {
-    /// A record for a thread of `process`.
-    pub(super) fn new(process: &Process) -> Self {
+    /// A record for a thread of `process` that runs on `core`.
+    pub(super) fn new(process: &Process, core: &dyn CpuCore) -> Self {
         let own = Self(free_record().unwrap_or_else(new_record));
         let record = own.0;
         record.number.store(NO_CALL, Ordering::Relaxed);
@@ -93,15 +107,14 @@ impl Whereabouts {
         record
             .guest
             .store(process.linux.audit_arch().into(), Ordering::Relaxed);
-        let locks = [
-            place(&*process.space),
-            place(process),
-            place(&*process.actions),
+        let own_locks = [
+            Lock::of("guest memory", &*process.space),
+            Lock::of("the process", process),
+            Lock::of("signal actions", &*process.actions),
         ];
-        for (slots, values) in record.locks.iter().zip(locks) {
-            for (slot, value) in slots.iter().zip(values) {
-                slot.store(value, Ordering::Relaxed);
-            }
+        let mut locks = own_locks.into_iter().chain(core.locks());
+        for slots in &record.locks {
+            put_lock(slots, locks.next());
         }
         own
     }
@@ -122,6 +135,7 @@ impl Whereabouts {
                 let _ = gone;
             }
             self.0.tid.store(tid, Ordering::Relaxed);
+            note_blocked(deferred::blocked());
         }
     }
 
@@ -143,10 +157,11 @@ impl Whereabouts {
     }
 
     /// A system call begins; the pc is behind its instruction.
-    pub(super) fn enters(&self, number: u64, args: &Args, pc: u64) {
+    pub(super) fn enters(&self, number: u64, args: &Args, pc: u64, sp: u64) {
         let record = self.0;
         record.number.store(number, Ordering::Relaxed);
         record.pc.store(pc, Ordering::Relaxed);
+        record.sp.store(sp, Ordering::Relaxed);
         for (slot, arg) in record.args.iter().zip(args) {
             slot.store(*arg, Ordering::Relaxed);
         }
@@ -163,15 +178,77 @@ impl Whereabouts {
     }
 }
 
+/// Notes which signals of [`OWN`](crate::signal::host::OWN) the calling thread's guest blocks.
+pub fn note_blocked(blocked: u64) {
+    // SAFETY: records are never freed.
+    if let Some(record) = unsafe { OWN.get().as_ref() } {
+        record.blocked.store(blocked, Ordering::SeqCst);
+    }
+}
+
+/// Has a thread of this process that does not block `signal` look at what waits for the process: the calling one by
+/// itself, so another. Async-signal-safe.
+pub fn ring(signal: i32) {
+    let own = tid();
+    let mut next = TABLE.first.load(Ordering::Acquire);
+    // SAFETY: records are never freed.
+    while let Some(record) = unsafe { next.as_ref() } {
+        let other = record.tid.load(Ordering::Relaxed);
+        let blocked = record.blocked.load(Ordering::SeqCst);
+        // Records may be of threads that are gone, or of another process in the same memory.
+        if other != 0 && other != own && blocked & bit(signal) == 0 && look(other as i32, signal) {
+            return;
+        }
+        next = record.next.load(Ordering::Acquire);
+    }
+}
+
+/// A system call that a thread of this process makes: number, arguments, sp and pc. None: it makes none.
+#[must_use]
+pub fn call_of(tid: i32) -> Option<(u64, Args, u64, u64)> {
+    let mut next = TABLE.first.load(Ordering::Acquire);
+    // SAFETY: records are never freed.
+    while let Some(record) = unsafe { next.as_ref() } {
+        let used = record.used.load(Ordering::Acquire) != 0;
+        if used && record.tid.load(Ordering::Relaxed) == tid as u32 {
+            if record.stage.load(Ordering::Relaxed) != CALL {
+                return None;
+            }
+            let get = |word: &AtomicU64| word.load(Ordering::Relaxed);
+            let args = record.args.each_ref().map(get);
+            return Some((get(&record.number), args, get(&record.sp), get(&record.pc)));
+        }
+        next = record.next.load(Ordering::Acquire);
+    }
+    None
+}
+
 impl Drop for Whereabouts {
     fn drop(&mut self) {
         self.0.tid.store(0, Ordering::Relaxed);
+        self.0.blocked.store(u64::MAX, Ordering::Relaxed);
         self.0.used.store(0, Ordering::Release);
     }
 }
 
-fn place<T>(thing: &T) -> [u64; 2] {
-    [ptr::from_ref(thing) as u64, size_of::<T>() as u64]
+fn put_lock(slots: &LockRecord, lock: Option<Lock>) {
+    let values = lock.map_or([0; 4], |lock| {
+        let name = lock.name;
+        [
+            name.as_ptr() as u64,
+            name.len() as u64,
+            lock.start as u64,
+            lock.size as u64,
+        ]
+    });
+    for (slot, value) in slots.iter().zip(values) {
+        slot.store(value, Ordering::Relaxed);
+    }
+}
+
+/// Says where the lock of an interpreter in this process is.
+pub fn note_interpreter(lock: Lock) {
+    put_lock(&TABLE.interpreter, Some(lock));
 }
 
 fn tid() -> u32 {
@@ -203,12 +280,14 @@ fn new_record() -> &'static Record {
         stage: zero(),
         number: zero(),
         pc: zero(),
+        sp: zero(),
         args: [const { AtomicU64::new(0) }; MAX_SLOTS],
         answers: zero(),
         answer: zero(),
         base: zero(),
         guest: zero(),
-        locks: [const { [const { AtomicU64::new(0) }; 2] }; 3],
+        locks: [const { [const { AtomicU64::new(0) }; 4] }; LOCKS],
+        blocked: AtomicU64::new(u64::MAX),
     }));
     let mut first = TABLE.first.load(Ordering::Acquire);
     loop {

@@ -104,6 +104,16 @@ impl Threads {
         thread.tid.store(0, Ordering::Relaxed);
     }
 
+    /// Mode and number of filters of a thread, by its host id.
+    #[must_use]
+    pub fn state_of(&self, tid: i32) -> Option<(u64, usize)> {
+        let list = self.lock();
+        let mut threads = list.iter().filter_map(Weak::upgrade);
+        let thread = threads.find(|thread| thread.tid.load(Ordering::Relaxed) == tid)?;
+        let state = thread.lock();
+        Some((state.mode, Filter::chain(state.filter.as_ref()).count()))
+    }
+
     /// How many threads there are.
     pub fn count(&self) -> usize {
         let alive = |thread: &&Weak<Seccomp>| thread.strong_count() > 0;

@@ -326,8 +326,10 @@ impl ThreadSignals {
 
     /// Waits on the host for a signal of `set`: its number, -errno or -[`ERESTARTSYS`].
     fn wait_for(&self, set: u64, timeout: u64, info: &mut libc::siginfo_t) -> i64 {
+        // The host would take the emulator's own messages for what is waited for.
+        let host_set = set & !host::OWN;
         let call = [
-            &raw const set as u64,
+            &raw const host_set as u64,
             std::ptr::from_mut(info) as u64,
             timeout,
             8,
@@ -335,6 +337,7 @@ impl ThreadSignals {
             0,
         ];
         // What the call waits for and is put aside instead interrupts it.
+        deferred::set_awaited(set);
         let before = deferred::set_blocked(self.blocked & !set);
         self.mailbox.note_due(self.blocked & !set);
         let mut result = -ERESTARTSYS;
@@ -348,12 +351,13 @@ impl ThreadSignals {
                 )
             };
         }
+        deferred::set_awaited(0);
+        let interrupted = [-ERESTARTSYS, -i64::from(libc::EINTR)].contains(&result);
+        let aside = interrupted.then(|| deferred::take(set)).flatten();
         deferred::set_blocked(before);
         self.mailbox.note_due(before);
-        let interrupted = [-ERESTARTSYS, -i64::from(libc::EINTR)].contains(&result);
-        if interrupted && let Some((signal, aside)) = deferred::take(set) {
+        if let Some((signal, aside)) = aside {
             *info = aside;
-            self.mailbox.note_due(before);
             return signal.into();
         }
         if result == -i64::from(libc::EINTR) && !self.mailbox.waits() {

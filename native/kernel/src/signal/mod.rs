@@ -113,8 +113,9 @@ impl Actions {
 
     /// From now on the process dies of signals at safe places only ([`host::deaths_of_ours`]).
     pub fn die_orderly(&self) {
-        self.known.orderly.store(true, Ordering::SeqCst);
-        self.core_limit_changed();
+        if !self.known.orderly.swap(true, Ordering::SeqCst) {
+            self.core_limit_changed();
+        }
     }
 
     /// Access under the lock.

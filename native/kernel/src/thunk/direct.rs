@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use super::exec::Call;
 use super::host::{ERESTARTSYS, safe_syscall};
 use super::path::{Sysroot, is_kernel_tree};
+use super::pin::Last;
 use super::running;
 use super::walk::{has_openat2, open_in, open_path};
 
@@ -117,12 +118,32 @@ impl Call<'_> {
                 Tried::NotThere => return Some(-i64::from(libc::ENOENT)),
                 Tried::Links if later.follow => {}
                 Tried::Links | Tried::Unknown => {
-                    args[1] = self.keep(&found);
-                    return None;
+                    return self.make_held(host, later, args);
                 }
             }
         }
         Some(-i64::from(libc::ELOOP))
+    }
+
+    /// Has the call be made by a path that is held ([`super::pin`]); Some: it failed.
+    fn make_held(&mut self, host: u16, later: &Later, args: &mut [u64; 6]) -> Option<i64> {
+        let makes = i64::from(host) == OPENAT && args[2] as i32 & libc::O_CREAT != 0;
+        let last = match later.follow {
+            true if makes => Last::Made,
+            true => Last::Followed,
+            false => Last::Itself,
+        };
+        match self.pinned_path(later.at, &later.path, last, false) {
+            Ok(Some(path)) => {
+                args[1] = path;
+                if self.pins.last().is_some_and(|(_, pinned)| pinned.makes) {
+                    args[2] |= libc::O_NOFOLLOW as u64;
+                }
+                None
+            }
+            Ok(None) => None,
+            Err(errno) => Some(-i64::from(errno)),
+        }
     }
 
     /// Makes the call by a host path, on which it follows no links.

@@ -9,10 +9,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::convert::{Conversion, get_int, host_pointer};
 use super::direct::{self, Later};
+use super::map_files;
 use super::msg::MessageBuffers;
 use super::path::Sysroot;
+use super::pin::Pinned;
 use super::procfs::Facts;
 use super::review::Marks;
+use super::robust;
 use super::scratch::Scratch;
 use super::table::{Builtin, FlagMap, HostArg, Length, MAX_OPS, MAX_SLOTS, Node, Op, Ret, Table};
 use super::waitmask;
@@ -123,6 +126,7 @@ impl Env<'_> {
                     message_records,
                     can_wait: direct::can_wait(*host),
                     later: None,
+                    pins: Vec::new(),
                 }
                 .native(*host, ops, order, *ret)
             }
@@ -162,7 +166,9 @@ impl Env<'_> {
         };
         // SAFETY: `path` is a C string.
         let found = unsafe { libc::access(path.as_ptr(), libc::F_OK) } == 0;
-        !found && Error::last_os_error().raw_os_error() == Some(libc::ENOENT)
+        !found
+            && Error::last_os_error().raw_os_error() == Some(libc::ENOENT)
+            && map_files::by_host_name(self.space, libc::AT_FDCWD, path.as_bytes()).is_none()
     }
 
     fn scalars(&self, ops: &[Op], args: &Args) -> Scalars {
@@ -267,6 +273,8 @@ pub(super) struct Call<'a> {
     /// Whether the look-up of its path may wait for the call, and what waits.
     pub(super) can_wait: bool,
     pub(super) later: Option<Later>,
+    /// What holds its paths ([`super::pin`]): where each is in scratch memory.
+    pub(super) pins: Vec<(u64, Pinned)>,
 }
 
 impl Call<'_> {
@@ -305,11 +313,24 @@ impl Call<'_> {
         let later = self.later.take();
         let mut result = if waitmask::is_of(host) {
             self.make_with_mask(host, &mut host_args)
-        } else if i64::from(host) == libc::SYS_futex {
+        } else if robust::is_of(host) {
             self.make_futex(host, &mut host_args)
+        } else if i64::from(host) == libc::SYS_getdents64
+            && let Some(result) = self.list_map_files(&host_args)
+        {
+            result
         } else {
             self.make(host, later, &mut host_args)
         };
+        if result == -i64::from(libc::ENOENT) && !self.pins.is_empty() && self.unpin(&mut host_args)
+        {
+            result = self.make(host, None, &mut host_args);
+        }
+        if result == -i64::from(libc::ENOENT)
+            && let Some(again) = self.by_map_file(host, &mut host_args, ops, order)
+        {
+            result = again;
+        }
         if result == -super::host::ERESTARTSYS {
             // Only a tracer's bell interrupts a call that was entered without it failing.
             let env = self.env;
@@ -329,6 +350,9 @@ impl Call<'_> {
                     .set(waitmask::of_call(host, self.args, env.space, self.abi));
             }
             return Outcome::Done(result);
+        }
+        if i64::from(host) == libc::SYS_getdents64 && result > 0 {
+            result = self.hide_donors(result, host, &mut host_args);
         }
         if shortens_files(host, &host_args) {
             self.env.space.notify_shorter_files();

@@ -26,7 +26,7 @@ pub struct Sysroot {
 /// What the kernel calls the file behind a descriptor of this process.
 pub fn fd_path(fd: i32) -> Option<Vec<u8>> {
     if fd == libc::AT_FDCWD {
-        return current_directory();
+        return current_directory().ok();
     }
     std::fs::read_link(format!("/proc/self/fd/{fd}"))
         .ok()
@@ -34,13 +34,18 @@ pub fn fd_path(fd: i32) -> Option<Vec<u8>> {
 }
 
 /// getcwd(2), which needs no /proc.
-fn current_directory() -> Option<Vec<u8>> {
+///
+/// # Errors
+/// Its errno.
+pub fn current_directory() -> Result<Vec<u8>, i32> {
     let mut path = vec![0u8; libc::PATH_MAX as usize];
     // SAFETY: the buffer has the given size.
     let size = unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
+    let failed = || std::io::Error::last_os_error().raw_os_error();
+    let size = usize::try_from(size).map_err(|_| failed().unwrap_or(libc::EIO))?;
     // With the NUL behind it.
-    path.truncate(usize::try_from(size).ok()?.checked_sub(1)?);
-    Some(path)
+    path.truncate(size.saturating_sub(1));
+    Ok(path)
 }
 
 /// The host path of what an absolute guest path names in the sysroot `root`, which may itself be
@@ -99,7 +104,7 @@ impl Sysroot {
 
     /// To be called after chdir and fchdir.
     pub fn directory_changed(&self) {
-        let inside = current_directory().is_some_and(|cwd| self.inner(&cwd).is_some());
+        let inside = current_directory().is_ok_and(|cwd| self.inner(&cwd).is_some());
         self.inside.store(inside, Ordering::Relaxed);
     }
 
@@ -107,6 +112,17 @@ impl Sysroot {
     pub(super) fn inner<'a>(&self, host: &'a [u8]) -> Option<&'a [u8]> {
         let rest = host.strip_prefix(self.prefix.as_slice())?;
         (rest.is_empty() || rest[0] == b'/').then_some(rest)
+    }
+
+    /// What the guest calls the file that the host has at `host`; None: as the host does. What lies in the sysroot's
+    /// own /proc or /sys has no other name.
+    #[must_use]
+    pub fn guest_path<'a>(&self, host: &'a [u8]) -> Option<&'a [u8]> {
+        match self.inner(host)? {
+            b"" => Some(b"/"),
+            inner if is_kernel_tree(inner) => None,
+            inner => Some(inner),
+        }
     }
 
     /// The host path for a guest's path, or None when the path is to be used as it is.

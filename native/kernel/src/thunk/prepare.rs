@@ -6,6 +6,7 @@ use super::convert::{BAD_POINTER, get_int, swap_words};
 use super::direct::Later;
 use super::exec::{Call, UIO_MAXIOV, extend, id16, pair};
 use super::msg;
+use super::pin::Last;
 use super::records::Records;
 use super::table::{Direction, Follow, Length, NO_SLOT, Op};
 use super::writeback::Post;
@@ -115,11 +116,7 @@ impl Call<'_> {
         if host_root && path == b"/" {
             return Ok(self.pointer(address));
         }
-        let at = if at == NO_SLOT {
-            libc::AT_FDCWD
-        } else {
-            self.slot(at) as i32
-        };
+        let at = self.directory(at);
         let follow = match follow {
             Follow::Never => false,
             Follow::Always => true,
@@ -130,10 +127,18 @@ impl Call<'_> {
             self.later = Later::of(sysroot, at, path, follow);
             return Ok(self.pointer(address));
         }
-        Ok(match sysroot.resolve(at, &path, follow)? {
-            Some(host) => self.keep(&host),
-            None => self.pointer(address),
-        })
+        let last = if follow { Last::Followed } else { Last::Itself };
+        let host = self.pinned_path(at, &path, last, host_root)?;
+        Ok(host.unwrap_or_else(|| self.pointer(address)))
+    }
+
+    /// The descriptor that a path starts from, which is in the slot `at`.
+    pub(super) fn directory(&self, at: u8) -> i32 {
+        if at == NO_SLOT {
+            libc::AT_FDCWD
+        } else {
+            self.slot(at) as i32
+        }
     }
 
     /// Copies a C string into scratch memory.

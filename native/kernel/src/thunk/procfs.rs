@@ -10,9 +10,11 @@ use std::io::{Error, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use super::exec::OwnExe;
 use super::path::{Sysroot, fd_path};
+use super::review::Marks;
 use crate::memory::AddressSpace;
 
 /// What the program is told about itself, and what its tracer may read in /proc.
@@ -42,17 +44,46 @@ pub struct CpuInfo {
 }
 
 impl Facts {
-    /// The text of a file of /proc that is about the whole system.
-    fn of_system(&self, name: &[u8]) -> Option<Vec<u8>> {
+    /// The text of a file of /proc, open as `fd`, that is about the whole system.
+    fn of_system(&self, name: &[u8], fd: i32) -> Option<Vec<u8>> {
         if name.ends_with(b"/cpuinfo") {
             // SAFETY: sysconf takes a number only.
             let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1);
             let cpus = (0..cpus).map(|cpu| self.cpuinfo.parts.join(&cpu.to_string()));
             return Some((cpus.collect::<String>() + self.cpuinfo.end).into_bytes());
         }
+        if name.ends_with(b"/sys/kernel/arch") {
+            return Some([&self.machine[..], b"\n"].concat());
+        }
         let release = self.release.as_ref()?;
+        if name.ends_with(b"/version") {
+            return with_release(&host_text(fd)?, release);
+        }
         let text = [&release[..], b"\n"].concat();
         name.ends_with(b"/sys/kernel/osrelease").then_some(text)
+    }
+}
+
+/// The text of /proc/version, "Linux version RELEASE (who built it) ..." (`linux_proc_banner` of
+/// init/version.c), with another release.
+fn with_release(text: &[u8], release: &[u8]) -> Option<Vec<u8>> {
+    let mut words: Vec<_> = text.splitn(4, |&byte| byte == b' ').collect();
+    *words.get_mut(2)? = release;
+    Some(words.join(&b' '))
+}
+
+/// What the kernel's file has that is open as `fd`. None: it is not open for reading.
+fn host_text(fd: i32) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    let mut part = [0; 1024];
+    loop {
+        // SAFETY: a buffer of the given size.
+        let got =
+            unsafe { libc::pread(fd, part.as_mut_ptr().cast(), part.len(), text.len() as i64) };
+        match usize::try_from(got).ok()? {
+            0 => return Some(text),
+            got => text.extend_from_slice(&part[..got]),
+        }
     }
 }
 
@@ -71,8 +102,7 @@ pub struct Guest<'a> {
     pub space: &'a AddressSpace,
     pub facts: &'a Facts,
     pub own_exe: &'a OwnExe,
-    /// Its threads trace others.
-    pub traces: bool,
+    pub marks: &'a Marks,
 }
 
 /// Looks at a descriptor that was opened.
@@ -91,7 +121,7 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
         return Ok(Opened::Done);
     };
     let facts = guest.facts;
-    if let Some(text) = facts.of_system(&name) {
+    if let Some(text) = facts.of_system(&name, fd) {
         return stand_in(fd, &name, &text).map(|()| Opened::Done);
     }
     if parts(&name).is_none() {
@@ -99,7 +129,7 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
     }
     let Some(own) = own_file(&name) else {
         // It may be a tracee's.
-        return Ok(if guest.traces {
+        return Ok(if guest.marks.traces.load(Ordering::Relaxed) {
             Opened::Python
         } else {
             Opened::Done
@@ -110,8 +140,12 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
         b"smaps" => guest.space.smaps_text(&facts.root),
         b"auxv" => Ok(facts.auxv.clone()),
         b"cmdline" | b"environ" | b"mem" | b"pagemap" | b"smaps_rollup" | b"stat" | b"statm"
-        | b"status" => {
+        | b"status" | b"syscall" | b"numa_maps" | b"limits" => {
             return Ok(Opened::Python);
+        }
+        b"map_files" => {
+            guest.marks.map_files.store(true, Ordering::Relaxed);
+            return Ok(Opened::Done);
         }
         _ => return Ok(Opened::Done),
     };
@@ -193,7 +227,7 @@ pub fn status(fd: i32) -> Option<libc::stat> {
     (unsafe { libc::fstat(fd, &raw mut buffer) } == 0).then_some(buffer)
 }
 
-fn on_procfs(fd: i32) -> bool {
+pub(super) fn on_procfs(fd: i32) -> bool {
     // SAFETY: statfs is plain data for which zero is valid.
     let mut buffer: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: `buffer` is a valid statfs.
@@ -260,7 +294,7 @@ pub fn leads_to_own_exe(mut at: i32, path: &CStr, hops: u32) -> bool {
         if own_file(&name) == Some(b"exe") {
             return true;
         }
-        let Some(target) = link_target(&file) else {
+        let Some(target) = link_target(file.as_raw_fd()) else {
             return false;
         };
         let folder = name.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
@@ -278,17 +312,11 @@ pub fn leads_to_own_exe(mut at: i32, path: &CStr, hops: u32) -> bool {
 }
 
 /// Where the symbolic link leads that is open as `file`.
-fn link_target(file: &OwnedFd) -> Option<Vec<u8>> {
+pub(super) fn link_target(file: i32) -> Option<Vec<u8>> {
     let mut target = vec![0u8; libc::PATH_MAX as usize];
     // SAFETY: an empty C string, and a buffer of the given size.
-    let size = unsafe {
-        libc::readlinkat(
-            file.as_raw_fd(),
-            c"".as_ptr(),
-            target.as_mut_ptr().cast(),
-            target.len(),
-        )
-    };
+    let size =
+        unsafe { libc::readlinkat(file, c"".as_ptr(), target.as_mut_ptr().cast(), target.len()) };
     target.truncate(usize::try_from(size).ok()?);
     Some(target)
 }

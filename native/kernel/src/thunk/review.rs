@@ -9,6 +9,8 @@ use super::exec::{Call, Outcome, Review, map_flags};
 use super::procfs::{self, Opened, status};
 use super::running;
 use super::table::{Op, Ret};
+use crate::process::directory::without_donors;
+use crate::process::share::lists_donors;
 use crate::signal::host::wrap_sent;
 
 /// Descriptors below this are known by [`Marks::small`].
@@ -22,6 +24,8 @@ pub struct Marks {
     has_memory_files: AtomicBool,
     /// Threads of this process trace others, so Python makes the calls that wait for children.
     pub traces: AtomicBool,
+    /// A listing of /proc/self/map_files may be open.
+    pub map_files: AtomicBool,
     /// (st_dev, st_ino) of the files that stand for /proc/self/mem and pagemap.
     memory_files: RwLock<Vec<(u64, u64)>>,
 }
@@ -32,6 +36,7 @@ impl Default for Marks {
             small: [const { AtomicU64::new(0) }; SMALL_FDS / 64],
             has_memory_files: AtomicBool::new(false),
             traces: AtomicBool::new(false),
+            map_files: AtomicBool::new(false),
             memory_files: RwLock::default(),
         }
     }
@@ -45,6 +50,8 @@ impl Marks {
         for (to, from) in copy.small.iter().zip(&self.small) {
             to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
         }
+        let listed = self.map_files.load(Ordering::Relaxed);
+        copy.map_files.store(listed, Ordering::Relaxed);
         let files = self.memory_files.read();
         for &(dev, ino) in files
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -118,9 +125,7 @@ impl Call<'_> {
                 let stored = self.write(self.slot(slot), &bytes);
                 Outcome::Done(stored.map_or_else(|errno| -i64::from(errno), |()| 0))
             }
-            Ret::Path if self.is_exe_link(result as usize, ops) => {
-                self.exe_link(result as usize, host_args, ops)
-            }
+            Ret::Path => self.link(result as usize, host_args, ops),
             Ret::Stat if self.is_own_exe(host_args, ops) => {
                 Outcome::Review(Review::ExeStat, result)
             }
@@ -158,13 +163,32 @@ impl Call<'_> {
             space: env.space,
             facts: &env.facts(),
             own_exe: env.own_exe,
-            traces: env.marks.traces.load(Ordering::Relaxed),
+            marks: env.marks,
         };
         match procfs::review(fd, &file, guest) {
             Ok(Opened::Done) => Outcome::Done(fd.into()),
             Ok(Opened::Python) => Outcome::Review(Review::ProcFd, fd.into()),
             Err(errno) => Outcome::Done(-i64::from(errno)),
         }
+    }
+
+    /// A listing that was stored, without the threads that are not the guest's; another one when nothing else was in it.
+    pub(super) fn hide_donors(&mut self, size: i64, host: u16, host_args: &mut [u64; 6]) -> i64 {
+        let mut size = size;
+        while size > 0 && lists_donors(host_args[0] as i32) {
+            let mut listing = vec![0; size as usize];
+            let at = self.args[1];
+            if self.env.space.read(at, &mut listing).is_err() {
+                break;
+            }
+            let out = without_donors(&listing);
+            if !out.is_empty() {
+                let written = self.write(at, &out);
+                return written.map_or_else(|errno| -i64::from(errno), |()| out.len() as i64);
+            }
+            size = self.make(host, None, host_args);
+        }
+        size
     }
 
     /// A write by a 32-bit guest to a file opened without O_LARGEFILE ends at 2 GiB - 1
@@ -216,7 +240,8 @@ impl Call<'_> {
             info = unsafe { *(host_args[slot] as *const [u8; 128]) };
         }
         let before = info;
-        wrap_sent(host_args[slot - 1] as i32, &mut info);
+        let to_thread = i64::from(host) == libc::SYS_rt_tgsigqueueinfo;
+        wrap_sent(host_args[slot - 1] as i32, &mut info, to_thread);
         if info != before {
             let copy = self.scratch.slice(info.len());
             copy.copy_from_slice(&info);
@@ -273,53 +298,6 @@ impl Call<'_> {
         }
         // si_code is the third int of siginfo_t.
         get(self.args[2].wrapping_add(8)).is_ok_and(|code| code == CLD_TRAPPED)
-    }
-
-    /// Whether readlink gave the path of the emulator's executable (or as much of it
-    /// as the buffer held).
-    fn is_exe_link(&self, size: usize, ops: &[Op]) -> bool {
-        let exe = &self.env.own_exe.path;
-        // The buffer is the argument before the last, in readlink and in readlinkat.
-        let Some(Op::Buf { slot }) = ops.len().checked_sub(2).map(|index| ops[index]) else {
-            return false;
-        };
-        let mut link = vec![0; size];
-        size > 0
-            && size <= exe.len()
-            && self.env.space.read(self.slot(slot), &mut link).is_ok()
-            && exe.starts_with(&link)
-    }
-
-    /// A readlink that gave the emulator's executable: where it was of our own /proc/PID/exe, the guest's.
-    fn exe_link(&self, result: usize, host_args: &[u64; 6], ops: &[Op]) -> Outcome {
-        let path = ops.iter().position(|op| matches!(op, Op::Path { .. }));
-        let (Some(path), [.., Op::Buf { slot: buffer }, Op::Int { slot: size, .. }]) = (path, ops)
-        else {
-            return Outcome::Done(result as i64);
-        };
-        let at = path
-            .checked_sub(1)
-            .map_or(libc::AT_FDCWD, |at| host_args[at] as i32);
-        let Some(path) = self.read_back(host_args[path]) else {
-            return Outcome::Done(result as i64);
-        };
-        let env = self.env;
-        if !procfs::leads_to_own_exe(at, &path, 1) {
-            // It may be that of a tracee.
-            return if env.marks.traces.load(Ordering::Relaxed) {
-                Outcome::Review(Review::ExeLink, result as i64)
-            } else {
-                Outcome::Done(result as i64)
-            };
-        }
-        let mut link = procfs::exe_name(env.space, &env.facts(), env.sysroot);
-        link.truncate(self.slot(*size) as u32 as usize & 0x7fff_ffff);
-        let length = link.len();
-        // What the kernel wrote behind it is taken away: many a program gives a buffer of zeros
-        // and relies on those behind the result, which readlink does not terminate.
-        link.resize(length.max(result), 0);
-        let written = self.write(self.slot(*buffer), &link);
-        Outcome::Done(written.map_or_else(|errno| -i64::from(errno), |()| length as i64))
     }
 
     /// A path as the host's call gets it. None: it is none.

@@ -240,11 +240,13 @@ pub enum Builtin {
     Setpgid,
     Unshare,
     Setns,
+    FlushIcache,
+    Getcwd,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::Setns as u8 {
+        if index > Self::Getcwd as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

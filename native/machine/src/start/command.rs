@@ -154,8 +154,9 @@ fn launched(code: &[u8], words: &[&[u8]], environ: &[&[u8]]) -> Option<Result<Co
     if is_command {
         command.guest = guest_of(name);
         command.argv.clone_from(&options.argv);
-        // `qusr info PROGRAM` only tells of programs.
-        if command.guest.is_none() && command.argv.first().is_some_and(|word| word == b"info") {
+        // `qusr info PROGRAM` only tells of programs, and `qusr gdb` starts a debugger.
+        let is = |known: &[u8]| command.argv.first().is_some_and(|word| word == known);
+        if command.guest.is_none() && (is(b"info") || is(b"gdb")) {
             return None;
         }
         let Some(program) = command.argv.first() else {
@@ -412,6 +413,12 @@ mod tests {
             &[HOME]
         ));
         assert!(python(&[b"-", b"-", b"0", b"qusr", b"-version"], &[HOME]));
+        assert!(python(
+            &[b"-", b"-", b"0", b"qusr-arm", b"-g", b"1", b"/p"],
+            &[HOME]
+        ));
+        assert!(python(plain, &[HOME, b"QUSR_GDB=1234"]));
+        assert!(python(&[b"-", b"-", b"0", b"qusr", b"gdb", b"/p"], &[HOME]));
         assert!(python(&[b"-", b"-", b"9", b"qusr", b"/p"], &[HOME]));
         assert!(python(&[b"-", b"-S", b"0", b"qusr", b"/p"], &[HOME]));
     }

@@ -55,6 +55,13 @@ pub fn path_of(fd: RawFd) -> Option<Vec<u8>> {
     Some(link.ok()?.into_os_string().into_vec())
 }
 
+/// A path as an absolute one without links.
+#[must_use]
+pub fn real_path(path: &[u8]) -> Option<Vec<u8>> {
+    let path = std::fs::canonicalize(Path::new(OsStr::from_bytes(path)));
+    Some(path.ok()?.into_os_string().into_vec())
+}
+
 /// The emulator's own executable.
 #[must_use]
 pub fn own_exe() -> Option<OwnExe> {

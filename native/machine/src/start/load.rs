@@ -23,6 +23,7 @@ use crate::thunk::path::Sysroot;
 use crate::thunk::procfs::Facts;
 use crate::thunk::table::Table;
 use crate::translator::stock::Place;
+use crate::unicorn;
 
 /// Why there is no process.
 #[derive(Debug)]
@@ -66,7 +67,7 @@ pub struct Loaded {
     pub exe: Vec<u8>,
 }
 
-/// Fills `space`, which is empty. The machine has the native core. `before` is what ran here until an
+/// Fills `space`, which is empty. `before` is what ran here until an
 /// execve.
 ///
 /// # Errors
@@ -103,7 +104,10 @@ pub fn load(
         *lock(&process.sysroot) = Some(Arc::new(found));
     }
     let fd = prepared.file.as_raw_fd();
-    let exe = files::path_of(fd).ok_or_else(|| failed(libc::ENOENT))?;
+    // Behind chroot there may be no /proc.
+    let real = || files::real_path(&prepared.host_path);
+    let exe = files::path_of(fd).or_else(real);
+    let exe = exe.ok_or_else(|| failed(libc::ENOENT))?;
     *lock(&process.facts) = Arc::new(Facts {
         exe: files::guest_path(&exe, root).to_vec(),
         code: image.code_range().0,
@@ -116,19 +120,20 @@ pub fn load(
     *lock(&process.own_exe) = settings.own_exe.clone();
     process.runs(fd);
 
-    let identity = store::fstat(fd).map(|info| file_identity(&info));
-    let stock = settings.store.clone().zip(identity);
-    let core = pair::open(
-        machine.abi.core,
-        machine.native.as_deref().unwrap_or_default(),
-        machine.unicorn(settings.library.clone()),
-        space.clone(),
-        None,
-        stock.map(|(folder, program)| Place {
-            folder,
-            program: program.to_vec(),
-        }),
-    );
+    let unicorn = machine.unicorn(settings.library.clone());
+    let core = match &machine.native {
+        Some(options) => {
+            let identity = store::fstat(fd).map(|info| file_identity(&info));
+            let stock = settings.store.clone().zip(identity);
+            let stock = stock.map(|(folder, program)| Place {
+                folder,
+                program: program.to_vec(),
+            });
+            let (guest, space) = (machine.abi.core, space.clone());
+            pair::open(guest, options, unicorn, space, None, stock)
+        }
+        None => unicorn::open(&unicorn, space.clone()),
+    };
     let mut thread = GuestThread::new(process.clone(), core.map_err(Refusal::Usage)?);
     thread.core.set(process.regs.sp, stack.sp);
     thread.core.set(process.regs.pc, image.start());

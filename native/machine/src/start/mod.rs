@@ -125,6 +125,11 @@ impl Launch {
         }
     }
 
+    /// Unicorn's library is not there, which Python tells of.
+    fn lacks_unicorn(&self) -> bool {
+        self.settings.library.as_os_str().is_empty()
+    }
+
     fn machine(&self, guest: &str, variant: &str) -> Result<Machine, Refusal> {
         let wishes = Wishes {
             cpu: self.cpu.as_deref(),
@@ -216,7 +221,7 @@ fn start(
     };
     let launch = Launch::of(&command, own_exe.clone());
     let machine = launch.machine(rules.name, rules.variant(plan.flags))?;
-    if machine.native.is_none() {
+    if !machine.is_usual() || machine.native.is_none() && launch.lacks_unicorn() {
         return Ok(None);
     }
     let space = empty_space(&launch, &machine)?;

@@ -376,7 +376,10 @@ mod tests {
             (&["-R", "5"], "-R 5: not a number of whole pages"),
             (&["-E", "A"], "-E A: 'A' is not NAME=VALUE"),
             (&["-U", "A=b"], "-U A=b: 'A=b' is not a variable's name"),
-            (&["-g", "1"], "qemu's option -g is not supported by qusr"),
+            (
+                &["-trace", "1"],
+                "qemu's option -trace is not supported by qusr",
+            ),
             (&["-g"], "missing argument for option '-g'"),
             (&["-q"], "unknown option '-q' (-help lists them)"),
             (
@@ -395,6 +398,8 @@ mod tests {
         assert_eq!(parse(&["-cpu", "help", "-q"], &[]).unwrap().show, "cpu");
         assert_eq!(parse(&["-version", "-q"], &[]).unwrap().show, "version");
         assert!(parse(&["-strace", "p"], &[]).unwrap().for_python);
+        assert!(parse(&["-g", "1234", "p"], &[]).unwrap().for_python);
+        assert!(parse(&["p"], &[("QEMU_GDB", "1")]).unwrap().for_python);
         assert!(!parse(&["-core", "native", "p"], &[]).unwrap().for_python);
     }
 

@@ -164,8 +164,11 @@ fn machine_for(started: &Started, execve: &Execve) -> Result<Arc<Machine>, Refus
     if (known.rules.name, known.abi.variant) == (rules.name, variant) {
         return Ok(Arc::clone(known));
     }
-    let machine = started.launch.machine(rules.name, variant);
-    Ok(Arc::new(machine?))
+    let machine = started.launch.machine(rules.name, variant)?;
+    if machine.native.is_none() && started.launch.lacks_unicorn() {
+        return Err(unknown());
+    }
+    Ok(Arc::new(machine))
 }
 
 /// The point of no return (fs/exec.c, `begin_new_exec`).

@@ -25,6 +25,12 @@ impl SharedLock {
         unsafe { &*self.0.get() }
     }
 
+    /// The word that who wants the lock waits at.
+    #[must_use]
+    pub fn place(&self) -> &AtomicU32 {
+        self.word()
+    }
+
     /// Takes the lock if it is free or its owner is gone; what the word is otherwise.
     pub fn try_acquire(&self, waits: bool) -> Result<(), u32> {
         let mine = tid() | if waits { WAITERS } else { 0 };

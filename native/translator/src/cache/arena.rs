@@ -80,13 +80,20 @@ impl Known {
 
 static KNOWN: Known = Known::new(0);
 
+/// An error of mapping the cache, with what can be done where the host's limits are to blame.
+fn advise(error: &str) -> String {
+    let small = std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOMEM);
+    let advice = "; -opt cache=8M takes less, ulimit -d or -v permits more";
+    format!("{error}{}", if small { advice } else { "" })
+}
+
 impl Arena {
     /// Maps `size` bytes.
     ///
     /// # Errors
     /// The host refuses memory that is both writable and executable.
     pub fn new(size: usize, pin: &Pinning) -> Result<Self, String> {
-        let p = pages::map(size, pages::RWX, "translated code")?;
+        let p = pages::map(size, pages::RWX, "translated code").map_err(|error| advise(&error))?;
         let (code, entries) = Native::support(pin);
         let a = Self {
             base: p as usize,

@@ -42,7 +42,9 @@ impl NativeCore {
             // Not an address of the window: tagged, perhaps. The interpreter knows.
             return match self.step_guest() {
                 Exit::Interrupted => {
-                    self.tagged = self.tagged.saturating_add(1);
+                    if self.common.stops().is_none() {
+                        self.tagged = self.tagged.saturating_add(1);
+                    }
                     Next::Go
                 }
                 exit => Next::Leave(exit),

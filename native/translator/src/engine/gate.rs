@@ -5,12 +5,21 @@
 //! between leaving and entering translated code. Threads within translated code or
 //! in a system call hold nothing.
 
+use crate::cpu::Lock;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static GATE: RwLock<()> = RwLock::new(());
 /// Under `native,check` one thread at a time executes guest code: what another one stores meanwhile would look
 /// like a difference. Taken before the gate.
 static CHECKED: Mutex<()> = Mutex::new(());
+
+/// For [`crate::cpu::CpuCore::locks`].
+pub(super) fn locks() -> Vec<Lock> {
+    vec![
+        Lock::of("the translator, which a fork closes", &GATE),
+        Lock::of("checked execution", &CHECKED),
+    ]
+}
 
 /// Held by a thread while it executes and compares a block.
 pub(super) fn checked() -> MutexGuard<'static, ()> {

@@ -3,9 +3,11 @@
 use super::stock::Stock;
 use super::{NativeConfig, Options, Shared};
 use crate::cache::Cache;
+use crate::cpu::Stops;
 use crate::guest::Guest;
 use crate::memory::{AddressSpace, NoticeReader};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 /// Those to be told of changes.
 pub(super) type Cores = Arc<Mutex<Vec<Weak<Shared>>>>;
@@ -16,9 +18,65 @@ pub(super) struct Kept {
     pub notices: NoticeReader,
     pub cores: Cores,
     pub stock: Stock,
+    stops: Debugged,
+}
+
+/// What a debugger wants.
+#[derive(Default)]
+struct Debugged {
+    /// There are stops.
+    any: AtomicBool,
+    /// There once were: what was translated meanwhile is not for others.
+    once: AtomicBool,
+    stops: RwLock<Arc<Stops>>,
 }
 
 impl Kept {
+    pub(super) fn new(cache: Cache, notices: NoticeReader, cores: Cores) -> Self {
+        Self {
+            cache,
+            notices,
+            cores,
+            stock: Stock::default(),
+            stops: Debugged::default(),
+        }
+    }
+
+    /// Where a debugger wants the guest to stop; None: nowhere.
+    pub(super) fn stops(&self) -> Option<Arc<Stops>> {
+        if !self.stops.any.load(Ordering::Relaxed) {
+            return None;
+        }
+        let stops = self.stops.stops.read();
+        Some(Arc::clone(&stops.unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Whether there are translations that stop for a debugger.
+    pub(super) fn was_debugged(&self) -> bool {
+        self.stops.once.load(Ordering::Relaxed)
+    }
+
+    /// Replaces the stops. The ranges of code that are to be translated anew.
+    pub(super) fn set_stops(&self, new: &Arc<Stops>) -> Vec<(u64, u64)> {
+        let mut stops = self
+            .stops
+            .stops
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *stops, Arc::clone(new));
+        self.stops.any.store(!new.is_empty(), Ordering::Relaxed);
+        if !new.is_empty() && !self.stops.once.swap(true, Ordering::Relaxed) {
+            self.stock.forget();
+            return vec![(0, u64::MAX)];
+        }
+        if old.data == new.data {
+            let changed = old.changed_code(new);
+            changed.into_iter().map(|at| (at, at + 1)).collect()
+        } else {
+            vec![(0, u64::MAX)]
+        }
+    }
+
     /// Another program runs. What is logged or compared is to be translated.
     fn begin(&self, guest: &dyn Guest, config: &NativeConfig) {
         let plain = config.options.stock && config.log.is_none() && !config.check;

@@ -38,8 +38,13 @@ impl NativeCore {
 
     /// The translation of a pc that has none yet.
     fn make(&mut self, pc: u64, mode: u32) -> Result<Found, NoCode> {
-        let known = self.take_back(pc, mode);
-        let found = match known.or_else(|| self.take_from_stock(pc, mode)) {
+        let known = if self.common.was_debugged() {
+            None
+        } else {
+            let parked = self.take_back(pc, mode);
+            parked.or_else(|| self.take_from_stock(pc, mode))
+        };
+        let found = match known {
             Some(f) => f,
             None => self.translate(pc, mode)?,
         };

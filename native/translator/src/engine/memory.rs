@@ -1,5 +1,6 @@
 //! Guest memory for the interpreter.
 
+use crate::cpu::Stops;
 use crate::guest::Guest;
 use crate::ir::interp::{Fault, Mem};
 use crate::memory::{AddressSpace, Prot};
@@ -9,9 +10,37 @@ use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 pub struct Direct<'a> {
     pub space: &'a AddressSpace,
     pub guest: &'a dyn Guest,
+    /// What a debugger watches: such accesses fail.
+    pub stops: Option<&'a Stops>,
+    /// The first of those.
+    pub seen: Option<Fault>,
 }
 
-impl Direct<'_> {
+impl<'a> Direct<'a> {
+    /// Memory where nothing is watched.
+    pub fn new(space: &'a AddressSpace, guest: &'a dyn Guest) -> Self {
+        Self {
+            space,
+            guest,
+            stops: None,
+            seen: None,
+        }
+    }
+
+    /// Fails for a watched access.
+    fn look(&mut self, addr: u64, len: usize, write: bool) -> Result<(), Fault> {
+        let Some(stops) = self.stops else {
+            return Ok(());
+        };
+        let addr = self.guest.data_address(addr);
+        if !stops.sees(addr, len as u64, write) {
+            return Ok(());
+        }
+        let fault = Fault { addr, write };
+        self.seen.get_or_insert(fault);
+        Err(fault)
+    }
+
     fn retry(
         &self,
         addr: u64,
@@ -45,12 +74,14 @@ impl Direct<'_> {
 
 impl Mem for Direct<'_> {
     fn read(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        self.look(addr, buf.len(), false)?;
         self.retry(addr, buf.len(), false, |a| {
             self.space.read(a, buf).map_err(|e| e.addr)
         })
     }
 
     fn write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        self.look(addr, data.len(), true)?;
         // 16 bytes are not one access of the host: none of them is to be written if some cannot be.
         let (a, len) = (self.guest.data_address(addr), data.len() as u64);
         let writable = || self.space.is_accessible(a, len, Prot::WRITE);
@@ -68,6 +99,7 @@ impl Mem for Direct<'_> {
     fn cas(&mut self, addr: u64, w: u8, expected: u128, new: u128) -> Result<u128, Fault> {
         let a = self.guest.data_address(addr);
         let bytes = u64::from(w / 8);
+        self.look(addr, bytes as usize, true)?;
         let mut probe = [0u8; 16];
         self.read(addr, &mut probe[..bytes as usize])?;
         if !self.space.is_accessible(a, bytes, Prot::WRITE) {

@@ -29,7 +29,7 @@ pub use options::{Fallback, Log, LogItem, NativeConfig, Options};
 pub use region::regions_made;
 
 use crate::cache::{Cache, Generation};
-use crate::cpu::{BlockWatcher, CpuCore, Exit, Interrupter, OnSyscall, Regs};
+use crate::cpu::{BlockWatcher, CpuCore, Exit, Interrupter, Lock, OnSyscall, Regs, Stops};
 use crate::guest::Guest;
 use crate::host::code::Entry;
 use crate::host::{Cpu, Host, MaskedStub, Native, NativeCpu, check_host};
@@ -154,12 +154,8 @@ fn open_core(
         let cores = Cores::default();
         let watchers = Arc::clone(&cores);
         let kick = Box::new(move || kick_all(&watchers));
-        Ok(Kept {
-            cache: Cache::new(Native::pinning(guest), config.options.cache)?,
-            notices: space.subscribe_with_kick(kick),
-            cores,
-            stock: stock::Stock::default(),
-        })
+        let cache = Cache::new(Native::pinning(guest), config.options.cache)?;
+        Ok(Kept::new(cache, space.subscribe_with_kick(kick), cores))
     })?;
     let common = Common {
         config,
@@ -292,8 +288,24 @@ impl CpuCore for NativeCore {
         self.step_guest()
     }
 
+    fn step_over(&mut self) -> Exit {
+        self.step_watched(None)
+    }
+
+    fn set_stops(&mut self, stops: &Arc<Stops>) {
+        for (start, end) in self.common.set_stops(stops) {
+            self.forget(start, end);
+        }
+    }
+
     fn interrupter(&self) -> Arc<dyn Interrupter> {
         self.shared.clone()
+    }
+
+    fn locks(&self) -> Vec<Lock> {
+        let mut locks = gate::locks();
+        locks.push(Lock::of("translated code", &self.common.cache));
+        locks
     }
 
     fn invalidate(&mut self, start: u64, end: u64) {

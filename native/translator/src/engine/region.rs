@@ -50,6 +50,15 @@ impl NativeCore {
         last: u64,
         mode: u32,
     ) -> Option<(Found, Extent)> {
+        // Regions have no entries between.
+        let (first, end) = (self.common.guest.fetch_address(head), last);
+        if self
+            .common
+            .stops()
+            .is_some_and(|stops| stops.between(first, end))
+        {
+            return None;
+        }
         let key = (head, mode | MODE_REGION);
         if let Some(found) = self.common.cache.find(key)
             && self.common.cache.end_of(key) > Some(last)

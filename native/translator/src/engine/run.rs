@@ -46,6 +46,13 @@ impl NativeCore {
         }
         self.settle_traps();
         let pc = self.st_ref().pc;
+        if self
+            .common
+            .stops()
+            .is_some_and(|stops| stops.at(self.common.guest.fetch_address(pc)))
+        {
+            return Next::Leave(Exit::Stop);
+        }
         let mode = self.translation_mode();
         if self.common.guest.must_step(mode) {
             drop(gate);
@@ -237,6 +244,7 @@ impl NativeCore {
             Trap::Undefined => Next::Leave(Exit::Undefined),
             Trap::Fallback => self.fall_back(),
             Trap::Resync => Next::Go,
+            Trap::Stop => Next::Leave(Exit::Stop),
             Trap::Invalidate => {
                 let line = self.common.guest.cache_line(self.st_ref().trap_addr);
                 self.forget(line.start, line.end);

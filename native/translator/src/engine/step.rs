@@ -5,7 +5,7 @@ use super::run::Next;
 use super::shared::WANT_ATTENTION;
 use super::translate::NoFetch;
 use super::{LogItem, NativeCore, gate};
-use crate::cpu::{Access, Exit, Flow};
+use crate::cpu::{Access, Exit, Flow, Stops};
 use crate::guest::Lift;
 use crate::ir::Trap;
 use crate::ir::interp::{Fault, Interp, Outcome};
@@ -64,6 +64,12 @@ impl NativeCore {
 
     /// One instruction, by the interpreter.
     pub(super) fn step_guest(&mut self) -> Exit {
+        let stops = self.common.stops();
+        self.step_watched(stops.as_deref())
+    }
+
+    /// The same, but before an access that is one of `stops`.
+    pub(super) fn step_watched(&mut self, stops: Option<&Stops>) -> Exit {
         if self.st_ref().interrupt.load(Ordering::Acquire) & WANT_ATTENTION != 0 {
             self.st_ref()
                 .interrupt
@@ -82,12 +88,15 @@ impl NativeCore {
         };
         let mut mode = guest.mode(self.st_ref());
         let mut mem = Direct {
-            space: &common.space,
-            guest,
+            stops,
+            ..Direct::new(&common.space, guest)
         };
         let mut i = Interp::new(self.st(), &mut mem);
         let (lift, size) = guest.interpret(&mut i, pc, &word[..want], &mut mode);
         let outcome = i.outcome;
+        if let Some(Fault { addr, write }) = mem.seen {
+            return Exit::Watched { addr, write };
+        }
         match (lift, outcome) {
             (Lift::Undefined, _) => Exit::Undefined,
             (Lift::Unlifted, _) => match self.fall_back() {
@@ -100,7 +109,9 @@ impl NativeCore {
                 false,
             ),
             // The same again in another mode.
-            (_, Outcome::Trapped(Trap::Resync, _)) if self.st_ref().pc == pc => self.step_guest(),
+            (_, Outcome::Trapped(Trap::Resync, _)) if self.st_ref().pc == pc => {
+                self.step_watched(stops)
+            }
             (_, Outcome::Trapped(t, arg)) => match self.trap(t, arg, &mut |_, _| Flow::Leave) {
                 Next::Go => Exit::Interrupted,
                 Next::Leave(e) => e,

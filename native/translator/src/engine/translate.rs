@@ -159,13 +159,26 @@ impl NativeCore {
         let mut running = mode & 0xffff;
         let mut sides = 0;
         let mut after_side = false;
+        let stops = self.common.stops();
+        if let Some(stops) = &stops {
+            b.watch(&stops.data);
+        }
         loop {
             let off = (at - pc) as usize;
             let count = b.block.pcs.len();
             let rest = &code[off..len];
             let there = rest.len() >= guest.min_insn() && rest.len() >= guest.insn_size(at, rest);
             let enough = count >= max || sides > MAX_SIDES || stop(at, after_side);
-            if !there || (enough && guest.may_end(running)) {
+            let stopping = stops
+                .as_ref()
+                .is_some_and(|stops| stops.at(guest.fetch_address(at)));
+            if stopping && count == 0 {
+                b.start_insn(at);
+                b.trap(Trap::Stop, 0, at);
+                at += guest.insn_size(at, rest).max(1) as u64;
+                break;
+            }
+            if !there || stopping || (enough && guest.may_end(running)) {
                 b.close();
                 if guest.may_end(running) {
                     b.jump(at);

@@ -8,6 +8,7 @@ use super::sem::{Guard, Indirect, Sem};
 use super::skip::Known;
 use super::state::Helper;
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
+use crate::cpu::Watch;
 
 /// An instruction has no more addresses at a time.
 const ADDRESSES: usize = 4;
@@ -40,6 +41,8 @@ pub struct IrBuilder {
     tag_bits: u8,
     /// What was last taken off an address, and what remained.
     untagged: (Val, Val),
+    /// Data that a debugger watches.
+    watches: Vec<Watch>,
 }
 
 impl IrBuilder {
@@ -72,6 +75,7 @@ impl IrBuilder {
             fold,
             tag_bits: 0,
             untagged: (NONE, NONE),
+            watches: Vec::new(),
         }
     }
 
@@ -93,6 +97,21 @@ impl IrBuilder {
     /// one below). Otherwise an address that has any there faults.
     pub fn remove_tags(&mut self, bits: u8) {
         self.tag_bits = bits;
+    }
+
+    /// From now on accesses are preceded by a look whether they touch one of these.
+    pub fn watch(&mut self, watches: &[Watch]) {
+        self.watches = watches.to_vec();
+    }
+
+    fn look_out(&mut self, w: u8, addr: Val, reads: bool, writes: bool) {
+        for n in 0..self.watches.len() {
+            let watch = self.watches[n];
+            if reads && watch.reads || writes && watch.writes {
+                let h = (watch.len as u32) << 1 | u32::from(writes && watch.writes);
+                self.push_h(Op::Watched, w, [addr, NONE, NONE], watch.start, h);
+            }
+        }
     }
 
     fn untag(&mut self, addr: Val) -> Val {
@@ -232,14 +251,20 @@ impl IrBuilder {
     fn mem(&mut self, op: Op, w: u8, sx: u8, addr: Val, v: Val) -> Val {
         let ([mut a, mut b], mut x) = self.address(addr);
         (x.sx, x.big) = (sx, self.big && w > 8);
-        if self.tag_bits != 0 {
+        if self.tag_bits != 0 || !self.watches.is_empty() {
             if b != NONE {
                 let by = self.konst(x.shift.into());
-                let index = self.op2(Op::Shl, 64, b, by);
-                a = self.op2(Op::Add, 64, a, index);
+                let index = self.op2(Op::Shl, self.width, b, by);
+                a = self.op2(Op::Add, self.width, a, index);
                 (b, x.shift) = (NONE, 0);
             }
+            if !self.watches.is_empty() && x.disp != 0 {
+                a = self.add_k(self.width, a, i64::from(x.disp) as u64);
+                x.disp = 0;
+            }
             a = self.untag(a);
+            let load = matches!(op, Op::Load | Op::LoadX);
+            self.look_out(w, a, load, !load);
         }
         self.push(op, w, [a, b, v], x.pack())
     }
@@ -247,6 +272,15 @@ impl IrBuilder {
     /// Atomic operations take a plain address.
     fn atomic(&mut self, op: Op, w: u8, addr: Val, b: Val, c: Val, imm: u64) -> Val {
         let addr = self.untag(addr);
+        if !self.watches.is_empty() {
+            let pair = matches!(op, Op::LoadExPair | Op::StoreExPair | Op::CasPair);
+            let (load, store) = match op {
+                Op::LoadEx | Op::LoadExPair => (true, false),
+                Op::StoreEx | Op::StoreExPair => (false, true),
+                _ => (true, true),
+            };
+            self.look_out(if pair { 2 * w } else { w }, addr, load, store);
+        }
         self.push_h(op, w, [addr, b, c], imm, u32::from(self.big))
     }
 }

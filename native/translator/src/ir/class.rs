@@ -79,6 +79,7 @@ const fn class(n: u8) -> u16 {
             Store,
             StoreX,
             Aligned,
+            Watched,
             LoadEx,
             StoreEx,
             LoadExPair,

@@ -278,6 +278,8 @@ pub enum Op {
     ClearEx,
     /// Faults unless the address a is a multiple of imm >> 8 bytes; imm & 1: for the sake of a store.
     Aligned,
+    /// Stops before an access of `w` bits at address a, a store if h & 1, if it touches the h >> 1 bytes from imm on.
+    Watched,
     /// Atomic read-modify-write at address a by value c; imm is a [`Rmw`]. The old value.
     Rmw,
     /// Compare memory at a with b, store c if equal. The old value.
@@ -326,13 +328,15 @@ pub enum Trap {
     Invalidate,
     /// A data address that is not aligned as the instruction demands.
     Align,
+    /// A debugger wants to see this instruction before it is executed.
+    Stop,
 }
 
 impl Trap {
     /// The trap numbered `n`.
     #[must_use]
     pub fn from_index(n: u8) -> Self {
-        const ALL: [Trap; 7] = [
+        const ALL: [Trap; 8] = [
             Trap::Syscall,
             Trap::Breakpoint,
             Trap::Undefined,
@@ -340,6 +344,7 @@ impl Trap {
             Trap::Resync,
             Trap::Invalidate,
             Trap::Align,
+            Trap::Stop,
         ];
         ALL[usize::from(n) % ALL.len()]
     }
@@ -420,7 +425,7 @@ pub struct Inst {
     pub w: u8,
     /// The guest instruction it belongs to, counted from the block's start.
     pub insn: u16,
-    /// Helper index, or an argument of a trap (24 bits). Atomic operations: 1 if the value's bytes are in memory with
+    /// Helper index, or an argument of a trap (24 bits), or what [`Op::Watched`] says. Atomic operations: 1 if the value's bytes are in memory with
     /// the highest first.
     pub h: u32,
     pub a: Val,

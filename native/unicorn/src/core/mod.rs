@@ -12,7 +12,9 @@ use std::sync::Arc;
 use self::hooks::{on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
 use self::registers::Table;
 use crate::UnicornConfig;
-use crate::cpu::{Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, OnSyscall, Regs};
+use crate::cpu::{
+    Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, Lock, OnSyscall, Regs, Stops,
+};
 use crate::ffi::{self, Api, Engine};
 use crate::guest::Facts;
 use crate::interrupt::Stop;
@@ -21,7 +23,7 @@ use crate::probe;
 use crate::rescue::{self, Repeated};
 use crate::setup;
 use crate::target::Target;
-use crate::turn::Turn;
+use crate::turn::{self, Turn};
 
 /// A page that the engine asked for and did not get.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +74,8 @@ pub(super) struct Inner {
     watcher: OnceCell<BlockWatcher>,
     /// Host faults that were taken back, see [`rescue`].
     repeated: Cell<Repeated>,
+    /// Where a debugger wants it to stop: the engine's exits while it does not step.
+    stops: RefCell<Arc<Stops>>,
     /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
     invalidating: Cell<bool>,
 }
@@ -114,6 +118,7 @@ impl UnicornCore {
             counting: Cell::new(false),
             watcher: OnceCell::new(),
             repeated: Cell::default(),
+            stops: RefCell::default(),
             invalidating: Cell::new(false),
         });
         let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();
@@ -166,6 +171,16 @@ impl Inner {
 }
 
 impl UnicornCore {
+    /// Has runs end before these addresses. What is translated already does not know.
+    fn use_exits(&self, exits: &[u64]) {
+        let inner = &self.inner;
+        // SAFETY: open and not running.
+        unsafe {
+            inner.api.set_exits(inner.engine, exits);
+            inner.api.flush_code(inner.engine);
+        }
+    }
+
     /// One `emu_start`: until a hook ends it, a fault, or an interrupt (`None`).
     fn run_once(&mut self, count: usize) -> Option<Leave> {
         let inner = &*self.inner;
@@ -225,6 +240,9 @@ impl CpuCore for UnicornCore {
             if self.inner.stop.take() {
                 break Exit::Interrupted;
             }
+            if self.inner.stops.borrow().at(self.inner.pc()) {
+                break Exit::Stop;
+            }
             match self.run_once(0) {
                 Some(Leave::Exit(exit)) => break exit,
                 Some(Leave::Resume) => {}
@@ -256,12 +274,10 @@ impl CpuCore for UnicornCore {
         inner.set_counting(true);
         let left = self.run_once(1);
         inner.set_counting(false);
-        if end.is_some() {
-            // SAFETY: as above. The exit is part of what was translated.
-            unsafe {
-                inner.api.set_exits(inner.engine, &[]);
-                inner.api.flush_code(inner.engine);
-            }
+        let stops = inner.stops.borrow();
+        if end.is_some() || !stops.is_empty() {
+            // The exit is part of what was translated.
+            self.use_exits(&stops.code);
         }
         match left {
             // The next instruction cannot be fetched: that is its own step's business.
@@ -272,6 +288,18 @@ impl CpuCore for UnicornCore {
             Some(Leave::Exit(exit)) => exit,
             Some(Leave::Resume) | None => Exit::Interrupted,
         }
+    }
+
+    fn locks(&self) -> Vec<Lock> {
+        turn::locks()
+    }
+
+    /// Only code: what accesses the engine makes for an instruction it tells of too late.
+    fn set_stops(&mut self, stops: &Arc<Stops>) {
+        if self.inner.stops.borrow().code != stops.code {
+            self.use_exits(&stops.code);
+        }
+        self.inner.stops.replace(Arc::clone(stops));
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {

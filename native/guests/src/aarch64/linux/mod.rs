@@ -36,6 +36,15 @@ impl LinuxAbi for AArch64Linux {
         &convention::FACTS
     }
 
+    fn compat_machine(&self) -> Option<&'static [u8]> {
+        // arch/arm64/include/asm/compat.h
+        Some(if self.big_endian {
+            b"armv8b"
+        } else {
+            b"armv8l"
+        })
+    }
+
     #[inline]
     fn set_result(&self, regs: &mut dyn Regs, result: i64, _second: Option<u64>) {
         regs.set(registers::X0, result as u64);

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::stops::ORDERS;
 use crate::memory::AddressSpace;
 use crate::process::{GuestThread, shared};
 use crate::signal::host;
@@ -21,6 +22,8 @@ pub(super) enum Kind {
     Fault = 4,
     /// PTRACE_EVENT_`code`.
     Event = 5,
+    /// A debugger's own stop: `code` says which kind.
+    Stop = 6,
 }
 
 /// How the tracer lets a tracee go on.
@@ -80,6 +83,9 @@ pub(super) struct Block {
     pub(super) cloning: u32,
     pub(super) reply: u64,
     pub(super) reply_size: u64,
+    /// Where it writes its stops.
+    pub(super) orders: u64,
+    pub(super) orders_pad: u64,
     pub(super) info: [u8; siginfo::SIZE],
     pub(super) registers: [u128; REGISTERS],
 }
@@ -140,6 +146,8 @@ impl CodeRing {
 const REQUEST_MAPS: u32 = 1;
 const REQUEST_AUXV: u32 = 2;
 const REQUEST_EXE: u32 = 3;
+const REQUEST_SMAPS: u32 = 4;
+const REQUEST_ROOT: u32 = 5;
 
 impl GuestThread {
     pub(super) fn publish(&mut self, kind: Kind, code: u32, message: u64) {
@@ -165,6 +173,7 @@ impl GuestThread {
             audit: linux.audit_arch(),
             blocked,
             code_ring: &raw const CODE_RING as u64,
+            orders: &raw const ORDERS as u64,
             resume_signal: 0,
             dirty: 0,
             request: 0,
@@ -192,6 +201,11 @@ impl GuestThread {
             REQUEST_MAPS => self.process.space.maps_text(&facts.root),
             REQUEST_AUXV => facts.auxv.clone(),
             REQUEST_EXE => facts.exe.clone(),
+            REQUEST_ROOT => facts.root.clone(),
+            REQUEST_SMAPS => {
+                let text = self.process.space.smaps_text(&facts.root);
+                text.unwrap_or_default()
+            }
             _ => Vec::new(),
         };
         let (reply, size) = (tracee.reply.as_ptr() as u64, tracee.reply.len() as u64);

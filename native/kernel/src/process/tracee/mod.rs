@@ -6,9 +6,14 @@
 //! guest instructions. There, and at system calls, steps and events, it writes what a tracer may
 //! ask into its [`Block`] and sends itself the *stop* message, which only the tracer sees.
 
+mod agent;
 mod block;
+mod stops;
+
+pub use self::stops::Debugged;
 
 use self::block::{Block, CODE_RING, Kind, Mode};
+use self::stops::ORDERS;
 use crate::process::{GuestThread, Stop};
 use crate::signal::host::{self, Message, send_to_self, send_trap, was_orphaned};
 use crate::signal::siginfo;
@@ -117,6 +122,7 @@ impl GuestThread {
     pub(in crate::process) fn forget_tracer(&mut self) {
         self.tracee = None;
         CODE_RING.forget();
+        ORDERS.forget();
     }
 
     /// Says which PTRACE_EVENT the clone is that is about to be made.
@@ -198,8 +204,8 @@ impl GuestThread {
     /// Between two instructions: all that a tracer is to see before the next one.
     pub(in crate::process) fn attend_tracer(&mut self) -> Option<Stop> {
         loop {
-            if self.signals.mailbox.is_doomed() {
-                return Some(Stop::Doomed);
+            if let Some(stop) = self.doomed() {
+                return Some(stop);
             }
             if let Some(stop) = self.stop_if_due() {
                 return Some(stop);
@@ -349,6 +355,7 @@ impl GuestThread {
             }
         }
         CODE_RING.drain(&self.process.space);
+        self.take_orders();
         self.take_changes(kind);
         let Some(tracee) = &mut self.tracee else {
             return 0;

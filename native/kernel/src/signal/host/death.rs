@@ -33,6 +33,23 @@ pub const CORE: u64 = {
 static WATCHED: AtomicBool = AtomicBool::new(false);
 static QUIT_WATCHED: AtomicBool = AtomicBool::new(false);
 
+/// Signals of whose default action nobody dies, and those whose action is nobody's to change.
+const KEPT_BY_DEFAULT: u64 = bit(libc::SIGCHLD)
+    | bit(libc::SIGURG)
+    | bit(libc::SIGWINCH)
+    | bit(libc::SIGCONT)
+    | bit(libc::SIGTSTP)
+    | bit(libc::SIGTTIN)
+    | bit(libc::SIGTTOU)
+    | UNBLOCKABLE;
+
+/// Whether a process of qusr's that catches or ignores `signals` on the host is one that dies at safe places only
+/// ([`deaths_of_ours`]).
+#[must_use]
+pub fn dies_orderly(signals: u64) -> bool {
+    !signals & !KEPT_BY_DEFAULT == 0
+}
+
 /// Whether core_pattern names a program (or a socket), which gets cores whatever the limit
 /// is (core(5)): the emulator's, if the kernel had its way.
 #[must_use]
@@ -60,14 +77,6 @@ pub fn watch_quit() {
 /// that shares its memory must not die with a lock in its hands that others wait for.
 #[must_use]
 pub fn deaths_of_ours(orderly: bool) -> u64 {
-    const KEPT_BY_DEFAULT: u64 = bit(libc::SIGCHLD)
-        | bit(libc::SIGURG)
-        | bit(libc::SIGWINCH)
-        | bit(libc::SIGCONT)
-        | bit(libc::SIGTSTP)
-        | bit(libc::SIGTTIN)
-        | bit(libc::SIGTTOU)
-        | UNBLOCKABLE;
     /// Below a page the kernel does not begin (fs/coredump.c, `min_coredump`).
     const LEAST: u64 = 4096;
     let wanted = limit_of_core().is_some_and(|limit| limit.rlim_cur >= LEAST);

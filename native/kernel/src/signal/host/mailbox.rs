@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use super::message::{queue_again, queue_for_process};
 use super::{OWN, set_mask, set_whole_mask};
 use crate::cpu::Interrupter;
-use crate::signal::{Actions, SIG_DFL, deferred};
+use crate::signal::{Actions, SIG_DFL, bit, deferred};
 
 /// Bits of [`Mailbox::pending`]: a signal is in the mailbox; the thread is to end; a tracer rang; one of the
 /// signals that were put aside ([`deferred`]) may come through.
@@ -36,6 +36,7 @@ pub struct Mailbox {
     pub(super) interrupter: Arc<dyn Interrupter>,
     /// Those of the thread's process.
     pub(super) actions: Arc<Actions>,
+    shared: Arc<deferred::Shared>,
 }
 
 // SAFETY: `info` is written by the handler on the thread that owns the mailbox and read
@@ -57,7 +58,11 @@ thread_local! {
 
 impl Mailbox {
     #[must_use]
-    pub fn new(interrupter: Arc<dyn Interrupter>, actions: Arc<Actions>) -> Arc<Self> {
+    pub fn new(
+        interrupter: Arc<dyn Interrupter>,
+        actions: Arc<Actions>,
+        shared: Arc<deferred::Shared>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             pending: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
@@ -68,12 +73,14 @@ impl Mailbox {
             info: UnsafeCell::new(unsafe { std::mem::zeroed() }),
             interrupter,
             actions,
+            shared,
         })
     }
 
     /// Makes this the mailbox of the calling thread, until [`Mailbox::detach`].
     pub fn attach(self: &Arc<Self>) {
         MAILBOX.set(Arc::as_ptr(self));
+        deferred::attach(Arc::as_ptr(&self.shared));
         if EARLY_BELL.get() {
             EARLY_BELL.set(false);
             self.pending.fetch_or(BELL, Ordering::SeqCst);
@@ -87,6 +94,7 @@ impl Mailbox {
     /// The calling thread no longer takes guest signals.
     pub fn detach() {
         MAILBOX.set(std::ptr::null());
+        deferred::attach(std::ptr::null());
     }
 
     /// In the handler: leaves a signal. False: there is one already.
@@ -112,11 +120,18 @@ impl Mailbox {
     /// The thread ends while others go on, with all signals blocked: what was not sent to it
     /// alone is for one of those (kernel/signal.c, `exit_signals`).
     pub fn hand_on(&self) {
-        while let Some((signal, info)) = self.take_slot().or_else(|| deferred::take(OWN)) {
-            if info.si_code != libc::SI_TKILL {
+        deferred::set_blocked(OWN);
+        while let Some((signal, info)) = self.take_slot().or_else(|| deferred::take_own(OWN)) {
+            if info.si_code == libc::SI_TKILL {
+                continue;
+            }
+            if bit(signal) & OWN == 0 {
                 queue_for_process(signal, &info);
+            } else {
+                deferred::put_aside_blocked(signal, &info, false);
             }
         }
+        deferred::leave_to_others(OWN);
     }
 
     /// Has [`DUE`] say whether one of the signals put aside comes through `blocked`, which has been noted

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::mailbox::{BELL, EARLY_BELL, EARLY_KILL, MAILBOX, ORPHANED};
+use super::mailbox::{BELL, DUE, EARLY_BELL, EARLY_KILL, MAILBOX, ORPHANED};
 use super::make_again;
 use crate::memory::fault::{HostFault, SIGNALS};
 use crate::process::whereabouts;
+use crate::signal::deferred;
 use crate::thunk::host::{interrupted_at, landing, was_made_at};
 
 /// What processes of qusr tell one another, or the tracer of one: the upper 16 bits of the
@@ -21,6 +22,9 @@ pub enum Message {
     Doom = 0x5155,
     /// The process dies of a signal that a tracer has already seen.
     Die = 0x5154,
+    /// A thread is to look at what waits for its process ([`crate::signal::deferred::Shared`]). This one is carried by any
+    /// of the signals that no mask blocks.
+    Look = 0x5158,
     /// A thread is to say where it is (`process/whereabouts.rs`), and nothing else is to change.
     Report = 0x5156,
     /// The process is to die of SIGKILL, where nobody waits for what it holds (`process/kill.rs`).
@@ -43,7 +47,8 @@ pub(super) fn message_info(signal: i32, message: Message, rest: u64) -> libc::si
     info
 }
 
-pub(super) fn send(tid: i32, signal: i32, info: &libc::siginfo_t) {
+/// False: there is no such thread in this process.
+pub(super) fn send(tid: i32, signal: i32, info: &libc::siginfo_t) -> bool {
     // SAFETY: `info` is valid; the kernel checks that the thread is one of this process.
     unsafe {
         libc::syscall(
@@ -52,7 +57,7 @@ pub(super) fn send(tid: i32, signal: i32, info: &libc::siginfo_t) {
             tid,
             signal,
             std::ptr::from_ref(info),
-        );
+        ) == 0
     }
 }
 
@@ -75,35 +80,41 @@ pub fn queue_for_process(signal: i32, info: &libc::siginfo_t) {
     }
 }
 
-/// What [`wrap_sent`] marks.
+/// What [`wrap_sent`] marks, and what it marks that was sent to one thread.
 const SENT: u64 = 0x746c_7561_4674_6e53;
+const SENT_TO_THREAD: u64 = 0x6461_6572_6854_6e53;
 /// Where its fields are in a siginfo_t: behind what SI_QUEUE uses, within what the kernel keeps (48
 /// bytes, include/linux/signal_types.h).
 const SENT_AT: usize = 32;
 
 /// Makes the siginfo_t of a signal to be sent one that is not taken for a fault. A process may send
-/// itself what looks like one (rt_sigqueueinfo(2)), as crash reporters do. [`unwrap_sent`] gives it back.
-pub fn wrap_sent(signal: i32, info: &mut [u8; 128]) {
+/// itself what looks like one (rt_sigqueueinfo(2)), as crash reporters do. Nothing else in a siginfo_t tells whether it is for
+/// a thread or for its process (`to_thread`). [`unwrap_sent`] gives it back.
+pub fn wrap_sent(signal: i32, info: &mut [u8; 128], to_thread: bool) {
     let code = i32::from_le_bytes([info[8], info[9], info[10], info[11]]);
-    if !SIGNALS.contains(&signal) || code <= 0 {
+    if !SIGNALS.contains(&signal) || code <= 0 && !(to_thread && code == libc::SI_QUEUE) {
         return;
     }
+    let mark = if to_thread { SENT_TO_THREAD } else { SENT };
     info[8..12].copy_from_slice(&libc::SI_QUEUE.to_le_bytes());
-    info[SENT_AT..SENT_AT + 8].copy_from_slice(&SENT.to_le_bytes());
+    info[SENT_AT..SENT_AT + 8].copy_from_slice(&mark.to_le_bytes());
     info[SENT_AT + 8..SENT_AT + 12].copy_from_slice(&code.to_le_bytes());
 }
 
-/// Undoes [`wrap_sent`].
-pub fn unwrap_sent(info: &mut libc::siginfo_t) {
+/// Undoes [`wrap_sent`]. True: it was sent to one thread.
+pub fn unwrap_sent(info: &mut libc::siginfo_t) -> bool {
     let fields = std::ptr::from_mut(info).cast::<u8>();
     // SAFETY: siginfo_t is 128 bytes of plain data.
     unsafe {
         let mark = fields.add(SENT_AT).cast::<u64>();
-        if info.si_code == libc::SI_QUEUE && mark.read_unaligned() == SENT {
+        let mark = mark.read_unaligned();
+        if info.si_code == libc::SI_QUEUE && [SENT, SENT_TO_THREAD].contains(&mark) {
             info.si_code = fields.add(SENT_AT + 8).cast::<i32>().read_unaligned();
             std::ptr::write_bytes(fields.add(SENT_AT), 0, 12);
+            return mark == SENT_TO_THREAD;
         }
     }
+    info.si_code == libc::SI_TKILL
 }
 
 /// Sends the calling thread a message, which is delivered before this returns.
@@ -140,19 +151,24 @@ pub fn was_orphaned() -> bool {
 /// Takes the messages of tracing; false: it is something else. Async-signal-safe.
 pub(super) fn take_message(fault: &mut HostFault<'_>, value: usize) -> bool {
     let (kind, rest) = (value as u64 >> 48, value as u64 & 0xffff_ffff_ffff);
-    if kind == Message::Stop as u64 {
+    let messenger = fault.signal == libc::SIGSEGV;
+    if kind == Message::Stop as u64 && messenger {
         ORPHANED.set(true);
         return true;
     }
-    if kind == Message::Report as u64 {
+    if kind == Message::Report as u64 && messenger {
         report(fault);
         return true;
     }
-    if kind == Message::Kill as u64 {
+    if kind == Message::Look as u64 {
+        look_at_process(fault);
+        return true;
+    }
+    if kind == Message::Kill as u64 && messenger {
         take_kill(fault);
         return true;
     }
-    if kind != Message::Bell as u64 {
+    if kind != Message::Bell as u64 || !messenger {
         return false;
     }
     let mailbox = MAILBOX.get();
@@ -185,6 +201,31 @@ fn report(fault: &mut HostFault<'_>) {
     };
     whereabouts::ask();
     make_again(fault);
+    mailbox.interrupter.interrupt();
+}
+
+/// Has the thread `tid` look at what waits for its process, and end its call for that as `signal` would. False: there is no
+/// such thread in this process. Async-signal-safe.
+pub fn look(tid: i32, signal: i32) -> bool {
+    send(tid, signal, &message_info(signal, Message::Look, 0))
+}
+
+/// In the handler of [`look`].
+fn look_at_process(fault: &mut HostFault<'_>) {
+    let mailbox = MAILBOX.get();
+    // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
+    let Some(mailbox) = (unsafe { mailbox.as_ref() }) else {
+        return;
+    };
+    if deferred::due(deferred::blocked()) == 0 {
+        // Another thread has it, or this one blocks it now and has told the others.
+        make_again(fault);
+        return;
+    }
+    mailbox.pending.fetch_or(DUE, Ordering::SeqCst);
+    if let Some(landing) = interrupted_at(fault.pc()) {
+        fault.resume_at(landing);
+    }
     mailbox.interrupter.interrupt();
 }
 

@@ -17,13 +17,13 @@ use crate::memory::fault::{self, HostFault};
 use crate::thunk::host::{interrupted_at, landing, safe_syscall, was_made_at};
 
 pub use self::death::{
-    core_goes_to_a_program, deaths_of_ours, die_beside_others, die_by, prepare_to_die, raise_fatal,
-    watch_deaths, watch_quit,
+    core_goes_to_a_program, deaths_of_ours, die_beside_others, die_by, dies_orderly,
+    prepare_to_die, raise_fatal, watch_deaths, watch_quit,
 };
 pub use self::mailbox::{BELL, DUE, Mailbox};
 pub use self::message::{
-    Message, ask_to_die, doom, queue_again, send_to_self, send_trap, unwrap_sent, was_orphaned,
-    wrap_sent,
+    Message, ask_to_die, doom, look, queue_again, send_to_self, send_trap, unwrap_sent,
+    was_orphaned, wrap_sent,
 };
 
 /// The bytes of a kernel sigaction on x86-64.
@@ -188,6 +188,9 @@ pub fn install(known: &Known, signal: i32, action: &Action) {
             !action.has_handler() || action.has(libc::SA_RESTART),
         );
         put(&known.ignored, action.handler == SIG_IGN);
+        if action.handler == SIG_IGN {
+            deferred::discard(signal);
+        }
         return;
     }
     if signal == libc::SIGKILL || signal == libc::SIGSTOP {
@@ -302,6 +305,7 @@ pub(super) fn around_exec<T>(
             (signal, kernel_action(signal, Some(&action)))
         })
         .collect();
+    give_back();
     // One that is none is the end of this program.
     let segv = bit(libc::SIGSEGV);
     let (own_handled, ours) = (
@@ -318,6 +322,16 @@ pub(super) fn around_exec<T>(
     }
     set_mask(blocked);
     result
+}
+
+/// What was put aside waits with the kernel again, for a new program. All signals are blocked.
+fn give_back() {
+    while let Some((signal, info)) = deferred::take_own(OWN) {
+        queue_again(signal, &info);
+    }
+    while let Some((signal, info)) = deferred::take(OWN) {
+        message::queue_for_process(signal, &info);
+    }
 }
 
 /// Runs `exec` with nothing changed but the mask.
@@ -393,10 +407,7 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
     }
     // SAFETY: si_value is read as a number only.
     let value = unsafe { fault.info.si_value() }.sival_ptr as usize;
-    if fault.info.si_code == libc::SI_QUEUE
-        && fault.signal == libc::SIGSEGV
-        && take_message(fault, value)
-    {
+    if fault.info.si_code == libc::SI_QUEUE && take_message(fault, value) {
         return true;
     }
     if mailbox.is_null() {
@@ -412,22 +423,25 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
         let blocked = deferred::is_blocked(fault.signal);
         let bit = bit(fault.signal);
         let known = &mailbox.actions.known;
+        // Who waits for it in sigtimedwait(2) gets it whatever the action is (`real_blocked`).
+        let awaited = deferred::is_awaited(fault.signal);
         let ignored = known.ignored.load(Ordering::SeqCst) & bit != 0;
         let handled = known.handled.load(Ordering::SeqCst) & bit != 0;
-        if !blocked && ignored {
+        if !blocked && !awaited && ignored {
             make_again(fault);
             return true;
         }
-        if !blocked && !handled && !known.is_ours(fault.signal) {
+        if !blocked && !awaited && !handled && !known.is_ours(fault.signal) {
             return false;
         }
         let mut info = *fault.info;
-        unwrap_sent(&mut info);
-        deferred::put_aside(fault.signal, &info);
+        let to_thread = unwrap_sent(&mut info);
         if blocked {
+            deferred::put_aside_blocked(fault.signal, &info, to_thread);
             make_again(fault);
             return true;
         }
+        deferred::put_aside(fault.signal, &info, to_thread);
         mailbox.pending.fetch_or(DUE, Ordering::SeqCst);
     }
     if let Some(landing) = interrupted_at(fault.pc()) {

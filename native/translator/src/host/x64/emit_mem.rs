@@ -40,6 +40,7 @@ impl Gen<'_> {
             }
             Op::ClearEx => self.asm.mov_mi(64, layout::ex_addr(), -1),
             Op::Aligned => self.aligned(i),
+            Op::Watched => self.watched(i),
             Op::LoadEx => self.load_ex(v, i),
             Op::StoreEx => self.store_ex(v, i),
             Op::Rmw => self.rmw(v, i),
@@ -161,16 +162,37 @@ impl Gen<'_> {
     /// What is not aligned goes to an address that no x86-64 has: the interpreter then finds
     /// out what is wrong.
     fn aligned(&mut self, i: &Inst) {
-        const NOWHERE: u64 = 1 << 63;
         let base = self.reg(i.a);
         self.asm.test_i(32, Rm::R(base), (i.imm >> 8) as i32 - 1);
-        let f = self.asm.jcc(cc::NE);
+        self.refuse_if(cc::NE, i, i.imm & 1 != 0);
+    }
+
+    /// As for what is not aligned: the interpreter sees what is watched.
+    fn watched(&mut self, i: &Inst) {
+        let base = self.reg(i.a);
+        let before = u64::from(i.w / 8) - 1;
+        // The distance from the first address at which an access of this size touches the range.
+        self.asm.mov_ri(RAX, before.wrapping_sub(i.imm));
+        self.asm.alu(Alu::Add, 64, RAX, Rm::R(base));
+        self.asm.alu_i(
+            Alu::Cmp,
+            64,
+            Rm::R(RAX),
+            (u64::from(i.h >> 1) + before) as i32,
+        );
+        self.refuse_if(cc::B, i, i.h & 1 != 0);
+    }
+
+    /// Faults on condition `when`, at an address that has nothing to do with the guest's.
+    fn refuse_if(&mut self, when: u8, i: &Inst, write: bool) {
+        const NOWHERE: u64 = 1 << 63;
+        let f = self.asm.jcc(when);
         let from = self.fixup_at(f);
         let mut to = None;
         self.cold(|g| {
             to = Some(g.here());
             g.asm.mov_ri(RAX, NOWHERE);
-            g.fault_point(i, i.imm & 1 != 0);
+            g.fault_point(i, write);
             g.asm.mov(64, RAX, Mem::base(RAX, 0));
         });
         if let Some(to) = to {

@@ -1,0 +1,293 @@
+"""The packets that are about registers, memory, breakpoints, threads and processes."""
+
+from __future__ import annotations
+
+import functools
+
+from qusr.debug.gdb import description, files, queries, resuming
+from qusr.debug.gdb.packets import LONGEST, escape, unescape
+from qusr.debug.gdb.reports import Event
+from qusr.debug.gdb.resuming import ERROR, thread_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qusr.debug.gdb.debugger import Inferior
+    from qusr.debug.gdb.session import Session
+    from qusr.ptrace.tracee import Tracee
+
+    Command = Callable[[Session, bytes], bytes | None]
+
+UNKNOWN, OK = b"", b"OK"
+
+
+def answer(session: Session, packet: bytes) -> bytes | None:
+    """What to send for a packet; None: nothing now. One that makes no sense gets an error."""
+    try:
+        if packet.startswith(b"v"):
+            return _v(session, packet)
+        letter = packet[:1].decode("latin-1")
+        if letter in ("q", "Q"):
+            return queries.answer(session, packet)
+        function = COMMANDS.get(letter)
+        return UNKNOWN if function is None else function(session, packet[1:])
+    except OSError as error:
+        return b"E%02x" % ((error.errno or 1) & 0xFF)
+    except (ValueError, IndexError, OverflowError, MemoryError):
+        return ERROR
+
+
+def _v(session: Session, packet: bytes) -> bytes | None:
+    for prefix, function in V_PACKETS:
+        if packet.startswith(prefix):
+            return function(session, packet[len(prefix) :])
+    return UNKNOWN
+
+
+def _need(session: Session) -> Tracee:
+    tracee = session.chosen()
+    if tracee is None:
+        raise ValueError("no thread is stopped")
+    return tracee
+
+
+def _inferior(session: Session) -> Inferior:
+    inferior = session.debugger.inferior_of(_need(session))
+    if inferior is None:
+        raise ValueError("no process")
+    return inferior
+
+
+# --- registers ---
+
+
+def _read_all(session: Session, _: bytes) -> bytes:
+    tracee = _need(session)
+    tracing = session.debugger.tracing(tracee)
+    values = tracee.registers(len(tracing.registers.numbers))
+    order = session.order(tracee.header().guest)
+    data = b"".join(
+        description.pack(register, values, order) for register in tracing.gdb_registers()
+    )
+    return data.hex().encode()
+
+
+def _write_all(session: Session, text: bytes) -> bytes:
+    tracee = _need(session)
+    data = bytes.fromhex(text.decode())
+    order = session.order(tracee.header().guest)
+    at = 0
+    for register in session.debugger.tracing(tracee).gdb_registers():
+        part = data[at : at + register.bits // 8]
+        at += register.bits // 8
+        if len(part) == register.bits // 8 and register.number is not None:
+            tracee.set_register(register.number, int.from_bytes(part, order))
+    return OK
+
+
+def _read_one(session: Session, text: bytes) -> bytes:
+    tracee = _need(session)
+    tracing = session.debugger.tracing(tracee)
+    register = tracing.gdb_registers()[_index(text)]
+    values = tracee.registers(len(tracing.registers.numbers))
+    order = session.order(tracee.header().guest)
+    return description.pack(register, values, order).hex().encode()
+
+
+def _write_one(session: Session, text: bytes) -> bytes:
+    tracee = _need(session)
+    number, _, value = text.partition(b"=")
+    register = session.debugger.tracing(tracee).gdb_registers()[_index(number)]
+    data = bytes.fromhex(value.decode())
+    if len(data) != register.bits // 8:
+        return ERROR
+    if register.number is not None:
+        order = session.order(tracee.header().guest)
+        tracee.set_register(register.number, int.from_bytes(data, order))
+    return OK
+
+
+def _index(text: bytes) -> int:
+    number = int(text, 16)
+    if number < 0:
+        raise ValueError("no such register")
+    return number
+
+
+# --- memory ---
+
+
+def _range(text: bytes) -> tuple[int, int]:
+    address, comma, size = text.partition(b",")
+    if not comma:
+        raise ValueError("no length")
+    found = int(address, 16), int(size, 16)
+    if found[0] < 0 or found[1] < 0:
+        raise ValueError("negative")
+    return found
+
+
+def read_memory(tracee: Tracee, address: int, size: int) -> bytes:
+    """As much of guest memory as can be read from an address on. OSError: nothing."""
+    return tracee.peek(address, min(size, LONGEST)) if size else b""
+
+
+def _read(session: Session, text: bytes) -> bytes:
+    address, size = _range(text)
+    return read_memory(_need(session), address, min(size, LONGEST // 2)).hex().encode()
+
+
+def _read_binary(session: Session, text: bytes) -> bytes:
+    address, size = _range(text)
+    return b"b" + escape(read_memory(_need(session), address, min(size, LONGEST // 2)))
+
+
+def _write(session: Session, text: bytes) -> bytes:
+    where, _, digits = text.partition(b":")
+    return _store(session, where, bytes.fromhex(digits.decode()))
+
+
+def _write_binary(session: Session, text: bytes) -> bytes:
+    where, _, data = text.partition(b":")
+    return _store(session, where, unescape(data))
+
+
+def _store(session: Session, where: bytes, data: bytes) -> bytes:
+    address, size = _range(where)
+    if len(data) != size:
+        return ERROR
+    if data:
+        _need(session).poke(address, data)
+    return OK
+
+
+# --- breakpoints ---
+
+
+def _insert(session: Session, text: bytes) -> bytes:
+    place, _, rest = text.partition(b";")
+    kind, address, size = (int(word, 16) for word in place.split(b","))
+    conditions = []
+    while rest.startswith(b"X"):
+        length, _, tail = rest[1:].partition(b",")
+        digits = 2 * int(length, 16)
+        conditions.append(bytes.fromhex(tail[:digits].decode()))
+        rest = tail[digits:].lstrip(b";")
+    inserted = _inferior(session).stops.insert(kind, address, size, conditions)
+    return OK if inserted else UNKNOWN
+
+
+def _remove(session: Session, text: bytes) -> bytes:
+    kind, address, size = (int(word, 16) for word in text.partition(b";")[0].split(b","))
+    _inferior(session).stops.remove(kind, address, size)
+    return OK
+
+
+# --- threads and processes ---
+
+
+def _choose(session: Session, text: bytes) -> bytes:
+    pid, tid = thread_id(text[1:])
+    if text[:1] != b"g":
+        return OK  # vCont says it itself
+    if tid > 0:
+        if session.thread(tid) is None:
+            return ERROR
+        session.general = tid
+    elif pid > 0:
+        threads = session.debugger.threads(pid)
+        if not threads:
+            return ERROR
+        session.general = threads[0].tid
+    return OK
+
+
+def _alive(session: Session, text: bytes) -> bytes:
+    _, tid = thread_id(text)
+    return OK if tid in session.debugger.tracees else ERROR
+
+
+def _why(session: Session, _: bytes) -> bytes:
+    """Why the program is stopped: it is when the debugger connects."""
+    if session.waiting:
+        session.running = True
+        session.tell()
+        if not session.running:
+            return None  # type: ignore[return-value]
+    tracee = session.chosen()
+    if tracee is None:
+        return b"W00"
+    session.general = tracee.tid
+    return session.stop_reply(Event(tracee.tid, tracee.tgid, b"T05"))
+
+
+def _extended(session: Session, _: bytes) -> bytes:
+    """!: the debugger may start programs, which get the streams of the first one."""
+    session.options.extended = True
+    session.keep_streams()
+    return OK
+
+
+def _detach(session: Session, text: bytes) -> bytes | None:
+    pid = int(text[1:], 16) if text.startswith(b";") else 0
+    for inferior in list(session.debugger.inferiors.values()):
+        if pid in (0, inferior.pid):
+            session.forget(inferior.pid)
+            session.debugger.let_free(inferior)
+    session.running = False
+    return OK
+
+
+def _kill(session: Session, _: bytes) -> None:
+    """k: no answer."""
+    for inferior in list(session.debugger.inferiors.values()):
+        session.forget(inferior.pid)
+        session.debugger.kill(inferior)
+    if not session.options.extended:
+        session.disconnect()
+
+
+def _vkill(session: Session, text: bytes) -> bytes:
+    inferior = session.debugger.inferiors.get(int(text, 16))
+    if inferior is None:
+        return ERROR
+    session.forget(inferior.pid)
+    session.debugger.kill(inferior)
+    return OK
+
+
+def _attach(session: Session, text: bytes) -> bytes:
+    pid = int(text, 16)
+    session.attach(pid)
+    return session.stop_reply(Event(pid, pid, b"T00"))
+
+
+def _run(session: Session, text: bytes) -> bytes:
+    words = [bytes.fromhex(word.decode()) for word in text.split(b";") if word or text]
+    return session.run_program([word for word in words if word] or None)
+
+
+def _restart(session: Session, _: bytes) -> None:
+    """R: no answer."""
+    for inferior in list(session.debugger.inferiors.values()):
+        session.forget(inferior.pid)
+        session.debugger.kill(inferior)
+    session.run_program(None)
+
+
+COMMANDS: dict[str, Command] = {
+    "g": _read_all, "G": _write_all, "p": _read_one, "P": _write_one,
+    "m": _read, "M": _write, "X": _write_binary, "x": _read_binary,
+    "Z": _insert, "z": _remove, "H": _choose, "T": _alive, "?": _why, "!": _extended,
+    "D": _detach, "k": _kill, "R": _restart,
+    **{letter: functools.partial(resuming.old, letter) for letter in "cCsS"},
+}  # fmt: skip
+V_PACKETS: tuple[tuple[bytes, Command], ...] = (
+    (b"vCont?", lambda session, text: resuming.SUPPORTED),
+    (b"vCont", resuming.vcont),
+    (b"vFile:", files.answer),
+    (b"vKill;", _vkill),
+    (b"vAttach;", _attach),
+    (b"vRun;", _run),
+)

@@ -1,0 +1,39 @@
+"""The target description (gdb's manual, "Target Descriptions"), and registers in its order."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qusr.arch.tracing import ByteOrder, GdbRegister, Tracing
+
+
+def xml(tracing: Tracing) -> str:
+    """The description of a guest's registers."""
+    architecture, features = tracing.gdb
+    lines = [
+        '<?xml version="1.0"?>',
+        '<!DOCTYPE target SYSTEM "gdb-target.dtd">',
+        '<target version="1.0">',
+        f"<architecture>{architecture}</architecture>",
+        "<osabi>GNU/Linux</osabi>",
+    ]
+    number = 0
+    for feature in features:
+        lines.append(f'<feature name="{feature.name}">{feature.types}')
+        for register in feature.registers:
+            group = f' group="{register.group}"' if register.group else ""
+            lines.append(
+                f'<reg name="{register.name}" bitsize="{register.bits}" type="{register.type}" '
+                f'regnum="{number}"{group}/>'
+            )
+            number += 1
+        lines.append("</feature>")
+    return "\n".join([*lines, "</target>", ""])
+
+
+def pack(register: GdbRegister, values: Sequence[int], order: ByteOrder) -> bytes:
+    """A register's bytes. `values` are the cores' registers."""
+    value = 0 if register.number is None else values[register.number]
+    return (value & (1 << register.bits) - 1).to_bytes(register.bits // 8, order)

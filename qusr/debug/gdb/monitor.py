@@ -1,0 +1,59 @@
+"""What `monitor` understands: questions to the emulator rather than to the program."""
+
+from __future__ import annotations
+
+from qusr.ptrace import block as b
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qusr.debug.gdb.session import Session
+
+
+def run(session: Session, line: str) -> str:
+    """What a command prints."""
+    name, _, rest = line.strip().partition(" ")
+    function = COMMANDS.get(name)
+    if function is None:
+        return f"no such command: {name or '(nothing)'}; monitor help lists them\n"
+    return function(session, rest.strip())
+
+
+def _help(_: Session, __: str) -> str:
+    """this list"""
+    lines = (f"{name:16}{function.__doc__}\n" for name, function in COMMANDS.items())
+    return "".join(lines)
+
+
+def _maps(session: Session, _: str) -> str:
+    """the program's mappings, as in its /proc/self/maps"""
+    tracee = session.chosen()
+    found = None if tracee is None else session.debugger.ask(tracee, b.ASK_MAPS)
+    return "no thread is stopped\n" if found is None else found.decode(errors="replace")
+
+
+def _info(session: Session, about: str) -> str:
+    """`info registers`: all registers of the chosen thread, as the emulator has them"""
+    tracee = session.chosen()
+    if about != "registers":
+        return "monitor info registers\n"
+    if tracee is None:
+        return "no thread is stopped\n"
+    known = session.debugger.tracing(tracee).registers
+    values = tracee.registers(len(known.numbers))
+    return "".join(f"{name:12}{values[number]:#x}\n" for name, number in known.numbers.items())
+
+
+def _processes(session: Session, _: str) -> str:
+    """the processes and threads that are debugged"""
+    lines = []
+    for pid in sorted(session.debugger.inferiors):
+        tids = " ".join(str(tracee.tid) for tracee in session.debugger.threads(pid))
+        lines.append(f"{pid}: threads {tids}\n")
+    return "".join(lines)
+
+
+COMMANDS: dict[str, Callable[[Session, str], str]] = {
+    "help": _help, "info": _info, "maps": _maps, "processes": _processes,
+}  # fmt: skip

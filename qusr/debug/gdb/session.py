@@ -1,0 +1,361 @@
+"""The conversation with a debugger: which stop is reported when, and who goes on silently.
+
+All-stop mode: while the program runs nothing is said to the debugger. One stop is reported, when
+all threads of all its processes have stopped; what else happened meanwhile waits until it lets the
+program go on.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+from abc import ABC, abstractmethod
+
+from qusr import arch
+from qusr.debug.gdb import description
+from qusr.debug.gdb.debugger import Debugger
+from qusr.debug.gdb.options import Options
+from qusr.debug.gdb.packets import Link
+from qusr.debug.gdb.reports import Event, is_step
+from qusr.ptrace import block as b
+from qusr.ptrace import tracee as kinds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qusr.arch.tracing import ByteOrder
+    from qusr.ptrace.tracee import Tracee
+    from qusr.ptrace.tracer import Ready
+
+#: How long a debugger may take to go when there is nothing left, in seconds.
+_PATIENCE = 10
+
+
+class Session(ABC):
+    """One server: its processes, and the debugger while there is one.
+
+    Args:
+        listener: where debuggers connect.
+        start: begins a program under the debugger (vRun), the last one for None; its process id.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        start: Callable[[Session, list[bytes] | None], int] | None = None,
+    ) -> None:
+        self.listener = listener
+        self.start = start
+        self.debugger = Debugger()
+        self.link: Link | None = None
+        self.options = Options()
+        #: Whether threads run, as far as the debugger knows.
+        self.running = False
+        self.waiting: list[Event] = []
+        #: How threads were let go: the mode, and the range that a step is to stay in.
+        self.modes: dict[int, tuple[int, range | None]] = {}
+        #: The threads that packets are about.
+        self.general = 0
+        self.quits = False
+        self.deadline: float | None = None
+        #: The standard streams of the first program, for others (vRun).
+        self.streams: list[int] = []
+        #: Descriptors that the debugger has opened (vFile).
+        self.files: set[int] = set()
+        wake, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.wake = wake
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    @abstractmethod
+    def take(self, item: Ready) -> Event | None:
+        """What of a change of state the debugger is to hear; None: nothing, it was seen to."""
+
+    @abstractmethod
+    def answer(self, packet: bytes) -> bytes | None:
+        """The answer to a packet; None: there is none, or none yet."""
+
+    # --- the loop ---
+
+    def first_stop(self, pid: int) -> None:
+        """Waits until a program that was just loaded is before its first instruction."""
+        self.general = pid
+        while True:
+            tracee = self.debugger.tracees.get(pid)
+            if tracee is None:
+                return
+            if tracee.report is not None:
+                break
+            self.debugger.service()
+            select.select([self.wake], [], [], 0.01)
+        # The SIGTRAP of its beginning is ours.
+        self.debugger.ready.clear()
+        self.debugger.interrupted.add(pid)
+
+    def go(self) -> None:
+        """Lets everything run, before a debugger has come."""
+        self.running = True
+        for tracee in list(self.debugger.tracees.values()):
+            if tracee.report is not None:
+                self.let(tracee, b.CONTINUE)
+
+    def attach(self, pid: int) -> None:
+        """Traces a process that runs, and stops it. OSError: it may not be traced."""
+        inferior = self.debugger.begin(pid, None, attached=True)
+        self.stop_everything()
+        self.general = pid
+        tracee = self.chosen()
+        if tracee is not None:
+            root = self.debugger.ask(tracee, b.ASK_ROOT) or b""
+            inferior.sysroot = os.fsdecode(root) or None
+
+    def run(self) -> None:
+        """Serves debuggers until there is nothing left to debug."""
+        while not self.quits:
+            sources: list[int | socket.socket] = [self.wake, self.listener]
+            if self.link is not None:
+                sources[1] = self.link.socket
+            behind = [self.link.socket] if self.link is not None and self.link.behind else []
+            ready, writable, _ = select.select(sources, behind, [], 1.0)
+            if writable and self.link is not None:
+                self.link.flush()
+            if self.wake in ready:
+                try:
+                    os.read(self.wake, 4096)
+                except BlockingIOError:
+                    pass
+            self.pump()
+            self.end_if_done()
+            if self.deadline is not None and time.monotonic() > self.deadline:
+                self.disconnect()
+            if self.listener in ready:
+                self._connect()
+            elif self.link is not None and self.link.socket in ready:
+                self._listen()
+
+    def _connect(self) -> None:
+        try:
+            connection, _ = self.listener.accept()
+        except OSError:
+            return
+        self.link = Link(connection)
+        self.options = Options()
+        self.stop_everything()
+        self.running = False
+
+    def _listen(self) -> None:
+        link = self.link
+        assert link is not None
+        for kind, contents in link.receive():
+            if kind == "interrupt":
+                self.interrupt()
+            else:
+                answer = self.answer(contents)
+                if answer is not None:
+                    link.send(answer)
+            if self.link is not link:
+                break
+        if link.gone and self.link is link:
+            self.disconnect()
+
+    def disconnect(self) -> None:
+        """The debugger is gone: the program goes on, and another debugger may come."""
+        if self.link is not None:
+            self.link.close()
+            self.link = None
+        for fd in self.files:
+            os.close(fd)
+        self.files.clear()
+        self.waiting = [event for event in self.waiting if event.tid in self.debugger.tracees]
+        numbers = {event.tid: event for event in self.waiting}
+        self.waiting = []
+        for inferior in list(self.debugger.inferiors.values()):
+            inferior.stops.clear()
+            inferior.catches = None
+            self.debugger.give_stops(inferior)
+        for tracee in list(self.debugger.tracees.values()):
+            report = tracee.report
+            if report is not None:
+                # What the debugger did not see to happens.
+                own = report.kind in (kinds.SIGNAL, kinds.FAULT)
+                stepped = is_step(report)
+                number = report.signal if own and not stepped and tracee.tid in numbers else 0
+                self.let(tracee, b.CONTINUE, number)
+        self.running = True
+        self.end_if_done()
+
+    def end_if_done(self) -> None:
+        """Without processes there is nothing to serve, unless the debugger may start one. It goes
+        away first, when it has heard of that.
+        """
+        if not self.debugger.inferiors:
+            self.quits = self.link is None or self.link.gone
+            if not self.quits and not self.options.extended and self.deadline is None:
+                self.deadline = time.monotonic() + _PATIENCE
+
+    # --- what happens ---
+
+    def pump(self) -> None:
+        """Takes in what happened to threads, and tells the debugger if it waits for that."""
+        for item in self.debugger.events():
+            event = self.take(item)
+            if event is not None:
+                self.waiting.append(event)
+        if self.running and self.waiting and self.link is not None:
+            self.stop_everything()
+            self.tell()
+        elif self.link is None:
+            if any(event.reply[:1] in (b"W", b"X") for event in self.waiting):
+                self.end_if_done()
+            self._run_unattended()
+
+    def _run_unattended(self) -> None:
+        """Without a debugger signals take their course."""
+        events, self.waiting = self.waiting, []
+        for event in events:
+            tracee = self.debugger.tracees.get(event.tid)
+            if tracee is not None and tracee.report is not None:
+                own = tracee.report.kind in (kinds.SIGNAL, kinds.FAULT)
+                self.let(tracee, b.CONTINUE, tracee.report.signal if own else 0)
+
+    def tell(self) -> None:
+        """Reports the first stop that waits."""
+        while self.waiting and self.link is not None:
+            event = self.waiting.pop(0)
+            if not self._still_holds(event):
+                continue
+            self.running = False
+            if event.tid in self.debugger.tracees:
+                self.general = event.tid
+            self.link.send(self.stop_reply(event))
+            return
+
+    def _still_holds(self, event: Event) -> bool:
+        """Whether a stop is still one: a breakpoint may have been taken out meanwhile."""
+        if event.code_stop is None:
+            return True
+        inferior = self.debugger.inferiors.get(event.pid)
+        return inferior is not None and inferior.stops.at(event.code_stop) is not None
+
+    # --- going on and stopping ---
+
+    def let(
+        self, tracee: Tracee, mode: int, number: int = 0, *, within: range | None = None
+    ) -> None:
+        """Lets a thread go on."""
+        self.modes[tracee.tid] = mode, within
+        self.debugger.go_on(tracee, mode, number)
+
+    def again(self, tracee: Tracee) -> None:
+        """Lets a thread go on as it was let go before."""
+        mode, within = self.modes.get(tracee.tid, (b.CONTINUE, None))
+        self.let(tracee, mode, within=within)
+
+    def stop_everything(self) -> None:
+        """Stops all threads. What happens to them meanwhile waits."""
+        running, self.running = self.running, False
+        while True:
+            left = [one for one in self.debugger.tracees.values() if one.report is None]
+            if not left:
+                break
+            self.debugger.stop(left)
+            for item in self.debugger.events():
+                event = self.take(item)
+                if event is not None:
+                    self.waiting.append(event)
+        self.running = running
+
+    def interrupt(self) -> None:
+        """The debugger wants the program to stop."""
+        if not self.running:
+            return
+        self.stop_everything()
+        if self.waiting:
+            self.tell()
+            if not self.running:
+                return
+        tracee = self.thread(self.general) or next(iter(self.debugger.tracees.values()), None)
+        if tracee is not None and self.link is not None:
+            self.running = False
+            self.general = tracee.tid
+            self.link.send(self.stop_reply(Event(tracee.tid, tracee.tgid, b"T02")))
+
+    def thread(self, tid: int) -> Tracee | None:
+        """A thread that is stopped."""
+        tracee = self.debugger.tracees.get(tid)
+        return tracee if tracee is not None and tracee.report is not None else None
+
+    def chosen(self) -> Tracee | None:
+        """The thread that packets about registers and memory are for."""
+        found = self.thread(self.general)
+        if found is None:
+            stopped = (t for t in self.debugger.tracees.values() if t.report is not None)
+            found = next(stopped, None)
+        return found
+
+    def pc(self, tracee: Tracee) -> int:
+        """The address of a stopped thread's next instruction."""
+        number = self.debugger.tracing(tracee).registers.pc
+        return tracee.registers(number + 1)[number]
+
+    def forget(self, pid: int) -> None:
+        """What waits of a process is not to be told any more."""
+        self.waiting = [event for event in self.waiting if event.pid != pid]
+
+    def keep_streams(self) -> None:
+        """Opens what the program has as its standard streams."""
+        tracee = self.chosen()
+        if self.streams or tracee is None:
+            return
+        for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+            try:
+                found = os.open(f"/proc/{tracee.tgid}/fd/{number}", flags | os.O_CLOEXEC)
+            except OSError:
+                found = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+            self.streams.append(found)
+
+    def run_program(self, words: list[bytes] | None) -> bytes:
+        """Begins a program under the debugger; the answer."""
+        if self.start is None:
+            return b"E01"
+        pid = self.start(self, words)
+        self.general = pid
+        return self.stop_reply(Event(pid, pid, b"T05"))
+
+    # --- words ---
+
+    def order(self, core: str) -> ByteOrder:
+        """The byte order of the guest that the cores call so."""
+        return "big" if arch.on_core(core).big_endian else "little"
+
+    def thread_name(self, pid: int, tid: int) -> bytes:
+        """A thread-id of the protocol."""
+        return b"p%x.%x" % (pid, tid) if self.options.multiprocess else b"%x" % tid
+
+    def stop_reply(self, event: Event) -> bytes:
+        """The whole packet for an event."""
+        if event.reply[:1] != b"T":
+            return event.reply
+        reply = event.reply + b"thread:" + self.thread_name(event.pid, event.tid) + b";"
+        tracee = self.thread(event.tid)
+        if tracee is not None:
+            reply += self._expedited(tracee)
+        return reply
+
+    def _expedited(self, tracee: Tracee) -> bytes:
+        """The registers that a stop reply tells without being asked: pc and sp."""
+        header = tracee.header()
+        tracing = self.debugger.tracing(tracee)
+        known = tracing.registers
+        values = tracee.registers(len(known.numbers))
+        order = self.order(header.guest)
+        out = b""
+        for number, register in enumerate(tracing.gdb_registers()):
+            if register.number in (known.pc, known.sp):
+                data = description.pack(register, values, order)
+                out += b"%x:%s;" % (number, data.hex().encode())
+        return out

@@ -1,0 +1,88 @@
+"""Breakpoints and watchpoints of one process, as a debugger asks for them and as cores get them."""
+
+from __future__ import annotations
+
+import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: The kinds of Z packets.
+SOFTWARE, HARDWARE, WRITE, READ, ACCESS = range(5)
+#: Which accesses a watchpoint is about: 1 loads, 2 stores (process/tracee/stops.rs).
+_SEES = {WRITE: 2, READ: 1, ACCESS: 3}
+#: How a stop reply calls them.
+NAMES = {WRITE: b"watch", READ: b"rwatch", ACCESS: b"awatch"}
+#: A watchpoint for more is split up by debuggers, or an error.
+_WIDEST = 1 << 20
+
+
+class Stops:
+    """What a debugger wants of a process."""
+
+    def __init__(self) -> None:
+        #: (kind, address) to the conditions, each an agent expression.
+        self.code: dict[tuple[int, int], list[bytes]] = {}
+        #: (kind, address, length)
+        self.data: set[tuple[int, int, int]] = set()
+        #: What the process's cores know.
+        self.given = b""
+
+    def insert(self, kind: int, address: int, size: int, conditions: list[bytes]) -> bool:
+        """A Z packet; False: there is no such thing. A breakpoint's `size` is its kind."""
+        if kind in (SOFTWARE, HARDWARE):
+            self.code[kind, address] = conditions
+            return True
+        if kind not in _SEES or not 0 < size <= _WIDEST:
+            return False
+        self.data.add((kind, address, size))
+        return True
+
+    def remove(self, kind: int, address: int, size: int) -> None:
+        """A z packet."""
+        self.code.pop((kind, address), None)
+        self.data.discard((kind, address, size))
+
+    def clear(self) -> None:
+        """None is wanted any more."""
+        self.code.clear()
+        self.data.clear()
+
+    def at(self, address: int) -> int | None:
+        """The kind of a breakpoint at an address, which may have an interworking bit."""
+        for place in (address, address & ~1):
+            for kind in (SOFTWARE, HARDWARE):
+                if (kind, place) in self.code:
+                    return kind
+        return None
+
+    def watching(self, address: int, *, write: bool) -> tuple[int, int] | None:
+        """The kind and the address of the watchpoint that an access at `address` is for.
+
+        Accesses that begin before a watched range are for it, too: the first one there is counts.
+        """
+        wanted = 2 if write else 1
+        near = [found for found in self.data if _SEES[found[0]] & wanted]
+        for kind, start, size in sorted(near, key=lambda found: found[1]):
+            if address < start + size:
+                return kind, max(start, address)
+        return None
+
+    def packed(self, registers: Sequence[int | None]) -> bytes:
+        """For the cores. `registers` are their numbers by those of the debugger."""
+        if not self.code and not self.data:
+            return struct.pack("<III", 0, 0, 0)
+        numbers = [0xFFFF if number is None else number for number in registers]
+        out = [struct.pack(f"<I{len(numbers)}H", len(numbers), *numbers)]
+        addresses = sorted({address for _, address in self.code})
+        out.append(struct.pack("<I", len(addresses)))
+        for address in addresses:
+            kinds = [self.code[key] for key in self.code if key[1] == address]
+            # Without a condition one of them always holds.
+            conditions = [] if [] in kinds else [code for some in kinds for code in some]
+            out.append(struct.pack("<QI", address, len(conditions)))
+            out += [struct.pack("<I", len(code)) + code for code in conditions]
+        out.append(struct.pack("<I", len(self.data)))
+        out += [struct.pack("<QQI", at, size, _SEES[kind]) for kind, at, size in sorted(self.data)]
+        return b"".join(out)

@@ -1,0 +1,104 @@
+"""Programs for debuggers, and gdb in batch mode on them."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from testbins.build import FREESTANDING, FREESTANDING_TARGETS, HERE, LIBC_TARGETS
+from tests.emulators import ENVIRONMENT, Emulator, need
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass
+class Debugged:
+    """A guest program that waits for a debugger at a socket."""
+
+    process: subprocess.Popen[str]
+    program: Path
+    socket: Path
+    folder: Path
+
+    def gdb(self, script: str, timeout: float = 120) -> str:
+        """What gdb prints for the commands of `script`."""
+        file = self.folder / "script"
+        file.write_text(script)
+        words = [
+            need("gdb-multiarch"), "-nx", "-batch", "-ex", "set pagination off",
+            "-ex", "set confirm off", "-ex", "set width 0", "-ex", "set tcp connect-timeout 30",
+            "-ex", f"target remote {self.socket}", "-x", str(file),
+        ]  # fmt: skip
+        run = subprocess.run(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, check=False, timeout=timeout, env=ENVIRONMENT,
+        )  # fmt: skip
+        return run.stdout
+
+    def end(self) -> tuple[int, str]:
+        """The program's status and its output."""
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out + err
+
+
+Begin = Callable[..., Debugged]
+
+
+def compiled(arch: str, name: str, folder: Path) -> Path:
+    """A program of this folder for a guest."""
+    program = folder / f"{name}-{arch}"
+    if not program.exists():
+        source = FOLDER / f"{name}.c"
+        if name == "plain":
+            target = FREESTANDING_TARGETS[arch]
+            flags = [*target.flags, *FREESTANDING, f"-I{HERE / 'be'}"]
+        else:
+            target = LIBC_TARGETS[arch]
+            flags = [*target.flags, "-pthread"]
+        subprocess.run(
+            [need(target.compiler), "-g", "-O1", *flags, "-o", program, source], check=True
+        )
+    return program
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """``built("arm", "events")``"""
+    folder = tmp_path_factory.mktemp("debugged")
+    return lambda arch, name: compiled(arch, name, folder)
+
+
+@pytest.fixture
+def begin(
+    qusr: Callable[[str], Emulator], built: Callable[[str, str], Path], tmp_path: Path
+) -> Iterator[Begin]:
+    """``begin("arm", "events", "argument")``: waits at its first instruction."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(arch: str, name: str, *words: str, place: str = "") -> Debugged:
+        program = built(arch, name)
+        socket = tmp_path / f"socket{len(started)}"
+        emulator = qusr(arch)
+        process = subprocess.Popen(
+            [*emulator.prefix, "-g", f"{socket}{place}", program, *words],
+            env={**ENVIRONMENT, **emulator.environment},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        started.append(process)
+        end = time.monotonic() + 60
+        while not socket.exists() and not place:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        return Debugged(process, program, socket, tmp_path)
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

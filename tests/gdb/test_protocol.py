@@ -1,0 +1,140 @@
+"""The protocol by itself: odd packets, debuggers that vanish. What holds is gdb's manual."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from qusr.debug.gdb.packets import LONGEST, Splitter, checksum, escape, unescape
+from tests.gdb.client import Client
+from tests.gdb.conftest import Begin
+from tests.gdb.test_gdb import END
+
+#: What debuggers send, to be mutated. None of these lets the program go on or ends it.
+PACKETS = (
+    b"qSupported:multiprocess+;swbreak+;hwbreak+;fork-events+;exec-events+", b"?", b"g", b"p1f",
+    b"P0=0100000000000000", b"m2aaaaaa0000,40", b"M3fffff00000,4:00112233", b"X3fffff00000,2:ab",
+    b"Z0,2aaaaaa0700,4", b"Z0,2aaaaaa0700,4;X5,260001" b"2227", b"Z2,2aaaaab0000,8",
+    b"z0,2aaaaaa0700,4", b"z2,2aaaaab0000,8", b"Hg0", b"Hc-1", b"T1", b"qfThreadInfo",
+    b"qsThreadInfo", b"qC", b"qAttached:1", b"qXfer:features:read:target.xml:0,fff",
+    b"qXfer:auxv:read::0,1000", b"qXfer:exec-file:read::0,1000", b"qXfer:threads:read::0,1000",
+    b"qXfer:siginfo:read::0,80", b"qXfer:osdata:read:types:0,100", b"vFile:setfs:0",
+    b"vFile:open:2f6574632f686f7374732e6e6f6e65,0,0", b"vFile:pread:5,10,0", b"vFile:close:9",
+    b"vFile:fstat:3", b"vFile:readlink:2f", b"vCont?", b"QPassSignals:e;10;14", b"QThreadEvents:1",
+    b"QCatchSyscalls:1;40", b"QCatchSyscalls:0", b"qSearch:memory:2aaaaaa0000;100;ELF",
+    b"qCRC:2aaaaaa0000,100", b"qRcmd,6d617073", b"qThreadExtraInfo,1", b"!",
+)  # fmt: skip
+
+
+def mutated(packet: bytes, random: random.Random) -> bytes:
+    """A packet with a few bytes changed, cut, doubled or put in; or the frame around it broken."""
+    data = bytearray(packet)
+    for _ in range(random.randrange(1, 4)):
+        at = random.randrange(len(data) + 1)
+        match random.randrange(5):
+            case 0 if data:
+                data[at % len(data)] = random.randrange(256)
+            case 1:
+                del data[at:]
+            case 2:
+                data[at:at] = bytes(random.choices(b"0123456789abcdef,;:-p.*#$}\x03\xff", k=4))
+            case 3:
+                data += data[:at]
+            case _:
+                data[at:at] = b"ffffffffffffffff"
+    body = bytes(data)
+    # Not what would let the program go on, end it, start another, or write to files.
+    for letter in (b"c", b"C", b"s", b"S", b"k", b"D", b"R", b"v"):
+        if body.startswith(letter):
+            body = b"q" + body
+    if b"\x03" in body:
+        body = body.replace(b"\x03", b"")
+    frame = b"$" + body + b"#" + checksum(body)
+    if random.random() < 0.2:
+        cut = random.randrange(len(frame))
+        frame = frame[:cut] + frame[cut + 1 :]
+    return frame
+
+
+@pytest.mark.parametrize("count", [2000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_nonsense_does_no_harm(begin: Begin, count: int) -> None:
+    """The program behind it runs as ever. Registers and memory are restored, as P and M may hit."""
+    program = begin("aarch64", "events")
+    client = Client(program.socket)
+    chance = random.Random(count)
+    registers = client.ask(b"g")
+    for _ in range(count):
+        client.socket.sendall(mutated(chance.choice(PACKETS), chance))
+        client.drain()
+    client.resume(b"qSupported")
+    assert client.ask(b"G" + registers) == b"OK"
+    assert client.ask(b"?").startswith(b"T")
+    client.send(b"D")
+    assert client.receive() == b"OK"
+    assert program.end() == (5, END)
+
+
+def test_several_debuggers_one_after_the_other(begin: Begin) -> None:
+    program = begin("arm", "waits")
+    for _ in range(5):
+        client = Client(program.socket)
+        assert client.ask(b"?").startswith(b"T")
+        client.close()
+    text = program.gdb("set var enough = 3\ncontinue\n")
+    assert "exited with code 03" in text
+    assert program.end() == (3, "")
+
+
+def test_a_thread_that_is_gone(begin: Begin) -> None:
+    program = begin("aarch64", "events")
+    client = Client(program.socket)
+    assert client.ask(b"Hg7fffffff")[:1] == b"E"
+    assert client.ask(b"T7fffffff")[:1] == b"E"
+    assert client.ask(b"vKill;7fffffff")[:1] == b"E"
+    assert client.ask(b"vAttach;7fffffff")[:1] == b"E"
+    client.send(b"D")
+    assert client.receive() == b"OK"
+    assert program.end() == (5, END)
+
+
+def test_the_end_is_told(begin: Begin) -> None:
+    """W and the status, X and the signal; gdb's number of it (SIGBUS is 10 there, 7 on Linux)."""
+    program = begin("aarch64", "events")
+    client = Client(program.socket)
+    assert client.ask(b"QPassSignals:1e;14") == b"OK"
+    # Who does not know of execs hears of the one as ptrace(2)'s SIGTRAP.
+    assert client.ask(b"vCont;c").startswith(b"T05")
+    assert client.ask(b"vCont;c") == b"W05"
+    assert program.end() == (5, END)
+    program = begin("aarch64", "events")
+    client = Client(program.socket)
+    assert client.ask(b"vCont;C0a") == b"X0a"
+    assert program.end()[0] == -7
+
+
+def test_suspend(begin: Begin) -> None:
+    """With suspend=n the program does not wait for a debugger."""
+    program = begin("aarch64", "events", place=",suspend=n")
+    assert program.end() == (5, END)
+
+
+def test_packets_come_in_pieces() -> None:
+    splitter = Splitter()
+    assert list(splitter.feed(b"+$g#6")) == []
+    assert list(splitter.feed(b"7\x03$?#3f")) == [
+        ("packet", b"g"),
+        ("interrupt", b""),
+        ("packet", b"?"),
+    ]
+    assert list(splitter.feed(b"-$g#00")) == [("resend", b""), ("bad", b"g")]
+    # One that was cut off before its end.
+    assert list(splitter.feed(b"$m1,$g#67")) == [("bad", b""), ("packet", b"g")]
+    assert list(splitter.feed(b"$" + b"0" * (2 * LONGEST + 2))) == [("bad", b"")]
+
+
+def test_binary_data() -> None:
+    data = bytes(range(256))
+    assert unescape(escape(data)) == data
+    assert not set(b"#$*") & set(escape(data))
+    assert unescape(b"ab}") == b"ab"

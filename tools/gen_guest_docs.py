@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Write docs/guests.md: the guests and their CPUs, from the registry; `--check` compares.
+
+What was seen to run is the tests' to say: which of them are run with a guest is taken from
+testbins/build.py and tests/emulators.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from qusr import _native, arch  # noqa: E402
+from qusr.arch.base import NATIVE_ONLY, Guest  # noqa: E402
+from testbins import build  # noqa: E402
+from tests import emulators  # noqa: E402
+
+PAGE = ROOT / "docs" / "guests.md"
+
+HEAD = """\
+# The guests
+
+Made by `tools/gen_guest_docs.py` from what each guest declares (`qusr/arch/`), the targets of
+`testbins/build.py` and the lists of `tests/emulators.py`; `tests/test_arch.py` compares. How one
+is added: [adding-a-guest.md](adding-a-guest.md).
+
+A guest's command is `qusr-NAME`, for each of its names. The core *native* translates, *unicorn*
+is QEMU's TCG as a library. Programs of the tests (`testbins/`) are run with a guest all (*all*), or
+one in {sample} of them, and all with `--slow` (*sample*); *freestanding* ones have no C library
+under them. With a Debian root, commands of that Debian are run too.
+
+| guest | names | cores | CPUs (`-cpu`) | programs of the tests | Debian root |
+|---|---|---|---|---|---|
+"""
+
+
+def _cores(guest: Guest) -> str:
+    plain = (
+        _native.Machine(guest.name, variant, cpu=None, core="", opt="", logs="")
+        for variant in guest.abis
+    )
+    refused = any(machine.native_options is None for machine in plain)
+    return "unicorn" if refused else "native, unicorn"
+
+
+def _models(name: str) -> str:
+    processor = arch.by_name(name)
+    assert processor is not None
+    names = [
+        f"{model.name}{'*' if model.unicorn == NATIVE_ONLY else ''}" for model in processor.models
+    ]
+    return " ".join(names)
+
+
+def _programs(guest: Guest) -> str:
+    sources = [source for source in build.sources() if not source.name.startswith("hello/")]
+    # The targets that are variants of a guest are named after it.
+    kinds = {source.freestanding for source in sources if guest.name in source.arches}
+    how = "sample" if guest.name in emulators.SAMPLED else "all"
+    parts = [f"with a C library ({how})"] if False in kinds else []
+    parts += ["freestanding"] if True in kinds else []
+    return ", ".join(parts) or "none"
+
+
+def _root(guest: Guest) -> str:
+    name = emulators.DEBIAN.get(guest.name, "")
+    if not name:
+        return "none"
+    return f"{name}{'' if guest.name in emulators.ARCHES else ' (`--slow`)'}"
+
+
+def text() -> str:
+    """The page."""
+    rows = []
+    for guest in arch.guests():
+        names = " ".join((guest.name, *guest.aliases))
+        cells = (
+            guest.title,
+            names,
+            _cores(guest),
+            _models(guest.name),
+            _programs(guest),
+            _root(guest),
+        )
+        rows.append(f"| {' | '.join(cells)} |\n")
+    stars = "\n\\* only on the core native.\n" if any("*" in row for row in rows) else ""
+    return HEAD.format(sample=emulators.SAMPLE) + "".join(rows) + stars
+
+
+def main() -> int:
+    """Entry point."""
+    if "--check" in sys.argv[1:]:
+        if PAGE.exists() and PAGE.read_text() == text():
+            return 0
+        print("docs/guests.md is not current: run tools/gen_guest_docs.py", file=sys.stderr)
+        return 1
+    PAGE.write_text(text())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
