@@ -1,7 +1,8 @@
 """Builds the programs of ``src/`` for the host and for a guest, where they are out of date.
 
-A source's ``// flags:`` line is added to its compiler's command. As in testbins/, a program is
-current when it was made by the same command from files that are no newer.
+A source's ``// flags:`` line is added to its compiler's command, and its ``// flags-GUEST:`` line
+to that of the guest's compiler. As in testbins/, a program is current when it was made by the same
+command from files that are no newer.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ HOST = "host"
 WRITTEN = {"cold": cold.text}
 """Sources that are written by a program."""
 
-_FLAGS = re.compile(r"^// flags: (.*)$", re.MULTILINE)
+_FLAGS = re.compile(r"^// flags(?:-(\w+))?: (.*)$", re.MULTILINE)
 
 
 class BuildError(Exception):
@@ -57,8 +58,8 @@ class Program:
     def command(self) -> list[str]:
         """The compiler's command line."""
         source = self.file()
-        found = _FLAGS.search(source.read_text())
-        flags = found[1].split() if found else []
+        found = _FLAGS.findall(source.read_text())
+        flags = [f for target, line in found if target in ("", self.target) for f in line.split()]
         if source.parent != SRC:
             flags.append(f"-I{SRC}")
         compiler = "gcc" if self.target == HOST else COMPILERS[self.target]

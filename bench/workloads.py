@@ -61,6 +61,7 @@ WORK = {
 }  # fmt: skip
 CALLS = {"getppid": 50_000, "pread": 50_000, "stat": 20_000, "open": 20_000}
 COLLATZ = 200_000
+CREATED = 1000
 
 
 def _work(setting: Setting) -> list[Workload]:
@@ -114,9 +115,15 @@ def _calls(setting: Setting) -> list[Workload]:
 def _threads(setting: Setting) -> list[Workload]:
     wall = Figure("wall", "ms", lambda sample: inner(sample, 1) / 1e6)
     count = str(setting.count(COLLATZ))
+    created = setting.count(CREATED)
+    each = Figure("cpu", "us", lambda sample: inner(sample, 0) / 1e3 / created)
+    create = _built(setting, "threads", "create", str(created))
     return [
-        Workload("threads", name, _built(setting, "threads", name, count), (wall,), check)
-        for name in ("one", "two")
+        *(
+            Workload("threads", name, _built(setting, "threads", name, count), (wall,), check)
+            for name in ("one", "two")
+        ),
+        Workload("thread", "create", create, (each,), check),
     ]
 
 

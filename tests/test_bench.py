@@ -50,6 +50,14 @@ def test_ratios_are_taken_round_by_round() -> None:
     assert report.ratio(row, CPU, "native", "native") is None
 
 
+def test_a_source_has_flags_for_one_guest() -> None:
+    assert "-mfpu=neon" in Program("vector", "arm").command()
+    for other in (HOST, "aarch64"):
+        command = Program("vector", other).command()
+        assert "-mfpu=neon" not in command
+        assert "-O3" in command
+
+
 def test_geomean_needs_every_workload() -> None:
     done = {"native": report.Series([sample(1)]), "qemu": report.Series([sample(2)])}
     other = {"native": report.Series([sample(1)]), "qemu": report.Series([sample(8)])}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 
 from tools import gen_syscalls
 
 
 def _table(abi: str) -> dict[str, int]:
-    numbers: dict[str, int] = importlib.import_module(f"qusr.arch.{abi}.numbers").NUMBERS
-    return numbers
+    return gen_syscalls.committed(abi)
 
 
 @pytest.mark.parametrize("abi", gen_syscalls.IN_USE)

@@ -1,4 +1,5 @@
-// The same work by one thread and by two: `one` does it twice in turn, `two` at the same time.
+// The same work by one thread and by two: `one` does it twice in turn, `two` at the same time. `create` makes threads
+// that do nothing, one after the other.
 // flags: -pthread
 #include "bench.h"
 
@@ -32,7 +33,21 @@ static uint64_t run_two(unsigned long count) {
     return first[2] + second[2];
 }
 
+static void *same(void *argument) { return argument; }
+
+static uint64_t run_create(unsigned long count) {
+    uint64_t sum = 0;
+    for (unsigned long n = 0; n < count; n++) {
+        pthread_t thread;
+        void *result;
+        if (pthread_create(&thread, NULL, same, (void *)n)) wrong("threads: no thread to be had");
+        if (pthread_join(thread, &result)) wrong("threads: it is not to be joined");
+        sum = mix(sum, (unsigned long)result);
+    }
+    return sum;
+}
+
 int main(int argc, char **argv) {
-    static const struct workload table[] = {{"one", run_one}, {"two", run_two}, {0}};
+    static const struct workload table[] = {{"one", run_one}, {"two", run_two}, {"create", run_create}, {0}};
     return bench_main(argc, argv, table);
 }

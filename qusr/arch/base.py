@@ -6,6 +6,8 @@ every program start, so the classes are plain ones and nothing is imported.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 #: Attributes are set once, when the module of the ISA is imported.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -248,7 +250,7 @@ class Registers:
         self.args = tuple(numbers[name] for name in args)
 
 
-class Arch:
+class Arch(ABC):
     """The processor of a guest.
 
     Attributes:
@@ -346,9 +348,9 @@ class Arch:
         del model
         return {}
 
+    @abstractmethod
     def cpuinfo(self, model: CpuModel, cpus: list[int]) -> str:
         """The text of /proc/cpuinfo for these CPU numbers."""
-        raise NotImplementedError
 
     def mode(self, status: int) -> str:
         """Which of its instruction sets the processor is in, by the status register; "" where
@@ -357,8 +359,8 @@ class Arch:
         del status
         return ""
 
+    @abstractmethod
     def capstone(self, variant: str, mode: str) -> tuple[str, tuple[str, ...]]:
         """How capstone's `Cs` takes apart code of a `variant` in a `mode`: the names, without
         `CS_`, of the architecture and of what its mode is or'ed of.
         """
-        raise NotImplementedError

@@ -57,7 +57,7 @@ def mutated(packet: bytes, random: random.Random) -> bytes:
     return frame
 
 
-@pytest.mark.parametrize("count", [2000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [300, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_nonsense_does_no_harm(begin: Begin, count: int) -> None:
     """The program behind it runs as ever. Registers and memory are restored, as P and M may hit."""
     program = begin("aarch64", "events")
@@ -99,7 +99,7 @@ def test_a_thread_that_is_gone(begin: Begin) -> None:
 
 
 def test_the_end_is_told(begin: Begin) -> None:
-    """W and the status, X and the signal; gdb's number of it (SIGBUS is 10 there, 7 on Linux)."""
+    """W and the status, X and the signal by gdb's number (SIGUSR2 is 31 there, 12 on Linux)."""
     program = begin("aarch64", "events")
     client = Client(program.socket)
     assert client.ask(b"QPassSignals:1e;14") == b"OK"
@@ -109,8 +109,8 @@ def test_the_end_is_told(begin: Begin) -> None:
     assert program.end() == (5, END)
     program = begin("aarch64", "events")
     client = Client(program.socket)
-    assert client.ask(b"vCont;C0a") == b"X0a"
-    assert program.end()[0] == -7
+    assert client.ask(b"vCont;C1f") == b"X1f"
+    assert program.end()[0] == -12
 
 
 def test_suspend(begin: Begin) -> None:

@@ -103,6 +103,8 @@ pub mod flag {
 pub enum FlagUse {
     /// Reads them.
     Reads,
+    /// Reads these ([`flag`]) and leads somewhere unknown, or to two places.
+    Tests(u8),
     /// Leads somewhere unknown, or nobody knows.
     Unknown,
     /// Reads and then writes these ([`flag`]); the instruction at `next` decides about the others.

@@ -45,15 +45,8 @@ def _v(session: Session, packet: bytes) -> bytes | None:
     return UNKNOWN
 
 
-def _need(session: Session) -> Tracee:
-    tracee = session.chosen()
-    if tracee is None:
-        raise ValueError("no thread is stopped")
-    return tracee
-
-
 def _inferior(session: Session) -> Inferior:
-    inferior = session.debugger.inferior_of(_need(session))
+    inferior = session.debugger.inferior_of(session.need())
     if inferior is None:
         raise ValueError("no process")
     return inferior
@@ -63,7 +56,7 @@ def _inferior(session: Session) -> Inferior:
 
 
 def _read_all(session: Session, _: bytes) -> bytes:
-    tracee = _need(session)
+    tracee = session.need()
     tracing = session.debugger.tracing(tracee)
     values = tracee.registers(len(tracing.registers.numbers))
     order = session.order(tracee.header().guest)
@@ -74,7 +67,7 @@ def _read_all(session: Session, _: bytes) -> bytes:
 
 
 def _write_all(session: Session, text: bytes) -> bytes:
-    tracee = _need(session)
+    tracee = session.need()
     data = bytes.fromhex(text.decode())
     order = session.order(tracee.header().guest)
     at = 0
@@ -87,7 +80,7 @@ def _write_all(session: Session, text: bytes) -> bytes:
 
 
 def _read_one(session: Session, text: bytes) -> bytes:
-    tracee = _need(session)
+    tracee = session.need()
     tracing = session.debugger.tracing(tracee)
     register = tracing.gdb_registers()[_index(text)]
     values = tracee.registers(len(tracing.registers.numbers))
@@ -96,7 +89,7 @@ def _read_one(session: Session, text: bytes) -> bytes:
 
 
 def _write_one(session: Session, text: bytes) -> bytes:
-    tracee = _need(session)
+    tracee = session.need()
     number, _, value = text.partition(b"=")
     register = session.debugger.tracing(tracee).gdb_registers()[_index(number)]
     data = bytes.fromhex(value.decode())
@@ -135,12 +128,12 @@ def read_memory(tracee: Tracee, address: int, size: int) -> bytes:
 
 def _read(session: Session, text: bytes) -> bytes:
     address, size = _range(text)
-    return read_memory(_need(session), address, min(size, LONGEST // 2)).hex().encode()
+    return read_memory(session.need(), address, min(size, LONGEST // 2)).hex().encode()
 
 
 def _read_binary(session: Session, text: bytes) -> bytes:
     address, size = _range(text)
-    return b"b" + escape(read_memory(_need(session), address, min(size, LONGEST // 2)))
+    return b"b" + escape(read_memory(session.need(), address, min(size, LONGEST // 2)))
 
 
 def _write(session: Session, text: bytes) -> bytes:
@@ -158,7 +151,7 @@ def _store(session: Session, where: bytes, data: bytes) -> bytes:
     if len(data) != size:
         return ERROR
     if data:
-        _need(session).poke(address, data)
+        session.need().poke(address, data)
     return OK
 
 

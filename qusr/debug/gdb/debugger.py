@@ -63,6 +63,8 @@ class Debugger(Tracer):
         self.inferiors: dict[int, Inferior] = {}
         #: Threads that stopped only because they were told to.
         self.interrupted: set[int] = set()
+        #: Signals that the debugger has sent: (thread, signal). They are no news to it.
+        self.sent: set[tuple[int, int]] = set()
 
     # --- beginning and ending ---
 
@@ -187,6 +189,7 @@ class Debugger(Tracer):
                 _native.queue_signal(
                     tracee.tgid, tracee.tid, number, b.siginfo(number, b.SI_QUEUE, os.getpid())
                 )
+                self.sent.add((tracee.tid, number))
                 number = 0
             self.resume(tracee, mode, number)
 

@@ -156,13 +156,21 @@ class Events:
         self.session.again(tracee)
         return None
 
+    def _passes(self, tracee: Tracee, report: Report) -> bool:
+        """Whether the program gets a signal without a word."""
+        sent, own = self.session.debugger.sent, (tracee.tid, report.signal)
+        if own in sent:
+            sent.discard(own)
+            return True
+        return report.signal in self.session.options.passed
+
     def _at_signal(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
         mode, within = self.session.modes.get(tracee.tid, (b.CONTINUE, None))
         if is_step(report):
             if mode == b.STEP and within is not None and self.session.pc(tracee) in within:
                 self.session.let(tracee, b.STEP, within=within)
                 return None
-        elif report.kind == kinds.SIGNAL and report.signal in self.session.options.passed:
+        elif report.kind == kinds.SIGNAL and self._passes(tracee, report):
             self.session.let(tracee, mode, report.signal, within=within)
             return None
         return Event(tracee.tid, inferior.pid, b"T%02x" % to_gdb(report.signal))

@@ -38,11 +38,12 @@ def answer(session: Session, text: bytes) -> bytes:
         return b"F-1,16"
 
 
-def _path(session: Session, digits: bytes) -> str:
+def _path(session: Session, digits: bytes, *, follow: bool = True) -> str:
     path = os.fsdecode(bytes.fromhex(digits.decode()))
     tracee = session.chosen()
     inferior = None if tracee is None else session.debugger.inferior_of(tracee)
-    return Sysroot(None if inferior is None else inferior.sysroot).resolve(path)
+    root = Sysroot(None if inferior is None else inferior.sysroot)
+    return root.resolve(path, follow=follow)
 
 
 def _number(text: bytes) -> int:
@@ -134,11 +135,7 @@ def _unlink(session: Session, text: bytes) -> bytes:
 
 
 def _readlink(session: Session, text: bytes) -> bytes:
-    path = os.fsdecode(bytes.fromhex(text.decode()))
-    tracee = session.chosen()
-    inferior = None if tracee is None else session.debugger.inferior_of(tracee)
-    root = Sysroot(None if inferior is None else inferior.sysroot)
-    data = os.fsencode(os.readlink(root.resolve(path, follow=False)))
+    data = os.fsencode(os.readlink(_path(session, text, follow=False)))
     return b"F%x;" % len(data) + escape(data)
 
 

@@ -245,7 +245,7 @@ class _Ends:
         if error is not None and os.environ.get("QUSR_DEBUG"):
             import traceback
 
-            with open(f"/tmp/qusr-gdb-{os.getpid()}.log", "w") as file:
+            with open(f"/tmp/qusr-gdb-{os.getpid()}.log", "x") as file:
                 traceback.print_exception(error, file=file)
         path = self._address.path
         if path is not None:

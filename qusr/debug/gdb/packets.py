@@ -134,10 +134,6 @@ class Link:
         self._last = b"$" + contents + b"#" + checksum(contents)
         self._write(self._last)
 
-    def notify(self, contents: bytes) -> None:
-        """Sends a notification, which is never acknowledged."""
-        self._write(b"%" + contents + b"#" + checksum(contents))
-
     def _write(self, data: bytes) -> None:
         self._unsent += data
         self.flush()

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qusr.debug.gdb.session import Session
-    from qusr.ptrace.tracee import Tracee
 
     Query = Callable[[Session, bytes], bytes | None]
 
@@ -112,25 +111,18 @@ def _transfer(session: Session, text: bytes) -> bytes:
     return (b"m" if offset + size < len(data) else b"l") + escape(part)
 
 
-def _need(session: Session) -> Tracee:
-    tracee = session.chosen()
-    if tracee is None:
-        raise ValueError("no thread is stopped")
-    return tracee
-
-
 def _features(session: Session, annex: bytes) -> bytes | None:
     if annex != b"target.xml":
         return None
-    return description.xml(session.debugger.tracing(_need(session))).encode()
+    return description.xml(session.debugger.tracing(session.need())).encode()
 
 
 def _auxv(session: Session, _: bytes) -> bytes | None:
-    return session.debugger.ask(_need(session), b.ASK_AUXV)
+    return session.debugger.ask(session.need(), b.ASK_AUXV)
 
 
 def _exec_file(session: Session, annex: bytes) -> bytes | None:
-    tracee = _need(session)
+    tracee = session.need()
     if annex:
         threads = session.debugger.threads(int(annex, 16))
         tracee = next((found for found in threads if found.report is not None), tracee)
@@ -138,7 +130,7 @@ def _exec_file(session: Session, annex: bytes) -> bytes | None:
 
 
 def _siginfo(session: Session, _: bytes) -> bytes | None:
-    tracee = _need(session)
+    tracee = session.need()
     info = None if tracee.report is None else tracee.report.info
     if info is None:
         return None
@@ -196,7 +188,7 @@ def _crc(session: Session, text: bytes) -> bytes:
     """`qCRC:addr,length`: gdb's CRC, which is not zlib's (its bits are not reversed)."""
     address, size = (int(word, 16) for word in text.split(b","))
     crc = 0xFFFFFFFF
-    tracee = _need(session)
+    tracee = session.need()
     while size:
         part = tracee.peek(address, min(size, 1 << 16))
         if not part:
@@ -225,7 +217,7 @@ def _search(session: Session, text: bytes) -> bytes:
     """`qSearch:memory:address;length;pattern`"""
     first, second, pattern = text.split(b";", 2)
     address, size, pattern = int(first, 16), int(second, 16), unescape(pattern)
-    tracee = _need(session)
+    tracee = session.need()
     keep = b""
     while size > 0 and pattern:
         part = tracee.peek(address, min(size, 1 << 20))

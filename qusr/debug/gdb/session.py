@@ -297,6 +297,13 @@ class Session(ABC):
             found = next(stopped, None)
         return found
 
+    def need(self) -> Tracee:
+        """The same; ValueError when none is stopped."""
+        tracee = self.chosen()
+        if tracee is None:
+            raise ValueError("no thread is stopped")
+        return tracee
+
     def pc(self, tracee: Tracee) -> int:
         """The address of a stopped thread's next instruction."""
         number = self.debugger.tracing(tracee).registers.pc

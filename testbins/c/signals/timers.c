@@ -107,7 +107,8 @@ CHECK(posix_timer)
 static void *has_timer(void *argument)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN + 3 };
-	struct itimerspec when = { { 0, 0 }, { 0, 1000000 } };
+	/* Again and again: the first one may come before pause(). */
+	struct itimerspec when = { { 0, 1000000 }, { 0, 1000000 } };
 	timer_t timer;
 	int tid = (int)syscall(__NR_gettid);
 

@@ -89,6 +89,9 @@ pub(super) fn shift_reg<S: Sem>(
     by: S::V,
     flags: bool,
 ) -> Operand<S::V> {
+    if flags {
+        return shift_reg_with_carry(s, v, kind, by);
+    }
     let high = s.and_k(32, by, 0xe0);
     let small = s.is_zero(32, high);
     let value = match kind {
@@ -105,40 +108,56 @@ pub(super) fn shift_reg<S: Sem>(
         }
         _ => s.op2(Op::Ror, 32, v, by),
     };
-    if !flags {
-        return Operand { value, carry: None };
+    Operand { value, carry: None }
+}
+
+/// The same with the carry. It is the 33rd bit of what is shifted, beside the value: above it or below it, where the old
+/// carry is at first, since that stays if the shift is by 0. Shifts in 64 bits are by up to 63.
+fn shift_reg_with_carry<S: Sem>(s: &mut S, v: S::V, kind: u32, by: S::V) -> Operand<S::V> {
+    let old = carry(s);
+    if kind == 3 {
+        let value = s.op2(Op::Ror, 32, v, by);
+        let n = s.and_k(32, by, 0xff);
+        let none = s.is_zero(32, n);
+        let old = s.shift_k(Op::Shl, 32, old, 31);
+        let c = s.select(32, none, old, value);
+        return Operand {
+            value,
+            carry: Some((c, 31)),
+        };
     }
-    // The bit that is shifted out last, by shifts in 64 bits of up to 63.
-    let n = s.and_k(32, by, 0xff);
-    let zero = s.konst(0);
     let huge = s.and_k(32, by, 0xc0);
     let fits = s.is_zero(32, huge);
-    let out = match kind {
-        0 => {
-            let r = s.op2(Op::Shl, 64, v, n);
-            let r = s.shift_k(Op::Shr, 64, r, 32);
-            s.select(64, fits, r, zero)
-        }
-        1 => {
-            let r = s.shift_k(Op::Shl, 64, v, 1);
-            let r = s.op2(Op::Shr, 64, r, n);
-            s.select(64, fits, r, zero)
-        }
-        2 => {
-            let most = s.konst(63);
-            let n = s.select(32, fits, n, most);
-            let r = s.op1(Op::Sext, 32, v);
-            let r = s.shift_k(Op::Shl, 64, r, 1);
-            s.op2(Op::Sar, 64, r, n)
-        }
-        _ => s.shift_k(Op::Shr, 32, value, 31),
+    if kind == 0 {
+        let old = s.shift_k(Op::Shl, 64, old, 32);
+        let all = s.op2(Op::Or, 64, v, old);
+        let r = s.op2(Op::Shl, 64, all, by);
+        let zero = s.konst(0);
+        let r = s.select(64, fits, r, zero);
+        let value = s.op1(Op::Zext, 32, r);
+        let c = s.shift_k(Op::Shr, 64, r, 32);
+        return Operand {
+            value,
+            carry: Some((c, 0)),
+        };
+    }
+    let v = if kind == 2 { s.op1(Op::Sext, 32, v) } else { v };
+    let all = s.shift_k(Op::Shl, 64, v, 1);
+    let all = s.op2(Op::Or, 64, all, old);
+    let r = if kind == 1 {
+        let r = s.op2(Op::Shr, 64, all, by);
+        let zero = s.konst(0);
+        s.select(64, fits, r, zero)
+    } else {
+        let most = s.konst(63);
+        let n = s.select(32, fits, by, most);
+        s.op2(Op::Sar, 64, all, n)
     };
-    let old = carry(s);
-    let none = s.is_zero(32, n);
-    let c = s.select(32, none, old, out);
+    let value = s.shift_k(Op::Shr, 64, r, 1);
+    let value = s.op1(Op::Zext, 32, value);
     Operand {
         value,
-        carry: Some((c, 0)),
+        carry: Some((r, 0)),
     }
 }
 

@@ -5,6 +5,7 @@ use super::insn::{Insn, reg, slot};
 use super::status::next_it;
 use crate::decode::Bits;
 use crate::guest::Lift;
+use crate::ir::flags::Cc;
 use crate::ir::sem::{Indirect, Sem};
 use crate::ir::{Op, Trap};
 
@@ -107,14 +108,23 @@ pub fn b<S: Sem>(s: &mut S, i: Insn) -> Lift {
     Lift::End
 }
 
+fn condition_field(i: Insn) -> u32 {
+    if i.size == 2 { i.f(8, 4) } else { i.f(22, 4) }
+}
+
+/// The condition of T32's B that has one of its own.
+#[must_use]
+pub fn condition(i: Insn) -> Cc {
+    Cc::from_index(u64::from(condition_field(i)))
+}
+
 /// B with a condition of its own (T32).
 pub fn b_cond<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let cond = if i.size == 2 { i.f(8, 4) } else { i.f(22, 4) };
-    if i.in_it() || cond >= 14 {
+    if i.in_it() || condition_field(i) >= 14 {
         return Lift::Undefined;
     }
     let f = s.get_f();
-    let c = s.cc(crate::ir::flags::Cc::from_index(u64::from(cond)), f);
+    let c = s.cc(condition(i), f);
     s.side(c, direct(i));
     Lift::Next
 }

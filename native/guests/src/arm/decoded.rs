@@ -5,6 +5,7 @@ use super::table::Encoding;
 use super::{a32, branch, fptable, t16, t32};
 use crate::decode::Bits;
 use crate::guest::{FlagUse, Lift, flag};
+use crate::ir::flags::Cc;
 use crate::ir::sem::Sem;
 
 /// Whether a halfword begins an instruction of 32 bits (Arm ARM F3.1).
@@ -124,8 +125,31 @@ impl Decoded {
                 writes: 0,
                 next: branch::direct(i),
             },
+            Some('c') => FlagUse::Tests(branch::condition(i).reads()),
+            Some('h') if !i.bit(20) => writes(0),
+            Some('s' | 'h') => FlagUse::Goes {
+                reads: flag::C,
+                writes: flag::N | flag::Z | flag::C,
+                next: i.next(),
+            },
             Some('r') => FlagUse::Reads,
             _ => FlagUse::Unknown,
+        }
+    }
+
+    /// What it does to the flags if it has the condition `cond`.
+    pub(super) fn conditional_flag_use(&self, cond: Cc) -> FlagUse {
+        match self.flag_use() {
+            FlagUse::Goes { reads, next, .. } if next == self.insn.next() => FlagUse::Goes {
+                reads: reads | cond.reads(),
+                writes: 0,
+                next,
+            },
+            FlagUse::Goes { reads, .. } | FlagUse::Tests(reads) => {
+                FlagUse::Tests(reads | cond.reads())
+            }
+            FlagUse::Reads => FlagUse::Reads,
+            FlagUse::Unknown => FlagUse::Tests(cond.reads()),
         }
     }
 }

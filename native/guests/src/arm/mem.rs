@@ -16,21 +16,36 @@ struct Access {
     t: u32,
 }
 
+/// What a base register becomes. A sum is not made before the access that may fault: then it can be made in place.
+#[derive(Clone, Copy)]
+enum Moved<V> {
+    To(V),
+    By(V, i32),
+}
+
 /// Where.
 struct Place<V> {
     addr: V,
     /// The base register and what it becomes.
-    after: Option<(u32, V)>,
+    after: Option<(u32, Moved<V>)>,
     /// Off the stack pointer, which moves.
     pops: bool,
+}
+
+fn move_base<S: Sem>(s: &mut S, after: Option<(u32, Moved<S::V>)>) {
+    if let Some((n, moved)) = after {
+        let v = match moved {
+            Moved::To(v) => v,
+            Moved::By(a, k) => add_k(s, a, k),
+        };
+        set(s, n, v);
+    }
 }
 
 fn transfer<S: Sem>(s: &mut S, i: Insn, x: Access, p: Place<S::V>) -> Lift {
     if x.load {
         let v = s.load(x.w, if x.signed { 32 } else { 0 }, p.addr);
-        if let Some((n, v)) = p.after {
-            set(s, n, v);
-        }
+        move_base(s, p.after);
         if x.t == 15 {
             return branch::load_to_pc(s, i, v, p.pops);
         }
@@ -38,9 +53,7 @@ fn transfer<S: Sem>(s: &mut S, i: Insn, x: Access, p: Place<S::V>) -> Lift {
     } else {
         let v = reg(s, i, x.t);
         s.store(x.w, p.addr, v);
-        if let Some((n, v)) = p.after {
-            set(s, n, v);
-        }
+        move_base(s, p.after);
     }
     Lift::Next
 }
@@ -60,30 +73,20 @@ fn place<S: Sem>(
     (before, back): (bool, bool),
 ) -> Place<S::V> {
     let a = base(s, i, n);
-    let pops = n == 13 && back && !before;
-    if before && !back {
-        let addr = match offset {
-            Offset::Constant(k) => address(s, a, k),
-            Offset::Value { v, subtracts } => {
-                s.op2(if subtracts { Op::Sub } else { Op::Add }, 32, a, v)
-            }
-        };
-        return Place {
-            addr,
-            after: None,
-            pops,
-        };
-    }
-    let moved = match offset {
-        Offset::Constant(k) => add_k(s, a, k),
+    let (sum, moved) = match offset {
+        Offset::Constant(k) => (before.then(|| address(s, a, k)), Moved::By(a, k)),
         Offset::Value { v, subtracts } => {
-            s.op2(if subtracts { Op::Sub } else { Op::Add }, 32, a, v)
+            let op = if subtracts { Op::Sub } else { Op::Add };
+            let sum = s.op2(op, 32, a, v);
+            (before.then_some(sum), Moved::To(sum))
         }
     };
+    // Without P the base always changes.
+    let back = back || !before;
     Place {
-        addr: if before { moved } else { a },
-        after: Some((n, moved)),
-        pops,
+        addr: sum.unwrap_or(a),
+        after: back.then_some((n, moved)),
+        pops: n == 13 && back && !before,
     }
 }
 
@@ -182,18 +185,7 @@ pub fn a32_extra<S: Sem>(s: &mut S, i: Insn) -> Lift {
             return Lift::Undefined;
         }
         let (before, back) = a32_index(i);
-        let a = base(s, i, n);
-        let moved = match offset {
-            Offset::Constant(k) => add_k(s, a, k),
-            Offset::Value { v, subtracts } => {
-                s.op2(if subtracts { Op::Sub } else { Op::Add }, 32, a, v)
-            }
-        };
-        let p = Place {
-            addr: if before { moved } else { a },
-            after: back.then_some((n, moved)),
-            pops: false,
-        };
+        let p = place(s, i, n, offset, (before, back));
         return double(s, i, kind == 2, (t, t + 1), p);
     }
     if t == 15 || bad_back(i, n, t) {
@@ -218,9 +210,7 @@ fn double<S: Sem>(s: &mut S, i: Insn, load: bool, (t, t2): (u32, u32), p: Place<
         let v = s.load(64, 0, addr);
         let high = s.shift_k(Op::Shr, 64, v, 32);
         let (a, b) = if big { (high, v) } else { (v, high) };
-        if let Some((n, v)) = p.after {
-            set(s, n, v);
-        }
+        move_base(s, p.after);
         set(s, t, a);
         set(s, t2, b);
     } else {
@@ -229,9 +219,7 @@ fn double<S: Sem>(s: &mut S, i: Insn, load: bool, (t, t2): (u32, u32), p: Place<
         let high = s.shift_k(Op::Shl, 64, high, 32);
         let v = s.op2(Op::Or, 64, low, high);
         s.store(64, addr, v);
-        if let Some((n, v)) = p.after {
-            set(s, n, v);
-        }
+        move_base(s, p.after);
     }
     Lift::Next
 }
@@ -247,14 +235,8 @@ pub fn t32_double<S: Sem>(s: &mut S, i: Insn) -> Lift {
     {
         return Lift::Undefined;
     }
-    let a = base(s, i, n);
     let k = signed_by(i.bit(23), i.f(0, 8) << 2);
-    let moved = add_k(s, a, k);
-    let p = Place {
-        addr: if before { moved } else { a },
-        after: back.then_some((n, moved)),
-        pops: false,
-    };
+    let p = place(s, i, n, Offset::Constant(k), (before, back));
     double(s, i, load, (t, t2), p)
 }
 

@@ -27,6 +27,7 @@ pub mod table;
 pub mod unicorn;
 
 use crate::Entry;
+use crate::decode::Bits;
 use crate::guest::{FlagUse, Guest, Lift};
 use crate::ir::Trap;
 use crate::ir::build::IrBuilder;
@@ -186,6 +187,37 @@ impl Arm {
         Decoded { kind, line, insn }
     }
 
+    /// What an IT instruction and those under its condition do to the flags, as far as they are in `code`.
+    fn it_flag_use(&self, it: Insn, code: &[u8]) -> FlagUse {
+        let first = it.f(4, 4);
+        if first >= 14 {
+            return FlagUse::Reads;
+        }
+        // Both conditions of a block read the same flags.
+        let cond = Cc::from_index(u64::from(first));
+        let mut reads = cond.reads();
+        let (mut pc, mut at) = (it.next(), usize::from(it.size));
+        for _ in 0..4 - it.bits.trailing_zeros() {
+            let rest = code.get(at..).unwrap_or_default();
+            if rest.len() < self.min_insn() || rest.len() < self.insn_size(pc, rest) {
+                return FlagUse::Tests(reads);
+            }
+            let d = self.decode(pc, rest, 0);
+            match d.conditional_flag_use(cond) {
+                FlagUse::Goes { reads: more, .. } => reads |= more,
+                FlagUse::Tests(more) => return FlagUse::Tests(reads | more),
+                FlagUse::Reads => return FlagUse::Reads,
+                FlagUse::Unknown => return FlagUse::Unknown,
+            }
+            (pc, at) = (d.insn.next(), at + usize::from(d.insn.size));
+        }
+        FlagUse::Goes {
+            reads,
+            writes: 0,
+            next: pc,
+        }
+    }
+
     fn lift<S: Sem>(&self, s: &mut S, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
         let d = self.decode(pc, code, *mode);
         let i = d.insn;
@@ -312,10 +344,13 @@ impl Guest for Arm {
 
     fn flag_use(&self, pc: u64, code: &[u8]) -> FlagUse {
         let d = self.decode(pc, code, 0);
-        if d.cond() < 14 {
-            return FlagUse::Reads;
+        if d.kind == Kind::T16 && status::is_it(d.insn.bits) {
+            return self.it_flag_use(d.insn, code);
         }
-        d.flag_use()
+        match d.cond() {
+            14.. => d.flag_use(),
+            cond => d.conditional_flag_use(Cc::from_index(u64::from(cond))),
+        }
     }
 
     fn fetch_address(&self, pc: u64) -> u64 {

@@ -188,9 +188,9 @@ fn half<S: Sem>(s: &mut S, v: S::V, top: bool) -> S::V {
 
 /// Sets Q unless the 64-bit value fits 32 bits with its sign.
 fn note_overflow<S: Sem>(s: &mut S, v: S::V) {
-    let fits = s.op1(Op::Sext, 32, v);
-    let d = s.op2(Op::Xor, 64, v, fits);
-    let over = s.not_zero(64, d);
+    // What fits is below 2^32 then.
+    let up = s.add_k(64, v, 1 << 31);
+    let over = s.shift_k(Op::Shr, 64, up, 32);
     let old = s.get(slot::Q);
     let q = s.op2(Op::Or, 32, old, over);
     s.set(slot::Q, q);

@@ -55,7 +55,6 @@ fn transfer<S: Sem>(s: &mut S, i: Insn, x: &Multi) -> Lift {
     };
     s.aligned(32, checked, !x.load);
     let by = if x.up { 4 * count } else { -4 * count };
-    let moved = x.back.then(|| add_k(s, base, by));
     let mut own = None;
     let mut pc = None;
     let registers = (0..16).filter(|&r| x.has(r));
@@ -74,7 +73,10 @@ fn transfer<S: Sem>(s: &mut S, i: Insn, x: &Multi) -> Lift {
         }
     }
     // What was loaded counts, not what the base moves to.
-    if let Some(v) = own.or(moved) {
+    if own.is_none() && x.back {
+        own = Some(add_k(s, base, by));
+    }
+    if let Some(v) = own {
         set(s, x.n, v);
     }
     match pc {

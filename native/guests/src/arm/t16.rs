@@ -14,11 +14,11 @@ encodings! { 16, Fields { high: (6, 10), low: (0, 0) };
     cmp_imm             "001 01 nnn iiiiiiii" alu16::t16_imm8, 'k' 's' V4;
     add_sub_imm         "001 1 o ddd iiiiiiii" alu16::t16_imm8, 'k' 's' V4;
     and_eor             "010000 000o mmm ddd" alu16::t16_two, 'z' 's' V4;
-    lsl_lsr             "010000 001o mmm ddd" alu16::t16_two, 'z' 's' V4;
-    asr                 "010000 0100 mmm ddd" alu16::t16_two, 'z' 's' V4;
+    lsl_lsr             "010000 001o mmm ddd" alu16::t16_two, 's' 's' V4;
+    asr                 "010000 0100 mmm ddd" alu16::t16_two, 's' 's' V4;
     adc                 "010000 0101 mmm ddd" alu16::t16_two, 'r' 's' V4;
     sbc                 "010000 0110 mmm ddd" alu16::t16_two, 'r' 's' V4;
-    ror                 "010000 0111 mmm ddd" alu16::t16_two, 'z' 's' V4;
+    ror                 "010000 0111 mmm ddd" alu16::t16_two, 's' 's' V4;
     tst                 "010000 1000 mmm nnn" alu16::t16_two, 'z' 's' V4;
     neg                 "010000 1001 nnn ddd" alu16::t16_two, 'k' 's' V4;
     cmp_cmn             "010000 101o mmm nnn" alu16::t16_two, 'k' 's' V4;
@@ -55,7 +55,7 @@ encodings! { 16, Fields { high: (6, 10), low: (0, 0) };
     ldm_stm             "1100 l nnn rrrrrrrr" multi::t16, 'n' 'e' V4;
     udf                 "1101 1110 iiiiiiii" branch::undefined, 'u' 'e' V4;
     svc                 "1101 1111 iiiiiiii" branch::svc, 'u' 'e' V4;
-    b_cond              "1101 cccc iiiiiiii" branch::b_cond, 'r' 'e' V4;
+    b_cond              "1101 cccc iiiiiiii" branch::b_cond, 'c' 'e' V4;
     b                   "11100 iiiiiiiiiii" branch::b, 'b' 'e' V4;
 }
 

@@ -60,7 +60,7 @@ encodings! { 32, Fields { high: (20, 9), low: (12, 4) };
     bxj                 "11110 0 1 1 110 0 mmmm 10 0 0 1111 0000 0000" branch::bx, 'u' 'e' T2;
     mrs                 "11110 0 1 1 111 0 1111 10 0 0 dddd 0000 0000" system::mrs, 'r' 's' T2;
     system_undefined    "11110 o 111 ooooooo 10 o 0 oooo oooo oooo" branch::undefined, 'u' 'e' T2;
-    b_cond              "11110 s cccc iiiiii 10 j 0 j iiiiiiiiiii" branch::b_cond, 'r' 'e' T2;
+    b_cond              "11110 s cccc iiiiii 10 j 0 j iiiiiiiiiii" branch::b_cond, 'c' 'e' T2;
     b                   "11110 s iiiiiiiiii 10 j 1 j iiiiiiiiiii" branch::b, 'b' 'e' T2;
     bl                  "11110 s iiiiiiiiii 11 j o j iiiiiiiiiii" branch::bl, 'b' 'e' V4;
 
@@ -69,7 +69,7 @@ encodings! { 32, Fields { high: (20, 9), low: (12, 4) };
     ldr_str_imm12       "1111 100 s 1 zz l nnnn tttt iiiiiiiiiiii" mem::t32_imm12, 'n' 'e' T2;
     ldr_str_imm8        "1111 100 s 0 zz l nnnn tttt 1 puw iiiiiiii" mem::t32_imm8, 'n' 'e' T2;
     ldr_str_reg         "1111 100 s 0 zz l nnnn tttt 0 00000 ii mmmm" mem::t32_reg, 'n' 'e' T2;
-    shift               "1111 1010 0 tt s nnnn 1111 dddd 0000 mmmm" alu::t32_shift, 'l' 's' T2;
+    shift               "1111 1010 0 tt s nnnn 1111 dddd 0000 mmmm" alu::t32_shift, 'h' 's' T2;
     extend              "1111 1010 0 ooo nnnn 1111 dddd 10 rr mmmm" media::extend, 'n' 's' T2;
     parallel            "1111 1010 1 ooo nnnn 1111 dddd 0 ppp mmmm" media::parallel, 'n' 'e' T2;
     qadd                "1111 1010 1000 nnnn 1111 dddd 10 oo mmmm" media::qadd, 'n' 'e' T2;

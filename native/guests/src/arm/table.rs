@@ -4,7 +4,9 @@
 //!
 //! 1. what it does to the condition flags: `n` nothing, `k` writes all four without reading any, `z` writes N and Z at
 //!    least, `a` the same as `k` if bit 20 is set and else nothing, `l` the same as `z` if bit 20 is set and else
-//!    nothing, `r` reads or anything else, `b` a direct branch that is always taken, `u` leads elsewhere;
+//!    nothing, `s` shifts by a register, which leaves C if it is by 0, and writes N, Z and C else, `h` the same if bit
+//!    20 is set and else nothing, `r` reads or anything else, `b` a direct branch that is always taken, `c` one with a
+//!    condition of its own, `u` leads elsewhere;
 //! 2. how it is made conditional: `s` by selecting between the old and the new values of the registers and flags
 //!    that it sets, `e` (effects, or much work) by a jump over it, and then it must not set flags;
 //! 3. the feature that it needs.
@@ -31,8 +33,8 @@ impl Encoding {
     #[must_use]
     pub fn sets_flags(&self, i: Insn) -> bool {
         match self.flags {
-            'n' | 'b' | 'u' => false,
-            'a' | 'l' => i.bit(20),
+            'n' | 'b' | 'c' | 'u' => false,
+            'a' | 'l' | 'h' => i.bit(20),
             _ => true,
         }
     }

@@ -39,6 +39,7 @@ impl CpuCore for Missing {
     fn step(&mut self) -> Exit {
         MISSING
     }
+    fn set_stops(&mut self, _: &Arc<crate::cpu::Stops>) {}
     fn interrupter(&self) -> Arc<dyn Interrupter> {
         unreachable!("nobody interrupts it")
     }

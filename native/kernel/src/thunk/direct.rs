@@ -55,8 +55,8 @@ impl Later {
 const OPENAT: i64 = libc::SYS_openat;
 const FSTATAT: i64 = libc::SYS_newfstatat;
 
-/// How often what others rename may lead a look-up astray.
-const TRIES: u32 = 32;
+/// How often what others rename may lead a look-up astray before the file is held.
+const TRIES: u32 = 4;
 
 /// Whether the look-up of a call's path may wait.
 pub(super) fn can_wait(host: u16) -> bool {
@@ -122,7 +122,7 @@ impl Call<'_> {
                 }
             }
         }
-        Some(-i64::from(libc::ELOOP))
+        self.make_held(host, later, args)
     }
 
     /// Has the call be made by a path that is held ([`super::pin`]); Some: it failed.

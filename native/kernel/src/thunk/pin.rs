@@ -2,7 +2,8 @@
 //!
 //! A look-up comes to a path without symbolic links; until the call walks it again, others may have put one there
 //! that leads out. So the folder on that path, or the file, is held open by a descriptor that was reached without links, and the
-//! call gets a path by way of /proc/thread-self/fd. Where that cannot be (no descriptors left, no /proc), it
+//! call gets a path by way of /proc/thread-self/fd. With openat2(2) the kernel's own walk finds it, which no rename leads
+//! astray; otherwise a walk of ours is done again until nothing has changed meanwhile. Where that cannot be (no descriptors left, no /proc), it
 //! gets the path as it is.
 
 use std::ffi::{CStr, CString};
@@ -11,10 +12,11 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use super::exec::Call;
 use super::path::{Sysroot, fd_path, is_kernel_tree};
 use super::procfs::status;
-use super::walk::open_path;
+use super::walk::{find_at_once, open_path};
 
-/// How often what others rename may lead a look-up astray, and how often a name may be missing that it has found.
-const TRIES: u32 = 64;
+/// How often what others rename may lead a look-up astray (a kernel's walk would not fail for that, so it is as good as
+/// always), and how often a name may be missing that it has found.
+const TRIES: u32 = 10_000;
 const MISSING: u32 = 3;
 
 /// What a call does about the last name of a path.
@@ -159,6 +161,52 @@ fn hold(sysroot: &Sysroot, plain: &CStr, last: Last) -> Result<Pinned, Failed> {
     })
 }
 
+/// The same by the kernel's walk, with which no rename can interfere; `inner` is what [`Sysroot::placed`] gives. None:
+/// it does not find the file, or cannot.
+fn hold_at_once(sysroot: &Sysroot, inner: &[u8], last: Last) -> Option<Pinned> {
+    if is_kernel_tree(inner) {
+        return None;
+    }
+    let prefix = sysroot.prefix();
+    let (plain, held, end) = if last == Last::Itself {
+        let trimmed = without_slashes(inner);
+        let cut = trimmed.iter().rposition(|&byte| byte == b'/')?;
+        let (below, end) = (&trimmed[..cut], &trimmed[cut..]);
+        if matches!(end, b"/" | b"/." | b"/..") {
+            return None;
+        }
+        let (folder, held) = find_at_once(prefix, below, true).ok()?;
+        let name = CString::new(&end[1..]).ok()?;
+        open_at(held.as_raw_fd(), &name, 0).ok()?;
+        (
+            [&folder, end].concat(),
+            held,
+            [end, &inner[trimmed.len()..]].concat(),
+        )
+    } else {
+        let (file, held) = find_at_once(prefix, inner, true).ok()?;
+        (
+            file,
+            held,
+            if inner.ends_with(b"/") {
+                b"/".to_vec()
+            } else {
+                Vec::new()
+            },
+        )
+    };
+    if is_kernel_tree(sysroot.inner(&plain)?) {
+        return None;
+    }
+    let fd = format!("/proc/thread-self/fd/{}", held.as_raw_fd());
+    Some(Pinned {
+        path: CString::new([fd.as_bytes(), &end].concat()).ok()?,
+        plain: CString::new(plain).ok()?,
+        held,
+        makes: false,
+    })
+}
+
 fn without_slashes(path: &[u8]) -> &[u8] {
     let kept = path.iter().rposition(|&byte| byte != b'/');
     &path[..kept.map_or(0, |at| at + 1)]
@@ -186,8 +234,16 @@ pub fn find(
 ) -> Result<Place, i32> {
     let follow = last != Last::Itself;
     let held = if mount { Last::Itself } else { last };
+    if let Some((inner, _)) = sysroot.placed(at, path)
+        && let Some(pinned) = hold_at_once(sysroot, &inner, held)
+    {
+        return Ok(Place::Held(pinned));
+    }
     let mut missing = 0;
-    for _ in 0..TRIES {
+    for tried in 0..TRIES {
+        if tried > MISSING {
+            std::thread::yield_now();
+        }
         let Some(plain) = sysroot.resolve(at, path, follow)? else {
             return Ok(Place::AsItIs);
         };

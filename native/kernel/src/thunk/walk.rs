@@ -79,7 +79,7 @@ pub enum Found {
 /// The errno that the call would give in a chroot; ENOENT is [`Found::Missing`].
 pub fn find(root: &[u8], inner: &[u8], follow: bool) -> Result<Found, i32> {
     match find_at_once(root, inner, follow) {
-        Ok(host) => Ok(Found::Inside(host)),
+        Ok((host, _)) => Ok(Found::Inside(host)),
         Err(
             libc::ENOSYS | libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::EXDEV | libc::EINVAL
             // Perhaps because of a link to /proc, which need not even be there.
@@ -89,8 +89,15 @@ pub fn find(root: &[u8], inner: &[u8], follow: bool) -> Result<Found, i32> {
     }
 }
 
-/// The same by the kernel's walk.
-fn find_at_once(root: &[u8], inner: &[u8], follow: bool) -> Result<Vec<u8>, i32> {
+/// The same by the kernel's walk, which no rename leads astray: the host path, and the file itself as O_PATH.
+///
+/// # Errors
+/// Also those of files that a walk of ours would find ([`find`]).
+pub(super) fn find_at_once(
+    root: &[u8],
+    inner: &[u8],
+    follow: bool,
+) -> Result<(Vec<u8>, OwnedFd), i32> {
     let (folder, file) = open_in(root, inner, follow)?;
     let (real, mut host) = match (fd_path(folder.as_raw_fd()), fd_path(file.as_raw_fd())) {
         (Some(real), Some(host)) => (real, host),
@@ -104,7 +111,7 @@ fn find_at_once(root: &[u8], inner: &[u8], follow: bool) -> Result<Vec<u8>, i32>
     if is_kernel_tree(rest) {
         return Err(libc::EXDEV);
     }
-    Ok([root, rest].concat())
+    Ok(([root, rest].concat(), file))
 }
 
 /// Opens the folder `root` and in it `inner`, both as O_PATH.
@@ -159,12 +166,12 @@ fn walk(root: &[u8], inner: &[u8], follow: bool) -> Result<Found, i32> {
                 at.truncate(parent.max(root.len()));
             }
             _ if info.is_symlink() && (follow || !left.is_empty()) => {
-                links += 1;
-                if links > MAXSYMLINKS {
-                    return Err(libc::ELOOP);
-                }
                 match std::fs::read_link(OsStr::from_bytes(&at)) {
                     Ok(target) => {
+                        links += 1;
+                        if links > MAXSYMLINKS {
+                            return Err(libc::ELOOP);
+                        }
                         let target = target.into_os_string().into_vec();
                         let absolute = target.starts_with(b"/");
                         at.truncate(if absolute { root.len() } else { own });
@@ -283,7 +290,7 @@ mod tests {
             let follow = random(2) == 0;
             let one = match find_at_once(&root, path.as_bytes(), follow) {
                 Err(libc::ENOSYS) => return,
-                other => other,
+                other => other.map(|(host, _)| host),
             };
             let other = match walk(&root, path.as_bytes(), follow) {
                 Ok(Found::Inside(host)) => Ok(host),

@@ -88,12 +88,13 @@ impl NativeCore {
 fn recipe(cpu: &mut NativeCpu, r: &Recipe) -> u64 {
     let (a, b) = (cpu.value(r.a), cpu.value(r.b));
     let mut env = cpu.state().env();
+    // What a logical operation tests may be still to be and-ed.
     let and = r.op == Op::FLogic && r.imm == 1;
+    let a = if and { a & b } else { a };
     let out = if r.op == Op::GetF {
         cpu.state().flags
     } else {
         let any = eval_any(&mut env, r.op, r.w, a, b, 0, r.imm) as u64;
-        let a = if and { a & b } else { a };
         cpu.state().flags_of(r.op, r.w, a, b, env).unwrap_or(any)
     };
     cpu.state_mut().set_env(env);

@@ -75,6 +75,27 @@ pub(super) struct Work {
     pub(super) block: Block,
     host: <Native as Host>::Work,
     pub(super) code: Code,
+    readers: Readers,
+}
+
+/// Which code was found to read the flags that it begins with ([`NativeCore::reads_flags`]). An answer may be out of
+/// date: only speed depends on it.
+struct Readers([(u64, bool); 1024]);
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self([(u64::MAX, false); 1024])
+    }
+}
+
+impl Readers {
+    fn look_up(&mut self, pc: u64, find: impl FnOnce() -> bool) -> bool {
+        let known = &mut self.0[(pc >> 1) as usize % 1024];
+        if known.0 != pc {
+            *known = (pc, find());
+        }
+        known.1
+    }
 }
 
 impl NativeCore {
@@ -212,7 +233,9 @@ impl NativeCore {
             if b.ended() {
                 break;
             }
-            after_side = b.block.insts[before..].iter().any(|i| i.op == Op::Side);
+            after_side = b.block.insts[before..]
+                .iter()
+                .any(|i| i.op.is_exit() && i.op != Op::TrapIf);
             if after_side {
                 sides += if self.common.config.options.extend {
                     1
@@ -288,6 +311,7 @@ impl NativeCore {
             }
             match guest.flag_use(pc, insn) {
                 FlagUse::Reads => return true,
+                FlagUse::Tests(reads) => return reads & open != 0,
                 FlagUse::Unknown => return false,
                 FlagUse::Goes {
                     reads,
@@ -376,8 +400,8 @@ impl NativeCore {
             self.log(LogItem::InAsm, || in_asm(block));
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
-            let code = &mut work.code;
-            let reads = |pc| self.reads_flags(pc, window);
+            let (code, readers) = (&mut work.code, &mut work.readers);
+            let reads = |pc| readers.look_up(pc, || self.reads_flags(pc, window));
             if Native::emit(block, pin, tune, reads, &mut work.host, code).is_err() {
                 assert!(max > 1, "one instruction does not fit the host's registers");
                 max = block.pcs.len().min(max) / 2;

@@ -11,9 +11,9 @@ use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
 use crate::cpu::Watch;
 
 /// An instruction has no more addresses at a time.
-const ADDRESSES: usize = 4;
+pub(super) const ADDRESSES: usize = 4;
 /// The value that stands for the first of them.
-const FIRST_ADDRESS: Val = NONE - ADDRESSES as Val;
+pub(super) const FIRST_ADDRESS: Val = NONE - ADDRESSES as Val;
 
 /// Records one block.
 pub struct IrBuilder {
@@ -28,19 +28,21 @@ pub struct IrBuilder {
     /// What is set now is so only if this condition holds.
     pub(super) selecting: Option<Val>,
     /// Bits of the guest's general registers and addresses.
-    width: u8,
+    pub(super) width: u8,
     /// Memory has the highest byte first.
     big: bool,
     /// Addresses that are no operations: a base, and what is added to it. Accesses take them along.
-    addresses: [(Val, i32); ADDRESSES],
+    pub(super) addresses: [(Val, i32); ADDRESSES],
     next_address: usize,
     insn: u16,
     pub(super) ended: bool,
-    fold: bool,
+    pub(super) fold: bool,
     /// Bits of addresses that accesses take away, for a guest that uses them.
     tag_bits: u8,
     /// What was last taken off an address, and what remained.
     untagged: (Val, Val),
+    /// A value that is a multiple of this many bytes, as was checked.
+    pub(super) aligned: (Val, u32),
     /// Data that a debugger watches.
     watches: Vec<Watch>,
 }
@@ -75,6 +77,7 @@ impl IrBuilder {
             fold,
             tag_bits: 0,
             untagged: (NONE, NONE),
+            aligned: (NONE, 0),
             watches: Vec::new(),
         }
     }
@@ -202,54 +205,8 @@ impl IrBuilder {
         self.cur.first_f
     }
 
-    fn addr(&mut self, addr: Val) -> ([Val; 2], Addr) {
-        ([addr, NONE], Addr::default())
-    }
-
-    /// Matches `base + (index << shift) + disp`.
-    fn address(&mut self, addr: Val) -> ([Val; 2], Addr) {
-        if !self.fold {
-            return self.addr(addr);
-        }
-        let mut out = Addr::default();
-        let mut base = addr;
-        if (FIRST_ADDRESS..NONE).contains(&addr) {
-            (base, out.disp) = self.addresses[(addr - FIRST_ADDRESS) as usize];
-        }
-        let w = self.width;
-        let i = *self.inst(base);
-        if i.op == Op::Add
-            && i.w == w
-            && let Some(k) = self.known(i.b)
-            && let Some(disp) = self.displacement((k as i64).wrapping_add(i64::from(out.disp)))
-        {
-            out.disp = disp;
-            base = i.a;
-        }
-        let i = *self.inst(base);
-        let mut index = NONE;
-        if i.op == Op::Add && i.w == w && self.known(i.b).is_none() && self.known(i.a).is_none() {
-            let x = *self.inst(i.b);
-            (base, index) = (i.a, i.b);
-            if x.op == Op::Shl && x.w == w && self.known(x.b).is_some_and(|k| k <= 3) {
-                out.shift = self.known(x.b).unwrap_or(0) as u8;
-                index = x.a;
-            }
-        }
-        out.wrap = w == 32 && (out.disp != 0 || index != NONE);
-        ([base, index], out)
-    }
-
-    /// `k` as a displacement; of a sum that wraps, all are.
-    fn displacement(&self, k: i64) -> Option<i32> {
-        if self.width == 32 {
-            return Some(k as i32);
-        }
-        i32::try_from(k).ok()
-    }
-
     fn mem(&mut self, op: Op, w: u8, sx: u8, addr: Val, v: Val) -> Val {
-        let ([mut a, mut b], mut x) = self.address(addr);
+        let ([mut a, mut b], mut x) = self.matched(addr);
         (x.sx, x.big) = (sx, self.big && w > 8);
         if self.tag_bits != 0 || !self.watches.is_empty() {
             if b != NONE {
@@ -463,10 +420,7 @@ impl Sem for IrBuilder {
     }
 
     fn aligned_to(&mut self, bytes: u32, addr: Val, write: bool) {
-        if bytes > 1 {
-            let imm = u64::from(write) | u64::from(bytes) << 8;
-            self.push(Op::Aligned, 0, [addr, NONE, NONE], imm);
-        }
+        self.check_alignment(bytes, addr, write);
     }
 
     fn clear_ex(&mut self) {

@@ -56,6 +56,21 @@ impl Cc {
         ALL[n as usize % 14]
     }
 
+    /// The flags that it depends on, as a set ([`crate::guest::flag`]).
+    #[must_use]
+    pub fn reads(self) -> u8 {
+        use crate::guest::flag;
+        match self {
+            Cc::Eq | Cc::Ne => flag::Z,
+            Cc::Cs | Cc::Cc => flag::C,
+            Cc::Mi | Cc::Pl => flag::N,
+            Cc::Vs | Cc::Vc => flag::V,
+            Cc::Hi | Cc::Ls => flag::C | flag::Z,
+            Cc::Ge | Cc::Lt => flag::N | flag::V,
+            Cc::Gt | Cc::Le => flag::N | flag::V | flag::Z,
+        }
+    }
+
     /// Whether packed flags `f` meet it.
     #[must_use]
     pub fn holds(self, f: u64) -> bool {
@@ -121,15 +136,17 @@ pub fn part(old: u64, nz: Option<u64>, carry: Option<(u64, u8)>) -> u64 {
     f
 }
 
-const OVER_NZ: u8 = 0x80;
-const OVER_CARRY: u8 = 0x40;
+// Each is set by storing a byte of its own: a read-modify-write of one that was just stored would wait for it.
+const OVER_NZ: u32 = 1 << 31;
+const OVER_CARRY: u32 = 1 << 23;
+/// Where the carry's bit number is.
+const CARRY_BIT: u32 = 16;
 
 /// `f` with what a deferred operation's number says comes from elsewhere.
 #[must_use]
 pub fn part_of_code(f: u64, code: u32, [nz, carry]: [u64; 2]) -> u64 {
-    let parts = (code >> 24) as u8;
-    let nz = (parts & OVER_NZ != 0).then_some(nz);
-    let carry = (parts & OVER_CARRY != 0).then_some((carry, parts & 31));
+    let nz = (code & OVER_NZ != 0).then_some(nz);
+    let carry = (code & OVER_CARRY != 0).then_some((carry, (code >> CARRY_BIT) as u8 & 31));
     part(f, nz, carry)
 }
 
@@ -169,7 +186,7 @@ impl Model {
         Some((self.kinds[self.kind(op)?].flags)(w, a, b, env))
     }
 
-    /// The number of a record: 24 bits, not 0. None: such flags are not deferred.
+    /// The number of a record: 16 bits, not 0. None: such flags are not deferred.
     #[must_use]
     pub fn pack(&self, op: super::Op, w: u8, and: bool) -> Option<u32> {
         let record = Record {
@@ -200,22 +217,72 @@ struct Record {
 
 impl Record {
     fn pack(&self) -> u32 {
-        u32::from(self.and) << 16 | u32::from(self.w) << 8 | (self.kind as u32 + 1)
+        u32::from(self.w) << 8 | u32::from(self.and) << 7 | (self.kind as u32 + 1)
     }
 
     fn unpack(code: u32) -> Option<Self> {
         Some(Self {
-            kind: (code as usize & 0xff).checked_sub(1)?,
+            kind: (code as usize & 0x7f).checked_sub(1)?,
             w: (code >> 8) as u8,
-            and: code >> 16 & 1 != 0,
+            and: code >> 7 & 1 != 0,
         })
     }
 }
 
-/// The highest byte of a record's number, which says what an `FPart` with the immediate `imm` takes from elsewhere.
+/// The upper half of a record's number, which says what an `FPart` with the immediate `imm` takes from elsewhere: N and
+/// Z in the highest byte, C in the one below (and never C alone).
 #[must_use]
-pub fn parts(imm: u64) -> u8 {
-    let bit = |of: u64, n: u8| if imm & of != 0 { n } else { 0 };
-    let carry = bit(super::eval::PART_CARRY, OVER_CARRY);
-    bit(super::eval::PART_NZ, OVER_NZ) | carry | if carry != 0 { imm as u8 & 31 } else { 0 }
+pub fn parts(imm: u64) -> u32 {
+    let mut parts = 0;
+    if imm & super::eval::PART_NZ != 0 {
+        parts |= OVER_NZ;
+    }
+    if imm & super::eval::PART_CARRY != 0 {
+        parts |= OVER_CARRY | (imm as u32 & 31) << CARRY_BIT;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Op;
+    use super::super::eval::{PART_CARRY, PART_NZ};
+    use super::*;
+
+    /// V alone is left to this kind: it says whether the operands were and-ed, and of what width it is.
+    static MODEL: Model = Model {
+        mask: MASK,
+        kinds: &[Kind {
+            op: Op::FLogic,
+            flags: |w, a, _, _| u64::from(w == 64 && a == 0b1000) * V,
+        }],
+    };
+
+    #[test]
+    fn parts_stored_as_bytes_leave_the_record() {
+        let record = MODEL.pack(Op::FLogic, 64, true).expect("a record");
+        let operands = [0b1100, 0b1010];
+        assert_eq!(MODEL.settle(record, operands, 0), Some(V));
+        for bit in [0, 1, 31] {
+            // As code stores them beside what is there: both bytes, then the upper one alone.
+            let both = parts(PART_NZ | PART_CARRY | bit).to_le_bytes();
+            let upper = parts(PART_NZ).to_le_bytes();
+            let [r0, r1, r2, r3] = record.to_le_bytes();
+            assert_eq!(
+                [both[0], both[1], r2, r3],
+                [0; 4],
+                "each in bytes of its own"
+            );
+            let code = u32::from_le_bytes([r0, r1, both[2], both[3]]);
+            assert_eq!(MODEL.settle(code, operands, 0), Some(V));
+            // N of the one, C of the other.
+            assert_eq!(part_of_code(V, code, [1 << 31, 1 << bit]), N | C | V);
+            assert_eq!(part_of_code(V | C, code, [0, !(1 << bit)]), Z | V);
+            let code = u32::from_le_bytes([r0, r1, both[2], upper[3]]);
+            assert_eq!(part_of_code(V, code, [1 << 31, 1 << bit]), N | C | V);
+        }
+        // N and Z alone leave the carry.
+        let code = record | parts(PART_NZ);
+        assert_eq!(part_of_code(V | C, code, [0, 0]), Z | C | V);
+    }
 }

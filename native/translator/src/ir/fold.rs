@@ -4,7 +4,7 @@ use super::Addr;
 use super::build::IrBuilder;
 use super::eval::mask;
 use super::eval::{PART_CARRY, PART_NZ};
-use super::flags::Cc;
+use super::flags::{self, Cc};
 use super::sem::Sem;
 use super::{NONE, Op, Val};
 
@@ -50,6 +50,11 @@ impl IrBuilder {
             Op::Orn if ka == Some(0) => Some(self.push(Op::Not, w, [b, NONE, NONE], 0)),
             Op::Sub if ka == Some(0) => Some(self.push(Op::Neg, w, [b, NONE, NONE], 0)),
             Op::Select if a == b && clean(self, a) => Some(a),
+            // The other half of an "if".
+            Op::Select if self.is_other_half(w, b, c) => {
+                let first = *self.inst(b);
+                Some(self.push(Op::Select, w, [first.a, a, first.c], 0))
+            }
             // A known condition.
             Op::Select if self.known(c).is_some() => {
                 let v = if self.known(c) == Some(0) { b } else { a };
@@ -96,6 +101,14 @@ impl IrBuilder {
             Some(p) => Some(Cc::from_index(want).holds(p)),
             None if c.op == Op::Cc && c.a == f.b && c.imm == want => Some(false),
             None if c.op == Op::Cc && c.a == f.b && c.imm == want ^ 1 => Some(true),
+            // Where it does not differ it was compared with its equal.
+            None if c.op == Op::Cc
+                && c.a == f.b
+                && c.imm == Cc::Ne as u64
+                && self.inst(f.b).op == Op::FSub =>
+            {
+                Some(Cc::from_index(want).holds(flags::Z | flags::C))
+            }
             None => None,
         };
         let t = self.op(Op::Cc, 8, [Some(f.a), None, None], want);
@@ -152,6 +165,17 @@ impl IrBuilder {
         }
         let base = if f.c == NONE { self.first_flags() } else { f.c };
         Some(self.cc(want, base))
+    }
+
+    /// `v` was selected under the opposite of condition `c`.
+    fn is_other_half(&self, w: u8, v: Val, c: Val) -> bool {
+        let (i, now) = (self.inst(v), self.inst(c));
+        if i.op != Op::Select || i.w != w {
+            return false;
+        }
+        let before = self.inst(i.c);
+        let conditions = before.op == Op::Cc && now.op == Op::Cc;
+        conditions && before.a == now.a && before.imm == now.imm ^ 1
     }
 
     /// The value whose upper half `v` has in its lower one.

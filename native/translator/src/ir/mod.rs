@@ -11,6 +11,7 @@
 //! part must agree on them: [`flags`] and the floating-point environment in
 //! [`state::State::fpenv`].
 
+mod address;
 pub mod build;
 pub mod class;
 pub mod crypto;

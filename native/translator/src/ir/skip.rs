@@ -65,6 +65,7 @@ impl IrBuilder {
         let f = self.get_f();
         let c = self.cc(cond, f);
         if how == Guard::Jump {
+            self.aligned = (NONE, 0);
             self.push(Op::Skip, 0, [c, NONE, NONE], 0);
             self.open = Some((cond, Box::new(self.cur.clone())));
         } else {
@@ -85,6 +86,7 @@ impl IrBuilder {
     pub fn close(&mut self) {
         if let Some((_, before)) = self.open.take() {
             self.push(Op::Label, 0, [NONE; 3], 0);
+            self.aligned = (NONE, 0);
             self.cur.join(&before);
         }
     }

@@ -22,9 +22,6 @@ impl Gen<'_> {
             }
             Op::CallTo => {
                 self.sync_flags(flags);
-                if self.backward(i) {
-                    self.check_interrupt(i.imm);
-                }
                 let ret = self.known(i.b).unwrap_or(0);
                 if self.tune.returns {
                     self.push_return(ret, Some(i.imm));
@@ -35,6 +32,9 @@ impl Gen<'_> {
                     self.asm.pop(RAX);
                     self.chain(ret, false);
                 } else {
+                    if self.backward(i) {
+                        self.check_interrupt(i.imm);
+                    }
                     self.chain(i.imm, false);
                 }
             }

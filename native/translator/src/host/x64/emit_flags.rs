@@ -12,7 +12,7 @@ use crate::ir::{Inst, NONE, Op, Val};
 impl Gen<'_> {
     /// Packed flags in ax; bits outside of the packing are rubbish.
     pub fn flags_to_rax(&mut self, f: Val) {
-        if !self.pin.flags.is_common() && self.defer_flags(f) {
+        if !self.pin.flags.is_common() && self.defer_flags(f, 0) {
             // Only the guest knows.
             self.settle_here();
             self.asm.mov(32, RAX, layout::flags());
@@ -118,7 +118,7 @@ impl Gen<'_> {
         }
         let read = self.live.at[self.pos as usize].read_at;
         let common = self.pin.flags.is_common();
-        if (!common || self.tune.defer && !read) && self.defer_flags(f) {
+        if (!common || self.tune.defer && !read) && self.defer_flags(f, 0) {
             if !self.tune.defer {
                 self.settle_here();
             }
@@ -139,10 +139,12 @@ impl Gen<'_> {
         self.asm.mov_mr(64, layout::flags(), RAX);
     }
 
-    /// Three stores instead of working out the flags. False: these are in a register anyway.
-    fn defer_flags(&mut self, f: Val) -> bool {
+    /// Three stores instead of working out the flags. False: these are in a register anyway. `parts` (see
+    /// [`flags::parts`]) come from elsewhere.
+    fn defer_flags(&mut self, f: Val, parts: u32) -> bool {
         let i = *self.get(f);
         if i.op == Op::FPart {
+            debug_assert_eq!(parts, 0, "there is one FPart, upon others");
             self.defer_part(&i);
             return true;
         }
@@ -184,13 +186,16 @@ impl Gen<'_> {
                 }
             }
         }
-        self.asm.mov_mi(32, layout::deferred(), code as i32);
+        self.asm
+            .mov_mi(32, layout::deferred(), (code | parts) as i32);
         true
     }
 
     /// Flags that come from several places: what they are of, beside what is deferred already.
     fn defer_part(&mut self, i: &Inst) {
-        if i.c != NONE && !self.defer_flags(i.c) {
+        let bits = flags::parts(i.imm);
+        let told = i.c != NONE && self.defer_flags(i.c, bits);
+        if i.c != NONE && !told {
             self.flags_to_rax(i.c);
             self.store_flags();
         }
@@ -210,13 +215,16 @@ impl Gen<'_> {
                 }
             }
         }
-        let m = layout::deferred_parts();
-        let bits = flags::parts(i.imm) as i8;
-        if has_carry {
-            self.asm.mov_mi(8, m, i32::from(bits));
-        } else {
-            self.asm.alu_i(Alu::Or, 8, m, i32::from(bits));
+        if told {
+            // With what they are beside.
+            return;
         }
+        if has_carry {
+            self.asm
+                .mov_mi(8, layout::deferred_part(2), (bits >> 16 & 0xff) as i32);
+        }
+        self.asm
+            .mov_mi(8, layout::deferred_part(3), (bits >> 24) as i32);
     }
 
     /// The same as [`Self::settle`], anywhere.

@@ -216,6 +216,9 @@ impl Gen<'_> {
     fn add(&mut self, v: Val, i: &Inst) {
         let w = i.w.max(32);
         let (mut x, mut y) = (i.a, i.b);
+        if i.w >= 32 && self.is_carry(y) && self.known(x).is_none() {
+            return self.add_carry(v, x, i, y);
+        }
         if self.known(x).is_some() {
             std::mem::swap(&mut x, &mut y);
         }
@@ -346,25 +349,6 @@ impl Gen<'_> {
         }
     }
 
-    fn select(&mut self, v: Val, i: &Inst) {
-        let w = i.w.max(32);
-        if self.loc[i.c as usize] == Loc::None && self.get(i.c).op != Op::Cc {
-            self.reg(i.c);
-        }
-        let (a, b) = (self.reg(i.a), self.reg(i.b));
-        let d = self.dst(v, NONE);
-        let cond = self.condition(i.c);
-        if d == a {
-            self.asm.cmov(cond ^ 1, w, d, Rm::R(b));
-        } else {
-            if d != b {
-                self.asm.mov(w, d, Rm::R(b));
-            }
-            self.asm.cmov(cond, w, d, Rm::R(a));
-        }
-        self.define(v, d);
-    }
-
     /// Reverses bits: bytes, then nibbles, pairs and single bits.
     fn rbit(&mut self, v: Val, i: &Inst) {
         let d = self.unary_dst(v, i);
@@ -385,24 +369,6 @@ impl Gen<'_> {
             self.asm.shift_i(Shift::Shl, i.w, Rm::R(d), n);
             self.asm.alu(Alu::Or, i.w, d, Rm::R(RAX));
         }
-        self.define(v, d);
-    }
-
-    /// Selected flags, packed in a register: a if the condition holds, else b.
-    fn fselect(&mut self, v: Val, i: &Inst) {
-        if self.loc[i.c as usize] == Loc::None && self.get(i.c).op != Op::Cc {
-            self.reg(i.c);
-        }
-        let d = self.temp();
-        let take_a = self.branch(i.c, true);
-        self.flags_to_rax(i.b);
-        let end = self.asm.jmp();
-        for f in take_a {
-            self.asm.bind(f);
-        }
-        self.flags_to_rax(i.a);
-        self.asm.bind(end);
-        self.asm.movzx(16, d, Rm::R(RAX));
         self.define(v, d);
     }
 

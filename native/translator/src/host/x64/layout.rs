@@ -117,10 +117,10 @@ pub fn flags() -> Mem {
 pub fn deferred() -> Mem {
     at(STATE + offset_of!(Head, flags) + 4)
 }
-/// The highest byte of it: what comes from other places ([`State::over`]).
+/// Byte 2 or 3 of it: whether C, or N and Z, come from other places ([`Head::over`]).
 #[must_use]
-pub fn deferred_parts() -> Mem {
-    at(STATE + offset_of!(Head, flags) + 7)
+pub fn deferred_part(byte: usize) -> Mem {
+    at(STATE + offset_of!(Head, flags) + 4 + byte)
 }
 #[must_use]
 pub fn over(n: usize) -> Mem {

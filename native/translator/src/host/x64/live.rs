@@ -89,6 +89,8 @@ fn mark_operands(b: &Block, at: &mut [Info], v: usize, i: u32, always: bool) {
 struct Wanted {
     /// With the period in which it was noted; older ones are forgotten.
     slots: Vec<(Val, u64)>,
+    /// The period in which a general slot is set, with nothing before that reads it.
+    set: Vec<u64>,
     period: u64,
 }
 
@@ -96,6 +98,7 @@ impl Default for Wanted {
     fn default() -> Self {
         Self {
             slots: Vec::new(),
+            set: Vec::new(),
             period: 1,
         }
     }
@@ -112,6 +115,16 @@ impl Wanted {
 
     fn forget(&mut self) {
         self.period += 1;
+    }
+
+    /// `op` accesses a general slot. Whether it sets it in vain: nobody looks before it is set again.
+    fn is_in_vain(&mut self, op: Op, slot: usize) -> bool {
+        let set = &mut self.set[slot];
+        if op == Op::Get {
+            *set = 0;
+            return false;
+        }
+        std::mem::replace(set, self.period) == self.period
     }
 
     /// Whether the slot that wanted `v` last still does.
@@ -137,6 +150,7 @@ impl Liveness {
         self.tests.clear();
         let slots = pin.reg.len() + pin.reg_x.len();
         self.wanted.slots.resize(slots, (NONE, 0));
+        self.wanted.set.resize(pin.reg.len(), 0);
         self.wanted.forget();
         self.forward(b, reads_flags);
         self.backward(b, pin, coalesce);
@@ -183,6 +197,7 @@ impl Liveness {
     /// Uses, and what each slot is set to next, as far as nothing in between may look.
     fn backward(&mut self, b: &Block, pin: &Pinning, coalesce: bool) {
         let at = &mut self.at[..];
+        let nobody = b.insts.len();
         self.order.clear();
         self.order.resize(b.insts.len(), 0);
         let mut left = 0;
@@ -192,6 +207,14 @@ impl Liveness {
             let unused = info.last == 0;
             // `&`, here and below: a second branch would be predicted as badly.
             if unused & class.is_for_its_value() {
+                continue;
+            }
+            // Setting a slot is also where a condition becomes a number, which comparisons take it to be.
+            if matches!(x.op, Op::Get | Op::Set)
+                && self.wanted.is_in_vain(x.op, x.imm as usize)
+                && coalesce
+                && !at[(x.a as usize).min(nobody)].again
+            {
                 continue;
             }
             self.order[left] = i as u32;

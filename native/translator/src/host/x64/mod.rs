@@ -16,6 +16,7 @@ mod emit_move;
 mod emit_muldiv;
 mod emit_probe;
 mod emit_product;
+mod emit_select;
 mod emit_skip;
 mod emit_vec;
 mod emit_vfloat;

@@ -91,6 +91,7 @@ pub enum Alu {
     Add = 0,
     Or = 1,
     Adc = 2,
+    Sbb = 3,
     And = 4,
     Sub = 5,
     Xor = 6,
