@@ -107,7 +107,7 @@ def test_what_is_no_program(file: Callable[..., str], tmp_path: Path) -> None:
     ("elf", "text"),
     [
         (program(243), "built for RISC-V 64: use qusr-riscv64"),
-        (program(42), "built for SuperH: no qusr command runs it"),
+        (program(258), "built for LoongArch64: no qusr command runs it"),
         (program(EM_ARM), "built for ARM: use qusr-arm"),
         (program(EM_ARM, big_endian=True), "built for big-endian ARM: use qusr-armeb"),
         (program(big_endian=True), "built for big-endian AArch64: use qusr-aarch64_be"),
