@@ -16,6 +16,7 @@ import os
 import sys
 
 from qusr import _native, installed
+from qusr.cpu import unicorn
 from qusr.execution import Command
 from qusr.options import Options
 
@@ -23,7 +24,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qusr import loader
     from qusr.running import Process
     from qusr.syscalls.context import Context
 
@@ -58,6 +58,8 @@ class State:
         self.read_implies_exec = "read_implies_exec" in told
         limits = [item.split(":") for item in told.get("limits", "").split()]
         self.limits = [(int(which), int(soft), int(hard)) for which, soft, hard in limits]
+        if "unicorn" in told:  # the host's environment is empty
+            os.environ[unicorn.VARIABLE] = told["unicorn"]
         self.options = Options(sysroot=told.get("sysroot", ""))
         for name in _TEXTS:
             if name in told:
@@ -67,7 +69,7 @@ class State:
                 setattr(self.options, name, int(told[name]))
 
 
-def command(ctx: Context, prepared: loader.Prepared, environment: list[bytes]) -> Command | None:
+def command(ctx: Context, prepared: _native.Prepared, environment: list[bytes]) -> Command | None:
     """The execve that starts `prepared`; None: it has to be run in this host process."""
     process = ctx.process
     if ctx.thread.is_bound or _is_watched(process) or not _is_installed(process):
@@ -133,6 +135,8 @@ def _state(process: Process, ignored: int) -> list[bytes]:
     letters = "".join(sign for number, sign in _PYTHONS.items() if ignored >> (number - 1) & 1)
     if letters:
         tell("ignored", letters)
+    if os.environ.get(unicorn.VARIABLE):
+        tell("unicorn", os.environ[unicorn.VARIABLE])
     if process.traced_from_exec:
         tell("traced", 1)
     if process.read_implies_exec:

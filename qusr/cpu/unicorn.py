@@ -44,23 +44,29 @@ def _package_folders() -> Iterator[str]:
 
 
 _found: list[str] = []
-_VARIABLE = "QUSR_LIBUNICORN"
+#: Names the library, in place of the installed package.
+VARIABLE = "QUSR_LIBUNICORN"
 
 
-def library() -> str:
-    """The path of libunicorn: as a variable has it, or in the package."""
+def library(*, missing_ok: bool = False) -> str:
+    """The path of libunicorn, as a variable has it or in the package; "" where that is `missing_ok`."""
     if not _found:
-        _found.append(_search())
+        try:
+            _found.append(_search())
+        except UnicornNotFoundError:
+            if missing_ok:
+                return ""
+            raise
     return _found[0]
 
 
 def _search() -> str:
-    named = os.environ.get(_VARIABLE)
+    named = os.environ.get(VARIABLE)
     if named:
         return named
     if installed.FOLDER is None:
         raise UnicornNotFoundError(
-            f"this qusr has no Unicorn core: {_VARIABLE} may name its library"
+            f"this qusr has no Unicorn core: {VARIABLE} may name its library"
         )
     folders = []
     for folder in _package_folders():

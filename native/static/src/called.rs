@@ -1,6 +1,6 @@
 //! Which command this is, by its names, as busybox does it.
 
-use qusr_machine::start::command;
+use qusr_machine::start::options;
 
 use crate::{auxv_if_there, auxv_text};
 
@@ -50,7 +50,7 @@ impl<'a> Called<'a> {
         if name == REGISTRAR {
             return Some(Self::Registrar(words));
         }
-        if !matches!(name, b"qusr" | b"qemu") && command::guest_of(name).is_none() {
+        if !matches!(name, b"qusr" | b"qemu") && options::guest_of(name).is_none() {
             return None;
         }
         if keeps_argv0() {

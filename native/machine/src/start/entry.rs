@@ -3,8 +3,8 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::PoisonError;
 
-use super::command::{self, is_launched};
-use super::{OUTCOME, begin};
+use super::command::{self, Parsed, is_launched};
+use super::{STARTED, begin, fail};
 
 /// What the dynamic linker calls when it has loaded this library (System V ABI, "Initialization and
 /// Termination Functions"; the arguments are glibc's addition). In every process that is not
@@ -22,25 +22,38 @@ extern "C" fn constructor(_: c_int, argv: *const *const c_char, envp: *const *co
     let library = environ
         .iter()
         .find_map(|entry| entry.strip_prefix(b"LD_PRELOAD="));
-    let package = library.and_then(|path| {
-        let end = path.iter().rposition(|&byte| byte == b'/')?;
-        Some(&path[..end])
-    });
-    let Some(package) = package else {
+    let Some(library) = library.filter(|path| packages(path).is_some()) else {
         return;
     };
     // The programs that Python or the guest executes are not to have it.
     // SAFETY: there is one thread, and nobody holds a pointer into the environment but `environ`,
     // whose strings stay as they are.
     unsafe { libc::unsetenv(c"LD_PRELOAD".as_ptr()) };
-    attempt(&argv, &environ, package);
+    attempt(&argv, &environ, library);
 }
 
 /// Tries to start the guest of a command line that the launcher made; comes back when Python is needed.
-/// `package` is the directory of the Python package, "" if it is a part of this executable.
-pub fn attempt(argv: &[&[u8]], environ: &[&[u8]], package: &[u8]) {
-    let outcome = command::parse(argv, environ).and_then(|command| begin(command, package));
-    *OUTCOME.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+/// `library` is the extension's path, which the other packages are found by; "": it is a part of this executable.
+pub fn attempt(argv: &[&[u8]], environ: &[&[u8]], library: &[u8]) {
+    let started = match command::parse(argv, environ) {
+        Parsed::ForPython => None,
+        Parsed::Refused(name, why) => fail(&name, &why, super::USAGE),
+        Parsed::Program(mut command) => {
+            if let Some(folder) = packages(library) {
+                command.packages.insert(0, folder.to_vec());
+            }
+            command.extension = library.to_vec();
+            begin(*command)
+        }
+    };
+    *STARTED.lock().unwrap_or_else(PoisonError::into_inner) = started.map(Box::new);
+}
+
+/// The folder of the package that the extension is in.
+fn packages(library: &[u8]) -> Option<&[u8]> {
+    let end = library.iter().rposition(|&byte| byte == b'/')?;
+    let parent = library[..end].iter().rposition(|&byte| byte == b'/')?;
+    Some(&library[..parent])
 }
 
 /// The strings of an array that ends with null.
