@@ -596,6 +596,14 @@ def _own_exe() -> tuple[bytes, int, int]:
         return b"", _NO_FILE, _NO_FILE
 
 
+def _path_of(prepared: _native.Prepared) -> bytes:
+    """The path of a program, links resolved."""
+    try:
+        return os.readlink(b"/proc/self/fd/%d" % prepared.fd)
+    except OSError:
+        return os.path.realpath(os.fsencode(prepared.host_path))
+
+
 def _environment(env: Mapping[str, str] | Sequence[bytes] | None) -> list[bytes]:
     if env is None:
         return [key + b"=" + value for key, value in os.environb.items()]

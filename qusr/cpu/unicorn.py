@@ -49,7 +49,7 @@ VARIABLE = "QUSR_LIBUNICORN"
 
 
 def library(*, missing_ok: bool = False) -> str:
-    """The path of libunicorn, as a variable has it or in the package; "" where that is `missing_ok`."""
+    """The path of libunicorn, by a variable or in the package; "" where none is `missing_ok`."""
     if not _found:
         try:
             _found.append(_search())
