@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from qusr.binfmt import launcher, registry
 from tests import emulators, namespaces
 from tests.emulators import REPO, Result
 from tests.namespaces import OVERLAY, shell
@@ -110,6 +111,14 @@ def test_the_registrar_is_in_it(static: Path) -> None:
     assert run(static, "qusr-binfmt", "status").check().out.startswith("binfmt_misc: ")
     printed = run(static, "qusr-binfmt", "print", "arm", "--interpreter", "/x").check().out
     assert printed.startswith(":qusr-arm:M:") and printed.endswith(":/x:OF\n")
+    # Of what it cannot run, nothing is registered: no variable would name a library.
+    every = run(static, "qusr-binfmt", "print").check()
+    listed = re.findall(r"^:qusr-([^:]+):", every.out, re.MULTILINE)
+    assert listed == launcher.without_unicorn(registry.guests([]))
+    others = [guest for guest in registry.guests([]) if guest not in listed]
+    assert not others or ", ".join(others) in every.err
+    for guest in others:
+        assert "only the Unicorn core" in run(static, "qusr-binfmt", "print", guest).check(1).err
     assert run(static, "qusr-binfmt", "bind", "/tmp").check(1).err == (
         "qusr-binfmt: bind: this executable needs no other file in a root\n"
     )

@@ -91,11 +91,11 @@ def _main(words: list[str]) -> int:
     if options.command == "status":
         return _status(registry.guests(options.guests), as_json=options.json)
     if options.command == "install":
-        return _install(registry.guests(options.guests), options)
+        return _install(_chosen(options), options)
     if options.command == "uninstall":
         return _uninstall(registry.guests(options.guests), options.interpreter.absolute())
     if options.command == "print":
-        return _print(registry.guests(options.guests), options)
+        return _print(_chosen(options), options)
     if options.command == "run":
         return _run(options)
     root = options.root.resolve()
@@ -115,6 +115,21 @@ def _settle(options: argparse.Namespace) -> None:
     options.dynamic = options.dynamic or False not in launcher.kinds()
     # The kernel keeps it open, and it needs nothing else.
     options.fixed = options.fixed or not options.dynamic
+
+
+def _chosen(options: argparse.Namespace) -> list[str]:
+    """The guests that were named, or all that the executable runs."""
+    guests = registry.guests(options.guests)
+    if options.dynamic:
+        return guests
+    able = launcher.without_unicorn(guests)
+    others = ", ".join(guest for guest in guests if guest not in able)
+    if others and options.guests:
+        raise BinfmtError(f"{others}: only the Unicorn core runs it, for which --dynamic is needed")
+    if others:
+        print(f"qusr-binfmt: without {others}: only the Unicorn core runs them (--dynamic)",
+              file=sys.stderr)  # fmt: skip
+    return able
 
 
 def _flags(options: argparse.Namespace) -> str:
@@ -300,6 +315,9 @@ def _run(options: argparse.Namespace) -> int:
     if not command:
         raise BinfmtError("run: no command (qusr-binfmt run [-L ROOT] -- COMMAND)")
     root = None if options.root is None else carry.Root(options.root)
+    guests = registry.guests([])
+    if not options.dynamic:
+        guests = launcher.without_unicorn(guests)
     # F always: the file can go once it is registered, and chroots work.
     options.fixed = True
     flags = _flags(options)
@@ -311,7 +329,7 @@ def _run(options: argparse.Namespace) -> int:
             if path is None or not registry.can_be_registered(str(path)):
                 path = Path(folder) / "qusr-interp"
                 launcher.write(path, dynamic=options.dynamic)
-            for guest in registry.GUESTS:
+            for guest in guests:
                 Registry().add(guest, str(path), flags, as_qemu=options.as_qemu)
         if root is not None:
             root.enter(with_files=options.dynamic)

@@ -13,7 +13,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from qusr import _native, installed, interp
+from qusr import _native, arch, installed, interp
 from qusr.binfmt import BinfmtError
 
 _MARK = b"qusr-interp:conf"
@@ -55,6 +55,17 @@ def is_ours(interpreter: str) -> bool:
     except OSError:
         return interpreter == str(default_path())
     return any(data == executable(dynamic=dynamic) for dynamic in kinds())
+
+
+def without_unicorn(guests: list[str]) -> list[str]:
+    """Those whose programs run on this machine where Unicorn's library is not to be found."""
+    variants = {guest.name: list(guest.abis) for guest in arch.guests()}
+
+    def is_native(guest: str) -> bool:
+        machines = [_native.Machine(guest, variant) for variant in variants[guest]]
+        return all(machine.native_options is not None for machine in machines)
+
+    return [guest for guest in guests if is_native(guest)]
 
 
 def kinds() -> list[bool]:
