@@ -10,6 +10,7 @@ first refers to.
 
 from __future__ import annotations
 
+import ast
 import marshal
 import modulefinder
 import sys
@@ -37,10 +38,10 @@ FUNCTIONS = {
 LEFT_OUT = (
     "_aix_support", "_bootsubprocess", "_osx_support", "_pydecimal", "_pyrepl", "asyncio", "bz2",
     "capstone", "concurrent", "csv", "ctypes", "curses", "decimal", "distutils", "doctest",
-    "email", "encodings.mbcs", "fractions", "ftplib", "gzip", "http", "importlib.metadata",
-    "importlib.resources", "logging", "lzma", "multiprocessing", "ntpath", "pdb", "pprint",
+    "email", "encodings.mbcs", "fractions", "ftplib", "gzip", "hashlib", "http",
+    "importlib.metadata", "importlib.resources", "logging", "lzma", "multiprocessing", "ntpath", "pdb", "pprint",
     "pydoc", "site", "sqlite3", "ssl", "statistics", "stringprep", "sysconfig", "tarfile", "test",
-    "tkinter", "tracemalloc", "typing_extensions", "unicorn", "unittest", "xml", "zipfile",
+    "tkinter", "tracemalloc", "typing_extensions", "unicodedata", "unicorn", "unittest", "xml", "zipfile",
 )  # fmt: skip
 
 
@@ -58,7 +59,9 @@ def modules_of(folder: Path, package: str) -> list[str]:
 def found(tree: Path, packages: Path) -> tuple[dict[str, tuple[Path, bool]], list[str]]:
     """All modules: where each one is, and whether it is a package; and those in C."""
     finder = modulefinder.ModuleFinder([str(tree), str(packages), *sys.path], excludes=LEFT_OUT)
-    names = [*modules_of(tree, "qusr"), *modules_of(packages, "elftools"), *ITS_OWN]
+    # What the build of the extension has run already is not needed again.
+    its = [name for name in modules_of(tree, "qusr") if name != "qusr.facts"]
+    names = [*its, *modules_of(packages, "elftools"), *ITS_OWN]
     for name in names:
         finder.import_hook(name, fromlist=["*"] if "." in name else None)
     files = {}
@@ -82,6 +85,22 @@ def inittab(names: list[str]) -> list[str]:
     return [*lines, "    {NULL, NULL},", "};"]
 
 
+def code_of(file: Path, shown: str) -> bytes:
+    """A module's code, without the docstrings of functions and modules that nothing can show.
+
+    Those of classes stay: dataclasses writes one where there is none, which takes time.
+    """
+    source = file.read_bytes()
+    tree = ast.parse(source)
+    kinds = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree) if b"__doc__" not in source else ():
+        if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
+            # A function has to have something in it.
+            nothing = [] if len(node.body) > 1 else [ast.copy_location(ast.Pass(), node.body[0])]
+            node.body[:1] = nothing
+    return marshal.dumps(compile(tree, shown, "exec", dont_inherit=True))
+
+
 def main() -> None:
     """See the module."""
     tree, packages, out = (Path(word) for word in sys.argv[1:4])
@@ -90,7 +109,7 @@ def main() -> None:
     for name, (file, is_package) in sorted(files.items()):
         # What tracebacks and messages call it: the same wherever it was built.
         shown = name.replace(".", "/") + ("/__init__.py" if is_package else ".py")
-        part = marshal.dumps(compile(file.read_bytes(), shown, "exec", dont_inherit=True))
+        part = code_of(file, shown)
         rows.append(f'    {{"{name}", qusr_code + {at}, {len(part)}, {int(is_package)}, NULL}},')
         code.append(part)
         at += len(part)
