@@ -36,12 +36,13 @@ FUNCTIONS = {
 }
 #: Modules that others import only for what is not done here.
 LEFT_OUT = (
-    "_aix_support", "_bootsubprocess", "_osx_support", "_pydecimal", "_pyrepl", "asyncio", "bz2",
-    "capstone", "concurrent", "csv", "ctypes", "curses", "decimal", "distutils", "doctest",
-    "email", "encodings.mbcs", "fractions", "ftplib", "gzip", "hashlib", "http",
-    "importlib.metadata", "importlib.resources", "logging", "lzma", "multiprocessing", "ntpath", "pdb", "pprint",
-    "pydoc", "site", "sqlite3", "ssl", "statistics", "stringprep", "sysconfig", "tarfile", "test",
-    "tkinter", "tracemalloc", "typing_extensions", "unicodedata", "unicorn", "unittest", "xml", "zipfile",
+    "_aix_support", "_bootsubprocess", "_osx_support", "_pydecimal", "_pyrepl", "asyncio",
+    "bz2", "capstone", "concurrent", "csv", "ctypes", "curses", "decimal", "distutils",
+    "doctest", "email", "encodings.mbcs", "fractions", "ftplib", "gzip", "hashlib", "http",
+    "importlib.metadata", "importlib.resources", "logging", "lzma", "multiprocessing", "ntpath",
+    "pdb", "pprint", "pydoc", "site", "sqlite3", "ssl", "statistics", "stringprep", "sysconfig",
+    "tarfile", "test", "tkinter", "tracemalloc", "typing_extensions", "unicodedata", "unicorn",
+    "unittest", "xml", "zipfile",
 )  # fmt: skip
 
 

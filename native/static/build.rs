@@ -24,7 +24,14 @@ fn main() {
     let frozen = out.join("frozen.c");
     // Columns are for tracebacks that show the source.
     run(Command::new(&python)
-        .args(["-I", "-X", "no_debug_ranges", FREEZE, "../..", &variable("QUSR_STATIC_PACKAGES")])
+        .args([
+            "-I",
+            "-X",
+            "no_debug_ranges",
+            FREEZE,
+            "../..",
+            &variable("QUSR_STATIC_PACKAGES"),
+        ])
         .arg(&out));
     let place = ask(&python, "sysconfig.get_path('include')");
     let library = ask(&python, "sysconfig.get_config_var('LIBPL')");
