@@ -110,19 +110,12 @@ def check_commands(folder: Path, *, packages: bool = False, is_own: bool = True)
         assert "AArch64" in run(folder / "qusr", "info", hello)
 
 
-def pip_install(python: str | Path, *words: str | Path, **env: str) -> None:
-    command = [
-        python,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-index",
-    ]
+def pip_install(*words: str | Path, by: str = sys.executable, **env: str) -> None:
+    """`words`: which environment, what and how. pip takes away what the one of `by` has."""
+    pip = [by, "-m", "pip", "--disable-pip-version-check", *words]
     done = subprocess.run(
-        [*command, *words], env={**os.environ, **env}, capture_output=True, text=True, check=False
+        [*pip, "-q", "--no-deps", "--no-index"], env={**os.environ, **env},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
@@ -131,7 +124,7 @@ def test_a_copied_and_a_moved_environment(wheel: Path, tmp_path: Path) -> None:
     """With blanks in the paths, too; pip has written the first place's path into scripts."""
     first = tmp_path / "in blanks" / "first"
     venv.create(first, symlinks=True)
-    pip_install(sys.executable, wheel, f"--prefix={first}")
+    pip_install("--python", first, "install", wheel)
     check_commands(first / "bin")
     shutil.copytree(first, tmp_path / "copied", symlinks=True)
     moved = tmp_path / "moved: née $HOME"
@@ -148,9 +141,9 @@ def test_a_copied_and_a_moved_environment(wheel: Path, tmp_path: Path) -> None:
 
 def test_installed_for_a_user(wheel: Path, tmp_path: Path) -> None:
     """`pip install --user`: beside no Python, which does not know the folder here either."""
-    python = getattr(sys, "_base_executable", sys.executable)
     pip_install(
-        python, "--user", "--break-system-packages", wheel, PYTHONUSERBASE=str(tmp_path / "base")
+        "install", "--user", "--break-system-packages", wheel,
+        by=getattr(sys, "_base_executable", sys.executable), PYTHONUSERBASE=str(tmp_path / "base"),
     )  # fmt: skip
     check_commands(tmp_path / "base" / "bin", is_own=False)
 
