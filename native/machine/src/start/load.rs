@@ -118,7 +118,7 @@ pub fn load(
         cpuinfo: machine.cpu.cpuinfo.clone(),
     });
     *lock(&process.own_exe) = settings.own_exe.clone();
-    process.runs(fd);
+    process.runs(fd, Path::new(OsStr::from_bytes(&prepared.host_path)));
 
     let unicorn = machine.unicorn(settings.library.clone());
     let core = match &machine.native {
