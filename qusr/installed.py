@@ -17,6 +17,10 @@ FOLDER = os.path.dirname(__file__) if "__file__" in globals() else None
 #: How the executable with all in it is named by itself; there may be no other way to it.
 EXECUTABLE = "/proc/self/exe"
 
+#: Where `qusr-binfmt bind` shows the host's files inside a root, and the cache in there.
+CARRIED = "/run/qusr"
+CACHE = CARRIED + "/cache"
+
 
 def folders(names: Sequence[str]) -> list[bytes]:
     """The folders of subpackages, for `_native.stamp_sources`.
