@@ -52,12 +52,12 @@ class Events:
         self.session.modes.pop(item.tid, None)
         inferior = self.session.debugger.inferiors.pop(item.tid, None)
         status = item.status
+        owner = self.session.debugger.owners.pop(item.tid, 0)
         if inferior is None:
-            if (
-                self.session.options.thread_events
-                and item.tid not in self.session.debugger.inferiors
-            ):
-                return Event(item.tid, 0, b"w%x;p%x.%x" % (status >> 8 & 0xFF, 0, item.tid))
+            if self.session.options.thread_events and owner in self.session.debugger.inferiors:
+                code = status & 0x7F or status >> 8 & 0xFF
+                name = self.session.thread_name(owner, item.tid)
+                return Event(item.tid, owner, b"w%02x;" % code + name)
             return None
         pid = inferior.pid
         suffix = b";process:%x" % pid if self.session.options.multiprocess else b""

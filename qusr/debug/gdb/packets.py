@@ -134,6 +134,10 @@ class Link:
         self._last = b"$" + contents + b"#" + checksum(contents)
         self._write(self._last)
 
+    def notify(self, contents: bytes) -> None:
+        """Sends a notification, which nobody acknowledges."""
+        self._write(b"%" + contents + b"#" + checksum(contents))
+
     def _write(self, data: bytes) -> None:
         self._unsent += data
         self.flush()
