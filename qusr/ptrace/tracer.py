@@ -320,7 +320,7 @@ class Tracer:
             if signal and report.kind in (kinds.ENTRY, kinds.EXIT):
                 _send(tracee, signal)
         if injected and signal:
-            # As ptrace_signal of kernel/signal.c does; the info of the host stop is a message of ours.
+            # As ptrace_signal of kernel/signal.c does; the stop's own info is a message of ours.
             info = b.siginfo(injected, b.SI_USER, os.getpid(), os.getuid())
             _native.ptrace_set(b.SETSIGINFO, tracee.tid, 0, info)
         tracee.prepare(mode, answer)

@@ -25,21 +25,36 @@ UNKNOWN, OK = b"", b"OK"
 
 def answer(session: Session, packet: bytes) -> bytes | None:
     """What to send for a packet; None: nothing now. One that makes no sense gets an error."""
+    about = session.debugger.tracees.get(session.general)
     try:
-        if packet.startswith(b"v"):
-            return _v(session, packet)
-        letter = packet[:1].decode("latin-1")
-        for prefix, query in lldb.PACKETS:
-            if packet.startswith(prefix):
-                return query(session, packet[len(prefix) :])
-        if letter in ("q", "Q"):
-            return queries.answer(session, packet)
-        function = COMMANDS.get(letter)
-        return UNKNOWN if function is None else function(session, packet[1:])
+        if about is not None and session.nonstop.on and _needs_a_stop(session, packet):
+            with session.nonstop.held(about.tgid):
+                return _answer(session, packet)
+        return _answer(session, packet)
     except OSError as error:
         return b"E%02x" % ((error.errno or 1) & 0xFF)
     except (ValueError, IndexError, OverflowError, MemoryError):
         return ERROR
+
+
+def _needs_a_stop(session: Session, packet: bytes) -> bool:
+    """In non-stop mode: whether it is about the process as a whole, and all of it runs."""
+    if session.chosen() is not None:
+        return False
+    return packet[:1] in b"mMxXZz_" or packet.startswith((b"qXfer:", b"qCRC", b"qSearch", b"qRcmd"))
+
+
+def _answer(session: Session, packet: bytes) -> bytes | None:
+    if packet.startswith(b"v"):
+        return _v(session, packet)
+    letter = packet[:1].decode("latin-1")
+    for prefix, query in lldb.PACKETS:
+        if packet.startswith(prefix):
+            return query(session, packet[len(prefix) :])
+    if letter in ("q", "Q"):
+        return queries.answer(session, packet)
+    function = COMMANDS.get(letter)
+    return UNKNOWN if function is None else function(session, packet[1:])
 
 
 def _v(session: Session, packet: bytes) -> bytes | None:
@@ -60,7 +75,7 @@ def _inferior(session: Session) -> Inferior:
 
 
 def _read_all(session: Session, _: bytes) -> bytes:
-    tracee = session.need()
+    tracee = session.selected()
     tracing = session.debugger.tracing(tracee)
     values = tracee.registers(len(tracing.registers.numbers))
     order = session.order(tracee.header().guest)
@@ -71,7 +86,7 @@ def _read_all(session: Session, _: bytes) -> bytes:
 
 
 def _write_all(session: Session, text: bytes) -> bytes:
-    tracee = session.need()
+    tracee = session.selected()
     data = bytes.fromhex(text.decode())
     order = session.order(tracee.header().guest)
     at = 0
@@ -84,7 +99,7 @@ def _write_all(session: Session, text: bytes) -> bytes:
 
 
 def _read_one(session: Session, text: bytes) -> bytes:
-    tracee = session.need()
+    tracee = session.selected()
     tracing = session.debugger.tracing(tracee)
     register = tracing.gdb_registers()[_index(text)]
     values = tracee.registers(len(tracing.registers.numbers))
@@ -93,7 +108,7 @@ def _read_one(session: Session, text: bytes) -> bytes:
 
 
 def _write_one(session: Session, text: bytes) -> bytes:
-    tracee = session.need()
+    tracee = session.selected()
     number, _, value = text.partition(b"=")
     register = session.debugger.tracing(tracee).gdb_registers()[_index(number)]
     data = bytes.fromhex(value.decode())

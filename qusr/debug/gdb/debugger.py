@@ -65,6 +65,8 @@ class Debugger(Tracer):
         self.inferiors: dict[int, Inferior] = {}
         #: Threads that stopped only because they were told to.
         self.interrupted: set[int] = set()
+        #: Threads that tracees have made, until their first stop.
+        self.fresh: set[int] = set()
         #: The processes of threads, of which some may be gone.
         self.owners: dict[int, int] = {}
         #: Signals that the debugger has sent: (thread, signal). They are no news to it.
@@ -85,6 +87,7 @@ class Debugger(Tracer):
             tracee = Tracee(tid, seized=True, options=_OPTIONS)
             tracee.prepared = True
             self.add(tracee)
+            self.fresh.discard(tid)
         inferior = self.inferiors[pid] = Inferior(pid, sysroot, attached=attached)
         return inferior
 
@@ -126,6 +129,7 @@ class Debugger(Tracer):
         """Begins to look after a thread."""
         super().add(tracee)
         self.owners[tracee.tid] = tracee.tgid
+        self.fresh.add(tracee.tid)
 
     # --- who is there ---
 

@@ -70,11 +70,13 @@ class Events:
             return None
         if tracee.tid in self.born:
             return self._first_stop(tracee)
-        # A new thread.
-        if self.session.options.thread_events:
+        fresh = tracee.tid in self.session.debugger.fresh
+        self.session.debugger.fresh.discard(tracee.tid)
+        if fresh and self.session.options.thread_events:
             return Event(tracee.tid, inferior.pid, b"T05create:;")
         if self.session.running or self.session.link is None:
-            self.session.let(tracee, b.CONTINUE)
+            # A new thread; or one that was to stop, but had something else to tell.
+            self.session.again(tracee)
         else:
             self.session.debugger.interrupted.add(tracee.tid)
         return None

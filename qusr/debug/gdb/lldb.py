@@ -23,7 +23,8 @@ _RIGHTS = {"r": 1, "w": 2, "x": 4}
 
 def _facts(session: Session) -> list[str]:
     guest = arch.on_core(session.need().header().guest)
-    triple = f"{_LLVM.get(guest.name, guest.name)}--linux-gnu"
+    # No ABI behind it: LLDB would find programs of another one foreign.
+    triple = f"{_LLVM.get(guest.name, guest.name)}--linux"
     return [
         f"triple:{triple.encode().hex()}",
         f"ptrsize:{guest.bits // 8}",

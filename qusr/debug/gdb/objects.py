@@ -86,7 +86,7 @@ def _write_siginfo(session: Session, offset: int, data: bytes) -> bytes:
         return ERROR
     now[offset : offset + len(data)] = data
     report.info = siginfo.from_guest(bytes(now), guest.bits, big_endian=guest.big_endian)
-    return b"OK"
+    return b"%x" % len(data)
 
 
 def _threads(session: Session, _: bytes) -> bytes:

@@ -332,6 +332,13 @@ class Session(ABC):
             raise ValueError("no thread is stopped")
         return tracee
 
+    def selected(self) -> Tracee:
+        """The thread that packets about registers are for. ValueError: it is not stopped."""
+        found = self.thread(self.general) if self.nonstop.on else self.chosen()
+        if found is None:
+            raise ValueError("the thread is not stopped")
+        return found
+
     def pc(self, tracee: Tracee) -> int:
         """The address of a stopped thread's next instruction."""
         number = self.debugger.tracing(tracee).registers.pc
