@@ -63,7 +63,8 @@ class Debugged:
             table = ELFFile(file).get_section_by_name(".symtab")
             assert isinstance(table, SymbolTableSection)
             (found,) = table.get_symbol_by_name(symbol) or []
-            return int(found["st_value"])
+            # A Thumb function's has the interworking bit.
+            return int(found["st_value"]) & ~1
 
     def wait_for(self, line: str) -> None:
         """Waits until the program has printed a line, which must be its next one."""

@@ -14,7 +14,9 @@ __attribute__((noinline)) int add(int x)
 
 int main(int argc, char **argv, char **envp)
 {
-    (void)argc, (void)argv, (void)envp;
+    (void)argv, (void)envp;
+    if (argc > 1)
+        printf("loud\n");
     for (int i = 0; i < 100; i++) {
         add(i);
         if (beside != 11)

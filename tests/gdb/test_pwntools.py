@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 SCRIPT = """
 import sys
 from pwn import *
-how, arch, endian, exe, root, function, condition, log = sys.argv[1:]
+how, arch, endian, exe, root, function, condition, log, *words = sys.argv[1:]
 context.update(arch=arch, os="linux", endian=endian, terminal=["sh", "-c"])
 script = f'''
 set confirm off
@@ -35,12 +35,12 @@ continue
 quit
 '''
 if how == "debug":
-    program = gdb.debug([exe], gdbscript=script, sysroot=root or None)
+    program = gdb.debug([exe, *words], gdbscript=script, sysroot=root or None)
 else:
     emulator = "qemu-" + {"big": {"arm": "armeb", "aarch64": "aarch64_be"}}.get(endian, {}).get(
         arch, arch)
     place = ["-L", root] if root else []
-    program = process([emulator, "-g", "45677", *place, exe])
+    program = process([emulator, "-g", "45677", *place, exe, *words])
     gdb.attach(("127.0.0.1", 45677), exe=exe, gdbscript=script, sysroot=root or None)
 sys.stdout.buffer.write(program.recvall(timeout=90))
 program.wait(30)
@@ -72,27 +72,30 @@ def test_pwntools(
 ) -> None:
     emulator = qusr(arch)
     command, root = [str(word) for word in emulator.prefix], ""
-    fake = tmp_path / f"qemu-{arch}"
-    fake.write_text(f'#!/bin/sh\\nexec {" ".join(command)} "$@"\\n')
+    # Its name for aarch64_be is wrong.
+    fake = tmp_path / f"qemu-{arch.removesuffix('_be') if how == 'debug' else arch}"
+    fake.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n')
     fake.chmod(0o755)
     log = tmp_path / "log"
     name = "events" if arch in LIBC else "plain"
+    # pwntools fails where a program prints nothing at all, and eats the first line.
+    words = [] if arch in LIBC else ["loud"]
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     known = {"armeb": ("arm", "big"), "aarch64_be": ("aarch64", "big")}.get(arch, (arch, "little"))
     run = subprocess.run(
-        [pwntools, script, how, *known, built(arch, name), root, "add", "x == 7", log],
+        [pwntools, script, how, *known, built(arch, name), root, "add", "x == 7", log, *words],
         env={
             **ENVIRONMENT, **emulator.environment, "PWNLIB_NOTERM": "1", "TERM": "dumb",
             "PATH": f"{tmp_path}:{ENVIRONMENT['PATH']}", "HOME": str(tmp_path),
         },
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
-    text = log.read_text()
+    text = log.read_text() if log.exists() else ""
     assert "hit Breakpoint" in text or "Breakpoint 1, add" in text, run.stdout + run.stderr
     if arch in LIBC:
         assert "$1 = 3" in text
-        assert END in run.stdout and "status 5" in run.stdout
+        assert END.splitlines()[1] in run.stdout and "status 5" in run.stdout
     else:
         assert "$1 = 21" in text
         assert "status 9" in run.stdout

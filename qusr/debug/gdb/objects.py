@@ -91,10 +91,9 @@ def _write_siginfo(session: Session, offset: int, data: bytes) -> bytes:
 
 def _threads(session: Session, _: bytes) -> bytes:
     lines = ['<?xml version="1.0"?>', "<threads>"]
-    for tracee in session.debugger.tracees.values():
-        if tracee.tgid in session.debugger.inferiors:
-            name = session.thread_name(tracee.tgid, tracee.tid).decode()
-            lines.append(f'<thread id="{name}" name="{xml_text(name_of(tracee.tid))}"/>')
+    for tracee in session.known_threads():
+        name = session.thread_name(tracee.tgid, tracee.tid).decode()
+        lines.append(f'<thread id="{name}" name="{xml_text(name_of(tracee.tid))}"/>')
     return "\n".join([*lines, "</threads>", ""]).encode()
 
 

@@ -151,7 +151,8 @@ class Link:
         """Sends what can be sent now."""
         while self.behind:
             try:
-                sent = self.socket.send(self._unsent)
+                # SIGPIPE would end the server.
+                sent = self.socket.send(self._unsent, socket.MSG_NOSIGNAL)
             except (BlockingIOError, InterruptedError):
                 # One that reads nothing any more is no debugger.
                 self.gone = len(self._unsent) > _PATIENCE

@@ -60,10 +60,7 @@ def _current(session: Session, _: bytes) -> bytes:
 
 
 def _list_threads(session: Session, _: bytes) -> bytes:
-    tracees = session.debugger.tracees.values()
-    names = [
-        session.thread_name(t.tgid, t.tid) for t in tracees if t.tgid in session.debugger.inferiors
-    ]
+    names = [session.thread_name(one.tgid, one.tid) for one in session.known_threads()]
     return b"m" + b",".join(names) if names else b"l"
 
 

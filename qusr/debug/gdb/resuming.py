@@ -75,7 +75,10 @@ def resume(session: Session, actions: list[Action]) -> bytes | None:
     """Lets each thread do the first action that is for it."""
     plan: list[tuple[Tracee, Action]] = []
     stopping: list[Tracee] = []
+    unknown = session.unknown()
     for tracee in session.debugger.tracees.values():
+        if tracee.tgid in unknown:
+            continue
         action = next((found for found in actions if found.concerns(tracee)), None)
         if action is not None and action.kind == "t":
             stopping.append(tracee)
@@ -87,6 +90,8 @@ def resume(session: Session, actions: list[Action]) -> bytes | None:
         return b"OK"
     session.running = True
     tids = {tracee.tid for tracee, _ in plan}
+    stopped = {tid for tid, one in session.debugger.tracees.items() if one.report is not None}
+    session.kept = stopped - tids
     # What happened already comes before anything else happens.
     if any(event.tid in tids or event.tid not in session.debugger.tracees
            for event in session.waiting):  # fmt: skip

@@ -58,6 +58,11 @@ class Session(ABC):
         #: Whether threads run, as far as the debugger knows.
         self.running = False
         self.waiting: list[Event] = []
+        #: Forked children: what waits for their first stop (None: they are let go then).
+        self.born: dict[int, Event | None] = {}
+        #: Threads that the debugger keeps stopped while others go on: their stops are told when it
+        #: lets them go.
+        self.kept: set[int] = set()
         #: How threads were let go: the mode, and the range that a step is to stay in.
         self.modes: dict[int, tuple[int, range | None]] = {}
         #: The threads that packets are about.
@@ -199,8 +204,12 @@ class Session(ABC):
         report = tracee.report
         if report is None or report.kind not in (kinds.SIGNAL, kinds.FAULT) or is_step(report):
             return 0
+        if tracee.tid in self.debugger.interrupted:
+            return 0
         allowed = self.options.program
-        return report.signal if allowed is None or report.signal in allowed else 0
+        # A SIGTRAP that nobody has asked for is a debugger's (gdbserver's server.cc, get_detach_signal).
+        passes = report.signal != b.SIGTRAP if allowed is None else report.signal in allowed
+        return report.signal if passes else 0
 
     def end_if_done(self) -> None:
         """Without processes there is nothing to serve, unless the debugger may start one. It goes
@@ -221,7 +230,7 @@ class Session(ABC):
                 self.waiting.append(event)
         if self.nonstop.on and self.link is not None:
             self.nonstop.tell()
-        elif self.running and self.waiting and self.link is not None:
+        elif self.running and self.link is not None and any(map(self._is_due, self.waiting)):
             self.stop_everything()
             self.tell()
         elif self.link is None:
@@ -240,8 +249,11 @@ class Session(ABC):
 
     def tell(self) -> None:
         """Reports the first stop that waits."""
-        while self.waiting and self.link is not None:
-            event = self.waiting.pop(0)
+        while self.link is not None:
+            event = next(filter(self._is_due, self.waiting), None)
+            if event is None:
+                return
+            self.waiting.remove(event)
             if not self.still_holds(event):
                 continue
             self.running = False
@@ -249,6 +261,20 @@ class Session(ABC):
                 self.general = event.tid
             self.link.send(self.stop_reply(event))
             return
+
+    def _is_due(self, event: Event) -> bool:
+        """Whether a stop is of a thread that goes on, as far as the debugger knows."""
+        return event.tid not in self.kept or event.tid not in self.debugger.tracees
+
+    def unknown(self) -> set[int]:
+        """Forked processes of whose birth the debugger was not told yet: it must not meet them."""
+        return {event.child for event in self.waiting} | set(self.born)
+
+    def known_threads(self) -> list[Tracee]:
+        """The threads that a debugger may be told of."""
+        unknown = self.unknown()
+        found = self.debugger.tracees.values()
+        return [t for t in found if t.tgid in self.debugger.inferiors and t.tgid not in unknown]
 
     def still_holds(self, event: Event) -> bool:
         """Whether a stop is still one: a breakpoint may have been taken out meanwhile."""
@@ -295,10 +321,9 @@ class Session(ABC):
         if not self.running:
             return
         self.stop_everything()
-        if self.waiting:
-            self.tell()
-            if not self.running:
-                return
+        self.tell()
+        if not self.running:
+            return
         tracee = self.thread(self.general) or next(iter(self.debugger.tracees.values()), None)
         if tracee is not None and self.link is not None:
             self.running = False
