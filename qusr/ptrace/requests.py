@@ -6,9 +6,8 @@ import errno
 import struct
 
 from qusr import _native, arch
-from qusr.arch.abi import HOST
 from qusr.ptrace import block as b
-from qusr.ptrace import registers
+from qusr.ptrace import registers, siginfo
 from qusr.ptrace import tracee as kinds
 from qusr.ptrace.tracee import Report, Tracee
 from qusr.ptrace.tracer import Tracer
@@ -192,15 +191,11 @@ def get_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: i
 
 def set_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
     """PTRACE_SETSIGINFO."""
-    from qusr.syscalls.context import pack, unpack
-    from qusr.syscalls.structs import SIGINFO_QUEUE
-
     report = _report(tracee)
     if report.info is None:
         raise fail(errno.EINVAL)
-    given = ctx.read(data, SIGINFO_QUEUE.size(ctx.abi))
-    values = unpack(SIGINFO_QUEUE, given, ctx.abi)
-    report.info = pack(SIGINFO_QUEUE, values, HOST).ljust(b.INFO_SIZE, b"\0")[: b.INFO_SIZE]
+    given = ctx.read(data, b.INFO_SIZE)
+    report.info = siginfo.from_guest(given, ctx.abi.word * 8, big_endian=bool(ctx.abi.big_endian))
     return 0
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from qusr.arch.abi import ABSENT, HOST, Abi
 from qusr.syscalls import decl, layout
 
-MAGIC = b"QTHUNK08"
+MAGIC = b"QTHUNK09"
 NONE_SLOT = 255
 NO_MAP = 0xFFFF
 INVALID = 0xFFFFFFFF
@@ -395,9 +395,11 @@ class _CallCompiler:
                 )
                 return head + self._length(leaf, arg.size)
             case decl.Buf():
-                return struct.pack("<BB", OP_BUF, slot) + self._length(leaf, arg.size)
+                head = struct.pack("<BBB", OP_BUF, slot, arg.direction)
+                return head + self._length(leaf, arg.size)
             case decl.Bits() if little and not arg.in_bits:
-                return struct.pack("<BB", OP_BUF, slot) + self._length(leaf, arg.size)
+                head = struct.pack("<BBB", OP_BUF, slot, arg.direction)
+                return head + self._length(leaf, arg.size)
             case decl.Bits():
                 head = struct.pack("<BBBB", OP_BITS, slot, arg.direction, int(arg.in_bits))
                 return head + self._length(leaf, arg.size)

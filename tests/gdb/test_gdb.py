@@ -9,22 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.emulators import need
-from tests.gdb.conftest import Begin
+from tests.gdb.conftest import LIBC, PLAIN, Begin, in_order
 
-LIBC = ("aarch64", "arm")
-PLAIN = ("aarch64_be", "armeb")
 END = "status 7 caught 10 text hello counter 5\nexecuted\n"
 #: gdb stops for a signal; these tests are about other things.
 QUIET = "handle SIGUSR1 nostop noprint pass\n"
-
-
-def in_order(text: str, *wanted: str) -> None:
-    """Each regular expression is found behind the one before."""
-    at = 0
-    for pattern in wanted:
-        found = re.compile(pattern).search(text, at)
-        assert found, f"no {pattern!r} in\n{text[at:]}"
-        at = found.end()
 
 
 @pytest.mark.parametrize("arch", LIBC)

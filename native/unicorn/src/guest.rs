@@ -232,6 +232,13 @@ pub trait Guest: Send + Sync {
         Err(Exit::Undefined)
     }
 
+    /// How many bytes from the first address of its first access on the instruction at the pc accesses; rather
+    /// too many than too few.
+    fn reach(&self, cpu: &Stopped<'_>) -> u64 {
+        let _ = cpu;
+        16
+    }
+
     /// What an instruction is that the library calls invalid, the pc being on it. None: nothing, go on.
     fn invalid(&self, cpu: &Stopped<'_>) -> Option<Exit> {
         let _ = cpu;

@@ -27,16 +27,18 @@ impl GuestThread {
 
     /// Delivers the signal of a fault, once a tracer lets it through.
     pub(super) fn deliver_fault(&mut self, fault: &FaultInfo) -> Option<Stop> {
+        let mut fault = *fault;
         if self.tracee.is_some() {
-            let info = siginfo::for_fault(fault, GuestAbi::HOST);
+            let info = siginfo::for_fault(&fault, GuestAbi::HOST);
             if !self.fault_stop(fault.signal, &info) {
                 return None;
             }
+            self.take_fault_info(&mut fault, &info);
         }
         let space = &self.process.space;
         // A tracer has seen the fault, and is not to see it again.
         let (core, wait) = (self.core.as_mut(), self.tracee.is_none());
-        let delivered = self.signals.deliver_fault(core, space, fault, wait);
+        let delivered = self.signals.deliver_fault(core, space, &fault, wait);
         let steps = self.traces_steps() && delivered == Delivered::Done;
         if steps {
             self.step_done();

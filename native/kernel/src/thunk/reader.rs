@@ -219,8 +219,11 @@ impl<'a> Reader<'a> {
             }
             5 => {
                 let slot = self.slot()?;
-                self.length()?;
-                Op::Buf { slot }
+                Op::Buf {
+                    slot,
+                    direction: Direction(self.u8()?),
+                    size: self.length()?,
+                }
             }
             6 => Op::Struct {
                 slot: self.slot()?,
@@ -234,14 +237,11 @@ impl<'a> Reader<'a> {
                 count: self.length()?,
                 filled: self.length()?,
             },
-            8 => {
-                let op = Op::Iovec {
-                    slot: self.slot()?,
-                    count: self.slot()?,
-                };
-                self.u8()?;
-                op
-            }
+            8 => Op::Iovec {
+                slot: self.slot()?,
+                count: self.slot()?,
+                direction: Direction(self.u8()?),
+            },
             9 => Op::SockaddrIn {
                 slot: self.slot()?,
                 size: self.slot()?,

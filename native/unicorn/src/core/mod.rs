@@ -33,6 +33,8 @@ struct PageFault {
     access: Access,
     mapped: bool,
     bus: bool,
+    /// The guest may access it, but a debugger watches some of it.
+    watched: bool,
 }
 
 /// Why a hook ended the run.
@@ -41,6 +43,8 @@ enum Leave {
     Exit(Exit),
     /// To go on at the program counter that was set in the hook.
     Resume,
+    /// The instruction at the pc accesses a page of which something is watched, but nothing of that.
+    Beside,
 }
 
 /// The closure of the present [`CpuCore::run`], its lifetime erased.
@@ -76,6 +80,8 @@ pub(super) struct Inner {
     repeated: Cell<Repeated>,
     /// Where a debugger wants it to stop: the engine's exits while it does not step.
     stops: RefCell<Arc<Stops>>,
+    /// The next instruction may access what is watched.
+    passing: Cell<bool>,
     /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
     invalidating: Cell<bool>,
 }
@@ -119,6 +125,7 @@ impl UnicornCore {
             watcher: OnceCell::new(),
             repeated: Cell::default(),
             stops: RefCell::default(),
+            passing: Cell::new(false),
             invalidating: Cell::new(false),
         });
         let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();
@@ -217,7 +224,11 @@ impl UnicornCore {
                     Access::Fetch => inner.pc().max(fault.page),
                     _ => probe::fault_address(&inner.api, &inner.config, inner.engine, fault.page),
                 };
-                Some(Leave::Exit(inner.fault_exit(fault, addr)))
+                Some(if fault.watched {
+                    inner.watched(fault.access, addr)
+                } else {
+                    Leave::Exit(inner.fault_exit(fault, addr))
+                })
             }
             _ => Some(Leave::Exit(Exit::Undefined)),
         }
@@ -246,6 +257,10 @@ impl CpuCore for UnicornCore {
             match self.run_once(0) {
                 Some(Leave::Exit(exit)) => break exit,
                 Some(Leave::Resume) => {}
+                Some(Leave::Beside) => match self.step_over() {
+                    Exit::Interrupted => self.inner.counting.set(false),
+                    exit => break exit,
+                },
                 None => {
                     if self.inner.stop.take() {
                         break Exit::Interrupted;
@@ -286,15 +301,23 @@ impl CpuCore for UnicornCore {
                 ..
             })) if inner.pc() != start => Exit::Interrupted,
             Some(Leave::Exit(exit)) => exit,
+            Some(Leave::Beside) => self.step_over(),
             Some(Leave::Resume) | None => Exit::Interrupted,
         }
+    }
+
+    fn step_over(&mut self) -> Exit {
+        self.inner.passing.set(true);
+        let exit = self.step();
+        self.inner.passing.set(false);
+        exit
     }
 
     fn locks(&self) -> Vec<Lock> {
         turn::locks()
     }
 
-    /// Only code: what accesses the engine makes for an instruction it tells of too late.
+    /// Each run begins with an empty TLB, so pages of what is watched are asked for from the next one on.
     fn set_stops(&mut self, stops: &Arc<Stops>) {
         if self.inner.stops.borrow().code != stops.code {
             self.use_exits(&stops.code);

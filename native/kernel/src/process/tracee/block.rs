@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::stops::ORDERS;
-use crate::memory::AddressSpace;
+use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::process::{GuestThread, shared};
 use crate::signal::host;
 use crate::signal::siginfo;
@@ -148,6 +148,10 @@ const REQUEST_AUXV: u32 = 2;
 const REQUEST_EXE: u32 = 3;
 const REQUEST_SMAPS: u32 = 4;
 const REQUEST_ROOT: u32 = 5;
+/// Memory for what a debugger wants to execute: `reply` has how much, `reply_size` the protection.
+const REQUEST_ALLOCATE: u32 = 6;
+/// The same, given back: `reply` is where, `reply_size` how much.
+const REQUEST_RELEASE: u32 = 7;
 
 impl GuestThread {
     pub(super) fn publish(&mut self, kind: Kind, code: u32, message: u64) {
@@ -194,7 +198,9 @@ impl GuestThread {
         let Some(tracee) = &mut self.tracee else {
             return false;
         };
-        let request = std::mem::take(&mut tracee.block().request);
+        let block = tracee.block();
+        let request = std::mem::take(&mut block.request);
+        let (first, second) = (block.reply, block.reply_size);
         let facts = shared(&self.process.facts);
         tracee.reply = match request {
             0 => return false,
@@ -205,6 +211,16 @@ impl GuestThread {
             REQUEST_SMAPS => {
                 let text = self.process.space.smaps_text(&facts.root);
                 text.unwrap_or_default()
+            }
+            REQUEST_ALLOCATE => {
+                let mut wanted = MmapRequest::anonymous(first, Prot::NONE);
+                wanted.prot = second as i32;
+                let got = self.process.space.mmap(wanted);
+                got.map_or_else(|_| Vec::new(), |addr| addr.to_le_bytes().to_vec())
+            }
+            REQUEST_RELEASE => {
+                let done = self.process.space.munmap(first, second);
+                done.map_or_else(|_| Vec::new(), |()| vec![1])
             }
             _ => Vec::new(),
         };
