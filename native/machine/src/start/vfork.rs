@@ -14,6 +14,7 @@ use super::run::{EXECVE, wants_core};
 use super::{Launch, Started, log};
 use crate::cpu::Exit;
 use crate::facts;
+use crate::process::aside;
 use crate::process::clone::CloneRequest;
 use crate::process::exec::Execve;
 use crate::process::share::{Child, Made};
@@ -258,6 +259,7 @@ impl Borrower {
         self.thread.signals.mailbox.hand_on();
         Mailbox::detach();
         child.is_in_order(true);
+        aside::be_alone();
     }
 
     fn needs_python(self, child: &Child, stop: Stop) {
