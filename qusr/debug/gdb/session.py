@@ -207,7 +207,7 @@ class Session(ABC):
         if tracee.tid in self.debugger.interrupted:
             return 0
         allowed = self.options.program
-        # A SIGTRAP that nobody has asked for is a debugger's (gdbserver's server.cc, get_detach_signal).
+        # A SIGTRAP that nobody asked for is a debugger's (gdbserver, get_detach_signal).
         passes = report.signal != b.SIGTRAP if allowed is None else report.signal in allowed
         return report.signal if passes else 0
 
