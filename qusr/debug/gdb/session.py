@@ -410,6 +410,9 @@ class Session(ABC):
         reply = event.reply + b"thread:" + self.thread_name(event.pid, event.tid) + b";"
         tracee = self.thread(event.tid)
         if tracee is not None:
+            if tracee.report is not None and tracee.report.kind == kinds.SIGNAL:
+                # It came before the instruction that the thread stopped at: that stops again.
+                tracee.dirty |= b.FORGETS_OVER
             reply += self._expedited(tracee)
         return reply
 
