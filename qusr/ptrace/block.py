@@ -53,7 +53,7 @@ MODE_AT = 60
 RESUME = struct.Struct("<5I")
 """mode, options, seized, resume_signal, dirty"""
 BLOCKED_AT, NUMBER_AT, REQUEST_AT, ARGUMENTS_AT = 80, 88, 112, 120
-DIRTY_REGISTERS, DIRTY_MASK = 1, 2
+DIRTY_REGISTERS, DIRTY_MASK, FORGETS_OVER = 1, 2, 4
 RING_SIZE = 256
 # Where a debugger's stops go (tracee/stops.rs, Orders): counters, the size, the bytes.
 ORDERS_WRITTEN, ORDERS_SIZE, ORDERS_BYTES, ORDERS_ROOM = 0, 16, 24, 1 << 18

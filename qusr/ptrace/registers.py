@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from qusr import arch
+from qusr import _native, arch
 from qusr.arch.tracing import NT_PRSTATUS, RegisterSet
 from qusr.ptrace import block as b
 from qusr.ptrace.block import Header
@@ -96,3 +96,9 @@ def unit(header: Header, note: int) -> int:
     if note == known.call_note or note in known.fixed:
         return 4
     return find(header, note).unit
+
+
+def siginfo_of(tracee: Tracee, info: bytes) -> bytes:
+    """A host's siginfo_t as the tracee's guest has it."""
+    guest = arch.on_core(tracee.header().guest)
+    return _native.siginfo_to_guest(info, guest.bits, guest.big_endian)

@@ -94,7 +94,7 @@ class Strace:
         else:
             number = self._signed(result)
             end = pending.printer.rest(number)
-            text = f"{end}) = {self._result(pending, number)}\n"
+            text = f"{end}) = {result_text(pending.printer, name, number)}\n"
         self._write(tid, text, done=True, resumed=name)
 
     def gone(self, name: str) -> None:
@@ -152,21 +152,23 @@ class Strace:
         value &= (1 << bits) - 1
         return value - (1 << bits) if value >> bits - 1 else value
 
-    def _result(self, pending: _Pending, number: int) -> str:
-        if pending.name in _NO_RESULT:
-            return "?"
-        if -4096 < number < 0:
-            return values.error(-number, self.process.abi)
-        ret = pending.printer.ret
-        if pending.name == "umask":
-            return f"0{number:02o}"
-        if isinstance(ret, decl.RetFlags):
-            names = values.flags(ret.table, number, self.process.abi)
-            return f"{number:#x} (flags {names})"
-        if pending.name in _ADDRESS_RESULTS:
-            bits = self.process.abi.word * 8
-            return f"{number & (1 << bits) - 1:#x}"
-        return str(number)
+
+def result_text(printer: Printer, name: str, number: int) -> str:
+    """A call's result as strace(1) writes it."""
+    abi = printer.abi
+    if name in _NO_RESULT:
+        return "?"
+    if -4096 < number < 0:
+        return values.error(-number, abi)
+    ret = printer.ret
+    if name == "umask":
+        return f"0{number:02o}"
+    if isinstance(ret, decl.RetFlags):
+        names = values.flags(ret.table, number, abi)
+        return f"{number:#x} (flags {names})"
+    if name in _ADDRESS_RESULTS:
+        return f"{number & (1 << abi.word * 8) - 1:#x}"
+    return str(number)
 
 
 def _resumed(name: str) -> str:

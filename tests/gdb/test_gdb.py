@@ -178,3 +178,19 @@ def test_detach(begin: Begin) -> None:
     program = begin("aarch64", "events")
     program.gdb("break add\ncontinue\ndetach\n")
     assert program.end() == (5, END)
+
+
+@pytest.mark.parametrize("arch", LIBC)
+def test_monitor_tells_of_calls_and_signals(begin: Begin, arch: str) -> None:
+    program = begin(arch, "events")
+    text = program.gdb(
+        QUIET
+        + "break handler\ncontinue\nmonitor log\nmonitor syscalls on\nmonitor log strace,int\n"
+        "monitor log exec\ncontinue\nmonitor log none\n"
+    )
+    in_order(
+        text, r"strace +off", "exec can only be begun with -d", r"write\(\d+, \"hello\", 5\) = 5",
+        r"read\(\d+, \"hello\", 5\) = 5", r"--- SIGCHLD \{si_signo=SIGCHLD.* ---",
+        r"write\(1, \"status 7 .*\) = \d+", r"execve\(", r"exit_group\(5\) = \?",
+    )  # fmt: skip
+    assert program.end() == (5, END)

@@ -114,6 +114,7 @@ class Events:
         return None
 
     def _at_call(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
+        self.session.calls.tell(tracee, report)
         number = tracee.header().number
         wanted = inferior.catches
         if wanted is not None and (not wanted or number in wanted):
@@ -166,6 +167,8 @@ class Events:
 
     def _at_signal(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
         mode, within = self.session.modes.get(tracee.tid, (b.CONTINUE, None))
+        if not is_step(report):
+            self.session.calls.tell(tracee, report)
         if is_step(report):
             if mode == b.STEP and within is not None and self.session.pc(tracee) in within:
                 self.session.let(tracee, b.STEP, within=within)

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 
 from qusr import arch
 from qusr.debug.gdb import description
+from qusr.debug.gdb.calls import Calls
 from qusr.debug.gdb.debugger import Debugger
 from qusr.debug.gdb.nonstop import NonStop
 from qusr.debug.gdb.options import Options
@@ -55,6 +56,7 @@ class Session(ABC):
         self.link: Link | None = None
         self.options = Options()
         self.nonstop = NonStop(self)
+        self.calls = Calls(self)
         #: Whether threads run, as far as the debugger knows.
         self.running = False
         self.waiting: list[Event] = []
@@ -154,6 +156,7 @@ class Session(ABC):
         self.link = Link(connection)
         self.options = Options()
         self.nonstop = NonStop(self)
+        self.calls = Calls(self)
         self.stop_everything()
         self.running = False
 
@@ -180,6 +183,7 @@ class Session(ABC):
         for fd in self.files:
             os.close(fd)
         self.files.clear()
+        self.calls = Calls(self)
         if self.nonstop.on:
             self.stop_everything()
             self.nonstop = NonStop(self)
@@ -207,7 +211,7 @@ class Session(ABC):
         if tracee.tid in self.debugger.interrupted:
             return 0
         allowed = self.options.program
-        # A SIGTRAP that nobody has asked for is a debugger's (gdbserver's server.cc, get_detach_signal).
+        # A SIGTRAP that nobody asked for is a debugger's (gdbserver, get_detach_signal).
         passes = report.signal != b.SIGTRAP if allowed is None else report.signal in allowed
         return report.signal if passes else 0
 
@@ -291,6 +295,8 @@ class Session(ABC):
         """Lets a thread go on."""
         self.nonstop.goes_on(tracee)
         self.modes[tracee.tid] = mode, within
+        if mode == b.CONTINUE and "strace" in self.calls.items:
+            mode = b.CALLS
         self.debugger.go_on(tracee, mode, number)
 
     def again(self, tracee: Tracee) -> None:
@@ -410,6 +416,9 @@ class Session(ABC):
         reply = event.reply + b"thread:" + self.thread_name(event.pid, event.tid) + b";"
         tracee = self.thread(event.tid)
         if tracee is not None:
+            if tracee.report is not None and tracee.report.kind == kinds.SIGNAL:
+                # It came before the instruction that the thread stopped at: that stops again.
+                tracee.dirty |= b.FORGETS_OVER
             reply += self._expedited(tracee)
         return reply
 

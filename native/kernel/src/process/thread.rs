@@ -76,6 +76,8 @@ pub struct GuestThread {
     pub(super) watched: Vec<(Watch, Option<Vec<u8>>)>,
     /// Where the system call that is being made reads what a debugger watches.
     pub(super) read_by_call: Option<u64>,
+    /// `Debugged::stores` before it.
+    pub(super) stores_before: u64,
 }
 
 impl GuestThread {
@@ -126,6 +128,7 @@ impl GuestThread {
             over: Over::default(),
             watched: Vec::new(),
             read_by_call: None,
+            stores_before: 0,
         }
     }
 
@@ -196,7 +199,9 @@ impl GuestThread {
             self.whereabouts.runs();
             let over = std::mem::take(&mut self.over);
             let exit = if over == Over::Access {
-                self.core.step_over()
+                let exit = self.core.step_over();
+                self.note_store();
+                exit
             } else if step || over == Over::Code {
                 self.core.step()
             } else {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::stops::ORDERS;
+use super::stops::{ORDERS, Over};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::process::{GuestThread, shared};
 use crate::signal::host;
@@ -54,6 +54,8 @@ const MAGIC: u64 = 0x7265_6361_7254_5351;
 /// The tracer changed registers, or the signal mask.
 const DIRTY_REGISTERS: u32 = 1;
 const DIRTY_MASK: u32 = 2;
+/// Not a change: the stops at the next instruction are to be made again.
+const FORGETS_OVER: u32 = 4;
 
 /// What tracee and tracer tell each other; the tracer reads and writes it in the stopped tracee with
 /// process_vm_readv(2) and process_vm_writev(2).
@@ -250,6 +252,9 @@ impl GuestThread {
         if block.dirty & DIRTY_MASK != 0 {
             self.signals.blocked = block.blocked;
             host::set_mask(block.blocked);
+        }
+        if block.dirty & FORGETS_OVER != 0 {
+            self.over = Over::Nothing;
         }
         block.dirty = 0;
     }

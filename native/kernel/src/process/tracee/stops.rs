@@ -78,6 +78,8 @@ pub struct Debugged {
     /// Changes with the stops; 0: there never were any.
     epoch: AtomicU32,
     stops: RwLock<Arc<Stops>>,
+    /// How often an instruction was about to store to what is watched, or did.
+    stores: AtomicU64,
     conditions: RwLock<Arc<Conditions>>,
     /// The cores' registers by the debugger's numbers.
     registers: RwLock<Arc<Vec<u16>>>,
@@ -267,6 +269,7 @@ impl GuestThread {
             });
         }
         self.read_by_call = read;
+        self.stores_before = self.process.debugged.stores.load(Ordering::SeqCst);
         for (watch, kept) in &mut self.watched {
             *kept = if watch.writes {
                 contents(space, watch)
@@ -280,8 +283,13 @@ impl GuestThread {
     pub(in crate::process) fn compare_watched(&mut self) {
         let space = self.process.space.clone();
         let mut written = None;
+        let stores = self.process.debugged.stores.load(Ordering::SeqCst);
         for (watch, kept) in &mut self.watched {
             let Some(before) = kept.take() else { continue };
+            if stores != self.stores_before {
+                // Another thread has written there, as the debugger was told.
+                continue;
+            }
             let now = contents(&space, watch).unwrap_or_default();
             let differs = now.iter().zip(&before).position(|(new, old)| new != old);
             if let Some(at) = differs {
@@ -296,12 +304,18 @@ impl GuestThread {
         }
     }
 
+    /// An instruction stores to what is watched, perhaps.
+    pub(in crate::process) fn note_store(&self) {
+        self.process.debugged.stores.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// The core is at a stop: lets the debugger see it, if its condition holds. What is there is executed next.
     pub(in crate::process) fn debug_stop(&mut self, exit: Exit) {
         let pc = self.process.regs.pc;
         let before = self.core.get(pc);
         match exit {
             Exit::Watched { addr, write } => {
+                self.note_store();
                 let code = if write { AT_WRITE } else { AT_READ };
                 self.stop(Kind::Stop, code, addr, None);
             }
