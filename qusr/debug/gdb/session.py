@@ -56,7 +56,7 @@ class Session(ABC):
         self.link: Link | None = None
         self.options = Options()
         self.nonstop = NonStop(self)
-        self.calls = Calls(self)
+        self.calls = Calls(self.say)
         #: Whether threads run, as far as the debugger knows.
         self.running = False
         self.waiting: list[Event] = []
@@ -156,7 +156,7 @@ class Session(ABC):
         self.link = Link(connection)
         self.options = Options()
         self.nonstop = NonStop(self)
-        self.calls = Calls(self)
+        self.calls = Calls(self.say)
         self.stop_everything()
         self.running = False
 
@@ -183,7 +183,7 @@ class Session(ABC):
         for fd in self.files:
             os.close(fd)
         self.files.clear()
-        self.calls = Calls(self)
+        self.calls = Calls(self.say)
         if self.nonstop.on:
             self.stop_everything()
             self.nonstop = NonStop(self)
@@ -273,6 +273,11 @@ class Session(ABC):
     def unknown(self) -> set[int]:
         """Forked processes of whose birth the debugger was not told yet: it must not meet them."""
         return {event.child for event in self.waiting} | set(self.born)
+
+    def say(self, text: str) -> None:
+        """Prints in the debugger's console."""
+        if self.link is not None:
+            self.link.send(b"O" + text.encode().hex().encode())
 
     def known_threads(self) -> list[Tracee]:
         """The threads that a debugger may be told of."""
