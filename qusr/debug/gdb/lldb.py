@@ -21,7 +21,7 @@ _RIGHTS = {"r": 1, "w": 2, "x": 4}
 
 def _facts(session: Session) -> list[str]:
     guest = arch.on_core(session.need().header().guest)
-    # LLVM knows guests by the names that they have here. No ABI behind it: LLDB would find programs of another one foreign.
+    # LLVM has the same names. No ABI behind them: LLDB would find programs of another foreign.
     triple = f"{guest.name}--linux"
     return [
         f"triple:{triple.encode().hex()}",

@@ -60,6 +60,10 @@ class Session(ABC):
         #: Whether threads run, as far as the debugger knows.
         self.running = False
         self.waiting: list[Event] = []
+        #: The debugger wanted the program to stop when it did not run, or had something else to tell:
+        #: it stops when it goes on, as gdbserver's SIGINT then waits for it. Debuggers step without
+        #: saying so, and go on by themselves.
+        self.interrupt_due = False
         #: Forked children: what waits for their first stop (None: they are let go then).
         self.born: dict[int, Event | None] = {}
         #: Threads that the debugger keeps stopped while others go on: their stops are told when it
@@ -157,6 +161,7 @@ class Session(ABC):
         self.options = Options()
         self.nonstop = NonStop(self)
         self.calls = Calls(self.say)
+        self.interrupt_due = False
         self.stop_everything()
         self.running = False
 
@@ -329,12 +334,14 @@ class Session(ABC):
         if self.nonstop.on:
             self.nonstop.interrupt()
             return
+        self.interrupt_due = True
         if not self.running:
             return
         self.stop_everything()
         self.tell()
         if not self.running:
             return
+        self.interrupt_due = False
         tracee = self.thread(self.general) or next(iter(self.debugger.tracees.values()), None)
         if tracee is not None and self.link is not None:
             self.running = False
