@@ -60,9 +60,9 @@ class Session(ABC):
         #: Whether threads run, as far as the debugger knows.
         self.running = False
         self.waiting: list[Event] = []
-        #: The debugger wanted the program to stop when it did not run, or had something else to tell:
-        #: it stops when it goes on, as gdbserver's SIGINT then waits for it. Debuggers step without
-        #: saying so, and go on by themselves.
+        #: The debugger wanted the program to stop when it did not run, or had something else to
+        #: tell: it stops when it goes on, as gdbserver's SIGINT then waits for it. Debuggers make
+        #: steps of their own.
         self.interrupt_due = False
         #: Forked children: what waits for their first stop (None: they are let go then).
         self.born: dict[int, Event | None] = {}
