@@ -13,8 +13,9 @@ from qusr.syscalls.strace_args import Printer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qusr.arch.abi import Abi
-    from qusr.debug.gdb.session import Session
     from qusr.ptrace.tracee import Report, Tracee
 
 #: Items of -d that can be begun and ended while a program runs.
@@ -55,8 +56,8 @@ class _Guest:
 class Calls:
     """What is told, and of which calls the beginning was seen."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._write = say
         self.items: set[str] = set()
         self._begun: dict[int, tuple[str, Printer, str]] = {}
 
@@ -103,6 +104,4 @@ class Calls:
         self._say(tracee, f"{text}{rest}) = {result_text(printer, name, result)}")
 
     def _say(self, tracee: Tracee, text: str) -> None:
-        if self.session.link is not None:
-            line = f"{tracee.tid} {text}\n".encode()
-            self.session.link.send(b"O" + line.hex().encode())
+        self._write(f"{tracee.tid} {text}\n")

@@ -66,11 +66,12 @@ class Events:
     def _told_to_stop(self, tracee: Tracee, inferior: Inferior) -> Event | None:
         if tracee.tid in self.session.born:
             return self._first_stop(tracee)
-        if tracee.tid in self.session.debugger.interrupted:
-            return None
         fresh = tracee.tid in self.session.debugger.fresh
         self.session.debugger.fresh.discard(tracee.tid)
+        if not fresh and tracee.tid in self.session.debugger.interrupted:
+            return None
         if fresh and self.session.options.thread_events:
+            self.session.debugger.interrupted.discard(tracee.tid)
             return Event(tracee.tid, inferior.pid, b"T05create:;")
         if self.session.running or self.session.link is None:
             # A new thread; or one that was to stop, but had something else to tell.
@@ -81,6 +82,7 @@ class Events:
 
     def _first_stop(self, tracee: Tracee) -> Event | None:
         """A forked child is ready to be debugged, or let go."""
+        self.session.debugger.fresh.discard(tracee.tid)
         event = self.session.born.get(tracee.tid)
         inferior = self.session.debugger.inferiors.get(tracee.tid)
         if inferior is None:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from qusr.debug.gdb.session import Session
 
-#: The first part of LLVM's triples, where that is not the guest's name.
-_LLVM = {"armeb": "armeb", "ppc64": "powerpc64", "ppc64le": "powerpc64le", "ppc": "powerpc"}
 #: As many as fit into what a process is told (block.py, ORDERS_ROOM), with room for breakpoints.
 _WATCHPOINTS = 1024
 _RIGHTS = {"r": 1, "w": 2, "x": 4}
@@ -23,8 +21,8 @@ _RIGHTS = {"r": 1, "w": 2, "x": 4}
 
 def _facts(session: Session) -> list[str]:
     guest = arch.on_core(session.need().header().guest)
-    # No ABI behind it: LLDB would find programs of another one foreign.
-    triple = f"{_LLVM.get(guest.name, guest.name)}--linux"
+    # LLVM has the same names. No ABI behind them: LLDB would find programs of another foreign.
+    triple = f"{guest.name}--linux"
     return [
         f"triple:{triple.encode().hex()}",
         f"ptrsize:{guest.bits // 8}",

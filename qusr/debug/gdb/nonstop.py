@@ -15,9 +15,41 @@ from qusr.ptrace import block as b
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Protocol
 
-    from qusr.debug.gdb.session import Session
+    from qusr.debug.gdb.debugger import Debugger
+    from qusr.debug.gdb.packets import Link
     from qusr.ptrace.tracee import Tracee
+
+    class Session(Protocol):
+        """What of the conversation this is about."""
+
+        debugger: Debugger
+        link: Link | None
+        running: bool
+        waiting: list[Event]
+        modes: dict[int, tuple[int, range | None]]
+        general: int
+
+        def thread(self, tid: int) -> Tracee | None:
+            """A thread that is stopped."""
+
+        def still_holds(self, event: Event) -> bool:
+            """Whether a stop is still one."""
+
+        def stop_reply(self, event: Event) -> bytes:
+            """The whole packet for an event."""
+
+        def stop_threads(self, tracees: list[Tracee]) -> None:
+            """Stops some threads."""
+
+        def again(self, tracee: Tracee) -> None:
+            """Lets a thread go on as it was let go before."""
+
+        def let(
+            self, tracee: Tracee, mode: int, number: int = 0, *, within: range | None = None
+        ) -> None:
+            """Lets a thread go on."""
 
 
 class NonStop:

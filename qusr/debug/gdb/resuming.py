@@ -107,6 +107,8 @@ def resume(session: Session, actions: list[Action]) -> bytes | None:
             session.debugger.give_stops(inferior)
     for tracee, action in plan:
         _let(session, tracee, action)
+    if session.interrupt_due:
+        session.interrupt()
     return None
 
 

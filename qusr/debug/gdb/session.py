@@ -56,10 +56,14 @@ class Session(ABC):
         self.link: Link | None = None
         self.options = Options()
         self.nonstop = NonStop(self)
-        self.calls = Calls(self)
+        self.calls = Calls(self.say)
         #: Whether threads run, as far as the debugger knows.
         self.running = False
         self.waiting: list[Event] = []
+        #: The debugger wanted the program to stop when it did not run, or had something else to
+        #: tell: it stops when it goes on, as gdbserver's SIGINT then waits for it. Debuggers make
+        #: steps of their own.
+        self.interrupt_due = False
         #: Forked children: what waits for their first stop (None: they are let go then).
         self.born: dict[int, Event | None] = {}
         #: Threads that the debugger keeps stopped while others go on: their stops are told when it
@@ -156,7 +160,8 @@ class Session(ABC):
         self.link = Link(connection)
         self.options = Options()
         self.nonstop = NonStop(self)
-        self.calls = Calls(self)
+        self.calls = Calls(self.say)
+        self.interrupt_due = False
         self.stop_everything()
         self.running = False
 
@@ -183,7 +188,7 @@ class Session(ABC):
         for fd in self.files:
             os.close(fd)
         self.files.clear()
-        self.calls = Calls(self)
+        self.calls = Calls(self.say)
         if self.nonstop.on:
             self.stop_everything()
             self.nonstop = NonStop(self)
@@ -274,6 +279,11 @@ class Session(ABC):
         """Forked processes of whose birth the debugger was not told yet: it must not meet them."""
         return {event.child for event in self.waiting} | set(self.born)
 
+    def say(self, text: str) -> None:
+        """Prints in the debugger's console."""
+        if self.link is not None:
+            self.link.send(b"O" + text.encode().hex().encode())
+
     def known_threads(self) -> list[Tracee]:
         """The threads that a debugger may be told of."""
         unknown = self.unknown()
@@ -324,12 +334,14 @@ class Session(ABC):
         if self.nonstop.on:
             self.nonstop.interrupt()
             return
+        self.interrupt_due = True
         if not self.running:
             return
         self.stop_everything()
         self.tell()
         if not self.running:
             return
+        self.interrupt_due = False
         tracee = self.thread(self.general) or next(iter(self.debugger.tracees.values()), None)
         if tracee is not None and self.link is not None:
             self.running = False
