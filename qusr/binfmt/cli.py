@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 from qusr import installed
 from qusr.binfmt import BinfmtError, carry, launcher, namespace, registry
@@ -18,10 +19,10 @@ from qusr.binfmt.registry import Entry, Registry
 _MODULE = "the kernel has no binfmt_misc (modprobe binfmt_misc)"
 
 
-def main() -> None:
-    """Entry point."""
+def main(words: list[str] | None = None) -> NoReturn:
+    """Entry point. `words`: not the ones of the command line."""
     try:
-        status = _main(sys.argv[1:])
+        status = _main(sys.argv[1:] if words is None else words)
     except BinfmtError as error:
         print(f"qusr-binfmt: {error}", file=sys.stderr)
         sys.exit(1)

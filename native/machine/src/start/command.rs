@@ -162,9 +162,10 @@ fn launched(code: &[u8], words: &[&[u8]], environ: &[&[u8]]) -> Option<Result<Co
     if is_command {
         command.guest = guest_of(name);
         command.argv.clone_from(&options.argv);
-        // `qusr info PROGRAM` only tells of programs, and `qusr gdb` starts a debugger.
+        // `qusr info PROGRAM` only tells of programs, `qusr gdb` starts a debugger, and `qusr binfmt` is
+        // what the command `qusr-binfmt` does.
         let is = |known: &[u8]| command.argv.first().is_some_and(|word| word == known);
-        if command.guest.is_none() && (is(b"info") || is(b"gdb")) {
+        if command.guest.is_none() && [&b"info"[..], b"gdb", b"binfmt"].into_iter().any(is) {
             return None;
         }
         let Some(program) = command.argv.first() else {
