@@ -16,9 +16,11 @@ from qusr.syscalls.decl import (
     Fd,
     Flags,
     FlagTable,
+    Forward,
     Hex,
     Host,
     Int,
+    Masked,
     Mode,
     Ptr,
     Raw,
@@ -28,6 +30,7 @@ from qusr.syscalls.decl import (
     Syscall,
     UInt,
     ULong,
+    Word,
 )
 from qusr.syscalls.layout import CType, Fields, PerAbi, Struct, long, s16, s32, u16, u32, ulong
 from qusr.syscalls.structs import SIGEVENT
@@ -46,13 +49,27 @@ _MODE: dict[str, CType] = {
     "ids16": Struct("mode", [("mode", u16), ("_pad", u16)]),
     "*": Struct("mode", [("mode", u32)]),
 }
-IPC_PERM = Struct(
+_IDS: Fields = [("key", s32), ("uid", u32), ("gid", u32), ("cuid", u32), ("cgid", u32)]
+_PERM_REST: Fields = [("_unused1", ulong), ("_unused2", ulong)]
+IPC_PERM = PerAbi(
     "ipc64_perm",
-    [
-        ("key", s32), ("uid", u32), ("gid", u32), ("cuid", u32), ("cgid", u32),
-        ("mode", PerAbi("mode", _MODE)), ("seq", u16), ("_pad2", u16), ("_unused1", ulong),
-        ("_unused2", ulong),
-    ],
+    {
+        # arch/s390/include/uapi/asm/ipcbuf.h
+        "s390x": Struct(
+            "ipc64_perm",
+            [
+                *_IDS, ("mode", PerAbi("mode", _MODE)), ("_pad1", u16), ("seq", u16),
+                *_PERM_REST,
+            ],
+        ),
+        "*": Struct(
+            "ipc64_perm",
+            [
+                *_IDS, ("mode", PerAbi("mode", _MODE)), ("seq", u16), ("_pad2", u16),
+                *_PERM_REST,
+            ],
+        ),
+    },
 )  # fmt: skip
 
 
@@ -236,7 +253,41 @@ def _timed(name: str, base: str, timespec: CType) -> Syscall:
     return Syscall(name, *args, Ptr("timeout", timespec, IN), host=Host(base))
 
 
+# ipc(2) of s390, with five arguments: call, first, second, third, ptr (arch/s390/kernel/syscall.c). Commands are as C
+# libraries pass them to this call, with IPC_64; messages come in a struct ipc_kludge.
+_COMMAND = Masked(2, ~IPC_64 & 0xFFFFFFFF)
+_S390_IPC: dict[int, tuple[str, Forward]] = {
+    1: ("SEMOP", Forward("semop", 1, 4, 2)),
+    2: ("SEMGET", Forward("semget", 1, 2, 3)),
+    3: ("SEMCTL", Forward("semctl", 1, 2, Masked(3, ~IPC_64 & 0xFFFFFFFF), Word(4, 0))),
+    4: ("SEMTIMEDOP", Forward("semtimedop", 1, 4, 2, 3)),
+    11: ("MSGSND", Forward("msgsnd", 1, 4, 2, 3)),
+    12: ("MSGRCV", Forward("msgrcv", 1, Word(4, 0), 2, Word(4, 1), 3)),
+    13: ("MSGGET", Forward("msgget", 1, 2)),
+    14: ("MSGCTL", Forward("msgctl", 1, _COMMAND, 4)),
+    22: ("SHMDT", Forward("shmdt", 4)),
+    23: ("SHMGET", Forward("shmget", 1, 2, 3)),
+    24: ("SHMCTL", Forward("shmctl", 1, _COMMAND, 4)),
+}
+_IPC_ARGS = (Int("first"), ULong("second"), ULong("third"), Hex("ptr"))
+# The address is not the result, as that could not be told from an error once.
+_SHMAT = Case(*_IPC_ARGS, handler="ipc:shmat", name="SHMAT")
+
 CALLS = (
+    Syscall(
+        "ipc",
+        Switch(
+            "call",
+            [
+                *((call, Case(*_IPC_ARGS, forward=forward))
+                  for call, (_, forward) in _S390_IPC.items()),
+                (21, _SHMAT),
+            ],
+            default=Case(*_IPC_ARGS, errno=errno.EINVAL),
+            names={21: "SHMAT", **{call: name for call, (name, _) in _S390_IPC.items()}},
+        ),
+        families=("s390x",),
+    ),
     Syscall("msgget", Hex("key"), Flags("msgflg", IPC)),
     Syscall("semget", Hex("key"), Int("nsems"), Flags("semflg", IPC)),
     Syscall("shmget", Hex("key"), Size("size"), Flags("shmflg", SHM_GET)),

@@ -87,6 +87,19 @@ impl<'a> Engine<'a> {
         unsafe { (self.api.reg_write)(self.engine, reg.id, words.as_ptr().cast::<c_void>()) };
     }
 
+    /// Shows `look` all that the library keeps of the processor, also what has no id, and takes it back if
+    /// that gives true. Where in the bytes things are is the library's own affair.
+    ///
+    /// # Errors
+    /// The library's words.
+    pub fn with_state<T>(
+        self,
+        look: impl FnOnce(&mut [u8]) -> (T, bool),
+    ) -> Result<T, String> {
+        // SAFETY: by `new`; who has this is in a hook or between runs.
+        unsafe { self.api.with_state(self.engine, look) }
+    }
+
     /// Sets and clears bits of a register.
     pub fn change(self, what: &str, reg: UcReg, set: u64, clear: u64) -> Result<(), String> {
         let mut block = Block::default();

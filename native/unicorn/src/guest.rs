@@ -190,6 +190,22 @@ pub trait Guest: Send + Sync {
         false
     }
 
+    /// Moves behind the system-call instruction at the pc where the library leaves that to a kernel.
+    fn pass_call(&self, engine: Engine<'_>) {
+        let _ = engine;
+    }
+
+    /// Has an instruction begin anew within which the library has stopped, if there are such.
+    fn take_back(&self, engine: Engine<'_>) {
+        let _ = engine;
+    }
+
+    /// For how many instructions the library takes the one at the pc.
+    fn counts_as(&self, cpu: &Stopped<'_>) -> usize {
+        let _ = cpu;
+        1
+    }
+
     /// Before each run: others may have run since.
     fn before_run(&self, engine: Engine<'_>) {
         let _ = engine;

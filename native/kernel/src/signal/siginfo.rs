@@ -17,6 +17,8 @@ pub struct FaultInfo {
     pub syndrome: u64,
 }
 
+/// An si_code of SIGILL.
+pub const ILL_ILLOPC: i32 = 1;
 /// An si_code of SIGTRAP.
 pub const TRAP_BRKPT: i32 = 1;
 
@@ -29,7 +31,6 @@ impl FaultInfo {
         const ACCERR: i32 = 2;
         const ADRALN: i32 = 1;
         const ADRERR: i32 = 2;
-        const ILL_ILLOPC: i32 = 1;
         let (signal, code, addr) = match exit {
             Exit::Fault {
                 addr,

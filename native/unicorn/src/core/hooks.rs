@@ -61,6 +61,9 @@ impl Inner {
         let found = found
             .copied()
             .unwrap_or(Exception::new(number, Meaning::Undefined));
+        if found.meaning == Meaning::Call {
+            self.guest().pass_call(self.raw());
+        }
         let at = self.pc();
         let pc = at.wrapping_sub(found.back);
         if pc != at {

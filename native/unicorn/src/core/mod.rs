@@ -247,6 +247,7 @@ impl CpuCore for UnicornCore {
                 Some(Leave::Exit(exit)) => break exit,
                 Some(Leave::Resume) => {}
                 None => {
+                    self.inner.guest().take_back(self.inner.raw());
                     if self.inner.stop.take() {
                         break Exit::Interrupted;
                     }
@@ -272,7 +273,8 @@ impl CpuCore for UnicornCore {
         // SAFETY: open and not running.
         unsafe { inner.api.set_exits(inner.engine, end.as_slice()) };
         inner.set_counting(true);
-        let left = self.run_once(1);
+        let count = inner.guest().counts_as(&inner.stopped(start));
+        let left = self.run_once(count);
         inner.set_counting(false);
         let stops = inner.stops.borrow();
         if end.is_some() || !stops.is_empty() {

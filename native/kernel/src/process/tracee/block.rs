@@ -187,6 +187,11 @@ impl GuestThread {
         {
             block.registers[id as usize] = u128::from(kind == Kind::Exit);
         }
+        if let Some(id) = regs.shown_number
+            && kind == Kind::Entry
+        {
+            block.registers[id as usize] = block.number as u128 & u128::from(u64::MAX);
+        }
     }
 
     /// Answers a question of the tracer's. False: there was none.
@@ -223,7 +228,10 @@ impl GuestThread {
         let block = tracee.block();
         if block.dirty & DIRTY_REGISTERS != 0 {
             let in_call = kind == Kind::Entry || kind == Kind::Exit;
-            let hidden = |id| in_call && regs.call_marker == Some(id);
+            let hidden = |id| {
+                in_call && regs.call_marker == Some(id)
+                    || kind == Kind::Entry && regs.shown_number == Some(id)
+            };
             let special = |id| id == regs.pc || regs.leading.contains(&id) || hidden(id);
             let others = (0..regs.count as u32).filter(|id| !special(*id));
             // The pc comes last, as what it means may depend on the leading ones.
