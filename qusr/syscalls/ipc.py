@@ -55,7 +55,7 @@ IPC_PERM = PerAbi(
     "ipc64_perm",
     {
         # arch/s390/include/uapi/asm/ipcbuf.h
-        "s390x": Struct(
+        "s390": Struct(
             "ipc64_perm",
             [
                 *_IDS, ("mode", PerAbi("mode", _MODE)), ("_pad1", u16), ("seq", u16),
@@ -222,7 +222,7 @@ _SEM_COMMANDS: dict[int, tuple[str, CType | None, int]] = {
 }  # fmt: skip
 
 
-def _semctl() -> Syscall:
+def _semctl(*, big_endian: bool = False) -> Syscall:
     call = _control("semctl", (Int("semid"), Int("semnum")), "arg", _SEM_COMMANDS)
     switch = call.args[-1]
     assert isinstance(switch, Switch)
@@ -232,6 +232,13 @@ def _semctl() -> Syscall:
         for command in (13, 17)
         for key in (command, command | IPC_64)
     ]
+    if big_endian:
+        # The array's numbers, and the int of a union, are elsewhere in it.
+        arrays = [
+            (key, Case(ULong("arg"), handler="ipc:semctl"))
+            for command in (13, 16, 17)
+            for key in (command, command | IPC_64)
+        ]
     switch.cases = (*switch.cases, *arrays)
     switch.names = {**switch.names, 13: "GETALL", 17: "SETALL"}
     return call
@@ -286,7 +293,7 @@ CALLS = (
             default=Case(*_IPC_ARGS, errno=errno.EINVAL),
             names={21: "SHMAT", **{call: name for call, (name, _) in _S390_IPC.items()}},
         ),
-        families=("s390x",),
+        families=("ipc5",),
     ),
     Syscall("msgget", Hex("key"), Flags("msgflg", IPC)),
     Syscall("semget", Hex("key"), Int("nsems"), Flags("semflg", IPC)),
@@ -307,8 +314,7 @@ CALLS = (
     _control("msgctl", (Int("msqid"),), "buf", _MSG_COMMANDS),
     _control("shmctl", (Int("shmid"),), "buf", _SHM_COMMANDS),
     _SEM,
-    Syscall("semctl", *_SEM.args, families=("be",),
-            partial="GETALL, SETALL, and SETVAL of 64-bit guests keep the host's byte order"),
+    Syscall("semctl", *_semctl(big_endian=True).args, families=("be",)),
     Syscall("semop", *_SEMOPS),
     _timed("semtimedop", "semtimedop", TIMESPEC),
     _timed("semtimedop_time64", "semtimedop", TIMESPEC64),

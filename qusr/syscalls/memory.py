@@ -87,7 +87,7 @@ _MMAP = Syscall(
 CALLS = (
     _MMAP,
     # struct s390_mmap_arg_struct (arch/s390/kernel/syscall.c).
-    Syscall("mmap", Hex("arg"), forward=Forward(_MMAP, *words(0, 6)), families=("s390x",)),
+    Syscall("mmap", Hex("arg"), forward=Forward(_MMAP, *words(0, 6)), families=("struct_mmap",)),
     Syscall(
         "mmap2", Address("addr"), Size("length"), Flags("prot", PROT), Flags("flags", MAP),
         Fd("fd"), Hex("pgoffset"), builtin="mmap2",

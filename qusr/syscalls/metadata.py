@@ -72,7 +72,7 @@ _STAT_GENERIC = Struct(
     ],
 )  # fmt: skip
 # arch/s390/include/uapi/asm/stat.h
-_STAT_S390X = Struct(
+_STAT_S390 = Struct(
     "stat",
     [
         ("st_dev", ulong), ("st_ino", ulong), ("st_nlink", ulong), ("st_mode", u32),
@@ -100,7 +100,7 @@ STAT = PerAbi(
     {
         "x86_64": _STAT_X86_64,
         "generic64": _STAT_GENERIC,
-        "s390x": _STAT_S390X,
+        "s390": _STAT_S390,
         "be32": _eabi_stat([("st_dev", u16), ("_pad1", u16)], [("st_rdev", u16), ("_pad2", u16)]),
         "eabi": _eabi_stat([("st_dev", ulong)], [("st_rdev", ulong)]),
     },
@@ -152,7 +152,7 @@ _STATFS_GENERIC = Struct(
     checked=("f_bsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_frsize"),
 )  # fmt: skip
 # arch/s390/include/uapi/asm/statfs.h; both are the same with 64 bits.
-_STATFS_S390X = Struct(
+_STATFS_S390 = Struct(
     "statfs",
     [
         ("f_type", u32), ("f_bsize", u32), ("f_blocks", ulong), ("f_bfree", ulong),
@@ -160,7 +160,7 @@ _STATFS_S390X = Struct(
         ("f_namelen", u32), ("f_frsize", u32), ("f_flags", u32), ("_spare", u32 * 4),
     ],
 )  # fmt: skip
-STATFS = PerAbi("statfs", {"s390x": _STATFS_S390X, "*": _STATFS_GENERIC})
+STATFS = PerAbi("statfs", {"s390": _STATFS_S390, "*": _STATFS_GENERIC})
 
 
 class _Packed4(Struct):
@@ -186,11 +186,13 @@ STATFS64 = PerAbi(
             packed=("*",),
         ),
         "generic32": Struct("statfs64", _STATFS64),
-        "s390x": _STATFS_S390X,
+        "s390": _STATFS_S390,
         "*": _STATFS_GENERIC,
     },
 )  # fmt: skip
 
+# linux/utime.h
+UTIMBUF = Struct("utimbuf", [("actime", long), ("modtime", long)])
 USTAT = Struct(
     "ustat",
     [("f_tfree", s32), ("f_tinode", ulong), ("f_fname", Bytes(6)), ("f_fpack", Bytes(6))],
@@ -326,6 +328,7 @@ CALLS = (
     Syscall("fchown32", Fd("fd"), *_OWNER, host=Host("fchown")),
     _at("fchownat", *_OWNER, Flags("flags", AT), follow=_NOFOLLOW),
     # --- times ---
+    _path("utime", Ptr("times", UTIMBUF, IN)),
     _path("utimes", _two(TIMEVAL)),
     _at("futimesat", _two(TIMEVAL)),
     _at("utimensat", _two(TIMESPEC), Flags("flags", AT), follow=_NOFOLLOW),

@@ -132,6 +132,8 @@ pub struct Facts {
     pub presets: &'static [Preset],
     /// Exceptions that are none of these are undefined instructions.
     pub exceptions: &'static [Exception],
+    /// Programs need no instruction or call to have changed code executed, whoever changed it.
+    pub coherent_code: bool,
     /// The bits of a data address that are no tag.
     pub address_mask: u64,
     pub probe: Probe,

@@ -36,7 +36,7 @@ S390X = S390x(
             numbers="s390x.numbers",
             constants="s390x.constants",
             word=8,
-            families=("s390x", "be", "64"),
+            families=("s390", "backwards2", "struct_mmap", "ipc5", "be", "64"),
             big_endian=True,
             core="s390x",
         )

@@ -247,9 +247,10 @@ def _numbers(ctx: Context, request: Request, event: int) -> _Numbers:
         return ctx.pointer(address) if request.flags & flag else 0
 
     flags = request.flags & ~_EMULATED
-    if request.flags & CLONE_VM:
+    if request.flags & CLONE_VM or ctx.abi.big_endian:
         # The ids are stored here, in the guest's byte order.
         flags &= ~(CLONE_PARENT_SETTID | CLONE_CHILD_SETTID)
+    if request.flags & CLONE_VM:
         flags |= request.flags & CLONE_SIGHAND
     return (
         flags,
@@ -277,6 +278,12 @@ def _fork(ctx: Context, request: Request) -> int:
     if pid == 0:
         _become_child(ctx, request)
         return 0
+    if ctx.abi.big_endian:
+        if request.flags & CLONE_PARENT_SETTID:
+            _store_tid(ctx, request.parent_tid, pid)
+        if request.flags & CLONE_PIDFD:
+            # The host's kernel has stored it.
+            ctx.write(request.pidfd, ctx.read(request.pidfd, 4)[::-1])
     if not request.flags & CLONE_UNTRACED:
         ctx.thread.trace_event(event, pid)
     if request.flags & CLONE_VFORK:
@@ -317,6 +324,8 @@ def _become_child(ctx: Context, request: Request) -> None:
     ctx.thread.reset_after_fork(bool(request.flags & CLONE_CLEAR_SIGHAND))
     if request.flags & CLONE_CHILD_CLEARTID:
         ctx.thread.clear_child_tid = request.child_tid
+    if request.flags & CLONE_CHILD_SETTID and ctx.abi.big_endian:
+        _store_tid(ctx, request.child_tid, os.getpid())
     _set_child_registers(ctx, ctx.thread, request)
 
 

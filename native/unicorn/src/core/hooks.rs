@@ -7,6 +7,7 @@ use super::{Inner, Leave, PageFault};
 use crate::cpu::{Access, Exit, Flow};
 use crate::ffi::{self, Engine, TlbEntry};
 use crate::guest::{Exception, Meaning};
+use crate::memory::PAGE_SIZE;
 use crate::turn::Turn;
 use crate::{family, stops};
 
@@ -203,6 +204,8 @@ pub(super) extern "C" fn on_tlb_fill(
         Ok((paddr, perms)) => {
             if access != Access::Fetch {
                 inner.guest().after_fill(inner.raw());
+            } else if inner.facts.coherent_code {
+                inner.watch_code(page & !(PAGE_SIZE - 1));
             }
             // SAFETY: as above.
             unsafe { *entry = TlbEntry { paddr, perms } };

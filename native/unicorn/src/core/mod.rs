@@ -1,5 +1,6 @@
 //! [`UnicornCore`]: running an engine and making sense of why it stopped.
 
+mod coherent;
 mod hooks;
 mod pages;
 mod registers;
@@ -9,6 +10,7 @@ use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::coherent::CodePages;
 use self::hooks::{on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
 use self::registers::Table;
 use crate::UnicornConfig;
@@ -76,6 +78,8 @@ pub(super) struct Inner {
     repeated: Cell<Repeated>,
     /// Where a debugger wants it to stop: the engine's exits while it does not step.
     stops: RefCell<Arc<Stops>>,
+    /// For guests with `coherent_code`.
+    code_pages: CodePages,
     /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
     invalidating: Cell<bool>,
 }
@@ -119,6 +123,7 @@ impl UnicornCore {
             watcher: OnceCell::new(),
             repeated: Cell::default(),
             stops: RefCell::default(),
+            code_pages: CodePages::default(),
             invalidating: Cell::new(false),
         });
         let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();

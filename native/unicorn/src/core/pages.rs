@@ -79,6 +79,9 @@ impl Inner {
             // SAFETY: open and not within translated code.
             unsafe { self.api.flush_tlb(self.engine) };
         }
+        if self.facts.coherent_code {
+            self.check_code(notices.tlb_flush);
+        }
     }
 
     pub(super) fn forget_code(&self, start: u64, end: u64) {
