@@ -37,6 +37,7 @@ from qusr.syscalls.decl import (
 )
 from qusr.syscalls.layout import Bytes, CType, Struct, be32, ptr, s32, s64, u16, u32, u64
 
+AF_NETLINK = 16
 DOMAINS = {
     0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 3: "AF_AX25", 4: "AF_IPX", 5: "AF_APPLETALK",
     9: "AF_X25", 10: "AF_INET6", 15: "AF_KEY", 16: "AF_NETLINK", 17: "AF_PACKET", 21: "AF_RDS",
@@ -214,7 +215,7 @@ _ADDRLEN = Ptr("addrlen", u32, INOUT)
 _ADDR_OUT = SockaddrOut("addr", size="addrlen")
 _ADDR_IN = (SockaddrIn("addr", size="addrlen"), Int("addrlen"))
 _LEVEL = Enum("level", LEVELS)
-_BE = "options not listed in sockets.py, and netlink messages, keep the host's byte order"
+_BE = "options not listed in sockets.py keep the host's byte order"
 _UNIX = "the path of a unix socket is looked up on the host, not in the sysroot"
 
 
@@ -327,6 +328,14 @@ CALLS = (
         ),
     ),
     Syscall("socket", *_PAIR),
+    # Without it C libraries ask for interfaces and addresses in other ways.
+    Syscall(
+        "socket",
+        Switch("domain", [(AF_NETLINK, Case(*_PAIR[1:], errno=errno.EAFNOSUPPORT))],
+               default=Case(*_PAIR[1:]), names=DOMAINS),
+        partial="netlink, whose messages would be in the host's byte order, is not there",
+        families=("be",),
+    ),
     Syscall("socketpair", *_PAIR, Array("sv", s32, OUT, count=2)),
     Syscall("bind", Fd("sockfd"), *_ADDR_IN, partial=_UNIX),
     Syscall("connect", Fd("sockfd"), *_ADDR_IN, partial=_UNIX),

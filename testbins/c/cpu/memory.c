@@ -281,6 +281,10 @@ CHECK(code_after_mprotect)
 
 CHECK(code_written_through_another_mapping)
 {
+#if defined(__s390x__)
+	NA("code stored through another address is seen behind a serialization only, which Unicorn tells nobody of");
+	return;
+#endif
 	int fd = OK(memfd_create("code", 0));
 	opcode *w, *x;
 

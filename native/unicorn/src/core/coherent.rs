@@ -39,8 +39,8 @@ impl Inner {
         }
     }
 
-    /// Forgets code that has changed. `all`: protections have changed, too. Not within translated code.
-    pub(super) fn check_code(&self, all: bool) {
+    /// Forgets code that has changed. `all`: protections have changed, too. Between runs.
+    pub(super) fn renew_code(&self, all: bool) {
         let mut changed = Vec::new();
         for (page, known) in self.code_pages.0.borrow_mut().iter_mut() {
             if all || known.always {
@@ -54,6 +54,14 @@ impl Inner {
         for page in changed {
             self.forget_code(page, page + PAGE_SIZE);
         }
+    }
+
+    /// Whether code has changed, so that the run has to end. `all` as above.
+    pub(super) fn code_has_changed(&self, all: bool) -> bool {
+        let pages = self.code_pages.0.borrow();
+        pages
+            .iter()
+            .any(|(page, known)| (all || known.always) && self.sum(*page) != known.sum)
     }
 
     /// Differs for contents that differ, but for one in 2^64; 0 for what cannot be read.

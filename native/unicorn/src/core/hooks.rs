@@ -51,7 +51,7 @@ impl Inner {
         self.stop_engine();
     }
 
-    fn stop_engine(&self) {
+    pub(super) fn stop_engine(&self) {
         // SAFETY: the engine is open.
         unsafe { (self.api.emu_stop)(self.engine) };
     }

@@ -80,6 +80,10 @@ pub(super) struct Inner {
     stops: RefCell<Arc<Stops>>,
     /// For guests with `coherent_code`.
     code_pages: CodePages,
+    /// All of it is to be looked at before the next run.
+    all_code: Cell<bool>,
+    /// Within `emu_start`.
+    in_run: Cell<bool>,
     /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
     invalidating: Cell<bool>,
 }
@@ -124,6 +128,8 @@ impl UnicornCore {
             repeated: Cell::default(),
             stops: RefCell::default(),
             code_pages: CodePages::default(),
+            all_code: Cell::new(false),
+            in_run: Cell::new(false),
             invalidating: Cell::new(false),
         });
         let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();
@@ -202,12 +208,14 @@ impl UnicornCore {
         let pc = inner.guest().entry(inner.raw(), inner.pc());
         // SAFETY: the engine is open and not running. Flushing the TLB makes sure that the first
         // instruction's fetch comes to us, where an interrupt that was set just before is seen.
+        inner.in_run.set(true);
         let error = unsafe {
             inner.api.flush_tlb(inner.engine);
             rescue::while_running(inner, || {
                 (inner.api.emu_start)(inner.engine, pc, 0, 0, count)
             })
         };
+        inner.in_run.set(false);
         inner.end_turn();
         if let Some(leave) = inner.leave.take() {
             if let Some(pc) = inner.new_pc.take() {

@@ -66,6 +66,10 @@ impl Inner {
                 perms |= perm;
             }
         }
+        if self.facts.coherent_code && access != Access::Fetch {
+            // Fetches are to be asked for.
+            perms &= !ffi::PROT_EXEC;
+        }
         Ok((addr, perms))
     }
 
@@ -80,7 +84,14 @@ impl Inner {
             unsafe { self.api.flush_tlb(self.engine) };
         }
         if self.facts.coherent_code {
-            self.check_code(notices.tlb_flush);
+            if self.in_run.get() {
+                if self.code_has_changed(notices.tlb_flush) {
+                    self.all_code.set(self.all_code.get() | notices.tlb_flush);
+                    self.stop_engine();
+                }
+            } else {
+                self.renew_code(notices.tlb_flush | self.all_code.take());
+            }
         }
     }
 
