@@ -182,8 +182,8 @@ class Process:
         """Take over the sysroot and the limits of the program before an execve."""
     def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
     def runs_no_more(self) -> None: ...
-    def runs(self, fd: int) -> None:
-        """The program of an open file runs here: guests that want to write to it get ETXTBSY."""
+    def runs(self, fd: int, path: str) -> None:
+        """The program of an open file, found at `path`, runs here: writers get ETXTBSY."""
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
     def set_preloaded(self) -> None:

@@ -236,7 +236,7 @@ class Process:
             table = _native.Table(thunk_table(self.abi, self.store))
             self._tables[self.abi.name] = table
         self._start_thread(table, self._stock(prepared))
-        self.native.runs(prepared.fd)
+        self.native.runs(prepared.fd, prepared.host_path)
 
     def _machine(self, guest: str, variant: str) -> Machine:
         key = guest, variant

@@ -1,5 +1,6 @@
 //! `qusr._native.Process`: what the threads of a guest process share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -61,8 +62,8 @@ impl PyProcess {
     }
 
     /// The program of an open file runs in this process: guests that want to write to it get ETXTBSY.
-    fn runs(&self, fd: i32) {
-        self.inner.runs(fd);
+    fn runs(&self, fd: i32, path: PathBuf) {
+        self.inner.runs(fd, &path);
     }
 
     /// It does so no more.

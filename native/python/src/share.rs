@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::thread::PyThread;
+use qusr_kernel::process::aside;
 use qusr_kernel::process::child::{Execution, ForkRequest};
 use qusr_kernel::process::share::{self, Child, Made};
 use qusr_kernel::signal::host::{self, Mailbox};
@@ -118,9 +119,15 @@ fn live(child: Child, body: Py<PyAny>) {
     loop {
         child.is_in_order(true);
         match end {
-            // SAFETY: ends the process; nothing of ours is to be done before.
-            End::Exit(status) => unsafe { libc::_exit(status & 0xff) },
-            End::Killed(signal) => host::die_beside_others(signal),
+            End::Exit(status) => {
+                aside::be_alone();
+                // SAFETY: ends the process; nothing of ours is to be done before.
+                unsafe { libc::_exit(status & 0xff) }
+            }
+            End::Killed(signal) => {
+                aside::be_alone();
+                host::die_beside_others(signal)
+            }
             End::Exec(execution, failed) => {
                 let errno = -execution.run();
                 child.is_in_order(false);
@@ -202,6 +209,7 @@ pub(super) fn share(
 #[pyfunction]
 pub fn leave_memory(py: Python<'_>, status: i32, signal: Option<i32>) {
     py.detach(|| {
+        aside::be_alone();
         if let Some(signal) = signal {
             host::die_beside_others(signal);
         }

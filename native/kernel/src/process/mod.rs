@@ -1,6 +1,7 @@
 //! A guest process and its threads: what stands between the CPU core, the
 //! system-call thunks and Python.
 
+pub mod aside;
 mod builtin;
 mod call;
 pub mod child;
@@ -21,6 +22,7 @@ mod trap;
 pub mod whereabouts;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -80,10 +82,10 @@ impl Process {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The program of an open file runs here from now on.
-    pub fn runs(&self, fd: i32) {
+    /// The program of an open file, which was found at `path`, runs here from now on.
+    pub fn runs(&self, fd: i32, path: &Path) {
         execed::executed();
-        let held = Running::hold(fd);
+        let held = Running::hold(fd, path);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         *running = held;
     }

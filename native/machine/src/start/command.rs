@@ -288,7 +288,7 @@ mod tests {
         assert!(command(plain, &[HOME, b"QUSR_CORE=unicorn"]).is_none());
         assert!(command(plain, &[HOME, b"QUSR_DEBUG=1"]).is_none());
         assert!(command(plain, &[HOME, b"QEMU_STRACE=1"]).is_none());
-        assert!(command(&[b"-", b"-", b"0", b"qusr-riscv64", b"/p"], &[HOME]).is_none());
+        assert!(command(&[b"-", b"-", b"0", b"qusr-vax", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr", b"-strace", b"/p"], &[HOME]).is_none());
         assert!(command(&[b"-", b"-", b"0", b"qusr", b"-L"], &[HOME]).is_none());
         let other: &[&[u8]] = &[b"-", b"-", b"0", b"qusr", b"-core", b"unicorn", b"/p"];

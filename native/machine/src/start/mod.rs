@@ -13,6 +13,7 @@ mod entry;
 mod files;
 mod recipe;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::abi::GuestAbi;
@@ -154,7 +155,7 @@ fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Optio
     };
     *process.facts.write().ok()? = Arc::new(facts);
     *process.own_exe.write().ok()? = own_exe.clone();
-    process.runs(files.program_fd());
+    process.runs(files.program_fd(), Path::new(""));
 
     let unicorn = UnicornConfig {
         library: files::path(&recipe.library),
