@@ -100,6 +100,7 @@ def test_the_second_start_needs_no_python(launch: Launcher, hello: Path) -> None
         ("armeb32", "qusr-armeb"),
         ("riscv64", "qusr-riscv64"),
         ("riscv32", "qusr-riscv32"),
+        ("s390x", "qusr-s390x"),
     ],
 )
 def test_other_guests(
