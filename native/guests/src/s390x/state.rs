@@ -14,6 +14,8 @@ const AT_FPC: usize = 0x2f4;
 const AT_ROUNDING: usize = 0x2fe;
 const AT_PSW_ADDRESS: usize = 0x318;
 const AT_EX_VALUE: usize = 0x338;
+/// The prefix: where the processor has its low core.
+const AT_PSA: usize = 0x348;
 const AT_PGM_CODE: usize = 0x350;
 const AT_PGM_SIZE: usize = 0x354;
 const AT_SVC_CODE: usize = 0x358;
@@ -45,6 +47,10 @@ impl<'a> State<'a> {
     /// The immediate of the last SUPERVISOR CALL, and its length (that of an EXECUTE whose target it was).
     pub fn supervisor_call(&self) -> (u32, u32) {
         (self.word(AT_SVC_CODE), self.word(AT_SVC_SIZE))
+    }
+
+    pub fn set_prefix(&mut self, at: u64) {
+        self.0[AT_PSA..AT_PSA + 8].copy_from_slice(&at.to_ne_bytes());
     }
 
     pub fn move_pc(&mut self, bytes: u32) {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::cpu::Exit;
 use crate::unicorn::Guest;
-use crate::unicorn::engine::{Engine, Stopped};
+use crate::unicorn::engine::{Engine, Scratch, Stopped};
 use crate::unicorn::guest::{Bank, Exception, Facts, Meaning, Preset, Probe, UcReg, Width};
 
 use super::linux::registers as regs;
@@ -43,6 +43,9 @@ const EXCP_PGM: u32 = 3;
 const OPERATION: u32 = 1;
 /// The instruction that debuggers have for breakpoints (S390_BREAKPOINT_U16).
 const BREAK: [u8; 2] = [0, 1];
+
+/// Where the low core is: beyond all address spaces.
+const PREFIX: u64 = 1 << 56;
 
 const fn bank(first: u32, count: u32, id: i32, width: Width) -> Bank {
     let uc = UcReg { id, width };
@@ -132,6 +135,13 @@ impl Guest for Unicorn {
             let found = state::find(engine)?;
             state_start().get_or_init(|| found);
         }
+        // A data exception stores its code in the low core, which a program's page 0 must not be.
+        static LOW_CORE: Scratch = Scratch::new();
+        engine.map("the low core", PREFIX, &LOW_CORE)?;
+        with_state(engine, |state| {
+            state.set_prefix(PREFIX);
+            ((), true)
+        });
         if model < Z13 {
             engine.change("CR0", UcReg::bits64(CR0), 0, VECTOR)?;
         }
