@@ -5,9 +5,11 @@ pub mod aside;
 mod builtin;
 mod call;
 pub mod child;
+pub mod clone;
 pub mod core_bit;
 pub(crate) mod directory;
 mod diverted;
+pub mod exec;
 mod execed;
 mod forked;
 mod ids;
@@ -88,6 +90,17 @@ impl Process {
         let held = Running::hold(fd, path);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         *running = held;
+    }
+
+    /// Takes over what an execve keeps of the process that ran here before, whose program is gone even
+    /// if the object stays.
+    pub fn follow(&self, before: &Self) {
+        let sysroot = shared(&before.sysroot);
+        *self.sysroot.write().unwrap_or_else(PoisonError::into_inner) = sysroot;
+        self.inherit_limits(before);
+        before.runs_no_more();
+        let preloaded = before.preloaded.load(Ordering::Relaxed);
+        self.preloaded.store(preloaded, Ordering::Relaxed);
     }
 
     /// The program has made room for another one.

@@ -91,6 +91,8 @@ const GONE: u32 = 0;
 const MEMBER: u32 = 1;
 /// It runs another program, in memory of its own.
 const APART: u32 = 2;
+/// It waits for the caller to do something for it.
+const ASKS: u32 = 3;
 
 // States of `Loan::donor`.
 const STARTING: u32 = 0;
@@ -128,6 +130,16 @@ impl Child {
     /// Whether the child could end now without leaving anything held or half done.
     pub fn is_in_order(&self, yes: bool) {
         self.0.in_order.store(yes, Ordering::SeqCst);
+    }
+
+    /// Asks a vfork's parent, which waits, to do something; see [`Made::asks`].
+    pub fn ask(&self) {
+        set(&self.0.member, ASKS);
+    }
+
+    /// It was done.
+    pub fn goes_on(&self) {
+        set(&self.0.member, MEMBER);
     }
 
     /// A vfork's parent may go on, though the child stays in the memory.
@@ -380,8 +392,14 @@ impl Made {
         }
     }
 
-    /// As the parent of a vfork: waits until the child execs or ends. Only what ends the thread
-    /// ends this (kernel/fork.c, `wait_for_vfork_done`).
+    /// Whether the child waits for its parent ([`Child::ask`]).
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.loan.member.load(Ordering::SeqCst) == ASKS
+    }
+
+    /// As the parent of a vfork: waits until the child execs or ends, or asks for something. Only what
+    /// ends the thread ends this otherwise (kernel/fork.c, `wait_for_vfork_done`).
     pub fn wait(&self, mailbox: &Mailbox, blocked: u64) {
         while self.loan.member.load(Ordering::SeqCst) == MEMBER
             && !mailbox.is_doomed()
