@@ -47,9 +47,7 @@ class RegisterSet:
             data += (value & (1 << size * 8) - 1).to_bytes(size, order)
         return data
 
-    def unpack(
-        self, data: bytes, order: ByteOrder, start: int = 0
-    ) -> Iterator[tuple[int, int]]:
+    def unpack(self, data: bytes, order: ByteOrder, start: int = 0) -> Iterator[tuple[int, int]]:
         """The registers that `data`, which may be the part that begins at `start`, has whole, and
         their values.
         """
@@ -57,7 +55,7 @@ class RegisterSet:
         for number, size in self.fields:
             part = data[at : at + size] if at >= 0 else b""
             at += size
-            if len(part) == size and number is not None and number != ORIGINAL:
+            if len(part) == size and number is not None:
                 yield number, int.from_bytes(part, order)
 
 

@@ -166,7 +166,7 @@ def _zeros(ctx: Context, tracee: Tracee, size: int, data: int) -> None:
 
 
 def _area(ctx: Context, address: int) -> tuple[range, int]:
-    """A struct ptrace_area: the words of the user area, and where they are in the tracer's memory."""
+    """A struct ptrace_area: words of the user area, and where they are in the tracer's memory."""
     word = ctx.abi.word
     data = ctx.read(address, 3 * word)
     size = int.from_bytes(data[:4], ctx.abi.byte_order)

@@ -260,8 +260,9 @@ def _timed(name: str, base: str, timespec: CType) -> Syscall:
     return Syscall(name, *args, Ptr("timeout", timespec, IN), host=Host(base))
 
 
-# ipc(2) of s390, with five arguments: call, first, second, third, ptr (arch/s390/kernel/syscall.c). Commands are as C
-# libraries pass them to this call, with IPC_64; messages come in a struct ipc_kludge.
+# ipc(2) of s390, with five arguments: call, first, second, third, ptr (arch/s390/kernel/syscall.c).
+# Commands are as C libraries pass them to this call, with IPC_64; messages come in a struct
+# ipc_kludge.
 _COMMAND = Masked(2, ~IPC_64 & 0xFFFFFFFF)
 _S390_IPC: dict[int, tuple[str, Forward]] = {
     1: ("SEMOP", Forward("semop", 1, 4, 2)),

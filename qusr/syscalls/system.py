@@ -204,8 +204,8 @@ CALLS = (
             builtin="flush_icache"),
     Syscall("riscv_hwprobe", Raw("pairs"), Size("pair_count"), Size("cpusetsize"), Raw("cpus"),
             UInt("flags"), handler="probe:hardware_probe"),
-    # Facilities and devices that a machine may lack (arch/s390/kernel/{runtime_instr,guarded_storage,sthyi}.c,
-    # arch/s390/pci/pci_mmio.c).
+    # Facilities and devices that a machine may lack (arch/s390/kernel/runtime_instr.c,
+    # guarded_storage.c, sthyi.c; arch/s390/pci/pci_mmio.c).
     *(
         Syscall(name, Switch(first, [], default=Case(*rest, errno=number)))
         for name, first, rest, number in (

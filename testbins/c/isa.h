@@ -16,6 +16,7 @@
  * ISA_RETURN_CODE             code that returns from a function without a frame
  * ISA_FAULT_PC(m), ISA_SET_PC(m, pc)     of a mcontext_t
  * registers, PC(r), SP(r), RESULT(r), ARG0(r), ARG1(r)    NT_PRSTATUS
+ * CALL_ARG0(r)               the first argument before a system call, where that is elsewhere
  * ISA_CALL_SET                the register set with the number of a system call, where a tracer changes that
  * ISA_CALL_IN_REGISTERS       its field with the number of a system call, where a tracer changes that
  */
@@ -51,6 +52,9 @@
 
 #ifndef ISA_BEHIND_UNDEFINED
 #define ISA_BEHIND_UNDEFINED 0
+#endif
+#ifndef CALL_ARG0
+#define CALL_ARG0 ARG0
 #endif
 /* What si_addr says of a failed access at an address. */
 #ifdef ISA_FAULT_PAGES

@@ -113,10 +113,7 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// The library's words.
-    pub fn with_state<T>(
-        self,
-        look: impl FnOnce(&mut [u8]) -> (T, bool),
-    ) -> Result<T, String> {
+    pub fn with_state<T>(self, look: impl FnOnce(&mut [u8]) -> (T, bool)) -> Result<T, String> {
         // SAFETY: by `new`; who has this is in a hook or between runs.
         unsafe { self.api.with_state(self.engine, look) }
     }

@@ -96,9 +96,7 @@ TRACING = {
             (b"LINUX", NT_S390_VXRS_HIGH, _VECTORS_HIGH),
         ),
         # struct user: behind the registers of both sets are those of PER, which nothing uses.
-        user=UserArea(
-            readable=216, writable=216, size=456, words=(), more=((216, NT_PRFPREG),)
-        ),
+        user=UserArea(readable=216, writable=216, size=456, words=(), more=((216, NT_PRFPREG),)),
         requests={
             0x5000: ("peek area", 0),  # PTRACE_PEEKUSR_AREA
             0x5001: ("poke area", 0),

@@ -30,6 +30,8 @@ typedef struct {
 #define PC(r) ((r).psw_addr)
 #define SP(r) ((r).gprs[15])
 #define RESULT(r) ((r).gprs[2])
-#define ARG0(r) ((r).orig_gpr2)
+#define ARG0(r) ((r).gprs[2])
+/* Before a system call, where gprs[2] has its number. */
+#define CALL_ARG0(r) ((r).orig_gpr2)
 #define ARG1(r) ((r).gprs[3])
 #define ISA_CALL_SET 0x307 /* NT_S390_SYSTEM_CALL */

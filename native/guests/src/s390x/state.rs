@@ -96,7 +96,9 @@ pub fn find(engine: Engine<'_>) -> Result<usize, String> {
     }
     engine.write(UcReg::bits64(PSWA), 0);
     engine.write(UcReg::bits32(FPC), 0);
-    found?.ok_or_else(|| "unicorn: its record of an s390x processor is not that of version 2.1".into())
+    found?.ok_or_else(|| {
+        "unicorn: its record of an s390x processor is not that of version 2.1".into()
+    })
 }
 
 fn start(bytes: &mut [u8], mark: u64) -> Option<usize> {

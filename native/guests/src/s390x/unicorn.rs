@@ -101,10 +101,7 @@ fn state_start() -> &'static OnceLock<usize> {
     &START
 }
 
-fn with_state<T: Default>(
-    engine: Engine<'_>,
-    look: impl FnOnce(&mut State<'_>) -> (T, bool),
-) -> T {
+fn with_state<T: Default>(engine: Engine<'_>, look: impl FnOnce(&mut State<'_>) -> (T, bool)) -> T {
     // Set up before the first instruction.
     let start = *state_start().get().expect("an engine that was set up");
     let result = engine.with_state(|bytes| look(&mut State::new(bytes, start)));

@@ -148,6 +148,11 @@ pub fn bytes_to_guest(bytes: &[u8; SIZE], abi: GuestAbi) -> [u8; SIZE] {
             guest.int(host.int(24));
             guest.int(host.int(28));
         }
+        // Of a stop before or after a system call (kernel/ptrace: ptrace_notify).
+        (libc::SIGTRAP, libc::SIGTRAP) => {
+            guest.int(host.int(16));
+            guest.int(host.int(20));
+        }
         (libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS | libc::SIGTRAP, 1..=15) => {
             guest.word(host.word(16));
         }

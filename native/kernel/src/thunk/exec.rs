@@ -17,7 +17,9 @@ use super::procfs::Facts;
 use super::review::Marks;
 use super::robust;
 use super::scratch::Scratch;
-use super::table::{Builtin, FlagMap, HostArg, Length, MAX_OPS, MAX_SLOTS, Node, Op, Ret, Source, Table};
+use super::table::{
+    Builtin, FlagMap, HostArg, Length, MAX_OPS, MAX_SLOTS, Node, Op, Ret, Source, Table,
+};
 use super::waitmask;
 use super::writeback::{self, Post};
 use crate::abi::GuestAbi;

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::table::{
-    Builtin, Direction, Follow, HostArg, Length, MAX_OPS, MAX_SLOTS, NO_SLOT, Node, Op, Ret, Source, Table,
+    Builtin, Direction, Follow, HostArg, Length, MAX_OPS, MAX_SLOTS, NO_SLOT, Node, Op, Ret,
+    Source, Table,
 };
 
 /// Reads the table's bytes; every read is checked.

@@ -8,7 +8,8 @@ use crate::memory::{AddressSpace, Efault};
 use super::ABI;
 use super::convention::RT_TRAMPOLINE;
 use super::registers::{
-    A0, AMODE_64, F0, FPC, HAS_VECTORS, PSWA, PSWM, R0, R2, R14, R15, SPACE_MASK, USER_MASK, USER_PSW, V0_LOW, V16,
+    A0, AMODE_64, F0, FPC, HAS_VECTORS, PSWA, PSWM, R0, R2, R14, R15, SPACE_MASK, USER_MASK,
+    USER_PSW, V0_LOW, V16,
 };
 
 /// Room that the caller of a function leaves for it (__SIGNAL_FRAMESIZE); the back chain is its first word.
