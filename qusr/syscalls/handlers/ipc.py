@@ -70,7 +70,7 @@ def _semaphores(ctx: Context, group: int) -> int:
     """How many a set has, if the caller may know."""
     status = bytearray(SEMID_DS.size(HOST))
     ctx.host_call("semctl", group, 0, IPC_STAT, status)
-    return unpack(SEMID_DS, bytes(status), HOST)["sem_nsems"]
+    return int(unpack(SEMID_DS, bytes(status), HOST)["sem_nsems"])
 
 
 def shmat(ctx: Context, call: int, segment: int, flags: int, result: int, address: int) -> int:
