@@ -98,6 +98,7 @@ def test_a_start_needs_no_python(launch: Launcher, hello: Path, cache: str | Non
         ("armeb32", "qusr-armeb"),
         ("riscv64", "qusr-riscv64"),
         ("riscv32", "qusr-riscv32"),
+        ("s390x", "qusr-s390x"),
     ],
 )
 def test_other_guests(

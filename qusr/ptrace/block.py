@@ -52,7 +52,7 @@ assert HEADER.size == INFO_AT
 MODE_AT = 60
 RESUME = struct.Struct("<5I")
 """mode, options, seized, resume_signal, dirty"""
-BLOCKED_AT, NUMBER_AT, REQUEST_AT, ARGUMENTS_AT = 80, 88, 112, 120
+BLOCKED_AT, NUMBER_AT, FIRST_ARG_AT, REQUEST_AT, ARGUMENTS_AT = 80, 88, 96, 112, 120
 DIRTY_REGISTERS, DIRTY_MASK, FORGETS_OVER = 1, 2, 4
 RING_SIZE = 256
 # Where a debugger's stops go (tracee/stops.rs, Orders): counters, the size, the bytes.

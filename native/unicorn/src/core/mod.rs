@@ -1,5 +1,6 @@
 //! [`UnicornCore`]: running an engine and making sense of why it stopped.
 
+mod coherent;
 mod hooks;
 mod pages;
 mod registers;
@@ -9,6 +10,7 @@ use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::coherent::CodePages;
 use self::hooks::{on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
 use self::registers::Table;
 use crate::UnicornConfig;
@@ -82,6 +84,12 @@ pub(super) struct Inner {
     stops: RefCell<Arc<Stops>>,
     /// The next instruction may access what is watched.
     passing: Cell<bool>,
+    /// For guests with `coherent_code`.
+    code_pages: CodePages,
+    /// All of it is to be looked at before the next run.
+    all_code: Cell<bool>,
+    /// Within `emu_start`.
+    in_run: Cell<bool>,
     /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
     invalidating: Cell<bool>,
 }
@@ -126,6 +134,9 @@ impl UnicornCore {
             repeated: Cell::default(),
             stops: RefCell::default(),
             passing: Cell::new(false),
+            code_pages: CodePages::default(),
+            all_code: Cell::new(false),
+            in_run: Cell::new(false),
             invalidating: Cell::new(false),
         });
         let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();
@@ -204,12 +215,14 @@ impl UnicornCore {
         let pc = inner.guest().entry(inner.raw(), inner.pc());
         // SAFETY: the engine is open and not running. Flushing the TLB makes sure that the first
         // instruction's fetch comes to us, where an interrupt that was set just before is seen.
+        inner.in_run.set(true);
         let error = unsafe {
             inner.api.flush_tlb(inner.engine);
             rescue::while_running(inner, || {
                 (inner.api.emu_start)(inner.engine, pc, 0, 0, count)
             })
         };
+        inner.in_run.set(false);
         inner.end_turn();
         if let Some(leave) = inner.leave.take() {
             if let Some(pc) = inner.new_pc.take() {
@@ -262,6 +275,7 @@ impl CpuCore for UnicornCore {
                     exit => break exit,
                 },
                 None => {
+                    self.inner.guest().take_back(self.inner.raw());
                     if self.inner.stop.take() {
                         break Exit::Interrupted;
                     }
@@ -287,7 +301,8 @@ impl CpuCore for UnicornCore {
         // SAFETY: open and not running.
         unsafe { inner.api.set_exits(inner.engine, end.as_slice()) };
         inner.set_counting(true);
-        let left = self.run_once(1);
+        let count = inner.guest().counts_as(&inner.stopped(start));
+        let left = self.run_once(count);
         inner.set_counting(false);
         let stops = inner.stops.borrow();
         if end.is_some() || !stops.is_empty() {

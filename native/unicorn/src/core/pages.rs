@@ -82,6 +82,10 @@ impl Inner {
                 ..fault(true, false)
             });
         }
+        if self.facts.coherent_code && access != Access::Fetch {
+            // Fetches are to be asked for.
+            perms &= !ffi::PROT_EXEC;
+        }
         Ok((addr, perms & !denied))
     }
 
@@ -116,6 +120,16 @@ impl Inner {
         if notices.tlb_flush {
             // SAFETY: open and not within translated code.
             unsafe { self.api.flush_tlb(self.engine) };
+        }
+        if self.facts.coherent_code {
+            if self.in_run.get() {
+                if self.code_has_changed(notices.tlb_flush) {
+                    self.all_code.set(self.all_code.get() | notices.tlb_flush);
+                    self.stop_engine();
+                }
+            } else {
+                self.renew_code(notices.tlb_flush | self.all_code.take());
+            }
         }
     }
 

@@ -48,7 +48,7 @@ impl Mode {
     }
 }
 
-const REGISTERS: usize = 80;
+const REGISTERS: usize = 96;
 const NAME_SIZE: usize = 16;
 const MAGIC: u64 = 0x7265_6361_7254_5351;
 /// The tracer changed registers, or the signal mask.
@@ -193,6 +193,11 @@ impl GuestThread {
         {
             block.registers[id as usize] = u128::from(kind == Kind::Exit);
         }
+        if let Some(id) = regs.shown_number
+            && kind == Kind::Entry
+        {
+            block.registers[id as usize] = block.number as u128 & u128::from(u64::MAX);
+        }
     }
 
     /// Answers a question of the tracer's. False: there was none.
@@ -241,7 +246,10 @@ impl GuestThread {
         let block = tracee.block();
         if block.dirty & DIRTY_REGISTERS != 0 {
             let in_call = kind == Kind::Entry || kind == Kind::Exit;
-            let hidden = |id| in_call && regs.call_marker == Some(id);
+            let hidden = |id| {
+                in_call && regs.call_marker == Some(id)
+                    || kind == Kind::Entry && regs.shown_number == Some(id)
+            };
             let special = |id| id == regs.pc || regs.leading.contains(&id) || hidden(id);
             let others = (0..regs.count as u32).filter(|id| !special(*id));
             // The pc comes last, as what it means may depend on the leading ones.

@@ -160,7 +160,12 @@ impl GuestThread {
         let Some(tracee) = &mut self.tracee else {
             return Some(number);
         };
-        let altered = tracee.block().number;
+        let block = tracee.block();
+        let (altered, first_arg) = (block.number, block.first_arg);
+        if let Some(id) = self.process.regs.shown_number {
+            // A tracer has the argument in another place, where it may change it.
+            self.core.set(id, first_arg);
+        }
         if emulate || altered == -1 {
             return None;
         }
