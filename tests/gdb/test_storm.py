@@ -129,3 +129,18 @@ def test_one_of_the_three_dies(begin: Begin, who: str) -> None:
     assert program.end()[0] == -9
     assert gone(server)
     assert not program.socket.exists() or who == "server"
+
+
+def test_a_program_that_waits_for_its_debugger_can_be_ended(begin: Begin) -> None:
+    """By SIGTERM or the terminal's SIGINT, as under qemu; the socket goes, too."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        program = begin("aarch64", "waits")
+        while not tracers(program.process.pid):
+            time.sleep(0.01)  # before that the socket is its own, and stays
+        program.process.send_signal(number)
+        assert program.end() == (-number, "")
+        for _ in range(1000):
+            if not program.socket.exists():
+                break
+            time.sleep(0.01)
+        assert not program.socket.exists()

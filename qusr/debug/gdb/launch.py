@@ -174,11 +174,19 @@ def meet(session: Session, pid: int, channel: socket.socket) -> None:
     try:
         session.debugger.begin(pid, os.fsdecode(root[:-1]) or None, attached=False)
     except OSError as error:
-        channel.sendall((error.strerror or str(error)).encode())
+        _say(channel, (error.strerror or str(error)).encode())
         raise
-    channel.sendall(_TRACED)
+    _say(channel, _TRACED)
     channel.close()
     session.first_stop(pid)
+
+
+def _say(channel: socket.socket, words: bytes) -> None:
+    """Tells the guest, if it is still there."""
+    try:
+        channel.sendall(words, socket.MSG_NOSIGNAL)
+    except OSError:
+        pass
 
 
 def begin(text: str, programs: Programs) -> Waiting:

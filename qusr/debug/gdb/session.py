@@ -24,6 +24,7 @@ from qusr.debug.gdb.packets import Link
 from qusr.debug.gdb.reports import Event, is_step
 from qusr.ptrace import block as b
 from qusr.ptrace import tracee as kinds
+from qusr.ptrace.tracee import status_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from qusr.ptrace.tracee import Tracee
     from qusr.ptrace.tracer import Ready
 
+#: SIGHUP, SIGINT, SIGQUIT and SIGTERM.
+_ENDING = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14
 #: How long a debugger may take to go when there is nothing left, in seconds.
 _PATIENCE = 10
 
@@ -144,6 +147,8 @@ class Session(ABC):
                 except BlockingIOError:
                     pass
             self.pump()
+            if self.link is None and not self.running and self._is_to_end():
+                self.go()
             self.end_if_done()
             if self.deadline is not None and time.monotonic() > self.deadline:
                 self.disconnect()
@@ -151,6 +156,15 @@ class Session(ABC):
                 self._connect()
             elif self.link is not None and self.link.socket in ready:
                 self._listen()
+
+    def _is_to_end(self) -> bool:
+        """Whether somebody wants a program to end that waits for its debugger (the terminal's
+        Ctrl-C, say): it goes on and does.
+        """
+        return any(
+            (status_number(pid, b"ShdPnd", 16) | status_number(pid, b"SigPnd", 16)) & _ENDING
+            for pid in self.debugger.inferiors
+        )
 
     def _connect(self) -> None:
         try:
