@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-#: Where `qusr-binfmt bind` shows the host's files inside a root, and the cache in there.
-CARRIED = "/run/qusr"
-CACHE = CARRIED + "/cache"
-
 _OPTION_VARIABLES = ("QUSR_", "QEMU_")
 
 #: Packages that qusr imports, but not on every start.
@@ -119,7 +115,7 @@ def executed() -> None:
 def main(*, carried: bool = False) -> None:
     """Runs the kernel's program.
 
-    `carried`: in a root, with the host's files below `CARRIED` (qusr-static needs none).
+    `carried`: in a root, with the host's files below `installed.CARRIED` (qusr-static needs none).
     """
     fd, flags, (path, *arguments) = _begin()
     if "S" in flags:
@@ -129,7 +125,7 @@ def main(*, carried: bool = False) -> None:
     # The root is the guest's own: nothing to look for elsewhere. The cache does not go
     # below the guest's home directory, which may become part of an image: where nobody has made
     # another place for it, there is none.
-    cache = CACHE if os.path.isdir(CACHE) else ""
+    cache = installed.CACHE if os.path.isdir(installed.CACHE) else ""
     words = ["-L", ""] if carried else []
     if "P" in flags:
         words += ["-0", arguments.pop(0)]

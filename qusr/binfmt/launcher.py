@@ -13,7 +13,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from qusr import _native, arch, installed, interp
+from qusr import _native, arch, installed
 from qusr.binfmt import BinfmtError
 
 _MARK = b"qusr-interp:conf"
@@ -170,7 +170,7 @@ def _preload(extension: str) -> list[str]:
 
 def _configuration() -> bytes:
     host = Host()
-    inside = interp.CARRIED
+    inside = installed.CARRIED
     packages = [str(path) for path in host.packages]
     extension = f"{packages[0]}/qusr/_native.abi3.so"
     # Isolated: PYTHONPATH and its like are the guest's.
