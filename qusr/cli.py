@@ -195,7 +195,7 @@ def _main(
         from qusr.binfmt import cli as binfmt
 
         _whole_python()
-        binfmt.main(words[1:])
+        binfmt.main(list(words[1:]))
     if command.name == "qusr" and words[:1] == ["gdb"]:
         from qusr.debug.gdb import client
 

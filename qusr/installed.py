@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 #: The folder of the package; None: it is a part of the executable.
 FOLDER = os.path.dirname(__file__) if "__file__" in globals() else None
 
-#: How the executable with all in it is named by itself; there may be no other way to it.
-EXECUTABLE = "/proc/self/exe"
-
 #: Where `qusr-binfmt bind` shows the host's files inside a root, and the cache in there.
 CARRIED = "/run/qusr"
 CACHE = CARRIED + "/cache"
+
+#: How the executable with all in it is named by itself; there may be no other way to it.
+EXECUTABLE = "/proc/self/exe"
 
 
 def folders(names: Sequence[str]) -> list[bytes]:

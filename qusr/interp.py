@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-
 _OPTION_VARIABLES = ("QUSR_", "QEMU_")
 
 #: Packages that qusr imports, but not on every start.

@@ -38,6 +38,7 @@ _HF = "arm-linux-gnueabihf-gcc"
 _SF = "arm-linux-gnueabi-gcc"
 _A64 = "aarch64-linux-gnu-gcc"
 _RV = "riscv64-linux-gnu-gcc"
+_S390 = "s390x-linux-gnu-gcc"
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ LIBC_TARGETS = {
     "armel": Target(_SF),
     # gcc 12 has no instructions for atomics of one and two bytes.
     "riscv64": Target(_RV, libs=("-latomic",)),
+    "s390x": Target(_S390),
 }
-LIBC_DEFAULT = ("aarch64", "arm", "x86_64", "riscv64")
+LIBC_DEFAULT = ("aarch64", "arm", "x86_64", "riscv64", "s390x")
 NATIVE = "x86_64"
 
 # Freestanding programs. armeb is BE8 (data big-endian, code little-endian: Armv6 and later),
@@ -74,6 +76,7 @@ FREESTANDING_TARGETS = {
     # Debian has no C library for it; the kernel's headers are the same.
     "riscv32": Target(_RV, ("-march=rv32gc", "-mabi=ilp32d", "-Wl,-melf32lriscv")),
     "riscv64": Target(_RV),
+    "s390x": Target(_S390),
     "x86_64": Target("gcc"),
 }
 

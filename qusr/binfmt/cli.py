@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,10 +19,10 @@ from qusr.binfmt.registry import Entry, Registry
 _MODULE = "the kernel has no binfmt_misc (modprobe binfmt_misc)"
 
 
-def main(words: Sequence[str] | None = None) -> NoReturn:
+def main(words: list[str] | None = None) -> NoReturn:
     """Entry point. `words`: not the ones of the command line."""
     try:
-        status = _main(list(sys.argv[1:] if words is None else words))
+        status = _main(sys.argv[1:] if words is None else words)
     except BinfmtError as error:
         print(f"qusr-binfmt: {error}", file=sys.stderr)
         sys.exit(1)

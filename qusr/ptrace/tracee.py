@@ -180,13 +180,13 @@ class Tracee:
         return options | self.options & (1 << b.EVENT_CLONE | 1 << b.EVENT_EXIT)
 
 
-def status_number(pid: int, key: bytes) -> int:
+def status_number(pid: int, key: bytes, base: int = 10) -> int:
     """A number of /proc/PID/status; 0 when there is no such process."""
     try:
         with open(f"/proc/{pid}/status", "rb") as file:
             for line in file:
                 if line.startswith(key + b":"):
-                    return int(line.split()[1])
+                    return int(line.split()[1], base)
     except (OSError, ValueError, IndexError):
         pass
     return 0

@@ -16,9 +16,11 @@ from qusr.syscalls.decl import (
     Fd,
     Flags,
     FlagTable,
+    Forward,
     Hex,
     Host,
     Int,
+    Masked,
     Mode,
     Ptr,
     Raw,
@@ -28,6 +30,7 @@ from qusr.syscalls.decl import (
     Syscall,
     UInt,
     ULong,
+    Word,
 )
 from qusr.syscalls.layout import CType, Fields, PerAbi, Struct, long, s16, s32, u16, u32, ulong
 from qusr.syscalls.structs import SIGEVENT
@@ -46,13 +49,27 @@ _MODE: dict[str, CType] = {
     "ids16": Struct("mode", [("mode", u16), ("_pad", u16)]),
     "*": Struct("mode", [("mode", u32)]),
 }
-IPC_PERM = Struct(
+_IDS: Fields = [("key", s32), ("uid", u32), ("gid", u32), ("cuid", u32), ("cgid", u32)]
+_PERM_REST: Fields = [("_unused1", ulong), ("_unused2", ulong)]
+IPC_PERM = PerAbi(
     "ipc64_perm",
-    [
-        ("key", s32), ("uid", u32), ("gid", u32), ("cuid", u32), ("cgid", u32),
-        ("mode", PerAbi("mode", _MODE)), ("seq", u16), ("_pad2", u16), ("_unused1", ulong),
-        ("_unused2", ulong),
-    ],
+    {
+        # arch/s390/include/uapi/asm/ipcbuf.h
+        "s390": Struct(
+            "ipc64_perm",
+            [
+                *_IDS, ("mode", PerAbi("mode", _MODE)), ("_pad1", u16), ("seq", u16),
+                *_PERM_REST,
+            ],
+        ),
+        "*": Struct(
+            "ipc64_perm",
+            [
+                *_IDS, ("mode", PerAbi("mode", _MODE)), ("seq", u16), ("_pad2", u16),
+                *_PERM_REST,
+            ],
+        ),
+    },
 )  # fmt: skip
 
 
@@ -205,7 +222,7 @@ _SEM_COMMANDS: dict[int, tuple[str, CType | None, int]] = {
 }  # fmt: skip
 
 
-def _semctl() -> Syscall:
+def _semctl(*, big_endian: bool = False) -> Syscall:
     call = _control("semctl", (Int("semid"), Int("semnum")), "arg", _SEM_COMMANDS)
     switch = call.args[-1]
     assert isinstance(switch, Switch)
@@ -215,6 +232,13 @@ def _semctl() -> Syscall:
         for command in (13, 17)
         for key in (command, command | IPC_64)
     ]
+    if big_endian:
+        # The array's numbers, and the int of a union, are elsewhere in it.
+        arrays = [
+            (key, Case(ULong("arg"), handler="ipc:semctl"))
+            for command in (13, 16, 17)
+            for key in (command, command | IPC_64)
+        ]
     switch.cases = (*switch.cases, *arrays)
     switch.names = {**switch.names, 13: "GETALL", 17: "SETALL"}
     return call
@@ -236,7 +260,42 @@ def _timed(name: str, base: str, timespec: CType) -> Syscall:
     return Syscall(name, *args, Ptr("timeout", timespec, IN), host=Host(base))
 
 
+# ipc(2) of s390, with five arguments: call, first, second, third, ptr (arch/s390/kernel/syscall.c).
+# Commands are as C libraries pass them to this call, with IPC_64; messages come in a struct
+# ipc_kludge.
+_COMMAND = Masked(2, ~IPC_64 & 0xFFFFFFFF)
+_S390_IPC: dict[int, tuple[str, Forward]] = {
+    1: ("SEMOP", Forward("semop", 1, 4, 2)),
+    2: ("SEMGET", Forward("semget", 1, 2, 3)),
+    3: ("SEMCTL", Forward("semctl", 1, 2, Masked(3, ~IPC_64 & 0xFFFFFFFF), Word(4, 0))),
+    4: ("SEMTIMEDOP", Forward("semtimedop", 1, 4, 2, 3)),
+    11: ("MSGSND", Forward("msgsnd", 1, 4, 2, 3)),
+    12: ("MSGRCV", Forward("msgrcv", 1, Word(4, 0), 2, Word(4, 1), 3)),
+    13: ("MSGGET", Forward("msgget", 1, 2)),
+    14: ("MSGCTL", Forward("msgctl", 1, _COMMAND, 4)),
+    22: ("SHMDT", Forward("shmdt", 4)),
+    23: ("SHMGET", Forward("shmget", 1, 2, 3)),
+    24: ("SHMCTL", Forward("shmctl", 1, _COMMAND, 4)),
+}
+_IPC_ARGS = (Int("first"), ULong("second"), ULong("third"), Hex("ptr"))
+# The address is not the result, as that could not be told from an error once.
+_SHMAT = Case(*_IPC_ARGS, handler="ipc:shmat", name="SHMAT")
+
 CALLS = (
+    Syscall(
+        "ipc",
+        Switch(
+            "call",
+            [
+                *((call, Case(*_IPC_ARGS, forward=forward))
+                  for call, (_, forward) in _S390_IPC.items()),
+                (21, _SHMAT),
+            ],
+            default=Case(*_IPC_ARGS, errno=errno.EINVAL),
+            names={21: "SHMAT", **{call: name for call, (name, _) in _S390_IPC.items()}},
+        ),
+        families=("ipc5",),
+    ),
     Syscall("msgget", Hex("key"), Flags("msgflg", IPC)),
     Syscall("semget", Hex("key"), Int("nsems"), Flags("semflg", IPC)),
     Syscall("shmget", Hex("key"), Size("size"), Flags("shmflg", SHM_GET)),
@@ -256,8 +315,7 @@ CALLS = (
     _control("msgctl", (Int("msqid"),), "buf", _MSG_COMMANDS),
     _control("shmctl", (Int("shmid"),), "buf", _SHM_COMMANDS),
     _SEM,
-    Syscall("semctl", *_SEM.args, families=("be",),
-            partial="GETALL, SETALL, and SETVAL of 64-bit guests keep the host's byte order"),
+    Syscall("semctl", *_semctl(big_endian=True).args, families=("be",)),
     Syscall("semop", *_SEMOPS),
     _timed("semtimedop", "semtimedop", TIMESPEC),
     _timed("semtimedop_time64", "semtimedop", TIMESPEC64),

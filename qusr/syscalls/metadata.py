@@ -71,6 +71,15 @@ _STAT_GENERIC = Struct(
         ("_unused", u32 * 2),
     ],
 )  # fmt: skip
+# arch/s390/include/uapi/asm/stat.h
+_STAT_S390 = Struct(
+    "stat",
+    [
+        ("st_dev", ulong), ("st_ino", ulong), ("st_nlink", ulong), ("st_mode", u32),
+        ("st_uid", u32), ("st_gid", u32), ("_pad1", u32), ("st_rdev", ulong), ("st_size", ulong),
+        *_LONG_TIMES, ("st_blksize", ulong), ("st_blocks", long), ("_unused", ulong * 3),
+    ],
+)  # fmt: skip
 
 
 def _eabi_stat(device: list[tuple[str, CType]], rdev: list[tuple[str, CType]]) -> Struct:
@@ -91,6 +100,7 @@ STAT = PerAbi(
     {
         "x86_64": _STAT_X86_64,
         "generic64": _STAT_GENERIC,
+        "s390": _STAT_S390,
         "be32": _eabi_stat([("st_dev", u16), ("_pad1", u16)], [("st_rdev", u16), ("_pad2", u16)]),
         "eabi": _eabi_stat([("st_dev", ulong)], [("st_rdev", ulong)]),
     },
@@ -132,7 +142,7 @@ STATX = Struct(
 
 # asm-generic/statfs.h: words of the ABI's size, but for f_fsid. What must fit is in
 # do_statfs_native of fs/statfs.c.
-STATFS = Struct(
+_STATFS_GENERIC = Struct(
     "statfs",
     [
         ("f_type", ulong), ("f_bsize", ulong), ("f_blocks", ulong), ("f_bfree", ulong),
@@ -141,6 +151,16 @@ STATFS = Struct(
     ],
     checked=("f_bsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_frsize"),
 )  # fmt: skip
+# arch/s390/include/uapi/asm/statfs.h; both are the same with 64 bits.
+_STATFS_S390 = Struct(
+    "statfs",
+    [
+        ("f_type", u32), ("f_bsize", u32), ("f_blocks", ulong), ("f_bfree", ulong),
+        ("f_bavail", ulong), ("f_files", ulong), ("f_ffree", ulong), ("f_fsid", s32 * 2),
+        ("f_namelen", u32), ("f_frsize", u32), ("f_flags", u32), ("_spare", u32 * 4),
+    ],
+)  # fmt: skip
+STATFS = PerAbi("statfs", {"s390": _STATFS_S390, "*": _STATFS_GENERIC})
 
 
 class _Packed4(Struct):
@@ -166,10 +186,13 @@ STATFS64 = PerAbi(
             packed=("*",),
         ),
         "generic32": Struct("statfs64", _STATFS64),
-        "*": STATFS,
+        "s390": _STATFS_S390,
+        "*": _STATFS_GENERIC,
     },
 )  # fmt: skip
 
+# linux/utime.h
+UTIMBUF = Struct("utimbuf", [("actime", long), ("modtime", long)])
 USTAT = Struct(
     "ustat",
     [("f_tfree", s32), ("f_tinode", ulong), ("f_fname", Bytes(6)), ("f_fpack", Bytes(6))],
@@ -305,6 +328,7 @@ CALLS = (
     Syscall("fchown32", Fd("fd"), *_OWNER, host=Host("fchown")),
     _at("fchownat", *_OWNER, Flags("flags", AT), follow=_NOFOLLOW),
     # --- times ---
+    _path("utime", Ptr("times", UTIMBUF, IN)),
     _path("utimes", _two(TIMEVAL)),
     _at("futimesat", _two(TIMEVAL)),
     _at("utimensat", _two(TIMESPEC), Flags("flags", AT), follow=_NOFOLLOW),

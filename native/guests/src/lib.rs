@@ -9,6 +9,7 @@ mod decode;
 pub mod names;
 mod nzcv;
 mod riscv;
+mod s390x;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,12 @@ use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
 /// The guests of each module.
-static ALL: [&[Entry]; 3] = [&aarch64::GUESTS, &arm::GUESTS, &riscv::GUESTS];
+static ALL: [&[Entry]; 4] = [
+    &aarch64::GUESTS,
+    &arm::GUESTS,
+    &riscv::GUESTS,
+    &s390x::GUESTS,
+];
 
 /// One guest: an instruction set in one byte order.
 pub struct Entry {

@@ -2,13 +2,14 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 6] = [
+pub const NAMES: [(&str, &[&str]); 7] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
     ("armeb", &[]),
     ("riscv32", &[]),
     ("riscv64", &[]),
+    ("s390x", &[]),
 ];
 
 /// The guest that has this name.

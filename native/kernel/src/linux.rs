@@ -34,6 +34,8 @@ pub struct Registers {
     pub leading: &'static [u32],
     /// The one that has 0 or 1 for a tracer before and after a system call.
     pub call_marker: Option<u32>,
+    /// The one that has the call's number for a tracer before a system call, instead of an argument.
+    pub shown_number: Option<u32>,
 }
 
 /// Arguments behind those in registers, a word each.
@@ -153,6 +155,8 @@ pub struct Facts {
     pub shmlba: u64,
     /// The processor ignores the top byte of addresses.
     pub tagged_addresses: bool,
+    /// A breakpoint instruction is an undefined one (SIGILL) to a program without a tracer.
+    pub breaks_need_tracer: bool,
 }
 
 /// See the module.

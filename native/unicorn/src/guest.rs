@@ -132,6 +132,8 @@ pub struct Facts {
     pub presets: &'static [Preset],
     /// Exceptions that are none of these are undefined instructions.
     pub exceptions: &'static [Exception],
+    /// Programs need no instruction or call to have changed code executed, whoever changed it.
+    pub coherent_code: bool,
     /// The bits of a data address that are no tag.
     pub address_mask: u64,
     pub probe: Probe,
@@ -190,6 +192,22 @@ pub trait Guest: Send + Sync {
         false
     }
 
+    /// Moves behind the system-call instruction at the pc where the library leaves that to a kernel.
+    fn pass_call(&self, engine: Engine<'_>) {
+        let _ = engine;
+    }
+
+    /// Has an instruction begin anew within which the library has stopped, if there are such.
+    fn take_back(&self, engine: Engine<'_>) {
+        let _ = engine;
+    }
+
+    /// For how many instructions the library takes the one at the pc.
+    fn counts_as(&self, cpu: &Stopped<'_>) -> usize {
+        let _ = cpu;
+        1
+    }
+
     /// Before each run: others may have run since.
     fn before_run(&self, engine: Engine<'_>) {
         let _ = engine;
@@ -230,6 +248,13 @@ pub trait Guest: Send + Sync {
     fn undefined(&self, cpu: &Stopped<'_>) -> Result<u64, Exit> {
         let _ = cpu;
         Err(Exit::Undefined)
+    }
+
+    /// How many bytes from the first address of its first access on the instruction at the pc accesses; rather
+    /// too many than too few.
+    fn reach(&self, cpu: &Stopped<'_>) -> u64 {
+        let _ = cpu;
+        16
     }
 
     /// What an instruction is that the library calls invalid, the pc being on it. None: nothing, go on.

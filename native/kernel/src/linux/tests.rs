@@ -32,6 +32,7 @@ static FACTS: Facts = Facts {
         count: 33,
         leading: &[],
         call_marker: None,
+        shown_number: None,
     },
     machine: 8,
     clone: CloneOrder::BACKWARDS,
@@ -42,6 +43,7 @@ static FACTS: Facts = Facts {
     page_size: 4096,
     shmlba: 0x4_0000,
     tagged_addresses: false,
+    breaks_need_tracer: false,
 };
 
 impl LinuxAbi for TestAbi {

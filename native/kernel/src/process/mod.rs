@@ -6,6 +6,7 @@ mod builtin;
 mod call;
 pub mod child;
 pub mod clone;
+mod confine;
 pub mod core_bit;
 pub mod descriptors;
 pub(crate) mod directory;

@@ -21,6 +21,9 @@ const SIGNALFD: [usize; 21] = [
     4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 8, 8, 8, 2, 2, 4, 8, 4,
 ];
 const SIGNALFD_SIZE: usize = 128;
+/// Where `ssi_int` and `ssi_ptr` are in it.
+const SSI_INT: usize = 44;
+const SSI_PTR: usize = 48;
 /// struct inotify_event without its name: wd, mask, cookie, len.
 const INOTIFY_SIZE: usize = 16;
 /// struct fanotify_event_metadata: event_len, vers, reserved, metadata_len, mask, fd, pid.
@@ -68,13 +71,17 @@ impl Records {
         }
     }
 
-    /// Brings what the kernel stored into the guest's order.
-    pub fn swap_read(self, bytes: &mut [u8]) {
+    /// Brings what the kernel stored into the guest's order; `word` is the size of its pointers.
+    pub fn swap_read(self, bytes: &mut [u8], word: usize) {
         match self {
             Self::Eventfd | Self::Timerfd => swap_fields(bytes, &[8]),
             Self::Signalfd => {
                 for record in bytes.chunks_exact_mut(SIGNALFD_SIZE) {
                     swap_fields(record, &SIGNALFD);
+                    if word == 8 {
+                        // Of a union sigval the int is the upper half of the pointer, not the lower one.
+                        record.copy_within(SSI_PTR..SSI_PTR + 4, SSI_INT);
+                    }
                 }
             }
             Self::Inotify => {
@@ -162,7 +169,7 @@ mod tests {
             }
             bytes.extend_from_slice(name);
         }
-        Records::Inotify.swap_read(&mut bytes);
+        Records::Inotify.swap_read(&mut bytes, 4);
         assert_eq!(bytes[..8], [0, 0, 0, 1, 0, 0, 1, 0]);
         assert_eq!(&bytes[12..20], b"\0\0\0\x04ab\0\0");
         assert_eq!(bytes[20..24], [0, 0, 0, 2]);

@@ -13,7 +13,7 @@ use super::convert::Conversion;
 use super::reader::Reader;
 use crate::abi::GuestAbi;
 
-const MAGIC: &[u8] = b"QTHUNK08";
+const MAGIC: &[u8] = b"QTHUNK09";
 /// A register slot that means "no such argument".
 pub const NO_SLOT: u8 = 255;
 /// The index of a map that is not there.
@@ -97,6 +97,8 @@ pub enum Op {
     },
     Buf {
         slot: u8,
+        direction: Direction,
+        size: Length,
     },
     Struct {
         slot: u8,
@@ -113,6 +115,7 @@ pub enum Op {
     Iovec {
         slot: u8,
         count: u8,
+        direction: Direction,
     },
     SockaddrIn {
         slot: u8,
@@ -282,6 +285,26 @@ pub enum Node {
         default: Box<Node>,
     },
     Errno(u16),
+    /// Another call in another form: where its arguments are, and its node.
+    Forward {
+        sources: Vec<Source>,
+        node: Box<Node>,
+    },
+}
+
+/// Where an argument of a call is that another one stands for.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    Slot {
+        slot: u8,
+        mask: u64,
+    },
+    /// The `index`th word where the slot points.
+    Memory {
+        slot: u8,
+        index: u8,
+    },
+    Const(u64),
 }
 
 /// A named call.

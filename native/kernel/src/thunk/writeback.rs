@@ -128,7 +128,7 @@ impl Call<'_> {
                     .space
                     .read(address, bytes)
                     .map_err(|_| libc::EFAULT)?;
-                records.swap_read(bytes);
+                records.swap_read(bytes, self.abi.word_bytes());
                 self.write(address, bytes)
             }
             Post::Message {

@@ -128,6 +128,7 @@ fn fork(started: &mut Started, request: &CloneRequest) {
         started.forked = true;
         started.thread.begin_fork(request);
     } else {
+        started.thread.has_forked(request, result);
         started.thread.finish_call(result);
     }
 }
