@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -151,14 +152,18 @@ def _kill_session(run: subprocess.Popen[bytes]) -> None:
                 os.kill(int(entry.name), signal.SIGKILL)
 
 
+def lack(message: str) -> NoReturn:
+    """Something that the test needs is not there: it is skipped, in CI it fails."""
+    if IN_CI:
+        pytest.fail(message)
+    pytest.skip(message)
+
+
 def need(tool: str) -> str:
     """The path of a host program. Without it the test is skipped, in CI it fails."""
     path = shutil.which(tool)
     if path is None:
-        message = f"{tool} is not installed: run tools/install-packages"
-        if IN_CI:
-            pytest.fail(message)
-        pytest.skip(message)
+        lack(f"{tool} is not installed: run tools/install-packages")
     return path
 
 

@@ -4,34 +4,10 @@
 // cflags: -march=z13
 // qemu 7.2 does not tell of a failed access by its page, and leaves the PSW of a compare-and-trap on the instruction.
 // What of the machine programs see at the user level: traps and where the PSW is after them, frames, EXECUTE.
-#include "../check.h"
-#include "../isa.h"
+#include "../traps.h"
 #include <fenv.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <sys/time.h>
-
-static sigjmp_buf out;
-static volatile int got_signal, got_code;
-static void *volatile got_addr;
-static volatile uintptr_t got_pc;
-
-static void jumps_out(int signal, siginfo_t *info, void *context)
-{
-	got_signal = signal;
-	got_code = info->si_code;
-	got_addr = info->si_addr;
-	got_pc = ISA_FAULT_PC(&((ucontext_t *)context)->uc_mcontext);
-	siglongjmp(out, 1);
-}
-
-static void catches(int signal, void (*handler)(int, siginfo_t *, void *))
-{
-	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
-
-	OK(sigaction(signal, &action, NULL));
-}
 
 /* `size`: of the instruction, behind which the PSW stands (arch/s390/kernel/traps.c, get_trap_ip). */
 #define TRAPS(statement, size, signal, code)                          \

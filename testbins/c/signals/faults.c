@@ -1,11 +1,8 @@
 // Faults of the program's own: si_code, si_addr, registers in the frame, resuming, siglongjmp.
 // libs: -lpthread
-#include "../check.h"
-#include "../isa.h"
+#include "../traps.h"
 #include <pthread.h>
-#include <signal.h>
 #include <sys/wait.h>
-#include <ucontext.h>
 
 #ifdef SLOW
 enum { FAULTS = 100000 };
@@ -13,10 +10,7 @@ enum { FAULTS = 100000 };
 enum { FAULTS = 3000 };
 #endif
 
-static volatile int got_signal, got_code, count;
-static void *volatile got_addr;
-static volatile uintptr_t got_pc;
-static sigjmp_buf out;
+static volatile int count;
 
 static uintptr_t pc_of(void *context)
 {
@@ -30,22 +24,6 @@ static void set_pc(void *context, uintptr_t pc)
 	mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
 
 	ISA_SET_PC(m, pc);
-}
-
-static void jumps_out(int signal, siginfo_t *info, void *context)
-{
-	got_signal = signal;
-	got_code = info->si_code;
-	got_addr = info->si_addr;
-	got_pc = pc_of(context);
-	siglongjmp(out, 1);
-}
-
-static void catches(int signal, void (*handler)(int, siginfo_t *, void *))
-{
-	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
-
-	OK(sigaction(signal, &action, NULL));
 }
 
 #define FAULTS_WITH(statement, signal, code, addr)                     \

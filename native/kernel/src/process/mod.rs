@@ -89,7 +89,8 @@ impl Process {
     /// The program of an open file, which was found at `path`, runs here from now on.
     pub fn runs(&self, fd: i32, path: &Path) {
         execed::executed();
-        let held = Running::hold(fd, path);
+        let apart = share::is_shared().then_some(path);
+        let held = Running::hold(fd, apart);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         *running = held;
     }
