@@ -169,6 +169,7 @@ class Tracer:
 
     def _trapped(self, tracee: Tracee, signal: int) -> None:
         """PTRACE_EVENT_STOP, in a group-stop if `signal` is not SIGTRAP."""
+        tracee.interrupted = False
         if tracee.parked:
             info = b.siginfo(signal, b.EVENT_STOP << 8 | signal, tracee.tid)
             self._tell(tracee, Report(kinds.TRAP, signal, info, event=b.EVENT_STOP, on_host=True))
@@ -271,6 +272,7 @@ class Tracer:
 
     def _tell(self, tracee: Tracee, report: Report) -> None:
         tracee.report = report
+        tracee.interrupted = False
         self.ready = [item for item in self.ready if item.tid != tracee.tid]
         self.ready.append(Ready(tracee.tid, report.status, bytes(144)))
 

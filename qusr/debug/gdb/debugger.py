@@ -154,7 +154,7 @@ class Debugger(Tracer):
         for tracee in tracees:
             if tracee.report is None:
                 with _may_be_gone():
-                    _native.ptrace(b.INTERRUPT, tracee.tid, 0, 0)
+                    tracee.interrupt()
                     waiting.add(tracee.tid)
         while any(tid in self.tracees and self.tracees[tid].report is None for tid in waiting):
             if not self.service():
