@@ -85,7 +85,7 @@ def compiled(arch: str, name: str, folder: Path) -> Path:
     program = folder / f"{name}-{arch}"
     if not program.exists():
         source = FOLDER / f"{name}.c"
-        if name == "plain":
+        if name in ("plain", "counted"):
             target = FREESTANDING_TARGETS[arch]
             flags = [*target.flags, *FREESTANDING, f"-I{HERE / 'be'}"]
         else:

@@ -67,8 +67,11 @@ def test_nonsense_does_no_harm(begin: Begin, count: int) -> None:
     client = Client(program.socket)
     chance = random.Random(count)
     registers = client.ask(b"g")
-    for _ in range(count):
-        client.socket.sendall(mutated(chance.choice(PACKETS), chance))
+    at_once = 1 if count < 1000 else 25
+    for _ in range(count // at_once):
+        client.socket.sendall(
+            b"".join(mutated(chance.choice(PACKETS), chance) for _ in range(at_once))
+        )
         client.drain()
     client.resume(b"qSupported")
     assert client.ask(b"G" + registers) == b"OK"

@@ -48,6 +48,8 @@ impl Mode {
     }
 }
 
+/// Nobody has asked for the count.
+const NOT_COUNTED: u64 = u64::MAX;
 const REGISTERS: usize = 96;
 const NAME_SIZE: usize = 16;
 const MAGIC: u64 = 0x7265_6361_7254_5351;
@@ -87,7 +89,8 @@ pub(super) struct Block {
     pub(super) reply_size: u64,
     /// Where it writes its stops.
     pub(super) orders: u64,
-    pub(super) orders_pad: u64,
+    /// How many instructions were executed; [`NOT_COUNTED`].
+    pub(super) executed: u64,
     pub(super) info: [u8; siginfo::SIZE],
     pub(super) registers: [u128; REGISTERS],
 }
@@ -164,6 +167,7 @@ impl GuestThread {
         let (regs, name) = (self.process.regs, linux.name().as_bytes());
         let mut guest = [0; NAME_SIZE];
         guest[..name.len()].copy_from_slice(name);
+        let executed = self.core.executed().unwrap_or(NOT_COUNTED);
         let Some(tracee) = &mut self.tracee else {
             return;
         };
@@ -180,6 +184,7 @@ impl GuestThread {
             blocked,
             code_ring: &raw const CODE_RING as u64,
             orders: &raw const ORDERS as u64,
+            executed,
             resume_signal: 0,
             dirty: 0,
             request: 0,

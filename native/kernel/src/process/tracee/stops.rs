@@ -167,6 +167,7 @@ impl Reader<'_> {
                 writes: kinds & 2 != 0,
             });
         }
+        stops.count = self.number(4)? != 0;
         Some((stops, conditions, registers))
     }
 }
