@@ -11,7 +11,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
 use super::cpu::{SystemRegister, unicorn_config};
 use super::memory::os_error;
-use super::native::{log_to, tell};
+use super::native::tell;
 use super::process::PyProcess;
 use super::share;
 use qusr_kernel::process::GuestThread;
@@ -22,9 +22,7 @@ use qusr_kernel::signal::{Action, SIG_IGN, bit};
 use qusr_kernel::thunk::map_files;
 use qusr_kernel::thunk::procfs::Opened;
 use qusr_kernel::thunk::table::MAX_SLOTS;
-use qusr_machine::pair;
 use qusr_translator as native;
-use qusr_translator::stock::Place;
 use qusr_unicorn::{self as unicorn, AllStopped};
 
 /// One guest thread.
@@ -45,13 +43,9 @@ impl From<GuestThread> for PyThread {
 
 #[pymethods]
 impl PyThread {
-    /// A thread; the arguments are those of `qusr.cpu.unicorn.arguments`. With `native` (its
-    /// options, see [`pair::open`]) it runs on the native core, and Unicorn is
-    /// only opened for an instruction that this has no lifter for. `stock`: the store's directory and
-    /// the program's identity, where its translations are kept.
+    /// A thread of a process without a program, for tests; the arguments are those of
+    /// `qusr.cpu.unicorn.arguments`.
     #[new]
-    #[pyo3(signature = (process, library, guest, model, system_registers, features, native = None, log = None, stock = None))]
-    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         process: &PyProcess,
         library: PathBuf,
@@ -59,22 +53,11 @@ impl PyThread {
         model: i32,
         system_registers: Vec<SystemRegister>,
         features: Vec<String>,
-        native: Option<&str>,
-        log: Option<Py<PyAny>>,
-        stock: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
         let config = unicorn_config(library, guest, model, system_registers, features)?;
-        let space = process.inner.space.clone();
-        let core = match native {
-            None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,
-            Some(options) => {
-                let stock = stock.map(|(folder, program)| Place { folder, program });
-                pair::open(guest, options, config, space, log.map(log_to), stock)
-                    .map_err(PyValueError::new_err)?
-            }
-        };
+        let core = unicorn::open(&config, process.inner.space.clone());
         Ok(Self {
-            inner: GuestThread::new(process.inner.clone(), core),
+            inner: GuestThread::new(process.inner.clone(), core.map_err(PyOSError::new_err)?),
         })
     }
 

@@ -194,7 +194,7 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
             stack_size,
             ..started.launch.settings.clone()
         };
-        let loaded = load::load(&prepared, &envp, machine, &space, &settings, before)?;
+        let loaded = load::load(&prepared, &envp, machine, &space, &settings, before, None)?;
         Ok((space, loaded))
     });
     // Too late to go back: the kernel kills the process then.
@@ -207,7 +207,6 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
         stack,
         process,
         mut thread,
-        table,
         exe,
     } = loaded;
     thread.follow_exec(&mut started.thread);
@@ -222,7 +221,7 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
         started.forked = false;
         std::mem::forget((old, before));
     }
-    (started.space, started.table) = (space, table);
+    started.space = space;
     (started.image, started.stack, started.exe) = (image, stack, exe);
     (started.argv, started.envp) = (prepared.argv, envp);
     started.execfn = prepared.execfn;

@@ -25,7 +25,7 @@ pub struct PyPrepared(Mutex<Option<Prepared>>);
 
 impl PyPrepared {
     /// Does something with it. ValueError: it is closed.
-    fn with<T>(&self, what: impl FnOnce(&mut Prepared) -> T) -> PyResult<T> {
+    pub(super) fn with<T>(&self, what: impl FnOnce(&mut Prepared) -> T) -> PyResult<T> {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let open = guard.as_mut();
         open.map(what)
