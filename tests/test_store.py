@@ -227,8 +227,8 @@ def test_all_that_may_be_imported_later_is_kept() -> None:
     data = preload.learn()
     kept = preload.Kept(lambda at, size: data[at : at + size])
     folder = Path(preload.__file__).parent
-    names = ("cli.py", "api.py", "interp.py", "usage.py", "__main__.py", "debug/gdb/client.py")
-    over = {folder / name for name in names}
+    modules = "cli api info interp usage __main__ debug/gdb/client".split()
+    over = {folder / f"{name}.py" for name in modules}
     missing = {}
     for package in ("", *preload._packages()):
         for path in (folder / package).glob("*.py"):
