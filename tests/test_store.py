@@ -227,7 +227,7 @@ def test_all_that_may_be_imported_later_is_kept() -> None:
     data = preload.learn()
     kept = preload.Kept(lambda at, size: data[at : at + size])
     folder = Path(preload.__file__).parent
-    modules = "cli api info interp usage __main__ debug/gdb/client".split()
+    modules = ["cli", "api", "info", "interp", "usage", "__main__", "debug/gdb/client"]
     over = {folder / f"{name}.py" for name in modules}
     missing = {}
     for package in ("", *preload._packages()):
