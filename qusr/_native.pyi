@@ -101,8 +101,6 @@ class AddressSpace:
         """Tell the cores that code was changed by other means than guest stores."""
     def brk_range(self) -> tuple[int, int]:
         """The heap's start and the break."""
-    def read_strings(self, addr: int, word: int, big_endian: bool, longest: int) -> list[bytes]:
-        """A NULL-terminated array of strings. E2BIG: one of them is longer than `longest`."""
     def clear(self) -> None:
         """Unmap everything (execve)."""
     def after_fork_in_child(self) -> None:
@@ -239,6 +237,13 @@ class Thread:
     def set_reg(self, id: int, value: int) -> None: ...
     def clone_request(self, name: str, values: Sequence[int]) -> CloneRequest:
         """What a call to the handler `name` asks for. OSError: the kernel refuses it."""
+    def prepare_exec(
+        self, name: str, values: Sequence[int], exe: bytes
+    ) -> tuple[Prepared, list[bytes]]:
+        """The program and the environment that a call to the handler `name` executes.
+
+        `exe` is the program that runs. OSError: why there is none.
+        """
     def begin_clone(self, request: CloneRequest) -> None:
         """Set the registers of a thread that a clone has made."""
     def begin_fork(self, request: CloneRequest) -> None:
@@ -282,8 +287,6 @@ class Thread:
     @staticmethod
     def call_of(tid: int) -> tuple[int, list[int], int, int] | None:
         """The system call that the process's thread makes: number, arguments, sp, pc."""
-    def map_file(self, at: int, path: bytes) -> bytes | None:
-        """The host's path for a guest's path in /proc/self/map_files; None: it is none."""
     def become_tracee(self) -> None:
         """PTRACE_TRACEME was called."""
     def has_executed(self) -> None:
@@ -552,9 +555,6 @@ class Prepared:
     interp_path: str
     def close(self) -> None:
         """Closes the files; mappings stay."""
-
-    def check_arguments(self, envp: Sequence[bytes], stack_limit: int) -> None:
-        """LoadError (E2BIG) when they are too large for a stack with this limit."""
 
     def install(self, space: Space, *, stack_size: int) -> Image:
         """Maps everything into an empty address space. LoadError: it does not fit."""

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
 use super::cpu::{SystemRegister, unicorn_config};
+use super::loader::PyPrepared;
 use super::memory::os_error;
 use super::native::tell;
 use super::process::PyProcess;
@@ -19,9 +20,9 @@ use qusr_kernel::process::clone::{CloneRequest, Kind};
 use qusr_kernel::process::whereabouts;
 use qusr_kernel::signal::host::{self, Mailbox};
 use qusr_kernel::signal::{Action, SIG_IGN, bit};
-use qusr_kernel::thunk::map_files;
 use qusr_kernel::thunk::procfs::Opened;
 use qusr_kernel::thunk::table::MAX_SLOTS;
+use qusr_machine::facts::facts;
 use qusr_translator as native;
 use qusr_unicorn::{self as unicorn, AllStopped};
 
@@ -306,6 +307,26 @@ impl PyThread {
         }
     }
 
+    /// The program that a call to the handler `name` is to execute, and its environment; all that can fail
+    /// is done. `exe` is the program that runs. OSError: why there is none.
+    fn prepare_exec(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        values: Vec<u64>,
+        exe: &[u8],
+    ) -> PyResult<(PyPrepared, Vec<Py<PyBytes>>)> {
+        let machines = &facts().machines;
+        let execve = match self.inner.prepare_exec(name, &values, exe, machines) {
+            Some(Ok(execve)) => execve,
+            Some(Err(errno)) => return Err(os_error(errno)),
+            None => return Err(PyValueError::new_err("no call that executes")),
+        };
+        let envp = execve.envp.iter();
+        let envp = envp.map(|entry| PyBytes::new(py, entry).unbind());
+        Ok((PyPrepared::from(execve.prepared), envp.collect()))
+    }
+
     /// Sets the registers of a thread that a clone has made.
     fn begin_clone(&mut self, request: &PyCloneRequest) {
         self.inner.begin_clone(&request.0);
@@ -339,12 +360,6 @@ impl PyThread {
     #[staticmethod]
     fn call_of(tid: i32) -> Option<(u64, [u64; MAX_SLOTS], u64, u64)> {
         whereabouts::call_of(tid)
-    }
-
-    /// The path to a file that a guest's path in /proc/self/map_files names, or None.
-    fn map_file(&self, at: i32, path: Vec<u8>) -> Option<Vec<u8>> {
-        let space = &self.inner.process.space;
-        map_files::by_host_name(space, at, &path).map(std::ffi::CString::into_bytes)
     }
 
     /// PTRACE_TRACEME was called.

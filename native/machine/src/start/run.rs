@@ -17,9 +17,6 @@ use crate::signal::host;
 use crate::translator::{keep_stocks, stop_for_fork};
 use crate::unicorn::AllStopped;
 
-/// The handler of execve(2) in Python.
-pub const EXECVE: &str = "exec:execve";
-
 /// Runs it; comes back with what Python has to decide.
 pub fn run(mut started: Started) -> Started {
     let stop = loop {
@@ -82,9 +79,12 @@ fn attend(started: &mut Started, stop: &Stop) -> Attended {
     if started.thread.is_traced() {
         return Attended::ForPython;
     }
-    if &**handler == EXECVE {
-        let [path, argv, envp, ..] = scalars.values;
-        execve(started, [path, argv, envp]);
+    let machines = &facts::facts().machines;
+    let exec = started
+        .thread
+        .prepare_exec(handler, &scalars.values, &started.exe, machines);
+    if let Some(prepared) = exec {
+        execve(started, prepared);
         return Attended::Done;
     }
     match CloneRequest::read(&started.process, handler, &scalars.values) {
@@ -133,11 +133,7 @@ fn fork(started: &mut Started, request: &CloneRequest) {
 }
 
 /// Begins another program in this process, or gives the guest the errno.
-fn execve(started: &mut Started, pointers: [u64; 3]) {
-    let machines = &facts::facts().machines;
-    let prepared = started
-        .thread
-        .prepare_execve(pointers, &started.exe, machines);
+fn execve(started: &mut Started, prepared: Result<Execve, i32>) {
     let result = match prepared {
         Ok(execve) if execve.prepared.plan.is_none() => {
             let program = execve.prepared;
