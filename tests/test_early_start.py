@@ -133,6 +133,16 @@ def test_scripts(launch: Launcher, arm64: Path, tmp_path: Path) -> None:
     assert early(result)
 
 
+def test_ids_that_stay_the_same(launch: Launcher, arm64: Path) -> None:
+    """posix_spawn(3) with POSIX_SPAWN_RESETIDS: setresuid(2) and setresgid(2), 147 and 149."""
+    same = "syscall(147, -1, $< + 0, -1); syscall(149, -1, $( + 0, -1)"
+    options = ("-L", str(arm64))
+    assert early(launch("/usr/bin/perl", "-e", same, options=options).check())
+    # Behind these nothing may be left to import from.
+    groups = "$s = pack('L', $( + 0); syscall(159, 1, $s)"
+    assert not early(launch("/usr/bin/perl", "-e", groups, options=options).check())
+
+
 @pytest.mark.parametrize("arch", ["aarch64", "arm"])
 def test_memory_is_as_python_makes_it(
     launch: Launcher, root: Callable[..., Path], arch: str

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Process;
+use super::confine::keeps_ids;
 use super::thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
 use crate::cpu::{Exit, Regs};
@@ -185,7 +186,10 @@ impl Caller {
         let Some(call) = self.table.get(number) else {
             return Outcome::Enosys;
         };
-        if call.confines && !process.preloaded.load(Ordering::Relaxed) {
+        if call.confines
+            && !process.preloaded.load(Ordering::Relaxed)
+            && !keeps_ids(&call.name, args)
+        {
             return Outcome::Preload;
         }
         let env = Env {

@@ -6,6 +6,7 @@ mod builtin;
 mod call;
 pub mod child;
 pub mod clone;
+mod confine;
 pub mod core_bit;
 pub(crate) mod directory;
 mod diverted;
