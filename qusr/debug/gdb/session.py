@@ -63,6 +63,8 @@ class Session(ABC):
         #: Whether threads run, as far as the debugger knows.
         self.running = False
         self.waiting: list[Event] = []
+        #: The stop that was reported last.
+        self.last: Event | None = None
         #: The debugger wanted the program to stop when it did not run, or had something else to
         #: tell: it stops when it goes on, as gdbserver's SIGINT then waits for it. Debuggers make
         #: steps of their own.
@@ -282,8 +284,13 @@ class Session(ABC):
                 return
             self.waiting.remove(event)
             if not self.still_holds(event):
+                tracee = self.thread(event.tid)
+                if tracee is not None:
+                    # It may be put in again before the thread goes on.
+                    tracee.dirty |= b.FORGETS_OVER
                 continue
             self.running = False
+            self.last = event
             if event.tid in self.debugger.tracees:
                 self.general = event.tid
             self.link.send(self.stop_reply(event))
