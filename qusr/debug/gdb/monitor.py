@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qusr.debug import log
+from qusr.debug.gdb import state
 from qusr.debug.gdb.calls import ITEMS
 from qusr.ptrace import block as b
 
@@ -79,6 +80,14 @@ def _processes(session: Session, _: str) -> str:
     return "".join(lines)
 
 
+def _state(session: Session, _: str) -> str:
+    """threads with registers, signals, mappings and descriptors of the process, all at once"""
+    tracee = session.chosen()
+    if tracee is None:
+        return "no thread is stopped\n"
+    return state.text(state.of(session.debugger, tracee.tgid))
+
+
 def _syscalls(session: Session, rest: str) -> str:
     """`syscalls on`, `syscalls off`: tells of each system call, as strace(1) does"""
     if rest not in ("on", "off"):
@@ -107,5 +116,5 @@ def _log(session: Session, rest: str) -> str:
 
 COMMANDS: dict[str, Callable[[Session, str], str]] = {
     "count": _count, "help": _help, "info": _info, "log": _log, "maps": _maps,
-    "processes": _processes, "syscalls": _syscalls,
+    "processes": _processes, "state": _state, "syscalls": _syscalls,
 }  # fmt: skip

@@ -157,6 +157,9 @@ const REQUEST_ROOT: u32 = 5;
 const REQUEST_ALLOCATE: u32 = 6;
 /// The same, given back: `reply` is where, `reply_size` how much.
 const REQUEST_RELEASE: u32 = 7;
+/// Numbers of 64 bits: the signals that wait, the alternate stack (address, size, flags), then for each signal its handler, flags,
+/// restorer and mask.
+const REQUEST_SIGNALS: u32 = 8;
 
 impl GuestThread {
     pub(super) fn publish(&mut self, kind: Kind, code: u32, message: u64) {
@@ -223,6 +226,22 @@ impl GuestThread {
             REQUEST_SMAPS => {
                 let text = self.process.space.smaps_text(&facts.root);
                 text.unwrap_or_default()
+            }
+            REQUEST_SIGNALS => {
+                let signals = &self.signals;
+                let stack = signals.altstack;
+                let own = [
+                    signals.pending(),
+                    stack.sp,
+                    stack.size,
+                    u64::from(stack.flags as u32),
+                ];
+                let actions = (1..=64).map(|number| signals.actions.get(number));
+                let all = actions.flat_map(|it| [it.handler, it.flags, it.restorer, it.mask]);
+                own.into_iter()
+                    .chain(all)
+                    .flat_map(u64::to_le_bytes)
+                    .collect()
             }
             REQUEST_ALLOCATE => {
                 let mut wanted = MmapRequest::anonymous(first, Prot::NONE);
