@@ -96,8 +96,8 @@ impl CloneOrder {
 
     /// Arguments in this order, of those in the order of [`CloneOrder::PLAIN`].
     #[must_use]
-    pub fn of_plain(self, plain: [u64; 5]) -> [u64; 5] {
-        let mut given = [0; 5];
+    pub fn of_plain(self, plain: [u64; 5]) -> [u64; 6] {
+        let mut given = [0; 6];
         for (value, at) in plain.into_iter().zip(self.0) {
             given[usize::from(at)] = value;
         }

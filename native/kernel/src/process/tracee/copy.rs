@@ -27,7 +27,7 @@ impl GuestThread {
             .load(std::sync::atomic::Ordering::SeqCst);
         let flags = if tid == 0 { 0 } else { TIDS };
         let mut args = Args::default();
-        args[..5].copy_from_slice(&linux.facts().clone.of_plain([flags, 0, 0, tid, 0]));
+        args[..6].copy_from_slice(&linux.facts().clone.of_plain([flags, 0, 0, tid, 0]));
         Some((number, args))
     }
 
