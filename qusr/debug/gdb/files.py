@@ -50,6 +50,8 @@ def _number(text: bytes) -> int:
     return int(text, 16)
 
 
+#: What of a packet may be around the data, in bytes.
+_FRAME = 32
 _MADE = {b"maps": b.ASK_MAPS, b"smaps": b.ASK_SMAPS, b"auxv": b.ASK_AUXV}
 
 
@@ -100,8 +102,10 @@ def _close(session: Session, text: bytes) -> bytes:
 
 def _pread(session: Session, text: bytes) -> bytes:
     fd, size, offset = text.split(b",")
-    data = os.pread(_known(session, fd), min(_number(size), LONGEST // 3), _number(offset))
-    return b"F%x;" % len(data) + escape(data)
+    data = os.pread(_known(session, fd), min(_number(size), LONGEST), _number(offset))
+    while len(packed := escape(data)) > LONGEST - _FRAME:
+        data = data[: len(data) * 7 // 8]
+    return b"F%x;" % len(data) + packed
 
 
 def _pwrite(session: Session, text: bytes) -> bytes:
