@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PACKAGES = (
     ("aarch64", (183,), "aarch64 arm64 aarch64_be"),
     ("arm", (40,), "arm armhf armel armeb"),
+    ("mips", (8,), "mipsel mips mips64el mips64"),
     ("riscv", (243,), "riscv64 riscv32"),
 )
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from qusr.arch.abi import ABSENT, HOST, Abi
 from qusr.syscalls import decl, layout
 
-MAGIC = b"QTHUNK08"
+MAGIC = b"QTHUNK09"
 NONE_SLOT = 255
 NO_MAP = 0xFFFF
 INVALID = 0xFFFFFFFF
@@ -27,11 +27,14 @@ NATIVE, PYTHON, BUILTIN, ENOSYS, SWITCH, ERRNO = range(6)
 (
     OP_INT, OP_PAIR, OP_FLAGS, OP_CONST, OP_PATH, OP_BUF, OP_STRUCT, OP_ARRAY, OP_IOVEC,
     OP_SOCKADDR_IN, OP_SOCKADDR_OUT, OP_MSGHDR, OP_MMSGHDR, OP_RAW, OP_BITS, OP_SWAP32,
-    OP_ID16, OP_RECORDS, OP_VALUE,
-) = range(19)  # fmt: skip
+    OP_ID16, OP_RECORDS, OP_VALUE, OP_SIGSET,
+) = range(20)  # fmt: skip
 LEN_CONST, LEN_SLOT, LEN_DEREF, LEN_RET = range(4)
 MOVE_SIGNED, MOVE_CHECKED, MOVE_ID16 = 1, 2, 4
-MOVE_COPY, MOVE_INT, MOVE_PTR, MOVE_BITMAP = range(4)
+(
+    MOVE_COPY, MOVE_INT, MOVE_PTR, MOVE_BITMAP, MOVE_SIGNAL, MOVE_ERRNO, MOVE_CODE, MOVE_WAIT,
+    MOVE_CHILD, MOVE_FLAGS, MOVE_SIGSET,
+) = range(11)  # fmt: skip
 FOLLOW_NEVER, FOLLOW_ALWAYS, FOLLOW_UNLESS, FOLLOW_IF = range(4)
 #: Besides one of these.
 HOST_ROOT = 0x80
@@ -48,7 +51,8 @@ BUILTINS = (
     "get_robust_list", "set_tid_address", "set_seccomp", "get_seccomp", "seccomp",
     "getrlimit", "setrlimit", "prlimit64", "uname", "getdents", "getdents64", "lseek", "llseek",
     "sched_getaffinity", "set_tagged_addr", "get_tagged_addr", "setpgid",
-    "unshare", "setns", "flush_icache", "getcwd",
+    "unshare", "setns", "flush_icache", "getcwd", "pipe", "flush_range",
+    "flush_all", "atomic_swap", "fix_unaligned",
 )  # fmt: skip
 """Rust-side calls, in the order of `Builtin` in native/kernel/src/thunk/table.rs."""
 
@@ -92,6 +96,10 @@ class _Pools:
         }
         known = set(guest.values())
         pairs.update((number, INVALID) for number in host.values() if number not in known)
+        return self.pairs(pairs)
+
+    def pairs(self, pairs: Mapping[int, int]) -> int:
+        """Index of a map with these numbers."""
         return self._index(self.value_maps, _packed_pairs(pairs))
 
     def all_value_maps(self) -> bytes:
@@ -108,13 +116,37 @@ class _Pools:
         maps = [*self.value_maps, _packed_pairs(pairs)] if pairs else [*self.value_maps]
         return struct.pack("<H", len(maps)) + b"".join(maps) + struct.pack("<H", index)
 
+    def numbers(self) -> bytes:
+        """What is numbered otherwise in memory: signals, flags of actions, codes of siginfo_t."""
+        if not self.abi.differing("signal"):
+            return b"\0"
+        signals = self.abi.differing("signal")
+        pairs = [(signals.get(name, n), n) for name, n in decl.SIGNALS.items()]
+        rows = sorted(_flag_rows(decl.ACTION_FLAGS, self.abi))
+        codes = self.abi.differing("sicode")
+        coded = [(n & INVALID, codes[name] & INVALID) for name, n in decl.SI_CODES.items()
+                 if name in codes]  # fmt: skip
+        return b"".join(
+            (
+                b"\1",
+                _packed(pairs),
+                struct.pack("<H", len(rows)),
+                *(struct.pack("<4Q", *row) for row in rows),
+                _packed(coded),
+                bytes(["code_first" in self.abi.families]),
+            )
+        )
+
     @staticmethod
     def _index(pool: dict[bytes, int], code: bytes) -> int:
         return pool.setdefault(code, len(pool))
 
 
 def _packed_pairs(pairs: Mapping[int, int]) -> bytes:
-    rows = sorted(pairs.items())
+    return _packed(sorted(pairs.items()))
+
+
+def _packed(rows: Sequence[tuple[int, int]]) -> bytes:
     return struct.pack("<H", len(rows)) + b"".join(struct.pack("<II", *row) for row in rows)
 
 
@@ -146,7 +178,8 @@ def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> byt
     """
     host_leaves = {leaf.path: leaf for leaf in layout.leaves(host, HOST)}
     guest_leaves = list(layout.leaves(guest, abi))
-    moves = []
+    moves: list[bytes] = []
+    maps: list[bytes] = []
     picked = guest.pick(abi) if isinstance(guest, layout.PerAbi) else guest
     identical = not abi.big_endian and guest.size(abi) == host.size(HOST)
     identical = identical and {leaf.path for leaf in guest_leaves} == set(host_leaves)
@@ -157,7 +190,16 @@ def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> byt
         count = min(leaf.count, other.count)
         size, host_size = leaf.ctype.size(abi), other.ctype.size(HOST)
         flags = 0
-        if isinstance(leaf.ctype, layout.UserPtr | layout.UserPtr64):
+        special = _special(leaf.ctype, abi)
+        if special is not None:
+            kind, identical = special, False
+            flags = MOVE_SIGNED if isinstance(leaf.ctype, layout.Int) and leaf.ctype.signed else 0
+            if isinstance(leaf.ctype, layout.FlagInt):
+                assert isinstance(leaf.ctype.table, decl.FlagTable)
+                rows = sorted(_flag_rows(leaf.ctype.table, abi))
+                packed = b"".join(struct.pack("<4Q", *row) for row in rows)
+                maps.append(struct.pack("<H", len(rows)) + packed)
+        elif isinstance(leaf.ctype, layout.UserPtr | layout.UserPtr64):
             kind = MOVE_PTR
             identical = False
         elif isinstance(leaf.ctype, layout.Int):
@@ -176,7 +218,29 @@ def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> byt
             struct.pack("<BIIIIBH", kind, leaf.offset, size, other.offset, host_size, flags, count)
         )
     head = struct.pack("<IIBH", guest.size(abi), host.size(HOST), identical, len(moves))
-    return head + b"".join(moves)
+    return head + b"".join(moves) + struct.pack("<H", len(maps)) + b"".join(maps)
+
+
+_SPECIAL: tuple[tuple[type[layout.CType], str, int], ...] = (
+    (layout.Signo, "signal", MOVE_SIGNAL),
+    (layout.Errno, "errno", MOVE_ERRNO),
+    (layout.SiCode, "sicode", MOVE_CODE),
+    (layout.WaitStatus, "signal", MOVE_WAIT),
+    (layout.ChildStatus, "signal", MOVE_CHILD),
+)
+
+
+def _special(ctype: layout.CType, abi: Abi) -> int | None:
+    """The kind of a move that an ABI needs because of its numbers; None: what the type says."""
+    if isinstance(ctype, layout.SigsetPack):
+        return MOVE_SIGSET
+    if isinstance(ctype, layout.FlagInt):
+        assert isinstance(ctype.table, decl.FlagTable)
+        return MOVE_FLAGS if _flag_rows(ctype.table, abi) else None
+    for kind, family, move in _SPECIAL:
+        if isinstance(ctype, kind) and abi.differing(family):
+            return move
+    return None
 
 
 @dataclass
@@ -319,7 +383,8 @@ class _CallCompiler:
         host = self.call.host or decl.Host(self.call.name, *(arg.name for arg in leaf.args))
         if host.name not in self.host_numbers:
             raise CompileError(f"{self.call.name}: the host has no {host.name}")
-        ops = [self._op(leaf, arg) for arg in leaf.args]
+        sizes = self._set_sizes(leaf)
+        ops = [sizes.get(arg.name) or self._op(leaf, arg) for arg in leaf.args]
         order = {arg.name: index for index, arg in enumerate(leaf.args)}
         host_args = []
         explicit = self.call.host is not None and bool(self.call.host.args)
@@ -338,6 +403,17 @@ class _CallCompiler:
         code = struct.pack("<BHB", NATIVE, self.host_numbers[host.name], len(ops))
         code += b"".join(ops) + bytes([len(host_args)]) + b"".join(host_args)
         return code + self._ret(leaf, case.ret)
+
+    def _set_sizes(self, leaf: CallLeaf) -> dict[str, bytes]:
+        """Arguments with the size of a set of signals, where that is another than the host's."""
+        if "sigset128" not in self.abi.families:
+            return {}
+        index = self.pools.pairs({16: 8, 8: INVALID})
+        return {
+            arg.size: struct.pack("<BBH", OP_VALUE, leaf.slots[arg.size], index)
+            for arg in leaf.args
+            if isinstance(arg, decl.Sigset) and isinstance(arg.size, str)
+        }
 
     def _ret(self, leaf: CallLeaf, ret: decl.Ret | type[decl.Ret] | None) -> bytes:
         if isinstance(ret, type):
@@ -396,6 +472,8 @@ class _CallCompiler:
                 return head + self._length(leaf, arg.size)
             case decl.Buf():
                 return struct.pack("<BB", OP_BUF, slot) + self._length(leaf, arg.size)
+            case decl.Sigset() if self.abi.differing("signal"):
+                return struct.pack("<BB", OP_SIGSET, slot)
             case decl.Bits() if little and not arg.in_bits:
                 return struct.pack("<BB", OP_BUF, slot) + self._length(leaf, arg.size)
             case decl.Bits():
@@ -495,5 +573,5 @@ def compile_table(
     head = MAGIC + struct.pack("<BB", abi.word, int(abi.big_endian))
     parts = [head, struct.pack("<H", len(pools.conversions)), *pools.conversions]
     parts += [struct.pack("<H", len(pools.flag_maps)), *pools.flag_maps]
-    parts += [pools.all_value_maps(), struct.pack("<H", len(entries)), *entries]
+    parts += [pools.all_value_maps(), pools.numbers(), struct.pack("<H", len(entries)), *entries]
     return b"".join(parts)

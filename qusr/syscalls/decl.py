@@ -153,6 +153,10 @@ SIGNALS = {
 }  # fmt: skip
 
 
+#: asm-generic/siginfo.h: those that not all ABIs number alike.
+SI_CODES = {"SI_TIMER": -2, "SI_MESGQ": -3, "SI_ASYNCIO": -4}
+
+
 class Mode(UInt):
     """File permission bits, printed in octal."""
 
@@ -240,6 +244,17 @@ class FlagTable:
         """The fields in `abi`."""
         return tuple((mask, numbered(names, self.family, abi)) for mask, names in self.fields)
 
+
+ACTION_FLAGS = FlagTable(
+    {
+        "SA_NOCLDSTOP": 1, "SA_NOCLDWAIT": 2, "SA_SIGINFO": 4, "SA_UNSUPPORTED": 0x400,
+        "SA_EXPOSE_TAGBITS": 0x800, "SA_THIRTYTWO": 0x02000000, "SA_RESTORER": 0x04000000,
+        "SA_ONSTACK": 0x08000000, "SA_RESTART": 0x10000000, "SA_NODEFER": 0x40000000,
+        "SA_RESETHAND": 0x80000000,
+    },
+    family="sigaction",
+)  # fmt: skip
+"""sa_flags of sigaction(2)."""
 
 # --- pointers ----------------------------------------------------------------
 

@@ -73,14 +73,27 @@ _MSG_REST: Fields = [
     ("msg_lrpid", s32), ("_unused4", ulong), ("_unused5", ulong),
 ]  # fmt: skip
 _MSG_TIMES = ("msg_stime", "msg_rtime", "msg_ctime")
+
+
+def _high_first(*names: str) -> Fields:
+    """The same with the upper halves first."""
+    return [field for name in names for field in ((f"_{name}_high", ulong), (name, ulong))]
+
+
 MSQID_DS = PerAbi(
     "msqid64_ds",
     {
-        family: Struct(
-            "msqid64_ds",
-            [("msg_perm", IPC_PERM), *_times(*_MSG_TIMES, gap_on_64=gap), *_MSG_REST],
-        )
-        for family, gap in (("32", True), ("*", False))
+        # arch/mips/include/uapi/asm/msgbuf.h; little-endian it is as on other 32-bit ABIs.
+        "mips_o32be": Struct(
+            "msqid64_ds", [("msg_perm", IPC_PERM), *_high_first(*_MSG_TIMES), *_MSG_REST]
+        ),
+        **{
+            family: Struct(
+                "msqid64_ds",
+                [("msg_perm", IPC_PERM), *_times(*_MSG_TIMES, gap_on_64=gap), *_MSG_REST],
+            )
+            for family, gap in (("32", True), ("*", False))
+        },
     },
 )
 _SEM_REST: Fields = [("sem_nsems", ulong), ("_unused3", ulong), ("_unused4", ulong)]
@@ -88,11 +101,29 @@ _SEM_REST: Fields = [("sem_nsems", ulong), ("_unused3", ulong), ("_unused4", ulo
 SEMID_DS = PerAbi(
     "semid64_ds",
     {
-        family: Struct(
+        # arch/mips/include/uapi/asm/sembuf.h
+        "mips_o32": Struct(
             "semid64_ds",
-            [("sem_perm", IPC_PERM), *_times("sem_otime", "sem_ctime", gap_on_64=gap), *_SEM_REST],
-        )
-        for family, gap in (("x86_64", True), ("32", True), ("*", False))
+            [
+                ("sem_perm", IPC_PERM),
+                ("sem_otime", ulong),
+                ("sem_ctime", ulong),
+                ("sem_nsems", ulong),
+                ("_sem_otime_high", ulong),
+                ("_sem_ctime_high", ulong),
+            ],
+        ),
+        **{
+            family: Struct(
+                "semid64_ds",
+                [
+                    ("sem_perm", IPC_PERM),
+                    *_times("sem_otime", "sem_ctime", gap_on_64=gap),
+                    *_SEM_REST,
+                ],
+            )
+            for family, gap in (("x86_64", True), ("32", True), ("*", False))
+        },
     },
 )
 _SHM_REST: Fields = [
@@ -103,14 +134,26 @@ _SHM_TIMES = ("shm_atime", "shm_dtime", "shm_ctime")
 SHMID_DS = PerAbi(
     "shmid64_ds",
     {
-        family: Struct(
+        # arch/mips/include/uapi/asm/shmbuf.h
+        "mips_o32": Struct(
             "shmid64_ds",
             [
-                ("shm_perm", IPC_PERM), ("shm_segsz", ulong),
-                *_times(*_SHM_TIMES, gap_on_64=gap), *_SHM_REST,
+                ("shm_perm", IPC_PERM), ("shm_segsz", ulong), ("shm_atime", ulong),
+                ("shm_dtime", ulong), ("shm_ctime", ulong), ("shm_cpid", s32),
+                ("shm_lpid", s32), ("shm_nattch", ulong), ("_times_high", u16 * 3),
+                ("_unused1", u16),
             ],
-        )
-        for family, gap in (("32", True), ("*", False))
+        ),
+        **{
+            family: Struct(
+                "shmid64_ds",
+                [
+                    ("shm_perm", IPC_PERM), ("shm_segsz", ulong),
+                    *_times(*_SHM_TIMES, gap_on_64=gap), *_SHM_REST,
+                ],
+            )
+            for family, gap in (("32", True), ("*", False))
+        },
     },
 )  # fmt: skip
 SHMINFO = Struct(

@@ -86,9 +86,32 @@ def _eabi_stat(device: list[tuple[str, CType]], rdev: list[tuple[str, CType]]) -
     )  # fmt: skip
 
 
+# arch/mips/include/uapi/asm/stat.h
+_STAT_MIPS_O32 = Struct(
+    "stat",
+    [
+        ("st_dev", u32), ("_pad1", long * 3), ("st_ino", ulong), ("st_mode", u32),
+        ("st_nlink", u32), ("st_uid", u32), ("st_gid", u32), ("st_rdev", u32),
+        ("_pad2", long * 2), ("st_size", long), ("_pad3", long), *_LONG_TIMES,
+        ("st_blksize", long), ("st_blocks", long), ("_pad4", long * 14),
+    ],
+    checked=("st_ino", "st_nlink", "st_size"),
+)  # fmt: skip
+_STAT_MIPS_N64 = Struct(
+    "stat",
+    [
+        ("st_dev", u32), ("_pad0", u32 * 3), ("st_ino", ulong), ("st_mode", u32),
+        ("st_nlink", u32), ("st_uid", u32), ("st_gid", u32), ("st_rdev", u32),
+        ("_pad1", u32 * 3), ("st_size", long), *((name, u32) for name in _TIMES),
+        ("st_blksize", u32), ("_pad2", u32), ("st_blocks", ulong),
+    ],
+)  # fmt: skip
+
 STAT = PerAbi(
     "stat",
     {
+        "mips_o32": _STAT_MIPS_O32,
+        "mips_n64": _STAT_MIPS_N64,
         "x86_64": _STAT_X86_64,
         "generic64": _STAT_GENERIC,
         "be32": _eabi_stat([("st_dev", u16), ("_pad1", u16)], [("st_rdev", u16), ("_pad2", u16)]),
@@ -99,6 +122,15 @@ STAT = PerAbi(
 STAT64 = PerAbi(
     "stat64",
     {
+        "mips_o32": Struct(
+            "stat64",
+            [
+                ("st_dev", ulong), ("_pad0", ulong * 3), ("st_ino", u64), ("st_mode", u32),
+                ("st_nlink", u32), ("st_uid", u32), ("st_gid", u32), ("st_rdev", ulong),
+                ("_pad1", ulong * 3), ("st_size", s64), *_LONG_TIMES, ("st_blksize", ulong),
+                ("_pad2", ulong), ("st_blocks", s64),
+            ],
+        ),
         "x86_64": _STAT_X86_64,
         "eabi": Struct(
             "stat64",
@@ -132,14 +164,34 @@ STATX = Struct(
 
 # asm-generic/statfs.h: words of the ABI's size, but for f_fsid. What must fit is in
 # do_statfs_native of fs/statfs.c.
-STATFS = Struct(
+_STATFS_CHECKED = (
+    "f_bsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_frsize",
+)  # fmt: skip
+STATFS = PerAbi(
     "statfs",
-    [
-        ("f_type", ulong), ("f_bsize", ulong), ("f_blocks", ulong), ("f_bfree", ulong),
-        ("f_bavail", ulong), ("f_files", ulong), ("f_ffree", ulong), ("f_fsid", s32 * 2),
-        ("f_namelen", ulong), ("f_frsize", ulong), ("f_flags", ulong), ("_spare", ulong * 4),
-    ],
-    checked=("f_bsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_frsize"),
+    {
+        # arch/mips/include/uapi/asm/statfs.h: as IRIX had them.
+        "mips": Struct(
+            "statfs",
+            [
+                ("f_type", ulong), ("f_bsize", ulong), ("f_frsize", ulong), ("f_blocks", ulong),
+                ("f_bfree", ulong), ("f_files", ulong), ("f_ffree", ulong), ("f_bavail", ulong),
+                ("f_fsid", s32 * 2), ("f_namelen", ulong), ("f_flags", ulong),
+                ("_spare", ulong * 5),
+            ],
+            checked=_STATFS_CHECKED,
+        ),
+        "*": Struct(
+            "statfs",
+            [
+                ("f_type", ulong), ("f_bsize", ulong), ("f_blocks", ulong), ("f_bfree", ulong),
+                ("f_bavail", ulong), ("f_files", ulong), ("f_ffree", ulong),
+                ("f_fsid", s32 * 2), ("f_namelen", ulong), ("f_frsize", ulong),
+                ("f_flags", ulong), ("_spare", ulong * 4),
+            ],
+            checked=_STATFS_CHECKED,
+        ),
+    },
 )  # fmt: skip
 
 
@@ -164,6 +216,15 @@ STATFS64 = PerAbi(
             "statfs64",
             _STATFS64,
             packed=("*",),
+        ),
+        "mips_o32": Struct(
+            "statfs64",
+            [
+                ("f_type", u32), ("f_bsize", u32), ("f_frsize", u32), ("_pad", u32),
+                ("f_blocks", u64), ("f_bfree", u64), ("f_files", u64), ("f_ffree", u64),
+                ("f_bavail", u64), ("f_fsid", s32 * 2), ("f_namelen", u32), ("f_flags", u32),
+                ("_spare", u32 * 5),
+            ],
         ),
         "generic32": Struct("statfs64", _STATFS64),
         "*": STATFS,

@@ -52,6 +52,9 @@ pub enum Exit {
     Undefined,
     /// A breakpoint instruction (BRK, BKPT); the pc stands on it.
     Breakpoint { imm: u32 },
+    /// What else an ISA has that stops programs: an overflow, a condition that was to be none. The pc stands on
+    /// the instruction; the number is the ISA's own.
+    Trap { number: u32 },
     /// The debugger wants the guest to stop before the instruction at the pc ([`Stops::code`]).
     Stop,
     /// The instruction at the pc is about to access what a debugger watches ([`Stops::data`]).

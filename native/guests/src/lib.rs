@@ -6,6 +6,7 @@
 mod aarch64;
 mod arm;
 mod decode;
+mod mips;
 pub mod names;
 mod nzcv;
 mod riscv;
@@ -27,7 +28,12 @@ use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
 /// The guests of each module.
-static ALL: [&[Entry]; 3] = [&aarch64::GUESTS, &arm::GUESTS, &riscv::GUESTS];
+static ALL: [&[Entry]; 4] = [
+    &aarch64::GUESTS,
+    &arm::GUESTS,
+    &mips::GUESTS,
+    &riscv::GUESTS,
+];
 
 /// One guest: an instruction set in one byte order.
 pub struct Entry {

@@ -104,6 +104,8 @@ impl CloneOrder {
 pub enum ActionField {
     Handler,
     Flags,
+    /// The flags as an `int`, at the begin of their word.
+    IntFlags,
     Restorer,
     /// As long as [`Facts::sigset_size`]; the last one.
     Mask,
@@ -153,7 +155,14 @@ pub struct Facts {
     pub shmlba: u64,
     /// The processor ignores the top byte of addresses.
     pub tagged_addresses: bool,
+    /// Calls that only stand for others.
+    pub redirect: Option<Redirect>,
+    /// stack_t has the flags behind the size.
+    pub stack_flags_last: bool,
 }
+
+/// What a call stands for, whose arguments may be in memory: number and arguments of that, or -errno. None: for itself.
+pub type Redirect = fn(u64, &Args, &AddressSpace, GuestAbi) -> Option<Result<(u64, Args), i32>>;
 
 /// See the module.
 pub trait LinuxAbi: Send + Sync {

@@ -52,6 +52,7 @@ pub fn build_stack<'py>(
         abi: GuestAbi {
             word_bits: bits,
             big_endian,
+            numbers: None,
         },
     });
     let made = made.map_err(|error| {

@@ -71,6 +71,7 @@ pub(super) fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py,
             } => ("fault", addr, access.name(), mapped, bus, align).into_pyobject(py),
             Exit::Undefined => ("undefined",).into_pyobject(py),
             Exit::Breakpoint { imm } => ("breakpoint", imm).into_pyobject(py),
+            Exit::Trap { number } => ("trap", number).into_pyobject(py),
             Exit::Interrupted | Exit::Syscall { .. } | Exit::Stop | Exit::Watched { .. } => {
                 ("interrupted",).into_pyobject(py)
             }

@@ -112,6 +112,16 @@ pub struct Probe {
     pub base: UcReg,
 }
 
+/// For targets where that has to be found out, with what more these have in common: branches with delay slots, which
+/// begin again when what is in the slot is to be done again (`raised.rs`).
+#[derive(Clone, Copy, Debug)]
+pub struct Raised {
+    /// Of a program counter.
+    pub bits: u32,
+    /// How long the instruction of a call is, in bytes.
+    pub call: u64,
+}
+
 /// What is a number.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
@@ -132,6 +142,8 @@ pub struct Facts {
     pub presets: &'static [Preset],
     /// Exceptions that are none of these are undefined instructions.
     pub exceptions: &'static [Exception],
+    /// The library tells nobody where an exception was raised.
+    pub raised: Option<Raised>,
     /// The bits of a data address that are no tag.
     pub address_mask: u64,
     pub probe: Probe,
@@ -204,6 +216,12 @@ pub trait Guest: Send + Sync {
     fn step_end(&self, cpu: &Stopped<'_>) -> Option<u64> {
         let _ = cpu;
         None
+    }
+
+    /// How many instructions a step is, at least 1: a branch goes nowhere without what is in its delay slot.
+    fn step_count(&self, cpu: &Stopped<'_>) -> usize {
+        let _ = cpu;
+        1
     }
 
     /// The immediate of the call or breakpoint instruction, the pc being behind that of a call and on the other.

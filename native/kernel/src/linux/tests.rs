@@ -42,6 +42,8 @@ static FACTS: Facts = Facts {
     page_size: 4096,
     shmlba: 0x4_0000,
     tagged_addresses: false,
+    redirect: None,
+    stack_flags_last: false,
 };
 
 impl LinuxAbi for TestAbi {
@@ -53,6 +55,7 @@ impl LinuxAbi for TestAbi {
         GuestAbi {
             word_bits: 32,
             big_endian: true,
+            numbers: None,
         }
     }
 

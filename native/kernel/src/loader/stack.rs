@@ -180,6 +180,7 @@ mod tests {
         GuestAbi {
             word_bits,
             big_endian,
+            numbers: None,
         }
     }
 

@@ -8,6 +8,7 @@ use super::Process;
 use super::thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
 use crate::cpu::{Exit, Regs};
+use crate::linux::Redirect;
 use crate::seccomp::{Seccomp, Verdict};
 use crate::signal::deliver::Delivered;
 use crate::signal::host::Mailbox;
@@ -183,6 +184,9 @@ impl Caller {
 
     pub(super) fn call(&mut self, process: &Process, number: u64, args: &Args) -> Outcome {
         let Some(call) = self.table.get(number) else {
+            if number > REFUSED {
+                return Outcome::Done(-((number - REFUSED) as i64));
+            }
             return Outcome::Enosys;
         };
         if call.confines && !process.preloaded.load(Ordering::Relaxed) {
@@ -208,5 +212,22 @@ impl Caller {
 }
 
 pub(super) fn call_registers(process: &Process, regs: &mut dyn Regs) -> (u64, Args) {
-    process.regs.call(regs, &process.space, process.abi)
+    let (number, args) = process.regs.call(regs, &process.space, process.abi);
+    let Some(redirect) = process.redirect else {
+        return (number, args);
+    };
+    redirected(process, redirect, number, args)
 }
+
+/// The call that one stands for. One whose arguments cannot be read has none that are there.
+#[cold]
+fn redirected(process: &Process, redirect: Redirect, number: u64, args: Args) -> (u64, Args) {
+    match redirect(number, &args, &process.space, process.abi) {
+        None => (number, args),
+        Some(Ok(other)) => other,
+        Some(Err(errno)) => (REFUSED + errno as u64, args),
+    }
+}
+
+/// Stands for a call that fails: with the errno added.
+pub(super) const REFUSED: u64 = 1 << 40;

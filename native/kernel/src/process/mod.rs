@@ -29,7 +29,7 @@ pub use thread::{GuestThread, Stop};
 pub use tracee::Debugged;
 
 use crate::abi::GuestAbi;
-use crate::linux::{LinuxAbi, Registers};
+use crate::linux::{LinuxAbi, Redirect, Registers};
 use crate::memory::fault::{Stage, add_claim};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
@@ -58,6 +58,8 @@ pub struct Process {
     pub seccomp: seccomp::Threads,
     /// The page with [`LinuxAbi::trampoline`].
     pub trampoline: u64,
+    /// Of the guest's facts.
+    redirect: Option<Redirect>,
     /// The heads of the threads' robust futex lists (set_robust_list(2)), by tid.
     robust_lists: Mutex<BTreeMap<i32, u64>>,
     pub limits: limits::Limits,
@@ -135,6 +137,7 @@ impl Process {
         let trampoline = map_trampoline(&space, linux)?;
         let actions = Actions::inherited(before.map(|before| &*before.actions));
         actions.core_limit_changed();
+        let numbers = table.abi.numbers;
         Ok(Arc::new(Self {
             space,
             table: RwLock::new(table),
@@ -143,7 +146,11 @@ impl Process {
             marks: Arc::default(),
             linux,
             regs: &linux.facts().registers,
-            abi: linux.abi(),
+            redirect: linux.facts().redirect,
+            abi: GuestAbi {
+                numbers,
+                ..linux.abi()
+            },
             actions,
             pending: before.map_or_else(Arc::default, |before| before.pending.clone()),
             seccomp: seccomp::Threads::default(),
@@ -183,6 +190,7 @@ impl Process {
             },
             linux: self.linux,
             regs: self.regs,
+            redirect: self.redirect,
             abi: self.abi,
             actions: if lent & libc::CLONE_SIGHAND as u64 != 0 {
                 self.actions.shared.store(true, Ordering::SeqCst);

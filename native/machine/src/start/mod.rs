@@ -272,6 +272,7 @@ fn build_stack(command: &Command, recipe: &Recipe) -> Option<Stack> {
         abi: GuestAbi {
             word_bits: recipe.va_bits,
             big_endian: recipe.big_endian,
+            numbers: None,
         },
     })
     .ok()

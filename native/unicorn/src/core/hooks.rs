@@ -62,7 +62,7 @@ impl Inner {
             .copied()
             .unwrap_or(Exception::new(number, Meaning::Undefined));
         let at = self.pc();
-        let pc = at.wrapping_sub(found.back);
+        let pc = self.raised_at(at, found);
         if pc != at {
             self.new_pc.set(Some(pc));
         }
