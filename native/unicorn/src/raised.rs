@@ -6,9 +6,12 @@
 //! is told of the branch (EPC and Cause.BD), which is then begun again.
 //!
 //! QEMU's own function for that, `exception_resume_pc`, is a symbol of the library. What it wants, the processor's
-//! state, is the argument of `do_raise_exception_err`, which the library calls through its linkage table: its slot
-//! there is pointed at a function of ours. When the library then leaves translated code, by `cpu_loop_exit`, its state is
+//! state, is the argument of `do_raise_exception_err` and `restore_state_to_opc`, which the library calls through its linkage
+//! table: their slots there are pointed at functions of ours. When the library then leaves translated code, by `cpu_loop_exit`, its state is
 //! exact, and is asked.
+//!
+//! The library makes the state exact too when it asks for a page of data, and goes on: if that was in a delay slot, the state says
+//! so for good, and the next block would begin in one. So that is taken back.
 
 use std::cell::Cell;
 use std::ffi::{CString, c_int, c_void};
@@ -46,6 +49,10 @@ struct Functions {
 static FUNCTIONS: [OnceLock<Functions>; SLOTS] = [const { OnceLock::new() }; SLOTS];
 static RAISES: [unsafe extern "C" fn(*mut c_void, u32, c_int, usize); SLOTS] =
     for_each_slot!(raise);
+static RESTORES: [unsafe extern "C" fn(*mut c_void, *mut c_void, *const u64); SLOTS] =
+    for_each_slot!(restore);
+static TRANSLATES: [extern "C" fn(*mut c_void, u64, c_int) -> u64; SLOTS] =
+    for_each_slot!(translate);
 static LEAVES: [unsafe extern "C" fn(*mut c_void); SLOTS] = for_each_slot!(leave);
 
 thread_local! {
@@ -55,7 +62,7 @@ thread_local! {
     static RESUME: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// What the library knows of a processor; it is there from its first exception on.
+/// What the library knows of a processor; it is there from its first exception or page of data on.
 #[derive(Clone, Copy)]
 pub struct State {
     at: *mut c_void,
@@ -110,6 +117,23 @@ unsafe extern "C" fn raise<const SLOT: usize>(
     }
 }
 
+unsafe extern "C" fn restore<const SLOT: usize>(
+    state: *mut c_void,
+    block: *mut c_void,
+    data: *const u64,
+) {
+    STATE.set(state);
+    if let Some(functions) = FUNCTIONS[SLOT].get() {
+        // SAFETY: the library's own function with its own arguments.
+        unsafe { (functions.restore)(state, block, data) }
+    }
+}
+
+/// LL asks the processor's own tables where its address is, which nobody has filled: pages are the core's business.
+extern "C" fn translate<const SLOT: usize>(_: *mut c_void, address: u64, _: c_int) -> u64 {
+    address
+}
+
 unsafe extern "C" fn leave<const SLOT: usize>(cpu: *mut c_void) {
     let Some(functions) = FUNCTIONS[SLOT].get() else {
         std::process::abort();
@@ -130,6 +154,7 @@ unsafe extern "C" fn leave<const SLOT: usize>(cpu: *mut c_void) {
 pub unsafe fn set_up(library: &Library, image: &Image, name: &str, slot: usize) -> bool {
     let symbol = |function: &str| CString::new(format!("{function}_{name}")).unwrap_or_default();
     let (raise, leave) = (symbol("do_raise_exception_err"), symbol("cpu_loop_exit"));
+    let restore = symbol("restore_state_to_opc");
     // SAFETY: the types of these functions in target/mips/{internal,helper}.h and exec-all.h.
     let found = unsafe {
         let get = |name: &std::ffi::CStr| {
@@ -144,9 +169,7 @@ pub unsafe fn set_up(library: &Library, image: &Image, name: &str, slot: usize) 
                 resume_pc: std::mem::transmute::<*mut c_void, ResumePc>(get(&symbol(
                     "exception_resume_pc",
                 ))?),
-                restore: std::mem::transmute::<*mut c_void, Restore>(get(&symbol(
-                    "restore_state_to_opc",
-                ))?),
+                restore: std::mem::transmute::<*mut c_void, Restore>(get(&restore)?),
                 eret: std::mem::transmute::<*mut c_void, Return>(get(&symbol("helper_eret"))?),
                 permit: std::mem::transmute::<*mut c_void, Permit>(get(&symbol(
                     "helper_mtc0_hwrena",
@@ -159,6 +182,11 @@ pub unsafe fn set_up(library: &Library, image: &Image, name: &str, slot: usize) 
     };
     FUNCTIONS[slot].set(functions).is_ok()
         && image.redirect(&raise, RAISES[slot] as *const () as usize)
+        && image.redirect(
+            &symbol("cpu_mips_translate_address"),
+            TRANSLATES[slot] as *const () as usize,
+        )
+        && image.redirect(&restore, RESTORES[slot] as *const () as usize)
         && image.redirect(&leave, LEAVES[slot] as *const () as usize)
 }
 

@@ -199,6 +199,7 @@ pub(super) extern "C" fn on_tlb_fill(
     match inner.page(page, access) {
         Ok((paddr, perms)) => {
             if access != Access::Fetch {
+                inner.leave_slot();
                 inner.guest().after_fill(inner.raw());
             }
             // SAFETY: as above.

@@ -250,6 +250,16 @@ impl Inner {
         }
     }
 
+    /// Forgets that the library made its state that of an instruction in a delay slot, which goes on.
+    fn leave_slot(&self) {
+        if let Some(raised) = self.facts.raised
+            && let Some(state) = self.target.raised.and_then(raised::state)
+        {
+            let pc = self.raw().read(self.facts.uc_pc) as u64;
+            state.go_on(pc, raised.bits);
+        }
+    }
+
     /// What an exception's program counter is, that of a call being behind it.
     fn raised_at(&self, at: u64, found: Exception) -> u64 {
         let behind = if found.meaning == Meaning::Call { 1 } else { 0 };
