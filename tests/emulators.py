@@ -22,10 +22,16 @@ IN_CI = bool(os.environ.get("CI"))
 
 ARCHES = ("aarch64", "arm")
 """Those that every test of guests is run with."""
-SAMPLED = ("riscv64",)
+SAMPLED = ("riscv64", "mipsel", "mips", "mips64el", "mips64")
 """Those with which the normal set of tests runs one in `SAMPLE` programs; the slow one runs all."""
 SAMPLE = 6
-DEBIAN = {"aarch64": "arm64", "arm": "armhf", "riscv64": "riscv64"}
+DEBIAN = {
+    "aarch64": "arm64",
+    "arm": "armhf",
+    "riscv64": "riscv64",
+    "mipsel": "mipsel",
+    "mips64el": "mips64el",
+}
 """The guests that have a Debian root, and Debian's names for them."""
 
 

@@ -222,7 +222,8 @@ class Registers:
         bits: widths of the registers that are not as wide as a word.
         pc, sp, tls: numbers of these.
         status_name: of the register with the flags and the mode; "" where there is none.
-        args: numbers of the registers with a system call's arguments; its result is in the first.
+        args: numbers of the registers with a system call's arguments.
+        result: number of the one with its result, mostly the first of these.
     """
 
     __slots__ = (
@@ -231,6 +232,7 @@ class Registers:
         "gdb",
         "numbers",
         "pc",
+        "result",
         "sp",
         "status_name",
         "tls",
@@ -247,6 +249,7 @@ class Registers:
         tls: str,
         args: tuple[str, ...],
         status: str = "",
+        result: str = "",
     ) -> None:
         self.numbers = numbers
         self.gdb = gdb
@@ -256,6 +259,7 @@ class Registers:
         self.status_name = status
         self.tls = numbers[tls]
         self.args = tuple(numbers[name] for name in args)
+        self.result = numbers[result] if result else self.args[0]
 
 
 class Arch(ABC):

@@ -134,6 +134,7 @@ class _Pools:
                 *(struct.pack("<4Q", *row) for row in rows),
                 _packed(coded),
                 bytes(["code_first" in self.abi.families]),
+                struct.pack("<I", self.abi.differing("socket").get("SOL_SOCKET", 1)),
             )
         )
 
@@ -219,6 +220,10 @@ def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> byt
         )
     head = struct.pack("<IIBH", guest.size(abi), host.size(HOST), identical, len(moves))
     return head + b"".join(moves) + struct.pack("<H", len(maps)) + b"".join(maps)
+
+
+def _is_named(arg: decl.Arg) -> bool:
+    return isinstance(arg, decl.Enum | decl.Switch) and arg.family != ""
 
 
 _SPECIAL: tuple[tuple[type[layout.CType], str, int], ...] = (
@@ -361,8 +366,12 @@ class _CallCompiler:
         )  # fmt: skip
 
     def _scalars(self, leaf: CallLeaf) -> bytes:
-        """Arguments as numbers for a handler: pointers stay guest addresses."""
-        return bytes([len(leaf.args)]) + b"".join(self._number(leaf, arg) for arg in leaf.args)
+        """Arguments as numbers for a handler: pointers stay guest addresses, and numbers with names
+        become the host's.
+        """
+        return bytes([len(leaf.args)]) + b"".join(
+            self._op(leaf, arg) if _is_named(arg) else self._number(leaf, arg) for arg in leaf.args
+        )
 
     def _number(self, leaf: CallLeaf, arg: decl.Arg) -> bytes:
         if arg.name in leaf.pair_high:
@@ -465,7 +474,7 @@ class _CallCompiler:
                 return self._path(leaf, arg)
             case decl.Raw():
                 return struct.pack("<BB", OP_RAW, slot)
-            case decl.FdData() if self.abi.big_endian:
+            case decl.FdData() if self.abi.big_endian or self.abi.differing("signal"):
                 head = struct.pack(
                     "<BBBB", OP_RECORDS, slot, self._slot(leaf, arg.fd), arg.direction
                 )

@@ -143,16 +143,6 @@ class Signal(Int):
     """A signal number."""
 
 
-#: The host's signals (signal(7)); those from 32 on have no names and the same numbers everywhere.
-SIGNALS = {
-    "SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGILL": 4, "SIGTRAP": 5, "SIGABRT": 6, "SIGBUS": 7,
-    "SIGFPE": 8, "SIGKILL": 9, "SIGUSR1": 10, "SIGSEGV": 11, "SIGUSR2": 12, "SIGPIPE": 13,
-    "SIGALRM": 14, "SIGTERM": 15, "SIGSTKFLT": 16, "SIGCHLD": 17, "SIGCONT": 18, "SIGSTOP": 19,
-    "SIGTSTP": 20, "SIGTTIN": 21, "SIGTTOU": 22, "SIGURG": 23, "SIGXCPU": 24, "SIGXFSZ": 25,
-    "SIGVTALRM": 26, "SIGPROF": 27, "SIGWINCH": 28, "SIGIO": 29, "SIGPWR": 30, "SIGSYS": 31,
-}  # fmt: skip
-
-
 #: asm-generic/siginfo.h: those that not all ABIs number alike.
 SI_CODES = {"SI_TIMER": -2, "SI_MESGQ": -3, "SI_ASYNCIO": -4}
 

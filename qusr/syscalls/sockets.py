@@ -32,7 +32,20 @@ from qusr.syscalls.decl import (
     Syscall,
     UInt,
 )
-from qusr.syscalls.layout import Bytes, CType, Struct, be32, ptr, s32, s64, u16, u32, u64
+from qusr.syscalls.layout import (
+    Bytes,
+    CType,
+    FlagInt,
+    Struct,
+    be32,
+    errno32,
+    ptr,
+    s32,
+    s64,
+    u16,
+    u32,
+    u64,
+)
 
 DOMAINS = {
     0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 3: "AF_AX25", 4: "AF_IPX", 5: "AF_APPLETALK",
@@ -243,6 +256,13 @@ def _options(
     return Syscall(name, Fd("fd"), switch, families=families or None)
 
 
+_TYPED: dict[tuple[int, int], CType] = {
+    (SOL_SOCKET, 3): FlagInt(32, TYPES),
+    (SOL_SOCKET, 4): errno32,
+}
+"""SO_TYPE and SO_ERROR: numbers that ABIs may have otherwise."""
+
+
 def _setsockopt() -> tuple[Syscall, ...]:
     data = Case(Buf("optval", IN, size="optlen"), Int("optlen"))
     program = Case(Ptr("optval", SOCK_FPROG, IN), Int("optlen"))
@@ -255,6 +275,7 @@ def _setsockopt() -> tuple[Syscall, ...]:
     return (
         _options("setsockopt", dict.fromkeys(_FILTERS, program), data),
         _options("setsockopt", narrow, data, "32"),
+        _options("setsockopt", {}, other, "mips_be"),
         Syscall("setsockopt", Fd("fd"), _LEVEL, Int("optname"), *data.args,
                 handler="sockets:setsockopt", partial=_BE, families=("be",)),
     )  # fmt: skip
@@ -265,9 +286,16 @@ def _getsockopt() -> tuple[Syscall, ...]:
     other = Case(*data.args, handler="sockets:getsockopt")
     refused = Case(*data.args, errno=errno.ENOPROTOOPT)
     narrow = {**dict.fromkeys(OPTIONS, other), **dict.fromkeys(_TABLES, refused)}
+    typed = {
+        option: Case(Ptr("optval", ctype, OUT), Ptr("optlen", s32, INOUT))
+        for option, ctype in _TYPED.items()
+    }
     return (
         _options("getsockopt", {}, data),
         _options("getsockopt", narrow, data, "32"),
+        _options("getsockopt", {**narrow, **typed}, data, "mips_o32"),
+        _options("getsockopt", typed, data, "mips_n64"),
+        _options("getsockopt", typed, other, "mips_be"),
         Syscall("getsockopt", Fd("fd"), _LEVEL, Int("optname"), *data.args,
                 handler="sockets:getsockopt", partial=_BE, families=("be",)),
     )  # fmt: skip

@@ -31,6 +31,8 @@
 #include "isa/aarch64.h"
 #elif defined(__arm__)
 #include "isa/arm.h"
+#elif defined(__mips__)
+#include "isa/mips.h"
 #elif defined(__riscv)
 #include "isa/riscv.h"
 #endif

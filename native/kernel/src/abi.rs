@@ -48,6 +48,8 @@ pub struct Numbers {
     pub(crate) codes: Vec<(i32, i32)>,
     /// siginfo_t has the code before the errno (`__ARCH_HAS_SWAPPED_SIGINFO`).
     pub(crate) code_first: bool,
+    /// The level of a socket's own options and control messages.
+    pub(crate) sol_socket: i32,
     pub(crate) errnos: ValueMap,
 }
 
@@ -130,6 +132,24 @@ impl GuestAbi {
     pub fn errno_to_guest(self, errno: i32) -> i32 {
         self.numbers
             .map_or(errno, |numbers| numbers.errnos.get(errno as u32) as i32)
+    }
+
+    /// The host's number of a level of socket options.
+    #[must_use]
+    pub fn level_to_host(self, level: i32) -> i32 {
+        match self.numbers {
+            Some(numbers) if level == numbers.sol_socket => libc::SOL_SOCKET,
+            _ => level,
+        }
+    }
+
+    /// The guest's number of a level of socket options.
+    #[must_use]
+    pub fn level_to_guest(self, level: i32) -> i32 {
+        match self.numbers {
+            Some(numbers) if level == libc::SOL_SOCKET => numbers.sol_socket,
+            _ => level,
+        }
     }
 
     /// Whether siginfo_t has the code before the errno.

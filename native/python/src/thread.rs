@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyTuple};
+use qusr_kernel::signal::siginfo;
 
 use super::cpu::{SystemRegister, unicorn_config};
 use super::memory::os_error;
@@ -337,6 +338,15 @@ impl PyThread {
         if clear {
             self.inner.process.actions.reset_for_exec();
         }
+    }
+
+    /// A host's siginfo_t in the layout of this thread's guest.
+    fn siginfo_to_guest<'py>(
+        &self,
+        py: Python<'py>,
+        host: [u8; siginfo::SIZE],
+    ) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &siginfo::bytes_to_guest(&host, self.inner.signals.abi))
     }
 
     /// The guest's signals that are blocked, ignored and caught, as masks.

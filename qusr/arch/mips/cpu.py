@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 _FEATURES = (Feature("r6", 1, 0, ".word 0x00851035  # seleqz $2, $4, $5"),)
 
 
-def _model(
-    name: str, unicorn: int, ident: int, version: str, description: str, features: str = ""
-) -> CpuModel:
+def _model(name: str, unicorn: int, ident: int, version: str, description: str) -> CpuModel:
     return CpuModel(
         name,
         unicorn=unicorn,
         ident=ident,
-        features=features,
+        features="r6" if version.endswith("r6") else "",
         version=version,
         description=description,
     )
@@ -39,15 +37,14 @@ _MODELS32 = (
     _model("34Kf", 9, 0x019500, "mips32r2", "MIPS32r2"),
     _model("74Kf", 10, 0x019700, "mips32r2", "MIPS32r2"),
     _model("P5600", 13, 0x01A800, "mips32r5", "MIPS32r5, NaNs of IEEE 754-2008"),
-    _model("mips32r6-generic", 14, 0x010000, "mips32r6", "MIPS32r6", "r6"),
+    _model("mips32r6-generic", 14, 0x010000, "mips32r6", "MIPS32r6"),
 )
 _MODELS64 = (
     _model("max", 5, 0x010000, "mips64r2", "all that the core can execute (MIPS64r2)"),
     _model("MIPS64R2-generic", 5, 0x010000, "mips64r2", "MIPS64r2"),
     _model("5KEf", 7, 0x018900, "mips64r2", "MIPS64r2"),
-    _model("5Kf", 3, 0x018100, "mips64r1", "MIPS64r1"),
-    _model("I6400", 8, 0x01A900, "mips64r6", "MIPS64r6", "r6"),
-    _model("I6500", 9, 0x01B000, "mips64r6", "MIPS64r6", "r6"),
+    _model("I6400", 8, 0x01A900, "mips64r6", "MIPS64r6"),
+    _model("I6500", 9, 0x01B000, "mips64r6", "MIPS64r6"),
 )
 #: Whose NaNs are always those of IEEE 754-2008 (FCSR.NAN2008 reads as 1).
 _NAN2008 = ("mips32r5", "mips32r6", "mips64r6")
@@ -56,7 +53,6 @@ _ISA = {
     "mips32r2": "mips1 mips2 mips32r1 mips32r2",
     "mips32r5": "mips1 mips2 mips32r1 mips32r2 mips32r5",
     "mips32r6": "mips32r6",
-    "mips64r1": "mips1 mips2 mips3 mips4 mips5 mips32r1 mips64r1",
     "mips64r2": "mips1 mips2 mips3 mips4 mips5 mips32r1 mips32r2 mips64r1 mips64r2",
     "mips64r6": "mips32r6 mips64r6",
 }
@@ -77,6 +73,7 @@ def _registers(bits: int) -> Registers:
         sp="r29",
         tls="userlocal",
         # Of o32 these are all in registers, the others are on the stack.
+        result="r2",
         args=tuple(f"r{n}" for n in range(4, 8 if bits == 32 else 10)),
     )
 

@@ -97,7 +97,7 @@ def vfork(ctx: Context) -> int:
 def clone(ctx: Context, flags: int, sp: int, parent_tid: int, child_tid: int, tls: int) -> int:
     """clone(2). The Rust side has put the arguments into this order (`CloneOrder`)."""
     # A sibling has its creator's signal (kernel/fork.c, copy_process).
-    exit_signal = 0 if flags & CLONE_PARENT else flags & CSIGNAL
+    exit_signal = 0 if flags & CLONE_PARENT else ctx.abi.signal_to_host(flags & CSIGNAL)
     request = Request(flags & 0xFFFFFFFF & ~CSIGNAL, exit_signal, sp)
     request.tls, request.child_tid = tls, child_tid
     if flags & CLONE_PIDFD:
@@ -129,7 +129,7 @@ def clone3(ctx: Context, address: int, size: int) -> int:
         raise fail(errno.EINVAL)
     if (args["stack"] == 0) != (args["stack_size"] == 0):
         raise fail(errno.EINVAL)
-    request = Request(args["flags"], args["exit_signal"])
+    request = Request(args["flags"], ctx.abi.signal_to_host(args["exit_signal"]))
     request.sp = args["stack"] + args["stack_size"] if args["stack"] else 0
     for name in ("tls", "parent_tid", "child_tid", "pidfd", "set_tid", "set_tid_size", "cgroup"):
         setattr(request, name, args[name])

@@ -3,7 +3,7 @@
 use super::linux::insn::Insn;
 use crate::cpu::{Access, Exit};
 use crate::unicorn::Guest;
-use crate::unicorn::engine::Stopped;
+use crate::unicorn::engine::{Engine, Stopped};
 use crate::unicorn::guest::{Bank, Exception, Facts, Meaning, Preset, Probe, Raised, UcReg, Width};
 
 /// In one word size and byte order.
@@ -190,6 +190,11 @@ impl Guest for Unicorn {
 
     fn facts(&self) -> &'static Facts {
         self.facts
+    }
+
+    /// What the processor's floating point can is not to be changed.
+    fn write(&self, _: Engine<'_>, reg: u32, _: u128) -> bool {
+        reg == 68
     }
 
     fn step_count(&self, cpu: &Stopped<'_>) -> usize {

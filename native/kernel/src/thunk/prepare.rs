@@ -239,6 +239,9 @@ impl Call<'_> {
         if direction.writes() {
             return (host, Post::Records { address, fd });
         }
+        if !self.abi.big_endian {
+            return (host, Post::None);
+        }
         let size = self.length(size, None) as usize;
         match Records::written_to(fd, size) {
             None => (host, Post::None),

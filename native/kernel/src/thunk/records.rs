@@ -6,6 +6,8 @@
 
 use std::ffi::CString;
 
+use crate::abi::GuestAbi;
+
 /// A kind of descriptor whose data has a byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Records {
@@ -47,8 +49,10 @@ impl Records {
     }
 
     /// The kind of `fd` if `size` bytes read from it can hold a record.
-    pub fn read_from(fd: i32, size: usize) -> Option<Self> {
-        if size < 8 { None } else { Self::of(fd) }
+    pub fn read_from(fd: i32, size: usize, abi: GuestAbi) -> Option<Self> {
+        // Little-endian guests have other numbers, in the longest of the records alone.
+        let least = if abi.big_endian { 8 } else { SIGNALFD_SIZE };
+        if size < least { None } else { Self::of(fd) }
     }
 
     /// The kind of `fd` if `size` bytes written to it can be a record.
@@ -69,7 +73,16 @@ impl Records {
     }
 
     /// Brings what the kernel stored into the guest's order.
-    pub fn swap_read(self, bytes: &mut [u8]) {
+    pub fn swap_read(self, bytes: &mut [u8], abi: GuestAbi) {
+        if self == Self::Signalfd && abi.numbers.is_some() {
+            for record in bytes.chunks_exact_mut(SIGNALFD_SIZE) {
+                let signal = i32::from_le_bytes([record[0], record[1], record[2], record[3]]);
+                record[..4].copy_from_slice(&abi.signal_to_guest(signal).to_le_bytes());
+            }
+        }
+        if !abi.big_endian {
+            return;
+        }
         match self {
             Self::Eventfd | Self::Timerfd => swap_fields(bytes, &[8]),
             Self::Signalfd => {

@@ -494,6 +494,7 @@ fn numbers(
         action_flags,
         codes: codes.collect(),
         code_first: reader.u8()? != 0,
+        sol_socket: reader.u32()? as i32,
         errnos: errnos.cloned().unwrap_or_default(),
     })))
 }
