@@ -14,7 +14,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from qusr.arch.abi import ABSENT, HOST, Abi
+from qusr.arch.abi import ABSENT, HOST, SIGNALS, Abi
 from qusr.syscalls import decl, layout
 
 MAGIC = b"QTHUNK09"
@@ -121,7 +121,7 @@ class _Pools:
         if not self.abi.differing("signal"):
             return b"\0"
         signals = self.abi.differing("signal")
-        pairs = [(signals.get(name, n), n) for name, n in decl.SIGNALS.items()]
+        pairs = [(signals.get(name, n), n) for name, n in SIGNALS.items()]
         rows = sorted(_flag_rows(decl.ACTION_FLAGS, self.abi))
         codes = self.abi.differing("sicode")
         coded = [(n & INVALID, codes[name] & INVALID) for name, n in decl.SI_CODES.items()
@@ -334,6 +334,8 @@ class _CallCompiler:
         slot = self._slot(leaf, switch.of)
         nodes: dict[int, bytes] = {}
         refused: dict[int, bytes] = {}
+        # A number of the host's that is another constant of the guest's goes the usual way.
+        named = decl.numbered(switch.names, switch.family, self.abi) if switch.family else {}
         for key, case in switch.cases:
             inner = leaf.fork()
             number, host = decl.constant(key, self.abi), decl.constant(key, HOST)
@@ -341,7 +343,7 @@ class _CallCompiler:
                 inner.constants[switch.name] = decl.constant(case.host, HOST)
             elif number != host:
                 inner.constants[switch.name] = host
-            if number != host and isinstance(key, decl.Named):
+            if number != host and isinstance(key, decl.Named) and host not in named:
                 refused[host & switch.mask] = struct.pack("<BH", ERRNO, switch.unknown)
             if number != ABSENT:
                 # A later case of a number replaces an earlier one.
@@ -515,7 +517,7 @@ class _CallCompiler:
     def _values(self, arg: decl.Enum | decl.Switch | decl.Signal) -> int | None:
         """Index of the map for the numbers of an argument."""
         if isinstance(arg, decl.Signal):
-            return self.pools.value_map(decl.SIGNALS, "signal")
+            return self.pools.value_map(SIGNALS, "signal")
         if not arg.family:
             return None
         return self.pools.value_map({name: n for n, name in arg.names.items()}, arg.family)

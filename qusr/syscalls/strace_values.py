@@ -6,7 +6,7 @@ import errno
 import signal
 import socket
 
-from qusr.arch.abi import Abi
+from qusr.arch.abi import SIGNALS, Abi
 from qusr.syscalls import common, decl, layout, memory, poll, process, signals
 from qusr.syscalls.decl import FlagTable
 
@@ -33,7 +33,7 @@ _FILE_TYPES = {
     0o010000: "S_IFIFO", 0o020000: "S_IFCHR", 0o040000: "S_IFDIR", 0o060000: "S_IFBLK",
     0o100000: "S_IFREG", 0o120000: "S_IFLNK", 0o140000: "S_IFSOCK",
 }  # fmt: skip
-_SIGNALS = {number: name for name, number in decl.SIGNALS.items()}
+_SIGNALS = {number: name for name, number in SIGNALS.items()}
 _LOCKS = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}
 _WHENCE = {0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END"}
 _ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r",

@@ -7,6 +7,7 @@
  * ISA_O_LARGEFILE             the kernel's, also where the C library's is 0
  * ISA_CLONE_TLS_FIRST         clone(2) has the thread pointer before the child's tid (CONFIG_CLONE_BACKWARDS)
  * ISA_NO_RESTORER             struct sigaction of the kernel has no sa_restorer
+ * ISA_ACTION_FLAGS_FIRST      struct sigaction of the kernel begins with the flags, an int
  * ISA_UNDEFINED(), ISA_BREAK()   an undefined and a breakpoint instruction
  * ISA_BREAK_CODE, ISA_BREAK_BITS, ISA_BEHIND_BREAK   the latter's code, its bits, and how far behind it its stop is
  * ISA_RETURN_CODE             code that returns from a function without a frame

@@ -12,7 +12,8 @@ int grantpt(int);
 int unlockpt(int);
 char *ptsname(int);
 
-struct window {
+/* The C library's struct winsize would come with its struct termios; some commands have its size in their number. */
+struct winsize {
 	unsigned short rows, columns, x, y;
 };
 
@@ -154,7 +155,7 @@ CHECK(old_termio)
 
 CHECK(window_size)
 {
-	struct window w = { 40, 132, 640, 480 }, got;
+	struct winsize w = { 40, 132, 640, 480 }, got;
 
 	open_pty();
 	OK(ioctl(master, TIOCSWINSZ, &w));

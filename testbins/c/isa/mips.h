@@ -1,5 +1,7 @@
-#include <asm/reg.h>
+#include <asm/ptrace.h>
 #include <sgidefs.h>
+/* The number of a register for PTRACE_PEEKUSER. */
+#undef PC
 
 #define ISA_MACHINE EM_MIPS
 #if _MIPS_SIM == _ABI64
@@ -25,6 +27,7 @@
 #define ISA_O_LARGEFILE 0x2000
 #define ISA_CLONE_TLS_FIRST
 #define ISA_NO_RESTORER
+#define ISA_ACTION_FLAGS_FIRST
 
 #define ISA_UNDEFINED() __asm__ volatile(".word 0x7c00003f")
 #define ISA_BREAK() __asm__ volatile("break")

@@ -53,7 +53,7 @@ CHECK(guards)
 	/* For system calls, too. */
 	OK(pipe(ends));
 	ERR(write(ends[1], p + page, 1), EFAULT);
-	ERR(syscall(SYS_rt_sigprocmask, SIG_BLOCK, p + page, NULL, 8), EFAULT);
+	ERR(syscall(SYS_rt_sigprocmask, SIG_BLOCK, p + page, NULL, SIGSET_SIZE), EFAULT);
 	/* The pages' contents are gone; protections do not bring them back. */
 	OK(mprotect(p, 4 * page, PROT_READ));
 	EQ(faults(p + page, 0), 1);

@@ -74,14 +74,14 @@ static void sockets(void)
 
 static void rest(void)
 {
-	unsigned long long set = 1ULL << (SIGUSR1 - 1) | 1ULL << (SIGTERM - 1), old;
+	raw_sigset set = raw_set(1ULL << (SIGUSR1 - 1) | 1ULL << (SIGTERM - 1)), old;
 	struct rlimit64 limit;
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 	int fd, word = 5, status;
 	pid_t child;
 
-	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, &old, 8);
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, &old, SIGSET_SIZE);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, SIGSET_SIZE);
 	syscall(SYS_kill, -1, 99);
 	syscall(SYS_prlimit64, 0, RLIMIT_CORE, NULL, &limit);
 	limit.rlim_cur = limit.rlim_max = 1 << 20;

@@ -9,6 +9,9 @@
 
 extern char **environ;
 extern const ElfW(Ehdr) __ehdr_start;
+#ifdef __mips__
+#define _start __start
+#endif
 void _start(void);
 
 static int argc;
