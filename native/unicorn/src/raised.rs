@@ -31,6 +31,8 @@ type ResumePc = unsafe extern "C" fn(*mut c_void) -> u64;
 /// `void restore_state_to_opc(CPUMIPSState *, TranslationBlock *, target_ulong *)`: program counter,
 /// flags of a branch that is under way, where it goes.
 type Restore = unsafe extern "C" fn(*mut c_void, *mut c_void, *const u64);
+/// `void gen_intermediate_code(CPUState *, TranslationBlock *, int max_insns)`.
+type TranslateCode = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int);
 /// `void helper_eret(CPUMIPSState *)`.
 type Return = unsafe extern "C" fn(*mut c_void);
 /// `void helper_mtc0_hwrena(CPUMIPSState *, target_ulong)`.
@@ -42,6 +44,7 @@ struct Functions {
     leave: Leave,
     resume_pc: ResumePc,
     restore: Restore,
+    translate: TranslateCode,
     eret: Return,
     permit: Permit,
 }
@@ -53,6 +56,8 @@ static RESTORES: [unsafe extern "C" fn(*mut c_void, *mut c_void, *const u64); SL
     for_each_slot!(restore);
 static TRANSLATES: [extern "C" fn(*mut c_void, u64, c_int) -> u64; SLOTS] =
     for_each_slot!(translate);
+static TRANSLATIONS: [unsafe extern "C" fn(*mut c_void, *mut c_void, c_int); SLOTS] =
+    for_each_slot!(translate_code);
 static LEAVES: [unsafe extern "C" fn(*mut c_void); SLOTS] = for_each_slot!(leave);
 
 thread_local! {
@@ -134,6 +139,20 @@ extern "C" fn translate<const SLOT: usize>(_: *mut c_void, address: u64, _: c_in
     address
 }
 
+/// For each instruction MIPS' translator takes a temporary value that it does not give back, and it has 512 of them in a
+/// block. Their number is not checked, and what is behind them is overwritten.
+unsafe extern "C" fn translate_code<const SLOT: usize>(
+    cpu: *mut c_void,
+    block: *mut c_void,
+    most: c_int,
+) {
+    const MOST: c_int = 100;
+    if let Some(functions) = FUNCTIONS[SLOT].get() {
+        // SAFETY: the library's own function; a smaller number is as good.
+        unsafe { (functions.translate)(cpu, block, most.min(MOST)) }
+    }
+}
+
 unsafe extern "C" fn leave<const SLOT: usize>(cpu: *mut c_void) {
     let Some(functions) = FUNCTIONS[SLOT].get() else {
         std::process::abort();
@@ -155,6 +174,7 @@ pub unsafe fn set_up(library: &Library, image: &Image, name: &str, slot: usize) 
     let symbol = |function: &str| CString::new(format!("{function}_{name}")).unwrap_or_default();
     let (raise, leave) = (symbol("do_raise_exception_err"), symbol("cpu_loop_exit"));
     let restore = symbol("restore_state_to_opc");
+    let translate = symbol("gen_intermediate_code");
     // SAFETY: the types of these functions in target/mips/{internal,helper}.h and exec-all.h.
     let found = unsafe {
         let get = |name: &std::ffi::CStr| {
@@ -170,6 +190,7 @@ pub unsafe fn set_up(library: &Library, image: &Image, name: &str, slot: usize) 
                     "exception_resume_pc",
                 ))?),
                 restore: std::mem::transmute::<*mut c_void, Restore>(get(&restore)?),
+                translate: std::mem::transmute::<*mut c_void, TranslateCode>(get(&translate)?),
                 eret: std::mem::transmute::<*mut c_void, Return>(get(&symbol("helper_eret"))?),
                 permit: std::mem::transmute::<*mut c_void, Permit>(get(&symbol(
                     "helper_mtc0_hwrena",
@@ -186,6 +207,7 @@ pub unsafe fn set_up(library: &Library, image: &Image, name: &str, slot: usize) 
             &symbol("cpu_mips_translate_address"),
             TRANSLATES[slot] as *const () as usize,
         )
+        && image.redirect(&translate, TRANSLATIONS[slot] as *const () as usize)
         && image.redirect(&restore, RESTORES[slot] as *const () as usize)
         && image.redirect(&leave, LEAVES[slot] as *const () as usize)
 }

@@ -1,3 +1,4 @@
+#include <sys/ptrace.h>
 #include <asm/ptrace.h>
 #include <sgidefs.h>
 /* The number of a register for PTRACE_PEEKUSER. */
