@@ -28,7 +28,7 @@ FAMILIES = {
     "fcntl": (("F_*",), r"F_\w+"),
     "mmap": (("MAP/PROT/MADV",), r"(MAP|PROT|MADV|MS|MCL)_\w+"),
     "socket": (("SO_*",), r"(SO|SOL|SCM)_\w+"),
-    "rlimit": (("RLIMIT",), r"RLIMIT_\w+"),
+    "rlimit": (("RLIMIT",), r"RLIM(IT)?_\w+"),
     "ioctl": (("SIOC/FIO", "TC ioctls"), r"(TC|TIOC|FIO|SIOC)\w+"),
     "ioc": (("_IOC",), r"_IOC_(NONE|READ|WRITE|SIZEBITS)"),
     "poll": (("POLL",), r"POLL\w+"),

@@ -38,7 +38,7 @@ MOVE_SIGNED, MOVE_CHECKED, MOVE_ID16 = 1, 2, 4
 FOLLOW_NEVER, FOLLOW_ALWAYS, FOLLOW_UNLESS, FOLLOW_IF = range(4)
 #: Besides one of these.
 HOST_ROOT = 0x80
-RET_LONG, RET_FD, RET_OFF, RET_FLAGS, RET_PATH, RET_STAT, RET_STORE = range(7)
+RET_LONG, RET_FD, RET_OFF, RET_FLAGS, RET_PATH, RET_STAT, RET_STORE, RET_SIGNAL = range(8)
 
 BUILTINS = (
     "mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "mincore", "mlock",
@@ -135,6 +135,7 @@ class _Pools:
                 _packed(coded),
                 bytes(["code_first" in self.abi.families]),
                 struct.pack("<I", self.abi.differing("socket").get("SOL_SOCKET", 1)),
+                struct.pack("<Q", self.abi.differing("rlimit").get("RLIM_INFINITY", 0)),
             )
         )
 
@@ -436,7 +437,7 @@ class _CallCompiler:
             return struct.pack("<BH", RET_STORE, self._slot(leaf, ret.pointer))
         kinds: dict[type[decl.Ret] | type[None], int] = {
             decl.RetFd: RET_FD, decl.RetOff: RET_OFF, decl.RetPath: RET_PATH,
-            decl.RetStat: RET_STAT,
+            decl.RetStat: RET_STAT, decl.RetSignal: RET_SIGNAL,
         }  # fmt: skip
         return struct.pack("<BH", kinds.get(type(ret), RET_LONG), 0)
 

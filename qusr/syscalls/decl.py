@@ -487,6 +487,10 @@ class RetFlags(Ret):
         self.table = table
 
 
+class RetSignal(Ret):
+    """The number of a signal."""
+
+
 class RetPath(Ret):
     """readlink's length; a link that names the emulator is looked at again."""
 

@@ -29,7 +29,19 @@ from qusr.syscalls.decl import (
     UInt,
     ULong,
 )
-from qusr.syscalls.layout import CType, Fields, PerAbi, Struct, long, s16, s32, u16, u32, ulong
+from qusr.syscalls.layout import (
+    CType,
+    Fields,
+    FlagInt,
+    PerAbi,
+    Struct,
+    long,
+    s16,
+    s32,
+    u16,
+    u32,
+    ulong,
+)
 from qusr.syscalls.structs import SIGEVENT
 
 IPC = FlagTable({"IPC_CREAT": 0o1000, "IPC_EXCL": 0o2000, "IPC_NOWAIT": 0o4000})
@@ -190,7 +202,8 @@ SEMBUF = Struct("sembuf", [("sem_num", u16), ("sem_op", s16), ("sem_flg", s16)])
 MQ_ATTR = Struct(
     "mq_attr",
     [
-        ("mq_flags", long), ("mq_maxmsg", long), ("mq_msgsize", long), ("mq_curmsgs", long),
+        ("mq_flags", FlagInt(0, OPEN, signed=True)), ("mq_maxmsg", long), ("mq_msgsize", long),
+        ("mq_curmsgs", long),
         ("_reserved", long * 4),
     ],
 )  # fmt: skip

@@ -24,7 +24,9 @@ from qusr.syscalls.decl import (
     Named,
     Pid,
     Ptr,
+    Ret,
     RetFlags,
+    RetSignal,
     Signal,
     Switch,
     Syscall,
@@ -80,7 +82,7 @@ _LINUX = 1024
 Cases = list[tuple[Constant, Case]]
 
 
-def _case(number: int, name: str, *args: Arg, ret: RetFlags | None = None) -> tuple[Constant, Case]:
+def _case(number: int, name: str, *args: Arg, ret: Ret | None = None) -> tuple[Constant, Case]:
     return Named(number, "fcntl", name), Case(*args, name=name, ret=ret)
 
 
@@ -93,7 +95,7 @@ _COMMON: Cases = [
     _case(8, "F_SETOWN", Pid("arg")),
     _case(9, "F_GETOWN"),
     _case(10, "F_SETSIG", Signal("arg")),
-    _case(11, "F_GETSIG"),
+    _case(11, "F_GETSIG", ret=RetSignal()),
     _case(15, "F_SETOWN_EX", Ptr("arg", OWNER_EX, IN)),
     _case(16, "F_GETOWN_EX", Ptr("arg", OWNER_EX, OUT)),
     _case(17, "F_GETOWNER_UIDS", Array("arg", u32, OUT, count=2)),

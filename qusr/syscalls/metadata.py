@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from qusr.arch.abi import Abi
 from qusr.syscalls.common import AT, AT_SYMLINK_NOFOLLOW, TIMESPEC, TIMESPEC64, TIMEVAL
 from qusr.syscalls.decl import (
     IN,
@@ -290,6 +291,10 @@ def _stat_at(name: str, struct: CType) -> Syscall:
     )  # fmt: skip
 
 
+def _unpacked(abi: Abi) -> int:
+    return 88 if "eabi" in abi.families else STATFS64.size(abi)
+
+
 def _statfs64(name: str, first: Arg, host: str) -> Syscall:
     """The size must be that of the struct; arm takes an unpacked one's too
     (arch/arm/kernel/sys_arm.c, sys_statfs64_wrapper).
@@ -297,7 +302,7 @@ def _statfs64(name: str, first: Arg, host: str) -> Syscall:
     buffer = Ptr("buf", STATFS64, OUT)
     return Syscall(
         name, first,
-        Switch("sz", [(STATFS64.size, Case(buffer)), (88, Case(buffer))],
+        Switch("sz", [(STATFS64.size, Case(buffer)), (_unpacked, Case(buffer))],
                default=Case(errno=errno.EINVAL)),
         host=Host(host, first.name, "buf"),
     )  # fmt: skip
@@ -358,9 +363,9 @@ CALLS = (
     _path("chown", *_OWNER),
     _path("lchown", *_OWNER, follow=False),
     Syscall("fchown", Fd("fd"), *_OWNER),
-    Syscall("chown", Path("pathname"), *_OWNER16, families=("32",)),
-    Syscall("lchown", Path("pathname", follow=False), *_OWNER16, families=("32",)),
-    Syscall("fchown", Fd("fd"), *_OWNER16, families=("32",)),
+    Syscall("chown", Path("pathname"), *_OWNER16, families=("ids16",)),
+    Syscall("lchown", Path("pathname", follow=False), *_OWNER16, families=("ids16",)),
+    Syscall("fchown", Fd("fd"), *_OWNER16, families=("ids16",)),
     _path("chown32", *_OWNER, host="chown"),
     _path("lchown32", *_OWNER, follow=False, host="lchown"),
     Syscall("fchown32", Fd("fd"), *_OWNER, host=Host("fchown")),

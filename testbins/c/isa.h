@@ -3,6 +3,7 @@
  * ISA_MACHINE, ISA_AUDIT      e_machine (EM_*), AUDIT_ARCH_*
  * ISA_UTS                     what uname(2) says; only how it begins, if ISA_UTS_BEGINS is defined
  * ISA_PLATFORM                AT_PLATFORM: a string, or NULL: there is no such entry; or just ISA_PLATFORM_VARIES
+ * ISA_NO_HWCAP                AT_HWCAP may be 0
  * ISA_NO_HWCAP2              there is no AT_HWCAP2
  * ISA_O_LARGEFILE             the kernel's, also where the C library's is 0
  * ISA_CLONE_TLS_FIRST         clone(2) has the thread pointer before the child's tid (CONFIG_CLONE_BACKWARDS)

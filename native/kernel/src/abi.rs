@@ -50,6 +50,8 @@ pub struct Numbers {
     pub(crate) code_first: bool,
     /// The level of a socket's own options and control messages.
     pub(crate) sol_socket: i32,
+    /// RLIM_INFINITY of getrlimit(2); 0: all bits of a word.
+    pub(crate) infinity: u64,
     pub(crate) errnos: ValueMap,
 }
 
@@ -149,6 +151,15 @@ impl GuestAbi {
         match self.numbers {
             Some(numbers) if level == libc::SOL_SOCKET => numbers.sol_socket,
             _ => level,
+        }
+    }
+
+    /// RLIM_INFINITY of getrlimit(2).
+    #[must_use]
+    pub fn infinity(self) -> u64 {
+        match self.numbers {
+            Some(numbers) if numbers.infinity != 0 => numbers.infinity,
+            _ => u64::MAX >> (64 - u32::from(self.word_bits)),
         }
     }
 

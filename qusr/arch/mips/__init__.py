@@ -71,8 +71,8 @@ class Mips(Guest):
         return ""
 
 
-#: Sets of 128 signals, siginfo_t with the code first, commands of IPC with IPC_64.
-_FAMILIES = ("mips", "sigset128", "code_first", "ipc64")
+#: Sets of 128 signals, siginfo_t with the code first.
+_FAMILIES = ("mips", "sigset128", "code_first")
 
 
 def _o32(name: str, big_endian: bool) -> Abi:

@@ -191,6 +191,7 @@ CONSTANTS: dict[str, dict[str, int]] = {
         "RLIMIT_NOFILE": 5,
         "RLIMIT_NPROC": 8,
         "RLIMIT_RSS": 7,
+        "RLIM_INFINITY": 0x7FFFFFFF,
     },
     "ioctl": {
         "FIOASYNC": 0x667D,

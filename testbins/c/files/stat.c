@@ -145,7 +145,13 @@ CHECK(errors)
 
 CHECK(result_at_an_edge)
 {
-	struct stat64 *st = (struct stat64 *)check_edge() - 1;
+#ifdef __mips__
+	/* The C library's is longer than the kernel's. */
+	size_t size = offsetof(struct stat64, st_blocks) + sizeof(((struct stat64 *)0)->st_blocks);
+#else
+	size_t size = sizeof(struct stat64);
+#endif
+	struct stat64 *st = (struct stat64 *)((char *)check_edge() - size);
 
 	OK(close(creat("edge", 0600)));
 	OK(syscall(FSTATAT, AT_FDCWD, "edge", st, 0));
@@ -178,6 +184,7 @@ CHECK(stat64_calls)
 	EFAULTS(p, syscall(__NR_lstat64, p, &a));
 }
 
+#ifndef __mips__ /* has other forms, which tests/test_struct_layouts.py compares */
 /* struct stat of the first stat(2): asm/stat.h, 16-bit ids and 32-bit times. */
 struct old_stat {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -221,6 +228,7 @@ CHECK(old_stat_calls)
 	ERR(syscall(__NR_fstat, fd, &st), EOVERFLOW);
 	OK(close(fd));
 }
+#endif
 #endif
 
 CHECK(statx)

@@ -24,6 +24,7 @@
 #define ISA_AUDIT ISA_AUDIT_WIDE_EL
 #endif
 #define ISA_PLATFORM NULL
+#define ISA_NO_HWCAP
 #define ISA_NO_HWCAP2
 #define ISA_O_LARGEFILE 0x2000
 #define ISA_CLONE_TLS_FIRST

@@ -124,7 +124,8 @@ pub fn bytes_to_guest(bytes: &[u8; SIZE], abi: GuestAbi) -> [u8; SIZE] {
     }
     let host = Host(bytes);
     let (signal, code) = (host.int(0) as i32, host.int(8) as i32);
-    let mut guest = start(signal, host.int(4), code, abi);
+    let errno = abi.errno_to_guest(host.int(4) as i32) as u64;
+    let mut guest = start(signal, errno, code, abi);
     match (signal, code) {
         (_, libc::SI_TIMER) => {
             guest.int(host.int(16));
@@ -196,6 +197,7 @@ pub fn by_kernel(signal: i32, abi: GuestAbi) -> [u8; SIZE] {
     start(signal, 0, SI_KERNEL, abi).bytes
 }
 
+/// `errno` is the guest's number.
 fn start(signal: i32, errno: u64, code: i32, abi: GuestAbi) -> Guest {
     let mut guest = Guest {
         bytes: [0; SIZE],
@@ -203,7 +205,6 @@ fn start(signal: i32, errno: u64, code: i32, abi: GuestAbi) -> Guest {
         abi,
     };
     let code = abi.code_to_guest(code) as u64;
-    let errno = abi.errno_to_guest(errno as i32) as u64;
     guest.int(abi.signal_to_guest(signal) as u64);
     if abi.has_code_first() {
         guest.int(code);

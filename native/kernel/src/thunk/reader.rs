@@ -117,6 +117,7 @@ impl<'a> Reader<'a> {
                     4 => Ret::Path,
                     5 => Ret::Stat,
                     6 if usize::from(map) < MAX_SLOTS => Ret::Store(map as u8),
+                    7 => Ret::Signal,
                     _ => return Err("thunk result of unknown kind".into()),
                 };
                 Node::Native {

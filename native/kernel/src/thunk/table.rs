@@ -177,6 +177,7 @@ pub enum Ret {
     Flags(u16),
     Path,
     Stat,
+    Signal,
     /// Stored as a 64-bit number where the argument points; the call gives 0.
     Store(u8),
 }
@@ -495,6 +496,7 @@ fn numbers(
         codes: codes.collect(),
         code_first: reader.u8()? != 0,
         sol_socket: reader.u32()? as i32,
+        infinity: reader.u64()?,
         errnos: errnos.cloned().unwrap_or_default(),
     })))
 }

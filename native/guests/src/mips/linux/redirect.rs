@@ -96,7 +96,10 @@ fn ipc(args: &Args, space: &AddressSpace, abi: GuestAbi) -> Result<(u64, Args), 
         2 => made(4393, &[first, second, third]),
         3 => {
             let [value]: [u64; 1] = words(space, abi, ptr, 1)?;
-            made(4394, &[first, second, third, value])
+            made(
+                4394,
+                &[first, second, command(third, &[1, 2, 18, 20])?, value],
+            )
         }
         SEMTIMEDOP => made(SEMTIMEDOP_TIME32, &[first, ptr, second, fifth]),
         11 => made(4400, &[first, ptr, second, third]),
@@ -110,13 +113,23 @@ fn ipc(args: &Args, space: &AddressSpace, abi: GuestAbi) -> Result<(u64, Args), 
         }
         12 => made(4401, &[first, ptr, second, fifth, third]),
         13 => made(4399, &[first, second]),
-        14 => made(4402, &[first, second, ptr]),
+        14 => made(4402, &[first, command(second, &[1, 2, 11, 13])?, ptr]),
         21 => made(IPC_SHMAT, &[first, ptr, second, third]),
         22 => made(4398, &[ptr]),
         23 => made(4395, &[first, second, third]),
-        24 => made(4396, &[first, second, ptr]),
+        24 => made(4396, &[first, command(second, &[1, 2, 13, 15])?, ptr]),
         _ => Err(libc::ENOSYS),
     }
+}
+
+/// A command of ipc(2) as the separate calls have it. Those with a struct, `structs`, mean by IPC_64 the one of these calls, and
+/// a smaller one without it, which no C library has used for 20 years.
+fn command(given: u64, structs: &[u64]) -> Result<u64, i32> {
+    const IPC_64: u64 = 0x100;
+    if given & IPC_64 == 0 && structs.contains(&given) {
+        return Err(libc::EINVAL);
+    }
+    Ok(given & !IPC_64)
 }
 
 /// What the kernel has behind ipc(2) only goes by numbers of qusr's own (`tools/gen_syscalls.py`).
