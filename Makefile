@@ -19,6 +19,8 @@ DEV := $(VENV)/.dev-installed
 BUILT := $(VENV)/.qusr-built
 
 NATIVE := $(shell find native -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
+# What the extension takes from Python's declarations (native/machine/build.rs).
+DECLARED := qusr/facts.py qusr/options.py $(shell find qusr/arch qusr/syscalls -name '*.py')
 
 .PHONY: run build test test-cores lint check-python check-rust bench testbins prebuilt tools clean
 
@@ -31,8 +33,9 @@ $(DEV): requirements-dev.txt tools/make-venv
 	tools/make-venv $(VENV)
 	touch $@
 
-# An editable install: Python sources are used where they are, so only Rust ones are compiled.
-$(BUILT): $(DEV) pyproject.toml $(wildcard commands/scripts/*) $(NATIVE)
+# An editable install: Python sources are used where they are, so only Rust ones are compiled, with what
+# Python declares in them.
+$(BUILT): $(DEV) pyproject.toml $(wildcard commands/scripts/*) $(NATIVE) $(DECLARED)
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	touch $@
 
@@ -50,8 +53,7 @@ test: build testbins
 	tools/run-tests $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 # The default core of some guests is native: here what the other one, and native with all of its
-# optimisations off, make of the same programs. The run on the default core leaves recipes (native/machine/src/start), so that
-# `make test` starts these programs without Python.
+# optimisations off, make of the same programs. Unicorn lets LDAR and STLR be misaligned.
 OTHER_CORES := tests/test_testbins.py tests/test_smoke.py -k
 # A sample on a processor before x86-64-v3, where the default core is Unicorn, and on a single one.
 OTHER_HOSTS := tests/test_smoke.py tests/test_testbins.py -k "test_smoke or be/ or threads/atomics or threads/sync"

@@ -107,7 +107,7 @@ class Program:
 def build_all(guest: str) -> None:
     """Everything for the host and for `guest`."""
     for source in sorted([*WRITTEN, *(path.stem for path in SRC.glob("*.c"))]):
-        targets = (HOST,) if source == "meter" else (HOST, guest)
+        targets = (HOST,) if source in ("meter", "pss") else (HOST, guest)
         for target in targets:
             Program(source, target).build()
             if source == "hello":

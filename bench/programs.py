@@ -67,6 +67,27 @@ for ((i = 0; i < n; i++)); do "$1" || failed=$((failed + 1)); done
 to=${EPOCHREALTIME/./}
 echo "0 $(( (to - from) * 1000 )) $n-$failed"
 """
+#: What each does is next to nothing, and the same everywhere.
+COREUTILS = (
+    "true", "echo a", "printf b", "cat /dev/null", "head -c0 /dev/zero", "tail -c0 /dev/null",
+    "wc -c /dev/null", "sort /dev/null", "uniq /dev/null", "cut -c1 /dev/null", "tr a b",
+    "basename /a/b", "dirname /a/b", "seq 3", "expr 1 + 1", "factor 12", "test a", "sleep 0",
+    'env "$1"/true', 'nice "$1"/true', 'nohup "$1"/true', 'timeout 9 "$1"/true',
+    'stdbuf -o0 "$1"/true', "tee", "paste /dev/null", "fold /dev/null", "fmt /dev/null",
+    "pr /dev/null", "nl /dev/null", "od /dev/null",
+    "comm /dev/null /dev/null", "join /dev/null /dev/null", "expand /dev/null",
+    "unexpand /dev/null", "tsort /dev/null", "cksum /dev/null", "sum /dev/null",
+    "md5sum /dev/null", "sha1sum /dev/null", "sha256sum /dev/null", "b2sum /dev/null",
+    "base64 /dev/null", "base32 /dev/null", "shuf -n0 -e a", "tac /dev/null", "numfmt 1",
+    "realpath /", "readlink -f /", "stat -c %F /", "date -u -d @0 +%s",
+)  # fmt: skip
+_COREUTILS = "\n".join(
+    (
+        "cd / && n=0",
+        *(f'"$1"/{line} </dev/null && n=$((n + 1))' for line in COREUTILS),
+        'echo "$n"',
+    )
+)
 _BASH_LOOP = """
 declare -A seen
 for ((i = 0, x = 1; i < $1; i++)); do
@@ -154,7 +175,28 @@ def child_programs(setting: Setting) -> list[Workload]:
         Figure("wall", "ms", lambda sample: inner(sample, 1) / 1e6 / count),
         Figure("cpu", "ms", lambda sample: sample.cpu * 1e3 / count),
     )
-    return [Workload("children", "bash-true", command, figures, result, children=True)]
+    return [
+        Workload("children", "bash-true", command, figures, result, children=True),
+        _coreutils(setting),
+    ]
+
+
+def _coreutils(setting: Setting) -> Workload:
+    """`sh -c` of fifty programs of coreutils, each once, with nothing kept of any."""
+
+    def command(runner: Runner) -> list[str]:
+        folder = "/usr/bin" if runner.native else str(setting.root / "usr/bin")
+        shell = _installed(setting, "usr/bin/dash", "-c", _COREUTILS, "sh")
+        return [*shell(runner), folder]
+
+    def result(output: bytes) -> bytes:
+        if output.split()[-1:] != [b"%d" % len(COREUTILS)]:
+            raise RunError(f"programs failed: {output[-60:]!r}")
+        return output
+
+    return Workload(
+        "children", "coreutils", command, (WALL, CPU), result, children=True, first=True
+    )
 
 
 def _sql(setting: Setting) -> Path:

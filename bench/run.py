@@ -57,7 +57,7 @@ def environment(root: Path, *, first: bool = False) -> dict[str, str]:
 
 
 def forget_programs() -> None:
-    """Has the next run be a first one: no load plans, recipes of starts, translations."""
+    """Has the next run be a first one: no translations."""
     for kind in ("plan", "start", "code", "late"):
         for file in FIRST.glob(f"{kind}-*"):
             file.unlink(missing_ok=True)

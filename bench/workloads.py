@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench import cold
 from bench.build import HOST, Program
 from bench.programs import child_programs, real_programs
@@ -23,13 +25,26 @@ def _start(setting: Setting) -> list[Workload]:
             raise RunError(f"wrong output {output[:60]!r}")
         return output
 
-    return [
+    later = [
         Workload(
             "start", name, _built(setting, "hello", dynamic=name == "dynamic"),
             (WALL, CPU, RSS), result,
         )
         for name in ("static", "dynamic")
     ]  # fmt: skip
+    firsts = [replace(start, group="first", first=True) for start in later]
+    return [*later, *firsts, _memory(setting)]
+
+
+def _memory(setting: Setting) -> Workload:
+    """What a small program takes while it runs, by its proportional set size."""
+    waiting = _built(setting, "waiting")
+
+    def command(runner: Runner) -> list[str]:
+        return [str(Program("pss", HOST).path), *waiting(runner)]
+
+    pss = Figure("pss", "MiB", lambda sample: inner(sample, 1) / 1024)
+    return Workload("start", "pss", command, (pss,), check)
 
 
 # Counts are chosen so that each takes some 20-50 ms natively.

@@ -1,7 +1,7 @@
 """The Rust extension (native/python)."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NotRequired, TypedDict, final
+from typing import Literal, NotRequired, Protocol, TypedDict, final
 
 VERSION: str
 STORE_MAX_VALUE: int
@@ -182,8 +182,8 @@ class Process:
         """Take over the sysroot and the limits of the program before an execve."""
     def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
     def runs_no_more(self) -> None: ...
-    def runs(self, fd: int) -> None:
-        """The program of an open file runs here: guests that want to write to it get ETXTBSY."""
+    def runs(self, fd: int, path: str) -> None:
+        """The program of an open file, found at `path`, runs here: writers get ETXTBSY."""
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
     def set_preloaded(self) -> None:
@@ -209,7 +209,7 @@ class Process:
         code: int,
         auxv: bytes,
         root: bytes,
-        machine: bytes,
+        machine: Machine,
         release: bytes | None,
     ) -> None:
         """Say what the program is told about itself, and its tracer.
@@ -265,12 +265,17 @@ class Thread:
     def refresh(self) -> None: ...
     def reg(self, id: int) -> int: ...
     def set_reg(self, id: int, value: int) -> None: ...
-    clear_child_tid: int
-    def fork(self, request: tuple[int, int, int, int, int, int, int, int, int]) -> int:
-        """Make a child process; the numbers are those of `process::child::ForkRequest`."""
+    def clone_request(self, name: str, values: Sequence[int]) -> CloneRequest:
+        """What a call to the handler `name` asks for. OSError: the kernel refuses it."""
+    def begin_clone(self, request: CloneRequest) -> None:
+        """Set the registers of a thread that a clone has made."""
+    def begin_fork(self, request: CloneRequest) -> None:
+        """In a forked child: what the kernel gives it anew, and its registers."""
+    def fork(self, request: CloneRequest) -> int:
+        """Make a child process: its pid, 0 in the child, or -errno."""
     def share(
         self,
-        request: tuple[int, int, int, int, int, int, int, int, int],
+        request: CloneRequest,
         borrower: Thread,
         body: Callable[[Loan], tuple[object, ...]],
         after: Callable[[], None],
@@ -296,7 +301,6 @@ class Thread:
         """Reset what an execve resets; gives the signal mask, which stays."""
     def exec_host(self, path: bytes, argv: list[bytes], envp: list[bytes]) -> int:
         """Execute a program of the host; comes back with -errno if that fails."""
-    def reset_after_fork(self, clear: bool) -> None: ...
     def set_mask(self, mask: int) -> None: ...
     def siginfo_to_guest(self, host: bytes) -> bytes:
         """A host's siginfo_t in the layout of the thread's guest."""
@@ -320,6 +324,18 @@ class Thread:
         """Say which PTRACE_EVENT the clone is that is about to be made; 0: it is made."""
     def trace_event(self, event: int, message: int) -> None:
         """Stop for a PTRACE_EVENT if a tracer wants to know of it."""
+
+@final
+class CloneRequest:
+    """What clone(2) and its like ask for, in guest terms."""
+
+    kind: Literal["thread", "borrower", "fork"]
+    flags: int
+    parent_tid: int
+    child_tid: int
+    pidfd: int
+    event: int
+    """The PTRACE_EVENT that it is."""
 
 @final
 class Borrower:
@@ -379,17 +395,32 @@ class EarlyStart:
     own_exe: tuple[bytes, int, int]
     """The emulator's own executable: path, st_dev, st_ino."""
     sysroot: bytes
-    stack: tuple[int, int, int, int]
-    """sp, arg_start, arg_end, env_end."""
-    auxv: list[tuple[int, int]]
-    auxv_bytes: bytes
-    rest: bytes
-    """The recipe's part for Python."""
+    guest: str
+    image: Image
+    stack: Stack
+    read_implies_exec: bool
+    forked: bool
+    """It is a forked child that has not executed a program yet."""
+    borrowed: Borrowed | None
+    """A vfork's child that needs Python while its parent, which the guest is, waits for it."""
     def resume(self) -> tuple[object, ...]:
         """Undoes what Python's start did to signals; the stop, as `Thread.run` gives it."""
 
-def early_start() -> EarlyStart | bytes | None:
-    """What came of the start without Python, once. Bytes: the recipe that is missing."""
+@final
+class Borrowed:
+    """A vfork's child that was made without Python and has stopped for it."""
+
+    made: Borrower
+    thread: Thread
+    def stop(self) -> tuple[object, ...]:
+        """What it has stopped for, as `Thread.run` gives it."""
+    def take_over(
+        self, body: Callable[[Loan], tuple[object, ...]], after: Callable[[], None]
+    ) -> None:
+        """It goes on: `body(loan)` is its life, and `after()` is called when it is gone."""
+
+def early_start() -> EarlyStart | None:
+    """The guest that was started without Python, once."""
 
 def store_get(folder: bytes, kind: str, key: bytes) -> bytes | None:
     """What is in the store at `folder` under a kind and key, if it is there, whole, and ours."""
@@ -436,22 +467,263 @@ def lookup_in(root: bytes, path: bytes, follow: bool) -> bytes | None:
     OSError: any other outcome of the look-up.
     """
 
+@final
+class Segment:
+    """One PT_LOAD program header; `prot` are PROT_* bits."""
+
+    vaddr: int
+    memsz: int
+    offset: int
+    filesz: int
+    prot: int
+    align: int
+
+@final
+class Plan:
+    """What an ELF file asks of the kernel, with link-time addresses."""
+
+    machine: int
+    bits: int
+    big_endian: bool
+    is_dyn: bool
+    flags: int
+    entry: int
+    phoff: int
+    phentsize: int
+    phnum: int
+    phdr_vaddr: int
+    """Where the program headers are in memory."""
+    segments: list[Segment]
+    interp: bytes | None
+    stack: Literal["default", "not executable", "executable"]
+    """What PT_GNU_STACK says."""
+    features: int
+    """Bits of the guest's GNU property."""
+    guest: str | None
+    variant: str
+
+@final
+class Image:
+    """Where the parts of a program ended up."""
+
+    plan: Plan
+    bias: int
+    entry: int
+    """The program's own, AT_ENTRY."""
+    interp_entry: int | None
+    start: int
+    """Where execution starts."""
+    base: int
+    """The interpreter's bias, AT_BASE."""
+    phdr: int
+    brk: int
+    stack_bottom: int
+    stack_top: int
+    read_implies_exec: bool
+    """The READ_IMPLIES_EXEC personality."""
+    def code_range(self) -> tuple[int, int]:
+        """start_code and end_code of /proc/PID/stat."""
+
+    def data_range(self) -> tuple[int, int]:
+        """start_data and end_data of /proc/PID/stat."""
+
+class Space(Protocol):
+    """An address space as the loader needs it; `AddressSpace` is one."""
+
+    @property
+    def limit(self) -> int: ...
+    @property
+    def map_window(self) -> int: ...
+    def mmap(
+        self, addr: int, len: int, prot: int, flags: int, fd: int = -1, offset: int = 0
+    ) -> int: ...
+    def munmap(self, addr: int, len: int) -> None: ...
+    def mprotect(self, addr: int, len: int, prot: int) -> None: ...
+    def write(self, addr: int, data: bytes) -> None: ...
+    def set_mmap_base(self, addr: int) -> None: ...
+    def set_brk(self, start: int) -> None: ...
+    def set_name(self, addr: int, len: int, name: str) -> None: ...
+
+@final
+class Stack:
+    """An initial stack: `data` goes to address `sp`.
+
+    The other addresses are those of /proc/PID/stat.
+    """
+
+    sp: int
+    data: bytes
+    arg_start: int
+    arg_end: int
+    env_start: int
+    env_end: int
+    auxv: list[tuple[int, int]]
+    auxv_bytes: bytes
+    def store(self, space: Space) -> None:
+        """Puts it into guest memory. LoadError: it does not fit."""
+
+@final
+class Prepared:
+    """A program that is ready to be loaded."""
+
+    path: str
+    """As the guest knows it."""
+    host_path: str
+    argv: list[bytes]
+    execfn: bytes
+    root: str | None
+    """The sysroot that was given, or found for the program."""
+    fd: int
+    guest: str | None
+    plan: Plan | None
+    """None for a program of the host."""
+    interp: Plan | None
+    interp_fd: int
+    interp_path: str
+    def close(self) -> None:
+        """Closes the files; mappings stay."""
+
+    def check_arguments(self, envp: Sequence[bytes], stack_limit: int) -> None:
+        """LoadError (E2BIG) when they are too large for a stack with this limit."""
+
+    def install(self, space: Space, *, stack_size: int) -> Image:
+        """Maps everything into an empty address space. LoadError: it does not fit."""
+
+    def build_stack(
+        self,
+        image: Image,
+        envp: Sequence[bytes],
+        *,
+        hwcap: int,
+        hwcap2: int | None,
+        platform: bytes,
+        random: bytes,
+    ) -> Stack:
+        """The initial stack; `random` are the 16 bytes of AT_RANDOM."""
+
+def prepare(
+    path: bytes,
+    argv: Sequence[bytes],
+    root: bytes | None = None,
+    *,
+    seeks: bool = False,
+    fd: int = -1,
+    guest: str | None = None,
+    hosts: bool = False,
+    check_mode: bool = True,
+    execfn: bytes | None = None,
+) -> Prepared:
+    """See `qusr.loader.prepare`."""
+
+def read_plan(fd: int, path: bytes, page_size: int | None = None) -> Plan:
+    """The plan of an open ELF file; `path` is for messages. LoadError: it is no program.
+
+    `page_size` takes the place of the guest's.
+    """
+
+def load_image(
+    space: Space,
+    program: tuple[Plan, int, bytes],
+    interp: tuple[Plan, int, bytes] | None,
+    stack_size: int,
+    pie_base: int | None = None,
+) -> Image:
+    """Maps plans (with the descriptors of their files, and paths for messages) into an empty space.
+
+    `pie_base` takes the place of where position-independent programs go.
+    """
+
+def map_kernel_page(space: Space, address: int, name: str, page: bytes) -> None:
+    """Maps a page that the kernel maps into each process (`Arch.kernel_pages`)."""
+
 def build_stack(
     top: int,
     argv: Sequence[bytes],
     envp: Sequence[bytes],
     execfn: bytes,
-    auxv: list[tuple[int, int]],
     *,
     bits: int,
     big_endian: bool,
     platform: bytes,
-    base_platform: bytes,
     random: bytes,
-) -> tuple[int, bytes, int, int, int, list[tuple[int, int]], bytes]:
-    """An initial stack: sp, data, arg_start, arg_end, env_end, auxiliary vector, its bytes.
+    phdr: int = 0,
+    phent: int = 0,
+    phnum: int = 0,
+    base: int = 0,
+    entry: int = 0,
+    hwcap: int = 0,
+    hwcap2: int | None = None,
+    minsigstksz: int = 0,
+    vdso: int = 0,
+    rseq: tuple[int, int] | None = None,
+    page_size: int = 4096,
+) -> Stack:
+    """An initial stack of any shape; the auxiliary vector is the kernel's with these values.
 
-    ValueError: it cannot be made.
+    LoadError: it cannot be made.
+    """
+
+def check_limits(
+    argv: Sequence[bytes], envp: Sequence[bytes], execfn: bytes, *, word: int, stack_limit: int
+) -> None:
+    """LoadError (E2BIG) by the rules of execve(2); `word` is the size of a pointer."""
+
+def file_kind(head: bytes) -> Literal["elf", "bad-elf", "script", "empty", "text", "data"]:
+    """What the first bytes of a file look like."""
+
+def parse_script(head: bytes) -> tuple[bytes, bytes | None] | None:
+    """The interpreter and its argument of a `#!` line; None: the kernel would say ENOEXEC."""
+
+def machine_title(machine: int, bits: int, big_endian: bool) -> str:
+    """The name people know an ELF machine by."""
+
+def found_sysroot(triplets: Sequence[bytes], interp: bytes | None = None) -> bytes | None:
+    """See `qusr.loader.found`."""
+
+def seeded_random(seed: int) -> bytes:
+    """16 bytes that follow from a seed below 2**64."""
+
+@final
+class Machine:
+    """What a program sees of the machine. ValueError: there is no such CPU or core."""
+
+    def __new__(
+        cls,
+        guest: str,
+        variant: str,
+        *,
+        cpu: str | None = None,
+        core: str = "",
+        opt: str = "",
+        logs: str = "",
+    ) -> Machine: ...
+    model: str
+    native_options: str | None
+    """What `Thread` takes for the native core; None when it is Unicorn."""
+    hwcap: tuple[int, int | None]
+    uname: bytes
+    platform: bytes
+    kernel_pages: list[tuple[int, str, bytes]]
+    core: tuple[str, int, list[tuple[int, int]], list[str]]
+    """The guest's name in the cores, the model's number in Unicorn, system registers, features."""
+    table: bytes
+    """The thunk table."""
+
+def facts() -> bytes:
+    """What Python declared when the extension was built (qusr/facts.py)."""
+
+def parse_options(
+    words: Sequence[bytes], find: Callable[[bytes], bytes | None]
+) -> tuple[dict[str, bytes | int], list[tuple[bytes, bytes | None]], str, list[bytes]]:
+    """Values by option, changes of the environment, what to show, the program with arguments.
+
+    `find` gives a variable's value. ValueError with bytes: why the command line cannot be.
+    """
+
+def number(text: str) -> tuple[int, str]:
+    """A number at the start of a text, as strtoul(3) with base 0 reads it, and the rest.
+
+    ValueError: there is none.
     """
 
 def crc32(data: bytes) -> int:
@@ -504,9 +776,6 @@ def getrlimit(which: int) -> tuple[int, int]:
 
 def close_on_exec() -> list[int]:
     """The open descriptors that an execve closes."""
-
-def native_refusal(guest: str, options: str = "") -> str | None:
-    """Why the native core cannot run a guest here, or not with these options; None if it can."""
 
 def siginfo_to_guest(host: bytes, word_bits: int, big_endian: bool) -> bytes:
     """A host's siginfo_t in the layout of a guest."""

@@ -23,7 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qusr import loader
     from qusr.running import Process
     from qusr.syscalls.context import Context
 
@@ -65,7 +64,7 @@ class State:
                 setattr(self.options, name, int(told[name]))
 
 
-def command(ctx: Context, prepared: loader.Prepared, environment: list[bytes]) -> Command | None:
+def command(ctx: Context, prepared: _native.Prepared, environment: list[bytes]) -> Command | None:
     """The execve that starts `prepared`; None: it has to be run in this host process."""
     process = ctx.process
     if ctx.thread.is_bound or _is_watched(process) or not _is_installed(process):

@@ -4,8 +4,8 @@
 header. The guest's exit status is ours, and a guest that dies by a signal makes us
 die by it.
 
-An option means what it means to qemu-user (linux-user/main.c of QEMU), its variable is
-QUSR_NAME or QEMU_NAME; options go before variables, QUSR_NAME before QEMU_NAME.
+How options are read is Rust's, for most starts do without Python
+(`native/machine/src/start/options.rs`); which there are, `qusr/options.py` says.
 Nothing is imported here that a plain start does not need: each start of a guest pays for
 it.
 """
@@ -37,43 +37,6 @@ USAGE, INTERNAL = 1, 70
 #: but for SIGINT: Python leaves that alone when it is ignored.
 _PYTHONS_SIGNALS = (_signal.SIGPIPE, _signal.SIGXFSZ)
 
-#: Option, variable (without QEMU_ or QUSR_), whether it has a value. In the order in which
-#: the variables are looked at.
-OPTIONS = (
-    ("h", "", False),
-    ("help", "", False),
-    ("g", "GDB", True),
-    ("L", "LD_PREFIX", True),
-    ("s", "STACK_SIZE", True),
-    ("cpu", "CPU", True),
-    ("E", "SET_ENV", True),
-    ("U", "UNSET_ENV", True),
-    ("0", "ARGV0", True),
-    ("r", "UNAME", True),
-    ("B", "GUEST_BASE", True),
-    ("R", "RESERVED_VA", True),
-    ("d", "LOG", True),
-    ("dfilter", "DFILTER", True),
-    ("D", "LOG_FILENAME", True),
-    ("p", "PAGESIZE", True),
-    ("singlestep", "SINGLESTEP", False),
-    ("one-insn-per-tb", "ONE_INSN_PER_TB", False),
-    ("strace", "STRACE", False),
-    ("seed", "RAND_SEED", True),
-    ("trace", "TRACE", True),
-    ("plugin", "PLUGIN", True),
-    ("perfmap", "PERFMAP", False),
-    ("jitdump", "JITDUMP", False),
-    ("version", "VERSION", False),
-    ("threads", "", True),
-    ("core", "CORE", True),
-    ("opt", "OPT", True),
-)
-
-_NOT_YET = ("singlestep", "one-insn-per-tb", "trace", "plugin", "perfmap", "jitdump")
-_CORES = ("unicorn", "native")
-_PAGE = 4096
-
 
 class CommandError(Exception):
     """The command line cannot be; the message says why."""
@@ -94,163 +57,37 @@ class Command:
         self.environ = environ
         self.argv: list[str] = []
         self.show = ""
-        self.pid = 0
-        self.sysroot: str | None = None
-        self.core: str | None = None
-        self.opt = ""
-        self.cpu: str | None = None
-        self.argv0: str | None = None
-        self.stack_size: int | None = None
-        self.uname: str | None = None
-        self.guest_base: int | None = None
-        self.reserved_va: int | None = None
-        self.seed: int | None = None
-        self.strace = False
-        self.log_items: str | None = None
-        self.log_file: str | None = None
-        self.log_filter: str | None = None
-        self.gdb: str | None = None
-        self._changes: list[tuple[str, str | None]] = []
-
-    # --- reading ---
+        self._values: dict[str, Any] = {}
+        self._changes: list[tuple[bytes, bytes | None]] = []
 
     def parse(self, words: Sequence[str]) -> None:
         """Takes in the variables, then the options, up to the program."""
-        for option, variable, _ in OPTIONS:
-            # The loader looks at LD_PREFIX itself, for all its users.
-            if variable and option != "L":
-                value = self.environ.get("QUSR_" + variable)
-                if value is None:
-                    value = self.environ.get("QEMU_" + variable)
-                if value is not None:
-                    self._set(option, value)
-        takes = {option: has_value for option, _, has_value in OPTIONS}
-        at = 0
-        while at < len(words) and words[at].startswith("-"):
-            word = words[at]
-            at += 1
-            if word == "--":
-                break
-            # As in qemu: --option is -option.
-            option = word[2:] if word.startswith("--") else word[1:]
-            if option not in takes:
-                raise CommandError(f"unknown option '{word}' (-help lists them)")
-            value = ""
-            if takes[option]:
-                if at == len(words):
-                    raise CommandError(f"missing argument for option '{word}'")
-                value = words[at]
-                at += 1
-            self._set(option, value)
-            if self.show:
-                return
-        self.argv = list(words[at:])
 
-    def _set(self, option: str, value: str) -> None:
-        if option in _NOT_YET:
-            raise CommandError(f"qemu's option -{option} is not supported by qusr")
-        setter = getattr(self, "_set_" + option, None)
-        if setter is not None:
-            setter(value)
-        elif option == "E":
-            self._set_environment(value)
-        elif option == "U":
-            self._unset_environment(value)
-        elif option == "0":
-            self.argv0 = value
-        elif option == "strace":
-            self.strace = True
-        else:  # h, help, version
-            self.show = "version" if option == "version" else "help"
+        def find(name: bytes) -> bytes | None:
+            value = self.environ.get(os.fsdecode(name))
+            return None if value is None else os.fsencode(value)
 
-    def _set_g(self, value: str) -> None:
-        self.gdb = value
+        try:
+            found = _native.parse_options([os.fsencode(word) for word in words], find)
+        except ValueError as error:
+            raise CommandError(os.fsdecode(error.args[0])) from None
+        self._values, self._changes, self.show, argv = found
+        self.argv = [os.fsdecode(word) for word in argv]
 
-    def _set_L(self, value: str) -> None:
-        self.sysroot = value
+    def text(self, option: str) -> str | None:
+        """The text that an option has."""
+        value = self._values.get(option)
+        return None if value is None else os.fsdecode(value)
 
-    def _set_s(self, value: str) -> None:
-        size, suffix = number(value, "-s")
-        shift = {"": 0, "k": 10, "K": 10, "M": 20}.get(suffix)
-        if shift is None or size <= 0:
-            raise CommandError(f"-s {value}: not a stack size (bytes, or with suffix k or M)")
-        self.stack_size = size << shift
+    def flag(self, option: str) -> bool:
+        """Whether an option without a value is there."""
+        return option in self._values
 
-    def _set_cpu(self, value: str) -> None:
-        self.cpu = value
-        if value in ("help", "?"):
-            self.show = "cpu"
-
-    def _set_r(self, value: str) -> None:
-        # As to qemu, nothing is no wish.
-        self.uname = value or None
-
-    def _set_B(self, value: str) -> None:
-        base, suffix = number(value, "-B")
-        if suffix or base % _PAGE:
-            raise CommandError(f"-B {value}: not the address of a page")
-        # As in qemu, 0 is no wish: page 0 of the host cannot be mapped.
-        self.guest_base = base or None
-
-    def _set_R(self, value: str) -> None:
-        size, suffix = number(value, "-R")
-        shift = {"": 0, "k": 10, "K": 10, "M": 20, "G": 30, "T": 40}.get(suffix)
-        if shift is None:
-            raise CommandError(f"-R {value}: unknown suffix '{suffix}' (k, M, G or T)")
-        size <<= shift
-        if size >= 1 << 64 or size % _PAGE:
-            raise CommandError(f"-R {value}: not a number of whole pages")
-        self.reserved_va = size or None
-
-    def _set_seed(self, value: str) -> None:
-        seed, rest = number(value, "-seed")
-        if rest:
-            raise CommandError(f"-seed {value}: not a number")
-        self.seed = seed
-
-    def _set_threads(self, value: str) -> None:
-        pid, rest = number(value, "-threads")
-        if rest or not 0 < pid < 1 << 31:
-            raise CommandError(f"-threads {value}: not a process id")
-        self.pid = pid
-        self.show = "threads"
-
-    def _set_p(self, value: str) -> None:
-        if number(value, "-p") != (_PAGE, ""):
-            raise CommandError(f"-p {value}: pages have {_PAGE} bytes")
-
-    def _set_d(self, value: str) -> None:
-        self.log_items = value
-        if value in ("help", "?"):
-            self.show = "log items"
-
-    def _set_D(self, value: str) -> None:
-        self.log_file = value
-
-    def _set_dfilter(self, value: str) -> None:
-        self.log_filter = value
-
-    def _set_core(self, value: str) -> None:
-        # Behind a comma: what the core itself understands (native,check).
-        if value.partition(",")[0] not in _CORES:
-            raise CommandError(f"no CPU core '{value}': there are {' and '.join(_CORES)}")
-        self.core = value
-
-    def _set_opt(self, value: str) -> None:
-        self.opt = value
-
-    def _set_environment(self, value: str) -> None:
-        for item in value.split(","):
-            name, equals, text = item.partition("=")
-            if not equals or not name:
-                raise CommandError(f"-E {value}: '{item}' is not NAME=VALUE")
-            self._changes.append((name, text))
-
-    def _unset_environment(self, value: str) -> None:
-        for name in value.split(","):
-            if "=" in name or not name:
-                raise CommandError(f"-U {value}: '{name}' is not a variable's name")
-            self._changes.append((name, None))
+    def number(self, option: str) -> int | None:
+        """The number that an option has."""
+        value = self._values.get(option)
+        assert value is None or isinstance(value, int)
+        return value
 
     # --- what comes of it ---
 
@@ -261,49 +98,45 @@ class Command:
         env = dict(inherited)
         for name, value in self._changes:
             if value is None:
-                env.pop(os.fsencode(name), None)
+                env.pop(name, None)
             else:
-                env[os.fsencode(name)] = os.fsencode(value)
+                env[name] = value
         return [name + b"=" + value for name, value in env.items()]
 
     def options(self) -> Options:
         """For `Process`."""
         from qusr.options import Options
 
-        log = None
-        if self.log_items is not None or self.strace:
+        log, strace = None, self.flag("strace")
+        items = self.text("d")
+        if items is not None or strace:
             from qusr.debug.log import Log, LogError
 
-            items = self.log_items.split(",") if self.log_items else []
             try:
-                log = Log(items, file=self.log_file, ranges=self.log_filter)
+                log = Log(
+                    items.split(",") if items else [],
+                    file=self.text("D"),
+                    ranges=self.text("dfilter"),
+                )
             except LogError as error:
                 raise CommandError(str(error)) from None
-            self.strace = self.strace or "strace" in log.items
+            strace = strace or "strace" in log.items
+        argv0 = self._values.get("0")
         return Options(
-            sysroot=self.sysroot,
-            core=self.core,
-            opt=self.opt,
-            cpu=self.cpu,
-            argv0=None if self.argv0 is None else os.fsencode(self.argv0),
-            stack_size=self.stack_size,
-            uname_release=self.uname,
-            guest_base=self.guest_base,
-            reserved_va=self.reserved_va,
-            seed=self.seed,
-            strace=self.strace,
+            sysroot=self.text("L"),
+            core=self.text("core"),
+            opt=self.text("opt") or "",
+            cpu=self.text("cpu"),
+            argv0=argv0,
+            stack_size=self.number("s"),
+            uname_release=self.text("r") or None,
+            # As in qemu, 0 is no wish: page 0 of the host cannot be mapped.
+            guest_base=self.number("B") or None,
+            reserved_va=self.number("R") or None,
+            seed=self.number("seed"),
+            strace=strace,
             log=log,
         )
-
-
-def number(text: str, option: str) -> tuple[int, str]:
-    """A number at the start of an option's value, and the rest."""
-    from qusr import numerals
-
-    try:
-        return numerals.number(text)
-    except ValueError as error:
-        raise CommandError(f"{option} {error}") from None
 
 
 def main() -> None:
@@ -330,7 +163,7 @@ def execute(
     of the cache below the home directory.
     """
     early = _native.early_start()
-    if not isinstance(early, _native.EarlyStart):
+    if early is None:
         restore_signals(ignored)
     # For a mistake in a thread that is not the first one.
     sys.unraisablehook = lambda mistake: explain(name, mistake.exc_value or AssertionError())
@@ -356,7 +189,7 @@ def _main(
     words: Sequence[str],
     fd: int,
     cache: str | None,
-    early: EarlyStart | bytes | None,
+    early: EarlyStart | None,
 ) -> None:
     if command.name == "qusr" and words[:1] == ["gdb"]:
         from qusr.debug.gdb import client
@@ -364,14 +197,15 @@ def _main(
         client.main(words[1:], lambda rest: execute("qusr", rest, os.environ))
     command.parse(words)
     if command.show == "threads":
-        _show_threads(command.pid)
+        _show_threads(command.number("threads") or 0)
     if command.show:
         from qusr import usage
 
-        variables = {option: variable for option, variable, _ in OPTIONS}
-        usage.show(command.show, command.name, command.guest, command.sysroot, variables)
+        usage.show(command.show, command.name, command.guest, command.text("L"))
     if not command.argv:
         raise CommandError("no program to run (-help shows how)")
+    if command.argv[0] == "info" and command.guest is None:
+        _show_info(command)
     from qusr.process import Process
     from qusr.thread import leave
 
@@ -388,12 +222,12 @@ def _main(
         loaded: Callable[[Process], None] | None,
         *,
         program: int = -1,
-        early: EarlyStart | bytes | None = None,
+        early: EarlyStart | None = None,
     ) -> NoReturn:
         process = Process(
             argv, env=env, guest=command.guest, options=options, fd=program, early=early
         )
-        if not isinstance(early, _native.EarlyStart):
+        if early is None:
             process.publish()
         process.on_exit = leave
         if loaded is not None:
@@ -402,12 +236,14 @@ def _main(
         raise AssertionError("leave() came back")
 
     loaded = None
-    if command.gdb is not None:
-        loaded = _debugged(command, environment, run)
+    gdb = command.text("g")
+    if gdb is not None:
+        loaded = _debugged(gdb, command, environment, run)
     run(command.argv, environment, loaded, program=fd, early=early)
 
 
 def _debugged(
+    gdb: str,
     command: Command,
     environment: list[bytes] | None,
     run: Callable[[list[bytes], list[bytes], Callable[[Any], None]], None],
@@ -421,10 +257,22 @@ def _debugged(
         except BaseException as error:
             explain(command.name, error)
 
-    assert command.gdb is not None
     words = [os.fsencode(word) for word in command.argv]
     variables = environment or [k + b"=" + v for k, v in os.environb.items()]
-    return launch.begin(command.gdb, launch.Programs(words, variables, begin)).meet
+    return launch.begin(gdb, launch.Programs(words, variables, begin)).meet
+
+
+def _show_info(command: Command) -> NoReturn:
+    """Prints what a loader sees of programs (`qusr info`); 1: something is missing."""
+    from qusr import info, loader
+
+    if len(command.argv) < 2:
+        raise CommandError("info: no program named")
+    asked = loader.explicit(command.text("L"), os.environ)
+    found = [info.describe(path, asked, os.environ) for path in command.argv[1:]]
+    sys.stdout.write("\n".join(text for text, _ in found))
+    sys.stdout.flush()
+    sys.exit(0 if all(whole for _, whole in found) else 1)
 
 
 def _show_threads(pid: int) -> NoReturn:

@@ -98,12 +98,12 @@ def executed() -> None:
 
     state = State(sys.argv[1:])
     early = _native.early_start()
-    if not isinstance(early, _native.EarlyStart):
+    if early is None:
         cli.restore_signals(_ignored(state.ignored))
     sys.unraisablehook = lambda mistake: cli.explain("qusr", mistake.exc_value or AssertionError())
     try:
         process = Process(state.argv, options=state.options, early=early, state=state)
-        if not isinstance(early, _native.EarlyStart):
+        if early is None:
             process.publish()
         process.on_exit = leave
         if state.traced:

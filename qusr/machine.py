@@ -9,7 +9,6 @@ import os
 
 from qusr import _native, arch
 from qusr.arch.abi import Abi
-from qusr.arch.base import NATIVE_ONLY
 from qusr.cpu import unicorn
 from qusr.options import Options, UsageError
 
@@ -34,8 +33,8 @@ class Machine:
     """
 
     __slots__ = (
-        "abi", "arch", "core", "has_usual_core", "hwcap", "kernel_pages", "model",
-        "native_options", "platform", "uname",
+        "abi", "arch", "core", "hwcap", "kernel_pages", "model", "native", "native_options",
+        "platform", "table", "uname",
     )  # fmt: skip
 
     def __init__(self, name: str, variant: str, options: Options, logs: Sequence[str]) -> None:
@@ -43,53 +42,26 @@ class Machine:
         assert found is not None
         self.arch: Arch = found
         self.abi: Abi = found.guest.abis[variant]
-        self.native_options = _native_options(self.abi.core, options, logs)
-        #: Whether a start without options has this core too, with its options.
-        self.has_usual_core = self.native_options == "" or (
-            self.native_options is None and _native.native_refusal(self.abi.core) is not None
-        )
-        model = _cpu_model(found, options, variant)
-        if self.native_options is None and model.unicorn == NATIVE_ONLY:
-            raise UsageError(f"-cpu {model.name}: only the core native has this CPU")
-        self.model = model if self.native_options is None else model.on_native()
-        self.hwcap = found.hwcap(self.model)
-        self.uname = found.uname_of(self.model).encode()
-        self.platform = found.platform_of(self.model).encode()
-        self.kernel_pages = found.kernel_pages(variant)
-        self.core = unicorn.arguments(found, self.model, variant)
-
-
-def _cpu_model(found: Arch, options: Options, variant: str) -> CpuModel:
-    if options.cpu is None:
-        return found.default_model
-    model = found.model(options.cpu)
-    if model is None:
-        raise UsageError(f"no CPU {options.cpu!r} for {found.name}: -cpu help lists them")
-    missing = found.lacks(model, variant)
-    if missing:
-        *most, last = (m.name for m in found.models if not found.lacks(m, variant))
-        others = f"{', '.join(most)} and {last} have" if most else f"{last} has"
-        raise UsageError(f"-cpu {model.name} has no {missing}: {others}")
-    return model
-
-
-def _native_options(guest: str, options: Options, logs: Sequence[str]) -> str | None:
-    """What `_native.Thread` takes for the native core; None when it is another one."""
-    asked = options.core or os.environ.get("QUSR_CORE") or ""
-    name, _, rest = asked.partition(",")
-    if name == "unicorn":
-        if rest:
-            raise UsageError(f"the core unicorn has no option {rest!r}")
-        return None
-    if name not in ("", "native"):
-        raise UsageError(f"no core {name!r}: there are unicorn and native")
-    refusal = _native.native_refusal(guest)
-    if refusal is not None:
-        if name:
-            raise UsageError(refusal)
-        return None
-    words = ",".join(word for word in (rest, options.opt, *logs) if word)
-    refusal = _native.native_refusal(guest, words)
-    if refusal is not None:
-        raise UsageError(refusal)
-    return words
+        try:
+            native = _native.Machine(
+                name,
+                variant,
+                cpu=options.cpu,
+                core=options.core or os.environ.get("QUSR_CORE") or "",
+                opt=options.opt,
+                logs=",".join(logs),
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        self.native = native
+        model = found.model(native.model)
+        assert model is not None
+        self.native_options = native.native_options
+        self.model: CpuModel = model if self.native_options is None else model.on_native()
+        self.hwcap = native.hwcap
+        self.uname = native.uname
+        self.platform = native.platform
+        self.kernel_pages = native.kernel_pages
+        self.table = native.table
+        # The native core needs Unicorn only for an instruction that it has no lifter for.
+        self.core = (unicorn.library(missing_ok=self.native_options is not None), *native.core)

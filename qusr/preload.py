@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _HEAD = 8
 
 #: Modules that a guest which runs does not need.
-_OVER = ("qusr.__main__", "qusr.api", "qusr.cli", "qusr.interp", "qusr.usage")
+_OVER = ("qusr.__main__", "qusr.api", "qusr.cli", "qusr.info", "qusr.interp", "qusr.usage")
 #: A package of commands of their own.
 _COMMANDS = "binfmt"
 #: Shared objects, which cannot be kept as bytes.

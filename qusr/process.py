@@ -10,9 +10,8 @@ from __future__ import annotations
 import _thread
 import errno
 import os
-import sys
 
-from qusr import _native, arch, loader
+from qusr import _native, loader
 from qusr.machine import Machine
 from qusr.options import Exited, Options, UsageError
 from qusr.thread import Gone, Thread, leave
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from qusr.debug.blocks import BlockLog
     from qusr.debug.hooks import AddressHook, CodeHook, CodeHooks
     from qusr.execution import Leaving
-    from qusr.recipe import Recorder
     from qusr.syscalls.strace import Strace
 
     SyscallHook = Callable[["Process", str, tuple[int, ...]], int | None]
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Exited", "Options", "Process", "UsageError"]
 
 RLIMIT_STACK = 3
+_SEED = (1 << 64) - 1
 
 
 class Process:
@@ -55,8 +54,7 @@ class Process:
         guest: the guest ISA's name; None: whichever the program is for.
         options: how to run it.
         fd: the program, already open (it need not be readable then); it will be closed.
-        early: what came of starting the program without Python: a running guest to be taken over,
-            or the key under which to keep the recipe for the next time.
+        early: the guest, which was started without Python and runs, to be taken over.
         state: the program is that of an execve which has left another process's memory.
 
     Raises:
@@ -71,7 +69,7 @@ class Process:
         guest: str | None = None,
         options: Options | None = None,
         fd: int = -1,
-        early: _native.EarlyStart | bytes | None = None,
+        early: _native.EarlyStart | None = None,
         state: State | None = None,
     ) -> None:
         self.options = options or Options()
@@ -106,9 +104,10 @@ class Process:
         # A forked child that has not executed a program yet, and what it had until then.
         self.forked = False
         self._inherited: _native.Thread | None = None
+        self._borrowed: _native.Borrowed | None = None
         self.store = loader.Store.default() if state is None else loader.Store(state.store)
         self._limits = [] if state is None else state.limits
-        if isinstance(early, _native.EarlyStart):
+        if early is not None:
             self._adopt(early)
             return
         own = os.stat("/proc/self/exe")
@@ -126,64 +125,39 @@ class Process:
             path,
             words,
             loader.Sysroot((asked[0] if asked else "") or None),
-            store=self.store,
-            triplets=None if asked else _triplets,
-            wanted=lambda name: guest is None or name == guest,
+            seeks=asked is None,
+            guest=guest,
             fd=fd,
             execfn=execfn,
         )
-        self.sysroot = prepared.sysroot
-        if self.options.argv0 is not None:
-            prepared.argv[0] = self.options.argv0
         try:
-            if early is None:
-                self.load(prepared)
-            else:
-                sought, opened = asked is None, state is not None
-                self._load_and_record(prepared, early, sought=sought, opened=opened)
+            self.sysroot = loader.Sysroot(prepared.root)
+            if self.options.argv0 is not None:
+                prepared.argv = [self.options.argv0, *prepared.argv[1:]]
+            self.load(prepared)
         finally:
             prepared.close()
 
     # --- building ---
 
-    def _load_and_record(
-        self, prepared: loader.Prepared, key: bytes, *, sought: bool, opened: bool
-    ) -> None:
-        """As `load`, and keeps the recipe. `sought`: nobody asked for a sysroot."""
-        from qusr import recipe
-
-        recorder = recipe.Recorder(prepared)
-        self.load(prepared, recorder)
-        absent = self._passed_over(prepared) if sought else []
-        recorder.keep(self, self.machine, (key, _table_key(self.abi)), absent, opened=opened)
-
-    def _passed_over(self, prepared: loader.Prepared) -> list[str]:
-        """The files that would have made another folder the sysroot."""
-        assert prepared.plan is not None
-        interp = os.fsdecode(prepared.plan.interp or b"")
-        folders = [f"/usr/{triplet}" for triplet in self.arch.triplets]
-        if prepared.sysroot.root in folders:
-            folders = folders[: folders.index(prepared.sysroot.root)]
-        return [folder + interp for folder in folders]
-
     def _adopt(self, early: _native.EarlyStart) -> None:
         """Takes over a guest that was started without Python and runs."""
-        from qusr import recipe
-
         self.envp = early.envp
         self._own_exe = early.own_exe
         self.sysroot = loader.Sysroot(os.fsdecode(early.sysroot) or None)
-        guest, self.image = recipe.image_of(early.rest)
-        self._set_machine(self._machine(guest, self.image.plan.variant))
+        self.image, self.read_implies_exec = early.image, early.read_implies_exec
+        self.forked = early.forked
+        self._set_machine(self._machine(early.guest, self.image.plan.variant))
         self.argv, self.exe = early.argv, early.exe
         self.comm = os.path.basename(early.execfn)[:15]
         self.memory, self._memory_bits = early.memory, self.abi.word * 8
-        self.stack = loader.Stack.of_early(early)
+        self.stack = early.stack
         self.auxv = self.stack.auxv
         self._tables[self.abi.name] = early.table
         self.native = early.process
         self._main = Thread(self, early.thread)
         self._main.first = early.resume
+        self._borrowed = early.borrowed
 
     def _set_machine(self, machine: Machine) -> None:
         self.machine = machine
@@ -191,7 +165,7 @@ class Process:
         self.abi: Abi = machine.abi
         self.cpu_model = machine.model
 
-    def load(self, prepared: loader.Prepared, recorder: Recorder | None = None) -> None:
+    def load(self, prepared: _native.Prepared) -> None:
         """Makes `prepared` the program of this process, with one thread at its start.
 
         What was loaded before is gone (execve(2)); the caller has ended its threads.
@@ -208,21 +182,17 @@ class Process:
         self.memory = self._empty_memory()
         # Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).
         self.set_read_implies_exec(self.abi.word == 4 and self.read_implies_exec)
-        space: loader.AddressSpace = self.memory
-        if recorder is not None:
-            space = recorder.before(self.memory)
-        self.image = prepared.install(space, stack_size=self._stack_size())
+        self.image = prepared.install(self.memory, stack_size=self._stack_size())
         if self.image.read_implies_exec:
             self.set_read_implies_exec(True)
         for page in machine.kernel_pages:
-            loader.map_kernel_page(space, *page)
+            _native.map_kernel_page(self.memory, *page)
         self.stack = prepared.build_stack(
             self.image,
             self.envp,
             hwcap=machine.hwcap[0],
             hwcap2=machine.hwcap[1],
             platform=machine.platform,
-            minsigstksz=self.arch.guest.minsigstksz,
             random=self._random(),
         )
         self.stack.store(self.memory)
@@ -233,10 +203,10 @@ class Process:
             self.log.write(memory_map(self))
         table = self._tables.get(self.abi.name)
         if table is None:
-            table = _native.Table(thunk_table(self.abi, self.store))
+            table = _native.Table(machine.table)
             self._tables[self.abi.name] = table
         self._start_thread(table, self._stock(prepared))
-        self.native.runs(prepared.fd)
+        self.native.runs(prepared.fd, prepared.host_path)
 
     def _machine(self, guest: str, variant: str) -> Machine:
         key = guest, variant
@@ -269,7 +239,7 @@ class Process:
             of = "" if size is None else f" of {size:#x} bytes"
             raise UsageError(f"no room for guest memory{of}{at}: {error.strerror}") from None
 
-    def _stock(self, prepared: loader.Prepared) -> tuple[bytes, bytes] | None:
+    def _stock(self, prepared: _native.Prepared) -> tuple[bytes, bytes] | None:
         """Where the program's translations are kept, and what it is called there."""
         if self.store.path is None:
             return None
@@ -293,7 +263,7 @@ class Process:
         if self._limits:
             native.set_own_limits(self._limits)
             self._limits = []
-        native.set_facts(exe, code, self.stack.auxv_bytes, root, machine.uname, release)
+        native.set_facts(exe, code, self.stack.auxv_bytes, root, machine.native, release)
         self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
             self.native.watch_deaths()
@@ -342,12 +312,9 @@ class Process:
                 return told
         return limit(RLIMIT_STACK)[0]
 
-    def _random(self) -> bytes | None:
-        if self.options.seed is None:
-            return None
-        import random
-
-        return random.Random(self.options.seed).randbytes(16)
+    def _random(self) -> bytes:
+        seed = self.options.seed
+        return os.urandom(16) if seed is None else _native.seeded_random(seed & _SEED)
 
     # --- running ---
 
@@ -493,6 +460,24 @@ class Process:
         child.nobody_dies()
         return child
 
+    def take_over_child(self) -> None:
+        """Goes on with a vfork that was made without Python, and whose child needs it."""
+        borrowed, self._borrowed = self._borrowed, None
+        if borrowed is None:
+            return
+        from qusr import borrower
+
+        child = self.lend(borrowed.thread)
+        child.vforked = True
+        child.main.first = borrowed.stop
+        borrowed.take_over(
+            lambda loan: borrower.live(child, loan, lambda: None),
+            lambda: borrower.is_gone(child, self),
+        )
+        borrowed.made.wait()
+        borrowed.made.leave()
+        self.main.native.finish_call(borrowed.made.pid)
+
     def trace_me(self) -> None:
         """PTRACE_TRACEME, by a process that is about to begin a program."""
         self.traced_from_exec = False
@@ -598,33 +583,6 @@ def _replace_call(process: Process, name: str, args: tuple[int, ...]) -> int | N
         return function(process, *args)
     except OSError as error:
         return -(error.errno or errno.EIO)
-
-
-def thunk_table(target: Abi, store: loader.Store) -> bytes:
-    """The compiled declarations of an ABI, from the cache if they are there."""
-    key = _table_key(target)
-    kept: bytes | None = store.get("thunks", key)
-    if kept is not None:
-        return kept
-    from qusr.syscalls.table import compile_for
-
-    table = compile_for(target)
-    store.put("thunks", key, table)
-    return table
-
-
-def _table_key(target: Abi) -> bytes:
-    """Changes with the ABI and with every file that declarations come from."""
-    here = os.path.dirname(__file__)
-    folders = ("syscalls", "arch", "arch/" + target.numbers.partition(".")[0])
-    stamp = _native.stamp_sources([os.fsencode(f"{here}/{name}") for name in folders])
-    return f"{target.name}\n{sys.version}\n{stamp:x}".encode()
-
-
-def _triplets(guest: str) -> tuple[str, ...]:
-    """Where a guest's libraries may be, when no sysroot was asked for."""
-    found = arch.guest(guest)
-    return () if found is None else found.triplets
 
 
 def _environment(env: Mapping[str, str] | Sequence[bytes] | None) -> list[bytes]:

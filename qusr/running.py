@@ -17,9 +17,6 @@ from qusr.arch.base import Arch, CpuModel
 from qusr.debug.log import Log
 from qusr.execution import Leaving
 from qusr.loader.cache import Store
-from qusr.loader.image import Image
-from qusr.loader.program import Prepared
-from qusr.loader.stack import Stack
 from qusr.loader.sysroot import Sysroot
 from qusr.options import Exited, Options
 from qusr.ptrace.tracer import Tracer
@@ -65,12 +62,6 @@ class Thread(Protocol):
         """The first thread's end: it stays until the last one is gone."""
 
 
-class Machine(Protocol):
-    """What a process's cores and its kernel say of the machine."""
-
-    uname: bytes
-
-
 class Process(Protocol):
     """A guest process (`qusr.process.Process`), which says what the attributes are."""
 
@@ -79,8 +70,8 @@ class Process(Protocol):
     cpu_model: CpuModel
     memory: _native.AddressSpace
     native: _native.Process
-    image: Image
-    stack: Stack
+    image: _native.Image
+    stack: _native.Stack
     store: Store
     sysroot: Sysroot
     envp: list[bytes]
@@ -100,10 +91,6 @@ class Process(Protocol):
     hooks: list[Callable[[Any, str, tuple[int, ...]], int | None]]
 
     @property
-    def machine(self) -> Machine:
-        """Its machine."""
-
-    @property
     def main(self) -> Thread:
         """The first thread."""
 
@@ -119,7 +106,7 @@ class Process(Protocol):
     def mmap_min_addr(self) -> int:
         """The lowest address that the guest may map."""
 
-    def load(self, prepared: Prepared) -> None:
+    def load(self, prepared: _native.Prepared) -> None:
         """Makes a program the one of this process."""
 
     def step(self) -> Exited | None:

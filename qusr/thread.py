@@ -42,6 +42,9 @@ if TYPE_CHECKING:
         def become_child(self, thread: Thread) -> None:
             """After a fork, in the child: `thread` is the only one here."""
 
+        def take_over_child(self) -> None:
+            """Goes on with a vfork that was made without Python."""
+
         def begin_to_die(self) -> bool:
             """From now on only the calling thread can end the process. False: another one can."""
 
@@ -200,7 +203,12 @@ class Thread:
 
     def dispatch(self, stop: Stop) -> None:
         """Does what the stop asks for."""
+        log = self.process.log
+        if log is not None and log.wants("python") and stop[0] != "interrupted":
+            log.write(f"[{os.getpid()}] python: {' '.join(map(str, stop[:2]))}\n")
         match stop:
+            case ("borrowed",):
+                self.process.take_over_child()
             case ("syscall", str(handler), tuple(args)):
                 self._finish(self._call_handler(handler, args))
             case ("review", int(number), str(kind), int(result)):

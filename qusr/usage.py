@@ -6,48 +6,21 @@ import os
 import sys
 
 from qusr import _native, arch, loader
+from qusr.options import OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import NoReturn
 
-_HELP = (
-    ("h", "", "show this help (also -help)"),
-    ("g", "WHERE", "wait for a debugger at PORT, HOST:PORT or the path of a socket"),
-    ("L", "PATH", "sysroot: a folder whose files go before the host's"),
-    ("s", "SIZE", "size of the guest's stack in bytes, or with suffix k or M"),
-    ("cpu", "MODEL", "CPU model (-cpu help lists them)"),
-    ("E", "NAME=VALUE", "set a variable of the guest's environment (several with commas)"),
-    ("U", "NAME", "remove a variable from it (several with commas)"),
-    ("0", "ARGV0", "the guest's argv[0]"),
-    ("r", "RELEASE", "kernel release that uname(2) tells"),
-    ("B", "ADDRESS", "host address of guest address 0"),
-    ("R", "SIZE", "size of the guest's address space in bytes, or with k, M, G, T"),
-    ("d", "ITEM,...", "write logs (-d help lists them)"),
-    ("dfilter", "RANGE,...", "only of code at START..END, START+SIZE or END-SIZE"),
-    ("D", "FILE", "write them into FILE, %d standing for the process id"),
-    ("strace", "", "log system calls"),
-    ("seed", "NUMBER", "makes the guest's AT_RANDOM the same in every run"),
-    ("p", "SIZE", "accepted when it is 4096, the size of a page"),
-    ("core", "CORE", "CPU core: unicorn or native"),
-    ("opt", "no-NAME,...", "optimisations that the native core leaves out; cache=SIZE of its code"),
-    ("threads", "PID", "show where each thread of a running guest process is, and exit"),
-    ("version", "", "show the version and exit"),
-    ("-", "", "the program follows, whatever its name begins with"),
-)
 
-
-def show(
-    what: str, name: str, guest: str | None, sysroot: str | None, variables: Mapping[str, str]
-) -> NoReturn:
+def show(what: str, name: str, guest: str | None, sysroot: str | None) -> NoReturn:
     """Prints what was asked for ("help", "version", "cpu", "log items") and ends.
 
     `name` is the command's, `guest` the one that it is for, `sysroot` the one that was asked
-    for; `variables` are those that stand for options, without their prefix.
+    for.
     """
     if what == "help":
-        text = _help(name, guest, sysroot, variables)
+        text = _help(name, guest, sysroot)
     elif what == "version":
         text = _version(name)
     else:
@@ -69,24 +42,32 @@ def _version(name: str) -> str:
     )
 
 
-def _help(name: str, guest: str | None, sysroot: str | None, variables: Mapping[str, str]) -> str:
+def _help(name: str, guest: str | None, sysroot: str | None) -> str:
     what = f"{guest} programs" if guest else "programs of any guest it has"
     lines = [
         f"usage: {name} [OPTION...] PROGRAM [ARGUMENT...]",
+        *(
+            []
+            if guest
+            else [f"       {name} [-L PATH] info PROGRAM...   what a loader sees of them"]
+        ),
         f"Runs Linux {what} ({', '.join(_all())}) on this machine."
         if not guest
         else f"Runs Linux {what} on this machine.",
         "",
         f"{'Option':<20}{'Variable':<19}Meaning",
     ]
-    for option, value, meaning in _HELP:
-        variable = variables.get(option, "")
-        shown = f"QUSR_{variable}" if variable else ""
-        lines.append(f"{f'-{option} {value}'.rstrip():<20}{shown:<19}{meaning}")
+    for option in OPTIONS:
+        if option.meaning:
+            shown = f"QUSR_{option.variable}" if option.variable else ""
+            lines.append(
+                f"{f'-{option.name} {option.value}'.rstrip():<20}{shown:<19}{option.meaning}"
+            )
     lines += [
+        f"{'--':<39}the program follows, whatever its name begins with",
         "",
         "Options go before variables. Where QUSR_NAME is not set, QEMU_NAME is looked at.",
-        "QUSR_CACHE_DIR: where load plans and translations are kept (empty: nowhere).",
+        "QUSR_CACHE_DIR: where translations are kept (empty: nowhere).",
         "QUSR_DEBUG=1: traces of errors inside qusr.",
         "",
         "In use:",

@@ -259,7 +259,10 @@ def of_native_guests() -> str:
     names = [guest.name for guest in arch.guests()]
     found = []
     for guest in arch.guests():
-        if all(_native.native_refusal(abi.core) is None for abi in guest.abis.values()):
+        if all(
+            _native.Machine(guest.name, variant).native_options is not None
+            for variant in guest.abis
+        ):
             longer = [name for name in names if guest.name in name and name != guest.name]
             found.append(" and not ".join([guest.name, *longer]))
     return f"({' or '.join(f'({one})' for one in found)})"

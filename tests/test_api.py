@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import qusr
-from qusr.cli import OPTIONS
+from qusr.options import OPTIONS
 from tests.emulators import ARCHES, REPO, Emulator
 
 PREBUILT = REPO / "testbins" / "prebuilt"
@@ -44,7 +44,7 @@ def test_example(code: str, output: str) -> None:
 
 def test_the_page_of_the_command_line_has_all_options() -> None:
     page = (REPO / "docs" / "command-line.md").read_text()
-    for option, variable, _ in OPTIONS:
+    for option, variable in ((option.name, option.variable) for option in OPTIONS):
         if option in ("perfmap", "jitdump", "one-insn-per-tb"):
             continue  # of later qemu versions
         assert re.search(rf"`-{re.escape(option)}[` ]", page), option

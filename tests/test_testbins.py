@@ -61,7 +61,7 @@ def test_program(
     tmp_path: Path,
 ) -> None:
     # Unicorn is the default where the processor lacks what the native core wants (QUSR_MASK_CPU).
-    refused = core is None and _native.native_refusal("aarch64") is not None
+    refused = core is None and _native.Machine("aarch64", "").native_options is None
     if (core == "unicorn" or refused) and "native-core" in program.source.settings:
         pytest.skip("has instructions that only the native core executes")
     testbin(program.source.name, program.arch, dynamic=program.dynamic)

@@ -38,7 +38,11 @@ under them. With a Debian root, commands of that Debian are run too.
 
 
 def _cores(guest: Guest) -> str:
-    refused = any(_native.native_refusal(abi.core) for abi in guest.abis.values())
+    plain = (
+        _native.Machine(guest.name, variant, cpu=None, core="", opt="", logs="")
+        for variant in guest.abis
+    )
+    refused = any(machine.native_options is None for machine in plain)
     return "unicorn" if refused else "native, unicorn"
 
 

@@ -72,17 +72,12 @@ def guest_of(machine: int, bits: int, big_endian: bool) -> Guest | None:
     return None
 
 
-def title_of(machine: int, bits: int, big_endian: bool) -> str | None:
-    """What people call programs of a guest's machine, also where no guest runs them."""
-    found = guest_of(machine, bits, big_endian)
-    if found is not None:
-        return found.title
-    for package, machines, _ in PACKAGES:
-        if machine in machines:
-            others = __import__(f"qusr.arch.{package}", fromlist=["OTHERS"]).OTHERS
-            title: str | None = others.get((machine, bits))
-            return title
-    return None
+def others(package: str) -> dict[tuple[int, int], str]:
+    """What programs are called that no guest of a package runs, by e_machine and class."""
+    found: dict[tuple[int, int], str] = __import__(
+        f"qusr.arch.{package}", fromlist=["OTHERS"]
+    ).OTHERS
+    return found
 
 
 def by_name(name: str) -> Arch | None:

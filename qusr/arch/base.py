@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     #: op1, CRn, CRm, op2).
     SysReg = tuple[int, int, int, int]
 
+    #: Mask and value of e_flags, and the variant's name.
+    Variant = tuple[int, int, str]
+
+    #: A program is refused whose entry under the first mask has the first value, and whose
+    #: e_flags under the second one have the second; the message says why.
+    Refusal = tuple[int, int, int, int, str]
+
 PAGE = 4096
 
 #: The number in unicorn of a CPU that is not in it.
@@ -36,7 +43,7 @@ class Guest:
         aliases: other names for it.
         title: what people call the machine.
         machine, bits, big_endian: e_machine, EI_CLASS (32 or 64) and EI_DATA of its programs.
-        abis: by the variants of its programs (:meth:`variant`).
+        abis: by the variants of its programs (`variants`).
         triplets: the multiarch names under which Debian has its libraries, best first.
         libraries: what to install when a program's dynamic linker is missing.
         min_address: the lowest address that programs may map (vm.mmap_min_addr).
@@ -48,6 +55,11 @@ class Guest:
         feature_property: the GNU property whose bits are a program's `features`; 0: none is read.
         minsigstksz: AT_MINSIGSTKSZ; 0: there is no such entry.
         marks_functions: bit 0 of a function's symbol says of which kind its code is.
+        variants: which of `abis` a program has: (mask, value, name), the first one whose masked
+            e_flags are the value.
+        refusals: what the kernel's elf_check_arch refuses of this machine's programs.
+        flag_names: what e_flags say to people: (mask, value, words).
+        guarded: what the kernel adds to the protection of code: (bit of `features`, protection).
     """
 
     package: str = ""
@@ -60,6 +72,10 @@ class Guest:
     feature_property: int = 0
     minsigstksz: int = 0
     marks_functions: bool = False
+    variants: tuple[Variant, ...] = ((0, 0, ""),)
+    refusals: tuple[Refusal, ...] = ()
+    guarded: tuple[tuple[int, int], ...] = ()
+    flag_names: tuple[Variant, ...] = ()
     #: The size of its kernel's pages in bytes, at least that of the host's.
     page_size: int = PAGE
 
@@ -96,30 +112,6 @@ class Guest:
     def dyn_base(self) -> int:
         """0x400000 is that of arm64's and x86's 32-bit programs."""
         return 0x400000 if self.bits == 32 else 0
-
-    def variant(self, flags: int) -> str:
-        """Which of `abis` a program with these e_flags has."""
-        del flags
-        return ""
-
-    def refusal(self, entry: int, flags: int) -> str:
-        """Why the kernel's elf_check_arch refuses a program of this machine; "" if it does not."""
-        del entry, flags
-        return ""
-
-    def code_protection(self, features: int) -> int:
-        """What the kernel adds to the protection of code with these `features`."""
-        del features
-        return 0
-
-
-class Unknown(Guest):
-    """What is assumed of programs of machines that are no guests."""
-
-    def __init__(self, machine: int, bits: int, big_endian: bool) -> None:
-        super().__init__("", title="", big_endian=big_endian, abis={}, triplets=())
-        self.machine = machine
-        self.bits = bits
 
 
 class Feature:

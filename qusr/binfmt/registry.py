@@ -10,13 +10,17 @@ from pathlib import Path
 
 from qusr import arch
 from qusr.binfmt import BinfmtError
-from qusr.loader import identify
 
 #: Where Linux has a place for it.
 MOUNT_POINT = Path("/proc/sys/fs/binfmt_misc")
 
 #: By their names.
 GUESTS = {guest.name: guest for guest in arch.guests()}
+
+# elf(5); BINPRM_BUF_SIZE of include/uapi/linux/binfmts.h is how much of a file the kernel looks at.
+_ELF_MAGIC = b"\x7fELF"
+ET_EXEC, ET_DYN = 2, 3
+BINPRM_BUF_SIZE = 256
 
 _INTERPRETER_MAX = 127
 _DELIMITERS = ":|;,"
@@ -38,10 +42,10 @@ def entry_name(guest: str) -> str:
     return f"qusr-{guest}"
 
 
-def header(guest: str, *, kind: int = identify.ET_EXEC, osabi: int = 0) -> bytes:
+def header(guest: str, *, kind: int = ET_EXEC, osabi: int = 0) -> bytes:
     """The start of a guest program's ELF header, up to e_machine (elf(5))."""
     its = GUESTS[guest]
-    ident = identify.ELF_MAGIC + bytes((its.bits // 32, 2 if its.big_endian else 1, 1, osabi))
+    ident = _ELF_MAGIC + bytes((its.bits // 32, 2 if its.big_endian else 1, 1, osabi))
     order = ">" if its.big_endian else "<"
     return ident.ljust(16, b"\0") + struct.pack(order + "HH", kind, its.machine)
 
@@ -113,13 +117,13 @@ class Entry:
 
     def matches(self, head: bytes) -> bool:
         """Whether a file that begins with `head` is for this handler."""
-        part = head.ljust(identify.BINPRM_BUF_SIZE, b"\0")[self.offset :][: len(self.magic)]
+        part = head.ljust(BINPRM_BUF_SIZE, b"\0")[self.offset :][: len(self.magic)]
         rows = zip(part, self.magic, self.mask, strict=True)
         return bool(self.magic) and all((a ^ b) & bits == 0 for a, b, bits in rows)
 
     def handles(self, guest: str) -> bool:
         """Whether it is for programs of the guest: executables or position-independent ones."""
-        kinds = (identify.ET_EXEC, identify.ET_DYN)
+        kinds = (ET_EXEC, ET_DYN)
         # 3 is ELFOSABI_GNU: programs with indirect functions or unique symbols.
         return any(
             self.matches(header(guest, kind=kind, osabi=osabi))

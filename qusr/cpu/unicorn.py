@@ -44,10 +44,15 @@ def _package_folders() -> Iterator[str]:
 _found: list[str] = []
 
 
-def library() -> str:
-    """The path of libunicorn."""
+def library(*, missing_ok: bool = False) -> str:
+    """The path of libunicorn; "" where that is `missing_ok`."""
     if not _found:
-        _found.append(_search())
+        try:
+            _found.append(_search())
+        except UnicornNotFoundError:
+            if missing_ok:
+                return ""
+            raise
     return _found[0]
 
 

@@ -173,15 +173,13 @@ def memory_map(process: Process) -> str:
         rights = "".join(c if prot & bit else "-" for bit, c in ((1, "r"), (2, "w"), (4, "x")))
         size = end - start
         lines.append(f"{start:0{digits}x}-{end:0{digits}x} {size:0{digits}x} {rights}")
-    plan = process.image.plan
-    bias = process.image.entry - plan.entry
-    code, data = plan.code_range(), plan.data_range()
+    code, data = process.image.code_range(), process.image.data_range()
     values = {
         "start_brk": process.memory.brk_range()[0],
-        "end_code": code[1] + bias,
-        "start_code": code[0] + bias,
-        "start_data": data[0] + bias,
-        "end_data": data[1] + bias,
+        "end_code": code[1],
+        "start_code": code[0],
+        "start_data": data[0],
+        "end_data": data[1],
         "start_stack": process.stack.sp,
         "brk": process.memory.brk_range()[1],
         "entry": process.image.entry,

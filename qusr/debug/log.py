@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from qusr.numerals import number
+from qusr._native import number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ ITEMS = {
     "unimp": "what qusr does not implement",
     "guest_errors": "nothing (qemu-user has it)",
     "page": "the guest's memory map at the start",
+    "python": "each time that the guest needs Python, and what for",
     "nochain": "blocks are not chained, so that 'exec' and 'cpu' show each",
     "strace": "each system call with arguments and result",
     "tid": "a file of its own for each thread; the name given with -D has a %d",
@@ -134,6 +135,8 @@ class Log:
             name = self.file.replace("%d", str(number))
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             try:
+                # What there was before Python began may have its lines in it.
+                again = again or "python" in self.items
                 fd = os.open(name, flags if again else flags | os.O_TRUNC, 0o666)
             except OSError as error:
                 raise LogError(f"-D {name}: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""A small store of bytes on disk: load plans, thunk tables, starts, translations.
+"""A small store of bytes on disk: translations, code of modules.
 
 It is Rust's (`native/store`), which starts programs without Python. A cache may be damaged,
 out of date, or put there by someone else: whatever does not fit is a miss, and the
@@ -9,15 +9,12 @@ error of the program.
 from __future__ import annotations
 
 import os
-import time
 
 from qusr import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from .plan import LoadPlan
 
 
 def directory(environ: Mapping[str, str]) -> str | None:
@@ -35,13 +32,10 @@ class Store:
     know could pull it away.
     """
 
-    __slots__ = ("path", "plans")
+    __slots__ = ("path",)
 
     def __init__(self, path: str | None) -> None:
         self.path = path
-        #: Load plans by file identity, without reading anything again: the programs that a process
-        #: and its children execute one after the other nearly always have one dynamic linker.
-        self.plans: dict[bytes, LoadPlan] = {}
 
     @classmethod
     def default(cls, environ: Mapping[str, str] | None = None) -> Store:
@@ -70,13 +64,3 @@ class Store:
         """
         if self.path is not None:
             _native.store_trim(os.fsencode(self.path), total, entries)
-
-
-def settled(info: os.stat_result) -> bool:
-    """Whether the last change is so long ago that a further one would show in ctime.
-
-    File times advance with the kernel's clock tick (10 ms at most), so something that
-    changed just now may change again with the same times.
-    """
-    age = time.time_ns() - max(info.st_ctime_ns, info.st_mtime_ns)
-    return age > 50_000_000

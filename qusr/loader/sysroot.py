@@ -35,11 +35,11 @@ def found(triplets: Iterable[str], interp: str | None = None) -> str | None:
     That is the first that has the program's interpreter, for arm has two (hard and soft
     float); the first that exists for a program without one.
     """
-    folders = [f"/usr/{triplet}" for triplet in triplets]
-    folders = [folder for folder in folders if os.path.isdir(folder)]
-    if interp is not None:
-        folders = [folder for folder in folders if Sysroot(folder).has(interp)]
-    return folders[0] if folders else None
+    folder = _native.found_sysroot(
+        [triplet.encode() for triplet in triplets],
+        None if interp is None else os.fsencode(interp),
+    )
+    return None if folder is None else os.fsdecode(folder)
 
 
 def _normal(path: str) -> str | None:

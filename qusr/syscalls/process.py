@@ -59,7 +59,7 @@ RLIMITS = {
 OWN_LIMITS = (2, 3, 9)
 """RLIMIT_DATA, RLIMIT_STACK and RLIMIT_AS: kept by the guest's address space, because
 the host's would count, and strangle, the emulator."""
-WATCHED_LIMITS = (*OWN_LIMITS, 4)
+WATCHED_LIMITS = (*OWN_LIMITS, 4, 7)
 """Those whose setting is watched: RLIMIT_CORE says which signals are ours to act on."""
 PIDFD = FlagTable({"PIDFD_NONBLOCK": 0o4000, "PIDFD_THREAD": 0o200}, family="open")
 PIDFD_SIGNAL = FlagTable(

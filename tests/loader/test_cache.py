@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from qusr import _native
-from qusr.loader import cache, program
+from qusr.loader import cache
 from qusr.loader.cache import Store
-from qusr.loader.plan import LoadPlan
-from testbins import build
-
-HELLO = build.PREBUILT / "hello-aarch64"
 
 
 @pytest.fixture
@@ -154,97 +146,3 @@ def test_directory() -> None:
     assert where({"XDG_CACHE_HOME": "/y", "HOME": "/z"}) == "/y/qusr"
     assert where({"XDG_CACHE_HOME": "relative", "HOME": "/z"}) == "/z/.cache/qusr"
     assert where({}) is None
-
-
-@pytest.fixture
-def hello(tmp_path: Path) -> Path:
-    """A copy of a program that is old enough for its times to be trusted."""
-    path = tmp_path / "hello"
-    path.write_bytes(HELLO.read_bytes())
-    path.chmod(0o755)
-    time.sleep(0.06)
-    return path
-
-
-@pytest.fixture
-def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files whose headers were read."""
-    seen: list[str] = []
-    real: Callable[..., object] = program._read_plan
-
-    def spy(fd: int, path: str) -> object:
-        seen.append(path)
-        return real(fd, path)
-
-    monkeypatch.setattr(program, "_read_plan", spy)
-    return seen
-
-
-def load(path: Path, store: Store) -> LoadPlan:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return program.plan_for(fd, str(path), store)
-    finally:
-        os.close(fd)
-
-
-def test_plan_is_read_once(store: Store, hello: Path, readings: list[str]) -> None:
-    first = load(hello, store)
-    assert load(hello, store) == first
-    assert len(readings) == 1
-
-
-def test_changed_file_is_read_again(store: Store, hello: Path, readings: list[str]) -> None:
-    load(hello, store)
-    data = bytearray(hello.read_bytes())
-    before = hello.stat()
-    data[24] ^= 4
-    hello.write_bytes(data)
-    # The same size and modification time; only ctime tells.
-    os.utime(hello, ns=(before.st_atime_ns, before.st_mtime_ns))
-    load(hello, store)
-    assert len(readings) == 2
-
-
-def test_a_file_just_written_is_not_cached(store: Store, hello: Path, readings: list[str]) -> None:
-    for _ in range(5):
-        hello.write_bytes(HELLO.read_bytes())
-        load(hello, store)
-    assert len(readings) == 5
-
-
-def test_an_entry_that_lies_is_ignored(store: Store, hello: Path, readings: list[str]) -> None:
-    plan = load(hello, store)
-    with hello.open("rb") as file:
-        key = _native.file_identity(file.fileno())
-    for lie in (b"", b"x" * 100, plan.to_bytes()[:-1]):
-        store.put("plan", key, lie)
-        assert load(hello, cache.Store(store.path)) == plan
-    assert len(readings) == 4
-
-
-def test_cached_start_imports_nothing_heavy(store: Store, hello: Path) -> None:
-    load(hello, store)
-    code = """if True:
-        import sys
-        before = set(sys.modules)
-        from qusr import loader
-        store = loader.Store(sys.argv[2])
-        prepared = loader.prepare(sys.argv[1], [b'x'], loader.Sysroot(None), store=store)
-        assert prepared.plan is not None
-        import qusr.loader.image, qusr.loader.stack, qusr.loader.auxv
-        print(*sorted(set(sys.modules) - before))
-    """
-    assert store.path is not None
-    names = subprocess.run(
-        [sys.executable, "-ISc", "import sys; sys.path.insert(0, sys.argv.pop(1))\n" + code,
-         str(build.HERE.parent), str(hello), store.path],
-        check=True, capture_output=True, text=True,
-    ).stdout.split()  # fmt: skip
-    heavy = {"elftools", "re", "typing", "dataclasses", "pathlib", "enum", "collections", "pickle"}
-    assert "qusr.loader.program" in names
-    assert not heavy & set(names)
-    # What every Python has imported at start-up, or is written in C.
-    cheap = {"os", "os.path", "posixpath", "genericpath", "stat", "_stat", "_collections_abc"}
-    cheap |= {"__future__", "struct", "_struct", "zlib", "errno", "time"}
-    assert {n for n in names if not n.startswith("qusr")} <= cheap

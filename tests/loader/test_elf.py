@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from qusr.loader import elf
+from qusr import _native, loader
 from qusr.loader.errors import LoadError
-from qusr.loader.plan import STACK_DEFAULT, STACK_NX, STACK_X, LoadPlan
 from testbins import build
 from tests.emulators import need
 
@@ -46,12 +45,8 @@ INSTALLED = [
 ]
 
 
-def plan_of(path: Path) -> LoadPlan:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return elf.read_plan(fd, str(path))
-    finally:
-        os.close(fd)
+def plan_of(path: Path) -> _native.Plan:
+    return loader.read_plan(str(path))
 
 
 def compare_with_readelf(path: Path) -> None:
@@ -94,15 +89,14 @@ def compare_with_readelf(path: Path) -> None:
     interp = re.search(r"Requesting program interpreter: (.*)\]", text)
     assert plan.interp == (interp[1].encode() if interp else None)
     stack = re.search(r"^  GNU_STACK(?: +0x\w+){5} (...) 0x", text, re.M)
-    expected = STACK_DEFAULT if stack is None else STACK_X if "E" in stack[1] else STACK_NX
-    assert plan.stack == expected
+    executable = "executable" if stack and "E" in stack[1] else "not executable"
+    assert plan.stack == ("default" if stack is None else executable)
     if plan.machine == EM_AARCH64:
         assert bool(plan.features & 1) == ("AArch64 feature: BTI" in text)
     # /proc and AT_PHDR: a PT_PHDR header says the same in another way.
     phdr = re.search(r"^  PHDR +0x\w+ 0x(\w+)", text, re.M)
     if phdr:
         assert plan.phdr_vaddr == int(phdr[1], 16)
-    assert LoadPlan.from_bytes(plan.to_bytes()) == plan
 
 
 @pytest.mark.parametrize("path", [*PREBUILT, *INSTALLED], ids=str)
@@ -147,8 +141,8 @@ def small(**more: object) -> Elf:
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Callable[[bytes], LoadPlan]:
-    def read(data: bytes) -> LoadPlan:
+def load(tmp_path: Path) -> Callable[[bytes], _native.Plan]:
+    def read(data: bytes) -> _native.Plan:
         path = tmp_path / "x"
         path.write_bytes(data)
         return plan_of(path)
@@ -218,7 +212,7 @@ REFUSED: dict[str, tuple[bytes, int, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused(name: str, load: Callable[[bytes], LoadPlan]) -> None:
+def test_refused(name: str, load: Callable[[bytes], _native.Plan]) -> None:
     data, number, text = REFUSED[name]
     with pytest.raises(LoadError) as caught:
         load(data)
@@ -227,7 +221,7 @@ def test_refused(name: str, load: Callable[[bytes], LoadPlan]) -> None:
     assert "\n" not in caught.value.message
 
 
-def test_accepted(load: Callable[[bytes], LoadPlan]) -> None:
+def test_accepted(load: Callable[[bytes], _native.Plan]) -> None:
     """What looks odd and runs on Linux."""
     assert load(small().bytes()).entry == 0x400100
     assert load(arm(entry=0x400101).bytes()).guest == "arm"
@@ -241,7 +235,7 @@ def test_accepted(load: Callable[[bytes], LoadPlan]) -> None:
     assert load(made.bytes()).phnum == 1170
 
 
-def test_byte_orders(load: Callable[[bytes], LoadPlan]) -> None:
+def test_byte_orders(load: Callable[[bytes], _native.Plan]) -> None:
     be32 = arm()
     be32.big_endian = True
     plan = load(be32.bytes())
@@ -253,7 +247,7 @@ def test_byte_orders(load: Callable[[bytes], LoadPlan]) -> None:
     assert load(small(big_endian=True).bytes()).guest == "aarch64_be"
 
 
-def test_gnu_property(load: Callable[[bytes], LoadPlan]) -> None:
+def test_gnu_property(load: Callable[[bytes], _native.Plan]) -> None:
     def note(*properties: tuple[int, bytes], name: bytes = b"GNU\0", kind: int = 5) -> bytes:
         desc = b""
         for type_, data in properties:
@@ -287,13 +281,3 @@ def test_gnu_property(load: Callable[[bytes], LoadPlan]) -> None:
     assert features(note(bti)[:-1]) == "ENOEXEC"
     assert features(note(bti), 1025) == "ENOEXEC"
     assert features(b"\4\0\0\0") == "EIO"
-
-
-def test_broken_plans_are_refused() -> None:
-    good = plan_of(PREBUILT[0]).to_bytes()
-    assert LoadPlan.from_bytes(good).to_bytes() == good
-    for size in range(len(good)):
-        with pytest.raises(ValueError, match="plan"):
-            LoadPlan.from_bytes(good[:size])
-    with pytest.raises(ValueError, match="plan"):
-        LoadPlan.from_bytes(good + b"\0")

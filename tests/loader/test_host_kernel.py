@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from qusr.loader import auxv, image, program, stack
+from qusr import _native
 from qusr.loader.errors import LoadError
-from qusr.loader.plan import LoadPlan
 
-from . import hostkernel
+from . import hostkernel, loading
 from .elfmaker import ET_DYN, PT_GNU_STACK, PT_INTERP, Elf, Phdr, R, W, X
 from .fakespace import FakeSpace
 from .hostkernel import PAUSE
@@ -108,18 +107,20 @@ CASES = {
 }
 
 
-def ours(path: Path) -> tuple[FakeSpace, image.Image, LoadPlan]:
+def ours(path: Path) -> tuple[FakeSpace, _native.Image, _native.Plan]:
     """Loads a file with our loader."""
     space = FakeSpace(TASK_SIZE)
     fd = os.open(path, os.O_RDONLY)
     try:
-        plan = program.plan_for(fd, str(path))
+        plan = loading.read_plan(fd, str(path))
         interp = None
         if plan.interp is not None:
             name = plan.interp.decode()
             interp_fd = os.open(name, os.O_RDONLY)
-            interp = image.ElfFile(program.plan_for(interp_fd, name), interp_fd, name)
-        loaded = image.load(space, image.ElfFile(plan, fd, str(path)), interp, stack_size=STACK)
+            interp = loading.elf_file(loading.read_plan(interp_fd, name), interp_fd, name)
+        loaded = loading.load(
+            space, loading.elf_file(plan, fd, str(path)), interp, stack_size=STACK
+        )
     finally:
         os.close(fd)
     return space, loaded, plan
@@ -131,13 +132,13 @@ def write(path: Path, made: Elf) -> Path:
     return path
 
 
-def compare(kernel: hostkernel.KernelImage, space: FakeSpace, loaded: image.Image) -> None:
+def compare(kernel: hostkernel.KernelImage, space: FakeSpace, loaded: _native.Image) -> None:
     theirs = kernel.pages()
     vector = dict(struct.iter_unpack("<QQ", kernel.auxv))
-    shift = vector[auxv.AT_ENTRY] - loaded.entry
+    shift = vector[loading.AT_ENTRY] - loaded.entry
     # The interpreter is placed on its own.
     interp_start = loaded.base or TASK_SIZE
-    move = vector[auxv.AT_BASE] - loaded.base
+    move = vector[loading.AT_BASE] - loaded.base
     mine = {
         page + (move if page >= interp_start else shift): (prot, bytes(data))
         for page, (prot, data) in space.pages.items()
@@ -146,7 +147,7 @@ def compare(kernel: hostkernel.KernelImage, space: FakeSpace, loaded: image.Imag
     for page, (prot, data) in theirs.items():
         assert (hex(page), mine[page][0]) == (hex(page), prot)
         assert mine[page][1] == data, hex(page)
-    assert vector[auxv.AT_PHDR] == loaded.phdr + shift
+    assert vector[loading.AT_PHDR] == loaded.phdr + shift
     assert kernel.field(26) == loaded.code_range()[0] + shift
     assert kernel.field(27) == loaded.code_range()[1] + shift
     assert kernel.field(45) == loaded.data_range()[0] + shift
@@ -199,10 +200,10 @@ def test_dynamic(kind: str, interpreter: str, align: int, tmp_path: Path) -> Non
     with hostkernel.run(path, ["program"], {}, STACK) as kernel:
         compare(kernel, space, loaded)
         vector = dict(struct.iter_unpack("<QQ", kernel.auxv))
-        assert kernel.pc - 7 == loaded.start - loaded.base + vector[auxv.AT_BASE]
+        assert kernel.pc - 7 == loaded.start - loaded.base + vector[loading.AT_BASE]
         if plan.is_dyn:
             # Without randomisation the addresses are the very same.
-            assert vector[auxv.AT_ENTRY] == loaded.entry
+            assert vector[loading.AT_ENTRY] == loaded.entry
         assert kernel.field(47) == loaded.brk
 
 
@@ -237,30 +238,27 @@ def test_stack(name: str, tmp_path: Path) -> None:
         theirs = kernel.read(kernel.sp, top - kernel.sp)
         environ = Path(f"/proc/{kernel.pid}/environ").read_bytes().split(b"\0")[:-1]
         vector = dict(struct.iter_unpack("<QQ", kernel.auxv))
-        facts = auxv.AuxFacts(
-            phdr=vector[auxv.AT_PHDR],
-            phent=56,
-            phnum=1,
-            base=0,
-            entry=0x400800,
-            hwcap=vector[auxv.AT_HWCAP],
-            hwcap2=vector.get(auxv.AT_HWCAP2),
-            minsigstksz=vector.get(auxv.AT_MINSIGSTKSZ, 0),
-            vdso=vector[auxv.AT_SYSINFO_EHDR],
-            rseq=(vector[auxv.AT_RSEQ_FEATURE_SIZE], vector[auxv.AT_RSEQ_ALIGN])
-            if auxv.AT_RSEQ_ALIGN in vector
-            else None,
-        )
-        mine = stack.build(
+        mine = _native.build_stack(
             top,
             [a.encode() for a in argv],
             environ,
             bytes(path),
-            facts,
             bits=64,
             big_endian=False,
             platform=b"x86_64",
-            random=kernel.read(vector[auxv.AT_RANDOM], 16),
+            random=kernel.read(vector[loading.AT_RANDOM], 16),
+            phdr=vector[loading.AT_PHDR],
+            phent=56,
+            phnum=1,
+            base=0,
+            entry=0x400800,
+            hwcap=vector[loading.AT_HWCAP],
+            hwcap2=vector.get(loading.AT_HWCAP2),
+            minsigstksz=vector.get(loading.AT_MINSIGSTKSZ, 0),
+            vdso=vector[loading.AT_SYSINFO_EHDR],
+            rseq=(vector[loading.AT_RSEQ_FEATURE_SIZE], vector[loading.AT_RSEQ_ALIGN])
+            if loading.AT_RSEQ_ALIGN in vector
+            else None,
         )
         assert mine.auxv[: len(mine.auxv)] == list(struct.iter_unpack("<QQ", mine.auxv_bytes))
         assert mine.sp == kernel.sp
@@ -279,7 +277,7 @@ def test_argument_limits(tmp_path: Path) -> None:
 
         def mine(size: int, limit: int = stack_limit) -> bool:
             try:
-                stack.check_limits(split(size), [], bytes(path), word=8, stack_limit=limit)
+                _native.check_limits(split(size), [], bytes(path), word=8, stack_limit=limit)
             except LoadError:
                 return False
             return True

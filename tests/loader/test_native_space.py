@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qusr.arch.arm import VECTORS
-from qusr.loader import image
 from qusr.loader.errors import LoadError
-from qusr.loader.program import plan_for, prepare
+from qusr.loader.program import prepare
 from qusr.loader.sysroot import Sysroot
 from testbins import build
 from tests.emulators import need
 
-from . import test_fuzz, test_host_kernel
+from . import loading, test_fuzz, test_host_kernel
 from .elfmaker import EM_ARM, Elf, Phdr
 from .fakespace import FakeSpace
 
@@ -30,7 +29,7 @@ PAGE = 4096
 STACK = 8 << 20
 
 
-def pages_of(space: native.AddressSpace, loaded: image.Image) -> dict[int, tuple[int, bytes]]:
+def pages_of(space: native.AddressSpace, loaded: native.Image) -> dict[int, tuple[int, bytes]]:
     found = {}
     for start, end, prot, *_ in space.regions():
         if start == loaded.stack_bottom:
@@ -46,27 +45,27 @@ def pages_of(space: native.AddressSpace, loaded: image.Image) -> dict[int, tuple
     return found
 
 
-def compare(path: str, bits: int, sysroot: Sysroot) -> image.Image:
-    prepared = prepare(path, [b"x"], sysroot)
+def compare(path: str, bits: int, sysroot: Sysroot) -> native.Image:
+    prepared = prepare(path, [b"x"], sysroot, hosts=True)
     if prepared.plan is None:
         # For the host's machine `prepare` stops; the loader itself does not mind.
         prepared.close()
         fd = os.open(path, os.O_RDONLY)
-        program = image.ElfFile(plan_for(fd, path), fd, path)
+        program = loading.elf_file(loading.read_plan(fd, path), fd, path)
         interp = None
     else:
         fd = -1
-        program = image.ElfFile(prepared.plan, prepared.fd, path)
+        program = loading.elf_file(prepared.plan, prepared.fd, path)
         interp = (
-            image.ElfFile(prepared.interp, prepared.interp_fd, "interp")
+            loading.elf_file(prepared.interp, prepared.interp_fd, "interp")
             if prepared.interp
             else None
         )
     space = native.AddressSpace(bits)
     model = FakeSpace(space.limit)
     model.map_window = space.map_window
-    loaded = image.load(space, program, interp, stack_size=STACK)
-    expected = image.load(model, program, interp, stack_size=STACK)
+    loaded = loading.load(space, program, interp, stack_size=STACK)
+    expected = loading.load(model, program, interp, stack_size=STACK)
     for name in ("bias", "base", "entry", "brk", "phdr", "stack_top", "stack_bottom", "start"):
         assert getattr(loaded, name) == getattr(expected, name), name
     mine = pages_of(space, loaded)
@@ -105,7 +104,7 @@ def test_real_programs(compiler: str, triplet: str, bits: int, flags: str, tmp_p
 
 def test_kernel_helper_page() -> None:
     space = native.AddressSpace(32)
-    image.map_kernel_page(space, VECTORS, "[vectors]", b"code")
+    native.map_kernel_page(space, VECTORS, "[vectors]", b"code")
     assert space.read(VECTORS, PAGE) == b"code".ljust(PAGE, b"\0")
     assert space.prot_at(VECTORS) == 5
     with pytest.raises(OSError, match="address"):
@@ -126,7 +125,7 @@ def test_corrupt_headers(tmp_path: Path) -> None:
     for number in range(300):
         path.write_bytes(next(streams[number % 2]))
         try:
-            prepared = prepare(str(path), [b"x"], Sysroot(None))
+            prepared = prepare(str(path), [b"x"], Sysroot(None), hosts=True)
         except LoadError:
             outcomes.add("refused")
             continue
@@ -148,7 +147,7 @@ def test_arm_programs_may_start_low(tmp_path: Path) -> None:
     made = Elf(machine=EM_ARM, bits=32, entry=0x8100, flags=0x05000000, size=0x400)
     made.phdrs = [Phdr(flags=5, vaddr=0x8000, filesz=0x400, memsz=0x400)]
     path = test_host_kernel.write(tmp_path / "x", made)
-    prepared = prepare(str(path), [b"x"], Sysroot(None))
+    prepared = prepare(str(path), [b"x"], Sysroot(None), hosts=True)
     space = native.AddressSpace(32, mmap_min_addr=0x8000)
     assert prepared.install(space, stack_size=STACK).start == 0x8100
     prepared.close()

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qusr.loader import auxv
 from qusr.loader.errors import LoadError
-from qusr.loader.program import Prepared, prepare
-from qusr.loader.sysroot import Sysroot
 
+from . import loading
 from .elfmaker import EM_AARCH64, ET_DYN, Elf, Phdr, R, W, X
 
 if TYPE_CHECKING:
@@ -44,19 +42,16 @@ def program(path: Path, **more: object) -> str:
     return str(path)
 
 
-def prepared(path: str, monkeypatch: pytest.MonkeyPatch) -> Prepared:
-    found = prepare(path, [os.fsencode(path)], Sysroot(None))
-    assert found.plan is not None
-    monkeypatch.setattr(type(found.plan.rules), "page_size", LARGE)
-    return found
+def load(path: str, space: native.AddressSpace) -> native.Image:
+    with open(path, "rb") as file:
+        plan = native.read_plan(file.fileno(), os.fsencode(path), page_size=LARGE)
+        elf_file = loading.elf_file(plan, file.fileno(), path)
+        return loading.load(space, elf_file, stack_size=1 << 20)
 
 
-def test_segments_stack_and_break_are_of_its_pages(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = prepared(program(tmp_path / "x"), monkeypatch)
+def test_segments_stack_and_break_are_of_its_pages(tmp_path: Path) -> None:
     space = native.AddressSpace(64, page_size=LARGE)
-    loaded = found.install(space, stack_size=1 << 20)
+    loaded = load(program(tmp_path / "x"), space)
     ranges = [(start, end) for start, end, *_ in space.regions()]
     assert all(start % LARGE == end % LARGE == 0 for start, end in ranges)
     assert (TEXT, TEXT + LARGE) in ranges
@@ -69,29 +64,26 @@ def test_segments_stack_and_break_are_of_its_pages(
     assert space.brk(loaded.brk + 1) == loaded.brk + 1
     space.write(loaded.brk + LARGE - 1, b"x")
 
-    built = found.build_stack(loaded, [], hwcap=0, hwcap2=None, platform=b"")
-    assert struct.pack("<QQ", auxv.AT_PAGESZ, LARGE) in built.data
+    built = native.build_stack(
+        loaded.stack_top, [b"x"], [], b"x", bits=64, big_endian=False, platform=b"",
+        random=bytes(16), page_size=LARGE,
+    )  # fmt: skip
+    assert (loading.AT_PAGESZ, LARGE) in built.auxv
+    assert struct.pack("<QQ", loading.AT_PAGESZ, LARGE) in built.data
 
 
-def test_a_file_that_fits_smaller_pages_only_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_fits_smaller_pages_only_is_refused(tmp_path: Path) -> None:
     phdrs = [
         Phdr(flags=R | X, vaddr=TEXT, filesz=0x400, memsz=0x400),
         Phdr(flags=R | W, offset=0x1800, vaddr=TEXT + 0x2800, filesz=0x100, memsz=0x100),
     ]
     path = program(tmp_path / "x", phdrs=phdrs, size=0x1A00)
-    found = prepared(path, monkeypatch)
-    assert found.plan is not None
-    with pytest.raises(LoadError, match="offset that does not fit"):
-        found.plan.check(path, 0x1A00)
+    with open(path, "rb") as file, pytest.raises(LoadError, match="offset that does not fit"):
+        native.read_plan(file.fileno(), os.fsencode(path), page_size=LARGE)
 
 
-def test_a_program_without_an_address_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_program_without_an_address_of_its_own(tmp_path: Path) -> None:
     phdrs = [Phdr(flags=R | X, vaddr=0, filesz=0x400, memsz=0x400)]
     path = program(tmp_path / "x", type=ET_DYN, entry=0x100, phdrs=phdrs, size=0x400)
-    found = prepared(path, monkeypatch)
     space = native.AddressSpace(64, page_size=LARGE)
-    assert found.install(space, stack_size=1 << 20).bias % LARGE == 0
+    assert load(path, space).bias % LARGE == 0

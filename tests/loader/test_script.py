@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qusr.loader import script
+from qusr import _native
 from qusr.loader.errors import LoadError
 from qusr.loader.program import prepare
 from qusr.loader.sysroot import Sysroot
@@ -61,16 +61,17 @@ def kernel(path: Path, cwd: Path) -> list[bytes] | int:
 def ours(path: Path) -> list[bytes] | int:
     """The same by our rules, for one level."""
     with open(path, "rb") as stream:
-        head = stream.read(256)
-    try:
-        interpreter, argv = script.apply(bytes(path), head, [b"zero", b"one", b"two"], "x")
-    except LoadError as error:
-        return error.errno
+        parsed = _native.parse_script(stream.read(256))
+    if parsed is None:
+        return errno.ENOEXEC
+    interpreter, argument = parsed
+    if not interpreter:
+        return errno.EACCES
     try:
         os.close(os.open(interpreter, os.O_RDONLY))
     except OSError as error:
         return error.errno or -1
-    return argv
+    return [interpreter, *([] if argument is None else [argument]), bytes(path), b"one", b"two"]
 
 
 def write(path: Path, content: bytes) -> Path:
@@ -148,14 +149,14 @@ def test_nesting(length: int, show: Path, tmp_path: Path) -> None:
     top = chain(tmp_path, show, length)
     theirs = kernel(top, tmp_path)
     try:
-        prepared = prepare(str(top), [b"zero", b"one", b"two"], Sysroot(None))
+        prepared = prepare(str(top), [b"zero", b"one", b"two"], Sysroot(None), hosts=True)
     except LoadError as error:
         assert error.errno == theirs == errno.ELOOP
         return
-    prepared.close()
     assert prepared.argv == theirs
     assert prepared.guest is None
     assert prepared.execfn == bytes(top)
+    prepared.close()
 
 
 def test_interpreter_must_be_executable(show: Path, tmp_path: Path) -> None:

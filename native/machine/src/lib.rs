@@ -8,5 +8,7 @@ use qusr_store as store;
 use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
+pub mod facts;
+pub mod machine;
 pub mod pair;
 pub mod start;

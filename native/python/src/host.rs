@@ -18,8 +18,7 @@ use qusr_kernel::signal::siginfo;
 use qusr_kernel::thunk::path::{self};
 use qusr_kernel::thunk::procfs;
 use qusr_kernel::thunk::running;
-use qusr_machine::pair;
-use qusr_machine::start::command;
+use qusr_machine::start::options;
 use qusr_memory::shared::lock::SharedLock;
 use qusr_store as store;
 use qusr_translator as native;
@@ -117,13 +116,6 @@ pub fn getrlimit(which: u32) -> PyResult<(u64, u64)> {
 #[pyfunction]
 pub fn close_on_exec() -> PyResult<Vec<i32>> {
     Ok(child::close_on_exec()?)
-}
-
-/// Why the native core cannot run a guest here, or not with these options; None if it can.
-#[pyfunction]
-#[pyo3(signature = (guest, options = ""))]
-pub fn native_refusal(guest: &str, options: &str) -> Option<String> {
-    pair::refusal(guest, options)
 }
 
 /// Makes a guest thread of this process end soon.
@@ -264,7 +256,7 @@ pub fn file_identity(py: Python<'_>, fd: i32) -> PyResult<Bound<'_, PyBytes>> {
 /// The guest that a command's name is for; None: any.
 #[pyfunction]
 pub fn guest_of_command(name: &str) -> Option<&'static str> {
-    command::guest_of(name.as_bytes())
+    options::guest_of(name.as_bytes())
 }
 
 /// Ends CLONE_FILES: the descriptors are this process's alone from now on.

@@ -8,6 +8,7 @@ mod cpu;
 mod host;
 mod launcher;
 mod loader;
+mod machine;
 mod memory;
 mod native;
 mod process;
@@ -49,12 +50,18 @@ mod _native {
     use super::host::{
         PyBuffer, PyMappedEntry, PySharedLock, close_on_exec, crc32, die_by, die_dumped,
         doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit, guest_of_command,
-        is_dumpable, is_running, keep_stocks, leads_to_own_exe, lookup_in, native_refusal,
-        own_proc_file, publish, siginfo_to_guest, stamp_sources, stand_in, store_directory,
-        store_get, store_put, store_trim, unshare_files,
+        is_dumpable, is_running, keep_stocks, leads_to_own_exe, lookup_in, own_proc_file, publish,
+        siginfo_to_guest, stamp_sources, stand_in, store_directory, store_get, store_put,
+        store_trim, unshare_files,
     };
     #[pymodule_export]
-    use super::loader::build_stack;
+    use super::loader::{
+        PyImage, PyPlan, PyPrepared, PySegment, PyStack, build_stack, check_limits, file_kind,
+        found_sysroot, load_image, machine_title, map_kernel_page, parse_script, prepare,
+        read_plan, seeded_random,
+    };
+    #[pymodule_export]
+    use super::machine::{PyMachine, facts, number, parse_options};
     #[pymodule_export]
     use super::memory::PyAddressSpace;
     #[pymodule_export]
@@ -62,9 +69,9 @@ mod _native {
     #[pymodule_export]
     use super::share::{PyLoan, PyMade, leave_memory, memory_is_shared};
     #[pymodule_export]
-    use super::start::{PyEarlyStart, early_start};
+    use super::start::{PyBorrowed, PyEarlyStart, early_start};
     #[pymodule_export]
-    use super::thread::PyThread;
+    use super::thread::{PyCloneRequest, PyThread};
     #[pymodule_export]
     use super::tracer::{
         allow_tracer, own_library, process_read, process_write, ptrace, ptrace_get,

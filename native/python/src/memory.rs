@@ -6,7 +6,9 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-use qusr_kernel::thunk::convert::{get_int, host_pointer};
+use qusr_kernel::abi::GuestAbi;
+use qusr_kernel::process::exec::read_strings;
+use qusr_kernel::thunk::convert::host_pointer;
 use qusr_memory::{AddressSpace, Backing, Efault, Errno, MmapRequest, Prot, Region, SpaceConfig};
 
 /// The guest's memory. Errors are `OSError` with the errno that the guest's call would give.
@@ -208,26 +210,13 @@ impl PyAddressSpace {
         big_endian: bool,
         longest: usize,
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let mut strings = Vec::new();
-        if addr == 0 {
-            return Ok(strings);
-        }
-        let mut at = addr;
-        loop {
-            let mut bytes = [0; 8];
-            let pointer = &mut bytes[..if word == 4 { 4 } else { 8 }];
-            self.space.read(at, pointer).map_err(fault)?;
-            let string = get_int(pointer, big_endian, false);
-            if string == 0 {
-                break;
-            }
-            match self.space.read_cstr(string, longest).map_err(fault)? {
-                Some(text) => strings.push(PyBytes::new(py, &text)),
-                None => return Err(os_error(libc::E2BIG)),
-            }
-            at = at.wrapping_add(word);
-        }
-        Ok(strings)
+        let abi = GuestAbi {
+            word_bits: if word == 4 { 32 } else { 64 },
+            big_endian,
+            numbers: None,
+        };
+        let strings = read_strings(&self.space, addr, abi, longest).map_err(os_error)?;
+        Ok(strings.iter().map(|text| PyBytes::new(py, text)).collect())
     }
 
     /// All mappings: (start, end, prot, flags, kind, name, offset).

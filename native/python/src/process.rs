@@ -1,5 +1,6 @@
 //! `qusr._native.Process`: what the threads of a guest process share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -7,6 +8,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::cpu::guest_named;
+use super::machine::PyMachine;
 use super::memory::{PyAddressSpace, os_error};
 use qusr_kernel::process::Process;
 use qusr_kernel::signal::host::{self};
@@ -61,8 +63,8 @@ impl PyProcess {
     }
 
     /// The program of an open file runs in this process: guests that want to write to it get ETXTBSY.
-    fn runs(&self, fd: i32) {
-        self.inner.runs(fd);
+    fn runs(&self, fd: i32, path: PathBuf) {
+        self.inner.runs(fd, &path);
     }
 
     /// It does so no more.
@@ -71,22 +73,18 @@ impl PyProcess {
     }
 
     /// The directory that stands for the guest's `/`; None takes it away.
-    fn set_sysroot(&self, prefix: Option<&str>) -> PyResult<()> {
-        let sysroot = prefix.map(Sysroot::new).transpose()?.map(Arc::new);
+    fn set_sysroot(&self, prefix: Option<std::path::PathBuf>) -> PyResult<()> {
+        let sysroot = prefix
+            .map(|prefix| Sysroot::new(&prefix))
+            .transpose()?
+            .map(Arc::new);
         *self.inner.sysroot.write().map_err(poisoned)? = sysroot;
         Ok(())
     }
 
     /// Takes over the sysroot and the limits of the program that ran here before (execve).
-    fn inherit(&self, before: &Self) -> PyResult<()> {
-        let sysroot = before.inner.sysroot.read().map_err(poisoned)?.clone();
-        *self.inner.sysroot.write().map_err(poisoned)? = sysroot;
-        self.inner.inherit_limits(&before.inner);
-        // Its program does not run any more, even if the object stays.
-        before.inner.runs_no_more();
-        let preloaded = before.inner.preloaded.load(Ordering::Relaxed);
-        self.inner.preloaded.store(preloaded, Ordering::Relaxed);
-        Ok(())
+    fn inherit(&self, before: &Self) {
+        self.inner.follow(&before.inner);
     }
 
     /// The emulator's own executable: its path, st_dev and st_ino.
@@ -112,16 +110,18 @@ impl PyProcess {
         code: u64,
         auxv: Vec<u8>,
         root: Vec<u8>,
-        machine: Vec<u8>,
+        machine: &PyMachine,
         release: Option<Vec<u8>>,
     ) -> PyResult<()> {
+        let cpu = &machine.0.cpu;
         *self.inner.facts.write().map_err(poisoned)? = Arc::new(Facts {
             exe,
             code,
             auxv,
             root,
-            machine,
+            machine: cpu.uname.as_bytes().to_vec(),
             release,
+            cpuinfo: cpu.cpuinfo.clone(),
         });
         Ok(())
     }

@@ -6,9 +6,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::thread::PyThread;
+use qusr_kernel::process::aside;
 use qusr_kernel::process::child::{Execution, ForkRequest};
 use qusr_kernel::process::share::{self, Child, Made};
 use qusr_kernel::signal::host::{self, Mailbox};
+use qusr_machine::start::vfork::Slot;
 
 /// A child that lives in this memory, for its parent.
 #[pyclass(name = "Borrower", module = "qusr._native", frozen)]
@@ -118,9 +120,15 @@ fn live(child: Child, body: Py<PyAny>) {
     loop {
         child.is_in_order(true);
         match end {
-            // SAFETY: ends the process; nothing of ours is to be done before.
-            End::Exit(status) => unsafe { libc::_exit(status & 0xff) },
-            End::Killed(signal) => host::die_beside_others(signal),
+            End::Exit(status) => {
+                aside::be_alone();
+                // SAFETY: ends the process; nothing of ours is to be done before.
+                unsafe { libc::_exit(status & 0xff) }
+            }
+            End::Killed(signal) => {
+                aside::be_alone();
+                host::die_beside_others(signal)
+            }
             End::Exec(execution, failed) => {
                 let errno = -execution.run();
                 child.is_in_order(false);
@@ -152,6 +160,46 @@ fn take_back() {
     }
 }
 
+/// The child goes on where a start without Python has left it: `body(loan)` is its life from now on, and
+/// `after()` is called when it is gone.
+pub(super) fn take_over(slot: &Slot, body: Py<PyAny>, after: Py<PyAny>) {
+    slot.go_on(
+        Box::new(move |child| live(child, body)),
+        Box::new(move |in_order| end(in_order, move || tell(after))),
+    );
+}
+
+/// The child's parent, for Python.
+pub(super) fn made(made: Made, mailbox: Arc<Mailbox>, blocked: u64) -> PyMade {
+    PyMade {
+        pid: made.pid,
+        made: Mutex::new(Some(made)),
+        mailbox,
+        blocked,
+    }
+}
+
+fn tell(after: Py<PyAny>) {
+    Python::attach(|py| {
+        if let Err(error) = after.call0(py) {
+            error.print(py);
+        }
+        drop(after);
+    });
+}
+
+/// Cleans up behind a child that is gone.
+fn end(in_order: bool, clean_up: impl FnOnce() + Send + 'static) {
+    if in_order {
+        clean_up();
+    } else {
+        take_back();
+        // With thread-local variables that nobody has left half changed.
+        let cleaner = std::thread::spawn(clean_up);
+        let _ = cleaner.join();
+    }
+}
+
 pub(super) fn share(
     thread: &mut PyThread,
     py: Python<'_>,
@@ -165,36 +213,18 @@ pub(super) fn share(
     let owner = process.clone();
     let clean_up = move || {
         owner.child_is_gone(&word);
-        Python::attach(|py| {
-            if let Err(error) = after.call0(py) {
-                error.print(py);
-            }
-            drop(after);
-        });
+        tell(after);
     };
     let made = py.detach(|| {
         thread.inner.share(
             request,
             &process,
             move |child| live(child, body),
-            Box::new(move |in_order| {
-                if in_order {
-                    clean_up();
-                } else {
-                    take_back();
-                    // With thread-local variables that nobody has left half changed.
-                    let cleaner = std::thread::spawn(clean_up);
-                    let _ = cleaner.join();
-                }
-            }),
+            Box::new(move |in_order| end(in_order, clean_up)),
         )
     })?;
-    Ok(PyMade {
-        pid: made.pid,
-        made: Mutex::new(Some(made)),
-        mailbox: thread.inner.signals.mailbox.clone(),
-        blocked: thread.inner.signals.blocked,
-    })
+    let mailbox = thread.inner.signals.mailbox.clone();
+    Ok(self::made(made, mailbox, thread.inner.signals.blocked))
 }
 
 /// Ends this process, whose memory others live in, without the interpreter's lock: by `signal`, or with
@@ -202,6 +232,7 @@ pub(super) fn share(
 #[pyfunction]
 pub fn leave_memory(py: Python<'_>, status: i32, signal: Option<i32>) {
     py.detach(|| {
+        aside::be_alone();
         if let Some(signal) = signal {
             host::die_beside_others(signal);
         }

@@ -3,7 +3,6 @@
 use super::stop::describe;
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -17,7 +16,7 @@ use super::native::{log_to, tell};
 use super::process::PyProcess;
 use super::share;
 use qusr_kernel::process::GuestThread;
-use qusr_kernel::process::child::{self, ForkRequest, delete_timers};
+use qusr_kernel::process::clone::{CloneRequest, Kind};
 use qusr_kernel::process::whereabouts;
 use qusr_kernel::signal::host::{self, Mailbox};
 use qusr_kernel::signal::{Action, SIG_IGN, bit};
@@ -196,10 +195,9 @@ impl PyThread {
         self.inner.refresh();
     }
 
-    /// Makes a child process; see `process::child::ForkRequest` for the numbers. Returns
-    /// the pid, 0 in the child, or -errno.
-    fn fork(&mut self, request: Numbers) -> i64 {
-        let request = fork_request(request);
+    /// Makes a child process. Returns the pid, 0 in the child, or -errno.
+    fn fork(&mut self, request: &PyCloneRequest) -> i64 {
+        let request = request.0.to_host(&self.inner.process);
         // SAFETY: the GIL is held; these bring Python's locks through the fork.
         unsafe { pyo3::ffi::PyOS_BeforeFork() };
         let mut stopped = AllStopped::new();
@@ -220,18 +218,17 @@ impl PyThread {
         result
     }
 
-    /// Makes a process that lives in this memory, and that `borrower` is the first thread of; the request
-    /// is as for `fork`. `body(loan)` is what it does; it gives the end (`python/share.rs`, `End`).
+    /// Makes a process that lives in this memory, and that `borrower` is the first thread of; `body(loan)` is what it does; it gives the end (`python/share.rs`, `End`).
     /// `after()` is called here when it is gone. -errno: it cannot be made.
     fn share<'py>(
         &mut self,
         py: Python<'py>,
-        request: Numbers,
+        request: &PyCloneRequest,
         borrower: &Self,
         body: Py<PyAny>,
         after: Py<PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let request = fork_request(request);
+        let request = request.0.to_host(&self.inner.process);
         match share::share(self, py, &request, borrower, body, after) {
             Ok(made) => Ok(Bound::new(py, made)?.into_any()),
             Err(errno) => Ok((-errno).into_pyobject(py)?.into_any()),
@@ -302,20 +299,7 @@ impl PyThread {
     /// and the thread lets go of its mailbox. Gives the guest's signal mask. `shared`: the memory is
     /// another process's as well.
     fn leave_for_exec(&mut self, shared: bool) -> u64 {
-        let process = &self.inner.process;
-        process.give_up_all_robust_futexes();
-        process.actions.reset_for_exec();
-        delete_timers();
-        child::reset_credentials(shared);
-        if shared {
-            process.child_is_gone(&self.inner.clear_child_tid);
-        }
-        if self.inner.signals.mailbox.waits() {
-            self.inner.signals.mailbox.send_again();
-        }
-        Mailbox::detach();
-        host::set_mask(self.inner.signals.blocked);
-        self.inner.signals.blocked
+        self.inner.leave_for_exec(shared)
     }
 
     /// A real execve(2) of a host program, with the guest's signals. It comes back only to
@@ -331,12 +315,12 @@ impl PyThread {
         py.detach(|| self.inner.exec_host(path, argv, envp))
     }
 
-    /// In a forked child: `clear` is CLONE_CLEAR_SIGHAND's, handlers become SIG_DFL.
-    fn reset_after_fork(&mut self, clear: bool) {
-        self.inner.clear_child_tid = Arc::default();
-        self.inner.process.seccomp.only(&self.inner.seccomp);
-        if clear {
-            self.inner.process.actions.reset_for_exec();
+    /// What a call to the handler `name` asks for. OSError: the kernel refuses it.
+    fn clone_request(&self, name: &str, values: Vec<u64>) -> PyResult<PyCloneRequest> {
+        match CloneRequest::read(&self.inner.process, name, &values) {
+            Some(Ok(request)) => Ok(PyCloneRequest(request)),
+            Some(Err(errno)) => Err(os_error(errno)),
+            None => Err(PyValueError::new_err("no call that clones")),
         }
     }
 
@@ -347,6 +331,16 @@ impl PyThread {
         host: [u8; siginfo::SIZE],
     ) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &siginfo::bytes_to_guest(&host, self.inner.signals.abi))
+    }
+
+    /// Sets the registers of a thread that a clone has made.
+    fn begin_clone(&mut self, request: &PyCloneRequest) {
+        self.inner.begin_clone(&request.0);
+    }
+
+    /// In a forked child: what the kernel gives it anew, and its registers.
+    fn begin_fork(&mut self, request: &PyCloneRequest) {
+        self.inner.begin_fork(&request.0);
     }
 
     /// The guest's signals that are blocked, ignored and caught, as masks.
@@ -424,15 +418,7 @@ impl PyThread {
 
     /// Sets the guest's signal mask, on this host thread too.
     fn set_mask(&mut self, mask: u64) {
-        self.inner.signals.blocked = mask;
-        self.inner.signals.mailbox.attach();
-        host::set_mask(mask);
-    }
-
-    /// The address where set_tid_address(2) wants a zero.
-    #[setter]
-    fn set_clear_child_tid(&mut self, address: u64) {
-        self.inner.clear_child_tid.store(address, Ordering::Relaxed);
+        self.inner.set_mask(mask);
     }
 
     /// Whether every system call stops with "trace".
@@ -490,30 +476,45 @@ impl PyThread {
     }
 }
 
-/// `ForkRequest`'s fields in their order.
-type Numbers = [u64; 9];
+/// What clone(2) and its like ask for, in guest terms.
+#[pyclass(name = "CloneRequest", module = "qusr._native", frozen)]
+pub struct PyCloneRequest(CloneRequest);
 
-fn fork_request(numbers: Numbers) -> ForkRequest {
-    let [
-        flags,
-        exit_signal,
-        pidfd,
-        parent_tid,
-        child_tid,
-        set_tid,
-        set_tid_size,
-        cgroup,
-        event,
-    ] = numbers;
-    ForkRequest {
-        flags,
-        exit_signal,
-        pidfd,
-        parent_tid,
-        child_tid,
-        set_tid,
-        set_tid_size,
-        cgroup,
-        event: event as u32,
+#[pymethods]
+impl PyCloneRequest {
+    /// "thread", "borrower" (a process in the caller's memory) or "fork".
+    #[getter]
+    fn kind(&self) -> &'static str {
+        match self.0.kind() {
+            Kind::Thread => "thread",
+            Kind::Borrower => "borrower",
+            Kind::Fork => "fork",
+        }
+    }
+
+    #[getter]
+    fn flags(&self) -> u64 {
+        self.0.flags
+    }
+
+    #[getter]
+    fn parent_tid(&self) -> u64 {
+        self.0.parent_tid
+    }
+
+    #[getter]
+    fn child_tid(&self) -> u64 {
+        self.0.child_tid
+    }
+
+    #[getter]
+    fn pidfd(&self) -> u64 {
+        self.0.pidfd
+    }
+
+    /// The PTRACE_EVENT that it is.
+    #[getter]
+    fn event(&self) -> u32 {
+        self.0.event()
     }
 }

@@ -27,10 +27,8 @@ class AArch64(Guest):
     #: A frame without SVE.
     minsigstksz = 4720
     libraries = "libc6:arm64 or libc6-arm64-cross"
-
-    def code_protection(self, features: int) -> int:
-        """Code that was made for BTI is guarded (arch_parse_elf_property)."""
-        return PROT_BTI if features & _FEATURE_1_BTI else 0
+    #: Code that was made for BTI is guarded (arch_parse_elf_property).
+    guarded = ((_FEATURE_1_BTI, PROT_BTI),)
 
 
 def _abi(name: str, families: tuple[str, ...], core: str, *, big_endian: bool) -> Abi:

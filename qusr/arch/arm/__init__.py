@@ -15,6 +15,8 @@ EM_ARM = 40
 # e_flags, the last one being an older one of the GNU toolchain that the kernel looks at.
 EF_ARM_EABI_MASK = 0xFF000000
 EF_ARM_BE8 = 0x00800000
+EF_ARM_HARD_FLOAT = 0x400
+EF_ARM_SOFT_FLOAT = 0x200
 EF_ARM_APCS_26 = 0x00000008
 
 #: Where the kernel puts the page with the vectors and the user helpers (AARCH32_VECTORS_BASE).
@@ -37,19 +39,27 @@ class Arm(Guest):
     marks_functions = True
     libraries = "libc6:armhf or libc6-armhf-cross (libc6:armel or libc6-armel-cross for soft float)"
 
-    def variant(self, flags: int) -> str:
-        """Big-endian programs: whether code, too, has that byte order (BE32)."""
-        if not self.big_endian:
-            return ""
-        return "be8" if flags & EF_ARM_BE8 else "be32"
+    flag_names = (
+        *((EF_ARM_EABI_MASK, version << 24, f"EABI {version}") for version in range(1, 6)),
+        (EF_ARM_EABI_MASK, 0, "no EABI"),
+        (EF_ARM_HARD_FLOAT, EF_ARM_HARD_FLOAT, "hard float"),
+        (EF_ARM_SOFT_FLOAT, EF_ARM_SOFT_FLOAT, "soft float"),
+        (EF_ARM_BE8, EF_ARM_BE8, "BE8"),
+    )
+    #: As elf_check_arch: an entry in A32 code is 4-aligned, bit 0 means T32.
+    refusals = (
+        (3, 2, 0, 0, "bad ELF file: unaligned entry point"),
+        (
+            0, 0, EF_ARM_EABI_MASK | EF_ARM_APCS_26, EF_ARM_APCS_26,
+            "built for 26-bit ARM (APCS-26): no qusr command runs it",
+        ),
+    )  # fmt: skip
 
-    def refusal(self, entry: int, flags: int) -> str:
-        """As elf_check_arch: an entry in A32 code is 4-aligned, bit 0 means T32."""
-        if not entry & 1 and entry & 3:
-            return "bad ELF file: unaligned entry point"
-        if not flags & EF_ARM_EABI_MASK and flags & EF_ARM_APCS_26:
-            return "built for 26-bit ARM (APCS-26): no qusr command runs it"
-        return ""
+
+class ArmBig(Arm):
+    """Whether code, too, has that byte order (BE32)."""
+
+    variants = ((EF_ARM_BE8, EF_ARM_BE8, "be8"), (0, 0, "be32"))
 
 
 def _abi(name: str, families: tuple[str, ...], core: str, *, big_endian: bool) -> Abi:
@@ -76,7 +86,7 @@ LITTLE = Arm(
     abis={"": _abi("arm", (), "arm", big_endian=False)},
     triplets=("arm-linux-gnueabihf", "arm-linux-gnueabi"),
 )
-BIG = Arm(
+BIG = ArmBig(
     "armeb",
     title="big-endian ARM",
     big_endian=True,

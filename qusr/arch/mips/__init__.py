@@ -21,6 +21,8 @@ _ARCH_R6 = (0x9000_0000, 0xA000_0000)
 
 #: The variant of programs whose NaNs are those of IEEE 754-2008.
 NAN2008 = "nan2008"
+#: That of programs for release 6, which has other instructions, and these NaNs too.
+R6 = "r6"
 
 
 class Mips(Guest):
@@ -28,19 +30,32 @@ class Mips(Guest):
 
     package = "mips"
     machine = EM_MIPS
+    #: By the instruction set's release, and by the NaNs that the program's code makes.
+    variants = (
+        *((EF_ARCH, release, R6) for release in _ARCH_R6),
+        (EF_NAN2008, EF_NAN2008, NAN2008),
+        (0, 0, ""),
+    )
+    flag_names = (
+        (EF_ABI, _EF_ABI_O32, "o32"),
+        (EF_ABI2, EF_ABI2, "n32"),
+        (EF_NAN2008, EF_NAN2008, "NaNs of IEEE 754-2008"),
+    )
 
     def __init__(
         self, name: str, bits: int, abi: Abi, *, big_endian: bool, triplet: str, aliases: str = ""
     ) -> None:
         super().__init__(
             name,
-            title=("big-endian " if big_endian else "") + ("MIPS64" if bits == 64 else "MIPS"),
+            title=("" if big_endian else "little-endian ") + ("MIPS64" if bits == 64 else "MIPS"),
             big_endian=big_endian,
-            abis={"": abi, NAN2008: abi},
+            abis={"": abi, NAN2008: abi, R6: abi},
             triplets=(triplet,),
             aliases=tuple(aliases.split()),
         )
         self.bits = bits
+        n32 = (0, 0, EF_ABI2, EF_ABI2, "its ABI is n32: no qusr command runs it")
+        self.refusals = _foreign(0) if bits == 64 else (n32, *_foreign(_EF_ABI_O32))
         debian = {"mips64el": "mips64el", "mipsel": "mipsel"}.get(name)
         cross = f"libc6-{name}-cross"
         self.libraries = f"libc6:{debian} or {cross}" if debian else cross
@@ -55,20 +70,15 @@ class Mips(Guest):
         """ELF_ET_DYN_BASE: two thirds up."""
         return self.task_end // 3 * 2 & ~0xFFF
 
-    def variant(self, flags: int) -> str:
-        """By the NaNs that the program's code makes."""
-        return NAN2008 if flags & EF_NAN2008 else ""
 
-    def refusal(self, entry: int, flags: int) -> str:
-        """elf_check_arch() of asm/elf.h and arch/mips/kernel/elf.c."""
-        del entry
-        if self.bits == 64:
-            return "its ABI is not n64" if flags & EF_ABI else ""
-        if flags & EF_ABI2:
-            return "its ABI is n32"
-        if flags & EF_ABI not in (0, _EF_ABI_O32):
-            return "its ABI is not o32"
-        return ""
+def _foreign(own: int) -> tuple[tuple[int, int, int, int, str], ...]:
+    """What elf_check_arch() of asm/elf.h and arch/mips/kernel/elf.c refuses: other ABIs."""
+    names = {_EF_ABI_O32: "o32", 0x2000: "o64", 0x3000: "EABI32", 0x4000: "EABI64"}
+    return tuple(
+        (0, 0, EF_ABI, number, f"its ABI is {name}: no qusr command of this machine runs it")
+        for number, name in names.items()
+        if number != own
+    )
 
 
 #: Sets of 128 signals, siginfo_t with the code first.

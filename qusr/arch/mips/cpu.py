@@ -7,7 +7,7 @@ arch/mips/include/uapi/asm/hwcap.h, arch/mips/kernel/proc.c, arch/mips/kernel/cp
 from __future__ import annotations
 
 from qusr.arch.base import Arch, CpuModel, Feature, Registers
-from qusr.arch.mips import MIPS, MIPS64, MIPS64EL, MIPSEL, NAN2008
+from qusr.arch.mips import MIPS, MIPS64, MIPS64EL, MIPSEL, NAN2008, R6
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,8 +92,10 @@ class MipsArch(Arch):
 
     def lacks(self, model: CpuModel, variant: str) -> str:
         """mips_set_personality_nan() runs programs on processors with their NaNs only."""
+        if (variant == R6) != ("r6" in model.features):
+            return "instructions of before release 6" if variant != R6 else "release 6"
         modern = model.version in _NAN2008
-        if modern == (variant == NAN2008):
+        if variant == R6 or modern == (variant == NAN2008):
             return ""
         return "NaNs of before IEEE 754-2008" if modern else "NaNs of IEEE 754-2008"
 

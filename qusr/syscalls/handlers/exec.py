@@ -84,11 +84,9 @@ def _exec(
     if fd < 0 and (mapped := ctx.thread.map_file(AT_FDCWD, name)) is not None:
         name = mapped
 
-    def prepare(name: bytes, fd: int) -> loader.Prepared:
+    def prepare(name: bytes, fd: int) -> _native.Prepared:
         path, argv = os.fsdecode(name), arguments or [b""]
-        return loader.prepare(
-            path, argv, process.sysroot, store=process.store, fd=fd, execfn=called
-        )
+        return loader.prepare(path, argv, process.sysroot, hosts=True, fd=fd, execfn=called)
 
     try:
         prepared = prepare(name, fd)
@@ -138,7 +136,7 @@ def _as_first_thread(ctx: Context, replace: Callable[[], None]) -> int:
     return NO_RESULT
 
 
-def _leave(ctx: Context, prepared: loader.Prepared, command: Command) -> int:
+def _leave(ctx: Context, prepared: _native.Prepared, command: Command) -> int:
     """A real execve, of a program of this machine: the kernel runs it.
 
     Errors come back as from any execve. Descriptors close themselves.
@@ -171,7 +169,7 @@ def _leave(ctx: Context, prepared: loader.Prepared, command: Command) -> int:
     return _as_first_thread(ctx, leave)
 
 
-def _replace(process: Process, prepared: loader.Prepared, environment: list[bytes]) -> None:
+def _replace(process: Process, prepared: _native.Prepared, environment: list[bytes]) -> None:
     """The point of no return (fs/exec.c, begin_new_exec)."""
     if process.loan is not None:
         process.loan.release_parent()

@@ -77,8 +77,6 @@ def _review_fd(ctx: Context, fd: int, dirfd: int, path: int) -> int:
             procmem.stand_in(ctx, fd, "mem", found[0].tid)
             return fd
         text = procfiles.text(ctx, *found)
-    elif name.endswith(proctext.OF_SYSTEM):
-        text = proctext.of_system(ctx.process, name, fd)
     elif name == os.readlink(b"/proc/self/exe") and path:
         if _native.leads_to_own_exe(dirfd, ctx.host_path(dirfd, path)):
             replace(fd, reopen(fd, ctx.process.exe))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import os
 
 from qusr.syscalls.handlers import procstate
 from qusr.syscalls.handlers.procstate import host_text
@@ -32,32 +31,6 @@ def of_process(ctx: Context, name: bytes, fd: int) -> bytes | None:
         return procstate.text(ctx, name, fd)
     make = _FILES.get(name)
     return None if make is None else make(ctx.process, fd)
-
-
-#: Files of the whole system that tell of the machine or the release.
-OF_SYSTEM = (b"/cpuinfo", b"/sys/kernel/arch", b"/sys/kernel/osrelease", b"/version")
-
-
-def of_system(process: Process, path: bytes, fd: int) -> bytes | None:
-    """The same for one of :data:`OF_SYSTEM`."""
-    if path.endswith(b"/cpuinfo"):
-        return _cpuinfo(process)
-    if path.endswith(b"/arch"):
-        return process.machine.uname + b"\n"
-    release = process.uname_release
-    if release is None:
-        return None
-    if path.endswith(b"/version"):
-        # "Linux version RELEASE (who built it) ...", linux_proc_banner of init/version.c.
-        words = host_text(fd).split(b" ", 3)
-        return b" ".join((*words[:2], release.encode(), *words[3:]))
-    return release.encode() + b"\n"
-
-
-def _cpuinfo(process: Process) -> bytes:
-    arch = process.arch
-    cpus = list(range(os.cpu_count() or 1))
-    return arch.cpuinfo(process.cpu_model, cpus).encode()
 
 
 def _smaps_rollup(process: Process, fd: int) -> bytes:

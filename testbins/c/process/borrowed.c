@@ -291,6 +291,16 @@ static int leaves_tid(void *arg)
 	return 0;
 }
 
+/* Who ends takes none of its threads along in the midst of anything, nor what it has for its own children. */
+CHECK(many_end_beside_others)
+{
+	written = 2;
+	for (int i = 0; i < 60; i++) {
+		EQ(status_of(OK(lives_here(vforks, SIGCHLD, NULL))), 0);
+		EQ(status_of(OK(lives_here(has_threads, SIGCHLD, NULL))), 0);
+	}
+}
+
 CHECK(thread_ids_are_stored_and_cleared)
 {
 	static int parent, child;
@@ -621,6 +631,8 @@ static void chroot_and_exec(int shares)
 		}
 		EQ(failed, 0);
 		EQ(status, 21 << 8);
+		/* It runs no more. */
+		OK(close(OK(open("root/program", O_WRONLY))));
 	}
 }
 

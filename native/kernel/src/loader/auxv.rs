@@ -1,15 +1,97 @@
-//! The entries of the auxiliary vector that are not known when a vector is made ready
-//! (`qusr/loader/auxv.py`, which has their order): `include/uapi/linux/auxvec.h`.
+//! The auxiliary vector: `include/uapi/linux/auxvec.h`, and `create_elf_tables` of `fs/binfmt_elf.c`.
 
+pub const AT_NULL: u64 = 0;
+const AT_PHDR: u64 = 3;
+const AT_PHENT: u64 = 4;
+const AT_PHNUM: u64 = 5;
+const AT_PAGESZ: u64 = 6;
+const AT_BASE: u64 = 7;
+const AT_FLAGS: u64 = 8;
+const AT_ENTRY: u64 = 9;
 pub const AT_UID: u64 = 11;
 pub const AT_EUID: u64 = 12;
 pub const AT_GID: u64 = 13;
 pub const AT_EGID: u64 = 14;
 pub const AT_PLATFORM: u64 = 15;
+const AT_HWCAP: u64 = 16;
+const AT_CLKTCK: u64 = 17;
 pub const AT_SECURE: u64 = 23;
-pub const AT_BASE_PLATFORM: u64 = 24;
 pub const AT_RANDOM: u64 = 25;
+const AT_HWCAP2: u64 = 26;
 pub const AT_EXECFN: u64 = 31;
+const AT_RSEQ_FEATURE_SIZE: u64 = 27;
+const AT_RSEQ_ALIGN: u64 = 28;
+const AT_SYSINFO_EHDR: u64 = 33;
+const AT_MINSIGSTKSZ: u64 = 51;
+
+/// `USER_HZ`, the unit of times(2): 100 on every guest there is here.
+const CLOCKS_PER_SEC: u64 = 100;
+
+/// The values of an auxiliary vector that do not depend on where the stack is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts {
+    pub phdr: u64,
+    pub phent: u64,
+    pub phnum: u64,
+    pub base: u64,
+    pub entry: u64,
+    pub hwcap: u64,
+    pub hwcap2: Option<u64>,
+    /// 0: there is no such entry.
+    pub minsigstksz: u64,
+    pub page_size: u64,
+    /// Where the vDSO is; 0: there is none.
+    pub vdso: u64,
+    /// Whether there is a name of the platform.
+    pub platform: bool,
+    /// Feature size and alignment of rseq(2), where the guest may use it.
+    pub rseq: Option<(u64, u64)>,
+}
+
+impl Facts {
+    /// The vector, with zeros for what is filled in when it is put onto the stack: addresses there,
+    /// and the ids of the process.
+    ///
+    /// The order is that of `create_elf_tables`, which puts the architecture's own
+    /// entries (`ARCH_DLINFO`) first.
+    #[must_use]
+    pub fn vector(&self) -> Vector {
+        let mut out = Vector::new();
+        if self.vdso != 0 {
+            out.push((AT_SYSINFO_EHDR, self.vdso));
+        }
+        if self.minsigstksz != 0 {
+            out.push((AT_MINSIGSTKSZ, self.minsigstksz));
+        }
+        out.extend([
+            (AT_HWCAP, self.hwcap),
+            (AT_PAGESZ, self.page_size),
+            (AT_CLKTCK, CLOCKS_PER_SEC),
+            (AT_PHDR, self.phdr),
+            (AT_PHENT, self.phent),
+            (AT_PHNUM, self.phnum),
+            (AT_BASE, self.base),
+            (AT_FLAGS, 0),
+            (AT_ENTRY, self.entry),
+            (AT_UID, 0),
+            (AT_EUID, 0),
+            (AT_GID, 0),
+            (AT_EGID, 0),
+            (AT_SECURE, 0),
+            (AT_RANDOM, 0),
+        ]);
+        out.extend(self.hwcap2.map(|value| (AT_HWCAP2, value)));
+        out.push((AT_EXECFN, 0));
+        if self.platform {
+            out.push((AT_PLATFORM, 0));
+        }
+        if let Some((size, align)) = self.rseq {
+            out.extend([(AT_RSEQ_FEATURE_SIZE, size), (AT_RSEQ_ALIGN, align)]);
+        }
+        out.push((AT_NULL, 0));
+        out
+    }
+}
 
 /// An auxiliary vector: types and values, `AT_NULL` included.
 pub type Vector = Vec<(u64, u64)>;

@@ -4,7 +4,8 @@
 //! argument strings (fs/exec.c), then, 16-aligned, the platform string, 16 random bytes
 //! and the vectors with the stack pointer at argc (`create_elf_tables` in fs/binfmt_elf.c).
 
-use super::auxv::{AT_BASE_PLATFORM, AT_EXECFN, AT_PLATFORM, AT_RANDOM, Vector};
+use super::auxv::{AT_EXECFN, AT_PLATFORM, AT_RANDOM, Vector};
+use super::error::LoadError;
 use crate::abi::GuestAbi;
 
 /// What is put onto an initial stack.
@@ -15,12 +16,11 @@ pub struct Contents<'a> {
     pub argv: &'a [&'a [u8]],
     pub envp: &'a [&'a [u8]],
     pub execfn: &'a [u8],
-    /// Complete and in order. The values of `AT_RANDOM`, `AT_EXECFN`, `AT_PLATFORM` and
-    /// `AT_BASE_PLATFORM` do not matter: they become addresses on this stack.
+    /// Complete and in order. The values of `AT_RANDOM`, `AT_EXECFN` and `AT_PLATFORM` do not
+    /// matter: they become addresses on this stack.
     pub auxv: Vector,
     /// Nothing where the vector has no entry for it.
     pub platform: &'a [u8],
-    pub base_platform: &'a [u8],
     pub random: [u8; 16],
     pub abi: GuestAbi,
 }
@@ -50,6 +50,76 @@ pub enum Error {
     TooLarge,
 }
 
+impl Error {
+    /// What is told of it.
+    #[must_use]
+    pub fn explain(self) -> LoadError {
+        let what = match self {
+            Self::Nul => "an argument or environment string contains a NUL",
+            Self::TooLarge => "the initial stack does not fit below its end",
+        };
+        LoadError::new(what, libc::EINVAL)
+    }
+}
+
+// include/uapi/linux/{binfmts,limits}.h and include/uapi/linux/resource.h.
+const MAX_ARG_STRLEN: usize = 32 * 4096;
+const ARG_MAX: u64 = 131_072;
+const STK_LIM: u64 = 8 << 20;
+
+/// E2BIG by the rules of execve(2) (`bprm_stack_limits` and `copy_strings` in fs/exec.c).
+///
+/// A string may have 128 KiB with its NUL. All together, with their pointers,
+/// may fill a quarter of the stack limit, at most 6 MiB and always 128 KiB. `word` is the size of a
+/// pointer in bytes.
+///
+/// # Errors
+/// They do not fit.
+pub fn check_limits(
+    argv: &[Vec<u8>],
+    envp: &[Vec<u8>],
+    execfn: &[u8],
+    word: u64,
+    stack_limit: u64,
+) -> Result<(), LoadError> {
+    let all = || argv.iter().chain(envp);
+    if let Some(text) = all().find(|text| text.len() >= MAX_ARG_STRLEN) {
+        let what = format!(
+            "an argument or environment string of {} bytes: at most {} are allowed",
+            text.len(),
+            MAX_ARG_STRLEN - 1
+        );
+        return Err(LoadError::new(what, libc::E2BIG));
+    }
+    let limit = (STK_LIM / 4 * 3).min(stack_limit / 4).max(ARG_MAX);
+    // An empty argv is given one empty string.
+    let mut size = (argv.len().max(1) + envp.len()) as u64 * word;
+    size += execfn.len() as u64 + 1 + u64::from(argv.is_empty());
+    size += all().map(|text| text.len() as u64 + 1).sum::<u64>();
+    if size > limit {
+        let what = format!("arguments and environment take {size} bytes: the limit is {limit}");
+        return Err(LoadError::new(what, libc::E2BIG));
+    }
+    Ok(())
+}
+
+impl Stack {
+    /// Puts it into guest memory.
+    ///
+    /// # Errors
+    /// The arguments are larger than the stack, or a segment of an odd program lies over it.
+    pub fn store(&self, space: &dyn super::image::Space) -> Result<(), LoadError> {
+        space.write(self.sp, &self.data).map_err(|errno| {
+            let what = format!(
+                "the initial stack does not fit: {} bytes at {:#x}",
+                self.data.len(),
+                self.sp
+            );
+            LoadError::new(what, errno)
+        })
+    }
+}
+
 /// Lays the stack out below `top`.
 ///
 /// # Errors
@@ -75,15 +145,13 @@ pub fn build(contents: Contents<'_>) -> Result<Stack, Error> {
     let arg_start = below(arg_end, size_of(argv))?;
 
     let mut at = arg_start & !15;
-    let mut push = |text: &[u8]| {
-        at = match text {
-            [] => return Ok(0),
-            text => below(at, text.len() + 1)?,
-        };
-        Ok(at)
+    let platform = match contents.platform {
+        [] => 0,
+        text => {
+            at = below(at, text.len() + 1)?;
+            at
+        }
     };
-    let platform = push(contents.platform)?;
-    let base_platform = push(contents.base_platform)?;
     let random = below(at, contents.random.len())?;
 
     let mut auxv = contents.auxv;
@@ -92,7 +160,6 @@ pub fn build(contents: Contents<'_>) -> Result<Stack, Error> {
             AT_RANDOM => *value = random,
             AT_EXECFN => *value = env_end,
             AT_PLATFORM => *value = platform,
-            AT_BASE_PLATFORM => *value = base_platform,
             _ => {}
         }
     }
@@ -121,10 +188,8 @@ pub fn build(contents: Contents<'_>) -> Result<Stack, Error> {
     let auxv_bytes = out.data[vector_at..].to_vec();
     out.zeros_to((random - sp) as usize);
     out.data.extend(contents.random);
-    for text in [contents.base_platform, contents.platform] {
-        if !text.is_empty() {
-            out.text(text);
-        }
+    if !contents.platform.is_empty() {
+        out.text(contents.platform);
     }
     out.zeros_to((arg_start - sp) as usize);
     for text in all().chain([execfn]) {
@@ -198,7 +263,6 @@ mod tests {
                 (AT_NULL, 0),
             ],
             platform: b"v7l",
-            base_platform: b"",
             random: *b"0123456789abcdef",
             abi,
         }

@@ -3,10 +3,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::aside::without_donors;
 use super::directory::Form;
 use super::execed;
 use super::limits;
-use super::share::without_donors;
 use super::shared;
 use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};

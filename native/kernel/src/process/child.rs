@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Process;
+use super::aside;
 use super::execed;
 use super::forked::clone;
 use super::ids::SHARERS;
@@ -108,7 +109,7 @@ impl GuestThread {
             let guard = space.lock_for_fork();
             // Nothing may be delivered to the child that was meant for the parent.
             host::set_mask(!0);
-            let aside = deferred::pending();
+            let put_off = deferred::pending();
             let slot = execed::before_fork();
             let result = clone(request, traced);
             if result > 0 {
@@ -116,7 +117,7 @@ impl GuestThread {
             }
             if result == 0 {
                 execed::in_child(slot);
-                deferred::forget(aside);
+                deferred::forget(put_off);
                 robust_lists.clear();
             }
             drop(guard);
@@ -225,6 +226,9 @@ impl Execution {
             clear_tid(&self.process, &self.clear_child_tid);
         }
         let shares = share::is_shared();
+        if shares {
+            aside::be_alone();
+        }
         // The next program does not live here any more, and this one holds nothing.
         // SAFETY: touches no memory.
         let pid = unsafe { libc::getpid() };
@@ -237,6 +241,7 @@ impl Execution {
             execed::executed_nothing();
             if shares {
                 SHARERS.add(pid);
+                aside::stay();
             }
             -i64::from(failed.raw_os_error().unwrap_or(libc::ENOEXEC))
         })

@@ -1,12 +1,15 @@
 //! A guest process and its threads: what stands between the CPU core, the
 //! system-call thunks and Python.
 
+pub mod aside;
 mod builtin;
 mod call;
 pub mod child;
+pub mod clone;
 pub mod core_bit;
 pub(crate) mod directory;
 mod diverted;
+pub mod exec;
 mod execed;
 mod forked;
 mod ids;
@@ -21,6 +24,7 @@ mod trap;
 pub mod whereabouts;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -82,12 +86,23 @@ impl Process {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The program of an open file runs here from now on.
-    pub fn runs(&self, fd: i32) {
+    /// The program of an open file, which was found at `path`, runs here from now on.
+    pub fn runs(&self, fd: i32, path: &Path) {
         execed::executed();
-        let held = Running::hold(fd);
+        let held = Running::hold(fd, path);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         *running = held;
+    }
+
+    /// Takes over what an execve keeps of the process that ran here before, whose program is gone even
+    /// if the object stays.
+    pub fn follow(&self, before: &Self) {
+        let sysroot = shared(&before.sysroot);
+        *self.sysroot.write().unwrap_or_else(PoisonError::into_inner) = sysroot;
+        self.inherit_limits(before);
+        before.runs_no_more();
+        let preloaded = before.preloaded.load(Ordering::Relaxed);
+        self.preloaded.store(preloaded, Ordering::Relaxed);
     }
 
     /// The program has made room for another one.

@@ -18,6 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::aside;
 use super::child::{CloneArgs, ForkRequest, set_thread_name};
 use super::ids::SHARERS;
 use super::{GuestThread, Process};
@@ -81,47 +82,7 @@ pub fn forget_sharers() {
     LIVING.store(0, Ordering::SeqCst);
     DONORS.store(0, Ordering::SeqCst);
     SHARERS.clear();
-}
-
-/// Donors are to step aside: the kernel is to find the process with one thread.
-static ASIDE: AtomicBool = AtomicBool::new(false);
-/// What those have left behind.
-static LEFT: Mutex<Vec<(Arc<Loan>, After)>> = Mutex::new(Vec::new());
-
-/// Makes a host call that the kernel refuses to processes with several threads: a donor is none of the guest's, whose call
-/// is not to fail for it. One whose child is gone lives a moment longer; one whose child lives on leaves it stack and
-/// thread-local variables for good, and another thread takes over the watch.
-///
-/// # Errors
-/// The call's.
-pub fn without_donors(call: impl Fn() -> Result<u64, i32>) -> Result<u64, i32> {
-    /// The last of a thread's end is the kernel's, and nobody tells when that is over. A fifth of a second
-    /// in all, since the machine may be busy.
-    const TRIES: u32 = 400;
-    let ended = ENDED.swap(false, Ordering::SeqCst) || DONORS.load(Ordering::SeqCst) != 0;
-    let mut result = call();
-    if result == Err(libc::EINVAL) && ended {
-        ASIDE.store(true, Ordering::SeqCst);
-        for _ in 0..TRIES {
-            std::thread::sleep(std::time::Duration::from_micros(500));
-            result = call();
-            if result != Err(libc::EINVAL) {
-                break;
-            }
-        }
-        ASIDE.store(false, Ordering::SeqCst);
-        let left = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
-        for (loan, after) in left {
-            DONORS.fetch_add(1, Ordering::SeqCst);
-            // Without a thread to be had nobody cleans up behind the child.
-            let _ = std::thread::Builder::new().spawn(move || {
-                host::set_whole_mask(!0);
-                set_thread_name(NAME);
-                watch(loan, after);
-            });
-        }
-    }
-    result
+    aside::forget();
 }
 
 // States of `Loan::member`.
@@ -130,6 +91,8 @@ const GONE: u32 = 0;
 const MEMBER: u32 = 1;
 /// It runs another program, in memory of its own.
 const APART: u32 = 2;
+/// It waits for the caller to do something for it.
+const ASKS: u32 = 3;
 
 // States of `Loan::donor`.
 const STARTING: u32 = 0;
@@ -139,7 +102,7 @@ const WATCH: u32 = 2;
 const FAILED: u32 = 3;
 
 /// What caller, child and donor share.
-struct Loan {
+pub(super) struct Loan {
     member: AtomicU32,
     donor: AtomicU32,
     /// The caller has stored the ids: the child may begin.
@@ -167,6 +130,16 @@ impl Child {
     /// Whether the child could end now without leaving anything held or half done.
     pub fn is_in_order(&self, yes: bool) {
         self.0.in_order.store(yes, Ordering::SeqCst);
+    }
+
+    /// Asks a vfork's parent, which waits, to do something; see [`Made::asks`].
+    pub fn ask(&self) {
+        set(&self.0.member, ASKS);
+    }
+
+    /// It was done.
+    pub fn goes_on(&self) {
+        set(&self.0.member, MEMBER);
     }
 
     /// A vfork's parent may go on, though the child stays in the memory.
@@ -232,15 +205,29 @@ fn donate(loan: Arc<Loan>, after: After) {
     }
 }
 
+/// Takes over the watch that another donor has put down.
+pub(super) fn watch_on(loan: Arc<Loan>, after: After) {
+    DONORS.fetch_add(1, Ordering::SeqCst);
+    // Without a thread to be had nobody cleans up behind the child.
+    let _ = std::thread::Builder::new().spawn(move || {
+        host::set_whole_mask(!0);
+        set_thread_name(NAME);
+        watch(loan, after);
+    });
+}
+
+/// Whether there are donors, or there were some until now: that one has ended is told once.
+pub(super) fn donors_matter() -> bool {
+    ENDED.swap(false, Ordering::SeqCst) || DONORS.load(Ordering::SeqCst) != 0
+}
+
 /// Until the child is gone; then cleans up behind it.
 fn watch(loan: Arc<Loan>, after: After) {
     loop {
         match loan.member.load(Ordering::SeqCst) {
             GONE => break,
-            _ if ASIDE.load(Ordering::SeqCst) => {
-                let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
-                left.push((loan, after));
-                drop(left);
+            _ if aside::is_wanted() => {
+                aside::put_down(loan, after);
                 DONORS.fetch_sub(1, Ordering::SeqCst);
                 // SAFETY: ends the thread for the kernel only: to the C library it is there, with its stack.
                 loop {
@@ -252,6 +239,8 @@ fn watch(loan: Arc<Loan>, after: After) {
     }
     SHARERS.remove(loan.pid.load(Ordering::SeqCst));
     LIVING.fetch_sub(1, Ordering::SeqCst);
+    // The child may have had children that live on.
+    aside::take_over();
     // A fault that is the emulator's own must not be blocked.
     host::set_whole_mask(!host::OWN);
     end(&loan, after);
@@ -403,8 +392,14 @@ impl Made {
         }
     }
 
-    /// As the parent of a vfork: waits until the child execs or ends. Only what ends the thread
-    /// ends this (kernel/fork.c, `wait_for_vfork_done`).
+    /// Whether the child waits for its parent ([`Child::ask`]).
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.loan.member.load(Ordering::SeqCst) == ASKS
+    }
+
+    /// As the parent of a vfork: waits until the child execs or ends, or asks for something. Only what
+    /// ends the thread ends this otherwise (kernel/fork.c, `wait_for_vfork_done`).
     pub fn wait(&self, mailbox: &Mailbox, blocked: u64) {
         while self.loan.member.load(Ordering::SeqCst) == MEMBER
             && !mailbox.is_doomed()

@@ -68,7 +68,7 @@ impl Sysroot {
     ///
     /// # Errors
     /// That of resolving the directory.
-    pub fn new(prefix: &str) -> std::io::Result<Self> {
+    pub fn new(prefix: &Path) -> std::io::Result<Self> {
         let real = std::fs::canonicalize(prefix)?;
         let sysroot = Self {
             prefix: real.as_os_str().as_bytes().to_vec(),

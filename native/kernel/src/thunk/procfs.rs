@@ -31,6 +31,60 @@ pub struct Facts {
     pub machine: Vec<u8>,
     /// `release` where it is not to be the host's.
     pub release: Option<Vec<u8>>,
+    pub cpuinfo: CpuInfo,
+}
+
+/// The text of /proc/cpuinfo.
+#[derive(Clone, Debug, Default)]
+pub struct CpuInfo {
+    /// That of one CPU: what is around its number.
+    pub parts: Vec<&'static str>,
+    /// What follows that of the last.
+    pub end: &'static str,
+}
+
+impl Facts {
+    /// The text of a file of /proc, open as `fd`, that is about the whole system.
+    fn of_system(&self, name: &[u8], fd: i32) -> Option<Vec<u8>> {
+        if name.ends_with(b"/cpuinfo") {
+            // SAFETY: sysconf takes a number only.
+            let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1);
+            let cpus = (0..cpus).map(|cpu| self.cpuinfo.parts.join(&cpu.to_string()));
+            return Some((cpus.collect::<String>() + self.cpuinfo.end).into_bytes());
+        }
+        if name.ends_with(b"/sys/kernel/arch") {
+            return Some([&self.machine[..], b"\n"].concat());
+        }
+        let release = self.release.as_ref()?;
+        if name.ends_with(b"/version") {
+            return with_release(&host_text(fd)?, release);
+        }
+        let text = [&release[..], b"\n"].concat();
+        name.ends_with(b"/sys/kernel/osrelease").then_some(text)
+    }
+}
+
+/// The text of /proc/version, "Linux version RELEASE (who built it) ..." (`linux_proc_banner` of
+/// init/version.c), with another release.
+fn with_release(text: &[u8], release: &[u8]) -> Option<Vec<u8>> {
+    let mut words: Vec<_> = text.splitn(4, |&byte| byte == b' ').collect();
+    *words.get_mut(2)? = release;
+    Some(words.join(&b' '))
+}
+
+/// What the kernel's file has that is open as `fd`. None: it is not open for reading.
+fn host_text(fd: i32) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    let mut part = [0; 1024];
+    loop {
+        // SAFETY: a buffer of the given size.
+        let got =
+            unsafe { libc::pread(fd, part.as_mut_ptr().cast(), part.len(), text.len() as i64) };
+        match usize::try_from(got).ok()? {
+            0 => return Some(text),
+            got => text.extend_from_slice(&part[..got]),
+        }
+    }
 }
 
 /// What is to be done about a descriptor that was opened.
@@ -67,17 +121,19 @@ pub fn review(fd: i32, file: &libc::stat, guest: Guest<'_>) -> Result<Opened, i3
         return Ok(Opened::Done);
     };
     let facts = guest.facts;
-    let of_release = [&b"/sys/kernel/osrelease"[..], b"/version"];
-    let of_system = [&b"/cpuinfo"[..], b"/sys/kernel/arch"]
-        .iter()
-        .any(|end| name.ends_with(end))
-        || facts.release.is_some() && of_release.iter().any(|end| name.ends_with(end));
-    let python = |yes| Ok(if yes { Opened::Python } else { Opened::Done });
-    if of_system || parts(&name).is_none() {
-        return python(of_system);
+    if let Some(text) = facts.of_system(&name, fd) {
+        return stand_in(fd, &name, &text).map(|()| Opened::Done);
+    }
+    if parts(&name).is_none() {
+        return Ok(Opened::Done);
     }
     let Some(own) = own_file(&name) else {
-        return python(guest.marks.traces.load(Ordering::Relaxed));
+        // It may be a tracee's.
+        return Ok(if guest.marks.traces.load(Ordering::Relaxed) {
+            Opened::Python
+        } else {
+            Opened::Done
+        });
     };
     let text = match own {
         b"maps" => Ok(guest.space.maps_text(&facts.root)),
@@ -278,7 +334,7 @@ pub fn exe_name(space: &AddressSpace, facts: &Facts, sysroot: Option<&Sysroot>) 
 
 impl OwnExe {
     /// Whether a file is the emulator's executable.
-    fn is(&self, file: &libc::stat) -> bool {
+    pub(crate) fn is(&self, file: &libc::stat) -> bool {
         self.ino != 0 && file.st_ino == self.ino && file.st_dev == self.dev
     }
 }

@@ -6,11 +6,15 @@
 //! to the description (`locks_remove_file` of fs/locks.c), and a mapping is one: no descriptor is kept open,
 //! children hold it as well, and however the process ends the lock is gone. Any guest that
 //! opens the file for writing finds it, in whatever container. Programs of the host do not ask for it.
+//! The description is one of its own: the program's segments are mappings of the one that the loader has read, and stay in a memory that
+//! other processes live in for a while after the program's end ([`crate::process::share`]).
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::Error;
 use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use super::procfs::status;
 
@@ -26,9 +30,11 @@ pub struct Running(*mut libc::c_void);
 unsafe impl Send for Running {}
 
 impl Running {
-    /// Says that the program of an open file runs. None: its file system has no such locks.
+    /// Says that the program of an open file runs, which was found at `path`. None: its file system has no such locks.
     #[must_use]
-    pub fn hold(fd: i32) -> Option<Self> {
+    pub fn hold(fd: i32, path: &Path) -> Option<Self> {
+        let own = open_again(fd, path);
+        let fd = own.as_ref().map_or(fd, AsRawFd::as_raw_fd);
         let mut lock = lock_of(libc::F_RDLCK);
         // SAFETY: the kernel reads a valid flock.
         if unsafe { libc::fcntl(fd, libc::F_OFD_SETLK, &raw mut lock) } < 0 {
@@ -46,6 +52,21 @@ impl Drop for Running {
         // SAFETY: the mapping is ours and nobody accesses it.
         unsafe { libc::munmap(self.0, SIZE) };
     }
+}
+
+/// A description of its own; None where the program may be executed only, or is not at its path any more and there is
+/// no /proc.
+fn open_again(fd: i32, path: &Path) -> Option<File> {
+    if let Ok(file) = File::open(format!("/proc/self/fd/{fd}")) {
+        return Some(file);
+    }
+    let mut options = File::options();
+    options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let file = options.open(path).ok()?;
+    let id = |info: libc::stat| (info.st_dev, info.st_ino);
+    (id(status(file.as_raw_fd())?) == id(status(fd)?)).then_some(file)
 }
 
 /// Whether a descriptor that was just opened must not be: it could write to a program that runs.
@@ -138,14 +159,27 @@ mod tests {
         };
         assert_eq!(asked(), (false, false));
         let file = File::open(&path).unwrap();
-        let one = Running::hold(file.as_raw_fd()).unwrap();
+        let one = Running::hold(file.as_raw_fd(), &path).unwrap();
         drop(file);
         assert_eq!(asked(), (true, true));
-        let two = Running::hold(File::open(&path).unwrap().as_raw_fd()).unwrap();
+        let two = Running::hold(File::open(&path).unwrap().as_raw_fd(), &path).unwrap();
         drop(one);
         assert_eq!(asked(), (true, true));
         drop(two);
         assert_eq!(asked(), (false, false));
+        // A mapping of the file that was read is none of the program's.
+        let file = File::open(&path).unwrap();
+        let (none, fd) = (std::ptr::null_mut(), file.as_raw_fd());
+        let three = Running::hold(fd, &path).unwrap();
+        // SAFETY: a new mapping.
+        let map = unsafe { libc::mmap(none, SIZE, libc::PROT_READ, libc::MAP_PRIVATE, fd, 0) };
+        assert_ne!(map, libc::MAP_FAILED);
+        drop(file);
+        assert_eq!(asked(), (true, true));
+        drop(three);
+        assert_eq!(asked(), (false, false));
+        // SAFETY: the mapping made above.
+        unsafe { libc::munmap(map, SIZE) };
         // A lock on all of it, as programs have them, is another matter.
         let file = File::open(&path).unwrap();
         let mut whole = lock_of(libc::F_RDLCK);

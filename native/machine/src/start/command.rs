@@ -1,15 +1,17 @@
-//! The command line that the launcher makes (`launcher/src/main.rs`), as far as a start without
-//! Python understands it. Everything else is left to `qusr/cli.py`.
+//! The command line that the launcher makes (`launcher/src/main.rs`), and what it asks for.
 
 use std::collections::BTreeSet;
 
-use crate::guests::names;
+use super::options::{Options, Value, guest_of};
 
 /// What a command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
-    /// The guest in the command's name; nothing for `qusr`, which takes any.
-    pub guest: Vec<u8>,
+    /// What it is called in messages.
+    pub name: Vec<u8>,
+    /// The guest in the command's name; None for `qusr`, which takes any.
+    pub guest: Option<&'static str>,
+    pub options: Options,
     /// The sysroot that was asked for, "" for none; None: nothing was said.
     pub sysroot: Option<Vec<u8>>,
     /// The program, open, if the kernel has opened it (binfmt_misc's flag O).
@@ -19,8 +21,28 @@ pub struct Command {
     pub execfn: Vec<u8>,
     pub argv: Vec<Vec<u8>>,
     pub envp: Vec<Vec<u8>>,
-    /// Where the store is.
-    pub store: Vec<u8>,
+    /// Where the store is; None: there is none.
+    pub store: Option<Vec<u8>>,
+    /// What an execve has kept: a personality, and limits (number, soft, hard).
+    pub read_implies_exec: bool,
+    pub limits: Vec<(u32, u64, u64)>,
+    /// Folders where Python's packages may be.
+    pub packages: Vec<Vec<u8>>,
+    /// Python itself, what its code begins with (to find them), and the preloaded extension.
+    pub python: Vec<u8>,
+    pub paths: Vec<u8>,
+    pub extension: Vec<u8>,
+}
+
+/// What a command line is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// A program to be started.
+    Program(Box<Command>),
+    /// Something that only Python understands or does.
+    ForPython,
+    /// It cannot be: for whom, and why.
+    Refused(Vec<u8>, Vec<u8>),
 }
 
 /// The first line of the code that the launcher gives to Python.
@@ -29,14 +51,10 @@ const BINFMT: &[u8] = b"#qusr-start binfmt\n";
 /// That of `qusr/again.py`.
 const EXEC: &[u8] = b"#qusr-start exec\n";
 
-/// Variables of qusr's that a start without Python understands, or that do not concern it.
-const KNOWN: [&[u8]; 5] = [
-    b"QUSR_CACHE_DIR",
-    b"QUSR_LD_PREFIX",
-    b"QEMU_LD_PREFIX",
-    b"QUSR_DEBUG",
-    b"QUSR_MASK_CPU",
-];
+/// Says in the code of `qusr/binfmt/launcher.py` that the host's files are shown inside of a root.
+const CARRIED: &[u8] = b"carried=True";
+/// Where the cache is then (`qusr/interp.py`).
+const CARRIED_STORE: &[u8] = b"/run/qusr/cache";
 
 /// Whether Python's command line is one that the launcher made.
 #[must_use]
@@ -52,29 +70,51 @@ fn code<'a>(argv: &[&'a [u8]]) -> Option<&'a [u8]> {
     }
 }
 
-/// Reads the command line and the environment; None: not a plain start.
+/// Reads the command line and the environment.
 #[must_use]
-pub fn parse(argv: &[&[u8]], environ: &[&[u8]]) -> Option<Command> {
-    let code = code(argv)?;
+pub fn parse(argv: &[&[u8]], environ: &[&[u8]]) -> Parsed {
     // Python is to be there when the guest dies of SIGQUIT (`qusr/debug/evidence.py`).
     let is_debug = |entry: &&[u8]| {
         let value = entry.strip_prefix(b"QUSR_DEBUG=");
         value.is_some_and(|value| !value.is_empty())
     };
     if environ.iter().any(is_debug) {
-        return None;
+        return Parsed::ForPython;
     }
-    if code.starts_with(EXEC) {
-        return executed(&argv[5..]);
+    let Some(code) = code(argv) else {
+        return Parsed::ForPython;
+    };
+    let words = &argv[5..];
+    let parsed = if code.starts_with(EXEC) {
+        executed(words).map(Ok)
+    } else {
+        launched(code, words, environ)
+    };
+    match parsed {
+        None => Parsed::ForPython,
+        Some(Err((name, why))) => Parsed::Refused(name, why),
+        Some(Ok(mut command)) => {
+            command.packages = quoted(code);
+            command.python = argv[0].to_vec();
+            command.paths = paths(code);
+            Parsed::Program(Box::new(command))
+        }
     }
-    let [_, _, _, _, _, fd, flags, hidden, rest @ ..] = argv else {
+}
+
+/// A command that cannot be: for whom, and why.
+type Refusal = (Vec<u8>, Vec<u8>);
+
+/// Reads what the launcher made; None: it is Python's.
+fn launched(code: &[u8], words: &[&[u8]], environ: &[&[u8]]) -> Option<Result<Command, Refusal>> {
+    let [fd, flags, hidden, rest @ ..] = words else {
         return None;
     };
-    let hidden: usize = text(hidden)?.parse().ok()?;
-    if rest.len() < hidden {
+    // Other credentials than the caller's, who must not choose what Python would not let him.
+    if flags.contains(&b'S') {
         return None;
     }
-    let (hidden, words) = rest.split_at(hidden);
+    let (hidden, words) = rest.split_at_checked(text(hidden)?.parse().ok()?)?;
     let mut command = Command {
         envp: environment(environ, hidden),
         fd: match *fd {
@@ -83,26 +123,62 @@ pub fn parse(argv: &[&[u8]], environ: &[&[u8]]) -> Option<Command> {
         },
         ..Command::default()
     };
-    command.variables()?;
-    if flags.contains(&b'S') {
+    let is_carried = contains(code, CARRIED);
+    let find = |wanted: &str| {
+        let mut all = command.envp.iter().map(|entry| split(entry));
+        let found = all.find(|(name, _)| *name == wanted.as_bytes());
+        found.map(|(_, value)| value.to_vec())
+    };
+    let (name, words) = words.split_first()?;
+    let is_command = code.starts_with(COMMAND);
+    let given = if is_command { words } else { &[][..] };
+    let given: Vec<_> = given.iter().map(|word| word.to_vec()).collect();
+    let called = if is_command { name } else { &b"qusr"[..] };
+    let options = match Options::parse(&given, find) {
+        Ok(options) => options,
+        Err(why) => return Some(Err((called.to_vec(), why))),
+    };
+    if options.for_python || !options.show.is_empty() {
         return None;
     }
-    if code.starts_with(COMMAND) {
-        let (name, words) = words.split_first()?;
-        command.guest = guest(name)?;
-        command.options(words)?;
+    let asked = options.text("L").map(<[u8]>::to_vec);
+    command.sysroot = asked
+        .or_else(|| is_carried.then(Vec::new))
+        .or_else(|| find("QUSR_LD_PREFIX"))
+        .or_else(|| find("QEMU_LD_PREFIX"));
+    command.store = match find("QUSR_CACHE_DIR") {
+        None if is_carried => Some(CARRIED_STORE.to_vec()),
+        _ => crate::store::directory(find),
+    };
+    command.name = called.to_vec();
+    if is_command {
+        command.guest = guest_of(name);
+        command.argv.clone_from(&options.argv);
+        // `qusr info PROGRAM` only tells of programs, and `qusr gdb` starts a debugger.
+        let is = |known: &[u8]| command.argv.first().is_some_and(|word| word == known);
+        if command.guest.is_none() && (is(b"info") || is(b"gdb")) {
+            return None;
+        }
+        let Some(program) = command.argv.first() else {
+            let why = b"no program to run (-help shows how)";
+            return Some(Err((called.to_vec(), why.to_vec())));
+        };
+        command.program.clone_from(program);
     } else {
-        let (program, words) = words.split_first()?;
-        command.program = program.to_vec();
+        command.program = name.to_vec();
         let kept = flags.contains(&b'P');
-        let first = if kept { words.first()? } else { program };
-        command.argv = std::iter::once(first)
-            .chain(words.get(usize::from(kept)..)?)
-            .map(|word| word.to_vec())
-            .collect();
+        let first = if kept { words.first()? } else { name };
+        let rest = words.get(usize::from(kept)..)?;
+        let argv = std::iter::once(first).chain(rest);
+        command.argv = argv.map(|word| word.to_vec()).collect();
+    }
+    if let Some(first) = options.text("0") {
+        command.argv[0] = first.to_vec();
     }
     command.execfn.clone_from(&command.program);
-    Some(command)
+    command.envp = options.environment(command.envp);
+    command.options = options;
+    Some(Ok(command))
 }
 
 /// Reads what `qusr/again.py` wrote; None: it tells of more than a start without Python understands.
@@ -115,69 +191,72 @@ fn executed(words: &[&[u8]]) -> Option<Command> {
     let (count, rest) = rest.split_first()?;
     let (argv, envp) = rest.split_at_checked(text(count)?.parse().ok()?)?;
     let mut command = Command {
+        name: b"qusr".to_vec(),
         fd: Some(text(fd)?.parse().ok()?),
         program: program.to_vec(),
         execfn: execfn.to_vec(),
         argv: owned(argv),
         envp: owned(envp),
+        sysroot: Some(Vec::new()),
         ..Command::default()
     };
     for word in state {
-        match split(word) {
-            (b"sysroot", path) => command.sysroot = Some(path.to_vec()),
-            (b"store", path) => command.store = path.to_vec(),
-            (b"core", b"native") | (b"ignored", _) => {}
+        let (name, value) = split(word);
+        let option = match name {
+            b"sysroot" => {
+                command.sysroot = Some(value.to_vec());
+                continue;
+            }
+            b"store" => {
+                command.store = Some(value.to_vec());
+                continue;
+            }
+            b"ignored" => continue,
+            b"log" => {
+                let options = &mut command.options.values;
+                options.insert("d", Value::Text(b"python".to_vec()));
+                options.insert("D", Value::Text(value.to_vec()));
+                continue;
+            }
+            b"read_implies_exec" => {
+                command.read_implies_exec = true;
+                continue;
+            }
+            b"limits" => {
+                command.limits = limits(text(value)?)?;
+                continue;
+            }
+            b"core" => "core",
+            b"opt" => "opt",
+            b"cpu" => "cpu",
+            b"uname_release" => "r",
+            b"stack_size" => "s",
+            b"guest_base" => "B",
+            b"reserved_va" => "R",
+            b"seed" => "seed",
             _ => return None,
-        }
+        };
+        let value = match name {
+            b"core" | b"opt" | b"cpu" | b"uname_release" => Value::Text(value.to_vec()),
+            _ => Value::Number(text(value)?.parse().ok()?),
+        };
+        command.options.values.insert(option, value);
     }
-    command.store.starts_with(b"/").then_some(command)
+    Some(command)
 }
 
-impl Command {
-    /// Options and program of a command (`Command.parse` of cli.py).
-    fn options(&mut self, words: &[&[u8]]) -> Option<()> {
-        let mut words = words.iter();
-        loop {
-            match *words.next()? {
-                // What it would be anyway.
-                b"-core" | b"--core" if words.as_slice().first() == Some(&&b"native"[..]) => {
-                    words.next();
-                }
-                b"-L" => self.sysroot = Some(words.next()?.to_vec()),
-                b"--" => {
-                    self.program = words.next()?.to_vec();
-                    break;
-                }
-                word if word.starts_with(b"-") => return None,
-                word => {
-                    self.program = word.to_vec();
-                    break;
-                }
-            }
-        }
-        self.argv = std::iter::once(self.program.as_slice())
-            .chain(words.copied())
-            .map(<[u8]>::to_vec)
-            .collect();
-        Some(())
-    }
-
-    /// What the environment says: the store's place and the sysroot.
-    fn variables(&mut self) -> Option<()> {
-        let find = |wanted: &[u8]| {
-            let mut all = self.envp.iter().map(|entry| split(entry));
-            all.find(|(name, _)| *name == wanted)
-                .map(|(_, value)| value.to_vec())
-        };
-        let ours = |name: &[u8]| name.starts_with(b"QUSR_") || name.starts_with(b"QEMU_");
-        let mut names = self.envp.iter().map(|entry| split(entry).0);
-        if names.any(|name| ours(name) && !KNOWN.contains(&name)) {
-            return None;
-        }
-        self.sysroot = find(b"QUSR_LD_PREFIX").or_else(|| find(b"QEMU_LD_PREFIX"));
-        self.store = crate::store::directory(|name| find(name.as_bytes()))?;
-        Some(())
-    }
+/// Limits as `number:soft:hard`, with blanks between.
+fn limits(words: &str) -> Option<Vec<(u32, u64, u64)>> {
+    let one = |word: &str| {
+        let mut parts = word.split(':');
+        let found = (
+            parts.next()?.parse().ok()?,
+            parts.next()?.parse().ok()?,
+            parts.next()?.parse().ok()?,
+        );
+        parts.next().is_none().then_some(found)
+    };
+    words.split(' ').map(one).collect()
 }
 
 /// The guest's environment: Python's (its first entry of a name counts, one without `=` is none)
@@ -194,30 +273,63 @@ fn environment(environ: &[&[u8]], hidden: &[&[u8]]) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// What sets `sys.path` in the launcher's code: its second line, and a third one where it begins with an
+/// import of its own.
+fn paths(code: &[u8]) -> Vec<u8> {
+    let lines = code.split(|&byte| byte == b'\n').skip(1);
+    let sets = |line: &&[u8]| contains(line, b"sys.path");
+    let upto = |line: &[u8]| {
+        let end = line.windows(6).position(|part| part == b"; from");
+        [&line[..end.unwrap_or(line.len())], b"\n"].concat()
+    };
+    let found: Vec<_> = lines.filter(sets).take(1).map(upto).collect();
+    [b"import os, sys\n", &found.concat()[..]].concat()
+}
+
+/// The strings in quotation marks in Python's code: the folders of `sys.path`, and others.
+fn quoted(code: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let mut rest = code;
+    while let Some(at) = rest.iter().position(|byte| b"\"'".contains(byte)) {
+        let (mark, inside) = (rest[at], &rest[at + 1..]);
+        let Some(end) = inside.iter().position(|&byte| byte == mark) else {
+            break;
+        };
+        if inside.starts_with(b"/") {
+            found.push(unescaped(&inside[..end]));
+        }
+        rest = &inside[end + 1..];
+    }
+    found
+}
+
+/// The launcher writes what is not plain as `\xHH`.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    loop {
+        let hex = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        rest = match rest {
+            [] => return out,
+            [b'\\', b'x', high, low, rest @ ..] => {
+                out.extend(hex(&[*high, *low]));
+                rest
+            }
+            [byte, rest @ ..] => {
+                out.push(*byte);
+                rest
+            }
+        };
+    }
+}
+
 fn split(entry: &[u8]) -> (&[u8], &[u8]) {
     let at = entry.iter().position(|&byte| byte == b'=');
     at.map_or((entry, b""), |at| (&entry[..at], &entry[at + 1..]))
 }
 
-/// The guest that a command's name is for: `qusr-NAME`, `qemu-NAME`, and either with `-static` behind
-/// it. None: it takes any.
-#[must_use]
-pub fn guest_of(name: &[u8]) -> Option<&'static str> {
-    let at = name.iter().position(|&byte| byte == b'-')?;
-    let (prefix, guest) = (&name[..at], &name[at + 1..]);
-    let guest = guest.strip_suffix(b"-static").unwrap_or(guest);
-    match prefix {
-        b"qusr" | b"qemu" => names::guest(guest),
-        _ => None,
-    }
-}
-
-/// The guest that a command is for; "" for `qusr`.
-fn guest(name: &[u8]) -> Option<Vec<u8>> {
-    if matches!(name, b"qusr" | b"qemu") {
-        return Some(Vec::new());
-    }
-    guest_of(name).map(|guest| guest.as_bytes().to_vec())
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {
@@ -230,11 +342,20 @@ mod tests {
 
     const HOME: &[u8] = b"HOME=/home/me";
 
-    fn command(rest: &[&'static [u8]], environ: &[&[u8]]) -> Option<Command> {
-        let python: [&[u8]; 5] = [b"python", b"-I", b"-S", b"-c", b"#qusr-start command\nx"];
+    const CODE: &[u8] = b"#qusr-start command\nsys.path += [b\"/a\\x20b\",b\"/c\",]";
+
+    fn parsed(rest: &[&'static [u8]], environ: &[&[u8]]) -> Parsed {
+        let python: [&[u8]; 5] = [b"python", b"-I", b"-S", b"-c", CODE];
         let argv = [&python, rest].concat();
         assert!(is_launched(&argv));
         parse(&argv, environ)
+    }
+
+    fn command(rest: &[&'static [u8]], environ: &[&[u8]]) -> Option<Command> {
+        match parsed(rest, environ) {
+            Parsed::Program(command) => Some(*command),
+            _ => None,
+        }
     }
 
     #[test]
@@ -257,11 +378,12 @@ mod tests {
             b"-v",
         ];
         let found = command(words, &environ).unwrap();
-        assert_eq!(found.guest, b"aarch64");
+        assert_eq!(found.guest, Some("aarch64"));
+        assert_eq!(found.packages, [&b"/a b"[..], b"/c"]);
         assert_eq!(found.program, b"./p");
         assert_eq!(found.argv, [&b"./p"[..], b"-v"]);
         assert_eq!(found.envp, [b"LD_DEBUG=all", HOME, b"A=1"]);
-        assert_eq!(found.store, b"/home/me/.cache/qusr");
+        assert_eq!(found.store.as_deref(), Some(&b"/home/me/.cache/qusr"[..]));
         assert_eq!((found.sysroot, found.fd), (None, None));
     }
 
@@ -273,28 +395,48 @@ mod tests {
         let environ = [HOME, b"QEMU_LD_PREFIX=/b", b"XDG_CACHE_HOME=/c"];
         let found = command(words, &environ).unwrap();
         assert_eq!(found.sysroot.as_deref(), Some(&b"/a"[..]));
-        assert_eq!(
-            (&found.program[..], &found.guest[..]),
-            (&b"-p"[..], &b""[..])
-        );
-        assert_eq!(found.store, b"/c/qusr");
+        assert_eq!((&found.program[..], found.guest), (&b"-p"[..], None));
+        assert_eq!(found.store.as_deref(), Some(&b"/c/qusr"[..]));
     }
 
     #[test]
     fn the_rest_is_pythons() {
         let plain: &[&[u8]] = &[b"-", b"-", b"0", b"qusr", b"/p"];
         assert!(command(plain, &[HOME]).is_some());
-        assert!(command(plain, &[]).is_none(), "no store");
-        assert!(command(plain, &[HOME, b"QUSR_CORE=unicorn"]).is_none());
-        assert!(command(plain, &[HOME, b"QUSR_DEBUG=1"]).is_none());
-        assert!(command(plain, &[HOME, b"QEMU_STRACE=1"]).is_none());
-        assert!(command(&[b"-", b"-", b"0", b"qusr-riscv64", b"/p"], &[HOME]).is_none());
-        assert!(command(&[b"-", b"-", b"0", b"qusr", b"-strace", b"/p"], &[HOME]).is_none());
-        assert!(command(&[b"-", b"-", b"0", b"qusr", b"-L"], &[HOME]).is_none());
-        let other: &[&[u8]] = &[b"-", b"-", b"0", b"qusr", b"-core", b"unicorn", b"/p"];
-        assert!(command(other, &[HOME]).is_none());
-        assert!(command(&[b"-", b"-", b"9", b"qusr", b"/p"], &[HOME]).is_none());
-        assert!(command(&[b"-", b"-S", b"0", b"qusr", b"/p"], &[HOME]).is_none());
+        assert!(command(plain, &[]).is_some_and(|found| found.store.is_none()));
+        let python =
+            |rest: &[&'static [u8]], environ: &[&[u8]]| parsed(rest, environ) == Parsed::ForPython;
+        assert!(python(plain, &[HOME, b"QUSR_DEBUG=1"]));
+        assert!(python(plain, &[HOME, b"QEMU_STRACE=1"]));
+        assert!(python(
+            &[b"-", b"-", b"0", b"qusr", b"-strace", b"/p"],
+            &[HOME]
+        ));
+        assert!(python(&[b"-", b"-", b"0", b"qusr", b"-version"], &[HOME]));
+        assert!(python(
+            &[b"-", b"-", b"0", b"qusr-arm", b"-g", b"1", b"/p"],
+            &[HOME]
+        ));
+        assert!(python(plain, &[HOME, b"QUSR_GDB=1234"]));
+        assert!(python(&[b"-", b"-", b"0", b"qusr", b"gdb", b"/p"], &[HOME]));
+        assert!(python(&[b"-", b"-", b"9", b"qusr", b"/p"], &[HOME]));
+        assert!(python(&[b"-", b"-S", b"0", b"qusr", b"/p"], &[HOME]));
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_by_whom_it_is_asked() {
+        let refused = |rest: &[&'static [u8]]| match parsed(rest, &[HOME]) {
+            Parsed::Refused(name, why) => [&name[..], b": ", &why[..]].concat(),
+            _ => Vec::new(),
+        };
+        assert_eq!(
+            refused(&[b"-", b"-", b"0", b"qusr-arm", b"-L"]),
+            b"qusr-arm: missing argument for option '-L'"
+        );
+        assert_eq!(
+            refused(&[b"-", b"-", b"0", b"qusr-arm", b"-s", b"1M"]),
+            b"qusr-arm: no program to run (-help shows how)"
+        );
     }
 
     #[test]
@@ -317,7 +459,10 @@ mod tests {
             ];
             let argv = [&python[..], &rest].concat();
             assert!(is_launched(&argv));
-            super::parse(&argv, &[b"LD_PRELOAD=/ours"])
+            match super::parse(&argv, &[b"LD_PRELOAD=/ours"]) {
+                Parsed::Program(command) => Some(*command),
+                _ => None,
+            }
         };
         let found = parse(b"sysroot=/r").unwrap();
         assert_eq!(
@@ -326,9 +471,18 @@ mod tests {
         );
         assert_eq!(found.argv, [&b""[..], b"-c", b"x=y"]);
         assert_eq!(found.envp, [&b"odd"[..], b"A=1"]);
-        assert_eq!((found.fd, &found.store[..]), (Some(7), &b"/c"[..]));
+        assert_eq!(
+            (found.fd, found.store.as_deref()),
+            (Some(7), Some(&b"/c"[..]))
+        );
         assert_eq!(found.sysroot.as_deref(), Some(&b"/r"[..]));
-        assert!(parse(b"cpu=max").is_none());
+        assert_eq!(
+            parse(b"cpu=max").unwrap().options.text("cpu"),
+            Some(&b"max"[..])
+        );
+        let limits = parse(b"limits=3:1:2 6:5:7").unwrap().limits;
+        assert_eq!(limits, [(3, 1, 2), (6, 5, 7)]);
+        assert!(parse(b"traced=1").is_none());
     }
 
     #[test]
@@ -336,7 +490,9 @@ mod tests {
         let python: [&[u8]; 5] = [b"python", b"-I", b"-S", b"-c", b"#qusr-start binfmt\nx"];
         let rest: [&[u8]; 6] = [b"3", b"-P", b"0", b"/bin/p", b"name", b"-x"];
         let argv = [&python[..], &rest].concat();
-        let found = parse(&argv, &[HOME]).unwrap();
+        let Parsed::Program(found) = parse(&argv, &[HOME]) else {
+            panic!("it is plain");
+        };
         assert_eq!(found.fd, Some(3));
         assert_eq!(found.program, b"/bin/p");
         assert_eq!(found.argv, [&b"name"[..], b"-x"]);

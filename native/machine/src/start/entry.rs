@@ -3,8 +3,8 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::PoisonError;
 
-use super::command::{self, is_launched};
-use super::{OUTCOME, begin};
+use super::command::{self, Parsed, is_launched};
+use super::{STARTED, begin, fail};
 
 /// What the dynamic linker calls when it has loaded this library (System V ABI, "Initialization and
 /// Termination Functions"; the arguments are glibc's addition). In every process that is not
@@ -22,9 +22,11 @@ extern "C" fn constructor(_: c_int, argv: *const *const c_char, envp: *const *co
     let library = environ
         .iter()
         .find_map(|entry| entry.strip_prefix(b"LD_PRELOAD="));
+    let extension = library.unwrap_or_default().to_vec();
     let package = library.and_then(|path| {
         let end = path.iter().rposition(|&byte| byte == b'/')?;
-        Some(&path[..end])
+        let parent = path[..end].iter().rposition(|&byte| byte == b'/')?;
+        Some(path[..parent].to_vec())
     });
     let Some(package) = package else {
         return;
@@ -33,8 +35,16 @@ extern "C" fn constructor(_: c_int, argv: *const *const c_char, envp: *const *co
     // SAFETY: there is one thread, and nobody holds a pointer into the environment but `environ`,
     // whose strings stay as they are.
     unsafe { libc::unsetenv(c"LD_PRELOAD".as_ptr()) };
-    let outcome = command::parse(&argv, &environ).and_then(|command| begin(command, package));
-    *OUTCOME.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+    let started = match command::parse(&argv, &environ) {
+        Parsed::ForPython => None,
+        Parsed::Refused(name, why) => fail(&name, &why, super::USAGE),
+        Parsed::Program(mut command) => {
+            command.packages.insert(0, package);
+            command.extension = extension;
+            begin(*command)
+        }
+    };
+    *STARTED.lock().unwrap_or_else(PoisonError::into_inner) = started.map(Box::new);
 }
 
 /// The strings of an array that ends with null.

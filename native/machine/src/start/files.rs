@@ -1,163 +1,69 @@
-//! The files of a start: opening them as execve(2) does, and telling whether they are those that
-//! the recipe was made from.
+//! Paths and files of a start.
 
-use std::ffi::{CString, OsStr};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ffi::OsStr;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::command::Command;
-use super::recipe::Recipe;
-use crate::process::child::is_being_written;
-use crate::store::{self, file_identity};
 use crate::thunk::exec::OwnExe;
-use crate::thunk::path::lookup_in;
 
-/// Where the Python sources are that a recipe or a thunk table comes from.
-const SOURCES: [&[u8]; 4] = [b"", GUESTS, b"/loader", b"/syscalls"];
-/// Of this one also the folders in it: the packages of the guests.
-const GUESTS: &[u8] = b"/arch";
+/// Where libunicorn is in a folder of packages; the first is unicorn 2's own name for it.
+const LIBRARIES: [&str; 2] = ["unicorn/lib/libunicorn.so.2", "unicorn/lib/libunicorn.so"];
 
-/// The open files of a program.
-pub struct Files {
-    program: OwnedFd,
-    interpreter: Option<OwnedFd>,
-}
-
-impl Files {
-    /// Opens the interpreter, too. None: the files are not those of the recipe.
-    pub fn open(program: OwnedFd, recipe: &Recipe) -> Option<Self> {
-        let is_there = |path: &Vec<u8>| path_exists(path);
-        if recipe.absent.iter().any(is_there) {
-            return None;
-        }
-        let interpreter = match &recipe.interpreter {
-            None => None,
-            Some((path, identity)) => {
-                let file = open_executable(path)?;
-                let known = file_identity(&store::fstat(file.as_raw_fd())?);
-                if known != identity[..] {
-                    return None;
-                }
-                Some(file)
-            }
-        };
-        Some(Self {
-            program,
-            interpreter,
-        })
+/// A sysroot's path as an absolute one without `.`, `..` and double slashes; "" for `/` and for none.
+#[must_use]
+pub fn absolute(path: &[u8]) -> Vec<u8> {
+    if path.is_empty() {
+        return Vec::new();
     }
-
-    pub fn program_fd(&self) -> RawFd {
-        self.program.as_raw_fd()
+    let mut whole = Vec::new();
+    if !path.starts_with(b"/") {
+        let current = std::env::current_dir().unwrap_or_default();
+        whole = current.into_os_string().into_vec();
     }
-
-    pub fn interpreter_fd(&self) -> Option<RawFd> {
-        self.interpreter.as_ref().map(AsRawFd::as_raw_fd)
-    }
-
-    pub fn program_identity(&self) -> Option<[u8; 40]> {
-        Some(file_identity(&store::fstat(self.program_fd())?))
-    }
-
-    /// The program's path, links resolved.
-    pub fn program_path(&self) -> Option<Vec<u8>> {
-        let link = format!("/proc/self/fd/{}", self.program_fd());
-        Some(std::fs::read_link(link).ok()?.into_os_string().into_vec())
-    }
-}
-
-/// A sysroot's path, if it is absolute and as Python would write it (`os.path.abspath`).
-pub fn plain(path: &[u8]) -> Option<&[u8]> {
-    let path = path.strip_suffix(b"/").unwrap_or(path);
-    let mut parts = path.strip_prefix(b"/")?.split(|&byte| byte == b'/');
-    let odd = |part: &[u8]| matches!(part, b"" | b"." | b"..");
-    (!parts.any(odd)).then_some(path)
-}
-
-/// Opens the program that a command names.
-pub fn open_program(command: &Command, sysroot: &[u8]) -> Option<OwnedFd> {
-    if let Some(fd) = command.fd {
-        store::fstat(fd)?;
-        // SAFETY: the kernel opened it for us (AT_EXECFD). A copy, since Python may need it.
-        let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
-        if copy < 0 || is_being_written(copy) {
-            return None;
-        }
-        // SAFETY: just made.
-        return Some(unsafe { OwnedFd::from_raw_fd(copy) });
-    }
-    let path = &command.program;
-    let inside = if !sysroot.is_empty() && path.starts_with(b"/") {
-        lookup_in(sysroot, path, true).ok()?
-    } else {
-        None
-    };
-    open_executable(inside.as_ref().unwrap_or(path))
-}
-
-/// Opens a file as execve(2) does: it must be a regular one that may be executed.
-fn open_executable(path: &[u8]) -> Option<OwnedFd> {
-    let path = CString::new(path).ok()?;
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
-    // SAFETY: the path is a C string.
-    let fd = unsafe { libc::open(path.as_ptr(), flags) };
-    if fd < 0 {
-        return None;
-    }
-    // SAFETY: just opened, and nobody else's.
-    let file = unsafe { OwnedFd::from_raw_fd(fd) };
-    let info = store::fstat(fd)?;
-    // SAFETY: the path is a C string.
-    let executable = unsafe {
-        libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, libc::AT_EACCESS) == 0
-    };
-    let regular = info.st_mode & libc::S_IFMT == libc::S_IFREG;
-    (regular && executable && !is_being_written(fd)).then_some(file)
-}
-
-/// The key of the recipe: everything that it depends on.
-pub fn key(
-    command: &Command,
-    sysroot: &[u8],
-    program: &OwnedFd,
-    package: &[u8],
-) -> Option<Vec<u8>> {
-    let mut stack = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: the kernel fills a valid rlimit.
-    if unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut stack) } < 0 {
-        return None;
-    }
-    let identity = file_identity(&store::fstat(program.as_raw_fd())?);
-    let asked: &[u8] = if command.sysroot.is_some() {
-        b"-L"
-    } else {
-        b""
-    };
-    let text = [&command.guest[..], asked, sysroot].join(&0);
-    let numbers = [sources(package)?, stack.rlim_cur].map(u64::to_le_bytes);
-    Some([&text[..], b"\0", &identity, &numbers.concat()].concat())
-}
-
-/// A number that changes with every file that recipes come from, and with this library.
-fn sources(package: &[u8]) -> Option<u64> {
-    let mut folders = SOURCES.map(|folder| [package, folder].concat()).to_vec();
-    let guests = path(&[package, GUESTS].concat());
-    for entry in std::fs::read_dir(guests).ok()? {
-        let entry = entry.ok()?;
-        if entry.file_type().ok()?.is_dir() {
-            folders.push(entry.path().into_os_string().into_vec());
+    whole.push(b'/');
+    whole.extend(path);
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in whole.split(|&byte| byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
         }
     }
-    folders.sort_unstable();
-    store::stamp_sources(&folders).ok()
+    parts
+        .iter()
+        .flat_map(|part| [b"/", *part])
+        .collect::<Vec<_>>()
+        .concat()
+}
+
+/// A copy of a descriptor that an execve closes; None: it is not open.
+#[must_use]
+pub fn copy(fd: RawFd) -> Option<OwnedFd> {
+    // SAFETY: takes numbers only.
+    let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
+    // SAFETY: just made.
+    (copy >= 0).then(|| unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// The path of an open file, links resolved.
+#[must_use]
+pub fn path_of(fd: RawFd) -> Option<Vec<u8>> {
+    let link = std::fs::read_link(format!("/proc/self/fd/{fd}"));
+    Some(link.ok()?.into_os_string().into_vec())
+}
+
+/// A path as an absolute one without links.
+#[must_use]
+pub fn real_path(path: &[u8]) -> Option<Vec<u8>> {
+    let path = std::fs::canonicalize(Path::new(OsStr::from_bytes(path)));
+    Some(path.ok()?.into_os_string().into_vec())
 }
 
 /// The emulator's own executable.
+#[must_use]
 pub fn own_exe() -> Option<OwnExe> {
     let info = std::fs::metadata("/proc/self/exe").ok()?;
     let path = std::fs::read_link("/proc/self/exe").ok()?;
@@ -168,7 +74,19 @@ pub fn own_exe() -> Option<OwnExe> {
     })
 }
 
+/// Unicorn's library in one of the folders with packages. Nothing where there is none: only a program
+/// with an instruction that has no lifter needs it, and is told then.
+#[must_use]
+pub fn unicorn_library(folders: &[Vec<u8>]) -> PathBuf {
+    let all = folders
+        .iter()
+        .flat_map(|folder| LIBRARIES.map(|name| Path::new(OsStr::from_bytes(folder)).join(name)));
+    let mut all = all.filter(|path| path.is_file());
+    all.next().unwrap_or_default()
+}
+
 /// The guest's name of a host file: without the sysroot, if it is in there.
+#[must_use]
 pub fn guest_path<'a>(host: &'a [u8], sysroot: &[u8]) -> &'a [u8] {
     match host.strip_prefix(sysroot) {
         Some(inside) if !sysroot.is_empty() && inside.starts_with(b"/") => inside,
@@ -177,17 +95,10 @@ pub fn guest_path<'a>(host: &'a [u8], sysroot: &[u8]) -> &'a [u8] {
 }
 
 /// What /proc/PID/comm shows of a program.
+#[must_use]
 pub fn comm(program: &[u8]) -> &[u8] {
     let start = program.iter().rposition(|&byte| byte == b'/');
     &program[start.map_or(0, |at| at + 1)..]
-}
-
-pub fn path(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(OsStr::from_bytes(bytes))
-}
-
-fn path_exists(bytes: &[u8]) -> bool {
-    path(bytes).symlink_metadata().is_ok()
 }
 
 #[cfg(test)]
@@ -195,11 +106,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_normal_paths_are_plain() {
-        assert_eq!(plain(b"/usr/root/"), Some(&b"/usr/root"[..]));
-        for odd in [&b"usr"[..], b"/usr/../x", b"/usr//x", b"/./x", b""] {
-            assert_eq!(plain(odd), None);
-        }
+    fn a_sysroot_is_an_absolute_path() {
+        assert_eq!(absolute(b"/usr/root/"), b"/usr/root");
+        assert_eq!(absolute(b"/usr/../x//y/."), b"/x/y");
+        assert_eq!(absolute(b"/"), b"");
+        assert_eq!(absolute(b""), b"");
+        let here = std::env::current_dir().unwrap().join("x");
+        assert_eq!(absolute(b"x"), here.as_os_str().as_bytes());
     }
 
     #[test]

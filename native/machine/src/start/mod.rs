@@ -1,47 +1,43 @@
-//! Starting a program that was started before, without Python.
+//! Starting a program without Python.
 //!
 //! Python's own start takes longer than a small program runs. So the launcher has this library
 //! preloaded into Python's executable, and its constructor (`entry.rs`) runs before Python does
-//! anything. When the command is a plain one ([`command`]) and the store has a [`recipe`] for
-//! the program, the guest is loaded and run here. Only when it asks for something that is
-//! Python's to decide is Python let start; it then takes over the guest as it is
-//! (`Process._adopt`). Whatever is not as expected is left to Python from the beginning, which
-//! says what is wrong, or writes the recipe for the next time.
+//! anything. When the command is a plain one ([`command`]) the guest is loaded and run here; what
+//! Python declares of guests and options is in the library ([`crate::facts`]). Only when it asks for
+//! something that is Python's to decide is Python let start; it then takes over the guest as it is
+//! (`Process._adopt`).
 
 pub mod command;
 mod entry;
-mod files;
-mod recipe;
+pub mod files;
+pub mod load;
+mod log;
+pub mod options;
+mod run;
+pub mod vfork;
 
+use std::borrow::Cow;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::abi::GuestAbi;
 use crate::cpu::Exit;
-use crate::guests;
-use crate::loader::auxv::Credentials;
-use crate::loader::stack::{self, Contents, Stack};
-use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
-use crate::pair;
-use crate::process::{CLONE, GuestThread, Process, Stop, child};
+use crate::facts;
+use crate::loader::error;
+use crate::loader::image::Image;
+use crate::loader::program::{self, Request, Wanted};
+use crate::loader::stack::Stack;
+use crate::machine::{Machine, Wishes};
+use crate::memory::{AddressSpace, SpaceConfig};
+use crate::process::{GuestThread, Process, Stop, child};
 use crate::signal::dispositions::Dispositions;
-use crate::signal::host;
-use crate::store;
 use crate::thunk::exec::OwnExe;
-use crate::thunk::path::Sysroot;
-use crate::thunk::procfs::Facts;
 use crate::thunk::table::Table;
-use crate::translator::keep_stocks;
-use crate::translator::stock::Place;
-use crate::unicorn::{self, UnicornConfig};
 use command::Command;
-use files::Files;
-use recipe::{Op, Recipe, Source};
+use load::{Loaded, Refusal, Settings};
+use run::run;
 
-/// The kinds of entries in the store.
-const RECIPES: &str = "start";
-const TABLES: &str = "thunks";
-/// Says that a program needs Python.
-const LATE: &str = "late";
+/// Status of a command line that cannot be: qemu's `EXIT_FAILURE`.
+const USAGE: i32 = 1;
 
 /// A guest that was started without Python, for Python to go on with.
 pub struct Started {
@@ -51,280 +47,261 @@ pub struct Started {
     pub thread: GuestThread,
     /// What is to be decided.
     pub stop: Stop,
-    pub command: Command,
+    pub machine: Arc<Machine>,
+    pub launch: Arc<Launch>,
+    pub argv: Vec<Vec<u8>>,
+    pub envp: Vec<Vec<u8>>,
+    /// As it was given to execve.
+    pub execfn: Vec<u8>,
+    pub image: Image,
     pub stack: Stack,
     /// The program's path on the host, and the emulator's own.
     pub exe: Vec<u8>,
     pub own_exe: Arc<OwnExe>,
     pub sysroot: Vec<u8>,
-    pub rest: Vec<u8>,
+    /// The personality READ_IMPLIES_EXEC.
+    pub read_implies_exec: bool,
+    /// It is a forked child that has not executed a program yet.
+    pub forked: bool,
+    /// A vfork's child that needs Python, and whose parent the guest is.
+    pub borrowed: Option<vfork::Borrowed>,
     /// What the guest inherited, or has made, of the signals that Python's start changes.
     pub dispositions: Dispositions,
 }
 
-/// What came of trying.
-pub enum Outcome {
-    Started(Box<Started>),
-    /// There is no recipe under this key.
-    Missed(Vec<u8>),
+/// What a process is told by its command, and keeps through each execve.
+#[derive(Debug)]
+pub struct Launch {
+    pub settings: Settings,
+    pub cpu: Option<String>,
+    pub core: String,
+    pub opt: String,
+    /// `-s`, in bytes.
+    pub stack_size: Option<u64>,
+    pub guest_base: Option<u64>,
+    pub reserved_va: Option<u64>,
+    /// How Python is started with this library: its path, the code that it is given to find the
+    /// packages, and this library's path.
+    pub python: Vec<u8>,
+    pub code: Vec<u8>,
+    pub extension: Vec<u8>,
+    /// `-d python`: a file for the log, or "" for standard error.
+    pub log: Option<Vec<u8>>,
 }
 
-static OUTCOME: Mutex<Option<Outcome>> = Mutex::new(None);
+impl Launch {
+    fn of(command: &Command, own_exe: Arc<OwnExe>) -> Self {
+        let options = &command.options;
+        let text = |name: &str| {
+            let text = options.text(name).map(String::from_utf8_lossy);
+            text.filter(|text| !text.is_empty()).map(Cow::into_owned)
+        };
+        // As in qemu, 0 is no wish.
+        let wish = |name: &str| options.number(name).filter(|&number| number != 0);
+        let stack_size = options.number("s");
+        Self {
+            settings: Settings {
+                stack_size: stack_size.unwrap_or_else(|| stack_limit(command)),
+                release: text("r").map(String::into_bytes),
+                seed: options.number("seed"),
+                store: command.store.clone(),
+                library: files::unicorn_library(&command.packages),
+                own_exe,
+            },
+            cpu: options
+                .text("cpu")
+                .map(|text| String::from_utf8_lossy(text).into_owned()),
+            core: text("core").unwrap_or_default(),
+            opt: text("opt").unwrap_or_default(),
+            stack_size,
+            guest_base: wish("B"),
+            reserved_va: wish("R"),
+            python: command.python.clone(),
+            code: command.paths.clone(),
+            extension: command.extension.clone(),
+            log: options
+                .text("d")
+                .map(|_| options.text("D").unwrap_or_default().to_vec()),
+        }
+    }
 
-/// What came of it, once.
-pub fn take_outcome() -> Option<Outcome> {
-    OUTCOME
+    /// Unicorn's library is not there, which Python tells of.
+    fn lacks_unicorn(&self) -> bool {
+        self.settings.library.as_os_str().is_empty()
+    }
+
+    fn machine(&self, guest: &str, variant: &str) -> Result<Machine, Refusal> {
+        let wishes = Wishes {
+            cpu: self.cpu.as_deref(),
+            core: &self.core,
+            opt: &self.opt,
+            logs: "",
+        };
+        Machine::new(guest, variant, wishes).map_err(Refusal::Usage)
+    }
+}
+
+impl Started {
+    /// Shows the host the guest program: /proc/PID/comm, cmdline and environ, so ps too.
+    fn publish(&self) {
+        child::set_thread_name(files::comm(&self.execfn));
+        let (base, stack) = (self.space.base() as u64, &self.stack);
+        child::publish_arguments(
+            (base + stack.arg_start, base + stack.arg_end),
+            (base + stack.arg_end, base + stack.env_end),
+        );
+    }
+}
+
+static STARTED: Mutex<Option<Box<Started>>> = Mutex::new(None);
+
+/// The guest that was started, once.
+pub fn take_started() -> Option<Box<Started>> {
+    STARTED
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take()
 }
 
-/// Starts the program, and comes back only when Python is needed. `package` is the directory of
-/// the Python package.
-fn begin(command: Command, package: &[u8]) -> Option<Outcome> {
-    let sysroot = match command.sysroot.as_deref() {
-        None | Some(b"" | b"/") => &b""[..],
-        Some(path) => files::plain(path)?,
+/// Starts the program, and comes back only when Python is needed: with the guest, or without one when
+/// Python has to start it.
+fn begin(command: Command) -> Option<Started> {
+    let own_exe = Arc::new(files::own_exe()?);
+    let file = match command.fd {
+        // A copy, since Python may need it.
+        Some(fd) => Some(files::copy(fd)?),
+        None => None,
     };
-    let program = files::open_program(&command, sysroot)?;
-    let key = files::key(&command, sysroot, &program, package)?;
-    let recipe = store::get(&command.store, RECIPES, &key).and_then(|data| Recipe::parse(&data));
-    let Some(recipe) = recipe else {
-        return Some(Outcome::Missed(key));
+    let name = command.name.clone();
+    match start(command, file, own_exe) {
+        Ok(started) => started,
+        Err(Refusal::Load(error)) => fail(&name, &error.message, error.status()),
+        Err(Refusal::Usage(why)) => fail(&name, why.as_bytes(), USAGE),
+    }
+}
+
+/// Ends with one line on standard error.
+fn fail(name: &[u8], why: &[u8], status: i32) -> ! {
+    let mut line = [name, b": ", why].concat();
+    for byte in &mut line {
+        if *byte == b'\n' {
+            *byte = b' ';
+        }
+    }
+    line.push(b'\n');
+    // SAFETY: the buffer has the size given. The process ends; nothing of ours is to be done before.
+    unsafe {
+        libc::write(2, line.as_ptr().cast(), line.len());
+        libc::_exit(status)
+    }
+}
+
+fn start(
+    command: Command,
+    file: Option<OwnedFd>,
+    own_exe: Arc<OwnExe>,
+) -> Result<Option<Started>, Refusal> {
+    let machines = &facts::facts().machines;
+    let sysroot = command.sysroot.as_deref().map(files::absolute);
+    let prepared = program::prepare(
+        Request {
+            path: &command.program,
+            argv: command.argv.clone(),
+            sysroot: sysroot.as_deref().unwrap_or_default(),
+            seeks_sysroot: sysroot.is_none(),
+            file,
+            wanted: command.guest.map_or(Wanted::Guests, Wanted::Guest),
+            checks_mode: true,
+            execfn: Some(command.execfn.clone()),
+        },
+        machines,
+    )?;
+    let (Some(plan), Some(rules)) = (&prepared.plan, prepared.ident.guest(machines)) else {
+        return Ok(None);
     };
-    let opened = command.fd;
-    let store = command.store.clone();
-    let started = store::get(&store, TABLES, &recipe.table)
-        .zip(Files::open(program, &recipe))
-        .and_then(|(table, files)| load(command, &recipe, &files, &table));
-    let Some(started) = started else {
-        return Some(Outcome::Missed(key));
-    };
-    if let Some(fd) = opened {
+    let launch = Launch::of(&command, own_exe.clone());
+    let machine = launch.machine(rules.name, rules.variant(plan.flags))?;
+    if !machine.is_usual() || machine.native.is_none() && launch.lacks_unicorn() {
+        return Ok(None);
+    }
+    let space = empty_space(&launch, &machine)?;
+    let implied = command.read_implies_exec && rules.bits == 32;
+    space.set_read_implies_exec(implied);
+    let Loaded {
+        image,
+        stack,
+        process,
+        thread,
+        table,
+        exe,
+    } = load::load(
+        &prepared,
+        &command.envp,
+        &machine,
+        &space,
+        &launch.settings,
+        None,
+    )?;
+    process.set_own_limits(&command.limits);
+    if let Some(fd) = command.fd {
         // SAFETY: the kernel opened it for the emulator, so nobody else uses it.
         unsafe { libc::close(fd) };
     }
-    // A program that needed Python for more than its children will need it again: then at once,
-    // and not when it is in the midst of something.
-    let started = if store::get(&store, LATE, &key).is_some() {
-        hand_over(started, Stop::Core(Exit::Interrupted))
-    } else {
-        let started = run(started);
-        if !is_about_children(&started.stop, &started.space) {
-            // No failure of the store is one of the program.
-            let _ = store::put(&store, LATE, &key, b"");
-        }
-        started
-    };
-    Some(Outcome::Started(Box::new(started)))
-}
-
-/// Puts the program into memory, with one thread at its start.
-fn load(command: Command, recipe: &Recipe, files: &Files, table: &[u8]) -> Option<Started> {
-    let table = Arc::new(Table::parse(table).ok()?);
-    let guest = guests::by_name(&recipe.guest)?;
-    let space = AddressSpace::new(SpaceConfig {
-        va_bits: recipe.va_bits,
-        guest_base: None,
-        reserved_va: None,
-        mmap_min_addr: recipe.mmap_min_addr,
-        page_size: guest.linux.facts().page_size,
-    })
-    .ok()?;
-    for op in &recipe.ops {
-        carry_out(op, &space, files)?;
-    }
-    let stack = build_stack(&command, recipe)?;
-    space.write(stack.sp, &stack.data).ok()?;
-
-    let process = Process::new(space.clone(), table.clone(), guest.linux, None).ok()?;
-    if !recipe.sysroot.is_empty() {
-        let sysroot = Sysroot::new(std::str::from_utf8(&recipe.sysroot).ok()?).ok()?;
-        *process.sysroot.write().ok()? = Some(Arc::new(sysroot));
-    }
-    let exe = files.program_path()?;
-    let own_exe = Arc::new(files::own_exe()?);
-    let facts = Facts {
-        exe: files::guest_path(&exe, &recipe.sysroot).to_vec(),
-        code: recipe.code,
-        auxv: stack.auxv_bytes.clone(),
-        root: recipe.sysroot.clone(),
-        machine: recipe.uname.clone(),
-        release: None,
-    };
-    *process.facts.write().ok()? = Arc::new(facts);
-    *process.own_exe.write().ok()? = own_exe.clone();
-    process.runs(files.program_fd());
-
-    let unicorn = UnicornConfig {
-        library: files::path(&recipe.library),
-        guest: guest.unicorn,
-        model: recipe.model,
-        emulate: guest.emulation(recipe.system_registers.clone()),
-        features: recipe.features.clone(),
-    };
-    let stock = Place {
-        folder: command.store.clone(),
-        program: files.program_identity()?.to_vec(),
-    };
-    let core = if guest.isa.is_some() {
-        pair::open(&recipe.guest, "", unicorn, space.clone(), None, Some(stock)).ok()?
-    } else {
-        unicorn::open(&unicorn, space.clone()).ok()?
-    };
-    let mut thread = GuestThread::new(process.clone(), core);
-    thread.core.set(process.regs.sp, stack.sp);
-    thread.core.set(process.regs.pc, recipe.start);
-
-    child::set_thread_name(files::comm(&command.execfn));
-    let base = space.base() as u64;
-    child::publish_arguments(
-        (base + stack.arg_start, base + stack.arg_end),
-        (base + stack.arg_end, base + stack.env_end),
-    );
-    Some(Started {
+    let started = Started {
         space,
         table,
         process,
         thread,
         stop: Stop::Core(Exit::Interrupted),
-        command,
+        machine: Arc::new(machine),
+        launch: Arc::new(launch),
+        argv: prepared.argv,
+        envp: command.envp,
+        execfn: prepared.execfn,
+        read_implies_exec: implied || image.read_implies_exec,
+        forked: false,
+        borrowed: None,
+        image,
         stack,
         exe,
         own_exe,
-        sysroot: recipe.sysroot.clone(),
-        rest: recipe.rest.clone(),
+        sysroot: prepared.sysroot,
         dispositions: Dispositions::save(),
-    })
-}
-
-/// One operation; None: it went otherwise than when it was recorded.
-fn carry_out(op: &Op, space: &AddressSpace, files: &Files) -> Option<()> {
-    match *op {
-        Op::Mmap {
-            addr,
-            len,
-            prot,
-            flags,
-            file,
-            offset,
-            result,
-        } => {
-            let fd = match file {
-                Source::Nothing => -1,
-                Source::Program => files.program_fd(),
-                Source::Interpreter => files.interpreter_fd()?,
-            };
-            let request = MmapRequest {
-                addr,
-                len,
-                prot,
-                flags,
-                fd,
-                offset,
-            };
-            (space.mmap(request) == Ok(result)).then_some(())
-        }
-        Op::Munmap { addr, len } => space.munmap(addr, len).ok(),
-        Op::Mprotect { addr, len, prot } => space.mprotect(addr, len, prot).ok(),
-        Op::Write { addr, ref data } => space.write(addr, data).ok(),
-        Op::Zero { addr, len } => space.fill_zero(addr, len).ok(),
-        Op::MmapBase(addr) => {
-            space.set_mmap_base(addr);
-            Some(())
-        }
-        Op::Brk(start) => {
-            space.set_brk(start);
-            Some(())
-        }
-        Op::Name {
-            addr,
-            len,
-            ref name,
-        } => {
-            space.set_name(addr, len, name);
-            Some(())
-        }
-    }
-}
-
-fn build_stack(command: &Command, recipe: &Recipe) -> Option<Stack> {
-    let mut auxv = recipe.auxv.clone();
-    Credentials::current().patch(&mut auxv);
-    let mut random = [0; 16];
-    // SAFETY: the kernel writes at most 16 bytes; that many are given at once (getrandom(2)).
-    let got = unsafe { libc::getrandom(random.as_mut_ptr().cast(), random.len(), 0) };
-    if got != 16 {
-        return None;
-    }
-    fn slices(strings: &[Vec<u8>]) -> Vec<&[u8]> {
-        strings.iter().map(Vec::as_slice).collect()
-    }
-    stack::build(Contents {
-        top: recipe.stack_top,
-        argv: &slices(&command.argv),
-        envp: &slices(&command.envp),
-        execfn: &command.execfn,
-        auxv,
-        platform: &recipe.platform,
-        base_platform: b"",
-        random,
-        abi: GuestAbi {
-            word_bits: recipe.va_bits,
-            big_endian: recipe.big_endian,
-            numbers: None,
-        },
-    })
-    .ok()
-}
-
-/// Runs the guest to its end, or until Python has to decide something.
-fn run(mut started: Started) -> Started {
-    let thread = &mut started.thread;
-    let stop = loop {
-        match thread.run() {
-            // There is one thread, so its end is that of the process.
-            Stop::Exited { status, .. } => {
-                started.process.give_up_all_robust_futexes();
-                // What the guest would do about signals is over.
-                host::set_mask(!0);
-                keep_stocks();
-                // SAFETY: ends the process; nothing of ours is to be done before.
-                unsafe { libc::_exit(status & 0xff) };
-            }
-            Stop::Core(Exit::Interrupted) => {}
-            stop => break stop,
-        }
     };
-    hand_over(started, stop)
+    drop((prepared.file, prepared.interpreter));
+    started.publish();
+    Ok(Some(run(started)))
 }
 
-/// Stops for Python.
-fn hand_over(mut started: Started, stop: Stop) -> Started {
-    started.stop = stop;
-    // Python's start must not see the guest's signals, nor change what it does about them.
-    host::set_mask(!0);
-    started.dispositions = Dispositions::save();
-    started
+/// The memory of a process, with nothing in it.
+fn empty_space(launch: &Launch, machine: &Machine) -> Result<Arc<AddressSpace>, Refusal> {
+    let (base, size) = (launch.guest_base, launch.reserved_va);
+    let space = AddressSpace::new(SpaceConfig {
+        va_bits: machine.rules.bits,
+        guest_base: base,
+        reserved_va: size,
+        mmap_min_addr: machine.rules.min_address,
+        page_size: machine.rules.page_size,
+    });
+    space.map_err(|error| {
+        let at = base.map_or(String::new(), |base| format!(" at {base:#x}"));
+        let of = size.map_or(String::new(), |size| format!(" of {size:#x} bytes"));
+        let why = error::text(error.raw_os_error().unwrap_or(libc::ENOMEM));
+        Refusal::Usage(format!("no room for guest memory{of}{at}: {why}"))
+    })
 }
 
-/// Whether a stop is for a child process or another program, which shells make in some runs and in
-/// others not; or the end.
-fn is_about_children(stop: &Stop, space: &AddressSpace) -> bool {
-    let is_thread = |flags: u64| flags & libc::CLONE_THREAD as u64 != 0;
-    match stop {
-        Stop::Syscall { handler, scalars } => match &**handler {
-            CLONE => !is_thread(scalars.values[0]),
-            // struct clone_args begins with the flags.
-            "process:clone3" => {
-                let mut flags = [0; 8];
-                let known = space.read(scalars.values[0], &mut flags);
-                known.is_ok() && !is_thread(u64::from_le_bytes(flags))
-            }
-            "process:fork" | "process:vfork" => true,
-            name => name.starts_with("exec:"),
-        },
-        Stop::Killed { .. } => true,
-        _ => false,
+/// The limit of the stack in bytes: the guest's own one, or the host's.
+fn stack_limit(command: &Command) -> u64 {
+    let mut limits = command.limits.iter();
+    if let Some((_, soft, _)) = limits.find(|(number, _, _)| *number == libc::RLIMIT_STACK) {
+        return *soft;
     }
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel fills a valid rlimit.
+    unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) };
+    limit.rlim_cur
 }

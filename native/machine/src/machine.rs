@@ -1,0 +1,194 @@
+//! The machine that a program sees: all that follows from its guest and the options.
+
+use std::path::PathBuf;
+
+use crate::facts::{self, Abi, Cpu, Model, Processor};
+use crate::guests::{self, Entry};
+use crate::loader::rules::Rules;
+use crate::pair;
+use crate::unicorn::UnicornConfig;
+
+/// What the options say of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes<'a> {
+    /// The CPU model's name; None: the best one.
+    pub cpu: Option<&'a str>,
+    /// `native` or `unicorn`, with what the core itself understands behind a comma; "": none.
+    pub core: &'a str,
+    /// Optimisations to leave out.
+    pub opt: &'a str,
+    /// What the native core is to log, with commas between.
+    pub logs: &'a str,
+}
+
+/// One guest with one CPU model.
+pub struct Machine {
+    pub rules: &'static Rules,
+    pub entry: &'static Entry,
+    pub abi: Abi,
+    /// The options of the native core; None: Unicorn runs it.
+    pub native: Option<String>,
+    pub model: &'static str,
+    pub cpu: Cpu,
+}
+
+impl Machine {
+    /// The machine of a guest's programs of one variant.
+    ///
+    /// # Errors
+    /// There is no such CPU or core; it says what there is.
+    pub fn new(guest: &str, variant: &str, wishes: Wishes<'_>) -> Result<Self, String> {
+        let unknown = || format!("no guest {guest:?}");
+        let processor = facts::processor(guest).ok_or_else(unknown)?;
+        let rules = facts::facts().machines.named(guest).ok_or_else(unknown)?;
+        let abi = processor.abi(variant).ok_or_else(unknown)?.clone();
+        let entry = guests::by_name(abi.core).ok_or_else(unknown)?;
+        let native = native_options(abi.core, wishes)?;
+        let model = model(&processor, guest, variant, wishes.cpu)?;
+        if native.is_none() && model.on_unicorn.unicorn < 0 {
+            return Err(format!(
+                "-cpu {}: only the core native has this CPU",
+                model.name
+            ));
+        }
+        let cpu = if native.is_some() {
+            model.on_native
+        } else {
+            model.on_unicorn
+        };
+        Ok(Self {
+            rules,
+            entry,
+            abi,
+            native,
+            model: model.name,
+            cpu,
+        })
+    }
+
+    /// Whether it has the core that runs its guest unless another one is wished for: Unicorn has the
+    /// guests that the native core does not run here.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        self.native.is_some() || pair::refusal(self.abi.core, "").is_some()
+    }
+
+    /// How Unicorn, whose library is the one given, is to run it.
+    #[must_use]
+    pub fn unicorn(&self, library: PathBuf) -> UnicornConfig {
+        UnicornConfig {
+            library,
+            guest: self.entry.unicorn,
+            model: self.cpu.unicorn,
+            emulate: self.entry.emulation(self.cpu.system_registers.clone()),
+            features: self.cpu.features.clone(),
+        }
+    }
+}
+
+fn model(
+    processor: &Processor,
+    guest: &str,
+    variant: &str,
+    wanted: Option<&str>,
+) -> Result<Model, String> {
+    let Some(wanted) = wanted else {
+        let first = processor.models().next();
+        return first.ok_or_else(|| format!("no CPU for {guest}"));
+    };
+    let found = processor.models().find(|model| model.name == wanted);
+    let Some(model) = found else {
+        return Err(format!(
+            "no CPU '{wanted}' for {guest}: -cpu help lists them"
+        ));
+    };
+    let Some(missing) = model.missing(variant) else {
+        return Ok(model);
+    };
+    let others = processor.models();
+    let others: Vec<_> = others
+        .filter(|model| model.missing(variant).is_none())
+        .map(|model| model.name)
+        .collect();
+    let others = match &others[..] {
+        [] => "no other has it".to_owned(),
+        [one] => format!("{one} has"),
+        [most @ .., last] => format!("{} and {last} have", most.join(", ")),
+    };
+    Err(format!("-cpu {} has no {missing}: {others}", model.name))
+}
+
+/// The options of the native core; None when it is another one.
+fn native_options(guest: &str, wishes: Wishes<'_>) -> Result<Option<String>, String> {
+    let (name, rest) = wishes.core.split_once(',').unwrap_or((wishes.core, ""));
+    match name {
+        "unicorn" if rest.is_empty() => return Ok(None),
+        "unicorn" => return Err(format!("the core unicorn has no option '{rest}'")),
+        "" | "native" => {}
+        other => return Err(format!("no core '{other}': there are unicorn and native")),
+    }
+    if let Some(refusal) = pair::refusal(guest, "") {
+        return if name.is_empty() {
+            Ok(None)
+        } else {
+            Err(refusal)
+        };
+    }
+    let words: Vec<_> = [rest, wishes.opt, wishes.logs]
+        .into_iter()
+        .filter(|words| !words.is_empty())
+        .collect();
+    let words = words.join(",");
+    match pair::refusal(guest, &words) {
+        Some(refusal) => Err(refusal),
+        None => Ok(Some(words)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(guest: &str, variant: &str, wishes: Wishes<'_>) -> String {
+        Machine::new(guest, variant, wishes)
+            .err()
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn the_default_is_the_first_model_on_the_native_core() {
+        let machine = Machine::new("aarch64", "", Wishes::default()).unwrap();
+        assert_eq!((machine.model, machine.cpu.uname), ("max", "aarch64"));
+        assert_eq!(machine.native.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_cannot_be_is_told() {
+        let cpu = |cpu| Wishes {
+            cpu: Some(cpu),
+            ..Wishes::default()
+        };
+        assert_eq!(
+            refusal("arm", "", cpu("pentium")),
+            "no CPU 'pentium' for arm: -cpu help lists them"
+        );
+        let told = refusal("armeb", "be32", cpu("cortex-a9"));
+        assert!(told.starts_with("-cpu cortex-a9 has no big-endian code (BE32): max, "));
+        assert!(told.ends_with(" have"));
+        let core = |core| Wishes {
+            core,
+            ..Wishes::default()
+        };
+        assert_eq!(
+            refusal("arm", "", core("unicorn,check")),
+            "the core unicorn has no option 'check'"
+        );
+        assert!(refusal("arm", "", core("native,checked")).contains("checked"));
+        let both = Wishes {
+            core: "unicorn",
+            ..cpu("arm926")
+        };
+        let told = refusal("arm", "", both);
+        assert!(told.is_empty() || told.ends_with("only the core native has this CPU"));
+    }
+}

@@ -1,0 +1,248 @@
+//! A prepared program becomes a guest process: memory, stack, process and its first thread.
+
+use std::ffi::OsStr;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::files;
+use crate::abi::GuestAbi;
+use crate::loader::auxv::{Credentials, Facts as AuxFacts};
+use crate::loader::error::LoadError;
+use crate::loader::image::{Image, map_kernel_page};
+use crate::loader::program::Prepared;
+use crate::loader::stack::{self, Contents, Stack};
+use crate::machine::Machine;
+use crate::memory::AddressSpace;
+use crate::pair;
+use crate::process::{GuestThread, Process};
+use crate::store::{self, file_identity};
+use crate::thunk::exec::OwnExe;
+use crate::thunk::path::Sysroot;
+use crate::thunk::procfs::Facts;
+use crate::thunk::table::Table;
+use crate::translator::stock::Place;
+use crate::unicorn;
+
+/// Why there is no process.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The program cannot be run.
+    Load(LoadError),
+    /// The options cannot be.
+    Usage(String),
+}
+
+impl From<LoadError> for Refusal {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+/// What a process is like, beside its program.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The limit of the stack, in bytes.
+    pub stack_size: u64,
+    /// `release` of uname(2), where it is not to be the host's.
+    pub release: Option<Vec<u8>>,
+    /// Makes AT_RANDOM the same in each run.
+    pub seed: Option<u64>,
+    /// Where the store is.
+    pub store: Option<Vec<u8>>,
+    /// Unicorn's library.
+    pub library: PathBuf,
+    pub own_exe: Arc<OwnExe>,
+}
+
+/// A process with its program, ready to run.
+pub struct Loaded {
+    pub image: Image,
+    pub stack: Stack,
+    pub process: Arc<Process>,
+    pub thread: GuestThread,
+    pub table: Arc<Table>,
+    /// The program's path on the host.
+    pub exe: Vec<u8>,
+}
+
+/// Fills `space`, which is empty. `before` is what ran here until an
+/// execve.
+///
+/// # Errors
+/// What does not fit, or why there is no core.
+pub fn load(
+    prepared: &Prepared,
+    envp: &[Vec<u8>],
+    machine: &Machine,
+    space: &Arc<AddressSpace>,
+    settings: &Settings,
+    before: Option<&Process>,
+) -> Result<Loaded, Refusal> {
+    let image = prepared.install(&**space, machine.rules, settings.stack_size)?;
+    if image.read_implies_exec {
+        space.set_read_implies_exec(true);
+    }
+    for (address, name, page) in &machine.abi.kernel_pages {
+        map_kernel_page(&**space, *address, name, page)?;
+    }
+    let stack = build_stack(prepared, envp, machine, &image, settings)?;
+    stack.store(&**space)?;
+
+    let failed = |errno| LoadError::of_errno(&prepared.path, errno);
+    let table = Table::parse(machine.abi.table).map_err(|why| Refusal::Usage(why.to_string()))?;
+    let table = Arc::new(table);
+    let linux = machine.entry.linux;
+    let process = Process::new(space.clone(), table.clone(), linux, before).map_err(failed)?;
+    let root = &prepared.sysroot[..];
+    if let Some(before) = before {
+        process.follow(before);
+    } else if !root.is_empty() {
+        let found = Sysroot::new(Path::new(OsStr::from_bytes(root)));
+        let found = found.map_err(|error| failed(error.raw_os_error().unwrap_or(libc::EIO)))?;
+        *lock(&process.sysroot) = Some(Arc::new(found));
+    }
+    let fd = prepared.file.as_raw_fd();
+    // Behind chroot there may be no /proc.
+    let real = || files::real_path(&prepared.host_path);
+    let exe = files::path_of(fd).or_else(real);
+    let exe = exe.ok_or_else(|| failed(libc::ENOENT))?;
+    *lock(&process.facts) = Arc::new(Facts {
+        exe: files::guest_path(&exe, root).to_vec(),
+        code: image.code_range().0,
+        auxv: stack.auxv_bytes.clone(),
+        root: root.to_vec(),
+        machine: machine.cpu.uname.as_bytes().to_vec(),
+        release: settings.release.clone(),
+        cpuinfo: machine.cpu.cpuinfo.clone(),
+    });
+    *lock(&process.own_exe) = settings.own_exe.clone();
+    process.runs(fd, Path::new(OsStr::from_bytes(&prepared.host_path)));
+
+    let unicorn = machine.unicorn(settings.library.clone());
+    let core = match &machine.native {
+        Some(options) => {
+            let identity = store::fstat(fd).map(|info| file_identity(&info));
+            let stock = settings.store.clone().zip(identity);
+            let stock = stock.map(|(folder, program)| Place {
+                folder,
+                program: program.to_vec(),
+            });
+            let (guest, space) = (machine.abi.core, space.clone());
+            pair::open(guest, options, unicorn, space, None, stock)
+        }
+        None => unicorn::open(&unicorn, space.clone()),
+    };
+    let mut thread = GuestThread::new(process.clone(), core.map_err(Refusal::Usage)?);
+    thread.core.set(process.regs.sp, stack.sp);
+    thread.core.set(process.regs.pc, image.start());
+    Ok(Loaded {
+        image,
+        stack,
+        process,
+        thread,
+        table,
+        exe,
+    })
+}
+
+fn lock<T>(of: &std::sync::RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    of.write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The first stack of a program, below the end of the stack's mapping.
+fn build_stack(
+    prepared: &Prepared,
+    envp: &[Vec<u8>],
+    machine: &Machine,
+    image: &Image,
+    settings: &Settings,
+) -> Result<Stack, Refusal> {
+    fn slices(strings: &[Vec<u8>]) -> Vec<&[u8]> {
+        strings.iter().map(Vec::as_slice).collect()
+    }
+    let random = match settings.seed {
+        Some(seed) => seeded(seed),
+        None => random().map_err(|errno| LoadError::of_errno(b"getrandom", errno))?,
+    };
+    let stack = stack::build(Contents {
+        top: image.stack_top,
+        argv: &slices(&prepared.argv),
+        envp: &slices(envp),
+        execfn: &prepared.execfn,
+        auxv: vector(image, machine),
+        platform: machine.cpu.platform.as_bytes(),
+        random,
+        abi: GuestAbi {
+            word_bits: machine.rules.bits,
+            big_endian: machine.rules.big_endian,
+            numbers: None,
+        },
+    });
+    Ok(stack.map_err(stack::Error::explain)?)
+}
+
+/// The auxiliary vector of an image on a machine, with this process's ids.
+fn vector(image: &Image, machine: &Machine) -> Vec<(u64, u64)> {
+    let facts = AuxFacts {
+        phdr: image.phdr,
+        phent: image.plan.phentsize,
+        phnum: image.plan.phnum,
+        base: image.base,
+        entry: image.entry,
+        hwcap: machine.cpu.hwcap,
+        hwcap2: machine.cpu.hwcap2,
+        minsigstksz: machine.rules.minsigstksz,
+        page_size: machine.rules.page_size,
+        platform: !machine.cpu.platform.is_empty(),
+        ..AuxFacts::default()
+    };
+    let mut vector = facts.vector();
+    Credentials::current().patch(&mut vector);
+    vector
+}
+
+/// 16 bytes of the host's randomness, or its errno.
+fn random() -> Result<[u8; 16], i32> {
+    let mut bytes = [0; 16];
+    // SAFETY: the kernel writes at most 16 bytes; that many are given at once (getrandom(2)).
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if got == 16 {
+        Ok(bytes)
+    } else {
+        Err(std::io::Error::last_os_error()
+            .raw_os_error()
+            .unwrap_or(libc::EIO))
+    }
+}
+
+/// Two numbers that follow from a seed, by SplitMix64 (Steele, Lea, Flood: "Fast Splittable
+/// Pseudorandom Number Generators", OOPSLA 2014).
+#[must_use]
+pub fn seeded(seed: u64) -> [u8; 16] {
+    let mix = |step: u64| {
+        let z = seed.wrapping_add(step.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&mix(1).to_le_bytes());
+    bytes[8..].copy_from_slice(&mix(2).to_le_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_give_the_published_numbers() {
+        // The first two of SplitMix64 from 1234567 (prng.di.unimi.it/splitmix64.c).
+        let bytes = seeded(1_234_567);
+        assert_eq!(bytes[..8], 6_457_827_717_110_365_317u64.to_le_bytes());
+        assert_eq!(bytes[8..], 3_203_168_211_198_807_973u64.to_le_bytes());
+    }
+}

@@ -1,0 +1,37 @@
+"""What people call machines of ELF programs that are no guests (elf.h)."""
+
+from __future__ import annotations
+
+#: (e_machine, class, big-endian) -> what people call machines that are no guests, so that a
+#: message can say what a file is built for. A class of 0 stands for either, a byte order of None
+#: too.
+TITLES: dict[tuple[int, int, bool | None], str] = {
+    (62, 64, False): "x86-64",
+    (62, 32, False): "x32",
+    (3, 32, False): "i386",
+    (20, 32, None): "PowerPC",
+    (21, 64, False): "little-endian PowerPC64",
+    (21, 64, True): "PowerPC64",
+    (22, 64, None): "S/390x",
+    (22, 32, None): "S/390",
+    (2, 32, None): "SPARC",
+    (18, 32, None): "SPARC32+",
+    (43, 64, None): "SPARC64",
+    (4, 32, None): "m68k",
+    (15, 0, None): "PA-RISC",
+    (42, 32, None): "SuperH",
+    (50, 64, None): "Itanium",
+    (88, 32, None): "M32R",
+    (92, 32, None): "OpenRISC",
+    (93, 32, None): "ARC",
+    (94, 32, None): "Xtensa",
+    (113, 32, None): "Nios II",
+    (164, 32, None): "Hexagon",
+    (189, 32, None): "MicroBlaze",
+    (195, 32, None): "ARCv2",
+    (247, 64, None): "BPF",
+    (252, 32, None): "C-SKY",
+    (258, 64, None): "LoongArch64",
+    (258, 32, None): "LoongArch32",
+    (0x9026, 64, None): "Alpha",
+}
