@@ -121,7 +121,11 @@ class _Pools:
         if not self.abi.differing("signal"):
             return b"\0"
         signals = self.abi.differing("signal")
-        pairs = [(signals.get(name, n), n) for name, n in SIGNALS.items()]
+        pairs = [
+            (signals.get(name, n), n)
+            for name, n in SIGNALS.items()
+            if signals.get(name) != ABSENT
+        ]
         rows = sorted(_flag_rows(decl.ACTION_FLAGS, self.abi))
         codes = self.abi.differing("sicode")
         coded = [(n & INVALID, codes[name] & INVALID) for name, n in decl.SI_CODES.items()

@@ -58,7 +58,7 @@ _GENERIC = (
     " VWERASE VLNEXT VEOL2"
 )
 # arch/mips/include/uapi/asm/termbits.h
-_MIPS = (
+_IRIX = (
     "VINTR VQUIT VERASE VKILL VMIN VTIME VEOL2 VSWTC VSTART VSTOP VSUSP - VREPRINT VDISCARD"
     " VWERASE VLNEXT VEOF VEOL"
 )
@@ -77,21 +77,21 @@ TERMIO = PerAbi(
     "termio",
     {
         # The size of that c_cc is that of termios (arch/mips/include/uapi/asm/termios.h).
-        "mips": Struct("termio", [*_modes(16), *_characters(_MIPS, 5)]),
+        "irix": Struct("termio", [*_modes(16), *_characters(_IRIX, 5)]),
         "*": Struct("termio", [*_modes(16), *_characters(" ".join(_GENERIC.split()[:8]), 0)]),
     },
 )
 TERMIOS = PerAbi(
     "termios",
     {
-        "mips": Struct("termios", [*_modes(32), *_characters(_MIPS, 5)]),
+        "irix": Struct("termios", [*_modes(32), *_characters(_IRIX, 5)]),
         "*": Struct("termios", [*_modes(32), *_characters(_GENERIC, 2)]),
     },
 )
 TERMIOS2 = PerAbi(
     "termios2",
     {
-        "mips": Struct("termios2", [*_modes(32), *_characters(_MIPS, 5), *_SPEEDS]),
+        "irix": Struct("termios2", [*_modes(32), *_characters(_IRIX, 5), *_SPEEDS]),
         "*": Struct("termios2", [*_modes(32), *_characters(_GENERIC, 2), *_SPEEDS]),
     },
 )

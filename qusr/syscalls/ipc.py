@@ -96,7 +96,7 @@ MSQID_DS = PerAbi(
     "msqid64_ds",
     {
         # arch/mips/include/uapi/asm/msgbuf.h; little-endian it is as on other 32-bit ABIs.
-        "mips_o32be": Struct(
+        "irix32be": Struct(
             "msqid64_ds", [("msg_perm", IPC_PERM), *_high_first(*_MSG_TIMES), *_MSG_REST]
         ),
         **{
@@ -114,7 +114,7 @@ SEMID_DS = PerAbi(
     "semid64_ds",
     {
         # arch/mips/include/uapi/asm/sembuf.h
-        "mips_o32": Struct(
+        "irix32": Struct(
             "semid64_ds",
             [
                 ("sem_perm", IPC_PERM),
@@ -147,7 +147,7 @@ SHMID_DS = PerAbi(
     "shmid64_ds",
     {
         # arch/mips/include/uapi/asm/shmbuf.h
-        "mips_o32": Struct(
+        "irix32": Struct(
             "shmid64_ds",
             [
                 ("shm_perm", IPC_PERM), ("shm_segsz", ulong), ("shm_atime", ulong),

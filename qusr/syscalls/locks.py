@@ -40,7 +40,7 @@ FLOCK = PerAbi(
     "flock",
     {
         # arch/mips/include/uapi/asm/fcntl.h
-        "mips_o32": Struct(
+        "irix32": Struct(
             "flock",
             [*_FLOCK, ("_l_sysid", long), ("l_pid", s32), ("_pad", long * 4)],
             checked=True,
@@ -140,7 +140,7 @@ _PLAIN = {
 _OFD = {"F_OFD_GETLK": (36, 36), "F_OFD_SETLK": (37, 37), "F_OFD_SETLKW": (38, 38)}
 _WIDE = {"F_GETLK64": (12, 5), "F_SETLK64": (13, 6), "F_SETLKW64": (14, 7)}
 # arch/mips/include/uapi/asm/fcntl.h
-_WIDE_MIPS = {"F_GETLK64": (33, 5), "F_SETLK64": (34, 6), "F_SETLKW64": (35, 7)}
+_WIDE_IRIX = {"F_GETLK64": (33, 5), "F_SETLK64": (34, 6), "F_SETLKW64": (35, 7)}
 
 
 _NO_OFD: Cases = [(number, Case(errno=errno.EINVAL)) for number, _ in _OFD.values()]
@@ -161,9 +161,9 @@ CALLS = (
     ),
     Syscall(
         "fcntl64",
-        *_fcntl([*_locks(FLOCK, _PLAIN), *_locks(FLOCK64, _WIDE_MIPS), *_locks(FLOCK64, _OFD)]),
+        *_fcntl([*_locks(FLOCK, _PLAIN), *_locks(FLOCK64, _WIDE_IRIX), *_locks(FLOCK64, _OFD)]),
         host=Host("fcntl"),
-        families=("mips_o32",),
+        families=("irix32",),
     ),
     Syscall("flock", Fd("fd"), Flags("operation", LOCK)),
 )

@@ -88,7 +88,7 @@ def _eabi_stat(device: list[tuple[str, CType]], rdev: list[tuple[str, CType]]) -
 
 
 # arch/mips/include/uapi/asm/stat.h
-_STAT_MIPS_O32 = Struct(
+_STAT_IRIX32 = Struct(
     "stat",
     [
         ("st_dev", u32), ("_pad1", long * 3), ("st_ino", ulong), ("st_mode", u32),
@@ -98,7 +98,7 @@ _STAT_MIPS_O32 = Struct(
     ],
     checked=("st_ino", "st_nlink", "st_size"),
 )  # fmt: skip
-_STAT_MIPS_N64 = Struct(
+_STAT_IRIX64 = Struct(
     "stat",
     [
         ("st_dev", u32), ("_pad0", u32 * 3), ("st_ino", ulong), ("st_mode", u32),
@@ -111,8 +111,8 @@ _STAT_MIPS_N64 = Struct(
 STAT = PerAbi(
     "stat",
     {
-        "mips_o32": _STAT_MIPS_O32,
-        "mips_n64": _STAT_MIPS_N64,
+        "irix32": _STAT_IRIX32,
+        "irix64": _STAT_IRIX64,
         "x86_64": _STAT_X86_64,
         "generic64": _STAT_GENERIC,
         "be32": _eabi_stat([("st_dev", u16), ("_pad1", u16)], [("st_rdev", u16), ("_pad2", u16)]),
@@ -123,7 +123,7 @@ STAT = PerAbi(
 STAT64 = PerAbi(
     "stat64",
     {
-        "mips_o32": Struct(
+        "irix32": Struct(
             "stat64",
             [
                 ("st_dev", ulong), ("_pad0", ulong * 3), ("st_ino", u64), ("st_mode", u32),
@@ -172,7 +172,7 @@ STATFS = PerAbi(
     "statfs",
     {
         # arch/mips/include/uapi/asm/statfs.h: as IRIX had them.
-        "mips": Struct(
+        "irix": Struct(
             "statfs",
             [
                 ("f_type", ulong), ("f_bsize", ulong), ("f_frsize", ulong), ("f_blocks", ulong),
@@ -218,7 +218,7 @@ STATFS64 = PerAbi(
             _STATFS64,
             packed=("*",),
         ),
-        "mips_o32": Struct(
+        "irix32": Struct(
             "statfs64",
             [
                 ("f_type", u32), ("f_bsize", u32), ("f_frsize", u32), ("_pad", u32),

@@ -47,7 +47,6 @@ CALLS = (
     Syscall("alarm", UInt("seconds")),
     Syscall("utime", Path("filename"), Ptr("times", UTIMBUF, IN)),
     Syscall("umount", Path("target", mount=True), host=Host("umount2", "target", 0)),
-    Syscall("pipe", builtin="pipe", families=("mips",)),
     # ipc(2) with SHMAT (ipc/syscall.c).
     Syscall("ipc_shmat", Int("shmid"), Address("shmaddr"), Flags("shmflg", SHM), Raw("result"),
             builtin="shmat"),

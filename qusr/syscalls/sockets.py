@@ -275,7 +275,7 @@ def _setsockopt() -> tuple[Syscall, ...]:
     return (
         _options("setsockopt", dict.fromkeys(_FILTERS, program), data),
         _options("setsockopt", narrow, data, "32"),
-        _options("setsockopt", {}, other, "mips_be"),
+        _options("setsockopt", {}, other, "irix_be"),
         Syscall("setsockopt", Fd("fd"), _LEVEL, Int("optname"), *data.args,
                 handler="sockets:setsockopt", partial=_BE, families=("be",)),
     )  # fmt: skip
@@ -293,9 +293,9 @@ def _getsockopt() -> tuple[Syscall, ...]:
     return (
         _options("getsockopt", {}, data),
         _options("getsockopt", narrow, data, "32"),
-        _options("getsockopt", {**narrow, **typed}, data, "mips_o32"),
-        _options("getsockopt", typed, data, "mips_n64"),
-        _options("getsockopt", typed, other, "mips_be"),
+        _options("getsockopt", {**narrow, **typed}, data, "irix32"),
+        _options("getsockopt", typed, data, "irix64"),
+        _options("getsockopt", typed, other, "irix_be"),
         Syscall("getsockopt", Fd("fd"), _LEVEL, Int("optname"), *data.args,
                 handler="sockets:getsockopt", partial=_BE, families=("be",)),
     )  # fmt: skip

@@ -81,8 +81,8 @@ def _foreign(own: int) -> tuple[tuple[int, int, int, int, str], ...]:
     )
 
 
-#: Sets of 128 signals, siginfo_t with the code first.
-_FAMILIES = ("mips", "sigset128", "code_first")
+#: Structs as IRIX had them, sets of 128 signals, siginfo_t with the code first.
+_FAMILIES = ("irix", "sigset128", "code_first")
 
 
 def _o32(name: str, big_endian: bool) -> Abi:
@@ -93,8 +93,8 @@ def _o32(name: str, big_endian: bool) -> Abi:
         constants="mips.constants_o32",
         word=4,
         families=(
-            *(("mips_be", "mips_o32be") if big_endian else ()),
-            "mips_o32",
+            *(("irix_be", "irix32be") if big_endian else ()),
+            "irix32",
             *_FAMILIES,
             *order,
             "code_first32",
@@ -115,8 +115,8 @@ def _n64(name: str, big_endian: bool) -> Abi:
         constants="mips.constants_n64",
         word=8,
         families=(
-            *(("mips_be",) if big_endian else ()),
-            "mips_n64",
+            *(("irix_be",) if big_endian else ()),
+            "irix64",
             *_FAMILIES,
             *order,
             "code_first64",
