@@ -242,6 +242,8 @@ def test_guests_that_agree_pay_nothing() -> None:
     """No operation more in their tables than before there were such ABIs."""
     for known in arch.guests():
         for abi in known.abis.values():
+            if abi.differing("errno"):
+                continue
             data = table.compile_for(abi)
             assert _native.Table(data)
             # Flag maps, no value maps, none for errnos, no numbers in memory; then the calls.
