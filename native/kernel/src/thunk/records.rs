@@ -143,6 +143,12 @@ fn swap_fields(bytes: &mut [u8], sizes: &[usize]) {
 mod tests {
     use super::*;
 
+    const BIG: GuestAbi = GuestAbi {
+        word_bits: 32,
+        big_endian: true,
+        numbers: None,
+    };
+
     #[test]
     fn kinds_of_descriptors() {
         // SAFETY: these calls touch no memory.
@@ -153,13 +159,13 @@ mod tests {
                 libc::inotify_init(),
             )
         };
-        assert_eq!(Records::read_from(event, 8), Some(Records::Eventfd));
+        assert_eq!(Records::read_from(event, 8, BIG), Some(Records::Eventfd));
         assert_eq!(Records::written_to(event, 8), Some(Records::Eventfd));
         assert_eq!(Records::written_to(event, 9), None);
         assert_eq!(Records::written_to(timer, 8), None);
-        assert_eq!(Records::read_from(timer, 8), Some(Records::Timerfd));
-        assert_eq!(Records::read_from(plain, 32), Some(Records::Inotify));
-        assert_eq!(Records::read_from(0, 4), None);
+        assert_eq!(Records::read_from(timer, 8, BIG), Some(Records::Timerfd));
+        assert_eq!(Records::read_from(plain, 32, BIG), Some(Records::Inotify));
+        assert_eq!(Records::read_from(0, 4, BIG), None);
         for fd in [event, timer, plain] {
             // SAFETY: the descriptors were opened above.
             unsafe { libc::close(fd) };
@@ -175,7 +181,7 @@ mod tests {
             }
             bytes.extend_from_slice(name);
         }
-        Records::Inotify.swap_read(&mut bytes);
+        Records::Inotify.swap_read(&mut bytes, BIG);
         assert_eq!(bytes[..8], [0, 0, 0, 1, 0, 0, 1, 0]);
         assert_eq!(&bytes[12..20], b"\0\0\0\x04ab\0\0");
         assert_eq!(bytes[20..24], [0, 0, 0, 2]);
