@@ -1,5 +1,6 @@
 # make run    build qusr in .venv and run a first program under it
 # make test   install what the tests need, build the guest programs, run pytest
+# make static  dist/qusr-static: all commands and their Python in one file; wheels built later carry it
 # make test-cores   native's guests on the Unicorn core, on native without optimisations,
 #                   with a code cache that is full again and again, and on lesser hosts
 # make lint   ruff, mypy, clippy, rustfmt, cargo test
@@ -22,7 +23,7 @@ NATIVE := $(shell find native -name target -prune -o \( -name '*.rs' -o -name 'C
 # What the extension takes from Python's declarations (native/machine/build.rs).
 DECLARED := qusr/facts.py qusr/options.py $(shell find qusr/arch qusr/syscalls -name '*.py')
 
-.PHONY: run build test test-cores lint check-python check-rust bench testbins prebuilt tools clean
+.PHONY: run build static test test-cores lint check-python check-rust bench testbins prebuilt tools clean
 
 run: build
 	for program in testbins/prebuilt/hello-*; do $(BIN)/qusr-$${program##*-} $$program || exit; done
@@ -39,6 +40,12 @@ $(BUILT): $(DEV) pyproject.toml $(wildcard commands/scripts/*) $(NATIVE) $(DECLA
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	touch $@
 
+# Compiled for as many minutes as the extension.
+static: $(DEV)
+	tools/build-static dist/qusr-static
+	cp dist/qusr-static commands/scripts/qusr-static.new
+	mv commands/scripts/qusr-static.new commands/scripts/qusr-static
+
 tools:
 	tools/install-packages
 
@@ -48,7 +55,7 @@ testbins: tools
 prebuilt: tools
 	python3 testbins/build.py --prebuilt
 
-test: build testbins
+test: build tools static testbins
 	for root in $(ROOTS); do tools/debian-root $$root >/dev/null || exit; done
 	tools/run-tests $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
@@ -89,6 +96,7 @@ check-rust: $(DEV)
 			instructions_agree floating_point_agrees) || exit; done
 	cd native/launcher && $(CARGO) fmt --check
 	cd native/launcher && $(CARGO) clippy -q -- -D warnings
+	cd native/static && $(CARGO) fmt --check
 
 bench: build tools
 	$(BIN)/python -m bench $(ARGS)

@@ -369,6 +369,22 @@ class SharedLock:
     def __enter__(self) -> None: ...
     def __exit__(self, *args: object) -> None: ...
 
+@final
+class SharedNumber:
+    """A number that threads and forked children share, at first 0."""
+
+    def __new__(cls) -> SharedNumber: ...
+    value: int
+
+def mount(source: bytes, target: bytes, kind: bytes, flags: int, data: bytes) -> None:
+    """mount(2)."""
+
+def umount(target: bytes, flags: int) -> None:
+    """umount2(2)."""
+
+def unshare(flags: int) -> None:
+    """unshare(2)."""
+
 def doom_thread(tid: int) -> None:
     """Make a guest thread of this process end soon."""
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 import os
 import sys
 
-from qusr import _native
+from qusr import _native, installed
+from qusr.cpu import unicorn
 from qusr.execution import Command
 from qusr.options import Options
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from qusr.syscalls.context import Context
 
 MARK = "#qusr-start exec\n"
+#: argv[0] for an executable with all in it (native/static), which is to understand the rest.
+NAME = b"qusr-again"
 _CODE = "import sys\nsys.path[:] = %r\nfrom qusr import interp\ninterp.executed()\n"
 
 #: Options that are told if they are not as usual: attribute of Options, and what reads them.
@@ -55,6 +58,8 @@ class State:
         self.read_implies_exec = "read_implies_exec" in told
         limits = [item.split(":") for item in told.get("limits", "").split()]
         self.limits = [(int(which), int(soft), int(hard)) for which, soft, hard in limits]
+        if "unicorn" in told:  # the host's environment is empty
+            os.environ[unicorn.VARIABLE] = told["unicorn"]
         self.options = Options(sysroot=told.get("sysroot", ""))
         for name in _TEXTS:
             if name in told:
@@ -69,22 +74,27 @@ def command(ctx: Context, prepared: _native.Prepared, environment: list[bytes]) 
     process = ctx.process
     if ctx.thread.is_bound or _is_watched(process) or not _is_installed(process):
         return None
-    assert _native.__file__ is not None
     ignored = ctx.thread.signal_sets()[1]
     state = _state(process, ignored)
     fd = os.dup(prepared.fd)
     os.set_inheritable(fd, True)
-    code = MARK + _CODE % sys.path
+    embedded = installed.FOLDER is None
     words: list[bytes] = [
-        os.fsencode(sys.executable), b"-I", b"-S", b"-c", code.encode(),
+        NAME if embedded else os.fsencode(sys.executable),
+        b"-I", b"-S", b"-c", (MARK if embedded else MARK + _CODE % sys.path).encode(),
         b"%d" % fd, prepared.execfn, os.fsencode(prepared.path),
         b"%d" % len(state), *state,
         b"%d" % len(prepared.argv), *prepared.argv, *environment,
     ]  # fmt: skip
-    shown = [b"LD_PRELOAD=" + os.fsencode(_native.__file__)]
+    shown = [] if embedded else [b"LD_PRELOAD=" + os.fsencode(_extension())]
     if "QUSR_DEBUG" in os.environ:
         shown.append(b"QUSR_DEBUG=" + os.environb[b"QUSR_DEBUG"])
-    return Command(words[0], words, shown, [fd])
+    return Command(os.fsencode(sys.executable), words, shown, [fd])
+
+
+def _extension() -> str:
+    assert _native.__file__ is not None
+    return _native.__file__
 
 
 def _is_watched(process: Process) -> bool:
@@ -95,13 +105,14 @@ def _is_watched(process: Process) -> bool:
 
 def _is_installed(process: Process) -> bool:
     """Whether qusr can be started from here: the guest may have changed its root or its user."""
-    assert _native.__file__ is not None
     try:
         if not process.is_own_exe(os.stat(sys.executable)):
             return False
     except OSError:
         return False
-    readable = (_native.__file__, __file__, os.__file__, "/proc/self/exe")
+    if installed.FOLDER is None:
+        return os.access(sys.executable, os.X_OK, effective_ids=True)
+    readable = (_extension(), __file__, os.__file__, "/proc/self/exe")
     return os.access(sys.executable, os.X_OK, effective_ids=True) and all(
         os.access(path, os.R_OK, effective_ids=True) for path in readable
     )
@@ -124,6 +135,8 @@ def _state(process: Process, ignored: int) -> list[bytes]:
     letters = "".join(sign for number, sign in _PYTHONS.items() if ignored >> (number - 1) & 1)
     if letters:
         tell("ignored", letters)
+    if os.environ.get(unicorn.VARIABLE):
+        tell("unicorn", os.environ[unicorn.VARIABLE])
     if process.traced_from_exec:
         tell("traced", 1)
     if process.read_implies_exec:

@@ -17,7 +17,7 @@ import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
-from qusr import _native
+from qusr import _native, installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,6 +191,11 @@ def _main(
     cache: str | None,
     early: EarlyStart | None,
 ) -> None:
+    if command.name == "qusr" and words[:1] == ["binfmt"]:
+        from qusr.binfmt import cli as binfmt
+
+        _whole_python()
+        binfmt.main(list(words[1:]))
     if command.name == "qusr" and words[:1] == ["gdb"]:
         from qusr.debug.gdb import client
 
@@ -260,6 +265,14 @@ def _debugged(
     words = [os.fsencode(word) for word in command.argv]
     variables = environment or [k + b"=" + v for k, v in os.environb.items()]
     return launch.begin(gdb, launch.Programs(words, variables, begin)).meet
+
+
+def _whole_python() -> None:
+    """Does what a start for a guest leaves out: learns which environment this Python is of."""
+    if sys.flags.no_site and installed.FOLDER is not None:
+        import site
+
+        site.main()
 
 
 def _show_info(command: Command) -> NoReturn:

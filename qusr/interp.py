@@ -17,17 +17,13 @@ import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
-from qusr import _native, cli
+from qusr import _native, cli, installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
-
-#: Where `qusr-binfmt bind` shows the host's files inside a root, and the cache in there.
-CARRIED = "/run/qusr"
-CACHE = CARRIED + "/cache"
 
 _OPTION_VARIABLES = ("QUSR_", "QEMU_")
 
@@ -73,7 +69,7 @@ def _begin() -> tuple[int, str, list[str]]:
     for variable in sys.argv[4:end]:
         name, _, value = variable.partition("=")
         os.environ[name] = value
-    if sys.flags.no_site:
+    if sys.flags.no_site and installed.FOLDER is not None:
         # HOME is the caller's, who must not choose what a program with more rights imports.
         sys.meta_path.append(_LateSite(user="S" not in flags))
     return -1 if fd == "-" else int(fd), flags, sys.argv[end:]
@@ -117,25 +113,27 @@ def executed() -> None:
 
 
 def main(*, carried: bool = False) -> None:
-    """Runs the kernel's program. `carried`: in a root, with the host's files below `CARRIED`."""
+    """Runs the kernel's program.
+
+    `carried`: in a root, with the host's files below `installed.CARRIED` (qusr-static needs none).
+    """
     fd, flags, (path, *arguments) = _begin()
     if "S" in flags:
         # Who runs a set-user-ID program must not choose its libraries or log files.
         for name in [name for name in os.environ if name.startswith(_OPTION_VARIABLES)]:
             del os.environ[name]
     # The root is the guest's own: nothing to look for elsewhere. The cache does not go
-    # below the guest's home directory, which may become part of an image.
+    # below the guest's home directory, which may become part of an image: where nobody has made
+    # another place for it, there is none.
+    cache = installed.CACHE if os.path.isdir(installed.CACHE) else ""
     words = ["-L", ""] if carried else []
-    if not os.path.lexists("/proc/self/exe"):
-        os.write(2, f"qusr: {path}: qusr needs a mounted /proc in this root\n".encode())
-        os._exit(126)
     if "P" in flags:
         words += ["-0", arguments.pop(0)]
     cli.execute(
         "qusr",
         [*words, "--", path, *arguments],
         os.environ,
-        cache=CACHE if carried else None,
+        cache=cache if carried else None,
         fd=fd,
         ignored=_ignored(flags),
     )

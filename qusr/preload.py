@@ -15,7 +15,7 @@ import os
 import sys
 from struct import pack, unpack
 
-from qusr import _native
+from qusr import _native, installed
 from qusr._native import crc32
 
 TYPE_CHECKING = False
@@ -104,6 +104,8 @@ class Kept:
 
 def everything(store: Store) -> None:
     """Keeps it; what is not installed will not be missed before it is needed."""
+    if installed.FOLDER is None:
+        return  # it is in memory, and always was
     key = _key()
     try:
         if store.path is None:

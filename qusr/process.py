@@ -11,7 +11,7 @@ import _thread
 import errno
 import os
 
-from qusr import _native, loader
+from qusr import _native, installed, loader
 from qusr.machine import Machine
 from qusr.options import Exited, Options, UsageError
 from qusr.thread import Gone, Thread, leave
@@ -43,6 +43,9 @@ __all__ = ["Exited", "Options", "Process", "UsageError"]
 
 RLIMIT_STACK = 3
 _SEED = (1 << 64) - 1
+
+#: No device and no inode has this number.
+_NO_FILE = (1 << 64) - 1
 
 
 class Process:
@@ -110,8 +113,7 @@ class Process:
         if early is not None:
             self._adopt(early)
             return
-        own = os.stat("/proc/self/exe")
-        self._own_exe = os.readlink(b"/proc/self/exe"), own.st_dev, own.st_ino
+        self._own_exe = _own_exe()
         words = [os.fsencode(word) for word in argv]
         if state is None:
             self.envp = _environment(env)
@@ -174,10 +176,7 @@ class Process:
         machine = self._machine(prepared.guest, prepared.plan.variant)
         self._set_machine(machine)
         self.argv = prepared.argv
-        try:
-            self.exe = os.readlink(b"/proc/self/fd/%d" % prepared.fd)
-        except OSError:  # no /proc, as behind chroot
-            self.exe = os.path.realpath(os.fsencode(prepared.host_path))
+        self.exe = _path_of(prepared)
         self.comm = os.path.basename(prepared.execfn)[:15]
         self.memory = self._empty_memory()
         # Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).
@@ -583,6 +582,26 @@ def _replace_call(process: Process, name: str, args: tuple[int, ...]) -> int | N
         return function(process, *args)
     except OSError as error:
         return -(error.errno or errno.EIO)
+
+
+def _own_exe() -> tuple[bytes, int, int]:
+    """Path, device and inode of the emulator's executable.
+
+    Where there is no /proc nobody can come by it: then numbers that no file has.
+    """
+    try:
+        info = os.stat(installed.EXECUTABLE)
+        return os.readlink(os.fsencode(installed.EXECUTABLE)), info.st_dev, info.st_ino
+    except OSError:
+        return b"", _NO_FILE, _NO_FILE
+
+
+def _path_of(prepared: _native.Prepared) -> bytes:
+    """The path of a program, links resolved."""
+    try:
+        return os.readlink(b"/proc/self/fd/%d" % prepared.fd)
+    except OSError:
+        return os.path.realpath(os.fsencode(prepared.host_path))
 
 
 def _environment(env: Mapping[str, str] | Sequence[bytes] | None) -> list[bytes]:

@@ -40,6 +40,7 @@ _A64 = "aarch64-linux-gnu-gcc"
 _O32 = "mipsel-linux-gnu-gcc"
 _N64 = "mips64el-linux-gnuabi64-gcc"
 _RV = "riscv64-linux-gnu-gcc"
+_S390 = "s390x-linux-gnu-gcc"
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ LIBC_TARGETS = {
     "mips": Target("mips-linux-gnu-gcc", libs=("-latomic",)),
     "mips64el": Target(_N64, libs=("-latomic",)),
     "mips64": Target("mips64-linux-gnuabi64-gcc", libs=("-latomic",)),
+    "s390x": Target(_S390),
 }
 LIBC_DEFAULT = (
-    "aarch64", "arm", "x86_64", "riscv64", "mipsel", "mips", "mips64el", "mips64",
+    "aarch64", "arm", "x86_64", "riscv64", "mipsel", "mips", "mips64el", "mips64", "s390x",
 )  # fmt: skip
 NATIVE = "x86_64"
 
@@ -83,6 +85,7 @@ FREESTANDING_TARGETS = {
     # Debian has no C library for it; the kernel's headers are the same.
     "riscv32": Target(_RV, ("-march=rv32gc", "-mabi=ilp32d", "-Wl,-melf32lriscv")),
     "riscv64": Target(_RV),
+    "s390x": Target(_S390),
     "x86_64": Target("gcc"),
     "mipsel": Target(_O32, _MIPS_FREESTANDING),
     "mips": Target("mips-linux-gnu-gcc", _MIPS_FREESTANDING),

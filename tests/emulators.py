@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -22,13 +23,14 @@ IN_CI = bool(os.environ.get("CI"))
 
 ARCHES = ("aarch64", "arm")
 """Those that every test of guests is run with."""
-SAMPLED = ("riscv64", "mipsel", "mips", "mips64el", "mips64")
+SAMPLED = ("riscv64", "s390x", "mipsel", "mips", "mips64el", "mips64")
 """Those with which the normal set of tests runs one in `SAMPLE` programs; the slow one runs all."""
 SAMPLE = 6
 DEBIAN = {
     "aarch64": "arm64",
     "arm": "armhf",
     "riscv64": "riscv64",
+    "s390x": "s390x",
     "mipsel": "mipsel",
     "mips64el": "mips64el",
 }
@@ -171,14 +173,18 @@ def _kill_session(run: subprocess.Popen[bytes]) -> None:
                 os.kill(int(entry.name), signal.SIGKILL)
 
 
+def lack(message: str) -> NoReturn:
+    """Something that the test needs is not there: it is skipped, in CI it fails."""
+    if IN_CI:
+        pytest.fail(message)
+    pytest.skip(message)
+
+
 def need(tool: str) -> str:
     """The path of a host program. Without it the test is skipped, in CI it fails."""
     path = shutil.which(tool)
     if path is None:
-        message = f"{tool} is not installed: run tools/install-packages"
-        if IN_CI:
-            pytest.fail(message)
-        pytest.skip(message)
+        lack(f"{tool} is not installed: run tools/install-packages")
     return path
 
 

@@ -57,6 +57,7 @@ RISCV32 = Flavour(
     ("-melf32lriscv",),
 )  # fmt: skip
 RISCVS = (RISCV64, RISCV32)
+S390X = Flavour("s390x", "s390x", "s390x-linux-gnu-", ("-march=z16",))
 ALL = (*A64S, *A32S)
 
 
@@ -109,7 +110,7 @@ class Machine:
         self.model: CpuModel | None = arch.model(model) if model else None
         assert model is None or self.model is not None
         self.cpu: Cpu = unicorn.open_cpu(arch, self.space, self.model, variant=flavour.variant)
-        self["pc"] = CODE
+        self.cpu.set(arch.registers.pc, CODE)
         for name, value in registers.items():
             self[name] = value
 

@@ -16,6 +16,7 @@ from qusr.arch.arm import cpu as arm
 from qusr.arch.arm.kuser import generate
 from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature
 from qusr.arch.riscv import cpu as riscv
+from qusr.arch.s390x import cpu as s390x
 from tests.guestcode import (
     A32S,
     AARCH64,
@@ -27,14 +28,21 @@ from tests.guestcode import (
     READ,
     RISCV32,
     RISCV64,
+    S390X,
     Flavour,
     Machine,
 )
 from tools import gen_guest_docs
 
-ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES)
-FLAVOURS = {"arm": ARM, "aarch64": AARCH64, "riscv64": RISCV64, "riscv32": RISCV32}
-BREAKPOINTS = {"arm": "bkpt #0", "aarch64": "brk #0"}
+ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES, *s390x.ARCHES)
+FLAVOURS = {
+    "arm": ARM,
+    "aarch64": AARCH64,
+    "riscv64": RISCV64,
+    "riscv32": RISCV32,
+    "s390x": S390X,
+}
+BREAKPOINTS = {"arm": "bkpt #0", "aarch64": "brk #0", "s390x": ".2byte 1"}
 HEADERS = {
     "arm": "/usr/arm-linux-gnueabihf/include/asm/hwcap.h",
     "aarch64": "/usr/aarch64-linux-gnu/include/asm/hwcap.h",
@@ -56,7 +64,7 @@ NEWER = {
 #: Those that Unicorn has; tests/test_arm_models.py runs all of arm's on the translator.
 MODELS = [
     (a, m)
-    for a in (arm.ARM, aarch64.AARCH64, *riscv.ARCHES)
+    for a in (arm.ARM, aarch64.AARCH64, *riscv.ARCHES, *s390x.ARCHES)
     for m in a.models
     if m.unicorn != NATIVE_ONLY
 ]
@@ -141,11 +149,28 @@ def test_feature_bits_are_the_kernels(name: str) -> None:
     assert order == sorted(order)
 
 
+def flavour_stack(flavour: Flavour) -> str:
+    """The name of its stack pointer."""
+    return "r15" if flavour is S390X else "sp"
+
+
+def test_feature_bits_of_s390x_are_the_c_librarys() -> None:
+    """The kernel's are in no header for programs."""
+    header = Path("/usr/s390x-linux-gnu/include/bits/hwcap.h").read_text()
+    found = re.findall(r"#define HWCAP_S390_(\w+)\s+(\d+)", header)
+    bits = {name: int(value).bit_length() - 1 for name, value in found}
+    names = {"EDAT": "HPAGE", "HIGHGPRS": "HIGH_GPRS", "VXE2": "VXRS_EXT2"}
+    for feature in s390x.S390X.features:
+        cap = feature.name.upper()
+        assert bits[names.get(cap, cap)] == feature.bit
+
+
 def probe(arch: Arch, model: CpuModel, feature: Feature) -> str:
     """What an instruction of the feature leads to; "breakpoint" when it is executed."""
     flavour = FLAVOURS[arch.name]
     stop = BREAKPOINTS.get(arch.name, "ebreak")
-    machine = Machine(flavour, f"{feature.probe}\n{stop}", model.name, sp=DATA)
+    stack = {flavour_stack(flavour): DATA}
+    machine = Machine(flavour, f"{feature.probe}\n{stop}", model.name, **stack)
     if flavour is AARCH64:
         machine["x29"] = DATA
     elif ".thumb" in feature.probe:
@@ -260,6 +285,26 @@ def test_cpuinfo_riscv() -> None:
         "mmu\t\t: sv48",
     ]
     assert riscv.RISCV64.hwcap(model) == (1 << 8 | 1 << 12 | 1 << 0 | 1 << 2, None)
+
+
+def test_cpuinfo_s390x() -> None:
+    model = s390x.S390X.model("z800")
+    assert model is not None
+    assert s390x.S390X.cpuinfo(model, [0, 1]).splitlines() == [
+        "vendor_id       : IBM/S390",
+        "# processors    : 2",
+        "bogomips per cpu: 100.00",
+        "max thread id   : 0",
+        "features\t: esan3 zarch highgprs ",
+        "processor 0: version = 00,  identification = 000000,  machine = 2066",
+        "processor 1: version = 00,  identification = 000001,  machine = 2066",
+        "",
+        "cpu number      : 0",
+        "",
+        "cpu number      : 1",
+        "",
+    ]
+    assert s390x.S390X.hwcap(model) == (1 << 0 | 1 << 1 | 1 << 9, None)
 
 
 def test_platforms() -> None:

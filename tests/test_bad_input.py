@@ -105,8 +105,8 @@ def test_host_program(run: Emulator) -> None:
 
 def test_machine_without_a_guest(run: Emulator, tmp_path: Path) -> None:
     data = bytearray((PREBUILT / "hello-aarch64").read_bytes())
-    data[18:20] = (22).to_bytes(2, "little")  # EM_S390
-    one_line(run(executable(tmp_path / "s390x", bytes(data))), 126, "S/390")
+    data[18:20] = (50).to_bytes(2, "little")  # EM_IA_64
+    one_line(run(executable(tmp_path / "itanium", bytes(data))), 126, "Itanium")
 
 
 def test_no_interpreter(run: Emulator, testbin: Callable[..., Path], tmp_path: Path) -> None:

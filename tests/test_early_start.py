@@ -98,6 +98,7 @@ def test_a_start_needs_no_python(launch: Launcher, hello: Path, cache: str | Non
         ("armeb32", "qusr-armeb"),
         ("riscv64", "qusr-riscv64"),
         ("riscv32", "qusr-riscv32"),
+        ("s390x", "qusr-s390x"),
     ],
 )
 def test_other_guests(
@@ -131,6 +132,16 @@ def test_scripts(launch: Launcher, arm64: Path, tmp_path: Path) -> None:
     result = launch(script, "a", options=("-L", str(arm64))).check()
     assert result.stdout == b"%s a " % bytes(script)
     assert early(result)
+
+
+def test_ids_that_stay_the_same(launch: Launcher, arm64: Path) -> None:
+    """posix_spawn(3) with POSIX_SPAWN_RESETIDS: setresuid(2) and setresgid(2), 147 and 149."""
+    same = "syscall(147, -1, $< + 0, -1); syscall(149, -1, $( + 0, -1)"
+    options = ("-L", str(arm64))
+    assert early(launch("/usr/bin/perl", "-e", same, options=options).check())
+    # Behind these nothing may be left to import from.
+    groups = "$s = pack('L', $( + 0); syscall(159, 1, $s)"
+    assert not early(launch("/usr/bin/perl", "-e", groups, options=options).check())
 
 
 @pytest.mark.parametrize("arch", ["aarch64", "arm"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -20,8 +21,9 @@ MATURIN = Path(sys.executable).parent / "maturin"
 COMMANDS = {
     "qusr", "qusr-aarch64", "qusr-aarch64_be", "qusr-arm", "qusr-arm64", "qusr-armeb",
     "qusr-armel", "qusr-armhf", "qusr-binfmt", "qusr-mips", "qusr-mips64",
-    "qusr-mips64el", "qusr-mipsel", "qusr-riscv32", "qusr-riscv64",
+    "qusr-mips64el", "qusr-mipsel", "qusr-riscv32", "qusr-riscv64", "qusr-s390x",
 }  # fmt: skip
+STATIC = "qusr-static"
 DATA = "qusr-0.1.0.data/scripts/"
 
 # Elsewhere the extension would have to be compiled first, which takes minutes.
@@ -44,15 +46,16 @@ def build(folder: Path, out: Path) -> Path:
     return wheel
 
 
-def check(wheel: Path, prefix: Path) -> None:
-    """Installs a wheel with pip and starts what it has brought."""
+def check(wheel: Path, prefix: Path, *, static: bool = False) -> None:
+    """Installs a wheel with pip and starts what it has brought. `static`: qusr-static as well."""
     with zipfile.ZipFile(wheel) as archive:
         modes = {
             entry.filename.removeprefix(DATA): entry.external_attr >> 16
             for entry in archive.infolist()
             if entry.filename.startswith(DATA)
         }
-    assert set(modes) == COMMANDS
+    commands = COMMANDS | ({STATIC} if static else set())
+    assert set(modes) == commands
     assert all(mode & 0o111 == 0o111 for mode in modes.values()), modes
     # An environment without the packages that qusr needs: not all that it does needs them.
     venv.create(prefix, symlinks=True)
@@ -65,17 +68,110 @@ def check(wheel: Path, prefix: Path) -> None:
         prefix,
     ]
     subprocess.run([*pip, "install", "-q", "--no-deps", "--no-index", wheel], check=True)
-    for name in COMMANDS:
+    for name in commands:
         done = subprocess.run(
             [prefix / "bin" / name, "-h"], capture_output=True, text=True, check=False,
             env={**emulators.ENVIRONMENT, **emulators.QUSR_ENVIRONMENT}, timeout=100,
         )  # fmt: skip
         assert done.returncode == 0, (name, done.stderr)
-        assert name in done.stdout
+        assert name.removesuffix("-static") in done.stdout
 
 
 def test_wheel(tmp_path: Path) -> None:
-    check(build(REPO, tmp_path), tmp_path / "installed")
+    # Where `make static` has left it.
+    static = (REPO / "commands" / "scripts" / STATIC).exists()
+    check(build(REPO, tmp_path), tmp_path / "installed", static=static)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(REPO, tmp_path_factory.mktemp("wheel"))
+
+
+def check_commands(folder: Path, *, packages: bool = False, is_own: bool = True) -> None:
+    """A guest runs, and the other commands find what belongs to them.
+
+    `packages`: those that qusr needs are there. `is_own`: the folder is one of an environment.
+    """
+    nothing = {"PATH": "/usr/bin:/bin", "QUSR_CACHE_DIR": ""}
+
+    def run(*words: str | Path) -> str:
+        done = subprocess.run(words, env=nothing, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (words, done.stderr)
+        return done.stdout + done.stderr
+
+    hello = REPO / "testbins" / "prebuilt" / "hello-aarch64"
+    assert run(folder / "qusr-aarch64", hello) == "Hello from aarch64!\n"
+    assert "exit_group(0)" in run(folder / "qusr", "-strace", hello)
+    assert run(folder / "qusr-binfmt", "status").startswith("binfmt_misc: ")
+    registered = run(folder / "qusr-binfmt", "print", "arm")
+    if is_own:
+        assert f"{folder.resolve().parent}/libexec/qusr/qusr-interp" in registered
+    if packages:
+        assert "AArch64" in run(folder / "qusr", "info", hello)
+
+
+def pip_install(*words: str | Path, by: str = sys.executable, **env: str) -> None:
+    """`words`: which environment, what and how. pip takes away what the one of `by` has."""
+    pip = [by, "-m", "pip", "--disable-pip-version-check", *words]
+    done = subprocess.run(
+        [*pip, "-q", "--no-deps", "--no-index"], env={**os.environ, **env},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_copied_and_a_moved_environment(wheel: Path, tmp_path: Path) -> None:
+    """With blanks in the paths, too; pip has written the first place's path into scripts."""
+    first = tmp_path / "in blanks" / "first"
+    venv.create(first, symlinks=True)
+    pip_install("--python", first, "install", wheel)
+    check_commands(first / "bin")
+    shutil.copytree(first, tmp_path / "copied", symlinks=True)
+    moved = tmp_path / "moved: née $HOME"
+    first.rename(moved)
+    for place in (tmp_path / "copied", moved):
+        check_commands(place / "bin")
+    links = tmp_path / "links"
+    links.mkdir()
+    for name in ("qusr", "qusr-aarch64", "qusr-binfmt"):
+        (links / name).symlink_to(moved / "bin" / name)
+    done = subprocess.run([links / "qusr-binfmt", "status"], capture_output=True, check=False)
+    assert done.stdout.startswith(b"binfmt_misc: "), done.stderr
+
+
+def test_installed_for_a_user(wheel: Path, tmp_path: Path) -> None:
+    """`pip install --user`: beside no Python, which does not know the folder here either."""
+    pip_install(
+        "install", "--user", "--break-system-packages", wheel,
+        by=getattr(sys, "_base_executable", sys.executable), PYTHONUSERBASE=str(tmp_path / "base"),
+    )  # fmt: skip
+    check_commands(tmp_path / "base" / "bin", is_own=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", ["pipx", "uv"])
+def test_tools_that_install_commands(wheel: Path, tmp_path: Path, tool: str) -> None:
+    """They make an environment, and links to its commands; what qusr needs comes from PyPI."""
+    venv.create(tmp_path / "tool", symlinks=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--python", tmp_path / "tool", "install", "-q", tool],
+        check=True,
+    )
+    place, commands = tmp_path / "place", tmp_path / "bin"
+    env = dict.fromkeys(("PIPX_HOME", "UV_TOOL_DIR"), str(place))
+    env |= dict.fromkeys(("PIPX_BIN_DIR", "UV_TOOL_BIN_DIR"), str(commands))
+    words = {"pipx": ["install"], "uv": ["tool", "install", "--python", sys.executable]}
+    done = subprocess.run(
+        [tmp_path / "tool/bin" / tool, *words[tool], wheel],
+        env={**os.environ, **env}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    check_commands((commands / "qusr").resolve().parent, packages=True)
+    done = subprocess.run(
+        [commands / "qusr-binfmt", "status"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("binfmt_misc: "), done.stderr
 
 
 @pytest.mark.slow

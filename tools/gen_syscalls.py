@@ -23,7 +23,9 @@ from importlib import util
 from pathlib import Path
 
 ARCH = Path(__file__).resolve().parent.parent / "qusr" / "arch"
-IN_USE = ("aarch64", "arm", "mips_n64", "mips_o32", "riscv32", "riscv64", "x86_64")
+IN_USE = (
+    "aarch64", "arm", "mips_n64", "mips_o32", "riscv32", "riscv64", "s390x", "x86_64",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,10 @@ ABIS: dict[str, Headers] = {
         extra={"uretprobe": (335, "6.11"), "uprobe": (336, "6.18")},
     ),
     "i386": _cross("i386", "i686-linux-gnu", "__i386__"),
-    # The last two are behind ipc(2) only: numbers of qusr's own, by which that finds them.
     "mips_o32": Headers(
         "linux-libc-dev-mipsel-cross",
         "/usr/mipsel-linux-gnu/include",
         ("_MIPS_SIM=1", "_ABIO32=1"),
-        extra={"semtimedop": (0x100000, "2.6"), "ipc_shmat": (0x100001, "2.6")},
         module="mips/numbers_o32",
     ),
     "mips_n64": _cross(

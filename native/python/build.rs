@@ -16,7 +16,7 @@ mod names;
 const SOURCES: &str = "../launcher/src";
 const MAIN: &str = "../launcher/src/main.rs";
 const NAMES: &str = "../guests/src/names.rs";
-/// Below the tree's root. This one is a script, and part of the sources.
+/// Below the tree's root. This one is a script of the shell, and part of the sources.
 const FOLDER: &str = "../../commands/scripts";
 const SCRIPT: &str = "qusr-binfmt";
 

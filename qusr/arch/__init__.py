@@ -33,6 +33,7 @@ PACKAGES = (
     ("arm", (40,), "arm armhf armel armeb"),
     ("mips", (8,), "mipsel mips mips64el mips64"),
     ("riscv", (243,), "riscv64 riscv32"),
+    ("s390x", (22,), "s390x"),
 )
 
 

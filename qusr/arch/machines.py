@@ -12,7 +12,6 @@ TITLES: dict[tuple[int, int, bool | None], str] = {
     (20, 32, None): "PowerPC",
     (21, 64, False): "little-endian PowerPC64",
     (21, 64, True): "PowerPC64",
-    (22, 64, None): "S/390x",
     (22, 32, None): "S/390",
     (2, 32, None): "SPARC",
     (18, 32, None): "SPARC32+",

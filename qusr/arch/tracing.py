@@ -47,13 +47,15 @@ class RegisterSet:
             data += (value & (1 << size * 8) - 1).to_bytes(size, order)
         return data
 
-    def unpack(self, data: bytes, order: ByteOrder) -> Iterator[tuple[int, int]]:
-        """The registers that `data`, which may be a part, has whole, and their values."""
-        at = 0
+    def unpack(self, data: bytes, order: ByteOrder, start: int = 0) -> Iterator[tuple[int, int]]:
+        """The registers that `data`, which may be the part that begins at `start`, has whole, and
+        their values.
+        """
+        at = -start
         for number, size in self.fields:
-            part = data[at : at + size]
+            part = data[at : at + size] if at >= 0 else b""
             at += size
-            if len(part) == size and number is not None and number != ORIGINAL:
+            if len(part) == size and number is not None:
                 yield number, int.from_bytes(part, order)
 
 
@@ -104,15 +106,32 @@ class UserArea:
         readable, writable: how many bytes of NT_PRSTATUS are at its start for either.
         size: of all of it. What is behind the registers reads as 0 and takes any store.
         words: addresses beyond that can be read, and are 0 (the start and end of the text).
+        more: where other sets are behind the registers: (address, note type).
     """
 
-    __slots__ = ("readable", "size", "words", "writable")
+    __slots__ = ("more", "readable", "size", "words", "writable")
 
-    def __init__(self, *, readable: int, writable: int, size: int, words: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        *,
+        readable: int,
+        writable: int,
+        size: int,
+        words: tuple[int, ...],
+        more: tuple[tuple[int, int], ...] = (),
+    ) -> None:
         self.readable = readable
         self.writable = writable
         self.size = size
         self.words = words
+        self.more = more
+
+    def part(self, addr: int) -> tuple[int, int] | None:
+        """The set with the word at an address: (its address, note type)."""
+        found = (0, NT_PRSTATUS) if addr < self.readable else None
+        for at, note in self.more:
+            found = (at, note) if at <= addr else found
+        return found
 
 
 class Tracing:
@@ -130,7 +149,8 @@ class Tracing:
         user: for PTRACE_PEEKUSR; None: the kernel has no such request for this guest.
         requests: the numbers of requests that this guest alone has, as ("get" or "set", note
             type of the whole set), ("word", note type whose first word is stored), ("call", 0)
-            that changes the system call, or ("zeros", bytes that are stored).
+            that changes the system call, ("zeros", bytes that are stored), or ("peek area" or
+            "poke area", 0) for a piece of `user` that a struct ptrace_area names.
         gdb: what gdb calls the architecture, and its features.
     """
 

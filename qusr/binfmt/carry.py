@@ -11,7 +11,7 @@ import errno
 import os
 from pathlib import Path
 
-from qusr import interp
+from qusr import installed
 from qusr.binfmt import BinfmtError, launcher, namespace
 from qusr.loader import cache
 
@@ -59,20 +59,24 @@ class Root:
                 continue  # somebody uses it now
         self.made.clear()
 
-    def make_places(self) -> None:
+    def make_places(self, *, with_files: bool) -> None:
         """Makes what is to be mounted on. Outside of the namespace, so that it can go again."""
-        for name in ("proc", "sys", "dev", "tmp", interp.CARRIED):
+        for name in ("proc", "sys", "dev", "tmp", *[installed.CARRIED] * with_files):
             self.make_folder(self.below(name))
 
     # --- inside the namespace ---
 
-    def enter(self) -> None:
-        """Mounts what a program expects, and makes the root ours."""
+    def enter(self, *, with_files: bool) -> None:
+        """Mounts what a program expects, and makes the root ours.
+
+        `with_files`: the files of this installation as well.
+        """
         for name in ("proc", "sys", "tmp"):
             if self.below(name).is_dir():
                 namespace.bind(Path("/", name), self.below(name))
         self._devices()
-        bring(self.root)
+        if with_files:
+            bring(self.root)
         os.chroot(self.root)
         os.chdir("/")
 
@@ -96,7 +100,7 @@ class Root:
 
 def bring(root: Path) -> None:
     """Shows the host's files below /run/qusr of `root`."""
-    carried = root / interp.CARRIED.lstrip("/")
+    carried = root / installed.CARRIED.lstrip("/")
     if (carried / "cache").exists():
         raise BinfmtError(f"{carried}: is there already")
     if carried.parent.is_symlink() or not carried.parent.is_dir():
@@ -143,7 +147,7 @@ def _make_read_only(place: Path) -> None:
 
 def take_away(root: Path) -> None:
     """Undoes `bring`."""
-    carried = root / interp.CARRIED.lstrip("/")
+    carried = root / installed.CARRIED.lstrip("/")
     try:
         namespace.unmount(carried)
         carried.rmdir()

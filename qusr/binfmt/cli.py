@@ -10,17 +10,19 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
+from qusr import installed
 from qusr.binfmt import BinfmtError, carry, launcher, namespace, registry
 from qusr.binfmt.registry import Entry, Registry
 
 _MODULE = "the kernel has no binfmt_misc (modprobe binfmt_misc)"
 
 
-def main() -> None:
-    """Entry point."""
+def main(words: list[str] | None = None) -> NoReturn:
+    """Entry point. `words`: not the ones of the command line."""
     try:
-        status = _main(sys.argv[1:])
+        status = _main(sys.argv[1:] if words is None else words)
     except BinfmtError as error:
         print(f"qusr-binfmt: {error}", file=sys.stderr)
         sys.exit(1)
@@ -64,7 +66,16 @@ def _parser() -> argparse.ArgumentParser:
             "--credentials", action="store_true", help="set-user-ID programs get their rights (C)"
         )
         added.add_argument("--preserve-argv0", action="store_true", help="keep argv[0] (P)")
-        added.add_argument("--fixed", action="store_true", help="also in chroots, containers (F)")
+        added.add_argument("--fixed", action="store_true", help=(
+            "also in chroots, containers (F); always where qusr-static is registered"))  # fmt: skip
+        added.add_argument("--dynamic", action="store_true", help=(
+            "register what needs this installation's files, not qusr-static"))  # fmt: skip
+    for added in (install, show, run):
+        added.add_argument(
+            "--as-qemu",
+            action="store_true",
+            help="under qemu's names (qemu-ARCH), for tools that look for them",
+        )
     for added in (install, uninstall, show):
         added.add_argument(
             "--interpreter", type=Path, default=launcher.default_path(), metavar="PATH",
@@ -76,22 +87,50 @@ def _parser() -> argparse.ArgumentParser:
 
 def _main(words: list[str]) -> int:
     options = _parser().parse_args(words)
+    if hasattr(options, "dynamic"):
+        _settle(options)
     if options.command == "status":
         return _status(registry.guests(options.guests), as_json=options.json)
     if options.command == "install":
-        return _install(registry.guests(options.guests), options)
+        return _install(_chosen(options), options)
     if options.command == "uninstall":
         return _uninstall(registry.guests(options.guests), options.interpreter.absolute())
     if options.command == "print":
-        return _print(registry.guests(options.guests), options)
+        return _print(_chosen(options), options)
     if options.command == "run":
         return _run(options)
     root = options.root.resolve()
+    if installed.FOLDER is None:
+        raise BinfmtError(f"{options.command}: this executable needs no other file in a root")
     if options.command == "bind":
         carry.bring(root)
     else:
         carry.take_away(root)
     return 0
+
+
+def _settle(options: argparse.Namespace) -> None:
+    """Which executable it is to be, and what follows from that."""
+    if options.dynamic and True not in launcher.kinds():
+        raise BinfmtError("--dynamic: there is nothing but this executable")
+    options.dynamic = options.dynamic or False not in launcher.kinds()
+    # The kernel keeps it open, and it needs nothing else.
+    options.fixed = options.fixed or not options.dynamic
+
+
+def _chosen(options: argparse.Namespace) -> list[str]:
+    """The guests that were named, or all that the executable runs."""
+    guests = registry.guests(options.guests)
+    if options.dynamic:
+        return guests
+    able = launcher.without_unicorn(guests)
+    others = ", ".join(guest for guest in guests if guest not in able)
+    if others and options.guests:
+        raise BinfmtError(f"{others}: only the Unicorn core runs it, for which --dynamic is needed")
+    if others:
+        print(f"qusr-binfmt: without {others}: only the Unicorn core runs them (--dynamic)",
+              file=sys.stderr)  # fmt: skip
+    return able
 
 
 def _flags(options: argparse.Namespace) -> str:
@@ -151,25 +190,30 @@ def _install(guests: list[str], options: argparse.Namespace) -> int:
         if foreign and not options.force:
             who = ", ".join(f"{entry.name} ({entry.interpreter})" for entry in foreign)
             raise BinfmtError(f"{guest} programs have a handler: {who}; --force goes before it")
-        if registry.entry_name(guest) in taken and (foreign or not others):
+        name = registry.entry_name(guest, as_qemu=options.as_qemu)
+        if name in taken and (foreign or not others):
             raise BinfmtError(
-                f"an entry {registry.entry_name(guest)} of another interpreter is there: "
-                "uninstall that first"
+                f"an entry {name} of another interpreter is there: uninstall that first"
             )
-        registry.line(guest, str(path), _flags(options))  # before anything is changed
-    if options.credentials:
+        # Before anything is changed.
+        registry.line(guest, str(path), _flags(options), as_qemu=options.as_qemu)
+    if options.credentials and options.dynamic:
         _check_safe()
-    launcher.write(path)
+    launcher.write(path, dynamic=options.dynamic)
     for guest in guests:
+        ours = {registry.entry_name(guest, as_qemu=as_qemu) for as_qemu in (False, True)}
         for entry in known.entries():
-            if entry.name == registry.entry_name(guest):
-                known.remove(entry)  # ours: again, with the flags of now
-        known.add(guest, str(path), _flags(options))
+            if entry.name in ours and entry.interpreter == str(path):
+                known.remove(entry)  # again, with the flags of now
+        known.add(guest, str(path), _flags(options), as_qemu=options.as_qemu)
     return 0
 
 
 def _check_safe() -> None:
-    """With the flag C whoever can change these files becomes root."""
+    """With the flag C whoever can change these files becomes root.
+
+    (With F the kernel keeps the executable itself open.)
+    """
     for path in launcher.Host().folders():
         for part in (path, *path.parents):
             info = part.stat()
@@ -205,10 +249,15 @@ def _uninstall(guests: list[str], path: Path) -> int:
     if not known.mounted:
         return 0
     entries = {entry.name: entry for entry in known.entries()}
-    for guest in guests:
-        entry = entries.get(registry.entry_name(guest))
+    names = [
+        registry.entry_name(guest, as_qemu=as_qemu) for guest in guests for as_qemu in (False, True)
+    ]
+    for name in names:
+        entry = entries.get(name)
         if entry is None:
             continue
+        if entry.interpreter != str(path) and name.startswith("qemu-"):
+            continue  # qemu's own
         if entry.interpreter != str(path):
             print(
                 f"qusr-binfmt: {entry.name} is left: its interpreter is {entry.interpreter}",
@@ -238,14 +287,14 @@ def _print(guests: list[str], options: argparse.Namespace) -> int:
         if options.debian:
             print(_debian(guest, path, options))
         else:
-            print(registry.line(guest, path, _flags(options)))
+            print(registry.line(guest, path, _flags(options), as_qemu=options.as_qemu))
     return 0
 
 
 def _debian(guest: str, path: str, options: argparse.Namespace) -> str:
     """A format file of update-binfmts(8)."""
     rows = [
-        f"# /usr/share/binfmts/{registry.entry_name(guest)}",
+        f"# /usr/share/binfmts/{registry.entry_name(guest, as_qemu=options.as_qemu)}",
         "package qusr",
         f"interpreter {path}",
         "offset 0",
@@ -267,6 +316,9 @@ def _run(options: argparse.Namespace) -> int:
     if not command:
         raise BinfmtError("run: no command (qusr-binfmt run [-L ROOT] -- COMMAND)")
     root = None if options.root is None else carry.Root(options.root)
+    guests = registry.guests([])
+    if not options.dynamic:
+        guests = launcher.without_unicorn(guests)
     # F always: the file can go once it is registered, and chroots work.
     options.fixed = True
     flags = _flags(options)
@@ -274,16 +326,18 @@ def _run(options: argparse.Namespace) -> int:
     def setup() -> None:
         _mount()
         with tempfile.TemporaryDirectory(prefix="qusr-") as folder:
-            path = Path(folder) / "qusr-interp"
-            launcher.write(path)
-            for guest in registry.GUESTS:
-                Registry().add(guest, str(path), flags)
+            path = None if options.dynamic else launcher.in_place()
+            if path is None or not registry.can_be_registered(str(path)):
+                path = Path(folder) / "qusr-interp"
+                launcher.write(path, dynamic=options.dynamic)
+            for guest in guests:
+                Registry().add(guest, str(path), flags, as_qemu=options.as_qemu)
         if root is not None:
-            root.enter()
+            root.enter(with_files=options.dynamic)
 
     try:
         if root is not None:
-            root.make_places()
+            root.make_places(with_files=options.dynamic)
         status = namespace.run(setup, command, become_root=root is not None)
     finally:
         if root is not None:

@@ -1,8 +1,9 @@
-"""The executable that is registered: `qusr-interp`, with what it is to execute written in.
+"""The executable that is registered, `qusr-interp`.
 
-The program is native/launcher/; it comes as a part of the extension. Its configuration is
-lists of strings: the number of ways, then for each the command, the files that must be
-there, and the extension if it is to be preloaded by a variable.
+Either it is `qusr-static`, which needs nothing else, or the launcher (native/launcher), a part of
+the extension, with what it is to execute written in: this installation's Python. The launcher's
+configuration is lists of strings: the number of ways, then for each the command, the files that
+must be there, and the extension if it is to be preloaded by a variable.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import qusr
-from qusr import _native, interp
+from qusr import _native, arch, installed
 from qusr.binfmt import BinfmtError
 
 _MARK = b"qusr-interp:conf"
 _SPACE = 16384
 _NAME = "qusr-interp"
+_STATIC = "qusr-static"
 
 #: Packages that run a guest.
 _PACKAGES = ("qusr", "elftools", "unicorn", "capstone")
@@ -26,17 +27,50 @@ _PACKAGES = ("qusr", "elftools", "unicorn", "capstone")
 
 def default_path() -> Path:
     """Where the launcher goes when it is installed."""
-    prefix = Path("/usr/local") if sys.prefix == "/usr" else Path(sys.prefix)
+    prefix = Path("/usr/local" if sys.prefix in ("/usr", "") else sys.prefix)
     return prefix / "libexec" / "qusr" / _NAME
 
 
+def static() -> Path | None:
+    """The executable that has all in it: this one, or the one installed with the commands."""
+    if installed.FOLDER is None:
+        return Path(installed.EXECUTABLE)
+    path = Path(sys.prefix, "bin", _STATIC)
+    return path if path.is_file() else None
+
+
+def in_place() -> Path | None:
+    """`qusr-static` where it is, if it has a path of its own."""
+    path = static()
+    if path is None:
+        return None
+    real = Path(os.path.realpath(path))
+    return real if real.is_file() and real.samefile(path) else None
+
+
 def is_ours(interpreter: str) -> bool:
-    """Whether an interpreter is a launcher made by this installation."""
+    """Whether an interpreter is one that this installation would write."""
     try:
         data = Path(interpreter).read_bytes()
     except OSError:
         return interpreter == str(default_path())
-    return data == executable()
+    return any(data == executable(dynamic=dynamic) for dynamic in kinds())
+
+
+def without_unicorn(guests: list[str]) -> list[str]:
+    """Those whose programs run on this machine where Unicorn's library is not to be found."""
+    variants = {guest.name: list(guest.abis) for guest in arch.guests()}
+
+    def is_native(guest: str) -> bool:
+        machines = [_native.Machine(guest, variant) for variant in variants[guest]]
+        return all(machine.native_options is not None for machine in machines)
+
+    return [guest for guest in guests if is_native(guest)]
+
+
+def kinds() -> list[bool]:
+    """Which executables can be had here; True: the one that needs this installation's files."""
+    return [False] * (static() is not None) + [True] * (installed.FOLDER is not None)
 
 
 class Host:
@@ -74,7 +108,8 @@ def _extensions_folder(stdlib: Path) -> Path:
 
 def _packages() -> list[Path]:
     """The folders of sys.path that have the packages."""
-    found = [Path(qusr.__file__).resolve().parent.parent]
+    assert installed.FOLDER is not None
+    found = [Path(installed.FOLDER).resolve().parent]
     for name in _PACKAGES[1:]:
         spec = find_spec(name)
         if spec is not None and spec.origin:
@@ -135,7 +170,7 @@ def _preload(extension: str) -> list[str]:
 
 def _configuration() -> bytes:
     host = Host()
-    inside = interp.CARRIED
+    inside = installed.CARRIED
     packages = [str(path) for path in host.packages]
     extension = f"{packages[0]}/qusr/_native.abi3.so"
     # Isolated: PYTHONPATH and its like are the guest's.
@@ -160,8 +195,12 @@ def _configuration() -> bytes:
     return b"".join(os.fsencode(word) + b"\0" for word in words)
 
 
-def executable() -> bytes:
-    """The launcher, set up for this installation."""
+def executable(*, dynamic: bool) -> bytes:
+    """What is registered; `dynamic`: the launcher, set up for this installation."""
+    if not dynamic:
+        path = static()
+        assert path is not None
+        return path.read_bytes()
     template, text = bytes(_native.launcher()), _configuration()
     if len(text) > _SPACE:
         raise BinfmtError("the paths of Python and its libraries are too long for the launcher")
@@ -171,13 +210,13 @@ def executable() -> bytes:
     return template[:at] + text.ljust(_SPACE, b"\0") + template[at + _SPACE :]
 
 
-def write(path: Path) -> None:
-    """Puts the launcher at `path`."""
+def write(path: Path, *, dynamic: bool) -> None:
+    """Puts the executable at `path`."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Renamed into place: the old one may be running.
-        new.write_bytes(executable())
+        new.write_bytes(executable(dynamic=dynamic))
         new.chmod(0o755)
         new.replace(path)
     except OSError as error:

@@ -6,7 +6,6 @@ host. It ends with the last process in it.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import signal
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from qusr import _native
 from qusr.binfmt import BinfmtError
 
 # linux/sched.h, linux/mount.h
@@ -22,28 +22,22 @@ CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
 #: Signals of somebody who wants the command to stop; those of the terminal reach it anyway.
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-
-
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), what)
 
 
 def mount(source: str, target: str | Path, kind: str, flags: int = 0, data: str = "") -> None:
     """mount(2)."""
     where = os.fsencode(target)
-    arguments = (source.encode(), where, kind.encode(), ctypes.c_ulong(flags), data.encode())
-    _check(_libc.mount(*arguments), os.fsdecode(where))
+    try:
+        _native.mount(os.fsencode(source), where, kind.encode(), flags, data.encode())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fsdecode(where)) from None
 
 
 def unmount(target: Path) -> None:
     """umount2(2), lazily: whoever still uses it keeps it."""
-    _check(_libc.umount2(os.fsencode(target), 2), str(target))
+    _native.umount(os.fsencode(target), 2)
 
 
 def bind(source: Path, target: Path, *, recursive: bool = True) -> None:
@@ -53,7 +47,7 @@ def bind(source: Path, target: Path, *, recursive: bool = True) -> None:
 
 def _unshare(flags: int) -> None:
     try:
-        _check(_libc.unshare(flags), "unshare")
+        _native.unshare(flags)
     except OSError as error:
         raise BinfmtError(
             f"no user namespace: {error.strerror} (sysctl user.max_user_namespaces and "

@@ -37,9 +37,9 @@ def guests(names: list[str]) -> list[str]:
     return list(dict.fromkeys(chosen)) or list(GUESTS)
 
 
-def entry_name(guest: str) -> str:
-    """What our entry is called."""
-    return f"qusr-{guest}"
+def entry_name(guest: str, *, as_qemu: bool = False) -> str:
+    """What our entry is called. Some programs look for one of qemu's names (mmdebstrap does)."""
+    return f"{'qemu' if as_qemu else 'qusr'}-{guest}"
 
 
 def header(guest: str, *, kind: int = ET_EXEC, osabi: int = 0) -> bytes:
@@ -71,7 +71,7 @@ def escaped(data: bytes) -> str:
     return "".join(f"\\x{byte:02x}" for byte in data)
 
 
-def line(guest: str, interpreter: str, flags: str) -> str:
+def line(guest: str, interpreter: str, flags: str, *, as_qemu: bool = False) -> str:
     """What is written to `register`."""
     if len(os.fsencode(interpreter)) > _INTERPRETER_MAX:
         raise BinfmtError(
@@ -81,8 +81,19 @@ def line(guest: str, interpreter: str, flags: str) -> str:
     free = [mark for mark in _DELIMITERS if mark not in interpreter]
     if not free or "\n" in interpreter:
         raise BinfmtError(f"{interpreter!r}: not a path that can be registered")
-    fields = ("", entry_name(guest), "M", "", escaped(magic(guest)), escaped(mask(guest)))
+    name = entry_name(guest, as_qemu=as_qemu)
+    fields = ("", name, "M", "", escaped(magic(guest)), escaped(mask(guest)))
     return free[0].join((*fields, interpreter, flags))
+
+
+def can_be_registered(interpreter: str) -> bool:
+    """Whether the kernel takes a path for every guest."""
+    try:
+        for guest in GUESTS:
+            line(guest, interpreter, "")
+    except BinfmtError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -166,10 +177,11 @@ class Registry:
         """The entries for programs of a guest."""
         return [entry for entry in self.entries() if entry.handles(guest)]
 
-    def add(self, guest: str, interpreter: str, flags: str) -> None:
+    def add(self, guest: str, interpreter: str, flags: str, *, as_qemu: bool = False) -> None:
         """Registers."""
+        text = line(guest, interpreter, flags, as_qemu=as_qemu)
         try:
-            (self.folder / "register").write_text(line(guest, interpreter, flags))
+            (self.folder / "register").write_text(text)
         except OSError as error:
             raise BinfmtError(_why(error, interpreter)) from None
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from qusr import installed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +44,12 @@ def _package_folders() -> Iterator[str]:
 
 
 _found: list[str] = []
+#: Names the library, in place of the installed package.
+VARIABLE = "QUSR_LIBUNICORN"
 
 
 def library(*, missing_ok: bool = False) -> str:
-    """The path of libunicorn; "" where that is `missing_ok`."""
+    """The path of libunicorn, by a variable or in the package; "" where none is `missing_ok`."""
     if not _found:
         try:
             _found.append(_search())
@@ -57,6 +61,13 @@ def library(*, missing_ok: bool = False) -> str:
 
 
 def _search() -> str:
+    named = os.environ.get(VARIABLE)
+    if named:
+        return named
+    if installed.FOLDER is None:
+        raise UnicornNotFoundError(
+            f"this qusr has no Unicorn core: {VARIABLE} may name its library"
+        )
     folders = []
     for folder in _package_folders():
         folders.append(folder)
@@ -72,16 +83,23 @@ def _search() -> str:
 
 
 def arguments(
-    arch: Arch, model: CpuModel | None, variant: str
+    arch: Arch, model: CpuModel | None, variant: str, *, needed: bool = True
 ) -> tuple[str, str, int, list[tuple[int, int]], list[str]]:
     """What `_native` needs to open a core: library, guest, model, system registers, features.
 
-    `variant` says which of the guest's kinds of programs it is to run (`Guest.variant`).
+    `variant` says which of the guest's kinds of programs it is to run (`Guest.variant`). A library
+    that is not `needed` may be missing: then its path is empty.
     """
     chosen = model or arch.default_model
     core = arch.guest.abis[variant].core
     features = arch.core_features(chosen)
-    return library(), core, chosen.unicorn, arch.system_registers(chosen), features
+    try:
+        path = library()
+    except UnicornNotFoundError:
+        if needed:
+            raise
+        path = ""
+    return path, core, chosen.unicorn, arch.system_registers(chosen), features
 
 
 def open_cpu(

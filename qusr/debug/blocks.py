@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from qusr import installed
 from qusr.debug.log import BLOCK_ITEMS, NATIVE_ONLY
 
 TYPE_CHECKING = False
@@ -129,8 +130,10 @@ def disassembler(family: str, modes: Sequence[str]) -> Callable[[int, bytes], It
     try:
         import capstone
     except ImportError:
+        has_packages = installed.FOLDER is not None
+        why = "pip install capstone" if has_packages else "not in this executable"
         return lambda address, code: iter(
-            [f"0x{address:08x}:  {code.hex()} (no disassembly: pip install capstone)"]
+            [f"0x{address:08x}:  {code.hex()} (no disassembly: {why})"]
         )
     mode = 0
     for name in modes:

@@ -28,6 +28,7 @@ NEVER_BLOCKED = 1 << 10 | 1 << 6 | 1 << 7
 """SIGSEGV, SIGBUS and SIGFPE: signal/host/mod.rs, OWN."""
 STOP_SIGNALS = (19, 20, 21, 22)
 SI_QUEUE = -1
+SI_USER = 0
 
 # --- messages: the upper 16 bits of a queued SIGSEGV's value (signal/host/message.rs, Message) ---
 BELL, STOP, DIE, DOOM, REPORT, KILL_MESSAGE = 0x5152, 0x5153, 0x5154, 0x5155, 0x5156, 0x5157
@@ -39,7 +40,7 @@ BOUNDARY, ENTRY, EXIT, FAULT, EVENT, STOP_HERE = range(1, 7)
 CONTINUE, CALLS, STEP, EMULATE, DETACHED = range(5)
 
 # --- requests to a stopped tracee ---
-ASK_MAPS, ASK_AUXV, ASK_EXE, ASK_SMAPS, ASK_ROOT = 1, 2, 3, 4, 5
+ASK_MAPS, ASK_AUXV, ASK_EXE, ASK_SMAPS, ASK_ROOT, ASK_ALLOCATE, ASK_RELEASE = range(1, 8)
 
 MAGIC = 0x7265636172545351
 HEADER = struct.Struct("<QIIQQQ16sIIIIIIQqQQIIQQQQ")
@@ -51,8 +52,8 @@ assert HEADER.size == INFO_AT
 MODE_AT = 60
 RESUME = struct.Struct("<5I")
 """mode, options, seized, resume_signal, dirty"""
-BLOCKED_AT, NUMBER_AT, REQUEST_AT = 80, 88, 112
-DIRTY_REGISTERS, DIRTY_MASK = 1, 2
+BLOCKED_AT, NUMBER_AT, FIRST_ARG_AT, REQUEST_AT, ARGUMENTS_AT = 80, 88, 96, 112, 120
+DIRTY_REGISTERS, DIRTY_MASK, FORGETS_OVER = 1, 2, 4
 RING_SIZE = 256
 # Where a debugger's stops go (tracee/stops.rs, Orders): counters, the size, the bytes.
 ORDERS_WRITTEN, ORDERS_SIZE, ORDERS_BYTES, ORDERS_ROOM = 0, 16, 24, 1 << 18

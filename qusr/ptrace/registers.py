@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 
-from qusr import arch
-from qusr.arch.tracing import NT_PRSTATUS, RegisterSet
+from qusr import _native, arch
+from qusr.arch.tracing import NT_PRSTATUS, ORIGINAL, RegisterSet
 from qusr.ptrace import block as b
 from qusr.ptrace.block import Header
 from qusr.ptrace.tracee import Tracee
@@ -63,8 +63,8 @@ def find(header: Header, note: int) -> RegisterSet:
     return found
 
 
-def write(tracee: Tracee, note: int, data: bytes) -> None:
-    """Stores (a part of) a register set."""
+def write(tracee: Tracee, note: int, data: bytes, start: int = 0) -> None:
+    """Stores a register set, or the part of it that begins at `start`."""
     header = tracee.header()
     known = tracing(header)
     if note == known.call_note:
@@ -77,7 +77,12 @@ def write(tracee: Tracee, note: int, data: bytes) -> None:
         if any(data[8:]):
             raise fail(errno.ENOSPC)
         return
-    for register, value in find(header, note).unpack(data, _order(header)):
+    for register, value in find(header, note).unpack(data, _order(header), start):
+        if register == ORIGINAL:
+            # Where the register has the number before the call, the argument is here.
+            if known.call_register == known.registers.args[0]:
+                tracee.write(tracee.block + b.FIRST_ARG_AT, value.to_bytes(8, "little"))
+            continue
         tracee.set_register(register, value)
         before = tracee.report is not None and tracee.report.kind == "entry"
         if register == known.call_register and before:
@@ -96,3 +101,9 @@ def unit(header: Header, note: int) -> int:
     if note == known.call_note or note in known.fixed:
         return 4
     return find(header, note).unit
+
+
+def siginfo_of(tracee: Tracee, info: bytes) -> bytes:
+    """A host's siginfo_t as the tracee's guest has it."""
+    guest = arch.on_core(tracee.header().guest)
+    return _native.siginfo_to_guest(info, guest.bits, guest.big_endian)

@@ -6,9 +6,8 @@ import errno
 import struct
 
 from qusr import _native, arch
-from qusr.arch.abi import HOST
 from qusr.ptrace import block as b
-from qusr.ptrace import registers
+from qusr.ptrace import registers, siginfo
 from qusr.ptrace import tracee as kinds
 from qusr.ptrace.tracee import Report, Tracee
 from qusr.ptrace.tracer import Tracer
@@ -74,28 +73,38 @@ def _user_area(ctx: Context, tracee: Tracee, addr: int) -> UserArea:
 
 def peek_user(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
     """PTRACE_PEEKUSR, which not all guests have."""
-    area = _user_area(ctx, tracee, addr)
-    value = 0
-    if addr < area.readable:
-        general = registers.read(tracee, registers.NT_PRSTATUS)[0]
-        value = _word(ctx, general[addr : addr + ctx.abi.word])
-    elif addr not in area.words and addr >= area.size:
-        raise fail(errno.EIO)
-    _put_word(ctx, data, value)
+    _put_word(ctx, data, _user_word(ctx, tracee, addr))
     return 0
+
+
+def _user_word(ctx: Context, tracee: Tracee, addr: int) -> int:
+    area = _user_area(ctx, tracee, addr)
+    if addr not in area.words and addr >= area.size:
+        raise fail(errno.EIO)
+    part = area.part(addr)
+    if part is None:
+        return 0
+    at, note = part
+    return _word(ctx, registers.read(tracee, note)[0][addr - at : addr - at + ctx.abi.word])
 
 
 def poke_user(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
     """PTRACE_POKEUSR."""
+    _set_user_word(ctx, tracee, addr, data)
+    return 0
+
+
+def _set_user_word(ctx: Context, tracee: Tracee, addr: int, value: int) -> None:
     area = _user_area(ctx, tracee, addr)
     if addr >= area.size:
         raise fail(errno.EIO)
-    if addr < area.writable:
-        word = ctx.abi.word
-        number = registers.find(tracee.header(), registers.NT_PRSTATUS).fields[addr // word][0]
-        assert number is not None
-        tracee.set_register(number, data & (1 << word * 8) - 1)
-    return 0
+    part = area.part(addr)
+    if part is None or area.writable <= addr < area.readable:
+        return
+    at, note = part
+    word = ctx.abi.word
+    data = (value & (1 << word * 8) - 1).to_bytes(word, ctx.abi.byte_order)
+    registers.write(tracee, note, data, addr - at)
 
 
 # --- registers ---
@@ -155,7 +164,34 @@ def _zeros(ctx: Context, tracee: Tracee, size: int, data: int) -> None:
     ctx.write(data, bytes(size))
 
 
-_OWN = {"get": _get, "set": _set, "word": _first_word, "call": _change_call, "zeros": _zeros}
+def _area(ctx: Context, address: int) -> tuple[range, int]:
+    """A struct ptrace_area: words of the user area, and where they are in the tracer's memory."""
+    word = ctx.abi.word
+    data = ctx.read(address, 3 * word)
+    size = int.from_bytes(data[:4], ctx.abi.byte_order)
+    start, memory = _word(ctx, data[word : 2 * word]), _word(ctx, data[2 * word :])
+    return range(start, start + size, word), memory
+
+
+def _peek_area(ctx: Context, tracee: Tracee, _: int, addr: int) -> None:
+    words, memory = _area(ctx, addr)
+    for at in words:
+        _put_word(ctx, memory + at - words.start, _user_word(ctx, tracee, at))
+
+
+def _poke_area(ctx: Context, tracee: Tracee, _: int, addr: int) -> None:
+    words, memory = _area(ctx, addr)
+    for at in words:
+        value = _word(ctx, ctx.read(memory + at - words.start, ctx.abi.word))
+        _set_user_word(ctx, tracee, at, value)
+
+
+_OWN = {
+    "get": _get, "set": _set, "word": _first_word, "call": _change_call, "zeros": _zeros,
+    "peek area": _peek_area, "poke area": _poke_area,
+}  # fmt: skip
+_BY_ADDR = frozenset({"peek area", "poke area"})
+"""Those that have their pointer in `addr`."""
 
 
 def _own_request(request: int) -> Request:
@@ -167,7 +203,7 @@ def _own_request(request: int) -> Request:
         if found is None or registers.tracing(tracee.header()) is not own:
             raise fail(errno.EIO)
         what, about = found
-        _OWN[what](ctx, tracee, about, data)
+        _OWN[what](ctx, tracee, about, addr if what in _BY_ADDR else data)
         return 0
 
     return function
@@ -192,15 +228,11 @@ def get_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: i
 
 def set_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
     """PTRACE_SETSIGINFO."""
-    from qusr.syscalls.context import pack, unpack
-    from qusr.syscalls.structs import SIGINFO_QUEUE
-
     report = _report(tracee)
     if report.info is None:
         raise fail(errno.EINVAL)
-    given = ctx.read(data, SIGINFO_QUEUE.size(ctx.abi))
-    values = unpack(SIGINFO_QUEUE, given, ctx.abi)
-    report.info = pack(SIGINFO_QUEUE, values, HOST).ljust(b.INFO_SIZE, b"\0")[: b.INFO_SIZE]
+    given = ctx.read(data, b.INFO_SIZE)
+    report.info = siginfo.from_guest(given, ctx.abi.word * 8, big_endian=bool(ctx.abi.big_endian))
     return 0
 
 

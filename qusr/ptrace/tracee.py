@@ -54,6 +54,7 @@ class Tracee:
             to be reported when the tracee is parked.
         asked: it goes on only to answer a question in the same stop.
         unwanted: the host kernel attached it, but the guest did not ask for that.
+        interrupted: it was told to stop, and has told of no stop since.
     """
 
     def __init__(self, tid: int, *, seized: bool, options: int = 0) -> None:
@@ -65,6 +66,7 @@ class Tracee:
         self.report: Report | None = None
         self.pending: list[tuple[str, int, bytes]] = []
         self.unwanted = False
+        self.interrupted = False
         self.prepared = False
         self.dirty = 0
         self.asked = False
@@ -159,9 +161,18 @@ class Tracee:
         """Rings the bell: the tracee is to come to the next guest instruction."""
         _native.queue_signal(self.tgid, self.tid, b.SIGSEGV, b.bell(0))
 
+    def interrupt(self) -> None:
+        """PTRACE_INTERRUPT. OSError: it is gone."""
+        _native.ptrace(b.INTERRUPT, self.tid, 0, 0)
+        self.interrupted = True
+
     def let_go(self, signal: int = 0, request: int = b.CONT) -> None:
         """Ends the host's stop."""
         self.parked = False
+        if self.interrupted and request != b.DETACH:
+            # Any stop takes the place of the one that was asked for (kernel/signal.c,
+            # ptrace_stop), also one that nobody is told of.
+            _native.ptrace(b.INTERRUPT, self.tid, 0, 0)
         _native.ptrace(request, self.tid, 0, signal)
 
     def prepare(self, mode: int, signal: int) -> None:
@@ -180,13 +191,13 @@ class Tracee:
         return options | self.options & (1 << b.EVENT_CLONE | 1 << b.EVENT_EXIT)
 
 
-def status_number(pid: int, key: bytes) -> int:
+def status_number(pid: int, key: bytes, base: int = 10) -> int:
     """A number of /proc/PID/status; 0 when there is no such process."""
     try:
         with open(f"/proc/{pid}/status", "rb") as file:
             for line in file:
                 if line.startswith(key + b":"):
-                    return int(line.split()[1])
+                    return int(line.split()[1], base)
     except (OSError, ValueError, IndexError):
         pass
     return 0

@@ -29,6 +29,9 @@ _RESTARTS = (-512, -513, -514, -516)
 """ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK."""
 _CAUSED = (4, 5, 7, 8, 11)
 """Signals that the emulator's own instructions can cause."""
+_OWN = (7, 8, 11)
+"""Those that the emulator always catches: SIGBUS, SIGFPE and SIGSEGV."""
+_SI_TKILL = -6
 _RAX, _ORIG_RAX = 10, 15
 
 
@@ -166,6 +169,7 @@ class Tracer:
 
     def _trapped(self, tracee: Tracee, signal: int) -> None:
         """PTRACE_EVENT_STOP, in a group-stop if `signal` is not SIGTRAP."""
+        tracee.interrupted = False
         if tracee.parked:
             info = b.siginfo(signal, b.EVENT_STOP << 8 | signal, tracee.tid)
             self._tell(tracee, Report(kinds.TRAP, signal, info, event=b.EVENT_STOP, on_host=True))
@@ -194,6 +198,9 @@ class Tracer:
             tracee.let_go(signal)
         elif signal in _CAUSED and code > 0:
             tracee.let_go(signal)  # the emulator's own business
+        elif code == _SI_TKILL and signal in _OWN and not _catches(tracee.tid, signal):
+            # The emulator dies of what the tracer has let through (memory/fault.rs, pass_on).
+            tracee.let_go(signal)
         else:
             tracee.pending.append((kinds.SIGNAL, signal, info))
             self._pass_bell(tracee)
@@ -265,16 +272,22 @@ class Tracer:
 
     def _tell(self, tracee: Tracee, report: Report) -> None:
         tracee.report = report
+        tracee.interrupted = False
         self.ready = [item for item in self.ready if item.tid != tracee.tid]
         self.ready.append(Ready(tracee.tid, report.status, bytes(144)))
 
     # --- questions ---
 
-    def ask(self, tracee: Tracee, question: int) -> bytes | None:
-        """Has a tracee answer in its stop; None when it is in none that it can do so in."""
+    def ask(self, tracee: Tracee, question: int, *arguments: int) -> bytes | None:
+        """Has a tracee answer in its stop; None when it is in none that it can do so in. Up to two
+        numbers go with the question.
+        """
         report = tracee.report
         if report is None or not tracee.parked or report.on_host:
             return None
+        if arguments:
+            words = struct.pack(f"<{len(arguments)}Q", *arguments)
+            tracee.write(tracee.block + b.ARGUMENTS_AT, words)
         tracee.write(tracee.block + b.REQUEST_AT, struct.pack("<I", question))
         tracee.asked = True
         tracee.let_go()
@@ -297,14 +310,21 @@ class Tracer:
         if report.kind == kinds.SIGNAL:
             if signal == report.signal and report.info is not None:
                 _native.ptrace_set(b.SETSIGINFO, tracee.tid, 0, report.info)
+                signal = 0
         elif report.kind == kinds.FAULT:
             if signal == report.signal:
                 injected, answer = 0, signal
+                if report.info is not None:
+                    tracee.write(tracee.block + b.INFO_AT, report.info)
         else:
             # Only after a system call does this send a signal (ptrace_report_syscall).
             injected = 0
             if signal and report.kind in (kinds.ENTRY, kinds.EXIT):
                 _send(tracee, signal)
+        if injected and signal:
+            # As ptrace_signal of kernel/signal.c does; the stop's own info is a message of ours.
+            info = b.siginfo(injected, b.SI_USER, os.getpid(), os.getuid())
+            _native.ptrace_set(b.SETSIGINFO, tracee.tid, 0, info)
         tracee.prepare(mode, answer)
         tracee.report = None
         self.ready = [item for item in self.ready if item.tid != tracee.tid]
@@ -338,3 +358,8 @@ def _tkill(tracee: Tracee, signal: int) -> None:
 def _message(tid: int) -> int:
     """The host's PTRACE_GETEVENTMSG."""
     return int.from_bytes(_native.ptrace_get(b.GETEVENTMSG, tid, 0, 8), "little")
+
+
+def _catches(tid: int, signal: int) -> bool:
+    """Whether a thread's process has a handler on the host."""
+    return status_number(tid, b"SigCgt", 16) >> signal - 1 & 1 != 0

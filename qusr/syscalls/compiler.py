@@ -23,7 +23,8 @@ NO_MAP = 0xFFFF
 INVALID = 0xFFFFFFFF
 """What a number becomes that means something to the host, but nothing to the guest."""
 
-NATIVE, PYTHON, BUILTIN, ENOSYS, SWITCH, ERRNO = range(6)
+NATIVE, PYTHON, BUILTIN, ENOSYS, SWITCH, ERRNO, FORWARD = range(7)
+FROM_ARG, FROM_MEMORY, FROM_NOWHERE = range(3)
 (
     OP_INT, OP_PAIR, OP_FLAGS, OP_CONST, OP_PATH, OP_BUF, OP_STRUCT, OP_ARRAY, OP_IOVEC,
     OP_SOCKADDR_IN, OP_SOCKADDR_OUT, OP_MSGHDR, OP_MMSGHDR, OP_RAW, OP_BITS, OP_SWAP32,
@@ -122,9 +123,7 @@ class _Pools:
             return b"\0"
         signals = self.abi.differing("signal")
         pairs = [
-            (signals.get(name, n), n)
-            for name, n in SIGNALS.items()
-            if signals.get(name) != ABSENT
+            (signals.get(name, n), n) for name, n in SIGNALS.items() if signals.get(name) != ABSENT
         ]
         rows = sorted(_flag_rows(decl.ACTION_FLAGS, self.abi))
         codes = self.abi.differing("sicode")
@@ -297,8 +296,15 @@ class CallLeaf:
 class _CallCompiler:
     """Compiles one declaration."""
 
-    def __init__(self, call: decl.Syscall, pools: _Pools, host_numbers: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        call: decl.Syscall,
+        pools: _Pools,
+        host_numbers: Mapping[str, int],
+        calls: Mapping[str, decl.Syscall],
+    ) -> None:
         self.call = call
+        self.calls = calls
         self.pools = pools
         self.abi = pools.abi
         self.host_numbers = host_numbers
@@ -308,7 +314,7 @@ class _CallCompiler:
             return bytes([ENOSYS])
         whole = decl.Case(
             *self.call.args, handler=self.call.handler, builtin=self.call.builtin,
-            ret=self.call.ret,
+            ret=self.call.ret, forward=self.call.forward,
         )  # fmt: skip
         return self._node(CallLeaf(), whole.args, whole)
 
@@ -323,6 +329,8 @@ class _CallCompiler:
                 if args[index + 1 :]:
                     raise CompileError(f"{self.call.name}: arguments after a Switch")
                 return self._switch(leaf, arg, case)
+        if case.forward is not None:
+            return self._forward(case.forward)
         if leaf.next_slot > self.abi.nargs:
             raise CompileError(f"{self.call.name}: too many arguments for {self.abi.name}")
         if case.handler is not None:
@@ -334,6 +342,23 @@ class _CallCompiler:
             ops = b"".join(self._host_number(leaf, arg) for arg in leaf.args)
             return bytes([BUILTIN, BUILTINS.index(case.builtin), len(leaf.args)]) + ops
         return self._native(leaf, case)
+
+    def _forward(self, forward: decl.Forward) -> bytes:
+        """The node of another call, behind where its arguments are."""
+        call = forward.target(self.calls)
+        code = bytes([FORWARD, len(forward.sources)])
+        for source in forward.sources:
+            match source:
+                case decl.Word():
+                    row = (FROM_MEMORY, source.pointer, source.index, 0)
+                case decl.Masked():
+                    row = (FROM_ARG, source.arg, 0, source.mask)
+                case decl.Fixed():
+                    row = (FROM_NOWHERE, 0, 0, source.value)
+                case _:
+                    row = (FROM_ARG, source, 0, 0xFFFFFFFFFFFFFFFF)
+            code += struct.pack("<BBBQ", *row)
+        return code + _CallCompiler(call, self.pools, self.host_numbers, self.calls).compile()
 
     def _switch(self, leaf: CallLeaf, switch: decl.Switch, outer: decl.Case) -> bytes:
         slot = self._slot(leaf, switch.of)
@@ -369,7 +394,7 @@ class _CallCompiler:
             *case.args, host=case.host, handler=case.handler or outer.handler,
             builtin=case.builtin or outer.builtin,
             ret=case.ret if case.ret is not None else outer.ret, name=case.name,
-            enosys=case.enosys, errno=case.errno,
+            enosys=case.enosys, errno=case.errno, forward=case.forward,
         )  # fmt: skip
 
     def _scalars(self, leaf: CallLeaf) -> bytes:
@@ -487,11 +512,13 @@ class _CallCompiler:
                 )
                 return head + self._length(leaf, arg.size)
             case decl.Buf():
-                return struct.pack("<BB", OP_BUF, slot) + self._length(leaf, arg.size)
+                head = struct.pack("<BBB", OP_BUF, slot, arg.direction)
+                return head + self._length(leaf, arg.size)
             case decl.Sigset() if self.abi.differing("signal"):
                 return struct.pack("<BB", OP_SIGSET, slot)
             case decl.Bits() if little and not arg.in_bits:
-                return struct.pack("<BB", OP_BUF, slot) + self._length(leaf, arg.size)
+                head = struct.pack("<BBB", OP_BUF, slot, arg.direction)
+                return head + self._length(leaf, arg.size)
             case decl.Bits():
                 head = struct.pack("<BBBB", OP_BITS, slot, arg.direction, int(arg.in_bits))
                 return head + self._length(leaf, arg.size)
@@ -581,7 +608,7 @@ def compile_table(
         code = bytes([ENOSYS])
         if call is not None:
             try:
-                code = _CallCompiler(call, pools, host_numbers).compile()
+                code = _CallCompiler(call, pools, host_numbers, calls).compile()
             except (KeyError, CompileError) as error:
                 raise CompileError(f"{name}: {error}") from error
         text = name.encode()

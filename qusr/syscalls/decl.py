@@ -404,6 +404,52 @@ class Mmsghdr(Pointer):
 # --- choice ------------------------------------------------------------------
 
 
+class Word:
+    """Of a :class:`Forward`: a word of memory, the `index`th where argument `pointer` points."""
+
+    def __init__(self, pointer: int, index: int) -> None:
+        self.pointer = pointer
+        self.index = index
+
+
+class Masked:
+    """Of a :class:`Forward`: the bits `mask` of an argument."""
+
+    def __init__(self, arg: int, mask: int) -> None:
+        self.arg = arg
+        self.mask = mask
+
+
+class Fixed:
+    """Of a :class:`Forward`: a number."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
+def words(pointer: int, count: int) -> tuple[Word, ...]:
+    """All arguments in memory, as old calls with many of them have it."""
+    return tuple(Word(pointer, index) for index in range(count))
+
+
+class Forward:
+    """That a call, or a case of one, is another call with its arguments elsewhere.
+
+    Args:
+        call: the other call, or the name of one of the same ABI.
+        sources: its argument registers: the number of an argument of this call, or one of
+            :class:`Word`, :class:`Masked` and :class:`Fixed`.
+    """
+
+    def __init__(self, call: str | Syscall, *sources: int | Word | Masked | Fixed) -> None:
+        self.call = call
+        self.sources = sources
+
+    def target(self, calls: Mapping[str, Syscall]) -> Syscall:
+        """The other call; `calls` are those of the ABI."""
+        return calls[self.call] if isinstance(self.call, str) else self.call
+
+
 class Case:
     """The arguments behind one value of a :class:`Switch`."""
 
@@ -417,6 +463,7 @@ class Case:
         name: str = "",
         enosys: str | None = None,
         errno: int | None = None,
+        forward: Forward | None = None,
     ) -> None:
         self.args = args
         self.host = host
@@ -425,6 +472,7 @@ class Case:
         self.ret = ret
         self.name = name
         self.enosys = enosys
+        self.forward = forward
         self.errno = errno
         """Fail with this errno (EINVAL for an unknown prctl option…)."""
 
@@ -529,6 +577,7 @@ class Syscall:
         file: the argument with the path of a file that must be there: without it the call gives
             ENOENT and the handler is not asked.
         builtin: name of the Rust function that does it.
+        forward: the call that it is in another form.
         partial: why the call is only partly supported.
         enosys: why the call is not there at all (the guest gets ENOSYS).
         families: struct families for which this declaration holds; None: all. A
@@ -547,6 +596,7 @@ class Syscall:
         partial: str | None = None,
         enosys: str | None = None,
         families: Sequence[str] | None = None,
+        forward: Forward | None = None,
     ) -> None:
         self.name = name
         self.args = args
@@ -558,6 +608,7 @@ class Syscall:
         self.partial = partial
         self.enosys = enosys
         self.families = families
+        self.forward = forward
 
     @property
     def status(self) -> str:

@@ -14,6 +14,7 @@ from qusr.syscalls.decl import (
     Fd,
     Flags,
     FlagTable,
+    Host,
     Int,
     Loff,
     Mode,
@@ -150,7 +151,7 @@ _BIG_ENDIAN = "big-endian guests: the struct's parts would not be swapped"
 
 CALLS = (
     # --- listing ---
-    Syscall("getdents", *_DIRENTS, builtin="getdents", families=("32", "irix")),
+    Syscall("getdents", *_DIRENTS, builtin="getdents", families=("be", "32", "irix")),
     Syscall("getdents64", *_DIRENTS),
     Syscall("getdents64", *_DIRENTS, builtin="getdents64", families=("be", "32")),
     Syscall("getcwd", Buf("buf", OUT, size="size"), Size("size"), builtin="getcwd"),
@@ -186,6 +187,8 @@ CALLS = (
     Syscall("mount", Path("source"), Path("target", mount=True), Str("filesystemtype"),
             Flags("mountflags", MOUNT, bits=0), Raw("data")),
     Syscall("umount2", Path("target", follow=("flags", 8), mount=True), Flags("flags", UMOUNT)),
+    # oldumount of fs/namespace.c.
+    Syscall("umount", Path("target", follow=True, mount=True), host=Host("umount2", "target", 0)),
     Syscall("fsopen", Str("fsname"), Flags("flags", FSOPEN)),
     Syscall(
         "fsconfig", Fd("fs_fd"),

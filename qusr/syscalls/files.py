@@ -67,6 +67,7 @@ ADVICE = {
     0: "POSIX_FADV_NORMAL", 1: "POSIX_FADV_RANDOM", 2: "POSIX_FADV_SEQUENTIAL",
     3: "POSIX_FADV_WILLNEED", 4: "POSIX_FADV_DONTNEED", 5: "POSIX_FADV_NOREUSE",
 }  # fmt: skip
+_ADVICE = Enum("advice", ADVICE, family="fadvise")
 
 OPEN_HOW = Struct("open_how", [("flags", u64), ("mode", u64), ("resolve", u64)])
 
@@ -156,8 +157,8 @@ CALLS = (
     # The 32-bit form has the flags second, to save a register (sync_file_range(2)).
     Syscall("sync_file_range2", Fd("fd"), Flags("flags", SYNC_FILE_RANGE), Loff("offset"),
             Loff("nbytes"), host=Host("sync_file_range", "fd", "offset", "nbytes", "flags")),
-    Syscall("fadvise64", Fd("fd"), Loff("offset"), Loff("len"), Enum("advice", ADVICE)),
-    Syscall("arm_fadvise64_64", Fd("fd"), Enum("advice", ADVICE), Loff("offset"), Loff("len"),
+    Syscall("fadvise64", Fd("fd"), Loff("offset"), Loff("len"), _ADVICE),
+    Syscall("arm_fadvise64_64", Fd("fd"), _ADVICE, Loff("offset"), Loff("len"),
             host=Host("fadvise64", "fd", "offset", "len", "advice")),
     Syscall("readahead", Fd("fd"), Loff("offset"), Size("count")),
     # --- rings ---

@@ -9,6 +9,8 @@ from qusr.syscalls.common import OPEN, TIMESPEC, TIMESPEC64
 from qusr.syscalls.decl import (
     IN,
     OUT,
+    Address,
+    Arg,
     Array,
     Buf,
     Case,
@@ -16,9 +18,11 @@ from qusr.syscalls.decl import (
     Fd,
     Flags,
     FlagTable,
+    Forward,
     Hex,
     Host,
     Int,
+    Masked,
     Mode,
     Ptr,
     Raw,
@@ -28,6 +32,7 @@ from qusr.syscalls.decl import (
     Syscall,
     UInt,
     ULong,
+    Word,
 )
 from qusr.syscalls.layout import (
     CType,
@@ -42,7 +47,12 @@ from qusr.syscalls.layout import (
     u32,
     ulong,
 )
+from qusr.syscalls.memory import SHM
 from qusr.syscalls.structs import SIGEVENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 IPC = FlagTable({"IPC_CREAT": 0o1000, "IPC_EXCL": 0o2000, "IPC_NOWAIT": 0o4000})
 MSG_FLAGS = FlagTable({"IPC_NOWAIT": 0o4000, "MSG_NOERROR": 0o10000, "MSG_EXCEPT": 0o20000,
@@ -58,13 +68,27 @@ _MODE: dict[str, CType] = {
     "ids16": Struct("mode", [("mode", u16), ("_pad", u16)]),
     "*": Struct("mode", [("mode", u32)]),
 }
-IPC_PERM = Struct(
+_IDS: Fields = [("key", s32), ("uid", u32), ("gid", u32), ("cuid", u32), ("cgid", u32)]
+_PERM_REST: Fields = [("_unused1", ulong), ("_unused2", ulong)]
+IPC_PERM = PerAbi(
     "ipc64_perm",
-    [
-        ("key", s32), ("uid", u32), ("gid", u32), ("cuid", u32), ("cgid", u32),
-        ("mode", PerAbi("mode", _MODE)), ("seq", u16), ("_pad2", u16), ("_unused1", ulong),
-        ("_unused2", ulong),
-    ],
+    {
+        # arch/s390/include/uapi/asm/ipcbuf.h
+        "s390": Struct(
+            "ipc64_perm",
+            [
+                *_IDS, ("mode", PerAbi("mode", _MODE)), ("_pad1", u16), ("seq", u16),
+                *_PERM_REST,
+            ],
+        ),
+        "*": Struct(
+            "ipc64_perm",
+            [
+                *_IDS, ("mode", PerAbi("mode", _MODE)), ("seq", u16), ("_pad2", u16),
+                *_PERM_REST,
+            ],
+        ),
+    },
 )  # fmt: skip
 
 
@@ -261,7 +285,7 @@ _SEM_COMMANDS: dict[int, tuple[str, CType | None, int]] = {
 }  # fmt: skip
 
 
-def _semctl() -> Syscall:
+def _semctl(*, big_endian: bool = False) -> Syscall:
     call = _control("semctl", (Int("semid"), Int("semnum")), "arg", _SEM_COMMANDS)
     switch = call.args[-1]
     assert isinstance(switch, Switch)
@@ -271,6 +295,13 @@ def _semctl() -> Syscall:
         for command in (13, 17)
         for key in (command, command | IPC_64)
     ]
+    if big_endian:
+        # The array's numbers, and the int of a union, are elsewhere in it.
+        arrays = [
+            (key, Case(ULong("arg"), handler="ipc:semctl"))
+            for command in (13, 16, 17)
+            for key in (command, command | IPC_64)
+        ]
     switch.cases = (*switch.cases, *arrays)
     switch.names = {**switch.names, 13: "GETALL", 17: "SETALL"}
     return call
@@ -292,7 +323,64 @@ def _timed(name: str, base: str, timespec: CType) -> Syscall:
     return Syscall(name, *args, Ptr("timeout", timespec, IN), host=Host(base))
 
 
+# ipc(2), all calls behind one number: call, first, second, third, ptr, fifth (ipc/syscall.c).
+# Commands are as C libraries pass them to this call, with IPC_64.
+_COMMAND = Masked(2, ~IPC_64 & 0xFFFFFFFF)
+_SEMOP = Syscall("semop", *_SEMOPS)
+_SEMTIMEDOP = _timed("semtimedop", "semtimedop", TIMESPEC)
+# The address is not the result, as that could not be told from an error once.
+_SHMAT = Syscall("shmat", Int("shmid"), Address("shmaddr"), Flags("shmflg", SHM), Raw("result"),
+                 builtin="shmat")  # fmt: skip
+
+
+def _behind_ipc(fifth: int) -> dict[int, tuple[str, Forward]]:
+    """By the number `call`; `fifth` is the argument that has what is the fifth one of most ABIs."""
+    return {
+        1: ("SEMOP", Forward(_SEMOP, 1, 4, 2)),
+        2: ("SEMGET", Forward("semget", 1, 2, 3)),
+        3: ("SEMCTL", Forward("semctl", 1, 2, Masked(3, ~IPC_64 & 0xFFFFFFFF), Word(4, 0))),
+        4: ("SEMTIMEDOP", Forward(_SEMTIMEDOP, 1, 4, 2, fifth)),
+        11: ("MSGSND", Forward("msgsnd", 1, 4, 2, 3)),
+        # In a struct ipc_kludge.
+        12: ("MSGRCV", Forward("msgrcv", 1, Word(4, 0), 2, Word(4, 1), 3)),
+        13: ("MSGGET", Forward("msgget", 1, 2)),
+        14: ("MSGCTL", Forward("msgctl", 1, _COMMAND, 4)),
+        21: ("SHMAT", Forward(_SHMAT, 1, 4, 2, 3)),
+        22: ("SHMDT", Forward("shmdt", 4)),
+        23: ("SHMGET", Forward("shmget", 1, 2, 3)),
+        24: ("SHMCTL", Forward("shmctl", 1, _COMMAND, 4)),
+    }
+
+
+# Of another version than 0 of a call only msgrcv(2) has another form.
+_MSGRCV_1 = ("MSGRCV", Forward("msgrcv", 1, 4, 2, 5, 3))
+_VERSION_1 = 1 << 16
+_IPC = _behind_ipc(5)
+_IPC_BOTH = {
+    **_IPC,
+    **{
+        _VERSION_1 | call: row for call, row in {**_IPC, 12: _MSGRCV_1}.items() if row[0] != "SHMAT"
+    },
+}
+_IPC_ARGS = (Int("first"), ULong("second"), ULong("third"), Hex("ptr"))
+
+
+def _ipc(
+    calls: Mapping[int, tuple[str, Forward]], *more: Arg, families: tuple[str, ...] = ()
+) -> Syscall:
+    args = (*_IPC_ARGS, *more)
+    cases = [(call, Case(*args, forward=forward)) for call, (_, forward) in calls.items()]
+    # A form of SHMAT that iBCS2 programs had.
+    cases.append((_VERSION_1 | 21, Case(*args, errno=errno.EINVAL)))
+    names = {call: name for call, (name, _) in calls.items()}
+    wrong = Case(*args, errno=errno.ENOSYS)
+    return Syscall("ipc", Switch("call", cases, default=wrong, names=names), families=families)
+
+
 CALLS = (
+    _ipc(_IPC_BOTH, Hex("fifth")),
+    # arch/s390/kernel/syscall.c: there are five arguments, and no versions.
+    _ipc(_behind_ipc(3), families=("ipc5",)),
     Syscall("msgget", Hex("key"), Flags("msgflg", IPC)),
     Syscall("semget", Hex("key"), Int("nsems"), Flags("semflg", IPC)),
     Syscall("shmget", Hex("key"), Size("size"), Flags("shmflg", SHM_GET)),
@@ -312,10 +400,9 @@ CALLS = (
     _control("msgctl", (Int("msqid"),), "buf", _MSG_COMMANDS),
     _control("shmctl", (Int("shmid"),), "buf", _SHM_COMMANDS),
     _SEM,
-    Syscall("semctl", *_SEM.args, families=("be",),
-            partial="GETALL, SETALL, and SETVAL of 64-bit guests keep the host's byte order"),
-    Syscall("semop", *_SEMOPS),
-    _timed("semtimedop", "semtimedop", TIMESPEC),
+    Syscall("semctl", *_semctl(big_endian=True).args, families=("be",)),
+    _SEMOP,
+    _SEMTIMEDOP,
     _timed("semtimedop_time64", "semtimedop", TIMESPEC64),
     Syscall("mq_open", Str("name"), Flags("oflag", OPEN), Mode("mode"), Ptr("attr", MQ_ATTR, IN)),
     Syscall("mq_unlink", Str("name")),

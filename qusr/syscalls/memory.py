@@ -12,6 +12,7 @@ from qusr.syscalls.decl import (
     Fd,
     Flags,
     FlagTable,
+    Forward,
     Hex,
     Int,
     Iovec,
@@ -23,6 +24,7 @@ from qusr.syscalls.decl import (
     Syscall,
     UInt,
     ULong,
+    words,
 )
 from qusr.syscalls.layout import Struct, u64, ulong
 
@@ -77,11 +79,15 @@ def _range(name: str, *more: Enum | Flags | UInt) -> Syscall:
     return Syscall(name, Address("addr"), Size("length"), *more, builtin=name)
 
 
+_MMAP = Syscall(
+    "mmap", Address("addr"), Size("length"), Flags("prot", PROT), Flags("flags", MAP),
+    Fd("fd"), Hex("offset"), builtin="mmap",
+)  # fmt: skip
+
 CALLS = (
-    Syscall(
-        "mmap", Address("addr"), Size("length"), Flags("prot", PROT), Flags("flags", MAP),
-        Fd("fd"), Hex("offset"), builtin="mmap",
-    ),
+    _MMAP,
+    # struct s390_mmap_arg_struct (arch/s390/kernel/syscall.c).
+    Syscall("mmap", Hex("arg"), forward=Forward(_MMAP, *words(0, 6)), families=("struct_mmap",)),
     Syscall(
         "mmap2", Address("addr"), Size("length"), Flags("prot", PROT), Flags("flags", MAP),
         Fd("fd"), Hex("pgoffset"), builtin="mmap2",

@@ -72,6 +72,15 @@ _STAT_GENERIC = Struct(
         ("_unused", u32 * 2),
     ],
 )  # fmt: skip
+# arch/s390/include/uapi/asm/stat.h
+_STAT_S390 = Struct(
+    "stat",
+    [
+        ("st_dev", ulong), ("st_ino", ulong), ("st_nlink", ulong), ("st_mode", u32),
+        ("st_uid", u32), ("st_gid", u32), ("_pad1", u32), ("st_rdev", ulong), ("st_size", ulong),
+        *_LONG_TIMES, ("st_blksize", ulong), ("st_blocks", long), ("_unused", ulong * 3),
+    ],
+)  # fmt: skip
 
 
 def _eabi_stat(device: list[tuple[str, CType]], rdev: list[tuple[str, CType]]) -> Struct:
@@ -115,6 +124,7 @@ STAT = PerAbi(
         "irix64": _STAT_IRIX64,
         "x86_64": _STAT_X86_64,
         "generic64": _STAT_GENERIC,
+        "s390": _STAT_S390,
         "be32": _eabi_stat([("st_dev", u16), ("_pad1", u16)], [("st_rdev", u16), ("_pad2", u16)]),
         "eabi": _eabi_stat([("st_dev", ulong)], [("st_rdev", ulong)]),
     },
@@ -168,32 +178,35 @@ STATX = Struct(
 _STATFS_CHECKED = (
     "f_bsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_frsize",
 )  # fmt: skip
-STATFS = PerAbi(
+_STATFS_GENERIC = Struct(
     "statfs",
-    {
-        # arch/mips/include/uapi/asm/statfs.h: as IRIX had them.
-        "irix": Struct(
-            "statfs",
-            [
-                ("f_type", ulong), ("f_bsize", ulong), ("f_frsize", ulong), ("f_blocks", ulong),
-                ("f_bfree", ulong), ("f_files", ulong), ("f_ffree", ulong), ("f_bavail", ulong),
-                ("f_fsid", s32 * 2), ("f_namelen", ulong), ("f_flags", ulong),
-                ("_spare", ulong * 5),
-            ],
-            checked=_STATFS_CHECKED,
-        ),
-        "*": Struct(
-            "statfs",
-            [
-                ("f_type", ulong), ("f_bsize", ulong), ("f_blocks", ulong), ("f_bfree", ulong),
-                ("f_bavail", ulong), ("f_files", ulong), ("f_ffree", ulong),
-                ("f_fsid", s32 * 2), ("f_namelen", ulong), ("f_frsize", ulong),
-                ("f_flags", ulong), ("_spare", ulong * 4),
-            ],
-            checked=_STATFS_CHECKED,
-        ),
-    },
+    [
+        ("f_type", ulong), ("f_bsize", ulong), ("f_blocks", ulong), ("f_bfree", ulong),
+        ("f_bavail", ulong), ("f_files", ulong), ("f_ffree", ulong), ("f_fsid", s32 * 2),
+        ("f_namelen", ulong), ("f_frsize", ulong), ("f_flags", ulong), ("_spare", ulong * 4),
+    ],
+    checked=_STATFS_CHECKED,
 )  # fmt: skip
+# arch/mips/include/uapi/asm/statfs.h: as IRIX had them.
+_STATFS_IRIX = Struct(
+    "statfs",
+    [
+        ("f_type", ulong), ("f_bsize", ulong), ("f_frsize", ulong), ("f_blocks", ulong),
+        ("f_bfree", ulong), ("f_files", ulong), ("f_ffree", ulong), ("f_bavail", ulong),
+        ("f_fsid", s32 * 2), ("f_namelen", ulong), ("f_flags", ulong), ("_spare", ulong * 5),
+    ],
+    checked=_STATFS_CHECKED,
+)  # fmt: skip
+# arch/s390/include/uapi/asm/statfs.h; both are the same with 64 bits.
+_STATFS_S390 = Struct(
+    "statfs",
+    [
+        ("f_type", u32), ("f_bsize", u32), ("f_blocks", ulong), ("f_bfree", ulong),
+        ("f_bavail", ulong), ("f_files", ulong), ("f_ffree", ulong), ("f_fsid", s32 * 2),
+        ("f_namelen", u32), ("f_frsize", u32), ("f_flags", u32), ("_spare", u32 * 4),
+    ],
+)  # fmt: skip
+STATFS = PerAbi("statfs", {"irix": _STATFS_IRIX, "s390": _STATFS_S390, "*": _STATFS_GENERIC})
 
 
 class _Packed4(Struct):
@@ -228,10 +241,14 @@ STATFS64 = PerAbi(
             ],
         ),
         "generic32": Struct("statfs64", _STATFS64),
-        "*": STATFS,
+        "irix64": _STATFS_IRIX,
+        "s390": _STATFS_S390,
+        "*": _STATFS_GENERIC,
     },
 )  # fmt: skip
 
+# linux/utime.h
+UTIMBUF = Struct("utimbuf", [("actime", long), ("modtime", long)])
 USTAT = Struct(
     "ustat",
     [("f_tfree", s32), ("f_tinode", ulong), ("f_fname", Bytes(6)), ("f_fpack", Bytes(6))],
@@ -371,6 +388,7 @@ CALLS = (
     Syscall("fchown32", Fd("fd"), *_OWNER, host=Host("fchown")),
     _at("fchownat", *_OWNER, Flags("flags", AT), follow=_NOFOLLOW),
     # --- times ---
+    _path("utime", Ptr("times", UTIMBUF, IN)),
     _path("utimes", _two(TIMEVAL)),
     _at("futimesat", _two(TIMEVAL)),
     _at("utimensat", _two(TIMESPEC), Flags("flags", AT), follow=_NOFOLLOW),

@@ -10,14 +10,12 @@ from qusr.syscalls.common import TIMEVAL
 from qusr.syscalls.decl import (
     IN,
     OUT,
-    Address,
     Case,
     Flags,
     FlagTable,
     Hex,
     Host,
     Int,
-    Long,
     Path,
     Ptr,
     Raw,
@@ -29,7 +27,6 @@ from qusr.syscalls.decl import (
     ULong,
 )
 from qusr.syscalls.layout import Struct, long
-from qusr.syscalls.memory import SHM
 
 UTIMBUF = Struct("utimbuf", [("actime", long), ("modtime", long)])
 SECONDS = Struct("seconds", [("tv_sec", long)])
@@ -39,17 +36,12 @@ CACHES = FlagTable({"ICACHE": 1, "DCACHE": 2})
 SYSMIPS = {3: "FLUSH_CACHE", 7: "MIPS_FIXADE", 2001: "MIPS_ATOMIC_SET"}
 _DEAD = "was never in Linux, or is there no more"
 
-_OTHERS = "stands for the call that its arguments name, which is made instead"
-
 CALLS = (
     Syscall("time", Ptr("tloc", long, OUT)),
     Syscall("stime", Ptr("t", SECONDS, IN, host=TIMEVAL), host=Host("settimeofday", "t", 0)),
     Syscall("alarm", UInt("seconds")),
     Syscall("utime", Path("filename"), Ptr("times", UTIMBUF, IN)),
     Syscall("umount", Path("target", mount=True), host=Host("umount2", "target", 0)),
-    # ipc(2) with SHMAT (ipc/syscall.c).
-    Syscall("ipc_shmat", Int("shmid"), Address("shmaddr"), Flags("shmflg", SHM), Raw("result"),
-            builtin="shmat"),
     Syscall("cacheflush", Hex("addr"), Size("nbytes"), Flags("cache", CACHES),
             builtin="flush_range"),
     Syscall("cachectl", Hex("addr"), Size("nbytes"), Int("op"),
@@ -79,10 +71,4 @@ CALLS = (
             "putpmsg", "timerfd", "ioperm", "iopl", "vm86", "modify_ldt",
         )
     ),
-    # These stand for other calls, by native/guests/src/<isa>/linux/redirect.rs, and come here when
-    # they do not.
-    Syscall("syscall", Long("number"), enosys=_OTHERS),
-    Syscall("socketcall", Int("call"), Raw("args"), enosys=_OTHERS),
-    Syscall("ipc", UInt("call"), Int("first"), ULong("second"), ULong("third"), Raw("ptr"),
-            Long("fifth"), enosys=_OTHERS),
 )  # fmt: skip

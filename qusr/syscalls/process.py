@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qusr.syscalls.decl import (
     IN,
+    INOUT,
     OUT,
     Arg,
     Case,
@@ -132,7 +133,10 @@ CALLS = (
     Syscall("getppid"),
     Syscall("wait4", Pid("pid"), Ptr("wstatus", wait_status, OUT), Flags("options", WAIT),
             Ptr("rusage", RUSAGE, OUT)),
-    Syscall("waitpid", Pid("pid"), Ptr("wstatus", wait_status, OUT), Flags("options", WAIT),
+    # What the kernel does not write, as no child has changed, stays what it was.
+    Syscall("wait4", Pid("pid"), Ptr("wstatus", wait_status, INOUT), Flags("options", WAIT),
+            Ptr("rusage", RUSAGE, INOUT), families=("be", "irix")),
+    Syscall("waitpid", Pid("pid"), Ptr("wstatus", wait_status, INOUT), Flags("options", WAIT),
             host=Host("wait4", "pid", "wstatus", "options", 0)),
     Syscall("waitid", Enum("which", P_TYPES), Int("upid"), Ptr("infop", SIGINFO_CHILD, OUT),
             Flags("options", WAIT), Ptr("rusage", RUSAGE, OUT)),
@@ -170,6 +174,9 @@ CALLS = (
     # CONFIG_CLONE_BACKWARDS: the thread pointer comes before the child's tid.
     Syscall("clone", Flags("flags", CLONE), Raw("newsp"), Raw("parent_tid"), Hex("tls"),
             Raw("child_tid"), handler="process:clone"),
+    # CONFIG_CLONE_BACKWARDS2: the stack comes before the flags.
+    Syscall("clone", Raw("newsp"), Flags("flags", CLONE), Raw("parent_tid"), Raw("child_tid"),
+            Hex("tls"), handler="process:clone", families=("backwards2",)),
     Syscall("clone3", Ptr("cl_args", CLONE_ARGS, IN), Size("size"),
             handler="process:clone3"),
     Syscall("fork", handler="process:fork"),

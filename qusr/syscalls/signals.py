@@ -83,5 +83,7 @@ CALLS = (
     Syscall("sigpending", Raw("set"), builtin="sigpending"),
     # Two unused arguments come first (kernel/signal.c, CONFIG_OLD_SIGSUSPEND3).
     Syscall("sigsuspend", Hex("unused1"), Hex("unused2"), Hex("mask"), builtin="sigsuspend"),
+    Syscall("signal", Signal("signum"), Hex("handler"),
+            enosys="every C library has rt_sigaction in its place"),
     Syscall("pause", builtin="pause"),
 )  # fmt: skip

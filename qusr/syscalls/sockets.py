@@ -19,6 +19,8 @@ from qusr.syscalls.decl import (
     Fd,
     Flags,
     FlagTable,
+    Forward,
+    Hex,
     Host,
     Int,
     Mmsghdr,
@@ -31,6 +33,7 @@ from qusr.syscalls.decl import (
     Switch,
     Syscall,
     UInt,
+    words,
 )
 from qusr.syscalls.layout import (
     Bytes,
@@ -47,6 +50,7 @@ from qusr.syscalls.layout import (
     u64,
 )
 
+AF_NETLINK = 16
 DOMAINS = {
     0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 3: "AF_AX25", 4: "AF_IPX", 5: "AF_APPLETALK",
     9: "AF_X25", 10: "AF_INET6", 15: "AF_KEY", 16: "AF_NETLINK", 17: "AF_PACKET", 21: "AF_RDS",
@@ -224,7 +228,7 @@ _ADDRLEN = Ptr("addrlen", u32, INOUT)
 _ADDR_OUT = SockaddrOut("addr", size="addrlen")
 _ADDR_IN = (SockaddrIn("addr", size="addrlen"), Int("addrlen"))
 _LEVEL = Enum("level", LEVELS)
-_BE = "options not listed in sockets.py, and netlink messages, keep the host's byte order"
+_BE = "options not listed in sockets.py keep the host's byte order"
 _UNIX = "the path of a unix socket is looked up on the host, not in the sysroot"
 
 
@@ -316,8 +320,50 @@ _RECEIVE: tuple[Arg, ...] = (
     Fd("sockfd"), Buf("buf", OUT, size="len"), Size("len"), Flags("flags", MSG),
 )  # fmt: skip
 
+# net/socket.c: all calls behind one number, their arguments in memory.
+_SOCKETCALL = {
+    1: ("SYS_SOCKET", Forward("socket", *words(1, 3))),
+    2: ("SYS_BIND", Forward("bind", *words(1, 3))),
+    3: ("SYS_CONNECT", Forward("connect", *words(1, 3))),
+    4: ("SYS_LISTEN", Forward("listen", *words(1, 2))),
+    5: ("SYS_ACCEPT", Forward("accept", *words(1, 3))),
+    6: ("SYS_GETSOCKNAME", Forward("getsockname", *words(1, 3))),
+    7: ("SYS_GETPEERNAME", Forward("getpeername", *words(1, 3))),
+    8: ("SYS_SOCKETPAIR", Forward("socketpair", *words(1, 4))),
+    9: ("SYS_SEND", Forward("send", *words(1, 4))),
+    10: ("SYS_RECV", Forward("recv", *words(1, 4))),
+    11: ("SYS_SENDTO", Forward("sendto", *words(1, 6))),
+    12: ("SYS_RECVFROM", Forward("recvfrom", *words(1, 6))),
+    13: ("SYS_SHUTDOWN", Forward("shutdown", *words(1, 2))),
+    14: ("SYS_SETSOCKOPT", Forward("setsockopt", *words(1, 5))),
+    15: ("SYS_GETSOCKOPT", Forward("getsockopt", *words(1, 5))),
+    16: ("SYS_SENDMSG", Forward("sendmsg", *words(1, 3))),
+    17: ("SYS_RECVMSG", Forward("recvmsg", *words(1, 3))),
+    18: ("SYS_ACCEPT4", Forward("accept4", *words(1, 4))),
+    19: ("SYS_RECVMMSG", Forward("recvmmsg", *words(1, 5))),
+    20: ("SYS_SENDMMSG", Forward("sendmmsg", *words(1, 4))),
+}
+
 CALLS = (
+    Syscall(
+        "socketcall",
+        Switch(
+            "call",
+            [(call, Case(Hex("args"), forward=forward))
+             for call, (_, forward) in _SOCKETCALL.items()],
+            default=Case(Hex("args"), errno=errno.EINVAL),
+            names={call: name for call, (name, _) in _SOCKETCALL.items()},
+        ),
+    ),
     Syscall("socket", *_PAIR),
+    # Without it C libraries ask for interfaces and addresses in other ways.
+    Syscall(
+        "socket",
+        Switch("domain", [(AF_NETLINK, Case(*_PAIR[1:], errno=errno.EAFNOSUPPORT))],
+               default=Case(*_PAIR[1:]), names=DOMAINS),
+        partial="netlink, whose messages would be in the host's byte order, is not there",
+        families=("be",),
+    ),
     Syscall("socketpair", *_PAIR, Array("sv", s32, OUT, count=2)),
     Syscall("bind", Fd("sockfd"), *_ADDR_IN, partial=_UNIX),
     Syscall("connect", Fd("sockfd"), *_ADDR_IN, partial=_UNIX),

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import _thread
 import errno
-import mmap
-import struct
 
 from qusr.arch.abi import HOST
 from qusr.syscalls import decl, table
 from qusr.syscalls import strace_values as values
-from qusr.syscalls.strace_args import Printer
+from qusr.syscalls.strace_args import Printer, forwarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,14 +39,14 @@ class Strace:
     """Prints the system calls of one guest process and its forked children."""
 
     def __init__(self, process: Process) -> None:
-        from qusr._native import SharedLock
+        from qusr._native import SharedLock, SharedNumber
         from qusr.debug.log import Log
 
         self.process = process
         self.log: Log = process.log or Log()
         self._pending: dict[int, _Pending] = {}
         # Whose line is open, shared with forked children: they write to the same file.
-        self._open_line = mmap.mmap(-1, mmap.PAGESIZE)
+        self._open_line = SharedNumber()
         # Held from the look at whose line is open until the line is written.
         self._lock = SharedLock()
         self._alone = "tid" in self.log.items
@@ -71,10 +69,12 @@ class Strace:
             self._abi = self.process.abi
             self._calls = table.declarations(self._abi)
         tid = _thread.get_native_id()
-        printer = Printer(self.process, self._calls.get(name), args)
-        pending = _Pending(name, printer, thread.reg(self.process.arch.registers.pc))
+        call = self._calls.get(name)
+        shown, call, args = forwarded(self.process, name, call, args, self._calls)
+        printer = Printer(self.process, call, args)
+        pending = _Pending(name, printer, thread.reg(self.process.arch.registers.pc), shown)
         self._pending[tid] = pending
-        text = f"{name}(" + printer.before()
+        text = f"{shown}(" + printer.before()
         if name in ("exit", "exit_group"):
             self._write(tid, text + ") = ?\n", done=True)
             del self._pending[tid]
@@ -96,15 +96,15 @@ class Strace:
         else:
             number = self._signed(result)
             end = pending.printer.rest(number)
-            text = f"{end}) = {self._result(pending, number)}\n"
-        self._write(tid, text, done=True, resumed=name)
+            text = f"{end}) = {result_text(pending.printer, pending.shown, number)}\n"
+        self._write(tid, text, done=True, resumed=pending.shown)
 
     def gone(self, name: str) -> None:
         """The calling thread does not come back from the call."""
         tid = _thread.get_native_id()
         pending = self._pending.pop(tid, None)
         if pending is not None:
-            self._write(tid, ") = ?\n", done=True, resumed=name)
+            self._write(tid, ") = ?\n", done=True, resumed=pending.shown)
 
     def exited(self, how: Exited) -> None:
         """The process ends."""
@@ -139,12 +139,12 @@ class Strace:
             self.log.write(text)
             return
         with self._lock:
-            owner = struct.unpack_from("I", self._open_line)[0]
+            owner = self._open_line.value
             if owner != tid:
                 text = f"{tid} {_resumed(resumed)}{text}"
                 if owner:
                     text = f" <unfinished ...>\n{text}"
-            struct.pack_into("I", self._open_line, 0, 0 if done else tid)
+            self._open_line.value = 0 if done else tid
             self.log.write(text)
 
     # --- results ---
@@ -154,21 +154,23 @@ class Strace:
         value &= (1 << bits) - 1
         return value - (1 << bits) if value >> bits - 1 else value
 
-    def _result(self, pending: _Pending, number: int) -> str:
-        if pending.name in _NO_RESULT:
-            return "?"
-        if -4096 < number < 0:
-            return values.error(-number, self.process.abi)
-        ret = pending.printer.ret
-        if pending.name == "umask":
-            return f"0{number:02o}"
-        if isinstance(ret, decl.RetFlags):
-            names = values.flags(ret.table, number, self.process.abi)
-            return f"{number:#x} (flags {names})"
-        if pending.name in _ADDRESS_RESULTS:
-            bits = self.process.abi.word * 8
-            return f"{number & (1 << bits) - 1:#x}"
-        return str(number)
+
+def result_text(printer: Printer, name: str, number: int) -> str:
+    """A call's result as strace(1) writes it."""
+    abi = printer.abi
+    if name in _NO_RESULT:
+        return "?"
+    if -4096 < number < 0:
+        return values.error(-number, abi)
+    ret = printer.ret
+    if name == "umask":
+        return f"0{number:02o}"
+    if isinstance(ret, decl.RetFlags):
+        names = values.flags(ret.table, number, abi)
+        return f"{number:#x} (flags {names})"
+    if name in _ADDRESS_RESULTS:
+        return f"{number & (1 << abi.word * 8) - 1:#x}"
+    return str(number)
 
 
 def _resumed(name: str) -> str:
@@ -178,9 +180,11 @@ def _resumed(name: str) -> str:
 class _Pending:
     """A call that has begun in some thread."""
 
-    __slots__ = ("name", "pc", "printer")
+    __slots__ = ("name", "pc", "printer", "shown")
 
-    def __init__(self, name: str, printer: Printer, pc: int) -> None:
+    def __init__(self, name: str, printer: Printer, pc: int, shown: str) -> None:
         self.name = name
+        #: The call that it stands for.
+        self.shown = shown
         self.printer = printer
         self.pc = pc

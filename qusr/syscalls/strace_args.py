@@ -13,12 +13,57 @@ from qusr.syscalls.strace_values import ARRAY_LIMIT, STRING_LIMIT, pointer, quot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from qusr.running import Process
 
 AT_FDCWD = -100
 _FUTEX_WAKE_IGNORES = ("timeout", "uaddr2", "val3")
+
+
+def forwarded(
+    process: Process,
+    name: str,
+    call: decl.Syscall | None,
+    args: Sequence[int],
+    calls: Mapping[str, decl.Syscall],
+) -> tuple[str, decl.Syscall | None, Sequence[int]]:
+    """The call that this one is in another form, as strace(1) shows it; itself, where it is none
+    or its arguments cannot be read.
+    """
+    forward = None if call is None else _forward_of(call, args)
+    if forward is None:
+        return name, call, args
+    target = forward.target(calls)
+    found = []
+    for source in forward.sources:
+        match source:
+            case decl.Word():
+                at = args[source.pointer] + source.index * process.abi.word
+                try:
+                    data = process.memory.read(at, process.abi.word)
+                except OSError:
+                    return name, call, args
+                found.append(int.from_bytes(data, process.abi.byte_order))
+            case decl.Masked():
+                found.append(args[source.arg] & source.mask)
+            case decl.Fixed():
+                found.append(source.value)
+            case _:
+                found.append(args[source])
+    missing = max(0, len(args) - len(found))
+    return target.name, target, [*found, *[0] * missing]
+
+
+def _forward_of(call: decl.Syscall, args: Sequence[int]) -> decl.Forward | None:
+    if call.forward is not None or not call.args:
+        return call.forward
+    first = call.args[0]
+    if isinstance(first, decl.Switch):
+        for key, case in first.cases:
+            if key == args[0] & first.mask:
+                return case.forward
+    return None
 
 
 class Printer:

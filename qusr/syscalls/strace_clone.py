@@ -38,6 +38,8 @@ class Clone:
     def before(self) -> str:
         """What is known before the call is made."""
         flags, stack = self.registers[:2]
+        if "backwards2" in self.abi.families:
+            flags, stack = stack, flags
         signal = flags & _CSIGNAL
         names = []
         if flags & 0xFFFFFFFF & ~_CSIGNAL:
@@ -49,6 +51,8 @@ class Clone:
     def after(self, result: int) -> str:
         """What follows. arm and AArch64 have the thread pointer before the child's tid."""
         flags, _, parent_tid, tls, child_tid = self.registers[:5]
+        if "backwards2" in self.abi.families:
+            _, flags, parent_tid, child_tid, tls = self.registers[:5]
         text = ""
         if flags & (_PARENT_SETTID | _PIDFD):
             text += f", parent_tid={self._number(parent_tid, result)}"

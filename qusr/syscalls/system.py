@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from qusr.syscalls.decl import (
     IN,
     OUT,
@@ -202,6 +204,21 @@ CALLS = (
             builtin="flush_icache"),
     Syscall("riscv_hwprobe", Raw("pairs"), Size("pair_count"), Size("cpusetsize"), Raw("cpus"),
             UInt("flags"), handler="probe:hardware_probe"),
+    # Facilities and devices that a machine may lack (arch/s390/kernel/runtime_instr.c,
+    # guarded_storage.c, sthyi.c; arch/s390/pci/pci_mmio.c).
+    *(
+        Syscall(name, Switch(first, [], default=Case(*rest, errno=number)))
+        for name, first, rest, number in (
+            ("s390_runtime_instr", "command", (Int("signum"),), errno.EOPNOTSUPP),
+            ("s390_guarded_storage", "command", (Hex("gs_cb"),), errno.EOPNOTSUPP),
+            ("s390_sthyi", "function_code",
+             (Hex("resp_buffer"), Hex("return_code"), ULong("flags")), errno.EOPNOTSUPP),
+            ("s390_pci_mmio_write", "mmio_addr", (Hex("user_buffer"), Size("length")),
+             errno.ENODEV),
+            ("s390_pci_mmio_read", "mmio_addr", (Hex("user_buffer"), Size("length")),
+             errno.ENODEV),
+        )
+    ),
     Syscall("ARM_set_tls", Hex("tls"), builtin="set_tls"),
     Syscall("ARM_get_tls", builtin="get_tls"),
     Syscall("ARM_usr26", enosys=_26BIT),

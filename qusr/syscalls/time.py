@@ -17,6 +17,7 @@ from qusr.syscalls.decl import (
     Int,
     Ptr,
     Syscall,
+    UInt,
 )
 from qusr.syscalls.layout import (
     CType,
@@ -113,6 +114,7 @@ CALLS = (
     Syscall("gettimeofday", Ptr("tv", TIMEVAL, OUT), Ptr("tz", TIMEZONE, OUT)),
     Syscall("settimeofday", Ptr("tv", TIMEVAL, IN), Ptr("tz", TIMEZONE, IN)),
     Syscall("times", Ptr("buf", TMS, OUT)),
+    Syscall("alarm", UInt("seconds")),
     Syscall("getitimer", Enum("which", ITIMERS), Ptr("curr_value", ITIMERVAL, OUT)),
     Syscall("setitimer", Enum("which", ITIMERS), Ptr("new_value", ITIMERVAL, IN),
             Ptr("old_value", ITIMERVAL, OUT)),

@@ -15,6 +15,10 @@ static __attribute__((noinline)) void crash_here(void)
 	__asm__ volatile("mov r4, #0x4400\n\t"
 			 "mov r5, #0x10\n\t"
 			 "str r4, [r5]" ::: "r4", "r5", "memory");
+#elif defined(__s390x__)
+	__asm__ volatile("llihh %%r9, 0x1919\n\t"
+			 "lghi %%r8, 0x10\n\t"
+			 "stg %%r9, 0(%%r8)" ::: "r8", "r9", "memory");
 #else
 	*(volatile int *)0x10 = 1;
 #endif

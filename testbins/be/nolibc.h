@@ -1,5 +1,5 @@
 /* What a freestanding guest program needs: the start of a process, raw system calls and a few
- * functions of the C library, for arm (EABI), aarch64, mips, riscv and x86_64 in either byte order. One
+ * functions of the C library, for arm (EABI), aarch64, mips, riscv, s390x and x86_64 in either byte order. One
  * translation unit a program, so everything is defined here.
  *
  * A program defines `int main(int argc, char **argv, char **envp)`. */
@@ -92,6 +92,19 @@ static inline long syscall6(long nr, long a, long b, long c, long d, long e, lon
                      : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5)
                      : "memory");
     return a0;
+#elif defined(__s390x__)
+    register long r1 __asm__("1") = nr;
+    register long r2 __asm__("2") = a;
+    register long r3 __asm__("3") = b;
+    register long r4 __asm__("4") = c;
+    register long r5 __asm__("5") = d;
+    register long r6 __asm__("6") = e;
+    register long r7 __asm__("7") = f;
+    __asm__ volatile("svc 0"
+                     : "+r"(r2)
+                     : "r"(r1), "r"(r3), "r"(r4), "r"(r5), "r"(r6), "r"(r7)
+                     : "memory", "cc");
+    return r2;
 #elif defined(__x86_64__)
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
@@ -351,6 +364,10 @@ __asm__(".text\n.globl __start\n.type __start, @function\n.ent __start\n__start:
 __asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
         "\t.option push\n\t.option norelax\n\tla gp, __global_pointer$\n\t.option pop\n"
         "\tmv ra, zero\n\tmv a0, sp\n\ttail start_c\n");
+#elif defined(__s390x__)
+/* A caller leaves 160 bytes of stack for the function that it calls. */
+__asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
+        "\tlgr %r2, %r15\n\taghi %r15, -160\n\txc 0(8,%r15), 0(%r15)\n\tjg start_c\n");
 #else
 __asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
         "\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall start_c\n");

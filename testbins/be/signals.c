@@ -69,6 +69,8 @@ static void skip(int number, siginfo_t *info, void *context)
     u->uc_mcontext.sc_pc += 4;
 #elif defined(__riscv)
     u->uc_mcontext.sc_regs.pc += 4;
+#elif defined(__s390x__)
+    u->uc_mcontext.regs.psw.addr += 4;
 #endif
 }
 
@@ -130,6 +132,8 @@ int main(int argc, char **argv, char **envp)
         "s9"
 #elif defined(__mips__)
         "$9"
+#elif defined(__s390x__)
+        "9"
 #else
         "r9"
 #endif
@@ -140,12 +144,19 @@ int main(int argc, char **argv, char **envp)
                      : "+r"(number) : "r"((void *)0x123450) : "memory");
 #elif defined(__mips__)
     __asm__ volatile("lw %0, 0(%1)" : "+r"(number) : "r"((void *)0x123450) : "memory");
+#elif defined(__s390x__)
+    __asm__ volatile("l %0, 0(%1)" : "+r"(number) : "a"((void *)0x123450) : "memory");
 #else
     __asm__ volatile("ldr %0, [%1]" : "+r"(number) : "r"((void *)0x123450) : "memory");
 #endif
     CHECK(number == 77);
     CHECK(calls == 3 && last == SIGSEGV && code == SEGV_MAPERR);
+#if defined(__s390x__)
+    /* Its page is all that the processor tells. */
+    CHECK(address == (void *)0x123000);
+#else
     CHECK(address == (void *)0x123450);
+#endif
 #endif
     CHECKS_DONE();
 }

@@ -7,6 +7,10 @@
  * ISA_NO_HWCAP2              there is no AT_HWCAP2
  * ISA_O_LARGEFILE             the kernel's, also where the C library's is 0
  * ISA_CLONE_TLS_FIRST         clone(2) has the thread pointer before the child's tid (CONFIG_CLONE_BACKWARDS)
+ * ISA_CLONE_STACK_FIRST       clone(2) has the stack before the flags (CONFIG_CLONE_BACKWARDS2)
+ * ISA_FAULT_PAGES             of a failed access the page is told, not the address
+ * ISA_BREAK_IS_ILLEGAL        a breakpoint instruction is SIGILL for a program without a tracer
+ * ISA_BEHIND_UNDEFINED        how far behind an undefined instruction the pc of its signal is, if not on it
  * ISA_NO_RESTORER             struct sigaction of the kernel has no sa_restorer
  * ISA_ACTION_FLAGS_FIRST      struct sigaction of the kernel begins with the flags, an int
  * ISA_UNDEFINED(), ISA_BREAK()   an undefined and a breakpoint instruction
@@ -14,6 +18,8 @@
  * ISA_RETURN_CODE             code that returns from a function without a frame
  * ISA_FAULT_PC(m), ISA_SET_PC(m, pc)     of a mcontext_t
  * registers, PC(r), SP(r), RESULT(r), ARG0(r), ARG1(r)    NT_PRSTATUS
+ * CALL_ARG0(r)               the first argument before a system call, where that is elsewhere
+ * ISA_CALL_SET                the register set with the number of a system call, where a tracer changes that
  * ISA_CALL_IN_REGISTERS       its field with the number of a system call, where a tracer changes that
  */
 #ifndef ISA_H
@@ -37,6 +43,28 @@
 #include "isa/mips.h"
 #elif defined(__riscv)
 #include "isa/riscv.h"
+#elif defined(__s390x__)
+#include "isa/s390x.h"
+#endif
+
+/* clone(2)'s first two arguments. */
+#ifdef ISA_CLONE_STACK_FIRST
+#define CLONE_ARGS(flags, stack) (long)(stack), (long)(flags)
+#else
+#define CLONE_ARGS(flags, stack) (long)(flags), (long)(stack)
+#endif
+
+#ifndef ISA_BEHIND_UNDEFINED
+#define ISA_BEHIND_UNDEFINED 0
+#endif
+#ifndef CALL_ARG0
+#define CALL_ARG0 ARG0
+#endif
+/* What si_addr says of a failed access at an address. */
+#ifdef ISA_FAULT_PAGES
+#define ISA_FAULT_ADDRESS(address) ((uintptr_t)(address) & ~0xfffUL)
+#else
+#define ISA_FAULT_ADDRESS(address) ((uintptr_t)(address))
 #endif
 
 #endif

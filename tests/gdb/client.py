@@ -17,6 +17,7 @@ class Client:
         self.socket.settimeout(60)
         self.socket.connect(str(path))
         self._data = b""
+        self._notifications: list[bytes] = []
 
     def send(self, contents: bytes) -> None:
         """Sends a packet."""
@@ -25,17 +26,44 @@ class Client:
     def receive(self) -> bytes:
         """The contents of the next packet, which is acknowledged."""
         while True:
-            start = self._data.find(b"$")
-            end = self._data.find(b"#", start)
-            if start >= 0 and len(self._data) >= end + 3 > 3:
-                contents = self._data[start + 1 : end]
-                self._data = self._data[end + 3 :]
+            found = self._next()
+            if found is None:
+                self._more()
+            elif found[:1] == b"%":
+                self._notifications.append(found[1:])
+            else:
                 self.socket.sendall(b"+")
-                return contents
-            part = self.socket.recv(1 << 16)
-            if not part:
-                raise EOFError
-            self._data += part
+                return found[1:]
+
+    def notification(self) -> bytes:
+        """The contents of the next notification."""
+        while not self._notifications:
+            found = self._next()
+            if found is None:
+                self._more()
+            else:
+                assert found[:1] == b"%", found
+                self._notifications.append(found[1:])
+        return self._notifications.pop(0)
+
+    def _more(self) -> None:
+        part = self.socket.recv(1 << 16)
+        if not part:
+            raise EOFError
+        self._data += part
+
+    def _next(self) -> bytes | None:
+        """The next packet or notification that has come, with its first sign."""
+        starts = [at for at in (self._data.find(sign) for sign in (b"$", b"%")) if at >= 0]
+        if not starts:
+            return None
+        start = min(starts)
+        end = self._data.find(b"#", start)
+        if end < 0 or len(self._data) < end + 3:
+            return None
+        found = self._data[start:end]
+        self._data = self._data[end + 3 :]
+        return found
 
     def ask(self, contents: bytes) -> bytes:
         """The answer to a packet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from testbins.build import FREESTANDING, FREESTANDING_TARGETS, HERE, LIBC_TARGETS
 from tests.emulators import ENVIRONMENT, Emulator, need
 
 FOLDER = Path(__file__).parent
+LIBC = ("aarch64", "arm")
+"""Guests with a C library here; they run on the translator."""
+PLAIN = ("aarch64_be", "armeb")
+"""Big-endian ones, without."""
+
+
+def in_order(text: str, *wanted: str) -> None:
+    """Each regular expression is found behind the one before."""
+    at = 0
+    for pattern in wanted:
+        found = re.compile(pattern).search(text, at)
+        assert found, f"no {pattern!r} in\n{text[at:]}"
+        at = found.end()
 
 
 @dataclass
@@ -25,13 +41,14 @@ class Debugged:
     socket: Path
     folder: Path
 
-    def gdb(self, script: str, timeout: float = 120) -> str:
-        """What gdb prints for the commands of `script`."""
+    def gdb(self, script: str, timeout: float = 120, before: tuple[str, ...] = ()) -> str:
+        """What gdb prints for the commands of `script`; `before`: those before it connects."""
         file = self.folder / "script"
         file.write_text(script)
         words = [
             need("gdb-multiarch"), "-nx", "-batch", "-ex", "set pagination off",
             "-ex", "set confirm off", "-ex", "set width 0", "-ex", "set tcp connect-timeout 30",
+            *(word for command in before for word in ("-ex", command)),
             "-ex", f"target remote {self.socket}", "-x", str(file),
         ]  # fmt: skip
         run = subprocess.run(
@@ -39,6 +56,20 @@ class Debugged:
             text=True, check=False, timeout=timeout, env=ENVIRONMENT,
         )  # fmt: skip
         return run.stdout
+
+    def address_of(self, symbol: str) -> int:
+        """Where a function is in a program that is loaded where it was linked."""
+        with self.program.open("rb") as file:
+            table = ELFFile(file).get_section_by_name(".symtab")
+            assert isinstance(table, SymbolTableSection)
+            (found,) = table.get_symbol_by_name(symbol) or []
+            # A Thumb function's has the interworking bit.
+            return int(found["st_value"]) & ~1
+
+    def wait_for(self, line: str) -> None:
+        """Waits until the program has printed a line, which must be its next one."""
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == line
 
     def end(self) -> tuple[int, str]:
         """The program's status and its output."""
@@ -59,7 +90,7 @@ def compiled(arch: str, name: str, folder: Path) -> Path:
             flags = [*target.flags, *FREESTANDING, f"-I{HERE / 'be'}"]
         else:
             target = LIBC_TARGETS[arch]
-            flags = [*target.flags, "-pthread"]
+            flags = [*target.flags, "-pthread", *(["-no-pie"] if name == "storm" else [])]
         subprocess.run(
             [need(target.compiler), "-g", "-O1", *flags, "-o", program, source], check=True
         )

@@ -2,17 +2,25 @@
 #include "nolibc.h"
 
 volatile int counter;
+volatile int beside;
+char text[] = "plain";
 
 __attribute__((noinline)) int add(int x)
 {
     counter += x;
+    beside = 11;
     return counter;
 }
 
 int main(int argc, char **argv, char **envp)
 {
-    (void)argc, (void)argv, (void)envp;
-    for (int i = 0; i < 100; i++)
+    (void)argv, (void)envp;
+    if (argc > 1)
+        printf("loud\n");
+    for (int i = 0; i < 100; i++) {
         add(i);
+        if (beside != 11)
+            return 2;
+    }
     return counter == 4950 ? 9 : 1;
 }

@@ -9,22 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.emulators import need
-from tests.gdb.conftest import Begin
+from tests.gdb.conftest import LIBC, PLAIN, Begin, in_order
 
-LIBC = ("aarch64", "arm")
-PLAIN = ("aarch64_be", "armeb")
 END = "status 7 caught 10 text hello counter 5\nexecuted\n"
 #: gdb stops for a signal; these tests are about other things.
 QUIET = "handle SIGUSR1 nostop noprint pass\n"
-
-
-def in_order(text: str, *wanted: str) -> None:
-    """Each regular expression is found behind the one before."""
-    at = 0
-    for pattern in wanted:
-        found = re.compile(pattern).search(text, at)
-        assert found, f"no {pattern!r} in\n{text[at:]}"
-        at = found.end()
 
 
 @pytest.mark.parametrize("arch", LIBC)
@@ -188,4 +177,20 @@ def test_the_program_runs_on_when_the_debugger_is_gone(begin: Begin) -> None:
 def test_detach(begin: Begin) -> None:
     program = begin("aarch64", "events")
     program.gdb("break add\ncontinue\ndetach\n")
+    assert program.end() == (5, END)
+
+
+@pytest.mark.parametrize("arch", LIBC)
+def test_monitor_tells_of_calls_and_signals(begin: Begin, arch: str) -> None:
+    program = begin(arch, "events")
+    text = program.gdb(
+        QUIET
+        + "break handler\ncontinue\nmonitor log\nmonitor syscalls on\nmonitor log strace,int\n"
+        "monitor log exec\ncontinue\nmonitor log none\n"
+    )
+    in_order(
+        text, r"strace +off", "exec can only be begun with -d", r"write\(\d+, \"hello\", 5\) = 5",
+        r"read\(\d+, \"hello\", 5\) = 5", r"--- SIGCHLD \{si_signo=SIGCHLD.* ---",
+        r"write\(1, \"status 7 .*\) = \d+", r"execve\(", r"exit_group\(5\) = \?",
+    )  # fmt: skip
     assert program.end() == (5, END)

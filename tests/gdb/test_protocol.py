@@ -138,3 +138,21 @@ def test_binary_data() -> None:
     assert unescape(escape(data)) == data
     assert not set(b"#$*") & set(escape(data))
     assert unescape(b"ab}") == b"ab"
+
+
+def test_an_interrupt_is_never_lost(begin: Begin) -> None:
+    """One that comes while the program is stopped, as between two steps of a debugger's, has it
+    stop when it goes on, once.
+    """
+    program = begin("aarch64", "waits")
+    client = Client(program.socket)
+    for _ in range(3):
+        client.socket.sendall(b"\x03")
+        assert client.ask(b"vCont;c").startswith(b"T02")
+    for _ in range(3):
+        client.send(b"vCont;c")
+        client.socket.sendall(b"\x03")
+        assert client.receive().startswith(b"T02")
+    assert client.ask(b"vCont;s:%x" % program.process.pid).startswith(b"T05")
+    client.send(b"k")
+    assert program.end()[0] == -9

@@ -44,6 +44,7 @@ TRIPLET = {
     "riscv64": "riscv64-linux-gnu",
     "mipsel": "mipsel-linux-gnu",
     "mips64el": "mips64el-linux-gnuabi64",
+    "s390x": "s390x-linux-gnu",
 }
 LOADER = {
     "aarch64": "ld-linux-aarch64.so.1",
@@ -51,6 +52,7 @@ LOADER = {
     "riscv64": "ld-linux-riscv64-lp64d.so.1",
     "mipsel": "ld.so.1",
     "mips64el": "ld.so.1",
+    "s390x": "ld64.so.1",
 }
 
 _WORDS = [

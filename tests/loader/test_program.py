@@ -106,6 +106,7 @@ def test_what_is_no_program(file: Callable[..., str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("elf", "text"),
     [
+        (program(22, big_endian=True), "built for s390x: use qusr-s390x"),
         (program(243), "built for RISC-V 64: use qusr-riscv64"),
         (program(258), "built for LoongArch64: no qusr command runs it"),
         (program(EM_ARM), "built for ARM: use qusr-arm"),

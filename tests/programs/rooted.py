@@ -28,7 +28,7 @@ def _register(emulator: str) -> None:
             path = f"/usr/bin/qemu-{guest}-static"
             if emulator == "qusr":
                 path = f"{folder}/qusr-interp"
-                launcher.write(Path(path))
+                launcher.write(Path(path), dynamic=True)
             # P and O as `qusr-binfmt` and Debian's qemu-user-static register them.
             Registry().add(guest, path, "POF" if emulator == "qusr" else "PF")
 
@@ -40,10 +40,10 @@ def main() -> int:
 
     def setup() -> None:
         _register(emulator)
-        root.enter()
+        root.enter(with_files=True)
         namespace.mount(tmp, "/tmp", "", namespace.MS_BIND)
 
-    root.make_places()
+    root.make_places(with_files=True)
     try:
         return os.waitstatus_to_exitcode(namespace.run(setup, command, become_root=True))
     finally:

@@ -79,7 +79,8 @@ def test_a_root_installs_itself_and_then_ten_packages(arch: str, tmp_path: Path)
     root = tmp_path / "root"
     bind = f"{sys.executable} -m qusr.binfmt"
     _binfmt(
-        "--preserve-argv0", "--", "mmdebstrap", "--mode=root", "--variant=minbase",
+        # mmdebstrap looks for a registration by qemu's name.
+        "--as-qemu", "--preserve-argv0", "--", "mmdebstrap", "--mode=root", "--variant=minbase",
         f"--arch={DEBIAN[arch]}",
         f'--setup-hook=mkdir -p "$1"/run && {bind} bind "$1"',
         f'--customize-hook={bind} unbind "$1"',

@@ -52,9 +52,8 @@ pub enum Exit {
     Undefined,
     /// A breakpoint instruction (BRK, BKPT); the pc stands on it.
     Breakpoint { imm: u32 },
-    /// What else an ISA has that stops programs: an overflow, a condition that was to be none. The pc stands on
-    /// the instruction; the number is the ISA's own.
-    Trap { number: u32 },
+    /// Another exception of the instruction at the pc, of `size` bytes, by the ISA's number for it.
+    Exception { code: u32, size: u8 },
     /// The debugger wants the guest to stop before the instruction at the pc ([`Stops::code`]).
     Stop,
     /// The instruction at the pc is about to access what a debugger watches ([`Stops::data`]).

@@ -10,6 +10,7 @@ mod mips;
 pub mod names;
 mod nzcv;
 mod riscv;
+mod s390x;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -28,11 +29,12 @@ use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
 /// The guests of each module.
-static ALL: [&[Entry]; 4] = [
+static ALL: [&[Entry]; 5] = [
     &aarch64::GUESTS,
     &arm::GUESTS,
     &mips::GUESTS,
     &riscv::GUESTS,
+    &s390x::GUESTS,
 ];
 
 /// One guest: an instruction set in one byte order.

@@ -2,7 +2,7 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 10] = [
+pub const NAMES: [(&str, &[&str]); 11] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
@@ -13,6 +13,7 @@ pub const NAMES: [(&str, &[&str]); 10] = [
     ("mipsel", &[]),
     ("riscv32", &[]),
     ("riscv64", &[]),
+    ("s390x", &[]),
 ];
 
 /// The guest that has this name.

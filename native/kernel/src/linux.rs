@@ -34,6 +34,11 @@ pub struct Registers {
     pub leading: &'static [u32],
     /// The one that has 0 or 1 for a tracer before and after a system call.
     pub call_marker: Option<u32>,
+    /// The one that has the call's number for a tracer before a system call, instead of an argument.
+    pub shown_number: Option<u32>,
+    /// The number of syscall(2), where the kernel has it: the first argument is the call's number, and all who see
+    /// calls see that one.
+    pub indirect: Option<u64>,
 }
 
 /// Arguments behind those in registers, a word each.
@@ -57,7 +62,12 @@ impl Registers {
             let slots = args.iter_mut().skip(self.args.len()).take(more.count);
             read_stack(slots, at, space, abi);
         }
-        (regs.get(self.number), args)
+        let number = regs.get(self.number);
+        if self.indirect == Some(number) && args[0] != number {
+            args.rotate_left(1);
+            return (std::mem::take(&mut args[MAX_SLOTS - 1]), args);
+        }
+        (number, args)
     }
 }
 
@@ -155,14 +165,11 @@ pub struct Facts {
     pub shmlba: u64,
     /// The processor ignores the top byte of addresses.
     pub tagged_addresses: bool,
-    /// Calls that only stand for others.
-    pub redirect: Option<Redirect>,
     /// stack_t has the flags behind the size.
     pub stack_flags_last: bool,
+    /// A breakpoint instruction is an undefined one (SIGILL) to a program without a tracer.
+    pub breaks_need_tracer: bool,
 }
-
-/// What a call stands for, whose arguments may be in memory: number and arguments of that, or -errno. None: for itself.
-pub type Redirect = fn(u64, &Args, &AddressSpace, GuestAbi) -> Option<Result<(u64, Args), i32>>;
 
 /// See the module.
 pub trait LinuxAbi: Send + Sync {

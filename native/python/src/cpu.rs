@@ -76,9 +76,9 @@ fn exit_dict(py: Python<'_>, exit: Exit) -> PyResult<Bound<'_, PyDict>> {
             dict.set_item("reason", "breakpoint")?;
             dict.set_item("imm", imm)?;
         }
-        Exit::Trap { number } => {
-            dict.set_item("reason", "trap")?;
-            dict.set_item("number", number)?;
+        Exit::Exception { code, .. } => {
+            dict.set_item("reason", "exception")?;
+            dict.set_item("code", code)?;
         }
         Exit::Stop | Exit::Watched { .. } => dict.set_item("reason", "stop")?,
         Exit::Interrupted => dict.set_item("reason", "interrupted")?,

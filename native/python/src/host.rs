@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::{PyIndexError, PyKeyError, PyOSError};
@@ -11,8 +11,9 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::memory::os_error;
 use qusr_kernel::abi::GuestAbi;
-use qusr_kernel::process::child::{self};
+use qusr_kernel::process::child;
 use qusr_kernel::process::core_bit;
+use qusr_kernel::process::descriptors;
 use qusr_kernel::signal::host;
 use qusr_kernel::signal::siginfo;
 use qusr_kernel::thunk::path::{self};
@@ -20,6 +21,7 @@ use qusr_kernel::thunk::procfs;
 use qusr_kernel::thunk::running;
 use qusr_machine::start::options;
 use qusr_memory::shared::lock::SharedLock;
+use qusr_memory::shared::page::SharedPage;
 use qusr_store as store;
 use qusr_translator as native;
 
@@ -44,6 +46,35 @@ impl PySharedLock {
     #[pyo3(signature = (*_args))]
     fn __exit__(&self, _args: &Bound<'_, PyTuple>) {
         self.0.release();
+    }
+}
+
+/// A number that threads and forked children share, at first 0.
+#[pyclass(name = "SharedNumber", frozen)]
+pub struct PySharedNumber(SharedPage<AtomicU32>);
+
+#[pymethods]
+impl PySharedNumber {
+    #[new]
+    fn new() -> PyResult<Self> {
+        Ok(Self(SharedPage::new()?))
+    }
+
+    #[getter]
+    fn value(&self) -> u32 {
+        self.word().load(Ordering::Relaxed)
+    }
+
+    #[setter]
+    fn set_value(&self, value: u32) {
+        self.word().store(value, Ordering::Relaxed);
+    }
+}
+
+impl PySharedNumber {
+    fn word(&self) -> &AtomicU32 {
+        // SAFETY: the page is mapped as long as this lives, and starts as zeros.
+        unsafe { &*self.0.get() }
     }
 }
 
@@ -115,7 +146,7 @@ pub fn getrlimit(which: u32) -> PyResult<(u64, u64)> {
 /// The open descriptors that an execve closes.
 #[pyfunction]
 pub fn close_on_exec() -> PyResult<Vec<i32>> {
-    Ok(child::close_on_exec()?)
+    Ok(descriptors::close_on_exec()?)
 }
 
 /// Makes a guest thread of this process end soon.

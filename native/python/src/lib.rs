@@ -10,6 +10,7 @@ mod launcher;
 mod loader;
 mod machine;
 mod memory;
+mod namespace;
 mod native;
 mod process;
 mod share;
@@ -48,11 +49,11 @@ mod _native {
     use super::cpu::{PyCallRegs, PyCpu, PyInterrupter};
     #[pymodule_export]
     use super::host::{
-        PyBuffer, PyMappedEntry, PySharedLock, close_on_exec, crc32, die_by, die_dumped,
-        doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit, guest_of_command,
-        is_dumpable, is_running, keep_stocks, leads_to_own_exe, lookup_in, own_proc_file, publish,
-        siginfo_to_guest, stamp_sources, stand_in, store_directory, store_get, store_put,
-        store_trim, unshare_files,
+        PyBuffer, PyMappedEntry, PySharedLock, PySharedNumber, close_on_exec, crc32, die_by,
+        die_dumped, doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit,
+        guest_of_command, is_dumpable, is_running, keep_stocks, leads_to_own_exe, lookup_in,
+        own_proc_file, publish, siginfo_to_guest, stamp_sources, stand_in, store_directory,
+        store_get, store_put, store_trim, unshare_files,
     };
     #[pymodule_export]
     use super::loader::{
@@ -64,6 +65,8 @@ mod _native {
     use super::machine::{PyMachine, facts, number, parse_options};
     #[pymodule_export]
     use super::memory::PyAddressSpace;
+    #[pymodule_export]
+    use super::namespace::{mount, umount, unshare};
     #[pymodule_export]
     use super::process::{PyProcess, PyTable};
     #[pymodule_export]

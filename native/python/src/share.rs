@@ -144,17 +144,14 @@ fn live(child: Child, body: Py<PyAny>) {
 
 /// Takes back what a child held that was killed without warning: the interpreter's lock.
 fn take_back() {
-    // Every CPython exports it, though the limited API does not name it.
-    // SAFETY: a C string.
-    let check = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"PyGILState_Check".as_ptr()) };
-    if check.is_null() {
-        return;
+    unsafe extern "C" {
+        // Every CPython exports it, though the limited API does not name it (Include/cpython/pystate.h).
+        fn PyGILState_Check() -> libc::c_int;
     }
-    // SAFETY: this is its signature (Include/cpython/pystate.h). The donor has the dead child's
-    // thread-local variables, by which Python knows whether that thread state is the current one.
+    // SAFETY: the donor has the dead child's thread-local variables, by which Python knows whether that
+    // thread state is the current one.
     unsafe {
-        let check: unsafe extern "C" fn() -> libc::c_int = std::mem::transmute(check);
-        if check() == 1 {
+        if PyGILState_Check() == 1 {
             pyo3::ffi::PyEval_SaveThread();
         }
     }

@@ -69,9 +69,8 @@ pub(super) fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py,
                 bus,
                 align,
             } => ("fault", addr, access.name(), mapped, bus, align).into_pyobject(py),
-            Exit::Undefined => ("undefined",).into_pyobject(py),
+            Exit::Undefined | Exit::Exception { .. } => ("undefined",).into_pyobject(py),
             Exit::Breakpoint { imm } => ("breakpoint", imm).into_pyobject(py),
-            Exit::Trap { number } => ("trap", number).into_pyobject(py),
             Exit::Interrupted | Exit::Syscall { .. } | Exit::Stop | Exit::Watched { .. } => {
                 ("interrupted",).into_pyobject(py)
             }

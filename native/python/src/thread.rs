@@ -197,13 +197,14 @@ impl PyThread {
 
     /// Makes a child process. Returns the pid, 0 in the child, or -errno.
     fn fork(&mut self, request: &PyCloneRequest) -> i64 {
-        let request = request.0.to_host(&self.inner.process);
+        let host = request.0.to_host(&self.inner.process);
         // SAFETY: the GIL is held; these bring Python's locks through the fork.
         unsafe { pyo3::ffi::PyOS_BeforeFork() };
         let mut stopped = AllStopped::new();
         let translator = native::stop_for_fork();
-        let result = self.inner.fork(&request);
+        let result = self.inner.fork(&host);
         drop(translator);
+        self.inner.has_forked(&request.0, result);
         if result == 0 {
             stopped.after_fork_in_child();
         }

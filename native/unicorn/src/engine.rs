@@ -1,5 +1,6 @@
 //! An engine and its registers, as guests see them ([`crate::Guest`]).
 
+use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 
 use crate::cpu::Exit;
@@ -35,6 +36,26 @@ impl Block {
 impl Default for Block {
     fn default() -> Self {
         Self([0; 64])
+    }
+}
+
+/// Memory that a library may store into and nobody reads.
+#[repr(C, align(4096))]
+pub struct Scratch(UnsafeCell<[u8; 8192]>);
+
+// SAFETY: only the library's stores go there, of whatever thread.
+unsafe impl Sync for Scratch {}
+
+impl Scratch {
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(UnsafeCell::new([0; 8192]))
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -85,6 +106,28 @@ impl<'a> Engine<'a> {
         let words = [value as u64, (value >> 64) as u64, 0, 0, 0, 0, 0, 0];
         // SAFETY: as in `read`.
         unsafe { (self.api.reg_write)(self.engine, reg.id, words.as_ptr().cast::<c_void>()) };
+    }
+
+    /// Shows `look` all that the library keeps of the processor, also what has no id, and takes it back if
+    /// that gives true. Where in the bytes things are is the library's own affair.
+    ///
+    /// # Errors
+    /// The library's words.
+    pub fn with_state<T>(self, look: impl FnOnce(&mut [u8]) -> (T, bool)) -> Result<T, String> {
+        // SAFETY: by `new`; who has this is in a hook or between runs.
+        unsafe { self.api.with_state(self.engine, look) }
+    }
+
+    /// Maps memory of ours where the guest's address space does not reach, for what the library stores there.
+    ///
+    /// # Errors
+    /// The library's words.
+    pub fn map(self, what: &str, at: u64, memory: &'static Scratch) -> Result<(), String> {
+        let size = size_of::<Scratch>() as u64;
+        let to = memory.0.get().cast::<c_void>();
+        // SAFETY: by `new`; the memory is there for ever, and nobody reads what is stored in it.
+        let error = unsafe { (self.api.mem_map_ptr)(self.engine, at, size, ffi::PROT_ALL, to) };
+        self.api.check(what, error)
     }
 
     /// Sets and clears bits of a register.

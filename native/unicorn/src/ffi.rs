@@ -17,6 +17,12 @@ pub struct Engine {
     _opaque: [u8; 0],
 }
 
+/// `uc_context`: a copy of a processor's state, opaque too.
+#[repr(C)]
+pub struct Context {
+    _opaque: [u8; 0],
+}
+
 /// `uc_tlb_entry`: what a TLB-fill callback answers.
 #[repr(C)]
 pub struct TlbEntry {
@@ -83,6 +89,11 @@ pub struct Api {
     pub emu_start: unsafe extern "C" fn(*mut Engine, u64, u64, u64, usize) -> c_int,
     pub emu_stop: unsafe extern "C" fn(*mut Engine) -> c_int,
     pub mem_map_ptr: unsafe extern "C" fn(*mut Engine, u64, u64, u32, *mut c_void) -> c_int,
+    context_alloc: unsafe extern "C" fn(*mut Engine, *mut *mut Context) -> c_int,
+    context_size: unsafe extern "C" fn(*mut Engine) -> usize,
+    context_save: unsafe extern "C" fn(*mut Engine, *mut Context) -> c_int,
+    context_restore: unsafe extern "C" fn(*mut Engine, *mut Context) -> c_int,
+    context_free: unsafe extern "C" fn(*mut Context) -> c_int,
     strerror: unsafe extern "C" fn(c_int) -> *const c_char,
     ctl: Ctl,
     hook_add: HookAdd,
@@ -111,6 +122,9 @@ impl Api {
         let problem = |what: &dyn std::fmt::Display| {
             format!("cannot load the unicorn library {}: {what}", path.display())
         };
+        if let Some(why) = super::same_libc::refusal() {
+            return Err(problem(&why));
+        }
         // SAFETY: loading runs the library's initialisers; the path is the one that the
         // user's Python environment names as unicorn's.
         let mut library = unsafe { Library::new(path) }.map_err(|e| problem(&e))?;
@@ -137,6 +151,11 @@ impl Api {
             emu_start: symbol!(b"uc_emu_start\0"),
             emu_stop: symbol!(b"uc_emu_stop\0"),
             mem_map_ptr: symbol!(b"uc_mem_map_ptr\0"),
+            context_alloc: symbol!(b"uc_context_alloc\0"),
+            context_size: symbol!(b"uc_context_size\0"),
+            context_save: symbol!(b"uc_context_save\0"),
+            context_restore: symbol!(b"uc_context_restore\0"),
+            context_free: symbol!(b"uc_context_free\0"),
             strerror: symbol!(b"uc_strerror\0"),
             ctl: symbol!(b"uc_ctl\0"),
             hook_add: symbol!(b"uc_hook_add\0"),
@@ -196,6 +215,38 @@ impl Api {
         self.check("TLB type", unsafe {
             (self.ctl)(engine, CTL_TLB_TYPE, TLB_VIRTUAL)
         })
+    }
+
+    /// Shows `look` what the library keeps of the processor, behind a head of its own, and takes it back if
+    /// that gives true with its result. Unlike a write of the program counter this ends no run.
+    ///
+    /// # Safety
+    /// `engine` is open and not within translated code.
+    pub unsafe fn with_state<T>(
+        &self,
+        engine: *mut Engine,
+        look: impl FnOnce(&mut [u8]) -> (T, bool),
+    ) -> Result<T, String> {
+        let mut context = std::ptr::null_mut();
+        // SAFETY: the pointer is ours to be written.
+        self.check("a copy of the state", unsafe {
+            (self.context_alloc)(engine, &raw mut context)
+        })?;
+        // SAFETY: the context is one of this engine's and as long as the library says; it is freed last.
+        unsafe {
+            let saved = self.check("saving", (self.context_save)(engine, context));
+            let result = saved.and_then(|()| {
+                let size = (self.context_size)(engine);
+                let bytes = std::slice::from_raw_parts_mut(context.cast::<u8>(), size);
+                let (result, changed) = look(bytes);
+                if changed {
+                    self.check("restoring", (self.context_restore)(engine, context))?;
+                }
+                Ok(result)
+            });
+            (self.context_free)(context);
+            result
+        }
     }
 
     /// Makes `until` of `emu_start` mean nothing: only a hook, a fault, or [`Api::emu_stop`] ends a run.

@@ -144,6 +144,8 @@ pub struct Facts {
     pub exceptions: &'static [Exception],
     /// The library tells nobody where an exception was raised.
     pub raised: Option<Raised>,
+    /// Programs need no instruction or call to have changed code executed, whoever changed it.
+    pub coherent_code: bool,
     /// The bits of a data address that are no tag.
     pub address_mask: u64,
     pub probe: Probe,
@@ -202,6 +204,23 @@ pub trait Guest: Send + Sync {
         false
     }
 
+    /// Moves behind the system-call instruction at the pc where the library leaves that to a kernel.
+    fn pass_call(&self, engine: Engine<'_>) {
+        let _ = engine;
+    }
+
+    /// Has an instruction begin anew within which the library has stopped, if there are such.
+    fn take_back(&self, engine: Engine<'_>) {
+        let _ = engine;
+    }
+
+    /// For how many instructions the library takes the one at the pc: a branch goes nowhere without what is in its
+    /// delay slot.
+    fn counts_as(&self, cpu: &Stopped<'_>) -> usize {
+        let _ = cpu;
+        1
+    }
+
     /// Before each run: others may have run since.
     fn before_run(&self, engine: Engine<'_>) {
         let _ = engine;
@@ -216,12 +235,6 @@ pub trait Guest: Send + Sync {
     fn step_end(&self, cpu: &Stopped<'_>) -> Option<u64> {
         let _ = cpu;
         None
-    }
-
-    /// How many instructions a step is, at least 1: a branch goes nowhere without what is in its delay slot.
-    fn step_count(&self, cpu: &Stopped<'_>) -> usize {
-        let _ = cpu;
-        1
     }
 
     /// The immediate of the call or breakpoint instruction, the pc being behind that of a call and on the other.
@@ -248,6 +261,13 @@ pub trait Guest: Send + Sync {
     fn undefined(&self, cpu: &Stopped<'_>) -> Result<u64, Exit> {
         let _ = cpu;
         Err(Exit::Undefined)
+    }
+
+    /// How many bytes from the first address of its first access on the instruction at the pc accesses; rather
+    /// too many than too few.
+    fn reach(&self, cpu: &Stopped<'_>) -> u64 {
+        let _ = cpu;
+        16
     }
 
     /// What an instruction is that the library calls invalid, the pc being on it. None: nothing, go on.

@@ -14,6 +14,7 @@ mod interrupt;
 mod probe;
 mod raised;
 mod rescue;
+mod same_libc;
 mod setup;
 mod stops;
 mod target;

@@ -449,6 +449,4 @@ NUMBERS: dict[str, int] = {
     "file_setattr": 4469,
     "listns": 4470,
     "rseq_slice_yield": 4471,
-    "semtimedop": 0x100FA0,
-    "ipc_shmat": 0x100FA1,
 }

@@ -16,9 +16,13 @@ end the conversation. Breakpoints and watchpoints are the cores'
 `session`       the loop; when a stop is reported
 `server`        the session with all that follows
 `events`        which stops there are, and who goes on silently
+`nonstop`       the mode in which threads stop one by one
 `resuming`      vCont and the older packets that let threads go on
 `commands`      registers, memory, breakpoints, threads
-`queries`       q, Q and qXfer packets
+`queries`       q and Q packets
+`objects`       qXfer packets; `libraries`: what the dynamic linker has loaded
+`lldb`          what LLDB asks beside
+`calls`         system calls and signals, told while the program runs
 `files`         vFile: the guest's files
 `monitor`       what `monitor` understands
 `client`        `qusr gdb`: starts a debugger, or has a running guest debugged

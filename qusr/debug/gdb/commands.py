@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 
-from qusr.debug.gdb import description, files, queries, resuming
+from qusr.debug.gdb import description, files, lldb, queries, resuming
 from qusr.debug.gdb.packets import LONGEST, escape, unescape
 from qusr.debug.gdb.reports import Event
 from qusr.debug.gdb.resuming import ERROR, thread_id
+from qusr.debug.gdb.stops import Breakpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,18 +25,36 @@ UNKNOWN, OK = b"", b"OK"
 
 def answer(session: Session, packet: bytes) -> bytes | None:
     """What to send for a packet; None: nothing now. One that makes no sense gets an error."""
+    about = session.debugger.tracees.get(session.general)
     try:
-        if packet.startswith(b"v"):
-            return _v(session, packet)
-        letter = packet[:1].decode("latin-1")
-        if letter in ("q", "Q"):
-            return queries.answer(session, packet)
-        function = COMMANDS.get(letter)
-        return UNKNOWN if function is None else function(session, packet[1:])
+        if about is not None and session.nonstop.on and _needs_a_stop(session, packet):
+            with session.nonstop.held(about.tgid):
+                return _answer(session, packet)
+        return _answer(session, packet)
     except OSError as error:
         return b"E%02x" % ((error.errno or 1) & 0xFF)
     except (ValueError, IndexError, OverflowError, MemoryError):
         return ERROR
+
+
+def _needs_a_stop(session: Session, packet: bytes) -> bool:
+    """In non-stop mode: whether it is about the process as a whole, and all of it runs."""
+    if session.chosen() is not None:
+        return False
+    return packet[:1] in b"mMxXZz_" or packet.startswith((b"qXfer:", b"qCRC", b"qSearch", b"qRcmd"))
+
+
+def _answer(session: Session, packet: bytes) -> bytes | None:
+    if packet.startswith(b"v"):
+        return _v(session, packet)
+    letter = packet[:1].decode("latin-1")
+    for prefix, query in lldb.PACKETS:
+        if packet.startswith(prefix):
+            return query(session, packet[len(prefix) :])
+    if letter in ("q", "Q"):
+        return queries.answer(session, packet)
+    function = COMMANDS.get(letter)
+    return UNKNOWN if function is None else function(session, packet[1:])
 
 
 def _v(session: Session, packet: bytes) -> bytes | None:
@@ -56,7 +75,7 @@ def _inferior(session: Session) -> Inferior:
 
 
 def _read_all(session: Session, _: bytes) -> bytes:
-    tracee = session.need()
+    tracee = session.selected()
     tracing = session.debugger.tracing(tracee)
     values = tracee.registers(len(tracing.registers.numbers))
     order = session.order(tracee.header().guest)
@@ -67,7 +86,7 @@ def _read_all(session: Session, _: bytes) -> bytes:
 
 
 def _write_all(session: Session, text: bytes) -> bytes:
-    tracee = session.need()
+    tracee = session.selected()
     data = bytes.fromhex(text.decode())
     order = session.order(tracee.header().guest)
     at = 0
@@ -80,7 +99,7 @@ def _write_all(session: Session, text: bytes) -> bytes:
 
 
 def _read_one(session: Session, text: bytes) -> bytes:
-    tracee = session.need()
+    tracee = session.selected()
     tracing = session.debugger.tracing(tracee)
     register = tracing.gdb_registers()[_index(text)]
     values = tracee.registers(len(tracing.registers.numbers))
@@ -89,7 +108,7 @@ def _read_one(session: Session, text: bytes) -> bytes:
 
 
 def _write_one(session: Session, text: bytes) -> bytes:
-    tracee = session.need()
+    tracee = session.selected()
     number, _, value = text.partition(b"=")
     register = session.debugger.tracing(tracee).gdb_registers()[_index(number)]
     data = bytes.fromhex(value.decode())
@@ -161,19 +180,37 @@ def _store(session: Session, where: bytes, data: bytes) -> bytes:
 def _insert(session: Session, text: bytes) -> bytes:
     place, _, rest = text.partition(b";")
     kind, address, size = (int(word, 16) for word in place.split(b","))
-    conditions = []
-    while rest.startswith(b"X"):
-        length, _, tail = rest[1:].partition(b",")
+    conditions, rest = _expressions(rest)
+    commands: list[bytes] = []
+    persists = False
+    if rest.startswith(b"cmds:"):
+        flag, _, rest = rest.removeprefix(b"cmds:").partition(b",")
+        persists = flag == b"1"
+        commands, rest = _expressions(rest)
+    inferior = _inferior(session)
+    breakpoint_ = Breakpoint(conditions, commands, persists=persists)
+    if not inferior.stops.insert(kind, address, size, breakpoint_):
+        return UNKNOWN
+    session.stops_changed(inferior.pid)
+    return OK
+
+
+def _expressions(text: bytes) -> tuple[list[bytes], bytes]:
+    """`Xlength,code` one after the other, and what follows."""
+    found = []
+    while text.startswith(b"X"):
+        length, _, tail = text[1:].partition(b",")
         digits = 2 * int(length, 16)
-        conditions.append(bytes.fromhex(tail[:digits].decode()))
-        rest = tail[digits:].lstrip(b";")
-    inserted = _inferior(session).stops.insert(kind, address, size, conditions)
-    return OK if inserted else UNKNOWN
+        found.append(bytes.fromhex(tail[:digits].decode()))
+        text = tail[digits:].lstrip(b";")
+    return found, text
 
 
 def _remove(session: Session, text: bytes) -> bytes:
     kind, address, size = (int(word, 16) for word in text.partition(b";")[0].split(b","))
-    _inferior(session).stops.remove(kind, address, size)
+    inferior = _inferior(session)
+    inferior.stops.remove(kind, address, size)
+    session.stops_changed(inferior.pid)
     return OK
 
 
@@ -203,6 +240,8 @@ def _alive(session: Session, text: bytes) -> bytes:
 
 def _why(session: Session, _: bytes) -> bytes:
     """Why the program is stopped: it is when the debugger connects."""
+    if session.nonstop.on:
+        return session.nonstop.begin()
     if session.waiting:
         session.running = True
         session.tell()
@@ -213,6 +252,17 @@ def _why(session: Session, _: bytes) -> bytes:
         return b"W00"
     session.general = tracee.tid
     return session.stop_reply(Event(tracee.tid, tracee.tgid, b"T05"))
+
+
+def _stopped(session: Session, _: bytes) -> bytes:
+    return session.nonstop.stopped()
+
+
+def _interrupt(session: Session, _: bytes) -> None:
+    """vCtrlC: what the byte 3 does outside of packets, with an answer."""
+    assert session.link is not None
+    session.link.send(OK)
+    session.interrupt()
 
 
 def _extended(session: Session, _: bytes) -> bytes:
@@ -226,9 +276,11 @@ def _detach(session: Session, text: bytes) -> bytes | None:
     pid = int(text[1:], 16) if text.startswith(b";") else 0
     for inferior in list(session.debugger.inferiors.values()):
         if pid in (0, inferior.pid):
+            while left := [t for t in session.debugger.threads(inferior.pid) if t.report is None]:
+                session.stop_threads(left)
             session.forget(inferior.pid)
-            session.debugger.let_free(inferior)
-    session.running = False
+            session.debugger.let_free(inferior, session.delivered)
+    session.running = session.nonstop.on
     return OK
 
 
@@ -253,6 +305,9 @@ def _vkill(session: Session, text: bytes) -> bytes:
 def _attach(session: Session, text: bytes) -> bytes:
     pid = int(text, 16)
     session.attach(pid)
+    if session.nonstop.on:
+        session.nonstop.stop(session.debugger.threads(pid))
+        return OK
     return session.stop_reply(Event(pid, pid, b"T00"))
 
 
@@ -280,6 +335,8 @@ V_PACKETS: tuple[tuple[bytes, Command], ...] = (
     (b"vCont?", lambda session, text: resuming.SUPPORTED),
     (b"vCont", resuming.vcont),
     (b"vFile:", files.answer),
+    (b"vStopped", _stopped),
+    (b"vCtrlC", _interrupt),
     (b"vKill;", _vkill),
     (b"vAttach;", _attach),
     (b"vRun;", _run),

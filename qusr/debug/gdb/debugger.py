@@ -16,6 +16,8 @@ from qusr.ptrace.tracer import Ready, Tracer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qusr.arch.tracing import Tracing
 
 #: All events of ptrace(2) but those of exits and of seccomp.
@@ -63,6 +65,10 @@ class Debugger(Tracer):
         self.inferiors: dict[int, Inferior] = {}
         #: Threads that stopped only because they were told to.
         self.interrupted: set[int] = set()
+        #: Threads that tracees have made, until their first stop.
+        self.fresh: set[int] = set()
+        #: The processes of threads, of which some may be gone.
+        self.owners: dict[int, int] = {}
         #: Signals that the debugger has sent: (thread, signal). They are no news to it.
         self.sent: set[tuple[int, int]] = set()
 
@@ -81,6 +87,7 @@ class Debugger(Tracer):
             tracee = Tracee(tid, seized=True, options=_OPTIONS)
             tracee.prepared = True
             self.add(tracee)
+            self.fresh.discard(tid)
         inferior = self.inferiors[pid] = Inferior(pid, sysroot, attached=attached)
         return inferior
 
@@ -94,15 +101,18 @@ class Debugger(Tracer):
         self.inferiors[pid] = child
         return child
 
-    def let_free(self, inferior: Inferior, number: int = 0) -> None:
-        """Ends the tracing of a process, whose threads are all stopped."""
+    def let_free(
+        self, inferior: Inferior, delivered: Callable[[Tracee], int] = lambda _: 0
+    ) -> None:
+        """Ends the tracing of a process, whose threads are all stopped. `delivered` says which
+        signal a thread gets.
+        """
         inferior.stops.clear()
         self.give_stops(inferior)
         for tracee in self.threads(inferior.pid):
             if tracee.report is not None:
                 with _may_be_gone():
-                    self.resume(tracee, b.DETACHED, number, b.DETACH)
-                number = 0
+                    self.resume(tracee, b.DETACHED, delivered(tracee), b.DETACH)
         self.inferiors.pop(inferior.pid, None)
 
     def kill(self, inferior: Inferior) -> None:
@@ -114,6 +124,12 @@ class Debugger(Tracer):
                 _pause()
         self.ready = [item for item in self.ready if item.tid != inferior.pid]
         self.inferiors.pop(inferior.pid, None)
+
+    def add(self, tracee: Tracee) -> None:
+        """Begins to look after a thread."""
+        super().add(tracee)
+        self.owners[tracee.tid] = tracee.tgid
+        self.fresh.add(tracee.tid)
 
     # --- who is there ---
 
@@ -138,7 +154,7 @@ class Debugger(Tracer):
         for tracee in tracees:
             if tracee.report is None:
                 with _may_be_gone():
-                    _native.ptrace(b.INTERRUPT, tracee.tid, 0, 0)
+                    tracee.interrupt()
                     waiting.add(tracee.tid)
         while any(tid in self.tracees and self.tracees[tid].report is None for tid in waiting):
             if not self.service():

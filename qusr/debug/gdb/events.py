@@ -21,8 +21,6 @@ class Events:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        #: Forked children: what waits for their first stop (None: they are let go then).
-        self.born: dict[int, Event | None] = {}
 
     def take(self, item: Ready) -> Event | None:
         """What of a change of state the debugger is to hear; None: nothing, it was seen to."""
@@ -35,8 +33,8 @@ class Events:
         inferior = self.session.debugger.inferior_of(tracee)
         if inferior is None:
             # A child of whose birth its parent has not told us yet.
-            if tracee.tid not in self.born:
-                self.born[tracee.tid] = None
+            if tracee.tid not in self.session.born:
+                self.session.born[tracee.tid] = None
             return self._first_stop(tracee)
         if report.kind == kinds.TRAP:
             return self._told_to_stop(tracee, inferior)
@@ -52,12 +50,12 @@ class Events:
         self.session.modes.pop(item.tid, None)
         inferior = self.session.debugger.inferiors.pop(item.tid, None)
         status = item.status
+        owner = self.session.debugger.owners.pop(item.tid, 0)
         if inferior is None:
-            if (
-                self.session.options.thread_events
-                and item.tid not in self.session.debugger.inferiors
-            ):
-                return Event(item.tid, 0, b"w%x;p%x.%x" % (status >> 8 & 0xFF, 0, item.tid))
+            if self.session.options.thread_events and owner in self.session.debugger.inferiors:
+                code = status & 0x7F or status >> 8 & 0xFF
+                name = self.session.thread_name(owner, item.tid)
+                return Event(item.tid, owner, b"w%02x;" % code + name)
             return None
         pid = inferior.pid
         suffix = b";process:%x" % pid if self.session.options.multiprocess else b""
@@ -66,28 +64,32 @@ class Events:
         return Event(pid, pid, b"W%02x" % (status >> 8 & 0xFF) + suffix)
 
     def _told_to_stop(self, tracee: Tracee, inferior: Inferior) -> Event | None:
-        if tracee.tid in self.session.debugger.interrupted:
-            return None
-        if tracee.tid in self.born:
+        if tracee.tid in self.session.born:
             return self._first_stop(tracee)
-        # A new thread.
-        if self.session.options.thread_events:
+        fresh = tracee.tid in self.session.debugger.fresh
+        self.session.debugger.fresh.discard(tracee.tid)
+        if not fresh and tracee.tid in self.session.debugger.interrupted:
+            return None
+        if fresh and self.session.options.thread_events:
+            self.session.debugger.interrupted.discard(tracee.tid)
             return Event(tracee.tid, inferior.pid, b"T05create:;")
         if self.session.running or self.session.link is None:
-            self.session.let(tracee, b.CONTINUE)
+            # A new thread; or one that was to stop, but had something else to tell.
+            self.session.again(tracee)
         else:
             self.session.debugger.interrupted.add(tracee.tid)
         return None
 
     def _first_stop(self, tracee: Tracee) -> Event | None:
         """A forked child is ready to be debugged, or let go."""
-        event = self.born.get(tracee.tid)
+        self.session.debugger.fresh.discard(tracee.tid)
+        event = self.session.born.get(tracee.tid)
         inferior = self.session.debugger.inferiors.get(tracee.tid)
         if inferior is None:
             # Its parent's event comes next.
             self.session.debugger.interrupted.add(tracee.tid)
             return None
-        del self.born[tracee.tid]
+        del self.session.born[tracee.tid]
         if event is None:
             self.session.debugger.let_free(inferior)
             return None
@@ -114,6 +116,7 @@ class Events:
         return None
 
     def _at_call(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
+        self.session.calls.tell(tracee, report)
         number = tracee.header().number
         wanted = inferior.catches
         if wanted is not None and (not wanted or number in wanted):
@@ -132,8 +135,8 @@ class Events:
             news = None
             if told and self.session.link is not None:
                 text = names[event] + b":" + self.session.thread_name(child, child) + b";"
-                news = Event(tid, pid, b"T05" + text)
-            self.born[child] = news
+                news = Event(tid, pid, b"T05" + text, child=child)
+            self.session.born[child] = news
             known = self.session.debugger.tracees.get(child)
             if known is not None and known.report is not None:
                 self.session.debugger.interrupted.discard(child)
@@ -166,6 +169,8 @@ class Events:
 
     def _at_signal(self, tracee: Tracee, inferior: Inferior, report: Report) -> Event | None:
         mode, within = self.session.modes.get(tracee.tid, (b.CONTINUE, None))
+        if not is_step(report):
+            self.session.calls.tell(tracee, report)
         if is_step(report):
             if mode == b.STEP and within is not None and self.session.pc(tracee) in within:
                 self.session.let(tracee, b.STEP, within=within)

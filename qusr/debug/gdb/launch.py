@@ -26,6 +26,8 @@ _TRACED = b"traced"
 #: How the name of a folder begins that is there for one socket.
 PRIVATE = "qusr-gdb-"
 _MOST_FDS = 1 << 20
+#: Of the path of a socket, in bytes (unix(7)).
+_LONGEST_SOCKET = 107
 
 
 class Address:
@@ -78,8 +80,14 @@ def _listen_unix(path: str) -> socket.socket:
     except FileNotFoundError:
         pass
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
+    # Who sees the socket can connect: it gets its name when it listens.
+    unnamed = f"{path}.{os.getpid()}"
+    if len(os.fsencode(unnamed)) > _LONGEST_SOCKET:
+        unnamed = path
+    listener.bind(unnamed)
     listener.listen(4)
+    if unnamed != path:
+        os.rename(unnamed, path)
     return listener
 
 
@@ -166,11 +174,19 @@ def meet(session: Session, pid: int, channel: socket.socket) -> None:
     try:
         session.debugger.begin(pid, os.fsdecode(root[:-1]) or None, attached=False)
     except OSError as error:
-        channel.sendall((error.strerror or str(error)).encode())
+        _say(channel, (error.strerror or str(error)).encode())
         raise
-    channel.sendall(_TRACED)
+    _say(channel, _TRACED)
     channel.close()
     session.first_stop(pid)
+
+
+def _say(channel: socket.socket, words: bytes) -> None:
+    """Tells the guest, if it is still there."""
+    try:
+        channel.sendall(words, socket.MSG_NOSIGNAL)
+    except OSError:
+        pass
 
 
 def begin(text: str, programs: Programs) -> Waiting:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qusr.debug import log
+from qusr.debug.gdb.calls import ITEMS
 from qusr.ptrace import block as b
 
 TYPE_CHECKING = False
@@ -54,6 +56,33 @@ def _processes(session: Session, _: str) -> str:
     return "".join(lines)
 
 
+def _syscalls(session: Session, rest: str) -> str:
+    """`syscalls on`, `syscalls off`: tells of each system call, as strace(1) does"""
+    if rest not in ("on", "off"):
+        return "monitor syscalls on|off\n"
+    items = session.calls.items
+    items.add("strace") if rest == "on" else items.discard("strace")
+    return ""
+
+
+def _log(session: Session, rest: str) -> str:
+    """`log ITEM,...` or `log none`: what is told while the program runs; `log` lists items"""
+    if not rest:
+        now = session.calls.items
+        lines = (
+            f"{name:8}{'on ' if name in now else 'off'}  {about}\n" for name, about in ITEMS.items()
+        )
+        return "".join(lines)
+    wanted = set() if rest == "none" else set(rest.split(","))
+    for name in sorted(wanted - set(ITEMS)):
+        if name in log.ITEMS:
+            return f"log: {name} can only be begun with -d, when the program starts\n"
+        return f"log: unknown item '{name}'\n"
+    session.calls.items = wanted
+    return ""
+
+
 COMMANDS: dict[str, Callable[[Session, str], str]] = {
-    "help": _help, "info": _info, "maps": _maps, "processes": _processes,
+    "help": _help, "info": _info, "log": _log, "maps": _maps, "processes": _processes,
+    "syscalls": _syscalls,
 }  # fmt: skip

@@ -16,6 +16,7 @@ class Options:
         features: those of `MUTUAL` that both have.
         extended: it may start programs, and outlives them.
         passed: signals that the program gets without a stop.
+        program: signals that a program gets when it is let go; None: all.
         thread_events: the begin and the end of threads are stops.
         environment: changes for the next program: a value, or None to take the variable away.
         directory: where the next program begins.
@@ -25,6 +26,7 @@ class Options:
         self.features: set[str] = set()
         self.extended = False
         self.passed: frozenset[int] = frozenset()
+        self.program: frozenset[int] | None = None
         self.thread_events = False
         self.environment: dict[bytes, bytes | None] = {}
         self.directory: bytes | None = None

@@ -134,6 +134,10 @@ class Link:
         self._last = b"$" + contents + b"#" + checksum(contents)
         self._write(self._last)
 
+    def notify(self, contents: bytes) -> None:
+        """Sends a notification, which nobody acknowledges."""
+        self._write(b"%" + contents + b"#" + checksum(contents))
+
     def _write(self, data: bytes) -> None:
         self._unsent += data
         self.flush()
@@ -147,7 +151,8 @@ class Link:
         """Sends what can be sent now."""
         while self.behind:
             try:
-                sent = self.socket.send(self._unsent)
+                # SIGPIPE would end the server.
+                sent = self.socket.send(self._unsent, socket.MSG_NOSIGNAL)
             except (BlockingIOError, InterruptedError):
                 # One that reads nothing any more is no debugger.
                 self.gone = len(self._unsent) > _PATIENCE

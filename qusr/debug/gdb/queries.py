@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from qusr import _native, arch
-from qusr.debug.gdb import description, monitor
+from qusr.debug.gdb import monitor, objects
 from qusr.debug.gdb.options import MUTUAL
-from qusr.debug.gdb.packets import LONGEST, escape, unescape
+from qusr.debug.gdb.packets import LONGEST, unescape
 from qusr.debug.gdb.resuming import ERROR, thread_id
 from qusr.debug.gdb.signals import from_gdb
-from qusr.ptrace import block as b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +21,10 @@ OK = b"OK"
 _OURS = (
     "PacketSize=%x;QStartNoAckMode+;QPassSignals+;QProgramSignals+;QCatchSyscalls+;QThreadEvents+;"
     "QDisableRandomization+;QStartupWithShell+;QEnvironmentHexEncoded+;QEnvironmentUnset+;"
-    "QEnvironmentReset+;QSetWorkingDir+;vContSupported+;ConditionalBreakpoints+;"
+    "QEnvironmentReset+;QSetWorkingDir+;vContSupported+;ConditionalBreakpoints+;BreakpointCommands+;QNonStop+;"
     "qXfer:features:read+;qXfer:auxv:read+;qXfer:exec-file:read+;qXfer:siginfo:read+;"
-    "qXfer:threads:read+;qXfer:osdata:read+;binary-upload+"
+    "qXfer:siginfo:write+;qXfer:threads:read+;qXfer:osdata:read+;"
+    "qXfer:libraries-svr4:read+;binary-upload+"
 )
 
 
@@ -61,10 +60,7 @@ def _current(session: Session, _: bytes) -> bytes:
 
 
 def _list_threads(session: Session, _: bytes) -> bytes:
-    tracees = session.debugger.tracees.values()
-    names = [
-        session.thread_name(t.tgid, t.tid) for t in tracees if t.tgid in session.debugger.inferiors
-    ]
+    names = [session.thread_name(one.tgid, one.tid) for one in session.known_threads()]
     return b"m" + b",".join(names) if names else b"l"
 
 
@@ -76,109 +72,11 @@ def _attached(session: Session, text: bytes) -> bytes:
     return b"1" if inferior is not None and inferior.attached else b"0"
 
 
-def _name(tid: int) -> str:
-    try:
-        with open(f"/proc/{tid}/comm", encoding="utf-8", errors="replace") as file:
-            return file.read().rstrip("\n")
-    except OSError:
-        return ""
-
-
 def _extra(session: Session, text: bytes) -> bytes:
     _, tid = thread_id(text)
     if tid not in session.debugger.tracees:
         return ERROR
-    return (_name(tid) or "-").encode().hex().encode()
-
-
-# --- qXfer ---
-
-
-def _transfer(session: Session, text: bytes) -> bytes:
-    """`OBJECT:read:ANNEX:OFFSET,LENGTH`"""
-    words = text.split(b":")
-    if len(words) < 4 or words[1] != b"read":
-        return b""
-    function = OBJECTS.get(words[0].decode("latin-1"))
-    if function is None:
-        return b""
-    data = function(session, b":".join(words[2:-1]))
-    if data is None:
-        return b"E00"
-    offset, size = (int(word, 16) for word in words[-1].split(b","))
-    size = min(size, LONGEST // 2)
-    part = data[offset : offset + size]
-    return (b"m" if offset + size < len(data) else b"l") + escape(part)
-
-
-def _features(session: Session, annex: bytes) -> bytes | None:
-    if annex != b"target.xml":
-        return None
-    return description.xml(session.debugger.tracing(session.need())).encode()
-
-
-def _auxv(session: Session, _: bytes) -> bytes | None:
-    return session.debugger.ask(session.need(), b.ASK_AUXV)
-
-
-def _exec_file(session: Session, annex: bytes) -> bytes | None:
-    tracee = session.need()
-    if annex:
-        threads = session.debugger.threads(int(annex, 16))
-        tracee = next((found for found in threads if found.report is not None), tracee)
-    return session.debugger.ask(tracee, b.ASK_EXE)
-
-
-def _siginfo(session: Session, _: bytes) -> bytes | None:
-    tracee = session.need()
-    info = None if tracee.report is None else tracee.report.info
-    if info is None:
-        return None
-    guest = arch.on_core(tracee.header().guest)
-    return _native.siginfo_to_guest(info, guest.bits, guest.big_endian)
-
-
-def _threads(session: Session, _: bytes) -> bytes:
-    lines = ['<?xml version="1.0"?>', "<threads>"]
-    for tracee in session.debugger.tracees.values():
-        if tracee.tgid in session.debugger.inferiors:
-            name = session.thread_name(tracee.tgid, tracee.tid).decode()
-            lines.append(f'<thread id="{name}" name="{_xml(_name(tracee.tid))}"/>')
-    return "\n".join([*lines, "</threads>", ""]).encode()
-
-
-def _xml(text: str) -> str:
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
-        text = text.replace(sign, entity)
-    return text
-
-
-def _osdata(session: Session, annex: bytes) -> bytes:
-    """The kinds of tables, or the processes that are debugged."""
-    rows = []
-    kind = "types"
-    if annex in (b"", b"types"):
-        rows = [
-            {"Type": "processes", "Description": "Listing of all processes", "Title": "Processes"}
-        ]
-    elif annex == b"processes":
-        kind = "processes"
-        for pid in sorted(session.debugger.inferiors):
-            rows.append({"pid": str(pid), "command": _name(pid)})
-    items = "".join(
-        "<item>"
-        + "".join(f'<column name="{key}">{_xml(value)}</column>' for key, value in row.items())
-        + "</item>"
-        for row in rows
-    )
-    head = '<?xml version="1.0"?><!DOCTYPE target SYSTEM "osdata.dtd">'
-    return f'{head}<osdata type="{kind}">{items}</osdata>'.encode()
-
-
-OBJECTS: dict[str, Callable[[Session, bytes], bytes | None]] = {
-    "features": _features, "auxv": _auxv, "exec-file": _exec_file, "siginfo": _siginfo,
-    "threads": _threads, "osdata": _osdata,
-}  # fmt: skip
+    return (objects.name_of(tid) or "-").encode().hex().encode()
 
 
 # --- memory ---
@@ -244,6 +142,11 @@ def _pass_signals(session: Session, text: bytes) -> bytes:
     return OK
 
 
+def _program_signals(session: Session, text: bytes) -> bytes:
+    session.options.program = frozenset(map(from_gdb, _numbers(text)))
+    return OK
+
+
 def _catch_syscalls(session: Session, text: bytes) -> bytes:
     """`0`, `1`, or `1;NUMBER…`: for all processes, as gdb means it."""
     caught = None if text[:1] == b"0" else _numbers(text[1:])
@@ -256,6 +159,11 @@ def _catch_syscalls(session: Session, text: bytes) -> bytes:
 
 def _thread_events(session: Session, text: bytes) -> bytes:
     session.options.thread_events = text == b"1"
+    return OK
+
+
+def _non_stop(session: Session, text: bytes) -> bytes:
+    session.nonstop.on = text == b"1"
     return OK
 
 
@@ -292,7 +200,7 @@ def _monitor(session: Session, text: bytes) -> bytes:
 QUERIES: tuple[tuple[bytes, Query], ...] = (
     (b"qSupported", _supported),
     (b"QStartNoAckMode", _no_acks),
-    (b"qXfer:", _transfer),
+    (b"qXfer:", objects.transfer),
     (b"qfThreadInfo", _list_threads),
     (b"qsThreadInfo", lambda session, text: b"l"),
     (b"qThreadExtraInfo,", _extra),
@@ -303,8 +211,9 @@ QUERIES: tuple[tuple[bytes, Query], ...] = (
     (b"qSymbol", _accept),
     (b"qRcmd,", _monitor),
     (b"QPassSignals", _pass_signals),
-    (b"QProgramSignals", _accept),
+    (b"QProgramSignals", _program_signals),
     (b"QCatchSyscalls:", _catch_syscalls),
+    (b"QNonStop:", _non_stop),
     (b"QThreadEvents:", _thread_events),
     (b"QDisableRandomization:", _accept),
     (b"QStartupWithShell:", _accept),

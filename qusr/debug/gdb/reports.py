@@ -19,13 +19,17 @@ class Event:
         tid, pid: the thread and its process; the thread may be gone.
         reply: the packet's beginning: T and the signal with what is said of it, W or X.
         code_stop: where a breakpoint was met; None: it is another event.
+        child: the process that a fork has made; the debugger does not know it before.
     """
 
-    def __init__(self, tid: int, pid: int, reply: bytes, code_stop: int | None = None) -> None:
+    def __init__(
+        self, tid: int, pid: int, reply: bytes, code_stop: int | None = None, child: int = 0
+    ) -> None:
         self.tid = tid
         self.pid = pid
         self.reply = reply
         self.code_stop = code_stop
+        self.child = child
 
 
 def is_step(report: Report) -> bool:

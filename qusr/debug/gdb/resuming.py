@@ -74,14 +74,24 @@ def vcont(session: Session, text: bytes) -> bytes | None:
 def resume(session: Session, actions: list[Action]) -> bytes | None:
     """Lets each thread do the first action that is for it."""
     plan: list[tuple[Tracee, Action]] = []
+    stopping: list[Tracee] = []
+    unknown = session.unknown()
     for tracee in session.debugger.tracees.values():
+        if tracee.tgid in unknown:
+            continue
         action = next((found for found in actions if found.concerns(tracee)), None)
-        if tracee.report is not None and action is not None and action.kind != "t":
+        if action is not None and action.kind == "t":
+            stopping.append(tracee)
+        elif tracee.report is not None and action is not None:
             plan.append((tracee, action))
+    if session.nonstop.on:
+        return _one_by_one(session, plan, stopping)
     if any(action.kind == "t" for action in actions) and not plan:
         return b"OK"
     session.running = True
     tids = {tracee.tid for tracee, _ in plan}
+    stopped = {tid for tid, one in session.debugger.tracees.items() if one.report is not None}
+    session.kept = stopped - tids
     # What happened already comes before anything else happens.
     if any(event.tid in tids or event.tid not in session.debugger.tracees
            for event in session.waiting):  # fmt: skip
@@ -96,9 +106,32 @@ def resume(session: Session, actions: list[Action]) -> bytes | None:
         if inferior is not None:
             session.debugger.give_stops(inferior)
     for tracee, action in plan:
-        mode = b.CONTINUE if action.kind == "c" else b.STEP
-        session.let(tracee, mode, action.number, within=action.within)
+        _let(session, tracee, action)
+    if session.interrupt_due:
+        session.interrupt()
     return None
+
+
+def _let(session: Session, tracee: Tracee, action: Action) -> None:
+    mode = b.CONTINUE if action.kind == "c" else b.STEP
+    session.let(tracee, mode, action.number, within=action.within)
+
+
+def _one_by_one(
+    session: Session, plan: list[tuple[Tracee, Action]], stopping: list[Tracee]
+) -> bytes:
+    """In non-stop mode: who stops is told of later, as are those who have stopped meanwhile."""
+    waiting = {event.tid for event in session.waiting}
+    plan = [(tracee, action) for tracee, action in plan if tracee.tid not in waiting]
+    for pid in {tracee.tgid for tracee, _ in plan}:
+        session.stops_changed(pid)
+    for tracee, action in plan:
+        _let(session, tracee, action)
+    link = session.link
+    if link is not None:
+        link.send(b"OK")
+    session.nonstop.stop(stopping)
+    return None  # type: ignore[return-value]
 
 
 def old(letter: str, session: Session, text: bytes) -> bytes | None:

@@ -1,8 +1,8 @@
 """The conversation with a debugger: which stop is reported when, and who goes on silently.
 
-All-stop mode: while the program runs nothing is said to the debugger. One stop is reported, when
-all threads of all its processes have stopped; what else happened meanwhile waits until it lets the
-program go on.
+All-stop mode (the other one is that of :mod:`.nonstop`): while the program runs nothing is said to
+the debugger. One stop is reported, when all threads of all its processes have stopped; what else
+happened meanwhile waits until it lets the program go on.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from abc import ABC, abstractmethod
 
 from qusr import arch
 from qusr.debug.gdb import description
+from qusr.debug.gdb.calls import Calls
 from qusr.debug.gdb.debugger import Debugger
+from qusr.debug.gdb.nonstop import NonStop
 from qusr.debug.gdb.options import Options
 from qusr.debug.gdb.packets import Link
 from qusr.debug.gdb.reports import Event, is_step
 from qusr.ptrace import block as b
 from qusr.ptrace import tracee as kinds
+from qusr.ptrace.tracee import status_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from qusr.ptrace.tracee import Tracee
     from qusr.ptrace.tracer import Ready
 
+#: SIGHUP, SIGINT, SIGQUIT and SIGTERM.
+_ENDING = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14
 #: How long a debugger may take to go when there is nothing left, in seconds.
 _PATIENCE = 10
 
@@ -53,9 +58,20 @@ class Session(ABC):
         self.debugger = Debugger()
         self.link: Link | None = None
         self.options = Options()
+        self.nonstop = NonStop(self)
+        self.calls = Calls(self.say)
         #: Whether threads run, as far as the debugger knows.
         self.running = False
         self.waiting: list[Event] = []
+        #: The debugger wanted the program to stop when it did not run, or had something else to
+        #: tell: it stops when it goes on, as gdbserver's SIGINT then waits for it. Debuggers make
+        #: steps of their own.
+        self.interrupt_due = False
+        #: Forked children: what waits for their first stop (None: they are let go then).
+        self.born: dict[int, Event | None] = {}
+        #: Threads that the debugger keeps stopped while others go on: their stops are told when it
+        #: lets them go.
+        self.kept: set[int] = set()
         #: How threads were let go: the mode, and the range that a step is to stay in.
         self.modes: dict[int, tuple[int, range | None]] = {}
         #: The threads that packets are about.
@@ -64,6 +80,8 @@ class Session(ABC):
         self.deadline: float | None = None
         #: The standard streams of the first program, for others (vRun).
         self.streams: list[int] = []
+        #: Memory that a debugger had allocated in processes: address and size.
+        self.allocated: dict[int, int] = {}
         #: Descriptors that the debugger has opened (vFile).
         self.files: set[int] = set()
         wake, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -93,7 +111,7 @@ class Session(ABC):
             self.debugger.service()
             select.select([self.wake], [], [], 0.01)
         # The SIGTRAP of its beginning is ours.
-        self.debugger.ready.clear()
+        self.debugger.ready = [item for item in self.debugger.ready if item.tid != pid]
         self.debugger.interrupted.add(pid)
 
     def go(self) -> None:
@@ -129,6 +147,8 @@ class Session(ABC):
                 except BlockingIOError:
                     pass
             self.pump()
+            if self.link is None and not self.running and self._is_to_end():
+                self.go()
             self.end_if_done()
             if self.deadline is not None and time.monotonic() > self.deadline:
                 self.disconnect()
@@ -137,6 +157,15 @@ class Session(ABC):
             elif self.link is not None and self.link.socket in ready:
                 self._listen()
 
+    def _is_to_end(self) -> bool:
+        """Whether somebody wants a program to end that waits for its debugger (the terminal's
+        Ctrl-C, say): it goes on and does.
+        """
+        return any(
+            (status_number(pid, b"ShdPnd", 16) | status_number(pid, b"SigPnd", 16)) & _ENDING
+            for pid in self.debugger.inferiors
+        )
+
     def _connect(self) -> None:
         try:
             connection, _ = self.listener.accept()
@@ -144,6 +173,9 @@ class Session(ABC):
             return
         self.link = Link(connection)
         self.options = Options()
+        self.nonstop = NonStop(self)
+        self.calls = Calls(self.say)
+        self.interrupt_due = False
         self.stop_everything()
         self.running = False
 
@@ -170,23 +202,37 @@ class Session(ABC):
         for fd in self.files:
             os.close(fd)
         self.files.clear()
+        self.calls = Calls(self.say)
+        if self.nonstop.on:
+            self.stop_everything()
+            self.nonstop = NonStop(self)
         self.waiting = [event for event in self.waiting if event.tid in self.debugger.tracees]
         numbers = {event.tid: event for event in self.waiting}
         self.waiting = []
         for inferior in list(self.debugger.inferiors.values()):
-            inferior.stops.clear()
+            inferior.stops.leave()
             inferior.catches = None
             self.debugger.give_stops(inferior)
         for tracee in list(self.debugger.tracees.values()):
             report = tracee.report
             if report is not None:
                 # What the debugger did not see to happens.
-                own = report.kind in (kinds.SIGNAL, kinds.FAULT)
-                stepped = is_step(report)
-                number = report.signal if own and not stepped and tracee.tid in numbers else 0
+                number = self.delivered(tracee) if tracee.tid in numbers else 0
                 self.let(tracee, b.CONTINUE, number)
         self.running = True
         self.end_if_done()
+
+    def delivered(self, tracee: Tracee) -> int:
+        """The signal that a stopped thread gets when the debugger lets it go without a word."""
+        report = tracee.report
+        if report is None or report.kind not in (kinds.SIGNAL, kinds.FAULT) or is_step(report):
+            return 0
+        if tracee.tid in self.debugger.interrupted:
+            return 0
+        allowed = self.options.program
+        # A SIGTRAP that nobody asked for is a debugger's (gdbserver, get_detach_signal).
+        passes = report.signal != b.SIGTRAP if allowed is None else report.signal in allowed
+        return report.signal if passes else 0
 
     def end_if_done(self) -> None:
         """Without processes there is nothing to serve, unless the debugger may start one. It goes
@@ -205,7 +251,9 @@ class Session(ABC):
             event = self.take(item)
             if event is not None:
                 self.waiting.append(event)
-        if self.running and self.waiting and self.link is not None:
+        if self.nonstop.on and self.link is not None:
+            self.nonstop.tell()
+        elif self.running and self.link is not None and any(map(self._is_due, self.waiting)):
             self.stop_everything()
             self.tell()
         elif self.link is None:
@@ -224,9 +272,12 @@ class Session(ABC):
 
     def tell(self) -> None:
         """Reports the first stop that waits."""
-        while self.waiting and self.link is not None:
-            event = self.waiting.pop(0)
-            if not self._still_holds(event):
+        while self.link is not None:
+            event = next(filter(self._is_due, self.waiting), None)
+            if event is None:
+                return
+            self.waiting.remove(event)
+            if not self.still_holds(event):
                 continue
             self.running = False
             if event.tid in self.debugger.tracees:
@@ -234,7 +285,26 @@ class Session(ABC):
             self.link.send(self.stop_reply(event))
             return
 
-    def _still_holds(self, event: Event) -> bool:
+    def _is_due(self, event: Event) -> bool:
+        """Whether a stop is of a thread that goes on, as far as the debugger knows."""
+        return event.tid not in self.kept or event.tid not in self.debugger.tracees
+
+    def unknown(self) -> set[int]:
+        """Forked processes of whose birth the debugger was not told yet: it must not meet them."""
+        return {event.child for event in self.waiting} | set(self.born)
+
+    def say(self, text: str) -> None:
+        """Prints in the debugger's console."""
+        if self.link is not None:
+            self.link.send(b"O" + text.encode().hex().encode())
+
+    def known_threads(self) -> list[Tracee]:
+        """The threads that a debugger may be told of."""
+        unknown = self.unknown()
+        found = self.debugger.tracees.values()
+        return [t for t in found if t.tgid in self.debugger.inferiors and t.tgid not in unknown]
+
+    def still_holds(self, event: Event) -> bool:
         """Whether a stop is still one: a breakpoint may have been taken out meanwhile."""
         if event.code_stop is None:
             return True
@@ -247,7 +317,10 @@ class Session(ABC):
         self, tracee: Tracee, mode: int, number: int = 0, *, within: range | None = None
     ) -> None:
         """Lets a thread go on."""
+        self.nonstop.goes_on(tracee)
         self.modes[tracee.tid] = mode, within
+        if mode == b.CONTINUE and "strace" in self.calls.items:
+            mode = b.CALLS
         self.debugger.go_on(tracee, mode, number)
 
     def again(self, tracee: Tracee) -> None:
@@ -257,32 +330,44 @@ class Session(ABC):
 
     def stop_everything(self) -> None:
         """Stops all threads. What happens to them meanwhile waits."""
+        while left := [one for one in self.debugger.tracees.values() if one.report is None]:
+            self.stop_threads(left)
+
+    def stop_threads(self, tracees: list[Tracee]) -> None:
+        """Stops some threads."""
         running, self.running = self.running, False
-        while True:
-            left = [one for one in self.debugger.tracees.values() if one.report is None]
-            if not left:
-                break
-            self.debugger.stop(left)
-            for item in self.debugger.events():
-                event = self.take(item)
-                if event is not None:
-                    self.waiting.append(event)
+        self.debugger.stop(tracees)
+        for item in self.debugger.events():
+            event = self.take(item)
+            if event is not None:
+                self.waiting.append(event)
         self.running = running
 
     def interrupt(self) -> None:
         """The debugger wants the program to stop."""
+        if self.nonstop.on:
+            self.nonstop.interrupt()
+            return
+        self.interrupt_due = True
         if not self.running:
             return
         self.stop_everything()
-        if self.waiting:
-            self.tell()
-            if not self.running:
-                return
+        self.tell()
+        if not self.running:
+            return
+        self.interrupt_due = False
         tracee = self.thread(self.general) or next(iter(self.debugger.tracees.values()), None)
         if tracee is not None and self.link is not None:
             self.running = False
             self.general = tracee.tid
             self.link.send(self.stop_reply(Event(tracee.tid, tracee.tgid, b"T02")))
+
+    def stops_changed(self, pid: int) -> None:
+        """Breakpoints of a process are others: in non-stop mode its threads are to know at once."""
+        inferior = self.debugger.inferiors.get(pid)
+        if self.nonstop.on and inferior is not None:
+            with self.nonstop.held(pid):
+                self.debugger.give_stops(inferior)
 
     def thread(self, tid: int) -> Tracee | None:
         """A thread that is stopped."""
@@ -303,6 +388,13 @@ class Session(ABC):
         if tracee is None:
             raise ValueError("no thread is stopped")
         return tracee
+
+    def selected(self) -> Tracee:
+        """The thread that packets about registers are for. ValueError: it is not stopped."""
+        found = self.thread(self.general) if self.nonstop.on else self.chosen()
+        if found is None:
+            raise ValueError("the thread is not stopped")
+        return found
 
     def pc(self, tracee: Tracee) -> int:
         """The address of a stopped thread's next instruction."""
@@ -350,6 +442,9 @@ class Session(ABC):
         reply = event.reply + b"thread:" + self.thread_name(event.pid, event.tid) + b";"
         tracee = self.thread(event.tid)
         if tracee is not None:
+            if tracee.report is not None and tracee.report.kind == kinds.SIGNAL:
+                # It came before the instruction that the thread stopped at: that stops again.
+                tracee.dirty |= b.FORGETS_OVER
             reply += self._expedited(tracee)
         return reply
 

@@ -18,21 +18,50 @@ NAMES = {WRITE: b"watch", READ: b"rwatch", ACCESS: b"awatch"}
 _WIDEST = 1 << 20
 
 
+class Breakpoint:
+    """What a breakpoint has beside its address, all as agent expressions.
+
+    Args:
+        conditions: one of them has to hold; none: it always stops.
+        commands: what is executed instead of a stop.
+        persists: it is kept when the debugger goes.
+    """
+
+    def __init__(
+        self,
+        conditions: list[bytes] | None = None,
+        commands: list[bytes] | None = None,
+        *,
+        persists: bool = False,
+    ) -> None:
+        self.conditions = conditions or []
+        self.commands = commands or []
+        self.persists = persists
+
+    def packed(self) -> bytes:
+        """For the cores."""
+        out = b""
+        for codes in (self.conditions, self.commands):
+            out += struct.pack("<I", len(codes))
+            out += b"".join(struct.pack("<I", len(code)) + code for code in codes)
+        return out
+
+
 class Stops:
     """What a debugger wants of a process."""
 
     def __init__(self) -> None:
-        #: (kind, address) to the conditions, each an agent expression.
-        self.code: dict[tuple[int, int], list[bytes]] = {}
+        #: By (kind, address).
+        self.code: dict[tuple[int, int], Breakpoint] = {}
         #: (kind, address, length)
         self.data: set[tuple[int, int, int]] = set()
         #: What the process's cores know.
         self.given = b""
 
-    def insert(self, kind: int, address: int, size: int, conditions: list[bytes]) -> bool:
+    def insert(self, kind: int, address: int, size: int, breakpoint_: Breakpoint) -> bool:
         """A Z packet; False: there is no such thing. A breakpoint's `size` is its kind."""
         if kind in (SOFTWARE, HARDWARE):
-            self.code[kind, address] = conditions
+            self.code[kind, address] = breakpoint_
             return True
         if kind not in _SEES or not 0 < size <= _WIDEST:
             return False
@@ -47,6 +76,11 @@ class Stops:
     def clear(self) -> None:
         """None is wanted any more."""
         self.code.clear()
+        self.data.clear()
+
+    def leave(self) -> None:
+        """The debugger is gone: what does not persist is not wanted any more."""
+        self.code = {key: found for key, found in self.code.items() if found.persists}
         self.data.clear()
 
     def at(self, address: int) -> int | None:
@@ -78,11 +112,9 @@ class Stops:
         addresses = sorted({address for _, address in self.code})
         out.append(struct.pack("<I", len(addresses)))
         for address in addresses:
-            kinds = [self.code[key] for key in self.code if key[1] == address]
-            # Without a condition one of them always holds.
-            conditions = [] if [] in kinds else [code for some in kinds for code in some]
-            out.append(struct.pack("<QI", address, len(conditions)))
-            out += [struct.pack("<I", len(code)) + code for code in conditions]
+            found = [self.code[key] for key in self.code if key[1] == address]
+            out.append(struct.pack("<QI", address, len(found)))
+            out += [breakpoint_.packed() for breakpoint_ in found]
         out.append(struct.pack("<I", len(self.data)))
         out += [struct.pack("<QQI", at, size, _SEES[kind]) for kind, at, size in sorted(self.data)]
         return b"".join(out)

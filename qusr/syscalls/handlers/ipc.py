@@ -6,10 +6,12 @@ import errno
 import struct
 
 from qusr.arch.abi import HOST
-from qusr.syscalls.context import Context, fail, pack
+from qusr.syscalls.context import Context, fail, pack, unpack
+from qusr.syscalls.ipc import IPC_64, IPC_STAT, SEMID_DS
 from qusr.syscalls.structs import SIGEVENT
 
 SIGEV_THREAD = 2
+SETVAL, SETALL = 16, 17
 MSG_MAX = 1 << 26
 """More than net memory limits let kernel.msgmax be in practice; the kernel checks the real one."""
 
@@ -45,6 +47,30 @@ def msgrcv(ctx: Context, queue: int, address: int, size: int, kind: int, flags: 
     mask = (1 << 8 * head.size - 1) - 1
     ctx.write(address, head.pack(found & mask) + bytes(message[8 : 8 + length]))
     return length
+
+
+def semctl(ctx: Context, group: int, number: int, command: int, arg: int) -> int:
+    """GETALL, SETALL and SETVAL of big-endian guests."""
+    command &= ~IPC_64
+    if command == SETVAL:
+        # union semun's int is the first half of the word (ipc/sem.c).
+        value = arg >> 32 if ctx.abi.word == 8 else arg
+        return ctx.host_call("semctl", group, number, command, value & 0xFFFFFFFF)
+    size = 2 * _semaphores(ctx, group)
+    if command == SETALL:
+        data = struct.pack(f"<{size // 2}H", *struct.unpack(f">{size // 2}H", ctx.read(arg, size)))
+        return ctx.host_call("semctl", group, number, command, data)
+    found = bytearray(size)
+    result = ctx.host_call("semctl", group, number, command, found)
+    ctx.write(arg, struct.pack(f">{size // 2}H", *struct.unpack(f"<{size // 2}H", found)))
+    return result
+
+
+def _semaphores(ctx: Context, group: int) -> int:
+    """How many a set has, if the caller may know."""
+    status = bytearray(SEMID_DS.size(HOST))
+    ctx.host_call("semctl", group, 0, IPC_STAT, status)
+    return int(unpack(SEMID_DS, bytes(status), HOST)["sem_nsems"])
 
 
 def mq_notify(ctx: Context, queue: int, address: int) -> int:

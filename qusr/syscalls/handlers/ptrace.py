@@ -37,7 +37,7 @@ def ptrace(ctx: Context, request: int, pid: int, addr: int, data: int) -> int:
     if request == b.INTERRUPT:
         if not tracee.seized:
             raise fail(errno.EIO)
-        _native.ptrace(b.INTERRUPT, pid, 0, 0)
+        tracee.interrupt()
         return 0
     if tracee.report is None:
         tracer.service()

@@ -266,8 +266,8 @@ CHECK(long_doubles)
 	EQ(V(long double, 1) + V(long double, 0x1p-114L) > 1, 0);
 	uint64_t w[2];
 	memcpy(w, &third, 16);
-	EQ(w[0], 0x5555555555555555ULL);
-	EQ(w[1], 0x3ffd555555555555ULL);
+	EQ(w[__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__], 0x5555555555555555ULL);
+	EQ(w[__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__], 0x3ffd555555555555ULL);
 #endif
 }
 

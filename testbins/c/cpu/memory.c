@@ -143,6 +143,18 @@ static void assemble(opcode *to, int value)
 	to[1] = 0x00008067;
 }
 #define ENTRY(p) ((int (*)(void))(p))
+#elif defined(__s390x__)
+typedef uint16_t opcode;
+enum { FUNCTION = 3 };
+
+/* lghi %r2, value; br %r14 */
+static void assemble(opcode *to, int value)
+{
+	to[0] = 0xa729;
+	to[1] = value;
+	to[2] = 0x07fe;
+}
+#define ENTRY(p) ((int (*)(void))(p))
 #else
 typedef uint8_t opcode;
 enum { FUNCTION = 6 };
@@ -269,6 +281,10 @@ CHECK(code_after_mprotect)
 
 CHECK(code_written_through_another_mapping)
 {
+#if defined(__s390x__)
+	NA("code stored through another address is seen behind a serialization only, which Unicorn tells nobody of");
+	return;
+#endif
 	int fd = OK(memfd_create("code", 0));
 	opcode *w, *x;
 

@@ -169,6 +169,10 @@ CHECK(scheduling)
 	ERR(sched_getscheduler(0x7ffffff0), ESRCH);
 	ERR(sched_getparam(-1, &param), EINVAL);
 	OK(sched_yield());
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	NA("qusr has no sched_getattr for big-endian guests: its struct grows with the kernel");
+	return;
+#endif
 	OK(syscall(__NR_sched_getattr, 0, &attr, sizeof(attr), 0));
 	TRUE(attr.size >= 48);
 	EQ(attr.policy, SCHED_OTHER);

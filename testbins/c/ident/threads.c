@@ -73,6 +73,10 @@ CHECK(futex_operations_on_two_words)
 	EQ(futex(&word, FUTEX_REQUEUE, 1, (void *)1, &other, 0), 0);
 	EQ(futex(&word, FUTEX_CMP_REQUEUE, 1, (void *)1, &other, 1), 0);
 	ERR(futex(&word, FUTEX_CMP_REQUEUE, 1, (void *)1, &other, 2), EAGAIN);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	NA("qusr has no FUTEX_WAKE_OP for big-endian words, which the host would change");
+	return;
+#endif
 	/* other += 3, and wake there if it was 5 */
 	EQ(futex(&word, FUTEX_WAKE_OP, 1, (void *)1, &other,
 		 FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 5)), 0);

@@ -111,6 +111,10 @@ CHECK(interfaces)
 
 CHECK(interface_names)
 {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	NA("the C library asks by netlink, which qusr has not for big-endian guests");
+	return;
+#endif
 	char name[IF_NAMESIZE];
 	struct if_nameindex *list = if_nameindex();
 
@@ -182,6 +186,10 @@ CHECK(file_flags)
 
 CHECK(extents)
 {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	NA("qusr has no FIEMAP for big-endian guests: its array grows with what the kernel finds");
+	return;
+#endif
 	int fd = OK(open("extents", O_CREAT | O_RDWR, 0600));
 	static char block[65536];
 	struct {

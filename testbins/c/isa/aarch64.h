@@ -21,3 +21,4 @@ typedef struct user_regs_struct registers;
 #define RESULT(r) ((r).regs[0])
 #define ARG0(r) ((r).regs[0])
 #define ARG1(r) ((r).regs[1])
+#define ISA_CALL_SET 0x404 /* NT_ARM_SYSTEM_CALL */

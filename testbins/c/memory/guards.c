@@ -1,5 +1,6 @@
 // Guard pages of madvise (Linux 6.13), and the order in which mmap checks its arguments.
 #include "../check.h"
+#include "../isa.h"
 #include <signal.h>
 
 #ifndef MADV_GUARD_INSTALL
@@ -46,7 +47,7 @@ CHECK(guards)
 	for (int write = 0; write < 2; write++) {
 		EQ(faults(p + page + 8, write), 1);
 		EQ(seen.si_code, SEGV_MAPERR);
-		EQ((long)seen.si_addr, (long)p + page + 8);
+		EQ((uintptr_t)seen.si_addr, ISA_FAULT_ADDRESS(p + page + 8));
 	}
 	EQ(faults(p, 1), 0);
 	EQ(faults(p + 2 * page, 1), 0);

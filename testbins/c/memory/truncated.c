@@ -2,6 +2,7 @@
 // SIGBUS with BUS_ADRERR, whose handler can give the file its length back.
 // libs: -lpthread
 #include "../check.h"
+#include "../isa.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -69,7 +70,7 @@ CHECK(a_read_is_mended)
 		EQ(get(p + 2 * PAGE + 7), 0);
 		EQ(faults, i + 1);
 		EQ(last_code, BUS_ADRERR);
-		TRUE(last_address == p + 2 * PAGE + 7);
+		EQ((uintptr_t)last_address, ISA_FAULT_ADDRESS(p + 2 * PAGE + 7));
 	}
 }
 
@@ -286,7 +287,7 @@ CHECK(registers_are_those_of_the_instruction)
 			get(p + 3 * PAGE + i);
 			after++;
 		}
-		TRUE(last_address == p + 3 * PAGE + i);
+		EQ((uintptr_t)last_address, ISA_FAULT_ADDRESS(p + 3 * PAGE + i));
 	}
 	EQ(before, 20);
 	EQ(after, 0);

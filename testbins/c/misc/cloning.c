@@ -1,5 +1,6 @@
 // clone and clone3 with all that strace shows of their arguments, for tests/test_strace.py.
 #define _GNU_SOURCE
+#include "../isa.h"
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -28,11 +29,11 @@ static void ends(long pid)
 			;
 }
 
-/* Most architectures have the thread pointer before the child's tid, x86-64 behind it. */
+/* Most architectures have the thread pointer before the child's tid, others behind it. */
 static void old(unsigned long flags, int *parent, int *child)
 {
-#if defined(__x86_64__)
-	ends(syscall(SYS_clone, flags, 0, parent, child, 0));
+#ifndef ISA_CLONE_TLS_FIRST
+	ends(syscall(SYS_clone, CLONE_ARGS(flags, 0), parent, child, 0));
 #else
 	ends(syscall(SYS_clone, flags, 0, parent, 0, child));
 #endif

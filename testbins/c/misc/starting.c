@@ -1,5 +1,6 @@
 // execve, execveat, clone, clone3: what they refuse.
 #include "../check.h"
+#include "../isa.h"
 
 CHECK(execve_errors)
 {
@@ -44,8 +45,8 @@ CHECK(text_busy)
 CHECK(clone_errors)
 {
 	/* A thread needs a shared memory, and that a shared signal table. */
-	ERR(syscall(__NR_clone, 0x00010000, 0, 0, 0, 0), EINVAL);
-	ERR(syscall(__NR_clone, 0x00000800, 0, 0, 0, 0), EINVAL);
+	ERR(syscall(__NR_clone, CLONE_ARGS(0x00010000, 0), 0, 0, 0), EINVAL);
+	ERR(syscall(__NR_clone, CLONE_ARGS(0x00000800, 0), 0, 0, 0), EINVAL);
 	ERR(syscall(__NR_clone3, NULL, 0), EINVAL);
 	ERR(syscall(__NR_clone3, NULL, 64), EFAULT);
 }

@@ -3,6 +3,7 @@
 // no-reference: qemu-user has no such children
 // libs: -lpthread
 #include "../check.h"
+#include "../isa.h"
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -49,7 +50,7 @@ CHECK(no_lock_is_inherited)
 		EQ(pthread_create(&threads[i], NULL, calls, NULL), 0);
 	for (int i = 0; i < CLONES; i++) {
 		/* Without a stack of its own the child goes on here, whatever the C library thinks. */
-		long pid = syscall(SYS_clone, flags[i % 5], 0, NULL, NULL, NULL);
+		long pid = syscall(SYS_clone, CLONE_ARGS(flags[i % 5], 0), NULL, NULL, NULL);
 
 		if (pid == 0)
 			_exit(child());

@@ -160,7 +160,7 @@ CHECK(clone_tids)
 #ifdef ISA_CLONE_TLS_FIRST
 	pid_t pid = OK(syscall(__NR_clone, flags, 0, &tids[0], 0, &tids[1]));
 #else
-	pid_t pid = OK(syscall(__NR_clone, flags, 0, &tids[0], &tids[1], 0));
+	pid_t pid = OK(syscall(__NR_clone, CLONE_ARGS(flags, 0), &tids[0], &tids[1], 0));
 #endif
 	if (pid == 0)
 		syscall(__NR_exit, tids[1] != syscall(__NR_gettid));
@@ -188,7 +188,7 @@ CHECK(clone_exit_signal)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
 	OK(sigprocmask(SIG_BLOCK, &set, &old));
-	pid = OK(syscall(__NR_clone, (long)SIGUSR2, 0L, 0L, 0L, 0L));
+	pid = OK(syscall(__NR_clone, CLONE_ARGS(SIGUSR2, 0), 0L, 0L, 0L));
 	if (pid == 0)
 		syscall(__NR_exit, 6);
 	siginfo_t info;

@@ -100,9 +100,9 @@ CHECK(change_argument)
 
 	run_to(pid, SYS_close);
 	OK(get_registers(pid, &r));
-	EQ(ARG0(r), 777);
+	EQ(CALL_ARG0(r), 777);
 	/* 2 is open. */
-	ARG0(r) = 2;
+	CALL_ARG0(r) = 2;
 	OK(set_registers(pid, &r));
 	EQ(next(pid, PTRACE_SYSCALL, 0), SYSGOOD);
 	OK(get_registers(pid, &r));
@@ -153,6 +153,10 @@ CHECK(other_call)
 /* Each call stops once and is not made. */
 CHECK(emulated)
 {
+#if defined(__s390x__)
+	NA("the register of the result has the number before a call");
+	return;
+#endif
 	pid_t pid = traced_calls(closes);
 	registers r;
 

@@ -13,10 +13,6 @@
 #define STOPPED(signal) ((signal) << 8 | 0x7f)
 #define EVENT(event) (STOPPED(SIGTRAP) | (event) << 16)
 
-#ifndef NT_ARM_SYSTEM_CALL
-#define NT_ARM_SYSTEM_CALL 0x404
-#endif
-
 static int __attribute__((unused)) get_registers(pid_t pid, registers *r)
 {
 	struct iovec part = { r, sizeof(*r) };
@@ -41,10 +37,10 @@ static int __attribute__((unused)) set_call(pid_t pid, int number)
 		return -1;
 	r.ISA_CALL_IN_REGISTERS = number;
 	return set_registers(pid, &r);
-#elif defined(__aarch64__)
+#elif defined(ISA_CALL_SET)
 	struct iovec part = { &number, sizeof(number) };
 
-	return ptrace(PTRACE_SETREGSET, pid, (void *)NT_ARM_SYSTEM_CALL, &part);
+	return ptrace(PTRACE_SETREGSET, pid, (void *)ISA_CALL_SET, &part);
 #else
 	return ptrace(23 /* PTRACE_SET_SYSCALL */, pid, 0, number);
 #endif

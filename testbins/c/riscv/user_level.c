@@ -3,33 +3,9 @@
 // qemu 7.2 tells of the address of a misaligned access and takes any flags of riscv_flush_icache.
 // libs: -lm -lpthread
 // What of the machine programs see at the user level: counters, CSRs, traps, rounding, new code, reservations.
-#include "../check.h"
-#include "../isa.h"
+#include "../traps.h"
 #include <fenv.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-
-static sigjmp_buf out;
-static volatile int got_signal, got_code;
-static void *volatile got_addr;
-static volatile uintptr_t got_pc;
-
-static void jumps_out(int signal, siginfo_t *info, void *context)
-{
-	got_signal = signal;
-	got_code = info->si_code;
-	got_addr = info->si_addr;
-	got_pc = ISA_FAULT_PC(&((ucontext_t *)context)->uc_mcontext);
-	siglongjmp(out, 1);
-}
-
-static void catches(int signal)
-{
-	struct sigaction action = { .sa_sigaction = jumps_out, .sa_flags = SA_SIGINFO };
-
-	OK(sigaction(signal, &action, NULL));
-}
 
 #define TRAPS(statement, signal, code)                        \
 	do {                                                  \
@@ -63,7 +39,7 @@ CHECK(privileged)
 {
 	unsigned long value;
 
-	catches(SIGILL);
+	catches(SIGILL, jumps_out);
 	TRAPS(__asm__ volatile("csrr %0, mstatus" : "=r"(value)), SIGILL, ILL_ILLOPC);
 	TRAPS(__asm__ volatile("csrr %0, mhartid" : "=r"(value)), SIGILL, ILL_ILLOPC);
 	TRAPS(__asm__ volatile("csrr %0, sstatus" : "=r"(value)), SIGILL, ILL_ILLOPC);
@@ -78,7 +54,7 @@ CHECK(privileged)
 
 CHECK(breakpoints)
 {
-	catches(SIGTRAP);
+	catches(SIGTRAP, jumps_out);
 	TRAPS(__asm__ volatile("c.ebreak"), SIGTRAP, TRAP_BRKPT);
 	TRAPS(__asm__ volatile(".option push\n\t.option norvc\n\tebreak\n\t.option pop"), SIGTRAP, TRAP_BRKPT);
 	signal(SIGTRAP, SIG_DFL);
@@ -95,7 +71,7 @@ CHECK(misaligned)
 	EQ((uint32_t)value, 0x05040302);
 	__asm__ volatile("ld %0, 0(%1)" : "=r"(value) : "r"(odd) : "memory");
 	EQ(value, 0x0008070605040302);
-	catches(SIGBUS);
+	catches(SIGBUS, jumps_out);
 	TRAPS(__asm__ volatile("lr.w %0, (%1)" : "=r"(value) : "r"(odd)), SIGBUS, BUS_ADRALN);
 	TRAPS(__asm__ volatile("amoadd.d %0, zero, (%1)" : "=r"(value) : "r"(odd)), SIGBUS, BUS_ADRALN);
 	signal(SIGBUS, SIG_DFL);

@@ -1,11 +1,8 @@
 // Faults of the program's own: si_code, si_addr, registers in the frame, resuming, siglongjmp.
 // libs: -lpthread
-#include "../check.h"
-#include "../isa.h"
+#include "../traps.h"
 #include <pthread.h>
-#include <signal.h>
 #include <sys/wait.h>
-#include <ucontext.h>
 
 #ifdef SLOW
 enum { FAULTS = 100000 };
@@ -13,10 +10,7 @@ enum { FAULTS = 100000 };
 enum { FAULTS = 3000 };
 #endif
 
-static volatile int got_signal, got_code, count;
-static void *volatile got_addr;
-static volatile uintptr_t got_pc;
-static sigjmp_buf out;
+static volatile int count;
 
 static uintptr_t pc_of(void *context)
 {
@@ -32,22 +26,6 @@ static void set_pc(void *context, uintptr_t pc)
 	ISA_SET_PC(m, pc);
 }
 
-static void jumps_out(int signal, siginfo_t *info, void *context)
-{
-	got_signal = signal;
-	got_code = info->si_code;
-	got_addr = info->si_addr;
-	got_pc = pc_of(context);
-	siglongjmp(out, 1);
-}
-
-static void catches(int signal, void (*handler)(int, siginfo_t *, void *))
-{
-	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
-
-	OK(sigaction(signal, &action, NULL));
-}
-
 #define FAULTS_WITH(statement, signal, code, addr)                     \
 	do {                                                           \
 		got_signal = 0;                                        \
@@ -59,6 +37,9 @@ static void catches(int signal, void (*handler)(int, siginfo_t *, void *))
 		EQ(got_code, code);                                    \
 		EQ((uintptr_t)got_addr, (uintptr_t)(addr));            \
 	} while (0)
+/* Of an access that fails. */
+#define ACCESS_FAULTS(statement, signal, code, addr) \
+	FAULTS_WITH(statement, signal, code, ISA_FAULT_ADDRESS(addr))
 
 CHECK(segv_codes)
 {
@@ -66,16 +47,16 @@ CHECK(segv_codes)
 	volatile char *p = page;
 
 	catches(SIGSEGV, jumps_out);
-	FAULTS_WITH(p[5] = 1, SIGSEGV, SEGV_ACCERR, page + 5);
+	ACCESS_FAULTS(p[5] = 1, SIGSEGV, SEGV_ACCERR, page + 5);
 	OK(mprotect(page, 4096, PROT_NONE));
-	FAULTS_WITH(p[7], SIGSEGV, SEGV_ACCERR, page + 7);
+	ACCESS_FAULTS(p[7], SIGSEGV, SEGV_ACCERR, page + 7);
 	OK(munmap(page, 4096));
-	FAULTS_WITH(p[9], SIGSEGV, SEGV_MAPERR, page + 9);
-	FAULTS_WITH(p[11] = 1, SIGSEGV, SEGV_MAPERR, page + 11);
-	FAULTS_WITH(*(volatile int *)16, SIGSEGV, SEGV_MAPERR, 16);
-	FAULTS_WITH(((void (*)(void))(page + 4096))(), SIGSEGV, SEGV_ACCERR, page + 4096);
+	ACCESS_FAULTS(p[9], SIGSEGV, SEGV_MAPERR, page + 9);
+	ACCESS_FAULTS(p[11] = 1, SIGSEGV, SEGV_MAPERR, page + 11);
+	ACCESS_FAULTS(*(volatile int *)16, SIGSEGV, SEGV_MAPERR, 16);
+	ACCESS_FAULTS(((void (*)(void))(page + 4096))(), SIGSEGV, SEGV_ACCERR, page + 4096);
 	EQ(got_pc, (uintptr_t)page + 4096);
-	FAULTS_WITH(((void (*)(void))(page))(), SIGSEGV, SEGV_MAPERR, page);
+	ACCESS_FAULTS(((void (*)(void))(page))(), SIGSEGV, SEGV_MAPERR, page);
 	EQ(got_pc, (uintptr_t)page);
 	signal(SIGSEGV, SIG_DFL);
 }
@@ -87,11 +68,11 @@ CHECK(bus_beyond_file)
 	OK(ftruncate(fd, 4096));
 	volatile char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	catches(SIGBUS, jumps_out);
-	FAULTS_WITH(p[4096], SIGBUS, BUS_ADRERR, p + 4096);
-	FAULTS_WITH(p[4100] = 1, SIGBUS, BUS_ADRERR, p + 4100);
+	ACCESS_FAULTS(p[4096], SIGBUS, BUS_ADRERR, p + 4096);
+	ACCESS_FAULTS(p[4100] = 1, SIGBUS, BUS_ADRERR, p + 4100);
 	p[0] = 5;
 	OK(ftruncate(fd, 0));
-	FAULTS_WITH(p[1], SIGBUS, BUS_ADRERR, p + 1);
+	ACCESS_FAULTS(p[1], SIGBUS, BUS_ADRERR, p + 1);
 	OK(ftruncate(fd, 8192));
 	EQ(p[4096], 0);
 	close(fd);
@@ -102,7 +83,7 @@ CHECK(bus_beyond_file)
 CHECK(undefined)
 {
 	catches(SIGILL, jumps_out);
-	FAULTS_WITH(ISA_UNDEFINED(), SIGILL, got_code, got_pc);
+	FAULTS_WITH(ISA_UNDEFINED(), SIGILL, got_code, got_pc - ISA_BEHIND_UNDEFINED);
 	TRUE(got_code == ILL_ILLOPC || got_code == ILL_ILLOPN);
 	signal(SIGILL, SIG_DFL);
 }
@@ -110,9 +91,15 @@ CHECK(undefined)
 #ifdef BREAK
 CHECK(breakpoint)
 {
+#ifdef ISA_BREAK_IS_ILLEGAL
+	catches(SIGILL, jumps_out);
+	FAULTS_WITH(ISA_BREAK(), SIGILL, ILL_ILLOPC, got_pc - ISA_BEHIND_BREAK);
+	signal(SIGILL, SIG_DFL);
+#else
 	catches(SIGTRAP, jumps_out);
 	FAULTS_WITH(ISA_BREAK(), SIGTRAP, TRAP_BRKPT, got_pc);
 	signal(SIGTRAP, SIG_DFL);
+#endif
 }
 #endif
 

@@ -115,6 +115,10 @@ CHECK(ipv6)
 
 CHECK(multicast_groups)
 {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	NA("qusr passes group_req of big-endian guests on in the host's byte order");
+	return;
+#endif
 	int s = OK(socket(AF_INET, SOCK_DGRAM, 0));
 	struct sockaddr_in group = { .sin_family = AF_INET,
 				     .sin_addr.s_addr = inet_addr("239.9.8.7") };

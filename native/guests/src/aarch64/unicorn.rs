@@ -67,6 +67,7 @@ static FACTS: Facts = Facts {
     }],
     exceptions: &exceptions(),
     raised: None,
+    coherent_code: false,
     address_mask: (1 << 56) - 1,
     // ldrb w0, [x1]
     probe: Probe {

@@ -69,6 +69,7 @@ static LITTLE: Facts = Facts {
     ],
     exceptions: &exceptions(),
     raised: None,
+    coherent_code: false,
     address_mask: u64::MAX,
     // ldrb r0, [r1]
     probe: Probe {

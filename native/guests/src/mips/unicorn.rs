@@ -105,6 +105,7 @@ static MIPSEL_FACTS: Facts = Facts {
     presets: &presets(0),
     exceptions: &EXCEPTIONS,
     raised: Some(Raised { bits: 32, call: 4 }),
+    coherent_code: false,
     address_mask: u64::MAX,
     probe: Probe {
         code: &LBU.to_le_bytes(),
@@ -197,7 +198,7 @@ impl Guest for Unicorn {
         reg == 68
     }
 
-    fn step_count(&self, cpu: &Stopped<'_>) -> usize {
+    fn counts_as(&self, cpu: &Stopped<'_>) -> usize {
         if self.insn(cpu, cpu.pc()).has_slot() {
             2
         } else {
@@ -213,8 +214,8 @@ impl Guest for Unicorn {
         }
     }
 
-    fn exception(&self, _cpu: &Stopped<'_>, number: u32) -> Exit {
-        Exit::Trap { number }
+    fn exception(&self, _cpu: &Stopped<'_>, code: u32) -> Exit {
+        Exit::Exception { code, size: 4 }
     }
 
     /// The first RDHWR of a program comes here: what it may read cannot be said before.

@@ -81,6 +81,7 @@ static RV64_FACTS: Facts = Facts {
     presets: &presets(Width::Bits64),
     exceptions: &EXCEPTIONS,
     raised: None,
+    coherent_code: false,
     address_mask: u64::MAX,
     // lbu a0, 0(a1)
     probe: Probe {
@@ -129,6 +130,11 @@ impl Guest for Unicorn {
         engine.write(self.privilege, 0);
     }
 
+    /// By the width in loads, stores and atomics.
+    fn reach(&self, cpu: &Stopped<'_>) -> u64 {
+        reach(u32::from_le_bytes(cpu.code(cpu.pc())))
+    }
+
     /// EBREAK and C.EBREAK.
     fn invalid(&self, cpu: &Stopped<'_>) -> Option<Exit> {
         let pc = cpu.pc();
@@ -139,5 +145,54 @@ impl Guest for Unicorn {
         } else {
             Exit::Undefined
         })
+    }
+}
+
+/// Bytes that an instruction accesses (Unprivileged ISA, "RV32/64G Instruction Set Listings" and "RVC Instruction Set Listings").
+fn reach(code: u32) -> u64 {
+    if code & 3 == 3 {
+        // The lower bits of funct3 are the width; the third one tells unsigned loads.
+        return 1 << (code >> 12 & 3);
+    }
+    let double = match (code & 3, code >> 13 & 7) {
+        // C.FLD, C.FSD and those of the stack; C.LW, C.SW.
+        (0 | 2, 1 | 5) => true,
+        (0 | 2, 2 | 6) => false,
+        // C.LD and C.SD, or C.FLW and C.FSW of RV32, which access less.
+        _ => true,
+    };
+    if double { 8 } else { 4 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reach;
+
+    #[test]
+    fn widths_of_accesses() {
+        // As llvm-mc assembles: lb lhu lw ld sd fld amoadd.w amoadd.d
+        let long = [
+            (0x0005_8503, 1),
+            (0x0005_d503, 2),
+            (0x0005_a503, 4),
+            (0x0005_b503, 8),
+            (0x00a5_b023, 8),
+            (0x0005_b507, 8),
+            (0x00c5_a52f, 4),
+            (0x00c5_b52f, 8),
+        ];
+        // c.lw c.ld c.fld c.sw c.sd c.swsp c.sdsp
+        let short = [
+            (0x4188, 4),
+            (0x6188, 8),
+            (0x2188, 8),
+            (0xc188, 4),
+            (0xe188, 8),
+            (0xc02a, 4),
+            (0xe02a, 8),
+        ];
+        for (code, bytes) in long.into_iter().chain(short) {
+            assert_eq!(reach(code), bytes, "{code:#x}");
+        }
     }
 }

@@ -55,7 +55,8 @@ fn registers_are_within_the_file() {
 
 #[test]
 fn audit_architectures() {
-    // include/uapi/linux/audit.h: AUDIT_ARCH_AARCH64, _ARM, _ARMEB, _RISCV64, _RISCV32.
+    // include/uapi/linux/audit.h: AUDIT_ARCH_AARCH64, _ARM, _ARMEB, _RISCV64, _RISCV32,
+    // _S390X.
     let known = [
         ("aarch64", 0xc000_00b7),
         ("arm", 0x4000_0028),
@@ -63,6 +64,7 @@ fn audit_architectures() {
         ("arm-be32", 0x28),
         ("riscv64", 0xc000_00f3),
         ("riscv32", 0x4000_00f3),
+        ("s390x", 0x8000_0016),
     ];
     for (name, value) in known {
         assert_eq!(by_name(name).unwrap().linux.audit_arch(), value, "{name}");
@@ -81,6 +83,11 @@ fn calls_that_are_made_again() {
     file.set(16, 0x10 | 1 << 5); // CPSR.T
     assert_eq!(address("arm", &mut file), 0x1_0006);
     assert_eq!(address("riscv64", &mut file), 0x1_0004);
+    // An instruction of two bytes, or the EXECUTE that it is the target of.
+    for size in [2, 4, 6] {
+        file.set(85, size);
+        assert_eq!(address("s390x", &mut file), 0x1_0008 - size);
+    }
 }
 
 #[test]
@@ -98,4 +105,5 @@ fn the_code_that_calls_sigreturn() {
     assert_eq!(big[20..], [0x27, 0xad, 0xdf, 0]);
     assert_eq!(code("riscv64"), [0x93, 0x08, 0xb0, 0x08, 0x73, 0, 0, 0]);
     assert_eq!(code("riscv32"), code("riscv64"));
+    assert_eq!(code("s390x"), [0x0a, 0x77, 7, 0, 0x0a, 0xad, 7, 0]);
 }

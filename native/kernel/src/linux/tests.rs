@@ -32,6 +32,8 @@ static FACTS: Facts = Facts {
         count: 33,
         leading: &[],
         call_marker: None,
+        shown_number: None,
+        indirect: None,
     },
     machine: 8,
     clone: CloneOrder::BACKWARDS,
@@ -42,8 +44,8 @@ static FACTS: Facts = Facts {
     page_size: 4096,
     shmlba: 0x4_0000,
     tagged_addresses: false,
-    redirect: None,
     stack_flags_last: false,
+    breaks_need_tracer: false,
 };
 
 impl LinuxAbi for TestAbi {

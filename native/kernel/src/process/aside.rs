@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::share::{After, Loan, donors_matter, watch_on};
+use super::share::{After, Loan, donors_matter, has_donors, watch_on};
 
 /// How many want the donors to step aside, of all processes that live in this memory.
 static WANTED: AtomicU32 = AtomicU32::new(0);
@@ -91,11 +91,15 @@ fn insist<T>(
 /// The call's.
 pub fn without_donors(call: impl Fn() -> Result<u64, i32>) -> Result<u64, i32> {
     /// The guest may well have threads of its own.
-    const PATIENCE: Duration = Duration::from_millis(200);
+    const OWN: Duration = Duration::from_millis(200);
     let matter = donors_matter();
     let mut result = call();
     if result == Err(libc::EINVAL) && matter {
-        result = insist(call, |result| *result != Err(libc::EINVAL), PATIENCE);
+        WANTED.fetch_add(1, Ordering::SeqCst);
+        // These are ours, and will go, however long a busy machine takes for it.
+        insist(has_donors, |there| !there, PATIENCE);
+        result = insist(call, |result| *result != Err(libc::EINVAL), OWN);
+        WANTED.fetch_sub(1, Ordering::SeqCst);
         take_over();
     }
     result

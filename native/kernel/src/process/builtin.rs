@@ -13,7 +13,7 @@ use crate::cpu::{Access, Exit};
 use crate::memory::tags::{take_tags, untagged};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
-use crate::thunk::convert::{put_int, swap_words};
+use crate::thunk::convert::{get_int, put_int, swap_words};
 use crate::thunk::exec::{Args, Scalars};
 use crate::thunk::host::ERESTARTSYS;
 use crate::thunk::table::Builtin;
@@ -244,10 +244,12 @@ impl GuestThread {
             Builtin::Seccomp => match (int(0), value(1) & 0xffff_ffff, value(2)) {
                 (0, 0, 0) => unit(self.seccomp.set_strict()),
                 (1, flags, program) => self.add_filter(flags, program),
-                (2, 0, action) => space
-                    .read_u32(action)
-                    .map_err(|_| libc::EFAULT)
-                    .and_then(|action| unit(seccomp::action_available(action))),
+                (2, 0, action) => {
+                    let mut bytes = [0; 4];
+                    let read = space.read(action, &mut bytes).map_err(|_| libc::EFAULT);
+                    let action = get_int(&bytes, abi.big_endian, false) as u32;
+                    read.and_then(|()| unit(seccomp::action_available(action)))
+                }
                 _ => Err(libc::EINVAL),
             },
             Builtin::Setrlimit if self.process.takes_files(abi, int(0) as u32, value(1)) => {

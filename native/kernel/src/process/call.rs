@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Process;
+use super::confine::keeps_ids;
 use super::thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
 use crate::cpu::{Exit, Regs};
-use crate::linux::Redirect;
 use crate::seccomp::{Seccomp, Verdict};
 use crate::signal::deliver::Delivered;
 use crate::signal::host::Mailbox;
@@ -189,12 +189,12 @@ impl Caller {
 
     pub(super) fn call(&mut self, process: &Process, number: u64, args: &Args) -> Outcome {
         let Some(call) = self.table.get(number) else {
-            if number > REFUSED {
-                return Outcome::Done(-((number - REFUSED) as i64));
-            }
             return Outcome::Enosys;
         };
-        if call.confines && !process.preloaded.load(Ordering::Relaxed) {
+        if call.confines
+            && !process.preloaded.load(Ordering::Relaxed)
+            && !keeps_ids(&call.name, args)
+        {
             return Outcome::Preload;
         }
         let env = Env {
@@ -217,22 +217,5 @@ impl Caller {
 }
 
 pub(super) fn call_registers(process: &Process, regs: &mut dyn Regs) -> (u64, Args) {
-    let (number, args) = process.regs.call(regs, &process.space, process.abi);
-    let Some(redirect) = process.redirect else {
-        return (number, args);
-    };
-    redirected(process, redirect, number, args)
+    process.regs.call(regs, &process.space, process.abi)
 }
-
-/// The call that one stands for. One whose arguments cannot be read has none that are there.
-#[cold]
-fn redirected(process: &Process, redirect: Redirect, number: u64, args: Args) -> (u64, Args) {
-    match redirect(number, &args, &process.space, process.abi) {
-        None => (number, args),
-        Some(Ok(other)) => other,
-        Some(Err(errno)) => (REFUSED + errno as u64, args),
-    }
-}
-
-/// Stands for a call that fails: with the errno added.
-pub(super) const REFUSED: u64 = 1 << 40;

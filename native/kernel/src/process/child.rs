@@ -324,36 +324,6 @@ pub fn delete_timers() {
     }
 }
 
-/// The descriptors of this process that are closed by an execve(2).
-///
-/// # Errors
-/// That of asking for their limit.
-pub fn close_on_exec() -> std::io::Result<Vec<i32>> {
-    let open: Vec<i32> = match std::fs::read_dir("/proc/self/fd") {
-        Ok(entries) => entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .collect(),
-        // There is no /proc, as behind chroot(2): all that there may be.
-        Err(_) => {
-            let mut limit = libc::rlimit {
-                rlim_cur: 0,
-                rlim_max: 0,
-            };
-            // SAFETY: `limit` is an rlimit.
-            if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
-                return Err(std::io::Error::last_os_error());
-            }
-            (0..i32::try_from(limit.rlim_cur).unwrap_or(i32::MAX)).collect()
-        }
-    };
-    let closes = |fd: &i32| {
-        // SAFETY: F_GETFD touches no memory. The listing's own descriptor is closed by now.
-        let flags = unsafe { libc::fcntl(*fd, libc::F_GETFD) };
-        flags >= 0 && flags & libc::FD_CLOEXEC != 0
-    };
-    Ok(open.into_iter().filter(closes).collect())
-}
-
 /// Names the calling thread (/proc/PID/comm).
 pub fn set_thread_name(name: &[u8]) {
     let mut text = [0u8; 16];

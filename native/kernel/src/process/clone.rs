@@ -236,9 +236,11 @@ impl CloneRequest {
             }
         };
         let mut flags = self.flags & !EMULATED;
-        if self.has(CLONE_VM) {
+        if self.has(CLONE_VM) || process.abi.big_endian {
             // The ids are stored by us, in the guest's byte order.
             flags &= !((CLONE_PARENT_SETTID | CLONE_CHILD_SETTID) as u64);
+        }
+        if self.has(CLONE_VM) {
             flags |= self.flags & CLONE_SIGHAND as u64;
         }
         ForkRequest {
@@ -281,7 +283,30 @@ impl GuestThread {
         if request.flags & CLONE_CLEAR_SIGHAND != 0 {
             self.process.actions.reset_for_exec();
         }
+        if request.has(CLONE_CHILD_SETTID) && self.process.abi.big_endian {
+            // SAFETY: getpid touches no memory.
+            self.store_id(request.child_tid, unsafe { libc::getpid() });
+        }
         self.begin_clone(request);
+    }
+
+    /// In the parent of a forked child: what the host's kernel has not stored, or in its own byte order.
+    pub fn has_forked(&self, request: &CloneRequest, pid: i64) {
+        if pid <= 0 || !self.process.abi.big_endian {
+            return;
+        }
+        if request.has(CLONE_PARENT_SETTID) {
+            self.store_id(request.parent_tid, pid as i32);
+        }
+        let mut pidfd = [0; 4];
+        if request.has(CLONE_PIDFD) && self.process.space.read(request.pidfd, &mut pidfd).is_ok() {
+            self.store_id(request.pidfd, i32::from_le_bytes(pidfd));
+        }
+    }
+
+    /// Stores a number of a big-endian guest; `put_user`'s failure is ignored (kernel/fork.c).
+    fn store_id(&self, address: u64, id: i32) {
+        let _ = self.process.space.write(address, &id.to_be_bytes());
     }
 
     /// Before another program takes this process over (execve): handlers and timers go,

@@ -6,7 +6,9 @@ mod builtin;
 mod call;
 pub mod child;
 pub mod clone;
+mod confine;
 pub mod core_bit;
+pub mod descriptors;
 pub(crate) mod directory;
 mod diverted;
 pub mod exec;
@@ -33,7 +35,7 @@ pub use thread::{GuestThread, Stop};
 pub use tracee::Debugged;
 
 use crate::abi::GuestAbi;
-use crate::linux::{LinuxAbi, Redirect, Registers};
+use crate::linux::{LinuxAbi, Registers};
 use crate::memory::fault::{Stage, add_claim};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
@@ -62,8 +64,6 @@ pub struct Process {
     pub seccomp: seccomp::Threads,
     /// The page with [`LinuxAbi::trampoline`].
     pub trampoline: u64,
-    /// Of the guest's facts.
-    redirect: Option<Redirect>,
     /// The heads of the threads' robust futex lists (set_robust_list(2)), by tid.
     robust_lists: Mutex<BTreeMap<i32, u64>>,
     pub limits: limits::Limits,
@@ -89,7 +89,8 @@ impl Process {
     /// The program of an open file, which was found at `path`, runs here from now on.
     pub fn runs(&self, fd: i32, path: &Path) {
         execed::executed();
-        let held = Running::hold(fd, path);
+        let apart = share::is_shared().then_some(path);
+        let held = Running::hold(fd, apart);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         *running = held;
     }
@@ -161,7 +162,6 @@ impl Process {
             marks: Arc::default(),
             linux,
             regs: &linux.facts().registers,
-            redirect: linux.facts().redirect,
             abi: GuestAbi {
                 numbers,
                 ..linux.abi()
@@ -205,7 +205,6 @@ impl Process {
             },
             linux: self.linux,
             regs: self.regs,
-            redirect: self.redirect,
             abi: self.abi,
             actions: if lent & libc::CLONE_SIGHAND as u64 != 0 {
                 self.actions.shared.store(true, Ordering::SeqCst);

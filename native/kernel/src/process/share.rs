@@ -221,6 +221,11 @@ pub(super) fn donors_matter() -> bool {
     ENDED.swap(false, Ordering::SeqCst) || DONORS.load(Ordering::SeqCst) != 0
 }
 
+/// Whether a donor has not stepped aside nor ended.
+pub(super) fn has_donors() -> bool {
+    DONORS.load(Ordering::SeqCst) != 0
+}
+
 /// Until the child is gone; then cleans up behind it.
 fn watch(loan: Arc<Loan>, after: After) {
     loop {

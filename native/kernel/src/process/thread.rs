@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::call::{Caller, call_registers};
-use super::tracee::{Interrupted, Tracee};
+use super::tracee::{Interrupted, Over, Tracee};
 use super::whereabouts::Whereabouts;
 use super::{Process, shared};
 use crate::cpu::{CpuCore, Exit, Flow, Watch};
@@ -70,10 +70,14 @@ pub struct GuestThread {
     pub(super) whereabouts: Whereabouts,
     /// Which of the process's stops the core knows (`tracee/stops.rs`).
     pub(super) stops_seen: u32,
-    /// The next instruction is executed whatever a debugger wants: it has seen it.
-    pub(super) over: bool,
+    /// What of the next instruction a debugger has seen.
+    pub(super) over: Over,
     /// What a debugger watches for stores, and what it was before the system call that is made.
     pub(super) watched: Vec<(Watch, Option<Vec<u8>>)>,
+    /// Where the system call that is being made reads what a debugger watches.
+    pub(super) read_by_call: Option<u64>,
+    /// `Debugged::stores` before it.
+    pub(super) stores_before: u64,
 }
 
 impl GuestThread {
@@ -121,8 +125,10 @@ impl GuestThread {
             interrupted: None,
             whereabouts,
             stops_seen: 0,
-            over: false,
+            over: Over::default(),
             watched: Vec::new(),
+            read_by_call: None,
+            stores_before: 0,
         }
     }
 
@@ -191,9 +197,12 @@ impl GuestThread {
             let (step, traced) = (self.traces_steps(), self.traces_calls());
             let watches = self.watches_calls();
             self.whereabouts.runs();
-            let exit = if std::mem::take(&mut self.over) {
-                self.core.step_over()
-            } else if step {
+            let over = std::mem::take(&mut self.over);
+            let exit = if over == Over::Access {
+                let exit = self.core.step_over();
+                self.note_store();
+                exit
+            } else if step || over == Over::Code {
                 self.core.step()
             } else {
                 let (process, caller) = (&self.process, &mut self.caller);
@@ -253,13 +262,13 @@ impl GuestThread {
 
     /// A system call that was not made within the core, with its stop for a tracer.
     fn whole_call(&mut self, traced: bool) -> Option<Stop> {
-        if self.watches_calls() {
-            self.remember_watched();
-        }
         let (mut number, mut args) = call_registers(&self.process, self.core.as_mut());
         if traced {
             number = self.entry_stop(number, &args)?;
             args = call_registers(&self.process, self.core.as_mut()).1;
+        }
+        if self.watches_calls() {
+            self.remember_watched(number, &args);
         }
         if self.trace {
             Some(Stop::Trace { number, args })

@@ -163,7 +163,7 @@ impl ThreadSignals {
         Ok(0)
     }
 
-    /// rt_sigprocmask(2); `word_only` is the old sigprocmask(2), which sees 32 signals.
+    /// rt_sigprocmask(2); `word_only` is the old sigprocmask(2), which sees as many signals as a word has bits.
     /// None, if `again`: a signal was there before, make the call again after its handler.
     pub fn sigprocmask(
         &mut self,
@@ -191,11 +191,16 @@ impl ThreadSignals {
         let put = if word_only {
             let word = self.abi.word_bytes();
             let before = self.abi.mask_to_guest(before);
-            self.put(space, args[2], word, before & 0xffff_ffff)
+            self.put(space, args[2], word, before & self.named())
         } else {
             self.put_set(space, args[2], before)
         };
         Some(put.map(|()| 0))
+    }
+
+    /// The signals that the old calls see: an `old_sigset_t` is a word.
+    fn named(&self) -> u64 {
+        u64::MAX >> (64 - u32::from(self.abi.word_bits))
     }
 
     /// The mask that sigprocmask makes, if it makes one.
@@ -215,7 +220,7 @@ impl ThreadSignals {
         };
         let set = set & !UNBLOCKABLE;
         // The old call leaves the signals that it cannot name alone.
-        let kept = if word_only { before & !0xffff_ffff } else { 0 };
+        let kept = if word_only { before & !self.named() } else { 0 };
         match args[0] as i32 {
             libc::SIG_BLOCK => Ok(Some(before | set)),
             libc::SIG_UNBLOCK => Ok(Some(before & !set)),
@@ -239,7 +244,7 @@ impl ThreadSignals {
         unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut set, 8usize) };
         set = (set | deferred::pending()) & self.blocked;
         if word_only {
-            let set = self.abi.mask_to_guest(set) & 0xffff_ffff;
+            let set = self.abi.mask_to_guest(set) & self.named();
             self.put(space, args[0], self.abi.word_bytes(), set)?;
         } else {
             self.put_set(space, args[0], set)?;
@@ -264,7 +269,7 @@ impl ThreadSignals {
         old_form: bool,
     ) -> Option<Result<u64>> {
         let set = if old_form {
-            self.abi.mask_to_host(args[2] & 0xffff_ffff)
+            self.abi.mask_to_host(args[2] & self.named())
         } else if args[1] == self.sigset_size() {
             match self.get_set(space, args[0]) {
                 Ok(set) => set,

@@ -17,6 +17,8 @@ pub struct FaultInfo {
     pub syndrome: u64,
 }
 
+/// An si_code of SIGILL.
+pub const ILL_ILLOPC: i32 = 1;
 /// An si_code of SIGTRAP.
 pub const TRAP_BRKPT: i32 = 1;
 
@@ -29,7 +31,6 @@ impl FaultInfo {
         const ACCERR: i32 = 2;
         const ADRALN: i32 = 1;
         const ADRERR: i32 = 2;
-        const ILL_ILLOPC: i32 = 1;
         let (signal, code, addr) = match exit {
             Exit::Fault {
                 addr,
@@ -154,6 +155,11 @@ pub fn bytes_to_guest(bytes: &[u8; SIZE], abi: GuestAbi) -> [u8; SIZE] {
             guest.word(host.word(16));
             guest.int(host.int(24));
             guest.int(host.int(28));
+        }
+        // Of a stop before or after a system call (kernel/ptrace: ptrace_notify).
+        (libc::SIGTRAP, libc::SIGTRAP) => {
+            guest.int(host.int(16));
+            guest.int(host.int(20));
         }
         (libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS | libc::SIGTRAP, 1..=15) => {
             guest.word(host.word(16));

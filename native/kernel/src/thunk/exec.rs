@@ -17,7 +17,9 @@ use super::procfs::Facts;
 use super::review::Marks;
 use super::robust;
 use super::scratch::Scratch;
-use super::table::{Builtin, FlagMap, HostArg, Length, MAX_OPS, MAX_SLOTS, Node, Op, Ret, Table};
+use super::table::{
+    Builtin, FlagMap, HostArg, Length, MAX_OPS, MAX_SLOTS, Node, Op, Ret, Source, Table,
+};
 use super::waitmask;
 use super::writeback::{self, Post};
 use crate::abi::GuestAbi;
@@ -148,7 +150,32 @@ impl Env<'_> {
                 self.call(cases.get(&key).unwrap_or(default), args, scratch)
             }
             Node::Errno(errno) => Outcome::Done(-i64::from(*errno)),
+            Node::Forward { sources, node } => match self.gather(sources, args) {
+                Some(args) => self.call(node, &args, scratch),
+                None => Outcome::Done(-i64::from(libc::EFAULT)),
+            },
         }
+    }
+
+    /// The arguments of a call that another one stands for; None: some cannot be read.
+    fn gather(&self, sources: &[Source], args: &Args) -> Option<Args> {
+        let abi = self.table.abi;
+        let mut found = [0; MAX_SLOTS];
+        for (value, source) in found.iter_mut().zip(sources) {
+            *value = match *source {
+                Source::Slot { slot, mask } => args[usize::from(slot)] & mask,
+                Source::Memory { slot, index } => {
+                    let mut bytes = [0; 8];
+                    let bytes = &mut bytes[..abi.word_bytes()];
+                    let at = usize::from(index) * abi.word_bytes();
+                    let at = args[usize::from(slot)].wrapping_add(at as u64);
+                    self.space.read(at, bytes).ok()?;
+                    get_int(bytes, abi.big_endian, false)
+                }
+                Source::Const(value) => value,
+            };
+        }
+        Some(found)
     }
 
     /// Whether the path at a guest address is one that leads to no file.

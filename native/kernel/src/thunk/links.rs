@@ -29,7 +29,7 @@ impl Call<'_> {
         ops: &[Op],
     ) -> Option<Vec<u8>> {
         let sysroot = self.env.sysroot?;
-        let [.., Op::Buf { slot: buffer }, Op::Int { .. }] = ops else {
+        let [.., Op::Buf { slot: buffer, .. }, Op::Int { .. }] = ops else {
             return None;
         };
         let mut link = vec![0; result];
@@ -67,7 +67,7 @@ impl Call<'_> {
 
     /// Stores another link than the kernel did.
     fn replace_link(&self, link: &[u8], result: usize, ops: &[Op]) -> Outcome {
-        let [.., Op::Buf { slot: buffer }, Op::Int { slot: size, .. }] = ops else {
+        let [.., Op::Buf { slot: buffer, .. }, Op::Int { slot: size, .. }] = ops else {
             return Outcome::Done(result as i64);
         };
         let mut link = link.to_vec();
@@ -85,7 +85,7 @@ impl Call<'_> {
     fn is_exe_link(&self, size: usize, ops: &[Op]) -> bool {
         let exe = &self.env.own_exe.path;
         // The buffer is the argument before the last, in readlink and in readlinkat.
-        let Some(Op::Buf { slot }) = ops.len().checked_sub(2).map(|index| ops[index]) else {
+        let Some(Op::Buf { slot, .. }) = ops.len().checked_sub(2).map(|index| ops[index]) else {
             return false;
         };
         let mut link = vec![0; size];

@@ -2,7 +2,7 @@
 //!
 //! `qusr/syscalls/` declares, `qusr/syscalls/compiler.py` compiles,
 //! [`table`] reads the result and [`exec`] makes the calls: [`prepare`] turns the guest's
-//! arguments into the host's, [`writeback`] hands results back.
+//! arguments into the host's, [`writeback`] hands results back. [`reads`] tells a debugger what calls read.
 
 pub mod convert;
 mod direct;
@@ -16,6 +16,7 @@ pub mod pin;
 mod prepare;
 pub mod procfs;
 mod reader;
+pub mod reads;
 mod records;
 pub mod review;
 mod robust;

@@ -28,7 +28,7 @@ impl Call<'_> {
                 follow,
                 host_root,
             } => simple(self.path(slot, at, follow, host_root)?),
-            Op::Buf { slot } | Op::Raw { slot } => simple(self.pointer(self.slot(slot))),
+            Op::Buf { slot, .. } | Op::Raw { slot } => simple(self.pointer(self.slot(slot))),
             Op::Records {
                 slot,
                 fd,
@@ -47,7 +47,7 @@ impl Call<'_> {
                 count,
                 filled,
             } => self.prepare_array(slot, conversion, direction, count, filled),
-            Op::Iovec { slot, count } => {
+            Op::Iovec { slot, count, .. } => {
                 let count = extend(self.slot(count), self.abi.word_bits, true);
                 let (pointer, _) = self.iovec(self.slot(slot), count as usize);
                 simple(pointer)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::table::{
     Builtin, Direction, FlagMap, Follow, HostArg, Length, MAX_OPS, MAX_SLOTS, NO_SLOT, Node, Op,
-    Ret, Table,
+    Ret, Source, Table,
 };
 
 /// Reads the table's bytes; every read is checked.
@@ -166,7 +166,31 @@ impl<'a> Reader<'a> {
                 }
             }
             5 => Node::Errno(self.u16()?),
+            6 => {
+                let count = self.u8()?;
+                if usize::from(count) > MAX_SLOTS {
+                    return Err("thunk with too many arguments".into());
+                }
+                let sources: Result<Vec<_>, String> = (0..count).map(|_| self.source()).collect();
+                Node::Forward {
+                    sources: sources?,
+                    node: Box::new(self.node(table, depth + 1)?),
+                }
+            }
             _ => return Err("thunk node of unknown kind".into()),
+        })
+    }
+
+    fn source(&mut self) -> Result<Source, String> {
+        let (kind, slot, index, value) = (self.u8()?, self.u8()?, self.u8()?, self.u64()?);
+        if usize::from(slot) >= MAX_SLOTS {
+            return Err("thunk slot out of range".into());
+        }
+        Ok(match kind {
+            0 => Source::Slot { slot, mask: value },
+            1 => Source::Memory { slot, index },
+            2 => Source::Const(value),
+            _ => return Err("thunk source of unknown kind".into()),
         })
     }
 
@@ -234,8 +258,11 @@ impl<'a> Reader<'a> {
             }
             5 => {
                 let slot = self.slot()?;
-                self.length()?;
-                Op::Buf { slot }
+                Op::Buf {
+                    slot,
+                    direction: Direction(self.u8()?),
+                    size: self.length()?,
+                }
             }
             6 => Op::Struct {
                 slot: self.slot()?,
@@ -249,14 +276,11 @@ impl<'a> Reader<'a> {
                 count: self.length()?,
                 filled: self.length()?,
             },
-            8 => {
-                let op = Op::Iovec {
-                    slot: self.slot()?,
-                    count: self.slot()?,
-                };
-                self.u8()?;
-                op
-            }
+            8 => Op::Iovec {
+                slot: self.slot()?,
+                count: self.slot()?,
+                direction: Direction(self.u8()?),
+            },
             9 => Op::SockaddrIn {
                 slot: self.slot()?,
                 size: self.slot()?,

@@ -23,6 +23,9 @@ const SIGNALFD: [usize; 21] = [
     4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 8, 8, 8, 2, 2, 4, 8, 4,
 ];
 const SIGNALFD_SIZE: usize = 128;
+/// Where `ssi_int` and `ssi_ptr` are in it.
+const SSI_INT: usize = 44;
+const SSI_PTR: usize = 48;
 /// struct inotify_event without its name: wd, mask, cookie, len.
 const INOTIFY_SIZE: usize = 16;
 /// struct fanotify_event_metadata: event_len, vers, reserved, metadata_len, mask, fd, pid.
@@ -72,7 +75,7 @@ impl Records {
         }
     }
 
-    /// Brings what the kernel stored into the guest's order.
+    /// Brings what the kernel stored into the guest's order and numbers.
     pub fn swap_read(self, bytes: &mut [u8], abi: GuestAbi) {
         if self == Self::Signalfd && abi.numbers.is_some() {
             for record in bytes.chunks_exact_mut(SIGNALFD_SIZE) {
@@ -88,6 +91,10 @@ impl Records {
             Self::Signalfd => {
                 for record in bytes.chunks_exact_mut(SIGNALFD_SIZE) {
                     swap_fields(record, &SIGNALFD);
+                    if abi.word_bytes() == 8 {
+                        // Of a union sigval the int is the upper half of the pointer, not the lower one.
+                        record.copy_within(SSI_PTR..SSI_PTR + 4, SSI_INT);
+                    }
                 }
             }
             Self::Inotify => {

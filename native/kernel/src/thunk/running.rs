@@ -6,8 +6,9 @@
 //! to the description (`locks_remove_file` of fs/locks.c), and a mapping is one: no descriptor is kept open,
 //! children hold it as well, and however the process ends the lock is gone. Any guest that
 //! opens the file for writing finds it, in whatever container. Programs of the host do not ask for it.
-//! The description is one of its own: the program's segments are mappings of the one that the loader has read, and stay in a memory that
-//! other processes live in for a while after the program's end ([`crate::process::share`]).
+//!
+//! The program's segments are mappings of the description that the loader has read. Those stay in a memory that other processes live in for a
+//! while after the program's end ([`crate::process::share`]): there the lock is on a description of its own.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -30,10 +31,11 @@ pub struct Running(*mut libc::c_void);
 unsafe impl Send for Running {}
 
 impl Running {
-    /// Says that the program of an open file runs, which was found at `path`. None: its file system has no such locks.
+    /// Says that the program of an open file runs; `apart`: by a description of its own, the file having been found at this
+    /// path. None: its file system has no such locks.
     #[must_use]
-    pub fn hold(fd: i32, path: &Path) -> Option<Self> {
-        let own = open_again(fd, path);
+    pub fn hold(fd: i32, apart: Option<&Path>) -> Option<Self> {
+        let own = apart.and_then(|path| open_again(fd, path));
         let fd = own.as_ref().map_or(fd, AsRawFd::as_raw_fd);
         let mut lock = lock_of(libc::F_RDLCK);
         // SAFETY: the kernel reads a valid flock.
@@ -159,10 +161,10 @@ mod tests {
         };
         assert_eq!(asked(), (false, false));
         let file = File::open(&path).unwrap();
-        let one = Running::hold(file.as_raw_fd(), &path).unwrap();
+        let one = Running::hold(file.as_raw_fd(), None).unwrap();
         drop(file);
         assert_eq!(asked(), (true, true));
-        let two = Running::hold(File::open(&path).unwrap().as_raw_fd(), &path).unwrap();
+        let two = Running::hold(File::open(&path).unwrap().as_raw_fd(), None).unwrap();
         drop(one);
         assert_eq!(asked(), (true, true));
         drop(two);
@@ -170,7 +172,7 @@ mod tests {
         // A mapping of the file that was read is none of the program's.
         let file = File::open(&path).unwrap();
         let (none, fd) = (std::ptr::null_mut(), file.as_raw_fd());
-        let three = Running::hold(fd, &path).unwrap();
+        let three = Running::hold(fd, Some(&path)).unwrap();
         // SAFETY: a new mapping.
         let map = unsafe { libc::mmap(none, SIZE, libc::PROT_READ, libc::MAP_PRIVATE, fd, 0) };
         assert_ne!(map, libc::MAP_FAILED);

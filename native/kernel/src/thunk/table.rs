@@ -97,6 +97,8 @@ pub enum Op {
     },
     Buf {
         slot: u8,
+        direction: Direction,
+        size: Length,
     },
     Struct {
         slot: u8,
@@ -113,6 +115,7 @@ pub enum Op {
     Iovec {
         slot: u8,
         count: u8,
+        direction: Direction,
     },
     SockaddrIn {
         slot: u8,
@@ -292,6 +295,26 @@ pub enum Node {
         default: Box<Node>,
     },
     Errno(u16),
+    /// Another call in another form: where its arguments are, and its node.
+    Forward {
+        sources: Vec<Source>,
+        node: Box<Node>,
+    },
+}
+
+/// Where an argument of a call is that another one stands for.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    Slot {
+        slot: u8,
+        mask: u64,
+    },
+    /// The `index`th word where the slot points.
+    Memory {
+        slot: u8,
+        index: u8,
+    },
+    Const(u64),
 }
 
 /// A named call.

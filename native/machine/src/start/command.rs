@@ -26,6 +26,8 @@ pub struct Command {
     /// What an execve has kept: a personality, and limits (number, soft, hard).
     pub read_implies_exec: bool,
     pub limits: Vec<(u32, u64, u64)>,
+    /// Unicorn's library, where a variable names it.
+    pub unicorn: Option<Vec<u8>>,
     /// Folders where Python's packages may be.
     pub packages: Vec<Vec<u8>>,
     /// Python itself, what its code begins with (to find them), and the preloaded extension.
@@ -51,10 +53,13 @@ const BINFMT: &[u8] = b"#qusr-start binfmt\n";
 /// That of `qusr/again.py`.
 const EXEC: &[u8] = b"#qusr-start exec\n";
 
-/// Says in the code of `qusr/binfmt/launcher.py` that the host's files are shown inside of a root.
+/// Says in the code of binfmt_misc's interpreters that they are in another root than the host's.
 const CARRIED: &[u8] = b"carried=True";
-/// Where the cache is then (`qusr/interp.py`).
-const CARRIED_STORE: &[u8] = b"/run/qusr/cache";
+/// Where the cache is then, if somebody has made it (`qusr/interp.py`).
+const CARRIED_STORE: &str = "/run/qusr/cache";
+
+/// The variable that names Unicorn's library (`qusr/cpu/unicorn.py`).
+const UNICORN: &str = "QUSR_LIBUNICORN";
 
 /// Whether Python's command line is one that the launcher made.
 #[must_use]
@@ -147,16 +152,20 @@ fn launched(code: &[u8], words: &[&[u8]], environ: &[&[u8]]) -> Option<Result<Co
         .or_else(|| find("QUSR_LD_PREFIX"))
         .or_else(|| find("QEMU_LD_PREFIX"));
     command.store = match find("QUSR_CACHE_DIR") {
-        None if is_carried => Some(CARRIED_STORE.to_vec()),
+        None if is_carried => std::path::Path::new(CARRIED_STORE)
+            .is_dir()
+            .then(|| CARRIED_STORE.as_bytes().to_vec()),
         _ => crate::store::directory(find),
     };
+    command.unicorn = find(UNICORN).filter(|path| !path.is_empty());
     command.name = called.to_vec();
     if is_command {
         command.guest = guest_of(name);
         command.argv.clone_from(&options.argv);
-        // `qusr info PROGRAM` only tells of programs, and `qusr gdb` starts a debugger.
+        // `qusr info PROGRAM` only tells of programs, `qusr gdb` starts a debugger, and `qusr binfmt` is
+        // what the command `qusr-binfmt` does.
         let is = |known: &[u8]| command.argv.first().is_some_and(|word| word == known);
-        if command.guest.is_none() && (is(b"info") || is(b"gdb")) {
+        if command.guest.is_none() && [&b"info"[..], b"gdb", b"binfmt"].into_iter().any(is) {
             return None;
         }
         let Some(program) = command.argv.first() else {
@@ -209,6 +218,10 @@ fn executed(words: &[&[u8]]) -> Option<Command> {
             }
             b"store" => {
                 command.store = Some(value.to_vec());
+                continue;
+            }
+            b"unicorn" => {
+                command.unicorn = Some(value.to_vec());
                 continue;
             }
             b"ignored" => continue,

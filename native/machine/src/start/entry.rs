@@ -22,29 +22,38 @@ extern "C" fn constructor(_: c_int, argv: *const *const c_char, envp: *const *co
     let library = environ
         .iter()
         .find_map(|entry| entry.strip_prefix(b"LD_PRELOAD="));
-    let extension = library.unwrap_or_default().to_vec();
-    let package = library.and_then(|path| {
-        let end = path.iter().rposition(|&byte| byte == b'/')?;
-        let parent = path[..end].iter().rposition(|&byte| byte == b'/')?;
-        Some(path[..parent].to_vec())
-    });
-    let Some(package) = package else {
+    let Some(library) = library.filter(|path| packages(path).is_some()) else {
         return;
     };
     // The programs that Python or the guest executes are not to have it.
     // SAFETY: there is one thread, and nobody holds a pointer into the environment but `environ`,
     // whose strings stay as they are.
     unsafe { libc::unsetenv(c"LD_PRELOAD".as_ptr()) };
-    let started = match command::parse(&argv, &environ) {
+    attempt(&argv, &environ, library);
+}
+
+/// Tries to start the guest of a command line that the launcher made; comes back when Python is needed.
+/// `library` is the extension's path, which the other packages are found by; "": it is a part of this executable.
+pub fn attempt(argv: &[&[u8]], environ: &[&[u8]], library: &[u8]) {
+    let started = match command::parse(argv, environ) {
         Parsed::ForPython => None,
         Parsed::Refused(name, why) => fail(&name, &why, super::USAGE),
         Parsed::Program(mut command) => {
-            command.packages.insert(0, package);
-            command.extension = extension;
+            if let Some(folder) = packages(library) {
+                command.packages.insert(0, folder.to_vec());
+            }
+            command.extension = library.to_vec();
             begin(*command)
         }
     };
     *STARTED.lock().unwrap_or_else(PoisonError::into_inner) = started.map(Box::new);
+}
+
+/// The folder of the package that the extension is in.
+fn packages(library: &[u8]) -> Option<&[u8]> {
+    let end = library.iter().rposition(|&byte| byte == b'/')?;
+    let parent = library[..end].iter().rposition(|&byte| byte == b'/')?;
+    Some(&library[..parent])
 }
 
 /// The strings of an array that ends with null.

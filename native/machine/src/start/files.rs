@@ -65,8 +65,16 @@ pub fn real_path(path: &[u8]) -> Option<Vec<u8>> {
 /// The emulator's own executable.
 #[must_use]
 pub fn own_exe() -> Option<OwnExe> {
-    let info = std::fs::metadata("/proc/self/exe").ok()?;
-    let path = std::fs::read_link("/proc/self/exe").ok()?;
+    // Where there is no /proc nobody can come by it; then a file that does not exist.
+    let Ok((path, info)) = std::fs::read_link("/proc/self/exe")
+        .and_then(|path| Ok((path, std::fs::metadata("/proc/self/exe")?)))
+    else {
+        return Some(OwnExe {
+            path: Vec::new(),
+            dev: !0,
+            ino: !0,
+        });
+    };
     Some(OwnExe {
         path: path.into_os_string().into_vec(),
         dev: info.dev(),

@@ -17,7 +17,10 @@ mod run;
 pub mod vfork;
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cpu::Exit;
@@ -33,6 +36,7 @@ use crate::signal::dispositions::Dispositions;
 use crate::thunk::exec::OwnExe;
 use crate::thunk::table::Table;
 use command::Command;
+pub use entry::attempt;
 use load::{Loaded, Refusal, Settings};
 use run::run;
 
@@ -81,10 +85,12 @@ pub struct Launch {
     pub guest_base: Option<u64>,
     pub reserved_va: Option<u64>,
     /// How Python is started with this library: its path, the code that it is given to find the
-    /// packages, and this library's path.
+    /// packages, and this library's path ("": all of it is one executable).
     pub python: Vec<u8>,
     pub code: Vec<u8>,
     pub extension: Vec<u8>,
+    /// Unicorn's library, where a variable names it.
+    pub unicorn: Option<Vec<u8>>,
     /// `-d python`: a file for the log, or "" for standard error.
     pub log: Option<Vec<u8>>,
 }
@@ -105,7 +111,10 @@ impl Launch {
                 release: text("r").map(String::into_bytes),
                 seed: options.number("seed"),
                 store: command.store.clone(),
-                library: files::unicorn_library(&command.packages),
+                library: match &command.unicorn {
+                    Some(path) => PathBuf::from(OsStr::from_bytes(path)),
+                    None => files::unicorn_library(&command.packages),
+                },
                 own_exe,
             },
             cpu: options
@@ -119,6 +128,7 @@ impl Launch {
             python: command.python.clone(),
             code: command.paths.clone(),
             extension: command.extension.clone(),
+            unicorn: command.unicorn.clone(),
             log: options
                 .text("d")
                 .map(|_| options.text("D").unwrap_or_default().to_vec()),

@@ -11,7 +11,7 @@ use crate::facts;
 use crate::machine::Machine;
 use crate::process::clone::{CloneRequest, Kind};
 use crate::process::exec::Execve;
-use crate::process::{Process, Stop, child};
+use crate::process::{Process, Stop, descriptors};
 use crate::signal::dispositions::Dispositions;
 use crate::signal::host;
 use crate::translator::{keep_stocks, stop_for_fork};
@@ -128,6 +128,7 @@ fn fork(started: &mut Started, request: &CloneRequest) {
         started.forked = true;
         started.thread.begin_fork(request);
     } else {
+        started.thread.has_forked(request, result);
         started.thread.finish_call(result);
     }
 }
@@ -231,7 +232,7 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
 
 /// Closes what an execve closes, but not the files of the new program.
 fn close_others(kept: &[Option<RawFd>]) {
-    for fd in child::close_on_exec().unwrap_or_default() {
+    for fd in descriptors::close_on_exec().unwrap_or_default() {
         if !kept.contains(&Some(fd)) {
             // SAFETY: descriptors of the guest's; those of the emulator's own are not open between calls.
             unsafe { libc::close(fd) };

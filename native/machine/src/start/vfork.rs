@@ -24,6 +24,9 @@ use crate::signal::{SIG_IGN, bit};
 
 /// What the code of a start after an execve does behind the paths (`qusr/again.py`).
 const MARK: &[u8] = b"#qusr-start exec\n";
+/// What an executable with all in it is then called, and its path (`native/static`).
+const NAME: &[u8] = b"qusr-again";
+const ITSELF: &[u8] = b"/proc/self/exe";
 const CODE: &[u8] = b"from qusr import interp\ninterp.executed()\n";
 
 /// The flags of such a clone: those of vfork(2), and what glibc's posix_spawn(3) adds.
@@ -34,6 +37,21 @@ const PLAIN: u64 = (libc::CLONE_VM
     | libc::CLONE_CHILD_CLEARTID
     | libc::CLONE_PARENT_SETTID) as u64
     | 0x1_0000_0000;
+
+impl Launch {
+    /// Whether Python and this library are parts of one executable.
+    fn is_embedded(&self) -> bool {
+        self.extension.is_empty()
+    }
+
+    /// What an execve that starts Python executes.
+    fn executable(&self) -> Vec<u8> {
+        match self.is_embedded() {
+            true => ITSELF.to_vec(),
+            false => self.python.clone(),
+        }
+    }
+}
 
 /// A child that needs Python, for its parent's Python.
 pub struct Borrowed {
@@ -277,8 +295,7 @@ impl Borrower {
                 return false;
             }
             let (argv, envp) = self.again(execve);
-            self.thread
-                .execution(self.launch.python.clone(), argv, envp)
+            self.thread.execution(self.launch.executable(), argv, envp)
         };
         child.is_in_order(true);
         let result = execution.run();
@@ -302,8 +319,8 @@ impl Borrower {
         let launch = &self.launch;
         let own = super::files::own_exe();
         own.is_some_and(|own| own.path == launch.settings.own_exe.path)
-            && may(&launch.python, libc::X_OK)
-            && may(&launch.extension, libc::R_OK)
+            && may(&launch.executable(), libc::X_OK)
+            && (launch.is_embedded() || may(&launch.extension, libc::R_OK))
     }
 
     /// The words of the start that executes a program, and its environment. The program's file goes
@@ -316,9 +333,11 @@ impl Borrower {
         let number = |number: usize| number.to_string().into_bytes();
         let state = self.state();
         let launch = &self.launch;
-        let mut words: Vec<Vec<u8>> = [&launch.python[..], b"-I", b"-S", b"-c"]
-            .map(<[u8]>::to_vec)
-            .into();
+        let called = match launch.is_embedded() {
+            true => NAME,
+            false => &launch.python,
+        };
+        let mut words: Vec<Vec<u8>> = [called, b"-I", b"-S", b"-c"].map(<[u8]>::to_vec).into();
         words.push([MARK, &launch.code[..], CODE].concat());
         words.extend([fd.to_string().into_bytes(), prepared.execfn, prepared.path]);
         words.push(number(state.len()));
@@ -327,7 +346,12 @@ impl Borrower {
         words.extend(prepared.argv);
         words.extend(envp);
         let preload = [b"LD_PRELOAD=", &launch.extension[..]].concat();
-        (words, vec![preload])
+        let shown = if launch.is_embedded() {
+            Vec::new()
+        } else {
+            vec![preload]
+        };
+        (words, shown)
     }
 
     /// What the new program is told beside its arguments; each is `name=value`.
@@ -361,6 +385,9 @@ impl Borrower {
             if let Some(number) = number {
                 tell(name, number.to_string().as_bytes());
             }
+        }
+        if let Some(path) = &launch.unicorn {
+            tell("unicorn", path);
         }
         if let Some(log) = &launch.log {
             tell("log", log);

@@ -7,6 +7,7 @@ use super::{Inner, Leave, PageFault};
 use crate::cpu::{Access, Exit, Flow};
 use crate::ffi::{self, Engine, TlbEntry};
 use crate::guest::{Exception, Meaning};
+use crate::memory::PAGE_SIZE;
 use crate::turn::Turn;
 use crate::{family, stops};
 
@@ -50,7 +51,7 @@ impl Inner {
         self.stop_engine();
     }
 
-    fn stop_engine(&self) {
+    pub(super) fn stop_engine(&self) {
         // SAFETY: the engine is open.
         unsafe { (self.api.emu_stop)(self.engine) };
     }
@@ -61,6 +62,9 @@ impl Inner {
         let found = found
             .copied()
             .unwrap_or(Exception::new(number, Meaning::Undefined));
+        if found.meaning == Meaning::Call {
+            self.guest().pass_call(self.raw());
+        }
         let at = self.pc();
         let pc = self.raised_at(at, found);
         if pc != at {
@@ -201,6 +205,8 @@ pub(super) extern "C" fn on_tlb_fill(
             if access != Access::Fetch {
                 inner.leave_slot();
                 inner.guest().after_fill(inner.raw());
+            } else if inner.facts.coherent_code {
+                inner.watch_code(page & !(PAGE_SIZE - 1));
             }
             // SAFETY: as above.
             unsafe { *entry = TlbEntry { paddr, perms } };

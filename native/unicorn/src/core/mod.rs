@@ -1,5 +1,6 @@
 //! [`UnicornCore`]: running an engine and making sense of why it stopped.
 
+mod coherent;
 mod hooks;
 mod pages;
 mod registers;
@@ -9,6 +10,7 @@ use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::coherent::CodePages;
 use self::hooks::{on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
 use self::registers::Table;
 use crate::UnicornConfig;
@@ -34,6 +36,8 @@ struct PageFault {
     access: Access,
     mapped: bool,
     bus: bool,
+    /// The guest may access it, but a debugger watches some of it.
+    watched: bool,
 }
 
 /// Why a hook ended the run.
@@ -42,6 +46,8 @@ enum Leave {
     Exit(Exit),
     /// To go on at the program counter that was set in the hook.
     Resume,
+    /// The instruction at the pc accesses a page of which something is watched, but nothing of that.
+    Beside,
 }
 
 /// The closure of the present [`CpuCore::run`], its lifetime erased.
@@ -81,6 +87,14 @@ pub(super) struct Inner {
     repeated: Cell<Repeated>,
     /// Where a debugger wants it to stop: the engine's exits while it does not step.
     stops: RefCell<Arc<Stops>>,
+    /// The next instruction may access what is watched.
+    passing: Cell<bool>,
+    /// For guests with `coherent_code`.
+    code_pages: CodePages,
+    /// All of it is to be looked at before the next run.
+    all_code: Cell<bool>,
+    /// Within `emu_start`.
+    in_run: Cell<bool>,
     /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
     invalidating: Cell<bool>,
 }
@@ -126,6 +140,10 @@ impl UnicornCore {
             watcher: OnceCell::new(),
             repeated: Cell::default(),
             stops: RefCell::default(),
+            passing: Cell::new(false),
+            code_pages: CodePages::default(),
+            all_code: Cell::new(false),
+            in_run: Cell::new(false),
             invalidating: Cell::new(false),
         });
         let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();
@@ -208,12 +226,14 @@ impl UnicornCore {
         let pc = inner.guest().entry(inner.raw(), inner.pc());
         // SAFETY: the engine is open and not running. Flushing the TLB makes sure that the first
         // instruction's fetch comes to us, where an interrupt that was set just before is seen.
+        inner.in_run.set(true);
         let error = unsafe {
             inner.api.flush_tlb(inner.engine);
             rescue::while_running(inner, || {
                 (inner.api.emu_start)(inner.engine, pc, 0, 0, count)
             })
         };
+        inner.in_run.set(false);
         inner.end_turn();
         inner.keep_out_of_slots();
         if let Some(leave) = inner.leave.take() {
@@ -229,7 +249,11 @@ impl UnicornCore {
                     Access::Fetch => inner.pc().max(fault.page),
                     _ => probe::fault_address(&inner.api, &inner.config, inner.engine, fault.page),
                 };
-                Some(Leave::Exit(inner.fault_exit(fault, addr)))
+                Some(if fault.watched {
+                    inner.watched(fault.access, addr)
+                } else {
+                    Leave::Exit(inner.fault_exit(fault, addr))
+                })
             }
             _ => Some(Leave::Exit(Exit::Undefined)),
         }
@@ -295,7 +319,12 @@ impl CpuCore for UnicornCore {
             match self.run_once(0) {
                 Some(Leave::Exit(exit)) => break exit,
                 Some(Leave::Resume) => {}
+                Some(Leave::Beside) => match self.step_over() {
+                    Exit::Interrupted => self.inner.counting.set(false),
+                    exit => break exit,
+                },
                 None => {
+                    self.inner.guest().take_back(self.inner.raw());
                     if self.inner.stop.take() {
                         break Exit::Interrupted;
                     }
@@ -321,7 +350,7 @@ impl CpuCore for UnicornCore {
         // SAFETY: open and not running.
         unsafe { inner.api.set_exits(inner.engine, end.as_slice()) };
         inner.set_counting(true);
-        let count = inner.guest().step_count(&inner.stopped(start));
+        let count = inner.guest().counts_as(&inner.stopped(start));
         let left = self.run_once(count);
         inner.set_counting(false);
         let stops = inner.stops.borrow();
@@ -336,15 +365,23 @@ impl CpuCore for UnicornCore {
                 ..
             })) if inner.pc() != start => Exit::Interrupted,
             Some(Leave::Exit(exit)) => exit,
+            Some(Leave::Beside) => self.step_over(),
             Some(Leave::Resume) | None => Exit::Interrupted,
         }
+    }
+
+    fn step_over(&mut self) -> Exit {
+        self.inner.passing.set(true);
+        let exit = self.step();
+        self.inner.passing.set(false);
+        exit
     }
 
     fn locks(&self) -> Vec<Lock> {
         turn::locks()
     }
 
-    /// Only code: what accesses the engine makes for an instruction it tells of too late.
+    /// Each run begins with an empty TLB, so pages of what is watched are asked for from the next one on.
     fn set_stops(&mut self, stops: &Arc<Stops>) {
         if self.inner.stops.borrow().code != stops.code {
             self.use_exits(&stops.code);

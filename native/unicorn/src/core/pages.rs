@@ -1,12 +1,20 @@
 //! Guest memory as the engine sees it, and translations of it.
 
-use super::{Inner, PageFault};
-use crate::cpu::Access;
+use super::{Inner, Leave, PageFault};
+use crate::cpu::{Access, Exit};
 use crate::ffi;
 use crate::memory::{PAGE_SIZE, Prot};
 
 /// Invalidating more than this costs more than translating everything anew.
 const MANY_CODE_BYTES: u64 = 64 << 20;
+
+fn asked(access: Access) -> u32 {
+    match access {
+        Access::Read => ffi::PROT_READ,
+        Access::Write => ffi::PROT_WRITE,
+        Access::Fetch => 0,
+    }
+}
 
 impl Inner {
     /// An address without its tag: user addresses have bit 55 clear, and the kernel's are not ours.
@@ -27,6 +35,7 @@ impl Inner {
             access,
             mapped,
             bus,
+            watched: false,
         };
         if addr >= self.space.limit() {
             return Err(fault(false, false));
@@ -66,7 +75,40 @@ impl Inner {
                 perms |= perm;
             }
         }
-        Ok((addr, perms))
+        let denied = self.watched_rights(addr & !(PAGE_SIZE - 1));
+        if denied & asked(access) != 0 {
+            return Err(PageFault {
+                watched: true,
+                ..fault(true, false)
+            });
+        }
+        if self.facts.coherent_code && access != Access::Fetch {
+            // Fetches are to be asked for.
+            perms &= !ffi::PROT_EXEC;
+        }
+        Ok((addr, perms & !denied))
+    }
+
+    /// Which accesses to a page a debugger may want to see.
+    fn watched_rights(&self, page: u64) -> u32 {
+        if self.passing.get() {
+            return 0;
+        }
+        let stops = self.stops.borrow();
+        let sees = |write| stops.sees(page, PAGE_SIZE, write);
+        let right = |perm, write| if sees(write) { perm } else { 0 };
+        right(ffi::PROT_READ, false) | right(ffi::PROT_WRITE, true)
+    }
+
+    /// What becomes of an access, which begins at `addr`, to a page that is denied for that.
+    pub(super) fn watched(&self, access: Access, addr: u64) -> Leave {
+        let write = access == Access::Write;
+        let addr = self.untagged(addr);
+        let reach = self.guest().reach(&self.stopped(self.pc()));
+        if self.stops.borrow().sees(addr, reach, write) {
+            return Leave::Exit(Exit::Watched { addr, write });
+        }
+        Leave::Beside
     }
 
     /// Applies what changed in the address space. Not within translated code.
@@ -78,6 +120,16 @@ impl Inner {
         if notices.tlb_flush {
             // SAFETY: open and not within translated code.
             unsafe { self.api.flush_tlb(self.engine) };
+        }
+        if self.facts.coherent_code {
+            if self.in_run.get() {
+                if self.code_has_changed(notices.tlb_flush) {
+                    self.all_code.set(self.all_code.get() | notices.tlb_flush);
+                    self.stop_engine();
+                }
+            } else {
+                self.renew_code(notices.tlb_flush | self.all_code.take());
+            }
         }
     }
 

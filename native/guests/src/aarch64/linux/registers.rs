@@ -25,4 +25,6 @@ pub const REGISTERS: Registers = Registers {
     leading: &[PSTATE],
     // arch/arm64/kernel/ptrace.c, report_syscall.
     call_marker: Some(7),
+    shown_number: None,
+    indirect: None,
 };

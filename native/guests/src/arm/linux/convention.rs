@@ -19,8 +19,8 @@ pub static FACTS: Facts = Facts {
     // COMPAT_SHMLBA of arch/arm64/include/asm/shmparam.h, SHMLBA of arch/arm.
     shmlba: 4 * 4096,
     tagged_addresses: false,
-    redirect: None,
     stack_flags_last: false,
+    breaks_need_tracer: false,
 };
 
 /// CPSR.T: instructions are Thumb's.

@@ -24,4 +24,6 @@ pub const REGISTERS: Registers = Registers {
     leading: &[CPSR],
     // ip (arch/arm/kernel/ptrace.c, report_syscall).
     call_marker: Some(12),
+    shown_number: None,
+    indirect: None,
 };

@@ -25,13 +25,12 @@ pub static O32_FACTS: Facts = Facts {
     // arch/mips/include/asm/shmparam.h
     shmlba: 0x4_0000,
     tagged_addresses: false,
-    redirect: Some(super::redirect::o32),
     stack_flags_last: true,
+    breaks_need_tracer: false,
 };
 
 pub static N64_FACTS: Facts = Facts {
     registers: N64,
-    redirect: None,
     ..O32_FACTS
 };
 

@@ -3,7 +3,6 @@
 mod convention;
 mod frame;
 pub mod insn;
-mod redirect;
 mod registers;
 mod trap;
 

@@ -28,6 +28,8 @@ pub const N64: Registers = Registers {
     count: USERLOCAL as usize + 1,
     leading: &[],
     call_marker: None,
+    shown_number: None,
+    indirect: None,
 };
 
 /// o32: behind the four in registers, whose places on the stack are left free, the others follow there.
@@ -37,5 +39,7 @@ pub const O32: Registers = Registers {
         offset: 16,
         count: 4,
     }),
+    // sys_syscall of arch/mips/kernel/scall32-o32.S
+    indirect: Some(4000),
     ..N64
 };

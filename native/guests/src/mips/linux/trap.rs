@@ -45,9 +45,11 @@ pub(super) fn fault(
         Exit::Fault { align: true, .. } => signal(libc::SIGBUS, SI_KERNEL, 0),
         Exit::Undefined => signal(libc::SIGILL, SI_KERNEL, 0),
         Exit::Breakpoint { imm } => of_code(imm, TRAP_BRKPT, pc),
-        Exit::Trap { number: OVERFLOW } => signal(libc::SIGFPE, FPE_INTOVF, pc),
-        Exit::Trap { number: FLOATING } => signal(libc::SIGFPE, floating(core.get(FCSR)), pc),
-        Exit::Trap { .. } => {
+        Exit::Exception { code: OVERFLOW, .. } => signal(libc::SIGFPE, FPE_INTOVF, pc),
+        Exit::Exception { code: FLOATING, .. } => {
+            signal(libc::SIGFPE, floating(core.get(FCSR)), pc)
+        }
+        Exit::Exception { .. } => {
             let mut insn = Insn::read(code(space, pc), linux.big_endian);
             if insn.has_slot() {
                 insn = Insn::read(code(space, pc + 4), linux.big_endian);

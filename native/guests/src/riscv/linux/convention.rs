@@ -16,8 +16,8 @@ pub static FACTS: Facts = Facts {
     page_size: 4096,
     shmlba: 4096,
     tagged_addresses: false,
-    redirect: None,
     stack_flags_last: false,
+    breaks_need_tracer: false,
 };
 
 /// The kernel's vdso has it (arch/riscv/kernel/vdso/rt_sigreturn.S). Unwinders know these very instructions.

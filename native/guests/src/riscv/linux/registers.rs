@@ -22,4 +22,6 @@ pub const REGISTERS: Registers = Registers {
     count: FCSR as usize + 1,
     leading: &[],
     call_marker: None,
+    shown_number: None,
+    indirect: None,
 };

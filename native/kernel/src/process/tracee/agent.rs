@@ -1,4 +1,4 @@
-//! Conditions that a debugger has evaluated where the program runs: gdb's agent expressions ("The GDB
+//! Conditions and commands that a debugger has evaluated where the program runs: gdb's agent expressions ("The GDB
 //! Agent Expression Mechanism", an appendix of gdb's manual).
 //!
 //! A stack machine over 64-bit integers. Numbers within the code have the highest byte first; memory has the
@@ -22,6 +22,8 @@ pub(super) trait World {
     fn register(&mut self, number: u16) -> Option<u64>;
     /// `size` bytes of memory as an unsigned number.
     fn memory(&mut self, addr: u64, size: usize) -> Option<u64>;
+    /// Prints `arguments` as printf(3) would.
+    fn print(&mut self, format: &[u8], arguments: &[u64]);
 }
 
 const MOST_STEPS: usize = 100_000;
@@ -165,9 +167,24 @@ impl Machine<'_> {
                 let (c, b, a) = (self.pop()?, self.pop()?, self.pop()?);
                 self.stack.extend([c, a, b]);
             }
+            0x34 => self.print(world)?,
             _ => return Err(Trouble::Malformed),
         }
         Ok(None)
+    }
+
+    /// The number of arguments, and the format with its zero. On the stack: where to print, which does not matter
+    /// here, and by what function, then the arguments, the first one on top.
+    fn print(&mut self, world: &mut dyn World) -> Result<(), Trouble> {
+        let count = self.operand(1)?;
+        let size = self.operand(2)? as usize;
+        let format = self.code.get(self.at..self.at + size);
+        let format = format.ok_or(Trouble::Malformed)?;
+        self.at += size;
+        let (_function, _channel) = (self.pop()?, self.pop()?);
+        let arguments: Result<Vec<_>, _> = (0..count).map(|_| self.pop()).collect();
+        world.print(format.strip_suffix(b"\0").unwrap_or(format), &arguments?);
+        Ok(())
     }
 
     fn constant(&mut self, size: usize) -> Result<(), Trouble> {
@@ -205,6 +222,9 @@ mod tests {
         }
         fn memory(&mut self, addr: u64, size: usize) -> Option<u64> {
             (addr < 1000).then(|| addr + size as u64)
+        }
+        fn print(&mut self, format: &[u8], arguments: &[u64]) {
+            assert_eq!((format, arguments), (&b"x=%d %d"[..], &[7, 300][..]));
         }
     }
 
@@ -247,6 +267,19 @@ mod tests {
         // -1 < 1 signed, not unsigned
         assert_eq!(value(&[0x22, 255, 0x16, 8, 0x22, 1, 0x14, 0x27]), Ok(1));
         assert_eq!(value(&[0x22, 255, 0x16, 8, 0x22, 1, 0x15, 0x27]), Ok(0));
+    }
+
+    #[test]
+    fn commands_print() {
+        // dprintf add, "x=%d %d", 7, *(char *)…: the last argument first, then channel and function
+        let code = [
+            &[0x26, 0, 3, 0x22, 7, 0x22, 0, 0x22, 0, 0x34, 2, 0, 8][..],
+            b"x=%d %d\0",
+            &[0x22, 0, 0x27],
+        ];
+        assert_eq!(value(&code.concat()), Ok(0));
+        assert_eq!(value(&[0x34, 1, 0, 9, b'x']), Err(Trouble::Malformed));
+        assert_eq!(value(&[0x34, 1, 0, 1, 0]), Err(Trouble::Malformed));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::stops::ORDERS;
-use crate::memory::AddressSpace;
+use super::stops::{ORDERS, Over};
+use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::process::{GuestThread, shared};
 use crate::signal::host;
 use crate::signal::siginfo;
@@ -48,12 +48,14 @@ impl Mode {
     }
 }
 
-const REGISTERS: usize = 80;
+const REGISTERS: usize = 96;
 const NAME_SIZE: usize = 16;
 const MAGIC: u64 = 0x7265_6361_7254_5351;
 /// The tracer changed registers, or the signal mask.
 const DIRTY_REGISTERS: u32 = 1;
 const DIRTY_MASK: u32 = 2;
+/// Not a change: the stops at the next instruction are to be made again.
+const FORGETS_OVER: u32 = 4;
 
 /// What tracee and tracer tell each other; the tracer reads and writes it in the stopped tracee with
 /// process_vm_readv(2) and process_vm_writev(2).
@@ -148,6 +150,10 @@ const REQUEST_AUXV: u32 = 2;
 const REQUEST_EXE: u32 = 3;
 const REQUEST_SMAPS: u32 = 4;
 const REQUEST_ROOT: u32 = 5;
+/// Memory for what a debugger wants to execute: `reply` has how much, `reply_size` the protection.
+const REQUEST_ALLOCATE: u32 = 6;
+/// The same, given back: `reply` is where, `reply_size` how much.
+const REQUEST_RELEASE: u32 = 7;
 
 impl GuestThread {
     pub(super) fn publish(&mut self, kind: Kind, code: u32, message: u64) {
@@ -187,6 +193,11 @@ impl GuestThread {
         {
             block.registers[id as usize] = u128::from(kind == Kind::Exit);
         }
+        if let Some(id) = regs.shown_number
+            && kind == Kind::Entry
+        {
+            block.registers[id as usize] = block.number as u128 & u128::from(u64::MAX);
+        }
     }
 
     /// Answers a question of the tracer's. False: there was none.
@@ -194,7 +205,9 @@ impl GuestThread {
         let Some(tracee) = &mut self.tracee else {
             return false;
         };
-        let request = std::mem::take(&mut tracee.block().request);
+        let block = tracee.block();
+        let request = std::mem::take(&mut block.request);
+        let (first, second) = (block.reply, block.reply_size);
         let facts = shared(&self.process.facts);
         tracee.reply = match request {
             0 => return false,
@@ -205,6 +218,16 @@ impl GuestThread {
             REQUEST_SMAPS => {
                 let text = self.process.space.smaps_text(&facts.root);
                 text.unwrap_or_default()
+            }
+            REQUEST_ALLOCATE => {
+                let mut wanted = MmapRequest::anonymous(first, Prot::NONE);
+                wanted.prot = second as i32;
+                let got = self.process.space.mmap(wanted);
+                got.map_or_else(|_| Vec::new(), |addr| addr.to_le_bytes().to_vec())
+            }
+            REQUEST_RELEASE => {
+                let done = self.process.space.munmap(first, second);
+                done.map_or_else(|_| Vec::new(), |()| vec![1])
             }
             _ => Vec::new(),
         };
@@ -223,7 +246,10 @@ impl GuestThread {
         let block = tracee.block();
         if block.dirty & DIRTY_REGISTERS != 0 {
             let in_call = kind == Kind::Entry || kind == Kind::Exit;
-            let hidden = |id| in_call && regs.call_marker == Some(id);
+            let hidden = |id| {
+                in_call && regs.call_marker == Some(id)
+                    || kind == Kind::Entry && regs.shown_number == Some(id)
+            };
             let special = |id| id == regs.pc || regs.leading.contains(&id) || hidden(id);
             let others = (0..regs.count as u32).filter(|id| !special(*id));
             // The pc comes last, as what it means may depend on the leading ones.
@@ -234,6 +260,9 @@ impl GuestThread {
         if block.dirty & DIRTY_MASK != 0 {
             self.signals.blocked = block.blocked;
             host::set_mask(block.blocked);
+        }
+        if block.dirty & FORGETS_OVER != 0 {
+            self.over = Over::Nothing;
         }
         block.dirty = 0;
     }

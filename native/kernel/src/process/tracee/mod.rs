@@ -8,9 +8,12 @@
 
 mod agent;
 mod block;
+mod console;
+mod printf;
 mod stops;
 
 pub use self::stops::Debugged;
+pub(super) use self::stops::Over;
 
 use self::block::{Block, CODE_RING, Kind, Mode};
 use self::stops::ORDERS;
@@ -157,7 +160,12 @@ impl GuestThread {
         let Some(tracee) = &mut self.tracee else {
             return Some(number);
         };
-        let altered = tracee.block().number;
+        let block = tracee.block();
+        let (altered, first_arg) = (block.number, block.first_arg);
+        if let Some(id) = self.process.regs.shown_number {
+            // A tracer has the argument in another place, where it may change it.
+            self.core.set(id, first_arg);
+        }
         if emulate || altered == -1 {
             return None;
         }
@@ -180,6 +188,24 @@ impl GuestThread {
         }
         let answer = self.stop(Kind::Fault, signal as u32, 0, Some(info));
         self.tracee.is_none() || answer == signal as u32
+    }
+
+    /// Behind [`GuestThread::fault_stop`]: what the tracer has made of the siginfo (PTRACE_SETSIGINFO).
+    pub(in crate::process) fn take_fault_info(
+        &mut self,
+        fault: &mut siginfo::FaultInfo,
+        told: &[u8; siginfo::SIZE],
+    ) {
+        let Some(tracee) = &mut self.tracee else {
+            return;
+        };
+        let info = &tracee.block().info;
+        if info != told {
+            // si_code and si_addr of a 64-bit siginfo_t.
+            let (code, addr) = (info[8..12].try_into(), info[16..24].try_into());
+            fault.code = code.map_or(fault.code, i32::from_le_bytes);
+            fault.addr = addr.map_or(fault.addr, u64::from_le_bytes);
+        }
     }
 
     /// The thread is about to end: what a tracer may read of it then.

@@ -10,9 +10,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::agent::{World, evaluate};
 use super::block::Kind;
+use super::{console, printf};
 use crate::cpu::{CpuCore, Exit, Stops, Watch};
 use crate::memory::AddressSpace;
 use crate::process::{GuestThread, shared};
+use crate::thunk::exec::Args;
+use crate::thunk::reads;
 
 /// Bytes of a set of stops; `qusr/ptrace/block.py` has the same number.
 const ROOM: usize = 1 << 18;
@@ -58,7 +61,16 @@ impl Orders {
     }
 }
 
-type Conditions = BTreeMap<u64, Vec<Vec<u8>>>;
+/// Agent expressions of a breakpoint.
+#[derive(Clone, Debug, Default)]
+struct Expressions {
+    conditions: Vec<Vec<u8>>,
+    /// What is executed where a condition holds, instead of a stop.
+    commands: Vec<Vec<u8>>,
+}
+
+/// Of the breakpoints at an address.
+type Conditions = BTreeMap<u64, Vec<Expressions>>;
 
 /// The stops of a process.
 #[derive(Default)]
@@ -66,6 +78,8 @@ pub struct Debugged {
     /// Changes with the stops; 0: there never were any.
     epoch: AtomicU32,
     stops: RwLock<Arc<Stops>>,
+    /// How often an instruction was about to store to what is watched, or did.
+    stores: AtomicU64,
     conditions: RwLock<Arc<Conditions>>,
     /// The cores' registers by the debugger's numbers.
     registers: RwLock<Arc<Vec<u16>>>,
@@ -111,6 +125,15 @@ impl Reader<'_> {
         )
     }
 
+    fn expressions(&mut self) -> Option<Vec<Vec<u8>>> {
+        let mut all = Vec::new();
+        for _ in 0..self.number(4)? {
+            let size = self.number(4)? as usize;
+            all.push(self.bytes(size)?.to_vec());
+        }
+        Some(all)
+    }
+
     fn stops(&mut self) -> Option<(Stops, Conditions, Vec<u16>)> {
         let mut stops = Stops::default();
         let mut conditions = Conditions::new();
@@ -124,8 +147,10 @@ impl Reader<'_> {
             stops.code.push(at);
             let mut all = Vec::new();
             for _ in 0..self.number(4)? {
-                let size = self.number(4)? as usize;
-                all.push(self.bytes(size)?.to_vec());
+                all.push(Expressions {
+                    conditions: self.expressions()?,
+                    commands: self.expressions()?,
+                });
             }
             if !all.is_empty() {
                 conditions.insert(at, all);
@@ -175,12 +200,29 @@ impl World for Here<'_> {
             false,
         ))
     }
+
+    fn print(&mut self, format: &[u8], arguments: &[u64]) {
+        let word = self.word;
+        let text = printf::format(format, arguments, word, self);
+        console::write(&text);
+    }
 }
 
 fn contents(space: &AddressSpace, watch: &Watch) -> Option<Vec<u8>> {
     let mut bytes = vec![0; watch.len as usize];
     space.read(watch.start, &mut bytes).ok()?;
     Some(bytes)
+}
+
+/// What the next instruction does not stop for: it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::process) enum Over {
+    #[default]
+    Nothing,
+    /// That it is there. It may still access what is watched.
+    Code,
+    /// What it accesses.
+    Access,
 }
 
 /// The code of a [`Kind::Stop`]: which kind of stop.
@@ -205,39 +247,66 @@ impl GuestThread {
             self.stops_seen = epoch;
             let stops = shared(&self.process.debugged.stops);
             self.core.set_stops(&stops);
-            let written = stops.data.iter().filter(|watch| watch.writes);
-            self.watched = written.map(|watch| (*watch, None)).collect();
+            self.watched = stops.data.iter().map(|watch| (*watch, None)).collect();
         }
     }
 
-    /// Whether system calls may write to what is watched: cores see only what instructions access.
+    /// Whether system calls may access what is watched: cores see only what instructions access.
     pub(in crate::process) fn watches_calls(&self) -> bool {
         !self.watched.is_empty()
     }
 
-    /// Keeps what is watched, before a system call.
-    pub(in crate::process) fn remember_watched(&mut self) {
+    /// Keeps what is watched before a system call, and notes whether the kernel is to read some of it.
+    pub(in crate::process) fn remember_watched(&mut self, number: u64, args: &Args) {
         let space = &self.process.space;
+        let mut read = None;
+        if self.watched.iter().any(|(watch, _)| watch.reads) {
+            reads::each(&self.caller.table, space, number, args, &mut |addr, len| {
+                let seen = |(watch, _): &&(Watch, _)| watch.sees(addr, len, false);
+                if let Some((watch, _)) = self.watched.iter().find(seen) {
+                    read.get_or_insert(addr.max(watch.start));
+                }
+            });
+        }
+        self.read_by_call = read;
+        self.stores_before = self.process.debugged.stores.load(Ordering::SeqCst);
         for (watch, kept) in &mut self.watched {
-            *kept = contents(space, watch);
+            *kept = if watch.writes {
+                contents(space, watch)
+            } else {
+                None
+            };
         }
     }
 
-    /// Behind a system call: lets the debugger see that it wrote to what is watched.
+    /// Behind a system call: lets the debugger see that it wrote to what is watched, or read it.
     pub(in crate::process) fn compare_watched(&mut self) {
         let space = self.process.space.clone();
         let mut written = None;
+        let stores = self.process.debugged.stores.load(Ordering::SeqCst);
         for (watch, kept) in &mut self.watched {
             let Some(before) = kept.take() else { continue };
+            if stores != self.stores_before {
+                // Another thread has written there, as the debugger was told.
+                continue;
+            }
             let now = contents(&space, watch).unwrap_or_default();
             let differs = now.iter().zip(&before).position(|(new, old)| new != old);
             if let Some(at) = differs {
                 written.get_or_insert(watch.start + at as u64);
             }
         }
+        let read = self.read_by_call.take();
         if let Some(addr) = written {
             self.stop(Kind::Stop, AT_WRITE, addr, None);
+        } else if let Some(addr) = read {
+            self.stop(Kind::Stop, AT_READ, addr, None);
         }
+    }
+
+    /// An instruction stores to what is watched, perhaps.
+    pub(in crate::process) fn note_store(&self) {
+        self.process.debugged.stores.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The core is at a stop: lets the debugger see it, if its condition holds. What is there is executed next.
@@ -246,10 +315,11 @@ impl GuestThread {
         let before = self.core.get(pc);
         match exit {
             Exit::Watched { addr, write } => {
+                self.note_store();
                 let code = if write { AT_WRITE } else { AT_READ };
                 self.stop(Kind::Stop, code, addr, None);
             }
-            _ if self.holds(before) => {
+            _ if self.is_to_be_told(before) => {
                 self.stop(Kind::Stop, AT_CODE, before, None);
             }
             _ => {}
@@ -259,11 +329,16 @@ impl GuestThread {
             let (none, no_conditions) = (Stops::default(), Conditions::default());
             self.process.debugged.set(none, no_conditions, Vec::new());
         }
-        self.over = self.core.get(pc) == before;
+        self.over = match exit {
+            _ if self.core.get(pc) != before => Over::Nothing,
+            Exit::Watched { .. } => Over::Access,
+            _ => Over::Code,
+        };
     }
 
-    /// Whether a condition of the stop at `at` holds; one that cannot be evaluated does.
-    fn holds(&mut self, at: u64) -> bool {
+    /// Whether the debugger is to see the stop at `at`: if a breakpoint there without commands has a condition that
+    /// holds, or none. One that cannot be evaluated holds. Commands are executed here.
+    fn is_to_be_told(&mut self, at: u64) -> bool {
         if self.tracee.is_none() {
             return false;
         }
@@ -282,6 +357,18 @@ impl GuestThread {
             big_endian: abi.big_endian,
             word: abi.word_bytes(),
         };
-        all.iter().any(|code| evaluate(code, &mut here) != Ok(0))
+        let mut told = false;
+        for breakpoint in all {
+            let mut conditions = breakpoint.conditions.iter();
+            let none = breakpoint.conditions.is_empty();
+            if none || conditions.any(|code| evaluate(code, &mut here) != Ok(0)) {
+                told |= breakpoint.commands.is_empty();
+                for code in &breakpoint.commands {
+                    // One that goes wrong is the debugger's mistake, and does not keep the program.
+                    let _ = evaluate(code, &mut here);
+                }
+            }
+        }
+        told
     }
 }

@@ -1,0 +1,1 @@
+"""Small projects whose build runs programs of another machine, as docs/pipelines.md says."""

@@ -1,0 +1,133 @@
+"""Compiles the modules that qusr needs, for a Python that has no files.
+
+    freeze.py TREE PACKAGES OUT
+
+TREE is qusr's, PACKAGES the folder that pyelftools is in. Run by the very Python that they are for;
+its own modules are those that qusr's import, however indirectly. OUT/frozen.c has the table that
+`PyImport_FrozenModules` takes, and that of built-in modules; OUT/frozen.bin is the code that the
+first refers to.
+"""
+
+from __future__ import annotations
+
+import ast
+import marshal
+import modulefinder
+import sys
+from pathlib import Path
+
+#: What Python imports by itself: at its start, and for the encodings of its own files.
+ITS_OWN = (
+    "encodings.aliases", "encodings.ascii", "encodings.latin_1", "encodings.utf_8",
+    "encodings.utf_8_sig",
+)  # fmt: skip
+#: Of its modules in C those that its own start takes for granted, and the functions of some that
+#: have names of their own (Modules/config.c.in).
+ALWAYS = (
+    "_abc", "_ast", "_codecs", "_imp", "_io", "_signal", "_string", "_thread", "_tokenize",
+    "_tracemalloc", "_warnings", "_weakref", "builtins", "errno", "faulthandler", "gc", "itertools",
+    "marshal", "posix", "sys", "time",
+)  # fmt: skip
+FUNCTIONS = {
+    "_warnings": "_PyWarnings_Init",
+    "marshal": "PyMarshal_Init",
+    "builtins": "",
+    "sys": "",
+}
+#: Modules that others import only for what is not done here.
+LEFT_OUT = (
+    "_aix_support", "_bootsubprocess", "_osx_support", "_pydecimal", "_pyrepl", "asyncio",
+    "bz2", "capstone", "concurrent", "csv", "ctypes", "curses", "decimal", "distutils",
+    "doctest", "email", "encodings.mbcs", "fractions", "ftplib", "gzip", "hashlib", "http",
+    "importlib.metadata", "importlib.resources", "logging", "lzma", "multiprocessing", "ntpath",
+    "pdb", "pprint", "pydoc", "site", "sqlite3", "ssl", "statistics", "stringprep", "sysconfig",
+    "tarfile", "test", "tkinter", "tracemalloc", "typing_extensions", "unicodedata", "unicorn",
+    "unittest", "xml", "zipfile",
+)  # fmt: skip
+
+
+def modules_of(folder: Path, package: str) -> list[str]:
+    """The names of a package's modules."""
+    names = []
+    for file in sorted((folder / package).rglob("*.py")):
+        if not (file.parent / "__init__.py").exists():
+            continue  # a tool's place
+        parts = file.relative_to(folder).with_suffix("").parts
+        names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return [name for name in names if name.rpartition(".")[2] != "__main__"]
+
+
+def found(tree: Path, packages: Path) -> tuple[dict[str, tuple[Path, bool]], list[str]]:
+    """All modules: where each one is, and whether it is a package; and those in C."""
+    finder = modulefinder.ModuleFinder([str(tree), str(packages), *sys.path], excludes=LEFT_OUT)
+    # What the build of the extension has run already is not needed again.
+    its = [name for name in modules_of(tree, "qusr") if name != "qusr.facts"]
+    names = [*its, *modules_of(packages, "elftools"), *ITS_OWN]
+    for name in names:
+        finder.import_hook(name, fromlist=["*"] if "." in name else None)
+    files = {}
+    for name, module in finder.modules.items():
+        file = getattr(module, "__file__", None)
+        if file is not None and file.endswith(".py"):
+            files[name] = (Path(file), bool(getattr(module, "__path__", None)))
+    missing = [name for name in names if name not in files]
+    if missing:
+        sys.exit(f"freeze.py: not found: {', '.join(missing)}")
+    built_in = {name for name in finder.modules if name in sys.builtin_module_names}
+    return files, sorted(built_in.union(ALWAYS))
+
+
+def inittab(names: list[str]) -> list[str]:
+    """The table that takes the place of Python's own."""
+    functions = {name: FUNCTIONS.get(name, f"PyInit_{name}") for name in names}
+    lines = [f"extern PyObject *{function}(void);" for function in functions.values() if function]
+    lines.append("struct _inittab _PyImport_Inittab[] = {")
+    lines += [f'    {{"{name}", {function or "NULL"}}},' for name, function in functions.items()]
+    return [*lines, "    {NULL, NULL},", "};"]
+
+
+def code_of(file: Path, shown: str) -> bytes:
+    """A module's code, without the docstrings of functions and modules that nothing can show.
+
+    Those of classes stay: dataclasses writes one where there is none, which takes time.
+    """
+    source = file.read_bytes()
+    tree = ast.parse(source)
+    kinds = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree) if b"__doc__" not in source else ():
+        if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
+            # A function has to have something in it.
+            nothing = [] if len(node.body) > 1 else [ast.copy_location(ast.Pass(), node.body[0])]
+            node.body[:1] = nothing
+    return marshal.dumps(compile(tree, shown, "exec", dont_inherit=True))
+
+
+def main() -> None:
+    """See the module."""
+    tree, packages, out = (Path(word) for word in sys.argv[1:4])
+    rows, code, at = [], [], 0
+    files, built_in = found(tree, packages)
+    for name, (file, is_package) in sorted(files.items()):
+        # What tracebacks and messages call it: the same wherever it was built.
+        shown = name.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+        part = code_of(file, shown)
+        rows.append(f'    {{"{name}", qusr_code + {at}, {len(part)}, {int(is_package)}, NULL}},')
+        code.append(part)
+        at += len(part)
+    (out / "frozen.bin").write_bytes(b"".join(code))
+    text = [
+        "#include <Python.h>",
+        '__asm__(".section .rodata\\n.globl qusr_code\\n.hidden qusr_code\\nqusr_code:\\n"',
+        f'        ".incbin \\"{out / "frozen.bin"}\\"\\n.text");',
+        "extern const unsigned char qusr_code[];",
+        "const struct _frozen qusr_frozen[] = {",
+        *rows,
+        "    {NULL, NULL, 0, 0, NULL},",
+        "};",
+        *inittab(built_in),
+        "",
+    ]
+    (out / "frozen.c").write_text("\n".join(text))
+
+
+main()
