@@ -138,7 +138,7 @@ CHECK(old_termio)
 {
 	struct {
 		unsigned short iflag, oflag, cflag, lflag;
-		unsigned char line, cc[8];
+		unsigned char line, cc[23]; /* on MIPS as many as of struct termios */
 	} t;
 
 	open_pty();
