@@ -45,7 +45,7 @@ FAULTS = """
 | s390x | STFLE tells of no facility | HWCAP has no `stfle`: programs do not ask |
 | s390x | STCK, STCKE and STCKF count from another origin | nothing: C libraries call the kernel |
 | s390x | a branch to an odd address does not trap | nothing |
-| mips* | a stop in a branch's delay slot forgets the branch | begins with the branch (`raised.rs`) |
+| mips* | a stop in a delay slot forgets the branch | begins with the branch (`raised.rs`) |
 | mips* | tells nobody where an exception was raised | asks its own functions (`raised.rs`) |
 | mips* | a block of 170 instructions overruns a table of it | blocks are 100 at most |
 | mips* | RDHWR is not allowed at first, and HWREna no register | allows it when the first traps |
