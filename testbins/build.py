@@ -37,6 +37,8 @@ FREESTANDING = (  # no -fstrict-aliasing: these programs look at memory in many 
 _HF = "arm-linux-gnueabihf-gcc"
 _SF = "arm-linux-gnueabi-gcc"
 _A64 = "aarch64-linux-gnu-gcc"
+_O32 = "mipsel-linux-gnu-gcc"
+_N64 = "mips64el-linux-gnuabi64-gcc"
 _RV = "riscv64-linux-gnu-gcc"
 _S390 = "s390x-linux-gnu-gcc"
 
@@ -51,7 +53,7 @@ class Target:
     """What programs are linked with behind the libraries that they ask for themselves."""
 
 
-# Programs with a C library. The first three are the default.
+# Programs with a C library.
 LIBC_TARGETS = {
     "aarch64": Target(_A64),
     "arm": Target(_HF),
@@ -59,13 +61,20 @@ LIBC_TARGETS = {
     "armel": Target(_SF),
     # gcc 12 has no instructions for atomics of one and two bytes.
     "riscv64": Target(_RV, libs=("-latomic",)),
+    "mipsel": Target(_O32, libs=("-latomic",)),
+    "mips": Target("mips-linux-gnu-gcc", libs=("-latomic",)),
+    "mips64el": Target(_N64, libs=("-latomic",)),
+    "mips64": Target("mips64-linux-gnuabi64-gcc", libs=("-latomic",)),
     "s390x": Target(_S390),
 }
-LIBC_DEFAULT = ("aarch64", "arm", "x86_64", "riscv64", "s390x")
+LIBC_DEFAULT = (
+    "aarch64", "arm", "x86_64", "riscv64", "mipsel", "mips", "mips64el", "mips64", "s390x",
+)  # fmt: skip
 NATIVE = "x86_64"
 
 # Freestanding programs. armeb is BE8 (data big-endian, code little-endian: Armv6 and later),
 # armeb32 is the older BE32 (all big-endian). Armv6 keeps to what an ARM1176 knows.
+_MIPS_FREESTANDING = ("-mno-abicalls", "-G0")
 FREESTANDING_TARGETS = {
     "aarch64": Target(_A64),
     "aarch64_be": Target(_A64, ("-mbig-endian",)),
@@ -78,6 +87,10 @@ FREESTANDING_TARGETS = {
     "riscv64": Target(_RV),
     "s390x": Target(_S390),
     "x86_64": Target("gcc"),
+    "mipsel": Target(_O32, _MIPS_FREESTANDING),
+    "mips": Target("mips-linux-gnu-gcc", _MIPS_FREESTANDING),
+    "mips64el": Target(_N64, _MIPS_FREESTANDING),
+    "mips64": Target("mips64-linux-gnuabi64-gcc", _MIPS_FREESTANDING),
 }
 
 _DIRECTIVE = re.compile(

@@ -214,16 +214,22 @@ class Registers:
         bits: widths of the registers that are not as wide as a word.
         pc, sp, tls: numbers of these.
         status_name: of the register with the flags and the mode; "" where there is none.
-        args: numbers of the registers with a system call's arguments; its result is in the first.
+        args: numbers of the registers with a system call's arguments.
+        result: number of the one with its result, mostly the first of these.
+        failed: number of the one that is not 0 if the result is an errno; None: that is negative.
+        stack_args: how far above the stack pointer further arguments are; None: there are none.
     """
 
     __slots__ = (
         "args",
         "bits",
+        "failed",
         "gdb",
         "numbers",
         "pc",
+        "result",
         "sp",
+        "stack_args",
         "status_name",
         "tls",
     )
@@ -239,6 +245,9 @@ class Registers:
         tls: str,
         args: tuple[str, ...],
         status: str = "",
+        result: str = "",
+        failed: str = "",
+        stack_args: int | None = None,
     ) -> None:
         self.numbers = numbers
         self.gdb = gdb
@@ -248,6 +257,9 @@ class Registers:
         self.status_name = status
         self.tls = numbers[tls]
         self.args = tuple(numbers[name] for name in args)
+        self.result = numbers[result] if result else self.args[0]
+        self.failed = numbers[failed] if failed else None
+        self.stack_args = stack_args
 
 
 class Arch(ABC):

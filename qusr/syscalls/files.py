@@ -112,6 +112,8 @@ CALLS = (
     Syscall("dup2", Fd("oldfd"), Fd("newfd")),
     Syscall("dup3", Fd("oldfd"), Fd("newfd"), Flags("flags", OPEN)),
     Syscall("pipe", Array("pipefd", s32, OUT, count=2)),
+    # Both descriptors are results.
+    Syscall("pipe", builtin="pipe", families=("irix",)),
     Syscall("pipe2", Array("pipefd", s32, OUT, count=2), Flags("flags", OPEN)),
     # --- reading and writing ---
     Syscall("read", Fd("fd"), FdData("buf", OUT, fd="fd", size="count"), Size("count")),

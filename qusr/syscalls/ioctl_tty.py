@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qusr.syscalls.decl import FlagTable
 from qusr.syscalls.ioctl_codes import (
     Command,
     changes,
@@ -15,23 +16,85 @@ from qusr.syscalls.ioctl_codes import (
     reads,
     stores,
 )
-from qusr.syscalls.layout import Bytes, Struct, s8, s16, s32, s64, u8, u16, u32, ulong
+from qusr.syscalls.layout import (
+    Bytes,
+    CType,
+    Fields,
+    FlagInt,
+    Int,
+    PerAbi,
+    Struct,
+    s8,
+    s16,
+    s32,
+    s64,
+    u8,
+    u16,
+    u32,
+    ulong,
+)
 
-TERMIO = Struct(
+#: asm-generic/termbits.h: the local modes, which some ABIs have elsewhere.
+LOCAL_MODES = FlagTable(
+    {
+        "ISIG": 1, "ICANON": 2, "XCASE": 4, "ECHO": 8, "ECHOE": 0x10, "ECHOK": 0x20,
+        "ECHONL": 0x40, "NOFLSH": 0x80, "TOSTOP": 0x100, "ECHOCTL": 0x200, "ECHOPRT": 0x400,
+        "ECHOKE": 0x800, "FLUSHO": 0x1000, "PENDIN": 0x4000, "IEXTEN": 0x8000, "EXTPROC": 0x10000,
+    },
+    family="termios",
+)  # fmt: skip
+
+
+def _characters(names: str, rest: int) -> Fields:
+    """c_cc: "-" is a place that is not used; `rest` more follow."""
+    fields: list[tuple[str, CType]] = []
+    for place, name in enumerate(names.split()):
+        fields.append((f"_cc{place}" if name == "-" else f"c_cc[{name}]", u8))
+    return [*fields, ("_cc", Bytes(rest))]
+
+
+_GENERIC = (
+    "VINTR VQUIT VERASE VKILL VEOF VTIME VMIN VSWTC VSTART VSTOP VSUSP VEOL VREPRINT VDISCARD"
+    " VWERASE VLNEXT VEOL2"
+)
+# arch/mips/include/uapi/asm/termbits.h
+_IRIX = (
+    "VINTR VQUIT VERASE VKILL VMIN VTIME VEOL2 VSWTC VSTART VSTOP VSUSP - VREPRINT VDISCARD"
+    " VWERASE VLNEXT VEOF VEOL"
+)
+
+
+def _modes(width: int) -> Fields:
+    mode = Int(width, signed=False)
+    return [
+        ("c_iflag", mode), ("c_oflag", mode), ("c_cflag", mode),
+        ("c_lflag", FlagInt(width, LOCAL_MODES)), ("c_line", u8),
+    ]  # fmt: skip
+
+
+_SPEEDS: Fields = [("c_ispeed", u32), ("c_ospeed", u32)]
+TERMIO = PerAbi(
     "termio",
-    [
-        ("c_iflag", u16), ("c_oflag", u16), ("c_cflag", u16), ("c_lflag", u16), ("c_line", u8),
-        ("c_cc", Bytes(8)),
-    ],
-)  # fmt: skip
-TERMIOS = Struct(
+    {
+        # The size of that c_cc is that of termios (arch/mips/include/uapi/asm/termios.h).
+        "irix": Struct("termio", [*_modes(16), *_characters(_IRIX, 5)]),
+        "*": Struct("termio", [*_modes(16), *_characters(" ".join(_GENERIC.split()[:8]), 0)]),
+    },
+)
+TERMIOS = PerAbi(
     "termios",
-    [
-        ("c_iflag", u32), ("c_oflag", u32), ("c_cflag", u32), ("c_lflag", u32), ("c_line", u8),
-        ("c_cc", Bytes(19)),
-    ],
-)  # fmt: skip
-TERMIOS2 = Struct("termios2", [*TERMIOS.fields, ("c_ispeed", u32), ("c_ospeed", u32)])
+    {
+        "irix": Struct("termios", [*_modes(32), *_characters(_IRIX, 5)]),
+        "*": Struct("termios", [*_modes(32), *_characters(_GENERIC, 2)]),
+    },
+)
+TERMIOS2 = PerAbi(
+    "termios2",
+    {
+        "irix": Struct("termios2", [*_modes(32), *_characters(_IRIX, 5), *_SPEEDS]),
+        "*": Struct("termios2", [*_modes(32), *_characters(_GENERIC, 2), *_SPEEDS]),
+    },
+)
 WINSIZE = fields("winsize", u16, "ws_row ws_col ws_xpixel ws_ypixel")
 SERIAL_STRUCT = Struct(
     "serial_struct",

@@ -21,7 +21,7 @@ from qusr.syscalls.decl import (
     Syscall,
     ULong,
 )
-from qusr.syscalls.layout import s32, u64
+from qusr.syscalls.layout import s32, signo, u64
 
 # linux/prctl.h. The last item is what the option takes and what becomes of it.
 _REST = (ULong("arg3"), ULong("arg4"), ULong("arg5"))
@@ -56,7 +56,7 @@ def _takes(*args: Arg) -> Case:
 # what a kernel without the feature answers.
 OPTIONS: dict[int, tuple[str, Case]] = {
     1: ("PR_SET_PDEATHSIG", _takes(Signal("sig"))),
-    2: ("PR_GET_PDEATHSIG", _out("sig")),
+    2: ("PR_GET_PDEATHSIG", Case(Ptr("sig", signo, OUT), *_REST)),
     3: ("PR_GET_DUMPABLE", _HOST),
     4: ("PR_SET_DUMPABLE", _HOST),
     5: ("PR_GET_UNALIGN", _INVALID),

@@ -6,6 +6,7 @@
 mod aarch64;
 mod arm;
 mod decode;
+mod mips;
 pub mod names;
 mod nzcv;
 mod riscv;
@@ -28,9 +29,10 @@ use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
 /// The guests of each module.
-static ALL: [&[Entry]; 4] = [
+static ALL: [&[Entry]; 5] = [
     &aarch64::GUESTS,
     &arm::GUESTS,
+    &mips::GUESTS,
     &riscv::GUESTS,
     &s390x::GUESTS,
 ];

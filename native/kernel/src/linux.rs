@@ -36,6 +36,9 @@ pub struct Registers {
     pub call_marker: Option<u32>,
     /// The one that has the call's number for a tracer before a system call, instead of an argument.
     pub shown_number: Option<u32>,
+    /// The number of syscall(2), where the kernel has it: the first argument is the call's number, and all who see
+    /// calls see that one.
+    pub indirect: Option<u64>,
 }
 
 /// Arguments behind those in registers, a word each.
@@ -59,7 +62,12 @@ impl Registers {
             let slots = args.iter_mut().skip(self.args.len()).take(more.count);
             read_stack(slots, at, space, abi);
         }
-        (regs.get(self.number), args)
+        let number = regs.get(self.number);
+        if self.indirect == Some(number) && args[0] != number {
+            args.rotate_left(1);
+            return (std::mem::take(&mut args[MAX_SLOTS - 1]), args);
+        }
+        (number, args)
     }
 }
 
@@ -116,6 +124,8 @@ impl CloneOrder {
 pub enum ActionField {
     Handler,
     Flags,
+    /// The flags as an `int`, at the begin of their word.
+    IntFlags,
     Restorer,
     /// As long as [`Facts::sigset_size`]; the last one.
     Mask,
@@ -165,6 +175,8 @@ pub struct Facts {
     pub shmlba: u64,
     /// The processor ignores the top byte of addresses.
     pub tagged_addresses: bool,
+    /// stack_t has the flags behind the size.
+    pub stack_flags_last: bool,
     /// A breakpoint instruction is an undefined one (SIGILL) to a program without a tracer.
     pub breaks_need_tracer: bool,
 }
@@ -234,6 +246,18 @@ pub trait LinuxAbi: Send + Sync {
         space: &AddressSpace,
         rt: bool,
     ) -> Result<Restored, Efault>;
+
+    /// Carries out what stopped the core, where the kernel does that in the program's place: a misaligned
+    /// access. The error is the signal if that fails; None: it is nothing of that kind.
+    fn carry_out(
+        &self,
+        exit: Exit,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+    ) -> Option<Result<(), FaultInfo>> {
+        let _ = (exit, core, space);
+        None
+    }
 
     /// The signal for what stopped the core: a fault, an undefined instruction, a breakpoint.
     fn fault(&self, exit: Exit, core: &mut dyn CpuCore, space: &AddressSpace) -> FaultInfo;

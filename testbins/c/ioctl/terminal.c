@@ -12,7 +12,8 @@ int grantpt(int);
 int unlockpt(int);
 char *ptsname(int);
 
-struct window {
+/* The C library's struct winsize would come with its struct termios; some commands have its size in their number. */
+struct winsize {
 	unsigned short rows, columns, x, y;
 };
 
@@ -137,7 +138,7 @@ CHECK(old_termio)
 {
 	struct {
 		unsigned short iflag, oflag, cflag, lflag;
-		unsigned char line, cc[8];
+		unsigned char line, cc[23]; /* on MIPS as many as of struct termios */
 	} t;
 
 	open_pty();
@@ -154,7 +155,7 @@ CHECK(old_termio)
 
 CHECK(window_size)
 {
-	struct window w = { 40, 132, 640, 480 }, got;
+	struct winsize w = { 40, 132, 640, 480 }, got;
 
 	open_pty();
 	OK(ioctl(master, TIOCSWINSZ, &w));

@@ -176,6 +176,7 @@ fn build_stack(
         abi: GuestAbi {
             word_bits: machine.rules.bits,
             big_endian: machine.rules.big_endian,
+            numbers: None,
         },
     });
     Ok(stack.map_err(stack::Error::explain)?)

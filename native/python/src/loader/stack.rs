@@ -87,6 +87,7 @@ pub(super) fn build(
         abi: GuestAbi {
             word_bits,
             big_endian,
+            numbers: None,
         },
     });
     made.map(PyStack)

@@ -19,6 +19,7 @@ pub static FACTS: Facts = Facts {
     // COMPAT_SHMLBA of arch/arm64/include/asm/shmparam.h, SHMLBA of arch/arm.
     shmlba: 4 * 4096,
     tagged_addresses: false,
+    stack_flags_last: false,
     breaks_need_tracer: false,
 };
 

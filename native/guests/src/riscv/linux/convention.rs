@@ -16,6 +16,7 @@ pub static FACTS: Facts = Facts {
     page_size: 4096,
     shmlba: 4096,
     tagged_addresses: false,
+    stack_flags_last: false,
     breaks_need_tracer: false,
 };
 

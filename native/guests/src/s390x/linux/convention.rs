@@ -17,6 +17,7 @@ pub static FACTS: Facts = Facts {
     shmlba: 4096,
     tagged_addresses: false,
     // arch/s390/kernel/traps.c, illegal_op
+    stack_flags_last: false,
     breaks_need_tracer: true,
 };
 
