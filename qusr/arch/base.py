@@ -54,6 +54,7 @@ class Guest:
         reads_execute: programs without PT_GNU_STACK get READ_IMPLIES_EXEC.
         feature_property: the GNU property whose bits are a program's `features`; 0: none is read.
         minsigstksz: AT_MINSIGSTKSZ; 0: there is no such entry.
+        auxv: what the auxiliary vector has at its start besides (ARCH_DLINFO): (type, value).
         marks_functions: bit 0 of a function's symbol says of which kind its code is.
         variants: which of `abis` a program has: (mask, value, name), the first one whose masked
             e_flags are the value.
@@ -71,6 +72,7 @@ class Guest:
     reads_execute: bool = False
     feature_property: int = 0
     minsigstksz: int = 0
+    auxv: tuple[tuple[int, int], ...] = ()
     marks_functions: bool = False
     variants: tuple[Variant, ...] = ((0, 0, ""),)
     refusals: tuple[Refusal, ...] = ()

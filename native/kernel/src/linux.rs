@@ -220,6 +220,12 @@ pub trait LinuxAbi: Send + Sync {
     /// rt_sigreturn(2).
     fn frame_mask(&self, rt: bool) -> u64;
 
+    /// Where the mask's second word is, in frames that have it elsewhere than behind the first.
+    fn frame_mask_rest(&self, rt: bool) -> Option<u64> {
+        let _ = rt;
+        None
+    }
+
     /// Takes the registers back from the frame at the stack pointer.
     ///
     /// # Errors

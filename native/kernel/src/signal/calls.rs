@@ -45,10 +45,15 @@ impl ThreadSignals {
     }
 
     fn get_set(&self, space: &AddressSpace, at: u64) -> Result<u64> {
+        self.get_set_at(space, at, at + 4)
+    }
+
+    /// With the second of two words at `rest`.
+    fn get_set_at(&self, space: &AddressSpace, at: u64, rest: u64) -> Result<u64> {
         let set = if self.abi.word_bits == 64 {
             self.get(space, at, 8)?
         } else {
-            self.get(space, at, 4)? | self.get(space, at + 4, 4)? << 32
+            self.get(space, at, 4)? | self.get(space, rest, 4)? << 32
         };
         Ok(self.abi.mask_to_host(set))
     }
@@ -461,7 +466,9 @@ impl ThreadSignals {
     ) -> Option<Result<()>> {
         let sp = core.get(self.linux.facts().registers.sp);
         let at = sp.wrapping_add(self.linux.frame_mask(rt));
-        let Ok(mask) = self.get_set(space, at) else {
+        let rest = self.linux.frame_mask_rest(rt);
+        let Ok(mask) = self.get_set_at(space, at, rest.map_or(at + 4, |rest| sp.wrapping_add(rest)))
+        else {
             return Some(Err(libc::EFAULT));
         };
         let mask = mask & !UNBLOCKABLE;

@@ -195,6 +195,7 @@ fn vector(image: &Image, machine: &Machine) -> Vec<(u64, u64)> {
         hwcap: machine.cpu.hwcap,
         hwcap2: machine.cpu.hwcap2,
         minsigstksz: machine.rules.minsigstksz,
+        own: &machine.rules.auxv,
         page_size: machine.rules.page_size,
         platform: !machine.cpu.platform.is_empty(),
         ..AuxFacts::default()

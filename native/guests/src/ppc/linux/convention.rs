@@ -1,0 +1,43 @@
+//! Numbers and code of the system-call and signal convention.
+
+use crate::cpu::Regs;
+use crate::kernel::linux::{ActionLayout, CloneOrder, Facts};
+
+use super::registers::{CR, CR0_SO, R3, REGISTERS};
+
+pub static FACTS: Facts = Facts {
+    registers: REGISTERS,
+    machine: 20,
+    // arch/powerpc/Kconfig: CLONE_BACKWARDS
+    clone: CloneOrder::BACKWARDS,
+    sigset_size: 8,
+    action: ActionLayout::RESTORER,
+    // arch/powerpc/include/uapi/asm/signal.h
+    min_signal_stack: 2048,
+    trampoline_name: "[vdso]",
+    page_size: 4096,
+    shmlba: 4096,
+    tagged_addresses: false,
+    stack_flags_last: false,
+    breaks_need_tracer: false,
+};
+
+/// arch/powerpc/kernel/interrupt.c, `syscall_exit_prepare`: an error is CR0.SO, and r3 has the errno.
+pub fn set_result(regs: &mut dyn Regs, result: i64) {
+    let failed = (-4095..0).contains(&result);
+    regs.set(R3, if failed { -result } else { result } as u64);
+    let cr = regs.get(CR) & !CR0_SO;
+    regs.set(CR, if failed { cr | CR0_SO } else { cr });
+}
+
+/// Where the trampoline calls rt_sigreturn; sigreturn is at its start.
+pub const RT_TRAMPOLINE: u64 = 8;
+
+/// The kernel's vdso has both (arch/powerpc/kernel/vdso/sigtramp32.S). Unwinders know these very instructions.
+pub fn trampoline() -> Vec<u8> {
+    // li r0, number; sc
+    const LI_R0: u32 = 0x3800_0000;
+    const SC: u32 = 0x4400_0002;
+    let code = [119, 172].map(|number| [LI_R0 | number, SC]);
+    code.into_iter().flatten().flat_map(u32::to_be_bytes).collect()
+}
