@@ -23,7 +23,7 @@ IN_CI = bool(os.environ.get("CI"))
 
 ARCHES = ("aarch64", "arm")
 """Those that every test of guests is run with."""
-SAMPLED = ("riscv64", "s390x", "mipsel", "mips", "mips64el", "mips64")
+SAMPLED = ("riscv64", "s390x", "mipsel", "mips", "mips64el", "mips64", "ppc")
 """Those with which the normal set of tests runs one in `SAMPLE` programs; the slow one runs all."""
 SAMPLE = 6
 DEBIAN = {

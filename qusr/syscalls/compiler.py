@@ -53,7 +53,7 @@ BUILTINS = (
     "getrlimit", "setrlimit", "prlimit64", "uname", "getdents", "getdents64", "lseek", "llseek",
     "sched_getaffinity", "set_tagged_addr", "get_tagged_addr", "setpgid",
     "unshare", "setns", "flush_icache", "getcwd", "pipe", "flush_range",
-    "flush_all", "atomic_swap", "fix_unaligned",
+    "flush_all", "atomic_swap", "fix_unaligned", "swap_context", "get_fpexc", "set_fpexc",
 )  # fmt: skip
 """Rust-side calls, in the order of `Builtin` in native/kernel/src/thunk/table.rs."""
 

@@ -59,6 +59,8 @@ CALLS = (
         ),
     ),
     Syscall("set_thread_area", Hex("addr"), builtin="set_tls"),
+    Syscall("swapcontext", Hex("old_ctx"), Hex("new_ctx"), Size("ctx_size"),
+            builtin="swap_context"),
     Syscall("sgetmask", enosys="sigprocmask(2) replaced it"),
     Syscall("ssetmask", ULong("newmask"), enosys="sigprocmask(2) replaced it"),
     Syscall("signal", Signal("signum"), Hex("handler"), enosys="sigaction(2) replaced it"),

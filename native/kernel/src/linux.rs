@@ -171,6 +171,37 @@ pub struct Facts {
     pub breaks_need_tracer: bool,
 }
 
+/// What swapcontext(2) keeps of a thread in a program's memory.
+pub trait Contexts {
+    /// How long a context is, in bytes.
+    fn size(&self) -> u64;
+
+    /// Where in it the mask of signals is.
+    fn mask(&self) -> u64;
+
+    /// Writes all but the mask.
+    ///
+    /// # Errors
+    /// There is no memory there.
+    fn put(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        at: u64,
+    ) -> Result<(), Efault>;
+
+    /// Takes the registers back.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn get(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        at: u64,
+    ) -> Result<(), Efault>;
+}
+
 /// See the module.
 pub trait LinuxAbi: Send + Sync {
     /// What the list of guests calls it.
@@ -236,6 +267,23 @@ pub trait LinuxAbi: Send + Sync {
         space: &AddressSpace,
         rt: bool,
     ) -> Result<Restored, Efault>;
+
+    /// Contexts of swapcontext(2), where there is that call.
+    fn contexts(&self) -> Option<&dyn Contexts> {
+        None
+    }
+
+    /// Which floating-point exceptions stop the thread, as PR_GET_FPEXC gives it; None: the kernel does not say.
+    fn float_exceptions(&self, regs: &mut dyn Regs) -> Option<u32> {
+        let _ = regs;
+        None
+    }
+
+    /// PR_SET_FPEXC. False: there is no such mode.
+    fn set_float_exceptions(&self, regs: &mut dyn Regs, mode: u64) -> bool {
+        let _ = (regs, mode);
+        false
+    }
 
     /// The signal for what stopped the core: a fault, an undefined instruction, a breakpoint.
     fn fault(&self, exit: Exit, core: &mut dyn CpuCore, space: &AddressSpace) -> FaultInfo;

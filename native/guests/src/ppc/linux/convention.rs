@@ -3,7 +3,7 @@
 use crate::cpu::Regs;
 use crate::kernel::linux::{ActionLayout, CloneOrder, Facts};
 
-use super::registers::{CR, CR0_SO, R3, REGISTERS};
+use super::registers::{CR, CR0_SO, MODES, MSR_FE, R3, REGISTERS};
 
 pub static FACTS: Facts = Facts {
     registers: REGISTERS,
@@ -28,6 +28,23 @@ pub fn set_result(regs: &mut dyn Regs, result: i64) {
     regs.set(R3, if failed { -result } else { result } as u64);
     let cr = regs.get(CR) & !CR0_SO;
     regs.set(CR, if failed { cr | CR0_SO } else { cr });
+}
+
+/// MSR.FE0 and FE1 as the two bits of PR_FP_EXC_* (`__unpack_fe01` of arch/powerpc/kernel/process.c).
+pub fn float_exceptions(regs: &mut dyn Regs) -> u32 {
+    let modes = regs.get(MODES);
+    (modes >> 10 & 2 | modes >> 8 & 1) as u32
+}
+
+/// The way back. Those that are more than a mode are of other processors.
+pub fn set_float_exceptions(regs: &mut dyn Regs, mode: u64) -> bool {
+    let mode = mode & 0xffff_ffff;
+    if mode > 3 {
+        return false;
+    }
+    let others = regs.get(MODES) & !MSR_FE;
+    regs.set(MODES, others | mode << 10 & 0x800 | mode << 8 & 0x100);
+    true
 }
 
 /// Where the trampoline calls rt_sigreturn; sigreturn is at its start.

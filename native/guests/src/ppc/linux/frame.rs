@@ -1,6 +1,7 @@
 //! PowerPC's signal frames and contexts (arch/powerpc/kernel/signal_32.c; uapi/asm/{sigcontext,ucontext,elf}.h).
 
 use crate::cpu::CpuCore;
+use crate::kernel::linux::Contexts;
 use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
@@ -8,7 +9,7 @@ use crate::memory::{AddressSpace, Efault};
 use super::ABI;
 use super::convention::RT_TRAMPOLINE;
 use super::registers::{
-    CR, CTR, F0, FPSCR, LR, MODES, MSR, MSR_VEC, PC, R0, R1, R3, VR0, VRSAVE, VSCR, XER,
+    CR, CTR, F0, FPSCR, LR, MODES, MSR, MSR_VEC, PC, R0, R1, R2, R3, VR0, VRSAVE, VSCR, XER,
 };
 
 /// Room that the caller of a function leaves for it (__SIGNAL_FRAMESIZE); the back chain is its first word.
@@ -238,4 +239,39 @@ pub(super) fn pop(
     Ok(Restored {
         altstack: rt.then(|| bytes.get_altstack(RT_UC + uc::STACK, 4, false)),
     })
+}
+
+/// Contexts of swapcontext(2), `struct ucontext`.
+pub(super) struct UserContexts;
+
+impl Contexts for UserContexts {
+    fn size(&self) -> u64 {
+        uc::SIZE as u64
+    }
+
+    fn mask(&self) -> u64 {
+        uc::MASK as u64
+    }
+
+    /// The stack and the flags are the program's own.
+    fn put(&self, core: &mut dyn CpuCore, space: &AddressSpace, at: u64) -> Result<(), Efault> {
+        let mut bytes = Bytes::new(registers_at::SIZE, ABI);
+        put_registers(&mut bytes, 0, core);
+        bytes.put(PT_TRAP * 4, 4, TRAP_CALL);
+        let registers = at + uc::REGISTERS as u64;
+        space.write(registers, &bytes.bytes)?;
+        let pointer = (registers as u32).to_be_bytes();
+        space.write(at + uc::POINTER as u64, &pointer)
+    }
+
+    /// The thread pointer stays what it is.
+    fn get(&self, core: &mut dyn CpuCore, space: &AddressSpace, at: u64) -> Result<(), Efault> {
+        let head = Bytes::read(space, at, uc::REGISTERS, ABI)?;
+        let registers = head.get(uc::POINTER, 4);
+        let bytes = Bytes::read(space, registers, registers_at::SIZE, ABI)?;
+        let thread = core.get(R2);
+        get_registers(&bytes, core);
+        core.set(R2, thread);
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ pub mod trap;
 
 use crate::cpu::{CpuCore, Exit, Regs};
 use crate::kernel::abi::GuestAbi;
-use crate::kernel::linux::{Facts, LinuxAbi};
+use crate::kernel::linux::{Contexts, Facts, LinuxAbi};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
@@ -74,6 +74,18 @@ impl LinuxAbi for PpcLinux {
         rt: bool,
     ) -> Result<Restored, Efault> {
         frame::pop(core, space, rt)
+    }
+
+    fn contexts(&self) -> Option<&dyn Contexts> {
+        Some(&frame::UserContexts)
+    }
+
+    fn float_exceptions(&self, regs: &mut dyn Regs) -> Option<u32> {
+        Some(convention::float_exceptions(regs))
+    }
+
+    fn set_float_exceptions(&self, regs: &mut dyn Regs, mode: u64) -> bool {
+        convention::set_float_exceptions(regs, mode)
     }
 
     fn fault(&self, exit: Exit, core: &mut dyn CpuCore, _space: &AddressSpace) -> FaultInfo {
