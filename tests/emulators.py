@@ -37,22 +37,10 @@ DEBIAN = {
 """The guests that have a Debian root, and Debian's names for them."""
 
 
-NOT_YET = {
-    "mipsel": "be/structs c/cpu/memory",
-    "mips": "c/process/fork c/threads/sync c/sockets/netlink",
-    "mips64el": "c/files/stat c/ident/prctl c/process/exec_leaks c/process/wait c/ptrace/requests",
-    "mips64": "c/cpu/memory c/ident/threads c/ioctl/terminal c/ipc/sysv c/process/fork"
-    " c/sockets/ancillary",
-}
-"""Of the sample, what a guest does not pass yet: the slow set shows it."""
-
-
 def is_sampled_out(arch: str, name: str) -> bool:
     """Whether a program's test with this guest is for the slow set. Which are depends on both
     names, so that each program is run with one guest or the other.
     """
-    if name in NOT_YET.get(arch, "").split():
-        return True
     # Of the four forms of one instruction set half as many each.
     every = 2 * SAMPLE if arch.startswith("mips") else SAMPLE
     return arch in SAMPLED and zlib.crc32(f"{arch} {name}".encode()) % every != 0

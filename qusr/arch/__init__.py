@@ -101,6 +101,11 @@ def on_core(core: str) -> Guest:
     raise ValueError(f"no guest is called {core} by the cores")
 
 
+def abi_on_core(core: str) -> Abi:
+    """The ABI that the Rust side calls so."""
+    return next(abi for abi in on_core(core).abis.values() if abi.core == core)
+
+
 def tracing_of(core: str) -> Tracing:
     """How debuggers see the guests that the Rust side calls so."""
     found = on_core(core)

@@ -218,16 +218,22 @@ class Registers:
         status_name: of the register with the flags and the mode; "" where there is none.
         args: numbers of the registers with a system call's arguments.
         result: number of the one with its result, mostly the first of these.
+        failed: number of the one that is not 0 in the bits `failed_bits` if the result is an errno;
+            None: that is negative.
+        stack_args: how far above the stack pointer further arguments are; None: there are none.
     """
 
     __slots__ = (
         "args",
         "bits",
+        "failed",
+        "failed_bits",
         "gdb",
         "numbers",
         "pc",
         "result",
         "sp",
+        "stack_args",
         "status_name",
         "tls",
     )
@@ -244,6 +250,9 @@ class Registers:
         args: tuple[str, ...],
         status: str = "",
         result: str = "",
+        failed: str = "",
+        failed_bits: int = -1,
+        stack_args: int | None = None,
     ) -> None:
         self.numbers = numbers
         self.gdb = gdb
@@ -254,6 +263,9 @@ class Registers:
         self.tls = numbers[tls]
         self.args = tuple(numbers[name] for name in args)
         self.result = numbers[result] if result else self.args[0]
+        self.failed = numbers[failed] if failed else None
+        self.failed_bits = failed_bits
+        self.stack_args = stack_args
 
 
 class Arch(ABC):

@@ -232,7 +232,7 @@ def set_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: i
     if report.info is None:
         raise fail(errno.EINVAL)
     given = ctx.read(data, b.INFO_SIZE)
-    report.info = siginfo.from_guest(given, ctx.abi.word * 8, big_endian=bool(ctx.abi.big_endian))
+    report.info = siginfo.from_guest(given, ctx.abi)
     return 0
 
 
@@ -331,12 +331,10 @@ def syscall_info(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: 
     out = ">" if ctx.abi.big_endian else "<"
     info = struct.pack(out + "BxxxIQQ", kind, header.audit, pc, sp)
     if kind == 1:
-        args = [header.first_arg, *(values[number] for number in known.args[1:6])]
+        args = registers.call_arguments(tracee)
         info += struct.pack(out + "7Q", header.number & 0xFFFFFFFFFFFFFFFF, *args)
     elif kind == 2:
-        bits = arch.on_core(header.guest).bits
-        result = values[known.result]
-        result -= result >> bits - 1 << bits
+        result = registers.call_result(tracee)
         info += struct.pack(out + "qB", result, -4096 < result < 0)
     ctx.write(data, info[: min(addr, len(info))])
     return len(info)

@@ -388,7 +388,7 @@ _IPC_ARGS = (Int("first"), ULong("second"), ULong("third"), Hex("ptr"))
 
 
 def _ipc(
-    calls: Mapping[int, tuple[str, Forward]], *more: Arg, families: tuple[str, ...] = ()
+    calls: Mapping[int, tuple[str, Forward]], *more: Arg, families: tuple[str, ...] | None = None
 ) -> Syscall:
     args = (*_IPC_ARGS, *more)
     cases = [(call, Case(*args, forward=forward)) for call, (_, forward) in calls.items()]

@@ -255,7 +255,7 @@ def _options(
     levels: list[tuple[Constant, Case]] = [
         (Named(number, "socket", LEVELS[number]), level(number)) for number in NAMES
     ]
-    rest = Case(Int("optname"), *default.args)
+    rest = Case(Int("optname"), *default.args, handler=default.handler)
     switch = Switch("level", levels, default=rest, names=LEVELS, family="socket")
     return Syscall(name, Fd("fd"), switch, families=families or None)
 

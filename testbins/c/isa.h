@@ -19,6 +19,10 @@
  * ISA_MCONTEXT(context)      the mcontext_t of what a handler gets, where that is not uc_mcontext itself
  * ISA_FAULT_PC(m), ISA_SET_PC(m, pc)     of a mcontext_t
  * registers, PC(r), SP(r), RESULT(r), ARG0(r), ARG1(r)    NT_PRSTATUS
+ * CALL_ERRNO(r), SET_RESULT(r, value)     after a system call: its errno; a result that is none
+ * SET_FUNCTION(r, f)         the pc, and what else a called function relies on
+ * ISA_RESULT_IS_NUMBER       the register of the result has the number of a call before it
+ * ISA_UNDEFINED_IS_NOWHERE   SIGILL of an undefined instruction is SI_KERNEL, without an address
  * CALL_ARG0(r)               the first argument before a system call, where that is elsewhere
  * ISA_CALL_SET                the register set with the number of a system call, where a tracer changes that
  * ISA_CALL_IN_REGISTERS       its field with the number of a system call, where a tracer changes that
@@ -65,6 +69,13 @@
 #endif
 #ifndef CALL_ARG0
 #define CALL_ARG0 ARG0
+#endif
+#ifndef CALL_ERRNO
+#define CALL_ERRNO(r) (-(int)RESULT(r))
+#define SET_RESULT(r, value) (RESULT(r) = (value))
+#endif
+#ifndef SET_FUNCTION
+#define SET_FUNCTION(r, f) (PC(r) = (uintptr_t)(f))
 #endif
 /* What si_addr says of a failed access at an address. */
 #ifdef ISA_FAULT_PAGES

@@ -285,6 +285,18 @@ pub trait LinuxAbi: Send + Sync {
         false
     }
 
+    /// Carries out what stopped the core, where the kernel does that in the program's place: a misaligned
+    /// access. The error is the signal if that fails; None: it is nothing of that kind.
+    fn carry_out(
+        &self,
+        exit: Exit,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+    ) -> Option<Result<(), FaultInfo>> {
+        let _ = (exit, core, space);
+        None
+    }
+
     /// The signal for what stopped the core: a fault, an undefined instruction, a breakpoint.
     fn fault(&self, exit: Exit, core: &mut dyn CpuCore, space: &AddressSpace) -> FaultInfo;
 }

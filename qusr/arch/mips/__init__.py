@@ -120,6 +120,7 @@ def _n64(name: str, big_endian: bool) -> Abi:
             *_FAMILIES,
             *order,
             "code_first64",
+            "ipc64",
             "64",
         ),
         big_endian=big_endian,

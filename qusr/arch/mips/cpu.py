@@ -74,6 +74,8 @@ def _registers(bits: int) -> Registers:
         tls="userlocal",
         # Of o32 these are all in registers, the others are on the stack.
         result="r2",
+        failed="r7",
+        stack_args=16 if bits == 32 else None,
         args=tuple(f"r{n}" for n in range(4, 8 if bits == 32 else 10)),
     )
 

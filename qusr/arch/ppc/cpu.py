@@ -121,6 +121,8 @@ _REGISTERS = Registers(
     tls="r2",
     args=("r3", "r4", "r5", "r6", "r7", "r8"),
     status="cr",
+    failed="cr",
+    failed_bits=1 << 28,
 )
 
 #: The special-purpose register with the processor's version.

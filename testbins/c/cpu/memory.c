@@ -154,6 +154,17 @@ static void assemble(opcode *to, int value)
 	to[1] = 0x4e800020;
 }
 #define ENTRY(p) ((int (*)(void))(p))
+#elif defined(__mips__)
+typedef uint32_t opcode;
+enum { FUNCTION = 2 };
+
+/* jr $ra; li $v0, value, in the delay slot */
+static void assemble(opcode *to, int value)
+{
+	to[0] = 0x03e00008;
+	to[1] = 0x24020000 | value;
+}
+#define ENTRY(p) ((int (*)(void))(p))
 #elif defined(__s390x__)
 typedef uint16_t opcode;
 enum { FUNCTION = 3 };

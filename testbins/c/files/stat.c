@@ -145,13 +145,27 @@ CHECK(errors)
 
 CHECK(result_at_an_edge)
 {
+#if defined(__mips64)
+	/* arch/mips/include/uapi/asm/stat.h; the C library's is another one. */
+	struct {
+		unsigned int st_dev, pad[3];
+		unsigned long st_ino;
+		unsigned int st_mode, st_nlink, st_uid, st_gid, st_rdev, more[3];
+		unsigned long st_size;
+		unsigned int times[6], st_blksize, end;
+		unsigned long st_blocks;
+	} *st;
+	size_t size = sizeof(*st);
+#else
+	struct stat64 *st;
 #ifdef __mips__
 	/* The C library's is longer than the kernel's. */
-	size_t size = offsetof(struct stat64, st_blocks) + sizeof(((struct stat64 *)0)->st_blocks);
+	size_t size = offsetof(struct stat64, st_blocks) + sizeof(st->st_blocks);
 #else
-	size_t size = sizeof(struct stat64);
+	size_t size = sizeof(*st);
 #endif
-	struct stat64 *st = (struct stat64 *)((char *)check_edge() - size);
+#endif
+	st = (void *)((char *)check_edge() - size);
 
 	OK(close(creat("edge", 0600)));
 	OK(syscall(FSTATAT, AT_FDCWD, "edge", st, 0));

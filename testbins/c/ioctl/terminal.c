@@ -23,6 +23,8 @@ struct winsize {
 #define TCGETS2 TCGETS
 #define TCSETS2 TCSETS
 #define TERMIO_CHARACTERS 10
+#elif defined(__mips__)
+#define TERMIO_CHARACTERS 23 /* as many as of struct termios */
 #else
 #define TERMIO_CHARACTERS 8
 #endif

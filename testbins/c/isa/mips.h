@@ -32,9 +32,16 @@
 #define ISA_ACTION_FLAGS_FIRST
 
 #define ISA_UNDEFINED() __asm__ volatile(".word 0x7c00003f")
+/* arch/mips/kernel/traps.c, do_ri: the signal is all it says. */
+#define ISA_UNDEFINED_IS_NOWHERE
 #define ISA_BREAK() __asm__ volatile("break")
+#if _MIPS_SIM == _ABI64 && defined(__MIPSEB__)
+#define ISA_BREAK_CODE 0x0000000d00000000
+#define ISA_BREAK_BITS 0xffffffff00000000
+#else
 #define ISA_BREAK_CODE 0x0000000d
 #define ISA_BREAK_BITS 0xffffffff
+#endif
 #define ISA_BEHIND_BREAK 0
 #define ISA_RETURN_CODE 0x03e00008 /* jr ra; what follows is in its delay slot */
 
@@ -50,4 +57,10 @@ typedef struct {
 #define RESULT(r) ((r).gregs[ISA_EF_R0 + 2])
 #define ARG0(r) ((r).gregs[ISA_EF_R0 + 4])
 #define ARG1(r) ((r).gregs[ISA_EF_R0 + 5])
+/* a3 is whether a call failed. */
+#define CALL_ERRNO(r) ((r).gregs[ISA_EF_R0 + 7] ? (int)RESULT(r) : 0)
+#define SET_RESULT(r, value) ((r).gregs[ISA_EF_R0 + 7] = 0, RESULT(r) = (value))
+/* Functions find their data by t9. */
+#define SET_FUNCTION(r, f) ((r).gregs[ISA_EF_R0 + 25] = PC(r) = (uintptr_t)(f))
+#define ISA_RESULT_IS_NUMBER
 #define ISA_CALL_IN_REGISTERS gregs[ISA_EF_R0 + 2]

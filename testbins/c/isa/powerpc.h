@@ -29,4 +29,7 @@ typedef struct {
 #define RESULT(r) ((r).gregs[3])
 #define ARG0(r) ((r).gregs[3])
 #define ARG1(r) ((r).gregs[4])
+/* CR0.SO is whether a call failed. */
+#define CALL_ERRNO(r) ((r).gregs[PT_CCR] & 1u << 28 ? (int)RESULT(r) : 0)
+#define SET_RESULT(r, value) ((r).gregs[PT_CCR] &= ~(1ul << 28), RESULT(r) = (value))
 #define ISA_CALL_IN_REGISTERS gregs[0]

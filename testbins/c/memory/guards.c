@@ -89,7 +89,9 @@ CHECK(order_of_checks)
 	ERR(map(page, MAP_PRIVATE | MAP_HUGETLB, fd, 0), EINVAL);
 	ERR(map(page, MAP_PRIVATE | MAP_GROWSDOWN, fd, 0), EINVAL);
 	ERR(map(page, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1, 0), EINVAL);
+#ifndef __mips__ /* there this is MAP_HUGETLB, and MAP_SYNC is not there */
 	ERR(map(page, MAP_SHARED_VALIDATE | 0x80000 /* MAP_SYNC */, fd, 0), EOPNOTSUPP);
+#endif
 	OK(close(fd));
 }
 

@@ -114,7 +114,7 @@ impl GuestThread {
             Builtin::Shmat => {
                 let shmlba = self.process.linux.facts().shmlba;
                 let mapped = space.shmat(int(0), value(1), int(2), shmlba);
-                match (mapped, args.get(3)) {
+                match (mapped, args[..scalars.count].get(3)) {
                     // ipc(2) stores the address.
                     (Ok(at), Some(result)) => self.store_word(*result, at),
                     (mapped, _) => mapped,
@@ -188,9 +188,12 @@ impl GuestThread {
                 space.notify_code_write(0, space.limit());
                 Ok(0)
             }
-            // What they choose between is what all programs have: accesses are carried out.
+            // sysmips(MIPS_FIXADE): bit 1 is whether the kernel logs them.
             Builtin::FixUnaligned if value(1) & !3 != 0 => Err(libc::EINVAL),
-            Builtin::FixUnaligned => Ok(0),
+            Builtin::FixUnaligned => {
+                self.carries_out = value(1) & 1 != 0;
+                Ok(0)
+            }
             Builtin::AtomicSwap => self.atomic_swap(value(1), value(2) as u32),
             Builtin::GetFpExc => match self.process.linux.float_exceptions(self.core.as_mut()) {
                 Some(mode) => self.store_int(value(1), mode),

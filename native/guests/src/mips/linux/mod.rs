@@ -5,6 +5,7 @@ mod frame;
 pub mod insn;
 mod registers;
 mod trap;
+mod unaligned;
 
 use crate::cpu::{CpuCore, Exit, Regs};
 use crate::kernel::abi::GuestAbi;
@@ -106,6 +107,18 @@ impl LinuxAbi for MipsLinux {
         rt: bool,
     ) -> Result<Restored, Efault> {
         frame::pop(core, space, rt, self)
+    }
+
+    fn carry_out(
+        &self,
+        exit: Exit,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+    ) -> Option<Result<(), FaultInfo>> {
+        match exit {
+            Exit::Fault { align: true, .. } => unaligned::carry_out(core, space, self),
+            _ => None,
+        }
     }
 
     fn fault(&self, exit: Exit, core: &mut dyn CpuCore, space: &AddressSpace) -> FaultInfo {

@@ -18,7 +18,7 @@ const BRK_OVERFLOW: u32 = 6;
 const BRK_DIVZERO: u32 = 7;
 
 /// si_code values of asm-generic/siginfo.h.
-const SI_KERNEL: i32 = 0x80;
+pub const SI_KERNEL: i32 = 0x80;
 const FPE_INTDIV: i32 = 1;
 const FPE_INTOVF: i32 = 2;
 const FPE_FLTDIV: i32 = 3;
@@ -50,21 +50,14 @@ pub(super) fn fault(
             signal(libc::SIGFPE, floating(core.get(FCSR)), pc)
         }
         Exit::Exception { .. } => {
-            let mut insn = Insn::read(code(space, pc), linux.big_endian);
+            let mut insn = Insn::fetch(space, pc, linux.big_endian);
             if insn.has_slot() {
-                insn = Insn::read(code(space, pc + 4), linux.big_endian);
+                insn = Insn::fetch(space, pc + 4, linux.big_endian);
             }
             of_code(insn.trap_code(), 0, pc)
         }
         exit => FaultInfo::of(exit, pc),
     }
-}
-
-fn code(space: &AddressSpace, at: u64) -> [u8; 4] {
-    let mut bytes = [0; 4];
-    // It has just been executed.
-    let _ = space.read(at, &mut bytes);
-    bytes
 }
 
 /// `do_trap_or_bp`: compilers put the reason into the instruction.
