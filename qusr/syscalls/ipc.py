@@ -77,7 +77,10 @@ IPC_PERM = PerAbi(
         # arch/powerpc/include/uapi/asm/ipcbuf.h
         "ppc32": Struct(
             "ipc64_perm",
-            [*_IDS, ("mode", u32), ("seq", u32), ("_pad1", u32), ("_unused", u64 * 2)],
+            [
+                *_IDS, ("mode", PerAbi("mode", _MODE)), ("seq", u32), ("_pad1", u32),
+                ("_unused", u64 * 2),
+            ],
         ),
         # arch/s390/include/uapi/asm/ipcbuf.h
         "s390": Struct(
