@@ -61,12 +61,11 @@ EXTRA: dict[str, dict[str, dict[str, int]]] = {
         "sicode": {"SI_ASYNCIO": -2, "SI_TIMER": -3, "SI_MESGQ": -4},
     },
     "ppc": {
-        # arch/powerpc/include/uapi/asm/ioctls.h: with the size of a struct. struct termios is
-        # what others have as termios2.
+        # arch/powerpc/include/uapi/asm/ioctls.h: with the size of a struct.
         "ioctl": {
-            "TCGETS": ABSENT, "TCSETS": ABSENT, "TCSETSW": ABSENT, "TCSETSF": ABSENT,
-            "TCGETS2": 0x402C7413, "TCSETS2": 0x802C7414, "TCSETSW2": 0x802C7415,
-            "TCSETSF2": 0x802C7416, "TCGETA": 0x40147417, "TCSETA": 0x80147418,
+            "TCGETS2": ABSENT, "TCSETS2": ABSENT, "TCSETSW2": ABSENT, "TCSETSF2": ABSENT,
+            "TCGETS": 0x402C7413, "TCSETS": 0x802C7414, "TCSETSW": 0x802C7415,
+            "TCSETSF": 0x802C7416, "TCGETA": 0x40147417, "TCSETA": 0x80147418,
             "TCSETAW": 0x80147419, "TCSETAF": 0x8014741C, "TIOCGWINSZ": 0x40087468,
             "TIOCSWINSZ": 0x80087467, "FIOQSIZE": 0x40086680,
         },

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qusr.syscalls.decl import FlagTable, Named
+from qusr.arch.abi import HOST
+from qusr.syscalls.decl import IN, OUT, Case, FlagTable, Named, Ptr
 from qusr.syscalls.ioctl_codes import (
     Command,
     changes,
@@ -141,6 +142,9 @@ TERMIO = PerAbi(
 TERMIOS = PerAbi(
     "termios",
     {
+        "termios_speeds": Struct(
+            "termios", [*_modes(32), *_characters(_WITH_SPEEDS, 2), _LINE, *_SPEEDS]
+        ),
         "irix": Struct("termios", [*_modes(32, _LINE), *_characters(_IRIX, 5)]),
         "*": Struct("termios", [*_modes(32, _LINE), *_characters(_GENERIC, 2)]),
     },
@@ -148,10 +152,6 @@ TERMIOS = PerAbi(
 TERMIOS2 = PerAbi(
     "termios2",
     {
-        # The only one of these ABIs, whose TCGETS and TCSETS are the others' TCGETS2 and TCSETS2.
-        "termios_speeds": Struct(
-            "termios", [*_modes(32), *_characters(_WITH_SPEEDS, 2), _LINE, *_SPEEDS]
-        ),
         "irix": Struct("termios2", [*_modes(32, _LINE), *_characters(_IRIX, 5), *_SPEEDS]),
         "*": Struct("termios2", [*_modes(32, _LINE), *_characters(_GENERIC, 2), *_SPEEDS]),
     },
@@ -251,4 +251,20 @@ TABLE: list[Command] = [
     stores("VT_GETMODE", 0x5601, VT_MODE),
     reads("VT_SETMODE", 0x5602, VT_MODE),
     stores("VT_GETSTATE", 0x5603, VT_STAT),
+]  # fmt: skip
+
+#: Where struct termios has the speeds there is no termios2: the commands are as the host's for that.
+WITH_SPEEDS: list[Command] = [
+    (
+        Named(0x5401 + place, "ioctl", name),
+        Case(
+            Ptr("arg", TERMIOS, direction, host=TERMIOS2),
+            host=make("T", 0x2A + place, TERMIOS2)(HOST),
+            name=name,
+        ),
+    )
+    for place, name, direction, make in (
+        (0, "TCGETS", OUT, ior), (1, "TCSETS", IN, iow), (2, "TCSETSW", IN, iow),
+        (3, "TCSETSF", IN, iow),
+    )
 ]  # fmt: skip
