@@ -16,10 +16,8 @@ from qusr.syscalls.decl import (
     Hex,
     Host,
     Int,
-    Path,
     Ptr,
     Raw,
-    Signal,
     Size,
     Switch,
     Syscall,
@@ -28,7 +26,6 @@ from qusr.syscalls.decl import (
 )
 from qusr.syscalls.layout import Struct, long
 
-UTIMBUF = Struct("utimbuf", [("actime", long), ("modtime", long)])
 SECONDS = Struct("seconds", [("tv_sec", long)])
 #: arch/mips/include/uapi/asm/cachectl.h
 CACHES = FlagTable({"ICACHE": 1, "DCACHE": 2})
@@ -39,9 +36,6 @@ _DEAD = "was never in Linux, or is there no more"
 CALLS = (
     Syscall("time", Ptr("tloc", long, OUT)),
     Syscall("stime", Ptr("t", SECONDS, IN, host=TIMEVAL), host=Host("settimeofday", "t", 0)),
-    Syscall("alarm", UInt("seconds")),
-    Syscall("utime", Path("filename"), Ptr("times", UTIMBUF, IN)),
-    Syscall("umount", Path("target", mount=True), host=Host("umount2", "target", 0)),
     Syscall("cacheflush", Hex("addr"), Size("nbytes"), Flags("cache", CACHES),
             builtin="flush_range"),
     Syscall("cachectl", Hex("addr"), Size("nbytes"), Int("op"),
@@ -63,7 +57,6 @@ CALLS = (
             builtin="swap_context"),
     Syscall("sgetmask", enosys="sigprocmask(2) replaced it"),
     Syscall("ssetmask", ULong("newmask"), enosys="sigprocmask(2) replaced it"),
-    Syscall("signal", Signal("signum"), Hex("handler"), enosys="sigaction(2) replaced it"),
     Syscall("readdir", Int("fd"), Raw("dirp"), UInt("count"), enosys="getdents(2) replaced it"),
     *(
         Syscall(name, enosys=_DEAD)

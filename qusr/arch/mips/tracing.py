@@ -17,6 +17,8 @@ from qusr.arch.tracing import (
 )
 
 _R0, _V0, _LO, _HI, _PC, _F0, _FCSR, _FIR = 0, 2, 32, 33, 34, 35, 67, 68
+#: DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL (elf.h)
+_RLD_MAP = (0x70000016, 0x70000035)
 #: elf_fpregset_t: 33 doublewords, the last one being FCSR and FIR.
 _FP = RegisterSet(8, *((_F0 + n, 8) for n in range(32)), (_FCSR, 4), (_FIR, 4))
 
@@ -60,6 +62,7 @@ def _tracing(arch: MipsArch) -> Tracing:
         core=((b"CORE", NT_PRFPREG, _FP),),
         call_register=_V0,
         gdb=_gdb(arch),
+        debug_map=_RLD_MAP,
     )
 
 
