@@ -47,6 +47,7 @@ CALLS = (
     _ioctl([_big_endian(command) for command in _NARROW], _REFUSED, "be"),
     _ioctl(
         [_big_endian(command) for command in [*_NARROW, *ioctl_tty.WITH_SPEEDS]],
-        _REFUSED, "termios_speeds",
+        _REFUSED,
+        "termios_speeds",
     ),
 )

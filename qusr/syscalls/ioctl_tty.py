@@ -136,7 +136,9 @@ TERMIO = PerAbi(
             "termio",
             [*_modes(16, _LINE), *_characters(" ".join(_WITH_SPEEDS.split()[:10]), 0)],
         ),
-        "*": Struct("termio", [*_modes(16, _LINE), *_characters(" ".join(_GENERIC.split()[:8]), 0)]),
+        "*": Struct(
+            "termio", [*_modes(16, _LINE), *_characters(" ".join(_GENERIC.split()[:8]), 0)]
+        ),
     },
 )
 TERMIOS = PerAbi(

@@ -399,8 +399,9 @@ def _ipc(
     cases.append((_VERSION_1 | 21, Case(*args, errno=errno.EINVAL)))
     names = {call: name for call, (name, _) in calls.items()}
     wrong = Case(*args, errno=errno.ENOSYS)
-    return Syscall("ipc", Switch("call", cases, default=wrong, names=names),
-                   families=families or None)
+    return Syscall(
+        "ipc", Switch("call", cases, default=wrong, names=names), families=families or None
+    )
 
 
 CALLS = (

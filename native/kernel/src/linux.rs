@@ -159,6 +159,8 @@ pub struct Facts {
     pub min_signal_stack: u64,
     /// The page with the code that calls sigreturn, as /proc/self/maps has it.
     pub trampoline_name: &'static str,
+    /// It is an ELF image, which the auxiliary vector tells of.
+    pub has_vdso: bool,
     /// What mmap(2) and its like count in.
     pub page_size: u64,
     /// To what shmat(2) aligns.
@@ -183,23 +185,13 @@ pub trait Contexts {
     ///
     /// # Errors
     /// There is no memory there.
-    fn put(
-        &self,
-        core: &mut dyn CpuCore,
-        space: &AddressSpace,
-        at: u64,
-    ) -> Result<(), Efault>;
+    fn put(&self, core: &mut dyn CpuCore, space: &AddressSpace, at: u64) -> Result<(), Efault>;
 
     /// Takes the registers back.
     ///
     /// # Errors
     /// They cannot be read.
-    fn get(
-        &self,
-        core: &mut dyn CpuCore,
-        space: &AddressSpace,
-        at: u64,
-    ) -> Result<(), Efault>;
+    fn get(&self, core: &mut dyn CpuCore, space: &AddressSpace, at: u64) -> Result<(), Efault>;
 }
 
 /// See the module.

@@ -87,9 +87,7 @@ TRACING = {
         call_register=0,
         core=((b"CORE", NT_PRFPREG, _FLOATING), (b"LINUX", NT_PPC_VMX, _VECTORS)),
         # PT_FPR0 is 48: behind the registers are those of floating point.
-        user=UserArea(
-            readable=176, writable=176, size=456, words=(), more=((192, NT_PRFPREG),)
-        ),
+        user=UserArea(readable=176, writable=176, size=456, words=(), more=((192, NT_PRFPREG),)),
         requests={
             0xC: ("get", NT_PRSTATUS),  # PTRACE_GETREGS
             0xD: ("set", NT_PRSTATUS),

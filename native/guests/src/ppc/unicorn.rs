@@ -9,8 +9,8 @@ use crate::unicorn::guest::{
     Bank, Exception, Facts, Meaning, Preset, Probe, UcReg, Width, misaligned_at,
 };
 
-use super::linux::{reads_version, registers as regs};
 use super::linux::trap::{FLOATING, PRIVILEGED};
+use super::linux::{reads_version, registers as regs};
 use super::state::{self, State};
 
 pub struct Unicorn;

@@ -210,7 +210,10 @@ impl GuestThread {
             Builtin::SwapContext => {
                 let (core, again) = (self.core.as_mut(), self.tracee.is_none());
                 let contexts = (value(0), value(1));
-                match self.signals.swap_context(core, &space, contexts, value(2), again) {
+                match self
+                    .signals
+                    .swap_context(core, &space, contexts, value(2), again)
+                {
                     Swap::Stayed(result) => result.map(|()| 0),
                     Swap::Went => return None,
                     Swap::Again => {

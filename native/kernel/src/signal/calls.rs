@@ -467,7 +467,8 @@ impl ThreadSignals {
         let sp = core.get(self.linux.facts().registers.sp);
         let at = sp.wrapping_add(self.linux.frame_mask(rt));
         let rest = self.linux.frame_mask_rest(rt);
-        let Ok(mask) = self.get_set_at(space, at, rest.map_or(at + 4, |rest| sp.wrapping_add(rest)))
+        let Ok(mask) =
+            self.get_set_at(space, at, rest.map_or(at + 4, |rest| sp.wrapping_add(rest)))
         else {
             return Some(Err(libc::EFAULT));
         };

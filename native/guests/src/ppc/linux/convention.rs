@@ -17,6 +17,7 @@ pub static FACTS: Facts = Facts {
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 4096,
+    has_vdso: true,
     tagged_addresses: false,
     stack_flags_last: false,
     breaks_need_tracer: false,
@@ -47,14 +48,31 @@ pub fn set_float_exceptions(regs: &mut dyn Regs, mode: u64) -> bool {
     true
 }
 
-/// Where the trampoline calls rt_sigreturn; sigreturn is at its start.
-pub const RT_TRAMPOLINE: u64 = 8;
+/// The vDSO: code that calls sigreturn, and what unwinders have to know of it (`vdso/`).
+static VDSO: &[u8] = include_bytes!("vdso/vdso.image");
 
-/// The kernel's vdso has both (arch/powerpc/kernel/vdso/sigtramp32.S). Unwinders know these very instructions.
+/// Where in it sigreturn is called, and rt_sigreturn.
+pub const TRAMPOLINE: u64 = 0x7bc;
+pub const RT_TRAMPOLINE: u64 = 0x7c8;
+
 pub fn trampoline() -> Vec<u8> {
-    // li r0, number; sc
-    const LI_R0: u32 = 0x3800_0000;
-    const SC: u32 = 0x4400_0002;
-    let code = [119, 172].map(|number| [LI_R0 | number, SC]);
-    code.into_iter().flatten().flat_map(u32::to_be_bytes).collect()
+    VDSO.to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trampolines_are_where_they_are_said_to_be() {
+        let words = |at: u64| {
+            let bytes = &VDSO[at as usize..][..8];
+            let word = |n: usize| u32::from_be_bytes(*bytes[n..].first_chunk().unwrap());
+            [word(0), word(4)]
+        };
+        // li r0, number; sc
+        assert_eq!(words(TRAMPOLINE), [0x3800_0000 | 119, 0x4400_0002]);
+        assert_eq!(words(RT_TRAMPOLINE), [0x3800_0000 | 172, 0x4400_0002]);
+        assert!(VDSO.len() <= 4096);
+    }
 }

@@ -7,7 +7,7 @@ use crate::kernel::signal::{FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
 use super::ABI;
-use super::convention::RT_TRAMPOLINE;
+use super::convention::{RT_TRAMPOLINE, TRAMPOLINE};
 use super::registers::{
     CR, CTR, F0, FPSCR, LR, MODES, MSR, MSR_VEC, PC, R0, R1, R2, R3, VR0, VRSAVE, VSCR, XER,
 };
@@ -190,8 +190,8 @@ pub(super) fn push(
     space.write(sp, &back.to_be_bytes())?;
     space.write(frame, &bytes.bytes)?;
 
-    let number = if rt { RT_TRAMPOLINE } else { 0 };
-    core.set(LR, context.trampoline + number);
+    let code = if rt { RT_TRAMPOLINE } else { TRAMPOLINE };
+    core.set(LR, context.trampoline + code);
     core.set(FPSCR, 0);
     core.set(R1, sp);
     core.set(R3, context.signal as u64);

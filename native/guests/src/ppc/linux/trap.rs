@@ -35,7 +35,10 @@ pub fn fault(exit: Exit, core: &mut dyn CpuCore) -> FaultInfo {
     let fault = FaultInfo::of(exit, pc);
     let syndrome = match exit {
         Exit::Fault { align: true, .. } => syndrome(ALIGNMENT, 0),
-        Exit::Fault { access: Access::Fetch, .. } => syndrome(INSTRUCTION_STORAGE, 0),
+        Exit::Fault {
+            access: Access::Fetch,
+            ..
+        } => syndrome(INSTRUCTION_STORAGE, 0),
         Exit::Fault { access, mapped, .. } => {
             let store = if access == Access::Write { STORE } else { 0 };
             let why = if mapped { PROTECTED } else { NOT_MAPPED };
