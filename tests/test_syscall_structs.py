@@ -9,7 +9,6 @@ import pytest
 
 from qusr.arch import abi_named
 from qusr.arch.abi import ABSENT
-from qusr.arch.abi import ABSENT
 from qusr.syscalls import (
     common,
     decl,

@@ -45,6 +45,8 @@ FAULTS = """
 | s390x | STFLE tells of no facility | HWCAP has no `stfle`: programs do not ask |
 | s390x | STCK, STCKE and STCKF count from another origin | nothing: C libraries call the kernel |
 | s390x | a branch to an odd address does not trap | nothing |
+| ppc | the time base (MFTB) is always 0 | nothing: C libraries call the kernel for the time |
+| ppc | ICBI does nothing | pages of code are watched; stores through another mapping are not seen |
 """
 
 

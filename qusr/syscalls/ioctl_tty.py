@@ -54,21 +54,13 @@ OUTPUT_MODES = FlagTable(
         )
     ],
 )
-SPEEDS = {
-    **dict(
-        enumerate(
-            "B0 B50 B75 B110 B134 B150 B200 B300 B600 B1200 B1800 B2400 B4800 B9600 B19200"
-            " B38400".split()
-        )
-    ),
-    0x1000: "BOTHER",
-    **{
-        0x1001 + place: name
-        for place, name in enumerate(
-            "B57600 B115200 B230400 B460800 B500000 B576000 B921600 B1000000 B1152000 B1500000"
-            " B2000000 B2500000 B3000000 B3500000 B4000000".split()
-        )
-    },
+_SLOW = "B0 B50 B75 B110 B134 B150 B200 B300 B600 B1200 B1800 B2400 B4800 B9600 B19200 B38400"
+_FAST = (
+    "B57600 B115200 B230400 B460800 B500000 B576000 B921600 B1000000 B1152000 B1500000 B2000000"
+    " B2500000 B3000000 B3500000 B4000000"
+)
+SPEEDS = dict(enumerate(_SLOW.split())) | {
+    0x1000 + place: name for place, name in enumerate(["BOTHER", *_FAST.split()])
 }
 CONTROL_MODES = FlagTable(
     {
@@ -255,7 +247,7 @@ TABLE: list[Command] = [
     stores("VT_GETSTATE", 0x5603, VT_STAT),
 ]  # fmt: skip
 
-#: Where struct termios has the speeds there is no termios2: the commands are as the host's for that.
+#: Where struct termios has the speeds there is no termios2: commands are the host's for that.
 WITH_SPEEDS: list[Command] = [
     (
         Named(0x5401 + place, "ioctl", name),

@@ -13,10 +13,14 @@ from qusr.arch.ppc import PPC as GUEST
 
 # PPC_FEATURE_*. Not PPC_LE: the core has no little-endian mode.
 _FEATURES = (
+    Feature("vsx", 1, 7, "xxlor 1, 2, 3"),
+    Feature("dfp", 1, 10, "dadd 1, 2, 3"),
     Feature("mmu", 1, 26),
     Feature("fpu", 1, 27, "fadd 1, 2, 3"),
     Feature("altivec", 1, 28, "vor 1, 2, 3"),
     Feature("ppc32", 1, 31),
+    # Which the kernel carries out for programs.
+    Feature("isel", 2, 27),
 )
 _BASE = "ppc32 fpu mmu"
 _ALTIVEC = f"{_BASE} altivec"

@@ -4,7 +4,6 @@
 #define ISA_AUDIT AUDIT_ARCH_PPC
 #define ISA_UTS "ppc"
 #define ISA_PLATFORM "ppc7450"
-#define ISA_NO_HWCAP2
 #define ISA_O_LARGEFILE 0200000
 #define ISA_CLONE_TLS_FIRST
 
