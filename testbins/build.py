@@ -39,6 +39,7 @@ _SF = "arm-linux-gnueabi-gcc"
 _A64 = "aarch64-linux-gnu-gcc"
 _O32 = "mipsel-linux-gnu-gcc"
 _N64 = "mips64el-linux-gnuabi64-gcc"
+_PPC = "powerpc-linux-gnu-gcc"
 _RV = "riscv64-linux-gnu-gcc"
 _S390 = "s390x-linux-gnu-gcc"
 
@@ -66,9 +67,11 @@ LIBC_TARGETS = {
     "mips64el": Target(_N64, libs=("-latomic",)),
     "mips64": Target("mips64-linux-gnuabi64-gcc", libs=("-latomic",)),
     "s390x": Target(_S390),
+    "ppc": Target(_PPC, libs=("-latomic",)),
 }
 LIBC_DEFAULT = (
     "aarch64", "arm", "x86_64", "riscv64", "mipsel", "mips", "mips64el", "mips64", "s390x",
+    "ppc",
 )  # fmt: skip
 NATIVE = "x86_64"
 
@@ -91,6 +94,7 @@ FREESTANDING_TARGETS = {
     "mips": Target("mips-linux-gnu-gcc", _MIPS_FREESTANDING),
     "mips64el": Target(_N64, _MIPS_FREESTANDING),
     "mips64": Target("mips64-linux-gnuabi64-gcc", _MIPS_FREESTANDING),
+    "ppc": Target(_PPC, ("-mno-eabi",)),
 }
 
 _DIRECTIVE = re.compile(

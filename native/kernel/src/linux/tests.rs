@@ -43,6 +43,7 @@ static FACTS: Facts = Facts {
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 0x4_0000,
+    has_vdso: false,
     tagged_addresses: false,
     stack_flags_last: false,
     breaks_need_tracer: false,
