@@ -76,7 +76,7 @@ PERSONALITY = FlagTable(
 )  # fmt: skip
 MODULE_INIT = FlagTable({"MODULE_INIT_IGNORE_MODVERSIONS": 1, "MODULE_INIT_IGNORE_VERMAGIC": 2,
                          "MODULE_INIT_COMPRESSED_FILE": 4})  # fmt: skip
-DELETE_MODULE = FlagTable({"O_NONBLOCK": 0o4000, "O_TRUNC": 0o1000})
+DELETE_MODULE = FlagTable({"O_NONBLOCK": 0o4000, "O_TRUNC": 0o1000}, family="open")
 
 _WORDS = (ULong("arg2"), ULong("arg3"), ULong("arg4"), ULong("arg5"))
 _KEY = Int("key")

@@ -42,12 +42,16 @@ TRIPLET = {
     "aarch64": "aarch64-linux-gnu",
     "arm": "arm-linux-gnueabihf",
     "riscv64": "riscv64-linux-gnu",
+    "mipsel": "mipsel-linux-gnu",
+    "mips64el": "mips64el-linux-gnuabi64",
     "s390x": "s390x-linux-gnu",
 }
 LOADER = {
     "aarch64": "ld-linux-aarch64.so.1",
     "arm": "ld-linux-armhf.so.3",
     "riscv64": "ld-linux-riscv64-lp64d.so.1",
+    "mipsel": "ld.so.1",
+    "mips64el": "ld.so.1",
     "s390x": "ld64.so.1",
 }
 

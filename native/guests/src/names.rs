@@ -2,11 +2,16 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 7] = [
+pub const NAMES: [(&str, &[&str]); 12] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
     ("armeb", &[]),
+    ("mips", &[]),
+    ("mips64", &[]),
+    ("mips64el", &[]),
+    ("mipsel", &[]),
+    ("ppc", &["powerpc"]),
     ("riscv32", &[]),
     ("riscv64", &[]),
     ("s390x", &[]),

@@ -85,7 +85,7 @@ def _write_siginfo(session: Session, offset: int, data: bytes) -> bytes:
     if offset + len(data) > len(now):
         return ERROR
     now[offset : offset + len(data)] = data
-    report.info = siginfo.from_guest(bytes(now), guest.bits, big_endian=guest.big_endian)
+    report.info = siginfo.from_guest(bytes(now), arch.abi_on_core(tracee.header().guest))
     return b"%x" % len(data)
 
 

@@ -66,6 +66,7 @@ static FACTS: Facts = Facts {
         clear: 0xffff_ffff,
     }],
     exceptions: &exceptions(),
+    raised: None,
     coherent_code: false,
     address_mask: (1 << 56) - 1,
     // ldrb w0, [x1]

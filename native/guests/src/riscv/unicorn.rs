@@ -80,6 +80,7 @@ static RV64_FACTS: Facts = Facts {
     leading: &[],
     presets: &presets(Width::Bits64),
     exceptions: &EXCEPTIONS,
+    raised: None,
     coherent_code: false,
     address_mask: u64::MAX,
     // lbu a0, 0(a1)

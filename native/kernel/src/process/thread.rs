@@ -63,6 +63,8 @@ pub struct GuestThread {
     pub clear_child_tid: Arc<AtomicU64>,
     /// Its system calls take tagged pointers (`memory/tags.rs`).
     pub takes_tags: bool,
+    /// The kernel makes its misaligned accesses (sysmips(2), MIPS_FIXADE), where it does that at all.
+    pub(super) carries_out: bool,
     pub seccomp: Arc<Seccomp>,
     /// There once the thread was or is traced.
     pub(super) tracee: Option<Tracee>,
@@ -123,6 +125,7 @@ impl GuestThread {
             signals,
             clear_child_tid: Arc::default(),
             takes_tags: false,
+            carries_out: true,
             tracee: None,
             interrupted: None,
             whereabouts,
@@ -148,6 +151,7 @@ impl GuestThread {
         thread.signals.blocked = self.signals.blocked;
         thread.seccomp.inherit(&self.seccomp);
         thread.takes_tags = self.takes_tags;
+        thread.carries_out = self.carries_out;
         Ok(thread)
     }
 
@@ -164,6 +168,7 @@ impl GuestThread {
         thread.signals.watch = self.signals.watch;
         thread.signals.blocked = self.signals.blocked;
         thread.takes_tags = self.takes_tags;
+        thread.carries_out = self.carries_out;
         // kernel/fork.c, copy_process: otherwise both would run on it at once.
         if flags & libc::CLONE_VFORK as u64 != 0 {
             thread.signals.altstack = self.signals.altstack;

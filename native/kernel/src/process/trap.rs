@@ -21,7 +21,16 @@ impl GuestThread {
             exit => {
                 let process = &self.process;
                 let core = self.core.as_mut();
-                process.linux.fault(exit, core, &process.space)
+                let carried_out = if self.carries_out {
+                    process.linux.carry_out(exit, core, &process.space)
+                } else {
+                    None
+                };
+                match carried_out {
+                    Some(Ok(())) => return None,
+                    Some(Err(fault)) => fault,
+                    None => process.linux.fault(exit, core, &process.space),
+                }
             }
         };
         if let Exit::Breakpoint { .. } = exit

@@ -29,6 +29,7 @@ impl LinuxAbi for AArch64Linux {
         GuestAbi {
             word_bits: 64,
             big_endian: self.big_endian,
+            numbers: None,
         }
     }
 

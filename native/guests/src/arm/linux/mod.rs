@@ -24,6 +24,7 @@ impl ArmLinux {
         GuestAbi {
             word_bits: 32,
             big_endian: self.big_data,
+            numbers: None,
         }
     }
 

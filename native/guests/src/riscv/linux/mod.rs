@@ -29,6 +29,7 @@ impl LinuxAbi for RiscvLinux {
         GuestAbi {
             word_bits: self.word_bits,
             big_endian: false,
+            numbers: None,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::memory::{AddressSpace, Efault};
 const ABI: GuestAbi = GuestAbi {
     word_bits: 64,
     big_endian: true,
+    numbers: None,
 };
 
 /// s390x's Linux; there are no variants of it.

@@ -53,7 +53,7 @@ impl Mode {
 
 /// Nobody has asked for the count.
 const NOT_COUNTED: u64 = u64::MAX;
-const REGISTERS: usize = 96;
+const REGISTERS: usize = 112;
 const NAME_SIZE: usize = 16;
 const MAGIC: u64 = 0x7265_6361_7254_5351;
 /// The tracer changed registers, or the signal mask.
