@@ -8,6 +8,7 @@ from tests.gdb.client import Client
 from tests.gdb.conftest import Begin, in_order
 
 GUESTS = ("s390x", "riscv64")
+OTHERS = [pytest.param(arch, marks=pytest.mark.slow) for arch in ("mips", "mips64el", "ppc")]
 REGISTERS = {
     "s390x": [r"pswm +0x\w+", r"pswa +0x\w+", r"r15 +0x\w+", r"acr0 +0x", r"fpc +0x", r"f15 +"],
     "riscv64": [r"ra +0x\w+", r"sp +0x\w+", r"t6 +0x\w+", r"pc +0x\w+\s+0x\w+ <main", r"fa0 +"],
@@ -37,7 +38,7 @@ def test_breaks_steps_and_registers(begin: Begin, arch: str) -> None:
     assert program.end()[0] == 1
 
 
-@pytest.mark.parametrize("arch", GUESTS)
+@pytest.mark.parametrize("arch", [*GUESTS, *OTHERS])
 def test_watch(begin: Begin, arch: str) -> None:
     """The value is told of the very store that changed it: s390x stops behind it."""
     program = begin(arch, "plain")
