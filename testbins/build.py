@@ -11,6 +11,7 @@ learn what there is.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import re
 import signal
@@ -197,7 +198,7 @@ class Program:
                 command.append("-static")
         for key in ("cflags", f"cflags-{self.arch}"):
             command += source.directives.get(key, "").split()
-        command += ["-MMD", "-MF", f"{self.path}.d", "-o", str(self.path), str(source.path)]
+        command += ["-MMD", "-MF", f"{self.path}.d", "-o", f"{self.path}.new", str(source.path)]
         return [*command, *source.directives.get("libs", "").split(), *target.libs]
 
     def is_current(self) -> bool:
@@ -212,12 +213,19 @@ class Program:
             return False
 
     def build(self) -> None:
-        """Compile it."""
+        """Compile it, if it is not current. Several tests may want it at once."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        run = subprocess.run(self.command, capture_output=True, text=True, check=False)
-        if run.returncode:
-            raise BuildError(f"{' '.join(self.command)}\n{run.stderr}")
-        Path(f"{self.path}.cmd").write_text("\n".join(self.command))
+        with Path(f"{self.path}.cmd").open("a+") as told:
+            fcntl.flock(told, fcntl.LOCK_EX)
+            if self.is_current():
+                return
+            run = subprocess.run(self.command, capture_output=True, text=True, check=False)
+            if run.returncode:
+                raise BuildError(f"{' '.join(self.command)}\n{run.stderr}")
+            told.truncate(0)
+            told.write("\n".join(self.command))
+            told.flush()
+            Path(f"{self.path}.new").rename(self.path)
 
 
 def read_source(path: Path) -> Source:

@@ -102,6 +102,16 @@ impl CloneOrder {
     /// `CONFIG_CLONE_BACKWARDS3`: the stack's size behind the stack.
     pub const BACKWARDS3: Self = Self([0, 1, 3, 4, 5]);
 
+    /// Arguments in this order, of those in the order of [`CloneOrder::PLAIN`].
+    #[must_use]
+    pub fn of_plain(self, plain: [u64; 5]) -> [u64; 6] {
+        let mut given = [0; 6];
+        for (value, at) in plain.into_iter().zip(self.0) {
+            given[usize::from(at)] = value;
+        }
+        given
+    }
+
     /// Puts the arguments into the order of [`CloneOrder::PLAIN`].
     pub fn arrange(self, values: &mut [u64]) {
         let given: [u64; 5] = self.0.map(|at| values[usize::from(at)]);

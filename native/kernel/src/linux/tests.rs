@@ -179,6 +179,9 @@ fn clone_has_four_orders() {
         let mut values = letters.map(u64::from);
         order.arrange(&mut values);
         assert_eq!(values[..5], b"fspct".map(u64::from), "{order:?}");
+        let mut values = order.of_plain([1, 2, 3, 4, 5]);
+        order.arrange(&mut values);
+        assert_eq!(values[..5], [1, 2, 3, 4, 5], "{order:?}");
     }
 }
 
