@@ -85,7 +85,7 @@ def native() -> Emulator:
 @pytest.fixture(scope="session")
 def root() -> Callable[..., Path]:
     """``root("arm")``: the guest's Debian root. ``root("arm", "programs")``: the bigger one."""
-    return emulators.debian_root
+    return emulators.root
 
 
 @pytest.fixture(scope="session")

@@ -260,6 +260,20 @@ def debian_root(arch: str, packages: str = "") -> Path:
     return Path(run.stdout.strip())
 
 
+def root(arch: str, packages: str = "") -> Path:
+    """The Debian root of a guest, or what its cross compiler links with where Debian has none."""
+    if arch in DEBIAN:
+        return debian_root(arch, packages)
+    from qusr import arch as guests
+
+    guest = guests.guest(arch)
+    assert guest is not None
+    found = Path("/usr", guest.triplets[0])
+    if not found.exists():
+        lack(f"there is no {found}: run tools/install-packages")
+    return found
+
+
 def of_native_guests() -> str:
     """pytest's -k for the tests of those guests that the native core runs."""
     from qusr import _native, arch
