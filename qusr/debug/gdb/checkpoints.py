@@ -23,9 +23,29 @@ from qusr.syscalls import table
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-    from qusr.debug.gdb.session import Session
+    from qusr.debug.gdb.debugger import Debugger
+    from qusr.debug.gdb.nonstop import NonStop
     from qusr.ptrace.tracee import Tracee
+
+    class Session(Protocol):
+        """What of the conversation this is about."""
+
+        debugger: Debugger
+        nonstop: NonStop
+        shown: dict[int, int]
+        general: int
+
+        def chosen(self) -> Tracee | None:
+            """The thread that the debugger's requests are about."""
+
+        def pc(self, tracee: Tracee) -> int:
+            """Where a thread is."""
+
+        def forget(self, pid: int) -> None:
+            """A process is not there any more."""
+
 
 #: How long a copy may take, in seconds: it is a fork.
 _PATIENCE = 30
