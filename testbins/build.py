@@ -11,6 +11,7 @@ learn what there is.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import re
 import signal
@@ -39,6 +40,7 @@ _SF = "arm-linux-gnueabi-gcc"
 _A64 = "aarch64-linux-gnu-gcc"
 _O32 = "mipsel-linux-gnu-gcc"
 _N64 = "mips64el-linux-gnuabi64-gcc"
+_PPC = "powerpc-linux-gnu-gcc"
 _RV = "riscv64-linux-gnu-gcc"
 _S390 = "s390x-linux-gnu-gcc"
 
@@ -66,9 +68,11 @@ LIBC_TARGETS = {
     "mips64el": Target(_N64, libs=("-latomic",)),
     "mips64": Target("mips64-linux-gnuabi64-gcc", libs=("-latomic",)),
     "s390x": Target(_S390),
+    "ppc": Target(_PPC, libs=("-latomic",)),
 }
 LIBC_DEFAULT = (
     "aarch64", "arm", "x86_64", "riscv64", "mipsel", "mips", "mips64el", "mips64", "s390x",
+    "ppc",
 )  # fmt: skip
 NATIVE = "x86_64"
 
@@ -91,6 +95,7 @@ FREESTANDING_TARGETS = {
     "mips": Target("mips-linux-gnu-gcc", _MIPS_FREESTANDING),
     "mips64el": Target(_N64, _MIPS_FREESTANDING),
     "mips64": Target("mips64-linux-gnuabi64-gcc", _MIPS_FREESTANDING),
+    "ppc": Target(_PPC, ("-mno-eabi",)),
 }
 
 _DIRECTIVE = re.compile(
@@ -193,7 +198,7 @@ class Program:
                 command.append("-static")
         for key in ("cflags", f"cflags-{self.arch}"):
             command += source.directives.get(key, "").split()
-        command += ["-MMD", "-MF", f"{self.path}.d", "-o", str(self.path), str(source.path)]
+        command += ["-MMD", "-MF", f"{self.path}.d", "-o", f"{self.path}.new", str(source.path)]
         return [*command, *source.directives.get("libs", "").split(), *target.libs]
 
     def is_current(self) -> bool:
@@ -208,12 +213,19 @@ class Program:
             return False
 
     def build(self) -> None:
-        """Compile it."""
+        """Compile it, if it is not current. Several tests may want it at once."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        run = subprocess.run(self.command, capture_output=True, text=True, check=False)
-        if run.returncode:
-            raise BuildError(f"{' '.join(self.command)}\n{run.stderr}")
-        Path(f"{self.path}.cmd").write_text("\n".join(self.command))
+        with Path(f"{self.path}.cmd").open("a+") as told:
+            fcntl.flock(told, fcntl.LOCK_EX)
+            if self.is_current():
+                return
+            run = subprocess.run(self.command, capture_output=True, text=True, check=False)
+            if run.returncode:
+                raise BuildError(f"{' '.join(self.command)}\n{run.stderr}")
+            told.truncate(0)
+            told.write("\n".join(self.command))
+            told.flush()
+            Path(f"{self.path}.new").rename(self.path)
 
 
 def read_source(path: Path) -> Source:

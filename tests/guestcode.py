@@ -58,6 +58,7 @@ RISCV32 = Flavour(
 )  # fmt: skip
 RISCVS = (RISCV64, RISCV32)
 S390X = Flavour("s390x", "s390x", "s390x-linux-gnu-", ("-march=z16",))
+PPC = Flavour("ppc", "ppc", "powerpc-linux-gnu-", ("-many", "-mregnames"))
 ALL = (*A64S, *A32S)
 
 

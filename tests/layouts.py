@@ -28,11 +28,12 @@ COMPILERS = {
     "mips64": ("mips64-linux-gnuabi64-gcc",),
     # The C library's headers are for 64 bits only; the kernel's serve both.
     "s390x": ("s390x-linux-gnu-gcc",),
+    "ppc": ("powerpc-linux-gnu-gcc",),
     "riscv32": ("riscv64-linux-gnu-gcc", "-march=rv32gc", "-mabi=ilp32d"),
 }
 ALL = tuple(COMPILERS)
 WORD64 = ("x86_64", "aarch64", "aarch64_be", "riscv64", "mips64el", "mips64", "s390x")
-WORD32 = ("arm", "armeb", "riscv32", "mipsel", "mips")
+WORD32 = ("arm", "armeb", "riscv32", "mipsel", "mips", "ppc")
 STAT = tuple(name for name in ALL if name != "riscv32")
 """Those that have calls with struct stat: the others have only statx(2)."""
 

@@ -21,7 +21,8 @@ MATURIN = Path(sys.executable).parent / "maturin"
 COMMANDS = {
     "qusr", "qusr-aarch64", "qusr-aarch64_be", "qusr-arm", "qusr-arm64", "qusr-armeb",
     "qusr-armel", "qusr-armhf", "qusr-binfmt", "qusr-mips", "qusr-mips64",
-    "qusr-mips64el", "qusr-mipsel", "qusr-riscv32", "qusr-riscv64", "qusr-s390x",
+    "qusr-mips64el", "qusr-mipsel", "qusr-powerpc", "qusr-ppc",
+    "qusr-riscv32", "qusr-riscv64", "qusr-s390x",
 }  # fmt: skip
 STATIC = "qusr-static"
 DATA = "qusr-0.1.0.data/scripts/"

@@ -60,6 +60,24 @@ EXTRA: dict[str, dict[str, dict[str, int]]] = {
         # arch/mips/include/uapi/asm/siginfo.h
         "sicode": {"SI_ASYNCIO": -2, "SI_TIMER": -3, "SI_MESGQ": -4},
     },
+    "ppc": {
+        # arch/powerpc/include/uapi/asm/ioctls.h: with the size of a struct.
+        "ioctl": {
+            "TCGETS2": ABSENT, "TCSETS2": ABSENT, "TCSETSW2": ABSENT, "TCSETSF2": ABSENT,
+            "TCGETS": 0x402C7413, "TCSETS": 0x802C7414, "TCSETSW": 0x802C7415,
+            "TCSETSF": 0x802C7416, "TCGETA": 0x40147417, "TCSETA": 0x80147418,
+            "TCSETAW": 0x80147419, "TCSETAF": 0x8014741C, "TIOCGWINSZ": 0x40087468,
+            "TIOCSWINSZ": 0x80087467, "FIOQSIZE": 0x40086680,
+        },
+        # arch/powerpc/include/uapi/asm/termbits.h
+        "termios": {
+            "NLDLY": 0x300, "TABDLY": 0xC00, "TAB1": 0x400, "TAB2": 0x800, "TAB3": 0xC00,
+            "CRDLY": 0x3000, "CR1": 0x1000, "CR2": 0x2000, "CR3": 0x3000, "FFDLY": 0x4000,
+            "FF1": 0x4000, "BSDLY": 0x8000, "BS1": 0x8000, "BOTHER": 0x1F, "CSTOPB": 0x400,
+            "PARENB": 0x1000, "PARODD": 0x2000, "XCASE": 0x4000, "NOFLSH": 0x80000000,
+            "FLUSHO": 0x800000, "PENDIN": 0x20000000, "EXTPROC": 0x10000000,
+        },
+    },
 }  # fmt: skip
 #: Names for the same number as another name's, which is the one that declarations use.
 ALIASES = {"SIGIOT", "SIGPOLL", "SIGCLD", "O_NDELAY"}

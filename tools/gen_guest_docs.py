@@ -49,6 +49,8 @@ FAULTS = """
 | mips* | tells nobody where an exception was raised | asks its own functions (`raised.rs`) |
 | mips* | a block of 170 instructions overruns a table of it | blocks are 100 at most |
 | mips* | RDHWR is not allowed at first, and HWREna no register | allows it when the first traps |
+| ppc | the time base (MFTB) is always 0 | nothing: C libraries call the kernel for the time |
+| ppc | ICBI does nothing | pages of code are watched; stores through another mapping are not seen |
 """
 
 

@@ -32,6 +32,7 @@ PACKAGES = (
     ("aarch64", (183,), "aarch64 arm64 aarch64_be"),
     ("arm", (40,), "arm armhf armel armeb"),
     ("mips", (8,), "mipsel mips mips64el mips64"),
+    ("ppc", (20,), "ppc powerpc"),
     ("riscv", (243,), "riscv64 riscv32"),
     ("s390x", (22,), "s390x"),
 )

@@ -54,6 +54,7 @@ class Guest:
         reads_execute: programs without PT_GNU_STACK get READ_IMPLIES_EXEC.
         feature_property: the GNU property whose bits are a program's `features`; 0: none is read.
         minsigstksz: AT_MINSIGSTKSZ; 0: there is no such entry.
+        auxv: what the auxiliary vector has at its start besides (ARCH_DLINFO): (type, value).
         marks_functions: bit 0 of a function's symbol says of which kind its code is.
         variants: which of `abis` a program has: (mask, value, name), the first one whose masked
             e_flags are the value.
@@ -71,6 +72,7 @@ class Guest:
     reads_execute: bool = False
     feature_property: int = 0
     minsigstksz: int = 0
+    auxv: tuple[tuple[int, int], ...] = ()
     marks_functions: bool = False
     variants: tuple[Variant, ...] = ((0, 0, ""),)
     refusals: tuple[Refusal, ...] = ()
@@ -216,7 +218,8 @@ class Registers:
         status_name: of the register with the flags and the mode; "" where there is none.
         args: numbers of the registers with a system call's arguments.
         result: number of the one with its result, mostly the first of these.
-        failed: number of the one that is not 0 if the result is an errno; None: that is negative.
+        failed: number of the one that is not 0 in the bits `failed_bits` if the result is an errno;
+            None: that is negative.
         stack_args: how far above the stack pointer further arguments are; None: there are none.
     """
 
@@ -224,6 +227,7 @@ class Registers:
         "args",
         "bits",
         "failed",
+        "failed_bits",
         "gdb",
         "numbers",
         "pc",
@@ -247,6 +251,7 @@ class Registers:
         status: str = "",
         result: str = "",
         failed: str = "",
+        failed_bits: int = -1,
         stack_args: int | None = None,
     ) -> None:
         self.numbers = numbers
@@ -259,6 +264,7 @@ class Registers:
         self.args = tuple(numbers[name] for name in args)
         self.result = numbers[result] if result else self.args[0]
         self.failed = numbers[failed] if failed else None
+        self.failed_bits = failed_bits
         self.stack_args = stack_args
 
 

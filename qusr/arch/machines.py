@@ -9,7 +9,6 @@ TITLES: dict[tuple[int, int, bool | None], str] = {
     (62, 64, False): "x86-64",
     (62, 32, False): "x32",
     (3, 32, False): "i386",
-    (20, 32, None): "PowerPC",
     (21, 64, False): "little-endian PowerPC64",
     (21, 64, True): "PowerPC64",
     (22, 32, None): "S/390",

@@ -63,7 +63,7 @@ def call_result(tracee: Tracee) -> int:
     result = values[known.result] & (1 << bits) - 1
     result -= result >> bits - 1 << bits
     if known.failed is not None:
-        return -result if values[known.failed] else result
+        return -result if values[known.failed] & known.failed_bits else result
     return result
 
 

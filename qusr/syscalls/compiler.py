@@ -53,7 +53,7 @@ BUILTINS = (
     "getrlimit", "setrlimit", "prlimit64", "uname", "getdents", "getdents64", "lseek", "llseek",
     "sched_getaffinity", "set_tagged_addr", "get_tagged_addr", "setpgid",
     "unshare", "setns", "flush_icache", "getcwd", "pipe", "flush_range",
-    "flush_all", "atomic_swap", "fix_unaligned",
+    "flush_all", "atomic_swap", "fix_unaligned", "swap_context", "get_fpexc", "set_fpexc",
 )  # fmt: skip
 """Rust-side calls, in the order of `Builtin` in native/kernel/src/thunk/table.rs."""
 
@@ -162,10 +162,12 @@ def _flag_rows(table: decl.FlagTable, abi: Abi) -> set[tuple[int, int, int, int]
     guest, host = table.for_abi(abi), table.for_abi(HOST)
     moved = {(guest[name], guest[name], host[name], host[name])
              for name in guest if guest[name] != host[name]}  # fmt: skip
-    for (mask, theirs), (_, ours) in zip(table.fields_for(abi), table.fields, strict=True):
+    for (mask, theirs), (our_mask, ours) in zip(table.fields_for(abi), table.fields, strict=True):
         if dict(theirs) != dict(ours):
             numbers = {name: number for number, name in ours.items()}
-            moved |= {(mask, number, mask, numbers[name]) for number, name in theirs.items()}
+            moved |= {
+                (mask, number, int(our_mask), numbers[name]) for number, name in theirs.items()
+            }
     # Flags that stay where they are, but share bits with others that do not.
     masks = 0
     for guest_mask, _, host_mask, _ in moved:

@@ -232,7 +232,9 @@ class FlagTable:
 
     def fields_for(self, abi: Abi) -> tuple[tuple[int, Mapping[int, str]], ...]:
         """The fields in `abi`."""
-        return tuple((mask, numbered(names, self.family, abi)) for mask, names in self.fields)
+        return tuple(
+            (constant(mask, abi), numbered(names, self.family, abi)) for mask, names in self.fields
+        )
 
 
 ACTION_FLAGS = FlagTable(

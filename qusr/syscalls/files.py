@@ -158,8 +158,15 @@ CALLS = (
     Syscall("sync_file_range2", Fd("fd"), Flags("flags", SYNC_FILE_RANGE), Loff("offset"),
             Loff("nbytes"), host=Host("sync_file_range", "fd", "offset", "nbytes", "flags")),
     Syscall("fadvise64", Fd("fd"), Loff("offset"), Loff("len"), _ADVICE),
-    Syscall("arm_fadvise64_64", Fd("fd"), _ADVICE, Loff("offset"), Loff("len"),
-            host=Host("fadvise64", "fd", "offset", "len", "advice")),
+    # The older form of 32-bit ABIs has a length of a word (mm/fadvise.c).
+    Syscall("fadvise64", Fd("fd"), Loff("offset"), Size("len"), _ADVICE, families=("ppc32",)),
+    Syscall("fadvise64_64", Fd("fd"), Loff("offset"), Loff("len"), _ADVICE,
+            host=Host("fadvise64")),
+    *(
+        Syscall(name, Fd("fd"), _ADVICE, Loff("offset"), Loff("len"),
+                host=Host("fadvise64", "fd", "offset", "len", "advice"), families=families)
+        for name, families in (("arm_fadvise64_64", None), ("fadvise64_64", ("ppc32",)))
+    ),
     Syscall("readahead", Fd("fd"), Loff("offset"), Size("count")),
     # --- rings ---
     Syscall("io_setup", UInt("nr_events"), Raw("ctx_idp"), enosys=_NO_AIO),

@@ -45,6 +45,7 @@ from qusr.syscalls.layout import (
     s32,
     u16,
     u32,
+    u64,
     ulong,
 )
 from qusr.syscalls.memory import SHM
@@ -73,6 +74,14 @@ _PERM_REST: Fields = [("_unused1", ulong), ("_unused2", ulong)]
 IPC_PERM = PerAbi(
     "ipc64_perm",
     {
+        # arch/powerpc/include/uapi/asm/ipcbuf.h
+        "ppc32": Struct(
+            "ipc64_perm",
+            [
+                *_IDS, ("mode", PerAbi("mode", _MODE)), ("seq", u32), ("_pad1", u32),
+                ("_unused", u64 * 2),
+            ],
+        ),
         # arch/s390/include/uapi/asm/ipcbuf.h
         "s390": Struct(
             "ipc64_perm",
@@ -116,13 +125,16 @@ def _high_first(*names: str) -> Fields:
     return [field for name in names for field in ((f"_{name}_high", ulong), (name, ulong))]
 
 
+_MSQID_HIGH_FIRST = Struct(
+    "msqid64_ds", [("msg_perm", IPC_PERM), *_high_first(*_MSG_TIMES), *_MSG_REST]
+)
 MSQID_DS = PerAbi(
     "msqid64_ds",
     {
         # arch/mips/include/uapi/asm/msgbuf.h; little-endian it is as on other 32-bit ABIs.
-        "irix32be": Struct(
-            "msqid64_ds", [("msg_perm", IPC_PERM), *_high_first(*_MSG_TIMES), *_MSG_REST]
-        ),
+        "irix32be": _MSQID_HIGH_FIRST,
+        # arch/powerpc/include/uapi/asm/msgbuf.h
+        "ppc32": _MSQID_HIGH_FIRST,
         **{
             family: Struct(
                 "msqid64_ds",
@@ -137,6 +149,11 @@ _SEM_REST: Fields = [("sem_nsems", ulong), ("_unused3", ulong), ("_unused4", ulo
 SEMID_DS = PerAbi(
     "semid64_ds",
     {
+        # arch/powerpc/include/uapi/asm/sembuf.h
+        "ppc32": Struct(
+            "semid64_ds",
+            [("sem_perm", IPC_PERM), *_high_first("sem_otime", "sem_ctime"), *_SEM_REST],
+        ),
         # arch/mips/include/uapi/asm/sembuf.h
         "irix32": Struct(
             "semid64_ds",
@@ -170,6 +187,14 @@ _SHM_TIMES = ("shm_atime", "shm_dtime", "shm_ctime")
 SHMID_DS = PerAbi(
     "shmid64_ds",
     {
+        # arch/powerpc/include/uapi/asm/shmbuf.h
+        "ppc32": Struct(
+            "shmid64_ds",
+            [
+                ("shm_perm", IPC_PERM), *_high_first(*_SHM_TIMES), ("_unused0", ulong),
+                ("shm_segsz", ulong), *_SHM_REST,
+            ],
+        ),
         # arch/mips/include/uapi/asm/shmbuf.h
         "irix32": Struct(
             "shmid64_ds",
@@ -374,7 +399,9 @@ def _ipc(
     cases.append((_VERSION_1 | 21, Case(*args, errno=errno.EINVAL)))
     names = {call: name for call, (name, _) in calls.items()}
     wrong = Case(*args, errno=errno.ENOSYS)
-    return Syscall("ipc", Switch("call", cases, default=wrong, names=names), families=families)
+    return Syscall(
+        "ipc", Switch("call", cases, default=wrong, names=names), families=families or None
+    )
 
 
 CALLS = (

@@ -116,10 +116,21 @@ _STAT_IRIX64 = Struct(
         ("st_blksize", u32), ("_pad2", u32), ("st_blocks", ulong),
     ],
 )  # fmt: skip
+# arch/powerpc/include/uapi/asm/stat.h
+_STAT_PPC32 = Struct(
+    "stat",
+    [
+        ("st_dev", ulong), ("st_ino", ulong), ("st_mode", u32), ("st_nlink", u16),
+        ("st_uid", u32), ("st_gid", u32), ("st_rdev", ulong), ("st_size", long),
+        ("st_blksize", ulong), ("st_blocks", ulong), *_LONG_TIMES, ("_unused", ulong * 2),
+    ],
+    checked=("st_ino", "st_nlink", "st_size"),
+)  # fmt: skip
 
 STAT = PerAbi(
     "stat",
     {
+        "ppc32": _STAT_PPC32,
         "irix32": _STAT_IRIX32,
         "irix64": _STAT_IRIX64,
         "x86_64": _STAT_X86_64,
@@ -133,6 +144,15 @@ STAT = PerAbi(
 STAT64 = PerAbi(
     "stat64",
     {
+        "ppc32": Struct(
+            "stat64",
+            [
+                ("st_dev", u64), ("st_ino", u64), ("st_mode", u32), ("st_nlink", u32),
+                ("st_uid", u32), ("st_gid", u32), ("st_rdev", u64), ("_pad2", u16),
+                ("st_size", s64), ("st_blksize", s32), ("st_blocks", s64),
+                *((name, u32) for name in _TIMES), ("_unused", u32 * 2),
+            ],
+        ),
         "irix32": Struct(
             "stat64",
             [

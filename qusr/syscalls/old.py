@@ -53,6 +53,8 @@ CALLS = (
         ),
     ),
     Syscall("set_thread_area", Hex("addr"), builtin="set_tls"),
+    Syscall("swapcontext", Hex("old_ctx"), Hex("new_ctx"), Size("ctx_size"),
+            builtin="swap_context"),
     Syscall("sgetmask", enosys="sigprocmask(2) replaced it"),
     Syscall("ssetmask", ULong("newmask"), enosys="sigprocmask(2) replaced it"),
     Syscall("readdir", Int("fd"), Raw("dirp"), UInt("count"), enosys="getdents(2) replaced it"),

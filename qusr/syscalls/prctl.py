@@ -65,8 +65,8 @@ OPTIONS: dict[int, tuple[str, Case]] = {
     8: ("PR_SET_KEEPCAPS", _HOST),
     9: ("PR_GET_FPEMU", _INVALID),
     10: ("PR_SET_FPEMU", _INVALID),
-    11: ("PR_GET_FPEXC", _INVALID),
-    12: ("PR_SET_FPEXC", _INVALID),
+    11: ("PR_GET_FPEXC", Case(*_WORDS, builtin="get_fpexc")),
+    12: ("PR_SET_FPEXC", Case(*_WORDS, builtin="set_fpexc")),
     13: ("PR_GET_TIMING", _HOST),
     14: ("PR_SET_TIMING", _HOST),
     # A guest thread is a host thread, so its name is the host thread's.

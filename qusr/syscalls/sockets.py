@@ -279,7 +279,7 @@ def _setsockopt() -> tuple[Syscall, ...]:
     return (
         _options("setsockopt", dict.fromkeys(_FILTERS, program), data),
         _options("setsockopt", narrow, data, "32"),
-        _options("setsockopt", {}, other, "irix_be"),
+        _options("setsockopt", {}, other, "irix_be", "ppc32"),
         Syscall("setsockopt", Fd("fd"), _LEVEL, Int("optname"), *data.args,
                 handler="sockets:setsockopt", partial=_BE, families=("be",)),
     )  # fmt: skip
@@ -299,7 +299,7 @@ def _getsockopt() -> tuple[Syscall, ...]:
         _options("getsockopt", narrow, data, "32"),
         _options("getsockopt", {**narrow, **typed}, data, "irix32"),
         _options("getsockopt", typed, data, "irix64"),
-        _options("getsockopt", typed, other, "irix_be"),
+        _options("getsockopt", typed, other, "irix_be", "ppc32"),
         Syscall("getsockopt", Fd("fd"), _LEVEL, Int("optname"), *data.args,
                 handler="sockets:getsockopt", partial=_BE, families=("be",)),
     )  # fmt: skip

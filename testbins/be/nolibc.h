@@ -1,5 +1,5 @@
 /* What a freestanding guest program needs: the start of a process, raw system calls and a few
- * functions of the C library, for arm (EABI), aarch64, mips, riscv, s390x and x86_64 in either byte order. One
+ * functions of the C library, for arm (EABI), aarch64, mips, powerpc, riscv, s390x and x86_64 in either byte order. One
  * translation unit a program, so everything is defined here.
  *
  * A program defines `int main(int argc, char **argv, char **envp)`. */
@@ -79,6 +79,20 @@ static inline long syscall6(long nr, long a, long b, long c, long d, long e, lon
                        "lo", "memory");
 #endif
     return a3 ? -v0 : v0;
+#elif defined(__powerpc__)
+    /* An error is the bit SO of CR0. */
+    register long r0 __asm__("r0") = nr;
+    register long r3 __asm__("r3") = a;
+    register long r4 __asm__("r4") = b;
+    register long r5 __asm__("r5") = c;
+    register long r6 __asm__("r6") = d;
+    register long r7 __asm__("r7") = e;
+    register long r8 __asm__("r8") = f;
+    __asm__ volatile("sc\n\tbns+ 1f\n\tneg %1, %1\n1:"
+                     : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6), "+r"(r7), "+r"(r8)
+                     :
+                     : "r9", "r10", "r11", "r12", "cr0", "ctr", "memory");
+    return r3;
 #elif defined(__riscv)
     register long a7 __asm__("a7") = nr;
     register long a0 __asm__("a0") = a;
@@ -360,6 +374,10 @@ __asm__(".text\n.globl __start\n.type __start, @function\n.ent __start\n__start:
         "\tdla $25, start_c\n"
 #endif
         "\tjr $25\n\tnop\n\t.set pop\n.end __start\n");
+#elif defined(__powerpc__)
+/* A caller leaves the back chain and room for the link register. */
+__asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
+        "\tmr 3, 1\n\tli 0, 0\n\tstwu 0, -16(1)\n\tmtlr 0\n\tb start_c\n");
 #elif defined(__riscv)
 __asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
         "\t.option push\n\t.option norelax\n\tla gp, __global_pointer$\n\t.option pop\n"

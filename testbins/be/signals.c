@@ -67,6 +67,8 @@ static void skip(int number, siginfo_t *info, void *context)
     u->uc_mcontext.arm_pc += 4;
 #elif defined(__mips__)
     u->uc_mcontext.sc_pc += 4;
+#elif defined(__powerpc__)
+    u->uc_regs->mc_gregs[32] += 4; /* PT_NIP */
 #elif defined(__riscv)
     u->uc_mcontext.sc_regs.pc += 4;
 #elif defined(__s390x__)
@@ -144,6 +146,8 @@ int main(int argc, char **argv, char **envp)
                      : "+r"(number) : "r"((void *)0x123450) : "memory");
 #elif defined(__mips__)
     __asm__ volatile("lw %0, 0(%1)" : "+r"(number) : "r"((void *)0x123450) : "memory");
+#elif defined(__powerpc__)
+    __asm__ volatile("lwz %0, 0(%1)" : "+r"(number) : "b"((void *)0x123450) : "memory");
 #elif defined(__s390x__)
     __asm__ volatile("l %0, 0(%1)" : "+r"(number) : "a"((void *)0x123450) : "memory");
 #else

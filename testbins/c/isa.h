@@ -16,6 +16,7 @@
  * ISA_UNDEFINED(), ISA_BREAK()   an undefined and a breakpoint instruction
  * ISA_BREAK_CODE, ISA_BREAK_BITS, ISA_BEHIND_BREAK   the latter's code, its bits, and how far behind it its stop is
  * ISA_RETURN_CODE             code that returns from a function without a frame
+ * ISA_MCONTEXT(context)      the mcontext_t of what a handler gets, where that is not uc_mcontext itself
  * ISA_FAULT_PC(m), ISA_SET_PC(m, pc)     of a mcontext_t
  * registers, PC(r), SP(r), RESULT(r), ARG0(r), ARG1(r)    NT_PRSTATUS
  * CALL_ERRNO(r), SET_RESULT(r, value)     after a system call: its errno; a result that is none
@@ -45,6 +46,8 @@
 #include "isa/arm.h"
 #elif defined(__mips__)
 #include "isa/mips.h"
+#elif defined(__powerpc__)
+#include "isa/powerpc.h"
 #elif defined(__riscv)
 #include "isa/riscv.h"
 #elif defined(__s390x__)
@@ -58,6 +61,9 @@
 #define CLONE_ARGS(flags, stack) (long)(flags), (long)(stack)
 #endif
 
+#ifndef ISA_MCONTEXT
+#define ISA_MCONTEXT(context) (&((ucontext_t *)(context))->uc_mcontext)
+#endif
 #ifndef ISA_BEHIND_UNDEFINED
 #define ISA_BEHIND_UNDEFINED 0
 #endif

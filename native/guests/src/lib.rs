@@ -9,6 +9,7 @@ mod decode;
 mod mips;
 pub mod names;
 mod nzcv;
+mod ppc;
 mod riscv;
 mod s390x;
 mod simd;
@@ -29,10 +30,11 @@ use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
 /// The guests of each module.
-static ALL: [&[Entry]; 5] = [
+static ALL: [&[Entry]; 6] = [
     &aarch64::GUESTS,
     &arm::GUESTS,
     &mips::GUESTS,
+    &ppc::GUESTS,
     &riscv::GUESTS,
     &s390x::GUESTS,
 ];

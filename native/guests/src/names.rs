@@ -2,7 +2,7 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 11] = [
+pub const NAMES: [(&str, &[&str]); 12] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
@@ -11,6 +11,7 @@ pub const NAMES: [(&str, &[&str]); 11] = [
     ("mips64", &[]),
     ("mips64el", &[]),
     ("mipsel", &[]),
+    ("ppc", &["powerpc"]),
     ("riscv32", &[]),
     ("riscv64", &[]),
     ("s390x", &[]),

@@ -102,6 +102,16 @@ impl CloneOrder {
     /// `CONFIG_CLONE_BACKWARDS3`: the stack's size behind the stack.
     pub const BACKWARDS3: Self = Self([0, 1, 3, 4, 5]);
 
+    /// Arguments in this order, of those in the order of [`CloneOrder::PLAIN`].
+    #[must_use]
+    pub fn of_plain(self, plain: [u64; 5]) -> [u64; 6] {
+        let mut given = [0; 6];
+        for (value, at) in plain.into_iter().zip(self.0) {
+            given[usize::from(at)] = value;
+        }
+        given
+    }
+
     /// Puts the arguments into the order of [`CloneOrder::PLAIN`].
     pub fn arrange(self, values: &mut [u64]) {
         let given: [u64; 5] = self.0.map(|at| values[usize::from(at)]);
@@ -159,6 +169,8 @@ pub struct Facts {
     pub min_signal_stack: u64,
     /// The page with the code that calls sigreturn, as /proc/self/maps has it.
     pub trampoline_name: &'static str,
+    /// It is an ELF image, which the auxiliary vector tells of.
+    pub has_vdso: bool,
     /// What mmap(2) and its like count in.
     pub page_size: u64,
     /// To what shmat(2) aligns.
@@ -169,6 +181,27 @@ pub struct Facts {
     pub stack_flags_last: bool,
     /// A breakpoint instruction is an undefined one (SIGILL) to a program without a tracer.
     pub breaks_need_tracer: bool,
+}
+
+/// What swapcontext(2) keeps of a thread in a program's memory.
+pub trait Contexts {
+    /// How long a context is, in bytes.
+    fn size(&self) -> u64;
+
+    /// Where in it the mask of signals is.
+    fn mask(&self) -> u64;
+
+    /// Writes all but the mask.
+    ///
+    /// # Errors
+    /// There is no memory there.
+    fn put(&self, core: &mut dyn CpuCore, space: &AddressSpace, at: u64) -> Result<(), Efault>;
+
+    /// Takes the registers back.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn get(&self, core: &mut dyn CpuCore, space: &AddressSpace, at: u64) -> Result<(), Efault>;
 }
 
 /// See the module.
@@ -226,6 +259,12 @@ pub trait LinuxAbi: Send + Sync {
     /// rt_sigreturn(2).
     fn frame_mask(&self, rt: bool) -> u64;
 
+    /// Where the mask's second word is, in frames that have it elsewhere than behind the first.
+    fn frame_mask_rest(&self, rt: bool) -> Option<u64> {
+        let _ = rt;
+        None
+    }
+
     /// Takes the registers back from the frame at the stack pointer.
     ///
     /// # Errors
@@ -236,6 +275,23 @@ pub trait LinuxAbi: Send + Sync {
         space: &AddressSpace,
         rt: bool,
     ) -> Result<Restored, Efault>;
+
+    /// Contexts of swapcontext(2), where there is that call.
+    fn contexts(&self) -> Option<&dyn Contexts> {
+        None
+    }
+
+    /// Which floating-point exceptions stop the thread, as PR_GET_FPEXC gives it; None: the kernel does not say.
+    fn float_exceptions(&self, regs: &mut dyn Regs) -> Option<u32> {
+        let _ = regs;
+        None
+    }
+
+    /// PR_SET_FPEXC. False: there is no such mode.
+    fn set_float_exceptions(&self, regs: &mut dyn Regs, mode: u64) -> bool {
+        let _ = (regs, mode);
+        false
+    }
 
     /// Carries out what stopped the core, where the kernel does that in the program's place: a misaligned
     /// access. The error is the signal if that fails; None: it is nothing of that kind.

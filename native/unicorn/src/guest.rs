@@ -243,7 +243,8 @@ pub trait Guest: Send + Sync {
         0
     }
 
-    /// What an exception of [`Meaning::Ask`] means; the pc stands on the instruction.
+    /// What an exception of [`Meaning::Ask`] means; the pc stands on the instruction. An undefined one is dealt with
+    /// as [`Meaning::Undefined`] is.
     fn exception(&self, cpu: &Stopped<'_>, number: u32) -> Exit {
         let _ = (cpu, number);
         Exit::Undefined

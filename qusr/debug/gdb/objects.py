@@ -60,7 +60,7 @@ def _auxv(session: Session, _: bytes) -> bytes | None:
 def _exec_file(session: Session, annex: bytes) -> bytes | None:
     tracee = session.need()
     if annex:
-        threads = session.debugger.threads(int(annex, 16))
+        threads = session.debugger.threads(session.real(int(annex, 16)))
         tracee = next((found for found in threads if found.report is not None), tracee)
     return session.debugger.ask(tracee, b.ASK_EXE)
 

@@ -198,7 +198,7 @@ CHECK(stat64_calls)
 	EFAULTS(p, syscall(__NR_lstat64, p, &a));
 }
 
-#ifndef __mips__ /* has other forms, which tests/test_struct_layouts.py compares */
+#if !defined(__mips__) && !defined(__powerpc__) /* have other forms, which tests/test_struct_layouts.py compares */
 /* struct stat of the first stat(2): asm/stat.h, 16-bit ids and 32-bit times. */
 struct old_stat {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__

@@ -17,6 +17,24 @@ struct winsize {
 	unsigned short rows, columns, x, y;
 };
 
+#ifdef __powerpc__
+/* Its struct termios has the speeds. */
+#define termios2 termios
+#define TCGETS2 TCGETS
+#define TCSETS2 TCSETS
+#define TERMIO_CHARACTERS 10
+#elif defined(__mips__)
+#define TERMIO_CHARACTERS 23 /* as many as of struct termios */
+#else
+#define TERMIO_CHARACTERS 8
+#endif
+
+/* As struct winsize. */
+struct termio {
+	unsigned short iflag, oflag, cflag, lflag;
+	unsigned char line, cc[TERMIO_CHARACTERS];
+};
+
 static int master, slave;
 
 static void open_pty(void)
@@ -136,10 +154,7 @@ CHECK(termios2)
 
 CHECK(old_termio)
 {
-	struct {
-		unsigned short iflag, oflag, cflag, lflag;
-		unsigned char line, cc[23]; /* on MIPS as many as of struct termios */
-	} t;
+	struct termio t;
 
 	open_pty();
 	memset(&t, 0, sizeof(t));

@@ -14,14 +14,14 @@ static volatile int count;
 
 static uintptr_t pc_of(void *context)
 {
-	mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
+	mcontext_t *m = ISA_MCONTEXT(context);
 
 	return ISA_FAULT_PC(m);
 }
 
 static void set_pc(void *context, uintptr_t pc)
 {
-	mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
+	mcontext_t *m = ISA_MCONTEXT(context);
 
 	ISA_SET_PC(m, pc);
 }
@@ -173,7 +173,7 @@ CHECK(handler_sets_pc)
 #if defined(__aarch64__) || defined(__arm__)
 static void sets_register(int signal, siginfo_t *info, void *context)
 {
-	mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
+	mcontext_t *m = ISA_MCONTEXT(context);
 	(void)signal, (void)info;
 #ifdef __aarch64__
 	m->regs[3] = (uintptr_t)&behind;

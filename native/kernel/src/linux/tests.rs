@@ -43,6 +43,7 @@ static FACTS: Facts = Facts {
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 0x4_0000,
+    has_vdso: false,
     tagged_addresses: false,
     stack_flags_last: false,
     breaks_need_tracer: false,
@@ -178,6 +179,9 @@ fn clone_has_four_orders() {
         let mut values = letters.map(u64::from);
         order.arrange(&mut values);
         assert_eq!(values[..5], b"fspct".map(u64::from), "{order:?}");
+        let mut values = order.of_plain([1, 2, 3, 4, 5]);
+        order.arrange(&mut values);
+        assert_eq!(values[..5], [1, 2, 3, 4, 5], "{order:?}");
     }
 }
 

@@ -13,6 +13,7 @@ use crate::cpu::{Access, Exit};
 use crate::memory::tags::{take_tags, untagged};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
+use crate::signal::calls::Swap;
 use crate::thunk::convert::{get_int, put_int, swap_words};
 use crate::thunk::exec::{Args, Scalars};
 use crate::thunk::host::ERESTARTSYS;
@@ -194,6 +195,33 @@ impl GuestThread {
                 Ok(0)
             }
             Builtin::AtomicSwap => self.atomic_swap(value(1), value(2) as u32),
+            Builtin::GetFpExc => match self.process.linux.float_exceptions(self.core.as_mut()) {
+                Some(mode) => self.store_int(value(1), mode),
+                None => Err(libc::EINVAL),
+            },
+            Builtin::SetFpExc => {
+                let linux = self.process.linux;
+                if linux.set_float_exceptions(self.core.as_mut(), value(1)) {
+                    Ok(0)
+                } else {
+                    Err(libc::EINVAL)
+                }
+            }
+            Builtin::SwapContext => {
+                let (core, again) = (self.core.as_mut(), self.tracee.is_none());
+                let contexts = (value(0), value(1));
+                match self
+                    .signals
+                    .swap_context(core, &space, contexts, value(2), again)
+                {
+                    Swap::Stayed(result) => result.map(|()| 0),
+                    Swap::Went => return None,
+                    Swap::Again => {
+                        self.rewind();
+                        return None;
+                    }
+                }
+            }
             Builtin::FlushIcache => {
                 const LOCAL: u64 = 1;
                 if value(2) & !LOCAL != 0 {
@@ -472,6 +500,16 @@ impl GuestThread {
     }
 
     /// Stores a word at an address, in the guest's size and order.
+    fn store_int(&self, address: u64, value: u32) -> Result<u64, i32> {
+        let bytes = if self.process.abi.big_endian {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        };
+        let written = self.process.space.write(address, &bytes);
+        written.map(|()| 0).map_err(|_| libc::EFAULT)
+    }
+
     fn store_word(&self, address: u64, word: u64) -> Result<u64, i32> {
         let abi = self.process.abi;
         let mut bytes = [0; 8];

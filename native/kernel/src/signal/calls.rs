@@ -45,10 +45,15 @@ impl ThreadSignals {
     }
 
     fn get_set(&self, space: &AddressSpace, at: u64) -> Result<u64> {
+        self.get_set_at(space, at, at + 4)
+    }
+
+    /// With the second of two words at `rest`.
+    fn get_set_at(&self, space: &AddressSpace, at: u64, rest: u64) -> Result<u64> {
         let set = if self.abi.word_bits == 64 {
             self.get(space, at, 8)?
         } else {
-            self.get(space, at, 4)? | self.get(space, at + 4, 4)? << 32
+            self.get(space, at, 4)? | self.get(space, rest, 4)? << 32
         };
         Ok(self.abi.mask_to_host(set))
     }
@@ -467,7 +472,10 @@ impl ThreadSignals {
     ) -> Option<Result<()>> {
         let sp = core.get(self.linux.facts().registers.sp);
         let at = sp.wrapping_add(self.linux.frame_mask(rt));
-        let Ok(mask) = self.get_set(space, at) else {
+        let rest = self.linux.frame_mask_rest(rt);
+        let Ok(mask) =
+            self.get_set_at(space, at, rest.map_or(at + 4, |rest| sp.wrapping_add(rest)))
+        else {
             return Some(Err(libc::EFAULT));
         };
         let mask = mask & !UNBLOCKABLE;
@@ -493,4 +501,59 @@ impl ThreadSignals {
         }
         Some(Ok(()))
     }
+
+    /// swapcontext(2): keeps this context in the first of `contexts` and goes on in the second one; 0 is none.
+    /// `again`: as for [`ThreadSignals::sigreturn`].
+    pub fn swap_context(
+        &mut self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        (old, new): (u64, u64),
+        size: u64,
+        again: bool,
+    ) -> Swap {
+        let Some(contexts) = self.linux.contexts() else {
+            return Swap::Stayed(Err(libc::ENOSYS));
+        };
+        if size < contexts.size() {
+            return Swap::Stayed(Err(libc::EINVAL));
+        }
+        if old != 0 {
+            let kept = contexts.put(core, space, old).map_err(|_| libc::EFAULT);
+            let kept = kept.and_then(|()| self.put_set(space, old + contexts.mask(), self.blocked));
+            if kept.is_err() {
+                return Swap::Stayed(kept);
+            }
+        }
+        if new == 0 {
+            return Swap::Stayed(Ok(()));
+        }
+        let mask = match self.get_set(space, new + contexts.mask()) {
+            Ok(mask) => mask & !UNBLOCKABLE,
+            Err(errno) => return Swap::Stayed(Err(errno)),
+        };
+        if again && !host::try_mask(&self.mailbox, mask) {
+            return Swap::Again;
+        }
+        let before = std::mem::replace(&mut self.blocked, mask);
+        if contexts.get(core, space, new).is_err() {
+            self.blocked = before;
+            host::set_mask(before);
+            return Swap::Stayed(Err(libc::EFAULT));
+        }
+        if !again {
+            host::set_mask(mask);
+        }
+        Swap::Went
+    }
+}
+
+/// What became of a swapcontext(2).
+pub enum Swap {
+    /// The thread is where it was, and gets this result.
+    Stayed(Result<()>),
+    /// It is in the other context.
+    Went,
+    /// A signal came through the other context's mask: the call is to be made again after its handler.
+    Again,
 }

@@ -255,11 +255,14 @@ pub enum Builtin {
     FlushAll,
     AtomicSwap,
     FixUnaligned,
+    SwapContext,
+    GetFpExc,
+    SetFpExc,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::FixUnaligned as u8 {
+        if index > Self::SetFpExc as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

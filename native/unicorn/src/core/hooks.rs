@@ -104,7 +104,10 @@ impl Inner {
                 imm: self.guest().immediate(&cpu, Meaning::Breakpoint),
             },
             Meaning::Misaligned(access) => self.guest().misaligned(&cpu, access),
-            Meaning::Ask => self.guest().exception(&cpu, number),
+            Meaning::Ask => match self.guest().exception(&cpu, number) {
+                Exit::Undefined => return self.undefined(pc),
+                exit => exit,
+            },
         };
         self.end_run(Leave::Exit(exit));
     }

@@ -24,6 +24,7 @@ pub static O32_FACTS: Facts = Facts {
     page_size: 4096,
     // arch/mips/include/asm/shmparam.h
     shmlba: 0x4_0000,
+    has_vdso: false,
     tagged_addresses: false,
     stack_flags_last: true,
     breaks_need_tracer: false,
