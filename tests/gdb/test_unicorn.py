@@ -7,14 +7,16 @@ import pytest
 from tests.gdb.client import Client
 from tests.gdb.conftest import Begin, in_order
 
-GUESTS = ("s390x", "riscv64")
+GUESTS = ("s390x", "riscv64", "mipsel", "mips64")
 OTHERS = [pytest.param(arch, marks=pytest.mark.slow) for arch in ("mips", "mips64el", "ppc")]
 REGISTERS = {
     "s390x": [r"pswm +0x\w+", r"pswa +0x\w+", r"r15 +0x\w+", r"acr0 +0x", r"fpc +0x", r"f15 +"],
     "riscv64": [r"ra +0x\w+", r"sp +0x\w+", r"t6 +0x\w+", r"pc +0x\w+\s+0x\w+ <main", r"fa0 +"],
+    "mipsel": [r"sp +s8 +ra\s+R24 ( +\w{8}){8}", r"pc\s+( +\w{8}){6}", "f31: ", "fcsr +fir"],
+    "mips64": [r"R28  0{16} 0*[1-9a-f]\w+ ", r"pc\s+", "f31: ", "fcsr +fir"],
 }
 #: Where a result is.
-RESULT = {"s390x": "r2", "riscv64": "a0"}
+RESULT = {"s390x": "r2", "riscv64": "a0", "mipsel": "v0", "mips64": "v0"}
 
 
 @pytest.mark.parametrize("arch", GUESTS)
@@ -77,3 +79,11 @@ def test_calls_and_signals(begin: Begin) -> None:
         r"terminated with signal SIGUSR1",
     )  # fmt: skip
     assert program.end() == (-10, "loud\n")
+
+
+@pytest.mark.parametrize("arch", GUESTS)
+def test_stop_within_a_block(begin: Begin, arch: str) -> None:
+    """Behind main's prologue, without a branch in between."""
+    program = begin(arch, "plain")
+    text = program.gdb("break main\ncontinue\nprint counter\nstepi\nprint $pc > &main\ncontinue\n")
+    in_order(text, r"Breakpoint 1, .*main", r"\$1 = 0", r"\$2 = 1", "exited with code 0")

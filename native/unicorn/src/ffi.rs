@@ -42,6 +42,7 @@ pub const MEM_WRITE: c_int = 17;
 pub const MEM_FETCH: c_int = 18;
 
 pub const HOOK_INTR: c_int = 1 << 0;
+pub const HOOK_CODE: c_int = 1 << 2;
 pub const HOOK_BLOCK: c_int = 1 << 3;
 pub const HOOK_INSN_INVALID: c_int = 1 << 14;
 pub const HOOK_TLB_FILL: c_int = 1 << 17;
@@ -305,10 +306,40 @@ impl Api {
         callback: *mut c_void,
         user: *mut c_void,
     ) -> Result<(), String> {
-        let mut handle = 0;
         // SAFETY: the caller's promise; begin > end means every address.
-        let error = unsafe { (self.hook_add)(engine, &raw mut handle, kind, callback, user, 1, 0) };
+        unsafe { self.hook_range(engine, kind, callback, user, (1, 0)) }
+    }
+
+    /// # Safety
+    /// As of [`Api::hook`].
+    unsafe fn hook_range(
+        &self,
+        engine: *mut Engine,
+        kind: c_int,
+        callback: *mut c_void,
+        user: *mut c_void,
+        (first, last): (u64, u64),
+    ) -> Result<(), String> {
+        let mut handle = 0;
+        // SAFETY: the caller's promise.
+        let error =
+            unsafe { (self.hook_add)(engine, &raw mut handle, kind, callback, user, first, last) };
         self.check("hook", error)
+    }
+
+    /// Has `callback` called before the instruction at an address, where what is translated from now on has one.
+    ///
+    /// # Safety
+    /// `engine` is open; `user` is what the callback expects and outlives the engine.
+    pub unsafe fn hook_instruction(
+        &self,
+        engine: *mut Engine,
+        callback: BlockCallback,
+        user: *mut c_void,
+        at: u64,
+    ) -> Result<(), String> {
+        // SAFETY: the callback has the C type of the hook.
+        unsafe { self.hook_range(engine, HOOK_CODE, callback as *mut c_void, user, (at, at)) }
     }
 
     /// Has `callback` called at the start of every block.

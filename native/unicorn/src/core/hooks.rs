@@ -46,6 +46,32 @@ impl Inner {
         Ok(())
     }
 
+    /// Where branches have delay slots, the library leaves a block at one of its exits with the program counter
+    /// of the block's start (`gen_helper_wait` in qemu/target/mips/translate.c). Before it calls a hook of an instruction
+    /// it sets it. Hooks stay: what they are asked for is looked up.
+    pub(super) fn hook_stops(&self, stops: &[u64]) {
+        let user = std::ptr::from_ref(self).cast_mut().cast::<c_void>();
+        for &at in stops {
+            if self.hooked_stops.borrow_mut().insert(at) {
+                // SAFETY: as in `open`: the callback takes `user` as an `&Inner`, which outlives the engine.
+                // Without memory for a hook there is no such stop.
+                let _ = unsafe { self.api.hook_instruction(self.engine, on_stop, user, at) };
+            }
+        }
+    }
+
+    /// Stops before the instruction at `pc`, but for one in a delay slot: its branch could not be gone on with.
+    fn stop_at(&self, pc: u64) {
+        let stepping = self.counting.get();
+        let in_slot = || {
+            let before = self.stopped(pc.wrapping_sub(4));
+            self.guest().counts_as(&before) > 1
+        };
+        if !stepping && self.stops.borrow().at(pc) && !in_slot() {
+            self.end_run(Leave::Resume);
+        }
+    }
+
     fn end_run(&self, leave: Leave) {
         self.leave.set(Some(leave));
         self.stop_engine();
@@ -166,6 +192,12 @@ extern "C" fn on_block(_: *mut Engine, _: u64, _: u32, user: *mut c_void) {
 }
 
 /// Only where blocks are watched.
+extern "C" fn on_stop(_: *mut Engine, pc: u64, _: u32, user: *mut c_void) {
+    // SAFETY: as above.
+    let inner = unsafe { &*user.cast::<Inner>() };
+    inner.stop_at(pc);
+}
+
 pub(super) extern "C" fn on_watched_block(_: *mut Engine, pc: u64, size: u32, user: *mut c_void) {
     // SAFETY: as above.
     let inner = unsafe { &*user.cast::<Inner>() };

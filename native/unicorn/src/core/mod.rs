@@ -6,6 +6,7 @@ mod pages;
 mod registers;
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -87,6 +88,8 @@ pub(super) struct Inner {
     repeated: Cell<Repeated>,
     /// Where a debugger wants it to stop: the engine's exits while it does not step.
     stops: RefCell<Arc<Stops>>,
+    /// Of guests with delay slots: the stops that were ever asked for.
+    hooked_stops: RefCell<BTreeSet<u64>>,
     /// The next instruction may access what is watched.
     passing: Cell<bool>,
     /// For guests with `coherent_code`.
@@ -140,6 +143,7 @@ impl UnicornCore {
             watcher: OnceCell::new(),
             repeated: Cell::default(),
             stops: RefCell::default(),
+            hooked_stops: RefCell::default(),
             passing: Cell::new(false),
             code_pages: CodePages::default(),
             all_code: Cell::new(false),
@@ -199,6 +203,11 @@ impl UnicornCore {
     /// Has runs end before these addresses. What is translated already does not know.
     fn use_exits(&self, exits: &[u64]) {
         let inner = &self.inner;
+        if inner.facts.raised.is_some() {
+            inner.hook_stops(exits);
+            // SAFETY: open and not running.
+            return unsafe { inner.api.flush_code(inner.engine) };
+        }
         // SAFETY: open and not running.
         unsafe {
             inner.api.set_exits(inner.engine, exits);
@@ -223,6 +232,10 @@ impl UnicornCore {
             state.go_back(raised.bits);
         }
         raised::begin(inner.state.get());
+        if inner.facts.raised.is_some() && count == 0 {
+            // A hook's wish to stop is looked at behind it (`hook_stops`).
+            crate::stops::set_counting(!inner.stops.borrow().code.is_empty());
+        }
         let pc = inner.guest().entry(inner.raw(), inner.pc());
         // SAFETY: the engine is open and not running. Flushing the TLB makes sure that the first
         // instruction's fetch comes to us, where an interrupt that was set just before is seen.
