@@ -35,6 +35,17 @@ def test_clones_are_the_hosts(
     assert found == wanted
 
 
+def test_a_vforks_parent_waits_for_a_child_that_needs_python(
+    qusr: Callable[[str], Emulator], testbin: Callable[..., Path]
+) -> None:
+    """Python's start takes longer where it says what for."""
+    program = testbin("c/process/clone_table", "arm")
+    for _ in range(5):
+        # The row of CLONE_VM | CLONE_VFORK | CLONE_CHILD_CLEARTID, whose child sleeps before it ends.
+        ran = qusr("arm")(program, "405", "999", options=["-d", "python"]).check(0)
+        assert ran.out.startswith("clone VM VFORK CHILD_CLEARTID signal 17: made waited-for ")
+
+
 def test_no_lock_of_malloc_is_inherited(
     qusr: Callable[[str], Emulator], testbin: Callable[..., Path], tmp_path: Path
 ) -> None:

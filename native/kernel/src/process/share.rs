@@ -132,14 +132,9 @@ impl Child {
         self.0.in_order.store(yes, Ordering::SeqCst);
     }
 
-    /// Asks a vfork's parent, which waits, to do something; see [`Made::asks`].
+    /// Asks a vfork's parent, which waits, to do something; see [`Made::takes_request`].
     pub fn ask(&self) {
         set(&self.0.member, ASKS);
-    }
-
-    /// It was done.
-    pub fn goes_on(&self) {
-        set(&self.0.member, MEMBER);
     }
 
     /// A vfork's parent may go on, though the child stays in the memory.
@@ -397,10 +392,14 @@ impl Made {
         }
     }
 
-    /// Whether the child waits for its parent ([`Child::ask`]).
+    /// Whether the child waits for its parent ([`Child::ask`]), which is to see to it now. [`Made::wait`] waits for
+    /// the child again, whenever that hears of it.
     #[must_use]
-    pub fn asks(&self) -> bool {
-        self.loan.member.load(Ordering::SeqCst) == ASKS
+    pub fn takes_request(&self) -> bool {
+        let member = &self.loan.member;
+        member
+            .compare_exchange(ASKS, MEMBER, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
     }
 
     /// As the parent of a vfork: waits until the child execs or ends, or asks for something. Only what

@@ -170,7 +170,7 @@ pub fn vfork(started: &mut Started, request: &CloneRequest) -> Option<Borrowed> 
     made.begin();
     let mailbox = Arc::clone(&started.thread.signals.mailbox);
     made.wait(&mailbox, started.thread.signals.blocked);
-    let needs = if made.asks() {
+    let needs = if made.takes_request() {
         lock(&slot.needs).take()
     } else {
         None
@@ -267,7 +267,6 @@ impl Borrower {
         *lock(&self.slot.needs) = Some((self.thread, stop));
         child.ask();
         let body = self.slot.wait();
-        child.goes_on();
         host::set_mask(blocked);
         if let Some(body) = body {
             body(child.clone());
