@@ -73,8 +73,9 @@ ABIS: dict[str, Headers] = {
         "/usr/include/x86_64-linux-gnu",
         ("__x86_64__",),
         extra={"uretprobe": (335, "6.11"), "uprobe": (336, "6.18")},
+        module="x86/numbers_64",
     ),
-    "i386": _cross("i386", "i686-linux-gnu", "__i386__"),
+    "i386": _cross("i386", "i686-linux-gnu", "__i386__", module="x86/numbers_32"),
     "mips_o32": _cross(
         "mipsel", "mipsel-linux-gnu", "_MIPS_SIM=1", "_ABIO32=1", module="mips/numbers_o32"
     ),

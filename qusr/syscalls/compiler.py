@@ -49,7 +49,8 @@ BUILTINS = (
     "get_robust_list", "set_tid_address", "set_seccomp", "get_seccomp", "seccomp",
     "getrlimit", "setrlimit", "prlimit64", "uname", "getdents", "getdents64", "lseek", "llseek",
     "sched_getaffinity", "set_tagged_addr", "get_tagged_addr", "setpgid",
-    "unshare", "setns", "flush_icache", "getcwd",
+    "unshare", "setns", "flush_icache", "getcwd", "arch_prctl", "modify_ldt", "set_thread_area",
+    "get_thread_area",
 )  # fmt: skip
 """Rust-side calls, in the order of `Builtin` in native/kernel/src/thunk/table.rs."""
 

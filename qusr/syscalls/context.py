@@ -87,7 +87,7 @@ class Context:
         A `bytes` argument is passed as a pointer to it, a `bytearray` one may be filled.
         Guest addresses go through :meth:`pointer`. Raises OSError.
         """
-        from qusr.arch.x86_64.numbers import NUMBERS
+        from qusr.arch.x86.numbers_64 import NUMBERS
 
         result: int = self.thread.host_call(NUMBERS[name], args)
         if result == RESTART_SYSCALL:

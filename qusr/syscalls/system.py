@@ -204,6 +204,7 @@ CALLS = (
             builtin="flush_icache"),
     Syscall("riscv_hwprobe", Raw("pairs"), Size("pair_count"), Size("cpusetsize"), Raw("cpus"),
             UInt("flags"), handler="probe:hardware_probe"),
+    Syscall("arch_prctl", Int("option"), Hex("arg2"), builtin="arch_prctl"),
     # Facilities and devices that a machine may lack (arch/s390/kernel/runtime_instr.c,
     # guarded_storage.c, sthyi.c; arch/s390/pci/pci_mmio.c).
     *(

@@ -190,7 +190,7 @@ def test_scripts_and_sysroots(file: Callable[..., str], tmp_path: Path) -> None:
     prepared.close()
     # A script of the guest may run a program of the host: execve then really is one.
     path = file(b"#!/bin/sh\n", "host-script")
-    prepared = prepare(path, [b"x"], NOBODY, hosts=True)
+    prepared = prepare(path, [b"x"], NOBODY, caller=183)
     assert prepared.plan is None
     assert prepared.guest is None
     prepared.close()

@@ -13,6 +13,7 @@ mod s390x;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod x86;
 
 use std::sync::Arc;
 
@@ -28,11 +29,12 @@ use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
 /// The guests of each module.
-static ALL: [&[Entry]; 4] = [
+static ALL: [&[Entry]; 5] = [
     &aarch64::GUESTS,
     &arm::GUESTS,
     &riscv::GUESTS,
     &s390x::GUESTS,
+    &x86::GUESTS,
 ];
 
 /// One guest: an instruction set in one byte order.

@@ -2,7 +2,7 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 7] = [
+pub const NAMES: [(&str, &[&str]); 8] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
@@ -10,6 +10,7 @@ pub const NAMES: [(&str, &[&str]); 7] = [
     ("riscv32", &[]),
     ("riscv64", &[]),
     ("s390x", &[]),
+    ("x86_64", &["amd64"]),
 ];
 
 /// The guest that has this name.

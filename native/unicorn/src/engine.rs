@@ -130,6 +130,17 @@ impl<'a> Engine<'a> {
         self.api.check(what, error)
     }
 
+    /// Stores where [`Engine::map`] has mapped.
+    ///
+    /// # Errors
+    /// The library's words.
+    pub fn store(self, what: &str, at: u64, bytes: &[u8]) -> Result<(), String> {
+        let from = bytes.as_ptr().cast::<c_void>();
+        // SAFETY: by `new`; the library copies so many bytes from there.
+        let error = unsafe { (self.api.mem_write)(self.engine, at, from, bytes.len() as u64) };
+        self.api.check(what, error)
+    }
+
     /// Sets and clears bits of a register.
     pub fn change(self, what: &str, reg: UcReg, set: u64, clear: u64) -> Result<(), String> {
         let mut block = Block::default();

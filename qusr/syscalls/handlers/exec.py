@@ -86,7 +86,8 @@ def _exec(
 
     def prepare(name: bytes, fd: int) -> _native.Prepared:
         path, argv = os.fsdecode(name), arguments or [b""]
-        return loader.prepare(path, argv, process.sysroot, hosts=True, fd=fd, execfn=called)
+        machine = process.arch.elf_machine
+        return loader.prepare(path, argv, process.sysroot, caller=machine, fd=fd, execfn=called)
 
     try:
         prepared = prepare(name, fd)

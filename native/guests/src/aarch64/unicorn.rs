@@ -68,6 +68,8 @@ static FACTS: Facts = Facts {
     exceptions: &exceptions(),
     coherent_code: false,
     address_mask: (1 << 56) - 1,
+    call: None,
+    kernel_page: None,
     // ldrb w0, [x1]
     probe: Probe {
         code: &0x3940_0020u32.to_le_bytes(),

@@ -70,6 +70,8 @@ static LITTLE: Facts = Facts {
     exceptions: &exceptions(),
     coherent_code: false,
     address_mask: u64::MAX,
+    call: None,
+    kernel_page: None,
     // ldrb r0, [r1]
     probe: Probe {
         code: &0xe5d1_0000u32.to_le_bytes(),

@@ -82,6 +82,8 @@ static RV64_FACTS: Facts = Facts {
     exceptions: &EXCEPTIONS,
     coherent_code: false,
     address_mask: u64::MAX,
+    call: None,
+    kernel_page: None,
     // lbu a0, 0(a1)
     probe: Probe {
         code: &0x0005_c503u32.to_le_bytes(),

@@ -245,11 +245,15 @@ pub enum Builtin {
     Setns,
     FlushIcache,
     Getcwd,
+    ArchPrctl,
+    ModifyLdt,
+    SetThreadArea,
+    GetThreadArea,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::Getcwd as u8 {
+        if index > Self::GetThreadArea as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

@@ -38,6 +38,9 @@ impl Inner {
             watched: false,
         };
         if addr >= self.space.limit() {
+            if access == Access::Read && self.facts.kernel_page == Some(addr & !(PAGE_SIZE - 1)) {
+                return Ok((addr, ffi::PROT_READ));
+            }
             return Err(fault(false, false));
         }
         let mut found = self.space.page_at(addr);

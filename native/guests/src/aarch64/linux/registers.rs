@@ -26,4 +26,5 @@ pub const REGISTERS: Registers = Registers {
     // arch/arm64/kernel/ptrace.c, report_syscall.
     call_marker: Some(7),
     shown_number: None,
+    pending_result: None,
 };

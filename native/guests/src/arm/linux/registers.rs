@@ -25,4 +25,5 @@ pub const REGISTERS: Registers = Registers {
     // ip (arch/arm/kernel/ptrace.c, report_syscall).
     call_marker: Some(12),
     shown_number: None,
+    pending_result: None,
 };

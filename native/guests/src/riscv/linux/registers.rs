@@ -23,4 +23,5 @@ pub const REGISTERS: Registers = Registers {
     leading: &[],
     call_marker: None,
     shown_number: None,
+    pending_result: None,
 };

@@ -50,4 +50,5 @@ pub const REGISTERS: Registers = Registers {
     leading: &[],
     call_marker: None,
     shown_number: Some(R2),
+    pending_result: None,
 };

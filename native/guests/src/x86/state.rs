@@ -1,0 +1,134 @@
+//! What the library keeps of an x86 processor and has no ids for, or lets nobody set at the user level: fields
+//! of QEMU's `CPUX86State`.
+//!
+//! The copy that the library makes of a processor's state (`uc_context`) has them behind a head of its own.
+//! Where, is found by registers that do have ids ([`find`]); a library that lays it out in another way is refused.
+
+use crate::unicorn::engine::Engine;
+use crate::unicorn::guest::UcReg;
+
+use super::unicorn::{CR0, Ids};
+
+// Offsets in CPUX86State of Unicorn 2 (qemu/target/i386/cpu.h). General registers come first.
+const AT_PC: usize = 0x80;
+const AT_HFLAGS: usize = 0xb0;
+/// SegmentCache[6]: es, cs, ss, ds, fs, gs.
+const AT_SEGMENTS: usize = 0xb8;
+const SEGMENT_SIZE: usize = 24;
+const AT_GDT: usize = AT_SEGMENTS + 8 * SEGMENT_SIZE;
+const AT_CR0: usize = 0x1a8;
+const END: usize = 0x1d0;
+
+/// HF_CPL_MASK: the privilege level.
+const HF_CPL: u32 = 3;
+
+/// The state in a copy of it.
+pub struct State<'a>(&'a mut [u8]);
+
+/// A segment register or a table's: what the processor keeps of a descriptor.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    pub selector: u32,
+    pub base: u64,
+    pub limit: u32,
+    /// The second word of the descriptor.
+    pub flags: u32,
+}
+
+/// QEMU's numbers of segment registers.
+pub const ES: usize = 0;
+pub const CS: usize = 1;
+pub const SS: usize = 2;
+pub const DS: usize = 3;
+
+impl<'a> State<'a> {
+    /// `bytes` is the library's copy, in which the state begins at `start`.
+    pub fn new(bytes: &'a mut [u8], start: usize) -> Self {
+        Self(&mut bytes[start..])
+    }
+
+    fn word(&self, at: usize) -> u32 {
+        u32::from_ne_bytes(self.0[at..at + 4].try_into().expect("four bytes"))
+    }
+
+    fn double(&self, at: usize) -> u64 {
+        u64::from_ne_bytes(self.0[at..at + 8].try_into().expect("eight bytes"))
+    }
+
+    fn put_word(&mut self, at: usize, value: u32) {
+        self.0[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+    }
+
+    fn put_segment(&mut self, at: usize, segment: Segment) {
+        self.put_word(at, segment.selector);
+        self.0[at + 8..at + 16].copy_from_slice(&segment.base.to_ne_bytes());
+        self.put_word(at + 16, segment.limit);
+        self.put_word(at + 20, segment.flags);
+    }
+
+    pub fn enter_user_level(&mut self) {
+        self.put_word(AT_HFLAGS, self.word(AT_HFLAGS) | HF_CPL);
+    }
+
+    pub fn set_segment(&mut self, number: usize, segment: Segment) {
+        self.put_segment(AT_SEGMENTS + number * SEGMENT_SIZE, segment);
+    }
+
+    /// Says where the descriptors are.
+    pub fn set_table(&mut self, base: u64, size: usize) {
+        let limit = size as u32 - 1;
+        let (selector, flags) = (0, 0);
+        let table = Segment {
+            selector,
+            base,
+            limit,
+            flags,
+        };
+        self.put_segment(AT_GDT, table);
+    }
+}
+
+/// Where the state begins in a copy.
+///
+/// # Errors
+/// The library lays it out in another way.
+pub fn find(engine: Engine<'_>, ids: &Ids) -> Result<usize, String> {
+    const MARK: u64 = 0x7153_c2e1_0b64_9d38;
+    for (n, id) in (0..).zip(ids.general) {
+        engine.write(id, u128::from(MARK + n));
+    }
+    engine.write(ids.pc, u128::from(!MARK));
+    let control = engine.read(CR0) as u32;
+    let wide = ids.is_wide();
+    let found = engine.with_state(|bytes| (start(bytes, MARK, control, wide), false));
+    for id in ids.general {
+        engine.write(id, 0);
+    }
+    engine.write(ids.pc, 0);
+    found?.ok_or_else(|| {
+        "unicorn: its record of an x86 processor is not that of version 2.1".into()
+    })
+}
+
+fn start(bytes: &mut [u8], mark: u64, control: u32, wide: bool) -> Option<usize> {
+    let kept = |value: u64| if wide { value } else { value & 0xffff_ffff };
+    let first = kept(mark).to_ne_bytes();
+    let start = bytes.windows(8).position(|window| window == first)?;
+    if bytes.len() - start < END {
+        return None;
+    }
+    let state = State::new(bytes, start);
+    let general = (0..8).all(|n| state.double(n * 8) == kept(mark + n as u64));
+    let rest = state.double(AT_PC) == kept(!mark) && state.word(AT_CR0) == control;
+    let level = state.word(AT_HFLAGS) & HF_CPL == 0;
+    (general && rest && level).then_some(start)
+}
+
+/// For the trait of ids.
+pub const fn id(wide: bool, number: i32) -> UcReg {
+    if wide {
+        UcReg::bits64(number)
+    } else {
+        UcReg::bits32(number)
+    }
+}
