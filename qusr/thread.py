@@ -323,7 +323,7 @@ class Thread:
                 self.dispatch(stop)
         if tracer is not None:
             if process.exited is None and not self.ended:
-                result_register = process.arch.registers.args[0]
+                result_register = process.arch.registers.result
                 tracer.leave(self.native, name, self.native.reg(result_register))
             else:
                 tracer.gone(name)

@@ -60,9 +60,13 @@ LIBC_TARGETS = {
     # gcc 12 has no instructions for atomics of one and two bytes.
     "riscv64": Target(_RV, libs=("-latomic",)),
     "s390x": Target(_S390),
+    # Programs know that no x86 processor executes them.
+    "amd64": Target("gcc", ("-DON_UNICORN",)),
 }
 LIBC_DEFAULT = ("aarch64", "arm", "x86_64", "riscv64", "s390x")
 NATIVE = "x86_64"
+# The programs of that ISA for the guest: the other ones are for this machine's own C library.
+AS_GUEST = "amd64"
 
 # Freestanding programs. armeb is BE8 (data big-endian, code little-endian: Armv6 and later),
 # armeb32 is the older BE32 (all big-endian). Armv6 keeps to what an ARM1176 knows.
@@ -78,6 +82,7 @@ FREESTANDING_TARGETS = {
     "riscv64": Target(_RV),
     "s390x": Target(_S390),
     "x86_64": Target("gcc"),
+    "amd64": Target("gcc"),
 }
 
 _DIRECTIVE = re.compile(
@@ -132,8 +137,10 @@ class Source:
     def arches(self) -> tuple[str, ...]:
         """The targets that it is built for."""
         if "arches" in self.directives:
-            return tuple(self.directives["arches"].split())
-        return tuple(FREESTANDING_TARGETS) if self.freestanding else LIBC_DEFAULT
+            known = tuple(self.directives["arches"].split())
+        else:
+            known = tuple(FREESTANDING_TARGETS) if self.freestanding else LIBC_DEFAULT
+        return (*known, AS_GUEST) if NATIVE in known and AS_GUEST not in known else known
 
     def programs(self) -> Iterator[Program]:
         """All programs made from this source."""
@@ -178,7 +185,8 @@ class Program:
             command += ["-D_GNU_SOURCE", f"-I{HERE / 'c'}"]
             if not self.dynamic:
                 command.append("-static")
-        for key in ("cflags", f"cflags-{self.arch}"):
+        isa = NATIVE if self.arch == AS_GUEST else self.arch
+        for key in ("cflags", f"cflags-{isa}"):
             command += source.directives.get(key, "").split()
         command += ["-MMD", "-MF", f"{self.path}.d", "-o", str(self.path), str(source.path)]
         return [*command, *source.directives.get("libs", "").split(), *target.libs]

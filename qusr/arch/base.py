@@ -214,7 +214,8 @@ class Registers:
         bits: widths of the registers that are not as wide as a word.
         pc, sp, tls: numbers of these.
         status_name: of the register with the flags and the mode; "" where there is none.
-        args: numbers of the registers with a system call's arguments; its result is in the first.
+        args: numbers of the registers with a system call's arguments.
+        result: number of the one with its result.
     """
 
     __slots__ = (
@@ -223,6 +224,7 @@ class Registers:
         "gdb",
         "numbers",
         "pc",
+        "result",
         "sp",
         "status_name",
         "tls",
@@ -239,6 +241,7 @@ class Registers:
         tls: str,
         args: tuple[str, ...],
         status: str = "",
+        result: str = "",
     ) -> None:
         self.numbers = numbers
         self.gdb = gdb
@@ -248,6 +251,7 @@ class Registers:
         self.status_name = status
         self.tls = numbers[tls]
         self.args = tuple(numbers[name] for name in args)
+        self.result = numbers[result or args[0]]
 
 
 class Arch(ABC):

@@ -333,7 +333,7 @@ def syscall_info(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: 
         info += struct.pack(out + "7Q", header.number & 0xFFFFFFFFFFFFFFFF, *args)
     elif kind == 2:
         bits = arch.on_core(header.guest).bits
-        result = values[known.args[0]]
+        result = values[known.result]
         result -= result >> bits - 1 << bits
         info += struct.pack(out + "qB", result, -4096 < result < 0)
     ctx.write(data, info[: min(addr, len(info))])

@@ -130,6 +130,7 @@ _PERF = (
 _KEXEC = "the image would be for the guest's processor"
 _PERF_ARGS = (Raw("attr"), Int("pid"), Int("cpu"), Fd("group_fd"), ULong("flags"))
 _REMOVED = "no longer in Linux"
+_PORTS = "access to I/O ports is an option of the kernel"
 _26BIT = "no processor that is emulated has the 26-bit mode"
 
 NS_ID_REQ = Struct(
@@ -205,6 +206,23 @@ CALLS = (
     Syscall("riscv_hwprobe", Raw("pairs"), Size("pair_count"), Size("cpusetsize"), Raw("cpus"),
             UInt("flags"), handler="probe:hardware_probe"),
     Syscall("arch_prctl", Int("option"), Hex("arg2"), builtin="arch_prctl"),
+    Syscall("modify_ldt", Int("func"), Hex("ptr"), ULong("bytecount"), builtin="modify_ldt"),
+    Syscall("set_thread_area", Hex("u_info"), builtin="set_thread_area"),
+    Syscall("get_thread_area", Hex("u_info"), builtin="get_thread_area"),
+    # No port of the host's is a guest's.
+    Syscall("iopl", UInt("level"), enosys=_PORTS),
+    Syscall("ioperm", ULong("from"), ULong("num"), Int("turn_on"), enosys=_PORTS),
+    Syscall("uprobe", enosys="for code that the kernel has put into a program"),
+    Syscall("uretprobe", enosys="for code that the kernel has put into a program"),
+    *(
+        Syscall(name, enosys=_REMOVED)
+        for name in ("create_module", "get_kernel_syms", "query_module", "epoll_ctl_old",
+                     "epoll_wait_old")
+    ),
+    *(
+        Syscall(name, enosys="never was in Linux")
+        for name in ("getpmsg", "putpmsg", "afs_syscall", "tuxcall", "security")
+    ),
     # Facilities and devices that a machine may lack (arch/s390/kernel/runtime_instr.c,
     # guarded_storage.c, sthyi.c; arch/s390/pci/pci_mmio.c).
     *(

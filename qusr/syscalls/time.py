@@ -111,6 +111,7 @@ CALLS = (
     ),
     Syscall("adjtimex", Ptr("buf", TIMEX, INOUT)),
     Syscall("nanosleep", Ptr("req", TIMESPEC, IN), Ptr("rem", TIMESPEC, IN | INTERRUPTED)),
+    Syscall("time", Ptr("tloc", long, OUT)),
     Syscall("gettimeofday", Ptr("tv", TIMEVAL, OUT), Ptr("tz", TIMEZONE, OUT)),
     Syscall("settimeofday", Ptr("tv", TIMEVAL, IN), Ptr("tz", TIMEZONE, IN)),
     Syscall("times", Ptr("buf", TMS, OUT)),

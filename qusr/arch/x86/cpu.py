@@ -210,6 +210,7 @@ _REGISTERS64 = Registers(
     sp="rsp",
     tls="fs_base",
     args=("rdi", "rsi", "rdx", "r10", "r8", "r9"),
+    result="rax",
     status="eflags",
 )
 

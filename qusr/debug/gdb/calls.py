@@ -96,7 +96,7 @@ class Calls:
             return
         name, printer, text = begun
         known = registers.tracing(tracee.header()).registers
-        result = registers.all_registers(tracee)[known.args[0]]
+        result = registers.all_registers(tracee)[known.result]
         bits = printer.abi.word * 8
         result &= (1 << bits) - 1
         result -= result >> bits - 1 << bits

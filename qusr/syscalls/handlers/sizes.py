@@ -36,7 +36,7 @@ def file_attr(ctx: Context, dirfd: int, path: int, address: int, size: int, flag
     if not gets:
         _check_rest(ctx, address, size, FILE_ATTR_SIZE_VER0)
     result = _again(ctx, 3, FILE_ATTR_SIZE_VER0)
-    if gets and ctx.thread.reg(ctx.process.arch.registers.args[0]) == 0:
+    if gets and ctx.thread.reg(ctx.process.arch.registers.result) == 0:
         ctx.write(address + FILE_ATTR_SIZE_VER0, bytes(size - FILE_ATTR_SIZE_VER0))
     return result
 

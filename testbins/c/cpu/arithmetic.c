@@ -232,6 +232,10 @@ CHECK(rounding_modes)
 
 CHECK(exception_flags)
 {
+#if defined(__x86_64__) && defined(ON_UNICORN)
+	NA("Unicorn's SSE sets no flags in MXCSR");
+	return;
+#endif
 	volatile double r;
 
 	feclearexcept(FE_ALL_EXCEPT);
