@@ -26,7 +26,13 @@ ARCHES = ("aarch64", "arm")
 SAMPLED = ("riscv64", "s390x", "x86_64")
 """Those with which the normal set of tests runs one in `SAMPLE` programs; the slow one runs all."""
 SAMPLE = 6
-DEBIAN = {"aarch64": "arm64", "arm": "armhf", "riscv64": "riscv64", "s390x": "s390x", "x86_64": "amd64"}
+DEBIAN = {
+    "aarch64": "arm64",
+    "arm": "armhf",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
+    "x86_64": "amd64",
+}
 """The guests that have a Debian root, and Debian's names for them."""
 
 

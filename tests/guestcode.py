@@ -58,6 +58,7 @@ RISCV32 = Flavour(
 )  # fmt: skip
 RISCVS = (RISCV64, RISCV32)
 S390X = Flavour("s390x", "s390x", "s390x-linux-gnu-", ("-march=z16",))
+X86_64 = Flavour("x86_64", "x86_64", "", ())
 ALL = (*A64S, *A32S)
 
 

@@ -17,6 +17,7 @@ from qusr.arch.arm.kuser import generate
 from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature
 from qusr.arch.riscv import cpu as riscv
 from qusr.arch.s390x import cpu as s390x
+from qusr.arch.x86 import cpu as x86
 from tests.guestcode import (
     A32S,
     AARCH64,
@@ -29,20 +30,22 @@ from tests.guestcode import (
     RISCV32,
     RISCV64,
     S390X,
+    X86_64,
     Flavour,
     Machine,
 )
 from tools import gen_guest_docs
 
-ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES, *s390x.ARCHES)
+ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES, *s390x.ARCHES, *x86.ARCHES)
 FLAVOURS = {
     "arm": ARM,
     "aarch64": AARCH64,
     "riscv64": RISCV64,
     "riscv32": RISCV32,
     "s390x": S390X,
+    "x86_64": X86_64,
 }
-BREAKPOINTS = {"arm": "bkpt #0", "aarch64": "brk #0", "s390x": ".2byte 1"}
+BREAKPOINTS = {"arm": "bkpt #0", "aarch64": "brk #0", "s390x": ".2byte 1", "x86_64": "int3"}
 HEADERS = {
     "arm": "/usr/arm-linux-gnueabihf/include/asm/hwcap.h",
     "aarch64": "/usr/aarch64-linux-gnu/include/asm/hwcap.h",
@@ -64,7 +67,7 @@ NEWER = {
 #: Those that Unicorn has; tests/test_arm_models.py runs all of arm's on the translator.
 MODELS = [
     (a, m)
-    for a in (arm.ARM, aarch64.AARCH64, *riscv.ARCHES, *s390x.ARCHES)
+    for a in (arm.ARM, aarch64.AARCH64, *riscv.ARCHES, *s390x.ARCHES, *x86.ARCHES)
     for m in a.models
     if m.unicorn != NATIVE_ONLY
 ]
@@ -92,7 +95,7 @@ def test_names_are_complete() -> None:
     for name in arches.names():
         assert arches.by_name(name) is not None
     assert arches.by_name("vax") is None
-    assert arches.guest_of(62, 64, False) is None  # x86-64
+    assert arches.guest_of(62, 32, False) is None  # x32
     assert arches.guest_of(40, 64, False) is None  # EM_ARM of the wrong class
 
 
@@ -151,7 +154,7 @@ def test_feature_bits_are_the_kernels(name: str) -> None:
 
 def flavour_stack(flavour: Flavour) -> str:
     """The name of its stack pointer."""
-    return "r15" if flavour is S390X else "sp"
+    return {"s390x": "r15", "x86_64": "rsp"}.get(flavour.name, "sp")
 
 
 def test_feature_bits_of_s390x_are_the_c_librarys() -> None:
@@ -414,3 +417,59 @@ def test_kuser_on_every_model(model: CpuModel) -> None:
 
 def test_the_page_of_guests_is_current() -> None:
     assert gen_guest_docs.PAGE.read_text() == gen_guest_docs.text()
+
+
+@pytest.mark.parametrize("model", x86.X86_64.models, ids=lambda m: m.name)
+def test_models_of_x86_are_what_cpuid_says(model: x86.X86Model) -> None:
+    """The instruction is the library's: programs and C libraries go by it, not by HWCAP."""
+
+    def cpuid(leaf: int) -> list[int]:
+        source = f"mov ${leaf:#x}, %eax\nxor %ecx, %ecx\ncpuid\nint3"
+        machine = Machine(X86_64, source, model.name, rsp=DATA)
+        assert machine.cpu.run()["reason"] == "breakpoint"
+        return [machine[name] for name in ("rax", "rbx", "rcx", "rdx")]
+
+    def text(*words: int) -> str:
+        return b"".join(word.to_bytes(4, "little") for word in words).strip(b"\0 ").decode()
+
+    level, ebx, ecx, edx = cpuid(0)
+    assert (level, text(ebx, edx, ecx)) == (model.level, model.vendor)
+    signature, _, ecx, edx = cpuid(1)
+    assert signature == model.ident
+    _, _, ext_ecx, ext_edx = cpuid(0x80000001)
+    words = {x86.EDX_1: edx, x86.ECX_1: ecx, x86.EXT_ECX: ext_ecx, x86.EXT_EDX: ext_edx}
+    for feature in x86.X86_64.features:
+        told = bool(words[feature.word] >> feature.bit & 1)
+        assert told == (feature.name in model.features), feature
+    assert x86.X86_64.hwcap(model) == (edx, 0)
+    brand = [word for leaf in (0x80000002, 0x80000003, 0x80000004) for word in cpuid(leaf)]
+    assert text(*brand) == model.brand
+    eax = cpuid(0x80000008)[0]
+    assert (eax & 0xFF, eax >> 8 & 0xFF) == model.sizes
+    # XSAVE and AVX: the core would execute them wrongly (docs/guests.md).
+    assert ecx >> 26 & 7 == 0
+    if level >= 7:
+        assert cpuid(7)[1] >> 5 & 1 == 0
+
+
+def test_cpuinfo_x86() -> None:
+    """The numbers are those that x86_family() and x86_model() make of the signature."""
+    model = x86.X86_64.model("Penryn")
+    assert model is not None
+    lines = x86.X86_64.cpuinfo(model, [0, 1]).splitlines()
+    assert lines[:6] == [
+        "processor\t: 0",
+        "vendor_id\t: GenuineIntel",
+        "cpu family\t: 6",
+        "model\t\t: 23",
+        "model name\t: Intel Core 2 Duo P9xxx (Penryn Class Core 2)",
+        "stepping\t: 3",
+    ]
+    flags = next(line for line in lines if line.startswith("flags")).split()[2:]
+    assert flags[0] == "fpu"
+    assert {"ssse3", "sse4_1", "cx16", "syscall", "lm"} <= set(flags)
+    assert not {"sse4_2", "avx", "xsave"} & set(flags)
+    assert [line for line in lines if line.startswith("processor")] == [
+        "processor\t: 0",
+        "processor\t: 1",
+    ]

@@ -92,4 +92,4 @@ class Abi:
         return found
 
 
-HOST = Abi("x86_64", numbers="x86.numbers_64", word=8, families=("x86_64", "64"))
+HOST = Abi("x86_64", numbers="x86.numbers_64", word=8, families=("x64", "64"))

@@ -109,7 +109,7 @@ SEMID_DS = PerAbi(
             "semid64_ds",
             [("sem_perm", IPC_PERM), *_times("sem_otime", "sem_ctime", gap_on_64=gap), *_SEM_REST],
         )
-        for family, gap in (("x86_64", True), ("32", True), ("*", False))
+        for family, gap in (("x64", True), ("32", True), ("*", False))
     },
 )
 _SHM_REST: Fields = [

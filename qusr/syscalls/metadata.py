@@ -53,7 +53,7 @@ _TIMES = tuple(f"st_{kind}time{part}" for kind in "amc" for part in ("", "_nsec"
 _LONG_TIMES = [(name, ulong) for name in _TIMES]
 
 # arch/x86/include/uapi/asm/stat.h
-_STAT_X86_64 = Struct(
+_STAT_X64 = Struct(
     "stat",
     [
         ("st_dev", ulong), ("st_ino", ulong), ("st_nlink", ulong), ("st_mode", u32),
@@ -98,7 +98,7 @@ def _eabi_stat(device: list[tuple[str, CType]], rdev: list[tuple[str, CType]]) -
 STAT = PerAbi(
     "stat",
     {
-        "x86_64": _STAT_X86_64,
+        "x64": _STAT_X64,
         "generic64": _STAT_GENERIC,
         "s390": _STAT_S390,
         "be32": _eabi_stat([("st_dev", u16), ("_pad1", u16)], [("st_rdev", u16), ("_pad2", u16)]),
@@ -109,7 +109,7 @@ STAT = PerAbi(
 STAT64 = PerAbi(
     "stat64",
     {
-        "x86_64": _STAT_X86_64,
+        "x64": _STAT_X64,
         "eabi": Struct(
             "stat64",
             [

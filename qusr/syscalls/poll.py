@@ -48,7 +48,7 @@ SFD = FlagTable({"SFD_NONBLOCK": 0o4000, "SFD_CLOEXEC": 0o2000000})
 
 POLLFD = Struct("pollfd", [("fd", s32), ("events", s16), ("revents", s16)])
 # EPOLL_PACKED (linux/eventpoll.h) is there for x86-64 alone. The data is the program's own.
-EPOLL_EVENT = Struct("epoll_event", [("events", u32), ("data", u64)], packed=("x86_64",))
+EPOLL_EVENT = Struct("epoll_event", [("events", u32), ("data", u64)], packed=("x64",))
 # The last argument of pselect6 (fs/select.c).
 SIGSET_ARG = Struct("sigset_argpack", [("ss", ptr), ("ss_len", ulong)])
 

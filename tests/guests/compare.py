@@ -43,12 +43,14 @@ TRIPLET = {
     "arm": "arm-linux-gnueabihf",
     "riscv64": "riscv64-linux-gnu",
     "s390x": "s390x-linux-gnu",
+    "x86_64": "x86_64-linux-gnu",
 }
 LOADER = {
     "aarch64": "ld-linux-aarch64.so.1",
     "arm": "ld-linux-armhf.so.3",
     "riscv64": "ld-linux-riscv64-lp64d.so.1",
     "s390x": "ld64.so.1",
+    "x86_64": "ld-linux-x86-64.so.2",
 }
 
 _WORDS = [

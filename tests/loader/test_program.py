@@ -112,7 +112,7 @@ def test_what_is_no_program(file: Callable[..., str], tmp_path: Path) -> None:
         (program(EM_ARM), "built for ARM: use qusr-arm"),
         (program(EM_ARM, big_endian=True), "built for big-endian ARM: use qusr-armeb"),
         (program(big_endian=True), "built for big-endian AArch64: use qusr-aarch64_be"),
-        (program(62), "built for x86-64: this machine runs it without qusr"),
+        (program(62), "built for x86-64: this machine runs it without qusr, or use qusr-x86_64"),
         (program(3), "built for i386: this machine runs it without qusr"),
         (program(8, big_endian=True), "built for MIPS: no qusr command runs it"),
         (program(0x1234), "built for unknown machine 4660 (64-bit): no qusr command runs it"),
@@ -194,6 +194,11 @@ def test_scripts_and_sysroots(file: Callable[..., str], tmp_path: Path) -> None:
     assert prepared.plan is None
     assert prepared.guest is None
     prepared.close()
+    # That of a guest which is of the host's kind stays in its emulator.
+    for machine in (3, 62):
+        prepared = prepare(path, [b"x"], NOBODY, caller=machine)
+        assert prepared.guest == "x86_64"
+        prepared.close()
     with pytest.raises(
         LoadError, match=": interpreter /bin/sh: built for x86-64: this machine runs it"
     ):

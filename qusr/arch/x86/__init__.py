@@ -39,7 +39,7 @@ X86_64 = X8664(
             "x86_64",
             numbers="x86.numbers_64",
             word=8,
-            families=("x86_64", "64"),
+            families=("x64", "64"),
             core="x86_64",
         )
     },

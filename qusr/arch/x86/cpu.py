@@ -1,8 +1,8 @@
 """The processors of x86: registers, models, features.
 
 Sources: Intel's Software Developer's Manual (CPUID, vol. 2A), AMD's Programmer's Manual vol. 3
-(appendix E); the kernel's arch/x86/include/asm/cpufeatures.h, asm/elf.h, arch/x86/kernel/cpu/proc.c;
-QEMU's target/i386/cpu.c.
+(appendix E); the kernel's arch/x86/include/asm/cpufeatures.h, asm/elf.h and
+arch/x86/kernel/cpu/proc.c; QEMU's target/i386/cpu.c.
 """
 
 from __future__ import annotations
@@ -272,7 +272,5 @@ class X86Arch(Arch):
         return "ARCH_X86", (f"MODE_{self.word_bits}",)
 
 
-X86_64 = X86Arch(
-    GUEST64, _REGISTERS64, _MODELS64, uname_machine="x86_64", platform="x86_64"
-)
+X86_64 = X86Arch(GUEST64, _REGISTERS64, _MODELS64, uname_machine="x86_64", platform="x86_64")
 ARCHES = (X86_64,)

@@ -1,7 +1,7 @@
 """x86's register sets.
 
-Sources: arch/x86/kernel/ptrace.c (`x86_64_regsets`, `x86_32_regsets`), arch/x86/include/asm/user_64.h,
-asm/user_32.h, uapi/asm/ptrace-abi.h.
+Sources: arch/x86/kernel/ptrace.c (`x86_64_regsets`, `x86_32_regsets`),
+arch/x86/include/asm/user_64.h and user_32.h, uapi/asm/ptrace-abi.h.
 """
 
 from __future__ import annotations

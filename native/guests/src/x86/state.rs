@@ -105,9 +105,8 @@ pub fn find(engine: Engine<'_>, ids: &Ids) -> Result<usize, String> {
         engine.write(id, 0);
     }
     engine.write(ids.pc, 0);
-    found?.ok_or_else(|| {
-        "unicorn: its record of an x86 processor is not that of version 2.1".into()
-    })
+    found?
+        .ok_or_else(|| "unicorn: its record of an x86 processor is not that of version 2.1".into())
 }
 
 fn start(bytes: &mut [u8], mark: u64, control: u32, wide: bool) -> Option<usize> {

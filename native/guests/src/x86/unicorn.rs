@@ -71,7 +71,7 @@ const INS_SYSCALL: i32 = 699;
 const CR0_FPU: u64 = 0x22;
 /// CR4: FXSAVE saves the registers of SSE, and its errors are exceptions (OSFXSR, OSXMMEXCPT).
 const CR4_SSE: u64 = 0x600;
-/// CPUID and RDPMC; user code may read neither of the debug registers nor the time-stamp counter's own.
+/// The tag word: nothing is in any register.
 const EMPTY_TAGS: u128 = 0xffff;
 
 /// Where the processor finds descriptors: in the kernel's part of the addresses, where Linux has them, too
@@ -310,7 +310,11 @@ impl Guest for Unicorn {
 
     fn exception(&self, _cpu: &Stopped<'_>, number: u32) -> Exit {
         // `int n` is a general protection exception: the kernel's table lets no program raise others.
-        let code = if number < 32 { number } else { trap::PROTECTION };
+        let code = if number < 32 {
+            number
+        } else {
+            trap::PROTECTION
+        };
         Exit::Exception { code, size: 0 }
     }
 

@@ -301,6 +301,12 @@ fn program_ident(head: &[u8], path: &[u8]) -> Result<Ident, LoadError> {
 /// The error for a program of another machine, naming who runs it.
 fn foreign(ident: &Ident, path: &[u8], machines: &Machines) -> LoadError {
     let advice = match ident.guest(machines) {
+        Some(guest) if ident.is_host() => {
+            format!(
+                "this machine runs it without qusr, or use qusr-{}",
+                guest.name
+            )
+        }
         Some(guest) => format!("use qusr-{}", guest.name),
         None if ident.is_host() => "this machine runs it without qusr".into(),
         None => "no qusr command runs it".into(),

@@ -233,9 +233,7 @@ fn map_trampoline(space: &AddressSpace, linux: &dyn LinuxAbi) -> Result<u64, i32
     }
     let size = facts.page_size;
     let page = space.mmap(MmapRequest::anonymous(size, Prot::READ | Prot::WRITE))?;
-    space
-        .write(page, &code)
-        .map_err(|_| libc::EFAULT)?;
+    space.write(page, &code).map_err(|_| libc::EFAULT)?;
     space.mprotect(page, size, (Prot::READ | Prot::EXEC).bits())?;
     space.set_name(page, size, facts.trampoline_name);
     Ok(page)

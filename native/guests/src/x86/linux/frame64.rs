@@ -5,12 +5,12 @@ use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored, SA_RESTORER};
 use crate::memory::{AddressSpace, Efault};
 
+use super::ABI64;
 use super::fpu::{self, FXSAVE_SIZE};
 use super::registers::{
     DIRECTION_FLAG, Numbers, R8, RESUME_FLAG, TRAP_FLAG, USER_CS, USER_FLAGS, W64,
 };
 use super::trap::{PAGE, error_of, vector_of};
-use super::ABI64;
 
 /// What a function may use below the stack pointer (the ABI's red zone).
 const RED_ZONE: u64 = 128;
@@ -26,8 +26,24 @@ const SIZE: usize = INFO + INFO_SIZE;
 
 // struct sigcontext, in words of 8 bytes; the segments are four of 2 bytes: cs, gs, fs, ss.
 const ORDER: [u32; 18] = [
-    R8, R8 + 1, R8 + 2, R8 + 3, R8 + 4, R8 + 5, R8 + 6, R8 + 7, W64.di, W64.si, W64.bp, W64.bx,
-    W64.dx, W64.ax, W64.cx, W64.sp, W64.ip, W64.flags,
+    R8,
+    R8 + 1,
+    R8 + 2,
+    R8 + 3,
+    R8 + 4,
+    R8 + 5,
+    R8 + 6,
+    R8 + 7,
+    W64.di,
+    W64.si,
+    W64.bp,
+    W64.bx,
+    W64.dx,
+    W64.ax,
+    W64.cx,
+    W64.sp,
+    W64.ip,
+    W64.flags,
 ];
 const SEGMENTS: usize = CONTEXT + 18 * 8;
 const ERROR: usize = SEGMENTS + 8;
@@ -50,7 +66,11 @@ pub(super) fn push(
         return Err(Efault { addr: top });
     }
     let switched = top != core.get(W64.sp);
-    let below = if switched { top } else { top.wrapping_sub(RED_ZONE) };
+    let below = if switched {
+        top
+    } else {
+        top.wrapping_sub(RED_ZONE)
+    };
     let fpstate = below.wrapping_sub(FXSAVE_SIZE as u64) & !63;
     let frame = (fpstate.wrapping_sub(SIZE as u64) & !15).wrapping_sub(8);
 

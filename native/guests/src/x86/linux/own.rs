@@ -17,11 +17,7 @@ const ARCH_SET_CPUID: u64 = 0x1012;
 /// TASK_SIZE_MAX with four levels of page tables.
 const TASK_END: u64 = (1 << 47) - 4096;
 
-pub fn arch_prctl(
-    args: &[u64],
-    core: &mut dyn CpuCore,
-    space: &AddressSpace,
-) -> Result<u64, i32> {
+pub fn arch_prctl(args: &[u64], core: &mut dyn CpuCore, space: &AddressSpace) -> Result<u64, i32> {
     let (option, value) = (args[0] & 0xffff_ffff, args[1]);
     let mut set = |register| {
         if value >= TASK_END {
@@ -34,7 +30,11 @@ pub fn arch_prctl(
         ARCH_SET_FS => set(FS_BASE),
         ARCH_SET_GS => set(GS_BASE),
         ARCH_GET_FS | ARCH_GET_GS => {
-            let register = if option == ARCH_GET_FS { FS_BASE } else { GS_BASE };
+            let register = if option == ARCH_GET_FS {
+                FS_BASE
+            } else {
+                GS_BASE
+            };
             let base = core.get(register).to_le_bytes();
             space.write(value, &base).map_err(|_| libc::EFAULT)?;
             Ok(0)

@@ -101,7 +101,6 @@ pub const RESUME_FLAG: u64 = 1 << 16;
 pub const FIXED_FLAGS: u64 = 0x202;
 
 /// Selectors of user code and data (arch/x86/include/asm/segment.h).
-pub const USER32_CS: u64 = 0x23;
 pub const USER_DS: u64 = 0x2b;
 pub const USER_CS: u64 = 0x33;
 

@@ -9,8 +9,6 @@ use super::registers::Numbers;
 pub const DIVIDE: u32 = 0;
 pub const DEBUG: u32 = 1;
 pub const BREAKPOINT: u32 = 3;
-pub const OVERFLOW: u32 = 4;
-pub const BOUND: u32 = 5;
 pub const UNDEFINED: u32 = 6;
 pub const SEGMENT_NOT_PRESENT: u32 = 11;
 pub const STACK: u32 = 12;
@@ -87,7 +85,11 @@ pub fn fault(exit: Exit, core: &mut dyn CpuCore, numbers: &Numbers) -> FaultInfo
                     fault.code = floating(mxcsr & !(mxcsr >> 7));
                 }
                 DEBUG => {
-                    fault.code = if size == ICEBP_SIZE { TRAP_BRKPT } else { TRAP_TRACE };
+                    fault.code = if size == ICEBP_SIZE {
+                        TRAP_BRKPT
+                    } else {
+                        TRAP_TRACE
+                    };
                     fault.addr = core.get(numbers.ip);
                 }
                 _ => {}
