@@ -101,8 +101,6 @@ class AddressSpace:
         """Tell the cores that code was changed by other means than guest stores."""
     def brk_range(self) -> tuple[int, int]:
         """The heap's start and the break."""
-    def read_strings(self, addr: int, word: int, big_endian: bool, longest: int) -> list[bytes]:
-        """A NULL-terminated array of strings. E2BIG: one of them is longer than `longest`."""
     def clear(self) -> None:
         """Unmap everything (execve)."""
     def after_fork_in_child(self) -> None:
@@ -170,20 +168,9 @@ class Table:
 class Process:
     """What the threads of one guest process share."""
 
-    def __new__(
-        cls, space: AddressSpace, table: Table, guest: str, before: Process | None = None
-    ) -> Process:
-        """Make one from a thunk table and the guest's name in the list of guests (`Abi.core`).
-
-        before: what ran here until an execve.
-        """
-    def set_sysroot(self, prefix: str | None) -> None: ...
-    def inherit(self, before: Process) -> None:
-        """Take over the sysroot and the limits of the program before an execve."""
-    def set_own_exe(self, path: bytes, dev: int, ino: int) -> None: ...
+    def __new__(cls, space: AddressSpace, table: Table, guest: str) -> Process:
+        """One without a program, for tests; `guest` is its name in the list (`Abi.core`)."""
     def runs_no_more(self) -> None: ...
-    def runs(self, fd: int, path: str) -> None:
-        """The program of an open file, found at `path`, runs here: writers get ETXTBSY."""
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
     def set_preloaded(self) -> None:
@@ -203,20 +190,6 @@ class Process:
     def set_own_limits(self, limits: list[tuple[int, int, int]]) -> None: ...
     def set_tracing(self, on: bool) -> None:
         """Whether waits for children and so on are reviewed (kind "tracer") instead of made."""
-    def set_facts(
-        self,
-        exe: bytes,
-        code: int,
-        auxv: bytes,
-        root: bytes,
-        machine: Machine,
-        release: bytes | None,
-    ) -> None:
-        """Say what the program is told about itself, and its tracer.
-
-        `code` is an address of its code, `root` the sysroot or empty; `machine` and `release`
-        are uname's.
-        """
     def limit(self, resource: int) -> tuple[int, int]:
         """A limit of the guest: (soft, hard)."""
     def call_name(self, number: int) -> str | None: ...
@@ -236,9 +209,6 @@ class Thread:
         model: int,
         system_registers: list[tuple[int, int]],
         features: list[str],
-        native: str | None = None,
-        log: Callable[[str, str], None] | None = None,
-        stock: tuple[bytes, bytes] | None = None,
     ) -> Thread: ...
     def watch_blocks(
         self,
@@ -267,6 +237,13 @@ class Thread:
     def set_reg(self, id: int, value: int) -> None: ...
     def clone_request(self, name: str, values: Sequence[int]) -> CloneRequest:
         """What a call to the handler `name` asks for. OSError: the kernel refuses it."""
+    def prepare_exec(
+        self, name: str, values: Sequence[int], exe: bytes
+    ) -> tuple[Prepared, list[bytes]]:
+        """The program and the environment that a call to the handler `name` executes.
+
+        `exe` is the program that runs. OSError: why there is none.
+        """
     def begin_clone(self, request: CloneRequest) -> None:
         """Set the registers of a thread that a clone has made."""
     def begin_fork(self, request: CloneRequest) -> None:
@@ -310,8 +287,6 @@ class Thread:
     @staticmethod
     def call_of(tid: int) -> tuple[int, list[int], int, int] | None:
         """The system call that the process's thread makes: number, arguments, sp, pc."""
-    def map_file(self, at: int, path: bytes) -> bytes | None:
-        """The host's path for a guest's path in /proc/self/map_files; None: it is none."""
     def become_tracee(self) -> None:
         """PTRACE_TRACEME was called."""
     def has_executed(self) -> None:
@@ -399,7 +374,7 @@ class EarlyStart:
     """A guest that was started without Python and has stopped for it; see `Process`."""
 
     memory: AddressSpace
-    table: Table
+    machine: Machine
     process: Process
     thread: Thread
     argv: list[bytes]
@@ -597,9 +572,6 @@ class Prepared:
     def close(self) -> None:
         """Closes the files; mappings stay."""
 
-    def check_arguments(self, envp: Sequence[bytes], stack_limit: int) -> None:
-        """LoadError (E2BIG) when they are too large for a stack with this limit."""
-
     def install(self, space: Space, *, stack_size: int) -> Image:
         """Maps everything into an empty address space. LoadError: it does not fit."""
 
@@ -628,6 +600,40 @@ def prepare(
     execfn: bytes | None = None,
 ) -> Prepared:
     """See `qusr.loader.prepare`."""
+
+@final
+class Loaded:
+    """A process with its program, ready to run."""
+
+    image: Image
+    stack: Stack
+    process: Process
+    thread: Thread
+    exe: bytes
+    """The program's path on the host."""
+
+def load(
+    prepared: Prepared,
+    envp: Sequence[bytes],
+    machine: Machine,
+    space: AddressSpace,
+    *,
+    stack_size: int,
+    library: str,
+    own_exe: tuple[bytes, int, int],
+    release: bytes | None,
+    seed: int | None,
+    store: bytes | None,
+    before: Process | None,
+    log: Callable[[str, str], None] | None,
+) -> Loaded:
+    """Fills an empty address space.
+
+    `library` is Unicorn's, `own_exe` the emulator's executable (path, st_dev, st_ino), `before`
+    what ran here until an execve; `log(item, text)` gets what the native core logs.
+
+    LoadError: it does not fit. ValueError: there is no such core.
+    """
 
 def read_plan(fd: int, path: bytes, page_size: int | None = None) -> Plan:
     """The plan of an open ELF file; `path` is for messages. LoadError: it is no program.
@@ -694,9 +700,6 @@ def machine_title(machine: int, bits: int, big_endian: bool) -> str:
 def found_sysroot(triplets: Sequence[bytes], interp: bytes | None = None) -> bytes | None:
     """See `qusr.loader.found`."""
 
-def seeded_random(seed: int) -> bytes:
-    """16 bytes that follow from a seed below 2**64."""
-
 @final
 class Machine:
     """What a program sees of the machine. ValueError: there is no such CPU or core."""
@@ -713,15 +716,13 @@ class Machine:
     ) -> Machine: ...
     model: str
     native_options: str | None
-    """What `Thread` takes for the native core; None when it is Unicorn."""
+    """The options of the native core; None when Unicorn runs the guest."""
     hwcap: tuple[int, int | None]
     uname: bytes
     platform: bytes
     kernel_pages: list[tuple[int, str, bytes]]
     core: tuple[str, int, list[tuple[int, int]], list[str]]
     """The guest's name in the cores, the model's number in Unicorn, system registers, features."""
-    table: bytes
-    """The thunk table."""
 
 def facts() -> bytes:
     """What Python declared when the extension was built (qusr/facts.py)."""

@@ -27,41 +27,45 @@ class Machine:
         variant: which of the guest's kinds of programs it runs (`Guest.variant`).
         options: the options.
         logs: what the native core is to log.
+        native: it, if it has been made.
 
     Raises:
         UsageError: there is no such CPU or core.
     """
 
     __slots__ = (
-        "abi", "arch", "core", "hwcap", "kernel_pages", "model", "native", "native_options",
-        "platform", "table", "uname",
+        "abi", "arch", "library", "model", "native"
     )  # fmt: skip
 
-    def __init__(self, name: str, variant: str, options: Options, logs: Sequence[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        variant: str,
+        options: Options,
+        logs: Sequence[str],
+        native: _native.Machine | None = None,
+    ) -> None:
         found = arch.by_name(name)
         assert found is not None
         self.arch: Arch = found
         self.abi: Abi = found.guest.abis[variant]
-        try:
-            native = _native.Machine(
-                name,
-                variant,
-                cpu=options.cpu,
-                core=options.core or os.environ.get("QUSR_CORE") or "",
-                opt=options.opt,
-                logs=",".join(logs),
-            )
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        if native is None:
+            native = self._native(name, variant, options, logs)
         self.native = native
         model = found.model(native.model)
         assert model is not None
-        self.native_options = native.native_options
-        self.model: CpuModel = model if self.native_options is None else model.on_native()
-        self.hwcap = native.hwcap
-        self.uname = native.uname
-        self.platform = native.platform
-        self.kernel_pages = native.kernel_pages
-        self.table = native.table
+        is_native = native.native_options is not None
+        self.model: CpuModel = model.on_native() if is_native else model
         # The native core needs Unicorn only for an instruction that it has no lifter for.
-        self.core = (unicorn.library(missing_ok=self.native_options is not None), *native.core)
+        self.library = unicorn.library(missing_ok=is_native)
+
+    @staticmethod
+    def _native(name: str, variant: str, options: Options, logs: Sequence[str]) -> _native.Machine:
+        core = options.core or os.environ.get("QUSR_CORE") or ""
+        words = ",".join(logs)
+        try:
+            return _native.Machine(
+                name, variant, cpu=options.cpu, core=core, opt=options.opt, logs=words
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None

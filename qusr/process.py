@@ -102,7 +102,6 @@ class Process:
         self.code_hooks: CodeHooks | None = None
         self.replaced_calls: dict[str, SyscallFunction] = {}
         # What an execve need not make again.
-        self._tables: dict[str, _native.Table] = {}
         self._machines: dict[tuple[str, str], Machine] = {}
         # A forked child that has not executed a program yet, and what it had until then.
         self.forked = False
@@ -149,13 +148,12 @@ class Process:
         self.sysroot = loader.Sysroot(os.fsdecode(early.sysroot) or None)
         self.image, self.read_implies_exec = early.image, early.read_implies_exec
         self.forked = early.forked
-        self._set_machine(self._machine(early.guest, self.image.plan.variant))
+        self._set_machine(self._machine(early.guest, self.image.plan.variant, early.machine))
         self.argv, self.exe = early.argv, early.exe
         self.comm = os.path.basename(early.execfn)[:15]
         self.memory, self._memory_bits = early.memory, self.abi.word * 8
         self.stack = early.stack
         self.auxv = self.stack.auxv
-        self._tables[self.abi.name] = early.table
         self.native = early.process
         self._main = Thread(self, early.thread)
         self._main.first = early.resume
@@ -176,43 +174,48 @@ class Process:
         machine = self._machine(prepared.guest, prepared.plan.variant)
         self._set_machine(machine)
         self.argv = prepared.argv
-        self.exe = _path_of(prepared)
         self.comm = os.path.basename(prepared.execfn)[:15]
         self.memory = self._empty_memory()
         # Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).
         self.set_read_implies_exec(self.abi.word == 4 and self.read_implies_exec)
-        self.image = prepared.install(self.memory, stack_size=self._stack_size())
-        if self.image.read_implies_exec:
-            self.set_read_implies_exec(True)
-        for page in machine.kernel_pages:
-            _native.map_kernel_page(self.memory, *page)
-        self.stack = prepared.build_stack(
-            self.image,
-            self.envp,
-            hwcap=machine.hwcap[0],
-            hwcap2=machine.hwcap[1],
-            platform=machine.platform,
-            random=self._random(),
-        )
-        self.stack.store(self.memory)
+        release, store, seed = self.uname_release, self.store.path, self.options.seed
+        blocks = self._block_log()
+        try:
+            loaded = _native.load(
+                prepared,
+                self.envp,
+                machine.native,
+                self.memory,
+                stack_size=self._stack_size(),
+                library=machine.library,
+                own_exe=self._own_exe,
+                release=None if release is None else os.fsencode(release),
+                seed=None if seed is None else seed & _SEED,
+                store=None if store is None else os.fsencode(store),
+                before=None if self._main is None else self.native,
+                log=None if blocks is None else blocks.native,
+            )
+        except ValueError as error:  # no memory for translated code, no such library
+            raise UsageError(str(error)) from None
+        self.image, self.stack, self.exe = loaded.image, loaded.stack, loaded.exe
         self.auxv = self.stack.auxv
+        if self.image.read_implies_exec:
+            self.read_implies_exec = True
         if self.log is not None and self.log.wants("page"):
             from qusr.debug.blocks import memory_map
 
             self.log.write(memory_map(self))
-        table = self._tables.get(self.abi.name)
-        if table is None:
-            table = _native.Table(machine.table)
-            self._tables[self.abi.name] = table
-        self._start_thread(table, self._stock(prepared))
-        self.native.runs(prepared.fd, prepared.host_path)
+        if blocks is not None:
+            own_logs = machine.native.native_options is not None
+            blocks.watch(loaded.thread, self.image.plan.variant, own_logs=own_logs)
+        self._begin(loaded.process, loaded.thread)
 
-    def _machine(self, guest: str, variant: str) -> Machine:
+    def _machine(self, guest: str, variant: str, native: _native.Machine | None = None) -> Machine:
         key = guest, variant
         machine = self._machines.get(key)
         if machine is None:
             logs = () if self.log is None else self.log.native_items()
-            machine = self._machines[key] = Machine(*key, self.options, logs)
+            machine = self._machines[key] = Machine(*key, self.options, logs, native)
         return machine
 
     @property
@@ -238,60 +241,30 @@ class Process:
             of = "" if size is None else f" of {size:#x} bytes"
             raise UsageError(f"no room for guest memory{of}{at}: {error.strerror}") from None
 
-    def _stock(self, prepared: _native.Prepared) -> tuple[bytes, bytes] | None:
-        """Where the program's translations are kept, and what it is called there."""
-        if self.store.path is None:
-            return None
-        identity = _native.file_identity(prepared.fd)
-        return os.fsencode(self.store.path), identity
-
-    def _start_thread(self, table: _native.Table, stock: tuple[bytes, bytes] | None) -> None:
-        machine = self.machine
-        old = None if self._main is None else self.native
-        native = self.native = _native.Process(self.memory, table, self.abi.core, old)
-        if old is not None:
-            native.inherit(old)
-            if self.shares_memory:
-                native.die_orderly()
-        elif self.sysroot:
-            native.set_sysroot(self.sysroot.root)
-        exe = os.fsencode(self.sysroot.guest_path(os.fsdecode(self.exe)))
-        root = os.fsencode(self.sysroot.root or "")
-        release = None if self.uname_release is None else os.fsencode(self.uname_release)
-        code = self.image.code_range()[0]
+    def _begin(self, native: _native.Process, thread: _native.Thread) -> None:
+        """The first thread of a program that was loaded takes the place of the one before it."""
+        self.native = native
         if self._limits:
             native.set_own_limits(self._limits)
             self._limits = []
-        native.set_facts(exe, code, self.stack.auxv_bytes, root, machine.native, release)
-        self.native.set_own_exe(*self._own_exe)
         if self.options.strace:
-            self.native.watch_deaths()
+            native.watch_deaths()
         if os.environ.get("QUSR_DEBUG"):
-            self.native.watch_quit()
-        blocks = self._block_log()
-        sink = None if blocks is None else blocks.native
-        options = machine.native_options
-        try:
-            thread = _native.Thread(native, *machine.core, native=options, log=sink, stock=stock)
-        except (ValueError, OSError) as error:  # no memory for translated code, no such library
-            raise UsageError(str(error)) from None
-        if blocks is not None:
-            blocks.watch(thread, own_logs=options is not None)
-        regs = self.arch.registers
-        thread.set_reg(regs.sp, self.stack.sp)
-        thread.set_reg(regs.pc, self.image.start)
+            native.watch_quit()
         if self._main is None:
             self._main = Thread(self, thread)
-        else:
-            # execve: the first thread goes on with the new program.
-            thread.follow_exec(self._main.native)
-            native.set_tracing(self._main.tracer is not None)
-            if self.forked:
-                # Taking it apart would write to, and so copy, pages that the parent has as well.
-                self.forked = False
-                self._inherited = self._main.native
-            self._main.native = thread
-            self._main.set_trace()
+            return
+        # execve: the first thread goes on with the new program.
+        if self.shares_memory:
+            native.die_orderly()
+        thread.follow_exec(self._main.native)
+        native.set_tracing(self._main.tracer is not None)
+        if self.forked:
+            # Taking it apart would write to, and so copy, pages that the parent has as well.
+            self.forked = False
+            self._inherited = self._main.native
+        self._main.native = thread
+        self._main.set_trace()
 
     def _block_log(self) -> BlockLog | None:
         """What writes the items of -d that are about blocks, if any is wanted."""
@@ -310,10 +283,6 @@ class Process:
             if which == RLIMIT_STACK:
                 return told
         return limit(RLIMIT_STACK)[0]
-
-    def _random(self) -> bytes:
-        seed = self.options.seed
-        return os.urandom(16) if seed is None else _native.seeded_random(seed & _SEED)
 
     # --- running ---
 
@@ -594,14 +563,6 @@ def _own_exe() -> tuple[bytes, int, int]:
         return os.readlink(os.fsencode(installed.EXECUTABLE)), info.st_dev, info.st_ino
     except OSError:
         return b"", _NO_FILE, _NO_FILE
-
-
-def _path_of(prepared: _native.Prepared) -> bytes:
-    """The path of a program, links resolved."""
-    try:
-        return os.readlink(b"/proc/self/fd/%d" % prepared.fd)
-    except OSError:
-        return os.path.realpath(os.fsencode(prepared.host_path))
 
 
 def _environment(env: Mapping[str, str] | Sequence[bytes] | None) -> list[bytes]:

@@ -202,6 +202,13 @@ def test_python_goes_on_where_it_is_needed(
     assert (launch.store).is_dir()
 
 
+def test_a_program_is_executed_by_its_descriptor(launch: Launcher, arm64: Path) -> None:
+    """execveat(2), 281 on arm64, with AT_EMPTY_PATH; false is another program than perl."""
+    code = 'open(F, "<", "/bin/false"); $e = ""; syscall(281, fileno(F), $e, 0, 0, 4096)'
+    result = launch("/usr/bin/perl", "-e", code, options=("-L", str(arm64)))
+    assert early(result.check(1))
+
+
 def test_programs_that_binfmt_misc_hands_over(launch: Launcher, arm64: Path) -> None:
     """Open, with a name of its own (flags O and P)."""
     code = _CODE.replace("#qusr-start command", "#qusr-start binfmt").replace(

@@ -23,7 +23,7 @@ class BlockLog:
         self.process = process
         self.log = log
         self.arch = process.arch
-        self.variant = process.image.plan.variant
+        self.variant = ""
         self._disassemble: dict[str, Callable[[int, bytes], Iterator[str]]] = {}
         self._met: set[tuple[int, int]] = set()
         self._shown = True
@@ -34,8 +34,12 @@ class BlockLog:
         if "cpu" not in log.items:
             self.names = [registers.status_name] if registers.status_name else []
 
-    def watch(self, native: _native.Thread, *, own_logs: bool) -> None:
-        """Has the thread's blocks written; `own_logs`: its core tells :meth:`native`."""
+    def watch(self, native: _native.Thread, variant: str, *, own_logs: bool) -> None:
+        """Has the blocks of the thread, whose program is of this variant, written.
+
+        `own_logs`: its core tells :meth:`native`.
+        """
+        self.variant = variant
         items = self.log.items
         numbers = [self.arch.registers.numbers[name] for name in self.names]
         if own_logs:

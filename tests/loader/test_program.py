@@ -409,7 +409,7 @@ def test_stack_that_does_not_fit(file: Callable[..., str]) -> None:
     with pytest.raises(LoadError, match="does not fit"):
         built.store(space)
     with pytest.raises(LoadError) as caught:
-        prepared.check_arguments([], 8 << 20)
+        _native.check_limits(prepared.argv, [], prepared.execfn, word=8, stack_limit=8 << 20)
     assert caught.value.errno == errno.E2BIG
 
 

@@ -1,11 +1,13 @@
 //! The machine that a program sees: all that follows from its guest and the options.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use crate::facts::{self, Abi, Cpu, Model, Processor};
 use crate::guests::{self, Entry};
 use crate::loader::rules::Rules;
 use crate::pair;
+use crate::thunk::table::Table;
 use crate::unicorn::UnicornConfig;
 
 /// What the options say of it.
@@ -30,6 +32,7 @@ pub struct Machine {
     pub native: Option<String>,
     pub model: &'static str,
     pub cpu: Cpu,
+    table: OnceLock<Arc<Table>>,
 }
 
 impl Machine {
@@ -63,6 +66,7 @@ impl Machine {
             native,
             model: model.name,
             cpu,
+            table: OnceLock::new(),
         })
     }
 
@@ -71,6 +75,18 @@ impl Machine {
     #[must_use]
     pub fn is_usual(&self) -> bool {
         self.native.is_some() || pair::refusal(self.abi.core, "").is_some()
+    }
+
+    /// The thunk table, parsed once.
+    ///
+    /// # Errors
+    /// What is wrong with the declarations.
+    pub fn table(&self) -> Result<Arc<Table>, String> {
+        if let Some(table) = self.table.get() {
+            return Ok(Arc::clone(table));
+        }
+        let table = Table::parse(self.abi.table).map_err(|why| why.to_string())?;
+        Ok(Arc::clone(self.table.get_or_init(|| Arc::new(table))))
     }
 
     /// How Unicorn, whose library is the one given, is to run it.

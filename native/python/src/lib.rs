@@ -57,9 +57,9 @@ mod _native {
     };
     #[pymodule_export]
     use super::loader::{
-        PyImage, PyPlan, PyPrepared, PySegment, PyStack, build_stack, check_limits, file_kind,
-        found_sysroot, load_image, machine_title, map_kernel_page, parse_script, prepare,
-        read_plan, seeded_random,
+        PyImage, PyLoaded, PyPlan, PyPrepared, PySegment, PyStack, build_stack, check_limits,
+        file_kind, found_sysroot, load, load_image, machine_title, map_kernel_page, parse_script,
+        prepare, read_plan,
     };
     #[pymodule_export]
     use super::machine::{PyMachine, facts, number, parse_options};

@@ -1,5 +1,7 @@
 //! What the declarations say, and the options, as Python sees them.
 
+use std::sync::Arc;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -11,7 +13,7 @@ use qusr_machine::start::options::{self, Options, Value};
 
 /// The machine that a program sees, see [`Machine`]. ValueError: there is no such CPU or core.
 #[pyclass(name = "Machine", module = "qusr._native", frozen)]
-pub struct PyMachine(pub(super) Machine);
+pub struct PyMachine(pub(super) Arc<Machine>);
 
 #[pymethods]
 impl PyMachine {
@@ -32,7 +34,9 @@ impl PyMachine {
             logs,
         };
         let machine = Machine::new(guest, variant, wishes);
-        machine.map(Self).map_err(PyValueError::new_err)
+        machine
+            .map(|machine| Self(Arc::new(machine)))
+            .map_err(PyValueError::new_err)
     }
 
     /// The CPU model's name.
@@ -41,7 +45,7 @@ impl PyMachine {
         self.0.model
     }
 
-    /// What `Thread` takes for the native core; None when it is Unicorn.
+    /// The options of the native core; None when Unicorn runs the guest.
     #[getter]
     fn native_options(&self) -> Option<&str> {
         self.0.native.as_deref()
@@ -78,12 +82,6 @@ impl PyMachine {
             cpu.system_registers.clone(),
             cpu.features.clone(),
         )
-    }
-
-    /// The thunk table of its ABI.
-    #[getter]
-    fn table(&self) -> &'static [u8] {
-        self.0.abi.table
     }
 }
 

@@ -6,8 +6,6 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-use qusr_kernel::abi::GuestAbi;
-use qusr_kernel::process::exec::read_strings;
 use qusr_kernel::thunk::convert::host_pointer;
 use qusr_memory::{AddressSpace, Backing, Efault, Errno, MmapRequest, Prot, Region, SpaceConfig};
 
@@ -198,24 +196,6 @@ impl PyAddressSpace {
             Some(text) => Ok(PyBytes::new(py, &text)),
             None => Err(os_error(libc::ENAMETOOLONG)),
         }
-    }
-
-    /// A NULL-terminated array of strings, as execve(2) takes them: words of `word` bytes, strings
-    /// of at most `longest` bytes with their NUL. A null pointer is an empty array (Linux allows it).
-    fn read_strings<'py>(
-        &self,
-        py: Python<'py>,
-        addr: u64,
-        word: u64,
-        big_endian: bool,
-        longest: usize,
-    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let abi = GuestAbi {
-            word_bits: if word == 4 { 32 } else { 64 },
-            big_endian,
-        };
-        let strings = read_strings(&self.space, addr, abi, longest).map_err(os_error)?;
-        Ok(strings.iter().map(|text| PyBytes::new(py, text)).collect())
     }
 
     /// All mappings: (start, end, prot, flags, kind, name, offset).

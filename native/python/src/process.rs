@@ -1,6 +1,5 @@
 //! `qusr._native.Process`: what the threads of a guest process share.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,25 +7,15 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::cpu::guest_named;
-use super::machine::PyMachine;
 use super::memory::{PyAddressSpace, os_error};
 use qusr_kernel::process::Process;
 use qusr_kernel::signal::host::{self};
-use qusr_kernel::thunk::exec::OwnExe;
-use qusr_kernel::thunk::path::Sysroot;
-use qusr_kernel::thunk::procfs::Facts;
 use qusr_kernel::thunk::table::Table;
 
-/// The declarations of an ABI, ready for use: parsed once, and used by each program after an execve.
+/// The declarations of an ABI, ready for use. For tests: a machine has its own.
 #[pyclass(name = "Table", module = "qusr._native", frozen)]
 pub struct PyTable {
     inner: Arc<Table>,
-}
-
-impl From<Arc<Table>> for PyTable {
-    fn from(inner: Arc<Table>) -> Self {
-        Self { inner }
-    }
 }
 
 #[pymethods]
@@ -46,51 +35,18 @@ pub struct PyProcess {
 
 #[pymethods]
 impl PyProcess {
-    /// `guest` is its name in the list of guests; `before`: what ran here until an execve.
+    /// One without a program, for tests; `guest` is its name in the list of guests.
     #[new]
-    #[pyo3(signature = (space, table, guest, before = None))]
-    fn new(
-        space: &PyAddressSpace,
-        table: &PyTable,
-        guest: &str,
-        before: Option<&Self>,
-    ) -> PyResult<Self> {
+    fn new(space: &PyAddressSpace, table: &PyTable, guest: &str) -> PyResult<Self> {
         let table = Arc::clone(&table.inner);
         let linux = guest_named(guest)?.linux;
-        let before = before.map(|before| &*before.inner);
-        let inner = Process::new(space.space.clone(), table, linux, before).map_err(os_error)?;
+        let inner = Process::new(space.space.clone(), table, linux, None).map_err(os_error)?;
         Ok(Self { inner })
     }
 
-    /// The program of an open file runs in this process: guests that want to write to it get ETXTBSY.
-    fn runs(&self, fd: i32, path: PathBuf) {
-        self.inner.runs(fd, &path);
-    }
-
-    /// It does so no more.
+    /// Its program runs no more: guests may write to the file.
     fn runs_no_more(&self) {
         self.inner.runs_no_more();
-    }
-
-    /// The directory that stands for the guest's `/`; None takes it away.
-    fn set_sysroot(&self, prefix: Option<std::path::PathBuf>) -> PyResult<()> {
-        let sysroot = prefix
-            .map(|prefix| Sysroot::new(&prefix))
-            .transpose()?
-            .map(Arc::new);
-        *self.inner.sysroot.write().map_err(poisoned)? = sysroot;
-        Ok(())
-    }
-
-    /// Takes over the sysroot and the limits of the program that ran here before (execve).
-    fn inherit(&self, before: &Self) {
-        self.inner.follow(&before.inner);
-    }
-
-    /// The emulator's own executable: its path, st_dev and st_ino.
-    fn set_own_exe(&self, path: Vec<u8>, dev: u64, ino: u64) -> PyResult<()> {
-        *self.inner.own_exe.write().map_err(poisoned)? = Arc::new(OwnExe { path, dev, ino });
-        Ok(())
     }
 
     /// Whether waits for children are Python's, because threads of this process trace others.
@@ -101,29 +57,6 @@ impl PyProcess {
     /// Hands calls on the file (st_dev, st_ino), which stands for /proc/self/mem, to Python.
     fn add_memory_file(&self, dev: u64, ino: u64) {
         self.inner.marks.add_memory_file(dev, ino);
-    }
-
-    /// See [`Facts`].
-    fn set_facts(
-        &self,
-        exe: Vec<u8>,
-        code: u64,
-        auxv: Vec<u8>,
-        root: Vec<u8>,
-        machine: &PyMachine,
-        release: Option<Vec<u8>>,
-    ) -> PyResult<()> {
-        let cpu = &machine.0.cpu;
-        *self.inner.facts.write().map_err(poisoned)? = Arc::new(Facts {
-            exe,
-            code,
-            auxv,
-            root,
-            machine: cpu.uname.as_bytes().to_vec(),
-            release,
-            cpuinfo: cpu.cpuinfo.clone(),
-        });
-        Ok(())
     }
 
     /// The guest's limit (soft, hard), which for a few is not the host's. OSError: there is none.

@@ -6,8 +6,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use super::loader::{PyImage, PyStack};
+use super::machine::PyMachine;
 use super::memory::PyAddressSpace;
-use super::process::{PyProcess, PyTable};
+use super::process::PyProcess;
 use super::share::{self, PyMade};
 use super::stop::describe;
 use super::thread::PyThread;
@@ -21,7 +22,7 @@ use qusr_machine::start::{self, Started};
 #[pyclass(name = "EarlyStart", module = "qusr._native", frozen, get_all)]
 pub struct PyEarlyStart {
     memory: Py<PyAddressSpace>,
-    table: Py<PyTable>,
+    machine: Py<PyMachine>,
     process: Py<PyProcess>,
     thread: Py<PyThread>,
     argv: Vec<Py<PyBytes>>,
@@ -149,7 +150,7 @@ fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
                 space: Arc::clone(&started.space),
             },
         )?,
-        table: Py::new(py, PyTable::from(started.table))?,
+        machine: Py::new(py, PyMachine(started.machine))?,
         process: Py::new(
             py,
             PyProcess {

@@ -10,8 +10,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
 use super::cpu::{SystemRegister, unicorn_config};
+use super::loader::PyPrepared;
 use super::memory::os_error;
-use super::native::{log_to, tell};
+use super::native::tell;
 use super::process::PyProcess;
 use super::share;
 use qusr_kernel::process::GuestThread;
@@ -19,12 +20,10 @@ use qusr_kernel::process::clone::{CloneRequest, Kind};
 use qusr_kernel::process::whereabouts;
 use qusr_kernel::signal::host::{self, Mailbox};
 use qusr_kernel::signal::{Action, SIG_IGN, bit};
-use qusr_kernel::thunk::map_files;
 use qusr_kernel::thunk::procfs::Opened;
 use qusr_kernel::thunk::table::MAX_SLOTS;
-use qusr_machine::pair;
+use qusr_machine::facts::facts;
 use qusr_translator as native;
-use qusr_translator::stock::Place;
 use qusr_unicorn::{self as unicorn, AllStopped};
 
 /// One guest thread.
@@ -45,13 +44,9 @@ impl From<GuestThread> for PyThread {
 
 #[pymethods]
 impl PyThread {
-    /// A thread; the arguments are those of `qusr.cpu.unicorn.arguments`. With `native` (its
-    /// options, see [`pair::open`]) it runs on the native core, and Unicorn is
-    /// only opened for an instruction that this has no lifter for. `stock`: the store's directory and
-    /// the program's identity, where its translations are kept.
+    /// A thread of a process without a program, for tests; the arguments are those of
+    /// `qusr.cpu.unicorn.arguments`.
     #[new]
-    #[pyo3(signature = (process, library, guest, model, system_registers, features, native = None, log = None, stock = None))]
-    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         process: &PyProcess,
         library: PathBuf,
@@ -59,22 +54,11 @@ impl PyThread {
         model: i32,
         system_registers: Vec<SystemRegister>,
         features: Vec<String>,
-        native: Option<&str>,
-        log: Option<Py<PyAny>>,
-        stock: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
         let config = unicorn_config(library, guest, model, system_registers, features)?;
-        let space = process.inner.space.clone();
-        let core = match native {
-            None => unicorn::open(&config, space).map_err(PyOSError::new_err)?,
-            Some(options) => {
-                let stock = stock.map(|(folder, program)| Place { folder, program });
-                pair::open(guest, options, config, space, log.map(log_to), stock)
-                    .map_err(PyValueError::new_err)?
-            }
-        };
+        let core = unicorn::open(&config, process.inner.space.clone());
         Ok(Self {
-            inner: GuestThread::new(process.inner.clone(), core),
+            inner: GuestThread::new(process.inner.clone(), core.map_err(PyOSError::new_err)?),
         })
     }
 
@@ -324,6 +308,26 @@ impl PyThread {
         }
     }
 
+    /// The program that a call to the handler `name` is to execute, and its environment; all that can fail
+    /// is done. `exe` is the program that runs. OSError: why there is none.
+    fn prepare_exec(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        values: Vec<u64>,
+        exe: &[u8],
+    ) -> PyResult<(PyPrepared, Vec<Py<PyBytes>>)> {
+        let machines = &facts().machines;
+        let execve = match self.inner.prepare_exec(name, &values, exe, machines) {
+            Some(Ok(execve)) => execve,
+            Some(Err(errno)) => return Err(os_error(errno)),
+            None => return Err(PyValueError::new_err("no call that executes")),
+        };
+        let envp = execve.envp.iter();
+        let envp = envp.map(|entry| PyBytes::new(py, entry).unbind());
+        Ok((PyPrepared::from(execve.prepared), envp.collect()))
+    }
+
     /// Sets the registers of a thread that a clone has made.
     fn begin_clone(&mut self, request: &PyCloneRequest) {
         self.inner.begin_clone(&request.0);
@@ -357,12 +361,6 @@ impl PyThread {
     #[staticmethod]
     fn call_of(tid: i32) -> Option<(u64, [u64; MAX_SLOTS], u64, u64)> {
         whereabouts::call_of(tid)
-    }
-
-    /// The path to a file that a guest's path in /proc/self/map_files names, or None.
-    fn map_file(&self, at: i32, path: Vec<u8>) -> Option<Vec<u8>> {
-        let space = &self.inner.process.space;
-        map_files::by_host_name(space, at, &path).map(std::ffi::CString::into_bytes)
     }
 
     /// PTRACE_TRACEME was called.

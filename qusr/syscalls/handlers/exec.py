@@ -8,8 +8,6 @@ cannot be, the new program gets an address space of its own in the same host mem
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 
 from qusr import _native, again, loader
@@ -23,89 +21,22 @@ if TYPE_CHECKING:
 
     from qusr.running import Process
 
-AT_FDCWD = -100
-AT_SYMLINK_NOFOLLOW = 0x100
-AT_EMPTY_PATH = 0x1000
-_MAX_ARG_STRLEN = 131072
-RLIMIT_STACK = 3
+_WORD = (1 << 64) - 1
 
 
 def execve(ctx: Context, path: int, argv: int, envp: int) -> int:
     """execve(2)."""
-    name = ctx.read_path(path)
-    if not name:
-        raise fail(errno.ENOENT)
-    return _exec(ctx, name, argv, envp)
+    return _exec(ctx, "execve", path, argv, envp)
 
 
 def execveat(ctx: Context, dirfd: int, path: int, argv: int, envp: int, flags: int) -> int:
     """execveat(2); with AT_EMPTY_PATH the file is `dirfd` itself."""
-    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
-        raise fail(errno.EINVAL)
-    name = ctx.read_path(path)
-    if not name:
-        if not flags & AT_EMPTY_PATH:
-            raise fail(errno.ENOENT)
-        return _exec(ctx, b"/dev/fd/%d" % dirfd, argv, envp, fd=dirfd, hidden=_hidden(dirfd))
-    if flags & AT_SYMLINK_NOFOLLOW and os.path.islink(ctx.host_path(dirfd, path, follow=False)):
-        raise fail(errno.ELOOP)
-    if dirfd == AT_FDCWD or name.startswith(b"/"):
-        return _exec(ctx, name, argv, envp)
-    # The kernel's own name for it (fs/exec.c, alloc_bprm), also what a script is told.
-    return _exec(ctx, b"/dev/fd/%d/%s" % (dirfd, name), argv, envp, hidden=_hidden(dirfd))
+    return _exec(ctx, "execveat", dirfd, path, argv, envp, flags)
 
 
-def _hidden(fd: int) -> bool:
-    """Whether the new program could not open a script that is named by `fd`."""
-    if fd < 0:  # which fcntl.fcntl refuses with a ValueError
-        raise fail(errno.EBADF)
-    return bool(fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC)
-
-
-def _exec(
-    ctx: Context, name: bytes, argv: int, envp: int, *, fd: int = -1, hidden: bool = False
-) -> int:
-    process = ctx.process
-    word, big_endian = ctx.abi.word, ctx.abi.big_endian
-    arguments = process.memory.read_strings(argv, word, big_endian, _MAX_ARG_STRLEN)
-    environment = process.memory.read_strings(envp, word, big_endian, _MAX_ARG_STRLEN)
-    if fd >= 0:
-        fd = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 0)
-        try:
-            opened = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            pass  # no /proc: the copy has to do, unless it is one of O_PATH
-        else:
-            os.close(fd)
-            fd = opened
-
-    # Whatever file it leads to, the program is called what the caller called it.
-    called = name
-    if fd < 0 and (mapped := ctx.thread.map_file(AT_FDCWD, name)) is not None:
-        name = mapped
-
-    def prepare(name: bytes, fd: int) -> _native.Prepared:
-        path, argv = os.fsdecode(name), arguments or [b""]
-        machine = process.arch.elf_machine
-        return loader.prepare(path, argv, process.sysroot, caller=machine, fd=fd, execfn=called)
-
-    try:
-        prepared = prepare(name, fd)
-        if process.is_own_exe(os.fstat(prepared.fd)) and _native.leads_to_own_exe(AT_FDCWD, name):
-            prepared.close()
-            name = process.exe
-            prepared = prepare(name, -1)
-    except loader.LoadError as error:
-        raise fail(error.errno) from None
-    try:
-        if hidden and prepared.path != os.fsdecode(name):
-            # fs/binfmt_script.c, BINPRM_FLAGS_PATH_INACCESSIBLE
-            raise loader.LoadError("a script that its interpreter cannot open", errno.ENOENT)
-        stack = process.native.limit(RLIMIT_STACK)[0]
-        prepared.check_arguments(environment, stack)
-    except loader.LoadError as error:
-        prepared.close()
-        raise fail(error.errno) from None
+def _exec(ctx: Context, name: str, *values: int) -> int:
+    arguments = [value & _WORD for value in values]
+    prepared, environment = ctx.thread.prepare_exec(f"exec:{name}", arguments, ctx.process.exe)
     if prepared.plan is None:
         path = os.fsencode(prepared.host_path)
         return _leave(ctx, prepared, Command(path, prepared.argv, environment))
@@ -115,8 +46,8 @@ def _exec(
             return _leave(ctx, prepared, command)
 
     def replace() -> None:
-        _replace(process, prepared, environment)
-        process.main.native.inherit_seccomp(ctx.thread)
+        _replace(ctx.process, prepared, environment)
+        ctx.process.main.native.inherit_seccomp(ctx.thread)
 
     return _as_first_thread(ctx, replace)
 

@@ -308,6 +308,7 @@ CHECK(empty_path)
 	EQ(status, 0);
 	ERR(syscall(__NR_execveat, fd, "", arguments, environment, 0), ENOENT);
 	ERR(syscall(__NR_execveat, 99, "", arguments, environment, AT_EMPTY_PATH), EBADF);
+	ERR(syscall(__NR_execveat, AT_FDCWD, "", arguments, environment, AT_EMPTY_PATH), EACCES);
 	pid = OK(fork());
 	if (pid == 0) {
 		fexecve(open(self, O_RDONLY), arguments, environment);

@@ -21,7 +21,7 @@ use crate::store::{self, file_identity};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
 use crate::thunk::procfs::Facts;
-use crate::thunk::table::Table;
+use crate::translator::Log;
 use crate::translator::stock::Place;
 use crate::unicorn;
 
@@ -62,13 +62,12 @@ pub struct Loaded {
     pub stack: Stack,
     pub process: Arc<Process>,
     pub thread: GuestThread,
-    pub table: Arc<Table>,
     /// The program's path on the host.
     pub exe: Vec<u8>,
 }
 
-/// Fills `space`, which is empty. `before` is what ran here until an
-/// execve.
+/// Fills `space`, which is empty. `before` is what ran here until an execve; `log` gets what the native core
+/// logs.
 ///
 /// # Errors
 /// What does not fit, or why there is no core.
@@ -79,6 +78,7 @@ pub fn load(
     space: &Arc<AddressSpace>,
     settings: &Settings,
     before: Option<&Process>,
+    log: Option<Log>,
 ) -> Result<Loaded, Refusal> {
     let image = prepared.install(&**space, machine.rules, settings.stack_size)?;
     if image.read_implies_exec {
@@ -91,10 +91,9 @@ pub fn load(
     stack.store(&**space)?;
 
     let failed = |errno| LoadError::of_errno(&prepared.path, errno);
-    let table = Table::parse(machine.abi.table).map_err(|why| Refusal::Usage(why.to_string()))?;
-    let table = Arc::new(table);
+    let table = machine.table().map_err(Refusal::Usage)?;
     let linux = machine.entry.linux;
-    let process = Process::new(space.clone(), table.clone(), linux, before).map_err(failed)?;
+    let process = Process::new(space.clone(), table, linux, before).map_err(failed)?;
     let root = &prepared.sysroot[..];
     if let Some(before) = before {
         process.follow(before);
@@ -130,7 +129,7 @@ pub fn load(
                 program: program.to_vec(),
             });
             let (guest, space) = (machine.abi.core, space.clone());
-            pair::open(guest, options, unicorn, space, None, stock)
+            pair::open(guest, options, unicorn, space, log, stock)
         }
         None => unicorn::open(&unicorn, space.clone()),
     };
@@ -142,7 +141,6 @@ pub fn load(
         stack,
         process,
         thread,
-        table,
         exe,
     })
 }

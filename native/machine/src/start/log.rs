@@ -42,7 +42,6 @@ fn reason(stop: &Stop) -> String {
         }
         Stop::Preload => "a call that may put its files out of reach".to_owned(),
         Stop::Killed { signal } => format!("death by signal {}", signal.0),
-        Stop::Core(_) => "it was needed the last time".to_owned(),
         other => format!("{other:?}"),
     }
 }

@@ -34,7 +34,6 @@ use crate::memory::{AddressSpace, SpaceConfig};
 use crate::process::{GuestThread, Process, Stop, child};
 use crate::signal::dispositions::Dispositions;
 use crate::thunk::exec::OwnExe;
-use crate::thunk::table::Table;
 use command::Command;
 pub use entry::attempt;
 use load::{Loaded, Refusal, Settings};
@@ -46,7 +45,6 @@ const USAGE: i32 = 1;
 /// A guest that was started without Python, for Python to go on with.
 pub struct Started {
     pub space: Arc<AddressSpace>,
-    pub table: Arc<Table>,
     pub process: Arc<Process>,
     pub thread: GuestThread,
     /// What is to be decided.
@@ -242,7 +240,6 @@ fn start(
         stack,
         process,
         thread,
-        table,
         exe,
     } = load::load(
         &prepared,
@@ -250,6 +247,7 @@ fn start(
         &machine,
         &space,
         &launch.settings,
+        None,
         None,
     )?;
     process.set_own_limits(&command.limits);
@@ -259,7 +257,6 @@ fn start(
     }
     let started = Started {
         space,
-        table,
         process,
         thread,
         stop: Stop::Core(Exit::Interrupted),

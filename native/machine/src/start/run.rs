@@ -17,9 +17,6 @@ use crate::signal::host;
 use crate::translator::{keep_stocks, stop_for_fork};
 use crate::unicorn::AllStopped;
 
-/// The handler of execve(2) in Python.
-pub const EXECVE: &str = "exec:execve";
-
 /// Runs it; comes back with what Python has to decide.
 pub fn run(mut started: Started) -> Started {
     let stop = loop {
@@ -82,9 +79,12 @@ fn attend(started: &mut Started, stop: &Stop) -> Attended {
     if started.thread.is_traced() {
         return Attended::ForPython;
     }
-    if &**handler == EXECVE {
-        let [path, argv, envp, ..] = scalars.values;
-        execve(started, [path, argv, envp]);
+    let machines = &facts::facts().machines;
+    let exec = started
+        .thread
+        .prepare_exec(handler, &scalars.values, &started.exe, machines);
+    if let Some(prepared) = exec {
+        execve(started, prepared);
         return Attended::Done;
     }
     match CloneRequest::read(&started.process, handler, &scalars.values) {
@@ -134,11 +134,7 @@ fn fork(started: &mut Started, request: &CloneRequest) {
 }
 
 /// Begins another program in this process, or gives the guest the errno.
-fn execve(started: &mut Started, pointers: [u64; 3]) {
-    let machines = &facts::facts().machines;
-    let prepared = started
-        .thread
-        .prepare_execve(pointers, &started.exe, machines);
+fn execve(started: &mut Started, prepared: Result<Execve, i32>) {
     let result = match prepared {
         Ok(execve) if execve.prepared.plan.is_none() => {
             let program = execve.prepared;
@@ -195,7 +191,7 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
             stack_size,
             ..started.launch.settings.clone()
         };
-        let loaded = load::load(&prepared, &envp, machine, &space, &settings, before)?;
+        let loaded = load::load(&prepared, &envp, machine, &space, &settings, before, None)?;
         Ok((space, loaded))
     });
     // Too late to go back: the kernel kills the process then.
@@ -208,7 +204,6 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
         stack,
         process,
         mut thread,
-        table,
         exe,
     } = loaded;
     thread.follow_exec(&mut started.thread);
@@ -223,7 +218,7 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
         started.forked = false;
         std::mem::forget((old, before));
     }
-    (started.space, started.table) = (space, table);
+    started.space = space;
     (started.image, started.stack, started.exe) = (image, stack, exe);
     (started.argv, started.envp) = (prepared.argv, envp);
     started.execfn = prepared.execfn;

@@ -10,7 +10,7 @@ use std::os::fd::IntoRawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::run::{EXECVE, wants_core};
+use super::run::wants_core;
 use super::{Launch, Started, log};
 use crate::cpu::Exit;
 use crate::facts;
@@ -225,13 +225,11 @@ impl Borrower {
                     host::die_beside_others(signal.0);
                 }
                 Stop::Core(Exit::Interrupted) => {}
-                Stop::Syscall { handler, scalars } if &*handler == EXECVE => {
-                    let [path, argv, envp, ..] = scalars.values;
-                    if !self.execve(child, [path, argv, envp]) {
-                        break Stop::Syscall { handler, scalars };
+                stop => {
+                    if !self.attend(child, &stop) {
+                        break stop;
                     }
                 }
-                stop => break stop,
             }
         };
         self.needs_python(child, stop);
@@ -276,10 +274,21 @@ impl Borrower {
         }
     }
 
-    /// execve(2). False: it cannot be made here, and Python has to.
-    fn execve(&mut self, child: &Child, pointers: [u64; 3]) -> bool {
+    /// False: Python has to decide.
+    fn attend(&mut self, child: &Child, stop: &Stop) -> bool {
+        let Stop::Syscall { handler, scalars } = stop else {
+            return false;
+        };
         let machines = &facts::facts().machines;
-        let execve = match self.thread.prepare_execve(pointers, &self.exe, machines) {
+        let exec = self
+            .thread
+            .prepare_exec(handler, &scalars.values, &self.exe, machines);
+        exec.is_some_and(|prepared| self.execve(child, prepared))
+    }
+
+    /// execve(2). False: it cannot be made here, and Python has to.
+    fn execve(&mut self, child: &Child, prepared: Result<Execve, i32>) -> bool {
+        let execve = match prepared {
             Ok(execve) => execve,
             Err(errno) => {
                 self.thread.finish_call(-i64::from(errno));

@@ -2,6 +2,7 @@
 //! it. How programs are loaded is `native/kernel/src/loader`.
 
 mod image;
+mod loaded;
 mod plan;
 mod program;
 mod stack;
@@ -16,9 +17,10 @@ use qusr_kernel::loader::script;
 use qusr_machine::facts::facts;
 
 pub use image::{PyImage, load_image, map_kernel_page};
+pub use loaded::{PyLoaded, load};
 pub use plan::{PyPlan, PySegment, read_plan};
 pub use program::{PyPrepared, prepare};
-pub use stack::{PyStack, build_stack, check_limits, seeded_random};
+pub use stack::{PyStack, build_stack, check_limits};
 
 /// A path or message as Python's text (os.fsdecode).
 fn text<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {

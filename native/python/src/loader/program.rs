@@ -16,16 +16,21 @@ use qusr_kernel::loader::LoadError;
 use qusr_kernel::loader::auxv::Facts;
 use qusr_kernel::loader::program::{self, Prepared, Request, Wanted};
 use qusr_kernel::loader::rules::Rules;
-use qusr_kernel::loader::stack;
 use qusr_machine::facts::facts;
 
 /// See [`Prepared`]. Closed, it is of no use any more.
 #[pyclass(name = "Prepared", module = "qusr._native", frozen)]
 pub struct PyPrepared(Mutex<Option<Prepared>>);
 
+impl From<Prepared> for PyPrepared {
+    fn from(prepared: Prepared) -> Self {
+        Self(Mutex::new(Some(prepared)))
+    }
+}
+
 impl PyPrepared {
     /// Does something with it. ValueError: it is closed.
-    fn with<T>(&self, what: impl FnOnce(&mut Prepared) -> T) -> PyResult<T> {
+    pub(super) fn with<T>(&self, what: impl FnOnce(&mut Prepared) -> T) -> PyResult<T> {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let open = guard.as_mut();
         open.map(what)
@@ -131,20 +136,6 @@ impl PyPrepared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// LoadError (E2BIG) while the old image still stands; `stack_limit` is RLIMIT_STACK.
-    fn check_arguments(
-        &self,
-        py: Python<'_>,
-        envp: Vec<Vec<u8>>,
-        stack_limit: u64,
-    ) -> PyResult<()> {
-        let checked = self.with(|prepared| {
-            let word = u64::from(prepared.ident.bits / 8);
-            stack::check_limits(&prepared.argv, &envp, &prepared.execfn, word, stack_limit)
-        })?;
-        checked.map_err(|error| load_error(py, &error))
-    }
-
     /// Maps everything into an empty address space. The files stay open.
     #[pyo3(signature = (space, *, stack_size))]
     fn install(&self, space: &Bound<'_, PyAny>, stack_size: u64) -> PyResult<PyImage> {
@@ -236,6 +227,6 @@ pub fn prepare(
     };
     let prepared = py.detach(|| program::prepare(request, &facts().machines));
     prepared
-        .map(|prepared| PyPrepared(Mutex::new(Some(prepared))))
+        .map(PyPrepared::from)
         .map_err(|error| load_error(py, &error))
 }

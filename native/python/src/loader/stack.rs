@@ -8,7 +8,6 @@ use super::load_error;
 use qusr_kernel::abi::GuestAbi;
 use qusr_kernel::loader::auxv::{Credentials, Facts};
 use qusr_kernel::loader::stack::{self, Contents, Stack};
-use qusr_machine::start::load::seeded;
 
 /// A finished initial stack, see [`Stack`].
 #[pyclass(name = "Stack", module = "qusr._native", frozen)]
@@ -160,10 +159,4 @@ pub fn check_limits(
 ) -> PyResult<()> {
     stack::check_limits(&argv, &envp, execfn, word, stack_limit)
         .map_err(|error| load_error(py, &error))
-}
-
-/// 16 bytes that follow from a seed.
-#[pyfunction]
-pub fn seeded_random(py: Python<'_>, seed: u64) -> Bound<'_, PyBytes> {
-    PyBytes::new(py, &seeded(seed))
 }
