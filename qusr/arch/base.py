@@ -59,6 +59,8 @@ class Guest:
             e_flags are the value.
         refusals: what the kernel's elf_check_arch refuses of this machine's programs.
         flag_names: what e_flags say to people: (mask, value, words).
+        of_host: the host's processor is of its kind: the host runs its programs where nobody asks for
+            the emulator.
         guarded: what the kernel adds to the protection of code: (bit of `features`, protection).
     """
 
@@ -72,6 +74,7 @@ class Guest:
     feature_property: int = 0
     minsigstksz: int = 0
     marks_functions: bool = False
+    of_host: bool = False
     variants: tuple[Variant, ...] = ((0, 0, ""),)
     refusals: tuple[Refusal, ...] = ()
     guarded: tuple[tuple[int, int], ...] = ()

@@ -17,6 +17,7 @@ class X86(Guest):
     """x86 in one word size."""
 
     package = "x86"
+    of_host = True
 
 
 class X8664(X86):
