@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from qusr.binfmt import registry
+from qusr.binfmt import BinfmtError, registry
 from qusr.binfmt.registry import Entry
 from tests import emulators, namespaces
 from tests.emulators import REPO
@@ -305,7 +305,7 @@ def test_the_hosts_programs_are_left_to_it() -> None:
     """The emulator is one of them: registered, it could not be started any more."""
     assert {"x86_64", "i386"}.isdisjoint(registry.guests([]))
     assert registry.guests(["amd64"]) == ["x86_64"]
-    with pytest.raises(registry.BinfmtError, match="x86_64 is this machine"):
+    with pytest.raises(BinfmtError, match="x86_64 is this machine"):
         registry.line("x86_64", "/usr/bin/qusr-x86_64", "")
 
 
