@@ -274,6 +274,8 @@ class Thread:
         """Block all host signals of the calling thread."""
     def adopt(self) -> None: ...
     def ends(self) -> None: ...
+    def leave(self) -> None:
+        """The calling host thread is no guest thread's any more."""
     def leave_for_exec(self, shared: bool) -> int:
         """Reset what an execve resets; gives the signal mask, which stays."""
     def exec_host(self, path: bytes, argv: list[bytes], envp: list[bytes]) -> int:

@@ -226,7 +226,7 @@ class Thread:
             case ("signal", int(number), bytes(info), killed):
                 self._signalled(number, info, killed)
             case ("doomed",):
-                self.ended = True
+                self._leave()
             case ("interrupted",):
                 pass
             case _:
@@ -259,7 +259,12 @@ class Thread:
         elif process.begin_to_die():
             process.ends(Exited(0, number, dump.dump(process, self, number, info)))
         else:
-            self.ended = True  # it is another thread's signal that counts
+            self._leave()  # it is another thread's signal that counts
+
+    def _leave(self) -> None:
+        """Ends without any of what exit(2) does: the process ends, or another program begins."""
+        self.ended = True
+        self.native.leave()
 
     def _preload(self) -> None:
         """Makes a call behind which nothing may be left to import from."""

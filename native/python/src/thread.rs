@@ -274,14 +274,17 @@ impl PyThread {
     /// The guest thread ends: robust futexes, the tid word.
     fn ends(&mut self) {
         self.inner.thread_ends();
+        self.leave();
+    }
+
+    /// The calling host thread, whose this was, is no guest thread's any more. It may outlive this object.
+    fn leave(&self) {
         host::set_mask(!0);
         self.inner.signals.mailbox.hand_on();
         Mailbox::detach();
     }
 
-    /// Before another program takes this process over (execve): handlers and timers go,
-    /// and the thread lets go of its mailbox. Gives the guest's signal mask. `shared`: the memory is
-    /// another process's as well.
+    /// Before another program takes this process over (execve): see `GuestThread::leave_for_exec`.
     fn leave_for_exec(&mut self, shared: bool) -> u64 {
         self.inner.leave_for_exec(shared)
     }

@@ -59,7 +59,13 @@ def _as_first_thread(ctx: Context, replace: Callable[[], None]) -> int:
     if len(process.threads) == 1 and caller is main and process.loan is None:
         replace()
         return NO_RESULT
-    main.exec_request = replace
+
+    def as_first() -> None:
+        if caller is not main:
+            main.native.take_mask(ctx.thread)
+        replace()
+
+    main.exec_request = as_first
     for thread in list(process.threads.values()):
         thread.doom()
     caller.ended = True
@@ -91,8 +97,6 @@ def _leave(ctx: Context, prepared: _native.Prepared, command: Command) -> int:
 
     def leave() -> None:
         main = process.main
-        if main.native is not thread:
-            main.native.take_mask(thread)
         if process.loan is not None:
             process.leaving = Leaving(command.path, command.argv, command.envp, failed)
         else:

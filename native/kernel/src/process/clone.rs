@@ -304,13 +304,13 @@ impl GuestThread {
         let _ = self.process.space.write(address, &id.to_be_bytes());
     }
 
-    /// Before another program takes this process over (execve): handlers and timers go,
-    /// and the thread lets go of its mailbox. Gives the guest's signal mask. `shared`: the memory is
-    /// another process's as well.
+    /// Before another program takes this process over (execve): handlers and timers go, and signals wait
+    /// until the new program's thread sets its mask. Gives the guest's. `shared`: the memory is another process's as well.
     pub fn leave_for_exec(&mut self, shared: bool) -> u64 {
         use super::child::{delete_timers, reset_credentials};
-        use crate::signal::host::{self, Mailbox};
+        use crate::signal::host;
 
+        host::set_whole_mask(!host::OWN);
         let process = &self.process;
         process.give_up_all_robust_futexes();
         process.actions.reset_for_exec();
@@ -319,11 +319,6 @@ impl GuestThread {
         if shared {
             process.child_is_gone(&self.clear_child_tid);
         }
-        if self.signals.mailbox.waits() {
-            self.signals.mailbox.send_again();
-        }
-        Mailbox::detach();
-        host::set_mask(self.signals.blocked);
         self.signals.blocked
     }
 

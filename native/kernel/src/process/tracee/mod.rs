@@ -108,8 +108,10 @@ impl GuestThread {
         self.tracee.get_or_insert_with(Tracee::new);
     }
 
-    /// An execve put this thread in the place of `old`.
+    /// An execve put this thread in the place of `old`, which has let go of the process
+    /// ([`GuestThread::leave_for_exec`]).
     pub fn follow_exec(&mut self, old: &mut Self) {
+        self.signals.mailbox.succeed(&old.signals.mailbox);
         self.tracee = old.tracee.take();
         self.has_executed();
     }

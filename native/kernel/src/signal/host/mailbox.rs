@@ -117,6 +117,19 @@ impl Mailbox {
         }
     }
 
+    /// Takes the place of `before` (execve), whose thread is the calling one and blocks all signals. What is
+    /// there waits for this one's.
+    pub fn succeed(self: &Arc<Self>, before: &Self) {
+        self.attach();
+        before.send_again();
+        if before.bell() {
+            self.pending.fetch_or(BELL, Ordering::SeqCst);
+        }
+        if before.is_killed() {
+            self.is_to_be_killed();
+        }
+    }
+
     /// The thread ends while others go on, with all signals blocked: what was not sent to it
     /// alone is for one of those (kernel/signal.c, `exit_signals`).
     pub fn hand_on(&self) {
