@@ -39,6 +39,7 @@ _SF = "arm-linux-gnueabi-gcc"
 _A64 = "aarch64-linux-gnu-gcc"
 _RV = "riscv64-linux-gnu-gcc"
 _S390 = "s390x-linux-gnu-gcc"
+_I386 = "i686-linux-gnu-gcc"
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ LIBC_TARGETS = {
     "s390x": Target(_S390),
     # Programs know that no x86 processor executes them.
     "amd64": Target("gcc", ("-DON_UNICORN",)),
+    "i386": Target(_I386),
 }
-LIBC_DEFAULT = ("aarch64", "arm", "x86_64", "riscv64", "s390x")
+LIBC_DEFAULT = ("aarch64", "arm", "x86_64", "riscv64", "s390x", "i386")
 NATIVE = "x86_64"
 # The programs of that ISA for the guest: the other ones are for this machine's own C library.
 AS_GUEST = "amd64"

@@ -23,7 +23,7 @@ IN_CI = bool(os.environ.get("CI"))
 
 ARCHES = ("aarch64", "arm")
 """Those that every test of guests is run with."""
-SAMPLED = ("riscv64", "s390x", "x86_64")
+SAMPLED = ("riscv64", "s390x", "x86_64", "i386")
 """Those with which the normal set of tests runs one in `SAMPLE` programs; the slow one runs all."""
 SAMPLE = 6
 DEBIAN = {
@@ -32,6 +32,7 @@ DEBIAN = {
     "riscv64": "riscv64",
     "s390x": "s390x",
     "x86_64": "amd64",
+    "i386": "i386",
 }
 """The guests that have a Debian root, and Debian's names for them."""
 

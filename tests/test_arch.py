@@ -21,6 +21,7 @@ from qusr.arch.x86 import cpu as x86
 from tests.guestcode import (
     A32S,
     AARCH64,
+    I386,
     ARM,
     ARM_BE8,
     ARM_BE32,
@@ -44,8 +45,9 @@ FLAVOURS = {
     "riscv32": RISCV32,
     "s390x": S390X,
     "x86_64": X86_64,
+    "i386": I386,
 }
-BREAKPOINTS = {"arm": "bkpt #0", "aarch64": "brk #0", "s390x": ".2byte 1", "x86_64": "int3"}
+BREAKPOINTS = {"arm": "bkpt #0", "aarch64": "brk #0", "s390x": ".2byte 1", "x86_64": "int3", "i386": "int3"}
 HEADERS = {
     "arm": "/usr/arm-linux-gnueabihf/include/asm/hwcap.h",
     "aarch64": "/usr/aarch64-linux-gnu/include/asm/hwcap.h",
@@ -154,7 +156,7 @@ def test_feature_bits_are_the_kernels(name: str) -> None:
 
 def flavour_stack(flavour: Flavour) -> str:
     """The name of its stack pointer."""
-    return {"s390x": "r15", "x86_64": "rsp"}.get(flavour.name, "sp")
+    return {"s390x": "r15", "x86_64": "rsp", "i386": "esp"}.get(flavour.name, "sp")
 
 
 def test_feature_bits_of_s390x_are_the_c_librarys() -> None:
@@ -419,15 +421,22 @@ def test_the_page_of_guests_is_current() -> None:
     assert gen_guest_docs.PAGE.read_text() == gen_guest_docs.text()
 
 
-@pytest.mark.parametrize("model", x86.X86_64.models, ids=lambda m: m.name)
-def test_models_of_x86_are_what_cpuid_says(model: x86.X86Model) -> None:
+@pytest.mark.parametrize(
+    ("processor", "model"),
+    [(processor, model) for processor in x86.ARCHES for model in processor.models],
+    ids=lambda x: x.name,
+)
+def test_models_of_x86_are_what_cpuid_says(
+    processor: x86.X86Arch, model: x86.X86Model
+) -> None:
     """The instruction is the library's: programs and C libraries go by it, not by HWCAP."""
+    flavour, letter = (X86_64, "r") if processor is x86.X86_64 else (I386, "e")
 
     def cpuid(leaf: int) -> list[int]:
         source = f"mov ${leaf:#x}, %eax\nxor %ecx, %ecx\ncpuid\nint3"
-        machine = Machine(X86_64, source, model.name, rsp=DATA)
+        machine = Machine(flavour, source, model.name, **{f"{letter}sp": DATA})
         assert machine.cpu.run()["reason"] == "breakpoint"
-        return [machine[name] for name in ("rax", "rbx", "rcx", "rdx")]
+        return [machine[f"{letter}{name}x"] for name in "abcd"]
 
     def text(*words: int) -> str:
         return b"".join(word.to_bytes(4, "little") for word in words).strip(b"\0 ").decode()
@@ -436,16 +445,21 @@ def test_models_of_x86_are_what_cpuid_says(model: x86.X86Model) -> None:
     assert (level, text(ebx, edx, ecx)) == (model.level, model.vendor)
     signature, _, ecx, edx = cpuid(1)
     assert signature == model.ident
-    _, _, ext_ecx, ext_edx = cpuid(0x80000001)
+    highest = cpuid(0x80000000)[0]
+    # Old processors have no such leaves, and answer with those of another one.
+    extended = highest >> 16 == 0x8000
+    ext_ecx, ext_edx = cpuid(0x80000001)[2:] if extended else [0, 0]
     words = {x86.EDX_1: edx, x86.ECX_1: ecx, x86.EXT_ECX: ext_ecx, x86.EXT_EDX: ext_edx}
-    for feature in x86.X86_64.features:
+    for feature in processor.features:
         told = bool(words[feature.word] >> feature.bit & 1)
         assert told == (feature.name in model.features), feature
-    assert x86.X86_64.hwcap(model) == (edx, 0)
-    brand = [word for leaf in (0x80000002, 0x80000003, 0x80000004) for word in cpuid(leaf)]
-    assert text(*brand) == model.brand
-    eax = cpuid(0x80000008)[0]
-    assert (eax & 0xFF, eax >> 8 & 0xFF) == model.sizes
+    assert processor.hwcap(model) == (edx, 0)
+    if extended and highest >= 0x80000004:
+        brand = [word for leaf in (0x80000002, 0x80000003, 0x80000004) for word in cpuid(leaf)]
+        assert text(*brand) == model.brand
+    if extended and highest >= 0x80000008:
+        eax = cpuid(0x80000008)[0]
+        assert (eax & 0xFF, eax >> 8 & 0xFF) == model.sizes
     # XSAVE and AVX: the core would execute them wrongly (docs/guests.md).
     assert ecx >> 26 & 7 == 0
     if level >= 7:

@@ -23,7 +23,7 @@ from importlib import util
 from pathlib import Path
 
 ARCH = Path(__file__).resolve().parent.parent / "qusr" / "arch"
-IN_USE = ("aarch64", "arm", "riscv32", "riscv64", "s390x", "x86_64")
+IN_USE = ("aarch64", "arm", "i386", "riscv32", "riscv64", "s390x", "x86_64")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ PACKAGES = (
     ("arm", (40,), "arm armhf armel armeb"),
     ("riscv", (243,), "riscv64 riscv32"),
     ("s390x", (22,), "s390x"),
-    ("x86", (62, 3), "x86_64 amd64"),
+    ("x86", (62, 3), "x86_64 amd64 i386 i486 i586 i686"),
 )
 
 

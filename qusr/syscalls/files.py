@@ -156,6 +156,10 @@ CALLS = (
     Syscall("sync_file_range2", Fd("fd"), Flags("flags", SYNC_FILE_RANGE), Loff("offset"),
             Loff("nbytes"), host=Host("sync_file_range", "fd", "offset", "nbytes", "flags")),
     Syscall("fadvise64", Fd("fd"), Loff("offset"), Loff("len"), _ADVICE),
+    # The length is a word there (arch/x86/kernel/sys_ia32.c).
+    Syscall("fadvise64", Fd("fd"), Loff("offset"), Size("len"), _ADVICE, families=("ia32",)),
+    Syscall("fadvise64_64", Fd("fd"), Loff("offset"), Loff("len"), _ADVICE,
+            host=Host("fadvise64")),
     Syscall("arm_fadvise64_64", Fd("fd"), _ADVICE, Loff("offset"), Loff("len"),
             host=Host("fadvise64", "fd", "offset", "len", "advice")),
     Syscall("readahead", Fd("fd"), Loff("offset"), Size("count")),

@@ -278,6 +278,14 @@ _S390_IPC: dict[int, tuple[str, Forward]] = {
     24: ("SHMCTL", Forward("shmctl", 1, _COMMAND, 4)),
 }
 _IPC_ARGS = (Int("first"), ULong("second"), ULong("third"), Hex("ptr"))
+# With six arguments (ipc/syscall.c): where the fifth behind the call is a time-out, or the type of
+# a message that comes without a struct.
+_IPC6: dict[int, tuple[str, Forward]] = {
+    **_S390_IPC,
+    4: ("SEMTIMEDOP", Forward("semtimedop", 1, 4, 2, 5)),
+    1 << 16 | 12: ("IPCCALL(1, MSGRCV)", Forward("msgrcv", 1, 4, 2, 5, 3)),
+}
+_IPC6_ARGS = (*_IPC_ARGS, Hex("fifth"))
 # The address is not the result, as that could not be told from an error once.
 _SHMAT = Case(*_IPC_ARGS, handler="ipc:shmat", name="SHMAT")
 
@@ -295,6 +303,20 @@ CALLS = (
             names={21: "SHMAT", **{call: name for call, (name, _) in _S390_IPC.items()}},
         ),
         families=("ipc5",),
+    ),
+    Syscall(
+        "ipc",
+        Switch(
+            "call",
+            [
+                *((call, Case(*_IPC6_ARGS, forward=forward))
+                  for call, (_, forward) in _IPC6.items()),
+                (21, _SHMAT),
+            ],
+            default=Case(*_IPC6_ARGS, errno=errno.ENOSYS),
+            names={21: "SHMAT", **{call: name for call, (name, _) in _IPC6.items()}},
+        ),
+        families=("ipc6",),
     ),
     Syscall("msgget", Hex("key"), Flags("msgflg", IPC)),
     Syscall("semget", Hex("key"), Int("nsems"), Flags("semflg", IPC)),

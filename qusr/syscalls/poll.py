@@ -16,6 +16,8 @@ from qusr.syscalls.decl import (
     Fd,
     Flags,
     FlagTable,
+    Forward,
+    Hex,
     Host,
     Int,
     Ptr,
@@ -23,6 +25,7 @@ from qusr.syscalls.decl import (
     Size,
     Syscall,
     UInt,
+    words,
 )
 from qusr.syscalls.layout import CType, Struct, ptr, s16, s32, u32, u64, ulong
 
@@ -90,6 +93,9 @@ CALLS = (
     Syscall("_newselect", *_sets(), Ptr("timeout", TIMEVAL, INOUT | INTERRUPTED),
             host=Host("select")),
     Syscall("select", *_sets(), Ptr("timeout", TIMEVAL, INOUT | INTERRUPTED)),
+    # struct sel_arg_struct (fs/select.c).
+    Syscall("select", Hex("arg"), forward=Forward("_newselect", *words(0, 5)),
+            families=("ia32",)),
     *_PSELECT6,
     *(_be(call, "the signal mask keeps the guest's word order") for call in _PSELECT6),
     Syscall("epoll_create", Int("size")),

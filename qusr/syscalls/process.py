@@ -13,6 +13,7 @@ from qusr.syscalls.decl import (
     Flags,
     FlagTable,
     Hex,
+    Host,
     Int,
     Named,
     Path,
@@ -135,6 +136,8 @@ CALLS = (
     # What the kernel does not write, as no child has changed, stays what it was.
     Syscall("wait4", Pid("pid"), Ptr("wstatus", s32, INOUT), Flags("options", WAIT),
             Ptr("rusage", RUSAGE, INOUT), families=("be",)),
+    Syscall("waitpid", Pid("pid"), Ptr("wstatus", s32, OUT), Flags("options", WAIT),
+            host=Host("wait4", "pid", "wstatus", "options", 0)),
     Syscall("waitid", Enum("which", P_TYPES), Int("upid"), Ptr("infop", SIGINFO_CHILD, OUT),
             Flags("options", WAIT), Ptr("rusage", RUSAGE, OUT)),
     Syscall("kill", Pid("pid"), Signal("sig")),
@@ -171,6 +174,8 @@ CALLS = (
     # CONFIG_CLONE_BACKWARDS: the thread pointer comes before the child's tid.
     Syscall("clone", Flags("flags", CLONE), Raw("newsp"), Raw("parent_tid"), Hex("tls"),
             Raw("child_tid"), handler="process:clone"),
+    Syscall("clone", Flags("flags", CLONE), Raw("newsp"), Raw("parent_tid"), Raw("child_tid"),
+            Hex("tls"), handler="process:clone", families=("x64",)),
     # CONFIG_CLONE_BACKWARDS2: the stack comes before the flags.
     Syscall("clone", Raw("newsp"), Flags("flags", CLONE), Raw("parent_tid"), Raw("child_tid"),
             Hex("tls"), handler="process:clone", families=("backwards2",)),

@@ -130,6 +130,8 @@ _PERF = (
 _KEXEC = "the image would be for the guest's processor"
 _PERF_ARGS = (Raw("attr"), Int("pid"), Int("cpu"), Fd("group_fd"), ULong("flags"))
 _REMOVED = "no longer in Linux"
+_OLD = "every C library has a newer one in its place"
+_VM86 = "an option of the kernel, for a mode that only 32-bit kernels have"
 _PORTS = "access to I/O ports is an option of the kernel"
 _26BIT = "no processor that is emulated has the 26-bit mode"
 
@@ -209,6 +211,13 @@ CALLS = (
     Syscall("modify_ldt", Int("func"), Hex("ptr"), ULong("bytecount"), builtin="modify_ldt"),
     Syscall("set_thread_area", Hex("u_info"), builtin="set_thread_area"),
     Syscall("get_thread_area", Hex("u_info"), builtin="get_thread_area"),
+    Syscall("vm86", ULong("fn"), Hex("v86"), enosys=_VM86),
+    Syscall("vm86old", Hex("v86"), enosys=_VM86),
+    *(
+        Syscall(name, enosys=_OLD)
+        for name in ("oldstat", "oldlstat", "oldfstat", "olduname", "oldolduname", "readdir",
+                     "sgetmask", "ssetmask")
+    ),
     # No port of the host's is a guest's.
     Syscall("iopl", UInt("level"), enosys=_PORTS),
     Syscall("ioperm", ULong("from"), ULong("num"), Int("turn_on"), enosys=_PORTS),
@@ -221,7 +230,8 @@ CALLS = (
     ),
     *(
         Syscall(name, enosys="never was in Linux")
-        for name in ("getpmsg", "putpmsg", "afs_syscall", "tuxcall", "security")
+        for name in ("break", "ftime", "gtty", "idle", "lock", "mpx", "prof", "profil", "stty",
+                     "ulimit", "getpmsg", "putpmsg", "afs_syscall", "tuxcall", "security")
     ),
     # Facilities and devices that a machine may lack (arch/s390/kernel/runtime_instr.c,
     # guarded_storage.c, sthyi.c; arch/s390/pci/pci_mmio.c).

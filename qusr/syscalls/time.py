@@ -16,6 +16,7 @@ from qusr.syscalls.decl import (
     Host,
     Int,
     Ptr,
+    Raw,
     Syscall,
     UInt,
 )
@@ -112,6 +113,7 @@ CALLS = (
     Syscall("adjtimex", Ptr("buf", TIMEX, INOUT)),
     Syscall("nanosleep", Ptr("req", TIMESPEC, IN), Ptr("rem", TIMESPEC, IN | INTERRUPTED)),
     Syscall("time", Ptr("tloc", long, OUT)),
+    Syscall("stime", Raw("t"), handler="system:stime"),
     Syscall("gettimeofday", Ptr("tv", TIMEVAL, OUT), Ptr("tz", TIMEZONE, OUT)),
     Syscall("settimeofday", Ptr("tv", TIMEVAL, IN), Ptr("tz", TIMEZONE, IN)),
     Syscall("times", Ptr("buf", TMS, OUT)),

@@ -44,6 +44,7 @@ TRIPLET = {
     "riscv64": "riscv64-linux-gnu",
     "s390x": "s390x-linux-gnu",
     "x86_64": "x86_64-linux-gnu",
+    "i386": "i386-linux-gnu",
 }
 LOADER = {
     "aarch64": "ld-linux-aarch64.so.1",
@@ -51,6 +52,7 @@ LOADER = {
     "riscv64": "ld-linux-riscv64-lp64d.so.1",
     "s390x": "ld64.so.1",
     "x86_64": "ld-linux-x86-64.so.2",
+    "i386": "ld-linux.so.2",
 }
 
 _WORDS = [

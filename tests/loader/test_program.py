@@ -113,7 +113,7 @@ def test_what_is_no_program(file: Callable[..., str], tmp_path: Path) -> None:
         (program(EM_ARM, big_endian=True), "built for big-endian ARM: use qusr-armeb"),
         (program(big_endian=True), "built for big-endian AArch64: use qusr-aarch64_be"),
         (program(62), "built for x86-64: this machine runs it without qusr, or use qusr-x86_64"),
-        (program(3), "built for i386: this machine runs it without qusr"),
+        (program(3), "built for i386: this machine runs it without qusr, or use qusr-i386"),
         (program(8, big_endian=True), "built for MIPS: no qusr command runs it"),
         (program(0x1234), "built for unknown machine 4660 (64-bit): no qusr command runs it"),
     ],

@@ -2,11 +2,12 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 8] = [
+pub const NAMES: [(&str, &[&str]); 9] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
     ("armeb", &[]),
+    ("i386", &["i486", "i586", "i686"]),
     ("riscv32", &[]),
     ("riscv64", &[]),
     ("s390x", &[]),

@@ -214,6 +214,21 @@ pub trait LinuxAbi: Send + Sync {
         Err(libc::ENOSYS)
     }
 
+    /// Sets the thread pointer of a thread that clone(2) makes.
+    ///
+    /// # Errors
+    /// The errno of the clone.
+    fn set_thread_pointer(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        value: u64,
+    ) -> Result<(), i32> {
+        let _ = space;
+        core.set(self.facts().registers.tls, value);
+        Ok(())
+    }
+
     /// The system call that code in the kernel's part of the address space stands for, which a program has
     /// called: its number. The core is made to stand behind the call.
     fn kernel_code(&self, exit: Exit, core: &mut dyn CpuCore, space: &AddressSpace) -> Option<u64> {
@@ -237,9 +252,9 @@ pub trait LinuxAbi: Send + Sync {
         context: &FrameContext<'_>,
     ) -> Result<(), Efault>;
 
-    /// Where a frame at the stack pointer has the mask that sigreturn puts back; `rt`: one of
-    /// rt_sigreturn(2).
-    fn frame_mask(&self, rt: bool) -> u64;
+    /// Where a frame at the stack pointer has the mask that sigreturn puts back, and with 32 bits its upper
+    /// word; `rt`: one of rt_sigreturn(2).
+    fn frame_mask(&self, rt: bool) -> [u64; 2];
 
     /// Takes the registers back from the frame at the stack pointer.
     ///

@@ -130,7 +130,27 @@ impl<'a> Engine<'a> {
         self.api.check(what, error)
     }
 
-    /// Stores where [`Engine::map`] has mapped.
+    /// Has the library map memory of its own, of zeros, where the guest's address space does not reach.
+    ///
+    /// # Errors
+    /// The library's words.
+    pub fn map_own(self, what: &str, at: u64, size: u64) -> Result<(), String> {
+        // SAFETY: by `new`; the library owns the memory.
+        let error = unsafe { (self.api.mem_map)(self.engine, at, size, ffi::PROT_ALL) };
+        self.api.check(what, error)
+    }
+
+    /// Reads where [`Engine::map_own`] has mapped; zeros, if that is not so.
+    #[must_use]
+    pub fn load<const N: usize>(self, at: u64) -> [u8; N] {
+        let mut bytes = [0; N];
+        let to = bytes.as_mut_ptr().cast::<c_void>();
+        // SAFETY: by `new`; the library copies so many bytes to there.
+        unsafe { (self.api.mem_read)(self.engine, at, to, N as u64) };
+        bytes
+    }
+
+    /// Stores where [`Engine::map_own`] has mapped.
     ///
     /// # Errors
     /// The library's words.

@@ -123,6 +123,9 @@ pub struct Facts {
     /// The library's pages are smaller by default, and it lets them be set (ARM's are).
     pub sets_page_size: bool,
     pub banks: &'static [Bank],
+    /// How many registers there are, with those that only [`Guest::read`] and [`Guest::write`] know; 0: those of
+    /// the banks.
+    pub count: u32,
     /// The number of the program counter, and the library's.
     pub pc: u32,
     pub uc_pc: UcReg,

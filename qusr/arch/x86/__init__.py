@@ -47,6 +47,42 @@ X86_64 = X8664(
     triplets=("x86_64-linux-gnu",),
     aliases=("amd64",),
 )
-GUESTS = (X86_64,)
+
+
+class X8632(X86):
+    """Programs of 32 bits."""
+
+    machine = EM_386
+    bits = 32
+    libraries = "libc6:i386 or libc6-i386-cross"
+    #: Without PT_GNU_STACK: the table at `elf_read_implies_exec` in asm/elf.h.
+    reads_execute = True
+    #: As :class:`X8664` has it.
+    minsigstksz = 1040
+
+    @property
+    def task_end(self) -> int:
+        """IA32_PAGE_OFFSET, of a kernel with 64 bits (asm/page_64_types.h)."""
+        return 0xFFFFE000
+
+
+I386 = X8632(
+    "i386",
+    title="i386",
+    big_endian=False,
+    abis={
+        "": Abi(
+            "i386",
+            numbers="x86.numbers_32",
+            word=4,
+            align64=4,
+            families=("ia32", "struct_mmap", "ipc6", "eabi", "ids16", "32"),
+            core="i386",
+        )
+    },
+    triplets=("i386-linux-gnu", "i686-linux-gnu"),
+    aliases=("i486", "i586", "i686"),
+)
+GUESTS = (X86_64, I386)
 #: Programs of these machines that no guest runs.
-OTHERS = {(EM_X86_64, 32): "x32", (EM_386, 32): "i386"}
+OTHERS = {(EM_X86_64, 32): "x32"}

@@ -8,6 +8,7 @@ arch/x86/kernel/cpu/proc.c; QEMU's target/i386/cpu.c.
 from __future__ import annotations
 
 from qusr.arch.base import Arch, CpuModel, Feature, Registers
+from qusr.arch.x86 import I386 as GUEST32
 from qusr.arch.x86 import X86_64 as GUEST64
 
 TYPE_CHECKING = False
@@ -159,10 +160,30 @@ _TABLE = {
         "Intel Core i7 9xx (Nehalem Class Core i7)",
     ),
 }  # fmt: skip
+#: Those without 64 bits.
+_TABLE32 = {
+    "qemu32": (4, _INTEL, 4, 0x663, (0x781ABFD, 0x80000001, 0, 0), (0, 0), _QEMU),
+    "kvm32": (
+        5, _INTEL, 5, 0xF61, (0x78BFBFD, 0x80000001, 0, 0), (36, 0), "Common 32-bit KVM processor",
+    ),
+    "coreduo": (
+        6, _INTEL, 10, 0x6E8, (0xFC9FBFD, 0x80000009, 0, 0x100000), (32, 0),
+        "Genuine Intel(R) CPU           T2600  @ 2.16GHz",
+    ),
+    "n270": (
+        12, _INTEL, 10, 0x106C2, (0xFC9FBFD, 0x80400209, 1, 0x100000), (32, 0),
+        "Intel(R) Atom(TM) CPU N270   @ 1.60GHz",
+    ),
+    "athlon": (11, _AMD, 2, 0x623, (0x783FBFD, 0x80000000, 0, 0xC1C3F3FD), (36, 0), _QEMU),
+    "pentium3": (10, _INTEL, 3, 0x673, (0x383FBFD, 0x80000000, 0, 0), (0, 0), ""),
+    "pentium2": (9, _INTEL, 2, 0x652, (0x183FBFD, 0x80000000, 0, 0), (0, 0), ""),
+    "pentium": (8, _INTEL, 1, 0x543, (0x8003BD, 0x80000000, 0, 0), (0, 0), ""),
+    "486": (7, _INTEL, 1, 0x480, (0x9, 0x80000000, 0, 0), (0, 0), ""),
+}  # fmt: skip
 
 
 def _model(name: str, of: str, description: str = "") -> X86Model:
-    unicorn, vendor, level, signature, leaves, sizes, brand = _TABLE[of]
+    unicorn, vendor, level, signature, leaves, sizes, brand = {**_TABLE, **_TABLE32}[of]
     return X86Model(
         name,
         unicorn,
@@ -172,7 +193,7 @@ def _model(name: str, of: str, description: str = "") -> X86Model:
         leaves=leaves,
         sizes=sizes,
         brand=brand,
-        description=description or brand,
+        description=description or brand or name,
     )
 
 
@@ -180,6 +201,8 @@ _MODELS64 = (
     _model("max", "Westmere", "all that the core can execute (SSE4.2, AES; no AVX)"),
     *(_model(name, name) for name in _TABLE),
 )
+
+_MODELS32 = (*_MODELS64, *(_model(name, name) for name in _TABLE32))
 
 _GENERAL64 = (
     "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",
@@ -211,6 +234,26 @@ _REGISTERS64 = Registers(
     tls="fs_base",
     args=("rdi", "rsi", "rdx", "r10", "r8", "r9"),
     result="rax",
+    status="eflags",
+)
+
+
+_ALL32 = (
+    "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags", *_SEGMENTS, *_ST,
+    *_X87, *_XMM[:8], "mxcsr", *_OWN,
+    # The descriptors that are a thread's own.
+    "tls0", "tls1", "tls2",
+)  # fmt: skip
+_REGISTERS32 = Registers(
+    numbers={name: n for n, name in enumerate(_ALL32)},
+    # org.gnu.gdb.i386.core, .sse
+    gdb=_ALL32,
+    bits={**_NARROW, **dict.fromkeys(("tls0", "tls1", "tls2"), 64)},
+    pc="eip",
+    sp="esp",
+    tls="tls0",
+    args=("ebx", "ecx", "edx", "esi", "edi", "ebp"),
+    result="eax",
     status="eflags",
 )
 
@@ -251,7 +294,7 @@ class X86Arch(Arch):
             f"vendor_id\t: {model.vendor}\n"
             f"cpu family\t: {model.family}\n"
             f"model\t\t: {model.number}\n"
-            f"model name\t: {model.brand}\n"
+            f"model name\t: {model.brand or 'unknown'}\n"
             f"stepping\t: {model.ident & 15}\n"
             f"fpu\t\t: {has_fpu}\n"
             f"fpu_exception\t: {has_fpu}\n"
@@ -262,10 +305,21 @@ class X86Arch(Arch):
             "bogomips\t: 2000.00\n"
             "clflush size\t: 64\n"
             "cache_alignment\t: 64\n"
-            f"address sizes\t: {physical} bits physical, {virtual} bits virtual\n"
+            f"address sizes\t: {physical or 32} bits physical, {virtual or 32} bits virtual\n"
             "power management:\n\n"
             for cpu in cpus
         )
+
+    def uname_of(self, model: CpuModel) -> str:
+        """With 32 bits the family is in it (arch/x86/kernel/cpu/bugs.c): at most 6."""
+        if self.word_bits == 64:
+            return self.uname_machine
+        assert isinstance(model, X86Model)
+        return f"i{min(model.family, 6)}86"
+
+    def platform_of(self, model: CpuModel) -> str:
+        """ELF_PLATFORM is the same with 32 bits."""
+        return self.uname_of(model)
 
     def capstone(self, variant: str, mode: str) -> tuple[str, tuple[str, ...]]:
         """By the word size."""
@@ -273,4 +327,5 @@ class X86Arch(Arch):
 
 
 X86_64 = X86Arch(GUEST64, _REGISTERS64, _MODELS64, uname_machine="x86_64", platform="x86_64")
-ARCHES = (X86_64,)
+I386 = X86Arch(GUEST32, _REGISTERS32, _MODELS32, uname_machine="i686", platform="i686")
+ARCHES = (X86_64, I386)

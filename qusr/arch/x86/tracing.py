@@ -16,9 +16,12 @@ from qusr.arch.tracing import (
     Tracing,
     UserArea,
 )
-from qusr.arch.x86.cpu import X86_64
+from qusr.arch.x86.cpu import I386, X86_64
+
+NT_PRXFPREG = 0x46E62B7F
 
 _NUMBERS64 = X86_64.registers.numbers
+_NUMBERS32 = I386.registers.numbers
 
 
 def _fields(numbers: dict[str, int], size: int, names: str) -> list[tuple[int | None, int]]:
@@ -44,6 +47,31 @@ _FXSAVE64 = RegisterSet(
     *((_NUMBERS64[f"st{n}"], 16) for n in range(8)),
     *((_NUMBERS64[f"xmm{n}"], 16) for n in range(16)),
     (None, 96),
+)
+
+#: The same with 32 bits.
+_GENERAL32 = RegisterSet(
+    4,
+    *_fields(
+        dict(_NUMBERS32),
+        4,
+        "ebx ecx edx esi edi ebp eax ds es fs gs orig eip cs eflags esp ss",
+    ),
+)
+#: What FSAVE stores.
+_FSAVE = RegisterSet(
+    4,
+    *_fields(dict(_NUMBERS32), 4, "fctrl fstat ftag fioff fiseg fooff foseg"),
+    *((_NUMBERS32[f"st{n}"], 10) for n in range(8)),
+)
+#: What FXSAVE stores with 32 bits.
+_FXSAVE32 = RegisterSet(
+    4,
+    *_fields(dict(_NUMBERS32), 2, "fctrl fstat ftw fop"),
+    *_fields(dict(_NUMBERS32), 4, "fioff fiseg fooff foseg mxcsr mxcsr_mask"),
+    *((_NUMBERS32[f"st{n}"], 16) for n in range(8)),
+    *((_NUMBERS32[f"xmm{n}"], 16) for n in range(8)),
+    (None, 224),
 )
 
 _FLAGS = (
@@ -143,5 +171,21 @@ TRACING = {
             15: ("set", NT_PRFPREG),
         },
         gdb=("i386:x86-64", (*_gdb(dict(_NUMBERS64), 64), _SEGMENTS64)),
-    )
+    ),
+    I386.name: Tracing(
+        I386.registers,
+        sets={NT_PRSTATUS: _GENERAL32, NT_PRFPREG: _FSAVE, NT_PRXFPREG: _FXSAVE32},
+        core=((b"CORE", NT_PRFPREG, _FSAVE), (b"LINUX", NT_PRXFPREG, _FXSAVE32)),
+        call_register=ORIGINAL,
+        user=UserArea(readable=68, writable=68, size=284, words=()),
+        requests={
+            12: ("get", NT_PRSTATUS),  # PTRACE_GETREGS
+            13: ("set", NT_PRSTATUS),
+            14: ("get", NT_PRFPREG),  # PTRACE_GETFPREGS
+            15: ("set", NT_PRFPREG),
+            18: ("get", NT_PRXFPREG),  # PTRACE_GETFPXREGS
+            19: ("set", NT_PRXFPREG),
+        },
+        gdb=("i386", _gdb(dict(_NUMBERS32), 32)),
+    ),
 }

@@ -66,6 +66,7 @@ static FACTS: Facts = Facts {
         clear: 0xffff_ffff,
     }],
     exceptions: &exceptions(),
+    count: 0,
     coherent_code: false,
     address_mask: (1 << 56) - 1,
     call: None,

@@ -68,6 +68,7 @@ static LITTLE: Facts = Facts {
         preset("FPEXC", 4, FPEXC_EN),
     ],
     exceptions: &exceptions(),
+    count: 0,
     coherent_code: false,
     address_mask: u64::MAX,
     call: None,

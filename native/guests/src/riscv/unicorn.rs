@@ -80,6 +80,7 @@ static RV64_FACTS: Facts = Facts {
     leading: &[],
     presets: &presets(Width::Bits64),
     exceptions: &EXCEPTIONS,
+    count: 0,
     coherent_code: false,
     address_mask: u64::MAX,
     call: None,

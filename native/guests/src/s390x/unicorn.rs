@@ -86,6 +86,7 @@ static FACTS: Facts = Facts {
         Exception::new(EXCP_SVC, Meaning::Call),
         Exception::new(EXCP_PGM, Meaning::Ask),
     ],
+    count: regs::HAS_VECTORS + 1,
     coherent_code: true,
     address_mask: u64::MAX,
     call: None,

@@ -8,10 +8,19 @@ use crate::Entry;
 use linux::X86Linux;
 
 /// By the word size.
-pub static GUESTS: [Entry; 1] = [Entry {
-    command: "x86_64",
-    linux: &X86Linux::BITS64,
-    isa: None,
-    unicorn: &unicorn::X86_64,
-    emulate: None,
-}];
+pub static GUESTS: [Entry; 2] = [
+    Entry {
+        command: "x86_64",
+        linux: &X86Linux::BITS64,
+        isa: None,
+        unicorn: &unicorn::X86_64,
+        emulate: None,
+    },
+    Entry {
+        command: "i386",
+        linux: &X86Linux::BITS32,
+        isa: None,
+        unicorn: &unicorn::I386,
+        emulate: None,
+    },
+];

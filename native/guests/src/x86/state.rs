@@ -21,6 +21,10 @@ const END: usize = 0x1d0;
 
 /// HF_CPL_MASK: the privilege level.
 const HF_CPL: u32 = 3;
+/// HF_ADDSEG_MASK: ds, es or ss do not begin at 0.
+const HF_ADDSEG: u32 = 1 << 6;
+/// HF_CS64_MASK: in code with 64 bits they always do.
+const HF_CS64: u32 = 1 << 15;
 
 /// The state in a copy of it.
 pub struct State<'a>(&'a mut [u8]);
@@ -29,17 +33,23 @@ pub struct State<'a>(&'a mut [u8]);
 #[derive(Clone, Copy, Debug)]
 pub struct Segment {
     pub selector: u32,
-    pub base: u64,
+    pub base: u32,
     pub limit: u32,
     /// The second word of the descriptor.
     pub flags: u32,
 }
 
-/// QEMU's numbers of segment registers.
-pub const ES: usize = 0;
-pub const CS: usize = 1;
-pub const SS: usize = 2;
-pub const DS: usize = 3;
+impl Segment {
+    pub const NONE: Self = Self {
+        selector: 0,
+        base: 0,
+        limit: 0,
+        flags: 0,
+    };
+}
+
+/// QEMU's numbers of es, ss and ds.
+const PLAIN: [usize; 3] = [0, 2, 3];
 
 impl<'a> State<'a> {
     /// `bytes` is the library's copy, in which the state begins at `start`.
@@ -59,32 +69,31 @@ impl<'a> State<'a> {
         self.0[at..at + 4].copy_from_slice(&value.to_ne_bytes());
     }
 
-    fn put_segment(&mut self, at: usize, segment: Segment) {
-        self.put_word(at, segment.selector);
-        self.0[at + 8..at + 16].copy_from_slice(&segment.base.to_ne_bytes());
-        self.put_word(at + 16, segment.limit);
-        self.put_word(at + 20, segment.flags);
+    fn put_base(&mut self, at: usize, base: u64) {
+        self.0[at + 8..at + 16].copy_from_slice(&base.to_ne_bytes());
     }
 
     pub fn enter_user_level(&mut self) {
         self.put_word(AT_HFLAGS, self.word(AT_HFLAGS) | HF_CPL);
     }
 
+    /// As `cpu_x86_load_seg_cache` of QEMU; the width of code and stack stays.
     pub fn set_segment(&mut self, number: usize, segment: Segment) {
-        self.put_segment(AT_SEGMENTS + number * SEGMENT_SIZE, segment);
+        let at = AT_SEGMENTS + number * SEGMENT_SIZE;
+        self.put_word(at, segment.selector);
+        self.put_base(at, segment.base.into());
+        self.put_word(at + 16, segment.limit);
+        self.put_word(at + 20, segment.flags);
+        let base = |number: usize| self.double(AT_SEGMENTS + number * SEGMENT_SIZE + 8);
+        let flags = self.word(AT_HFLAGS) & !HF_ADDSEG;
+        let adds = flags & HF_CS64 == 0 && PLAIN.into_iter().any(|number| base(number) != 0);
+        self.put_word(AT_HFLAGS, flags | if adds { HF_ADDSEG } else { 0 });
     }
 
     /// Says where the descriptors are.
-    pub fn set_table(&mut self, base: u64, size: usize) {
-        let limit = size as u32 - 1;
-        let (selector, flags) = (0, 0);
-        let table = Segment {
-            selector,
-            base,
-            limit,
-            flags,
-        };
-        self.put_segment(AT_GDT, table);
+    pub fn set_table(&mut self, base: u64, size: u64) {
+        self.put_base(AT_GDT, base);
+        self.put_word(AT_GDT + 16, size as u32 - 1);
     }
 }
 

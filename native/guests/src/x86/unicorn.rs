@@ -7,15 +7,15 @@ use std::sync::OnceLock;
 
 use crate::cpu::Exit;
 use crate::unicorn::Guest;
-use crate::unicorn::engine::{Engine, Scratch, Stopped};
+use crate::unicorn::engine::{Engine, Stopped};
 use crate::unicorn::guest::{Bank, Exception, Facts, Meaning, Preset, Probe, UcReg, Width};
 
 use super::linux::registers::{
-    self as regs, FIXED_FLAGS, FS_BASE, INITIAL_CONTROL, INITIAL_MXCSR, MXCSR_BITS, Numbers,
-    USER_CS, USER_DS, USER_FLAGS, W64,
+    self as regs, FIXED_FLAGS, FS_BASE, INITIAL_CONTROL, INITIAL_MXCSR, MXCSR_BITS, Numbers, TLS,
+    TLS_COUNT, USER_CS, USER_CS32, USER_DS, USER_DS32, USER_FLAGS, W32, W64,
 };
-use super::linux::trap;
-use super::state::{self, CS, DS, ES, SS, Segment, State};
+use super::linux::{segments, trap};
+use super::state::{self, Segment, State};
 
 /// In one word size.
 pub struct Unicorn {
@@ -23,6 +23,18 @@ pub struct Unicorn {
     facts: &'static Facts,
     numbers: &'static Numbers,
     ids: &'static Ids,
+    layout: &'static Layout,
+}
+
+/// What a kernel has in the table of descriptors, and in the segment registers when a program starts.
+struct Layout {
+    descriptors: &'static [(u64, u64)],
+    code: u64,
+    stack: u64,
+    /// ds and es.
+    data: u64,
+    /// Programs have descriptors of their own there.
+    has_own: bool,
 }
 
 /// The library's registers of a word size.
@@ -65,6 +77,16 @@ const IDS64: Ids = {
     }
 };
 
+const IDS32: Ids = {
+    const fn r(number: i32) -> UcReg {
+        state::id(false, number)
+    }
+    Ids {
+        general: [r(19), r(22), r(24), r(21), r(30), r(20), r(29), r(23)],
+        pc: r(26),
+    }
+};
+
 const INS_SYSCALL: i32 = 699;
 
 /// CR0: errors of the floating-point unit are exceptions (NE), WAIT looks at them (MP).
@@ -77,13 +99,34 @@ const EMPTY_TAGS: u128 = 0xffff;
 /// Where the processor finds descriptors: in the kernel's part of the addresses, where Linux has them, too
 /// (CPU_ENTRY_AREA_RO_GDT of arch/x86/include/asm/pgtable_areas.h).
 const GDT: u64 = 0xffff_fe00_0000_1000;
-/// Segments of code with 32 bits, of data, of code with 64 bits (arch/x86/include/asm/segment.h), user's.
-const DESCRIPTORS: [(usize, u64); 3] = [
-    (4, 0x00cf_fb00_0000_ffff),
-    (5, 0x00cf_f300_0000_ffff),
-    (6, 0x00af_fb00_0000_ffff),
-];
-const GDT_ENTRIES: usize = 16;
+const GDT_SIZE: u64 = 4096;
+/// Segments of a user's (arch/x86/include/asm/segment.h): selectors and descriptors of all addresses.
+static LAYOUT64: Layout = Layout {
+    descriptors: &[
+        (USER32_CS, CODE32),
+        (USER_DS, DATA32),
+        (USER_CS, 0x00af_fb00_0000_ffff),
+    ],
+    code: USER_CS,
+    stack: USER_DS,
+    data: 0,
+    has_own: false,
+};
+static LAYOUT32: Layout = Layout {
+    descriptors: &[(USER_CS32, CODE32), (USER_DS32, DATA32)],
+    code: USER_CS32,
+    stack: USER_DS32,
+    data: USER_DS32,
+    has_own: true,
+};
+/// Code with 32 bits, beside that with 64.
+const USER32_CS: u64 = 0x23;
+const CODE32: u64 = 0x00cf_fb00_0000_ffff;
+const DATA32: u64 = 0x00cf_f300_0000_ffff;
+/// In the second word of a descriptor: there, and not one of the system's.
+const PRESENT: u32 = 1 << 15;
+const NO_SYSTEM: u32 = 1 << 12;
+const IN_PAGES: u32 = 1 << 23;
 
 const fn bank(first: u32, count: u32, id: i32, width: Width) -> Bank {
     let uc = UcReg { id, width };
@@ -115,6 +158,55 @@ const fn exceptions() -> [Exception; 256] {
 }
 
 static EXCEPTIONS64: [Exception; 256] = exceptions();
+static EXCEPTIONS32: [Exception; 256] = {
+    let mut all = exceptions();
+    all[0x80] = Exception::new(0x80, Meaning::Call);
+    all
+};
+
+static FACTS32: Facts = Facts {
+    mode: 1 << 2,
+    banks: &[
+        one(W32.ax, IDS32.general[0]),
+        one(W32.bx, IDS32.general[3]),
+        one(W32.cx, IDS32.general[1]),
+        one(W32.dx, IDS32.general[2]),
+        one(W32.si, IDS32.general[6]),
+        one(W32.di, IDS32.general[7]),
+        one(W32.bp, IDS32.general[5]),
+        one(W32.sp, IDS32.general[4]),
+        one(W32.flags, EFLAGS),
+        one(W32.cs, SELECTORS[0]),
+        one(W32.cs + Numbers::SS, SELECTORS[1]),
+        one(W32.cs + Numbers::DS, SELECTORS[2]),
+        one(W32.cs + Numbers::ES, SELECTORS[3]),
+        one(W32.cs + Numbers::FS, SELECTORS[4]),
+        one(W32.cs + Numbers::GS, SELECTORS[5]),
+        bank(W32.st, 8, 114, Width::Bits128),
+        bank(W32.fctrl, 1, FPCW, Width::Bits32),
+        bank(W32.fctrl + 1, 1, FPSW, Width::Bits32),
+        one(W32.fctrl + 2, FPTAG),
+        bank(W32.fctrl + 3, 1, 255, Width::Bits32),
+        bank(W32.fctrl + 4, 1, 254, Width::Bits64),
+        bank(W32.fctrl + 5, 1, 257, Width::Bits32),
+        bank(W32.fctrl + 6, 1, 256, Width::Bits64),
+        bank(W32.fctrl + 7, 1, 258, Width::Bits32),
+        bank(W32.xmm, 8, 122, Width::Bits128),
+        bank(W32.mxcsr, 1, MXCSR, Width::Bits32),
+    ],
+    count: TLS + TLS_COUNT,
+    pc: W32.ip,
+    uc_pc: IDS32.pc,
+    leading: regs::REGISTERS32.leading,
+    exceptions: &EXCEPTIONS32,
+    address_mask: 0xffff_ffff,
+    call: None,
+    probe: Probe {
+        base: IDS32.general[1],
+        ..FACTS64.probe
+    },
+    ..FACTS64
+};
 
 static FACTS64: Facts = Facts {
     arch: 4,
@@ -150,11 +242,10 @@ static FACTS64: Facts = Facts {
         bank(W64.xmm, 16, 122, Width::Bits128),
         bank(W64.mxcsr, 1, MXCSR, Width::Bits32),
         bank(FS_BASE, 2, 250, Width::Bits64),
-        one(W64.ftw, FPTAG),
     ],
     pc: W64.ip,
     uc_pc: IDS64.pc,
-    leading: &[W64.fctrl + 1],
+    leading: regs::REGISTERS64.leading,
     presets: &[
         Preset {
             name: "CR0",
@@ -176,6 +267,7 @@ static FACTS64: Facts = Facts {
         },
     ],
     exceptions: &EXCEPTIONS64,
+    count: W64.mxcsr_mask + 1,
     coherent_code: true,
     address_mask: u64::MAX,
     call: Some((INS_SYSCALL, 2)),
@@ -192,6 +284,15 @@ pub static X86_64: Unicorn = Unicorn {
     facts: &FACTS64,
     numbers: &W64,
     ids: &IDS64,
+    layout: &LAYOUT64,
+};
+
+pub static I386: Unicorn = Unicorn {
+    name: "i386",
+    facts: &FACTS32,
+    numbers: &W32,
+    ids: &IDS32,
+    layout: &LAYOUT32,
 };
 
 /// Where the state begins in a copy of it; found once, by the first engine.
@@ -239,31 +340,21 @@ impl Guest for Unicorn {
         engine.write(UcReg::bits32(FPCW), INITIAL_CONTROL.into());
         engine.write(FPTAG, EMPTY_TAGS);
         engine.write(UcReg::bits32(MXCSR), INITIAL_MXCSR.into());
-        static TABLE: Scratch = Scratch::new();
-        engine.map("the descriptors", GDT, &TABLE)?;
-        for (index, descriptor) in DESCRIPTORS {
-            let at = GDT + index as u64 * 8;
+        engine.map_own("the descriptors", GDT, GDT_SIZE)?;
+        for (selector, descriptor) in self.layout.descriptors {
+            let at = GDT + (selector & !7);
             engine.store("a descriptor", at, &descriptor.to_le_bytes())?;
         }
-        let segment = |selector: u64| Segment {
-            selector: selector as u32,
-            base: 0,
-            limit: u32::MAX,
-            flags: (DESCRIPTORS[(selector >> 3) as usize - 4].1 >> 32) as u32,
-        };
-        let none = Segment {
-            selector: 0,
-            base: 0,
-            limit: 0,
-            flags: 0,
-        };
+        let Layout {
+            code, stack, data, ..
+        } = *self.layout;
+        let segments = [code, stack, data, data, 0, 0].map(|selector| segment(engine, selector));
         engine.with_state(|bytes| {
             let mut state = State::new(bytes, start);
-            state.set_segment(CS, segment(USER_CS));
-            state.set_segment(SS, segment(USER_DS));
-            state.set_segment(DS, none);
-            state.set_segment(ES, none);
-            state.set_table(GDT, GDT_ENTRIES * 8);
+            for (number, segment) in segments.into_iter().enumerate() {
+                state.set_segment(QEMU[number], segment);
+            }
+            state.set_table(GDT, GDT_SIZE);
             state.enter_user_level();
             ((), true)
         })
@@ -274,6 +365,8 @@ impl Guest for Unicorn {
             Some(short_tags(engine.read(FPTAG)))
         } else if reg == self.numbers.mxcsr_mask {
             Some(MXCSR_BITS.into())
+        } else if let Some(entry) = self.own_descriptor(reg) {
+            Some(u64::from_le_bytes(engine.load(GDT + entry * 8)).into())
         } else {
             None
         }
@@ -284,7 +377,9 @@ impl Guest for Unicorn {
             self.load_segment(engine, index, value);
             return true;
         }
-        if reg == self.numbers.flags {
+        if let Some(entry) = self.own_descriptor(reg) {
+            self.set_descriptor(engine, entry, value as u64);
+        } else if reg == self.numbers.flags {
             let kept = engine.read(EFLAGS) & !u128::from(USER_FLAGS);
             let flags = kept | value & u128::from(USER_FLAGS) | u128::from(FIXED_FLAGS);
             engine.write(EFLAGS, flags);
@@ -300,8 +395,11 @@ impl Guest for Unicorn {
         true
     }
 
-    /// SYSCALL leaves the address behind it and the flags in registers.
+    /// SYSCALL leaves the address behind it and the flags in registers; an interrupt leaves nothing.
     fn pass_call(&self, engine: Engine<'_>) {
+        if !self.ids.is_wide() {
+            return;
+        }
         let behind = engine.read(self.ids.pc) + 2;
         engine.write(self.ids.general[1], behind);
         let flags = engine.read(EFLAGS);
@@ -346,14 +444,80 @@ impl Guest for Unicorn {
     }
 }
 
+/// QEMU's numbers of cs, ss, ds, es, fs, gs.
+const QEMU: [usize; 6] = [1, 2, 3, 0, 4, 5];
+
+/// What the processor makes of a selector: nothing, if there is no such segment.
+fn segment(engine: Engine<'_>, selector: u64) -> Segment {
+    const TABLE_AND_LEVEL: u64 = 7;
+    const LOCAL_TABLE: u64 = 4;
+    let at = selector & !TABLE_AND_LEVEL;
+    let is_there = at != 0 && at < GDT_SIZE && selector & LOCAL_TABLE == 0;
+    let descriptor = if is_there {
+        u64::from_le_bytes(engine.load(GDT + at))
+    } else {
+        0
+    };
+    let flags = (descriptor >> 32) as u32;
+    if flags & (PRESENT | NO_SYSTEM) != PRESENT | NO_SYSTEM {
+        return Segment::NONE;
+    }
+    let limit = descriptor as u32 & 0xffff | flags & 0xf_0000;
+    Segment {
+        selector: selector as u32,
+        base: (descriptor >> 16 & 0xff_ffff) as u32 | flags & 0xff00_0000,
+        limit: if flags & IN_PAGES != 0 {
+            limit << 12 | 0xfff
+        } else {
+            limit
+        },
+        flags,
+    }
+}
+
 impl Unicorn {
-    /// What a tracer may store to a segment register: those that code runs by are not for it, and the others
-    /// can be empty.
-    fn load_segment(&self, engine: Engine<'_>, index: usize, value: u128) {
-        let is_data = index as u32 >= Numbers::DS;
-        if is_data && value == 0 && engine.read(SELECTORS[index]) != 0 {
-            engine.write(SELECTORS[index], 0);
+    /// The entry of the table that a register is.
+    fn own_descriptor(&self, reg: u32) -> Option<u64> {
+        let index = reg.checked_sub(TLS).filter(|index| *index < TLS_COUNT)?;
+        let entry = u64::from(segments::FIRST_ENTRY + index);
+        self.layout.has_own.then_some(entry)
+    }
+
+    /// As the kernel does, which loads selectors of what it changes again.
+    fn set_descriptor(&self, engine: Engine<'_>, entry: u64, descriptor: u64) {
+        // The table was mapped when the engine was set up, and nobody unmaps it.
+        let _ = engine.store("a descriptor", GDT + entry * 8, &descriptor.to_le_bytes());
+        for (index, id) in SELECTORS.into_iter().enumerate() {
+            let selector = engine.read(id) as u64;
+            if selector >> 3 == entry {
+                self.set_segment(engine, index, segment(engine, selector));
+            }
         }
+    }
+
+    /// What a tracer or a signal frame may have in a segment register: code and stack are the kernel's, and a
+    /// selector of no segment is an empty one.
+    fn load_segment(&self, engine: Engine<'_>, index: usize, value: u128) {
+        let selector = value as u64 & 0xffff;
+        let is_own = selector == self.layout.code || selector == self.layout.stack;
+        let may =
+            index as u32 >= Numbers::DS || is_own && (index == 0) == (selector == self.layout.code);
+        if !may || engine.read(SELECTORS[index]) == selector.into() {
+            return;
+        }
+        self.set_segment(engine, index, segment(engine, selector));
+    }
+
+    fn set_segment(&self, engine: Engine<'_>, index: usize, segment: Segment) {
+        let Ok(start) = state_start(engine, self.ids) else {
+            return;
+        };
+        // The library gives an error for the lack of some kilobytes of memory only.
+        let _ = engine.with_state(|bytes| {
+            let mut state = State::new(bytes, start);
+            state.set_segment(QEMU[index], segment);
+            ((), true)
+        });
     }
 }
 

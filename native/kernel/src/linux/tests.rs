@@ -90,8 +90,9 @@ impl LinuxAbi for TestAbi {
         Err(Efault { addr: top })
     }
 
-    fn frame_mask(&self, _rt: bool) -> u64 {
-        0
+    fn frame_mask(&self, _rt: bool) -> [u64; 2] {
+        let at = 0;
+        [at, at + 4]
     }
 
     fn pop_frame(

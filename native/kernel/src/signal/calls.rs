@@ -432,8 +432,14 @@ impl ThreadSignals {
         again: bool,
     ) -> Option<Result<()>> {
         let sp = core.get(self.linux.facts().registers.sp);
-        let at = sp.wrapping_add(self.linux.frame_mask(rt));
-        let Ok(mask) = self.get_set(space, at) else {
+        let [low, high] = self.linux.frame_mask(rt).map(|at| sp.wrapping_add(at));
+        let mask = if self.abi.word_bits == 64 {
+            self.get(space, low, 8)
+        } else {
+            let low = self.get(space, low, 4);
+            low.and_then(|low| Ok(low | self.get(space, high, 4)? << 32))
+        };
+        let Ok(mask) = mask else {
             return Some(Err(libc::EFAULT));
         };
         let mask = mask & !UNBLOCKABLE;

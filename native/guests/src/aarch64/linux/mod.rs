@@ -68,8 +68,9 @@ impl LinuxAbi for AArch64Linux {
         frame::push(core, space, top, context, self.abi())
     }
 
-    fn frame_mask(&self, _rt: bool) -> u64 {
-        frame::UC_SIGMASK as u64
+    fn frame_mask(&self, _rt: bool) -> [u64; 2] {
+        let at = frame::UC_SIGMASK as u64;
+        [at, at + 4]
     }
 
     fn pop_frame(

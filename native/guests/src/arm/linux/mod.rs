@@ -80,8 +80,9 @@ impl LinuxAbi for ArmLinux {
         frame::push(core, space, top, context, self)
     }
 
-    fn frame_mask(&self, rt: bool) -> u64 {
-        frame::mask_at(rt) as u64
+    fn frame_mask(&self, rt: bool) -> [u64; 2] {
+        let at = frame::mask_at(rt) as u64;
+        [at, at + 4]
     }
 
     fn pop_frame(

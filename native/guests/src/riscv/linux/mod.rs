@@ -60,8 +60,9 @@ impl LinuxAbi for RiscvLinux {
         frame::push(core, space, top, context, self.abi())
     }
 
-    fn frame_mask(&self, _rt: bool) -> u64 {
-        frame::Layout::of(self.abi()).sigmask as u64
+    fn frame_mask(&self, _rt: bool) -> [u64; 2] {
+        let at = frame::Layout::of(self.abi()).sigmask as u64;
+        [at, at + 4]
     }
 
     fn pop_frame(

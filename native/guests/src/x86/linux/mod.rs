@@ -2,9 +2,11 @@
 
 mod convention;
 mod fpu;
+mod frame32;
 mod frame64;
 mod own;
 pub mod registers;
+pub mod segments;
 pub mod trap;
 
 use crate::cpu::{CpuCore, Exit, Regs};
@@ -13,10 +15,15 @@ use crate::kernel::linux::{Facts, LinuxAbi, OwnCall};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
-use registers::{Numbers, W64};
+use registers::{Numbers, W32, W64};
 
 const ABI64: GuestAbi = GuestAbi {
     word_bits: 64,
+    big_endian: false,
+};
+
+const ABI32: GuestAbi = GuestAbi {
+    word_bits: 32,
     big_endian: false,
 };
 
@@ -35,6 +42,16 @@ impl X86Linux {
         numbers: &W64,
         facts: &convention::FACTS64,
     };
+    pub const BITS32: Self = Self {
+        name: "i386",
+        abi: ABI32,
+        numbers: &W32,
+        facts: &convention::FACTS32,
+    };
+
+    fn is_wide(&self) -> bool {
+        self.abi.word_bits == 64
+    }
 }
 
 impl LinuxAbi for X86Linux {
@@ -52,7 +69,7 @@ impl LinuxAbi for X86Linux {
 
     fn compat_machine(&self) -> Option<&'static [u8]> {
         // arch/x86/include/asm/compat.h
-        Some(b"i686")
+        self.is_wide().then_some(b"i686")
     }
 
     #[inline]
@@ -71,18 +88,44 @@ impl LinuxAbi for X86Linux {
         core: &mut dyn CpuCore,
         space: &AddressSpace,
     ) -> Result<u64, i32> {
-        match call {
-            OwnCall::ArchPrctl => own::arch_prctl(args, core, space),
+        match (call, self.is_wide()) {
+            (OwnCall::ArchPrctl, true) => own::arch_prctl(args, core, space),
+            (OwnCall::ArchPrctl, false) => own::arch_prctl32(args),
+            (OwnCall::SetThreadArea, false) => {
+                segments::set_thread_area(args[0], core, space, true)
+            }
+            (OwnCall::GetThreadArea, false) => segments::get_thread_area(args[0], core, space),
+            // Kernels may lack it (CONFIG_MODIFY_LDT_SYSCALL).
             _ => Err(libc::ENOSYS),
         }
     }
 
+    fn set_thread_pointer(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        value: u64,
+    ) -> Result<(), i32> {
+        if self.is_wide() {
+            core.set(registers::FS_BASE, value);
+            return Ok(());
+        }
+        segments::set_thread_area(value, core, space, false).map(|_| ())
+    }
+
     fn kernel_code(&self, exit: Exit, core: &mut dyn CpuCore, space: &AddressSpace) -> Option<u64> {
+        if !self.is_wide() {
+            return None;
+        }
         own::vsyscall(exit, core, space)
     }
 
+    /// With 64 bits handlers have to bring their own.
     fn trampoline(&self) -> Vec<u8> {
-        Vec::new()
+        if self.is_wide() {
+            return Vec::new();
+        }
+        convention::trampoline32()
     }
 
     fn push_frame(
@@ -92,20 +135,31 @@ impl LinuxAbi for X86Linux {
         top: u64,
         context: &FrameContext<'_>,
     ) -> Result<(), Efault> {
-        frame64::push(core, space, top, context)
+        if self.is_wide() {
+            frame64::push(core, space, top, context)
+        } else {
+            frame32::push(core, space, top, context)
+        }
     }
 
-    fn frame_mask(&self, _rt: bool) -> u64 {
-        frame64::MASK_AT
+    fn frame_mask(&self, rt: bool) -> [u64; 2] {
+        if self.is_wide() {
+            return [frame64::MASK_AT; 2];
+        }
+        frame32::mask_at(rt)
     }
 
     fn pop_frame(
         &self,
         core: &mut dyn CpuCore,
         space: &AddressSpace,
-        _rt: bool,
+        rt: bool,
     ) -> Result<Restored, Efault> {
-        frame64::pop(core, space)
+        if self.is_wide() {
+            frame64::pop(core, space)
+        } else {
+            frame32::pop(core, space, rt)
+        }
     }
 
     fn fault(&self, exit: Exit, core: &mut dyn CpuCore, _space: &AddressSpace) -> FaultInfo {

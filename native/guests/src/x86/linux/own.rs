@@ -46,6 +46,15 @@ pub fn arch_prctl(args: &[u64], core: &mut dyn CpuCore, space: &AddressSpace) ->
     }
 }
 
+/// With 32 bits there is no other option (arch/x86/kernel/process_32.c).
+pub fn arch_prctl32(args: &[u64]) -> Result<u64, i32> {
+    match args[0] & 0xffff_ffff {
+        ARCH_GET_CPUID => Ok(1),
+        ARCH_SET_CPUID => Err(libc::ENODEV),
+        _ => Err(libc::EINVAL),
+    }
+}
+
 /// The page (VSYSCALL_ADDR) in which programs of old call these: they can execute it and not read it.
 const VSYSCALL: u64 = 0xffff_ffff_ff60_0000;
 /// By their places there: gettimeofday, time, getcpu.

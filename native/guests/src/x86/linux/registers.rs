@@ -92,6 +92,46 @@ pub const REGISTERS64: Registers = Registers {
     pending_result: Some(W64.ax),
 };
 
+pub const W32: Numbers = Numbers {
+    ax: 0,
+    cx: 1,
+    dx: 2,
+    bx: 3,
+    sp: 4,
+    bp: 5,
+    si: 6,
+    di: 7,
+    ip: 8,
+    flags: 9,
+    cs: 10,
+    st: 16,
+    fctrl: 24,
+    xmm: 32,
+    xmm_count: 8,
+    mxcsr: 40,
+    ftw: 41,
+    mxcsr_mask: 42,
+};
+/// The descriptors that are a thread's own (set_thread_area(2)), one behind the other.
+pub const TLS: u32 = 43;
+pub const TLS_COUNT: u32 = 3;
+
+pub const REGISTERS32: Registers = Registers {
+    number: W32.ax,
+    args: &[W32.bx, W32.cx, W32.dx, W32.si, W32.di, W32.bp],
+    stack_args: None,
+    results: &[W32.ax],
+    pc: W32.ip,
+    sp: W32.sp,
+    tls: TLS,
+    count: (TLS + TLS_COUNT) as usize,
+    // What selectors stand for; the top of the floating-point stack.
+    leading: &[TLS, TLS + 1, TLS + 2, W32.fctrl + 1],
+    call_marker: None,
+    shown_number: None,
+    pending_result: Some(W32.ax),
+};
+
 /// EFLAGS: what a program may change, and a frame or a tracer with it (`FIX_EFLAGS`).
 pub const USER_FLAGS: u64 = 0x0005_0dd5;
 pub const TRAP_FLAG: u64 = 1 << 8;
@@ -103,6 +143,9 @@ pub const FIXED_FLAGS: u64 = 0x202;
 /// Selectors of user code and data (arch/x86/include/asm/segment.h).
 pub const USER_DS: u64 = 0x2b;
 pub const USER_CS: u64 = 0x33;
+/// The same with 32 bits.
+pub const USER_CS32: u64 = 0x73;
+pub const USER_DS32: u64 = 0x7b;
 
 /// The floating-point unit as a program finds it, and a signal handler.
 pub const INITIAL_CONTROL: u64 = 0x37f;
