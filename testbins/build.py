@@ -85,6 +85,7 @@ FREESTANDING_TARGETS = {
     "s390x": Target(_S390),
     "x86_64": Target("gcc"),
     "amd64": Target("gcc"),
+    "i386": Target(_I386),
 }
 
 _DIRECTIVE = re.compile(

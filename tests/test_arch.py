@@ -21,12 +21,12 @@ from qusr.arch.x86 import cpu as x86
 from tests.guestcode import (
     A32S,
     AARCH64,
-    I386,
     ARM,
     ARM_BE8,
     ARM_BE32,
     DATA,
     EXEC,
+    I386,
     READ,
     RISCV32,
     RISCV64,
@@ -47,7 +47,13 @@ FLAVOURS = {
     "x86_64": X86_64,
     "i386": I386,
 }
-BREAKPOINTS = {"arm": "bkpt #0", "aarch64": "brk #0", "s390x": ".2byte 1", "x86_64": "int3", "i386": "int3"}
+BREAKPOINTS = {
+    "arm": "bkpt #0",
+    "aarch64": "brk #0",
+    "s390x": ".2byte 1",
+    "x86_64": "int3",
+    "i386": "int3",
+}
 HEADERS = {
     "arm": "/usr/arm-linux-gnueabihf/include/asm/hwcap.h",
     "aarch64": "/usr/aarch64-linux-gnu/include/asm/hwcap.h",
@@ -426,9 +432,7 @@ def test_the_page_of_guests_is_current() -> None:
     [(processor, model) for processor in x86.ARCHES for model in processor.models],
     ids=lambda x: x.name,
 )
-def test_models_of_x86_are_what_cpuid_says(
-    processor: x86.X86Arch, model: x86.X86Model
-) -> None:
+def test_models_of_x86_are_what_cpuid_says(processor: x86.X86Arch, model: x86.X86Model) -> None:
     """The instruction is the library's: programs and C libraries go by it, not by HWCAP."""
     flavour, letter = (X86_64, "r") if processor is x86.X86_64 else (I386, "e")
 

@@ -46,6 +46,7 @@ FAULTS = """
 | s390x | STCK, STCKE and STCKF count from another origin | nothing: C libraries call the kernel |
 | s390x | a branch to an odd address does not trap | nothing |
 | x86 | instructions of AVX are executed as those of SSE, or are undefined | no CPU has AVX |
+| x86 | FDIV takes 0 / 0 for a division by zero, and does not tell of inexact results | nothing |
 | x86 | SSE sets no exception flags in MXCSR, and unmasked ones do not trap | nothing |
 | x86 | misaligned operands of MOVAPS and its like do not trap, nor does EFLAGS.AC | nothing |
 | x86 | code that is stored through another mapping is seen behind a system call | nothing |
