@@ -365,10 +365,9 @@ impl Guest for Unicorn {
             Some(short_tags(engine.read(FPTAG)))
         } else if reg == self.numbers.mxcsr_mask {
             Some(MXCSR_BITS.into())
-        } else if let Some(entry) = self.own_descriptor(reg) {
-            Some(u64::from_le_bytes(engine.load(GDT + entry * 8)).into())
         } else {
-            None
+            let entry = self.own_descriptor(reg)?;
+            Some(u64::from_le_bytes(engine.load(GDT + entry * 8)).into())
         }
     }
 
