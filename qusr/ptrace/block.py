@@ -40,7 +40,9 @@ BOUNDARY, ENTRY, EXIT, FAULT, EVENT, STOP_HERE = range(1, 7)
 CONTINUE, CALLS, STEP, EMULATE, DETACHED = range(5)
 
 # --- requests to a stopped tracee ---
-ASK_MAPS, ASK_AUXV, ASK_EXE, ASK_SMAPS, ASK_ROOT, ASK_ALLOCATE, ASK_RELEASE = range(1, 8)
+(
+    ASK_MAPS, ASK_AUXV, ASK_EXE, ASK_SMAPS, ASK_ROOT, ASK_ALLOCATE, ASK_RELEASE, ASK_SIGNALS,
+) = range(1, 9)  # fmt: skip
 
 MAGIC = 0x7265636172545351
 HEADER = struct.Struct("<QIIQQQ16sIIIIIIQqQQIIQQQQ")
@@ -55,6 +57,7 @@ RESUME = struct.Struct("<5I")
 BLOCKED_AT, NUMBER_AT, FIRST_ARG_AT, REQUEST_AT, ARGUMENTS_AT = 80, 88, 96, 112, 120
 DIRTY_REGISTERS, DIRTY_MASK, FORGETS_OVER = 1, 2, 4
 RING_SIZE = 256
+NOT_COUNTED = (1 << 64) - 1
 # Where a debugger's stops go (tracee/stops.rs, Orders): counters, the size, the bytes.
 ORDERS_WRITTEN, ORDERS_SIZE, ORDERS_BYTES, ORDERS_ROOM = 0, 16, 24, 1 << 18
 
@@ -63,9 +66,9 @@ class Header:
     """The first fields of a tracee's block."""
 
     __slots__ = (
-        "audit", "base", "blocked", "cloning", "code", "code_ring", "dirty", "first_arg", "guest",
-        "kind", "limit", "magic", "message", "mode", "number", "options", "orders", "reply",
-        "reply_size", "request", "resume_signal", "seized",
+        "audit", "base", "blocked", "cloning", "code", "code_ring", "dirty", "executed",
+        "first_arg", "guest", "kind", "limit", "magic", "message", "mode", "number", "options",
+        "orders", "reply", "reply_size", "request", "resume_signal", "seized",
     )  # fmt: skip
 
     def __init__(self, data: bytes) -> None:
@@ -74,8 +77,10 @@ class Header:
             name, self.audit, self.mode, self.options, self.seized,
             self.resume_signal, self.dirty, self.blocked, self.number, self.first_arg,
             self.code_ring, self.request, self.cloning, self.reply, self.reply_size,
-            self.orders, _,
+            self.orders, executed,
         ) = HEADER.unpack(data)  # fmt: skip
+        #: Guest instructions that the thread has completed, if somebody wants them counted.
+        self.executed: int | None = executed if executed != NOT_COUNTED else None
         #: As `Abi.core` has it.
         self.guest = name.rstrip(b"\0").decode()
 

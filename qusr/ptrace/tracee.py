@@ -157,6 +157,14 @@ class Tracee:
 
     # --- going on ---
 
+    def drop_pending(self, signal: int) -> bool:
+        """Has one that waits to be reported go without a word; whether there is such a one."""
+        for at, (kind, number, _) in enumerate(self.pending):
+            if kind == SIGNAL and number == signal:
+                del self.pending[at]
+                return True
+        return False
+
     def ring(self) -> None:
         """Rings the bell: the tracee is to come to the next guest instruction."""
         _native.queue_signal(self.tgid, self.tid, b.SIGSEGV, b.bell(0))

@@ -41,15 +41,19 @@ class Debugged:
     socket: Path
     folder: Path
 
-    def gdb(self, script: str, timeout: float = 120, before: tuple[str, ...] = ()) -> str:
+    def gdb(
+        self, script: str, timeout: float = 120, before: tuple[str, ...] = (), *,
+        extended: bool = False,
+    ) -> str:  # fmt: skip
         """What gdb prints for the commands of `script`; `before`: those before it connects."""
+        target = "extended-remote" if extended else "remote"
         file = self.folder / "script"
         file.write_text(script)
         words = [
             need("gdb-multiarch"), "-nx", "-batch", "-ex", "set pagination off",
             "-ex", "set confirm off", "-ex", "set width 0", "-ex", "set tcp connect-timeout 30",
             *(word for command in before for word in ("-ex", command)),
-            "-ex", f"target remote {self.socket}", "-x", str(file),
+            "-ex", f"target {target} {self.socket}", "-x", str(file),
         ]  # fmt: skip
         run = subprocess.run(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -85,7 +89,7 @@ def compiled(arch: str, name: str, folder: Path) -> Path:
     program = folder / f"{name}-{arch}"
     if not program.exists():
         source = FOLDER / f"{name}.c"
-        if name == "plain":
+        if name in ("plain", "counted"):
             target = FREESTANDING_TARGETS[arch]
             flags = [*target.flags, *FREESTANDING, f"-I{HERE / 'be'}"]
         else:

@@ -26,6 +26,10 @@ PACKETS = (
     b"qCRC:2aaaaaa0000,100", b"qRcmd,6d617073", b"qThreadExtraInfo,1", b"!",
 )  # fmt: skip
 
+HARMLESS = (b"vFile:pread", b"vFile:close", b"vFile:fstat", b"vFile:readlink", b"vFile:setfs",
+            b"vCont?", b"vMustReply")  # fmt: skip
+"""What of the packets that could do more than that does not."""
+
 
 def mutated(packet: bytes, random: random.Random) -> bytes:
     """A packet with a few bytes changed, cut, doubled or put in; or the frame around it broken."""
@@ -45,9 +49,8 @@ def mutated(packet: bytes, random: random.Random) -> bytes:
                 data[at:at] = b"ffffffffffffffff"
     body = bytes(data)
     # Not what would let the program go on, end it, start another, or write to files.
-    for letter in (b"c", b"C", b"s", b"S", b"k", b"D", b"R", b"v"):
-        if body.startswith(letter):
-            body = b"q" + body
+    if body[:1] in b"cCsSkDRv" and not body.startswith(HARMLESS):
+        body = b"q" + body
     if b"\x03" in body:
         body = body.replace(b"\x03", b"")
     frame = b"$" + body + b"#" + checksum(body)
@@ -64,14 +67,18 @@ def test_nonsense_does_no_harm(begin: Begin, count: int) -> None:
     client = Client(program.socket)
     chance = random.Random(count)
     registers = client.ask(b"g")
-    for _ in range(count):
-        client.socket.sendall(mutated(chance.choice(PACKETS), chance))
+    at_once = 1 if count < 1000 else 25
+    for _ in range(count // at_once):
+        client.socket.sendall(
+            b"".join(mutated(chance.choice(PACKETS), chance) for _ in range(at_once))
+        )
         client.drain()
     client.resume(b"qSupported")
     assert client.ask(b"G" + registers) == b"OK"
     assert client.ask(b"?").startswith(b"T")
     client.send(b"D")
     assert client.receive() == b"OK"
+    client.close()  # who has said "!" may start programs, which are to have this one's streams
     assert program.end() == (5, END)
 
 

@@ -151,6 +151,11 @@ pub trait CpuCore: Regs + Send {
     }
     /// From now on all cores of the process stop there ([`Exit::Stop`], [`Exit::Watched`]). None of them runs.
     fn set_stops(&mut self, stops: &Arc<Stops>);
+    /// Guest instructions that this CPU has completed since it was told to count them ([`Stops::count`]); None: it
+    /// does not. A system call is one of them as soon as it is made, and one that is made again counts again.
+    fn executed(&self) -> Option<u64> {
+        None
+    }
     /// A handle for [`Interrupter::interrupt`]; valid as long as it is held.
     fn interrupter(&self) -> Arc<dyn Interrupter>;
     /// Has `watcher` called before each block from now on; before the first run. False: this

@@ -26,9 +26,12 @@ pub struct Stops {
     /// Addresses of instructions, ascending, as in memory (without an interworking bit).
     pub code: Vec<u64>,
     pub data: Vec<Watch>,
+    /// Instructions are to be counted ([`CpuCore::executed`](crate::CpuCore::executed)).
+    pub count: bool,
 }
 
 impl Stops {
+    /// Whether nothing stops the guest.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.code.is_empty() && self.data.is_empty()

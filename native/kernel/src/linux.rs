@@ -192,6 +192,12 @@ pub trait LinuxAbi: Send + Sync {
         None
     }
 
+    /// Debuggers take it that a watchpoint stops a program behind the access, not before it, as the processor has it
+    /// (gdb: `have_nonsteppable_watchpoint` is not set for it).
+    fn watches_behind(&self) -> bool {
+        false
+    }
+
     /// Hands a system call's result over: a value, or -errno. `second`: the further result of the few
     /// calls that have two in registers (pipe(2), getpid(2)), where the ABI has such.
     fn set_result(&self, regs: &mut dyn Regs, result: i64, second: Option<u64>);

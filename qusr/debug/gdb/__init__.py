@@ -25,6 +25,7 @@ end the conversation. Breakpoints and watchpoints are the cores'
 `calls`         system calls and signals, told while the program runs
 `files`         vFile: the guest's files
 `monitor`       what `monitor` understands
+`state`         all of a stopped process
 `client`        `qusr gdb`: starts a debugger, or has a running guest debugged
 ==============  ===================================================================================
 

@@ -316,6 +316,11 @@ def _run(session: Session, text: bytes) -> bytes:
     return session.run_program([word for word in words if word] or None)
 
 
+def _backward(_: Session, __: bytes) -> bytes:
+    """bs and bc: nothing is recorded that could be executed backwards."""
+    return UNKNOWN
+
+
 def _restart(session: Session, _: bytes) -> None:
     """R: no answer."""
     for inferior in list(session.debugger.inferiors.values()):
@@ -328,7 +333,7 @@ COMMANDS: dict[str, Command] = {
     "g": _read_all, "G": _write_all, "p": _read_one, "P": _write_one,
     "m": _read, "M": _write, "X": _write_binary, "x": _read_binary,
     "Z": _insert, "z": _remove, "H": _choose, "T": _alive, "?": _why, "!": _extended,
-    "D": _detach, "k": _kill, "R": _restart,
+    "D": _detach, "k": _kill, "R": _restart, "b": _backward,
     **{letter: functools.partial(resuming.old, letter) for letter in "cCsS"},
 }  # fmt: skip
 V_PACKETS: tuple[tuple[bytes, Command], ...] = (

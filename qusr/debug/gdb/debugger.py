@@ -96,6 +96,7 @@ class Debugger(Tracer):
         child = Inferior(pid, parent.sysroot, attached=parent.attached)
         child.stops.code = dict(parent.stops.code)
         child.stops.data = set(parent.stops.data)
+        child.stops.counting = parent.stops.counting
         child.stops.given = parent.stops.given
         child.catches = parent.catches
         self.inferiors[pid] = child
@@ -222,7 +223,7 @@ class Debugger(Tracer):
             packed = inferior.stops.packed(numbers)
             if packed == inferior.stops.given or len(packed) > b.ORDERS_ROOM:
                 return
-            if not inferior.stops.given and len(packed) == 12:
+            if not inferior.stops.given and inferior.stops.none:
                 return  # there never were any
             at = tracee.header().orders
             (written,) = (int.from_bytes(tracee.read(at, 8), "little"),)

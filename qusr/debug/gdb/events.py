@@ -150,7 +150,9 @@ class Events:
         if event == b.EVENT_VFORK_DONE and "vfork-events" in self.session.options.features:
             return Event(tid, pid, b"T05vforkdone:;")
         if event == b.EVENT_EXEC:
+            counting = inferior.stops.counting
             inferior.stops.clear()
+            inferior.stops.counting = counting
             inferior.stops.given = b"?"
             if "exec-events" in self.session.options.features:
                 path = self.session.debugger.ask(tracee, b.ASK_EXE) or b""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 
 from qusr import _native
@@ -145,6 +146,9 @@ class Programs:
 
     def _child(self, session: Session, channel: socket.socket) -> NoReturn:
         try:
+            # Its SIGCHLD has nothing to do with the server's.
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for number, stream in enumerate(session.streams):
                 os.dup2(stream, number)
             # The server's descriptors are not the program's.

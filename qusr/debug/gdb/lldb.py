@@ -5,6 +5,7 @@ for memory to execute expressions in.
 from __future__ import annotations
 
 from qusr import arch
+from qusr.debug.gdb.reports import Event
 from qusr.debug.gdb.resuming import ERROR
 from qusr.ptrace import block as b
 
@@ -42,6 +43,23 @@ def process(session: Session, _: bytes) -> bytes:
     return "".join(f"{fact};" for fact in [f"pid:{pid:x}", *_facts(session)]).encode()
 
 
+def stop_info(session: Session, text: bytes) -> bytes:
+    """`qThreadStopInfotid`: why one of the threads is stopped. That has been told then: LLDB steps
+    over breakpoints itself that it finds a thread at.
+    """
+    tid = int(text, 16)
+    tracee = session.thread(tid)
+    if tracee is None:
+        return ERROR
+    event = session.last
+    if event is None or event.tid != tid:
+        event = next((one for one in session.waiting if one.tid == tid and not one.child), None)
+        if event is None or event.reply[:1] != b"T" or not session.still_holds(event):
+            return session.stop_reply(Event(tid, tracee.tgid, b"T00"))
+        session.waiting.remove(event)
+    return session.stop_reply(event)
+
+
 def watchpoints(_: Session, __: bytes) -> bytes:
     """qWatchpointSupportInfo: how many there can be. Without it LLDB takes it that they stop behind
     the access, whatever qHostInfo says.
@@ -74,5 +92,6 @@ def release(session: Session, text: bytes) -> bytes:
 
 PACKETS: tuple[tuple[bytes, Callable[[Session, bytes], bytes]], ...] = (
     (b"qHostInfo", host), (b"qProcessInfo", process),
-    (b"qWatchpointSupportInfo", watchpoints), (b"_M", allocate), (b"_m", release),
+    (b"qThreadStopInfo", stop_info), (b"qWatchpointSupportInfo", watchpoints),
+    (b"_M", allocate), (b"_m", release),
 )  # fmt: skip

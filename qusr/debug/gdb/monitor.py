@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qusr.debug import log
+from qusr.debug.gdb import state
 from qusr.debug.gdb.calls import ITEMS
 from qusr.ptrace import block as b
 
@@ -47,6 +48,29 @@ def _info(session: Session, about: str) -> str:
     return "".join(f"{name:12}{values[number]:#x}\n" for name, number in known.numbers.items())
 
 
+def _count(session: Session, rest: str) -> str:
+    """`count on`, `count off`: counts instructions; `count`: how many of each thread since"""
+    tracee = session.chosen()
+    inferior = None if tracee is None else session.debugger.inferior_of(tracee)
+    if inferior is None:
+        return "no thread is stopped\n"
+    if rest in ("on", "off"):
+        inferior.stops.counting = rest == "on"
+        # Steps are counted, too.
+        if session.nonstop.on:
+            session.stops_changed(inferior.pid)
+        else:
+            session.debugger.give_stops(inferior)
+        return ""
+    if rest:
+        return "monitor count [on|off]\n"
+    lines = []
+    for one in session.debugger.threads(inferior.pid):
+        executed = one.header().executed if one.report is not None and one.block else None
+        lines.append(f"{one.tid}: {'not counted' if executed is None else executed}\n")
+    return "".join(lines)
+
+
 def _processes(session: Session, _: str) -> str:
     """the processes and threads that are debugged"""
     lines = []
@@ -54,6 +78,14 @@ def _processes(session: Session, _: str) -> str:
         tids = " ".join(str(tracee.tid) for tracee in session.debugger.threads(pid))
         lines.append(f"{pid}: threads {tids}\n")
     return "".join(lines)
+
+
+def _state(session: Session, _: str) -> str:
+    """threads with registers, signals, mappings and descriptors of the process, all at once"""
+    tracee = session.chosen()
+    if tracee is None:
+        return "no thread is stopped\n"
+    return state.text(state.of(session.debugger, tracee.tgid))
 
 
 def _syscalls(session: Session, rest: str) -> str:
@@ -83,6 +115,6 @@ def _log(session: Session, rest: str) -> str:
 
 
 COMMANDS: dict[str, Callable[[Session, str], str]] = {
-    "help": _help, "info": _info, "log": _log, "maps": _maps, "processes": _processes,
-    "syscalls": _syscalls,
+    "count": _count, "help": _help, "info": _info, "log": _log, "maps": _maps,
+    "processes": _processes, "state": _state, "syscalls": _syscalls,
 }  # fmt: skip

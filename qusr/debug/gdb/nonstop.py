@@ -106,6 +106,8 @@ class NonStop:
                     self.told.add(event.tid)
                 return event
             if tracee is not None:
+                # The breakpoint may be there again.
+                tracee.dirty |= b.FORGETS_OVER
                 session.again(tracee)
         return None
 

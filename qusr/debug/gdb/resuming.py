@@ -89,6 +89,7 @@ def resume(session: Session, actions: list[Action]) -> bytes | None:
     if any(action.kind == "t" for action in actions) and not plan:
         return b"OK"
     session.running = True
+    session.last = None
     tids = {tracee.tid for tracee, _ in plan}
     stopped = {tid for tid, one in session.debugger.tracees.items() if one.report is not None}
     session.kept = stopped - tids

@@ -63,6 +63,8 @@ class Session(ABC):
         #: Whether threads run, as far as the debugger knows.
         self.running = False
         self.waiting: list[Event] = []
+        #: The stop that was reported last.
+        self.last: Event | None = None
         #: The debugger wanted the program to stop when it did not run, or had something else to
         #: tell: it stops when it goes on, as gdbserver's SIGINT then waits for it. Debuggers make
         #: steps of their own.
@@ -110,16 +112,21 @@ class Session(ABC):
                 break
             self.debugger.service()
             select.select([self.wake], [], [], 0.01)
-        # The SIGTRAP of its beginning is ours.
-        self.debugger.ready = [item for item in self.debugger.ready if item.tid != pid]
-        self.debugger.interrupted.add(pid)
+        # The SIGTRAP of its beginning is ours. A signal that was sent since we trace it may stand
+        # before that: the debugger is to hear of it.
+        if not tracee.drop_pending(b.SIGTRAP):
+            self.debugger.ready = [item for item in self.debugger.ready if item.tid != pid]
+            self.debugger.interrupted.add(pid)
 
     def go(self) -> None:
-        """Lets everything run, before a debugger has come."""
+        """Lets everything run without a debugger. What one would have seen to happens."""
         self.running = True
+        told = {event.tid for event in self.waiting}
+        self.waiting = []
         for tracee in list(self.debugger.tracees.values()):
             if tracee.report is not None:
-                self.let(tracee, b.CONTINUE)
+                number = self.delivered(tracee) if tracee.tid in told else 0
+                self.let(tracee, b.CONTINUE, number)
 
     def attach(self, pid: int) -> None:
         """Traces a process that runs, and stops it. OSError: it may not be traced."""
@@ -161,10 +168,17 @@ class Session(ABC):
         """Whether somebody wants a program to end that waits for its debugger (the terminal's
         Ctrl-C, say): it goes on and does.
         """
-        return any(
-            (status_number(pid, b"ShdPnd", 16) | status_number(pid, b"SigPnd", 16)) & _ENDING
-            for pid in self.debugger.inferiors
-        )
+        return any(map(self._is_told_to_end, self.debugger.tracees.values()))
+
+    def _is_told_to_end(self, tracee: Tracee) -> bool:
+        # The host kernel has what came since the thread stopped, we have what stopped it.
+        tid, report = tracee.tid, tracee.report
+        came = status_number(tid, b"ShdPnd", 16) | status_number(tid, b"SigPnd", 16)
+        came &= ~status_number(tid, b"SigBlk", 16)
+        numbers = [number for kind, number, _ in tracee.pending if kind == kinds.SIGNAL]
+        if report is not None and report.kind == kinds.SIGNAL:
+            numbers.append(report.signal)
+        return bool((came | sum(1 << number - 1 for number in set(numbers))) & _ENDING)
 
     def _connect(self) -> None:
         try:
@@ -206,20 +220,11 @@ class Session(ABC):
         if self.nonstop.on:
             self.stop_everything()
             self.nonstop = NonStop(self)
-        self.waiting = [event for event in self.waiting if event.tid in self.debugger.tracees]
-        numbers = {event.tid: event for event in self.waiting}
-        self.waiting = []
         for inferior in list(self.debugger.inferiors.values()):
             inferior.stops.leave()
             inferior.catches = None
             self.debugger.give_stops(inferior)
-        for tracee in list(self.debugger.tracees.values()):
-            report = tracee.report
-            if report is not None:
-                # What the debugger did not see to happens.
-                number = self.delivered(tracee) if tracee.tid in numbers else 0
-                self.let(tracee, b.CONTINUE, number)
-        self.running = True
+        self.go()
         self.end_if_done()
 
     def delivered(self, tracee: Tracee) -> int:
@@ -259,7 +264,8 @@ class Session(ABC):
         elif self.link is None:
             if any(event.reply[:1] in (b"W", b"X") for event in self.waiting):
                 self.end_if_done()
-            self._run_unattended()
+            if self.running:
+                self._run_unattended()
 
     def _run_unattended(self) -> None:
         """Without a debugger signals take their course."""
@@ -278,8 +284,13 @@ class Session(ABC):
                 return
             self.waiting.remove(event)
             if not self.still_holds(event):
+                tracee = self.thread(event.tid)
+                if tracee is not None:
+                    # It may be put in again before the thread goes on.
+                    tracee.dirty |= b.FORGETS_OVER
                 continue
             self.running = False
+            self.last = event
             if event.tid in self.debugger.tracees:
                 self.general = event.tid
             self.link.send(self.stop_reply(event))

@@ -55,6 +55,8 @@ class Stops:
         self.code: dict[tuple[int, int], Breakpoint] = {}
         #: (kind, address, length)
         self.data: set[tuple[int, int, int]] = set()
+        #: Instructions are to be counted.
+        self.counting = False
         #: What the process's cores know.
         self.given = b""
 
@@ -77,11 +79,13 @@ class Stops:
         """None is wanted any more."""
         self.code.clear()
         self.data.clear()
+        self.counting = False
 
     def leave(self) -> None:
         """The debugger is gone: what does not persist is not wanted any more."""
         self.code = {key: found for key, found in self.code.items() if found.persists}
         self.data.clear()
+        self.counting = False
 
     def at(self, address: int) -> int | None:
         """The kind of a breakpoint at an address, which may have an interworking bit."""
@@ -103,10 +107,15 @@ class Stops:
                 return kind, max(start, address)
         return None
 
+    @property
+    def none(self) -> bool:
+        """There is nothing for the cores to do."""
+        return not (self.code or self.data or self.counting)
+
     def packed(self, registers: Sequence[int | None]) -> bytes:
         """For the cores. `registers` are their numbers by those of the debugger."""
         if not self.code and not self.data:
-            return struct.pack("<III", 0, 0, 0)
+            return struct.pack("<4I", 0, 0, 0, self.counting)
         numbers = [0xFFFF if number is None else number for number in registers]
         out = [struct.pack(f"<I{len(numbers)}H", len(numbers), *numbers)]
         addresses = sorted({address for _, address in self.code})
@@ -117,4 +126,5 @@ class Stops:
             out += [breakpoint_.packed() for breakpoint_ in found]
         out.append(struct.pack("<I", len(self.data)))
         out += [struct.pack("<QQI", at, size, _SEES[kind]) for kind, at, size in sorted(self.data)]
+        out.append(struct.pack("<I", self.counting))
         return b"".join(out)

@@ -213,16 +213,22 @@ impl ThreadSignals {
         if !word_only && args[1] > self.sigset_size() {
             return Err(libc::EINVAL);
         }
-        let mut set = 0u64;
-        // SAFETY: the kernel writes 8 bytes.
-        unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut set, 8usize) };
-        set = (set | deferred::pending()) & self.blocked;
+        let set = self.pending() & self.blocked;
         if word_only {
             self.put(space, args[0], self.abi.word_bytes(), set & self.named())?;
         } else {
             self.put_set(space, args[0], set)?;
         }
         Ok(0)
+    }
+
+    /// The signals that wait for this thread or the process.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        let mut set = 0u64;
+        // SAFETY: the kernel writes 8 bytes.
+        unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut set, 8usize) };
+        set | deferred::pending()
     }
 
     /// A signal ended a call that had a mask of its own: the handler runs with that in force,

@@ -8,6 +8,8 @@ use std::sync::Arc;
 /// What is known about a fault in translated code.
 pub struct Faulted {
     pub pc: u64,
+    /// Guest instructions of its translation before it.
+    pub insn: u16,
     pub write: bool,
     /// How to get the condition flags, if they are pending.
     pub recipe: Option<Recipe>,
@@ -39,6 +41,7 @@ impl Cache {
             .then(|| tables.recipes[(e.recipes + f.recipe) as usize]);
         Some(Faulted {
             pc: e.key.0.wrapping_add_signed(i64::from(f.pc)),
+            insn: f.insn,
             write: f.write,
             recipe,
             pin: e.pin.clone(),

@@ -117,6 +117,7 @@ impl Cache {
         tables.faults.extend(code.faults.iter().map(|f| Fault {
             offset: f.offset,
             pc: pcs[usize::from(f.insn)].wrapping_sub(key.0) as i32,
+            insn: f.insn,
             write: f.write,
             recipe: f.recipe,
         }));

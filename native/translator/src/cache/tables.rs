@@ -42,6 +42,8 @@ pub(super) struct Fault {
     pub(super) offset: u32,
     /// The guest instruction, from the translation's guest pc.
     pub(super) pc: i32,
+    /// [`FaultPoint::insn`].
+    pub(super) insn: u16,
     pub(super) write: bool,
     /// [`FaultPoint::recipe`].
     pub(super) recipe: u32,

@@ -32,6 +32,7 @@ impl NativeCore {
         let common = self.common.clone();
         let cpu = self.cpu();
         cpu.state_mut().pc = point.pc;
+        cpu.state_mut().executed += u64::from(point.insn);
         Native::settle(point.pin.as_deref().unwrap_or(&common.cache.pin), cpu);
         if let Some(r) = &point.recipe {
             cpu.state_mut().flags = recipe(cpu, r);

@@ -36,6 +36,8 @@ pub(super) const MODE_PROBES: u32 = 1 << 28;
 
 /// In a translation's mode: accesses take the tag off their addresses, instead of faulting and being interpreted.
 pub(super) const MODE_TAGS: u32 = 1 << 27;
+/// In a translation's mode: it counts guest instructions.
+pub(super) const MODE_COUNT: u32 = 1 << 26;
 
 impl NativeCore {
     /// What selects translations now: the guest's mode, and whether invalid operations trap.
@@ -53,7 +55,8 @@ impl NativeCore {
         } else {
             0
         };
-        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | probes | tags
+        let count = if self.counting { MODE_COUNT } else { 0 };
+        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | probes | tags | count
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.

@@ -98,6 +98,8 @@ pub struct NativeCore {
     float_traps: u32,
     /// Accesses that faulted for their tags.
     tagged: u32,
+    /// Guest instructions are counted.
+    counting: bool,
     next: Option<run::Ahead>,
     /// None before the first translation.
     work: Option<Box<translate::Work>>,
@@ -203,6 +205,7 @@ impl NativeCore {
             host_flush: false,
             float_traps: 0,
             tagged: 0,
+            counting: false,
             next: None,
             work: None,
             masked: MaskedStub::new()?,
@@ -296,6 +299,14 @@ impl CpuCore for NativeCore {
         for (start, end) in self.common.set_stops(stops) {
             self.forget(start, end);
         }
+        if stops.count && !self.counting {
+            self.st().executed = 0;
+        }
+        self.counting = stops.count;
+    }
+
+    fn executed(&self) -> Option<u64> {
+        self.counting.then(|| self.st_ref().executed)
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {
@@ -326,6 +337,8 @@ impl CpuCore for NativeCore {
         other.st().copy_guest(self.st_ref());
         other.watcher.clone_from(&self.watcher);
         other.tagged = self.tagged;
+        other.counting = self.counting;
+        other.st().executed = 0;
         Ok(Box::new(other))
     }
 

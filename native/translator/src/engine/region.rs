@@ -1,6 +1,7 @@
 //! Which blocks make a region, and when: a loop whose backward jump was taken often.
 
 use super::NativeCore;
+use super::masked::MODE_COUNT;
 use super::translate::{MAX_INSNS, Window};
 use crate::cache::{Found, Made, Source};
 use crate::host::code::Code;
@@ -50,6 +51,9 @@ impl NativeCore {
         last: u64,
         mode: u32,
     ) -> Option<(Found, Extent)> {
+        if mode & MODE_COUNT != 0 {
+            return None;
+        }
         // Regions have no entries between.
         let (first, end) = (self.common.guest.fetch_address(head), last);
         if self

@@ -33,6 +33,7 @@ impl NativeCore {
     /// Has the kernel's rules or the fallback core execute one instruction.
     pub(super) fn fall_back(&mut self) -> Next {
         if self.emulate() {
+            self.st().executed += 1;
             return Next::Go;
         }
         if self.fallback.is_none()
@@ -57,7 +58,10 @@ impl NativeCore {
         }
         self.fallback = Some(core);
         match exit {
-            Exit::Interrupted => Next::Go,
+            Exit::Interrupted => {
+                self.st().executed += 1;
+                Next::Go
+            }
             exit => Next::Leave(exit),
         }
     }
@@ -70,6 +74,14 @@ impl NativeCore {
 
     /// The same, but before an access that is one of `stops`.
     pub(super) fn step_watched(&mut self, stops: Option<&Stops>) -> Exit {
+        let before = self.st_ref().executed;
+        let exit = self.interpret_one(stops);
+        let done = matches!(exit, Exit::Interrupted | Exit::Syscall { .. });
+        self.st().executed = before + u64::from(done);
+        exit
+    }
+
+    fn interpret_one(&mut self, stops: Option<&Stops>) -> Exit {
         if self.st_ref().interrupt.load(Ordering::Acquire) & WANT_ATTENTION != 0 {
             self.st_ref()
                 .interrupt
@@ -110,7 +122,7 @@ impl NativeCore {
             ),
             // The same again in another mode.
             (_, Outcome::Trapped(Trap::Resync, _)) if self.st_ref().pc == pc => {
-                self.step_watched(stops)
+                self.interpret_one(stops)
             }
             (_, Outcome::Trapped(t, arg)) => match self.trap(t, arg, &mut |_, _| Flow::Leave) {
                 Next::Go => Exit::Interrupted,

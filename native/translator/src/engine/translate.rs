@@ -1,6 +1,6 @@
 //! From guest code to an installed translation.
 
-use super::masked::{MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
+use super::masked::{MODE_COUNT, MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
 use super::{LogItem, NativeCore};
 use crate::cache::{Found, Made, Refusal, Source};
 use crate::cpu::Emulated;
@@ -365,8 +365,9 @@ impl NativeCore {
             float_modes: mode & float::MODES,
             probes: mode & MODE_PROBES != 0,
             host_flush: mode & MODE_HOST_FLUSH != 0,
-            heat: o.regions && o.chain && !self.common.config.check,
+            heat: o.regions && o.chain && !self.common.config.check && mode & MODE_COUNT == 0,
             defer: o.flags,
+            count: mode & MODE_COUNT != 0,
             region: false,
         }
     }

@@ -32,6 +32,7 @@ pub struct Recipe {
 #[derive(Clone, Copy, Debug)]
 pub struct FaultPoint {
     pub offset: u32,
+    /// Its guest instruction, counted from the block's start.
     pub insn: u16,
     pub write: bool,
     /// Index into [`Code::recipes`], or [`Self::SETTLED`].

@@ -39,6 +39,8 @@ pub struct Tuning {
     pub heat: bool,
     /// Flags that the target may not read leave a block as the operands of what makes them.
     pub defer: bool,
+    /// Each way out adds to [`Head::executed`](crate::ir::state::Head::executed) how many guest instructions came before it.
+    pub count: bool,
     /// The code is part of a region: where exits lead is for `region` to say.
     pub region: bool,
 }

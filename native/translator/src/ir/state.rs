@@ -39,6 +39,8 @@ pub struct Head {
     pub exact_status: u64,
     /// Argument of some traps.
     pub trap_addr: u64,
+    /// Guest instructions completed, in translations that count.
+    pub executed: u64,
 }
 
 /// The state of one guest CPU: the header, and the register area that the guest's [`Layout`] sizes.
@@ -220,5 +222,6 @@ impl State {
         self.ex_value = from.ex_value;
         self.fpstatus = from.fpstatus;
         self.exact_status = from.exact_status;
+        self.executed = from.executed;
     }
 }

@@ -37,6 +37,11 @@ impl LinuxAbi for S390xLinux {
         Some(b"s390")
     }
 
+    fn watches_behind(&self) -> bool {
+        // Program-event recording: Principles of Operation, "Storage Alteration" events come when the unit of operation is complete.
+        true
+    }
+
     #[inline]
     fn set_result(&self, regs: &mut dyn Regs, result: i64, _second: Option<u64>) {
         regs.set(registers::R2, result as u64);

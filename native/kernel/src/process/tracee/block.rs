@@ -48,6 +48,8 @@ impl Mode {
     }
 }
 
+/// Nobody has asked for the count.
+const NOT_COUNTED: u64 = u64::MAX;
 const REGISTERS: usize = 96;
 const NAME_SIZE: usize = 16;
 const MAGIC: u64 = 0x7265_6361_7254_5351;
@@ -87,7 +89,8 @@ pub(super) struct Block {
     pub(super) reply_size: u64,
     /// Where it writes its stops.
     pub(super) orders: u64,
-    pub(super) orders_pad: u64,
+    /// How many instructions were executed; [`NOT_COUNTED`].
+    pub(super) executed: u64,
     pub(super) info: [u8; siginfo::SIZE],
     pub(super) registers: [u128; REGISTERS],
 }
@@ -154,6 +157,9 @@ const REQUEST_ROOT: u32 = 5;
 const REQUEST_ALLOCATE: u32 = 6;
 /// The same, given back: `reply` is where, `reply_size` how much.
 const REQUEST_RELEASE: u32 = 7;
+/// Numbers of 64 bits: the signals that wait, the alternate stack (address, size, flags), then for each signal its handler, flags,
+/// restorer and mask.
+const REQUEST_SIGNALS: u32 = 8;
 
 impl GuestThread {
     pub(super) fn publish(&mut self, kind: Kind, code: u32, message: u64) {
@@ -164,6 +170,7 @@ impl GuestThread {
         let (regs, name) = (self.process.regs, linux.name().as_bytes());
         let mut guest = [0; NAME_SIZE];
         guest[..name.len()].copy_from_slice(name);
+        let executed = self.core.executed().unwrap_or(NOT_COUNTED);
         let Some(tracee) = &mut self.tracee else {
             return;
         };
@@ -180,6 +187,7 @@ impl GuestThread {
             blocked,
             code_ring: &raw const CODE_RING as u64,
             orders: &raw const ORDERS as u64,
+            executed,
             resume_signal: 0,
             dirty: 0,
             request: 0,
@@ -225,6 +233,22 @@ impl GuestThread {
             REQUEST_SMAPS => {
                 let text = self.process.space.smaps_text(&facts.root);
                 text.unwrap_or_default()
+            }
+            REQUEST_SIGNALS => {
+                let signals = &self.signals;
+                let stack = signals.altstack;
+                let own = [
+                    signals.pending(),
+                    stack.sp,
+                    stack.size,
+                    u64::from(stack.flags as u32),
+                ];
+                let actions = (1..=64).map(|number| signals.actions.get(number));
+                let all = actions.flat_map(|it| [it.handler, it.flags, it.restorer, it.mask]);
+                own.into_iter()
+                    .chain(all)
+                    .flat_map(u64::to_le_bytes)
+                    .collect()
             }
             REQUEST_ALLOCATE => {
                 let mut wanted = MmapRequest::anonymous(first, Prot::NONE);

@@ -167,6 +167,7 @@ impl Reader<'_> {
                 writes: kinds & 2 != 0,
             });
         }
+        stops.count = self.number(4)? != 0;
         Some((stops, conditions, registers))
     }
 }
@@ -311,6 +312,17 @@ impl GuestThread {
 
     /// The core is at a stop: lets the debugger see it, if its condition holds. What is there is executed next.
     pub(in crate::process) fn debug_stop(&mut self, exit: Exit) {
+        if matches!(exit, Exit::Watched { .. })
+            && self.process.linux.watches_behind()
+            && self.tracee.is_some()
+        {
+            self.note_store();
+            if self.core.step_over() != Exit::Interrupted {
+                // A fault, say: whatever it is comes again, and is seen to.
+                self.over = Over::Access;
+                return;
+            }
+        }
         let pc = self.process.regs.pc;
         let before = self.core.get(pc);
         match exit {
@@ -331,6 +343,7 @@ impl GuestThread {
         }
         self.over = match exit {
             _ if self.core.get(pc) != before => Over::Nothing,
+            Exit::Watched { .. } if self.process.linux.watches_behind() => Over::Nothing,
             Exit::Watched { .. } => Over::Access,
             _ => Over::Code,
         };

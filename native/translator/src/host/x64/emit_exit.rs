@@ -10,6 +10,12 @@ use crate::ir::{Inst, NONE, Op, Val};
 impl Gen<'_> {
     pub(super) fn exit(&mut self, i: &Inst) {
         let flags = self.live.at[self.pos as usize].flags_at;
+        if matches!(
+            i.op,
+            Op::Jump | Op::CallTo | Op::JumpR | Op::CallR | Op::RetR
+        ) {
+            self.count(i.insn + 1);
+        }
         match i.op {
             Op::Side => self.side(i, flags),
             Op::Jump => {
@@ -91,7 +97,18 @@ impl Gen<'_> {
         }
     }
 
+    /// On a way out: adds the guest instructions that were executed. No host flag is in use there.
+    fn count(&mut self, executed: u16) {
+        if self.tune.count && executed != 0 {
+            self.asm
+                .alu_i(Alu::Add, 64, layout::executed(), executed.into());
+        }
+    }
+
     fn trap(&mut self, i: &Inst, flags: Val) {
+        // Its instruction is done unless the pc is to be on it (with an interworking bit or without).
+        let on = i.imm | 1 == self.blk.pcs[usize::from(i.insn)] | 1;
+        self.count(i.insn + u16::from(!on));
         self.sync_flags(flags);
         self.store_pc(i.imm);
         self.asm.mov_ri(RAX, u64::from(i.w) | u64::from(i.h) << 4);
@@ -260,6 +277,7 @@ impl Gen<'_> {
     fn side(&mut self, i: &Inst, flags: Val) {
         if self.backward(i) {
             let over = self.branch(i.a, false);
+            self.count(i.insn + 1);
             self.sync_flags(flags);
             self.check_interrupt(i.imm);
             self.chain(i.imm, true);
@@ -269,7 +287,7 @@ impl Gen<'_> {
             return;
         }
         let taken = self.branch(i.a, true);
-        if taken.rest.is_empty() && flags == NONE {
+        if taken.rest.is_empty() && flags == NONE && !self.tune.count {
             // The conditional jump itself is chained.
             let patch = self.fixup_at(taken.first);
             if patch.pos & 63 <= 60 {
@@ -278,7 +296,7 @@ impl Gen<'_> {
             }
         }
         let mut to = None;
-        self.cold_nested(i.imm, flags, &mut to);
+        self.cold_nested(i, flags, &mut to);
         if let Some(to) = to {
             for f in taken {
                 let from = self.fixup_at(f);
@@ -287,17 +305,18 @@ impl Gen<'_> {
         }
     }
 
-    /// A cold jump to `target`, storing the flags first, with its stub behind it.
-    fn cold_nested(&mut self, target: u64, flags: Val, to: &mut Option<At>) {
+    /// A cold jump to the target of `i`, storing the flags first, with its stub behind it.
+    fn cold_nested(&mut self, i: &Inst, flags: Val, to: &mut Option<At>) {
         let mut patch = self.here();
         self.cold(|g| {
             *to = Some(g.here());
+            g.count(i.insn + 1);
             g.sync_flags(flags);
             g.asm.align_patch(1, 0);
             let f = g.asm.jmp();
             patch = g.fixup_at(f);
         });
-        let n = self.exit_site(patch, target);
+        let n = self.exit_site(patch, i.imm);
         if self.tune.region {
             return;
         }

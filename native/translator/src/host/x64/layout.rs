@@ -147,6 +147,10 @@ pub fn pc() -> Mem {
     at(STATE + offset_of!(Head, pc))
 }
 #[must_use]
+pub fn executed() -> Mem {
+    at(STATE + offset_of!(Head, executed))
+}
+#[must_use]
 pub fn ex_addr() -> Mem {
     at(STATE + offset_of!(Head, ex_addr))
 }

@@ -1,0 +1,78 @@
+"""gdb-multiarch on guests that run on Unicorn."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.gdb.client import Client
+from tests.gdb.conftest import Begin, in_order
+
+GUESTS = ("s390x", "riscv64")
+REGISTERS = {
+    "s390x": [r"pswm +0x\w+", r"pswa +0x\w+", r"r15 +0x\w+", r"acr0 +0x", r"fpc +0x", r"f15 +"],
+    "riscv64": [r"ra +0x\w+", r"sp +0x\w+", r"t6 +0x\w+", r"pc +0x\w+\s+0x\w+ <main", r"fa0 +"],
+}
+#: Where a result is.
+RESULT = {"s390x": "r2", "riscv64": "a0"}
+
+
+@pytest.mark.parametrize("arch", GUESTS)
+def test_breaks_steps_and_registers(begin: Begin, arch: str) -> None:
+    """Breakpoint with a condition, stepi, next, finish, calls, registers read and written."""
+    program = begin(arch, "plain")
+    result = RESULT[arch]
+    text = program.gdb(
+        "break add if x == 50\ncontinue\nprint counter\nprint x\nbt\nprint $pc == &add\nstepi\n"
+        "print $pc == &add\nnext\nprint counter\ndelete\nfinish\n"
+        f"print ${result}\nset var ${result} = 77\nprint ${result}\ninfo all-registers\n"
+        "print add(2)\nprint text\nset var counter = 4\nprint counter\ncontinue\n"
+    )  # fmt: skip
+    in_order(
+        text, r"Breakpoint 1, add \(x=.*50\)", r"\$1 = 1225", r"\$2 = 50", "#0 +add", "#1 .*main",
+        r"\$3 = 1", r"\$4 = 0", r"\$5 = 1275", r"Value returned is \$6 = 1275", r"\$7 = 1275",
+        r"\$8 = 77", *REGISTERS[arch], r"\$9 = 1277", r'\$10 = "plain"', r"\$11 = 4",
+        # 4 and 51 to 99: not 4950.
+        "exited with code 01",
+    )  # fmt: skip
+    assert program.end()[0] == 1
+
+
+@pytest.mark.parametrize("arch", GUESTS)
+def test_watch(begin: Begin, arch: str) -> None:
+    """The value is told of the very store that changed it: s390x stops behind it."""
+    program = begin(arch, "plain")
+    text = program.gdb(
+        "break add if x == 50\ncontinue\ndelete\nwatch counter\ncontinue\ncontinue\nprint x\n"
+        "delete\nrwatch text[1]\nawatch beside if counter == 1378\ncontinue\ncontinue\ndelete\n"
+        "continue\n"
+    )
+    in_order(
+        text, r"Old value = 1225\s+New value = 1275", r"Old value = 1275\s+New value = 1326",
+        r"\$1 = 51", "watchpoint 4: beside", "watchpoint 4: beside", "exited with code 011",
+    )  # fmt: skip
+    assert program.end()[0] == 9
+
+
+def test_a_call_of_riscv64(begin: Begin) -> None:
+    """gdb 13 has no `catch syscall` for it."""
+    program = begin("riscv64", "plain", "loud")
+    client = Client(program.socket)
+    assert client.ask(b"QCatchSyscalls:1;40") == b"OK"  # write
+    assert b"syscall_entry:40;" in client.ask(b"vCont;c")
+    assert b"syscall_return:40;" in client.ask(b"vCont;c")
+    assert client.ask(b"vCont;c") == b"W09"
+    client.close()
+    assert program.end() == (9, "loud\n")
+
+
+def test_calls_and_signals(begin: Begin) -> None:
+    """A system call by its name, and the end by a signal that the debugger sends."""
+    program = begin("s390x", "plain", "loud")
+    text = program.gdb(
+        "catch syscall write\ncontinue\ncontinue\ndelete\nbreak add\ncontinue\nsignal SIGUSR1\n"
+    )
+    in_order(
+        text, r"call to syscall write", r"returned from syscall write", r"Breakpoint 2, add",
+        r"terminated with signal SIGUSR1",
+    )  # fmt: skip
+    assert program.end() == (-10, "loud\n")
