@@ -7,13 +7,30 @@ import pytest
 from tests.gdb.client import Client
 from tests.gdb.conftest import Begin, in_order
 
-GUESTS = ("s390x", "riscv64")
+GUESTS = ("s390x", "riscv64", "x86_64", "i386")
 REGISTERS = {
     "s390x": [r"pswm +0x\w+", r"pswa +0x\w+", r"r15 +0x\w+", r"acr0 +0x", r"fpc +0x", r"f15 +"],
+    "x86_64": [
+        r"rax +0x\w+",
+        r"rip +0x\w+\s+0x\w+ <main",
+        r"eflags +0x",
+        r"st0 +",
+        r"xmm0 +",
+        r"mxcsr +0x",
+        r"fs_base +0x",
+    ],
+    "i386": [
+        r"eax +0x\w+",
+        r"eip +0x\w+\s+0x\w+ <main",
+        r"eflags +0x",
+        r"st0 +",
+        r"xmm0 +",
+        r"mxcsr +0x",
+    ],
     "riscv64": [r"ra +0x\w+", r"sp +0x\w+", r"t6 +0x\w+", r"pc +0x\w+\s+0x\w+ <main", r"fa0 +"],
 }
 #: Where a result is.
-RESULT = {"s390x": "r2", "riscv64": "a0"}
+RESULT = {"s390x": "r2", "riscv64": "a0", "x86_64": "rax", "i386": "eax"}
 
 
 @pytest.mark.parametrize("arch", GUESTS)

@@ -72,6 +72,11 @@ impl LinuxAbi for X86Linux {
         self.is_wide().then_some(b"i686")
     }
 
+    /// Data breakpoints are traps, not faults (Intel's manual, vol. 3, 18.2.4).
+    fn watches_behind(&self) -> bool {
+        true
+    }
+
     #[inline]
     fn set_result(&self, regs: &mut dyn Regs, result: i64, _second: Option<u64>) {
         regs.set(self.numbers.ax, result as u64);
