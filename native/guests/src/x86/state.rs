@@ -17,7 +17,9 @@ const AT_SEGMENTS: usize = 0xb8;
 const SEGMENT_SIZE: usize = 24;
 const AT_GDT: usize = AT_SEGMENTS + 8 * SEGMENT_SIZE;
 const AT_CR0: usize = 0x1a8;
-const END: usize = 0x1d0;
+/// `old_exception`: the one that is being delivered, or -1.
+const AT_EXCEPTION: usize = 0x1578;
+const END: usize = 0x157c;
 
 /// HF_CPL_MASK: the privilege level.
 const HF_CPL: u32 = 3;
@@ -71,6 +73,12 @@ impl<'a> State<'a> {
 
     fn put_base(&mut self, at: usize, base: u64) {
         self.0[at + 8..at + 16].copy_from_slice(&base.to_ne_bytes());
+    }
+
+    /// An exception has been seen to. To the library, which leaves that to a kernel, the next one would be within
+    /// it: a double fault, and the third one the end.
+    pub fn exception_is_over(&mut self) {
+        self.put_word(AT_EXCEPTION, u32::MAX);
     }
 
     pub fn enter_user_level(&mut self) {
@@ -128,7 +136,7 @@ fn start(bytes: &mut [u8], mark: u64, control: u32, wide: bool) -> Option<usize>
     let state = State::new(bytes, start);
     let general = (0..8).all(|n| state.double(n * 8) == kept(mark + n as u64));
     let rest = state.double(AT_PC) == kept(!mark) && state.word(AT_CR0) == control;
-    let level = state.word(AT_HFLAGS) & HF_CPL == 0;
+    let level = state.word(AT_HFLAGS) & HF_CPL == 0 && state.word(AT_EXCEPTION) == u32::MAX;
     (general && rest && level).then_some(start)
 }
 

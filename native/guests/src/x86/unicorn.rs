@@ -405,7 +405,8 @@ impl Guest for Unicorn {
         engine.write(UcReg::bits64(106 + 3), flags);
     }
 
-    fn exception(&self, _cpu: &Stopped<'_>, number: u32) -> Exit {
+    fn exception(&self, cpu: &Stopped<'_>, number: u32) -> Exit {
+        self.with_state(cpu.engine, |state| state.exception_is_over());
         // `int n` is a general protection exception: the kernel's table lets no program raise others.
         let code = if number < 32 {
             number
@@ -508,13 +509,16 @@ impl Unicorn {
     }
 
     fn set_segment(&self, engine: Engine<'_>, index: usize, segment: Segment) {
+        self.with_state(engine, |state| state.set_segment(QEMU[index], segment));
+    }
+
+    fn with_state(&self, engine: Engine<'_>, change: impl FnOnce(&mut State<'_>)) {
         let Ok(start) = state_start(engine, self.ids) else {
             return;
         };
         // The library gives an error for the lack of some kilobytes of memory only.
         let _ = engine.with_state(|bytes| {
-            let mut state = State::new(bytes, start);
-            state.set_segment(QEMU[index], segment);
+            change(&mut State::new(bytes, start));
             ((), true)
         });
     }
