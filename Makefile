@@ -55,7 +55,7 @@ testbins: tools
 prebuilt: tools
 	python3 testbins/build.py --prebuilt
 
-test: build tools static testbins
+test: build tools static
 	for root in $(ROOTS); do tools/debian-root $$root >/dev/null || exit; done
 	tools/run-tests $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
@@ -65,7 +65,7 @@ OTHER_CORES := tests/test_testbins.py tests/test_smoke.py -k
 # A sample on a processor before x86-64-v3, where the default core is Unicorn, and on a single one.
 OTHER_HOSTS := tests/test_smoke.py tests/test_testbins.py -k "test_smoke or be/ or threads/atomics or threads/sync"
 OF_OTHER_CORES = $(shell $(BIN)/python -m tests.emulators native)
-test-cores: build testbins
+test-cores: build tools
 	for root in $(ROOTS); do tools/debian-root $$root >/dev/null || exit; done
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core unicorn tests/guests $(OTHER_CORES) "$(OF_OTHER_CORES)"
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core native,no-all $(OTHER_CORES) "$(OF_OTHER_CORES)"

@@ -281,6 +281,8 @@ class Thread:
     def exec_host(self, path: bytes, argv: list[bytes], envp: list[bytes]) -> int:
         """Execute a program of the host; comes back with -errno if that fails."""
     def set_mask(self, mask: int) -> None: ...
+    def siginfo_to_guest(self, host: bytes) -> bytes:
+        """A host's siginfo_t in the layout of the thread's guest."""
     def signal_sets(self) -> tuple[int, int, int]:
         """The guest's blocked, ignored and caught signals, as masks."""
     def inherit_seccomp(self, other: Thread) -> None: ...

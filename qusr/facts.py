@@ -83,6 +83,7 @@ def _guest(guest: Guest) -> bytes:
             _list(_texts(triplet) for triplet in guest.triplets),
             _numbers(guest.min_address, guest.task_end, guest.stack_end, guest.dyn_base),
             _numbers(guest.reads_execute, guest.feature_property, guest.minsigstksz),
+            _list(_numbers(*entry) for entry in guest.auxv),
             _numbers(guest.page_size),
             _list(_numbers(mask, value) + _texts(name) for mask, value, name in guest.variants),
             _list(_numbers(*numbers) + _texts(why) for *numbers, why in guest.refusals),

@@ -11,6 +11,7 @@ learn what there is.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import re
 import signal
@@ -37,6 +38,9 @@ FREESTANDING = (  # no -fstrict-aliasing: these programs look at memory in many 
 _HF = "arm-linux-gnueabihf-gcc"
 _SF = "arm-linux-gnueabi-gcc"
 _A64 = "aarch64-linux-gnu-gcc"
+_O32 = "mipsel-linux-gnu-gcc"
+_N64 = "mips64el-linux-gnuabi64-gcc"
+_PPC = "powerpc-linux-gnu-gcc"
 _RV = "riscv64-linux-gnu-gcc"
 _S390 = "s390x-linux-gnu-gcc"
 _I386 = "i686-linux-gnu-gcc"
@@ -52,7 +56,7 @@ class Target:
     """What programs are linked with behind the libraries that they ask for themselves."""
 
 
-# Programs with a C library. The first three are the default.
+# Programs with a C library.
 LIBC_TARGETS = {
     "aarch64": Target(_A64),
     "arm": Target(_HF),
@@ -60,18 +64,27 @@ LIBC_TARGETS = {
     "armel": Target(_SF),
     # gcc 12 has no instructions for atomics of one and two bytes.
     "riscv64": Target(_RV, libs=("-latomic",)),
+    "mipsel": Target(_O32, libs=("-latomic",)),
+    "mips": Target("mips-linux-gnu-gcc", libs=("-latomic",)),
+    "mips64el": Target(_N64, libs=("-latomic",)),
+    "mips64": Target("mips64-linux-gnuabi64-gcc", libs=("-latomic",)),
     "s390x": Target(_S390),
+    "ppc": Target(_PPC, libs=("-latomic",)),
     # Programs know that no x86 processor executes them.
     "amd64": Target("gcc", ("-DON_UNICORN",)),
     "i386": Target(_I386),
 }
-LIBC_DEFAULT = ("aarch64", "arm", "x86_64", "riscv64", "s390x", "i386")
+LIBC_DEFAULT = (
+    "aarch64", "arm", "x86_64", "riscv64", "mipsel", "mips", "mips64el", "mips64", "s390x",
+    "ppc", "i386",
+)  # fmt: skip
 NATIVE = "x86_64"
 # The programs of that ISA for the guest: the other ones are for this machine's own C library.
 AS_GUEST = "amd64"
 
 # Freestanding programs. armeb is BE8 (data big-endian, code little-endian: Armv6 and later),
 # armeb32 is the older BE32 (all big-endian). Armv6 keeps to what an ARM1176 knows.
+_MIPS_FREESTANDING = ("-mno-abicalls", "-G0")
 FREESTANDING_TARGETS = {
     "aarch64": Target(_A64),
     "aarch64_be": Target(_A64, ("-mbig-endian",)),
@@ -84,6 +97,11 @@ FREESTANDING_TARGETS = {
     "riscv64": Target(_RV),
     "s390x": Target(_S390),
     "x86_64": Target("gcc"),
+    "mipsel": Target(_O32, _MIPS_FREESTANDING),
+    "mips": Target("mips-linux-gnu-gcc", _MIPS_FREESTANDING),
+    "mips64el": Target(_N64, _MIPS_FREESTANDING),
+    "mips64": Target("mips64-linux-gnuabi64-gcc", _MIPS_FREESTANDING),
+    "ppc": Target(_PPC, ("-mno-eabi",)),
     "amd64": Target("gcc"),
     "i386": Target(_I386),
 }
@@ -191,7 +209,7 @@ class Program:
         isa = NATIVE if self.arch == AS_GUEST else self.arch
         for key in ("cflags", f"cflags-{isa}"):
             command += source.directives.get(key, "").split()
-        command += ["-MMD", "-MF", f"{self.path}.d", "-o", str(self.path), str(source.path)]
+        command += ["-MMD", "-MF", f"{self.path}.d", "-o", f"{self.path}.new", str(source.path)]
         return [*command, *source.directives.get("libs", "").split(), *target.libs]
 
     def is_current(self) -> bool:
@@ -206,12 +224,19 @@ class Program:
             return False
 
     def build(self) -> None:
-        """Compile it."""
+        """Compile it, if it is not current. Several tests may want it at once."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        run = subprocess.run(self.command, capture_output=True, text=True, check=False)
-        if run.returncode:
-            raise BuildError(f"{' '.join(self.command)}\n{run.stderr}")
-        Path(f"{self.path}.cmd").write_text("\n".join(self.command))
+        with Path(f"{self.path}.cmd").open("a+") as told:
+            fcntl.flock(told, fcntl.LOCK_EX)
+            if self.is_current():
+                return
+            run = subprocess.run(self.command, capture_output=True, text=True, check=False)
+            if run.returncode:
+                raise BuildError(f"{' '.join(self.command)}\n{run.stderr}")
+            told.truncate(0)
+            told.write("\n".join(self.command))
+            told.flush()
+            Path(f"{self.path}.new").rename(self.path)
 
 
 def read_source(path: Path) -> Source:

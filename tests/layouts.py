@@ -23,13 +23,18 @@ COMPILERS = {
     "arm": ("arm-linux-gnueabihf-gcc",),
     "armeb": ("arm-linux-gnueabi-gcc", "-mbig-endian"),
     "riscv64": ("riscv64-linux-gnu-gcc",),
+    "mipsel": ("mipsel-linux-gnu-gcc",),
+    "mips": ("mips-linux-gnu-gcc",),
+    "mips64el": ("mips64el-linux-gnuabi64-gcc",),
+    "mips64": ("mips64-linux-gnuabi64-gcc",),
     # The C library's headers are for 64 bits only; the kernel's serve both.
     "s390x": ("s390x-linux-gnu-gcc",),
+    "ppc": ("powerpc-linux-gnu-gcc",),
     "riscv32": ("riscv64-linux-gnu-gcc", "-march=rv32gc", "-mabi=ilp32d"),
 }
 ALL = tuple(COMPILERS)
-WORD64 = ("x86_64", "aarch64", "aarch64_be", "riscv64", "s390x")
-WORD32 = ("arm", "armeb", "riscv32", "i386")
+WORD64 = ("x86_64", "aarch64", "aarch64_be", "riscv64", "mips64el", "mips64", "s390x")
+WORD32 = ("arm", "armeb", "riscv32", "mipsel", "mips", "ppc", "i386")
 STAT = tuple(name for name in ALL if name != "riscv32")
 """Those that have calls with struct stat: the others have only statx(2)."""
 

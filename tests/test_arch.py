@@ -15,6 +15,7 @@ from qusr.arch.arm import VECTORS, kuser_page
 from qusr.arch.arm import cpu as arm
 from qusr.arch.arm.kuser import generate
 from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature
+from qusr.arch.ppc import cpu as ppc
 from qusr.arch.riscv import cpu as riscv
 from qusr.arch.s390x import cpu as s390x
 from qusr.arch.x86 import cpu as x86
@@ -27,6 +28,7 @@ from tests.guestcode import (
     DATA,
     EXEC,
     I386,
+    PPC,
     READ,
     RISCV32,
     RISCV64,
@@ -37,12 +39,13 @@ from tests.guestcode import (
 )
 from tools import gen_guest_docs
 
-ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES, *s390x.ARCHES, *x86.ARCHES)
+ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES, *ppc.ARCHES, *s390x.ARCHES, *x86.ARCHES)
 FLAVOURS = {
     "arm": ARM,
     "aarch64": AARCH64,
     "riscv64": RISCV64,
     "riscv32": RISCV32,
+    "ppc": PPC,
     "s390x": S390X,
     "x86_64": X86_64,
     "i386": I386,
@@ -75,7 +78,7 @@ NEWER = {
 #: Those that Unicorn has; tests/test_arm_models.py runs all of arm's on the translator.
 MODELS = [
     (a, m)
-    for a in (arm.ARM, aarch64.AARCH64, *riscv.ARCHES, *s390x.ARCHES, *x86.ARCHES)
+    for a in (arm.ARM, aarch64.AARCH64, *riscv.ARCHES, *ppc.ARCHES, *s390x.ARCHES, *x86.ARCHES)
     for m in a.models
     if m.unicorn != NATIVE_ONLY
 ]
@@ -162,7 +165,21 @@ def test_feature_bits_are_the_kernels(name: str) -> None:
 
 def flavour_stack(flavour: Flavour) -> str:
     """The name of its stack pointer."""
-    return {"s390x": "r15", "x86_64": "rsp", "i386": "esp"}.get(flavour.name, "sp")
+    return {S390X: "r15", PPC: "r1", X86_64: "rsp", I386: "esp"}.get(flavour, "sp")
+
+
+def test_feature_bits_of_ppc_are_the_kernels() -> None:
+    header = Path("/usr/powerpc-linux-gnu/include/asm/cputable.h").read_text()
+    found = re.findall(r"#define PPC_FEATURE(2?)_(\w+)\s+(0x[0-9a-f]+)", header)
+    bits = {(word, name): int(value, 16).bit_length() - 1 for word, name, value in found}
+    names = {
+        "PPC32": "32", "MMU": "HAS_MMU", "FPU": "HAS_FPU", "ALTIVEC": "HAS_ALTIVEC",
+        "VSX": "HAS_VSX", "DFP": "HAS_DFP",
+    }  # fmt: skip
+    for feature in ppc.PPC.features:
+        cap = feature.name.upper()
+        word = "2" if feature.word == 2 else ""
+        assert bits[word, names.get(cap, cap)] == feature.bit
 
 
 def test_feature_bits_of_s390x_are_the_c_librarys() -> None:
@@ -318,6 +335,37 @@ def test_cpuinfo_s390x() -> None:
     assert s390x.S390X.hwcap(model) == (1 << 0 | 1 << 1 | 1 << 9, None)
 
 
+def test_cpuinfo_ppc() -> None:
+    """As arch/powerpc/kernel/setup-common.c writes it; the names are of cpu_specs_book3s_32.h."""
+    names = {
+        "604": ("604", "1.3 (pvr 0004 0103)"),
+        "750": ("740/750", "3.1 (pvr 0008 0301)"),
+        "750cxe": ("745/755", "51.17 (pvr 0008 3311)"),
+        "755": ("745/755", "50.8 (pvr 0008 3208)"),
+        "740p": ("740P/750P", "-1.0 (pvr 1008 0000)"),
+        "7400": ("7400, altivec supported", "2.9 (pvr 000c 0209)"),
+        "7447a": ("7447A, altivec supported", "1.2 (pvr 8003 0102)"),
+    }
+    for name, (cpu, revision) in names.items():
+        model = ppc.PPC.model(name)
+        assert model is not None
+        assert ppc.PPC.cpuinfo(model, [0, 1]).splitlines() == [
+            *(
+                line
+                for number in (0, 1)
+                for line in (
+                    f"processor\t: {number}",
+                    f"cpu\t\t: {cpu}",
+                    f"revision\t: {revision}",
+                    "bogomips\t: 50.00",
+                    "",
+                )
+            ),
+            "timebase\t: 25000000",
+        ]
+    assert ppc.PPC.hwcap(ppc.PPC.models[0]) == (0x9C000000, 0)
+
+
 def test_platforms() -> None:
     v6 = arm.ARMEB.model("arm1176")
     assert v6 is not None
@@ -330,7 +378,8 @@ def test_platforms() -> None:
 def test_registers(arch: Arch) -> None:
     registers = arch.registers
     assert sorted(registers.numbers.values()) == list(range(len(registers.numbers)))
-    assert set(registers.gdb) == set(registers.numbers)
+    # What else there is is behind them.
+    assert list(registers.numbers)[: len(registers.gdb)] == list(registers.gdb)
 
 
 # The helpers at 0xffff0f60 to 0xffff0fff, by Documentation/arch/arm/kernel_user_helpers.rst

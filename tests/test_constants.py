@@ -57,7 +57,7 @@ class Guest(NamedTuple):
 
     def call(self, name: str, *args: int) -> int:
         """The result register, signed, after a call."""
-        padded = (*(arg & (1 << 64) - 1 for arg in args), *[0] * (7 - len(args)))
+        padded = (*(arg & (1 << 64) - 1 for arg in args), *[0] * (8 - len(args)))
         assert self.thread.make_call(NUMBERS[name], padded) is None
         value = self.thread.reg(0)
         return value - (1 << 64) if value >> 63 else value
@@ -242,14 +242,16 @@ def test_guests_that_agree_pay_nothing() -> None:
     """No operation more in their tables than before there were such ABIs."""
     for known in arch.guests():
         for abi in known.abis.values():
+            if abi.differing("errno"):
+                continue
             data = table.compile_for(abi)
             assert _native.Table(data)
-            # Flag maps, no value maps, none for errnos; then the calls.
+            # Flag maps, no value maps, none for errnos, no numbers in memory; then the calls.
             empty = compile_table({}, {}, {}, abi)
-            assert empty.endswith(struct.pack("<4H", 0, 0, 0xFFFF, 0))
+            assert empty.endswith(struct.pack("<3HBH", 0, 0, 0xFFFF, 0, 0))
             declared = table.declarations(abi)
             calls = [name for name in table.numbers(abi) if name in declared]
-            assert struct.pack("<2HH", 0, 0xFFFF, len(calls)) in data
+            assert struct.pack("<2HBH", 0, 0xFFFF, 0, len(calls)) in data
 
 
 def test_a_damaged_map_is_refused(mips: Abi) -> None:

@@ -101,6 +101,7 @@ def test_a_start_needs_no_python(launch: Launcher, hello: Path, cache: str | Non
         ("s390x", "qusr-s390x"),
         ("amd64", "qusr-x86_64"),
         ("i386", "qusr-i386"),
+        ("ppc", "qusr-ppc"),
     ],
 )
 def test_other_guests(

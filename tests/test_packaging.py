@@ -20,9 +20,10 @@ MATURIN = Path(sys.executable).parent / "maturin"
 #: Debian's names are those with an hf or a 64.
 COMMANDS = {
     "qusr", "qusr-aarch64", "qusr-aarch64_be", "qusr-arm", "qusr-arm64", "qusr-armeb",
-    "qusr-armel", "qusr-armhf", "qusr-binfmt", "qusr-riscv32", "qusr-riscv64",
-    "qusr-s390x", "qusr-amd64", "qusr-x86_64", "qusr-i386", "qusr-i486",
-    "qusr-i586", "qusr-i686",
+    "qusr-armel", "qusr-armhf", "qusr-binfmt", "qusr-mips", "qusr-mips64",
+    "qusr-mips64el", "qusr-mipsel", "qusr-powerpc", "qusr-ppc",
+    "qusr-riscv32", "qusr-riscv64", "qusr-s390x",
+    "qusr-amd64", "qusr-x86_64", "qusr-i386", "qusr-i486", "qusr-i586", "qusr-i686",
 }  # fmt: skip
 STATIC = "qusr-static"
 DATA = "qusr-0.1.0.data/scripts/"

@@ -21,7 +21,10 @@ KNOWN = (
     Known(metadata.STATFS64, "struct statfs64", ("asm/statfs.h",),
           renamed={"f_fsid": "f_fsid.val"}),
     Known(files.OPEN_HOW, "struct open_how", ("linux/openat2.h",)),
-    Known(locks.FLOCK, "struct flock", ("asm/fcntl.h",)),
+    # mips' headers of Linux 5.18 and later have l_sysid behind l_pid, kernels before and glibc
+    # (bits/fcntl.h) in front of it.
+    Known(locks.FLOCK, "struct flock", ("asm/fcntl.h",),
+          tuple(name for name in ALL if name not in ("mips", "mipsel"))),
     Known(locks.FLOCK64, "struct flock64", ("asm/fcntl.h",), WORD32),
     Known(locks.OWNER_EX, "struct f_owner_ex", ("asm/fcntl.h",)),
     Known(directories.MOUNT_ATTR, "struct mount_attr", ("linux/mount.h",)),

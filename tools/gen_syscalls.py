@@ -23,7 +23,9 @@ from importlib import util
 from pathlib import Path
 
 ARCH = Path(__file__).resolve().parent.parent / "qusr" / "arch"
-IN_USE = ("aarch64", "arm", "i386", "riscv32", "riscv64", "s390x", "x86_64")
+IN_USE = (
+    "aarch64", "arm", "i386", "mips_n64", "mips_o32", "riscv32", "riscv64", "s390x", "x86_64",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,11 @@ ABIS: dict[str, Headers] = {
         module="x86/numbers_64",
     ),
     "i386": _cross("i386", "i686-linux-gnu", "__i386__", module="x86/numbers_32"),
-    "mips_o32": _cross(
-        "mipsel", "mipsel-linux-gnu", "_MIPS_SIM=1", "_ABIO32=1", module="mips/numbers_o32"
+    "mips_o32": Headers(
+        "linux-libc-dev-mipsel-cross",
+        "/usr/mipsel-linux-gnu/include",
+        ("_MIPS_SIM=1", "_ABIO32=1"),
+        module="mips/numbers_o32",
     ),
     "mips_n64": _cross(
         "mips64el", "mips64el-linux-gnuabi64", "_MIPS_SIM=3", "_ABI64=3", module="mips/numbers_n64"

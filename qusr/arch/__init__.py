@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 PACKAGES = (
     ("aarch64", (183,), "aarch64 arm64 aarch64_be"),
     ("arm", (40,), "arm armhf armel armeb"),
+    ("mips", (8,), "mipsel mips mips64el mips64"),
+    ("ppc", (20,), "ppc powerpc"),
     ("riscv", (243,), "riscv64 riscv32"),
     ("s390x", (22,), "s390x"),
     ("x86", (62, 3), "x86_64 amd64 i386 i486 i586 i686"),
@@ -98,6 +100,11 @@ def on_core(core: str) -> Guest:
         if any(abi.core == core for abi in found.abis.values()):
             return found
     raise ValueError(f"no guest is called {core} by the cores")
+
+
+def abi_on_core(core: str) -> Abi:
+    """The ABI that the Rust side calls so."""
+    return next(abi for abi in on_core(core).abis.values() if abi.core == core)
 
 
 def tracing_of(core: str) -> Tracing:

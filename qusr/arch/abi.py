@@ -8,8 +8,17 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Literal
+
+#: The host's signals (signal(7)); those from 32 on have no names and the same numbers everywhere.
+SIGNALS = {
+    "SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGILL": 4, "SIGTRAP": 5, "SIGABRT": 6, "SIGBUS": 7,
+    "SIGFPE": 8, "SIGKILL": 9, "SIGUSR1": 10, "SIGSEGV": 11, "SIGUSR2": 12, "SIGPIPE": 13,
+    "SIGALRM": 14, "SIGTERM": 15, "SIGSTKFLT": 16, "SIGCHLD": 17, "SIGCONT": 18, "SIGSTOP": 19,
+    "SIGTSTP": 20, "SIGTTIN": 21, "SIGTTOU": 22, "SIGURG": 23, "SIGXCPU": 24, "SIGXFSZ": 25,
+    "SIGVTALRM": 26, "SIGPROF": 27, "SIGWINCH": 28, "SIGIO": 29, "SIGPWR": 30, "SIGSYS": 31,
+}  # fmt: skip
 
 #: As an ABI's number for a constant: it has none.
 ABSENT = -1
@@ -74,6 +83,11 @@ class Abi:
         self.core = core
 
     @property
+    def sigset_size(self) -> int:
+        """Bytes of the sets of signals that calls take."""
+        return 16 if "sigset128" in self.families else 8
+
+    @property
     def byte_order(self) -> Literal["little", "big"]:
         """The byte order of data, as :meth:`int.from_bytes` calls it."""
         return "big" if self.big_endian else "little"
@@ -90,6 +104,56 @@ class Abi:
         module = __import__(f"qusr.arch.{self.constants}", fromlist=["CONSTANTS"])
         found: Mapping[str, int] = module.CONSTANTS.get(family, {})
         return found
+
+    def signal_to_host(self, number: int) -> int:
+        """The host's number of a signal; -1 for one that it does not have."""
+        differing = self.differing("signal")
+        if not differing or not 0 < number < 32:
+            return number
+        for name, host in SIGNALS.items():
+            if differing.get(name, host) == number:
+                return host
+        return -1
+
+    def signal_to_guest(self, number: int) -> int:
+        """The guest's number of a signal of the host."""
+        differing = self.differing("signal")
+        if differing:
+            for name, host in SIGNALS.items():
+                if host == number:
+                    return differing.get(name, host)
+        return number
+
+    def mask_to_guest(self, mask: int) -> int:
+        """A set of signals by the guest's numbers."""
+        return self._moved(mask, self.signal_to_guest)
+
+    def mask_to_host(self, mask: int) -> int:
+        """A set of signals by the host's numbers."""
+        return self._moved(mask, self.signal_to_host)
+
+    def _moved(self, mask: int, place: Callable[[int], int]) -> int:
+        if not self.differing("signal"):
+            return mask
+        found = 0
+        for number in range(1, 65):
+            if mask >> number - 1 & 1 and place(number) > 0:
+                found |= 1 << place(number) - 1
+        return found
+
+    def wait_status_to_guest(self, status: int) -> int:
+        """What wait4(2) stores, with the guest's numbers of signals."""
+        if status == 0xFFFF or status & 0x7F == 0:
+            return status
+        if status & 0xFF == 0x7F:
+            return status & ~0x7F00 | self.signal_to_guest(status >> 8 & 0x7F) << 8
+        return status & ~0x7F | self.signal_to_guest(status & 0x7F)
+
+    def wait_status_to_host(self, status: int) -> int:
+        """The way back, of a stop's status."""
+        if status & 0xFF != 0x7F:
+            return status
+        return status & ~0x7F00 | self.signal_to_host(status >> 8 & 0x7F) << 8
 
 
 HOST = Abi("x86_64", numbers="x86.numbers_64", word=8, families=("x64", "64"))

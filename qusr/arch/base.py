@@ -54,6 +54,7 @@ class Guest:
         reads_execute: programs without PT_GNU_STACK get READ_IMPLIES_EXEC.
         feature_property: the GNU property whose bits are a program's `features`; 0: none is read.
         minsigstksz: AT_MINSIGSTKSZ; 0: there is no such entry.
+        auxv: what the auxiliary vector has at its start besides (ARCH_DLINFO): (type, value).
         marks_functions: bit 0 of a function's symbol says of which kind its code is.
         variants: which of `abis` a program has: (mask, value, name), the first one whose masked
             e_flags are the value.
@@ -73,6 +74,7 @@ class Guest:
     reads_execute: bool = False
     feature_property: int = 0
     minsigstksz: int = 0
+    auxv: tuple[tuple[int, int], ...] = ()
     marks_functions: bool = False
     of_host: bool = False
     variants: tuple[Variant, ...] = ((0, 0, ""),)
@@ -218,17 +220,23 @@ class Registers:
         pc, sp, tls: numbers of these.
         status_name: of the register with the flags and the mode; "" where there is none.
         args: numbers of the registers with a system call's arguments.
-        result: number of the one with its result.
+        result: number of the one with its result, mostly the first of these.
+        failed: number of the one that is not 0 in the bits `failed_bits` if the result is an errno;
+            None: that is negative.
+        stack_args: how far above the stack pointer further arguments are; None: there are none.
     """
 
     __slots__ = (
         "args",
         "bits",
+        "failed",
+        "failed_bits",
         "gdb",
         "numbers",
         "pc",
         "result",
         "sp",
+        "stack_args",
         "status_name",
         "tls",
     )
@@ -245,6 +253,9 @@ class Registers:
         args: tuple[str, ...],
         status: str = "",
         result: str = "",
+        failed: str = "",
+        failed_bits: int = -1,
+        stack_args: int | None = None,
     ) -> None:
         self.numbers = numbers
         self.gdb = gdb
@@ -254,7 +265,10 @@ class Registers:
         self.status_name = status
         self.tls = numbers[tls]
         self.args = tuple(numbers[name] for name in args)
-        self.result = numbers[result or args[0]]
+        self.result = numbers[result] if result else self.args[0]
+        self.failed = numbers[failed] if failed else None
+        self.failed_bits = failed_bits
+        self.stack_args = stack_args
 
 
 class Arch(ABC):

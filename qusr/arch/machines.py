@@ -6,11 +6,6 @@ from __future__ import annotations
 #: message can say what a file is built for. A class of 0 stands for either, a byte order of None
 #: too.
 TITLES: dict[tuple[int, int, bool | None], str] = {
-    (8, 64, False): "little-endian MIPS64",
-    (8, 64, True): "MIPS64",
-    (8, 32, False): "little-endian MIPS",
-    (8, 32, True): "MIPS",
-    (20, 32, None): "PowerPC",
     (21, 64, False): "little-endian PowerPC64",
     (21, 64, True): "PowerPC64",
     (22, 32, None): "S/390",

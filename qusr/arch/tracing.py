@@ -153,12 +153,16 @@ class Tracing:
             that changes the system call, ("zeros", bytes that are stored), or ("peek area" or
             "poke area", 0) for a piece of `user` that a struct ptrace_area names.
         gdb: what gdb calls the architecture, and its features.
+        debug_map: tags of the dynamic section that lead to a pointer to the dynamic linker's
+            r_debug, instead of DT_DEBUG: one with its address, and one with how far it is from
+            the entry itself.
     """
 
     __slots__ = (
         "call_note",
         "call_register",
         "core",
+        "debug_map",
         "fixed",
         "gdb",
         "registers",
@@ -179,6 +183,7 @@ class Tracing:
         user: UserArea | None = None,
         requests: Mapping[int, tuple[str, int]] | None = None,
         gdb: tuple[str, tuple[GdbFeature, ...]] = ("", ()),
+        debug_map: tuple[int, int] | None = None,
     ) -> None:
         self.registers = registers
         self.sets = sets
@@ -189,6 +194,7 @@ class Tracing:
         self.user = user
         self.requests = requests or {}
         self.gdb = gdb
+        self.debug_map = debug_map
 
     def gdb_registers(self) -> list[GdbRegister]:
         """All registers by gdb's numbers, which are their places in the description."""

@@ -37,12 +37,16 @@ BELL, STOP, DIE, DOOM, REPORT, KILL_MESSAGE = 0x5152, 0x5153, 0x5154, 0x5155, 0x
 BOUNDARY, ENTRY, EXIT, FAULT, EVENT, STOP_HERE = range(1, 7)
 
 # --- Mode ---
-CONTINUE, CALLS, STEP, EMULATE, DETACHED = range(5)
+CONTINUE, CALLS, STEP, EMULATE, DETACHED, COPY = range(6)
 
 # --- requests to a stopped tracee ---
 (
     ASK_MAPS, ASK_AUXV, ASK_EXE, ASK_SMAPS, ASK_ROOT, ASK_ALLOCATE, ASK_RELEASE, ASK_SIGNALS,
-) = range(1, 9)  # fmt: skip
+    ASK_SEEK,
+) = range(1, 10)  # fmt: skip
+
+#: The code of a `STOP_HERE` behind a call that makes a copy.
+COPIED = 3
 
 MAGIC = 0x7265636172545351
 HEADER = struct.Struct("<QIIQQQ16sIIIIIIQqQQIIQQQQ")

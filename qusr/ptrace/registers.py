@@ -40,6 +40,33 @@ def all_registers(tracee: Tracee) -> list[int]:
     return tracee.registers(len(tracing(tracee.header()).registers.numbers))
 
 
+def call_arguments(tracee: Tracee) -> list[int]:
+    """The six arguments of the call that the tracee is about to make."""
+    header = tracee.header()
+    known = tracing(header).registers
+    values = all_registers(tracee)
+    args = [header.first_arg, *(values[number] for number in known.args[1:6])]
+    if len(args) < 6 and known.stack_args is not None:
+        word = arch.on_core(header.guest).bits // 8
+        data = tracee.peek(values[known.sp] + known.stack_args, (6 - len(args)) * word)
+        parts = (data[at : at + word] for at in range(0, len(data), word))
+        args += [int.from_bytes(part, _order(header)) for part in parts]
+    return args + [0] * (6 - len(args))
+
+
+def call_result(tracee: Tracee) -> int:
+    """What the call gave that the tracee has just made: a value, or -errno."""
+    header = tracee.header()
+    known = tracing(header).registers
+    values = all_registers(tracee)
+    bits = arch.on_core(header.guest).bits
+    result = values[known.result] & (1 << bits) - 1
+    result -= result >> bits - 1 << bits
+    if known.failed is not None:
+        return -result if values[known.failed] & known.failed_bits else result
+    return result
+
+
 def read(tracee: Tracee, note: int) -> tuple[bytes, int]:
     """A register set and the size of its parts. EINVAL when there is no such set."""
     header = tracee.header()

@@ -222,7 +222,7 @@ def get_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: i
     info = _report(tracee).info
     if info is None:
         raise fail(errno.EINVAL)
-    ctx.write(data, _native.siginfo_to_guest(info, ctx.abi.word * 8, bool(ctx.abi.big_endian)))
+    ctx.write(data, ctx.thread.siginfo_to_guest(info))
     return 0
 
 
@@ -232,7 +232,7 @@ def set_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: i
     if report.info is None:
         raise fail(errno.EINVAL)
     given = ctx.read(data, b.INFO_SIZE)
-    report.info = siginfo.from_guest(given, ctx.abi.word * 8, big_endian=bool(ctx.abi.big_endian))
+    report.info = siginfo.from_guest(given, ctx.abi)
     return 0
 
 
@@ -249,7 +249,7 @@ def peek_siginfo(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: 
         info = _peek_one(tracee, args)
         if info is None:
             break
-        guest = _native.siginfo_to_guest(info, ctx.abi.word * 8, bool(ctx.abi.big_endian))
+        guest = ctx.thread.siginfo_to_guest(info)
         ctx.write(data + done * b.INFO_SIZE, guest)
         done += 1
     return done
@@ -262,7 +262,7 @@ def _peek_one(tracee: Tracee, args: bytes) -> bytes | None:
 
 def get_mask(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
     """PTRACE_GETSIGMASK."""
-    if addr != 8:
+    if addr != ctx.abi.sigset_size:
         raise fail(errno.EINVAL)
     ctx.write(data, _sigset(ctx, tracee.header().blocked))
     return 0
@@ -270,10 +270,11 @@ def get_mask(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int)
 
 def set_mask(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
     """PTRACE_SETSIGMASK."""
-    if addr != 8:
+    if addr != ctx.abi.sigset_size:
         raise fail(errno.EINVAL)
     given = ctx.read(data, 8)
-    mask = int.from_bytes(_swapped(ctx, given), "little") & ~(1 << 8 | 1 << 18)
+    mask = ctx.abi.mask_to_host(int.from_bytes(_swapped(ctx, given), "little"))
+    mask &= ~(1 << 8 | 1 << 18)
     tracee.write(tracee.block + b.BLOCKED_AT, mask.to_bytes(8, "little"))
     tracee.dirty |= b.DIRTY_MASK
     # The host's at once: a signal could come before the tracee itself sees to it.
@@ -283,7 +284,8 @@ def set_mask(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int)
 
 
 def _sigset(ctx: Context, mask: int) -> bytes:
-    return _swapped(ctx, mask.to_bytes(8, "little"))
+    mask = ctx.abi.mask_to_guest(mask)
+    return _swapped(ctx, mask.to_bytes(8, "little")).ljust(ctx.abi.sigset_size, b"\0")
 
 
 def _swapped(ctx: Context, data: bytes) -> bytes:
@@ -329,12 +331,10 @@ def syscall_info(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: 
     out = ">" if ctx.abi.big_endian else "<"
     info = struct.pack(out + "BxxxIQQ", kind, header.audit, pc, sp)
     if kind == 1:
-        args = [header.first_arg, *(values[number] for number in known.args[1:6])]
+        args = registers.call_arguments(tracee)
         info += struct.pack(out + "7Q", header.number & 0xFFFFFFFFFFFFFFFF, *args)
     elif kind == 2:
-        bits = arch.on_core(header.guest).bits
-        result = values[known.result]
-        result -= result >> bits - 1 << bits
+        result = registers.call_result(tracee)
         info += struct.pack(out + "qB", result, -4096 < result < 0)
     ctx.write(data, info[: min(addr, len(info))])
     return len(info)
@@ -343,15 +343,15 @@ def syscall_info(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: 
 # --- going on ---
 
 
-def _signal(data: int) -> int:
+def _signal(ctx: Context, data: int) -> int:
     if data < 0 or data > _MAX_SIGNAL:
         raise fail(errno.EIO)
-    return data
+    return ctx.abi.signal_to_host(data)
 
 
 def _resume(mode: int) -> Request:
     def request(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
-        tracer.resume(tracee, mode, _signal(data))
+        tracer.resume(tracee, mode, _signal(ctx, data))
         return 0
 
     return request
@@ -359,7 +359,7 @@ def _resume(mode: int) -> Request:
 
 def detach(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> int:
     """PTRACE_DETACH."""
-    tracer.resume(tracee, b.DETACHED, _signal(data), b.DETACH)
+    tracer.resume(tracee, b.DETACHED, _signal(ctx, data), b.DETACH)
     return 0
 
 

@@ -186,7 +186,7 @@ class _Wait4(Wait):
         status = 0x137F
         if self.status:
             order = ctx.abi.byte_order
-            status = int.from_bytes(ctx.read(self.status, 4), order)
+            status = ctx.abi.wait_status_to_host(int.from_bytes(ctx.read(self.status, 4), order))
         tracer_of(ctx.caller).take(tid, status, bytes(144))
 
     def on_host(self, ctx: Context) -> Ready | None:
@@ -200,7 +200,8 @@ class _Wait4(Wait):
 
         if self.status:
             order = ctx.abi.byte_order
-            ctx.write(self.status, item.status.to_bytes(4, order))
+            status = ctx.abi.wait_status_to_guest(item.status)
+            ctx.write(self.status, status.to_bytes(4, order))
         if self.usage:
             ctx.write_struct(RUSAGE, self.usage, unpack(RUSAGE, item.usage, HOST))
         return item.tid
@@ -228,6 +229,7 @@ class _Waitid(Wait):
         at = self.info + (24 if ctx.abi.word == 8 else 20)
         order = ctx.abi.byte_order
         status = int.from_bytes(ctx.read(at, 4), order)
+        status = status & ~0x7F | ctx.abi.signal_to_host(status & 0x7F)
         tracer_of(ctx.caller).take(tid, status << 8 | 0x7F, bytes(144))
 
     def on_host(self, ctx: Context) -> Ready | None:
@@ -266,9 +268,7 @@ class _Waitid(Wait):
             pass  # it is gone
         if self.info:
             info = struct.pack("<iiiiiIi", _SIGCHLD, 0, code, 0, item.tid, uid, status)
-            data = _native.siginfo_to_guest(
-                info.ljust(128, b"\0"), ctx.abi.word * 8, ctx.abi.big_endian
-            )
+            data = ctx.thread.siginfo_to_guest(info.ljust(128, b"\0"))
             # The kernel fills these fields only.
             ctx.write(self.info, data[: 28 if ctx.abi.word == 8 else 24])
         if self.usage:

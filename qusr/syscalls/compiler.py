@@ -14,7 +14,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from qusr.arch.abi import ABSENT, HOST, Abi
+from qusr.arch.abi import ABSENT, HOST, SIGNALS, Abi
 from qusr.syscalls import decl, layout
 
 MAGIC = b"QTHUNK09"
@@ -28,15 +28,18 @@ FROM_ARG, FROM_MEMORY, FROM_NOWHERE = range(3)
 (
     OP_INT, OP_PAIR, OP_FLAGS, OP_CONST, OP_PATH, OP_BUF, OP_STRUCT, OP_ARRAY, OP_IOVEC,
     OP_SOCKADDR_IN, OP_SOCKADDR_OUT, OP_MSGHDR, OP_MMSGHDR, OP_RAW, OP_BITS, OP_SWAP32,
-    OP_ID16, OP_RECORDS, OP_VALUE,
-) = range(19)  # fmt: skip
+    OP_ID16, OP_RECORDS, OP_VALUE, OP_SIGSET,
+) = range(20)  # fmt: skip
 LEN_CONST, LEN_SLOT, LEN_DEREF, LEN_RET = range(4)
 MOVE_SIGNED, MOVE_CHECKED, MOVE_ID16 = 1, 2, 4
-MOVE_COPY, MOVE_INT, MOVE_PTR, MOVE_BITMAP = range(4)
+(
+    MOVE_COPY, MOVE_INT, MOVE_PTR, MOVE_BITMAP, MOVE_SIGNAL, MOVE_ERRNO, MOVE_CODE, MOVE_WAIT,
+    MOVE_CHILD, MOVE_FLAGS, MOVE_SIGSET,
+) = range(11)  # fmt: skip
 FOLLOW_NEVER, FOLLOW_ALWAYS, FOLLOW_UNLESS, FOLLOW_IF = range(4)
 #: Besides one of these.
 HOST_ROOT = 0x80
-RET_LONG, RET_FD, RET_OFF, RET_FLAGS, RET_PATH, RET_STAT, RET_STORE = range(7)
+RET_LONG, RET_FD, RET_OFF, RET_FLAGS, RET_PATH, RET_STAT, RET_STORE, RET_SIGNAL = range(8)
 
 BUILTINS = (
     "mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "mincore", "mlock",
@@ -49,8 +52,9 @@ BUILTINS = (
     "get_robust_list", "set_tid_address", "set_seccomp", "get_seccomp", "seccomp",
     "getrlimit", "setrlimit", "prlimit64", "uname", "getdents", "getdents64", "lseek", "llseek",
     "sched_getaffinity", "set_tagged_addr", "get_tagged_addr", "setpgid",
-    "unshare", "setns", "flush_icache", "getcwd", "arch_prctl", "modify_ldt", "set_thread_area",
-    "get_thread_area",
+    "unshare", "setns", "flush_icache", "getcwd", "pipe", "flush_range",
+    "flush_all", "atomic_swap", "fix_unaligned", "swap_context", "get_fpexc", "set_fpexc",
+    "arch_prctl", "modify_ldt", "set_thread_area", "get_thread_area",
 )  # fmt: skip
 """Rust-side calls, in the order of `Builtin` in native/kernel/src/thunk/table.rs."""
 
@@ -95,6 +99,10 @@ class _Pools:
         }
         known = set(guest.values())
         pairs.update((number, INVALID) for number in host.values() if number not in known)
+        return self.pairs(pairs)
+
+    def pairs(self, pairs: Mapping[int, int]) -> int:
+        """Index of a map with these numbers."""
         return self._index(self.value_maps, _packed_pairs(pairs))
 
     def all_value_maps(self) -> bytes:
@@ -111,13 +119,41 @@ class _Pools:
         maps = [*self.value_maps, _packed_pairs(pairs)] if pairs else [*self.value_maps]
         return struct.pack("<H", len(maps)) + b"".join(maps) + struct.pack("<H", index)
 
+    def numbers(self) -> bytes:
+        """What is numbered otherwise in memory: signals, flags of actions, codes of siginfo_t."""
+        if not self.abi.differing("signal"):
+            return b"\0"
+        signals = self.abi.differing("signal")
+        pairs = [
+            (signals.get(name, n), n) for name, n in SIGNALS.items() if signals.get(name) != ABSENT
+        ]
+        rows = sorted(_flag_rows(decl.ACTION_FLAGS, self.abi))
+        codes = self.abi.differing("sicode")
+        coded = [(n & INVALID, codes[name] & INVALID) for name, n in decl.SI_CODES.items()
+                 if name in codes]  # fmt: skip
+        return b"".join(
+            (
+                b"\1",
+                _packed(pairs),
+                struct.pack("<H", len(rows)),
+                *(struct.pack("<4Q", *row) for row in rows),
+                _packed(coded),
+                bytes(["code_first" in self.abi.families]),
+                struct.pack("<I", self.abi.differing("socket").get("SOL_SOCKET", 1)),
+                struct.pack("<Q", self.abi.differing("rlimit").get("RLIM_INFINITY", 0)),
+            )
+        )
+
     @staticmethod
     def _index(pool: dict[bytes, int], code: bytes) -> int:
         return pool.setdefault(code, len(pool))
 
 
 def _packed_pairs(pairs: Mapping[int, int]) -> bytes:
-    rows = sorted(pairs.items())
+    return _packed(sorted(pairs.items()))
+
+
+def _packed(rows: Sequence[tuple[int, int]]) -> bytes:
     return struct.pack("<H", len(rows)) + b"".join(struct.pack("<II", *row) for row in rows)
 
 
@@ -128,10 +164,12 @@ def _flag_rows(table: decl.FlagTable, abi: Abi) -> set[tuple[int, int, int, int]
     guest, host = table.for_abi(abi), table.for_abi(HOST)
     moved = {(guest[name], guest[name], host[name], host[name])
              for name in guest if guest[name] != host[name]}  # fmt: skip
-    for (mask, theirs), (_, ours) in zip(table.fields_for(abi), table.fields, strict=True):
+    for (mask, theirs), (our_mask, ours) in zip(table.fields_for(abi), table.fields, strict=True):
         if dict(theirs) != dict(ours):
             numbers = {name: number for number, name in ours.items()}
-            moved |= {(mask, number, mask, numbers[name]) for number, name in theirs.items()}
+            moved |= {
+                (mask, number, int(our_mask), numbers[name]) for number, name in theirs.items()
+            }
     # Flags that stay where they are, but share bits with others that do not.
     masks = 0
     for guest_mask, _, host_mask, _ in moved:
@@ -149,7 +187,8 @@ def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> byt
     """
     host_leaves = {leaf.path: leaf for leaf in layout.leaves(host, HOST)}
     guest_leaves = list(layout.leaves(guest, abi))
-    moves = []
+    moves: list[bytes] = []
+    maps: list[bytes] = []
     picked = guest.pick(abi) if isinstance(guest, layout.PerAbi) else guest
     identical = not abi.big_endian and guest.size(abi) == host.size(HOST)
     identical = identical and {leaf.path for leaf in guest_leaves} == set(host_leaves)
@@ -160,7 +199,16 @@ def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> byt
         count = min(leaf.count, other.count)
         size, host_size = leaf.ctype.size(abi), other.ctype.size(HOST)
         flags = 0
-        if isinstance(leaf.ctype, layout.UserPtr | layout.UserPtr64):
+        special = _special(leaf.ctype, abi)
+        if special is not None:
+            kind, identical = special, False
+            flags = MOVE_SIGNED if isinstance(leaf.ctype, layout.Int) and leaf.ctype.signed else 0
+            if isinstance(leaf.ctype, layout.FlagInt):
+                assert isinstance(leaf.ctype.table, decl.FlagTable)
+                rows = sorted(_flag_rows(leaf.ctype.table, abi))
+                packed = b"".join(struct.pack("<4Q", *row) for row in rows)
+                maps.append(struct.pack("<H", len(rows)) + packed)
+        elif isinstance(leaf.ctype, layout.UserPtr | layout.UserPtr64):
             kind = MOVE_PTR
             identical = False
         elif isinstance(leaf.ctype, layout.Int):
@@ -179,7 +227,33 @@ def conversion_program(guest: layout.CType, host: layout.CType, abi: Abi) -> byt
             struct.pack("<BIIIIBH", kind, leaf.offset, size, other.offset, host_size, flags, count)
         )
     head = struct.pack("<IIBH", guest.size(abi), host.size(HOST), identical, len(moves))
-    return head + b"".join(moves)
+    return head + b"".join(moves) + struct.pack("<H", len(maps)) + b"".join(maps)
+
+
+def _is_named(arg: decl.Arg) -> bool:
+    return isinstance(arg, decl.Enum | decl.Switch) and arg.family != ""
+
+
+_SPECIAL: tuple[tuple[type[layout.CType], str, int], ...] = (
+    (layout.Signo, "signal", MOVE_SIGNAL),
+    (layout.Errno, "errno", MOVE_ERRNO),
+    (layout.SiCode, "sicode", MOVE_CODE),
+    (layout.WaitStatus, "signal", MOVE_WAIT),
+    (layout.ChildStatus, "signal", MOVE_CHILD),
+)
+
+
+def _special(ctype: layout.CType, abi: Abi) -> int | None:
+    """The kind of a move that an ABI needs because of its numbers; None: what the type says."""
+    if isinstance(ctype, layout.SigsetPack):
+        return MOVE_SIGSET
+    if isinstance(ctype, layout.FlagInt):
+        assert isinstance(ctype.table, decl.FlagTable)
+        return MOVE_FLAGS if _flag_rows(ctype.table, abi) else None
+    for kind, family, move in _SPECIAL:
+        if isinstance(ctype, kind) and abi.differing(family):
+            return move
+    return None
 
 
 @dataclass
@@ -294,6 +368,8 @@ class _CallCompiler:
         slot = self._slot(leaf, switch.of)
         nodes: dict[int, bytes] = {}
         refused: dict[int, bytes] = {}
+        # A number of the host's that is another constant of the guest's goes the usual way.
+        named = decl.numbered(switch.names, switch.family, self.abi) if switch.family else {}
         for key, case in switch.cases:
             inner = leaf.fork()
             number, host = decl.constant(key, self.abi), decl.constant(key, HOST)
@@ -301,7 +377,7 @@ class _CallCompiler:
                 inner.constants[switch.name] = decl.constant(case.host, HOST)
             elif number != host:
                 inner.constants[switch.name] = host
-            if number != host and isinstance(key, decl.Named):
+            if number != host and isinstance(key, decl.Named) and host not in named:
                 refused[host & switch.mask] = struct.pack("<BH", ERRNO, switch.unknown)
             if number != ABSENT:
                 # A later case of a number replaces an earlier one.
@@ -326,8 +402,12 @@ class _CallCompiler:
         )  # fmt: skip
 
     def _scalars(self, leaf: CallLeaf) -> bytes:
-        """Arguments as numbers for a handler: pointers stay guest addresses."""
-        return bytes([len(leaf.args)]) + b"".join(self._number(leaf, arg) for arg in leaf.args)
+        """Arguments as numbers for a handler: pointers stay guest addresses, and numbers with names
+        become the host's.
+        """
+        return bytes([len(leaf.args)]) + b"".join(
+            self._op(leaf, arg) if _is_named(arg) else self._number(leaf, arg) for arg in leaf.args
+        )
 
     def _number(self, leaf: CallLeaf, arg: decl.Arg) -> bytes:
         if arg.name in leaf.pair_high:
@@ -348,7 +428,8 @@ class _CallCompiler:
         host = self.call.host or decl.Host(self.call.name, *(arg.name for arg in leaf.args))
         if host.name not in self.host_numbers:
             raise CompileError(f"{self.call.name}: the host has no {host.name}")
-        ops = [self._op(leaf, arg) for arg in leaf.args]
+        sizes = self._set_sizes(leaf)
+        ops = [sizes.get(arg.name) or self._op(leaf, arg) for arg in leaf.args]
         order = {arg.name: index for index, arg in enumerate(leaf.args)}
         host_args = []
         explicit = self.call.host is not None and bool(self.call.host.args)
@@ -368,6 +449,17 @@ class _CallCompiler:
         code += b"".join(ops) + bytes([len(host_args)]) + b"".join(host_args)
         return code + self._ret(leaf, case.ret)
 
+    def _set_sizes(self, leaf: CallLeaf) -> dict[str, bytes]:
+        """Arguments with the size of a set of signals, where that is another than the host's."""
+        if "sigset128" not in self.abi.families:
+            return {}
+        index = self.pools.pairs({16: 8, 8: INVALID})
+        return {
+            arg.size: struct.pack("<BBH", OP_VALUE, leaf.slots[arg.size], index)
+            for arg in leaf.args
+            if isinstance(arg, decl.Sigset) and isinstance(arg.size, str)
+        }
+
     def _ret(self, leaf: CallLeaf, ret: decl.Ret | type[decl.Ret] | None) -> bytes:
         if isinstance(ret, type):
             ret = ret()
@@ -378,7 +470,7 @@ class _CallCompiler:
             return struct.pack("<BH", RET_STORE, self._slot(leaf, ret.pointer))
         kinds: dict[type[decl.Ret] | type[None], int] = {
             decl.RetFd: RET_FD, decl.RetOff: RET_OFF, decl.RetPath: RET_PATH,
-            decl.RetStat: RET_STAT,
+            decl.RetStat: RET_STAT, decl.RetSignal: RET_SIGNAL,
         }  # fmt: skip
         return struct.pack("<BH", kinds.get(type(ret), RET_LONG), 0)
 
@@ -418,7 +510,7 @@ class _CallCompiler:
                 return self._path(leaf, arg)
             case decl.Raw():
                 return struct.pack("<BB", OP_RAW, slot)
-            case decl.FdData() if self.abi.big_endian:
+            case decl.FdData() if self.abi.big_endian or self.abi.differing("signal"):
                 head = struct.pack(
                     "<BBBB", OP_RECORDS, slot, self._slot(leaf, arg.fd), arg.direction
                 )
@@ -426,6 +518,8 @@ class _CallCompiler:
             case decl.Buf():
                 head = struct.pack("<BBB", OP_BUF, slot, arg.direction)
                 return head + self._length(leaf, arg.size)
+            case decl.Sigset() if self.abi.differing("signal"):
+                return struct.pack("<BB", OP_SIGSET, slot)
             case decl.Bits() if little and not arg.in_bits:
                 head = struct.pack("<BBB", OP_BUF, slot, arg.direction)
                 return head + self._length(leaf, arg.size)
@@ -459,7 +553,7 @@ class _CallCompiler:
     def _values(self, arg: decl.Enum | decl.Switch | decl.Signal) -> int | None:
         """Index of the map for the numbers of an argument."""
         if isinstance(arg, decl.Signal):
-            return self.pools.value_map(decl.SIGNALS, "signal")
+            return self.pools.value_map(SIGNALS, "signal")
         if not arg.family:
             return None
         return self.pools.value_map({name: n for n, name in arg.names.items()}, arg.family)
@@ -526,5 +620,5 @@ def compile_table(
     head = MAGIC + struct.pack("<BB", abi.word, int(abi.big_endian))
     parts = [head, struct.pack("<H", len(pools.conversions)), *pools.conversions]
     parts += [struct.pack("<H", len(pools.flag_maps)), *pools.flag_maps]
-    parts += [pools.all_value_maps(), struct.pack("<H", len(entries)), *entries]
+    parts += [pools.all_value_maps(), pools.numbers(), struct.pack("<H", len(entries)), *entries]
     return b"".join(parts)

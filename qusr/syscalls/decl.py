@@ -143,14 +143,8 @@ class Signal(Int):
     """A signal number."""
 
 
-#: The host's signals (signal(7)); those from 32 on have no names and the same numbers everywhere.
-SIGNALS = {
-    "SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGILL": 4, "SIGTRAP": 5, "SIGABRT": 6, "SIGBUS": 7,
-    "SIGFPE": 8, "SIGKILL": 9, "SIGUSR1": 10, "SIGSEGV": 11, "SIGUSR2": 12, "SIGPIPE": 13,
-    "SIGALRM": 14, "SIGTERM": 15, "SIGSTKFLT": 16, "SIGCHLD": 17, "SIGCONT": 18, "SIGSTOP": 19,
-    "SIGTSTP": 20, "SIGTTIN": 21, "SIGTTOU": 22, "SIGURG": 23, "SIGXCPU": 24, "SIGXFSZ": 25,
-    "SIGVTALRM": 26, "SIGPROF": 27, "SIGWINCH": 28, "SIGIO": 29, "SIGPWR": 30, "SIGSYS": 31,
-}  # fmt: skip
+#: asm-generic/siginfo.h: those that not all ABIs number alike.
+SI_CODES = {"SI_TIMER": -2, "SI_MESGQ": -3, "SI_ASYNCIO": -4}
 
 
 class Mode(UInt):
@@ -238,8 +232,21 @@ class FlagTable:
 
     def fields_for(self, abi: Abi) -> tuple[tuple[int, Mapping[int, str]], ...]:
         """The fields in `abi`."""
-        return tuple((mask, numbered(names, self.family, abi)) for mask, names in self.fields)
+        return tuple(
+            (constant(mask, abi), numbered(names, self.family, abi)) for mask, names in self.fields
+        )
 
+
+ACTION_FLAGS = FlagTable(
+    {
+        "SA_NOCLDSTOP": 1, "SA_NOCLDWAIT": 2, "SA_SIGINFO": 4, "SA_UNSUPPORTED": 0x400,
+        "SA_EXPOSE_TAGBITS": 0x800, "SA_THIRTYTWO": 0x02000000, "SA_RESTORER": 0x04000000,
+        "SA_ONSTACK": 0x08000000, "SA_RESTART": 0x10000000, "SA_NODEFER": 0x40000000,
+        "SA_RESETHAND": 0x80000000,
+    },
+    family="sigaction",
+)  # fmt: skip
+"""sa_flags of sigaction(2)."""
 
 # --- pointers ----------------------------------------------------------------
 
@@ -528,6 +535,10 @@ class RetFlags(Ret):
 
     def __init__(self, table: FlagTable) -> None:
         self.table = table
+
+
+class RetSignal(Ret):
+    """The number of a signal."""
 
 
 class RetPath(Ret):

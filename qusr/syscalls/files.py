@@ -112,6 +112,8 @@ CALLS = (
     Syscall("dup2", Fd("oldfd"), Fd("newfd")),
     Syscall("dup3", Fd("oldfd"), Fd("newfd"), Flags("flags", OPEN)),
     Syscall("pipe", Array("pipefd", s32, OUT, count=2)),
+    # Both descriptors are results.
+    Syscall("pipe", builtin="pipe", families=("irix",)),
     Syscall("pipe2", Array("pipefd", s32, OUT, count=2), Flags("flags", OPEN)),
     # --- reading and writing ---
     Syscall("read", Fd("fd"), FdData("buf", OUT, fd="fd", size="count"), Size("count")),
@@ -156,12 +158,16 @@ CALLS = (
     Syscall("sync_file_range2", Fd("fd"), Flags("flags", SYNC_FILE_RANGE), Loff("offset"),
             Loff("nbytes"), host=Host("sync_file_range", "fd", "offset", "nbytes", "flags")),
     Syscall("fadvise64", Fd("fd"), Loff("offset"), Loff("len"), _ADVICE),
-    # The length is a word there (arch/x86/kernel/sys_ia32.c).
-    Syscall("fadvise64", Fd("fd"), Loff("offset"), Size("len"), _ADVICE, families=("ia32",)),
+    # The older form of 32-bit ABIs has a length of a word (mm/fadvise.c).
+    Syscall("fadvise64", Fd("fd"), Loff("offset"), Size("len"), _ADVICE,
+            families=("ppc32", "ia32")),
     Syscall("fadvise64_64", Fd("fd"), Loff("offset"), Loff("len"), _ADVICE,
             host=Host("fadvise64")),
-    Syscall("arm_fadvise64_64", Fd("fd"), _ADVICE, Loff("offset"), Loff("len"),
-            host=Host("fadvise64", "fd", "offset", "len", "advice")),
+    *(
+        Syscall(name, Fd("fd"), _ADVICE, Loff("offset"), Loff("len"),
+                host=Host("fadvise64", "fd", "offset", "len", "advice"), families=families)
+        for name, families in (("arm_fadvise64_64", None), ("fadvise64_64", ("ppc32",)))
+    ),
     Syscall("readahead", Fd("fd"), Loff("offset"), Size("count")),
     # --- rings ---
     Syscall("io_setup", UInt("nr_events"), Raw("ctx_idp"), enosys=_NO_AIO),

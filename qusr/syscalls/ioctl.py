@@ -45,4 +45,9 @@ CALLS = (
     _ioctl(_NARROW, _REFUSED),
     _ioctl(TABLE, _PASSED, "64"),
     _ioctl([_big_endian(command) for command in _NARROW], _REFUSED, "be"),
+    _ioctl(
+        [_big_endian(command) for command in [*_NARROW, *ioctl_tty.WITH_SPEEDS]],
+        _REFUSED,
+        "termios_speeds",
+    ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qusr.arch.abi import HOST
+from qusr.syscalls.decl import IN, OUT, Case, FlagTable, Named, Ptr
 from qusr.syscalls.ioctl_codes import (
     Command,
     changes,
@@ -15,23 +17,139 @@ from qusr.syscalls.ioctl_codes import (
     reads,
     stores,
 )
-from qusr.syscalls.layout import Bytes, Struct, s8, s16, s32, s64, u8, u16, u32, ulong
+from qusr.syscalls.layout import (
+    Bytes,
+    CType,
+    Fields,
+    FlagInt,
+    PerAbi,
+    Struct,
+    s8,
+    s16,
+    s32,
+    s64,
+    u8,
+    u16,
+    u32,
+    ulong,
+)
 
-TERMIO = Struct(
+#: asm-generic/termbits.h: the modes, which some ABIs have elsewhere.
+INPUT_MODES = FlagTable(
+    {"IUCLC": 0x200, "IXON": 0x400, "IXANY": 0x800, "IXOFF": 0x1000, "IMAXBEL": 0x2000},
+    family="termios",
+)
+OUTPUT_MODES = FlagTable(
+    {"OLCUC": 2, "ONLCR": 4},
+    family="termios",
+    fields=[
+        (Named(mask, "termios", name), values)
+        for mask, name, values in (
+            (0x100, "NLDLY", {0: "NL0", 0x100: "NL1"}),
+            (0x600, "CRDLY", {0: "CR0", 0x200: "CR1", 0x400: "CR2", 0x600: "CR3"}),
+            (0x1800, "TABDLY", {0: "TAB0", 0x800: "TAB1", 0x1000: "TAB2", 0x1800: "TAB3"}),
+            (0x2000, "BSDLY", {0: "BS0", 0x2000: "BS1"}),
+            (0x4000, "VTDLY", {0: "VT0", 0x4000: "VT1"}),
+            (0x8000, "FFDLY", {0: "FF0", 0x8000: "FF1"}),
+        )
+    ],
+)
+_SLOW = "B0 B50 B75 B110 B134 B150 B200 B300 B600 B1200 B1800 B2400 B4800 B9600 B19200 B38400"
+_FAST = (
+    "B57600 B115200 B230400 B460800 B500000 B576000 B921600 B1000000 B1152000 B1500000 B2000000"
+    " B2500000 B3000000 B3500000 B4000000"
+)
+SPEEDS = dict(enumerate(_SLOW.split())) | {
+    0x1000 + place: name for place, name in enumerate(["BOTHER", *_FAST.split()])
+}
+CONTROL_MODES = FlagTable(
+    {
+        "CSTOPB": 0x40, "CREAD": 0x80, "PARENB": 0x100, "PARODD": 0x200, "HUPCL": 0x400,
+        "CLOCAL": 0x800,
+    },
+    family="termios",
+    fields=[
+        (Named(0x100F, "termios", "CBAUD"), SPEEDS),
+        (Named(0x30, "termios", "CSIZE"), {0: "CS5", 0x10: "CS6", 0x20: "CS7", 0x30: "CS8"}),
+    ],
+)  # fmt: skip
+LOCAL_MODES = FlagTable(
+    {
+        "ISIG": 1, "ICANON": 2, "XCASE": 4, "ECHO": 8, "ECHOE": 0x10, "ECHOK": 0x20,
+        "ECHONL": 0x40, "NOFLSH": 0x80, "TOSTOP": 0x100, "ECHOCTL": 0x200, "ECHOPRT": 0x400,
+        "ECHOKE": 0x800, "FLUSHO": 0x1000, "PENDIN": 0x4000, "IEXTEN": 0x8000, "EXTPROC": 0x10000,
+    },
+    family="termios",
+)  # fmt: skip
+
+
+def _characters(names: str, rest: int) -> Fields:
+    """c_cc: "-" is a place that is not used; `rest` more follow."""
+    fields: list[tuple[str, CType]] = []
+    for place, name in enumerate(names.split()):
+        fields.append((f"_cc{place}" if name == "-" else f"c_cc[{name}]", u8))
+    return [*fields, ("_cc", Bytes(rest))]
+
+
+_GENERIC = (
+    "VINTR VQUIT VERASE VKILL VEOF VTIME VMIN VSWTC VSTART VSTOP VSUSP VEOL VREPRINT VDISCARD"
+    " VWERASE VLNEXT VEOL2"
+)
+# arch/mips/include/uapi/asm/termbits.h
+_IRIX = (
+    "VINTR VQUIT VERASE VKILL VMIN VTIME VEOL2 VSWTC VSTART VSTOP VSUSP - VREPRINT VDISCARD"
+    " VWERASE VLNEXT VEOF VEOL"
+)
+# arch/powerpc/include/uapi/asm/termbits.h
+_WITH_SPEEDS = (
+    "VINTR VQUIT VERASE VKILL VEOF VMIN VEOL VTIME VEOL2 VSWTC VWERASE VREPRINT VSUSP VSTART"
+    " VSTOP VLNEXT VDISCARD"
+)
+
+
+def _modes(width: int, *line: tuple[str, CType]) -> Fields:
+    return [
+        ("c_iflag", FlagInt(width, INPUT_MODES)), ("c_oflag", FlagInt(width, OUTPUT_MODES)),
+        ("c_cflag", FlagInt(width, CONTROL_MODES)), ("c_lflag", FlagInt(width, LOCAL_MODES)),
+        *line,
+    ]  # fmt: skip
+
+
+_LINE = ("c_line", u8)
+
+
+_SPEEDS: Fields = [("c_ispeed", u32), ("c_ospeed", u32)]
+TERMIO = PerAbi(
     "termio",
-    [
-        ("c_iflag", u16), ("c_oflag", u16), ("c_cflag", u16), ("c_lflag", u16), ("c_line", u8),
-        ("c_cc", Bytes(8)),
-    ],
-)  # fmt: skip
-TERMIOS = Struct(
+    {
+        # The size of that c_cc is that of termios (arch/mips/include/uapi/asm/termios.h).
+        "irix": Struct("termio", [*_modes(16, _LINE), *_characters(_IRIX, 5)]),
+        "termios_speeds": Struct(
+            "termio",
+            [*_modes(16, _LINE), *_characters(" ".join(_WITH_SPEEDS.split()[:10]), 0)],
+        ),
+        "*": Struct(
+            "termio", [*_modes(16, _LINE), *_characters(" ".join(_GENERIC.split()[:8]), 0)]
+        ),
+    },
+)
+TERMIOS = PerAbi(
     "termios",
-    [
-        ("c_iflag", u32), ("c_oflag", u32), ("c_cflag", u32), ("c_lflag", u32), ("c_line", u8),
-        ("c_cc", Bytes(19)),
-    ],
-)  # fmt: skip
-TERMIOS2 = Struct("termios2", [*TERMIOS.fields, ("c_ispeed", u32), ("c_ospeed", u32)])
+    {
+        "termios_speeds": Struct(
+            "termios", [*_modes(32), *_characters(_WITH_SPEEDS, 2), _LINE, *_SPEEDS]
+        ),
+        "irix": Struct("termios", [*_modes(32, _LINE), *_characters(_IRIX, 5)]),
+        "*": Struct("termios", [*_modes(32, _LINE), *_characters(_GENERIC, 2)]),
+    },
+)
+TERMIOS2 = PerAbi(
+    "termios2",
+    {
+        "irix": Struct("termios2", [*_modes(32, _LINE), *_characters(_IRIX, 5), *_SPEEDS]),
+        "*": Struct("termios2", [*_modes(32, _LINE), *_characters(_GENERIC, 2), *_SPEEDS]),
+    },
+)
 WINSIZE = fields("winsize", u16, "ws_row ws_col ws_xpixel ws_ypixel")
 SERIAL_STRUCT = Struct(
     "serial_struct",
@@ -127,4 +245,20 @@ TABLE: list[Command] = [
     stores("VT_GETMODE", 0x5601, VT_MODE),
     reads("VT_SETMODE", 0x5602, VT_MODE),
     stores("VT_GETSTATE", 0x5603, VT_STAT),
+]  # fmt: skip
+
+#: Where struct termios has the speeds there is no termios2: commands are the host's for that.
+WITH_SPEEDS: list[Command] = [
+    (
+        Named(0x5401 + place, "ioctl", name),
+        Case(
+            Ptr("arg", TERMIOS, direction, host=TERMIOS2),
+            host=make("T", 0x2A + place, TERMIOS2)(HOST),
+            name=name,
+        ),
+    )
+    for place, name, direction, make in (
+        (0, "TCGETS", OUT, ior), (1, "TCSETS", IN, iow), (2, "TCSETSW", IN, iow),
+        (3, "TCSETSF", IN, iow),
+    )
 ]  # fmt: skip

@@ -9,6 +9,8 @@ from qusr.syscalls.common import OPEN, TIMESPEC, TIMESPEC64
 from qusr.syscalls.decl import (
     IN,
     OUT,
+    Address,
+    Arg,
     Array,
     Buf,
     Case,
@@ -32,8 +34,26 @@ from qusr.syscalls.decl import (
     ULong,
     Word,
 )
-from qusr.syscalls.layout import CType, Fields, PerAbi, Struct, long, s16, s32, u16, u32, ulong
+from qusr.syscalls.layout import (
+    CType,
+    Fields,
+    FlagInt,
+    PerAbi,
+    Struct,
+    long,
+    s16,
+    s32,
+    u16,
+    u32,
+    u64,
+    ulong,
+)
+from qusr.syscalls.memory import SHM
 from qusr.syscalls.structs import SIGEVENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 IPC = FlagTable({"IPC_CREAT": 0o1000, "IPC_EXCL": 0o2000, "IPC_NOWAIT": 0o4000})
 MSG_FLAGS = FlagTable({"IPC_NOWAIT": 0o4000, "MSG_NOERROR": 0o10000, "MSG_EXCEPT": 0o20000,
@@ -54,6 +74,14 @@ _PERM_REST: Fields = [("_unused1", ulong), ("_unused2", ulong)]
 IPC_PERM = PerAbi(
     "ipc64_perm",
     {
+        # arch/powerpc/include/uapi/asm/ipcbuf.h
+        "ppc32": Struct(
+            "ipc64_perm",
+            [
+                *_IDS, ("mode", PerAbi("mode", _MODE)), ("seq", u32), ("_pad1", u32),
+                ("_unused", u64 * 2),
+            ],
+        ),
         # arch/s390/include/uapi/asm/ipcbuf.h
         "s390": Struct(
             "ipc64_perm",
@@ -90,14 +118,30 @@ _MSG_REST: Fields = [
     ("msg_lrpid", s32), ("_unused4", ulong), ("_unused5", ulong),
 ]  # fmt: skip
 _MSG_TIMES = ("msg_stime", "msg_rtime", "msg_ctime")
+
+
+def _high_first(*names: str) -> Fields:
+    """The same with the upper halves first."""
+    return [field for name in names for field in ((f"_{name}_high", ulong), (name, ulong))]
+
+
+_MSQID_HIGH_FIRST = Struct(
+    "msqid64_ds", [("msg_perm", IPC_PERM), *_high_first(*_MSG_TIMES), *_MSG_REST]
+)
 MSQID_DS = PerAbi(
     "msqid64_ds",
     {
-        family: Struct(
-            "msqid64_ds",
-            [("msg_perm", IPC_PERM), *_times(*_MSG_TIMES, gap_on_64=gap), *_MSG_REST],
-        )
-        for family, gap in (("32", True), ("*", False))
+        # arch/mips/include/uapi/asm/msgbuf.h; little-endian it is as on other 32-bit ABIs.
+        "irix32be": _MSQID_HIGH_FIRST,
+        # arch/powerpc/include/uapi/asm/msgbuf.h
+        "ppc32": _MSQID_HIGH_FIRST,
+        **{
+            family: Struct(
+                "msqid64_ds",
+                [("msg_perm", IPC_PERM), *_times(*_MSG_TIMES, gap_on_64=gap), *_MSG_REST],
+            )
+            for family, gap in (("32", True), ("*", False))
+        },
     },
 )
 _SEM_REST: Fields = [("sem_nsems", ulong), ("_unused3", ulong), ("_unused4", ulong)]
@@ -105,11 +149,34 @@ _SEM_REST: Fields = [("sem_nsems", ulong), ("_unused3", ulong), ("_unused4", ulo
 SEMID_DS = PerAbi(
     "semid64_ds",
     {
-        family: Struct(
+        # arch/powerpc/include/uapi/asm/sembuf.h
+        "ppc32": Struct(
             "semid64_ds",
-            [("sem_perm", IPC_PERM), *_times("sem_otime", "sem_ctime", gap_on_64=gap), *_SEM_REST],
-        )
-        for family, gap in (("x64", True), ("32", True), ("*", False))
+            [("sem_perm", IPC_PERM), *_high_first("sem_otime", "sem_ctime"), *_SEM_REST],
+        ),
+        # arch/mips/include/uapi/asm/sembuf.h
+        "irix32": Struct(
+            "semid64_ds",
+            [
+                ("sem_perm", IPC_PERM),
+                ("sem_otime", ulong),
+                ("sem_ctime", ulong),
+                ("sem_nsems", ulong),
+                ("_sem_otime_high", ulong),
+                ("_sem_ctime_high", ulong),
+            ],
+        ),
+        **{
+            family: Struct(
+                "semid64_ds",
+                [
+                    ("sem_perm", IPC_PERM),
+                    *_times("sem_otime", "sem_ctime", gap_on_64=gap),
+                    *_SEM_REST,
+                ],
+            )
+            for family, gap in (("x64", True), ("32", True), ("*", False))
+        },
     },
 )
 _SHM_REST: Fields = [
@@ -120,14 +187,34 @@ _SHM_TIMES = ("shm_atime", "shm_dtime", "shm_ctime")
 SHMID_DS = PerAbi(
     "shmid64_ds",
     {
-        family: Struct(
+        # arch/powerpc/include/uapi/asm/shmbuf.h
+        "ppc32": Struct(
             "shmid64_ds",
             [
-                ("shm_perm", IPC_PERM), ("shm_segsz", ulong),
-                *_times(*_SHM_TIMES, gap_on_64=gap), *_SHM_REST,
+                ("shm_perm", IPC_PERM), *_high_first(*_SHM_TIMES), ("_unused0", ulong),
+                ("shm_segsz", ulong), *_SHM_REST,
             ],
-        )
-        for family, gap in (("32", True), ("*", False))
+        ),
+        # arch/mips/include/uapi/asm/shmbuf.h
+        "irix32": Struct(
+            "shmid64_ds",
+            [
+                ("shm_perm", IPC_PERM), ("shm_segsz", ulong), ("shm_atime", ulong),
+                ("shm_dtime", ulong), ("shm_ctime", ulong), ("shm_cpid", s32),
+                ("shm_lpid", s32), ("shm_nattch", ulong), ("_times_high", u16 * 3),
+                ("_unused1", u16),
+            ],
+        ),
+        **{
+            family: Struct(
+                "shmid64_ds",
+                [
+                    ("shm_perm", IPC_PERM), ("shm_segsz", ulong),
+                    *_times(*_SHM_TIMES, gap_on_64=gap), *_SHM_REST,
+                ],
+            )
+            for family, gap in (("32", True), ("*", False))
+        },
     },
 )  # fmt: skip
 SHMINFO = Struct(
@@ -164,7 +251,8 @@ SEMBUF = Struct("sembuf", [("sem_num", u16), ("sem_op", s16), ("sem_flg", s16)])
 MQ_ATTR = Struct(
     "mq_attr",
     [
-        ("mq_flags", long), ("mq_maxmsg", long), ("mq_msgsize", long), ("mq_curmsgs", long),
+        ("mq_flags", FlagInt(0, OPEN, signed=True)), ("mq_maxmsg", long), ("mq_msgsize", long),
+        ("mq_curmsgs", long),
         ("_reserved", long * 4),
     ],
 )  # fmt: skip
@@ -260,64 +348,66 @@ def _timed(name: str, base: str, timespec: CType) -> Syscall:
     return Syscall(name, *args, Ptr("timeout", timespec, IN), host=Host(base))
 
 
-# ipc(2) of s390, with five arguments: call, first, second, third, ptr (arch/s390/kernel/syscall.c).
-# Commands are as C libraries pass them to this call, with IPC_64; messages come in a struct
-# ipc_kludge.
+# ipc(2), all calls behind one number: call, first, second, third, ptr, fifth (ipc/syscall.c).
+# Commands are as C libraries pass them to this call, with IPC_64.
 _COMMAND = Masked(2, ~IPC_64 & 0xFFFFFFFF)
-_S390_IPC: dict[int, tuple[str, Forward]] = {
-    1: ("SEMOP", Forward("semop", 1, 4, 2)),
-    2: ("SEMGET", Forward("semget", 1, 2, 3)),
-    3: ("SEMCTL", Forward("semctl", 1, 2, Masked(3, ~IPC_64 & 0xFFFFFFFF), Word(4, 0))),
-    4: ("SEMTIMEDOP", Forward("semtimedop", 1, 4, 2, 3)),
-    11: ("MSGSND", Forward("msgsnd", 1, 4, 2, 3)),
-    12: ("MSGRCV", Forward("msgrcv", 1, Word(4, 0), 2, Word(4, 1), 3)),
-    13: ("MSGGET", Forward("msgget", 1, 2)),
-    14: ("MSGCTL", Forward("msgctl", 1, _COMMAND, 4)),
-    22: ("SHMDT", Forward("shmdt", 4)),
-    23: ("SHMGET", Forward("shmget", 1, 2, 3)),
-    24: ("SHMCTL", Forward("shmctl", 1, _COMMAND, 4)),
+_SEMOP = Syscall("semop", *_SEMOPS)
+_SEMTIMEDOP = _timed("semtimedop", "semtimedop", TIMESPEC)
+# The address is not the result, as that could not be told from an error once.
+_SHMAT = Syscall("shmat", Int("shmid"), Address("shmaddr"), Flags("shmflg", SHM), Raw("result"),
+                 builtin="shmat")  # fmt: skip
+
+
+def _behind_ipc(fifth: int) -> dict[int, tuple[str, Forward]]:
+    """By the number `call`; `fifth` is the argument that has what is the fifth one of most ABIs."""
+    return {
+        1: ("SEMOP", Forward(_SEMOP, 1, 4, 2)),
+        2: ("SEMGET", Forward("semget", 1, 2, 3)),
+        3: ("SEMCTL", Forward("semctl", 1, 2, Masked(3, ~IPC_64 & 0xFFFFFFFF), Word(4, 0))),
+        4: ("SEMTIMEDOP", Forward(_SEMTIMEDOP, 1, 4, 2, fifth)),
+        11: ("MSGSND", Forward("msgsnd", 1, 4, 2, 3)),
+        # In a struct ipc_kludge.
+        12: ("MSGRCV", Forward("msgrcv", 1, Word(4, 0), 2, Word(4, 1), 3)),
+        13: ("MSGGET", Forward("msgget", 1, 2)),
+        14: ("MSGCTL", Forward("msgctl", 1, _COMMAND, 4)),
+        21: ("SHMAT", Forward(_SHMAT, 1, 4, 2, 3)),
+        22: ("SHMDT", Forward("shmdt", 4)),
+        23: ("SHMGET", Forward("shmget", 1, 2, 3)),
+        24: ("SHMCTL", Forward("shmctl", 1, _COMMAND, 4)),
+    }
+
+
+# Of another version than 0 of a call only msgrcv(2) has another form.
+_MSGRCV_1 = ("MSGRCV", Forward("msgrcv", 1, 4, 2, 5, 3))
+_VERSION_1 = 1 << 16
+_IPC = _behind_ipc(5)
+_IPC_BOTH = {
+    **_IPC,
+    **{
+        _VERSION_1 | call: row for call, row in {**_IPC, 12: _MSGRCV_1}.items() if row[0] != "SHMAT"
+    },
 }
 _IPC_ARGS = (Int("first"), ULong("second"), ULong("third"), Hex("ptr"))
-# With six arguments (ipc/syscall.c): where the fifth behind the call is a time-out, or the type of
-# a message that comes without a struct.
-_IPC6: dict[int, tuple[str, Forward]] = {
-    **_S390_IPC,
-    4: ("SEMTIMEDOP", Forward("semtimedop", 1, 4, 2, 5)),
-    1 << 16 | 12: ("IPCCALL(1, MSGRCV)", Forward("msgrcv", 1, 4, 2, 5, 3)),
-}
-_IPC6_ARGS = (*_IPC_ARGS, Hex("fifth"))
-# The address is not the result, as that could not be told from an error once.
-_SHMAT = Case(*_IPC_ARGS, handler="ipc:shmat", name="SHMAT")
+
+
+def _ipc(
+    calls: Mapping[int, tuple[str, Forward]], *more: Arg, families: tuple[str, ...] | None = None
+) -> Syscall:
+    args = (*_IPC_ARGS, *more)
+    cases = [(call, Case(*args, forward=forward)) for call, (_, forward) in calls.items()]
+    # A form of SHMAT that iBCS2 programs had.
+    cases.append((_VERSION_1 | 21, Case(*args, errno=errno.EINVAL)))
+    names = {call: name for call, (name, _) in calls.items()}
+    wrong = Case(*args, errno=errno.ENOSYS)
+    return Syscall(
+        "ipc", Switch("call", cases, default=wrong, names=names), families=families or None
+    )
+
 
 CALLS = (
-    Syscall(
-        "ipc",
-        Switch(
-            "call",
-            [
-                *((call, Case(*_IPC_ARGS, forward=forward))
-                  for call, (_, forward) in _S390_IPC.items()),
-                (21, _SHMAT),
-            ],
-            default=Case(*_IPC_ARGS, errno=errno.EINVAL),
-            names={21: "SHMAT", **{call: name for call, (name, _) in _S390_IPC.items()}},
-        ),
-        families=("ipc5",),
-    ),
-    Syscall(
-        "ipc",
-        Switch(
-            "call",
-            [
-                *((call, Case(*_IPC6_ARGS, forward=forward))
-                  for call, (_, forward) in _IPC6.items()),
-                (21, _SHMAT),
-            ],
-            default=Case(*_IPC6_ARGS, errno=errno.ENOSYS),
-            names={21: "SHMAT", **{call: name for call, (name, _) in _IPC6.items()}},
-        ),
-        families=("ipc6",),
-    ),
+    _ipc(_IPC_BOTH, Hex("fifth")),
+    # arch/s390/kernel/syscall.c: there are five arguments, and no versions.
+    _ipc(_behind_ipc(3), families=("ipc5",)),
     Syscall("msgget", Hex("key"), Flags("msgflg", IPC)),
     Syscall("semget", Hex("key"), Int("nsems"), Flags("semflg", IPC)),
     Syscall("shmget", Hex("key"), Size("size"), Flags("shmflg", SHM_GET)),
@@ -338,8 +428,8 @@ CALLS = (
     _control("shmctl", (Int("shmid"),), "buf", _SHM_COMMANDS),
     _SEM,
     Syscall("semctl", *_semctl(big_endian=True).args, families=("be",)),
-    Syscall("semop", *_SEMOPS),
-    _timed("semtimedop", "semtimedop", TIMESPEC),
+    _SEMOP,
+    _SEMTIMEDOP,
     _timed("semtimedop_time64", "semtimedop", TIMESPEC64),
     Syscall("mq_open", Str("name"), Flags("oflag", OPEN), Mode("mode"), Ptr("attr", MQ_ATTR, IN)),
     Syscall("mq_unlink", Str("name")),

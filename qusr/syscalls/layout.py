@@ -77,6 +77,63 @@ class UserPtr64(Int):
         super().__init__(64, signed=False)
 
 
+class Signo(Int):
+    """An `int` that is the number of a signal."""
+
+    def __init__(self) -> None:
+        super().__init__(32, signed=True)
+
+
+class Errno(Int):
+    """An `int` that is an errno."""
+
+    def __init__(self) -> None:
+        super().__init__(32, signed=True)
+
+
+class SiCode(Int):
+    """An `int` that says why a signal came (si_code)."""
+
+    def __init__(self) -> None:
+        super().__init__(32, signed=True)
+
+
+class WaitStatus(Int):
+    """What wait4(2) stores: the number of a signal is among its bits."""
+
+    def __init__(self) -> None:
+        super().__init__(32, signed=True)
+
+
+class ChildStatus(Int):
+    """si_status of SIGCHLD: an exit status, or the number of a signal, as the host's si_code, at
+    byte 8, says.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(32, signed=True)
+
+
+class FlagInt(Int):
+    """An integer of flags; `table` says which (:class:`qusr.syscalls.decl.FlagTable`)."""
+
+    def __init__(self, bits: int, table: object, *, signed: bool = False) -> None:
+        super().__init__(bits, signed=signed)
+        self.table = table
+
+
+class SigsetPack(CType):
+    """The last argument of pselect6(2): a pointer to a set of signals and its size, two words."""
+
+    def size(self, abi: Abi) -> int:
+        """Two words; on the host with room for the set."""
+        return 2 * abi.word + (8 if "x64" in abi.families else 0)
+
+    def align(self, abi: Abi) -> int:
+        """That of a pointer."""
+        return abi.word
+
+
 class Bytes(CType):
     """`count` bytes copied as they are: text, network byte order, opaque data."""
 
@@ -250,3 +307,5 @@ s64, u64 = Int(64, signed=True), Int(64, signed=False)
 long, ulong = Int(0, signed=True), Int(0, signed=False)
 ptr, ptr64 = UserPtr(), UserPtr64()
 be32 = Bytes(4, 4)
+signo, si_code, wait_status, child_status = Signo(), SiCode(), WaitStatus(), ChildStatus()
+errno32 = Errno()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 
 from qusr.syscalls.common import OPEN
 from qusr.syscalls.decl import (
@@ -23,19 +24,29 @@ from qusr.syscalls.decl import (
     Named,
     Pid,
     Ptr,
+    Ret,
     RetFlags,
+    RetSignal,
     Signal,
     Switch,
     Syscall,
 )
-from qusr.syscalls.layout import CType, Struct, long, s16, s32, s64, u16, u32, u64
+from qusr.syscalls.layout import CType, Fields, PerAbi, Struct, long, s16, s32, s64, u16, u32, u64
 
 # asm-generic/fcntl.h. Offsets of the `long` form that do not fit are EOVERFLOW
 # (posix_lock_to_flock of fs/locks.c).
-FLOCK = Struct(
+_FLOCK: Fields = [("l_type", s16), ("l_whence", s16), ("l_start", long), ("l_len", long)]
+FLOCK = PerAbi(
     "flock",
-    [("l_type", s16), ("l_whence", s16), ("l_start", long), ("l_len", long), ("l_pid", s32)],
-    checked=True,
+    {
+        # arch/mips/include/uapi/asm/fcntl.h
+        "irix32": Struct(
+            "flock",
+            [*_FLOCK, ("_l_sysid", long), ("l_pid", s32), ("_pad", long * 4)],
+            checked=True,
+        ),
+        "*": Struct("flock", [*_FLOCK, ("l_pid", s32)], checked=True),
+    },
 )
 FLOCK64 = Struct(
     "flock64",
@@ -71,7 +82,7 @@ _LINUX = 1024
 Cases = list[tuple[Constant, Case]]
 
 
-def _case(number: int, name: str, *args: Arg, ret: RetFlags | None = None) -> tuple[Constant, Case]:
+def _case(number: int, name: str, *args: Arg, ret: Ret | None = None) -> tuple[Constant, Case]:
     return Named(number, "fcntl", name), Case(*args, name=name, ret=ret)
 
 
@@ -84,7 +95,7 @@ _COMMON: Cases = [
     _case(8, "F_SETOWN", Pid("arg")),
     _case(9, "F_GETOWN"),
     _case(10, "F_SETSIG", Signal("arg")),
-    _case(11, "F_GETSIG"),
+    _case(11, "F_GETSIG", ret=RetSignal()),
     _case(15, "F_SETOWN_EX", Ptr("arg", OWNER_EX, IN)),
     _case(16, "F_GETOWN_EX", Ptr("arg", OWNER_EX, OUT)),
     _case(17, "F_GETOWNER_UIDS", Array("arg", u32, OUT, count=2)),
@@ -107,14 +118,14 @@ _COMMON: Cases = [
 ]
 
 
-def _locks(struct: CType, numbers: dict[str, tuple[int, int]]) -> Cases:
+def _locks(struct: CType, numbers: Mapping[str, tuple[Constant, int]]) -> Cases:
     """Lock commands: name to (guest's number, host's number)."""
     return [
         (
             guest,
             Case(
                 Ptr("lock", struct, INOUT if "_GET" in name else IN),
-                host=None if guest == host else host,
+                host=None if guest == host and not isinstance(guest, Named) else host,
                 name=name,
             ),
         )
@@ -122,9 +133,14 @@ def _locks(struct: CType, numbers: dict[str, tuple[int, int]]) -> Cases:
     ]
 
 
-_PLAIN = {"F_GETLK": (5, 5), "F_SETLK": (6, 6), "F_SETLKW": (7, 7)}
+_PLAIN = {
+    name: (Named(number, "fcntl", name), number)
+    for name, number in (("F_GETLK", 5), ("F_SETLK", 6), ("F_SETLKW", 7))
+}
 _OFD = {"F_OFD_GETLK": (36, 36), "F_OFD_SETLK": (37, 37), "F_OFD_SETLKW": (38, 38)}
 _WIDE = {"F_GETLK64": (12, 5), "F_SETLK64": (13, 6), "F_SETLKW64": (14, 7)}
+# arch/mips/include/uapi/asm/fcntl.h
+_WIDE_IRIX = {"F_GETLK64": (33, 5), "F_SETLK64": (34, 6), "F_SETLKW64": (35, 7)}
 
 
 _NO_OFD: Cases = [(number, Case(errno=errno.EINVAL)) for number, _ in _OFD.values()]
@@ -142,6 +158,12 @@ CALLS = (
         "fcntl64",
         *_fcntl([*_locks(FLOCK, _PLAIN), *_locks(FLOCK64, _WIDE), *_locks(FLOCK64, _OFD)]),
         host=Host("fcntl"),
+    ),
+    Syscall(
+        "fcntl64",
+        *_fcntl([*_locks(FLOCK, _PLAIN), *_locks(FLOCK64, _WIDE_IRIX), *_locks(FLOCK64, _OFD)]),
+        host=Host("fcntl"),
+        families=("irix32",),
     ),
     Syscall("flock", Fd("fd"), Flags("operation", LOCK)),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from qusr.arch.abi import Abi
 from qusr.syscalls.common import AT, AT_SYMLINK_NOFOLLOW, TIMESPEC, TIMESPEC64, TIMEVAL
 from qusr.syscalls.decl import (
     IN,
@@ -95,9 +96,43 @@ def _eabi_stat(device: list[tuple[str, CType]], rdev: list[tuple[str, CType]]) -
     )  # fmt: skip
 
 
+# arch/mips/include/uapi/asm/stat.h
+_STAT_IRIX32 = Struct(
+    "stat",
+    [
+        ("st_dev", u32), ("_pad1", long * 3), ("st_ino", ulong), ("st_mode", u32),
+        ("st_nlink", u32), ("st_uid", u32), ("st_gid", u32), ("st_rdev", u32),
+        ("_pad2", long * 2), ("st_size", long), ("_pad3", long), *_LONG_TIMES,
+        ("st_blksize", long), ("st_blocks", long), ("_pad4", long * 14),
+    ],
+    checked=("st_ino", "st_nlink", "st_size"),
+)  # fmt: skip
+_STAT_IRIX64 = Struct(
+    "stat",
+    [
+        ("st_dev", u32), ("_pad0", u32 * 3), ("st_ino", ulong), ("st_mode", u32),
+        ("st_nlink", u32), ("st_uid", u32), ("st_gid", u32), ("st_rdev", u32),
+        ("_pad1", u32 * 3), ("st_size", long), *((name, u32) for name in _TIMES),
+        ("st_blksize", u32), ("_pad2", u32), ("st_blocks", ulong),
+    ],
+)  # fmt: skip
+# arch/powerpc/include/uapi/asm/stat.h
+_STAT_PPC32 = Struct(
+    "stat",
+    [
+        ("st_dev", ulong), ("st_ino", ulong), ("st_mode", u32), ("st_nlink", u16),
+        ("st_uid", u32), ("st_gid", u32), ("st_rdev", ulong), ("st_size", long),
+        ("st_blksize", ulong), ("st_blocks", ulong), *_LONG_TIMES, ("_unused", ulong * 2),
+    ],
+    checked=("st_ino", "st_nlink", "st_size"),
+)  # fmt: skip
+
 STAT = PerAbi(
     "stat",
     {
+        "ppc32": _STAT_PPC32,
+        "irix32": _STAT_IRIX32,
+        "irix64": _STAT_IRIX64,
         "x64": _STAT_X64,
         "generic64": _STAT_GENERIC,
         "s390": _STAT_S390,
@@ -109,6 +144,24 @@ STAT = PerAbi(
 STAT64 = PerAbi(
     "stat64",
     {
+        "ppc32": Struct(
+            "stat64",
+            [
+                ("st_dev", u64), ("st_ino", u64), ("st_mode", u32), ("st_nlink", u32),
+                ("st_uid", u32), ("st_gid", u32), ("st_rdev", u64), ("_pad2", u16),
+                ("st_size", s64), ("st_blksize", s32), ("st_blocks", s64),
+                *((name, u32) for name in _TIMES), ("_unused", u32 * 2),
+            ],
+        ),
+        "irix32": Struct(
+            "stat64",
+            [
+                ("st_dev", ulong), ("_pad0", ulong * 3), ("st_ino", u64), ("st_mode", u32),
+                ("st_nlink", u32), ("st_uid", u32), ("st_gid", u32), ("st_rdev", ulong),
+                ("_pad1", ulong * 3), ("st_size", s64), *_LONG_TIMES, ("st_blksize", ulong),
+                ("_pad2", ulong), ("st_blocks", s64),
+            ],
+        ),
         "x64": _STAT_X64,
         "eabi": Struct(
             "stat64",
@@ -142,6 +195,9 @@ STATX = Struct(
 
 # asm-generic/statfs.h: words of the ABI's size, but for f_fsid. What must fit is in
 # do_statfs_native of fs/statfs.c.
+_STATFS_CHECKED = (
+    "f_bsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_frsize",
+)  # fmt: skip
 _STATFS_GENERIC = Struct(
     "statfs",
     [
@@ -149,7 +205,17 @@ _STATFS_GENERIC = Struct(
         ("f_bavail", ulong), ("f_files", ulong), ("f_ffree", ulong), ("f_fsid", s32 * 2),
         ("f_namelen", ulong), ("f_frsize", ulong), ("f_flags", ulong), ("_spare", ulong * 4),
     ],
-    checked=("f_bsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_frsize"),
+    checked=_STATFS_CHECKED,
+)  # fmt: skip
+# arch/mips/include/uapi/asm/statfs.h: as IRIX had them.
+_STATFS_IRIX = Struct(
+    "statfs",
+    [
+        ("f_type", ulong), ("f_bsize", ulong), ("f_frsize", ulong), ("f_blocks", ulong),
+        ("f_bfree", ulong), ("f_files", ulong), ("f_ffree", ulong), ("f_bavail", ulong),
+        ("f_fsid", s32 * 2), ("f_namelen", ulong), ("f_flags", ulong), ("_spare", ulong * 5),
+    ],
+    checked=_STATFS_CHECKED,
 )  # fmt: skip
 # arch/s390/include/uapi/asm/statfs.h; both are the same with 64 bits.
 _STATFS_S390 = Struct(
@@ -160,7 +226,7 @@ _STATFS_S390 = Struct(
         ("f_namelen", u32), ("f_frsize", u32), ("f_flags", u32), ("_spare", u32 * 4),
     ],
 )  # fmt: skip
-STATFS = PerAbi("statfs", {"s390": _STATFS_S390, "*": _STATFS_GENERIC})
+STATFS = PerAbi("statfs", {"irix": _STATFS_IRIX, "s390": _STATFS_S390, "*": _STATFS_GENERIC})
 
 
 class _Packed4(Struct):
@@ -185,7 +251,17 @@ STATFS64 = PerAbi(
             _STATFS64,
             packed=("*",),
         ),
+        "irix32": Struct(
+            "statfs64",
+            [
+                ("f_type", u32), ("f_bsize", u32), ("f_frsize", u32), ("_pad", u32),
+                ("f_blocks", u64), ("f_bfree", u64), ("f_files", u64), ("f_ffree", u64),
+                ("f_bavail", u64), ("f_fsid", s32 * 2), ("f_namelen", u32), ("f_flags", u32),
+                ("_spare", u32 * 5),
+            ],
+        ),
         "generic32": Struct("statfs64", _STATFS64),
+        "irix64": _STATFS_IRIX,
         "s390": _STATFS_S390,
         "*": _STATFS_GENERIC,
     },
@@ -252,6 +328,10 @@ def _stat_at(name: str, struct: CType) -> Syscall:
     )  # fmt: skip
 
 
+def _unpacked(abi: Abi) -> int:
+    return 88 if "eabi" in abi.families else STATFS64.size(abi)
+
+
 def _statfs64(name: str, first: Arg, host: str) -> Syscall:
     """The size must be that of the struct; arm takes an unpacked one's too
     (arch/arm/kernel/sys_arm.c, sys_statfs64_wrapper).
@@ -259,7 +339,7 @@ def _statfs64(name: str, first: Arg, host: str) -> Syscall:
     buffer = Ptr("buf", STATFS64, OUT)
     return Syscall(
         name, first,
-        Switch("sz", [(STATFS64.size, Case(buffer)), (88, Case(buffer))],
+        Switch("sz", [(STATFS64.size, Case(buffer)), (_unpacked, Case(buffer))],
                default=Case(errno=errno.EINVAL)),
         host=Host(host, first.name, "buf"),
     )  # fmt: skip
@@ -320,9 +400,9 @@ CALLS = (
     _path("chown", *_OWNER),
     _path("lchown", *_OWNER, follow=False),
     Syscall("fchown", Fd("fd"), *_OWNER),
-    Syscall("chown", Path("pathname"), *_OWNER16, families=("32",)),
-    Syscall("lchown", Path("pathname", follow=False), *_OWNER16, families=("32",)),
-    Syscall("fchown", Fd("fd"), *_OWNER16, families=("32",)),
+    Syscall("chown", Path("pathname"), *_OWNER16, families=("ids16",)),
+    Syscall("lchown", Path("pathname", follow=False), *_OWNER16, families=("ids16",)),
+    Syscall("fchown", Fd("fd"), *_OWNER16, families=("ids16",)),
     _path("chown32", *_OWNER, host="chown"),
     _path("lchown32", *_OWNER, follow=False, host="lchown"),
     Syscall("fchown32", Fd("fd"), *_OWNER, host=Host("fchown")),

@@ -14,7 +14,7 @@ from qusr.syscalls.decl import (
     Syscall,
 )
 
-INOTIFY_INIT = FlagTable({"IN_CLOEXEC": 0o2000000, "IN_NONBLOCK": 0o4000})
+INOTIFY_INIT = FlagTable({"IN_CLOEXEC": 0o2000000, "IN_NONBLOCK": 0o4000}, family="open")
 INOTIFY = FlagTable(
     {
         "IN_ALL_EVENTS": 0xFFF, "IN_CLOSE": 0x18, "IN_MOVE": 0xC0, "IN_ACCESS": 1,

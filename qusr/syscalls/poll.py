@@ -27,14 +27,25 @@ from qusr.syscalls.decl import (
     UInt,
     words,
 )
-from qusr.syscalls.layout import CType, Struct, ptr, s16, s32, u32, u64, ulong
+from qusr.syscalls.layout import (
+    CType,
+    FlagInt,
+    SigsetPack,
+    Struct,
+    ptr,
+    s32,
+    u32,
+    u64,
+    ulong,
+)
 
 POLL = FlagTable(
     {
         "POLLIN": 1, "POLLPRI": 2, "POLLOUT": 4, "POLLERR": 8, "POLLHUP": 0x10,
         "POLLNVAL": 0x20, "POLLRDNORM": 0x40, "POLLRDBAND": 0x80, "POLLWRNORM": 0x100,
         "POLLWRBAND": 0x200, "POLLMSG": 0x400, "POLLRDHUP": 0x2000,
-    }
+    },
+    family="poll",
 )  # fmt: skip
 EPOLL = FlagTable(
     {
@@ -45,15 +56,20 @@ EPOLL = FlagTable(
     }
 )  # fmt: skip
 EPOLL_CTL = {1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}
-EPOLL_CREATE = FlagTable({"EPOLL_CLOEXEC": 0o2000000})
-EFD = FlagTable({"EFD_SEMAPHORE": 1, "EFD_NONBLOCK": 0o4000, "EFD_CLOEXEC": 0o2000000})
-SFD = FlagTable({"SFD_NONBLOCK": 0o4000, "SFD_CLOEXEC": 0o2000000})
+EPOLL_CREATE = FlagTable({"EPOLL_CLOEXEC": 0o2000000}, family="open")
+EFD = FlagTable(
+    {"EFD_SEMAPHORE": 1, "EFD_NONBLOCK": 0o4000, "EFD_CLOEXEC": 0o2000000}, family="open"
+)
+SFD = FlagTable({"SFD_NONBLOCK": 0o4000, "SFD_CLOEXEC": 0o2000000}, family="open")
 
-POLLFD = Struct("pollfd", [("fd", s32), ("events", s16), ("revents", s16)])
+_EVENTS = FlagInt(16, POLL, signed=True)
+POLLFD = Struct("pollfd", [("fd", s32), ("events", _EVENTS), ("revents", _EVENTS)])
 # EPOLL_PACKED (linux/eventpoll.h) is there for x86-64 alone. The data is the program's own.
 EPOLL_EVENT = Struct("epoll_event", [("events", u32), ("data", u64)], packed=("x64",))
 # The last argument of pselect6 (fs/select.c).
 SIGSET_ARG = Struct("sigset_argpack", [("ss", ptr), ("ss_len", ulong)])
+SIGSET_PACK = Struct("sigset_argpack", [("set", SigsetPack())])
+"""The same, of guests that do not have the host's sets."""
 
 _EPOLL_WAIT = (Fd("epfd"), Array("events", EPOLL_EVENT, OUT, count="maxevents", filled=RET),
                Int("maxevents"))  # fmt: skip
@@ -72,19 +88,14 @@ def _ppoll(name: str, timespec: CType) -> Syscall:
     )  # fmt: skip
 
 
-def _pselect6(name: str, timespec: CType, **status: str) -> Syscall:
+def _pselect6(name: str, timespec: CType, pack: CType, *families: str) -> Syscall:
     return Syscall(
-        name, *_sets(), Ptr("timeout", timespec, INOUT | INTERRUPTED),
-        Ptr("sigmask", SIGSET_ARG, IN), host=Host("pselect6"), **status,  # type: ignore[arg-type]
+        name, *_sets(), Ptr("timeout", timespec, INOUT | INTERRUPTED), Ptr("sigmask", pack, IN),
+        host=Host("pselect6"), families=families or None,
     )  # fmt: skip
 
 
-def _be(call: Syscall, why: str) -> Syscall:
-    """The declaration of `call` for big-endian guests, with what is missing there."""
-    return Syscall(call.name, *call.args, host=call.host, partial=why, families=("be",))
-
-
-_PSELECT6 = (_pselect6("pselect6", TIMESPEC), _pselect6("pselect6_time64", TIMESPEC64))
+_OTHER_SETS = ("be", "sigset128")
 
 CALLS = (
     Syscall("poll", Array("fds", POLLFD, INOUT, count="nfds"), UInt("nfds"), Int("timeout")),
@@ -96,8 +107,10 @@ CALLS = (
     # struct sel_arg_struct (fs/select.c).
     Syscall("select", Hex("arg"), forward=Forward("_newselect", *words(0, 5)),
             families=("ia32",)),
-    *_PSELECT6,
-    *(_be(call, "the signal mask keeps the guest's word order") for call in _PSELECT6),
+    _pselect6("pselect6", TIMESPEC, SIGSET_ARG),
+    _pselect6("pselect6", TIMESPEC, SIGSET_PACK, *_OTHER_SETS),
+    _pselect6("pselect6_time64", TIMESPEC64, SIGSET_ARG),
+    _pselect6("pselect6_time64", TIMESPEC64, SIGSET_PACK, *_OTHER_SETS),
     Syscall("epoll_create", Int("size")),
     Syscall("epoll_create1", Flags("flags", EPOLL_CREATE)),
     Syscall("epoll_ctl", Fd("epfd"), Enum("op", EPOLL_CTL), Fd("fd"),

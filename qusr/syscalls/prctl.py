@@ -21,7 +21,7 @@ from qusr.syscalls.decl import (
     Syscall,
     ULong,
 )
-from qusr.syscalls.layout import s32, u64
+from qusr.syscalls.layout import s32, signo, u64
 
 # linux/prctl.h. The last item is what the option takes and what becomes of it.
 _REST = (ULong("arg3"), ULong("arg4"), ULong("arg5"))
@@ -56,7 +56,7 @@ def _takes(*args: Arg) -> Case:
 # what a kernel without the feature answers.
 OPTIONS: dict[int, tuple[str, Case]] = {
     1: ("PR_SET_PDEATHSIG", _takes(Signal("sig"))),
-    2: ("PR_GET_PDEATHSIG", _out("sig")),
+    2: ("PR_GET_PDEATHSIG", Case(Ptr("sig", signo, OUT), *_REST)),
     3: ("PR_GET_DUMPABLE", _HOST),
     4: ("PR_SET_DUMPABLE", _HOST),
     5: ("PR_GET_UNALIGN", _INVALID),
@@ -65,8 +65,8 @@ OPTIONS: dict[int, tuple[str, Case]] = {
     8: ("PR_SET_KEEPCAPS", _HOST),
     9: ("PR_GET_FPEMU", _INVALID),
     10: ("PR_SET_FPEMU", _INVALID),
-    11: ("PR_GET_FPEXC", _INVALID),
-    12: ("PR_SET_FPEXC", _INVALID),
+    11: ("PR_GET_FPEXC", Case(*_WORDS, builtin="get_fpexc")),
+    12: ("PR_SET_FPEXC", Case(*_WORDS, builtin="set_fpexc")),
     13: ("PR_GET_TIMING", _HOST),
     14: ("PR_SET_TIMING", _HOST),
     # A guest thread is a host thread, so its name is the host thread's.

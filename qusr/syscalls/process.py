@@ -27,7 +27,7 @@ from qusr.syscalls.decl import (
     UInt,
     ULong,
 )
-from qusr.syscalls.layout import Struct, s32, u64
+from qusr.syscalls.layout import Struct, u64, wait_status
 from qusr.syscalls.structs import RLIMIT, RUSAGE, SIGINFO_CHILD, SIGINFO_QUEUE
 
 CLONE = FlagTable(
@@ -62,7 +62,7 @@ OWN_LIMITS = (2, 3, 9)
 the host's would count, and strangle, the emulator."""
 WATCHED_LIMITS = (*OWN_LIMITS, 4, 7)
 """Those whose setting is watched: RLIMIT_CORE says which signals are ours to act on."""
-PIDFD = FlagTable({"PIDFD_NONBLOCK": 0o4000, "PIDFD_THREAD": 0o200})
+PIDFD = FlagTable({"PIDFD_NONBLOCK": 0o4000, "PIDFD_THREAD": 0o200}, family="open")
 PIDFD_SIGNAL = FlagTable(
     {"PIDFD_SIGNAL_THREAD": 1, "PIDFD_SIGNAL_THREAD_GROUP": 2, "PIDFD_SIGNAL_PROCESS_GROUP": 4}
 )
@@ -131,12 +131,12 @@ CALLS = (
     Syscall("getpid"),
     Syscall("gettid"),
     Syscall("getppid"),
-    Syscall("wait4", Pid("pid"), Ptr("wstatus", s32, OUT), Flags("options", WAIT),
+    Syscall("wait4", Pid("pid"), Ptr("wstatus", wait_status, OUT), Flags("options", WAIT),
             Ptr("rusage", RUSAGE, OUT)),
     # What the kernel does not write, as no child has changed, stays what it was.
-    Syscall("wait4", Pid("pid"), Ptr("wstatus", s32, INOUT), Flags("options", WAIT),
-            Ptr("rusage", RUSAGE, INOUT), families=("be",)),
-    Syscall("waitpid", Pid("pid"), Ptr("wstatus", s32, OUT), Flags("options", WAIT),
+    Syscall("wait4", Pid("pid"), Ptr("wstatus", wait_status, INOUT), Flags("options", WAIT),
+            Ptr("rusage", RUSAGE, INOUT), families=("be", "irix")),
+    Syscall("waitpid", Pid("pid"), Ptr("wstatus", wait_status, INOUT), Flags("options", WAIT),
             host=Host("wait4", "pid", "wstatus", "options", 0)),
     Syscall("waitid", Enum("which", P_TYPES), Int("upid"), Ptr("infop", SIGINFO_CHILD, OUT),
             Flags("options", WAIT), Ptr("rusage", RUSAGE, OUT)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qusr.syscalls.common import TIMESPEC, TIMESPEC64
 from qusr.syscalls.decl import (
+    ACTION_FLAGS,
     IN,
     OUT,
     Enum,
@@ -16,18 +17,11 @@ from qusr.syscalls.decl import (
     Size,
     Syscall,
 )
-from qusr.syscalls.layout import Bitmap, Fields, PerAbi, Struct, s32, ulong
+from qusr.syscalls.layout import Bitmap, Fields, PerAbi, Struct, s32, u32, ulong
 from qusr.syscalls.structs import SIGINFO_QUEUE
 
 HOW = {0: "SIG_BLOCK", 1: "SIG_UNBLOCK", 2: "SIG_SETMASK"}
-SA = FlagTable(
-    {
-        "SA_NOCLDSTOP": 1, "SA_NOCLDWAIT": 2, "SA_SIGINFO": 4, "SA_UNSUPPORTED": 0x400,
-        "SA_EXPOSE_TAGBITS": 0x800, "SA_THIRTYTWO": 0x02000000, "SA_RESTORER": 0x04000000,
-        "SA_ONSTACK": 0x08000000, "SA_RESTART": 0x10000000, "SA_NODEFER": 0x40000000,
-        "SA_RESETHAND": 0x80000000,
-    }
-)  # fmt: skip
+SA = ACTION_FLAGS
 SS = FlagTable({"SS_ONSTACK": 1, "SS_DISABLE": 2, "SS_AUTODISARM": 0x80000000})
 
 _HANDLER: Fields = [("sa_handler", ulong), ("sa_flags", ulong)]
@@ -35,6 +29,10 @@ _HANDLER: Fields = [("sa_handler", ulong), ("sa_flags", ulong)]
 SIGACTION = PerAbi(
     "sigaction",
     {
+        # arch/mips/include/uapi/asm/signal.h, as IRIX had it.
+        "sigset128": Struct(
+            "sigaction", [("sa_flags", u32), ("sa_handler", ulong), ("sa_mask", Bitmap(16))]
+        ),
         "no_restorer": Struct("sigaction", [*_HANDLER, ("sa_mask", Bitmap(8))]),
         "*": Struct("sigaction", [*_HANDLER, ("sa_restorer", ulong), ("sa_mask", Bitmap(8))]),
     },
@@ -43,8 +41,17 @@ OLD_SIGACTION = Struct(
     "old_sigaction",
     [("sa_handler", ulong), ("sa_mask", ulong), ("sa_flags", ulong), ("sa_restorer", ulong)],
 )
-STACK = Struct("sigaltstack", [("ss_sp", ulong), ("ss_flags", s32), ("ss_size", ulong)])
+STACK = PerAbi(
+    "sigaltstack",
+    {
+        "sigset128": Struct(
+            "sigaltstack", [("ss_sp", ulong), ("ss_size", ulong), ("ss_flags", s32)]
+        ),
+        "*": Struct("sigaltstack", [("ss_sp", ulong), ("ss_flags", s32), ("ss_size", ulong)]),
+    },
+)
 
+_HOW = Enum("how", HOW, family="sighow")
 _SIZE = Size("sigsetsize")
 
 
@@ -55,7 +62,7 @@ def _set(name: str, direction: int) -> Sigset:
 CALLS = (
     Syscall("rt_sigaction", Signal("signum"), Ptr("act", SIGACTION, IN),
             Ptr("oldact", SIGACTION, OUT), _SIZE, builtin="rt_sigaction"),
-    Syscall("rt_sigprocmask", Enum("how", HOW), _set("set", IN), _set("oldset", OUT), _SIZE,
+    Syscall("rt_sigprocmask", _HOW, _set("set", IN), _set("oldset", OUT), _SIZE,
             builtin="rt_sigprocmask"),
     Syscall("rt_sigpending", _set("set", OUT), _SIZE, builtin="rt_sigpending"),
     Syscall("rt_sigsuspend", _set("mask", IN), _SIZE, builtin="rt_sigsuspend"),
@@ -72,7 +79,7 @@ CALLS = (
     Syscall("sigreturn", builtin="sigreturn"),
     Syscall("sigaction", Signal("signum"), Ptr("act", OLD_SIGACTION, IN),
             Ptr("oldact", OLD_SIGACTION, OUT), builtin="sigaction"),
-    Syscall("sigprocmask", Enum("how", HOW), Raw("set"), Raw("oldset"), builtin="sigprocmask"),
+    Syscall("sigprocmask", _HOW, Raw("set"), Raw("oldset"), builtin="sigprocmask"),
     Syscall("sigpending", Raw("set"), builtin="sigpending"),
     # Two unused arguments come first (kernel/signal.c, CONFIG_OLD_SIGSUSPEND3).
     Syscall("sigsuspend", Hex("unused1"), Hex("unused2"), Hex("mask"), builtin="sigsuspend"),

@@ -35,7 +35,20 @@ from qusr.syscalls.decl import (
     UInt,
     words,
 )
-from qusr.syscalls.layout import Bytes, CType, Struct, be32, ptr, s32, s64, u16, u32, u64
+from qusr.syscalls.layout import (
+    Bytes,
+    CType,
+    FlagInt,
+    Struct,
+    be32,
+    errno32,
+    ptr,
+    s32,
+    s64,
+    u16,
+    u32,
+    u64,
+)
 
 AF_NETLINK = 16
 DOMAINS = {
@@ -242,9 +255,16 @@ def _options(
     levels: list[tuple[Constant, Case]] = [
         (Named(number, "socket", LEVELS[number]), level(number)) for number in NAMES
     ]
-    rest = Case(Int("optname"), *default.args)
+    rest = Case(Int("optname"), *default.args, handler=default.handler)
     switch = Switch("level", levels, default=rest, names=LEVELS, family="socket")
     return Syscall(name, Fd("fd"), switch, families=families or None)
+
+
+_TYPED: dict[tuple[int, int], CType] = {
+    (SOL_SOCKET, 3): FlagInt(32, TYPES),
+    (SOL_SOCKET, 4): errno32,
+}
+"""SO_TYPE and SO_ERROR: numbers that ABIs may have otherwise."""
 
 
 def _setsockopt() -> tuple[Syscall, ...]:
@@ -259,6 +279,7 @@ def _setsockopt() -> tuple[Syscall, ...]:
     return (
         _options("setsockopt", dict.fromkeys(_FILTERS, program), data),
         _options("setsockopt", narrow, data, "32"),
+        _options("setsockopt", {}, other, "irix_be", "ppc32"),
         Syscall("setsockopt", Fd("fd"), _LEVEL, Int("optname"), *data.args,
                 handler="sockets:setsockopt", partial=_BE, families=("be",)),
     )  # fmt: skip
@@ -269,9 +290,16 @@ def _getsockopt() -> tuple[Syscall, ...]:
     other = Case(*data.args, handler="sockets:getsockopt")
     refused = Case(*data.args, errno=errno.ENOPROTOOPT)
     narrow = {**dict.fromkeys(OPTIONS, other), **dict.fromkeys(_TABLES, refused)}
+    typed = {
+        option: Case(Ptr("optval", ctype, OUT), Ptr("optlen", s32, INOUT))
+        for option, ctype in _TYPED.items()
+    }
     return (
         _options("getsockopt", {}, data),
         _options("getsockopt", narrow, data, "32"),
+        _options("getsockopt", {**narrow, **typed}, data, "irix32"),
+        _options("getsockopt", typed, data, "irix64"),
+        _options("getsockopt", typed, other, "irix_be", "ppc32"),
         Syscall("getsockopt", Fd("fd"), _LEVEL, Int("optname"), *data.args,
                 handler="sockets:getsockopt", partial=_BE, families=("be",)),
     )  # fmt: skip

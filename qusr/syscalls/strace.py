@@ -95,6 +95,9 @@ class Strace:
             text = f"{end}) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)\n"
         else:
             number = self._signed(result)
+            failed = registers.failed
+            if failed is not None and thread.reg(failed) & registers.failed_bits:
+                number = -number
             end = pending.printer.rest(number)
             text = f"{end}) = {result_text(pending.printer, pending.shown, number)}\n"
         self._write(tid, text, done=True, resumed=pending.shown)

@@ -6,7 +6,7 @@ import errno
 import signal
 import socket
 
-from qusr.arch.abi import Abi
+from qusr.arch.abi import SIGNALS, Abi
 from qusr.syscalls import common, decl, layout, memory, poll, process, signals
 from qusr.syscalls.decl import FlagTable
 
@@ -33,7 +33,7 @@ _FILE_TYPES = {
     0o010000: "S_IFIFO", 0o020000: "S_IFCHR", 0o040000: "S_IFDIR", 0o060000: "S_IFBLK",
     0o100000: "S_IFREG", 0o120000: "S_IFLNK", 0o140000: "S_IFSOCK",
 }  # fmt: skip
-_SIGNALS = {number: name for name, number in decl.SIGNALS.items()}
+_SIGNALS = {number: name for name, number in SIGNALS.items()}
 _LOCKS = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}
 _WHENCE = {0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END"}
 _ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r",
@@ -358,13 +358,16 @@ def siginfo(data: bytes, abi: Abi) -> str:
         part = data[index : index + size]
         return int.from_bytes(part, order, signed=signed)
 
-    signo, code = number(0), number(8)
+    signo, code = abi.signal_to_host(number(0)), number(4 if "code_first" in abi.families else 8)
     union = 16 if abi.word == 8 else 12
     by_signal = _FAULT_CODES.get(signo, {})  # type: ignore[call-overload]
     if signo == signal.SIGCHLD:
         by_signal = _CHILD_CODES
+    differing = abi.differing("sicode")
+    codes = {differing.get(name, host): name for host, name in _CODES.items()}
     text = (
-        f"si_signo={signal_name(signo, abi)}, si_code={by_signal.get(code) or enum(_CODES, code)}"
+        f"si_signo={signal_name(number(0), abi)},"
+        f" si_code={by_signal.get(code) or enum(codes, code)}"
     )
     if code > 0 and signo == signal.SIGCHLD:
         status = number(union + 8)
@@ -373,7 +376,7 @@ def siginfo(data: bytes, abi: Abi) -> str:
     elif code > 0 and code != 0x80 and by_signal:
         address = number(union, abi.word, signed=False)
         text += f", si_addr={pointer(address)}"
-    elif code == -2:
+    elif codes.get(code) == "SI_TIMER":
         text += f", si_timerid={number(union)}, si_overrun={number(union + 4)}"
     elif code <= 0:
         text += f", si_pid={number(union)}, si_uid={number(union + 4)}"

@@ -7,7 +7,20 @@ resource,uio}.h, include/uapi/asm-generic/siginfo.h, include/linux/compat.h.
 from __future__ import annotations
 
 from qusr.syscalls.common import TIMESPEC, TIMESPEC64, TIMEVAL
-from qusr.syscalls.layout import PerAbi, Struct, long, s32, u32, ulong
+from qusr.syscalls.layout import (
+    CType,
+    Fields,
+    PerAbi,
+    Struct,
+    child_status,
+    errno32,
+    long,
+    s32,
+    si_code,
+    signo,
+    u32,
+    ulong,
+)
 
 ITIMERSPEC = Struct("itimerspec", [("it_interval", TIMESPEC), ("it_value", TIMESPEC)])
 ITIMERSPEC64 = Struct(
@@ -46,43 +59,38 @@ SIGEVENT = Struct(
     "sigevent",
     [
         ("sigev_value", ulong),
-        ("sigev_signo", s32),
+        ("sigev_signo", signo),
         ("sigev_notify", s32),
         ("sigev_notify_thread_id", s32),
     ],
     pad_to=64,
 )
 
-_SIGINFO_HEAD = [("si_signo", s32), ("si_errno", s32), ("si_code", s32)]
-# The union of siginfo_t holds pointers, so that 64-bit ABIs have a gap before it.
-SIGINFO_CHILD = PerAbi(
-    "siginfo_child",
-    {
-        "64": Struct(
-            "siginfo_child",
-            [*_SIGINFO_HEAD, ("_pad", s32), ("si_pid", s32), ("si_uid", u32), ("si_status", s32)],
-        ),
-        "32": Struct(
-            "siginfo_child",
-            [*_SIGINFO_HEAD, ("si_pid", s32), ("si_uid", u32), ("si_status", s32)],
-        ),
-    },
+_HEADS: dict[str, Fields] = {
+    # arch/mips/include/uapi/asm/siginfo.h, __ARCH_HAS_SWAPPED_SIGINFO
+    "code_first": [("si_signo", signo), ("si_code", si_code), ("si_errno", errno32)],
+    "": [("si_signo", signo), ("si_errno", errno32), ("si_code", si_code)],
+}
+
+
+def _siginfo(name: str, fields: Fields, pad_to: int = 0) -> PerAbi:
+    """siginfo_t with one form of its union, which holds pointers, so that 64-bit ABIs have a gap
+    before it.
+    """
+    variants: dict[str, CType] = {}
+    for order, head in _HEADS.items():
+        for bits, gap in (("64", [("_pad", s32)]), ("32", [])):
+            struct = Struct(name, [*head, *gap, *fields], pad_to=pad_to)
+            variants[order + bits if order else bits] = struct
+    return PerAbi(name, variants)
+
+
+SIGINFO_CHILD = _siginfo(
+    "siginfo_child", [("si_pid", s32), ("si_uid", u32), ("si_status", child_status)]
 )
 """As much of siginfo_t as waitid writes (kernel/exit.c)."""
 
-SIGINFO_QUEUE = PerAbi(
-    "siginfo_queue",
-    {
-        "64": Struct(
-            "siginfo_queue",
-            [*_SIGINFO_HEAD, ("_pad", s32), ("si_pid", s32), ("si_uid", u32), ("si_value", ulong)],
-            pad_to=128,
-        ),
-        "32": Struct(
-            "siginfo_queue",
-            [*_SIGINFO_HEAD, ("si_pid", s32), ("si_uid", u32), ("si_value", ulong)],
-            pad_to=128,
-        ),
-    },
+SIGINFO_QUEUE = _siginfo(
+    "siginfo_queue", [("si_pid", s32), ("si_uid", u32), ("si_value", ulong)], pad_to=128
 )
 """siginfo_t of a signal sent with a value (SI_QUEUE and other negative codes)."""

@@ -76,7 +76,7 @@ PERSONALITY = FlagTable(
 )  # fmt: skip
 MODULE_INIT = FlagTable({"MODULE_INIT_IGNORE_MODVERSIONS": 1, "MODULE_INIT_IGNORE_VERMAGIC": 2,
                          "MODULE_INIT_COMPRESSED_FILE": 4})  # fmt: skip
-DELETE_MODULE = FlagTable({"O_NONBLOCK": 0o4000, "O_TRUNC": 0o1000})
+DELETE_MODULE = FlagTable({"O_NONBLOCK": 0o4000, "O_TRUNC": 0o1000}, family="open")
 
 _WORDS = (ULong("arg2"), ULong("arg3"), ULong("arg4"), ULong("arg5"))
 _KEY = Int("key")
@@ -130,9 +130,6 @@ _PERF = (
 _KEXEC = "the image would be for the guest's processor"
 _PERF_ARGS = (Raw("attr"), Int("pid"), Int("cpu"), Fd("group_fd"), ULong("flags"))
 _REMOVED = "no longer in Linux"
-_OLD = "every C library has a newer one in its place"
-_VM86 = "an option of the kernel, for a mode that only 32-bit kernels have"
-_PORTS = "access to I/O ports is an option of the kernel"
 _26BIT = "no processor that is emulated has the 26-bit mode"
 
 NS_ID_REQ = Struct(
@@ -209,30 +206,18 @@ CALLS = (
             UInt("flags"), handler="probe:hardware_probe"),
     Syscall("arch_prctl", Int("option"), Hex("arg2"), builtin="arch_prctl"),
     Syscall("modify_ldt", Int("func"), Hex("ptr"), ULong("bytecount"), builtin="modify_ldt"),
-    Syscall("set_thread_area", Hex("u_info"), builtin="set_thread_area"),
+    Syscall("set_thread_area", Hex("u_info"), builtin="set_thread_area",
+            families=("x64", "ia32")),
     Syscall("get_thread_area", Hex("u_info"), builtin="get_thread_area"),
-    Syscall("vm86", ULong("fn"), Hex("v86"), enosys=_VM86),
-    Syscall("vm86old", Hex("v86"), enosys=_VM86),
+    Syscall("vm86old", Hex("v86"), enosys="a mode that only 32-bit kernels have"),
     *(
-        Syscall(name, enosys=_OLD)
-        for name in ("oldstat", "oldlstat", "oldfstat", "olduname", "oldolduname", "readdir",
-                     "sgetmask", "ssetmask")
+        Syscall(name, enosys="every C library has a newer one in its place")
+        for name in ("oldstat", "oldlstat", "oldfstat", "olduname", "oldolduname")
     ),
-    # No port of the host's is a guest's.
-    Syscall("iopl", UInt("level"), enosys=_PORTS),
-    Syscall("ioperm", ULong("from"), ULong("num"), Int("turn_on"), enosys=_PORTS),
     Syscall("uprobe", enosys="for code that the kernel has put into a program"),
     Syscall("uretprobe", enosys="for code that the kernel has put into a program"),
-    *(
-        Syscall(name, enosys=_REMOVED)
-        for name in ("create_module", "get_kernel_syms", "query_module", "epoll_ctl_old",
-                     "epoll_wait_old")
-    ),
-    *(
-        Syscall(name, enosys="never was in Linux")
-        for name in ("break", "ftime", "gtty", "idle", "lock", "mpx", "prof", "profil", "stty",
-                     "ulimit", "getpmsg", "putpmsg", "afs_syscall", "tuxcall", "security")
-    ),
+    *(Syscall(name, enosys=_REMOVED) for name in ("epoll_ctl_old", "epoll_wait_old")),
+    *(Syscall(name, enosys="never was in Linux") for name in ("tuxcall", "security")),
     # Facilities and devices that a machine may lack (arch/s390/kernel/runtime_instr.c,
     # guarded_storage.c, sthyi.c; arch/s390/pci/pci_mmio.c).
     *(

@@ -9,8 +9,8 @@ from qusr.syscalls.decl import Syscall
 
 FAMILIES = (
     "memory", "files", "metadata", "directories", "locks", "notify",
-    "futexes", "identity", "ioctl", "ipc", "poll", "prctl", "process", "scheduling", "signals",
-    "sockets", "system", "time",
+    "futexes", "identity", "ioctl", "ipc", "old", "poll", "prctl", "process", "scheduling",
+    "signals", "sockets", "system", "time",
 )  # fmt: skip
 """The modules of this package that declare calls, each in a tuple `CALLS`."""
 

@@ -16,7 +16,6 @@ from qusr.syscalls.decl import (
     Host,
     Int,
     Ptr,
-    Raw,
     Syscall,
     UInt,
 )
@@ -39,7 +38,7 @@ CLOCKS = {
 }  # fmt: skip
 ITIMERS = {0: "ITIMER_REAL", 1: "ITIMER_VIRTUAL", 2: "ITIMER_PROF"}
 TIMER_FLAGS = FlagTable({"TIMER_ABSTIME": 1})
-TFD_CREATE = FlagTable({"TFD_NONBLOCK": 0o4000, "TFD_CLOEXEC": 0o2000000})
+TFD_CREATE = FlagTable({"TFD_NONBLOCK": 0o4000, "TFD_CLOEXEC": 0o2000000}, family="open")
 TFD_SETTIME = FlagTable({"TFD_TIMER_ABSTIME": 1, "TFD_TIMER_CANCEL_ON_SET": 2})
 
 TMS = Struct(
@@ -112,8 +111,6 @@ CALLS = (
     ),
     Syscall("adjtimex", Ptr("buf", TIMEX, INOUT)),
     Syscall("nanosleep", Ptr("req", TIMESPEC, IN), Ptr("rem", TIMESPEC, IN | INTERRUPTED)),
-    Syscall("time", Ptr("tloc", long, OUT)),
-    Syscall("stime", Raw("t"), handler="system:stime"),
     Syscall("gettimeofday", Ptr("tv", TIMEVAL, OUT), Ptr("tz", TIMEZONE, OUT)),
     Syscall("settimeofday", Ptr("tv", TIMEVAL, IN), Ptr("tz", TIMEZONE, IN)),
     Syscall("times", Ptr("buf", TMS, OUT)),

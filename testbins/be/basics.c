@@ -63,7 +63,7 @@ int main(int argc, char **argv, char **envp)
     CHECK(fd >= 0);
     uint64_t far = 0x123456789;
 #if __SIZEOF_POINTER__ == 4
-#if defined(__arm__) /* an even register */
+#if defined(__arm__) || defined(__mips__) || defined(__powerpc__) /* an even register */
     CHECK(syscall6(__NR_pwrite64, fd, (long)"z", 1, 0, LOW_HIGH(far)) == 1);
 #else
     CHECK(syscall6(__NR_pwrite64, fd, (long)"z", 1, LOW_HIGH(far), 0) == 1);

@@ -19,6 +19,10 @@ static __attribute__((noinline)) void crash_here(void)
 	__asm__ volatile("llihh %%r9, 0x1919\n\t"
 			 "lghi %%r8, 0x10\n\t"
 			 "stg %%r9, 0(%%r8)" ::: "r8", "r9", "memory");
+#elif defined(__powerpc__)
+	__asm__ volatile("lis 9, 0x1919\n\t"
+			 "li 8, 0x10\n\t"
+			 "stw 9, 0(8)" ::: "r8", "r9", "memory");
 #else
 	*(volatile int *)0x10 = 1;
 #endif

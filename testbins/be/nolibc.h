@@ -1,5 +1,5 @@
 /* What a freestanding guest program needs: the start of a process, raw system calls and a few
- * functions of the C library, for arm (EABI), aarch64, riscv, s390x and x86 in either byte order. One
+ * functions of the C library, for arm (EABI), aarch64, mips, powerpc, riscv, s390x and x86 in either byte order. One
  * translation unit a program, so everything is defined here.
  *
  * A program defines `int main(int argc, char **argv, char **envp)`. */
@@ -53,6 +53,46 @@ static inline long syscall6(long nr, long a, long b, long c, long d, long e, lon
                      : "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5), "r"(r6)
                      : "r12", "memory", "cc");
     return r0;
+#elif defined(__mips__)
+    /* An error is a flag in a3. o32 has the fifth argument and what follows on the stack, behind room for four. */
+    register long v0 __asm__("$2") = nr;
+    register long a0 __asm__("$4") = a;
+    register long a1 __asm__("$5") = b;
+    register long a2 __asm__("$6") = c;
+    register long a3 __asm__("$7") = d;
+#if __SIZEOF_POINTER__ == 4
+    register long e0 __asm__("$8") = e;
+    register long f0 __asm__("$9") = f;
+    __asm__ volatile("addiu $sp, $sp, -32\n\tsw $8, 16($sp)\n\tsw $9, 20($sp)\n\tsyscall\n\t"
+                     "addiu $sp, $sp, 32"
+                     : "+r"(v0), "+r"(a3), "+r"(e0), "+r"(f0)
+                     : "r"(a0), "r"(a1), "r"(a2)
+                     : "$1", "$3", "$10", "$11", "$12", "$13", "$14", "$15", "$24", "$25", "hi",
+                       "lo", "memory");
+#else
+    register long a4 __asm__("$8") = e;
+    register long a5 __asm__("$9") = f;
+    __asm__ volatile("syscall"
+                     : "+r"(v0), "+r"(a3), "+r"(a4), "+r"(a5)
+                     : "r"(a0), "r"(a1), "r"(a2)
+                     : "$1", "$3", "$10", "$11", "$12", "$13", "$14", "$15", "$24", "$25", "hi",
+                       "lo", "memory");
+#endif
+    return a3 ? -v0 : v0;
+#elif defined(__powerpc__)
+    /* An error is the bit SO of CR0. */
+    register long r0 __asm__("r0") = nr;
+    register long r3 __asm__("r3") = a;
+    register long r4 __asm__("r4") = b;
+    register long r5 __asm__("r5") = c;
+    register long r6 __asm__("r6") = d;
+    register long r7 __asm__("r7") = e;
+    register long r8 __asm__("r8") = f;
+    __asm__ volatile("sc\n\tbns+ 1f\n\tneg %1, %1\n1:"
+                     : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6), "+r"(r7), "+r"(r8)
+                     :
+                     : "r9", "r10", "r11", "r12", "cr0", "ctr", "memory");
+    return r3;
 #elif defined(__riscv)
     register long a7 __asm__("a7") = nr;
     register long a0 __asm__("a0") = a;
@@ -337,6 +377,20 @@ __asm__(".text\n.globl _start\n.type _start, %function\n.thumb_func\n_start:\n"
 #elif defined(__arm__)
 __asm__(".text\n.globl _start\n.type _start, %function\n_start:\n"
         "\tmov fp, #0\n\tmov lr, #0\n\tmov r0, sp\n\tb start_c\n");
+#elif defined(__mips__)
+__asm__(".text\n.globl __start\n.type __start, @function\n.ent __start\n__start:\n"
+        "\t.set push\n\t.set noreorder\n\tmove $ra, $zero\n\tmove $a0, $sp\n"
+#if __SIZEOF_POINTER__ == 4
+        "\taddiu $sp, $sp, -32\n\tli $at, -8\n\tand $sp, $sp, $at\n\tlui $25, %hi(start_c)\n"
+        "\taddiu $25, $25, %lo(start_c)\n"
+#else
+        "\tdla $25, start_c\n"
+#endif
+        "\tjr $25\n\tnop\n\t.set pop\n.end __start\n");
+#elif defined(__powerpc__)
+/* A caller leaves the back chain and room for the link register. */
+__asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
+        "\tmr 3, 1\n\tli 0, 0\n\tstwu 0, -16(1)\n\tmtlr 0\n\tb start_c\n");
 #elif defined(__riscv)
 __asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
         "\t.option push\n\t.option norelax\n\tla gp, __global_pointer$\n\t.option pop\n"

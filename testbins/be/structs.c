@@ -1,9 +1,12 @@
 // Structures that the kernel fills in or reads, whose fields a big-endian guest needs swapped.
 #include "nolibc.h"
 
+#include <asm/bitsperlong.h>
+#include <asm/errno.h>
 #include <asm/fcntl.h>
 #include <asm/ioctls.h>
 #include <asm/poll.h>
+#include <asm/socket.h>
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/eventpoll.h>
@@ -212,8 +215,8 @@ static void test_sockets(void)
     CHECK(address.port[0] || address.port[1]);
     int yes = 1, got = 0;
     size = sizeof got;
-    CHECK(syscall5(__NR_setsockopt, fd, 1, 2 /* SO_REUSEADDR */, &yes, sizeof yes) == 0);
-    CHECK(syscall5(__NR_getsockopt, fd, 1, 2, &got, &size) == 0);
+    CHECK(syscall5(__NR_setsockopt, fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0);
+    CHECK(syscall5(__NR_getsockopt, fd, SOL_SOCKET, SO_REUSEADDR, &got, &size) == 0);
     CHECK(got == 1 && size == 4);
     close((int)fd);
 
@@ -221,7 +224,7 @@ static void test_sockets(void)
     CHECK(syscall4(__NR_socketpair, 1, 1, 0, pair) == 0);
     struct { const void *base; size_t size; } part = {"hello", 5};
     /* One descriptor: the header and an int, without the padding behind it. */
-    struct control control = {sizeof control - sizeof(int), 1, 1, {pair[0], 0}};
+    struct control control = {sizeof control - sizeof(int), SOL_SOCKET, 1, {pair[0], 0}};
     struct message message = {0, 0, &part, 1, &control, control.size, 0};
     CHECK(syscall3(__NR_sendmsg, pair[0], &message, 0) == 5);
     char text[8] = "";
@@ -231,7 +234,7 @@ static void test_sockets(void)
     message.control_size = sizeof control;
     CHECK(syscall3(__NR_recvmsg, pair[1], &message, 0) == 5);
     CHECK(strcmp(text, "hello") == 0);
-    CHECK(control.level == 1 && control.type == 1 && control.fds[0] > pair[1]);
+    CHECK(control.level == SOL_SOCKET && control.type == 1 && control.fds[0] > pair[1]);
     CHECK(write(control.fds[0], "abc", 3) == 3);
     int waiting = 0;
     CHECK(syscall3(__NR_ioctl, pair[1], FIONREAD, &waiting) == 0);
@@ -249,10 +252,10 @@ static void test_locks_and_futex(void)
     close((int)fd);
 
     uint32_t word = 0x01020304;
-    CHECK(syscall4(NR_FUTEX, &word, 0 /* WAIT */, 0x04030201, 0) == -11 /* EAGAIN */);
+    CHECK(syscall4(NR_FUTEX, &word, 0 /* WAIT */, 0x04030201, 0) == -EAGAIN);
     CHECK(syscall3(NR_FUTEX, &word, 1 /* WAKE */, 1) == 0);
     struct __kernel_timespec brief = {0, 1000000};
-    CHECK(syscall4(NR_FUTEX, &word, 0, 0x01020304, &brief) == -110 /* ETIMEDOUT */);
+    CHECK(syscall4(NR_FUTEX, &word, 0, 0x01020304, &brief) == -ETIMEDOUT);
 }
 
 static void test_time(void)

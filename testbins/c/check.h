@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -326,5 +327,27 @@ static int __attribute__((unused)) check_main(int argc, char **argv)
 	{                               \
 		return check_main(argc, argv); \
 	}
+
+/* A set of signals as system calls take it: 8 bytes long, 16 where there are 128 signals. */
+#define SIGSET_SIZE (_NSIG / 8)
+typedef struct {
+	unsigned long words[SIGSET_SIZE / sizeof(long)];
+} raw_sigset;
+
+static inline __attribute__((unused)) raw_sigset raw_set(uint64_t bits)
+{
+	raw_sigset set = { { bits } };
+
+	if (sizeof(long) == 4)
+		set.words[1] = bits >> 32;
+	return set;
+}
+
+static inline __attribute__((unused)) uint64_t set_bits(raw_sigset set)
+{
+	if (sizeof(long) == 4)
+		return set.words[0] | (uint64_t)set.words[1] << 32;
+	return set.words[0];
+}
 
 #endif

@@ -3,6 +3,7 @@
  * ISA_MACHINE, ISA_AUDIT      e_machine (EM_*), AUDIT_ARCH_*
  * ISA_UTS                     what uname(2) says; only how it begins, if ISA_UTS_BEGINS is defined
  * ISA_PLATFORM                AT_PLATFORM: a string, or NULL: there is no such entry; or just ISA_PLATFORM_VARIES
+ * ISA_NO_HWCAP                AT_HWCAP may be 0
  * ISA_NO_HWCAP2              there is no AT_HWCAP2
  * ISA_O_LARGEFILE             the kernel's, also where the C library's is 0
  * ISA_CLONE_TLS_FIRST         clone(2) has the thread pointer before the child's tid (CONFIG_CLONE_BACKWARDS)
@@ -11,11 +12,17 @@
  * ISA_BREAK_IS_ILLEGAL        a breakpoint instruction is SIGILL for a program without a tracer
  * ISA_BEHIND_UNDEFINED        how far behind an undefined instruction the pc of its signal is, if not on it
  * ISA_NO_RESTORER             struct sigaction of the kernel has no sa_restorer
+ * ISA_ACTION_FLAGS_FIRST      struct sigaction of the kernel begins with the flags, an int
  * ISA_UNDEFINED(), ISA_BREAK()   an undefined and a breakpoint instruction
  * ISA_BREAK_CODE, ISA_BREAK_BITS, ISA_BEHIND_BREAK   the latter's code, its bits, and how far behind it its stop is
  * ISA_RETURN_CODE             code that returns from a function without a frame
+ * ISA_MCONTEXT(context)      the mcontext_t of what a handler gets, where that is not uc_mcontext itself
  * ISA_FAULT_PC(m), ISA_SET_PC(m, pc)     of a mcontext_t
  * registers, PC(r), SP(r), RESULT(r), ARG0(r), ARG1(r)    NT_PRSTATUS
+ * CALL_ERRNO(r), SET_RESULT(r, value)     after a system call: its errno; a result that is none
+ * SET_FUNCTION(r, f)         the pc, and what else a called function relies on
+ * ISA_RESULT_IS_NUMBER       the register of the result has the number of a call before it
+ * ISA_UNDEFINED_IS_NOWHERE   SIGILL of an undefined instruction is SI_KERNEL, without an address
  * CALL_ARG0(r)               the first argument before a system call, where that is elsewhere
  * ISA_CALL_SET                the register set with the number of a system call, where a tracer changes that
  * ISA_CALL_IN_REGISTERS       its field with the number of a system call, where a tracer changes that
@@ -37,6 +44,10 @@
 #include "isa/aarch64.h"
 #elif defined(__arm__)
 #include "isa/arm.h"
+#elif defined(__mips__)
+#include "isa/mips.h"
+#elif defined(__powerpc__)
+#include "isa/powerpc.h"
 #elif defined(__riscv)
 #include "isa/riscv.h"
 #elif defined(__s390x__)
@@ -50,11 +61,21 @@
 #define CLONE_ARGS(flags, stack) (long)(flags), (long)(stack)
 #endif
 
+#ifndef ISA_MCONTEXT
+#define ISA_MCONTEXT(context) (&((ucontext_t *)(context))->uc_mcontext)
+#endif
 #ifndef ISA_BEHIND_UNDEFINED
 #define ISA_BEHIND_UNDEFINED 0
 #endif
 #ifndef CALL_ARG0
 #define CALL_ARG0 ARG0
+#endif
+#ifndef CALL_ERRNO
+#define CALL_ERRNO(r) (-(int)RESULT(r))
+#define SET_RESULT(r, value) (RESULT(r) = (value))
+#endif
+#ifndef SET_FUNCTION
+#define SET_FUNCTION(r, f) (PC(r) = (uintptr_t)(f))
 #endif
 /* What si_addr says of a failed access at an address. */
 #ifdef ISA_FAULT_PAGES

@@ -19,7 +19,7 @@ static void jumps_out(int signal, siginfo_t *info, void *context)
 	got_signal = signal;
 	got_code = info->si_code;
 	got_addr = info->si_addr;
-	got_pc = ISA_FAULT_PC(&((ucontext_t *)context)->uc_mcontext);
+	got_pc = ISA_FAULT_PC(ISA_MCONTEXT(context));
 	siglongjmp(out, 1);
 }
 

@@ -94,7 +94,11 @@ def compiled(arch: str, name: str, folder: Path) -> Path:
             flags = [*target.flags, *FREESTANDING, f"-I{HERE / 'be'}"]
         else:
             target = LIBC_TARGETS[arch]
-            flags = [*target.flags, "-pthread", *(["-no-pie"] if name == "storm" else [])]
+            flags = [
+                *target.flags,
+                "-pthread",
+                *(["-no-pie"] if name in ("storm", "saved") else []),
+            ]
         subprocess.run(
             [need(target.compiler), "-g", "-O1", *flags, "-o", program, source], check=True
         )

@@ -39,7 +39,7 @@ NOBODY = Sysroot(None)
 
 
 def program(machine: int = EM_AARCH64, **more: object) -> Elf:
-    bits = 32 if machine in (EM_ARM, 8, 3) else 64
+    bits = 32 if machine in (EM_ARM, 20, 8, 3) else 64
     made = Elf(
         machine=machine,
         bits=bits,
@@ -107,6 +107,7 @@ def test_what_is_no_program(file: Callable[..., str], tmp_path: Path) -> None:
     ("elf", "text"),
     [
         (program(22, big_endian=True), "built for s390x: use qusr-s390x"),
+        (program(20, big_endian=True), "built for PowerPC: use qusr-ppc"),
         (program(243), "built for RISC-V 64: use qusr-riscv64"),
         (program(258), "built for LoongArch64: no qusr command runs it"),
         (program(EM_ARM), "built for ARM: use qusr-arm"),
@@ -114,7 +115,7 @@ def test_what_is_no_program(file: Callable[..., str], tmp_path: Path) -> None:
         (program(big_endian=True), "built for big-endian AArch64: use qusr-aarch64_be"),
         (program(62), "built for x86-64: this machine runs it without qusr, or use qusr-x86_64"),
         (program(3), "built for i386: this machine runs it without qusr, or use qusr-i386"),
-        (program(8, big_endian=True), "built for MIPS: no qusr command runs it"),
+        (program(8, big_endian=True), "built for MIPS: use qusr-mips"),
         (program(0x1234), "built for unknown machine 4660 (64-bit): no qusr command runs it"),
     ],
     ids=lambda v: v if isinstance(v, str) else "",

@@ -6,8 +6,10 @@
 mod aarch64;
 mod arm;
 mod decode;
+mod mips;
 pub mod names;
 mod nzcv;
+mod ppc;
 mod riscv;
 mod s390x;
 mod simd;
@@ -29,9 +31,11 @@ use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
 /// The guests of each module.
-static ALL: [&[Entry]; 5] = [
+static ALL: [&[Entry]; 7] = [
     &aarch64::GUESTS,
     &arm::GUESTS,
+    &mips::GUESTS,
+    &ppc::GUESTS,
     &riscv::GUESTS,
     &s390x::GUESTS,
     &x86::GUESTS,

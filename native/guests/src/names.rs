@@ -2,12 +2,17 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 9] = [
+pub const NAMES: [(&str, &[&str]); 14] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
     ("armeb", &[]),
     ("i386", &["i486", "i586", "i686"]),
+    ("mips", &[]),
+    ("mips64", &[]),
+    ("mips64el", &[]),
+    ("mipsel", &[]),
+    ("ppc", &["powerpc"]),
     ("riscv32", &[]),
     ("riscv64", &[]),
     ("s390x", &[]),

@@ -38,6 +38,9 @@ pub struct Registers {
     pub shown_number: Option<u32>,
     /// The one that has -ENOSYS for a tracer before a system call: the result of one that is not made.
     pub pending_result: Option<u32>,
+    /// The number of syscall(2), where the kernel has it: the first argument is the call's number, and all who see
+    /// calls see that one.
+    pub indirect: Option<u64>,
 }
 
 /// Arguments behind those in registers, a word each.
@@ -61,7 +64,12 @@ impl Registers {
             let slots = args.iter_mut().skip(self.args.len()).take(more.count);
             read_stack(slots, at, space, abi);
         }
-        (regs.get(self.number), args)
+        let number = regs.get(self.number);
+        if self.indirect == Some(number) && args[0] != number {
+            args.rotate_left(1);
+            return (std::mem::take(&mut args[MAX_SLOTS - 1]), args);
+        }
+        (number, args)
     }
 }
 
@@ -96,6 +104,16 @@ impl CloneOrder {
     /// `CONFIG_CLONE_BACKWARDS3`: the stack's size behind the stack.
     pub const BACKWARDS3: Self = Self([0, 1, 3, 4, 5]);
 
+    /// Arguments in this order, of those in the order of [`CloneOrder::PLAIN`].
+    #[must_use]
+    pub fn of_plain(self, plain: [u64; 5]) -> [u64; 6] {
+        let mut given = [0; 6];
+        for (value, at) in plain.into_iter().zip(self.0) {
+            given[usize::from(at)] = value;
+        }
+        given
+    }
+
     /// Puts the arguments into the order of [`CloneOrder::PLAIN`].
     pub fn arrange(self, values: &mut [u64]) {
         let given: [u64; 5] = self.0.map(|at| values[usize::from(at)]);
@@ -108,6 +126,8 @@ impl CloneOrder {
 pub enum ActionField {
     Handler,
     Flags,
+    /// The flags as an `int`, at the begin of their word.
+    IntFlags,
     Restorer,
     /// As long as [`Facts::sigset_size`]; the last one.
     Mask,
@@ -151,12 +171,16 @@ pub struct Facts {
     pub min_signal_stack: u64,
     /// The page with the code that calls sigreturn, as /proc/self/maps has it.
     pub trampoline_name: &'static str,
+    /// It is an ELF image, which the auxiliary vector tells of.
+    pub has_vdso: bool,
     /// What mmap(2) and its like count in.
     pub page_size: u64,
     /// To what shmat(2) aligns.
     pub shmlba: u64,
     /// The processor ignores the top byte of addresses.
     pub tagged_addresses: bool,
+    /// stack_t has the flags behind the size.
+    pub stack_flags_last: bool,
     /// A breakpoint instruction is an undefined one (SIGILL) to a program without a tracer.
     pub breaks_need_tracer: bool,
 }
@@ -168,6 +192,27 @@ pub enum OwnCall {
     ModifyLdt,
     SetThreadArea,
     GetThreadArea,
+}
+
+/// What swapcontext(2) keeps of a thread in a program's memory.
+pub trait Contexts {
+    /// How long a context is, in bytes.
+    fn size(&self) -> u64;
+
+    /// Where in it the mask of signals is.
+    fn mask(&self) -> u64;
+
+    /// Writes all but the mask.
+    ///
+    /// # Errors
+    /// There is no memory there.
+    fn put(&self, core: &mut dyn CpuCore, space: &AddressSpace, at: u64) -> Result<(), Efault>;
+
+    /// Takes the registers back.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn get(&self, core: &mut dyn CpuCore, space: &AddressSpace, at: u64) -> Result<(), Efault>;
 }
 
 /// See the module.
@@ -258,9 +303,15 @@ pub trait LinuxAbi: Send + Sync {
         context: &FrameContext<'_>,
     ) -> Result<(), Efault>;
 
-    /// Where a frame at the stack pointer has the mask that sigreturn puts back, and with 32 bits its upper
-    /// word; `rt`: one of rt_sigreturn(2).
-    fn frame_mask(&self, rt: bool) -> [u64; 2];
+    /// Where a frame at the stack pointer has the mask that sigreturn puts back; `rt`: one of
+    /// rt_sigreturn(2).
+    fn frame_mask(&self, rt: bool) -> u64;
+
+    /// Where the mask's second word is, in frames that have it elsewhere than behind the first.
+    fn frame_mask_rest(&self, rt: bool) -> Option<u64> {
+        let _ = rt;
+        None
+    }
 
     /// Takes the registers back from the frame at the stack pointer.
     ///
@@ -272,6 +323,35 @@ pub trait LinuxAbi: Send + Sync {
         space: &AddressSpace,
         rt: bool,
     ) -> Result<Restored, Efault>;
+
+    /// Contexts of swapcontext(2), where there is that call.
+    fn contexts(&self) -> Option<&dyn Contexts> {
+        None
+    }
+
+    /// Which floating-point exceptions stop the thread, as PR_GET_FPEXC gives it; None: the kernel does not say.
+    fn float_exceptions(&self, regs: &mut dyn Regs) -> Option<u32> {
+        let _ = regs;
+        None
+    }
+
+    /// PR_SET_FPEXC. False: there is no such mode.
+    fn set_float_exceptions(&self, regs: &mut dyn Regs, mode: u64) -> bool {
+        let _ = (regs, mode);
+        false
+    }
+
+    /// Carries out what stopped the core, where the kernel does that in the program's place: a misaligned
+    /// access. The error is the signal if that fails; None: it is nothing of that kind.
+    fn carry_out(
+        &self,
+        exit: Exit,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+    ) -> Option<Result<(), FaultInfo>> {
+        let _ = (exit, core, space);
+        None
+    }
 
     /// The signal for what stopped the core: a fault, an undefined instruction, a breakpoint.
     fn fault(&self, exit: Exit, core: &mut dyn CpuCore, space: &AddressSpace) -> FaultInfo;

@@ -184,6 +184,7 @@ impl Reader {
             reads_execute: self.number() != 0,
             feature_property: self.number() as u32,
             minsigstksz: self.number(),
+            auxv: self.list(|r| (r.number(), r.number())),
             page_size: self.number(),
             variants: self.list(|r| (r.number() as u32, r.number() as u32, r.text())),
             refusals: self.list(|r| Refusal {

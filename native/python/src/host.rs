@@ -166,6 +166,7 @@ pub fn siginfo_to_guest<'py>(
     let abi = GuestAbi {
         word_bits,
         big_endian,
+        numbers: None,
     };
     PyBytes::new(py, &siginfo::bytes_to_guest(&host, abi))
 }

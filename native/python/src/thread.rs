@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyTuple};
+use qusr_kernel::signal::siginfo;
 
 use super::cpu::{SystemRegister, unicorn_config};
 use super::loader::PyPrepared;
@@ -309,6 +310,15 @@ impl PyThread {
             Some(Err(errno)) => Err(os_error(errno)),
             None => Err(PyValueError::new_err("no call that clones")),
         }
+    }
+
+    /// A host's siginfo_t in the layout of this thread's guest.
+    fn siginfo_to_guest<'py>(
+        &self,
+        py: Python<'py>,
+        host: [u8; siginfo::SIZE],
+    ) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &siginfo::bytes_to_guest(&host, self.inner.signals.abi))
     }
 
     /// The program that a call to the handler `name` is to execute, and its environment; all that can fail

@@ -180,6 +180,7 @@ pub(crate) trait Host {
     fn set(&self, reg: u32, value: u128);
     fn readable(&self, addr: u64) -> Result<(), Exit>;
     fn space(&self) -> &AddressSpace;
+    fn permit(&self, registers: u32) -> bool;
 }
 
 /// A processor that has stopped, or is in a hook.
@@ -226,6 +227,12 @@ impl<'a> Stopped<'a> {
     /// That it may not.
     pub fn readable(&self, addr: u64) -> Result<(), Exit> {
         self.host.readable(addr)
+    }
+
+    /// Lets programs read hardware registers from now on, a bit for each; false: that was done already, or cannot be.
+    #[must_use]
+    pub fn permit(&self, registers: u32) -> bool {
+        self.host.permit(registers)
     }
 
     /// Tells the cores of all threads that code may have changed.

@@ -112,6 +112,16 @@ pub struct Probe {
     pub base: UcReg,
 }
 
+/// For targets where that has to be found out, with what more these have in common: branches with delay slots, which
+/// begin again when what is in the slot is to be done again (`raised.rs`).
+#[derive(Clone, Copy, Debug)]
+pub struct Raised {
+    /// Of a program counter.
+    pub bits: u32,
+    /// How long the instruction of a call is, in bytes.
+    pub call: u64,
+}
+
 /// What is a number.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
@@ -135,6 +145,8 @@ pub struct Facts {
     pub presets: &'static [Preset],
     /// Exceptions that are none of these are undefined instructions.
     pub exceptions: &'static [Exception],
+    /// The library tells nobody where an exception was raised.
+    pub raised: Option<Raised>,
     /// Programs need no instruction or call to have changed code executed, whoever changed it.
     pub coherent_code: bool,
     /// The bits of a data address that are no tag.
@@ -211,7 +223,8 @@ pub trait Guest: Send + Sync {
         let _ = engine;
     }
 
-    /// For how many instructions the library takes the one at the pc.
+    /// For how many instructions the library takes the one at the pc: a branch goes nowhere without what is in its
+    /// delay slot.
     fn counts_as(&self, cpu: &Stopped<'_>) -> usize {
         let _ = cpu;
         1
@@ -239,7 +252,8 @@ pub trait Guest: Send + Sync {
         0
     }
 
-    /// What an exception of [`Meaning::Ask`] means; the pc stands on the instruction.
+    /// What an exception of [`Meaning::Ask`] means; the pc stands on the instruction. An undefined one is dealt with
+    /// as [`Meaning::Undefined`] is.
     fn exception(&self, cpu: &Stopped<'_>, number: u32) -> Exit {
         let _ = (cpu, number);
         Exit::Undefined

@@ -12,6 +12,7 @@ mod ffi;
 pub mod guest;
 mod interrupt;
 mod probe;
+mod raised;
 mod rescue;
 mod same_libc;
 mod setup;

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use libloading::os::unix::Library;
 
 use crate::stops::{self, Image};
-use crate::{rescue, stops::CheckExitRequest};
+use crate::{raised, rescue, stops::CheckExitRequest};
 
 /// As many as the library has targets.
 pub const SLOTS: usize = 16;
@@ -46,6 +46,8 @@ pub(crate) use for_each_slot;
 pub struct Target {
     /// Host faults in its code can be taken back, see [`rescue`].
     pub slot: Option<usize>,
+    /// It tells where exceptions are raised, see [`raised`].
+    pub raised: Option<usize>,
     /// Stops may be asked for at any moment, see [`stops`].
     pub stops_between_blocks: bool,
 }
@@ -81,6 +83,7 @@ pub unsafe fn prepare(
         Some(image) if slot < SLOTS => unsafe { set_up(library, image, name, slot) },
         _ => Target {
             slot: None,
+            raised: None,
             stops_between_blocks: false,
         },
     };
@@ -116,8 +119,11 @@ unsafe fn set_up(library: &Library, image: &Image, name: &str, slot: usize) -> T
         (Ok(restore_fn), Ok(exit_fn)) => rescue::set_up(image, slot, &restore, restore_fn, exit_fn),
         _ => false,
     };
+    // SAFETY: the caller's promise.
+    let raised = unsafe { raised::set_up(library, image, name, slot) };
     Target {
         slot: rescued.then_some(slot),
+        raised: raised.then_some(slot),
         stops_between_blocks: check_fn
             .is_ok_and(|found| stops::only_between_blocks(image, slot, &check, found)),
     }

@@ -76,7 +76,7 @@ I386 = X8632(
             numbers="x86.numbers_32",
             word=4,
             align64=4,
-            families=("ia32", "struct_mmap", "ipc6", "eabi", "ids16", "32"),
+            families=("ia32", "struct_mmap", "eabi", "ids16", "32"),
             core="i386",
         )
     },

@@ -26,6 +26,7 @@ end the conversation. Breakpoints and watchpoints are the cores'
 `files`         vFile: the guest's files
 `monitor`       what `monitor` understands
 `state`         all of a stopped process
+`checkpoints`   copies of the program to go back to
 `client`        `qusr gdb`: starts a debugger, or has a running guest debugged
 ==============  ===================================================================================
 

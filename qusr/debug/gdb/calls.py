@@ -77,9 +77,7 @@ class Calls:
     def _begin(self, tracee: Tracee) -> None:
         guest = _Guest(tracee)
         header = tracee.header()
-        known = registers.tracing(header).registers
-        found = registers.all_registers(tracee)
-        args = [header.first_arg, *(found[number] for number in known.args[1:6])]
+        args = registers.call_arguments(tracee)
         numbers = {number: name for name, number in table.numbers(guest.abi).items()}
         name = numbers.get(header.number, f"syscall_{header.number:#x}")
         call = table.declarations(guest.abi).get(name)
@@ -95,11 +93,7 @@ class Calls:
         if begun is None:
             return
         name, printer, text = begun
-        known = registers.tracing(tracee.header()).registers
-        result = registers.all_registers(tracee)[known.result]
-        bits = printer.abi.word * 8
-        result &= (1 << bits) - 1
-        result -= result >> bits - 1 << bits
+        result = registers.call_result(tracee)
         rest = printer.rest(result)
         self._say(tracee, f"{text}{rest}) = {result_text(printer, name, result)}")
 

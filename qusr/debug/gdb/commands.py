@@ -7,7 +7,7 @@ import functools
 from qusr.debug.gdb import description, files, lldb, queries, resuming
 from qusr.debug.gdb.packets import LONGEST, escape, unescape
 from qusr.debug.gdb.reports import Event
-from qusr.debug.gdb.resuming import ERROR, thread_id
+from qusr.debug.gdb.resuming import ERROR
 from qusr.debug.gdb.stops import Breakpoint
 
 TYPE_CHECKING = False
@@ -218,7 +218,7 @@ def _remove(session: Session, text: bytes) -> bytes:
 
 
 def _choose(session: Session, text: bytes) -> bytes:
-    pid, tid = thread_id(text[1:])
+    pid, tid = session.thread_id(text[1:])
     if text[:1] != b"g":
         return OK  # vCont says it itself
     if tid > 0:
@@ -234,7 +234,7 @@ def _choose(session: Session, text: bytes) -> bytes:
 
 
 def _alive(session: Session, text: bytes) -> bytes:
-    _, tid = thread_id(text)
+    _, tid = session.thread_id(text)
     return OK if tid in session.debugger.tracees else ERROR
 
 
@@ -273,7 +273,7 @@ def _extended(session: Session, _: bytes) -> bytes:
 
 
 def _detach(session: Session, text: bytes) -> bytes | None:
-    pid = int(text[1:], 16) if text.startswith(b";") else 0
+    pid = session.real(int(text[1:], 16)) if text.startswith(b";") else 0
     for inferior in list(session.debugger.inferiors.values()):
         if pid in (0, inferior.pid):
             while left := [t for t in session.debugger.threads(inferior.pid) if t.report is None]:
@@ -294,7 +294,7 @@ def _kill(session: Session, _: bytes) -> None:
 
 
 def _vkill(session: Session, text: bytes) -> bytes:
-    inferior = session.debugger.inferiors.get(int(text, 16))
+    inferior = session.debugger.inferiors.get(session.real(int(text, 16)))
     if inferior is None:
         return ERROR
     session.forget(inferior.pid)

@@ -58,7 +58,8 @@ class Events:
                 return Event(item.tid, owner, b"w%02x;" % code + name)
             return None
         pid = inferior.pid
-        suffix = b";process:%x" % pid if self.session.options.multiprocess else b""
+        shown = self.session.shown.pop(pid, pid)
+        suffix = b";process:%x" % shown if self.session.options.multiprocess else b""
         if status & 0x7F:
             return Event(pid, pid, b"X%02x" % to_gdb(status & 0x7F) + suffix)
         return Event(pid, pid, b"W%02x" % (status >> 8 & 0xFF) + suffix)

@@ -58,7 +58,7 @@ def _of_process(session: Session, path: bytes) -> int | None:
     parts = path.split(b"/")
     if len(parts) != 4 or parts[:2] != [b"", b"proc"] or not parts[2].isdigit():
         return None
-    threads = session.debugger.threads(int(parts[2]))
+    threads = session.debugger.threads(session.real(int(parts[2])))
     tracee = next((found for found in threads if found.report is not None), None)
     question = _MADE.get(parts[3])
     if tracee is None or question is None:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 _AT_PHDR, _AT_PHENT, _AT_PHNUM = 3, 4, 5
 _PT_DYNAMIC, _PT_PHDR = 2, 6
 _DT_DEBUG = 21
-#: MIPS has its r_debug by way of a pointer: at an address, or so far from the entry itself.
-_DT_MIPS_RLD_MAP, _DT_MIPS_RLD_MAP_REL = 0x70000016, 0x70000035
 #: A list that is longer goes round in a circle.
 _MOST = 4096
 _LONGEST_NAME = 4096
@@ -29,6 +27,7 @@ class _Memory:
         self.tracee = tracee
         self.size = guest.bits // 8
         self.big = guest.big_endian
+        self.debug_map = arch.tracing_of(tracee.header().guest).debug_map or (None, None)
 
     def number(self, data: bytes) -> int:
         return int.from_bytes(data, "big" if self.big else "little")
@@ -112,6 +111,7 @@ def _r_debug(memory: _Memory, auxv: bytes) -> int:
         return 0
     load = headers - found[_PT_PHDR] if _PT_PHDR in found else 0
     dynamic = load + found[_PT_DYNAMIC]
+    absolute, relative = memory.debug_map
     for at in range(dynamic, dynamic + _MOST * 2 * size, 2 * size):
         tag = memory.word(at)
         value = memory.word(at + size)
@@ -119,8 +119,8 @@ def _r_debug(memory: _Memory, auxv: bytes) -> int:
             break
         if tag == _DT_DEBUG and value:
             return value
-        if tag == _DT_MIPS_RLD_MAP:
+        if tag == absolute:
             return memory.word(value)
-        if tag == _DT_MIPS_RLD_MAP_REL:
+        if tag == relative:
             return memory.word((at + value) & ((1 << 8 * size) - 1))
     return 0

@@ -47,7 +47,7 @@ def stop_info(session: Session, text: bytes) -> bytes:
     """`qThreadStopInfotid`: why one of the threads is stopped. That has been told then: LLDB steps
     over breakpoints itself that it finds a thread at.
     """
-    tid = int(text, 16)
+    tid = session.real(int(text, 16))
     tracee = session.thread(tid)
     if tracee is None:
         return ERROR

@@ -5,12 +5,14 @@ from __future__ import annotations
 from qusr.debug import log
 from qusr.debug.gdb import state
 from qusr.debug.gdb.calls import ITEMS
+from qusr.debug.gdb.checkpoints import CheckpointError
 from qusr.ptrace import block as b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qusr.debug.gdb.checkpoints import Checkpoint
     from qusr.debug.gdb.session import Session
 
 
@@ -46,6 +48,43 @@ def _info(session: Session, about: str) -> str:
     known = session.debugger.tracing(tracee).registers
     values = tracee.registers(len(known.numbers))
     return "".join(f"{name:12}{values[number]:#x}\n" for name, number in known.numbers.items())
+
+
+def _checkpoint(session: Session, rest: str) -> str:
+    """keeps a copy of the program to go back to; `checkpoint list`, `checkpoint delete N`"""
+    known = session.checkpoints
+    words = rest.split()
+    try:
+        if not words:
+            number = known.take()
+            return f"checkpoint {number} at {known.kept[number].where:#x}\n"
+        if words == ["list"]:
+            return (
+                "".join(_described(number, one) for number, one in known.kept.items()) or "none\n"
+            )
+        if len(words) == 2 and words[0] == "delete" and words[1].isdecimal():
+            known.delete(int(words[1]))
+            return ""
+    except (CheckpointError, OSError) as error:
+        return f"checkpoint: {error}\n"
+    return "monitor checkpoint [list|delete N]\n"
+
+
+def _described(number: int, checkpoint: Checkpoint) -> str:
+    count = checkpoint.executed
+    behind = "" if count is None else f" behind {count} instructions"
+    return f"{number}: process {checkpoint.tracee.tid} at {checkpoint.where:#x}{behind}\n"
+
+
+def _restart(session: Session, rest: str) -> str:
+    """`restart N`: goes on at checkpoint N; then say `maintenance flush register-cache`"""
+    if not rest.isdecimal():
+        return "monitor restart N\n"
+    try:
+        session.checkpoints.restart(int(rest))
+    except (CheckpointError, OSError) as error:
+        return f"restart: {error}\n"
+    return ""
 
 
 def _count(session: Session, rest: str) -> str:
@@ -115,6 +154,7 @@ def _log(session: Session, rest: str) -> str:
 
 
 COMMANDS: dict[str, Callable[[Session, str], str]] = {
-    "count": _count, "help": _help, "info": _info, "log": _log, "maps": _maps,
-    "processes": _processes, "state": _state, "syscalls": _syscalls,
+    "checkpoint": _checkpoint, "count": _count, "help": _help, "info": _info, "log": _log,
+    "maps": _maps, "processes": _processes, "restart": _restart, "state": _state,
+    "syscalls": _syscalls,
 }  # fmt: skip

@@ -60,7 +60,7 @@ def _auxv(session: Session, _: bytes) -> bytes | None:
 def _exec_file(session: Session, annex: bytes) -> bytes | None:
     tracee = session.need()
     if annex:
-        threads = session.debugger.threads(int(annex, 16))
+        threads = session.debugger.threads(session.real(int(annex, 16)))
         tracee = next((found for found in threads if found.report is not None), tracee)
     return session.debugger.ask(tracee, b.ASK_EXE)
 
@@ -85,7 +85,7 @@ def _write_siginfo(session: Session, offset: int, data: bytes) -> bytes:
     if offset + len(data) > len(now):
         return ERROR
     now[offset : offset + len(data)] = data
-    report.info = siginfo.from_guest(bytes(now), guest.bits, big_endian=guest.big_endian)
+    report.info = siginfo.from_guest(bytes(now), arch.abi_on_core(tracee.header().guest))
     return b"%x" % len(data)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qusr.debug.gdb import monitor, objects
 from qusr.debug.gdb.options import MUTUAL
 from qusr.debug.gdb.packets import LONGEST, unescape
-from qusr.debug.gdb.resuming import ERROR, thread_id
+from qusr.debug.gdb.resuming import ERROR
 from qusr.debug.gdb.signals import from_gdb
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ def _list_threads(session: Session, _: bytes) -> bytes:
 
 
 def _attached(session: Session, text: bytes) -> bytes:
-    pid = int(text[1:], 16) if text.startswith(b":") else 0
+    pid = session.real(int(text[1:], 16)) if text.startswith(b":") else 0
     inferior = session.debugger.inferiors.get(pid)
     if inferior is None:
         inferior = next(iter(session.debugger.inferiors.values()), None)
@@ -73,7 +73,7 @@ def _attached(session: Session, text: bytes) -> bytes:
 
 
 def _extra(session: Session, text: bytes) -> bytes:
-    _, tid = thread_id(text)
+    _, tid = session.thread_id(text)
     if tid not in session.debugger.tracees:
         return ERROR
     return (objects.name_of(tid) or "-").encode().hex().encode()

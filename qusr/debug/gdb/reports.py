@@ -37,3 +37,16 @@ def is_step(report: Report) -> bool:
     if report.kind != kinds.FAULT or report.signal != b.SIGTRAP or report.info is None:
         return False
     return b.code_of(report.info) == _TRAP_TRACE
+
+
+def thread_id(text: bytes) -> tuple[int, int]:
+    """(pid, tid) of a thread-id; -1 for all, and the process is -1 where none is named."""
+    if not text.startswith(b"p"):
+        number = _signed(text)
+        return -1, number
+    process, dot, thread = text[1:].partition(b".")
+    return _signed(process), _signed(thread) if dot else -1
+
+
+def _signed(text: bytes) -> int:
+    return -1 if text == b"-1" else int(text, 16)

@@ -44,19 +44,6 @@ class Action:
         return self.pid in (-1, tracee.tgid) and self.tid in (-1, 0, tracee.tid)
 
 
-def thread_id(text: bytes) -> tuple[int, int]:
-    """(pid, tid) of a thread-id; -1 for all, and the process is -1 where none is named."""
-    if not text.startswith(b"p"):
-        number = _signed(text)
-        return -1, number
-    process, dot, thread = text[1:].partition(b".")
-    return _signed(process), _signed(thread) if dot else -1
-
-
-def _signed(text: bytes) -> int:
-    return -1 if text == b"-1" else int(text, 16)
-
-
 def vcont(session: Session, text: bytes) -> bytes | None:
     """`vCont;ACTION[:THREAD]…`. The answer comes when the program stops."""
     actions = []
@@ -64,7 +51,7 @@ def vcont(session: Session, text: bytes) -> bytes | None:
         if not word:
             continue
         action, colon, who = word.partition(b":")
-        pid, tid = thread_id(who) if colon else (-1, -1)
+        pid, tid = session.thread_id(who) if colon else (-1, -1)
         actions.append(Action(action, pid, tid))
     if not actions:
         return ERROR

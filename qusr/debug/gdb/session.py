@@ -17,11 +17,12 @@ from abc import ABC, abstractmethod
 from qusr import arch
 from qusr.debug.gdb import description
 from qusr.debug.gdb.calls import Calls
+from qusr.debug.gdb.checkpoints import Checkpoints
 from qusr.debug.gdb.debugger import Debugger
 from qusr.debug.gdb.nonstop import NonStop
 from qusr.debug.gdb.options import Options
 from qusr.debug.gdb.packets import Link
-from qusr.debug.gdb.reports import Event, is_step
+from qusr.debug.gdb.reports import Event, is_step, thread_id
 from qusr.ptrace import block as b
 from qusr.ptrace import tracee as kinds
 from qusr.ptrace.tracee import status_number
@@ -84,6 +85,9 @@ class Session(ABC):
         self.streams: list[int] = []
         #: Memory that a debugger had allocated in processes: address and size.
         self.allocated: dict[int, int] = {}
+        #: What the debugger takes the ids of processes to be that are others by now (checkpoints).
+        self.shown: dict[int, int] = {}
+        self.checkpoints = Checkpoints(self)
         #: Descriptors that the debugger has opened (vFile).
         self.files: set[int] = set()
         wake, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -217,6 +221,7 @@ class Session(ABC):
             os.close(fd)
         self.files.clear()
         self.calls = Calls(self.say)
+        self.checkpoints.clear()
         if self.nonstop.on:
             self.stop_everything()
             self.nonstop = NonStop(self)
@@ -244,6 +249,7 @@ class Session(ABC):
         away first, when it has heard of that.
         """
         if not self.debugger.inferiors:
+            self.checkpoints.clear()
             self.quits = self.link is None or self.link.gone
             if not self.quits and not self.options.extended and self.deadline is None:
                 self.deadline = time.monotonic() + _PATIENCE
@@ -432,6 +438,7 @@ class Session(ABC):
         """Begins a program under the debugger; the answer."""
         if self.start is None:
             return b"E01"
+        self.checkpoints.clear()
         pid = self.start(self, words)
         self.general = pid
         return self.stop_reply(Event(pid, pid, b"T05"))
@@ -442,8 +449,18 @@ class Session(ABC):
         """The byte order of the guest that the cores call so."""
         return "big" if arch.on_core(core).big_endian else "little"
 
+    def real(self, number: int) -> int:
+        """The process, or its first thread, that the debugger calls so."""
+        return next((real for real, shown in self.shown.items() if shown == number), number)
+
+    def thread_id(self, text: bytes) -> tuple[int, int]:
+        """The process and the thread of a thread-id of the protocol, as `resuming.thread_id`."""
+        pid, tid = thread_id(text)
+        return self.real(pid), self.real(tid)
+
     def thread_name(self, pid: int, tid: int) -> bytes:
         """A thread-id of the protocol."""
+        pid, tid = self.shown.get(pid, pid), self.shown.get(tid, tid)
         return b"p%x.%x" % (pid, tid) if self.options.multiprocess else b"%x" % tid
 
     def stop_reply(self, event: Event) -> bytes:

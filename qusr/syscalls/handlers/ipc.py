@@ -73,15 +73,6 @@ def _semaphores(ctx: Context, group: int) -> int:
     return int(unpack(SEMID_DS, bytes(status), HOST)["sem_nsems"])
 
 
-def shmat(ctx: Context, call: int, segment: int, flags: int, result: int, address: int) -> int:
-    """ipc(SHMAT): the address is stored where `result` points."""
-    shmlba = 4096
-    ctx.write(result, bytes(ctx.abi.word))
-    found = ctx.process.memory.shmat(segment, address, flags & 0xFFFFFFFF, shmlba)
-    ctx.write(result, found.to_bytes(ctx.abi.word, ctx.abi.byte_order))
-    return 0
-
-
 def mq_notify(ctx: Context, queue: int, address: int) -> int:
     """With SIGEV_THREAD the value is the address of 32 bytes to send (ipc/mqueue.c)."""
     if not address:

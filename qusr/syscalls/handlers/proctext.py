@@ -103,7 +103,7 @@ class _Sizes:
 
 def _signal_sets(ctx: Context, task: int) -> tuple[int | None, int, int]:
     """Blocked (of the calling thread, else None), ignored and caught signals."""
-    blocked, ignored, caught = ctx.thread.signal_sets()
+    blocked, ignored, caught = map(ctx.abi.mask_to_guest, ctx.thread.signal_sets())
     return blocked if task == _thread.get_native_id() else None, ignored, caught
 
 

@@ -12,13 +12,6 @@ _READ_IMPLIES_EXEC = 0x400000
 _SIGTRAP = 5
 
 
-def stime(ctx: Context, address: int) -> int:
-    """The host has settimeofday(2) in its place."""
-    word = ctx.abi.word
-    seconds = int.from_bytes(ctx.read(address, word), ctx.abi.byte_order, signed=True)
-    return ctx.host_call("settimeofday", struct.pack("qq", seconds, 0), 0)
-
-
 def personality(ctx: Context, persona: int) -> int:
     """All of it is the host's but READ_IMPLIES_EXEC, which is about the guest's memory."""
     persona &= 0xFFFFFFFF

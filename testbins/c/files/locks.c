@@ -27,6 +27,10 @@ static struct flock64 lock64(int type, long long start, long long length)
 #define FCNTL __NR_fcntl
 #define SETLK64 F_SETLK
 #define GETLK64 F_GETLK
+#elif defined(__mips__)
+#define FCNTL __NR_fcntl64
+#define SETLK64 34
+#define GETLK64 33
 #else
 #define FCNTL __NR_fcntl64
 #define SETLK64 13
@@ -165,10 +169,15 @@ CHECK(locks_with_32_bit_offsets)
 	struct flock64 far = lock64(F_WRLCK, 0x100000000LL, 1);
 
 	open_both();
-	/* 6 and 5: F_SETLK and F_GETLK with struct flock. */
+	/* F_SETLK and F_GETLK with struct flock. */
+#ifdef __mips__
+	const int getlk = 14;
+#else
+	const int getlk = 5;
+#endif
 	OK(syscall(__NR_fcntl, one, 6, &l));
 	l = (struct flock){ .l_type = F_RDLCK };
-	OK(syscall(__NR_fcntl64, two, 5, &l));
+	OK(syscall(__NR_fcntl64, two, getlk, &l));
 	EQ(l.l_type, F_UNLCK);
 	OK(syscall(FCNTL, two, F_OFD_GETLK,
 		   &(struct flock64){ .l_type = F_RDLCK }));
@@ -177,9 +186,9 @@ CHECK(locks_with_32_bit_offsets)
 	/* A conflict that struct flock cannot describe. */
 	OK(syscall(FCNTL, one, F_OFD_SETLK, &far));
 	l = (struct flock){ .l_type = F_RDLCK };
-	ERR(syscall(__NR_fcntl64, two, 5, &l), EOVERFLOW);
+	ERR(syscall(__NR_fcntl64, two, getlk, &l), EOVERFLOW);
 	EFAULTS(p, syscall(__NR_fcntl64, one, 6, p));
-	EFAULTS(p, syscall(__NR_fcntl64, one, 5, p));
+	EFAULTS(p, syscall(__NR_fcntl64, one, getlk, p));
 	close_both();
 }
 #endif

@@ -113,6 +113,13 @@ CHECK(set_tid_address)
 #define RSEQ_SIG 0x53053053
 #endif
 
+#ifdef __powerpc__
+register char *thread_pointer __asm__("r2");
+#define THREAD_POINTER() thread_pointer
+#else
+#define THREAD_POINTER() ((char *)__builtin_thread_pointer())
+#endif
+
 CHECK(rseq)
 {
 	static struct rseq area __attribute__((aligned(32)));
@@ -120,8 +127,7 @@ CHECK(rseq)
 
 	if (__rseq_size) {
 		/* libc has registered its own. */
-		struct rseq *libc = (void *)((char *)__builtin_thread_pointer() +
-					     __rseq_offset);
+		struct rseq *libc = (void *)(THREAD_POINTER() + __rseq_offset);
 
 		EQ(r, -1);
 		TRUE((int)libc->cpu_id >= 0);

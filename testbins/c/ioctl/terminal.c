@@ -12,8 +12,27 @@ int grantpt(int);
 int unlockpt(int);
 char *ptsname(int);
 
-struct window {
+/* The C library's struct winsize would come with its struct termios; some commands have its size in their number. */
+struct winsize {
 	unsigned short rows, columns, x, y;
+};
+
+#ifdef __powerpc__
+/* Its struct termios has the speeds. */
+#define termios2 termios
+#define TCGETS2 TCGETS
+#define TCSETS2 TCSETS
+#define TERMIO_CHARACTERS 10
+#elif defined(__mips__)
+#define TERMIO_CHARACTERS 23 /* as many as of struct termios */
+#else
+#define TERMIO_CHARACTERS 8
+#endif
+
+/* As struct winsize. */
+struct termio {
+	unsigned short iflag, oflag, cflag, lflag;
+	unsigned char line, cc[TERMIO_CHARACTERS];
 };
 
 static int master, slave;
@@ -135,10 +154,7 @@ CHECK(termios2)
 
 CHECK(old_termio)
 {
-	struct {
-		unsigned short iflag, oflag, cflag, lflag;
-		unsigned char line, cc[8];
-	} t;
+	struct termio t;
 
 	open_pty();
 	memset(&t, 0, sizeof(t));
@@ -154,7 +170,7 @@ CHECK(old_termio)
 
 CHECK(window_size)
 {
-	struct window w = { 40, 132, 640, 480 }, got;
+	struct winsize w = { 40, 132, 640, 480 }, got;
 
 	open_pty();
 	OK(ioctl(master, TIOCSWINSZ, &w));

@@ -6,7 +6,7 @@
 #include <sys/sem.h>
 #include <time.h>
 
-#ifdef __arm__
+#if defined(__arm__) || defined(__mips64)
 #define IPC_64_FLAG 0x100
 #else
 #define IPC_64_FLAG 0

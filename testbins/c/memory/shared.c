@@ -6,7 +6,7 @@
 #include <sys/shm.h>
 
 /* arm keeps the flag that tells the new structures from the first ones. */
-#ifdef __arm__
+#if defined(__arm__) || defined(__mips64)
 #define IPC_64_FLAG 0x100
 #else
 #define IPC_64_FLAG 0

@@ -85,7 +85,7 @@ static void calls(int works)
 		ERR(writev(ends[1], &part, 1), EFAULT);
 		ERR(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, TAG(&now)), EFAULT);
 		ERR(access(TAG("/"), F_OK), EFAULT);
-		ERR(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, TAG(back), 8), EFAULT);
+		ERR(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, TAG(back), SIGSET_SIZE), EFAULT);
 	}
 	OK(close(ends[0]));
 	OK(close(ends[1]));
@@ -98,7 +98,7 @@ CHECK(system_calls)
 	calls(0);
 	OK(set(1));
 	calls(1);
-	OK(syscall(SYS_rt_sigaction, SIGUSR1, TAG(&action), NULL, 8));
+	OK(syscall(SYS_rt_sigaction, SIGUSR1, TAG(&action), NULL, SIGSET_SIZE));
 	OK(sigaction(SIGUSR1, NULL, &old));
 	TRUE(old.sa_handler == SIG_IGN);
 	/* What is no address without its tag stays wrong. */

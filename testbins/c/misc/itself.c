@@ -88,41 +88,41 @@ CHECK(unshare)
 
 CHECK(signal_masks)
 {
-	uint64_t set = 1ULL << (SIGUSR1 - 1) | 1ULL << 33 | 1ULL << 63, old, pending;
+	raw_sigset set = raw_set(1ULL << (SIGUSR1 - 1) | 1ULL << 33 | 1ULL << 63), old, pending;
 
-	OK(syscall(__NR_rt_sigprocmask, SIG_SETMASK, &set, &old, 8));
-	OK(syscall(__NR_rt_sigprocmask, SIG_SETMASK, NULL, &old, 8));
-	EQ(old, set);
+	OK(syscall(__NR_rt_sigprocmask, SIG_SETMASK, &set, &old, SIGSET_SIZE));
+	OK(syscall(__NR_rt_sigprocmask, SIG_SETMASK, NULL, &old, SIGSET_SIZE));
+	EQ(set_bits(old), set_bits(set));
 	/* KILL and STOP cannot be blocked. */
-	set = ~0ULL;
-	OK(syscall(__NR_rt_sigprocmask, SIG_BLOCK, &set, NULL, 8));
-	OK(syscall(__NR_rt_sigprocmask, SIG_BLOCK, NULL, &old, 8));
-	EQ(old, ~(1ULL << (SIGKILL - 1) | 1ULL << (SIGSTOP - 1)));
+	set = raw_set(~0ULL);
+	OK(syscall(__NR_rt_sigprocmask, SIG_BLOCK, &set, NULL, SIGSET_SIZE));
+	OK(syscall(__NR_rt_sigprocmask, SIG_BLOCK, NULL, &old, SIGSET_SIZE));
+	EQ(set_bits(old), ~(1ULL << (SIGKILL - 1) | 1ULL << (SIGSTOP - 1)));
 	OK(syscall(__NR_kill, getpid(), SIGUSR2));
-	OK(syscall(__NR_rt_sigpending, &pending, 8));
-	EQ(pending, 1ULL << (SIGUSR2 - 1));
+	OK(syscall(__NR_rt_sigpending, &pending, SIGSET_SIZE));
+	EQ(set_bits(pending), 1ULL << (SIGUSR2 - 1));
 	siginfo_t info;
-	set = 1ULL << (SIGUSR2 - 1);
-	EQ(syscall(__NR_rt_sigtimedwait, &set, &info, NULL, 8), SIGUSR2);
+	set = raw_set(1ULL << (SIGUSR2 - 1));
+	EQ(syscall(__NR_rt_sigtimedwait, &set, &info, NULL, SIGSET_SIZE), SIGUSR2);
 	EQ(info.si_signo, SIGUSR2);
 	EQ(info.si_code, SI_USER);
 	EQ(info.si_pid, getpid());
 	long t[2] = { 0, 1000000 };
-	ERR(syscall(__NR_rt_sigtimedwait, &set, &info, t, 8), EAGAIN);
+	ERR(syscall(__NR_rt_sigtimedwait, &set, &info, t, SIGSET_SIZE), EAGAIN);
 	ERR(syscall(__NR_rt_sigtimedwait, &set, &info, t, 4), EINVAL);
 	memset(&info, 0, sizeof(info));
 	info.si_code = SI_QUEUE;
 	info.si_value.sival_int = 0x12345678;
 	OK(syscall(__NR_rt_sigqueueinfo, getpid(), SIGUSR2, &info));
 	memset(&info, 0, sizeof(info));
-	EQ(syscall(__NR_rt_sigtimedwait, &set, &info, NULL, 8), SIGUSR2);
+	EQ(syscall(__NR_rt_sigtimedwait, &set, &info, NULL, SIGSET_SIZE), SIGUSR2);
 	EQ(info.si_code, SI_QUEUE);
 	EQ(info.si_value.sival_int, 0x12345678);
-	set = 0;
-	OK(syscall(__NR_rt_sigprocmask, SIG_SETMASK, &set, NULL, 8));
-	ERR(syscall(__NR_rt_sigprocmask, 99, &set, NULL, 8), EINVAL);
+	set = raw_set(0);
+	OK(syscall(__NR_rt_sigprocmask, SIG_SETMASK, &set, NULL, SIGSET_SIZE));
+	ERR(syscall(__NR_rt_sigprocmask, 99, &set, NULL, SIGSET_SIZE), EINVAL);
 	ERR(syscall(__NR_rt_sigprocmask, SIG_BLOCK, &set, NULL, 4), EINVAL);
-	EFAULTS(p, syscall(__NR_rt_sigpending, p, 8));
+	EFAULTS(p, syscall(__NR_rt_sigpending, p, SIGSET_SIZE));
 }
 
 CHECK(signal_actions_and_stacks)

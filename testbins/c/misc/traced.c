@@ -74,14 +74,17 @@ static void sockets(void)
 
 static void rest(void)
 {
-	unsigned long long set = 1ULL << (SIGUSR1 - 1) | 1ULL << (SIGTERM - 1), old;
+	sigset_t set, old;
 	struct rlimit64 limit;
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 	int fd, word = 5, status;
 	pid_t child;
 
-	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, &old, 8);
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGTERM);
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, &old, _NSIG / 8);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, _NSIG / 8);
 	syscall(SYS_kill, -1, 99);
 	syscall(SYS_prlimit64, 0, RLIMIT_CORE, NULL, &limit);
 	limit.rlim_cur = limit.rlim_max = 1 << 20;

@@ -120,12 +120,12 @@ CHECK(epoll_pwait2)
 	struct epoll_event got;
 	int64_t t[2] = { 0, 3000000 };
 
-	EQ(OK(syscall(__NR_epoll_pwait2, e, &got, 1, t, NULL, 8)), 0);
+	EQ(OK(syscall(__NR_epoll_pwait2, e, &got, 1, t, NULL, SIGSET_SIZE)), 0);
 	t[1] = 1000000000;
-	ERR(syscall(__NR_epoll_pwait2, e, &got, 1, t, NULL, 8), EINVAL);
-	uint64_t mask = 1;
+	ERR(syscall(__NR_epoll_pwait2, e, &got, 1, t, NULL, SIGSET_SIZE), EINVAL);
+	raw_sigset mask = raw_set(1);
 	t[1] = 0;
-	EQ(syscall(__NR_epoll_pwait2, e, &got, 1, t, &mask, 8), 0);
+	EQ(syscall(__NR_epoll_pwait2, e, &got, 1, t, &mask, SIGSET_SIZE), 0);
 	ERR(syscall(__NR_epoll_pwait2, e, &got, 1, t, &mask, 4), EINVAL);
 	ERR(syscall(__NR_epoll_pwait, e, &got, 1, 0, &mask, 4), EINVAL);
 	OK(close(e));
@@ -183,7 +183,7 @@ CHECK(signalfd)
 	ERR(signalfd(99999, &set, 0), EBADF);
 	ERR(signalfd(-1, &set, 0x10), EINVAL);
 	ERR(syscall(__NR_signalfd4, -1, &set, 4, 0), EINVAL);
-	EFAULTS(p, syscall(__NR_signalfd4, -1, p, 8, 0));
+	EFAULTS(p, syscall(__NR_signalfd4, -1, p, SIGSET_SIZE, 0));
 	OK(close(fd));
 }
 

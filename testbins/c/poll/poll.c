@@ -94,28 +94,28 @@ CHECK(ppoll)
 	open_pipe();
 	struct pollfd f = { p[0], POLLIN, 0 };
 	struct timespec64 t = { 0, 5000000 };
-	uint64_t mask = 1ULL << (SIGUSR1 - 1);
+	raw_sigset mask = raw_set(1ULL << (SIGUSR1 - 1));
 	int64_t start = now();
 
-	EQ(syscall(PPOLL, &f, 1, &t, NULL, 8), 0);
+	EQ(syscall(PPOLL, &f, 1, &t, NULL, SIGSET_SIZE), 0);
 	TRUE(now() - start >= 5000000);
 	/* Linux tells the time that was left. */
 	EQ(t.sec, 0);
 	EQ(t.nsec, 0);
 	EQ(write(p[1], "x", 1), 1);
 	t.sec = 0x100000000LL;
-	EQ(syscall(PPOLL, &f, 1, &t, &mask, 8), 1);
+	EQ(syscall(PPOLL, &f, 1, &t, &mask, SIGSET_SIZE), 1);
 	EQ(f.revents, POLLIN);
 	TRUE(t.sec >= 0xfffffff0LL);
-	EQ(syscall(PPOLL, &f, 1, NULL, &mask, 8), 1);
+	EQ(syscall(PPOLL, &f, 1, NULL, &mask, SIGSET_SIZE), 1);
 	ERR(syscall(PPOLL, &f, 1, NULL, &mask, 4), EINVAL);
 	t = (struct timespec64){ -1, 0 };
-	ERR(syscall(PPOLL, &f, 1, &t, NULL, 8), EINVAL);
+	ERR(syscall(PPOLL, &f, 1, &t, NULL, SIGSET_SIZE), EINVAL);
 	t = (struct timespec64){ 0, 1000000000 };
-	ERR(syscall(PPOLL, &f, 1, &t, NULL, 8), EINVAL);
+	ERR(syscall(PPOLL, &f, 1, &t, NULL, SIGSET_SIZE), EINVAL);
 	for (int i = 0; i < BAD_POINTERS - 1; i++) {
-		ERR(syscall(PPOLL, &f, 1, bad_pointer(i), NULL, 8), EFAULT);
-		ERR(syscall(PPOLL, &f, 1, NULL, bad_pointer(i), 8), EFAULT);
+		ERR(syscall(PPOLL, &f, 1, bad_pointer(i), NULL, SIGSET_SIZE), EFAULT);
+		ERR(syscall(PPOLL, &f, 1, NULL, bad_pointer(i), SIGSET_SIZE), EFAULT);
 	}
 	close_pipe();
 }
@@ -162,11 +162,11 @@ CHECK(pselect6)
 {
 	fd_set r;
 	struct timespec64 t = { 0, 2000000 };
-	uint64_t set = 1ULL << (SIGUSR2 - 1);
+	raw_sigset set = raw_set(1ULL << (SIGUSR2 - 1));
 	struct {
 		const void *set;
 		size_t size;
-	} mask = { &set, 8 };
+	} mask = { &set, SIGSET_SIZE };
 
 	open_pipe();
 	FD_ZERO(&r);
@@ -212,10 +212,10 @@ CHECK(time32_calls)
 	FD_SET(p[0], &r);
 	EQ(syscall(__NR_pselect6, p[0] + 1, &r, NULL, NULL, t, NULL), 0);
 	t[1] = 1000;
-	EQ(syscall(__NR_ppoll, &f, 1, t, NULL, 8), 0);
+	EQ(syscall(__NR_ppoll, &f, 1, t, NULL, SIGSET_SIZE), 0);
 	EQ(write(p[1], "x", 1), 1);
 	t[0] = 1000;
-	EQ(syscall(__NR_ppoll, &f, 1, t, NULL, 8), 1);
+	EQ(syscall(__NR_ppoll, &f, 1, t, NULL, SIGSET_SIZE), 1);
 	TRUE(t[0] == 1000 || t[0] == 999);
 	FD_SET(p[0], &r);
 	EQ(syscall(__NR__newselect, p[0] + 1, &r, NULL, NULL, t), 1);

@@ -88,11 +88,16 @@ CHECK(exit_status)
    posix_spawn), and the C library will not change it. */
 static int is_ignored(int signal)
 {
-	/* The handler comes first in the kernel's struct. */
+	/* The handler comes first in the kernel's struct, or behind the flags. */
 	unsigned long action[8];
+#ifdef ISA_ACTION_FLAGS_FIRST
+	const int handler = 1;
+#else
+	const int handler = 0;
+#endif
 
-	OK(syscall(SYS_rt_sigaction, signal, NULL, action, 8));
-	return action[0] == (unsigned long)SIG_IGN;
+	OK(syscall(SYS_rt_sigaction, signal, NULL, action, SIGSET_SIZE));
+	return action[handler] == (unsigned long)SIG_IGN;
 }
 
 CHECK(killed_by)

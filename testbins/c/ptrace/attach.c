@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <time.h>
 
-static volatile int word, handled;
+static volatile long word, handled;
 
 static void waits(void)
 {

@@ -167,15 +167,16 @@ CHECK(bad_requests)
 CHECK(masks)
 {
 	pid_t pid = OK(traced(waits));
-	uint64_t mask = 0, user = 1ull << (SIGUSR1 - 1);
+	unsigned long mask[_NSIG / 8 / sizeof(long)] = {}, user = 1ul << (SIGUSR1 - 1);
+	void *size = (void *)sizeof(mask);
 
-	OK(ptrace(PTRACE_GETSIGMASK, pid, (void *)8, &mask));
-	EQ(mask & user, 0);
-	mask |= user | 1 << (SIGKILL - 1);
-	OK(ptrace(PTRACE_SETSIGMASK, pid, (void *)8, &mask));
-	OK(ptrace(PTRACE_GETSIGMASK, pid, (void *)8, &mask));
-	EQ(mask & user, user);
-	EQ(mask & 1 << (SIGKILL - 1), 0);
+	OK(ptrace(PTRACE_GETSIGMASK, pid, size, &mask));
+	EQ(mask[0] & user, 0);
+	mask[0] |= user | 1 << (SIGKILL - 1);
+	OK(ptrace(PTRACE_SETSIGMASK, pid, size, &mask));
+	OK(ptrace(PTRACE_GETSIGMASK, pid, size, &mask));
+	EQ(mask[0] & user, user);
+	EQ(mask[0] & 1 << (SIGKILL - 1), 0);
 	/* A blocked signal stops nobody. */
 	OK(ptrace(PTRACE_CONT, pid, 0, 0));
 	OK(kill(pid, SIGUSR1));
@@ -183,8 +184,8 @@ CHECK(masks)
 	int status;
 	EQ(waitpid(pid, &status, 0), pid);
 	EQ(status, STOPPED(SIGUSR2));
-	mask &= ~user;
-	OK(ptrace(PTRACE_SETSIGMASK, pid, (void *)8, &mask));
+	mask[0] &= ~user;
+	OK(ptrace(PTRACE_SETSIGMASK, pid, size, &mask));
 	EQ(next(pid, PTRACE_CONT, 0), STOPPED(SIGUSR1));
 	finish(pid);
 }
@@ -243,7 +244,7 @@ CHECK(call)
 	else
 		r.uregs[16] &= ~(1 << 5);
 #endif
-	PC(r) = (uintptr_t)answer & ~1ul;
+	SET_FUNCTION(r, (uintptr_t)answer & ~1ul);
 	ARG0(r) = 4;
 	ARG1(r) = 2;
 	OK(set_registers(pid, &r));

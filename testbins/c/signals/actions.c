@@ -131,25 +131,30 @@ CHECK(errors)
 	ERR(sigaction(SIGSTOP, &action, NULL), EINVAL);
 	OK(sigaction(SIGKILL, NULL, &action));
 	ERR(syscall(__NR_rt_sigaction, SIGUSR1, NULL, NULL, 4), EINVAL);
-	ERR(syscall(__NR_rt_sigprocmask, 9, &action, NULL, 8), EINVAL);
+	ERR(syscall(__NR_rt_sigprocmask, 9, &action, NULL, SIGSET_SIZE), EINVAL);
 	ERR(syscall(__NR_rt_sigprocmask, SIG_BLOCK, NULL, NULL, 4), EINVAL);
 	ERR(kill(getpid(), 65), EINVAL);
 	ERR(kill(0x7ffffff0, 0), ESRCH);
 	ERR(syscall(__NR_tgkill, getpid(), 0x7ffffff0, 0), ESRCH);
 	ERR(syscall(__NR_tgkill, 0, 1, 0), EINVAL);
-	EFAULTS(p, p ? syscall(__NR_rt_sigaction, SIGUSR1, p, NULL, 8) : (errno = EFAULT, -1));
-	EFAULTS(p, p ? syscall(__NR_rt_sigaction, SIGUSR1, NULL, p, 8) : (errno = EFAULT, -1));
-	EFAULTS(p, p ? syscall(__NR_rt_sigprocmask, SIG_BLOCK, p, NULL, 8) : (errno = EFAULT, -1));
+	EFAULTS(p, p ? syscall(__NR_rt_sigaction, SIGUSR1, p, NULL, SIGSET_SIZE) : (errno = EFAULT, -1));
+	EFAULTS(p, p ? syscall(__NR_rt_sigaction, SIGUSR1, NULL, p, SIGSET_SIZE) : (errno = EFAULT, -1));
+	EFAULTS(p, p ? syscall(__NR_rt_sigprocmask, SIG_BLOCK, p, NULL, SIGSET_SIZE) : (errno = EFAULT, -1));
 }
 
 /* The two that the C library keeps for itself work like the others. */
 struct kernel_action {
+#ifdef ISA_ACTION_FLAGS_FIRST
+	unsigned int flags;
+	void (*handler)(int);
+#else
 	void (*handler)(int);
 	unsigned long flags;
+#endif
 #ifndef ISA_NO_RESTORER
 	void (*restorer)(void);
 #endif
-	uint64_t mask;
+	raw_sigset mask;
 };
 
 CHECK(all_can_be_ignored)
@@ -159,9 +164,9 @@ CHECK(all_can_be_ignored)
 		struct kernel_action action = { .handler = SIG_IGN }, old;
 		if (s == SIGKILL || s == SIGSTOP)
 			continue;
-		OK(syscall(__NR_rt_sigaction, s, &action, &old, 8));
+		OK(syscall(__NR_rt_sigaction, s, &action, &old, SIGSET_SIZE));
 		OK(syscall(__NR_tgkill, getpid(), syscall(__NR_gettid), s));
-		OK(syscall(__NR_rt_sigaction, s, &old, &action, 8));
+		OK(syscall(__NR_rt_sigaction, s, &old, &action, SIGSET_SIZE));
 		TRUE(action.handler == SIG_IGN);
 	}
 }

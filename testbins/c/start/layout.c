@@ -9,6 +9,9 @@
 
 extern char **environ;
 extern const ElfW(Ehdr) __ehdr_start;
+#ifdef __mips__
+#define _start __start
+#endif
 void _start(void);
 
 static int argc;
@@ -115,7 +118,9 @@ CHECK(auxiliary_vector)
 	EQ(getauxval(AT_EGID), getegid());
 	EQ(getauxval(AT_SECURE), 0);
 	EQ(getauxval(AT_FLAGS), 0);
+#ifndef ISA_NO_HWCAP
 	TRUE(getauxval(AT_HWCAP) != 0);
+#endif
 #ifdef ISA_PLATFORM_VARIES
 	TRUE(strcmp((char *)getauxval(AT_PLATFORM), "v7l") == 0 ||
 	     strcmp((char *)getauxval(AT_PLATFORM), "v8l") == 0);

@@ -185,6 +185,10 @@ CHECK(trylock_of_one_that_ended)
 /* Robust and with priority inheritance: the kernel knows the owner from the word alone. */
 CHECK(with_priority_inheritance)
 {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	NA("qusr has no PI futexes for big-endian words: the host stores thread ids");
+	return;
+#endif
 	for (int way = EXIT; way < WAYS; way++) {
 		struct shared *shared = make();
 		pthread_mutexattr_t attributes;

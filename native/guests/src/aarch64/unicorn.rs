@@ -67,6 +67,7 @@ static FACTS: Facts = Facts {
     }],
     exceptions: &exceptions(),
     count: 0,
+    raised: None,
     coherent_code: false,
     address_mask: (1 << 56) - 1,
     call: None,

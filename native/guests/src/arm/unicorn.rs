@@ -69,6 +69,7 @@ static LITTLE: Facts = Facts {
     ],
     exceptions: &exceptions(),
     count: 0,
+    raised: None,
     coherent_code: false,
     address_mask: u64::MAX,
     call: None,

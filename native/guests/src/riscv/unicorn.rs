@@ -81,6 +81,7 @@ static RV64_FACTS: Facts = Facts {
     presets: &presets(Width::Bits64),
     exceptions: &EXCEPTIONS,
     count: 0,
+    raised: None,
     coherent_code: false,
     address_mask: u64::MAX,
     call: None,

@@ -87,6 +87,7 @@ static FACTS: Facts = Facts {
         Exception::new(EXCP_PGM, Meaning::Ask),
     ],
     count: regs::HAS_VECTORS + 1,
+    raised: None,
     coherent_code: true,
     address_mask: u64::MAX,
     call: None,

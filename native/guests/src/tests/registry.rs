@@ -56,7 +56,7 @@ fn registers_are_within_the_file() {
 #[test]
 fn audit_architectures() {
     // include/uapi/linux/audit.h: AUDIT_ARCH_AARCH64, _ARM, _ARMEB, _RISCV64, _RISCV32,
-    // _S390X.
+    // _S390X, _PPC.
     let known = [
         ("aarch64", 0xc000_00b7),
         ("arm", 0x4000_0028),
@@ -65,6 +65,7 @@ fn audit_architectures() {
         ("riscv64", 0xc000_00f3),
         ("riscv32", 0x4000_00f3),
         ("s390x", 0x8000_0016),
+        ("ppc", 20),
     ];
     for (name, value) in known {
         assert_eq!(by_name(name).unwrap().linux.audit_arch(), value, "{name}");
@@ -83,6 +84,7 @@ fn calls_that_are_made_again() {
     file.set(16, 0x10 | 1 << 5); // CPSR.T
     assert_eq!(address("arm", &mut file), 0x1_0006);
     assert_eq!(address("riscv64", &mut file), 0x1_0004);
+    assert_eq!(address("ppc", &mut file), 0x1_0004);
     // An instruction of two bytes, or the EXECUTE that it is the target of.
     for size in [2, 4, 6] {
         file.set(85, size);

@@ -267,6 +267,7 @@ static FACTS64: Facts = Facts {
         },
     ],
     exceptions: &EXCEPTIONS64,
+    raised: None,
     count: W64.mxcsr_mask + 1,
     coherent_code: true,
     address_mask: u64::MAX,

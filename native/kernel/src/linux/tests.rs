@@ -34,6 +34,7 @@ static FACTS: Facts = Facts {
         call_marker: None,
         shown_number: None,
         pending_result: None,
+        indirect: None,
     },
     machine: 8,
     clone: CloneOrder::BACKWARDS,
@@ -43,7 +44,9 @@ static FACTS: Facts = Facts {
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 0x4_0000,
+    has_vdso: false,
     tagged_addresses: false,
+    stack_flags_last: false,
     breaks_need_tracer: false,
 };
 
@@ -56,6 +59,7 @@ impl LinuxAbi for TestAbi {
         GuestAbi {
             word_bits: 32,
             big_endian: true,
+            numbers: None,
         }
     }
 
@@ -90,9 +94,8 @@ impl LinuxAbi for TestAbi {
         Err(Efault { addr: top })
     }
 
-    fn frame_mask(&self, _rt: bool) -> [u64; 2] {
-        let at = 0;
-        [at, at + 4]
+    fn frame_mask(&self, _rt: bool) -> u64 {
+        0
     }
 
     fn pop_frame(
@@ -147,12 +150,12 @@ fn arguments_in_registers_and_on_the_stack() {
         .write(page + 16, &[0, 0, 0, 5, 0, 0, 0, 6, 0x80, 0, 0, 7])
         .unwrap();
     let (number, args) = FACTS.registers.call(&mut file, &space, TestAbi.abi());
-    assert_eq!((number, args), (4120, [1, 2, 3, 4, 5, 6, 0x8000_0007]));
+    assert_eq!((number, args), (4120, [1, 2, 3, 4, 5, 6, 0x8000_0007, 0]));
     // The fifth argument is the last word of the page.
     file.set(29, page + 4096 - 20);
     space.write(page + 4092, &[0, 0, 0, 9]).unwrap();
     let (_, args) = FACTS.registers.call(&mut file, &space, TestAbi.abi());
-    assert_eq!(args, [1, 2, 3, 4, 9, 0, 0]);
+    assert_eq!(args, [1, 2, 3, 4, 9, 0, 0, 0]);
 }
 
 #[test]
@@ -177,6 +180,9 @@ fn clone_has_four_orders() {
         let mut values = letters.map(u64::from);
         order.arrange(&mut values);
         assert_eq!(values[..5], b"fspct".map(u64::from), "{order:?}");
+        let mut values = order.of_plain([1, 2, 3, 4, 5]);
+        order.arrange(&mut values);
+        assert_eq!(values[..5], [1, 2, 3, 4, 5], "{order:?}");
     }
 }
 

@@ -29,7 +29,7 @@ const CLOCKS_PER_SEC: u64 = 100;
 
 /// The values of an auxiliary vector that do not depend on where the stack is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Facts {
+pub struct Facts<'a> {
     pub phdr: u64,
     pub phent: u64,
     pub phnum: u64,
@@ -39,6 +39,8 @@ pub struct Facts {
     pub hwcap2: Option<u64>,
     /// 0: there is no such entry.
     pub minsigstksz: u64,
+    /// Entries that only this architecture has.
+    pub own: &'a [(u64, u64)],
     pub page_size: u64,
     /// Where the vDSO is; 0: there is none.
     pub vdso: u64,
@@ -48,7 +50,7 @@ pub struct Facts {
     pub rseq: Option<(u64, u64)>,
 }
 
-impl Facts {
+impl Facts<'_> {
     /// The vector, with zeros for what is filled in when it is put onto the stack: addresses there,
     /// and the ids of the process.
     ///
@@ -56,7 +58,7 @@ impl Facts {
     /// entries (`ARCH_DLINFO`) first.
     #[must_use]
     pub fn vector(&self) -> Vector {
-        let mut out = Vector::new();
+        let mut out = self.own.to_vec();
         if self.vdso != 0 {
             out.push((AT_SYSINFO_EHDR, self.vdso));
         }

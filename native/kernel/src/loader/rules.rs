@@ -19,6 +19,8 @@ pub struct Rules {
     pub reads_execute: bool,
     pub feature_property: u32,
     pub minsigstksz: u64,
+    /// Entries of the auxiliary vector that are its own: type and value.
+    pub auxv: Vec<(u64, u64)>,
     /// In bytes, at least the host's.
     pub page_size: u64,
     /// Mask and value of `e_flags`, and the variant's name.
@@ -58,6 +60,7 @@ impl Rules {
             reads_execute: false,
             feature_property: 0,
             minsigstksz: 0,
+            auxv: Vec::new(),
             page_size: super::PAGE,
             variants: vec![(0, 0, "")],
             refusals: Vec::new(),

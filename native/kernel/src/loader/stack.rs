@@ -245,6 +245,7 @@ mod tests {
         GuestAbi {
             word_bits,
             big_endian,
+            numbers: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Calls that Rust makes itself, because they concern what qusr keeps: the
 //! memory map, the thread pointer, the current directory's place in the sysroot.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::aside::without_donors;
 use super::directory::Form;
@@ -12,8 +12,9 @@ use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};
 use crate::linux::OwnCall;
 use crate::memory::tags::{take_tags, untagged};
-use crate::memory::{AddressSpace, MmapRequest};
+use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
+use crate::signal::calls::Swap;
 use crate::thunk::convert::{get_int, put_int, swap_words};
 use crate::thunk::exec::{Args, Scalars};
 use crate::thunk::host::ERESTARTSYS;
@@ -119,7 +120,12 @@ impl GuestThread {
             Builtin::Munlockall => unit(space.munlockall()),
             Builtin::Shmat => {
                 let shmlba = self.process.linux.facts().shmlba;
-                space.shmat(int(0), value(1), int(2), shmlba)
+                let mapped = space.shmat(int(0), value(1), int(2), shmlba);
+                match (mapped, args[..scalars.count].get(3)) {
+                    // ipc(2) stores the address.
+                    (Ok(at), Some(result)) => self.store_word(*result, at),
+                    (mapped, _) => mapped,
+                }
             }
             Builtin::Shmdt => unit(space.shmdt(value(0))),
             Builtin::RemapFilePages => {
@@ -170,6 +176,63 @@ impl GuestThread {
             }
             // The kernel forgets all code, whatever the range is (arch/riscv/kernel/sys_riscv.c); programs
             // give the one that they changed, or an empty one.
+            Builtin::FlushRange => {
+                let (start, size) = (value(0), value(1));
+                match start.checked_add(size) {
+                    Some(end) if end <= space.limit() => {
+                        space.notify_code_write(start, end);
+                        Ok(0)
+                    }
+                    _ => Err(libc::EFAULT),
+                }
+            }
+            Builtin::Pipe => match pipe() {
+                Ok([read, write]) => {
+                    let linux = self.process.linux;
+                    linux.set_result(self.core.as_mut(), read.into(), Some(write as u64));
+                    self.whereabouts.pauses();
+                    return None;
+                }
+                Err(errno) => Err(errno),
+            },
+            Builtin::FlushAll => {
+                space.notify_code_write(0, space.limit());
+                Ok(0)
+            }
+            // sysmips(MIPS_FIXADE): bit 1 is whether the kernel logs them.
+            Builtin::FixUnaligned if value(1) & !3 != 0 => Err(libc::EINVAL),
+            Builtin::FixUnaligned => {
+                self.carries_out = value(1) & 1 != 0;
+                Ok(0)
+            }
+            Builtin::AtomicSwap => self.atomic_swap(value(1), value(2) as u32),
+            Builtin::GetFpExc => match self.process.linux.float_exceptions(self.core.as_mut()) {
+                Some(mode) => self.store_int(value(1), mode),
+                None => Err(libc::EINVAL),
+            },
+            Builtin::SetFpExc => {
+                let linux = self.process.linux;
+                if linux.set_float_exceptions(self.core.as_mut(), value(1)) {
+                    Ok(0)
+                } else {
+                    Err(libc::EINVAL)
+                }
+            }
+            Builtin::SwapContext => {
+                let (core, again) = (self.core.as_mut(), self.tracee.is_none());
+                let contexts = (value(0), value(1));
+                match self
+                    .signals
+                    .swap_context(core, &space, contexts, value(2), again)
+                {
+                    Swap::Stayed(result) => result.map(|()| 0),
+                    Swap::Went => return None,
+                    Swap::Again => {
+                        self.rewind();
+                        return None;
+                    }
+                }
+            }
             Builtin::FlushIcache => {
                 const LOCAL: u64 = 1;
                 if value(2) & !LOCAL != 0 {
@@ -447,12 +510,63 @@ impl GuestThread {
         written.map(|()| 0).map_err(|_| libc::EFAULT)
     }
 
+    /// Stores a word at an address, in the guest's size and order.
+    fn store_int(&self, address: u64, value: u32) -> Result<u64, i32> {
+        let bytes = if self.process.abi.big_endian {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        };
+        let written = self.process.space.write(address, &bytes);
+        written.map(|()| 0).map_err(|_| libc::EFAULT)
+    }
+
+    fn store_word(&self, address: u64, word: u64) -> Result<u64, i32> {
+        let abi = self.process.abi;
+        let mut bytes = [0; 8];
+        let bytes = &mut bytes[..abi.word_bytes()];
+        put_int(bytes, abi.big_endian, word);
+        let written = self.process.space.write(address, bytes);
+        written.map(|()| 0).map_err(|_| libc::EFAULT)
+    }
+
+    /// Swaps a 32-bit word of memory with another, atomically, and gives the old one.
+    fn atomic_swap(&self, address: u64, new: u32) -> Result<u64, i32> {
+        if !address.is_multiple_of(4) {
+            return Err(libc::EINVAL);
+        }
+        let space = &self.process.space;
+        let mut bytes = [0; 4];
+        space.read(address, &mut bytes).map_err(|_| libc::EFAULT)?;
+        let pointer = space.host_ptr(address, 4).ok_or(libc::EFAULT)?;
+        if !space.is_accessible(address, 4, Prot::READ | Prot::WRITE) {
+            return Err(libc::EFAULT);
+        }
+        // SAFETY: the word was readable just now and may be written to, is aligned, and guest memory is only
+        // ever accessed as shared memory.
+        let word = unsafe { AtomicU32::from_ptr(pointer.cast()) };
+        let old = if self.process.abi.big_endian {
+            u32::from_be(word.swap(new.to_be(), Ordering::SeqCst))
+        } else {
+            word.swap(new, Ordering::SeqCst)
+        };
+        Ok(old.into())
+    }
+
     fn add_filter(&self, flags: u64, program: u64) -> Result<u64, i32> {
         let process = &self.process;
         let abi = self.signals.abi;
         self.seccomp
             .add_filter(&process.space, abi, flags, program, &process.seccomp)
     }
+}
+
+/// pipe(2): the ends for reading and for writing.
+fn pipe() -> Result<[i32; 2], i32> {
+    let mut ends = [0; 2];
+    // SAFETY: the kernel stores two descriptors.
+    let result = unsafe { libc::pipe(ends.as_mut_ptr()) };
+    check(result).map(|_| ends)
 }
 
 /// Whether a call may map memory that processes share; `flags` are mmap(2)'s.

@@ -49,7 +49,12 @@ impl GuestThread {
     /// What a filter wants instead of the call.
     fn refuse(&mut self, verdict: Verdict, number: u64) -> Option<Stop> {
         match verdict {
-            Verdict::Errno(errno) => self.finish_call(-i64::from(errno)),
+            // By the guest's numbers, as its filter has it.
+            Verdict::Errno(errno) => {
+                let linux = self.process.linux;
+                linux.set_result(self.core.as_mut(), -i64::from(errno), None);
+                self.whereabouts.pauses();
+            }
             Verdict::Trap(errno) => {
                 let call = self.refused_call(number, errno);
                 let info = siginfo::for_refused(&call, GuestAbi::HOST);

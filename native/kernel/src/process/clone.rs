@@ -83,7 +83,12 @@ impl CloneRequest {
             "process:vfork" => Ok(Self::simple((CLONE_VM | CLONE_VFORK) as u64)),
             _ => return None,
         };
-        Some(checked.and_then(Self::check))
+        // From here on a signal has the host's number.
+        let numbered = checked.map(|request| Self {
+            exit_signal: process.abi.signal_to_host(request.exit_signal as i32) as u64,
+            ..request
+        });
+        Some(numbered.and_then(Self::check))
     }
 
     fn simple(flags: u64) -> Self {

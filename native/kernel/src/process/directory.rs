@@ -322,6 +322,7 @@ mod tests {
             abi: GuestAbi {
                 word_bits,
                 big_endian,
+                numbers: None,
             },
             old,
         };

@@ -135,7 +135,7 @@ impl Process {
     /// getrlimit(2) and ugetrlimit: what does not fit a word is `RLIM_INFINITY`.
     pub(super) fn getrlimit(&self, abi: GuestAbi, resource: u32, to: u64) -> Result<u64, i32> {
         let (soft, hard) = self.limit(resource)?;
-        let top = infinity(abi);
+        let top = abi.infinity();
         self.write_limit(abi, abi.word_bytes(), to, (soft.min(top), hard.min(top)))
     }
 
@@ -143,7 +143,7 @@ impl Process {
     pub(super) fn setrlimit(&self, abi: GuestAbi, resource: u32, from: u64) -> Result<u64, i32> {
         let (soft, hard) = self.read_limit(abi, abi.word_bytes(), from)?;
         let widen = |value| {
-            if value == infinity(abi) {
+            if value == abi.infinity() {
                 INFINITY
             } else {
                 value
@@ -203,10 +203,6 @@ impl Process {
 
 fn position(resource: u32) -> Option<usize> {
     OWN.iter().position(|own| *own == resource)
-}
-
-fn infinity(abi: GuestAbi) -> u64 {
-    u64::MAX >> (64 - u32::from(abi.word_bits))
 }
 
 /// Whether `pid` means this process; it may be the id of any of its threads.

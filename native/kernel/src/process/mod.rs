@@ -153,6 +153,7 @@ impl Process {
         let trampoline = map_trampoline(&space, linux)?;
         let actions = Actions::inherited(before.map(|before| &*before.actions));
         actions.core_limit_changed();
+        let numbers = table.abi.numbers;
         Ok(Arc::new(Self {
             space,
             table: RwLock::new(table),
@@ -161,7 +162,10 @@ impl Process {
             marks: Arc::default(),
             linux,
             regs: &linux.facts().registers,
-            abi: linux.abi(),
+            abi: GuestAbi {
+                numbers,
+                ..linux.abi()
+            },
             actions,
             pending: before.map_or_else(Arc::default, |before| before.pending.clone()),
             seccomp: seccomp::Threads::default(),

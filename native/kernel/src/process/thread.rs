@@ -63,6 +63,8 @@ pub struct GuestThread {
     pub clear_child_tid: Arc<AtomicU64>,
     /// Its system calls take tagged pointers (`memory/tags.rs`).
     pub takes_tags: bool,
+    /// The kernel makes its misaligned accesses (sysmips(2), MIPS_FIXADE), where it does that at all.
+    pub(super) carries_out: bool,
     pub seccomp: Arc<Seccomp>,
     /// There once the thread was or is traced.
     pub(super) tracee: Option<Tracee>,
@@ -78,6 +80,8 @@ pub struct GuestThread {
     pub(super) read_by_call: Option<u64>,
     /// `Debugged::stores` before it.
     pub(super) stores_before: u64,
+    /// The registers before a call that makes a copy of the process for a debugger.
+    pub(super) before_copy: Option<Vec<u128>>,
 }
 
 impl GuestThread {
@@ -121,6 +125,7 @@ impl GuestThread {
             signals,
             clear_child_tid: Arc::default(),
             takes_tags: false,
+            carries_out: true,
             tracee: None,
             interrupted: None,
             whereabouts,
@@ -129,6 +134,7 @@ impl GuestThread {
             watched: Vec::new(),
             read_by_call: None,
             stores_before: 0,
+            before_copy: None,
         }
     }
 
@@ -145,6 +151,7 @@ impl GuestThread {
         thread.signals.blocked = self.signals.blocked;
         thread.seccomp.inherit(&self.seccomp);
         thread.takes_tags = self.takes_tags;
+        thread.carries_out = self.carries_out;
         Ok(thread)
     }
 
@@ -161,6 +168,7 @@ impl GuestThread {
         thread.signals.watch = self.signals.watch;
         thread.signals.blocked = self.signals.blocked;
         thread.takes_tags = self.takes_tags;
+        thread.carries_out = self.carries_out;
         // kernel/fork.c, copy_process: otherwise both would run on it at once.
         if flags & libc::CLONE_VFORK as u64 != 0 {
             thread.signals.altstack = self.signals.altstack;
@@ -185,12 +193,19 @@ impl GuestThread {
         loop {
             let pc = self.process.regs.pc;
             self.whereabouts.answers(self.core.as_mut(), pc);
+            self.end_copy();
             if let Some(stop) = self.deliver_pending() {
                 return stop;
             }
             self.follow_stops();
             if self.watches_calls() {
                 self.compare_watched();
+            }
+            if let Some((number, args)) = self.begin_copy() {
+                match self.one_call(number, &args) {
+                    None | Some(Stop::Core(Exit::Interrupted)) => continue,
+                    Some(stop) => return stop,
+                }
             }
             let mut left = None;
             let sp = self.process.regs.sp;
@@ -267,13 +282,18 @@ impl GuestThread {
             number = self.entry_stop(number, &args)?;
             args = call_registers(&self.process, self.core.as_mut()).1;
         }
+        self.one_call(number, &args)
+    }
+
+    fn one_call(&mut self, number: u64, args: &Args) -> Option<Stop> {
         if self.watches_calls() {
-            self.remember_watched(number, &args);
+            self.remember_watched(number, args);
         }
         if self.trace {
+            let args = *args;
             Some(Stop::Trace { number, args })
         } else {
-            self.make_call(number, &args)
+            self.make_call(number, args)
         }
     }
 

@@ -26,7 +26,16 @@ impl GuestThread {
                 if let Some(number) = process.linux.kernel_code(exit, core, &process.space) {
                     return self.kernel_call(number);
                 }
-                process.linux.fault(exit, core, &process.space)
+                let carried_out = if self.carries_out {
+                    process.linux.carry_out(exit, core, &process.space)
+                } else {
+                    None
+                };
+                match carried_out {
+                    Some(Ok(())) => return None,
+                    Some(Err(fault)) => fault,
+                    None => process.linux.fault(exit, core, &process.space),
+                }
             }
         };
         if let Exit::Breakpoint { .. } = exit

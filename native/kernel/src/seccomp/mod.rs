@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn what_a_filter_sees() {
-        let args = [0x1_8000_0002, 0, 0, 0, 0, 0, 7];
+        let args = [0x1_8000_0002, 0, 0, 0, 0, 0, 7, 0];
         let found = data(&TestAbi, 4001, 0x40_0004, &args);
         // Words of the guest's byte order: the upper half of each 64 bits is first.
         assert_eq!(found[..6], [4001, 8, 0, 0x40_0004, 1, 0x8000_0002]);
@@ -387,7 +387,7 @@ mod tests {
         let allow: &[_] = &[(0x06, 0, 0, RET_ALLOW)];
         let errno: &[_] = &[(0x06, 0, 0, RET_ERRNO | 1)];
         let kill: &[_] = &[(0x06, 0, 0, RET_KILL_PROCESS)];
-        let judge = |seccomp: &Seccomp| seccomp.judge(&TestAbi, None, 1, 0, &[0; 7]);
+        let judge = |seccomp: &Seccomp| seccomp.judge(&TestAbi, None, 1, 0, &[0; 8]);
         assert_eq!(judge(&with(&[allow, allow])), None);
         assert_eq!(judge(&with(&[errno, allow])), Some(Verdict::Errno(1)));
         assert_eq!(
@@ -401,7 +401,7 @@ mod tests {
         let seccomp = Seccomp::default();
         assert!(!seccomp.is_active());
         seccomp.set_strict().unwrap();
-        let judge = |name| seccomp.judge(&TestAbi, Some(name), 1, 0, &[0; 7]);
+        let judge = |name| seccomp.judge(&TestAbi, Some(name), 1, 0, &[0; 8]);
         assert_eq!(judge("read"), None);
         assert_eq!(judge("openat"), Some(Verdict::KillStrict));
         assert_eq!(with(&[]).set_strict(), Err(libc::EINVAL));

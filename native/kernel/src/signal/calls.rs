@@ -1,6 +1,7 @@
 //! The signal system calls. Masks and queues are the host kernel's; actions, alternate
 //! stacks and frames are kept here.
 
+use super::frame::stack_fields;
 use super::{
     Action, AltStack, NSIG, SS_AUTODISARM, ThreadSignals, UNBLOCKABLE, bit, deferred, host, siginfo,
 };
@@ -44,13 +45,21 @@ impl ThreadSignals {
     }
 
     fn get_set(&self, space: &AddressSpace, at: u64) -> Result<u64> {
-        if self.abi.word_bits == 64 {
-            return self.get(space, at, 8);
-        }
-        Ok(self.get(space, at, 4)? | self.get(space, at + 4, 4)? << 32)
+        self.get_set_at(space, at, at + 4)
+    }
+
+    /// With the second of two words at `rest`.
+    fn get_set_at(&self, space: &AddressSpace, at: u64, rest: u64) -> Result<u64> {
+        let set = if self.abi.word_bits == 64 {
+            self.get(space, at, 8)?
+        } else {
+            self.get(space, at, 4)? | self.get(space, rest, 4)? << 32
+        };
+        Ok(self.abi.mask_to_host(set))
     }
 
     fn put_set(&self, space: &AddressSpace, at: u64, set: u64) -> Result<()> {
+        let set = self.abi.mask_to_guest(set);
         if self.abi.word_bits == 64 {
             self.put(space, at, 8, set)?;
         } else {
@@ -69,9 +78,13 @@ impl ThreadSignals {
         let layout = self.linux.facts().action;
         let place = |field| layout.place(field).map(|place| at + place * word as u64);
         let get = |field| place(field).map_or(Ok(0), |at| self.get(space, at, word));
+        let flags = match place(ActionField::IntFlags) {
+            Some(at) => self.get(space, at, 4)?,
+            None => get(ActionField::Flags)?,
+        };
         Ok(Action {
             handler: get(ActionField::Handler)?,
-            flags: get(ActionField::Flags)?,
+            flags: self.abi.action_flags_to_host(flags),
             restorer: get(ActionField::Restorer)?,
             mask: place(ActionField::Mask).map_or(Ok(0), |at| self.get_set(space, at))?,
         })
@@ -79,16 +92,24 @@ impl ThreadSignals {
 
     fn put_action(&self, space: &AddressSpace, at: u64, action: &Action) -> Result<()> {
         let word = self.abi.word_bytes();
+        let flags = self.abi.action_flags_to_guest(action.flags);
         for (place, field) in self.linux.facts().action.0.iter().enumerate() {
             let at = at + (place * word) as u64;
             match field {
                 ActionField::Handler => self.put(space, at, word, action.handler)?,
-                ActionField::Flags => self.put(space, at, word, action.flags)?,
+                ActionField::Flags => self.put(space, at, word, flags)?,
+                ActionField::IntFlags => self.put(space, at, 4, flags)?,
                 ActionField::Restorer => self.put(space, at, word, action.restorer)?,
                 ActionField::Mask => self.put_set(space, at, action.mask)?,
             }
         }
         Ok(())
+    }
+
+    /// Whether the old sigaction(2) has a layout of its own.
+    fn has_old_layout(&self) -> bool {
+        let layout = self.linux.facts().action;
+        layout.place(ActionField::IntFlags).is_none()
     }
 
     /// rt_sigaction(2); `old` is the form of the old sigaction(2) of 32-bit guests,
@@ -104,6 +125,14 @@ impl ThreadSignals {
         let (new_at, old_at) = (args[1], args[2]);
         let new = if new_at == 0 {
             None
+        } else if old_form && !self.has_old_layout() {
+            Some(Action {
+                // One word of the mask counts (arch/mips/kernel/signal.c).
+                mask: self
+                    .abi
+                    .mask_to_host(self.get(space, new_at + 2 * step, word)?),
+                ..self.get_action(space, new_at)?
+            })
         } else if old_form {
             Some(Action {
                 handler: self.get(space, new_at, word)?,
@@ -127,7 +156,7 @@ impl ThreadSignals {
             before
         });
         if old_at != 0 {
-            if old_form {
+            if old_form && self.has_old_layout() {
                 self.put(space, old_at, word, before.handler)?;
                 self.put(space, old_at + step, word, before.mask)?;
                 self.put(space, old_at + 2 * step, word, before.flags)?;
@@ -166,6 +195,7 @@ impl ThreadSignals {
         }
         let put = if word_only {
             let word = self.abi.word_bytes();
+            let before = self.abi.mask_to_guest(before);
             self.put(space, args[2], word, before & self.named())
         } else {
             self.put_set(space, args[2], before)
@@ -188,7 +218,8 @@ impl ThreadSignals {
         }
         let before = self.blocked;
         let set = if word_only {
-            self.get(space, args[1], self.abi.word_bytes())?
+            let set = self.get(space, args[1], self.abi.word_bytes())?;
+            self.abi.mask_to_host(set)
         } else {
             self.get_set(space, args[1])?
         };
@@ -215,7 +246,8 @@ impl ThreadSignals {
         }
         let set = self.pending() & self.blocked;
         if word_only {
-            self.put(space, args[0], self.abi.word_bytes(), set & self.named())?;
+            let set = self.abi.mask_to_guest(set) & self.named();
+            self.put(space, args[0], self.abi.word_bytes(), set)?;
         } else {
             self.put_set(space, args[0], set)?;
         }
@@ -248,7 +280,7 @@ impl ThreadSignals {
         old_form: bool,
     ) -> Option<Result<u64>> {
         let set = if old_form {
-            args[2] & self.named()
+            self.abi.mask_to_host(args[2] & self.named())
         } else if args[1] == self.sigset_size() {
             match self.get_set(space, args[0]) {
                 Ok(set) => set,
@@ -292,7 +324,7 @@ impl ThreadSignals {
         match self.try_sigtimedwait(space, args, time_size) {
             Ok(result) if result == -ERESTARTSYS => None,
             Ok(result) if result < 0 => Some(Err(-result as i32)),
-            Ok(result) => Some(Ok(result as u64)),
+            Ok(result) => Some(Ok(self.abi.signal_to_guest(result as i32) as u64)),
             Err(errno) => Some(Err(errno)),
         }
     }
@@ -381,14 +413,15 @@ impl ThreadSignals {
     /// sigaltstack(2), `sp` being the guest's stack pointer.
     pub fn sigaltstack(&mut self, space: &AddressSpace, args: &[u64], sp: u64) -> Result<u64> {
         let word = self.abi.word_bytes();
-        let step = word as u64;
+        let fields = stack_fields(self.linux.facts().stack_flags_last);
+        let [flags_at, size_at] = fields.map(|place| (place * word) as u64);
         let before = self.altstack;
         let on_stack = before.contains(sp);
         if args[0] != 0 {
             let stack = AltStack {
                 sp: self.get(space, args[0], word)?,
-                flags: self.get(space, args[0] + step, 4)? as i32,
-                size: self.get(space, args[0] + 2 * step, word)?,
+                flags: self.get(space, args[0] + flags_at, 4)? as i32,
+                size: self.get(space, args[0] + size_at, word)?,
             };
             if on_stack {
                 return Err(libc::EPERM);
@@ -403,8 +436,8 @@ impl ThreadSignals {
                 before.flags & SS_AUTODISARM | if on_stack { libc::SS_ONSTACK } else { 0 }
             };
             self.put(space, args[1], word, before.sp)?;
-            self.put(space, args[1] + step, 4, flags as u64)?;
-            self.put(space, args[1] + 2 * step, word, before.size)?;
+            self.put(space, args[1] + flags_at, 4, flags as u64)?;
+            self.put(space, args[1] + size_at, word, before.size)?;
         }
         Ok(0)
     }
@@ -438,14 +471,11 @@ impl ThreadSignals {
         again: bool,
     ) -> Option<Result<()>> {
         let sp = core.get(self.linux.facts().registers.sp);
-        let [low, high] = self.linux.frame_mask(rt).map(|at| sp.wrapping_add(at));
-        let mask = if self.abi.word_bits == 64 {
-            self.get(space, low, 8)
-        } else {
-            let low = self.get(space, low, 4);
-            low.and_then(|low| Ok(low | self.get(space, high, 4)? << 32))
-        };
-        let Ok(mask) = mask else {
+        let at = sp.wrapping_add(self.linux.frame_mask(rt));
+        let rest = self.linux.frame_mask_rest(rt);
+        let Ok(mask) =
+            self.get_set_at(space, at, rest.map_or(at + 4, |rest| sp.wrapping_add(rest)))
+        else {
             return Some(Err(libc::EFAULT));
         };
         let mask = mask & !UNBLOCKABLE;
@@ -471,4 +501,59 @@ impl ThreadSignals {
         }
         Some(Ok(()))
     }
+
+    /// swapcontext(2): keeps this context in the first of `contexts` and goes on in the second one; 0 is none.
+    /// `again`: as for [`ThreadSignals::sigreturn`].
+    pub fn swap_context(
+        &mut self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        (old, new): (u64, u64),
+        size: u64,
+        again: bool,
+    ) -> Swap {
+        let Some(contexts) = self.linux.contexts() else {
+            return Swap::Stayed(Err(libc::ENOSYS));
+        };
+        if size < contexts.size() {
+            return Swap::Stayed(Err(libc::EINVAL));
+        }
+        if old != 0 {
+            let kept = contexts.put(core, space, old).map_err(|_| libc::EFAULT);
+            let kept = kept.and_then(|()| self.put_set(space, old + contexts.mask(), self.blocked));
+            if kept.is_err() {
+                return Swap::Stayed(kept);
+            }
+        }
+        if new == 0 {
+            return Swap::Stayed(Ok(()));
+        }
+        let mask = match self.get_set(space, new + contexts.mask()) {
+            Ok(mask) => mask & !UNBLOCKABLE,
+            Err(errno) => return Swap::Stayed(Err(errno)),
+        };
+        if again && !host::try_mask(&self.mailbox, mask) {
+            return Swap::Again;
+        }
+        let before = std::mem::replace(&mut self.blocked, mask);
+        if contexts.get(core, space, new).is_err() {
+            self.blocked = before;
+            host::set_mask(before);
+            return Swap::Stayed(Err(libc::EFAULT));
+        }
+        if !again {
+            host::set_mask(mask);
+        }
+        Swap::Went
+    }
+}
+
+/// What became of a swapcontext(2).
+pub enum Swap {
+    /// The thread is where it was, and gets this result.
+    Stayed(Result<()>),
+    /// It is in the other context.
+    Went,
+    /// A signal came through the other context's mask: the call is to be made again after its handler.
+    Again,
 }

@@ -173,11 +173,13 @@ impl ThreadSignals {
             sp
         };
         let context = FrameContext {
-            signal,
+            signal: self.abi.signal_to_guest(signal),
             action,
             info,
             fault,
-            mask: self.saved.take().unwrap_or(self.blocked),
+            mask: self
+                .abi
+                .mask_to_guest(self.saved.take().unwrap_or(self.blocked)),
             altstack: self.altstack,
             on_stack,
             trampoline: self.trampoline,

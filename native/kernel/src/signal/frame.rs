@@ -7,12 +7,13 @@ use crate::thunk::convert::{get_int, put_int};
 
 /// What a frame is made from.
 pub struct FrameContext<'a> {
+    /// The guest's number.
     pub signal: i32,
     pub action: &'a Action,
     /// siginfo_t in the guest's layout.
     pub info: &'a [u8],
     pub fault: Option<&'a FaultInfo>,
-    /// The mask that sigreturn puts back.
+    /// The mask that sigreturn puts back, by the guest's numbers.
     pub mask: u64,
     pub altstack: AltStack,
     pub on_stack: bool,
@@ -25,6 +26,12 @@ pub struct FrameContext<'a> {
 pub struct Restored {
     /// rt frames only.
     pub altstack: Option<AltStack>,
+}
+
+/// Where the flags of a stack_t are, and its size, in words.
+#[must_use]
+pub const fn stack_fields(flags_last: bool) -> [usize; 2] {
+    if flags_last { [2, 1] } else { [1, 2] }
 }
 
 /// A frame's bytes under construction, or read back.
@@ -75,8 +82,15 @@ impl Bytes {
         }
     }
 
-    /// stack_t: sp, flags, size.
-    pub fn put_altstack(&mut self, at: usize, word: usize, context: &FrameContext<'_>) {
+    /// stack_t: sp, flags, size; or the size before the flags.
+    pub fn put_altstack(
+        &mut self,
+        at: usize,
+        word: usize,
+        context: &FrameContext<'_>,
+        flags_last: bool,
+    ) {
+        let [flags_at, size_at] = stack_fields(flags_last).map(|place| at + place * word);
         let stack = context.altstack;
         let flags = if stack.flags & libc::SS_DISABLE != 0 {
             libc::SS_DISABLE
@@ -86,15 +100,16 @@ impl Bytes {
             stack.flags
         };
         self.put(at, word, stack.sp);
-        self.put(at + word, 4, flags as u64);
-        self.put(at + 2 * word, word, stack.size);
+        self.put(flags_at, 4, flags as u64);
+        self.put(size_at, word, stack.size);
     }
 
-    pub fn get_altstack(&self, at: usize, word: usize) -> AltStack {
+    pub fn get_altstack(&self, at: usize, word: usize, flags_last: bool) -> AltStack {
+        let [flags_at, size_at] = stack_fields(flags_last).map(|place| at + place * word);
         AltStack {
             sp: self.get(at, word),
-            flags: self.get(at + word, 4) as i32 & !libc::SS_ONSTACK,
-            size: self.get(at + 2 * word, word),
+            flags: self.get(flags_at, 4) as i32 & !libc::SS_ONSTACK,
+            size: self.get(size_at, word),
         }
     }
 

@@ -120,12 +120,13 @@ pub fn to_guest(info: &libc::siginfo_t, abi: GuestAbi) -> [u8; SIZE] {
 /// The same for the bytes of a host's siginfo_t.
 #[must_use]
 pub fn bytes_to_guest(bytes: &[u8; SIZE], abi: GuestAbi) -> [u8; SIZE] {
-    if abi.word_bits == 64 && !abi.big_endian {
+    if abi.word_bits == 64 && !abi.big_endian && abi.numbers.is_none() {
         return *bytes;
     }
     let host = Host(bytes);
     let (signal, code) = (host.int(0) as i32, host.int(8) as i32);
-    let mut guest = start(signal, host.int(4), code, abi);
+    let errno = abi.errno_to_guest(host.int(4) as i32) as u64;
+    let mut guest = start(signal, errno, code, abi);
     match (signal, code) {
         (_, libc::SI_TIMER) => {
             guest.int(host.int(16));
@@ -135,7 +136,14 @@ pub fn bytes_to_guest(bytes: &[u8; SIZE], abi: GuestAbi) -> [u8; SIZE] {
         (libc::SIGCHLD, 1..=6) => {
             guest.int(host.int(16));
             guest.int(host.int(20));
-            guest.int(host.int(24));
+            // An exit status, or a signal.
+            let status = host.int(24) as i32;
+            let exited = code == libc::CLD_EXITED;
+            guest.int(if exited {
+                status
+            } else {
+                abi.signal_to_guest(status)
+            } as u64);
             guest.word(host.word(32));
             guest.word(host.word(40));
         }
@@ -195,15 +203,22 @@ pub fn by_kernel(signal: i32, abi: GuestAbi) -> [u8; SIZE] {
     start(signal, 0, SI_KERNEL, abi).bytes
 }
 
+/// `errno` is the guest's number.
 fn start(signal: i32, errno: u64, code: i32, abi: GuestAbi) -> Guest {
     let mut guest = Guest {
         bytes: [0; SIZE],
         at: 0,
         abi,
     };
-    guest.int(signal as u64);
-    guest.int(errno);
-    guest.int(code as u64);
+    let code = abi.code_to_guest(code) as u64;
+    guest.int(abi.signal_to_guest(signal) as u64);
+    if abi.has_code_first() {
+        guest.int(code);
+        guest.int(errno);
+    } else {
+        guest.int(errno);
+        guest.int(code);
+    }
     // The union is aligned to a word.
     guest.at = if abi.word_bits == 64 { 16 } else { 12 };
     guest

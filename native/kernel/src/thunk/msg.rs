@@ -172,7 +172,7 @@ fn fill(
 
 /// Whether the guest's control messages are laid out as the host's.
 fn same_control_layout(abi: GuestAbi) -> bool {
-    abi.word_bits == 64 && !abi.big_endian
+    abi.word_bits == 64 && !abi.big_endian && abi.numbers.is_none()
 }
 
 /// Writes the kernel's answer into the guest's msghdr.
@@ -317,6 +317,15 @@ fn is_old_timestamp(level: i32, kind: i32) -> bool {
         .contains(&kind)
 }
 
+/// struct sock_extended_err, which begins with an errno (linux/errqueue.h).
+fn is_extended_error(level: i32, kind: i32) -> bool {
+    [
+        (libc::SOL_IP, libc::IP_RECVERR),
+        (libc::SOL_IPV6, libc::IPV6_RECVERR),
+    ]
+    .contains(&(level, kind))
+}
+
 fn swapped(data: &[u8], level: i32, kind: i32, abi: GuestAbi) -> Vec<u8> {
     let mut copy = data.to_vec();
     if abi.big_endian {
@@ -354,6 +363,7 @@ fn control_to_host(bytes: &[u8], abi: GuestAbi) -> Result<Vec<u8>, i32> {
             return Err(libc::EINVAL);
         }
         let level = get_int(&bytes[at + word..at + word + 4], abi.big_endian, false) as i32;
+        let level = abi.level_to_host(level);
         let kind = get_int(&bytes[at + word + 4..at + head], abi.big_endian, false) as i32;
         let data = swapped(&bytes[at + head..at + size], level, kind, abi);
         put_header(
@@ -393,6 +403,11 @@ fn control_to_guest(bytes: &[u8], abi: GuestAbi, room: usize) -> (Vec<u8>, bool)
         } else {
             swapped(host_data, level, kind, abi)
         };
+        if is_extended_error(level, kind) && abi.numbers.is_some() && data.len() >= 4 {
+            let errno = get_int(&host_data[..4], false, true) as i32;
+            let errno = abi.errno_to_guest(errno) as u64;
+            put_int(&mut data[..4], abi.big_endian, errno);
+        }
         let space = room.saturating_sub(out.len());
         if space < head + data.len() {
             truncated = true;
@@ -418,7 +433,7 @@ fn control_to_guest(bytes: &[u8], abi: GuestAbi, room: usize) -> (Vec<u8>, bool)
             word,
             abi.big_endian,
             head + data.len(),
-            level,
+            abi.level_to_guest(level),
             kind,
         );
         out.extend_from_slice(&data);

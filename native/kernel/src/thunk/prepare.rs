@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use super::convert::{BAD_POINTER, get_int, swap_words};
+use super::convert::{BAD_POINTER, get_int, read_set, swap_words};
 use super::direct::Later;
 use super::exec::{Call, UIO_MAXIOV, extend, id16, pair};
 use super::msg;
@@ -91,6 +91,7 @@ impl Call<'_> {
                     None => simple(BAD_POINTER),
                 }
             }
+            Op::Sigset { slot } => simple(self.prepare_sigset(self.slot(slot))),
             Op::Bits {
                 slot,
                 direction,
@@ -238,6 +239,9 @@ impl Call<'_> {
         if direction.writes() {
             return (host, Post::Records { address, fd });
         }
+        if !self.abi.big_endian {
+            return (host, Post::None);
+        }
         let size = self.length(size, None) as usize;
         match Records::written_to(fd, size) {
             None => (host, Post::None),
@@ -268,6 +272,18 @@ impl Call<'_> {
                 room: room.min(4096),
             },
         )
+    }
+
+    fn prepare_sigset(&mut self, address: u64) -> u64 {
+        if address == 0 {
+            return 0;
+        }
+        let Some(set) = read_set(self.env.space, address, self.abi) else {
+            return BAD_POINTER;
+        };
+        let host = self.scratch.slice(8);
+        host.copy_from_slice(&set.to_le_bytes());
+        host.as_ptr() as u64
     }
 
     fn prepare_bits(

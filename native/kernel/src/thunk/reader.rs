@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::table::{
-    Builtin, Direction, Follow, HostArg, Length, MAX_OPS, MAX_SLOTS, NO_SLOT, Node, Op, Ret,
-    Source, Table,
+    Builtin, Direction, FlagMap, Follow, HostArg, Length, MAX_OPS, MAX_SLOTS, NO_SLOT, Node, Op,
+    Ret, Source, Table,
 };
 
 /// Reads the table's bytes; every read is checked.
@@ -45,6 +45,19 @@ impl<'a> Reader<'a> {
     }
     fn i64(&mut self) -> Result<i64, String> {
         Ok(i64::from_le_bytes(self.array()?))
+    }
+
+    /// Counted pairs of numbers.
+    pub fn pairs(&mut self) -> Result<Vec<(u32, u32)>, String> {
+        let count = self.u16()?;
+        (0..count).map(|_| Ok((self.u32()?, self.u32()?))).collect()
+    }
+
+    pub fn flag_map(&mut self) -> Result<FlagMap, String> {
+        let count = self.u16()?;
+        (0..count)
+            .map(|_| Ok([self.u64()?, self.u64()?, self.u64()?, self.u64()?]))
+            .collect()
     }
 
     fn slot(&mut self) -> Result<u8, String> {
@@ -104,6 +117,7 @@ impl<'a> Reader<'a> {
                     4 => Ret::Path,
                     5 => Ret::Stat,
                     6 if usize::from(map) < MAX_SLOTS => Ret::Store(map as u8),
+                    7 => Ret::Signal,
                     _ => return Err("thunk result of unknown kind".into()),
                 };
                 Node::Native {
@@ -307,6 +321,7 @@ impl<'a> Reader<'a> {
                 }
                 Op::Value { slot, map }
             }
+            19 => Op::Sigset { slot: self.slot()? },
             _ => return Err("thunk operation of unknown kind".into()),
         })
     }

@@ -6,6 +6,8 @@
 
 use std::ffi::CString;
 
+use crate::abi::GuestAbi;
+
 /// A kind of descriptor whose data has a byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Records {
@@ -50,8 +52,10 @@ impl Records {
     }
 
     /// The kind of `fd` if `size` bytes read from it can hold a record.
-    pub fn read_from(fd: i32, size: usize) -> Option<Self> {
-        if size < 8 { None } else { Self::of(fd) }
+    pub fn read_from(fd: i32, size: usize, abi: GuestAbi) -> Option<Self> {
+        // Little-endian guests have other numbers, in the longest of the records alone.
+        let least = if abi.big_endian { 8 } else { SIGNALFD_SIZE };
+        if size < least { None } else { Self::of(fd) }
     }
 
     /// The kind of `fd` if `size` bytes written to it can be a record.
@@ -71,14 +75,23 @@ impl Records {
         }
     }
 
-    /// Brings what the kernel stored into the guest's order; `word` is the size of its pointers.
-    pub fn swap_read(self, bytes: &mut [u8], word: usize) {
+    /// Brings what the kernel stored into the guest's order and numbers.
+    pub fn swap_read(self, bytes: &mut [u8], abi: GuestAbi) {
+        if self == Self::Signalfd && abi.numbers.is_some() {
+            for record in bytes.chunks_exact_mut(SIGNALFD_SIZE) {
+                let signal = i32::from_le_bytes([record[0], record[1], record[2], record[3]]);
+                record[..4].copy_from_slice(&abi.signal_to_guest(signal).to_le_bytes());
+            }
+        }
+        if !abi.big_endian {
+            return;
+        }
         match self {
             Self::Eventfd | Self::Timerfd => swap_fields(bytes, &[8]),
             Self::Signalfd => {
                 for record in bytes.chunks_exact_mut(SIGNALFD_SIZE) {
                     swap_fields(record, &SIGNALFD);
-                    if word == 8 {
+                    if abi.word_bytes() == 8 {
                         // Of a union sigval the int is the upper half of the pointer, not the lower one.
                         record.copy_within(SSI_PTR..SSI_PTR + 4, SSI_INT);
                     }
@@ -137,6 +150,12 @@ fn swap_fields(bytes: &mut [u8], sizes: &[usize]) {
 mod tests {
     use super::*;
 
+    const BIG: GuestAbi = GuestAbi {
+        word_bits: 32,
+        big_endian: true,
+        numbers: None,
+    };
+
     #[test]
     fn kinds_of_descriptors() {
         // SAFETY: these calls touch no memory.
@@ -147,13 +166,13 @@ mod tests {
                 libc::inotify_init(),
             )
         };
-        assert_eq!(Records::read_from(event, 8), Some(Records::Eventfd));
+        assert_eq!(Records::read_from(event, 8, BIG), Some(Records::Eventfd));
         assert_eq!(Records::written_to(event, 8), Some(Records::Eventfd));
         assert_eq!(Records::written_to(event, 9), None);
         assert_eq!(Records::written_to(timer, 8), None);
-        assert_eq!(Records::read_from(timer, 8), Some(Records::Timerfd));
-        assert_eq!(Records::read_from(plain, 32), Some(Records::Inotify));
-        assert_eq!(Records::read_from(0, 4), None);
+        assert_eq!(Records::read_from(timer, 8, BIG), Some(Records::Timerfd));
+        assert_eq!(Records::read_from(plain, 32, BIG), Some(Records::Inotify));
+        assert_eq!(Records::read_from(0, 4, BIG), None);
         for fd in [event, timer, plain] {
             // SAFETY: the descriptors were opened above.
             unsafe { libc::close(fd) };
@@ -169,7 +188,7 @@ mod tests {
             }
             bytes.extend_from_slice(name);
         }
-        Records::Inotify.swap_read(&mut bytes, 4);
+        Records::Inotify.swap_read(&mut bytes, BIG);
         assert_eq!(bytes[..8], [0, 0, 0, 1, 0, 0, 1, 0]);
         assert_eq!(&bytes[12..20], b"\0\0\0\x04ab\0\0");
         assert_eq!(bytes[20..24], [0, 0, 0, 2]);

@@ -107,6 +107,7 @@ impl Call<'_> {
         }
         match ret {
             Ret::Long => Outcome::Done(result),
+            Ret::Signal => Outcome::Done(self.abi.signal_to_guest(result as i32).into()),
             Ret::Fd => self.opened(result as i32, host_args, ops),
             Ret::Off if self.abi.word_bits == 32 && result > i64::from(i32::MAX) => {
                 Outcome::Done(-i64::from(libc::EOVERFLOW))

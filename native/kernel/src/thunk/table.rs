@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 use super::convert::Conversion;
 use super::reader::Reader;
-use crate::abi::GuestAbi;
+use crate::abi::{self, GuestAbi, Numbers, SIGNALS};
 
 const MAGIC: &[u8] = b"QTHUNK09";
 /// A register slot that means "no such argument".
 pub const NO_SLOT: u8 = 255;
 /// The index of a map that is not there.
 const NO_MAP: u16 = 0xffff;
-/// How many register slots a call can use (arm: r0-r6).
-pub const MAX_SLOTS: usize = 7;
+/// How many slots a call can use (mips: four registers, and four words on the stack).
+pub const MAX_SLOTS: usize = 8;
 /// How many arguments a call can have.
 pub const MAX_OPS: usize = 8;
 
@@ -154,6 +154,10 @@ pub enum Op {
         direction: Direction,
         size: Length,
     },
+    /// A set of signals that the kernel reads, whose size or numbers are not the host's.
+    Sigset {
+        slot: u8,
+    },
     /// A 32-bit value in the byte order of a big-endian guest's memory.
     Swap32 {
         slot: u8,
@@ -176,6 +180,7 @@ pub enum Ret {
     Flags(u16),
     Path,
     Stat,
+    Signal,
     /// Stored as a 64-bit number where the argument points; the call gives 0.
     Store(u8),
 }
@@ -245,6 +250,14 @@ pub enum Builtin {
     Setns,
     FlushIcache,
     Getcwd,
+    Pipe,
+    FlushRange,
+    FlushAll,
+    AtomicSwap,
+    FixUnaligned,
+    SwapContext,
+    GetFpExc,
+    SetFpExc,
     ArchPrctl,
     ModifyLdt,
     SetThreadArea,
@@ -361,10 +374,17 @@ const CONFINING: [&str; 30] = [
 pub type FlagMap = Vec<[u64; 4]>;
 
 /// Numbers that guest and host have for the same, where they differ, sorted by the first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValueMap(Vec<(u32, u32)>);
 
 impl ValueMap {
+    /// Of pairs in any order.
+    #[must_use]
+    pub fn new(mut pairs: Vec<(u32, u32)>) -> Self {
+        pairs.sort_unstable();
+        Self(pairs)
+    }
+
     /// What stands for a number; the same one where the map has none.
     #[must_use]
     pub fn get(&self, value: u32) -> u32 {
@@ -405,6 +425,7 @@ impl Table {
         let abi = GuestAbi {
             word_bits: reader.u8()? * 8,
             big_endian: reader.u8()? != 0,
+            numbers: None,
         };
         let count = reader.u16()?;
         let conversions = (0..count)
@@ -413,27 +434,21 @@ impl Table {
         let count = reader.u16()?;
         let mut flag_maps = Vec::new();
         for _ in 0..count {
-            let pairs = reader.u16()?;
-            let map: Result<FlagMap, String> = (0..pairs)
-                .map(|_| Ok([reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?]))
-                .collect();
-            flag_maps.push(map?);
+            flag_maps.push(reader.flag_map()?);
         }
         let count = reader.u16()?;
         let mut value_maps = Vec::new();
         for _ in 0..count {
-            let pairs = reader.u16()?;
-            let map: Result<Vec<_>, String> = (0..pairs)
-                .map(|_| Ok((reader.u32()?, reader.u32()?)))
-                .collect();
-            let mut map = map?;
-            map.sort_unstable();
-            value_maps.push(ValueMap(map));
+            value_maps.push(ValueMap::new(reader.pairs()?));
         }
         let errnos = match reader.u16()? {
             NO_MAP => None,
             index if usize::from(index) + 1 == value_maps.len() => value_maps.pop(),
             _ => return Err("thunk map of errnos out of range".into()),
+        };
+        let abi = GuestAbi {
+            numbers: numbers(&mut reader, errnos.as_ref())?,
+            ..abi
         };
         let mut table = Self {
             abi,
@@ -480,6 +495,40 @@ impl Table {
             None => self.sparse.get(&number),
         }
     }
+}
+
+/// What the ABI numbers otherwise in memory: signals (the guest's number and the host's), flags of actions, codes
+/// of siginfo_t (the host's and the guest's), and whether that has them first.
+fn numbers(
+    reader: &mut Reader<'_>,
+    errnos: Option<&ValueMap>,
+) -> Result<Option<&'static Numbers>, String> {
+    if reader.u8()? == 0 {
+        return Ok(None);
+    }
+    let mut to_host = std::array::from_fn(|number| number as u8);
+    let mut to_guest = to_host;
+    for (guest, host) in reader.pairs()? {
+        let (guest, host) = (guest as usize, host as usize);
+        if guest >= SIGNALS || host >= SIGNALS {
+            return Err("thunk map of signals out of range".into());
+        }
+        to_host[guest] = host as u8;
+        to_guest[host] = guest as u8;
+    }
+    let action_flags = reader.flag_map()?;
+    let codes = reader.pairs()?;
+    let codes = codes.into_iter().map(|(h, g)| (h as i32, g as i32));
+    Ok(Some(abi::kept(Numbers {
+        to_host,
+        to_guest,
+        action_flags,
+        codes: codes.collect(),
+        code_first: reader.u8()? != 0,
+        sol_socket: reader.u32()? as i32,
+        infinity: reader.u64()?,
+        errnos: errnos.cloned().unwrap_or_default(),
+    })))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::convert::get_int;
+use super::convert::{get_int, read_set};
 use super::exec::{Args, Call};
 use super::host::ERESTARTSYS;
 use crate::abi::GuestAbi;
@@ -59,9 +59,8 @@ pub fn of_call(host: u16, args: &Args, space: &AddressSpace, abi: GuestAbi) -> O
         libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2 => args[4],
         _ => return None,
     };
-    match (address, word) {
-        (0, _) => None,
-        (_, 8) => get(address, 8),
-        _ => Some(get(address, 4)? | get(address + 4, 4)? << 32),
+    if address == 0 {
+        return None;
     }
+    read_set(space, address, abi)
 }

@@ -120,7 +120,7 @@ impl Call<'_> {
             }
             Post::Records { address, fd } => {
                 let size = result as usize;
-                let Some(records) = Records::read_from(fd, size) else {
+                let Some(records) = Records::read_from(fd, size, self.abi) else {
                     return Ok(());
                 };
                 let bytes = self.scratch.slice(size);
@@ -128,7 +128,7 @@ impl Call<'_> {
                     .space
                     .read(address, bytes)
                     .map_err(|_| libc::EFAULT)?;
-                records.swap_read(bytes, self.abi.word_bytes());
+                records.swap_read(bytes, self.abi);
                 self.write(address, bytes)
             }
             Post::Message {

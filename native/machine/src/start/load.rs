@@ -87,13 +87,18 @@ pub fn load(
     for (address, name, page) in &machine.abi.kernel_pages {
         map_kernel_page(&**space, *address, name, page)?;
     }
-    let stack = build_stack(prepared, envp, machine, &image, settings)?;
-    stack.store(&**space)?;
 
     let failed = |errno| LoadError::of_errno(&prepared.path, errno);
     let table = machine.table().map_err(Refusal::Usage)?;
     let linux = machine.entry.linux;
     let process = Process::new(space.clone(), table, linux, before).map_err(failed)?;
+    let vdso = if linux.facts().has_vdso {
+        process.trampoline
+    } else {
+        0
+    };
+    let stack = build_stack(prepared, envp, machine, &image, vdso, settings)?;
+    stack.store(&**space)?;
     let root = &prepared.sysroot[..];
     if let Some(before) = before {
         process.follow(before);
@@ -156,6 +161,7 @@ fn build_stack(
     envp: &[Vec<u8>],
     machine: &Machine,
     image: &Image,
+    vdso: u64,
     settings: &Settings,
 ) -> Result<Stack, Refusal> {
     fn slices(strings: &[Vec<u8>]) -> Vec<&[u8]> {
@@ -170,19 +176,20 @@ fn build_stack(
         argv: &slices(&prepared.argv),
         envp: &slices(envp),
         execfn: &prepared.execfn,
-        auxv: vector(image, machine),
+        auxv: vector(image, machine, vdso),
         platform: machine.cpu.platform.as_bytes(),
         random,
         abi: GuestAbi {
             word_bits: machine.rules.bits,
             big_endian: machine.rules.big_endian,
+            numbers: None,
         },
     });
     Ok(stack.map_err(stack::Error::explain)?)
 }
 
 /// The auxiliary vector of an image on a machine, with this process's ids.
-fn vector(image: &Image, machine: &Machine) -> Vec<(u64, u64)> {
+fn vector(image: &Image, machine: &Machine, vdso: u64) -> Vec<(u64, u64)> {
     let facts = AuxFacts {
         phdr: image.phdr,
         phent: image.plan.phentsize,
@@ -192,6 +199,8 @@ fn vector(image: &Image, machine: &Machine) -> Vec<(u64, u64)> {
         hwcap: machine.cpu.hwcap,
         hwcap2: machine.cpu.hwcap2,
         minsigstksz: machine.rules.minsigstksz,
+        own: &machine.rules.auxv,
+        vdso,
         page_size: machine.rules.page_size,
         platform: !machine.cpu.platform.is_empty(),
         ..AuxFacts::default()

@@ -176,6 +176,7 @@ impl PyPrepared {
                 hwcap,
                 hwcap2,
                 minsigstksz: rules(prepared).map_or(0, |rules| rules.minsigstksz),
+                own: rules(prepared).map_or(&[], |rules| &rules.auxv),
                 page_size: image.plan.page,
                 platform: !platform.is_empty(),
                 ..Facts::default()

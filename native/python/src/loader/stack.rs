@@ -69,7 +69,7 @@ pub(super) fn build(
     py: Python<'_>,
     top: u64,
     (argv, envp, execfn): Strings<'_>,
-    facts: Facts,
+    facts: Facts<'_>,
     (word_bits, big_endian): (u8, bool),
     platform: &[u8],
     random: [u8; 16],
@@ -87,6 +87,7 @@ pub(super) fn build(
         abi: GuestAbi {
             word_bits,
             big_endian,
+            numbers: None,
         },
     });
     made.map(PyStack)
@@ -129,6 +130,7 @@ pub fn build_stack(
         hwcap,
         hwcap2,
         minsigstksz,
+        own: &[],
         page_size,
         vdso,
         platform: !platform.is_empty(),

@@ -66,7 +66,7 @@ impl Inner {
             self.guest().pass_call(self.raw());
         }
         let at = self.pc();
-        let pc = at.wrapping_sub(found.back);
+        let pc = self.raised_at(at, found);
         if pc != at {
             self.new_pc.set(Some(pc));
         }
@@ -80,7 +80,10 @@ impl Inner {
                 imm: self.guest().immediate(&cpu, Meaning::Breakpoint),
             },
             Meaning::Misaligned(access) => self.guest().misaligned(&cpu, access),
-            Meaning::Ask => self.guest().exception(&cpu, number),
+            Meaning::Ask => match self.guest().exception(&cpu, number) {
+                Exit::Undefined => return self.undefined(pc),
+                exit => exit,
+            },
         };
         self.end_run(Leave::Exit(exit));
     }
@@ -223,6 +226,7 @@ pub(super) extern "C" fn on_tlb_fill(
     match inner.page(page, access) {
         Ok((paddr, perms)) => {
             if access != Access::Fetch {
+                inner.leave_slot();
                 inner.guest().after_fill(inner.raw());
             } else if inner.facts.coherent_code {
                 inner.watch_code(page & !(PAGE_SIZE - 1));

@@ -18,10 +18,11 @@ use crate::cpu::{
     Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, Lock, OnSyscall, Regs, Stops,
 };
 use crate::ffi::{self, Api, Engine};
-use crate::guest::Facts;
+use crate::guest::{Exception, Facts, Meaning};
 use crate::interrupt::Stop;
 use crate::memory::{AddressSpace, NoticeReader, PAGE_SIZE};
 use crate::probe;
+use crate::raised::{self, State};
 use crate::rescue::{self, Repeated};
 use crate::setup;
 use crate::target::Target;
@@ -74,6 +75,10 @@ pub(super) struct Inner {
     /// A program counter set within a hook, where it cannot be given to the engine.
     new_pc: Cell<Option<u64>>,
     in_hook: Cell<bool>,
+    /// For [`raised`], from the first exception on.
+    state: Cell<Option<State>>,
+    /// Programs may read hardware registers.
+    permitted: Cell<bool>,
     /// A step: translations contain the calls that counting instructions needs.
     counting: Cell<bool>,
     /// Set once, before the first run.
@@ -129,6 +134,8 @@ impl UnicornCore {
             blocks_hooked: Cell::new(false),
             new_pc: Cell::new(None),
             in_hook: Cell::new(false),
+            state: Cell::new(None),
+            permitted: Cell::new(false),
             counting: Cell::new(false),
             watcher: OnceCell::new(),
             repeated: Cell::default(),
@@ -217,6 +224,10 @@ impl UnicornCore {
         inner.fault.set(None);
         inner.repeated.take();
         inner.guest().before_run(inner.raw());
+        if let (Some(raised), Some(state)) = (inner.facts.raised, inner.state.get()) {
+            state.go_back(raised.bits);
+        }
+        raised::begin(inner.state.get());
         let pc = inner.guest().entry(inner.raw(), inner.pc());
         // SAFETY: the engine is open and not running. Flushing the TLB makes sure that the first
         // instruction's fetch comes to us, where an interrupt that was set just before is seen.
@@ -229,6 +240,7 @@ impl UnicornCore {
         };
         inner.in_run.set(false);
         inner.end_turn();
+        inner.keep_out_of_slots();
         if let Some(leave) = inner.leave.take() {
             if let Some(pc) = inner.new_pc.take() {
                 inner.set_pc(pc);
@@ -249,6 +261,43 @@ impl UnicornCore {
                 })
             }
             _ => Some(Leave::Exit(Exit::Undefined)),
+        }
+    }
+}
+
+impl Inner {
+    /// A program counter in a branch's delay slot becomes that of the branch.
+    fn keep_out_of_slots(&self) {
+        if let Some(raised) = self.facts.raised
+            && let Some(state) = self.target.raised.and_then(raised::state)
+        {
+            self.state.set(Some(state));
+            if self.new_pc.get().is_none() {
+                let pc = state.resume_pc(raised.bits);
+                state.go_on(pc, raised.bits);
+            }
+        }
+    }
+
+    /// Forgets that the library made its state that of an instruction in a delay slot, which goes on.
+    fn leave_slot(&self) {
+        if let Some(raised) = self.facts.raised
+            && let Some(state) = self.target.raised.and_then(raised::state)
+        {
+            let pc = self.raw().read(self.facts.uc_pc) as u64;
+            state.go_on(pc, raised.bits);
+        }
+    }
+
+    /// What an exception's program counter is, that of a call being behind it.
+    fn raised_at(&self, at: u64, found: Exception) -> u64 {
+        let behind = if found.meaning == Meaning::Call { 1 } else { 0 };
+        match self.facts.raised {
+            Some(raised) => {
+                self.state.set(self.target.raised.and_then(raised::state));
+                raised::resumes_at(raised.bits).map_or(at, |pc| pc + behind * raised.call)
+            }
+            None => at.wrapping_sub(found.back),
         }
     }
 }

@@ -52,7 +52,10 @@ impl Inner {
             self.new_pc.set(Some(pc));
         } else {
             let entry = self.guest().entry(self.raw(), pc);
-            self.raw().write(self.facts.uc_pc, entry.into());
+            match (self.facts.raised, self.state.get()) {
+                (Some(raised), Some(state)) => state.go_on(entry, raised.bits),
+                _ => self.raw().write(self.facts.uc_pc, entry.into()),
+            }
         }
     }
 
@@ -101,6 +104,11 @@ impl Host for Inner {
 
     fn space(&self) -> &AddressSpace {
         &self.space
+    }
+
+    fn permit(&self, registers: u32) -> bool {
+        let state = self.state.get().filter(|_| !self.permitted.replace(true));
+        state.map(|state| state.permit(registers)).is_some()
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn push(
     if context.action.has(libc::SA_SIGINFO) {
         bytes.bytes[..context.info.len()].copy_from_slice(context.info);
     }
-    bytes.put_altstack(UC_STACK, 8, context);
+    bytes.put_altstack(UC_STACK, 8, context, false);
     bytes.put_mask(UC_SIGMASK, 8, context.mask);
     bytes.put(
         FAULT_ADDRESS,
@@ -116,7 +116,7 @@ pub(super) fn pop(
     core.set(PSTATE, pstate);
     core.set(PC, bytes.get(CONTEXT_PC, 8));
     Ok(Restored {
-        altstack: Some(bytes.get_altstack(UC_STACK, 8)),
+        altstack: Some(bytes.get_altstack(UC_STACK, 8, false)),
     })
 }
 

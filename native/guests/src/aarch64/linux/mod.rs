@@ -29,6 +29,7 @@ impl LinuxAbi for AArch64Linux {
         GuestAbi {
             word_bits: 64,
             big_endian: self.big_endian,
+            numbers: None,
         }
     }
 
@@ -68,9 +69,8 @@ impl LinuxAbi for AArch64Linux {
         frame::push(core, space, top, context, self.abi())
     }
 
-    fn frame_mask(&self, _rt: bool) -> [u64; 2] {
-        let at = frame::UC_SIGMASK as u64;
-        [at, at + 4]
+    fn frame_mask(&self, _rt: bool) -> u64 {
+        frame::UC_SIGMASK as u64
     }
 
     fn pop_frame(

@@ -27,4 +27,5 @@ pub const REGISTERS: Registers = Registers {
     call_marker: Some(7),
     shown_number: None,
     pending_result: None,
+    indirect: None,
 };

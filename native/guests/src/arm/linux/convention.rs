@@ -18,7 +18,9 @@ pub static FACTS: Facts = Facts {
     page_size: 4096,
     // COMPAT_SHMLBA of arch/arm64/include/asm/shmparam.h, SHMLBA of arch/arm.
     shmlba: 4 * 4096,
+    has_vdso: false,
     tagged_addresses: false,
+    stack_flags_last: false,
     breaks_need_tracer: false,
 };
 

@@ -54,7 +54,7 @@ pub(super) fn push(
     }
     bytes.put(head, 4, if rt { 0 } else { PLAIN_FLAGS });
     if rt {
-        bytes.put_altstack(head + UC_STACK, 4, context);
+        bytes.put_altstack(head + UC_STACK, 4, context, false);
     }
     let fault = context.fault;
     // trap_no 14 is what ARM kernels always say of page faults.
@@ -137,6 +137,6 @@ pub(super) fn pop(
         core.set(R0 + index, bytes.get(head + REGS + index as usize * 4, 4));
     }
     Ok(Restored {
-        altstack: rt.then(|| bytes.get_altstack(head + UC_STACK, 4)),
+        altstack: rt.then(|| bytes.get_altstack(head + UC_STACK, 4, false)),
     })
 }

@@ -24,6 +24,7 @@ impl ArmLinux {
         GuestAbi {
             word_bits: 32,
             big_endian: self.big_data,
+            numbers: None,
         }
     }
 
@@ -80,9 +81,8 @@ impl LinuxAbi for ArmLinux {
         frame::push(core, space, top, context, self)
     }
 
-    fn frame_mask(&self, rt: bool) -> [u64; 2] {
-        let at = frame::mask_at(rt) as u64;
-        [at, at + 4]
+    fn frame_mask(&self, rt: bool) -> u64 {
+        frame::mask_at(rt) as u64
     }
 
     fn pop_frame(

@@ -26,4 +26,5 @@ pub const REGISTERS: Registers = Registers {
     call_marker: Some(12),
     shown_number: None,
     pending_result: None,
+    indirect: None,
 };

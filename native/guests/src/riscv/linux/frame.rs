@@ -62,7 +62,7 @@ pub(super) fn push(
     let frame = top.wrapping_sub(at.size as u64) & !15 & mask;
     let mut bytes = Bytes::new(at.size, abi);
     bytes.bytes[..context.info.len()].copy_from_slice(context.info);
-    bytes.put_altstack(at.stack, at.word, context);
+    bytes.put_altstack(at.stack, at.word, context, false);
     bytes.put_mask(at.sigmask, at.word, context.mask);
     bytes.put(at.regs, at.word, core.get(PC));
     for index in 0..31 {
@@ -107,6 +107,6 @@ pub(super) fn pop(
     core.set(FCSR, bytes.get(at.fcsr, 4));
     core.set(PC, bytes.get(at.regs, at.word) & !1);
     Ok(Restored {
-        altstack: Some(bytes.get_altstack(at.stack, at.word)),
+        altstack: Some(bytes.get_altstack(at.stack, at.word, false)),
     })
 }

@@ -29,6 +29,7 @@ impl LinuxAbi for RiscvLinux {
         GuestAbi {
             word_bits: self.word_bits,
             big_endian: false,
+            numbers: None,
         }
     }
 
@@ -60,9 +61,8 @@ impl LinuxAbi for RiscvLinux {
         frame::push(core, space, top, context, self.abi())
     }
 
-    fn frame_mask(&self, _rt: bool) -> [u64; 2] {
-        let at = frame::Layout::of(self.abi()).sigmask as u64;
-        [at, at + 4]
+    fn frame_mask(&self, _rt: bool) -> u64 {
+        frame::Layout::of(self.abi()).sigmask as u64
     }
 
     fn pop_frame(

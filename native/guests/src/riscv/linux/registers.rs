@@ -24,4 +24,5 @@ pub const REGISTERS: Registers = Registers {
     call_marker: None,
     shown_number: None,
     pending_result: None,
+    indirect: None,
 };

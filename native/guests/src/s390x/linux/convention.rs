@@ -15,8 +15,10 @@ pub static FACTS: Facts = Facts {
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 4096,
+    has_vdso: false,
     tagged_addresses: false,
     // arch/s390/kernel/traps.c, illegal_op
+    stack_flags_last: false,
     breaks_need_tracer: true,
 };
 

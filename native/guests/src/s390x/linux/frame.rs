@@ -94,7 +94,7 @@ pub(super) fn push(
     let (registers, ext) = if rt {
         bytes.bytes[rt::INFO..rt::INFO + INFO_SIZE].copy_from_slice(context.info);
         bytes.put(rt::UC, 8, if vectors { UC_VXRS } else { 0 });
-        bytes.put_altstack(rt::STACK, 8, context);
+        bytes.put_altstack(rt::STACK, 8, context, false);
         bytes.put_mask(rt::SIGMASK, 8, context.mask);
         (rt::REGISTERS, rt::EXT)
     } else {
@@ -191,6 +191,6 @@ pub(super) fn pop(
     core.set(FPC, fpc);
     core.set(PSWA, bytes.get(at + 8, 8));
     Ok(Restored {
-        altstack: rt.then(|| bytes.get_altstack(rt::STACK, 8)),
+        altstack: rt.then(|| bytes.get_altstack(rt::STACK, 8, false)),
     })
 }

@@ -14,6 +14,7 @@ use crate::memory::{AddressSpace, Efault};
 const ABI: GuestAbi = GuestAbi {
     word_bits: 64,
     big_endian: true,
+    numbers: None,
 };
 
 /// s390x's Linux; there are no variants of it.
@@ -65,9 +66,8 @@ impl LinuxAbi for S390xLinux {
         frame::push(core, space, top, context)
     }
 
-    fn frame_mask(&self, rt: bool) -> [u64; 2] {
-        let at = frame::mask_at(rt) as u64;
-        [at, at + 4]
+    fn frame_mask(&self, rt: bool) -> u64 {
+        frame::mask_at(rt) as u64
     }
 
     fn pop_frame(

@@ -51,4 +51,5 @@ pub const REGISTERS: Registers = Registers {
     call_marker: None,
     shown_number: Some(R2),
     pending_result: None,
+    indirect: None,
 };

@@ -14,9 +14,11 @@ pub static FACTS64: Facts = Facts {
     // arch/x86/include/uapi/asm/signal.h
     min_signal_stack: 2048,
     trampoline_name: "[vdso]",
+    has_vdso: false,
     page_size: 4096,
     shmlba: 4096,
     tagged_addresses: false,
+    stack_flags_last: false,
     breaks_need_tracer: false,
 };
 

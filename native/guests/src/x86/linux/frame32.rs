@@ -143,7 +143,7 @@ pub(super) fn push(
         bytes.put(8, 4, info);
         bytes.put(12, 4, uc);
         bytes.bytes[rt::INFO..rt::INFO + INFO_SIZE].copy_from_slice(context.info);
-        bytes.put_altstack(rt::STACK, 4, context);
+        bytes.put_altstack(rt::STACK, 4, context, false);
         bytes.put_mask(rt::SIGMASK, 4, context.mask);
         bytes.bytes[rt::CODE..].copy_from_slice(&RT_CODE);
     } else {
@@ -218,6 +218,6 @@ pub(super) fn pop(
     core.set(W32.flags, flags | bytes.get(at + FLAGS, 4) & USER_FLAGS);
     core.set(W32.ip, bytes.get(at + IP, 4));
     Ok(Restored {
-        altstack: rt.then(|| bytes.get_altstack(rt::STACK, 4)),
+        altstack: rt.then(|| bytes.get_altstack(rt::STACK, 4, false)),
     })
 }

@@ -79,7 +79,7 @@ pub(super) fn push(
     let mut bytes = Bytes::new(SIZE, ABI64);
     bytes.put(0, 8, context.action.restorer);
     bytes.put(UC, 8, UC_FLAGS);
-    bytes.put_altstack(STACK, 8, context);
+    bytes.put_altstack(STACK, 8, context, false);
     for (index, register) in ORDER.into_iter().enumerate() {
         bytes.put(CONTEXT + index * 8, 8, core.get(register));
     }
@@ -144,6 +144,6 @@ pub(super) fn pop(core: &mut dyn CpuCore, space: &AddressSpace) -> Result<Restor
         }
     }
     Ok(Restored {
-        altstack: Some(bytes.get_altstack(STACK, 8)),
+        altstack: Some(bytes.get_altstack(STACK, 8, false)),
     })
 }

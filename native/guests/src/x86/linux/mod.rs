@@ -20,11 +20,13 @@ use registers::{Numbers, W32, W64};
 const ABI64: GuestAbi = GuestAbi {
     word_bits: 64,
     big_endian: false,
+    numbers: None,
 };
 
 const ABI32: GuestAbi = GuestAbi {
     word_bits: 32,
     big_endian: false,
+    numbers: None,
 };
 
 /// x86's Linux in one word size.
@@ -147,11 +149,15 @@ impl LinuxAbi for X86Linux {
         }
     }
 
-    fn frame_mask(&self, rt: bool) -> [u64; 2] {
+    fn frame_mask(&self, rt: bool) -> u64 {
         if self.is_wide() {
-            return [frame64::MASK_AT; 2];
+            return frame64::MASK_AT;
         }
-        frame32::mask_at(rt)
+        frame32::mask_at(rt)[0]
+    }
+
+    fn frame_mask_rest(&self, rt: bool) -> Option<u64> {
+        (!self.is_wide()).then(|| frame32::mask_at(rt)[1])
     }
 
     fn pop_frame(

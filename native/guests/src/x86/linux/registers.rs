@@ -90,6 +90,7 @@ pub const REGISTERS64: Registers = Registers {
     call_marker: None,
     shown_number: None,
     pending_result: Some(W64.ax),
+    indirect: None,
 };
 
 pub const W32: Numbers = Numbers {
@@ -130,6 +131,7 @@ pub const REGISTERS32: Registers = Registers {
     call_marker: None,
     shown_number: None,
     pending_result: Some(W32.ax),
+    indirect: None,
 };
 
 /// EFLAGS: what a program may change, and a frame or a tracer with it (`FIX_EFLAGS`).

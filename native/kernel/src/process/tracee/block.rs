@@ -34,6 +34,8 @@ pub(super) enum Mode {
     Step,
     Emulate,
     Detached,
+    /// First makes a copy of the process (`copy.rs`).
+    Copy,
 }
 
 impl Mode {
@@ -43,6 +45,7 @@ impl Mode {
             2 => Self::Step,
             3 => Self::Emulate,
             4 => Self::Detached,
+            5 => Self::Copy,
             _ => Self::Continue,
         }
     }
@@ -50,7 +53,7 @@ impl Mode {
 
 /// Nobody has asked for the count.
 const NOT_COUNTED: u64 = u64::MAX;
-const REGISTERS: usize = 96;
+const REGISTERS: usize = 112;
 const NAME_SIZE: usize = 16;
 const MAGIC: u64 = 0x7265_6361_7254_5351;
 /// The tracer changed registers, or the signal mask.
@@ -160,6 +163,8 @@ const REQUEST_RELEASE: u32 = 7;
 /// Numbers of 64 bits: the signals that wait, the alternate stack (address, size, flags), then for each signal its handler, flags,
 /// restorer and mask.
 const REQUEST_SIGNALS: u32 = 8;
+/// The position of an open file is to be another: `reply` is the descriptor, `reply_size` the position. What has none is left alone.
+const REQUEST_SEEK: u32 = 9;
 
 impl GuestThread {
     pub(super) fn publish(&mut self, kind: Kind, code: u32, message: u64) {
@@ -249,6 +254,11 @@ impl GuestThread {
                     .chain(all)
                     .flat_map(u64::to_le_bytes)
                     .collect()
+            }
+            REQUEST_SEEK => {
+                // SAFETY: touches no memory.
+                unsafe { libc::lseek(first as i32, second as i64, libc::SEEK_SET) };
+                Vec::new()
             }
             REQUEST_ALLOCATE => {
                 let mut wanted = MmapRequest::anonymous(first, Prot::NONE);

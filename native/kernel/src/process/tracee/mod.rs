@@ -9,6 +9,7 @@
 mod agent;
 mod block;
 mod console;
+mod copy;
 mod printf;
 mod stops;
 
@@ -39,6 +40,8 @@ pub struct Tracee {
     exit_due: bool,
     step_due: bool,
     exec_due: bool,
+    /// A copy of the process was made, or could not be: what the call has given.
+    copied: Option<u64>,
     reply: Vec<u8>,
 }
 
@@ -55,6 +58,7 @@ impl Tracee {
             exit_due: false,
             step_due: false,
             exec_due: false,
+            copied: None,
             reply: Vec::new(),
         }
     }
@@ -310,6 +314,9 @@ impl GuestThread {
         }
         if exec {
             self.trap_after_exec();
+        }
+        if let Some(result) = self.tracee.as_mut().and_then(|tracee| tracee.copied.take()) {
+            self.stop(Kind::Stop, stops::COPIED, result, None);
         }
         if due(|tracee| &mut tracee.step_due, self) && self.traces_steps() {
             const TRAP_TRACE: i32 = 2;

@@ -230,6 +230,8 @@ pub(in crate::process) enum Over {
 const AT_CODE: u32 = 0;
 const AT_READ: u32 = 1;
 const AT_WRITE: u32 = 2;
+/// Behind a call that makes a copy, whose result goes with it.
+pub(super) const COPIED: u32 = 3;
 
 impl GuestThread {
     /// Takes over the stops that a debugger wrote.

@@ -1,0 +1,46 @@
+//! The registers by their numbers (docs/internals.md), and those that the kernel knows.
+
+use crate::kernel::linux::{Registers, StackArgs};
+
+pub const V0: u32 = 2;
+pub const V1: u32 = 3;
+pub const A0: u32 = 4;
+pub const A3: u32 = 7;
+pub const T9: u32 = 25;
+pub const SP: u32 = 29;
+pub const RA: u32 = 31;
+pub const LO: u32 = 32;
+pub const HI: u32 = 33;
+pub const PC: u32 = 34;
+pub const F0: u32 = 35;
+pub const FCSR: u32 = 67;
+pub const USERLOCAL: u32 = 69;
+
+/// n64 (and n32): all arguments are in registers.
+pub const N64: Registers = Registers {
+    number: V0,
+    args: &[A0, 5, 6, A3, 8, 9],
+    stack_args: None,
+    results: &[V0, V1, A3],
+    pc: PC,
+    sp: SP,
+    tls: USERLOCAL,
+    count: USERLOCAL as usize + 1,
+    leading: &[],
+    call_marker: None,
+    shown_number: None,
+    pending_result: None,
+    indirect: None,
+};
+
+/// o32: behind the four in registers, whose places on the stack are left free, the others follow there.
+pub const O32: Registers = Registers {
+    args: &[A0, 5, 6, A3],
+    stack_args: Some(StackArgs {
+        offset: 16,
+        count: 4,
+    }),
+    // sys_syscall of arch/mips/kernel/scall32-o32.S
+    indirect: Some(4000),
+    ..N64
+};

@@ -1,0 +1,66 @@
+#include <sys/ptrace.h>
+#include <asm/ptrace.h>
+#include <sgidefs.h>
+/* The number of a register for PTRACE_PEEKUSER. */
+#undef PC
+
+#define ISA_MACHINE EM_MIPS
+#if _MIPS_SIM == _ABI64
+#define ISA_AUDIT_WIDE AUDIT_ARCH_MIPS64
+#define ISA_AUDIT_WIDE_EL AUDIT_ARCH_MIPSEL64
+#define ISA_UTS "mips64"
+#define ISA_EF_R0 0
+#define ISA_EF_EPC 34
+#else
+#define ISA_AUDIT_WIDE AUDIT_ARCH_MIPS
+#define ISA_AUDIT_WIDE_EL AUDIT_ARCH_MIPSEL
+#define ISA_UTS "mips"
+#define ISA_EF_R0 6
+#define ISA_EF_EPC 40
+#endif
+#ifdef __MIPSEB__
+#define ISA_AUDIT ISA_AUDIT_WIDE
+#else
+#define ISA_AUDIT ISA_AUDIT_WIDE_EL
+#endif
+#define ISA_PLATFORM NULL
+#define ISA_NO_HWCAP
+#define ISA_NO_HWCAP2
+#define ISA_O_LARGEFILE 0x2000
+#define ISA_CLONE_TLS_FIRST
+#define ISA_NO_RESTORER
+#define ISA_ACTION_FLAGS_FIRST
+
+#define ISA_UNDEFINED() __asm__ volatile(".word 0x7c00003f")
+/* arch/mips/kernel/traps.c, do_ri: the signal is all it says. */
+#define ISA_UNDEFINED_IS_NOWHERE
+#define ISA_BREAK() __asm__ volatile("break")
+#if _MIPS_SIM == _ABI64 && defined(__MIPSEB__)
+#define ISA_BREAK_CODE 0x0000000d00000000
+#define ISA_BREAK_BITS 0xffffffff00000000
+#else
+#define ISA_BREAK_CODE 0x0000000d
+#define ISA_BREAK_BITS 0xffffffff
+#endif
+#define ISA_BEHIND_BREAK 0
+#define ISA_RETURN_CODE 0x03e00008 /* jr ra; what follows is in its delay slot */
+
+#define ISA_FAULT_PC(m) ((m)->pc)
+#define ISA_SET_PC(m, where) ((m)->pc = (where))
+
+/* elf_gregset_t (asm/elf.h of the kernel) */
+typedef struct {
+	unsigned long gregs[45];
+} registers;
+#define PC(r) ((r).gregs[ISA_EF_EPC])
+#define SP(r) ((r).gregs[ISA_EF_R0 + 29])
+#define RESULT(r) ((r).gregs[ISA_EF_R0 + 2])
+#define ARG0(r) ((r).gregs[ISA_EF_R0 + 4])
+#define ARG1(r) ((r).gregs[ISA_EF_R0 + 5])
+/* a3 is whether a call failed. */
+#define CALL_ERRNO(r) ((r).gregs[ISA_EF_R0 + 7] ? (int)RESULT(r) : 0)
+#define SET_RESULT(r, value) ((r).gregs[ISA_EF_R0 + 7] = 0, RESULT(r) = (value))
+/* Functions find their data by t9. */
+#define SET_FUNCTION(r, f) ((r).gregs[ISA_EF_R0 + 25] = PC(r) = (uintptr_t)(f))
+#define ISA_RESULT_IS_NUMBER
+#define ISA_CALL_IN_REGISTERS gregs[ISA_EF_R0 + 2]
