@@ -599,7 +599,7 @@ def prepare(
     seeks: bool = False,
     fd: int = -1,
     guest: str | None = None,
-    hosts: bool = False,
+    caller: int | None = None,
     check_mode: bool = True,
     execfn: bytes | None = None,
 ) -> Prepared:

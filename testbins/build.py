@@ -43,6 +43,7 @@ _N64 = "mips64el-linux-gnuabi64-gcc"
 _PPC = "powerpc-linux-gnu-gcc"
 _RV = "riscv64-linux-gnu-gcc"
 _S390 = "s390x-linux-gnu-gcc"
+_I386 = "i686-linux-gnu-gcc"
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,17 @@ LIBC_TARGETS = {
     "mips64": Target("mips64-linux-gnuabi64-gcc", libs=("-latomic",)),
     "s390x": Target(_S390),
     "ppc": Target(_PPC, libs=("-latomic",)),
+    # Programs know that no x86 processor executes them.
+    "amd64": Target("gcc", ("-DON_UNICORN",)),
+    "i386": Target(_I386),
 }
 LIBC_DEFAULT = (
     "aarch64", "arm", "x86_64", "riscv64", "mipsel", "mips", "mips64el", "mips64", "s390x",
-    "ppc",
+    "ppc", "i386",
 )  # fmt: skip
 NATIVE = "x86_64"
+# The programs of that ISA for the guest: the other ones are for this machine's own C library.
+AS_GUEST = "amd64"
 
 # Freestanding programs. armeb is BE8 (data big-endian, code little-endian: Armv6 and later),
 # armeb32 is the older BE32 (all big-endian). Armv6 keeps to what an ARM1176 knows.
@@ -96,6 +102,8 @@ FREESTANDING_TARGETS = {
     "mips64el": Target(_N64, _MIPS_FREESTANDING),
     "mips64": Target("mips64-linux-gnuabi64-gcc", _MIPS_FREESTANDING),
     "ppc": Target(_PPC, ("-mno-eabi",)),
+    "amd64": Target("gcc"),
+    "i386": Target(_I386),
 }
 
 _DIRECTIVE = re.compile(
@@ -150,8 +158,10 @@ class Source:
     def arches(self) -> tuple[str, ...]:
         """The targets that it is built for."""
         if "arches" in self.directives:
-            return tuple(self.directives["arches"].split())
-        return tuple(FREESTANDING_TARGETS) if self.freestanding else LIBC_DEFAULT
+            known = tuple(self.directives["arches"].split())
+        else:
+            known = tuple(FREESTANDING_TARGETS) if self.freestanding else LIBC_DEFAULT
+        return (*known, AS_GUEST) if NATIVE in known and AS_GUEST not in known else known
 
     def programs(self) -> Iterator[Program]:
         """All programs made from this source."""
@@ -196,7 +206,8 @@ class Program:
             command += ["-D_GNU_SOURCE", f"-I{HERE / 'c'}"]
             if not self.dynamic:
                 command.append("-static")
-        for key in ("cflags", f"cflags-{self.arch}"):
+        isa = NATIVE if self.arch == AS_GUEST else self.arch
+        for key in ("cflags", f"cflags-{isa}"):
             command += source.directives.get(key, "").split()
         command += ["-MMD", "-MF", f"{self.path}.d", "-o", f"{self.path}.new", str(source.path)]
         return [*command, *source.directives.get("libs", "").split(), *target.libs]

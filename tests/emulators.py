@@ -25,6 +25,7 @@ ARCHES = ("aarch64", "arm")
 """Those that every test of guests is run with."""
 SAMPLED = {
     "riscv64": 6, "s390x": 6, "mipsel": 12, "mips": 12, "mips64el": 12, "mips64": 12, "ppc": 6,
+    "x86_64": 6, "i386": 6,
 }  # fmt: skip
 """Those with which the normal set of tests runs one in so many programs (of the forms of one
 instruction set fewer each); the slow one runs all."""
@@ -33,6 +34,8 @@ DEBIAN = {
     "arm": "armhf",
     "riscv64": "riscv64",
     "s390x": "s390x",
+    "x86_64": "amd64",
+    "i386": "i386",
     "mipsel": "mipsel",
     "mips64el": "mips64el",
 }

@@ -58,6 +58,8 @@ RISCV32 = Flavour(
 )  # fmt: skip
 RISCVS = (RISCV64, RISCV32)
 S390X = Flavour("s390x", "s390x", "s390x-linux-gnu-", ("-march=z16",))
+X86_64 = Flavour("x86_64", "x86_64", "", ())
+I386 = Flavour("i386", "i386", "", ("--32",), ("-melf_i386",))
 PPC = Flavour("ppc", "ppc", "powerpc-linux-gnu-", ("-many", "-mregnames"))
 ALL = (*A64S, *A32S)
 

@@ -17,6 +17,7 @@ from qusr.syscalls import layout
 
 COMPILERS = {
     "x86_64": ("gcc",),
+    "i386": ("i686-linux-gnu-gcc",),
     "aarch64": ("aarch64-linux-gnu-gcc",),
     "aarch64_be": ("aarch64-linux-gnu-gcc", "-mbig-endian"),
     "arm": ("arm-linux-gnueabihf-gcc",),
@@ -33,7 +34,7 @@ COMPILERS = {
 }
 ALL = tuple(COMPILERS)
 WORD64 = ("x86_64", "aarch64", "aarch64_be", "riscv64", "mips64el", "mips64", "s390x")
-WORD32 = ("arm", "armeb", "riscv32", "mipsel", "mips", "ppc")
+WORD32 = ("arm", "armeb", "riscv32", "mipsel", "mips", "ppc", "i386")
 STAT = tuple(name for name in ALL if name != "riscv32")
 """Those that have calls with struct stat: the others have only statx(2)."""
 

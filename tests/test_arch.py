@@ -18,6 +18,7 @@ from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature
 from qusr.arch.ppc import cpu as ppc
 from qusr.arch.riscv import cpu as riscv
 from qusr.arch.s390x import cpu as s390x
+from qusr.arch.x86 import cpu as x86
 from tests.guestcode import (
     A32S,
     AARCH64,
@@ -26,17 +27,19 @@ from tests.guestcode import (
     ARM_BE32,
     DATA,
     EXEC,
+    I386,
     PPC,
     READ,
     RISCV32,
     RISCV64,
     S390X,
+    X86_64,
     Flavour,
     Machine,
 )
 from tools import gen_guest_docs
 
-ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES, *ppc.ARCHES, *s390x.ARCHES)
+ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES, *ppc.ARCHES, *s390x.ARCHES, *x86.ARCHES)
 FLAVOURS = {
     "arm": ARM,
     "aarch64": AARCH64,
@@ -44,8 +47,16 @@ FLAVOURS = {
     "riscv32": RISCV32,
     "ppc": PPC,
     "s390x": S390X,
+    "x86_64": X86_64,
+    "i386": I386,
 }
-BREAKPOINTS = {"arm": "bkpt #0", "aarch64": "brk #0", "ppc": "trap", "s390x": ".2byte 1"}
+BREAKPOINTS = {
+    "arm": "bkpt #0",
+    "aarch64": "brk #0",
+    "s390x": ".2byte 1",
+    "x86_64": "int3",
+    "i386": "int3",
+}
 HEADERS = {
     "arm": "/usr/arm-linux-gnueabihf/include/asm/hwcap.h",
     "aarch64": "/usr/aarch64-linux-gnu/include/asm/hwcap.h",
@@ -67,7 +78,7 @@ NEWER = {
 #: Those that Unicorn has; tests/test_arm_models.py runs all of arm's on the translator.
 MODELS = [
     (a, m)
-    for a in (arm.ARM, aarch64.AARCH64, *riscv.ARCHES, *ppc.ARCHES, *s390x.ARCHES)
+    for a in (arm.ARM, aarch64.AARCH64, *riscv.ARCHES, *ppc.ARCHES, *s390x.ARCHES, *x86.ARCHES)
     for m in a.models
     if m.unicorn != NATIVE_ONLY
 ]
@@ -95,7 +106,7 @@ def test_names_are_complete() -> None:
     for name in arches.names():
         assert arches.by_name(name) is not None
     assert arches.by_name("vax") is None
-    assert arches.guest_of(62, 64, False) is None  # x86-64
+    assert arches.guest_of(62, 32, False) is None  # x32
     assert arches.guest_of(40, 64, False) is None  # EM_ARM of the wrong class
 
 
@@ -154,7 +165,7 @@ def test_feature_bits_are_the_kernels(name: str) -> None:
 
 def flavour_stack(flavour: Flavour) -> str:
     """The name of its stack pointer."""
-    return {S390X: "r15", PPC: "r1"}.get(flavour, "sp")
+    return {S390X: "r15", PPC: "r1", X86_64: "rsp", I386: "esp"}.get(flavour, "sp")
 
 
 def test_feature_bits_of_ppc_are_the_kernels() -> None:
@@ -463,3 +474,69 @@ def test_kuser_on_every_model(model: CpuModel) -> None:
 
 def test_the_page_of_guests_is_current() -> None:
     assert gen_guest_docs.PAGE.read_text() == gen_guest_docs.text()
+
+
+@pytest.mark.parametrize(
+    ("processor", "model"),
+    [(processor, model) for processor in x86.ARCHES for model in processor.models],
+    ids=lambda x: x.name,
+)
+def test_models_of_x86_are_what_cpuid_says(processor: x86.X86Arch, model: x86.X86Model) -> None:
+    """The instruction is the library's: programs and C libraries go by it, not by HWCAP."""
+    flavour, letter = (X86_64, "r") if processor is x86.X86_64 else (I386, "e")
+
+    def cpuid(leaf: int) -> list[int]:
+        source = f"mov ${leaf:#x}, %eax\nxor %ecx, %ecx\ncpuid\nint3"
+        machine = Machine(flavour, source, model.name, **{f"{letter}sp": DATA})
+        assert machine.cpu.run()["reason"] == "breakpoint"
+        return [machine[f"{letter}{name}x"] for name in "abcd"]
+
+    def text(*words: int) -> str:
+        return b"".join(word.to_bytes(4, "little") for word in words).strip(b"\0 ").decode()
+
+    level, ebx, ecx, edx = cpuid(0)
+    assert (level, text(ebx, edx, ecx)) == (model.level, model.vendor)
+    signature, _, ecx, edx = cpuid(1)
+    assert signature == model.ident
+    highest = cpuid(0x80000000)[0]
+    # Old processors have no such leaves, and answer with those of another one.
+    extended = highest >> 16 == 0x8000
+    ext_ecx, ext_edx = cpuid(0x80000001)[2:] if extended else [0, 0]
+    words = {x86.EDX_1: edx, x86.ECX_1: ecx, x86.EXT_ECX: ext_ecx, x86.EXT_EDX: ext_edx}
+    for feature in processor.features:
+        told = bool(words[feature.word] >> feature.bit & 1)
+        assert told == (feature.name in model.features), feature
+    assert processor.hwcap(model) == (edx, 0)
+    if extended and highest >= 0x80000004:
+        brand = [word for leaf in (0x80000002, 0x80000003, 0x80000004) for word in cpuid(leaf)]
+        assert text(*brand) == model.brand
+    if extended and highest >= 0x80000008:
+        eax = cpuid(0x80000008)[0]
+        assert (eax & 0xFF, eax >> 8 & 0xFF) == model.sizes
+    # XSAVE and AVX: the core would execute them wrongly (docs/guests.md).
+    assert ecx >> 26 & 7 == 0
+    if level >= 7:
+        assert cpuid(7)[1] >> 5 & 1 == 0
+
+
+def test_cpuinfo_x86() -> None:
+    """The numbers are those that x86_family() and x86_model() make of the signature."""
+    model = x86.X86_64.model("Penryn")
+    assert model is not None
+    lines = x86.X86_64.cpuinfo(model, [0, 1]).splitlines()
+    assert lines[:6] == [
+        "processor\t: 0",
+        "vendor_id\t: GenuineIntel",
+        "cpu family\t: 6",
+        "model\t\t: 23",
+        "model name\t: Intel Core 2 Duo P9xxx (Penryn Class Core 2)",
+        "stepping\t: 3",
+    ]
+    flags = next(line for line in lines if line.startswith("flags")).split()[2:]
+    assert flags[0] == "fpu"
+    assert {"ssse3", "sse4_1", "cx16", "syscall", "lm"} <= set(flags)
+    assert not {"sse4_2", "avx", "xsave"} & set(flags)
+    assert [line for line in lines if line.startswith("processor")] == [
+        "processor\t: 0",
+        "processor\t: 1",
+    ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from qusr.binfmt import registry
+from qusr.binfmt import BinfmtError, registry
 from qusr.binfmt.registry import Entry
 from tests import emulators, namespaces
 from tests.emulators import REPO
@@ -273,7 +273,7 @@ def test_printed_lines_are_accepted_by_the_kernel(interp: Path, form: str) -> No
         ls {MISC}; "$2"/hello-arm
     """
     run = shell(script, interp, HELLO).check()
-    names = sorted(registry.entry_name(guest) for guest in registry.GUESTS)
+    names = sorted(registry.entry_name(guest) for guest in registry.guests([]))
     assert run.out.split("\n")[:-2] == [*names, "register", "status"]
     assert run.out.endswith("Hello from arm!\n")
 
@@ -294,11 +294,19 @@ def test_masks_match_programs_and_nothing_else(guest: str) -> None:
     for other in registry.GUESTS:
         assert entry.handles(other) == (other == guest)
     assert not entry.matches(registry.header(guest, kind=1))  # ET_REL
-    assert not entry.matches(Path("/bin/sh").read_bytes()[:64])
+    assert entry.matches(Path("/bin/sh").read_bytes()[:64]) == (guest == "x86_64")
     # AppImages have a mark of their own behind EI_OSABI.
     head = bytearray(registry.header(guest))
     head[8:11] = b"AI\x02"
     assert entry.matches(bytes(head))
+
+
+def test_the_hosts_programs_are_left_to_it() -> None:
+    """The emulator is one of them: registered, it could not be started any more."""
+    assert {"x86_64", "i386"}.isdisjoint(registry.guests([]))
+    assert registry.guests(["amd64"]) == ["x86_64"]
+    with pytest.raises(BinfmtError, match="x86_64 is this machine"):
+        registry.line("x86_64", "/usr/bin/qusr-x86_64", "")
 
 
 def test_run_needs_no_installation() -> None:

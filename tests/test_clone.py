@@ -41,7 +41,7 @@ def test_a_vforks_parent_waits_for_a_child_that_needs_python(
     """Python's start takes longer where it says what for."""
     program = testbin("c/process/clone_table", "arm")
     for _ in range(5):
-        # The row of CLONE_VM | CLONE_VFORK | CLONE_CHILD_CLEARTID, whose child sleeps before it ends.
+        # CLONE_VM, CLONE_VFORK and CLONE_CHILD_CLEARTID: the child sleeps before it ends.
         ran = qusr("arm")(program, "405", "999", options=["-d", "python"]).check(0)
         assert ran.out.startswith("clone VM VFORK CHILD_CLEARTID signal 17: made waited-for ")
 

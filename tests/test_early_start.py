@@ -99,6 +99,8 @@ def test_a_start_needs_no_python(launch: Launcher, hello: Path, cache: str | Non
         ("riscv64", "qusr-riscv64"),
         ("riscv32", "qusr-riscv32"),
         ("s390x", "qusr-s390x"),
+        ("amd64", "qusr-x86_64"),
+        ("i386", "qusr-i386"),
         ("ppc", "qusr-ppc"),
     ],
 )

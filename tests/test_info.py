@@ -86,11 +86,16 @@ def test_what_is_missing(
     assert "libc.so.6 => not found" in rows["needs"]
 
 
-def test_static_and_foreign_programs(info: Callable[..., tuple[int, str]]) -> None:
+def test_static_and_foreign_programs(info: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     status, text = info(str(REPO / "testbins/prebuilt/hello-aarch64"))
     assert (status, fields(text)["interpreter"]) == (0, ["none: it is static"])
     status, text = info("/bin/ls")
-    assert (status, fields(text)["machine"]) == (1, ["x86-64: no guest runs it"])
+    assert (status, fields(text)["machine"]) == (0, ["x86-64: qusr-x86_64 runs it"])
+    foreign = bytearray(Path("/bin/ls").read_bytes())
+    foreign[18:20] = (258).to_bytes(2, "little")  # e_machine
+    (tmp_path / "foreign").write_bytes(foreign)
+    status, text = info(str(tmp_path / "foreign"))
+    assert (status, fields(text)["machine"]) == (1, ["LoongArch64: no guest runs it"])
 
 
 def test_no_program(qusr: Callable[[str], Emulator], tmp_path: Path) -> None:

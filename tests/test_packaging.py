@@ -23,6 +23,7 @@ COMMANDS = {
     "qusr-armel", "qusr-armhf", "qusr-binfmt", "qusr-mips", "qusr-mips64",
     "qusr-mips64el", "qusr-mipsel", "qusr-powerpc", "qusr-ppc",
     "qusr-riscv32", "qusr-riscv64", "qusr-s390x",
+    "qusr-amd64", "qusr-x86_64", "qusr-i386", "qusr-i486", "qusr-i586", "qusr-i686",
 }  # fmt: skip
 STATIC = "qusr-static"
 DATA = "qusr-0.1.0.data/scripts/"

@@ -13,7 +13,7 @@ from testbins import build
 from tests.emulators import SAMPLED, Emulator, Result, TooLongError, is_sampled_out
 
 # The emulators' names for the targets that are variants of one ISA.
-ISA = {"armel": "arm", "thumb": "arm", "armeb32": "armeb"}
+ISA = {"armel": "arm", "thumb": "arm", "armeb32": "armeb", "amd64": "x86_64"}
 
 
 def _programs() -> Iterator[object]:
@@ -22,8 +22,9 @@ def _programs() -> Iterator[object]:
             continue
         for program in source.programs():
             # Its root is only there where the slow tests are run.
-            late = program.dynamic and program.arch in SAMPLED
-            slow = late or "slow" in source.settings or is_sampled_out(program.arch, source.name)
+            guest = "" if program.arch == build.NATIVE else ISA.get(program.arch, program.arch)
+            late = program.dynamic and guest in SAMPLED
+            slow = late or "slow" in source.settings or is_sampled_out(guest, source.name)
             name = str(program.path.relative_to(build.BUILD))
             yield pytest.param(program, id=name, marks=[pytest.mark.slow] if slow else [])
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 ARCH = Path(__file__).resolve().parent.parent / "qusr" / "arch"
 IN_USE = (
-    "aarch64", "arm", "mips_n64", "mips_o32", "riscv32", "riscv64", "s390x", "x86_64",
+    "aarch64", "arm", "i386", "mips_n64", "mips_o32", "riscv32", "riscv64", "s390x", "x86_64",
 )  # fmt: skip
 
 
@@ -75,8 +75,9 @@ ABIS: dict[str, Headers] = {
         "/usr/include/x86_64-linux-gnu",
         ("__x86_64__",),
         extra={"uretprobe": (335, "6.11"), "uprobe": (336, "6.18")},
+        module="x86/numbers_64",
     ),
-    "i386": _cross("i386", "i686-linux-gnu", "__i386__"),
+    "i386": _cross("i386", "i686-linux-gnu", "__i386__", module="x86/numbers_32"),
     "mips_o32": Headers(
         "linux-libc-dev-mipsel-cross",
         "/usr/mipsel-linux-gnu/include",

@@ -35,6 +35,7 @@ PACKAGES = (
     ("ppc", (20,), "ppc powerpc"),
     ("riscv", (243,), "riscv64 riscv32"),
     ("s390x", (22,), "s390x"),
+    ("x86", (62, 3), "x86_64 amd64 i386 i486 i586 i686"),
 )
 
 

@@ -156,4 +156,4 @@ class Abi:
         return status & ~0x7F00 | self.signal_to_host(status >> 8 & 0x7F) << 8
 
 
-HOST = Abi("x86_64", numbers="x86_64.numbers", word=8, families=("x86_64", "64"))
+HOST = Abi("x86_64", numbers="x86.numbers_64", word=8, families=("x64", "64"))

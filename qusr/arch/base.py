@@ -60,6 +60,8 @@ class Guest:
             e_flags are the value.
         refusals: what the kernel's elf_check_arch refuses of this machine's programs.
         flag_names: what e_flags say to people: (mask, value, words).
+        of_host: the host's processor is of its kind: it runs its programs where nobody asks for
+            the emulator.
         guarded: what the kernel adds to the protection of code: (bit of `features`, protection).
     """
 
@@ -74,6 +76,7 @@ class Guest:
     minsigstksz: int = 0
     auxv: tuple[tuple[int, int], ...] = ()
     marks_functions: bool = False
+    of_host: bool = False
     variants: tuple[Variant, ...] = ((0, 0, ""),)
     refusals: tuple[Refusal, ...] = ()
     guarded: tuple[tuple[int, int], ...] = ()

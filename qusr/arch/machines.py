@@ -6,9 +6,6 @@ from __future__ import annotations
 #: message can say what a file is built for. A class of 0 stands for either, a byte order of None
 #: too.
 TITLES: dict[tuple[int, int, bool | None], str] = {
-    (62, 64, False): "x86-64",
-    (62, 32, False): "x32",
-    (3, 32, False): "i386",
     (21, 64, False): "little-endian PowerPC64",
     (21, 64, True): "PowerPC64",
     (22, 32, None): "S/390",

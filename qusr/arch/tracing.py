@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 NT_PRSTATUS, NT_PRFPREG = 1, 2
 
 ORIGINAL = -1
-"""As a register: the first argument as it was before the system call (ORIG_r0, orig_gpr2…)."""
+"""As a register: the first argument as it was before the system call (ORIG_r0, orig_gpr2…), or the
+number (orig_rax), if that is the `call_register`."""
 
 
 class RegisterSet:

@@ -27,14 +27,19 @@ _DELIMITERS = ":|;,"
 
 
 def guests(names: list[str]) -> list[str]:
-    """qusr's names of guests, all of them for an empty list."""
+    """qusr's names of guests; for an empty list all of them whose programs the host does not run.
+
+    The host's own programs would all go to the emulator, which is one of them.
+    """
     chosen = []
     for name in names:
         found = arch.guest(name)
         if found is None:
             raise BinfmtError(f"no guest '{name}': there are {', '.join(arch.names())}")
         chosen.append(found.name)
-    return list(dict.fromkeys(chosen)) or list(GUESTS)
+    return list(dict.fromkeys(chosen)) or [
+        name for name, guest in GUESTS.items() if not guest.of_host
+    ]
 
 
 def entry_name(guest: str, *, as_qemu: bool = False) -> str:
@@ -72,7 +77,13 @@ def escaped(data: bytes) -> str:
 
 
 def line(guest: str, interpreter: str, flags: str, *, as_qemu: bool = False) -> str:
-    """What is written to `register`."""
+    """What is written to `register`.
+
+    Raises:
+        BinfmtError: the kernel would not take it, or could start no program any more.
+    """
+    if GUESTS[guest].of_host and GUESTS[guest].bits == 64:
+        raise BinfmtError(f"{guest} is this machine: its interpreter would need an interpreter")
     if len(os.fsencode(interpreter)) > _INTERPRETER_MAX:
         raise BinfmtError(
             f"{interpreter}: the kernel takes an interpreter's path of at most "

@@ -25,7 +25,7 @@ def prepare(
     seeks: bool = False,
     fd: int = -1,
     guest: str | None = None,
-    hosts: bool = False,
+    caller: int | None = None,
     check_mode: bool = True,
     execfn: bytes | None = None,
 ) -> _native.Prepared:
@@ -36,7 +36,8 @@ def prepare(
         fd: an open file to be used instead of opening `path` (binfmt_misc's O flag, execveat with
             AT_EMPTY_PATH); it is the loader's from now on.
         guest: the one that the caller runs; None: any.
-        hosts: the caller runs programs of this machine, too (`Prepared.plan` is None then).
+        caller: the e_machine of the guest that executes it: programs of this machine are left to it
+            (`Prepared.plan` is None then), unless the guest is one of its kind.
         check_mode: whether `path` itself must be executable.
         execfn: AT_EXECFN where that is not `path`.
 
@@ -50,7 +51,7 @@ def prepare(
         seeks=seeks,
         fd=fd,
         guest=guest,
-        hosts=hosts,
+        caller=caller,
         check_mode=check_mode,
         execfn=execfn,
     )

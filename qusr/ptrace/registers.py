@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["NT_PRSTATUS", "all_registers", "find", "in_call", "read", "set_call", "unit", "write"]
 
 _OUTSIDE = (1 << 64) - 1
-"""What stands for the first argument outside of a system call."""
+"""What stands for the first argument, or for the number, outside of a system call."""
 
 
 def _order(header: Header) -> ByteOrder:
@@ -78,7 +78,12 @@ def read(tracee: Tracee, note: int) -> tuple[bytes, int]:
         word, size = known.fixed[note]
         return word.to_bytes(4, _order(header)).ljust(size, b"\0"), 4
     found = find(header, note)
-    original = header.first_arg if in_call(tracee) else _OUTSIDE
+    if not in_call(tracee):
+        original = _OUTSIDE
+    elif known.call_register == ORIGINAL:
+        original = header.number & _OUTSIDE
+    else:
+        original = header.first_arg
     return found.pack(all_registers(tracee), original, _order(header)), found.unit
 
 
@@ -105,6 +110,11 @@ def write(tracee: Tracee, note: int, data: bytes, start: int = 0) -> None:
             raise fail(errno.ENOSPC)
         return
     for register, value in find(header, note).unpack(data, _order(header), start):
+        if register == ORIGINAL and known.call_register == ORIGINAL:
+            if in_call(tracee):
+                number = value & 0xFFFFFFFF
+                set_call(tracee, number - (number >> 31 << 32))
+            continue
         if register == ORIGINAL:
             # Where the register has the number before the call, the argument is here.
             if known.call_register == known.registers.args[0]:

@@ -87,9 +87,9 @@ class Context:
         A `bytes` argument is passed as a pointer to it, a `bytearray` one may be filled.
         Guest addresses go through :meth:`pointer`. Raises OSError.
         """
-        from qusr.arch.x86_64.numbers import NUMBERS
+        from qusr.syscalls.table import numbers
 
-        result: int = self.thread.host_call(NUMBERS[name], args)
+        result: int = self.thread.host_call(numbers(HOST)[name], args)
         if result == RESTART_SYSCALL:
             raise Restart
         if result < 0:

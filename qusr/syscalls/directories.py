@@ -151,6 +151,7 @@ _BIG_ENDIAN = "big-endian guests: the struct's parts would not be swapped"
 
 CALLS = (
     # --- listing ---
+    Syscall("getdents", *_DIRENTS),
     Syscall("getdents", *_DIRENTS, builtin="getdents", families=("be", "32", "irix")),
     Syscall("getdents64", *_DIRENTS),
     Syscall("getdents64", *_DIRENTS, builtin="getdents64", families=("be", "32")),

@@ -84,7 +84,7 @@ LOOP_CONFIG = Struct(
     [("fd", u32), ("block_size", u32), ("info", LOOP_INFO64), ("_reserved", u64 * 8)],
 )
 # __kernel_old_dev_t: asm/posix_types*.h of each architecture.
-_OLD_DEV: dict[str, CType] = {"x86_64": ulong, "ids16": u16, "s390": u16, "*": u32}
+_OLD_DEV: dict[str, CType] = {"x64": ulong, "ids16": u16, "s390": u16, "*": u32}
 OLD_DEV = PerAbi("__kernel_old_dev_t", _OLD_DEV)
 LOOP_INFO = Struct(
     "loop_info",

@@ -175,7 +175,7 @@ SEMID_DS = PerAbi(
                     *_SEM_REST,
                 ],
             )
-            for family, gap in (("x86_64", True), ("32", True), ("*", False))
+            for family, gap in (("x64", True), ("32", True), ("*", False))
         },
     },
 )

@@ -127,7 +127,7 @@ class SigsetPack(CType):
 
     def size(self, abi: Abi) -> int:
         """Two words; on the host with room for the set."""
-        return 2 * abi.word + (8 if "x86_64" in abi.families else 0)
+        return 2 * abi.word + (8 if "x64" in abi.families else 0)
 
     def align(self, abi: Abi) -> int:
         """That of a pointer."""

@@ -54,7 +54,7 @@ _TIMES = tuple(f"st_{kind}time{part}" for kind in "amc" for part in ("", "_nsec"
 _LONG_TIMES = [(name, ulong) for name in _TIMES]
 
 # arch/x86/include/uapi/asm/stat.h
-_STAT_X86_64 = Struct(
+_STAT_X64 = Struct(
     "stat",
     [
         ("st_dev", ulong), ("st_ino", ulong), ("st_nlink", ulong), ("st_mode", u32),
@@ -133,7 +133,7 @@ STAT = PerAbi(
         "ppc32": _STAT_PPC32,
         "irix32": _STAT_IRIX32,
         "irix64": _STAT_IRIX64,
-        "x86_64": _STAT_X86_64,
+        "x64": _STAT_X64,
         "generic64": _STAT_GENERIC,
         "s390": _STAT_S390,
         "be32": _eabi_stat([("st_dev", u16), ("_pad1", u16)], [("st_rdev", u16), ("_pad2", u16)]),
@@ -162,7 +162,7 @@ STAT64 = PerAbi(
                 ("_pad2", ulong), ("st_blocks", s64),
             ],
         ),
-        "x86_64": _STAT_X86_64,
+        "x64": _STAT_X64,
         "eabi": Struct(
             "stat64",
             [

@@ -63,7 +63,7 @@ CALLS = (
         for name in (
             "break", "stty", "gtty", "ftime", "prof", "lock", "mpx", "ulimit", "profil", "idle",
             "create_module", "get_kernel_syms", "query_module", "afs_syscall", "getpmsg",
-            "putpmsg", "timerfd", "ioperm", "iopl", "vm86", "modify_ldt",
+            "putpmsg", "timerfd", "ioperm", "iopl", "vm86",
         )
     ),
 )  # fmt: skip

@@ -16,6 +16,8 @@ from qusr.syscalls.decl import (
     Fd,
     Flags,
     FlagTable,
+    Forward,
+    Hex,
     Host,
     Int,
     Ptr,
@@ -23,6 +25,7 @@ from qusr.syscalls.decl import (
     Size,
     Syscall,
     UInt,
+    words,
 )
 from qusr.syscalls.layout import (
     CType,
@@ -62,7 +65,7 @@ SFD = FlagTable({"SFD_NONBLOCK": 0o4000, "SFD_CLOEXEC": 0o2000000}, family="open
 _EVENTS = FlagInt(16, POLL, signed=True)
 POLLFD = Struct("pollfd", [("fd", s32), ("events", _EVENTS), ("revents", _EVENTS)])
 # EPOLL_PACKED (linux/eventpoll.h) is there for x86-64 alone. The data is the program's own.
-EPOLL_EVENT = Struct("epoll_event", [("events", u32), ("data", u64)], packed=("x86_64",))
+EPOLL_EVENT = Struct("epoll_event", [("events", u32), ("data", u64)], packed=("x64",))
 # The last argument of pselect6 (fs/select.c).
 SIGSET_ARG = Struct("sigset_argpack", [("ss", ptr), ("ss_len", ulong)])
 SIGSET_PACK = Struct("sigset_argpack", [("set", SigsetPack())])
@@ -101,6 +104,9 @@ CALLS = (
     Syscall("_newselect", *_sets(), Ptr("timeout", TIMEVAL, INOUT | INTERRUPTED),
             host=Host("select")),
     Syscall("select", *_sets(), Ptr("timeout", TIMEVAL, INOUT | INTERRUPTED)),
+    # struct sel_arg_struct (fs/select.c).
+    Syscall("select", Hex("arg"), forward=Forward("_newselect", *words(0, 5)),
+            families=("ia32",)),
     _pselect6("pselect6", TIMESPEC, SIGSET_ARG),
     _pselect6("pselect6", TIMESPEC, SIGSET_PACK, *_OTHER_SETS),
     _pselect6("pselect6_time64", TIMESPEC64, SIGSET_ARG),

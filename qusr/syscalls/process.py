@@ -174,6 +174,8 @@ CALLS = (
     # CONFIG_CLONE_BACKWARDS: the thread pointer comes before the child's tid.
     Syscall("clone", Flags("flags", CLONE), Raw("newsp"), Raw("parent_tid"), Hex("tls"),
             Raw("child_tid"), handler="process:clone"),
+    Syscall("clone", Flags("flags", CLONE), Raw("newsp"), Raw("parent_tid"), Raw("child_tid"),
+            Hex("tls"), handler="process:clone", families=("x64",)),
     # CONFIG_CLONE_BACKWARDS2: the stack comes before the flags.
     Syscall("clone", Raw("newsp"), Flags("flags", CLONE), Raw("parent_tid"), Raw("child_tid"),
             Hex("tls"), handler="process:clone", families=("backwards2",)),

@@ -53,6 +53,8 @@ class Clone:
         flags, _, parent_tid, tls, child_tid = self.registers[:5]
         if "backwards2" in self.abi.families:
             _, flags, parent_tid, child_tid, tls = self.registers[:5]
+        elif "x64" in self.abi.families:
+            tls, child_tid = child_tid, tls
         text = ""
         if flags & (_PARENT_SETTID | _PIDFD):
             text += f", parent_tid={self._number(parent_tid, result)}"

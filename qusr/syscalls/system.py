@@ -204,6 +204,20 @@ CALLS = (
             builtin="flush_icache"),
     Syscall("riscv_hwprobe", Raw("pairs"), Size("pair_count"), Size("cpusetsize"), Raw("cpus"),
             UInt("flags"), handler="probe:hardware_probe"),
+    Syscall("arch_prctl", Int("option"), Hex("arg2"), builtin="arch_prctl"),
+    Syscall("modify_ldt", Int("func"), Hex("ptr"), ULong("bytecount"), builtin="modify_ldt"),
+    Syscall("set_thread_area", Hex("u_info"), builtin="set_thread_area",
+            families=("x64", "ia32")),
+    Syscall("get_thread_area", Hex("u_info"), builtin="get_thread_area"),
+    Syscall("vm86old", Hex("v86"), enosys="a mode that only 32-bit kernels have"),
+    *(
+        Syscall(name, enosys="every C library has a newer one in its place")
+        for name in ("oldstat", "oldlstat", "oldfstat", "olduname", "oldolduname")
+    ),
+    Syscall("uprobe", enosys="for code that the kernel has put into a program"),
+    Syscall("uretprobe", enosys="for code that the kernel has put into a program"),
+    *(Syscall(name, enosys=_REMOVED) for name in ("epoll_ctl_old", "epoll_wait_old")),
+    *(Syscall(name, enosys="never was in Linux") for name in ("tuxcall", "security")),
     # Facilities and devices that a machine may lack (arch/s390/kernel/runtime_instr.c,
     # guarded_storage.c, sthyi.c; arch/s390/pci/pci_mmio.c).
     *(

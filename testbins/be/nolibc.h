@@ -1,5 +1,5 @@
 /* What a freestanding guest program needs: the start of a process, raw system calls and a few
- * functions of the C library, for arm (EABI), aarch64, mips, powerpc, riscv, s390x and x86_64 in either byte order. One
+ * functions of the C library, for arm (EABI), aarch64, mips, powerpc, riscv, s390x and x86 in either byte order. One
  * translation unit a program, so everything is defined here.
  *
  * A program defines `int main(int argc, char **argv, char **envp)`. */
@@ -128,6 +128,19 @@ static inline long syscall6(long nr, long a, long b, long c, long d, long e, lon
                      : "=a"(result)
                      : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
                      : "rcx", "r11", "memory", "cc");
+    return result;
+#elif defined(__i386__)
+    /* There are as many registers as arguments: they are loaded by hand. */
+    const long all[] = {nr, a, b, c, d, e, f};
+    long result;
+    __asm__ volatile("pushl %%ebx\n\tpushl %%esi\n\tpushl %%edi\n\tpushl %%ebp\n\t"
+                     "movl 4(%%eax), %%ebx\n\tmovl 8(%%eax), %%ecx\n\tmovl 12(%%eax), %%edx\n\t"
+                     "movl 16(%%eax), %%esi\n\tmovl 20(%%eax), %%edi\n\tmovl 24(%%eax), %%ebp\n\t"
+                     "movl (%%eax), %%eax\n\tint $0x80\n\t"
+                     "popl %%ebp\n\tpopl %%edi\n\tpopl %%esi\n\tpopl %%ebx"
+                     : "=a"(result)
+                     : "a"(all)
+                     : "ecx", "edx", "memory", "cc");
     return result;
 #else
 #error "nolibc.h: unknown architecture"
@@ -386,6 +399,10 @@ __asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
 /* A caller leaves 160 bytes of stack for the function that it calls. */
 __asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
         "\tlgr %r2, %r15\n\taghi %r15, -160\n\txc 0(8,%r15), 0(%r15)\n\tjg start_c\n");
+#elif defined(__i386__)
+__asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
+        "\txor %ebp, %ebp\n\tmov %esp, %eax\n\tand $-16, %esp\n\tsub $12, %esp\n"
+        "\tpush %eax\n\tcall start_c\n");
 #else
 __asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
         "\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall start_c\n");

@@ -124,7 +124,7 @@ int main(int argc, char **argv, char **envp)
     CHECK(syscall4(__NR_rt_sigprocmask, HOW_UNBLOCK, blocked, 0, SET_SIZE) == 0);
     CHECK(calls == 2 && last == realtime && code == SI_QUEUE && value == 0x01020304);
 
-#if !defined(__x86_64__) && !defined(__thumb__)
+#if !defined(__x86_64__) && !defined(__i386__) && !defined(__thumb__)
     CHECK(act(SIGSEGV, skip, 0) == 0);
     /* The number would be changed by a load that took place. */
     register long number __asm__(

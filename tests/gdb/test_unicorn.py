@@ -7,19 +7,39 @@ import pytest
 from tests.gdb.client import Client
 from tests.gdb.conftest import Begin, in_order
 
-GUESTS = ("s390x", "riscv64", "mipsel", "mips64")
-OTHERS = [pytest.param(arch, marks=pytest.mark.slow) for arch in ("mips", "mips64el", "ppc")]
+GUESTS = ("s390x", "riscv64", "mipsel", "x86_64")
+OTHERS = [pytest.param(arch, marks=pytest.mark.slow) for arch in ("i386", "mips64")]
+WATCHED = [pytest.param(arch, marks=pytest.mark.slow) for arch in ("mips", "mips64el", "ppc")]
 REGISTERS = {
     "s390x": [r"pswm +0x\w+", r"pswa +0x\w+", r"r15 +0x\w+", r"acr0 +0x", r"fpc +0x", r"f15 +"],
+    "x86_64": [
+        r"rax +0x\w+",
+        r"rip +0x\w+\s+0x\w+ <main",
+        r"eflags +0x",
+        r"st0 +",
+        r"xmm0 +",
+        r"mxcsr +0x",
+        r"fs_base +0x",
+    ],
+    "i386": [
+        r"eax +0x\w+",
+        r"eip +0x\w+\s+0x\w+ <main",
+        r"eflags +0x",
+        r"st0 +",
+        r"xmm0 +",
+        r"mxcsr +0x",
+    ],
     "riscv64": [r"ra +0x\w+", r"sp +0x\w+", r"t6 +0x\w+", r"pc +0x\w+\s+0x\w+ <main", r"fa0 +"],
     "mipsel": [r"sp +s8 +ra\s+R24 ( +\w{8}){8}", r"pc\s+( +\w{8}){6}", "f31: ", "fcsr +fir"],
     "mips64": [r"R28  0{16} 0*[1-9a-f]\w+ ", r"pc\s+", "f31: ", "fcsr +fir"],
 }
 #: Where a result is.
-RESULT = {"s390x": "r2", "riscv64": "a0", "mipsel": "v0", "mips64": "v0"}
+RESULT = {
+    "s390x": "r2", "riscv64": "a0", "mipsel": "v0", "mips64": "v0", "x86_64": "rax", "i386": "eax",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("arch", GUESTS)
+@pytest.mark.parametrize("arch", [*GUESTS, *OTHERS])
 def test_breaks_steps_and_registers(begin: Begin, arch: str) -> None:
     """Breakpoint with a condition, stepi, next, finish, calls, registers read and written."""
     program = begin(arch, "plain")
@@ -40,7 +60,7 @@ def test_breaks_steps_and_registers(begin: Begin, arch: str) -> None:
     assert program.end()[0] == 1
 
 
-@pytest.mark.parametrize("arch", [*GUESTS, *OTHERS])
+@pytest.mark.parametrize("arch", [*GUESTS, *OTHERS, *WATCHED])
 def test_watch(begin: Begin, arch: str) -> None:
     """The value is told of the very store that changed it: s390x stops behind it."""
     program = begin(arch, "plain")
@@ -81,7 +101,7 @@ def test_calls_and_signals(begin: Begin) -> None:
     assert program.end() == (-10, "loud\n")
 
 
-@pytest.mark.parametrize("arch", GUESTS)
+@pytest.mark.parametrize("arch", [*GUESTS, *OTHERS])
 def test_stop_within_a_block(begin: Begin, arch: str) -> None:
     """Behind main's prologue, without a branch in between."""
     program = begin(arch, "plain")

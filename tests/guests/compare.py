@@ -45,6 +45,8 @@ TRIPLET = {
     "mipsel": "mipsel-linux-gnu",
     "mips64el": "mips64el-linux-gnuabi64",
     "s390x": "s390x-linux-gnu",
+    "x86_64": "x86_64-linux-gnu",
+    "i386": "i386-linux-gnu",
 }
 LOADER = {
     "aarch64": "ld-linux-aarch64.so.1",
@@ -53,6 +55,8 @@ LOADER = {
     "mipsel": "ld.so.1",
     "mips64el": "ld.so.1",
     "s390x": "ld64.so.1",
+    "x86_64": "ld-linux-x86-64.so.2",
+    "i386": "ld-linux.so.2",
 }
 
 _WORDS = [

@@ -170,7 +170,7 @@ def test_truncated_anywhere(name: str, tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(data)
     path.chmod(0o755)
-    whole = program.prepare(str(path), [b"x"], Sysroot(None), hosts=True)
+    whole = program.prepare(str(path), [b"x"], Sysroot(None), caller=183)
     plan = whole.plan
     whole.close()
     assert plan is not None
@@ -178,7 +178,7 @@ def test_truncated_anywhere(name: str, tmp_path: Path) -> None:
     for size in range(contents - 1, -1, -1):
         os.truncate(path, size)
         with pytest.raises(LoadError) as caught:
-            program.prepare(str(path), [b"x"], Sysroot(None), hosts=True).close()
+            program.prepare(str(path), [b"x"], Sysroot(None), caller=183).close()
         assert caught.value.status == 126
         assert "\n" not in caught.value.message
 

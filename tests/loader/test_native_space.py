@@ -46,7 +46,7 @@ def pages_of(space: native.AddressSpace, loaded: native.Image) -> dict[int, tupl
 
 
 def compare(path: str, bits: int, sysroot: Sysroot) -> native.Image:
-    prepared = prepare(path, [b"x"], sysroot, hosts=True)
+    prepared = prepare(path, [b"x"], sysroot, caller=183)
     if prepared.plan is None:
         # For the host's machine `prepare` stops; the loader itself does not mind.
         prepared.close()
@@ -125,7 +125,7 @@ def test_corrupt_headers(tmp_path: Path) -> None:
     for number in range(300):
         path.write_bytes(next(streams[number % 2]))
         try:
-            prepared = prepare(str(path), [b"x"], Sysroot(None), hosts=True)
+            prepared = prepare(str(path), [b"x"], Sysroot(None), caller=183)
         except LoadError:
             outcomes.add("refused")
             continue
@@ -147,7 +147,7 @@ def test_arm_programs_may_start_low(tmp_path: Path) -> None:
     made = Elf(machine=EM_ARM, bits=32, entry=0x8100, flags=0x05000000, size=0x400)
     made.phdrs = [Phdr(flags=5, vaddr=0x8000, filesz=0x400, memsz=0x400)]
     path = test_host_kernel.write(tmp_path / "x", made)
-    prepared = prepare(str(path), [b"x"], Sysroot(None), hosts=True)
+    prepared = prepare(str(path), [b"x"], Sysroot(None), caller=183)
     space = native.AddressSpace(32, mmap_min_addr=0x8000)
     assert prepared.install(space, stack_size=STACK).start == 0x8100
     prepared.close()

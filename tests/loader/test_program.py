@@ -113,8 +113,8 @@ def test_what_is_no_program(file: Callable[..., str], tmp_path: Path) -> None:
         (program(EM_ARM), "built for ARM: use qusr-arm"),
         (program(EM_ARM, big_endian=True), "built for big-endian ARM: use qusr-armeb"),
         (program(big_endian=True), "built for big-endian AArch64: use qusr-aarch64_be"),
-        (program(62), "built for x86-64: this machine runs it without qusr"),
-        (program(3), "built for i386: this machine runs it without qusr"),
+        (program(62), "built for x86-64: this machine runs it without qusr, or use qusr-x86_64"),
+        (program(3), "built for i386: this machine runs it without qusr, or use qusr-i386"),
         (program(8, big_endian=True), "built for MIPS: use qusr-mips"),
         (program(0x1234), "built for unknown machine 4660 (64-bit): no qusr command runs it"),
     ],
@@ -191,10 +191,15 @@ def test_scripts_and_sysroots(file: Callable[..., str], tmp_path: Path) -> None:
     prepared.close()
     # A script of the guest may run a program of the host: execve then really is one.
     path = file(b"#!/bin/sh\n", "host-script")
-    prepared = prepare(path, [b"x"], NOBODY, hosts=True)
+    prepared = prepare(path, [b"x"], NOBODY, caller=183)
     assert prepared.plan is None
     assert prepared.guest is None
     prepared.close()
+    # That of a guest which is of the host's kind stays in its emulator.
+    for machine in (3, 62):
+        prepared = prepare(path, [b"x"], NOBODY, caller=machine)
+        assert prepared.guest == "x86_64"
+        prepared.close()
     with pytest.raises(
         LoadError, match=": interpreter /bin/sh: built for x86-64: this machine runs it"
     ):

@@ -15,6 +15,7 @@ mod s390x;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod x86;
 
 use std::sync::Arc;
 
@@ -30,13 +31,14 @@ use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
 /// The guests of each module.
-static ALL: [&[Entry]; 6] = [
+static ALL: [&[Entry]; 7] = [
     &aarch64::GUESTS,
     &arm::GUESTS,
     &mips::GUESTS,
     &ppc::GUESTS,
     &riscv::GUESTS,
     &s390x::GUESTS,
+    &x86::GUESTS,
 ];
 
 /// One guest: an instruction set in one byte order.

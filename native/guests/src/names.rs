@@ -2,11 +2,12 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 12] = [
+pub const NAMES: [(&str, &[&str]); 14] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
     ("armeb", &[]),
+    ("i386", &["i486", "i586", "i686"]),
     ("mips", &[]),
     ("mips64", &[]),
     ("mips64el", &[]),
@@ -15,6 +16,7 @@ pub const NAMES: [(&str, &[&str]); 12] = [
     ("riscv32", &[]),
     ("riscv64", &[]),
     ("s390x", &[]),
+    ("x86_64", &["amd64"]),
 ];
 
 /// The guest that has this name.

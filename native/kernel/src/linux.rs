@@ -36,6 +36,8 @@ pub struct Registers {
     pub call_marker: Option<u32>,
     /// The one that has the call's number for a tracer before a system call, instead of an argument.
     pub shown_number: Option<u32>,
+    /// The one that has -ENOSYS for a tracer before a system call: the result of one that is not made.
+    pub pending_result: Option<u32>,
     /// The number of syscall(2), where the kernel has it: the first argument is the call's number, and all who see
     /// calls see that one.
     pub indirect: Option<u64>,
@@ -183,6 +185,15 @@ pub struct Facts {
     pub breaks_need_tracer: bool,
 }
 
+/// A call about a program's own processor, which only the kernels of some have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnCall {
+    ArchPrctl,
+    ModifyLdt,
+    SetThreadArea,
+    GetThreadArea,
+}
+
 /// What swapcontext(2) keeps of a thread in a program's memory.
 pub trait Contexts {
     /// How long a context is, in bytes.
@@ -239,8 +250,45 @@ pub trait LinuxAbi: Send + Sync {
     /// The address of the system-call instruction behind which the pc stands.
     fn call_address(&self, regs: &mut dyn Regs, behind: u64) -> u64;
 
+    /// Makes a call of its own.
+    ///
+    /// # Errors
+    /// The errno that the program gets.
+    fn own_call(
+        &self,
+        call: OwnCall,
+        args: &[u64],
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+    ) -> Result<u64, i32> {
+        let _ = (call, args, core, space);
+        Err(libc::ENOSYS)
+    }
+
+    /// Sets the thread pointer of a thread that clone(2) makes.
+    ///
+    /// # Errors
+    /// The errno of the clone.
+    fn set_thread_pointer(
+        &self,
+        core: &mut dyn CpuCore,
+        space: &AddressSpace,
+        value: u64,
+    ) -> Result<(), i32> {
+        let _ = space;
+        core.set(self.facts().registers.tls, value);
+        Ok(())
+    }
+
+    /// The system call that code in the kernel's part of the address space stands for, which a program has
+    /// called: its number. The core is made to stand behind the call.
+    fn kernel_code(&self, exit: Exit, core: &mut dyn CpuCore, space: &AddressSpace) -> Option<u64> {
+        let _ = (exit, core, space);
+        None
+    }
+
     /// The code that calls sigreturn, for handlers without a restorer of their own; it goes to the
-    /// start of a page.
+    /// start of a page. Empty: there is none, and no page.
     fn trampoline(&self) -> Vec<u8>;
 
     /// Writes the frame of a signal below `top` and makes the core start the handler.

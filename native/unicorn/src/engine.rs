@@ -130,6 +130,37 @@ impl<'a> Engine<'a> {
         self.api.check(what, error)
     }
 
+    /// Has the library map memory of its own, of zeros, where the guest's address space does not reach.
+    ///
+    /// # Errors
+    /// The library's words.
+    pub fn map_own(self, what: &str, at: u64, size: u64) -> Result<(), String> {
+        // SAFETY: by `new`; the library owns the memory.
+        let error = unsafe { (self.api.mem_map)(self.engine, at, size, ffi::PROT_ALL) };
+        self.api.check(what, error)
+    }
+
+    /// Reads where [`Engine::map_own`] has mapped; zeros, if that is not so.
+    #[must_use]
+    pub fn load<const N: usize>(self, at: u64) -> [u8; N] {
+        let mut bytes = [0; N];
+        let to = bytes.as_mut_ptr().cast::<c_void>();
+        // SAFETY: by `new`; the library copies so many bytes to there.
+        unsafe { (self.api.mem_read)(self.engine, at, to, N as u64) };
+        bytes
+    }
+
+    /// Stores where [`Engine::map_own`] has mapped.
+    ///
+    /// # Errors
+    /// The library's words.
+    pub fn store(self, what: &str, at: u64, bytes: &[u8]) -> Result<(), String> {
+        let from = bytes.as_ptr().cast::<c_void>();
+        // SAFETY: by `new`; the library copies so many bytes from there.
+        let error = unsafe { (self.api.mem_write)(self.engine, at, from, bytes.len() as u64) };
+        self.api.check(what, error)
+    }
+
     /// Sets and clears bits of a register.
     pub fn change(self, what: &str, reg: UcReg, set: u64, clear: u64) -> Result<(), String> {
         let mut block = Block::default();

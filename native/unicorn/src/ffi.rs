@@ -42,6 +42,7 @@ pub const MEM_WRITE: c_int = 17;
 pub const MEM_FETCH: c_int = 18;
 
 pub const HOOK_INTR: c_int = 1 << 0;
+pub const HOOK_INSN: c_int = 1 << 1;
 pub const HOOK_CODE: c_int = 1 << 2;
 pub const HOOK_BLOCK: c_int = 1 << 3;
 pub const HOOK_INSN_INVALID: c_int = 1 << 14;
@@ -64,6 +65,7 @@ const CTL_TLB_TYPE: u32 = ctl_write(12, 1);
 
 pub type IntrCallback = extern "C" fn(*mut Engine, u32, *mut c_void);
 pub type BlockCallback = extern "C" fn(*mut Engine, u64, u32, *mut c_void);
+pub type InsnCallback = extern "C" fn(*mut Engine, *mut c_void);
 pub type InvalidInsnCallback = extern "C" fn(*mut Engine, *mut c_void) -> bool;
 pub type TlbFillCallback =
     extern "C" fn(*mut Engine, u64, c_int, *mut TlbEntry, *mut c_void) -> bool;
@@ -90,6 +92,9 @@ pub struct Api {
     pub emu_start: unsafe extern "C" fn(*mut Engine, u64, u64, u64, usize) -> c_int,
     pub emu_stop: unsafe extern "C" fn(*mut Engine) -> c_int,
     pub mem_map_ptr: unsafe extern "C" fn(*mut Engine, u64, u64, u32, *mut c_void) -> c_int,
+    pub mem_map: unsafe extern "C" fn(*mut Engine, u64, u64, u32) -> c_int,
+    pub mem_read: unsafe extern "C" fn(*mut Engine, u64, *mut c_void, u64) -> c_int,
+    pub mem_write: unsafe extern "C" fn(*mut Engine, u64, *const c_void, u64) -> c_int,
     context_alloc: unsafe extern "C" fn(*mut Engine, *mut *mut Context) -> c_int,
     context_size: unsafe extern "C" fn(*mut Engine) -> usize,
     context_save: unsafe extern "C" fn(*mut Engine, *mut Context) -> c_int,
@@ -152,6 +157,9 @@ impl Api {
             emu_start: symbol!(b"uc_emu_start\0"),
             emu_stop: symbol!(b"uc_emu_stop\0"),
             mem_map_ptr: symbol!(b"uc_mem_map_ptr\0"),
+            mem_map: symbol!(b"uc_mem_map\0"),
+            mem_read: symbol!(b"uc_mem_read\0"),
+            mem_write: symbol!(b"uc_mem_write\0"),
             context_alloc: symbol!(b"uc_context_alloc\0"),
             context_size: symbol!(b"uc_context_size\0"),
             context_save: symbol!(b"uc_context_save\0"),
@@ -331,7 +339,7 @@ impl Api {
     ///
     /// # Safety
     /// `engine` is open; `user` is what the callback expects and outlives the engine.
-    pub unsafe fn hook_instruction(
+    pub unsafe fn hook_address(
         &self,
         engine: *mut Engine,
         callback: BlockCallback,
@@ -354,6 +362,35 @@ impl Api {
     ) -> Result<(), String> {
         // SAFETY: the callback has the C type of the hook.
         unsafe { self.hook(engine, HOOK_BLOCK, callback as *mut c_void, user) }
+    }
+
+    /// Has `callback` called at each of these instructions (`UC_*_INS_*`), one without a result or operands.
+    ///
+    /// # Safety
+    /// `engine` is open; `user` is what the callback expects and outlives the engine.
+    pub unsafe fn hook_instruction(
+        &self,
+        engine: *mut Engine,
+        instruction: c_int,
+        callback: InsnCallback,
+        user: *mut c_void,
+    ) -> Result<(), String> {
+        let mut handle = 0;
+        let callback = callback as *mut c_void;
+        // SAFETY: the callback has the C type of the hook, whose further argument is one int.
+        let error = unsafe {
+            (self.hook_add)(
+                engine,
+                &raw mut handle,
+                HOOK_INSN,
+                callback,
+                user,
+                1,
+                0,
+                instruction,
+            )
+        };
+        self.check("hook", error)
     }
 
     /// # Safety

@@ -133,6 +133,9 @@ pub struct Facts {
     /// The library's pages are smaller by default, and it lets them be set (ARM's are).
     pub sets_page_size: bool,
     pub banks: &'static [Bank],
+    /// How many registers there are, with those that only [`Guest::read`] and [`Guest::write`] know; 0: those of
+    /// the banks.
+    pub count: u32,
     /// The number of the program counter, and the library's.
     pub pc: u32,
     pub uc_pc: UcReg,
@@ -148,6 +151,11 @@ pub struct Facts {
     pub coherent_code: bool,
     /// The bits of a data address that are no tag.
     pub address_mask: u64,
+    /// The system-call instruction, where the library has a hook of its own for it: `UC_*_INS_*` and its size
+    /// in bytes. In that hook the pc is on the instruction.
+    pub call: Option<(c_int, u64)>,
+    /// A page that the processor itself reads (a descriptor table); what is mapped there is the guest's affair.
+    pub kernel_page: Option<u64>,
     pub probe: Probe,
 }
 
@@ -204,7 +212,8 @@ pub trait Guest: Send + Sync {
         false
     }
 
-    /// Moves behind the system-call instruction at the pc where the library leaves that to a kernel.
+    /// Moves behind the system-call instruction at the pc where the library leaves that to a kernel, and does
+    /// what else it leaves.
     fn pass_call(&self, engine: Engine<'_>) {
         let _ = engine;
     }

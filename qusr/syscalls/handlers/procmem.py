@@ -110,7 +110,8 @@ def _position(ctx: Context, name: str, args: list[int]) -> int | None:
     elif "v" in name:  # pos_from_hilo of fs/read_write.c: the low half first, whatever the order
         position = (args[4] & 0xFFFFFFFF) << 32 | args[3] & 0xFFFFFFFF
     else:
-        high, low = args[4:6] if ctx.abi.big_endian else (args[5], args[4])
+        first, second = args[4:6] if ctx.abi.pair_align else args[3:5]
+        high, low = (first, second) if ctx.abi.big_endian else (second, first)
         position = (high & 0xFFFFFFFF) << 32 | low & 0xFFFFFFFF
     if name.endswith("v2") and position == (1 << 64) - 1:
         return None

@@ -232,6 +232,13 @@ CHECK(rounding_modes)
 
 CHECK(exception_flags)
 {
+#if defined(__x86_64__) && defined(ON_UNICORN)
+	NA("Unicorn's SSE sets no flags in MXCSR");
+	return;
+#elif defined(__i386__)
+	NA("Unicorn's FDIV takes 0 / 0 for a division by zero, and says nothing of inexact results");
+	return;
+#endif
 	volatile double r;
 
 	feclearexcept(FE_ALL_EXCEPT);

@@ -231,6 +231,13 @@ CHECK(call)
 	SP(r) -= 8;
 	r.orig_rax = -1;
 #endif
+#ifdef __i386__
+	/* Behind the address to return to are the arguments. */
+	SP(r) -= 20;
+	OK(ptrace(PTRACE_POKEDATA, pid, SP(r) + 4, 4));
+	OK(ptrace(PTRACE_POKEDATA, pid, SP(r) + 8, 2));
+	r.orig_eax = -1;
+#endif
 #ifdef __arm__
 	if ((uintptr_t)answer & 1)
 		r.uregs[16] |= 1 << 5;

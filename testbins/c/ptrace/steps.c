@@ -59,13 +59,17 @@ CHECK(breakpoint)
 
 		EQ(next(pid, PTRACE_CONT, 0), STOPPED(SIGTRAP));
 		OK(ptrace(PTRACE_GETSIGINFO, pid, 0, &info));
-#ifndef __x86_64__
+#if !defined(__x86_64__) && !defined(__i386__)
 		EQ(info.si_code, TRAP_BRKPT);
 		EQ((uintptr_t)info.si_addr, at);
 #endif
 		OK(get_registers(pid, &r));
 		EQ(PC(r), at + ISA_BEHIND_BREAK);
+#ifdef __i386__
+		EQ(ptrace(PTRACE_PEEKDATA, pid, SP(r) + 4, 0), i ? 4 : 3);
+#else
 		EQ(ARG0(r), i ? 4 : 3);
+#endif
 		/* Step over it. */
 		OK(ptrace(PTRACE_POKETEXT, pid, at, before));
 		PC(r) = at;

@@ -78,7 +78,7 @@ CHECK(pairs)
 	registers r;
 	OK(get_registers(pid, &r));
 	EQ(info.instruction_pointer, PC(r));
-	EQ(info.stack_pointer, SP(r));
+	EQ(info.stack_pointer, (unsigned long)SP(r));
 	OK(ptrace(PTRACE_GETEVENTMSG, pid, 0, &message));
 	EQ(message, PTRACE_EVENTMSG_SYSCALL_ENTRY);
 	EQ(next(pid, PTRACE_SYSCALL, 0), SYSGOOD);

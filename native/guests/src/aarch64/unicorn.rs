@@ -66,9 +66,12 @@ static FACTS: Facts = Facts {
         clear: 0xffff_ffff,
     }],
     exceptions: &exceptions(),
+    count: 0,
     raised: None,
     coherent_code: false,
     address_mask: (1 << 56) - 1,
+    call: None,
+    kernel_page: None,
     // ldrb w0, [x1]
     probe: Probe {
         code: &0x3940_0020u32.to_le_bytes(),

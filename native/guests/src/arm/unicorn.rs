@@ -68,9 +68,12 @@ static LITTLE: Facts = Facts {
         preset("FPEXC", 4, FPEXC_EN),
     ],
     exceptions: &exceptions(),
+    count: 0,
     raised: None,
     coherent_code: false,
     address_mask: u64::MAX,
+    call: None,
+    kernel_page: None,
     // ldrb r0, [r1]
     probe: Probe {
         code: &0xe5d1_0000u32.to_le_bytes(),

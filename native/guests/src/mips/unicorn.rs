@@ -105,8 +105,11 @@ static MIPSEL_FACTS: Facts = Facts {
     presets: &presets(0),
     exceptions: &EXCEPTIONS,
     raised: Some(Raised { bits: 32, call: 4 }),
+    count: 0,
     coherent_code: false,
     address_mask: u64::MAX,
+    call: None,
+    kernel_page: None,
     probe: Probe {
         code: &LBU.to_le_bytes(),
         base: UcReg::bits32(R0 + 4),

@@ -75,9 +75,12 @@ static FACTS: Facts = Facts {
         Exception::new(EMULATION, Meaning::Undefined).back(4),
     ],
     // Nothing tells of ICBI.
+    count: 0,
     coherent_code: true,
     raised: None,
     address_mask: 0xffff_ffff,
+    call: None,
+    kernel_page: None,
     // lbz r3, 0(r4)
     probe: Probe {
         code: &[0x88, 0x64, 0x00, 0x00],

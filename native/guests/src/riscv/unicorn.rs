@@ -80,9 +80,12 @@ static RV64_FACTS: Facts = Facts {
     leading: &[],
     presets: &presets(Width::Bits64),
     exceptions: &EXCEPTIONS,
+    count: 0,
     raised: None,
     coherent_code: false,
     address_mask: u64::MAX,
+    call: None,
+    kernel_page: None,
     // lbu a0, 0(a1)
     probe: Probe {
         code: &0x0005_c503u32.to_le_bytes(),

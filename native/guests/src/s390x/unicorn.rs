@@ -86,9 +86,12 @@ static FACTS: Facts = Facts {
         Exception::new(EXCP_SVC, Meaning::Call),
         Exception::new(EXCP_PGM, Meaning::Ask),
     ],
+    count: regs::HAS_VECTORS + 1,
     raised: None,
     coherent_code: true,
     address_mask: u64::MAX,
+    call: None,
+    kernel_page: None,
     // ic %r0, 0(%r2)
     probe: Probe {
         code: &[0x43, 0x00, 0x20, 0x00],

@@ -33,6 +33,7 @@ static FACTS: Facts = Facts {
         leading: &[],
         call_marker: None,
         shown_number: None,
+        pending_result: None,
         indirect: None,
     },
     machine: 8,

@@ -73,7 +73,7 @@ impl Ident {
     /// Whether this x86-64 machine runs it without an emulator.
     #[must_use]
     pub fn is_host(&self) -> bool {
-        self.machine == EM_X86_64 || (self.machine, self.bits) == (EM_386, 32)
+        is_host_machine(self.machine) && (self.machine == EM_X86_64 || self.bits == 32)
     }
 
     /// Whether it is for the same machine as another one.
@@ -97,6 +97,12 @@ impl Ident {
             other => format!("ELF type {other}"),
         }
     }
+}
+
+/// Whether this is the host's machine, in either word size.
+#[must_use]
+pub fn is_host_machine(machine: u16) -> bool {
+    matches!(machine, EM_X86_64 | EM_386)
 }
 
 /// What the first bytes of a file look like.

@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use super::elf::{self, Plan, errno, read, read_plan};
 use super::error::{LoadError, text};
-use super::ident::{BINPRM_BUF_SIZE, Ident, Kind, kind};
+use super::ident::{BINPRM_BUF_SIZE, Ident, Kind, is_host_machine, kind};
 use super::image::{self, ElfFile, Image, Space};
 use super::rules::{Machines, Rules};
 use super::script;
@@ -18,8 +18,9 @@ use crate::thunk::path::lookup_in;
 /// Which programs the caller runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted<'a> {
-    /// Those of any guest, and of the host, which are left to it (execve(2)).
-    Any,
+    /// What a guest executes (execve(2)), this being its programs' `e_machine`: programs of any guest. Those of
+    /// the host are left to it, unless the guest is one of its kind: then they stay here.
+    By(u16),
     Guests,
     Guest(&'a str),
 }
@@ -127,11 +128,15 @@ pub fn prepare(mut request: Request<'_>, machines: &Machines) -> Result<Prepared
         let guest = ident.guest(machines);
         let is_wanted = |guest: &Rules| match wanted {
             Wanted::Guest(name) => name == guest.name,
-            Wanted::Any | Wanted::Guests => true,
+            Wanted::By(_) | Wanted::Guests => true,
+        };
+        let is_left = match wanted {
+            Wanted::By(machine) => ident.is_host() && !is_host_machine(machine),
+            Wanted::Guest(_) | Wanted::Guests => false,
         };
         let guest = match guest {
+            _ if is_left => None,
             Some(guest) if is_wanted(guest) => Some(guest),
-            _ if ident.is_host() && wanted == Wanted::Any => None,
             _ => return Err(foreign(&ident, &path, machines)),
         };
         let mut prepared = Prepared {
@@ -296,6 +301,12 @@ fn program_ident(head: &[u8], path: &[u8]) -> Result<Ident, LoadError> {
 /// The error for a program of another machine, naming who runs it.
 fn foreign(ident: &Ident, path: &[u8], machines: &Machines) -> LoadError {
     let advice = match ident.guest(machines) {
+        Some(guest) if ident.is_host() => {
+            format!(
+                "this machine runs it without qusr, or use qusr-{}",
+                guest.name
+            )
+        }
         Some(guest) => format!("use qusr-{}", guest.name),
         None if ident.is_host() => "this machine runs it without qusr".into(),
         None => "no qusr command runs it".into(),

@@ -10,6 +10,7 @@ use super::limits;
 use super::shared;
 use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};
+use crate::linux::OwnCall;
 use crate::memory::tags::{take_tags, untagged};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
@@ -26,6 +27,12 @@ impl GuestThread {
     /// Whether the guest's processor ignores the top byte of addresses.
     fn has_tags(&self) -> bool {
         self.process.linux.facts().tagged_addresses
+    }
+
+    fn own_call(&mut self, call: OwnCall, args: &[u64]) -> Result<u64, i32> {
+        let process = &self.process;
+        let core = self.core.as_mut();
+        process.linux.own_call(call, args, core, &process.space)
     }
 
     /// set_tagged_addr_ctrl of arch/arm64/kernel/process.c.
@@ -154,6 +161,10 @@ impl GuestThread {
                 Ok(0)
             }
             Builtin::GetTls => Ok(self.core.get(self.process.regs.tls)),
+            Builtin::ArchPrctl => self.own_call(OwnCall::ArchPrctl, args),
+            Builtin::ModifyLdt => self.own_call(OwnCall::ModifyLdt, args),
+            Builtin::SetThreadArea => self.own_call(OwnCall::SetThreadArea, args),
+            Builtin::GetThreadArea => self.own_call(OwnCall::GetThreadArea, args),
             Builtin::Cacheflush => {
                 if value(1) < value(0) || value(2) != 0 {
                     Err(libc::EINVAL)

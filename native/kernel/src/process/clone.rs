@@ -267,7 +267,12 @@ impl GuestThread {
             self.core.set(regs.sp, request.sp);
         }
         if request.has(CLONE_SETTLS) {
-            self.core.set(regs.tls, request.tls);
+            let process = &self.process;
+            let core = self.core.as_mut();
+            // What it points to is bad where that is a struct: the thread has none, then.
+            let _ = process
+                .linux
+                .set_thread_pointer(core, &process.space, request.tls);
         }
         if request.has(CLONE_CHILD_CLEARTID) {
             let word = &self.clear_child_tid;

@@ -194,7 +194,7 @@ impl GuestThread {
                 sysroot: &root,
                 seeks_sysroot: false,
                 file,
-                wanted: Wanted::Any,
+                wanted: Wanted::By(process.linux.facts().machine),
                 checks_mode: true,
                 execfn: Some(called.clone()),
             };

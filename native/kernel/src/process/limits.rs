@@ -123,6 +123,10 @@ impl Process {
         if self.borrows {
             return;
         }
+        let mut limits = *limits;
+        // Of the stack the host's counts until the guest sets its own; the others are of the host's process.
+        let stack = &mut limits[2];
+        *stack = stack.or_else(|| host_limit(0, libc::RLIMIT_STACK, None).ok());
         let [space, data, stack] =
             limits.map(|limit| limit.map(|limit| limit.0).filter(|soft| *soft != INFINITY));
         self.space.set_rlimits(space, data, stack);

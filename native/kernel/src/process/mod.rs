@@ -228,14 +228,16 @@ impl Process {
     }
 }
 
-/// Maps the page whose code calls sigreturn, and gives its address.
+/// Maps the page whose code calls sigreturn, and gives its address; 0 where there is none.
 fn map_trampoline(space: &AddressSpace, linux: &dyn LinuxAbi) -> Result<u64, i32> {
     let facts = linux.facts();
+    let code = linux.trampoline();
+    if code.is_empty() {
+        return Ok(0);
+    }
     let size = facts.page_size;
     let page = space.mmap(MmapRequest::anonymous(size, Prot::READ | Prot::WRITE))?;
-    space
-        .write(page, &linux.trampoline())
-        .map_err(|_| libc::EFAULT)?;
+    space.write(page, &code).map_err(|_| libc::EFAULT)?;
     space.mprotect(page, size, (Prot::READ | Prot::EXEC).bits())?;
     space.set_name(page, size, facts.trampoline_name);
     Ok(page)

@@ -1,5 +1,7 @@
 //! What stopped the core, as a signal for the guest.
 
+use std::sync::Arc;
+
 use super::thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
 use crate::cpu::Exit;
@@ -19,8 +21,11 @@ impl GuestThread {
             }
             Exit::Fault { addr, .. } if self.process.space.fault(addr) => return None,
             exit => {
-                let process = &self.process;
+                let process = Arc::clone(&self.process);
                 let core = self.core.as_mut();
+                if let Some(number) = process.linux.kernel_code(exit, core, &process.space) {
+                    return self.kernel_call(number);
+                }
                 let carried_out = if self.carries_out {
                     process.linux.carry_out(exit, core, &process.space)
                 } else {
@@ -44,6 +49,12 @@ impl GuestThread {
             };
         }
         self.deliver_fault_of(&fault, on)
+    }
+
+    /// Makes a call that code of the kernel's stands for. No tracer is told of it.
+    fn kernel_call(&mut self, number: u64) -> Option<Stop> {
+        let (_, args) = self.call_registers();
+        self.make_call(number, &args)
     }
 
     /// Delivers the signal of a fault, once a tracer lets it through.

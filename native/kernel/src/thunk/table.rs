@@ -258,11 +258,15 @@ pub enum Builtin {
     SwapContext,
     GetFpExc,
     SetFpExc,
+    ArchPrctl,
+    ModifyLdt,
+    SetThreadArea,
+    GetThreadArea,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::SetFpExc as u8 {
+        if index > Self::GetThreadArea as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

@@ -194,10 +194,10 @@ impl PyPrepared {
     }
 }
 
-/// See [`program::prepare`]. `guest`: the one that the caller runs; None: any. `hosts`: programs of the
-/// host, too. `fd` is taken over.
+/// See [`program::prepare`]. `guest`: the one that the caller runs; None: any. `caller`: the `e_machine` of the
+/// guest that executes it. `fd` is taken over.
 #[pyfunction]
-#[pyo3(signature = (path, argv, root = None, *, seeks = false, fd = -1, guest = None, hosts = false, check_mode = true, execfn = None))]
+#[pyo3(signature = (path, argv, root = None, *, seeks = false, fd = -1, guest = None, caller = None, check_mode = true, execfn = None))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub fn prepare(
     py: Python<'_>,
@@ -207,7 +207,7 @@ pub fn prepare(
     seeks: bool,
     fd: i32,
     guest: Option<&str>,
-    hosts: bool,
+    caller: Option<u16>,
     check_mode: bool,
     execfn: Option<Vec<u8>>,
 ) -> PyResult<PyPrepared> {
@@ -218,10 +218,10 @@ pub fn prepare(
         seeks_sysroot: seeks,
         // SAFETY: the caller gives it away.
         file: (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) }),
-        wanted: match guest {
-            Some(guest) => Wanted::Guest(guest),
-            None if hosts => Wanted::Any,
-            None => Wanted::Guests,
+        wanted: match (guest, caller) {
+            (Some(guest), _) => Wanted::Guest(guest),
+            (None, Some(machine)) => Wanted::By(machine),
+            (None, None) => Wanted::Guests,
         },
         checks_mode: check_mode,
         execfn,

@@ -55,7 +55,7 @@ impl Inner {
             if self.hooked_stops.borrow_mut().insert(at) {
                 // SAFETY: as in `open`: the callback takes `user` as an `&Inner`, which outlives the engine.
                 // Without memory for a hook there is no such stop.
-                let _ = unsafe { self.api.hook_instruction(self.engine, on_stop, user, at) };
+                let _ = unsafe { self.api.hook_address(self.engine, on_stop, user, at) };
             }
         }
     }
@@ -98,7 +98,9 @@ impl Inner {
         }
         let cpu = self.stopped(pc);
         let exit = match found.meaning {
-            Meaning::Call => return self.system_call(self.guest().immediate(&cpu, Meaning::Call)),
+            Meaning::Call => {
+                return self.system_call(self.guest().immediate(&cpu, Meaning::Call), None);
+            }
             Meaning::Undefined => return self.undefined(pc),
             Meaning::Breakpoint => Exit::Breakpoint {
                 imm: self.guest().immediate(&cpu, Meaning::Breakpoint),
@@ -112,7 +114,16 @@ impl Inner {
         self.end_run(Leave::Exit(exit));
     }
 
-    fn system_call(&self, imm: u32) {
+    /// A system-call instruction that has a hook of its own. The library moves behind it when that is done.
+    fn called(&self, size: u64) {
+        let behind = self.pc().wrapping_add(size);
+        self.guest().pass_call(self.raw());
+        self.new_pc.set(Some(behind));
+        self.system_call(0, Some(behind));
+    }
+
+    /// `behind`: where the library goes on by itself, if that is not where its pc is.
+    fn system_call(&self, imm: u32, behind: Option<u64>) {
         let Some(callback) = self.on_syscall.get() else {
             return self.end_run(Leave::Exit(Exit::Syscall { imm }));
         };
@@ -125,9 +136,10 @@ impl Inner {
         if flow == Flow::Leave {
             return self.end_run(Leave::Exit(Exit::Syscall { imm }));
         }
-        if self.new_pc.get().is_some() {
+        if self.new_pc.get() != behind {
             return self.end_run(Leave::Resume);
         }
+        self.new_pc.set(None);
         self.apply_notices();
         if self.stop.is_pending() || self.needs_hooks() {
             self.stop_engine();
@@ -166,6 +178,14 @@ impl Inner {
 pub(super) extern "C" fn on_interrupt(_: *mut Engine, number: u32, user: *mut c_void) {
     // SAFETY: `user` is the `Inner` of the running engine, as registered.
     unsafe { &*user.cast::<Inner>() }.interrupted(number);
+}
+
+pub(super) extern "C" fn on_call(_: *mut Engine, user: *mut c_void) {
+    // SAFETY: as above.
+    let inner = unsafe { &*user.cast::<Inner>() };
+    if let Some((_, size)) = inner.facts.call {
+        inner.called(size);
+    }
 }
 
 /// What the library calls an invalid instruction. True to go on.

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use self::coherent::CodePages;
-use self::hooks::{on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
+use self::hooks::{on_call, on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
 use self::registers::Table;
 use crate::UnicornConfig;
 use crate::cpu::{
@@ -156,6 +156,11 @@ impl UnicornCore {
             inner
                 .api
                 .hooks(engine, on_interrupt, on_invalid, on_tlb_fill, user)?;
+            if let Some((instruction, _)) = facts.call {
+                inner
+                    .api
+                    .hook_instruction(engine, instruction, on_call, user)?;
+            }
             if !direct {
                 inner.hook_blocks()?;
             }

@@ -24,6 +24,9 @@ impl Inner {
 
     /// Answers the engine's question for a page.
     pub(super) fn page(&self, page: u64, access: Access) -> Result<(u64, u32), PageFault> {
+        if access == Access::Read && self.facts.kernel_page == Some(page & !(PAGE_SIZE - 1)) {
+            return Ok((page, ffi::PROT_READ));
+        }
         // Where addresses have tags, a branch drops that of its target, so one in the pc is none.
         let addr = if access == Access::Fetch {
             page

@@ -13,7 +13,7 @@ pub(super) type Table = Box<[Option<UcReg>]>;
 /// Writes a guest's [`Bank`](crate::guest::Bank)s out.
 pub(super) fn table(facts: &Facts) -> Table {
     let ends = facts.banks.iter().map(|bank| bank.first + bank.count);
-    let count = ends.max().unwrap_or(0).max(facts.pc + 1);
+    let count = ends.max().unwrap_or(0).max(facts.pc + 1).max(facts.count);
     let mut table = vec![None; count as usize];
     for bank in facts.banks {
         for n in 0..bank.count {

@@ -26,5 +26,6 @@ pub const REGISTERS: Registers = Registers {
     // arch/arm64/kernel/ptrace.c, report_syscall.
     call_marker: Some(7),
     shown_number: None,
+    pending_result: None,
     indirect: None,
 };

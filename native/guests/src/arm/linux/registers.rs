@@ -25,5 +25,6 @@ pub const REGISTERS: Registers = Registers {
     // ip (arch/arm/kernel/ptrace.c, report_syscall).
     call_marker: Some(12),
     shown_number: None,
+    pending_result: None,
     indirect: None,
 };

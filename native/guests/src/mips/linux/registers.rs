@@ -29,6 +29,7 @@ pub const N64: Registers = Registers {
     leading: &[],
     call_marker: None,
     shown_number: None,
+    pending_result: None,
     indirect: None,
 };
 

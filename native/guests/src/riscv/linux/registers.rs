@@ -23,5 +23,6 @@ pub const REGISTERS: Registers = Registers {
     leading: &[],
     call_marker: None,
     shown_number: None,
+    pending_result: None,
     indirect: None,
 };

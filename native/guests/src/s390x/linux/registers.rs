@@ -50,5 +50,6 @@ pub const REGISTERS: Registers = Registers {
     leading: &[],
     call_marker: None,
     shown_number: Some(R2),
+    pending_result: None,
     indirect: None,
 };

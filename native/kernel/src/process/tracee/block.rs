@@ -211,6 +211,13 @@ impl GuestThread {
         {
             block.registers[id as usize] = block.number as u128 & u128::from(u64::MAX);
         }
+        if let Some(id) = regs.pending_result
+            && kind == Kind::Entry
+        {
+            let result = -i64::from(libc::ENOSYS) as u64;
+            let unused = 64 - u32::from(linux.abi().word_bits);
+            block.registers[id as usize] = (result << unused >> unused).into();
+        }
     }
 
     /// Answers a question of the tracer's. False: there was none.
@@ -282,7 +289,8 @@ impl GuestThread {
             let in_call = kind == Kind::Entry || kind == Kind::Exit;
             let hidden = |id| {
                 in_call && regs.call_marker == Some(id)
-                    || kind == Kind::Entry && regs.shown_number == Some(id)
+                    || kind == Kind::Entry
+                        && [regs.shown_number, regs.pending_result].contains(&Some(id))
             };
             let special = |id| id == regs.pc || regs.leading.contains(&id) || hidden(id);
             let others = (0..regs.count as u32).filter(|id| !special(*id));

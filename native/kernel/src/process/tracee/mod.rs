@@ -168,11 +168,16 @@ impl GuestThread {
         };
         let block = tracee.block();
         let (altered, first_arg) = (block.number, block.first_arg);
+        let result = self.process.regs.pending_result;
+        let result = result.map(|id| (id, block.registers[id as usize] as u64));
         if let Some(id) = self.process.regs.shown_number {
             // A tracer has the argument in another place, where it may change it.
             self.core.set(id, first_arg);
         }
         if emulate || altered == -1 {
+            if let Some((id, value)) = result {
+                self.core.set(id, value);
+            }
             return None;
         }
         Some(if altered == i64::from(number as i32) {

@@ -1,0 +1,168 @@
+//! set_thread_area(2) and its like: descriptors of a thread's own (arch/x86/kernel/tls.c).
+
+use crate::cpu::CpuCore;
+use crate::memory::AddressSpace;
+
+use super::registers::{TLS, TLS_COUNT};
+
+/// GDT_ENTRY_TLS_MIN with 32 bits.
+pub const FIRST_ENTRY: u32 = 6;
+
+/// struct user_desc.
+const USER_DESC_SIZE: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct UserDesc {
+    entry: u32,
+    base: u32,
+    limit: u32,
+    /// seg_32bit, contents (2 bits), read_exec_only, limit_in_pages, seg_not_present, useable.
+    flags: u32,
+}
+
+const SEG_32BIT: u32 = 1;
+const CONTENTS: u32 = 6;
+const READ_EXEC_ONLY: u32 = 8;
+const LIMIT_IN_PAGES: u32 = 0x10;
+const NOT_PRESENT: u32 = 0x20;
+const USEABLE: u32 = 0x40;
+
+impl UserDesc {
+    fn read(space: &AddressSpace, at: u64) -> Result<Self, i32> {
+        let mut bytes = [0; USER_DESC_SIZE];
+        space.read(at, &mut bytes).map_err(|_| libc::EFAULT)?;
+        let [entry, base, limit, flags] = [0, 4, 8, 12]
+            .map(|at| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")));
+        Ok(Self {
+            entry,
+            base,
+            limit,
+            flags: flags & 0x7f,
+        })
+    }
+
+    fn write(self, space: &AddressSpace, at: u64) -> Result<(), i32> {
+        let words = [self.entry, self.base, self.limit, self.flags];
+        let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+        space.write(at, &bytes).map_err(|_| libc::EFAULT)
+    }
+
+    /// `LDT_empty` and `LDT_zero`: the entry is to be cleared.
+    fn is_empty(self) -> bool {
+        self.base == 0
+            && self.limit == 0
+            && (self.flags == 0 || self.flags & !USEABLE == READ_EXEC_ONLY | NOT_PRESENT)
+    }
+
+    /// `tls_desc_okay`: data of 32 bits that is there.
+    fn is_fine(self) -> bool {
+        self.is_empty()
+            || self.flags & SEG_32BIT != 0
+                && self.flags & CONTENTS <= 2
+                && self.flags & NOT_PRESENT == 0
+    }
+
+    /// `fill_ldt`
+    fn descriptor(self) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
+        let has = |flag: u32| u64::from(self.flags & flag != 0);
+        let (base, limit) = (u64::from(self.base), u64::from(self.limit));
+        // Accessed, of a user's level, no system segment.
+        let kind = 1 | (1 - has(READ_EXEC_ONLY)) << 1 | u64::from(self.flags & CONTENTS) << 1;
+        limit & 0xffff
+            | (base & 0xff_ffff) << 16
+            | (kind | 0x70) << 40
+            | (1 - has(NOT_PRESENT)) << 47
+            | (limit >> 16 & 0xf) << 48
+            | has(USEABLE) << 52
+            | has(SEG_32BIT) << 54
+            | has(LIMIT_IN_PAGES) << 55
+            | (base >> 24) << 56
+    }
+
+    /// `fill_user_desc`
+    fn of(entry: u32, descriptor: u64) -> Self {
+        let bit = |at: u32, flag: u32| if descriptor >> at & 1 == 1 { flag } else { 0 };
+        let not = |at: u32, flag: u32| flag - bit(at, flag);
+        Self {
+            entry,
+            base: (descriptor >> 16 & 0xff_ffff | descriptor >> 56 << 24) as u32,
+            limit: (descriptor & 0xffff | descriptor >> 32 & 0xf_0000) as u32,
+            flags: bit(54, SEG_32BIT)
+                | (descriptor >> 41) as u32 & CONTENTS
+                | not(41, READ_EXEC_ONLY)
+                | bit(55, LIMIT_IN_PAGES)
+                | not(47, NOT_PRESENT)
+                | bit(52, USEABLE),
+        }
+    }
+}
+
+fn register(entry: u32) -> Result<u32, i32> {
+    let index = entry.wrapping_sub(FIRST_ENTRY);
+    if index < TLS_COUNT {
+        Ok(TLS + index)
+    } else {
+        Err(libc::EINVAL)
+    }
+}
+
+/// `allocates`: the entry's number may be -1, then a free one is taken and told.
+pub fn set_thread_area(
+    at: u64,
+    core: &mut dyn CpuCore,
+    space: &AddressSpace,
+    allocates: bool,
+) -> Result<u64, i32> {
+    let mut wanted = UserDesc::read(space, at)?;
+    if !wanted.is_fine() {
+        return Err(libc::EINVAL);
+    }
+    if wanted.entry == u32::MAX && allocates {
+        let mut entries = 0..TLS_COUNT;
+        let free = entries.find(|index| core.get(TLS + index) == 0);
+        wanted.entry = FIRST_ENTRY + free.ok_or(libc::ESRCH)?;
+        wanted.write(space, at)?;
+    }
+    core.set(register(wanted.entry)?, wanted.descriptor());
+    Ok(0)
+}
+
+pub fn get_thread_area(at: u64, core: &mut dyn CpuCore, space: &AddressSpace) -> Result<u64, i32> {
+    let entry = UserDesc::read(space, at)?.entry;
+    let descriptor = core.get(register(entry)?);
+    UserDesc::of(entry, descriptor).write(space, at)?;
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors() {
+        // As glibc has its thread pointer: 4 GiB of data.
+        let glibc = UserDesc {
+            entry: 6,
+            base: 0xf7d8_1234,
+            limit: 0xf_ffff,
+            flags: SEG_32BIT | LIMIT_IN_PAGES | USEABLE,
+        };
+        assert!(glibc.is_fine());
+        assert_eq!(glibc.descriptor(), 0xf7df_f3d8_1234_ffff);
+        assert_eq!(UserDesc::of(6, glibc.descriptor()), glibc);
+        let empty = UserDesc {
+            entry: 6,
+            base: 0,
+            limit: 0,
+            flags: READ_EXEC_ONLY | NOT_PRESENT,
+        };
+        assert!(empty.is_fine());
+        assert_eq!(empty.descriptor(), 0);
+        assert_eq!(UserDesc::of(6, 0), empty);
+        let short = UserDesc { flags: 0, ..glibc };
+        assert!(!short.is_fine());
+    }
+}

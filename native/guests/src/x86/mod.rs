@@ -1,0 +1,26 @@
+//! x86. No lifters yet: it runs on Unicorn.
+
+mod linux;
+mod state;
+mod unicorn;
+
+use crate::Entry;
+use linux::X86Linux;
+
+/// By the word size.
+pub static GUESTS: [Entry; 2] = [
+    Entry {
+        command: "x86_64",
+        linux: &X86Linux::BITS64,
+        isa: None,
+        unicorn: &unicorn::X86_64,
+        emulate: None,
+    },
+    Entry {
+        command: "i386",
+        linux: &X86Linux::BITS32,
+        isa: None,
+        unicorn: &unicorn::I386,
+        emulate: None,
+    },
+];
