@@ -54,6 +54,7 @@ BREAKPOINTS = {
     "arm": "bkpt #0",
     "aarch64": "brk #0",
     "s390x": ".2byte 1",
+    "ppc": "trap",
     "x86_64": "int3",
     "i386": "int3",
 }

@@ -53,6 +53,10 @@ CALLS = (
         ),
     ),
     Syscall("set_thread_area", Hex("addr"), builtin="set_tls"),
+    # struct user_desc (arch/x86/kernel/tls.c); not with 64 bits.
+    Syscall("set_thread_area", Hex("u_info"), builtin="set_thread_area",
+            families=("x64", "ia32")),
+    Syscall("get_thread_area", Hex("u_info"), builtin="get_thread_area"),
     Syscall("swapcontext", Hex("old_ctx"), Hex("new_ctx"), Size("ctx_size"),
             builtin="swap_context"),
     Syscall("sgetmask", enosys="sigprocmask(2) replaced it"),

@@ -206,9 +206,6 @@ CALLS = (
             UInt("flags"), handler="probe:hardware_probe"),
     Syscall("arch_prctl", Int("option"), Hex("arg2"), builtin="arch_prctl"),
     Syscall("modify_ldt", Int("func"), Hex("ptr"), ULong("bytecount"), builtin="modify_ldt"),
-    Syscall("set_thread_area", Hex("u_info"), builtin="set_thread_area",
-            families=("x64", "ia32")),
-    Syscall("get_thread_area", Hex("u_info"), builtin="get_thread_area"),
     Syscall("vm86old", Hex("v86"), enosys="a mode that only 32-bit kernels have"),
     *(
         Syscall(name, enosys="every C library has a newer one in its place")
