@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from qusr.arch.base import Guest
     from qusr.debug.symbols import Row, Symbols
 
-MAGIC = 0x0365_7265_6857_5351
-_RECORD = struct.Struct("<QIIQQQQ7QQQQQ32Q")
+MAGIC = 0x0465_7265_6857_5351
+#: As many arguments as the kernel side keeps of a call (MAX_SLOTS of thunk/table.rs).
+_ARGS = 8
+_RECORD = struct.Struct(f"<QIIQQQQ{_ARGS}QQQQQ32Q")
 _EMULATOR, _GUEST_CODE, _CALL = range(3)
 _NO_CALL = (1 << 64) - 1
 _TABLE = struct.Struct("<QQ4Q")
@@ -147,9 +149,10 @@ def _records(pid: int, place: int) -> dict[int, Record]:
             break
         data = _native.process_read(pid, at, _RECORD.size)
         at, used, tid, stage, number, pc, _sp, *rest = _RECORD.unpack(data)
-        args, (answers, answer, base, guest) = tuple(rest[:7]), rest[7:11]
+        args, rest = tuple(rest[:_ARGS]), rest[_ARGS:]
+        answers, answer, base, guest, *held = rest
         if used and tid:
-            locks = _locks(pid, (*rest[11:], *interpreter), names)
+            locks = _locks(pid, (*held, *interpreter), names)
             found[tid] = Record(tid, stage, number, pc, args, answers, answer, base, guest, locks)
     return found
 

@@ -22,7 +22,7 @@ use crate::thunk::exec::Args;
 use crate::thunk::table::MAX_SLOTS;
 
 /// What the table begins with; the last byte is the layout's version. `qusr/debug/threads.py` has it, too.
-const MAGIC: u64 = 0x0365_7265_6857_5351;
+const MAGIC: u64 = 0x0465_7265_6857_5351;
 
 /// Values of [`Record::stage`].
 const EMULATOR: u64 = 0;
