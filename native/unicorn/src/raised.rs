@@ -175,6 +175,8 @@ pub unsafe fn set_up(library: &Library, image: &Image, name: &str, slot: usize) 
     let (raise, leave) = (symbol("do_raise_exception_err"), symbol("cpu_loop_exit"));
     let restore = symbol("restore_state_to_opc");
     let translate = symbol("gen_intermediate_code");
+    // This one has the name of the family in it, of which widths and byte orders make several targets.
+    let family = name.trim_end_matches("el").trim_end_matches("64");
     // SAFETY: the types of these functions in target/mips/{internal,helper}.h and exec-all.h.
     let found = unsafe {
         let get = |name: &std::ffi::CStr| {
@@ -204,7 +206,7 @@ pub unsafe fn set_up(library: &Library, image: &Image, name: &str, slot: usize) 
     FUNCTIONS[slot].set(functions).is_ok()
         && image.redirect(&raise, RAISES[slot] as *const () as usize)
         && image.redirect(
-            &symbol("cpu_mips_translate_address"),
+            &symbol(&format!("cpu_{family}_translate_address")),
             TRANSLATES[slot] as *const () as usize,
         )
         && image.redirect(&translate, TRANSLATIONS[slot] as *const () as usize)
