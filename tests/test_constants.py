@@ -22,13 +22,14 @@ import pytest
 
 from qusr import _native, arch
 from qusr.arch.abi import HOST, Abi
+from qusr.arch.mips import constants_n64
 from qusr.cpu import unicorn
 from qusr.syscalls import common, decl, table
 from qusr.syscalls import strace_values as values
 from qusr.syscalls.compiler import OP_FLAGS, OP_VALUE, compile_table
 from qusr.syscalls.ioctl_codes import coded, ior
 from qusr.syscalls.layout import s32
-from tests.abis import alpha, mips_n64
+from tests.abis import alpha
 
 CALLS = (
     "openat", "fcntl", "mmap", "madvise", "kill", "socket", "setsockopt", "getsockopt", "ioctl",
@@ -45,7 +46,7 @@ def made_abi(name: str, module: object, monkeypatch: pytest.MonkeyPatch) -> Abi:
 
 @pytest.fixture
 def mips(monkeypatch: pytest.MonkeyPatch) -> Abi:
-    return made_abi("mips_n64", mips_n64, monkeypatch)
+    return made_abi("mips_n64", constants_n64, monkeypatch)
 
 
 class Guest(NamedTuple):
