@@ -10,7 +10,8 @@ use crate::host::Cpu;
 use std::sync::atomic::Ordering;
 
 impl NativeCore {
-    /// Moves to the cache's generation if it is another.
+    /// Moves to the cache's generation, if that is another than the core's. What was found in `generation` is of use
+    /// only where that is the core's afterwards.
     fn follow(&mut self, generation: u64) {
         if self.generation.id != generation {
             self.generation = self.common.cache.generation();
@@ -26,13 +27,20 @@ impl NativeCore {
         }
     }
 
+    /// The translation of a pc in the core's generation, made if there is none.
     pub(super) fn lookup(&mut self, pc: u64, mode: u32) -> Result<Found, NoCode> {
-        match self.common.cache.find((pc, mode)) {
-            Some(found) => {
-                self.follow(found.generation);
-                Ok(found)
+        loop {
+            let found = match self.common.cache.find((pc, mode)) {
+                Some(found) => {
+                    self.follow(found.generation);
+                    found
+                }
+                None => self.make(pc, mode)?,
+            };
+            // Another thread may have begun one more generation since.
+            if found.generation == self.generation.id {
+                return Ok(found);
             }
-            None => self.make(pc, mode),
         }
     }
 
