@@ -1,7 +1,7 @@
 """The Rust extension (native/python)."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NotRequired, Protocol, TypedDict, final
+from typing import Literal, NoReturn, NotRequired, Protocol, TypedDict, final
 
 VERSION: str
 STORE_MAX_VALUE: int
@@ -259,7 +259,6 @@ class Thread:
     ) -> Borrower | int:
         """Make a process in the same memory; -errno if that fails."""
     def wait_for_child(self, pid: int) -> None: ...
-    def unshare(self, flags: int) -> int: ...
     def lend(self, flags: int) -> Thread:
         """The first thread of such a process, which a clone with these flags makes."""
     @property
@@ -268,7 +267,19 @@ class Thread:
     def is_bound(self) -> bool:
         """Whether only this host process can go on with it."""
     def take_mask(self, other: Thread) -> None: ...
-    def duplicate(self) -> Thread: ...
+    def sibling(self, request: CloneRequest) -> Thread:
+        """The thread that a clone asks for, not started yet. OSError: it cannot be had."""
+    def start(
+        self,
+        request: CloneRequest,
+        sibling: Thread,
+        enter: Callable[[int], None],
+        life: Callable[[], None],
+    ) -> int:
+        """Make a host thread for `sibling`; its tid. OSError: there is none.
+
+        It calls `enter(tid)` before either thread goes on, and then `life()`.
+        """
     @staticmethod
     def block_signals() -> None:
         """Block all host signals of the calling thread."""
@@ -380,7 +391,12 @@ class EarlyStart:
     memory: AddressSpace
     machine: Machine
     process: Process
-    thread: Thread
+    arrival: Arrival
+    """The thread that has started Python."""
+    others: list[int]
+    """The tids of those that run besides."""
+    last_status: int
+    """The status of the thread that has ended last."""
     argv: list[bytes]
     envp: list[bytes]
     execfn: bytes
@@ -394,10 +410,21 @@ class EarlyStart:
     read_implies_exec: bool
     forked: bool
     """It is a forked child that has not executed a program yet."""
+    def open(self, arrive: Callable[[Arrival], None]) -> None:
+        """Have `arrive(arrival)` called for each other thread that needs Python, in its host one.
+
+        The thread has ended when that returns.
+        """
+
+@final
+class Arrival:
+    """A thread that has run without Python and needs it."""
+
+    thread: Thread
     borrowed: Borrowed | None
-    """A vfork's child that needs Python while its parent, which the guest is, waits for it."""
+    """A vfork's child that needs Python while its parent, which the thread is, waits for it."""
     def resume(self) -> tuple[object, ...]:
-        """Undoes what Python's start did to signals; the stop, as `Thread.run` gives it."""
+        """Let signals come again; the stop, as `Thread.run` gives it."""
 
 @final
 class Borrowed:
@@ -411,6 +438,9 @@ class Borrowed:
         self, body: Callable[[Loan], tuple[object, ...]], after: Callable[[], None]
     ) -> None:
         """It goes on: `body(loan)` is its life, and `after()` is called when it is gone."""
+
+def end_thread() -> NoReturn:
+    """End the calling host thread, which has started Python and is not the first."""
 
 def early_start() -> EarlyStart | None:
     """The guest that was started without Python, once."""

@@ -106,7 +106,8 @@ class Process:
         # A forked child that has not executed a program yet, and what it had until then.
         self.forked = False
         self._inherited: _native.Thread | None = None
-        self._borrowed: _native.Borrowed | None = None
+        self._starter: Thread | None = None
+        """The thread that has started Python, and is not the first."""
         self.store = loader.Store.default() if state is None else loader.Store(state.store)
         self._limits = [] if state is None else state.limits
         if early is not None:
@@ -155,9 +156,28 @@ class Process:
         self.stack = early.stack
         self.auxv = self.stack.auxv
         self.native = early.process
-        self._main = Thread(self, early.thread)
-        self._main.first = early.resume
-        self._borrowed = early.borrowed
+        self.last_status = early.last_status
+        own = Thread(self, None)
+        own.arrives(early.arrival)
+        self.threads = {tid: Thread(self, None) for tid in early.others}
+        for tid, other in self.threads.items():
+            other.tid = tid
+        if _thread.get_native_id() == os.getpid():
+            self._main = own
+        else:
+            # The first one may have ended: then it waits for the others.
+            self._main = self.threads.get(os.getpid()) or Thread(self, None)
+            self._starter = own
+        early.open(self.arrives)
+
+    def arrives(self, arrival: _native.Arrival) -> None:
+        """Goes on with another thread that was started without Python, until it has ended."""
+        tid = _thread.get_native_id()
+        thread = self.main if tid == os.getpid() else self.threads[tid]
+        thread.arrives(arrival)
+        thread.live()
+        if thread is self._main and self.exited is not None:
+            leave(self.exited)
 
     def _set_machine(self, machine: Machine) -> None:
         self.machine = machine
@@ -305,6 +325,10 @@ class Process:
         """Runs the guest to its end, or until it is about to execute `until` (None then)."""
         if self.code_hooks or until is not None:
             return self._hooks_of_code().run(until)
+        if self._starter is not None:
+            starter, self._starter = self._starter, None
+            starter.live()
+            _native.end_thread()
         while self.exited is None:
             self.main.loop()
             self.main.wait_for_others()
@@ -423,28 +447,25 @@ class Process:
         child.last_status = 0
         child.hooks = list(self.hooks)
         child._strace = None if self._strace is None else self._strace.lend(child)
-        child.code_hooks = child._inherited = None
+        child.code_hooks = child._inherited = child._starter = None
         child.forked = False
         child.nobody_dies()
         return child
 
-    def take_over_child(self) -> None:
-        """Goes on with a vfork that was made without Python, and whose child needs it."""
-        borrowed, self._borrowed = self._borrowed, None
-        if borrowed is None:
-            return
+    def take_over_child(self, parent: Thread, borrowed: _native.Borrowed) -> None:
+        """Goes on with a vfork of `parent` that was made without Python; its child needs it."""
         from qusr import borrower
 
         child = self.lend(borrowed.thread)
         child.vforked = True
-        child.main.first = borrowed.stop
+        child.main.goes_on(borrowed.stop)
         borrowed.take_over(
             lambda loan: borrower.live(child, loan, lambda: None),
             lambda: borrower.is_gone(child, self),
         )
         borrowed.made.wait()
         borrowed.made.leave()
-        self.main.native.finish_call(borrowed.made.pid)
+        parent.native.finish_call(borrowed.made.pid)
 
     def trace_me(self) -> None:
         """PTRACE_TRACEME, by a process that is about to begin a program."""

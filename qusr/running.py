@@ -43,11 +43,12 @@ class Thread(Protocol):
     def process(self) -> Process:
         """Whose thread it is."""
 
-    def sibling(self, native: _native.Thread) -> Thread:
-        """Another thread of the same process, not started yet."""
+    @property
+    def is_here(self) -> bool:
+        """Whether its registers can be read."""
 
-    def start(self, tell: Callable[[int], None]) -> int:
-        """Starts a thread that is not the first; its tid."""
+    def start_sibling(self, request: _native.CloneRequest) -> int:
+        """Starts another thread of the process; its tid."""
 
     def loop(self) -> None:
         """Runs until this thread or the whole process ends."""

@@ -1,7 +1,8 @@
 """A guest thread: the loop between the Rust side and Python's decisions.
 
-A guest thread is a host thread. Those that the guest starts are made by
-:func:`Thread.start`; the first one runs wherever `Process.run` is called.
+A guest thread is a host thread. Those that the guest starts are made by the Rust side
+(`native/kernel/src/process/newborn.rs`); the first one runs wherever `Process.run` is called. A
+thread that was made without Python comes here when it needs Python (`Process.arrives`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
         def become_child(self, thread: Thread) -> None:
             """After a fork, in the child: `thread` is the only one here."""
 
-        def take_over_child(self) -> None:
+        def take_over_child(self, parent: Thread, borrowed: _native.Borrowed) -> None:
             """Goes on with a vfork that was made without Python."""
 
         def begin_to_die(self) -> bool:
@@ -87,19 +88,41 @@ class Gone:
 
 
 class Thread:
-    """One guest thread of `process`, with its Rust half `native`."""
+    """One guest thread of `process`, with its Rust half `native`.
 
-    __slots__ = ("ended", "exec_request", "first", "native", "process", "tid", "tracer")
+    Without one it runs elsewhere, on its own, until it arrives.
+    """
 
-    def __init__(self, process: Owner, native: _native.Thread) -> None:
+    __slots__ = (
+        "_borrowed", "_first", "ended", "exec_request", "native", "process", "tid", "tracer",
+    )  # fmt: skip
+
+    native: _native.Thread
+
+    def __init__(self, process: Owner, native: _native.Thread | None) -> None:
         self.process = process
-        self.native = native
+        if native is not None:
+            self.native = native
         self.ended = False
         self.tid = 0
         self.exec_request: Callable[[], None] | None = None
         self.tracer: Tracer | None = None
-        #: Gives the first stop of a thread that runs already.
-        self.first: Callable[[], Stop] | None = None
+        self._first: Callable[[], Stop] | None = None
+        self._borrowed: _native.Borrowed | None = None
+
+    def arrives(self, arrival: _native.Arrival) -> None:
+        """It has run without Python and goes on here, with what it has stopped for."""
+        self.native, self._borrowed = arrival.thread, arrival.borrowed
+        self.goes_on(arrival.resume)
+
+    def goes_on(self, first: Callable[[], Stop]) -> None:
+        """It runs already, and `first()` gives what it has stopped for."""
+        self._first = first
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its registers can be read."""
+        return hasattr(self, "native")
 
     # --- running ---
 
@@ -109,7 +132,7 @@ class Thread:
         self.tid = _thread.get_native_id()
         process.threads[self.tid] = self
         self.set_trace()
-        first, self.first = self.first, None
+        first, self._first = self._first, None
         if first is not None:
             self.dispatch(first())
         while not self.ended and process.exited is None:
@@ -122,45 +145,23 @@ class Thread:
         self.set_trace()
         self.dispatch(self.native.step())
 
-    def sibling(self, native: _native.Thread) -> Thread:
-        """Another thread of the same process, not started yet."""
-        return Thread(self.process, native)
+    def start_sibling(self, request: _native.CloneRequest) -> int:
+        """Starts another thread of the process; its tid. OSError: there is none."""
+        native = self.native.sibling(request)
+        child = Thread(self.process, native)
+        return self.native.start(request, native, child.enters, child.live)
 
-    def start(self, tell: Callable[[int], None]) -> int:
-        """Starts a thread that is not the first; its tid.
+    def enters(self, tid: int) -> None:
+        """It is one of the process's threads, as soon as anybody can know of it."""
+        self.tid = tid
+        self.process.threads[tid] = self
 
-        `tell(tid)` is called by it before either thread goes on; its OSError is handed on, and
-        there is no thread then. RuntimeError: no thread to be had.
-        """
-        ready = _thread.allocate_lock()
-        ready.acquire()
-        failure: OSError | None = None
-
-        def body() -> None:
-            nonlocal failure
-            self.tid = _thread.get_native_id()
-            try:
-                tell(self.tid)
-            except OSError as error:
-                failure = error
-                ready.release()
-                return
-            self.process.threads[self.tid] = self
-            self.native.adopt()
-            ready.release()
-            self.loop()
-            self._finish_body()
-
-        _thread.start_new_thread(body, ())
-        ready.acquire()
-        if failure is not None:
-            raise failure
-        return self.tid
-
-    def _finish_body(self) -> None:
+    def live(self) -> None:
+        """The life of a thread on a host thread that was made for it."""
+        self.loop()
         process = self.process
         if process.main is self:
-            # This thread forked: it is the first one of the child process.
+            # It has forked, and is the first one of the child process; or has come late.
             while process.exited is None:
                 self.wait_for_others()
                 if process.exited is None:
@@ -208,7 +209,9 @@ class Thread:
             log.write(f"[{os.getpid()}] python: {' '.join(map(str, stop[:2]))}\n")
         match stop:
             case ("borrowed",):
-                self.process.take_over_child()
+                borrowed, self._borrowed = self._borrowed, None
+                assert borrowed is not None
+                self.process.take_over_child(self, borrowed)
             case ("syscall", str(handler), tuple(args)):
                 self._finish(self._call_handler(handler, args))
             case ("review", int(number), str(kind), int(result)):

@@ -68,5 +68,5 @@ def _stop_others(process: Process, thread: Thread) -> list[Thread]:
                 stopped.append(other)
                 other.doom()
         if not others or time.monotonic() > end:
-            return stopped
+            return [other for other in stopped if other.is_here]
         time.sleep(0.0005)

@@ -28,8 +28,9 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_init]
-    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::tracer::note_interpreter_lock();
+        super::start::take_signals_back(module.py());
         Ok(())
     }
     #[pymodule_export]
@@ -72,7 +73,7 @@ mod _native {
     #[pymodule_export]
     use super::share::{PyLoan, PyMade, leave_memory, memory_is_shared};
     #[pymodule_export]
-    use super::start::{PyBorrowed, PyEarlyStart, early_start};
+    use super::start::{PyArrival, PyBorrowed, PyEarlyStart, early_start, end_thread};
     #[pymodule_export]
     use super::thread::{PyCloneRequest, PyThread};
     #[pymodule_export]

@@ -11,10 +11,10 @@ use super::memory::PyAddressSpace;
 use super::process::PyProcess;
 use super::share::{self, PyMade};
 use super::stop::describe;
-use super::thread::PyThread;
+use super::thread::{self, PyThread};
 use qusr_kernel::process::Stop;
-use qusr_kernel::signal::dispositions::Dispositions;
 use qusr_kernel::signal::host;
+use qusr_machine::start::crew::Crew;
 use qusr_machine::start::vfork::Slot;
 use qusr_machine::start::{self, Started};
 
@@ -24,7 +24,11 @@ pub struct PyEarlyStart {
     memory: Py<PyAddressSpace>,
     machine: Py<PyMachine>,
     process: Py<PyProcess>,
-    thread: Py<PyThread>,
+    /// The thread that has started Python, and those that run besides.
+    arrival: Py<PyArrival>,
+    others: Vec<i32>,
+    /// The status of the thread that has ended last.
+    last_status: i32,
     argv: Vec<Py<PyBytes>>,
     envp: Vec<Py<PyBytes>>,
     /// As it was given to execve.
@@ -41,9 +45,20 @@ pub struct PyEarlyStart {
     read_implies_exec: bool,
     /// It is a forked child that has not executed a program yet.
     forked: bool,
-    state: Py<PyPaused>,
-    /// A vfork's child that needs Python while its parent, which the guest is, waits for it.
+    state: Py<PyCrew>,
+}
+
+/// The guest's threads.
+#[pyclass(frozen)]
+pub struct PyCrew(Arc<Crew>);
+
+/// A thread that has run without Python and needs it.
+#[pyclass(name = "Arrival", module = "qusr._native", frozen, get_all)]
+pub struct PyArrival {
+    thread: Py<PyThread>,
+    /// A vfork's child that needs Python while its parent, which the thread is, waits for it.
     borrowed: Option<Py<PyBorrowed>>,
+    state: Py<PyPaused>,
 }
 
 /// See [`Borrowed`].
@@ -74,27 +89,59 @@ impl PyBorrowed {
     }
 }
 
-/// Where the guest was stopped.
+/// Where a thread was stopped.
 #[pyclass(frozen)]
 pub struct PyPaused {
     stop: Stop,
-    dispositions: Dispositions,
     blocked: u64,
 }
 
 #[pymethods]
 impl PyEarlyStart {
-    /// Takes back what Python's start has changed of the signals, and lets them come again. Gives the
-    /// stop that Python has to decide, as `Thread.run` does.
+    /// Python has taken note of all threads: another one that needs it is given to `arrive(arrival)`, on its own
+    /// host thread, and has ended when that returns.
+    fn open(&self, arrive: Py<PyAny>) {
+        let arrives = move |started| {
+            thread::call(|py| arrive.call1(py, (arrival(py, started)?,)));
+        };
+        self.state.get().0.open(Arc::new(arrives));
+    }
+}
+
+#[pymethods]
+impl PyArrival {
+    /// Lets the signals come that wait since Python was started. Gives the stop that Python has to decide, as
+    /// `Thread.run` does.
     fn resume<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let state = self.state.get();
-        state.dispositions.restore();
-        host::set_mask(state.blocked);
+        if state.stop != Stop::Doomed {
+            host::set_mask(state.blocked);
+        }
         if self.borrowed.is_some() {
             return ("borrowed",).into_pyobject(py);
         }
         describe(py, &state.stop)
     }
+}
+
+/// What Python's start has changed about signals is the guest's again, even what came meanwhile.
+pub(super) fn take_signals_back(py: Python<'_>) {
+    start::take_signals_back();
+    if py.check_signals().is_err() {
+        // SAFETY: touches no memory.
+        unsafe { libc::kill(libc::getpid(), libc::SIGINT) };
+    }
+}
+
+/// Ends the calling host thread for the kernel, which has started Python and is not the first: to Python it stays.
+#[pyfunction]
+pub fn end_thread(py: Python<'_>) {
+    py.detach(|| {
+        loop {
+            // SAFETY: ends the thread; the stack and thread-local variables stay.
+            unsafe { libc::syscall(libc::SYS_exit, 0) };
+        }
+    });
 }
 
 /// The guest that was started; None: there is none.
@@ -104,17 +151,13 @@ pub fn early_start(py: Python<'_>) -> PyResult<Option<PyEarlyStart>> {
     started.map(|started| adopt(py, *started)).transpose()
 }
 
-fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
-    let bytes = |data: &[u8]| PyBytes::new(py, data).unbind();
-    let list = |strings: &[Vec<u8>]| strings.iter().map(|text| bytes(text)).collect();
-    let state = PyPaused {
-        stop: started.stop,
-        dispositions: started.dispositions,
-        blocked: started.thread.signals.blocked,
-    };
-    let own = &started.own_exe;
+fn arrival(py: Python<'_>, started: Started) -> PyResult<PyArrival> {
     let signals = &started.thread.signals;
     let (mailbox, blocked) = (signals.mailbox.clone(), signals.blocked);
+    let state = PyPaused {
+        stop: started.stop,
+        blocked,
+    };
     let borrowed = started.borrowed.map(|borrowed| {
         let state = PyNeeds {
             stop: borrowed.stop,
@@ -129,34 +172,42 @@ fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
             },
         )
     });
-    let borrowed = borrowed.transpose()?;
-    Ok(PyEarlyStart {
-        argv: list(&started.argv),
-        envp: list(&started.envp),
-        execfn: bytes(&started.execfn),
-        exe: bytes(&started.exe),
-        own_exe: (bytes(&own.path), own.dev, own.ino),
-        sysroot: bytes(&started.sysroot),
-        guest: started.machine.rules.name,
-        image: Py::new(py, PyImage(started.image))?,
-        stack: Py::new(py, PyStack(started.stack))?,
-        read_implies_exec: started.read_implies_exec,
-        forked: started.forked,
+    Ok(PyArrival {
+        borrowed: borrowed.transpose()?,
+        thread: Py::new(py, PyThread::from(started.thread))?,
         state: Py::new(py, state)?,
-        borrowed,
+    })
+}
+
+fn adopt(py: Python<'_>, started: Started) -> PyResult<PyEarlyStart> {
+    let bytes = |data: &[u8]| PyBytes::new(py, data).unbind();
+    let list = |strings: &[Vec<u8>]| strings.iter().map(|text| bytes(text)).collect();
+    let (crew, program) = (Arc::clone(&started.crew), Arc::clone(&started.program));
+    let own = &program.own_exe;
+    let inner = Arc::clone(&started.thread.process);
+    Ok(PyEarlyStart {
+        argv: list(&program.argv),
+        envp: list(&program.envp),
+        execfn: bytes(&program.execfn),
+        exe: bytes(&program.exe),
+        own_exe: (bytes(&own.path), own.dev, own.ino),
+        sysroot: bytes(&program.sysroot),
+        guest: program.machine.rules.name,
+        image: Py::new(py, PyImage(program.image.clone()))?,
+        stack: Py::new(py, PyStack(program.stack.clone()))?,
+        read_implies_exec: program.read_implies_exec,
+        forked: started.forked,
+        others: crew.others(),
+        last_status: crew.last_status(),
+        state: Py::new(py, PyCrew(crew))?,
         memory: Py::new(
             py,
             PyAddressSpace {
-                space: Arc::clone(&started.space),
+                space: Arc::clone(&program.space),
             },
         )?,
-        machine: Py::new(py, PyMachine(started.machine))?,
-        process: Py::new(
-            py,
-            PyProcess {
-                inner: started.process,
-            },
-        )?,
-        thread: Py::new(py, PyThread::from(started.thread))?,
+        machine: Py::new(py, PyMachine(Arc::clone(&program.machine)))?,
+        process: Py::new(py, PyProcess { inner })?,
+        arrival: Py::new(py, arrival(py, started)?)?,
     })
 }

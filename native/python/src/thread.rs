@@ -19,7 +19,7 @@ use super::share;
 use qusr_kernel::process::GuestThread;
 use qusr_kernel::process::clone::{CloneRequest, Kind};
 use qusr_kernel::process::whereabouts;
-use qusr_kernel::signal::host::{self, Mailbox};
+use qusr_kernel::signal::host;
 use qusr_kernel::signal::{Action, SIG_IGN, bit};
 use qusr_kernel::thunk::procfs::Opened;
 use qusr_kernel::thunk::table::MAX_SLOTS;
@@ -225,20 +225,6 @@ impl PyThread {
         py.detach(|| self.inner.wait_for_child(pid));
     }
 
-    /// The calling thread, which runs this guest thread, has no more in common with the others than `flags` of unshare(2) let
-    /// it. The errno, or 0.
-    fn unshare(&mut self, flags: i32) -> i32 {
-        // SAFETY: touches no memory.
-        if unsafe { libc::unshare(flags) } < 0 {
-            let error = std::io::Error::last_os_error();
-            return error.raw_os_error().unwrap_or(libc::EINVAL);
-        }
-        if flags & (libc::CLONE_FS | libc::CLONE_NEWNS) != 0 {
-            self.inner.own_directory();
-        }
-        0
-    }
-
     /// The first thread of the process that a clone(2) with CLONE_VM and these flags makes.
     fn lend(&self, flags: u64) -> PyResult<Self> {
         let inner = self.inner.lend(flags).map_err(PyOSError::new_err)?;
@@ -253,10 +239,40 @@ impl PyThread {
         }
     }
 
-    /// A thread with the same registers, for clone(2).
-    fn duplicate(&self) -> PyResult<Self> {
-        let inner = self.inner.duplicate().map_err(PyOSError::new_err)?;
+    /// The thread that a clone asks for, with its registers, for `start`. OSError: it cannot be had.
+    fn sibling(&self, request: &PyCloneRequest) -> PyResult<Self> {
+        let made = self.inner.sibling(&request.0);
+        let inner = made.map_err(|_| os_error(libc::EAGAIN))?;
         Ok(Self { inner })
+    }
+
+    /// Makes a host thread for `sibling`: it calls `enter(tid)` before either thread goes on, and `life()`. Gives the tid.
+    /// OSError: there is no thread, and nothing was called.
+    fn start(
+        &mut self,
+        py: Python<'_>,
+        request: &PyCloneRequest,
+        sibling: &Bound<'_, Self>,
+        enter: Py<PyAny>,
+        life: Py<PyAny>,
+    ) -> PyResult<i32> {
+        // It runs before this returns.
+        let (request, seat) = (request.0, sibling.borrow().inner.seat());
+        // Each is dropped with the interpreter's lock held: at once.
+        let enter = Box::new(move |tid| {
+            call(move |py| {
+                let enter = enter;
+                enter.call1(py, (tid,))
+            });
+        });
+        let life = Box::new(move || {
+            call(move |py| {
+                let life = life;
+                life.call0(py)
+            });
+        });
+        let made = py.detach(|| self.inner.start(&request, seat, enter, life));
+        made.map_err(os_error)
     }
 
     /// Blocks all host signals of the calling thread, until it runs a guest thread.
@@ -267,22 +283,18 @@ impl PyThread {
 
     /// Makes the guest thread that of the calling host thread, with its signal mask.
     fn adopt(&mut self) {
-        self.inner.process.actions.take_back();
-        self.inner.signals.mailbox.attach();
-        host::set_mask(self.inner.signals.blocked);
+        self.inner.adopt();
     }
 
     /// The guest thread ends: robust futexes, the tid word.
     fn ends(&mut self) {
         self.inner.thread_ends();
-        self.leave();
+        self.inner.leave();
     }
 
     /// The calling host thread, whose this was, is no guest thread's any more. It may outlive this object.
     fn leave(&self) {
-        host::set_mask(!0);
-        self.inner.signals.mailbox.hand_on();
-        Mailbox::detach();
+        self.inner.leave();
     }
 
     /// Before another program takes this process over (execve): see `GuestThread::leave_for_exec`.
@@ -476,6 +488,15 @@ impl PyThread {
     fn set_reg(&mut self, id: u32, value: u128) {
         self.inner.core.set_wide(id, value);
     }
+}
+
+/// Calls Python in a thread that it has not made; a mistake in there is explained by `sys.unraisablehook`.
+pub(super) fn call(function: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>) {
+    Python::attach(|py| {
+        if let Err(error) = function(py) {
+            error.write_unraisable(py, None);
+        }
+    });
 }
 
 /// What clone(2) and its like ask for, in guest terms.

@@ -45,11 +45,12 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let secure = auxv(libc::AT_SECURE) != 0;
     // A program's own start cannot be mistaken for this one: the kernel puts the interpreter's path there.
     if !secure && argv.first() == Some(&AGAIN) && command::is_launched(&argv) {
-        start::attempt(&argv, &variables, b"");
-        return python(EXEC, &argv[4..]);
+        let python = python(EXEC, &argv[4..]);
+        start::attempt(&argv, &variables, b"", Some(Box::new(python.clone())));
+        return python();
     }
     match Called::new(&argv) {
-        Called::Registrar(words) => python(REGISTRAR, &[&[&b"qusr-binfmt"[..]], words].concat()),
+        Called::Registrar(words) => python(REGISTRAR, &[&[&b"qusr-binfmt"[..]], words].concat())(),
         Called::Guest(name, words) => {
             let words = [&[name], words].concat();
             begin(COMMAND, &words, &variables, secure)
@@ -72,7 +73,7 @@ fn is_in_sight() -> bool {
 }
 
 /// Starts a guest: at once, or in Python. Both get the words that `qusr/interp.py` describes.
-fn begin(code: &CStr, rest: &[&[u8]], variables: &[&[u8]], secure: bool) -> c_int {
+fn begin(code: &'static CStr, rest: &[&[u8]], variables: &[&[u8]], secure: bool) -> c_int {
     // What Python's start leaves to the launcher, which takes these out of sight.
     let hidden: Vec<&[u8]> = variables
         .iter()
@@ -88,8 +89,10 @@ fn begin(code: &CStr, rest: &[&[u8]], variables: &[&[u8]], secure: bool) -> c_in
     let first = [fd.as_bytes(), flags.as_bytes(), count.as_bytes()];
     let words = [&first[..], &hidden, rest].concat();
     let python_words: [&[u8]; 5] = [b"qusr", b"-I", b"-S", b"-c", code.to_bytes()];
-    start::attempt(&[&python_words, &words[..]].concat(), variables, b"");
-    python(code, &[&[&b"-c"[..]], &words[..]].concat())
+    let python = python(code, &[&[&b"-c"[..]], &words[..]].concat());
+    let argv = [&python_words, &words[..]].concat();
+    start::attempt(&argv, variables, b"", Some(Box::new(python.clone())));
+    python()
 }
 
 /// The letters of `qusr/interp.py`.
@@ -116,21 +119,26 @@ fn flags(secure: bool) -> String {
     flags
 }
 
-/// Runs Python's code with `words` as sys.argv.
-fn python(code: &CStr, words: &[&[u8]]) -> c_int {
+/// What runs Python's code with `words` as sys.argv.
+fn python(
+    code: &'static CStr,
+    words: &[&[u8]],
+) -> impl Fn() -> c_int + Clone + Send + Sync + 'static {
     let words: Vec<CString> = words
         .iter()
         .map(|word| CString::new(*word).unwrap_or_default())
         .collect();
-    let mut pointers: Vec<*mut c_char> =
-        words.iter().map(|word| word.as_ptr().cast_mut()).collect();
-    // SAFETY: that many C strings, which Python copies and does not change, and another one.
-    unsafe {
-        qusr_run_python(
-            pointers.len() as c_int,
-            pointers.as_mut_ptr(),
-            code.as_ptr(),
-        )
+    move || {
+        let mut pointers: Vec<*mut c_char> =
+            words.iter().map(|word| word.as_ptr().cast_mut()).collect();
+        // SAFETY: that many C strings, which Python copies and does not change, and another one.
+        unsafe {
+            qusr_run_python(
+                pointers.len() as c_int,
+                pointers.as_mut_ptr(),
+                code.as_ptr(),
+            )
+        }
     }
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _frozen_importlib
 import _imp
-import _thread
 import errno
 import gc
 import os
@@ -17,30 +16,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CLONE_NEWTIME = 0x80
-CLONE_FS = 0x200
 CLONE_FILES = 0x400
-CLONE_PIDFD = 0x1000
 CLONE_VFORK = 0x4000
-CLONE_NEWNS = 0x20000
-CLONE_SYSVSEM = 0x40000
 CLONE_PARENT_SETTID = 0x100000
 CLONE_UNTRACED = 0x800000
 CLONE_CHILD_SETTID = 0x1000000
-CLONE_NEWCGROUP = 0x2000000
-CLONE_NEWUTS = 0x4000000
-CLONE_NEWIPC = 0x8000000
-CLONE_NEWNET = 0x40000000
 CLONE_CLEAR_SIGHAND = 0x100000000
 
-_OWN_OF_THREADS = (
-    CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET
-)
-"""What a thread can have of its own, by the flags that ask for it."""
-_SHARED_BY_THREADS = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM
-"""And what it has of its own without them."""
-_THREAD_PIDFD = 0o200
-"""PIDFD_THREAD (linux/pidfd.h), since Linux 6.9."""
 _WORD = (1 << 64) - 1
 
 EVENT_VFORK_DONE = 5
@@ -77,49 +59,9 @@ def _clone(ctx: Context, name: str, *values: int) -> int:
 
 
 def _new_thread(ctx: Context, request: _native.CloneRequest) -> int:
-    flags = request.flags
-    if flags & CLONE_PIDFD:
-        # Not to be had is known before there is a thread.
-        os.close(os.pidfd_open(_thread.get_native_id(), _THREAD_PIDFD))
-    own = flags & _OWN_OF_THREADS | ~flags & _SHARED_BY_THREADS
     if ctx.process.exited is not None:
         raise fail(errno.EAGAIN)
-    native = ctx.thread.duplicate()
-    native.begin_clone(request)
-    child = ctx.caller.sibling(native)
-
-    def store_tids(tid: int) -> None:
-        fd = -1
-        if flags & CLONE_PIDFD:
-            fd = os.pidfd_open(tid, _THREAD_PIDFD)
-            _store_tid(ctx, request.pidfd, fd)
-        number = native.unshare(own) if own else 0
-        if fd >= 0 and (number or own & CLONE_FILES):
-            # It is its creator's only.
-            os.close(fd)
-        if number:
-            raise fail(number)
-        for flag, address in (
-            (CLONE_PARENT_SETTID, request.parent_tid),
-            (CLONE_CHILD_SETTID, request.child_tid),
-        ):
-            if request.flags & flag:
-                _store_tid(ctx, address, tid)
-
-    # The new host thread inherits this mask: no signal may reach it before it has its own.
-    _native.Thread.block_signals()
-    ctx.thread.announce_clone(request.event)
-    try:
-        tid = child.start(store_tids)
-    except RuntimeError:
-        raise fail(errno.EAGAIN) from None
-    finally:
-        ctx.thread.announce_clone(0)
-        ctx.thread.adopt()
-    ctx.thread.trace_event(request.event, tid)
-    if flags & CLONE_VFORK:
-        ctx.thread.wait_for_child(tid)
-    return tid
+    return ctx.caller.start_sibling(request)
 
 
 def _store_tid(ctx: Context, address: int, tid: int) -> None:

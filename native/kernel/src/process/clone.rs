@@ -14,7 +14,7 @@ use super::thread::GuestThread;
 use crate::thunk::convert::{get_int, host_pointer};
 
 const CSIGNAL: u64 = 0xff;
-const CLONE_NEWTIME: u64 = 0x80;
+pub(super) const CLONE_NEWTIME: u64 = 0x80;
 /// Signals that there are.
 const NSIG: u64 = 64;
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;

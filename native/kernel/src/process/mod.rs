@@ -17,6 +17,7 @@ mod forked;
 mod ids;
 pub(crate) mod kill;
 pub mod limits;
+pub mod newborn;
 mod place;
 mod robust;
 pub mod share;

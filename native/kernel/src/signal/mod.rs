@@ -13,7 +13,6 @@
 pub mod calls;
 pub mod deferred;
 pub mod deliver;
-pub mod dispositions;
 pub mod frame;
 pub mod host;
 pub mod siginfo;
@@ -135,6 +134,16 @@ impl Actions {
         if !self.taken_back.swap(true, Ordering::SeqCst) {
             self.with(|table| self.install(SIGSETXID, &table[SIGSETXID as usize - 1]));
         }
+    }
+
+    /// Python's start ignores SIGPIPE and SIGXFSZ and catches SIGINT (`Modules/signalmodule.c`): they are the guest's again.
+    /// What that does about them by now is in the table, whatever its other threads have called meanwhile.
+    pub fn take_back_from_python(&self) {
+        self.with(|table| {
+            for signal in [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGINT] {
+                self.install(signal, &table[signal as usize - 1]);
+            }
+        });
     }
 
     /// Makes the host's action that of the guest.

@@ -1,10 +1,16 @@
 //! The constructor that runs before Python does.
 
 use std::ffi::{CStr, c_char, c_int};
-use std::sync::PoisonError;
+use std::sync::{OnceLock, PoisonError};
 
 use super::command::{self, Parsed, is_launched};
-use super::{STARTED, begin, fail};
+use super::{STARTED, Started, begin, fail};
+
+/// Starts Python with this process's command line, and gives the exit status.
+pub type Python = Box<dyn Fn() -> c_int + Send + Sync>;
+
+/// How a thread that is not the first one starts Python.
+static PYTHON: OnceLock<Python> = OnceLock::new();
 
 /// What the dynamic linker calls when it has loaded this library (System V ABI, "Initialization and
 /// Termination Functions"; the arguments are glibc's addition). In every process that is not
@@ -13,9 +19,13 @@ use super::{STARTED, begin, fail};
 #[unsafe(link_section = ".init_array")]
 static CONSTRUCTOR: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = constructor;
 
-extern "C" fn constructor(_: c_int, argv: *const *const c_char, envp: *const *const c_char) {
+extern "C" fn constructor(
+    argc: c_int,
+    words: *const *const c_char,
+    envp: *const *const c_char,
+) {
     // SAFETY: they are main's, so arrays of strings that end with null.
-    let (argv, environ) = unsafe { (strings(argv), strings(envp)) };
+    let (argv, environ) = unsafe { (strings(words), strings(envp)) };
     if !is_launched(&argv) {
         return;
     }
@@ -29,12 +39,49 @@ extern "C" fn constructor(_: c_int, argv: *const *const c_char, envp: *const *co
     // SAFETY: there is one thread, and nobody holds a pointer into the environment but `environ`,
     // whose strings stay as they are.
     unsafe { libc::unsetenv(c"LD_PRELOAD".as_ptr()) };
-    attempt(&argv, &environ, library);
+    attempt(&argv, &environ, library, python(argc, words));
+}
+
+/// What Python's own `main` does, which is not to be reached from another thread than the first one: it is begun when all
+/// constructors are done. None: this is no Python that shows it.
+fn python(argc: c_int, argv: *const *const c_char) -> Option<Python> {
+    type Main = unsafe extern "C" fn(c_int, *const *const c_char) -> c_int;
+    // SAFETY: looks for a symbol of the executable, or of a library that was loaded with it.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"Py_BytesMain".as_ptr()) };
+    if found.is_null() {
+        return None;
+    }
+    // SAFETY: Python's documentation, "The Very High Level Layer".
+    let main = unsafe { std::mem::transmute::<*mut libc::c_void, Main>(found) };
+    let argv = argv as usize;
+    // SAFETY: main's own arguments, which stay as they are.
+    Some(Box::new(move || unsafe {
+        main(argc, argv as *const *const c_char)
+    }))
+}
+
+/// Whether a thread that is not the first one could start Python.
+pub(super) fn can_start_python() -> bool {
+    PYTHON.get().is_some()
+}
+
+/// Starts Python in the calling thread, which is not the host's first, to go on with the guest.
+pub(super) fn start_python(started: Started) -> ! {
+    *STARTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(started));
+    let status = PYTHON.get().map_or(super::INTERNAL, |python| python());
+    // SAFETY: ends the process.
+    unsafe { libc::exit(status) }
 }
 
 /// Tries to start the guest of a command line that the launcher made; comes back when Python is needed.
 /// `library` is the extension's path, which the other packages are found by; "": it is a part of this executable.
-pub fn attempt(argv: &[&[u8]], environ: &[&[u8]], library: &[u8]) {
+/// `python` is called by another thread than the first one when that needs Python, and does not come back unless the
+/// process is to end.
+pub fn attempt(argv: &[&[u8]], environ: &[&[u8]], library: &[u8], python: Option<Python>) {
+    if let Some(python) = python {
+        // Once, as there is one command line.
+        let _ = PYTHON.set(python);
+    }
     let started = match command::parse(argv, environ) {
         Parsed::ForPython => None,
         Parsed::Refused(name, why) => fail(&name, &why, super::USAGE),

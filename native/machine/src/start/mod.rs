@@ -5,9 +5,10 @@
 //! anything. When the command is a plain one ([`command`]) the guest is loaded and run here; what
 //! Python declares of guests and options is in the library ([`crate::facts`]). Only when it asks for
 //! something that is Python's to decide is Python let start; it then takes over the guest as it is
-//! (`Process._adopt`).
+//! (`Process._adopt`), in whichever thread asked first.
 
 pub mod command;
+pub mod crew;
 mod entry;
 pub mod files;
 pub mod load;
@@ -31,24 +32,35 @@ use crate::loader::program::{self, Request, Wanted};
 use crate::loader::stack::Stack;
 use crate::machine::{Machine, Wishes};
 use crate::memory::{AddressSpace, SpaceConfig};
-use crate::process::{GuestThread, Process, Stop, child};
-use crate::signal::dispositions::Dispositions;
+use crate::process::{GuestThread, Stop, child};
 use crate::thunk::exec::OwnExe;
 use command::Command;
-pub use entry::attempt;
+use crew::Crew;
+pub use entry::{Python, attempt};
 use load::{Loaded, Refusal, Settings};
 use run::run;
 
 /// Status of a command line that cannot be: qemu's `EXIT_FAILURE`.
 const USAGE: i32 = 1;
+/// And of a mistake of the emulator's (EX_SOFTWARE of sysexits.h).
+const INTERNAL: i32 = 70;
 
-/// A guest that was started without Python, for Python to go on with.
+/// A thread of a guest that was started without Python, for Python to go on with.
 pub struct Started {
-    pub space: Arc<AddressSpace>,
-    pub process: Arc<Process>,
+    pub crew: Arc<Crew>,
+    pub program: Arc<Program>,
     pub thread: GuestThread,
     /// What is to be decided.
     pub stop: Stop,
+    /// It is a forked child that has not executed a program yet.
+    pub forked: bool,
+    /// A vfork's child that needs Python, and whose parent the thread is.
+    pub borrowed: Option<vfork::Borrowed>,
+}
+
+/// What the process runs, from one execve to the next.
+pub struct Program {
+    pub space: Arc<AddressSpace>,
     pub machine: Arc<Machine>,
     pub launch: Arc<Launch>,
     pub argv: Vec<Vec<u8>>,
@@ -63,12 +75,6 @@ pub struct Started {
     pub sysroot: Vec<u8>,
     /// The personality READ_IMPLIES_EXEC.
     pub read_implies_exec: bool,
-    /// It is a forked child that has not executed a program yet.
-    pub forked: bool,
-    /// A vfork's child that needs Python, and whose parent the guest is.
-    pub borrowed: Option<vfork::Borrowed>,
-    /// What the guest inherited, or has made, of the signals that Python's start changes.
-    pub dispositions: Dispositions,
 }
 
 /// What a process is told by its command, and keeps through each execve.
@@ -149,7 +155,7 @@ impl Launch {
     }
 }
 
-impl Started {
+impl Program {
     /// Shows the host the guest program: /proc/PID/comm, cmdline and environ, so ps too.
     fn publish(&self) {
         child::set_thread_name(files::comm(&self.execfn));
@@ -169,6 +175,14 @@ pub fn take_started() -> Option<Box<Started>> {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take()
+}
+
+/// Python has begun, and changed what is done about some signals: that is the guest's again.
+pub fn take_signals_back() {
+    let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(started) = &*started {
+        started.thread.process.actions.take_back_from_python();
+    }
 }
 
 /// Starts the program, and comes back only when Python is needed: with the guest, or without one when
@@ -255,29 +269,30 @@ fn start(
         // SAFETY: the kernel opened it for the emulator, so nobody else uses it.
         unsafe { libc::close(fd) };
     }
-    let started = Started {
+    let program = Program {
         space,
-        process,
-        thread,
-        stop: Stop::Core(Exit::Interrupted),
         machine: Arc::new(machine),
         launch: Arc::new(launch),
         argv: prepared.argv,
         envp: command.envp,
         execfn: prepared.execfn,
         read_implies_exec: implied || image.read_implies_exec,
-        forked: false,
-        borrowed: None,
         image,
         stack,
         exe,
         own_exe,
         sysroot: prepared.sysroot,
-        dispositions: Dispositions::save(),
     };
     drop((prepared.file, prepared.interpreter));
-    started.publish();
-    Ok(Some(run(started)))
+    program.publish();
+    Ok(run(Started {
+        crew: Crew::new(),
+        program: Arc::new(program),
+        thread,
+        stop: Stop::Core(Exit::Interrupted),
+        forked: false,
+        borrowed: None,
+    }))
 }
 
 /// The memory of a process, with nothing in it.

@@ -1,67 +1,182 @@
-//! Runs a guest without Python: to its end, through forks and programs that it executes, or until
+//! Runs a guest thread without Python: to its end, through forks and programs that it executes, or until
 //! Python has to decide something.
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
+use super::crew::{Asked, Crew, End, Held, Last, Successor, Waited, is_first};
 use super::load::{self, Loaded, Refusal, Settings};
-use super::{Started, empty_space, log, vfork};
+use super::{Program, Started, empty_space, entry, log, vfork};
 use crate::cpu::Exit;
 use crate::facts;
 use crate::machine::Machine;
+use crate::memory::AddressSpace;
 use crate::process::clone::{CloneRequest, Kind};
 use crate::process::exec::Execve;
-use crate::process::{Process, Stop, descriptors};
-use crate::signal::dispositions::Dispositions;
+use crate::process::{Process, Stop, aside, descriptors, share};
+use crate::seccomp::Seccomp;
 use crate::signal::host;
 use crate::translator::{keep_stocks, stop_for_fork};
 use crate::unicorn::AllStopped;
 
-/// Runs it; comes back with what Python has to decide.
-pub fn run(mut started: Started) -> Started {
-    let stop = loop {
-        match started.thread.run() {
-            // There is one thread, so its end is that of the process.
-            Stop::Exited { status, .. } => {
-                started.process.give_up_all_robust_futexes();
-                // What the guest would do about signals is over.
-                host::set_mask(!0);
-                keep_stocks();
-                // SAFETY: ends the process; nothing of ours is to be done before.
-                unsafe { libc::_exit(status & 0xff) };
+/// Runs it; comes back when Python is to be started here, and with nothing when the thread has ended.
+pub fn run(mut started: Started) -> Option<Started> {
+    loop {
+        let stop = started.thread.run();
+        let stop = match decide(&mut started, stop) {
+            Next::GoOn => continue,
+            Next::Gone => return None,
+            Next::Python(stop) => stop,
+        };
+        return match started.crew.ask() {
+            Asked::Starts => Some(hand_over(started, stop)),
+            Asked::IsHere(arrive) => {
+                started.stop = stop;
+                arrive(started);
+                None
             }
-            Stop::Killed { signal } if !wants_core(&started.process) => {
-                started.process.give_up_all_robust_futexes();
-                host::die_by(signal.0);
-                // SAFETY: as above, should the signal be one that leaves us alive.
-                unsafe { libc::_exit(128 + signal.0) };
-            }
-            Stop::Core(Exit::Interrupted) => {}
-            stop => match attend(&mut started, &stop) {
-                Attended::Done => {}
-                Attended::ForPython => break stop,
-            },
-        }
-    };
-    hand_over(started, stop)
+        };
+    }
+}
+
+/// The life of a thread that is not the first, on its host thread.
+fn live(started: Started) {
+    if let Some(started) = run(started) {
+        entry::start_python(started);
+    }
 }
 
 /// Stops for Python.
 fn hand_over(mut started: Started, stop: Stop) -> Started {
     // A borrower's own reason was told.
     if started.borrowed.is_none() {
-        log::entry(&started.launch, &stop);
+        log::entry(&started.program.launch, &stop);
     }
     started.stop = stop;
-    // Python's start must not see the guest's signals, nor change what it does about them.
+    // Python's start must not see the guest's signals.
     host::set_mask(!0);
-    started.dispositions = Dispositions::save();
     started
+}
+
+/// What comes behind a stop.
+enum Next {
+    GoOn,
+    /// The thread has ended.
+    Gone,
+    /// Python decides.
+    Python(Stop),
+}
+
+fn decide(started: &mut Started, stop: Stop) -> Next {
+    match stop {
+        Stop::Core(Exit::Interrupted) => Next::GoOn,
+        Stop::Exited { status, whole } => exits(started, status, whole),
+        Stop::Killed { ref signal } if !wants_core(&started.thread.process) => {
+            let end = End::Signal(signal.0);
+            match Arc::clone(&started.crew).hold() {
+                Some(held) => ends(started, held, end),
+                None => Next::Python(stop),
+            }
+        }
+        Stop::Doomed => leaves(started),
+        stop => match attend(started, &stop) {
+            Attended::Done => Next::GoOn,
+            Attended::Leaves => leaves(started),
+            Attended::ForPython => Next::Python(stop),
+        },
+    }
+}
+
+/// exit(2) or exit_group(2).
+fn exits(started: &mut Started, status: i32, whole: bool) -> Next {
+    let crew = Arc::clone(&started.crew);
+    let Some(mut held) = crew.hold() else {
+        return Next::Python(Stop::Exited { status, whole });
+    };
+    if whole || held.is_alone() && !held.is_over() {
+        return ends(started, held, End::Status(status));
+    }
+    held.exits(status);
+    drop(held);
+    started.thread.thread_ends();
+    leaves(started)
+}
+
+/// The whole process ends; who is held waits for that.
+fn ends(started: &mut Started, held: Held<'_>, end: End) -> Next {
+    if held.is_over() {
+        drop(held);
+        return leaves(started);
+    }
+    if !share::is_shared() || held.is_alone() {
+        finish(started, end);
+    }
+    // None of the others may end with a lock in its hands that those wait for who live in this memory.
+    held.finally(Last::End(end));
+    leaves(started)
+}
+
+fn finish(started: &Started, end: End) -> ! {
+    started.thread.process.give_up_all_robust_futexes();
+    // What the guest would do about signals is over.
+    host::set_mask(!0);
+    let shared = share::is_shared();
+    if shared {
+        aside::be_alone();
+    }
+    let status = match end {
+        End::Signal(signal) if shared => host::die_beside_others(signal),
+        End::Signal(signal) => {
+            host::die_by(signal);
+            // Should the signal be one that leaves us alive.
+            128 + signal
+        }
+        End::Status(status) => {
+            if !shared {
+                keep_stocks();
+            }
+            status & 0xff
+        }
+    };
+    // SAFETY: ends the process; nothing of ours is to be done before.
+    unsafe { libc::_exit(status) }
+}
+
+/// The thread ends without any of what exit(2) does for it. The first one stays.
+fn leaves(started: &mut Started) -> Next {
+    let crew = Arc::clone(&started.crew);
+    let Some(held) = crew.hold() else {
+        return Next::Python(Stop::Doomed);
+    };
+    // Who holds the crew sends messages to those of it only.
+    started.thread.leave();
+    held.leaves();
+    if !is_first() {
+        return Next::Gone;
+    }
+    match crew.wait_for_others() {
+        Waited::Python => Next::Python(Stop::Doomed),
+        Waited::Alone(status) => finish(started, End::Status(status)),
+        Waited::Last(Last::End(end)) => finish(started, end),
+        Waited::Last(Last::Execve(successor)) => {
+            started.thread.signals.blocked = successor.mask;
+            let Successor {
+                execve,
+                machine,
+                seccomp,
+                ..
+            } = *successor;
+            replace(started, execve, &machine, &seccomp);
+            Next::GoOn
+        }
+    }
 }
 
 /// What became of a stop.
 enum Attended {
     Done,
+    /// All threads are being ended.
+    Leaves,
     ForPython,
 }
 
@@ -80,30 +195,34 @@ fn attend(started: &mut Started, stop: &Stop) -> Attended {
         return Attended::ForPython;
     }
     let machines = &facts::facts().machines;
+    let exe = &started.program.exe;
     let exec = started
         .thread
-        .prepare_exec(handler, &scalars.values, &started.exe, machines);
-    if let Some(prepared) = exec {
-        execve(started, prepared);
-        return Attended::Done;
-    }
-    match CloneRequest::read(&started.process, handler, &scalars.values) {
-        Some(Ok(request)) if is_plain_fork(&request) => {
-            fork(started, &request);
-            Attended::Done
-        }
-        Some(Ok(request)) if request.kind() == Kind::Borrower && vfork::is_plain(&request) => {
-            started.borrowed = vfork::vfork(started, &request);
-            match started.borrowed {
-                None => Attended::Done,
-                Some(_) => Attended::ForPython,
-            }
-        }
+        .prepare_exec(handler, &scalars.values, exe, machines);
+    let request = match exec {
+        Some(Ok(prepared)) => return execve(started, prepared),
+        Some(Err(errno)) => Some(Err(errno)),
+        None => CloneRequest::read(&started.thread.process, handler, &scalars.values),
+    };
+    let request = match request {
+        Some(Ok(request)) => request,
         Some(Err(errno)) => {
             started.thread.finish_call(-i64::from(errno));
-            Attended::Done
+            return Attended::Done;
         }
-        _ => Attended::ForPython,
+        None => return Attended::ForPython,
+    };
+    let made: fn(&mut Started, Held<'_>, &CloneRequest) -> Attended = match request.kind() {
+        Kind::Fork if is_plain_fork(&request) => fork,
+        Kind::Borrower if vfork::is_plain(&request) => vfork,
+        // Any thread may have to start Python.
+        Kind::Thread if !request.has(libc::CLONE_VFORK) && entry::can_start_python() => new_thread,
+        _ => return Attended::ForPython,
+    };
+    match Arc::clone(&started.crew).hold() {
+        Some(held) if held.is_over() => Attended::Leaves,
+        Some(held) => made(started, held, &request),
+        None => Attended::ForPython,
     }
 }
 
@@ -113,9 +232,9 @@ fn is_plain_fork(request: &CloneRequest) -> bool {
     request.kind() == Kind::Fork && !shares
 }
 
-/// Makes a child process, which goes on here as well.
-fn fork(started: &mut Started, request: &CloneRequest) {
-    let host = request.to_host(&started.process);
+/// Makes a child process, which goes on here as well. No copy is made while Python is being started.
+fn fork(started: &mut Started, held: Held<'_>, request: &CloneRequest) -> Attended {
+    let host = request.to_host(&started.thread.process);
     let mut stopped = AllStopped::new();
     let translator = stop_for_fork();
     let result = started.thread.fork(&host);
@@ -124,30 +243,101 @@ fn fork(started: &mut Started, request: &CloneRequest) {
         stopped.after_fork_in_child();
     }
     drop(stopped);
+    drop(held);
     if result == 0 {
+        started.crew = Crew::new();
         started.forked = true;
         started.thread.begin_fork(request);
     } else {
         started.thread.has_forked(request, result);
         started.thread.finish_call(result);
     }
+    Attended::Done
+}
+
+/// Makes a child process in this memory, and waits for it.
+fn vfork(started: &mut Started, held: Held<'_>, request: &CloneRequest) -> Attended {
+    started.borrowed = vfork::vfork(started, held, request);
+    match started.borrowed {
+        None => Attended::Done,
+        Some(_) => Attended::ForPython,
+    }
+}
+
+/// Makes a thread.
+fn new_thread(started: &mut Started, mut held: Held<'_>, request: &CloneRequest) -> Attended {
+    let made = started.thread.sibling(request).map_err(|_| libc::EAGAIN);
+    let made = made.and_then(|thread| {
+        let seat = thread.seat();
+        let sibling = Started {
+            crew: Arc::clone(&started.crew),
+            program: Arc::clone(&started.program),
+            thread,
+            stop: Stop::Core(Exit::Interrupted),
+            forked: false,
+            borrowed: None,
+        };
+        let life = Box::new(move || live(sibling));
+        // Until it is among those that run, no other thread comes or goes.
+        started.thread.start(request, seat, Box::new(|_| ()), life)
+    });
+    let result = made.map_or_else(|errno| -i64::from(errno), i64::from);
+    if let Ok(tid) = made {
+        held.enters(tid);
+    }
+    drop(held);
+    started.thread.finish_call(result);
+    Attended::Done
 }
 
 /// Begins another program in this process, or gives the guest the errno.
-fn execve(started: &mut Started, prepared: Result<Execve, i32>) {
-    let result = match prepared {
-        Ok(execve) if execve.prepared.plan.is_none() => {
-            let program = execve.prepared;
-            let path = program.host_path.clone();
-            started.thread.exec_host(path, program.argv, execve.envp)
-        }
-        Ok(execve) => match machine_for(started, &execve) {
-            Ok(machine) => return replace(started, execve, &machine),
-            Err(_) => -i64::from(libc::ENOEXEC),
+fn execve(started: &mut Started, execve: Execve) -> Attended {
+    let machine = match &execve.prepared.plan {
+        Some(_) => match machine_for(started, &execve) {
+            Ok(machine) => Some(machine),
+            Err(_) => {
+                started.thread.finish_call(-i64::from(libc::ENOEXEC));
+                return Attended::Done;
+            }
         },
-        Err(errno) => -i64::from(errno),
+        None => None,
     };
-    started.thread.finish_call(result);
+    let crew = Arc::clone(&started.crew);
+    let Some(held) = crew.hold() else {
+        return Attended::ForPython;
+    };
+    if held.is_over() {
+        return Attended::Leaves;
+    }
+    if share::is_shared() {
+        // It has to leave the memory to the others.
+        return Attended::ForPython;
+    }
+    let Some(machine) = machine else {
+        // A program of the host: the kernel ends the other threads.
+        let program = execve.prepared;
+        let path = program.host_path.clone();
+        let result = started.thread.exec_host(path, program.argv, execve.envp);
+        started.thread.finish_call(result);
+        return Attended::Done;
+    };
+    let seccomp = Arc::clone(&started.thread.seccomp);
+    if held.is_alone() && is_first() {
+        drop(held);
+        replace(started, execve, &machine, &seccomp);
+        return Attended::Done;
+    }
+    // The first thread goes on with the program (fs/exec.c, de_thread).
+    held.finally(Last::Execve(Box::new(Successor {
+        execve,
+        machine,
+        mask: started.thread.signals.blocked,
+        seccomp,
+    })));
+    if !is_first() {
+        started.thread.thread_ends();
+    }
+    Attended::Leaves
 }
 
 /// The machine of the new program.
@@ -157,19 +347,25 @@ fn machine_for(started: &Started, execve: &Execve) -> Result<Arc<Machine>, Refus
     let plan = execve.prepared.plan.as_ref().ok_or_else(unknown)?;
     let rules = execve.prepared.ident.guest(machines).ok_or_else(unknown)?;
     let variant = rules.variant(plan.flags);
-    let known = &started.machine;
+    let known = &started.program.machine;
     if (known.rules.name, known.abi.variant) == (rules.name, variant) {
         return Ok(Arc::clone(known));
     }
-    let machine = started.launch.machine(rules.name, variant)?;
-    if machine.native.is_none() && started.launch.lacks_unicorn() {
+    let launch = &started.program.launch;
+    let machine = launch.machine(rules.name, variant)?;
+    if machine.native.is_none() && launch.lacks_unicorn() {
         return Err(unknown());
     }
     Ok(Arc::new(machine))
 }
 
-/// The point of no return (fs/exec.c, `begin_new_exec`).
-fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
+/// The point of no return (fs/exec.c, `begin_new_exec`). `seccomp` is of the thread that executes the program.
+fn replace(
+    started: &mut Started,
+    execve: Execve,
+    machine: &Arc<Machine>,
+    seccomp: &Arc<Seccomp>,
+) {
     let Execve { prepared, envp } = execve;
     let mask = started.thread.leave_for_exec(false);
     let interpreter = prepared.interpreter.as_ref();
@@ -178,20 +374,29 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
         interpreter.map(|interpreter| interpreter.file.as_raw_fd()),
     ];
     close_others(&kept);
+    let (before, process) = (&started.program, &started.thread.process);
     // Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).
-    let implied = started.read_implies_exec && machine.rules.bits == 32;
-    let stack_size = started.launch.stack_size.unwrap_or_else(|| {
-        let limit = started.process.limit(libc::RLIMIT_STACK);
+    let implied = before.read_implies_exec && machine.rules.bits == 32;
+    let launch = &before.launch;
+    let stack_size = launch.stack_size.unwrap_or_else(|| {
+        let limit = process.limit(libc::RLIMIT_STACK);
         limit.map_or(u64::MAX, |(soft, _)| soft)
     });
-    let loaded = new_space(started, machine).and_then(|space| {
+    let loaded = new_space(before, machine).and_then(|space| {
         space.set_read_implies_exec(implied);
-        let before = Some(&*started.process);
         let settings = Settings {
             stack_size,
-            ..started.launch.settings.clone()
+            ..launch.settings.clone()
         };
-        let loaded = load::load(&prepared, &envp, machine, &space, &settings, before, None)?;
+        let loaded = load::load(
+            &prepared,
+            &envp,
+            machine,
+            &space,
+            &settings,
+            Some(process),
+            None,
+        )?;
         Ok((space, loaded))
     });
     // Too late to go back: the kernel kills the process then.
@@ -202,27 +407,35 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>) {
     let Loaded {
         image,
         stack,
-        process,
         mut thread,
         exe,
+        ..
     } = loaded;
     thread.follow_exec(&mut started.thread);
-    thread.seccomp.inherit(&started.thread.seccomp);
+    thread.seccomp.inherit(seccomp);
     thread.set_mask(mask);
-    started.read_implies_exec = implied || image.read_implies_exec;
-    started.machine = Arc::clone(machine);
+    let program = Arc::new(Program {
+        space,
+        machine: Arc::clone(machine),
+        launch: Arc::clone(launch),
+        argv: prepared.argv,
+        envp,
+        execfn: prepared.execfn,
+        read_implies_exec: implied || image.read_implies_exec,
+        image,
+        stack,
+        exe,
+        own_exe: Arc::clone(&before.own_exe),
+        sysroot: before.sysroot.clone(),
+    });
     let old = std::mem::replace(&mut started.thread, thread);
-    let before = std::mem::replace(&mut started.process, process);
+    let before = std::mem::replace(&mut started.program, program);
     if started.forked {
         // Taking it apart would write to, and so copy, pages that the parent has as well.
         started.forked = false;
         std::mem::forget((old, before));
     }
-    started.space = space;
-    (started.image, started.stack, started.exe) = (image, stack, exe);
-    (started.argv, started.envp) = (prepared.argv, envp);
-    started.execfn = prepared.execfn;
-    started.publish();
+    started.program.publish();
 }
 
 /// Closes what an execve closes, but not the files of the new program.
@@ -236,17 +449,14 @@ fn close_others(kept: &[Option<RawFd>]) {
 }
 
 /// An empty address space: the old one, where it is of the right size.
-fn new_space(
-    started: &Started,
-    machine: &Machine,
-) -> Result<Arc<crate::memory::AddressSpace>, Refusal> {
-    if started.machine.rules.bits == machine.rules.bits {
-        let cleared = started.space.clear();
+fn new_space(before: &Program, machine: &Machine) -> Result<Arc<AddressSpace>, Refusal> {
+    if before.machine.rules.bits == machine.rules.bits {
+        let cleared = before.space.clear();
         cleared.map_err(|errno| {
             let error = crate::loader::LoadError::of_errno(b"memory", errno);
             Refusal::Load(error)
         })?;
-        return Ok(Arc::clone(&started.space));
+        return Ok(Arc::clone(&before.space));
     }
-    empty_space(&started.launch, machine)
+    empty_space(&before.launch, machine)
 }

@@ -10,8 +10,9 @@ use std::os::fd::IntoRawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::crew::Held;
 use super::run::wants_core;
-use super::{Launch, Started, log};
+use super::{Launch, Program, Started, log};
 use crate::cpu::Exit;
 use crate::facts;
 use crate::process::aside;
@@ -120,7 +121,11 @@ pub fn is_plain(request: &CloneRequest) -> bool {
 
 /// Makes the child and waits for it. None: the guest has its result; else Python is needed, first of all
 /// by the child.
-pub fn vfork(started: &mut Started, request: &CloneRequest) -> Option<Borrowed> {
+pub fn vfork(
+    started: &mut Started,
+    held: Held<'_>,
+    request: &CloneRequest,
+) -> Option<Borrowed> {
     let mut thread = match started.thread.lend(request.flags) {
         Ok(thread) => thread,
         Err(_) => {
@@ -130,7 +135,7 @@ pub fn vfork(started: &mut Started, request: &CloneRequest) -> Option<Borrowed> 
     };
     thread.begin_clone(request);
     // Its threads must not die with what the child waits for.
-    started.process.actions.die_orderly();
+    started.thread.process.actions.die_orderly();
     let process = Arc::clone(&thread.process);
     let (owner, word) = (Arc::clone(&process), Arc::clone(&thread.clear_child_tid));
     let slot = Arc::new(Slot::default());
@@ -138,13 +143,10 @@ pub fn vfork(started: &mut Started, request: &CloneRequest) -> Option<Borrowed> 
     let borrower = Borrower {
         thread,
         request: *request,
-        launch: Arc::clone(&started.launch),
-        exe: started.exe.clone(),
-        sysroot: started.sysroot.clone(),
-        read_implies_exec: started.read_implies_exec,
+        program: Arc::clone(&started.program),
         slot: lent,
     };
-    let host = request.to_host(&started.process);
+    let host = request.to_host(&started.thread.process);
     let made = started.thread.share(
         &host,
         &process,
@@ -164,8 +166,10 @@ pub fn vfork(started: &mut Started, request: &CloneRequest) -> Option<Borrowed> 
             return None;
         }
     };
+    // The memory is shared by now.
+    drop(held);
     if request.has(libc::CLONE_PARENT_SETTID) {
-        store_tid(&started.process, request.parent_tid, made.pid);
+        store_tid(&started.thread.process, request.parent_tid, made.pid);
     }
     made.begin();
     let mailbox = Arc::clone(&started.thread.signals.mailbox);
@@ -201,10 +205,7 @@ fn store_tid(process: &Process, address: u64, tid: i32) {
 struct Borrower {
     thread: GuestThread,
     request: CloneRequest,
-    launch: Arc<Launch>,
-    exe: Vec<u8>,
-    sysroot: Vec<u8>,
-    read_implies_exec: bool,
+    program: Arc<Program>,
     slot: Arc<Slot>,
 }
 
@@ -261,7 +262,7 @@ impl Borrower {
     }
 
     fn needs_python(self, child: &Child, stop: Stop) {
-        log::entry(&self.launch, &stop);
+        log::entry(&self.program.launch, &stop);
         host::set_mask(!0);
         let blocked = self.thread.signals.blocked;
         *lock(&self.slot.needs) = Some((self.thread, stop));
@@ -281,7 +282,7 @@ impl Borrower {
         let machines = &facts::facts().machines;
         let exec = self
             .thread
-            .prepare_exec(handler, &scalars.values, &self.exe, machines);
+            .prepare_exec(handler, &scalars.values, &self.program.exe, machines);
         exec.is_some_and(|prepared| self.execve(child, prepared))
     }
 
@@ -303,7 +304,7 @@ impl Borrower {
                 return false;
             }
             let (argv, envp) = self.again(execve);
-            self.thread.execution(self.launch.executable(), argv, envp)
+            self.thread.execution(self.program.launch.executable(), argv, envp)
         };
         child.is_in_order(true);
         let result = execution.run();
@@ -324,7 +325,7 @@ impl Borrower {
                 }
             })
         };
-        let launch = &self.launch;
+        let launch = &self.program.launch;
         let own = super::files::own_exe();
         own.is_some_and(|own| own.path == launch.settings.own_exe.path)
             && may(&launch.executable(), libc::X_OK)
@@ -340,7 +341,7 @@ impl Borrower {
         unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };
         let number = |number: usize| number.to_string().into_bytes();
         let state = self.state();
-        let launch = &self.launch;
+        let launch = &self.program.launch;
         let called = match launch.is_embedded() {
             true => NAME,
             false => &launch.python,
@@ -364,12 +365,12 @@ impl Borrower {
 
     /// What the new program is told beside its arguments; each is `name=value`.
     fn state(&self) -> Vec<Vec<u8>> {
-        let launch = &self.launch;
+        let launch = &self.program.launch;
         let mut state = Vec::new();
         let mut tell = |name: &str, value: &[u8]| {
             state.push([name.as_bytes(), b"=", value].concat());
         };
-        tell("sysroot", &self.sysroot);
+        tell("sysroot", &self.program.sysroot);
         if let Some(store) = &launch.settings.store {
             tell("store", store);
         }
@@ -400,7 +401,7 @@ impl Borrower {
         if let Some(log) = &launch.log {
             tell("log", log);
         }
-        if self.read_implies_exec {
+        if self.program.read_implies_exec {
             tell("read_implies_exec", b"1");
         }
         let ignored = self.ignored();
