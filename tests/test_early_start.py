@@ -254,6 +254,7 @@ def test_programs_that_binfmt_misc_hands_over(launch: Launcher, arm64: Path) -> 
         ("/does/not/exist; echo $?", b"127\n"),
         ("(kill -TERM $$) & wait; echo not reached", b""),
         ("ulimit -c 0; sh -c 'kill -SEGV $$'; echo $?", b"139\n"),
+        ("perl -e 'fork or exit; syscall(260, -1, 0, 0, 0); print \"waited\"'", b"waited"),
     ],
 )
 def test_children_need_no_python(
@@ -263,6 +264,51 @@ def test_children_need_no_python(
     result = launch("/bin/sh", "-c", command, options=("-L", str(arm64)))
     assert result.stdout == output
     assert early(result)
+
+
+@pytest.mark.parametrize("arch", ["aarch64", "arm"])
+@pytest.mark.parametrize("name", ["c/threads/atomics", "c/threads/monitor", "c/threads/sync"])
+def test_threads_need_no_python(
+    launch: Launcher, testbin: Callable[..., Path], tmp_path: Path, arch: str, name: str
+) -> None:
+    result = launch(testbin(name, arch), name=f"qusr-{arch}", cwd=tmp_path).check()
+    assert early(result)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import threading as t; a = [t.Thread(target=print, args=(i,)) for i in range(9)];"
+        "[x.start() for x in a]; [x.join() for x in a]",
+        "import subprocess as s, threading as t;"
+        "a = t.Thread(target=s.run, args=(['/bin/true'],)); a.start(); a.join()",
+        "import os, threading as t;"
+        "a = t.Thread(target=lambda: os.fork() or os._exit(0)); a.start(); a.join(); os.wait()",
+        "import os, threading as t; t.Thread(target=os.execv, args=('/bin/true', ['true'])).start();"
+        "t.Event().wait()",
+        "import os, threading as t; t.Thread(target=os._exit, args=(0,)).start(); t.Event().wait()",
+    ],
+)
+def test_what_threads_do_needs_no_python(launch: Launcher, arm64: Path, code: str) -> None:
+    """Neither children nor other programs nor the process's end."""
+    options = ("-L", str(arm64))
+    assert early(launch("/usr/bin/python3", "-c", code, options=options).check())
+
+
+@pytest.mark.parametrize("check", ["looks", "forks", "vforks", "spawns", "executes"])
+def test_threads_come_to_python_one_by_one(
+    launch: Launcher, testbin: Callable[..., Path], tmp_path: Path, check: str
+) -> None:
+    """It is started once in a process, by whichever thread needs it first."""
+    log = tmp_path / "log"
+    options = ("-d", "python", "-D", str(log))
+    launch(testbin("c/threads/beside", "aarch64"), check, options=options, cwd=tmp_path).check()
+    entries = [line.partition(" ") for line in log.read_text().splitlines()]
+    starts = [pid for pid, _, what in entries if what.startswith("python starts: ")]
+    assert starts
+    # An execve that leaves shared memory begins anew, in the same process.
+    assert check == "spawns" or len(starts) == len(set(starts))
+    assert any(what.startswith("python: ") for _, _, what in entries)
 
 
 def test_a_log_says_what_python_is_needed_for(

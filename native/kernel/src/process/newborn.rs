@@ -20,9 +20,9 @@ use super::thread::GuestThread;
 use crate::signal::host::{self, Mailbox};
 
 /// What a thread can have of its own, by the flags that ask for it.
-const OWN: u64 =
-    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET) as u64
-        | CLONE_NEWTIME;
+const OWN: u64 = (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET)
+    as u64
+    | CLONE_NEWTIME;
 /// And what it has of its own without them.
 const SHARED: u64 = (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM) as u64;
 /// `PIDFD_THREAD` (linux/pidfd.h), since Linux 6.9.
@@ -172,10 +172,7 @@ fn make(newborn: Newborn) -> Result<(), i32> {
     // SAFETY: the attributes are initialised before they are used; `enter` takes the box over, unless there is no thread.
     let error = unsafe {
         libc::pthread_attr_init(attributes.as_mut_ptr());
-        libc::pthread_attr_setdetachstate(
-            attributes.as_mut_ptr(),
-            libc::PTHREAD_CREATE_DETACHED,
-        );
+        libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED);
         let error = libc::pthread_create(
             made.as_mut_ptr(),
             attributes.as_ptr(),

@@ -337,6 +337,12 @@ impl Call<'_> {
         }
         self.wrap_sent_fault(host, &mut host_args);
         kill::before(host, &host_args, self.env.pending);
+        // The status tells whose a child is that stopped, even if the guest does not ask for it.
+        let mut unasked = 0i32;
+        let is_unasked = i64::from(host) == libc::SYS_wait4 && host_args[1] == 0;
+        if is_unasked {
+            host_args[1] = &raw mut unasked as u64;
+        }
         let later = self.later.take();
         let mut result = if waitmask::is_of(host) {
             self.make_with_mask(host, &mut host_args)
@@ -401,7 +407,7 @@ impl Call<'_> {
                 }
             }
         }
-        if self.tells_of_stop(host, result) {
+        if self.tells_of_stop(host, result, is_unasked.then_some(unasked)) {
             return Outcome::Review(Review::Tracer, result);
         }
         self.finish(ret, result, &host_args, ops)

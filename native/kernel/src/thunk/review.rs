@@ -282,9 +282,9 @@ impl Call<'_> {
             && self.env.marks.traces.load(Ordering::Relaxed)
     }
 
-    /// Whether a wait that was made told of a child that stopped, or may have (it did not
-    /// say): perhaps it called PTRACE_TRACEME.
-    pub(super) fn tells_of_stop(&self, host: u16, result: i64) -> bool {
+    /// Whether a wait that was made told of a child that stopped: perhaps it called PTRACE_TRACEME. `unasked` is
+    /// the status that the guest has not asked for.
+    pub(super) fn tells_of_stop(&self, host: u16, result: i64, unasked: Option<i32>) -> bool {
         const CLD_TRAPPED: u64 = 4;
         let get = |address: u64| {
             let mut bytes = [0; 4];
@@ -295,7 +295,8 @@ impl Call<'_> {
             return false;
         }
         if i64::from(host) == libc::SYS_wait4 {
-            return result > 0 && get(self.args[1]).map_or(true, |status| status & 0xff == 0x7f);
+            let status = unasked.map_or_else(|| get(self.args[1]), |status| Ok(status as u64));
+            return result > 0 && status.map_or(true, |status| status & 0xff == 0x7f);
         }
         // si_code is the third int of siginfo_t.
         get(self.args[2].wrapping_add(8)).is_ok_and(|code| code == CLD_TRAPPED)

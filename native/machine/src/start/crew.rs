@@ -131,7 +131,12 @@ impl Crew {
     pub fn others(&self) -> Vec<i32> {
         let own = own_tid();
         let state = self.lock();
-        state.tids.iter().copied().filter(|&tid| tid != own).collect()
+        state
+            .tids
+            .iter()
+            .copied()
+            .filter(|&tid| tid != own)
+            .collect()
     }
 
     /// The status of the thread that has ended last.

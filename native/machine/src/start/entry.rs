@@ -19,11 +19,7 @@ static PYTHON: OnceLock<Python> = OnceLock::new();
 #[unsafe(link_section = ".init_array")]
 static CONSTRUCTOR: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = constructor;
 
-extern "C" fn constructor(
-    argc: c_int,
-    words: *const *const c_char,
-    envp: *const *const c_char,
-) {
+extern "C" fn constructor(argc: c_int, words: *const *const c_char, envp: *const *const c_char) {
     // SAFETY: they are main's, so arrays of strings that end with null.
     let (argv, environ) = unsafe { (strings(words), strings(envp)) };
     if !is_launched(&argv) {

@@ -360,12 +360,7 @@ fn machine_for(started: &Started, execve: &Execve) -> Result<Arc<Machine>, Refus
 }
 
 /// The point of no return (fs/exec.c, `begin_new_exec`). `seccomp` is of the thread that executes the program.
-fn replace(
-    started: &mut Started,
-    execve: Execve,
-    machine: &Arc<Machine>,
-    seccomp: &Arc<Seccomp>,
-) {
+fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>, seccomp: &Arc<Seccomp>) {
     let Execve { prepared, envp } = execve;
     let mask = started.thread.leave_for_exec(false);
     let interpreter = prepared.interpreter.as_ref();

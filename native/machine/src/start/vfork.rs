@@ -121,11 +121,7 @@ pub fn is_plain(request: &CloneRequest) -> bool {
 
 /// Makes the child and waits for it. None: the guest has its result; else Python is needed, first of all
 /// by the child.
-pub fn vfork(
-    started: &mut Started,
-    held: Held<'_>,
-    request: &CloneRequest,
-) -> Option<Borrowed> {
+pub fn vfork(started: &mut Started, held: Held<'_>, request: &CloneRequest) -> Option<Borrowed> {
     let mut thread = match started.thread.lend(request.flags) {
         Ok(thread) => thread,
         Err(_) => {
@@ -304,7 +300,8 @@ impl Borrower {
                 return false;
             }
             let (argv, envp) = self.again(execve);
-            self.thread.execution(self.program.launch.executable(), argv, envp)
+            self.thread
+                .execution(self.program.launch.executable(), argv, envp)
         };
         child.is_in_order(true);
         let result = execution.run();
