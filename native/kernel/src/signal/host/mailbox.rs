@@ -12,7 +12,7 @@ use crate::signal::{Actions, SIG_DFL, bit, deferred};
 /// Bits of [`Mailbox::pending`]: a signal is in the mailbox; the thread is to end; a tracer rang; one of the
 /// signals that were put aside ([`deferred`]) may come through.
 const SIGNAL: u32 = 1;
-pub const DOOM: u32 = 2;
+const DOOM: u32 = 2;
 pub const BELL: u32 = 4;
 pub const DUE: u32 = 8;
 
@@ -45,6 +45,13 @@ unsafe impl Send for Mailbox {}
 // SAFETY: as above.
 unsafe impl Sync for Mailbox {}
 
+/// In the handler: a message that the thread is to end came when it had no mailbox.
+pub(super) fn is_early_to_end() {
+    if !HAS_LEFT.get() {
+        EARLY_DOOM.set(true);
+    }
+}
+
 thread_local! {
     /// Const-initialised and without a destructor: safe to use in a signal handler.
     pub(super) static MAILBOX: Cell<*const Mailbox> = const { Cell::new(std::ptr::null()) };
@@ -52,6 +59,10 @@ thread_local! {
     pub(super) static EARLY_BELL: Cell<bool> = const { Cell::new(false) };
     /// So was a message that the process is to be killed.
     pub(super) static EARLY_KILL: Cell<bool> = const { Cell::new(false) };
+    /// And one that the thread is to end.
+    static EARLY_DOOM: Cell<bool> = const { Cell::new(false) };
+    /// The thread has let go of its mailbox: it ends anyway, or begins another program.
+    static HAS_LEFT: Cell<bool> = const { Cell::new(false) };
     /// Nobody took the message of a stop: there is no tracer any more.
     pub(super) static ORPHANED: Cell<bool> = const { Cell::new(false) };
 }
@@ -89,10 +100,15 @@ impl Mailbox {
             EARLY_KILL.set(false);
             self.is_to_be_killed();
         }
+        if EARLY_DOOM.get() {
+            EARLY_DOOM.set(false);
+            self.is_to_end();
+        }
     }
 
     /// The calling thread no longer takes guest signals.
     pub fn detach() {
+        HAS_LEFT.set(true);
         MAILBOX.set(std::ptr::null());
         deferred::attach(std::ptr::null());
     }
@@ -221,6 +237,11 @@ impl Mailbox {
     #[must_use]
     pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn is_to_end(&self) {
+        self.doomed.store(true, Ordering::SeqCst);
+        self.pending.fetch_or(DOOM, Ordering::SeqCst);
     }
 
     pub(super) fn is_to_be_killed(&self) {

@@ -10,7 +10,7 @@ mod message;
 use std::arch::global_asm;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use self::mailbox::{DOOM, MAILBOX};
+use self::mailbox::MAILBOX;
 use self::message::take_message;
 use super::{Action, NSIG, SA_RESTORER, SIG_DFL, SIG_IGN, bit, deferred};
 use crate::memory::fault::{self, HostFault};
@@ -410,15 +410,17 @@ pub fn claim(fault: &mut HostFault<'_>) -> bool {
     if fault.info.si_code == libc::SI_QUEUE && take_message(fault, value) {
         return true;
     }
+    let doomed = fault.info.si_code == libc::SI_QUEUE && value as u64 >> 48 == Message::Doom as u64;
     if mailbox.is_null() {
-        return false;
+        if doomed {
+            mailbox::is_early_to_end();
+        }
+        return doomed;
     }
     // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
     let mailbox = unsafe { &*mailbox };
-    let doomed = fault.info.si_code == libc::SI_QUEUE && value as u64 >> 48 == Message::Doom as u64;
     if doomed {
-        mailbox.doomed.store(true, Ordering::SeqCst);
-        mailbox.pending.fetch_or(DOOM, Ordering::SeqCst);
+        mailbox.is_to_end();
     } else {
         let blocked = deferred::is_blocked(fault.signal);
         let bit = bit(fault.signal);
