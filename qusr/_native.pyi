@@ -321,7 +321,6 @@ class CloneRequest:
     flags: int
     parent_tid: int
     child_tid: int
-    pidfd: int
     event: int
     """The PTRACE_EVENT that it is."""
 

@@ -530,11 +530,6 @@ impl PyCloneRequest {
         self.0.child_tid
     }
 
-    #[getter]
-    fn pidfd(&self) -> u64 {
-        self.0.pidfd
-    }
-
     /// The PTRACE_EVENT that it is.
     #[getter]
     fn event(&self) -> u32 {
