@@ -68,7 +68,7 @@ class BlockLog:
             self._met.add((pc, size))
             text += self.assembly(pc, size, mode)
         if "exec" in items:
-            text += f"Trace {os.getpid()}: [{pc:0{self.arch.word_bits // 4}x}]\n"
+            text += f"Trace {os.getpid()}: [{pc:0{self.arch.register_bits // 4}x}]\n"
         if "cpu" in items:
             text += self.registers(pc, registers)
         self.log.write(text)
@@ -80,7 +80,7 @@ class BlockLog:
         lines: list[str] = []
         line = ""
         for name, value in registers.items():
-            width = widths.get(name, self.arch.word_bits) // 4
+            width = widths.get(name, self.arch.register_bits) // 4
             item = f"{name.upper():>4}={value:0{max(width, 1)}x}"
             if len(line) + len(item) > 79:
                 lines.append(line)
