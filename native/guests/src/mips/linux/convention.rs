@@ -3,8 +3,8 @@
 use crate::cpu::Regs;
 use crate::kernel::linux::{ActionField, ActionLayout, CloneOrder, Facts};
 
-use super::{Abi, MipsLinux};
 use super::registers::{A3, N64, O32, V0, V1};
+use super::{Abi, MipsLinux};
 
 /// arch/mips/include/uapi/asm/signal.h, as IRIX had it.
 const ACTION: ActionLayout = ActionLayout(&[

@@ -5,8 +5,8 @@ use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
-use super::{Abi, MipsLinux};
 use super::registers::{A0, F0, FCSR, HI, LO, PC, RA, SP, T9};
+use super::{Abi, MipsLinux};
 
 /// Room for arguments and code that once was there, in front of all frames.
 const HEAD: usize = 24;
