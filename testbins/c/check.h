@@ -192,6 +192,12 @@ check_mem(const char *file, int line, const char *text, const void *got,
 #if defined(__mips__) && _MIPS_SIM == _ABIN32
 #define N32
 #endif
+/* Whether off_t of the kernel's calls has 64 bits. */
+#if __SIZEOF_LONG__ == 8 || defined(N32)
+#define WIDE_OFFSETS 1
+#else
+#define WIDE_OFFSETS 0
+#endif
 
 /*
  * A 64-bit argument of a raw system call. 32-bit kernels take it as two

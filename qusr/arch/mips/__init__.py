@@ -1,7 +1,8 @@
 """MIPS: o32 with 32 bits, n64 with 64, n32 with both, in either byte order.
 
 Sources: the kernel's arch/mips/include/asm/elf.h, asm/processor.h, arch/mips/kernel/elf.c,
-arch/mips/kernel/binfmt_elfn32.c, arch/mips/kernel/signal.c; "MIPS O32 ABI - FR0 and FR1 Interlinking" (.MIPS.abiflags).
+arch/mips/kernel/binfmt_elfn32.c, arch/mips/kernel/signal.c; "MIPS O32 ABI - FR0 and FR1
+Interlinking" (.MIPS.abiflags).
 """
 
 from __future__ import annotations
@@ -158,7 +159,10 @@ def _n64(name: str, big_endian: bool) -> Abi:
 
 
 MIPSEL = Mips(
-    _o32("mipsel", False), "MIPS", "mipsel-linux-gnu", libraries="libc6:mipsel or libc6-mipsel-cross"
+    _o32("mipsel", False),
+    "MIPS",
+    "mipsel-linux-gnu",
+    libraries="libc6:mipsel or libc6-mipsel-cross",
 )
 MIPS = Mips(_o32("mips", True), "MIPS", "mips-linux-gnu", libraries="libc6-mips-cross")
 MIPS64EL = Mips(
