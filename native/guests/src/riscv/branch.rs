@@ -62,7 +62,16 @@ pub fn branch<S: Sem>(s: &mut S, i: Insn) -> Lift {
             s.cc(if odd { Cc::Le } else { Cc::Gt }, f)
         }
         f3 => {
-            let cc = [Cc::Eq, Cc::Ne, Cc::Eq, Cc::Eq, Cc::Lt, Cc::Ge, Cc::Cc, Cc::Cs][f3 as usize];
+            let cc = [
+                Cc::Eq,
+                Cc::Ne,
+                Cc::Eq,
+                Cc::Eq,
+                Cc::Lt,
+                Cc::Ge,
+                Cc::Cc,
+                Cc::Cs,
+            ][f3 as usize];
             let f = s.op2(Op::FSub, w, a, b);
             s.cc(cc, f)
         }

@@ -62,11 +62,15 @@ pub fn rounding_in(env: u32, mode: u8) -> u32 {
     env & !(0x6000 | float::AWAY) | rc << 13 | away
 }
 
+fn round_in(st: &mut State, mode: u8) {
+    let env = rounding_in(st.env(), mode) | MODES;
+    st.set_env(env);
+}
+
 pub fn set_frm(st: &mut State, v: u64) {
     let mode = v & 7;
     st.r_mut()[usize::from(slot::FRM)] = mode;
-    let env = rounding_in(st.env(), mode as u8) | MODES;
-    st.set_env(env);
+    round_in(st, mode as u8);
 }
 
 /// Floating-point state as at the start of a program.
@@ -148,11 +152,16 @@ fn status<S: Sem>(s: &mut S, i: Insn, number: u32, writes: bool) -> Lift {
     };
     // CSRRW to register 0 does not read.
     let reads = i.f(12, 2) != 1 || i.rd() != 0;
+    let flags = |s: &mut S| s.call(|st, _, _, _, _| u128::from(fflags(st)), [None; 3], 0);
     let old = match number {
         _ if !reads => s.konst(0),
-        FFLAGS => s.call(|st, _, _, _, _| u128::from(fflags(st)), [None; 3], 0),
+        FFLAGS => flags(s),
         FRM => s.get(slot::FRM),
-        _ => s.call(|st, _, _, _, _| u128::from(fcsr(st)), [None; 3], 0),
+        _ => {
+            let (f, mode) = (flags(s), s.get(slot::FRM));
+            let mode = s.shift_k(Op::Shl, 64, mode, 5);
+            s.op2(Op::Or, 64, f, mode)
+        }
     };
     let new = match i.f(12, 2) {
         1 => operand,
@@ -162,33 +171,30 @@ fn status<S: Sem>(s: &mut S, i: Insn, number: u32, writes: bool) -> Lift {
     if !writes {
         return done(s, i, old);
     }
-    let args = [Some(new), None, None];
-    match number {
-        FFLAGS => s.call(
+    if number != FRM {
+        s.call(
             |st, v, _, _, _| {
                 set_fflags(st, v as u64);
                 0
             },
-            args,
+            [Some(new), None, None],
             0,
-        ),
-        FRM => s.call(
-            |st, v, _, _, _| {
-                set_frm(st, v as u64);
+        );
+    }
+    if number != FFLAGS {
+        let mode = s.shift_k(Op::Shr, 64, new, if number == FRM { 0 } else { 5 });
+        let mode = s.and_k(64, mode, 7);
+        // A helper does not write slots that the translation may have values in.
+        s.call(
+            |st, mode, _, _, _| {
+                round_in(st, mode as u8);
                 0
             },
-            args,
+            [Some(mode), None, None],
             0,
-        ),
-        _ => s.call(
-            |st, v, _, _, _| {
-                set_fcsr(st, v as u64);
-                0
-            },
-            args,
-            0,
-        ),
-    };
+        );
+        s.set(slot::FRM, mode);
+    }
     set(s, i, i.rd(), old);
     if number == FFLAGS {
         return Lift::Next;

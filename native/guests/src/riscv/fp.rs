@@ -84,14 +84,7 @@ fn number(op: Op) -> u64 {
     }
 }
 
-fn rounded<S: Sem>(
-    s: &mut S,
-    how: Mode,
-    op: Op,
-    w: u8,
-    args: [Option<S::V>; 3],
-    imm: u64,
-) -> S::V {
+fn rounded<S: Sem>(s: &mut S, how: Mode, op: Op, w: u8, args: [Option<S::V>; 3], imm: u64) -> S::V {
     match how {
         Mode::Current => s.op(op, w, args, imm),
         Mode::Own(m) => {
@@ -134,11 +127,7 @@ pub fn sqrt<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// FMADD, FMSUB, FNMSUB, FNMADD, by bits 3-2.
 pub fn fused<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let (w, how) = (known!(width(i.f(25, 2))), known!(mode(i)));
-    let (a, b, c) = (
-        fp(s, w, i.rs1()),
-        fp(s, w, i.rs2()),
-        fp(s, w, i.rs3()),
-    );
+    let (a, b, c) = (fp(s, w, i.rs1()), fp(s, w, i.rs2()), fp(s, w, i.rs3()));
     // Negated: the product (1), the addend (2).
     let signs = [0, 2, 1, 3][i.f(2, 2) as usize];
     let r = rounded(s, how, Op::FpFma, w, [Some(a), Some(b), Some(c)], signs);
@@ -181,7 +170,13 @@ pub fn min_max<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = known!(width(i.f(25, 2)));
     let (a, b) = (fp(s, w, i.rs1()), fp(s, w, i.rs2()));
     let op = if i.bit(12) { Op::FpMax } else { Op::FpMin };
-    let r = s.op2i(op, w, a, b, if i.bit(13) { 0 } else { float::PREFER_NUMBER });
+    let r = s.op2i(
+        op,
+        w,
+        a,
+        b,
+        if i.bit(13) { 0 } else { float::PREFER_NUMBER },
+    );
     set_fp(s, w, i.rd(), r);
     Lift::Next
 }
@@ -259,7 +254,14 @@ pub fn convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
         how = Mode::Current;
     }
     let a = fp(s, from, i.rs1());
-    let r = rounded(s, how, Op::FpCvt, from, [Some(a), None, None], u64::from(to));
+    let r = rounded(
+        s,
+        how,
+        Op::FpCvt,
+        from,
+        [Some(a), None, None],
+        u64::from(to),
+    );
     set_fp(s, to, i.rd(), r);
     Lift::Next
 }
@@ -302,9 +304,38 @@ pub fn from_int<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 /// The constants of FLI, by rs1, as doubles; 1 and 30, 31 depend on the format.
 const CONSTANTS: [f64; 32] = [
-    -1.0, 0.0, 1.52587890625e-5, 3.0517578125e-5, 0.00390625, 0.0078125, 0.0625, 0.125, 0.25,
-    0.3125, 0.375, 0.4375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 8.0,
-    16.0, 128.0, 256.0, 32768.0, 65536.0, 0.0, 0.0,
+    -1.0,
+    0.0,
+    1.52587890625e-5,
+    3.0517578125e-5,
+    0.00390625,
+    0.0078125,
+    0.0625,
+    0.125,
+    0.25,
+    0.3125,
+    0.375,
+    0.4375,
+    0.5,
+    0.625,
+    0.75,
+    0.875,
+    1.0,
+    1.25,
+    1.5,
+    1.75,
+    2.0,
+    2.5,
+    3.0,
+    4.0,
+    8.0,
+    16.0,
+    128.0,
+    256.0,
+    32768.0,
+    65536.0,
+    0.0,
+    0.0,
 ];
 
 /// FLI.

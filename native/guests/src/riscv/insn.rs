@@ -161,11 +161,7 @@ pub fn f<S: Sem>(s: &mut S, n: u32) -> S::V {
 /// Narrower Values").
 pub fn fp<S: Sem>(s: &mut S, w: u8, n: u32) -> S::V {
     let v = f(s, n);
-    if w == 64 {
-        v
-    } else {
-        s.op1(Op::VUnbox, w, v)
-    }
+    if w == 64 { v } else { s.op1(Op::VUnbox, w, v) }
 }
 
 /// Writes a number of `w` bits to floating-point register `n`.

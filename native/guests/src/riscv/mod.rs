@@ -71,6 +71,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    #[cfg(test)]
     #[must_use]
     pub fn table(self) -> &'static [table::Encoding] {
         match self {

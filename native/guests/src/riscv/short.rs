@@ -1,8 +1,6 @@
 //! The decode table of the instructions of 16 bits.
 
-use super::features::{
-    C, C32, C64, CD, CF32, Features, I, M, RV64, ZBA, ZBB, ZCB, ZCMOP,
-};
+use super::features::{C, C32, C64, CD, CF32, Features, I, M, RV64, ZBA, ZBB, ZCB, ZCMOP};
 use super::table::encodings;
 use super::{branch, compressed};
 use crate::decode::Fields;

@@ -1,6 +1,8 @@
 //! Floating point and integers: rounding to integral values, conversions with saturation.
 
-use super::float::{AWAY, FLUSH_HALF, INEXACT, INVALID, convert, flushed, format, propagate, round};
+use super::float::{
+    AWAY, FLUSH_HALF, INEXACT, INVALID, convert, flushed, format, propagate, round,
+};
 use super::half;
 
 /// The environment's rounding mode.

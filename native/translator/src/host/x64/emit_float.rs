@@ -100,11 +100,7 @@ impl Gen<'_> {
             && !matches!(i.op, Op::FpMin | Op::FpMax)
             && !(i.op == Op::FpToInt && i.imm >> 8 & 7 != round::CURRENT);
         let halves = i.op == Op::VFpWiden && i.w == 16 && modes & float::ALT_HALF == 0;
-        if (i.w != 32 && i.w != 64 && !halves)
-            || flushed
-            || away
-            || (default_nans && nan_moves)
-        {
+        if (i.w != 32 && i.w != 64 && !halves) || flushed || away || (default_nans && nan_moves) {
             return false;
         }
         let double = i.w == 64;
