@@ -94,7 +94,7 @@ encodings! { 32, Fields { high: (12, 3), low: (2, 5) };
     cbo_zero            "0000000 00100 nnnnn 010 00000 0001111" mem::zero_block, ZICBOZ;
     ecall               "0000000 00000 00000 000 00000 1110011" branch::ecall, I;
     ebreak              "0000000 00001 00000 000 00000 1110011" branch::ebreak, I;
-    wrs                 "000000o 01101 00000 000 00000 1110011" branch::nop, ZAWRS;
+    wrs                 "0000000 o1101 00000 000 00000 1110011" branch::nop, ZAWRS;
     csr                 "cccccccccccc nnnnn 001 ddddd 1110011" csr::access, I;
     csr_set             "cccccccccccc nnnnn 01o ddddd 1110011" csr::access, I;
     csr_imm             "cccccccccccc uuuuu 101 ddddd 1110011" csr::access, I;
