@@ -71,14 +71,28 @@ def test_cpu(name: str, qusr: Callable[[str], Emulator]) -> None:
     assert "R13" in text or "SP=" in text
 
 
-def test_thumb(qusr: Callable[[str], Emulator], root: Callable[[str], Path]) -> None:
-    """armhf's programs are Thumb code: two-byte instructions among them."""
+@pytest.mark.parametrize("name", ["native", "unicorn"])
+def test_thumb(
+    name: str,
+    qusr: Callable[[str], Emulator],
+    qemu: Callable[[str], Emulator],
+    root: Callable[[str], Path],
+) -> None:
+    """armhf's programs are Thumb code: two-byte instructions among them, at even addresses."""
+    folder = root("arm")
     result = qusr("arm")(
-        "/bin/true", root=root("arm"), options=["--core", "unicorn", "-d", "in_asm"]
-    )
-    result.check()
+        "/bin/true", root=folder, options=["--core", name, "-d", "in_asm,exec,cpu"]
+    ).check()
     assert "IN: (Thumb)" in result.err
     assert re.search(r": {2}[0-9a-f]{4} {6}(push|mov|movs|cmp|ldr|bx)\b", result.err)
+    traces = re.findall(r"Trace \d+: \[([0-9a-f]{8})\]\n", result.err)
+    registers = re.findall(r"\bPC=([0-9a-f]{8})\b", result.err)
+    assert traces == registers and len(traces) > 1000
+    # The loader's first block: blocks later on may end elsewhere.
+    theirs = qemu("arm")("/bin/true", root=folder, options=["-d", "in_asm"]).check().err
+    first = instructions(theirs)[0][1]
+    assert instructions(result.err)[0][1] == first
+    assert traces[0][-3:] == f"{instructions(theirs)[0][0]:08x}"[-3:]
 
 
 @pytest.mark.parametrize("arch", ARCHES)

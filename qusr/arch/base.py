@@ -380,6 +380,12 @@ class Arch(ABC):
         del status
         return ""
 
+    def located(self, pc: int) -> tuple[int, str]:
+        """Where the code of a pc of the translator's is, and its mode as by :meth:`mode`: the
+        translator tells its blocks apart by pcs that say the instruction set, too.
+        """
+        return pc, ""
+
     @abstractmethod
     def capstone(self, variant: str, mode: str) -> tuple[str, tuple[str, ...]]:
         """How capstone's `Cs` takes apart code of a `variant` in a `mode`: the names, without

@@ -56,7 +56,8 @@ class BlockLog:
 
     def before_native(self, pc: int, _size: int, values: list[int]) -> None:
         """The registers before a block of the native core, which logs all else by itself."""
-        self.log.write(self.registers(pc, dict(zip(self.names, values, strict=True))))
+        address, _ = self.arch.located(pc)
+        self.log.write(self.registers(address, dict(zip(self.names, values, strict=True))))
 
     def block(self, pc: int, size: int, values: list[int]) -> None:
         """Before the block at `pc`, `size` bytes long."""
@@ -68,10 +69,14 @@ class BlockLog:
             self._met.add((pc, size))
             text += self.assembly(pc, size, mode)
         if "exec" in items:
-            text += f"Trace {os.getpid()}: [{pc:0{self.arch.word_bits // 4}x}]\n"
+            text += self.trace(pc)
         if "cpu" in items:
             text += self.registers(pc, registers)
         self.log.write(text)
+
+    def trace(self, pc: int) -> str:
+        """The line of `exec`."""
+        return f"Trace {os.getpid()}: [{pc:0{self.arch.word_bits // 4}x}]\n"
 
     def registers(self, pc: int, registers: dict[str, int]) -> str:
         """All of them, four in a line."""
@@ -112,16 +117,17 @@ class BlockLog:
         items = self.log.items
         if item == "in_asm":
             first, _, end = text.removeprefix("IN:").strip().partition("-")
-            start = int(first, 16)
+            start, mode = self.arch.located(int(first, 16))
             self._shown = self.log.in_range(start)
             if self._shown and "in_asm" in items:
-                self.log.write(self.assembly(start, int(end, 16) - start, ""))
+                size = self.arch.located(int(end, 16))[0] - start
+                self.log.write(self.assembly(start, size, mode))
         elif item == "exec":
             if "exec" not in items:
                 return
-            address = int(text.strip(), 16)
+            address, _ = self.arch.located(int(text.strip(), 16))
             if self.log.in_range(address):
-                self.log.write(f"Trace {os.getpid()}: [{address:016x}]\n")
+                self.log.write(self.trace(address))
         elif item == "unimp":
             self.log.write(text)
         elif self._shown:

@@ -221,6 +221,10 @@ class Arm(Arch):
         """The status register's bit T (Arm ARM G8.2.33)."""
         return "Thumb" if status & _T else ""
 
+    def located(self, pc: int) -> tuple[int, str]:
+        """Bit 0 as in a branch's target (Arm ARM F1.1.2, interworking)."""
+        return pc & ~1, "Thumb" if pc & 1 else ""
+
     def capstone(self, variant: str, mode: str) -> tuple[str, tuple[str, ...]]:
         """Instructions are little-endian but on BE32."""
         order = "MODE_BIG_ENDIAN" if variant == "be32" else "MODE_LITTLE_ENDIAN"
