@@ -79,6 +79,13 @@ const NAMES: &[(&str, Features)] = &[
     ("zicbop", ZICBOP),
 ];
 
+/// The names of extensions in a set, for documentation.
+#[cfg(test)]
+pub fn names(of: Features) -> Vec<&'static str> {
+    let there = |f: &&(&'static str, Features)| of.contains(f.1);
+    NAMES.iter().filter(there).map(|f| f.0).collect()
+}
+
 /// Those of a CPU model with `xlen` bits; of no names: all.
 #[must_use]
 pub fn by_names(names: &[String], xlen: u8) -> Features {
