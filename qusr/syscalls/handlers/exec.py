@@ -36,12 +36,25 @@ def execveat(ctx: Context, dirfd: int, path: int, argv: int, envp: int, flags: i
 
 def _exec(ctx: Context, name: str, *values: int) -> int:
     arguments = [value & _WORD for value in values]
-    prepared, environment = ctx.thread.prepare_exec(f"exec:{name}", arguments, ctx.process.exe)
+    process = ctx.process
+
+    def prepare() -> tuple[_native.Prepared, list[bytes]]:
+        ready: tuple[_native.Prepared, list[bytes]] = ctx.thread.prepare_exec(
+            f"exec:{name}", arguments, process.exe
+        )
+        return ready
+
+    prepared, environment = prepare()
+    if process.shares_files and prepared.plan is not None and len(process.threads) == 1:
+        # What is opened for the program must not stay open in the table that it shared until now.
+        prepared.close()
+        _own_files(process)
+        prepared, environment = prepare()
     command = None
     if prepared.plan is None:
         path = os.fsencode(prepared.host_path)
         command = Command(path, prepared.argv, environment)
-    elif ctx.process.shares_memory:
+    elif process.shares_memory:
         command = again.command(ctx, prepared, environment)
     if command is not None:
         # What is left behind in another process's memory must not own a descriptor.
@@ -49,8 +62,8 @@ def _exec(ctx: Context, name: str, *values: int) -> int:
         return _leave(ctx, command)
 
     def replace() -> None:
-        _replace(ctx.process, prepared, environment)
-        ctx.process.main.native.inherit_seccomp(ctx.thread)
+        _replace(process, prepared, environment)
+        process.main.native.inherit_seccomp(ctx.thread)
 
     return _as_first_thread(ctx, replace)
 
@@ -106,6 +119,13 @@ def _leave(ctx: Context, command: Command) -> int:
     return _as_first_thread(ctx, leave)
 
 
+def _own_files(process: Process) -> None:
+    """A program begins with descriptors of its own (fs/exec.c, begin_new_exec)."""
+    if process.shares_files:
+        _native.unshare_files()
+        process.shares_files = False
+
+
 def _replace(process: Process, prepared: _native.Prepared, environment: list[bytes]) -> None:
     """The point of no return (fs/exec.c, begin_new_exec)."""
     if process.loan is not None:
@@ -114,9 +134,7 @@ def _replace(process: Process, prepared: _native.Prepared, environment: list[byt
     if process.traced_from_exec:
         process.trace_me()
     shared = process.shares_memory
-    if process.shares_files:
-        _native.unshare_files()
-        process.shares_files = False
+    _own_files(process)
     main = process.main
     mask = main.native.leave_for_exec(shared)
     keep = {prepared.fd, prepared.interp_fd}

@@ -149,6 +149,8 @@ def _share(ctx: Context, request: _native.CloneRequest) -> int:
     native.begin_clone(request)
     child = process.lend(native)
     child.vforked = bool(flags & CLONE_VFORK)
+    if flags & CLONE_FILES:
+        process.shares_files = child.shares_files = True
 
     def begin() -> None:
         if flags & CLONE_CLEAR_SIGHAND:
@@ -171,8 +173,6 @@ def _share(ctx: Context, request: _native.CloneRequest) -> int:
     if flags & CLONE_PARENT_SETTID:
         _store_tid(ctx, request.parent_tid, pid)
     made.begin()
-    if flags & CLONE_FILES:
-        process.shares_files = child.shares_files = True
     if not flags & CLONE_UNTRACED:
         ctx.thread.trace_event(event, pid)
     if flags & CLONE_VFORK:

@@ -149,4 +149,37 @@ CHECK(beside_spawns)
 	run(SPAWNS);
 }
 
+static char stack[256 << 10] __attribute__((aligned(16)));
+
+static int executes(void *unused)
+{
+	char *const arguments[] = { "spawn_descriptors", "role:status", NULL };
+
+	(void)unused;
+	execve("/missing", arguments, environ);
+	execve("/proc/self/exe", arguments, environ);
+	return 1;
+}
+
+/* An execve gives a process a table of its own: what it opens for the new program is in there. */
+CHECK(in_one_table)
+{
+	static const int kinds[] = { CLONE_VM | CLONE_FILES, CLONE_FILES,
+				     CLONE_VM | CLONE_VFORK | CLONE_FILES, CLONE_VM };
+	int status, before = 0;
+
+	for (int i = 0; i < 3; i++) {
+		for (int kind = 0; kind < 4; kind++) {
+			pid_t pid = OK(clone(executes, stack + sizeof(stack),
+					     kinds[kind] | SIGCHLD, NULL));
+
+			EQ(waitpid(pid, &status, 0), pid);
+			EQ(status, 21 << 8);
+		}
+		if (i == 0)
+			before = descriptors();
+		EQ(descriptors(), before);
+	}
+}
+
 CHECK_MAIN

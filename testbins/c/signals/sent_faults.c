@@ -145,6 +145,55 @@ CHECK(sent_as_a_fault)
 	EQ(codes[0], SEGV_MAPERR);
 }
 
+static volatile siginfo_t told;
+
+static void keep(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	told = *info;
+}
+
+/* Which fields a siginfo_t has follows from its signal and code. */
+CHECK(sent_with_other_fields)
+{
+	siginfo_t info;
+
+	act(SIGCHLD, keep);
+	act(SIGPOLL, keep);
+	memset(&info, 0, sizeof(info));
+	info.si_code = CLD_KILLED;
+	info.si_pid = 11;
+	info.si_uid = 22;
+	info.si_status = SIGUSR1;
+	info.si_utime = 0x1234;
+	info.si_stime = 0x5678;
+	OK(syscall(SYS_rt_sigqueueinfo, getpid(), SIGCHLD, &info));
+	EQ(told.si_signo, SIGCHLD);
+	EQ(told.si_code, CLD_KILLED);
+	EQ(told.si_pid, 11);
+	EQ(told.si_uid, 22);
+	EQ(told.si_status, SIGUSR1);
+	EQ(told.si_utime, 0x1234);
+	EQ(told.si_stime, 0x5678);
+	memset(&info, 0, sizeof(info));
+	info.si_code = POLL_IN;
+	info.si_band = 0x4321;
+	info.si_fd = 33;
+	OK(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGPOLL, &info));
+	EQ(told.si_code, POLL_IN);
+	EQ(told.si_band, 0x4321);
+	EQ(told.si_fd, 33);
+	memset(&info, 0, sizeof(info));
+	info.si_code = SI_QUEUE;
+	info.si_pid = 11;
+	info.si_uid = 22;
+	info.si_value.sival_int = 44;
+	OK(syscall(SYS_rt_sigqueueinfo, getpid(), SIGPOLL, &info));
+	EQ(told.si_pid, 11);
+	EQ(told.si_value.sival_int, 44);
+}
+
 CHECK(sigtimedwait_takes_them)
 {
 	static const struct timespec none;

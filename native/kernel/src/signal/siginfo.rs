@@ -2,7 +2,7 @@
 
 use crate::abi::GuestAbi;
 use crate::cpu::Exit;
-use crate::thunk::convert::put_int;
+use crate::thunk::convert::{get_int, put_int};
 
 /// The size of siginfo_t on every Linux.
 pub const SIZE: usize = 128;
@@ -108,8 +108,75 @@ impl Guest {
     }
 }
 
-/// The guest's bytes for a signal that the host delivered. Which union member is in
-/// use follows from signal and code (kernel/signal.c, `siginfo_layout`).
+/// Where the host's union begins.
+const UNION: usize = 16;
+
+/// A field of the union.
+#[derive(Clone, Copy)]
+enum Field {
+    Int,
+    /// A pointer or a long.
+    Word,
+    /// An exit status, or a signal.
+    Status,
+}
+
+/// Which fields are in use, by signal and code (kernel/signal.c, `siginfo_layout`).
+fn fields(signal: i32, code: i32) -> &'static [Field] {
+    use Field::{Int, Status, Word};
+    match (signal, code) {
+        (libc::SIGCHLD, 1..=6) => &[Int, Int, Status, Word, Word],
+        (libc::SIGPOLL, 1..=6) => &[Word, Int],
+        (libc::SIGSYS, 1..=2) => &[Word, Int, Int],
+        // Of a stop before or after a system call (kernel/ptrace: ptrace_notify).
+        (libc::SIGTRAP, libc::SIGTRAP) => &[Int, Int],
+        (libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS | libc::SIGTRAP, 1..=15) => {
+            &[Word]
+        }
+        (_, libc::SI_USER | libc::SI_TKILL | libc::SI_KERNEL) => &[Int, Int],
+        // SI_TIMER has two ints of its own before the value.
+        _ => &[Int, Int, Word],
+    }
+}
+
+/// Whether the guest has it as the host does.
+#[must_use]
+pub fn is_hosts(abi: GuestAbi) -> bool {
+    abi.word_bits == 64 && !abi.big_endian && abi.numbers.is_none()
+}
+
+/// Fills the union of a host's siginfo_t, whose code is there, with that of the guest's, by which `signal` (the host's number) is sent.
+pub fn union_from_guest(info: &mut [u8; SIZE], guest: &[u8; SIZE], signal: i32, abi: GuestAbi) {
+    if is_hosts(abi) {
+        info[UNION..].copy_from_slice(&guest[UNION..]);
+        return;
+    }
+    let code = Host(info).int(8) as i32;
+    let (word, mut from, mut at) = (abi.word_bytes(), union_of(abi), UNION);
+    info[UNION..].fill(0);
+    for field in fields(signal, code) {
+        let (size, host_size) = match field {
+            Field::Word => (word, 8),
+            Field::Int | Field::Status => (4, 4),
+        };
+        from = from.next_multiple_of(size);
+        at = at.next_multiple_of(host_size);
+        let mut value = get_int(&guest[from..from + size], abi.big_endian, false);
+        if matches!(field, Field::Status) && code != libc::CLD_EXITED {
+            value = abi.signal_to_host(value as i32) as u64;
+        }
+        put_int(&mut info[at..at + host_size], false, value);
+        from += size;
+        at += host_size;
+    }
+}
+
+/// Where the guest's union begins, which is aligned to a word.
+fn union_of(abi: GuestAbi) -> usize {
+    if abi.word_bits == 64 { 16 } else { 12 }
+}
+
+/// The guest's bytes for a signal that the host delivered.
 #[must_use]
 pub fn to_guest(info: &libc::siginfo_t, abi: GuestAbi) -> [u8; SIZE] {
     // SAFETY: siginfo_t is 128 bytes of plain data.
@@ -120,58 +187,36 @@ pub fn to_guest(info: &libc::siginfo_t, abi: GuestAbi) -> [u8; SIZE] {
 /// The same for the bytes of a host's siginfo_t.
 #[must_use]
 pub fn bytes_to_guest(bytes: &[u8; SIZE], abi: GuestAbi) -> [u8; SIZE] {
-    if abi.word_bits == 64 && !abi.big_endian && abi.numbers.is_none() {
+    if is_hosts(abi) {
         return *bytes;
     }
     let host = Host(bytes);
     let (signal, code) = (host.int(0) as i32, host.int(8) as i32);
     let errno = abi.errno_to_guest(host.int(4) as i32) as u64;
     let mut guest = start(signal, errno, code, abi);
-    match (signal, code) {
-        (_, libc::SI_TIMER) => {
-            guest.int(host.int(16));
-            guest.int(host.int(20));
-            guest.word(host.word(24));
-        }
-        (libc::SIGCHLD, 1..=6) => {
-            guest.int(host.int(16));
-            guest.int(host.int(20));
-            // An exit status, or a signal.
-            let status = host.int(24) as i32;
-            let exited = code == libc::CLD_EXITED;
-            guest.int(if exited {
-                status
-            } else {
-                abi.signal_to_guest(status)
-            } as u64);
-            guest.word(host.word(32));
-            guest.word(host.word(40));
-        }
-        (libc::SIGPOLL, 1..=6) => {
-            guest.word(host.word(16));
-            guest.int(host.int(24));
-        }
-        (libc::SIGSYS, 1..=2) => {
-            guest.word(host.word(16));
-            guest.int(host.int(24));
-            guest.int(host.int(28));
-        }
-        // Of a stop before or after a system call (kernel/ptrace: ptrace_notify).
-        (libc::SIGTRAP, libc::SIGTRAP) => {
-            guest.int(host.int(16));
-            guest.int(host.int(20));
-        }
-        (libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS | libc::SIGTRAP, 1..=15) => {
-            guest.word(host.word(16));
-        }
-        (_, libc::SI_USER | libc::SI_TKILL | libc::SI_KERNEL) => {
-            guest.int(host.int(16));
-            guest.int(host.int(20));
-        }
-        _ => {
-            guest.int(host.int(16));
-            guest.int(host.int(20));
-            guest.word(host.word(24));
+    let mut at = UNION;
+    for field in fields(signal, code) {
+        match field {
+            Field::Word => {
+                at = at.next_multiple_of(8);
+                guest.word(host.word(at));
+                at += 8;
+            }
+            Field::Int => {
+                guest.int(host.int(at));
+                at += 4;
+            }
+            Field::Status => {
+                let status = host.int(at) as i32;
+                let exited = code == libc::CLD_EXITED;
+                let told = if exited {
+                    status
+                } else {
+                    abi.signal_to_guest(status)
+                };
+                guest.int(told as u64);
+                at += 4;
+            }
         }
     }
     guest.bytes
@@ -219,7 +264,6 @@ fn start(signal: i32, errno: u64, code: i32, abi: GuestAbi) -> Guest {
         guest.int(errno);
         guest.int(code);
     }
-    // The union is aligned to a word.
-    guest.at = if abi.word_bits == 64 { 16 } else { 12 };
+    guest.at = union_of(abi);
     guest
 }

@@ -12,6 +12,7 @@ use super::table::{Op, Ret};
 use crate::process::directory::without_donors;
 use crate::process::share::lists_donors;
 use crate::signal::host::wrap_sent;
+use crate::signal::siginfo;
 
 /// Descriptors below this are known by [`Marks::small`].
 const SMALL_FDS: usize = 4096;
@@ -231,19 +232,21 @@ impl Call<'_> {
             libc::SYS_rt_tgsigqueueinfo => 3,
             _ => return,
         };
-        let mut info = [0; 128];
-        if self.abi.word_bits == 64 && !self.abi.big_endian {
-            // The guest's own bytes; what cannot be read is for the kernel to refuse.
-            if self.env.space.read(self.args[slot], &mut info).is_err() {
-                return;
-            }
-        } else if host_args[slot] != 0 {
-            // SAFETY: a siginfo_t that was converted, in scratch memory.
-            info = unsafe { *(host_args[slot] as *const [u8; 128]) };
+        let mut guest = [0; siginfo::SIZE];
+        // What cannot be read is for the kernel to refuse, and none is said by a null pointer.
+        if host_args[slot] == 0 || self.env.space.read(self.args[slot], &mut guest).is_err() {
+            return;
         }
-        let before = info;
+        let mut before = guest;
+        if !siginfo::is_hosts(self.abi) {
+            // SAFETY: a siginfo_t that was converted, in scratch memory.
+            before = unsafe { *(host_args[slot] as *const [u8; siginfo::SIZE]) };
+        }
+        let (mut info, signal) = (before, host_args[slot - 1] as i32);
+        // The declaration of the call knows one form of the union only.
+        siginfo::union_from_guest(&mut info, &guest, signal, self.abi);
         let to_thread = i64::from(host) == libc::SYS_rt_tgsigqueueinfo;
-        wrap_sent(host_args[slot - 1] as i32, &mut info, to_thread);
+        wrap_sent(signal, &mut info, to_thread);
         if info != before {
             let copy = self.scratch.slice(info.len());
             copy.copy_from_slice(&info);
