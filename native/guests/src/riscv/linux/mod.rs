@@ -26,11 +26,7 @@ impl LinuxAbi for RiscvLinux {
     }
 
     fn abi(&self) -> GuestAbi {
-        GuestAbi {
-            word_bits: self.word_bits,
-            big_endian: false,
-            numbers: None,
-        }
+        GuestAbi::of(self.word_bits, false)
     }
 
     fn facts(&self) -> &'static Facts {
