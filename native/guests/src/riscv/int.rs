@@ -76,6 +76,11 @@ pub fn op_w<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 pub fn op_imm_w<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    if i.funct3() == 0 && i.imm_i() == 0 {
+        // SEXT.W
+        let v = x(s, i.rs1());
+        return done_w(s, i, v);
+    }
     let v = compute(s, i, 32, Second::Immediate);
     done_w(s, i, v)
 }

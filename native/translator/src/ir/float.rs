@@ -59,6 +59,12 @@ pub(super) fn format(w: u8) -> Format {
     }
 }
 
+/// The default NaN of `w` bits.
+#[must_use]
+pub fn default_nan(w: u8) -> u64 {
+    format(w).default_nan()
+}
+
 impl Format {
     pub fn nan(self, x: u64) -> bool {
         x & self.abs > self.exp

@@ -2,8 +2,8 @@
 
 use super::Addr;
 use super::build::IrBuilder;
-use super::eval::mask;
 use super::eval::{PART_CARRY, PART_NZ};
+use super::eval::{mask, sext};
 use super::flags::{self, Cc};
 use super::sem::Sem;
 use super::{NONE, Op, Val};
@@ -39,7 +39,7 @@ impl IrBuilder {
                 let x = self.inst(a).a;
                 Some(self.push(Op::Ctz, w, [x, NONE, NONE], 0))
             }
-            Op::Sext if w >= 64 => Some(a),
+            Op::Sext if w >= 64 || self.is_extended(a, w, 2) => Some(a),
             Op::Sext
                 if self.inst(a).op == Op::Load
                     && self.inst(a).w == w
@@ -178,6 +178,29 @@ impl IrBuilder {
         }
         let base = if f.c == NONE { self.first_flags() } else { f.c };
         Some(self.cc(want, base))
+    }
+
+    /// The bits of `v` from the highest of `w` on are known to be alike. Looks at so many operations before it.
+    fn is_extended(&self, v: Val, w: u8, depth: u8) -> bool {
+        let i = self.inst(v);
+        let by = if i.b == NONE { None } else { self.known(i.b) };
+        let both = || {
+            depth > 0 && self.is_extended(i.a, w, depth - 1) && self.is_extended(i.b, w, depth - 1)
+        };
+        match i.op {
+            Op::Const => sext(w, i.imm) as u64 == i.imm,
+            Op::Cc => true,
+            Op::Sext => i.w <= w,
+            Op::Zext => i.w < w,
+            Op::Load => match Addr::unpack(i.imm).sx {
+                0 => i.w < w,
+                sx => sx == 64 && i.w <= w,
+            },
+            Op::Shr if i.w == w => by.is_some_and(|k| k & u64::from(w - 1) != 0),
+            Op::And if i.w == 64 => by.is_some_and(|k| k >> (w - 1) == 0) || both(),
+            Op::Or | Op::Xor if i.w == 64 => both(),
+            _ => false,
+        }
     }
 
     /// `v` was selected under the opposite of condition `c`.

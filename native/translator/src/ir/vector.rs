@@ -67,7 +67,7 @@ pub fn eval(op: Op, w: u8, a: u128, b: u128, c: u128, imm: u64) -> u128 {
         Op::VZext => a & ((1 << bits) - 1),
         Op::VBox => a & u128::from(mask(w)) | u128::from(!mask(w)),
         Op::VUnbox if a as u64 | mask(w) == u64::MAX => a,
-        Op::VUnbox => u128::from(super::float::format(w).default_nan()),
+        Op::VUnbox => u128::from(super::float::default_nan(w)),
         Op::VExt if n == 0 => a,
         Op::VExt => a >> (8 * n) | b << (128 - 8 * n),
         Op::VAdd => map2(w, a, b, u64::wrapping_add),

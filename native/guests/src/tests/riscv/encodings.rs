@@ -1,6 +1,6 @@
 //! Each line of the decode tables by itself.
 
-use super::exempt::{ELSEWHERE, is_elsewhere, skipped};
+use super::exempt::{ELSEWHERE, is_computing, is_elsewhere, skipped, unicorns};
 use super::operands::{address, random_regs, word};
 use super::rig::{Rig, guest};
 use crate::ir::eval::mask;
@@ -50,6 +50,36 @@ struct Line {
     encoding: &'static Encoding,
 }
 
+/// What Unicorn can judge of floating point although it knows of no boxes: singles that are in theirs, of which results
+/// are compared without. Minimum and maximum of signalling NaNs it has otherwise.
+fn settle_floats(encoding: &Encoding, w: u32, regs: &mut RegFile) -> bool {
+    let single = encoding.name.ends_with("_s");
+    if single {
+        regs[33..65]
+            .iter_mut()
+            .for_each(|f| *f |= 0xffff_ffff << 32);
+    }
+    let signals = |n: u32| {
+        let v = regs[33 + (n & 31) as usize] as u64;
+        let (abs, least, quiet) = if single {
+            (v & 0x7fff_ffff, 0x7f80_0001, 0x7fc0_0000)
+        } else {
+            (v & !(1 << 63), (0x7ff << 52) + 1, 0xfff << 51)
+        };
+        (least..quiet).contains(&abs)
+    };
+    !(encoding.name.starts_with("fmin") && (signals(w >> 15) || signals(w >> 20)))
+}
+
+/// Forgets the boxes around singles.
+fn forget_boxes(encoding: &Encoding, o: &mut Outcome) {
+    let name = encoding.name;
+    let single = name.ends_with("_s") && name != "fcvt_d_s";
+    if single || name.starts_with("fcvt_s_") || name == "fmv_w_x" {
+        o.regs[33..65].iter_mut().for_each(|f| *f &= 0xffff_ffff);
+    }
+}
+
 fn try_line(rig: &mut Rig, r: &mut Rng, line: &Line, out: &mut Vec<String>) -> u64 {
     let (xlen, kind, encoding) = (rig.xlen, line.kind, line.encoding);
     let (mut executed, mut tries) = (0, 0);
@@ -65,6 +95,9 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Line, out: &mut Vec<String>) -> u
             continue;
         };
         let mut regs = random_regs(r, xlen, true);
+        if is_computing(encoding) && !settle_floats(encoding, w, &mut regs) {
+            continue;
+        }
         if let Some(base) = base_of(kind, encoding, w) {
             move_base(rig, r, &case, &mut regs, base);
         }
@@ -72,6 +105,7 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Line, out: &mut Vec<String>) -> u
             continue;
         };
         forget_parts(&mut want);
+        forget_boxes(encoding, &mut want);
         let mut compared = true;
         for who in Who::OURS {
             let Some(mut got) = rig.observe(who, &case, &regs) else {
@@ -79,6 +113,7 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Line, out: &mut Vec<String>) -> u
                 continue;
             };
             forget_parts(&mut got);
+            forget_boxes(encoding, &mut got);
             // Unicorn looks at alignment after it has looked whether the address is that of the reservation.
             if got.class == "misaligned" && encoding.name.starts_with("sc_") {
                 compared = false;
@@ -101,7 +136,7 @@ fn try_line(rig: &mut Rig, r: &mut Rng, line: &Line, out: &mut Vec<String>) -> u
     executed
 }
 
-fn try_lines(xlen: u8, kind: Kind) {
+fn try_lines(xlen: u8, kind: Kind, part: fn(&Encoding, u8) -> bool) {
     let Some(mut rig) = Rig::new(xlen) else {
         return;
     };
@@ -109,7 +144,7 @@ fn try_lines(xlen: u8, kind: Kind) {
     let mut r = Rng(env_number("QUSR_FUZZ_SEED", 0x1234_5678_9abc_def1));
     let (mut failures, mut thin, mut total) = (Vec::new(), Vec::new(), 0);
     for encoding in kind.table() {
-        if !encoding.name.contains(&only) || is_elsewhere(encoding, xlen) {
+        if !encoding.name.contains(&only) || !part(encoding, xlen) {
             continue;
         }
         let line = Line { kind, encoding };
@@ -128,22 +163,34 @@ fn try_lines(xlen: u8, kind: Kind) {
     );
 }
 
+fn is_here(line: &Encoding, xlen: u8) -> bool {
+    !is_elsewhere(line, xlen)
+}
+
+/// Those of 64 bits are `tests::oracle`'s.
+#[test]
+fn floats_of_32_bits_agree_with_unicorn() {
+    try_lines(32, Kind::Long, |l, xlen| {
+        is_computing(l) && unicorns(xlen).contains(l.need)
+    });
+}
+
 #[test]
 fn long_instructions_of_64_bits_agree_with_unicorn() {
-    try_lines(64, Kind::Long);
+    try_lines(64, Kind::Long, is_here);
 }
 
 #[test]
 fn long_instructions_of_32_bits_agree_with_unicorn() {
-    try_lines(32, Kind::Long);
+    try_lines(32, Kind::Long, is_here);
 }
 
 #[test]
 fn short_instructions_of_64_bits_agree_with_unicorn() {
-    try_lines(64, Kind::Short);
+    try_lines(64, Kind::Short, is_here);
 }
 
 #[test]
 fn short_instructions_of_32_bits_agree_with_unicorn() {
-    try_lines(32, Kind::Short);
+    try_lines(32, Kind::Short, is_here);
 }

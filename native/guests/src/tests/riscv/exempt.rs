@@ -6,7 +6,7 @@ use crate::riscv::features::{self, Features};
 use crate::riscv::table::Encoding;
 
 /// What Unicorn's processors have.
-fn unicorns(xlen: u8) -> Features {
+pub fn unicorns(xlen: u8) -> Features {
     let names = ["m", "a", "f", "d", "c"].map(String::from);
     features::by_names(&names, xlen)
 }

@@ -159,6 +159,14 @@ impl Gen<'_> {
                     self.define_x(v, d, if packed { 128 } else { z });
                     return true;
                 }
+                if default_nans && modes & float::TINY_AFTER != 0 && !packed && self.standard == 0 {
+                    let d = self.dst_x(v, i.a);
+                    self.asm.vex(pp, Map::M0f, false, code, d, vvvv, b);
+                    self.default_nan(i.w, d);
+                    let z = self.zero_above[i.a as usize].max(i.w);
+                    self.define_x(v, d, z);
+                    return true;
+                }
                 if matches!(i.op, Op::FpDiv | Op::VFpDiv | Op::FpSqrt | Op::VFpSqrt) {
                     // Dividing by zero and invalid roots come before denormal operands.
                     self.probe_denormal(i.w, a, packed);
@@ -287,6 +295,25 @@ impl Gen<'_> {
             }
             _ => self.float_lanes(v, i),
         }
+    }
+
+    /// Makes a NaN in `d` the default one. That is all that modes are about in which the host finds the same results tiny;
+    /// whether the operation was invalid the host has told.
+    fn default_nan(&mut self, w: u8, d: Reg) {
+        let pp = if w == 64 { Pp::P66 } else { Pp::None };
+        self.asm.vex(pp, Map::M0f, false, 0x2e, d, 0, Rm::R(d));
+        let f = self.asm.jcc(cc::P);
+        let (from, back) = (self.fixup_at(f), self.here());
+        let nan = float::default_nan(w);
+        let mut to = back;
+        self.cold(|g| {
+            to = g.here();
+            g.load_const(d, u128::from(nan));
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        self.bind(from, to);
     }
 
     /// Lanes that are zero in all operands are so in sums and products that are rounded to nearest.
