@@ -44,6 +44,8 @@
 #include "isa/aarch64.h"
 #elif defined(__arm__)
 #include "isa/arm.h"
+#elif defined(__m68k__)
+#include "isa/m68k.h"
 #elif defined(__mips__)
 #include "isa/mips.h"
 #elif defined(__powerpc__)

@@ -155,7 +155,9 @@ CHECK(doubles)
 
 CHECK(floats)
 {
+#ifndef __m68k__ /* Unicorn (and qemu) round what the unit has with 64 bits a second time, towards zero. */
 	EQ(bitsf(V(float, 0.1f) + V(float, 0.2f)), 0x3e99999a);
+#endif
 	EQ(bitsf(V(float, 1) / V(float, 3)), 0x3eaaaaab);
 	EQ(bitsf(sqrtf(V(float, 2))), 0x3fb504f3);
 	EQ(bitsf((float)V(double, 1.00000006)), 0x3f800001);
@@ -170,7 +172,9 @@ CHECK(conversions)
 	EQ((int64_t)V(double, 9007199254740993.0), 9007199254740992LL);
 	EQ((uint64_t)V(double, 1.8e19), 18000000000000000000ULL);
 	EQ(bits((double)V(int64_t, INT64_MIN)), 0xc3e0000000000000ULL);
+#ifndef __m68k__ /* as in floats */
 	EQ(bits((double)V(uint64_t, ~0ULL)), 0x43f0000000000000ULL);
+#endif
 	EQ(bitsf((float)V(int32_t, 16777217)), 0x4b800000);
 	EQ(bitsf((float)V(uint64_t, 0x8000008000000001ULL)), 0x5f000001);
 	EQ(lrint(V(double, 2.5)), 2);
@@ -234,6 +238,9 @@ CHECK(exception_flags)
 {
 #if defined(__x86_64__) && defined(ON_UNICORN)
 	NA("Unicorn's SSE sets no flags in MXCSR");
+	return;
+#elif defined(__m68k__)
+	NA("Unicorn sets no flags in FPSR, nor does qemu");
 	return;
 #elif defined(__i386__)
 	NA("Unicorn's FDIV takes 0 / 0 for a division by zero, and says nothing of inexact results");
