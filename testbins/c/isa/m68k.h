@@ -26,4 +26,5 @@ typedef struct {
 #define RESULT(r) ((r).gregs[14])
 #define ARG0(r) ((r).gregs[0])
 #define ARG1(r) ((r).gregs[1])
+#define ISA_STACK_ARGUMENTS
 #define ISA_CALL_IN_REGISTERS gregs[16]
