@@ -620,9 +620,7 @@ def compile_table(
                 raise CompileError(f"{name}: {error}") from error
         text = name.encode()
         entries.append((number, struct.pack("<B", len(text)) + text + code))
-    head = MAGIC + struct.pack(
-        "<BBBB", abi.word, abi.register, abi.align64, int(abi.big_endian)
-    )
+    head = MAGIC + struct.pack("<BBBB", abi.word, abi.register, abi.align64, int(abi.big_endian))
     parts = [head, struct.pack("<H", len(pools.flag_maps)), *pools.flag_maps]
     parts += [pools.all_value_maps(), pools.numbers()]
     parts += [*_indexed(list(enumerate(pools.conversions))), *_indexed(entries)]

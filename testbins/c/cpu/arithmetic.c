@@ -165,7 +165,9 @@ CHECK(floats)
 	EQ(bitsf((float)V(double, 1.00000006)), 0x3f800001);
 	EQ(bits((double)V(float, 0.1f)), 0x3fb99999a0000000ULL);
 	EQ(bitsf(V(float, 1e-45f) / V(float, 1)), 1);
+#ifndef __m68k__ /* as above */
 	EQ(bitsf(fmaf(V(float, 3), V(float, 5), V(float, 7))), bitsf(22.0f));
+#endif
 }
 
 CHECK(conversions)
@@ -174,13 +176,9 @@ CHECK(conversions)
 	EQ((int64_t)V(double, 9007199254740993.0), 9007199254740992LL);
 	EQ((uint64_t)V(double, 1.8e19), 18000000000000000000ULL);
 	EQ(bits((double)V(int64_t, INT64_MIN)), 0xc3e0000000000000ULL);
-#ifndef __m68k__ /* Unicorn and qemu cut it off */
 	EQ(bits((double)V(uint64_t, ~0ULL)), 0x43f0000000000000ULL);
-#endif
 	EQ(bitsf((float)V(int32_t, 16777217)), 0x4b800000);
-#ifndef __m68k__
 	EQ(bitsf((float)V(uint64_t, 0x8000008000000001ULL)), 0x5f000001);
-#endif
 	EQ(lrint(V(double, 2.5)), 2);
 	EQ(lrint(V(double, 3.5)), 4);
 	EQ(lround(V(double, -2.5)), -3);

@@ -1,8 +1,9 @@
 //! What the cores and the kernel's side have to know of single instructions ("M68000 Family Programmer's Reference
 //! Manual").
 
-/// TRAPV, and TRAPcc without and with a number that nobody looks at.
-const TRAPV: u16 = 0x4e76;
+/// TRAPV: it traps if V is set.
+pub const TRAPV: u16 = 0x4e76;
+pub const OVERFLOW: u64 = 2;
 
 /// How long the extension words of an effective address are, in bytes; `immediate`: those of a number. `word` gives the
 /// word so many bytes behind the first extension word.
@@ -44,45 +45,6 @@ pub fn length(word: impl Fn(u64) -> u16) -> u64 {
     words + extension(first, immediate, |at| word(words + at))
 }
 
-/// What a trap that depends on flags does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trap {
-    pub length: u64,
-    pub taken: bool,
-}
-
-/// TRAPV or TRAPcc with these flags. None: it is another instruction.
-pub fn trap(first: u16, flags: u64) -> Option<Trap> {
-    if first == TRAPV {
-        let taken = flags & 2 != 0;
-        return Some(Trap { length: 2, taken });
-    }
-    let length = match first & 0xf0ff {
-        0x50fa => 4,
-        0x50fb => 6,
-        0x50fc => 2,
-        _ => return None,
-    };
-    let taken = holds(first >> 8 & 15, flags);
-    Some(Trap { length, taken })
-}
-
-/// Whether a condition holds (section 3, table 3-19).
-fn holds(condition: u16, flags: u64) -> bool {
-    let [c, v, z, n] = [1, 2, 4, 8].map(|bit| flags & bit != 0);
-    let base = match condition >> 1 {
-        0 => true,
-        1 => !c && !z,
-        2 => !c,
-        3 => !z,
-        4 => !v,
-        5 => !n,
-        6 => n == v,
-        _ => n == v && !z,
-    };
-    base == (condition & 1 == 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,27 +62,5 @@ mod tests {
         assert_eq!(of(&[0x4139, 0, 0]), 6); // chk.l 0.l, %d0
         assert_eq!(of(&[0x80f0, 0x1800]), 4); // divu.w (%a0, %d1.l), %d0
         assert_eq!(of(&[0x80f0, 0x1933, 0, 1, 0, 2]), 12); // divu.w ([1, %a0, %d1], 2), %d0
-    }
-
-    #[test]
-    fn traps() {
-        assert_eq!(trap(0x4e76, 0).map(|t| t.taken), Some(false));
-        assert_eq!(trap(0x4e76, 2).map(|t| t.taken), Some(true));
-        let always = Trap {
-            length: 2,
-            taken: true,
-        };
-        assert_eq!(trap(0x50fc, 0), Some(always)); // trapt
-        assert_eq!(
-            trap(0x51fb, 0).map(|t| (t.length, t.taken)),
-            Some((6, false))
-        ); // trapf.l #0
-        assert_eq!(
-            trap(0x57fa, 4).map(|t| (t.length, t.taken)),
-            Some((4, true))
-        ); // trapeq.w #0
-        assert_eq!(trap(0x5dfc, 8).map(|t| t.taken), Some(true)); // traplt, N
-        assert_eq!(trap(0x5dfc, 10).map(|t| t.taken), Some(false)); // traplt, N and V
-        assert_eq!(trap(0x4afc, 0), None); // illegal
     }
 }

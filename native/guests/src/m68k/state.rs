@@ -13,6 +13,9 @@ use super::unicorn::{A0, D0};
 
 // Offsets in CPUM68KState of Unicorn 2 (qemu/target/m68k/cpu.h). D0 to D7 and A0 to A7 come first, the pc and the
 // status behind them.
+/// How the flags follow from the numbers behind it, which are X, N, V, C and Z if that is [`FLAGS_AS_THEY_ARE`].
+const AT_CC_OP: usize = 88;
+const FLAGS_AS_THEY_ARE: u32 = 1;
 /// `floatx80`s: eight bytes of fraction, two of sign and exponent.
 const AT_FP: usize = 112;
 const FP_SIZE: usize = 16;
@@ -39,6 +42,53 @@ impl<'a> State<'a> {
 
     fn set_word(&mut self, at: usize, value: u32) {
         self.0[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+    }
+
+    /// X, N, Z, V and C as the status register has them (`COMPUTE_CCR`). The library's own way to read that register
+    /// changes what instructions find in it.
+    pub fn flags(&self) -> u32 {
+        let [op, x, n, v, c, z] = [0, 4, 8, 12, 16, 20].map(|part| self.word(AT_CC_OP + part));
+        // Of a byte, a short or a long number.
+        let extended = |value: u32, first: u32| match op - first {
+            0 => value as i8 as u32,
+            1 => value as i16 as u32,
+            _ => value,
+        };
+        let [n, z, v, c] = match op {
+            // A sum and its second number.
+            2..=4 => {
+                let first = extended(n.wrapping_sub(v), 2);
+                [n, n, (n ^ first) & !(first ^ v), x]
+            }
+            // A difference and what was taken away.
+            5..=7 => {
+                let first = extended(n.wrapping_add(v), 5);
+                [n, n, (n ^ first) & (first ^ v), x]
+            }
+            // Two numbers that were compared.
+            8..=10 => {
+                let result = extended(n.wrapping_sub(v), 8);
+                [result, result, (result ^ n) & (n ^ v), u32::from(n < v)]
+            }
+            11 => [n, n, 0, 0],
+            _ => [n, z, v, c],
+        };
+        (x & 1) << 4 | n >> 31 << 3 | u32::from(z == 0) << 2 | v >> 31 << 1 | c & 1
+    }
+
+    pub fn set_flags(&mut self, flags: u32) {
+        let bit = |at: u32| flags >> at & 1;
+        let numbers = [
+            FLAGS_AS_THEY_ARE,
+            bit(4),
+            bit(3) << 31,
+            bit(1) << 31,
+            bit(0),
+            1 - bit(2),
+        ];
+        for (place, number) in numbers.into_iter().enumerate() {
+            self.set_word(AT_CC_OP + place * 4, number);
+        }
     }
 
     /// A floating-point register in the 96 bits that it has in memory: sign and exponent, 16 zeros, the fraction.
@@ -111,4 +161,35 @@ fn start(bytes: &mut [u8], mark: u32) -> Option<usize> {
     // Nothing has been computed yet.
     let idle = state.control() == 0 && state.status() == 0;
     (general && idle).then_some(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_of_results() {
+        let of = |numbers: [u32; 6]| {
+            let mut bytes = [0; END];
+            let mut state = State::new(&mut bytes, 0);
+            for (place, number) in numbers.into_iter().enumerate() {
+                state.set_word(AT_CC_OP + place * 4, number);
+            }
+            state.flags()
+        };
+        // X 16, N 8, Z 4, V 2, C 1 ("M68000 Family Programmer's Reference Manual", table 3-18).
+        assert_eq!(of([10, 0, 1, 1, 0, 0]), 4); // cmp.l of equal numbers
+        assert_eq!(of([10, 0, 1, 2, 0, 0]), 9); // cmp.l: 1 - 2
+        assert_eq!(of([8, 0, 0xffff_ff80, 1, 0, 0]), 2); // cmp.b: -128 - 1
+        assert_eq!(of([4, 0, 0x8000_0000, 1, 0, 0]), 10); // add.l: 0x7fffffff + 1
+        assert_eq!(of([2, 1, 0, 0xffff_ffff, 0, 0]), 21); // add.b: 1 + -1
+        assert_eq!(of([7, 1, 0xffff_ffff, 1, 0, 0]), 25); // sub.l: 0 - 1
+        assert_eq!(of([11, 1, 0, 0, 0, 0]), 20); // a logical zero leaves X
+        for flags in 0..32 {
+            let mut bytes = [0; END];
+            let mut state = State::new(&mut bytes, 0);
+            state.set_flags(flags);
+            assert_eq!(state.flags(), flags);
+        }
+    }
 }

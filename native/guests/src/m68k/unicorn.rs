@@ -105,7 +105,7 @@ fn with_state<T: Default>(engine: Engine<'_>, look: impl FnOnce(&mut State<'_>) 
 }
 
 fn flags(engine: Engine<'_>) -> u64 {
-    engine.read(UcReg::bits32(SR)) as u64 & regs::FLAGS
+    with_state(engine, |state| (state.flags(), false)).into()
 }
 
 fn word(cpu: &Stopped<'_>, at: u64) -> u16 {
@@ -151,7 +151,7 @@ impl Guest for Unicorn {
             });
         };
         match reg {
-            regs::PS => engine.write(UcReg::bits32(SR), value & u128::from(regs::FLAGS)),
+            regs::PS => change(&|state| state.set_flags(value as u32)),
             regs::FP0..regs::FPCR => change(&|state| state.set_float(reg - regs::FP0, value)),
             regs::FPCR => change(&|state| state.set_control(value as u32)),
             regs::FPSR => change(&|state| state.set_status(value as u32)),
@@ -178,20 +178,20 @@ impl Guest for Unicorn {
         }
     }
 
-    /// The library knows no TRAPV, and no TRAPcc but the one that is never taken.
+    /// The library knows no TRAPV.
     fn undefined(&self, cpu: &Stopped<'_>) -> Result<u64, Exit> {
         if cpu.code(cpu.pc()) == SET_FPCR {
             let value = cpu.code(cpu.pc().wrapping_add(4));
             cpu.set(regs::FPCR, u32::from_be_bytes(value).into());
             return Ok(8);
         }
-        match insn::trap(word(cpu, 0), flags(cpu.engine)) {
-            Some(trap) if !trap.taken => Ok(trap.length),
-            Some(trap) => Err(Exit::Exception {
+        match word(cpu, 0) {
+            insn::TRAPV if flags(cpu.engine) & insn::OVERFLOW == 0 => Ok(2),
+            insn::TRAPV => Err(Exit::Exception {
                 code: trap::OVERFLOW,
-                size: trap.length as u8,
+                size: 2,
             }),
-            None => Err(Exit::Undefined),
+            _ => Err(Exit::Undefined),
         }
     }
 

@@ -11,7 +11,7 @@ pub const ADDRESS: u32 = 3;
 const ILLEGAL: u32 = 4;
 pub const DIVIDE: u32 = 5;
 pub const CHECK: u32 = 6;
-/// TRAPV, TRAPcc.
+/// TRAPV.
 pub const OVERFLOW: u32 = 7;
 pub const PRIVILEGE: u32 = 8;
 /// TRAP #0 to TRAP #15.
