@@ -255,7 +255,7 @@ class Thread:
         request: CloneRequest,
         borrower: Thread,
         body: Callable[[Loan], tuple[object, ...]],
-        after: Callable[[], None],
+        after: Callable[[bool], None],
     ) -> Borrower | int:
         """Make a process in the same memory; -errno if that fails."""
     def wait_for_child(self, pid: int) -> None: ...
@@ -408,9 +408,9 @@ class Borrowed:
     def stop(self) -> tuple[object, ...]:
         """What it has stopped for, as `Thread.run` gives it."""
     def take_over(
-        self, body: Callable[[Loan], tuple[object, ...]], after: Callable[[], None]
+        self, body: Callable[[Loan], tuple[object, ...]], after: Callable[[bool], None]
     ) -> None:
-        """It goes on: `body(loan)` is its life, and `after()` is called when it is gone."""
+        """It goes on: `body(loan)` is its life, and `after(in_order)` is called when it is gone."""
 
 def early_start() -> EarlyStart | None:
     """The guest that was started without Python, once."""

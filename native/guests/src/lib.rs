@@ -6,6 +6,7 @@
 mod aarch64;
 mod arm;
 mod decode;
+mod features;
 mod m68k;
 mod mips;
 pub mod names;

@@ -12,7 +12,7 @@ use crate::kernel::linux::{Facts, LinuxAbi};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
-pub use emulate::emulate;
+pub use emulate::{emulate, ticks};
 
 /// RISC-V's Linux in one word size.
 pub struct RiscvLinux {

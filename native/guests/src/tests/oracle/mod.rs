@@ -2,3 +2,4 @@
 //! thousands of them, each under a state of its own.
 
 mod arm;
+mod riscv;
