@@ -7,6 +7,7 @@ pub const D1: u32 = 1;
 pub const A0: u32 = 8;
 pub const A1: u32 = 9;
 pub const SP: u32 = 15;
+/// What of the status register is a program's: X, N, Z, V, C.
 pub const PS: u32 = 16;
 pub const PC: u32 = 17;
 /// Of 96 bits each, as in memory.
@@ -17,9 +18,6 @@ pub const FPIAR: u32 = 28;
 /// What get_thread_area(2) gives: the kernel's, not the processor's.
 pub const TP: u32 = 29;
 pub const COUNT: u32 = 30;
-
-/// What of the status register is a program's: X, N, Z, V, C.
-pub const FLAGS: u64 = 0x1f;
 
 pub const REGISTERS: Registers = Registers {
     number: D0,
