@@ -41,6 +41,7 @@ _A64 = "aarch64-linux-gnu-gcc"
 _O32 = "mipsel-linux-gnu-gcc"
 _N64 = "mips64el-linux-gnuabi64-gcc"
 _N64BE = "mips64-linux-gnuabi64-gcc"
+_M68K = "m68k-linux-gnu-gcc"
 _PPC = "powerpc-linux-gnu-gcc"
 _RV = "riscv64-linux-gnu-gcc"
 _S390 = "s390x-linux-gnu-gcc"
@@ -74,13 +75,14 @@ LIBC_TARGETS = {
     "mipsn32": Target(_N64BE, _N32, libs=("-latomic",)),
     "s390x": Target(_S390),
     "ppc": Target(_PPC, libs=("-latomic",)),
+    "m68k": Target(_M68K, libs=("-latomic",)),
     # Programs know that no x86 processor executes them.
     "amd64": Target("gcc", ("-DON_UNICORN",)),
     "i386": Target(_I386),
 }
 LIBC_DEFAULT = (
     "aarch64", "arm", "x86_64", "riscv64", "mipsel", "mips", "mips64el", "mips64", "mipsn32el",
-    "mipsn32", "s390x", "ppc", "i386",
+    "mipsn32", "s390x", "ppc", "m68k", "i386",
 )  # fmt: skip
 NATIVE = "x86_64"
 # The programs of that ISA for the guest: the other ones are for this machine's own C library.
@@ -108,6 +110,7 @@ FREESTANDING_TARGETS = {
     "mipsn32el": Target(_N64, (*_N32, *_MIPS_FREESTANDING)),
     "mipsn32": Target(_N64BE, (*_N32, *_MIPS_FREESTANDING)),
     "ppc": Target(_PPC, ("-mno-eabi",)),
+    "m68k": Target(_M68K),
     "amd64": Target("gcc"),
     "i386": Target(_I386),
 }

@@ -25,7 +25,7 @@ ARCHES = ("aarch64", "arm")
 """Those that every test of guests is run with."""
 SAMPLED = {
     "riscv64": 6, "s390x": 6, "mipsel": 12, "mips": 12, "mips64el": 12, "mips64": 12,
-    "mipsn32el": 12, "mipsn32": 12, "ppc": 6, "x86_64": 6, "i386": 6,
+    "mipsn32el": 12, "mipsn32": 12, "ppc": 6, "m68k": 6, "x86_64": 6, "i386": 6,
 }  # fmt: skip
 """Those with which the normal set of tests runs one in so many programs (of the forms of one
 instruction set fewer each); the slow one runs all."""

@@ -32,11 +32,23 @@ COMPILERS = {
     # The C library's headers are for 64 bits only; the kernel's serve both.
     "s390x": ("s390x-linux-gnu-gcc",),
     "ppc": ("powerpc-linux-gnu-gcc",),
+    "m68k": ("m68k-linux-gnu-gcc",),
     "riscv32": ("riscv64-linux-gnu-gcc", "-march=rv32gc", "-mabi=ilp32d"),
 }
 ALL = tuple(COMPILERS)
 WORD64 = ("x86_64", "aarch64", "aarch64_be", "riscv64", "mips64el", "mips64", "s390x")
-WORD32 = ("arm", "armeb", "riscv32", "mipsel", "mips", "mipsn32el", "mipsn32", "ppc", "i386")
+WORD32 = (
+    "arm",
+    "armeb",
+    "riscv32",
+    "mipsel",
+    "mips",
+    "mipsn32el",
+    "mipsn32",
+    "ppc",
+    "m68k",
+    "i386",
+)
 N32 = ("mipsn32el", "mipsn32")
 """Whose headers are not what its kernel does, in some structs of 64-bit calls."""
 STAT = tuple(name for name in ALL if name not in ("riscv32", *N32))

@@ -15,6 +15,7 @@ from qusr.arch.arm import VECTORS, kuser_page
 from qusr.arch.arm import cpu as arm
 from qusr.arch.arm.kuser import generate
 from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature
+from qusr.arch.m68k import cpu as m68k
 from qusr.arch.mips import cpu as mips
 from qusr.arch.ppc import cpu as ppc
 from qusr.arch.riscv import cpu as riscv
@@ -41,8 +42,8 @@ from tests.guestcode import (
 from tools import gen_guest_docs
 
 ALL = (
-    *arm.ARCHES, *aarch64.ARCHES, *mips.ARCHES, *riscv.ARCHES, *ppc.ARCHES, *s390x.ARCHES,
-    *x86.ARCHES,
+    *arm.ARCHES, *aarch64.ARCHES, *m68k.ARCHES, *mips.ARCHES, *riscv.ARCHES, *ppc.ARCHES,
+    *s390x.ARCHES, *x86.ARCHES,
 )  # fmt: skip
 FLAVOURS = {
     "arm": ARM,

@@ -102,6 +102,7 @@ def test_a_start_needs_no_python(launch: Launcher, hello: Path, cache: str | Non
         ("amd64", "qusr-x86_64"),
         ("i386", "qusr-i386"),
         ("ppc", "qusr-ppc"),
+        ("m68k", "qusr-m68k"),
         ("mips64", "qusr-mips64"),
         ("mipsn32", "qusr-mipsn32"),
     ],

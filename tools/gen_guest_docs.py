@@ -49,6 +49,14 @@ FAULTS = """
 | mips* | tells nobody where an exception was raised | asks its own functions (`raised.rs`) |
 | mips* | a block of 170 instructions overruns a table of it | blocks are 100 at most |
 | mips* | RDHWR is not allowed at first, and HWREna no register | allows it when the first traps |
+| m68k | TRAPV is undefined, TRAP #0 stays where it is | carries them out |
+| m68k | TRAPcc is executed as Scc (as in qemu) | nothing |
+| m68k | fmove.l #NUMBER, %fpcr is undefined | carries it out |
+| m68k | x / 0.0 is the largest number, and not infinity | nothing |
+| m68k | no exception flags in FPSR (as in qemu) | nothing |
+| m68k | FMOVEM reverses FPCR, FPSR, FPIAR (as in qemu): fma(3) leaves another rounding | nothing |
+| m68k | to read SR changes the flags | reads them in the state (`state.rs`) |
+| m68k | BKPT is executed for ever | nothing |
 | ppc | the time base (MFTB) is always 0 | nothing: C libraries call the kernel for the time |
 | ppc | ICBI does nothing | pages of code are watched; stores through another mapping are not seen |
 | x86 | instructions of AVX are executed as those of SSE, or are undefined | no CPU has AVX |

@@ -24,8 +24,8 @@ from pathlib import Path
 
 ARCH = Path(__file__).resolve().parent.parent / "qusr" / "arch"
 IN_USE = (
-    "aarch64", "arm", "i386", "mips_n32", "mips_n64", "mips_o32", "riscv32", "riscv64", "s390x",
-    "x86_64",
+    "aarch64", "arm", "i386", "m68k", "mips_n32", "mips_n64", "mips_o32", "riscv32", "riscv64",
+    "s390x", "x86_64",
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PACKAGES = (
     ("aarch64", (183,), "aarch64 arm64 aarch64_be"),
     ("arm", (40,), "arm armhf armel armeb"),
+    ("m68k", (4,), "m68k"),
     ("mips", (8,), "mipsel mips mips64el mips64 mipsn32el mipsn32"),
     ("ppc", (20,), "ppc powerpc"),
     ("riscv", (243,), "riscv64 riscv32"),

@@ -36,7 +36,7 @@ class Abi:
         register: size of the registers with a call's arguments: a word, or 8 where programs with
             short pointers run on a 64-bit kernel (mips' n32).
         big_endian: byte order of data.
-        align64: alignment of a 64-bit integer inside a struct, in bytes.
+        align64: alignment of a 64-bit integer inside a struct, in bytes; nothing has a larger one.
         pair_align: whether a 64-bit argument in two registers starts at an
             even register (AAPCS section 6.4.2; also mips o32 and ppc32).
         families: struct families, most specific first; see

@@ -12,7 +12,6 @@ TITLES: dict[tuple[int, int, bool | None], str] = {
     (2, 32, None): "SPARC",
     (18, 32, None): "SPARC32+",
     (43, 64, None): "SPARC64",
-    (4, 32, None): "m68k",
     (15, 0, None): "PA-RISC",
     (42, 32, None): "SuperH",
     (50, 64, None): "Itanium",

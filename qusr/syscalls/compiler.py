@@ -54,7 +54,8 @@ BUILTINS = (
     "sched_getaffinity", "set_tagged_addr", "get_tagged_addr", "setpgid",
     "unshare", "setns", "flush_icache", "getcwd", "pipe", "flush_range",
     "flush_all", "atomic_swap", "fix_unaligned", "swap_context", "get_fpexc", "set_fpexc",
-    "arch_prctl", "modify_ldt", "set_thread_area", "get_thread_area",
+    "arch_prctl", "modify_ldt", "set_thread_area", "get_thread_area", "page_size",
+    "atomic_compare", "flush_scope",
 )  # fmt: skip
 """Rust-side calls, in the order of `Builtin` in native/kernel/src/thunk/table.rs."""
 
@@ -619,7 +620,7 @@ def compile_table(
                 raise CompileError(f"{name}: {error}") from error
         text = name.encode()
         entries.append((number, struct.pack("<B", len(text)) + text + code))
-    head = MAGIC + struct.pack("<BBB", abi.word, abi.register, int(abi.big_endian))
+    head = MAGIC + struct.pack("<BBBB", abi.word, abi.register, abi.align64, int(abi.big_endian))
     parts = [head, struct.pack("<H", len(pools.flag_maps)), *pools.flag_maps]
     parts += [pools.all_value_maps(), pools.numbers()]
     parts += [*_indexed(list(enumerate(pools.conversions))), *_indexed(entries)]

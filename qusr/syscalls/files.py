@@ -165,7 +165,7 @@ CALLS = (
     Syscall("fadvise64", Fd("fd"), Loff("offset"), Loff("len"), _ADVICE),
     # The older form of 32-bit ABIs has a length of a word (mm/fadvise.c).
     Syscall("fadvise64", Fd("fd"), Loff("offset"), Size("len"), _ADVICE,
-            families=("ppc32", "ia32")),
+            families=("ppc32", "ia32", "m68k32")),
     Syscall("fadvise64_64", Fd("fd"), Loff("offset"), Loff("len"), _ADVICE,
             host=Host("fadvise64")),
     *(

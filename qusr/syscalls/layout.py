@@ -49,9 +49,8 @@ class Int(CType):
         return self.bits // 8 or abi.word
 
     def align(self, abi: Abi) -> int:
-        """Natural, but for 64-bit integers of ABIs that align them less."""
-        size = self.size(abi)
-        return abi.align64 if size == 8 else size
+        """Natural, but on ABIs that align nothing so much."""
+        return min(self.size(abi), abi.align64)
 
 
 class Uid16(Int):
@@ -131,7 +130,7 @@ class SigsetPack(CType):
 
     def align(self, abi: Abi) -> int:
         """That of a pointer."""
-        return abi.word
+        return min(abi.word, abi.align64)
 
 
 class Bytes(CType):
@@ -146,8 +145,8 @@ class Bytes(CType):
         return self.count
 
     def align(self, abi: Abi) -> int:
-        """Alignment as declared."""
-        return self._align
+        """Alignment as declared, as far as the ABI has it."""
+        return min(self._align, abi.align64)
 
 
 class Bitmap(CType):
@@ -162,7 +161,7 @@ class Bitmap(CType):
 
     def align(self, abi: Abi) -> int:
         """That of `long`."""
-        return abi.word
+        return min(abi.word, abi.align64)
 
 
 class Array(CType):

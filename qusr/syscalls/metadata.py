@@ -83,14 +83,18 @@ _STAT_S390 = Struct(
 )  # fmt: skip
 
 
-def _eabi_stat(device: list[tuple[str, CType]], rdev: list[tuple[str, CType]]) -> Struct:
+_HALF_DEV: Fields = [("st_dev", u16), ("_pad1", u16)]
+_HALF_RDEV: Fields = [("st_rdev", u16), ("_pad2", u16)]
+
+
+def _eabi_stat(device: Fields, rdev: Fields, times: Fields = _LONG_TIMES) -> Struct:
     """arch/arm/include/uapi/asm/stat.h; what must fit is in cp_new_stat of fs/stat.c."""
     return Struct(
         "stat",
         [
             *device, ("st_ino", ulong), ("st_mode", u16), ("st_nlink", u16),
             ("st_uid", uid16), ("st_gid", uid16), *rdev, ("st_size", long),
-            ("st_blksize", ulong), ("st_blocks", ulong), *_LONG_TIMES, ("_unused", ulong * 2),
+            ("st_blksize", ulong), ("st_blocks", ulong), *times, ("_unused", ulong * 2),
         ],
         checked=("st_dev", "st_ino", "st_nlink", "st_rdev", "st_size"),
     )  # fmt: skip
@@ -130,6 +134,16 @@ _STAT_PPC32 = Struct(
 STAT = PerAbi(
     "stat",
     {
+        # arch/m68k/include/uapi/asm/stat.h: times are whole seconds.
+        "m68k32": _eabi_stat(
+            _HALF_DEV,
+            _HALF_RDEV,
+            [
+                field
+                for name in "amc"
+                for field in ((f"st_{name}time", ulong), (f"_st_{name}time_nsec", ulong))
+            ],
+        ),
         "ppc32": _STAT_PPC32,
         # Its calls are those of n64 (arch/mips/kernel/syscalls/syscall_n32.tbl).
         "n32": _STAT_IRIX64,
@@ -138,7 +152,7 @@ STAT = PerAbi(
         "x64": _STAT_X64,
         "generic64": _STAT_GENERIC,
         "s390": _STAT_S390,
-        "be32": _eabi_stat([("st_dev", u16), ("_pad1", u16)], [("st_rdev", u16), ("_pad2", u16)]),
+        "be32": _eabi_stat(_HALF_DEV, _HALF_RDEV),
         "eabi": _eabi_stat([("st_dev", ulong)], [("st_rdev", ulong)]),
     },
 )
@@ -165,6 +179,16 @@ STAT64 = PerAbi(
             ],
         ),
         "x64": _STAT_X64,
+        # arch/m68k/include/uapi/asm/stat.h
+        "m68k32": Struct(
+            "stat64",
+            [
+                ("st_dev", u64), ("_pad0", u16), ("st_ino~old", ulong), ("st_mode", u32),
+                ("st_nlink", u32), ("st_uid", ulong), ("st_gid", ulong), ("st_rdev", u64),
+                ("_pad3", u16), ("st_size", s64), ("st_blksize", ulong), ("st_blocks", u64),
+                *_LONG_TIMES, ("st_ino", u64),
+            ],
+        ),
         "eabi": Struct(
             "stat64",
             [

@@ -106,7 +106,7 @@ CALLS = (
     Syscall("select", *_sets(), Ptr("timeout", TIMEVAL, INOUT | INTERRUPTED)),
     # struct sel_arg_struct (fs/select.c).
     Syscall("select", Hex("arg"), forward=Forward("_newselect", *words(0, 5)),
-            families=("ia32",)),
+            families=("ia32", "m68k32")),
     _pselect6("pselect6", TIMESPEC, SIGSET_ARG),
     _pselect6("pselect6", TIMESPEC, SIGSET_PACK, *_OTHER_SETS),
     _pselect6("pselect6_time64", TIMESPEC64, SIGSET_ARG),

@@ -175,7 +175,7 @@ CALLS = (
     Syscall("clone", Flags("flags", CLONE), Raw("newsp"), Raw("parent_tid"), Hex("tls"),
             Raw("child_tid"), handler="process:clone"),
     Syscall("clone", Flags("flags", CLONE), Raw("newsp"), Raw("parent_tid"), Raw("child_tid"),
-            Hex("tls"), handler="process:clone", families=("x64",)),
+            Hex("tls"), handler="process:clone", families=("x64", "m68k32")),
     # CONFIG_CLONE_BACKWARDS2: the stack comes before the flags.
     Syscall("clone", Raw("newsp"), Flags("flags", CLONE), Raw("parent_tid"), Raw("child_tid"),
             Hex("tls"), handler="process:clone", families=("backwards2",)),

@@ -1,5 +1,5 @@
 /* What a freestanding guest program needs: the start of a process, raw system calls and a few
- * functions of the C library, for arm (EABI), aarch64, mips, powerpc, riscv, s390x and x86 in either byte order. One
+ * functions of the C library, for arm (EABI), aarch64, m68k, mips, powerpc, riscv, s390x and x86 in either byte order. One
  * translation unit a program, so everything is defined here.
  *
  * A program defines `int main(int argc, char **argv, char **envp)`. */
@@ -61,6 +61,19 @@ static inline reg syscall6(reg nr, reg a, reg b, reg c, reg d, reg e, reg f)
                      : "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5), "r"(r6)
                      : "r12", "memory", "cc");
     return r0;
+#elif defined(__m68k__)
+    register long d0 __asm__("d0") = nr;
+    register long d1 __asm__("d1") = a;
+    register long d2 __asm__("d2") = b;
+    register long d3 __asm__("d3") = c;
+    register long d4 __asm__("d4") = d;
+    register long d5 __asm__("d5") = e;
+    register long a0 __asm__("a0") = f;
+    __asm__ volatile("trap #0"
+                     : "+r"(d0)
+                     : "r"(d1), "r"(d2), "r"(d3), "r"(d4), "r"(d5), "r"(a0)
+                     : "memory", "cc");
+    return d0;
 #elif defined(__mips__)
     /* An error is a flag in a3. o32 has the fifth argument and what follows on the stack, behind room for four. */
     register reg v0 __asm__("$2") = nr;
@@ -385,6 +398,9 @@ __asm__(".text\n.globl _start\n.type _start, %function\n.thumb_func\n_start:\n"
 #elif defined(__arm__)
 __asm__(".text\n.globl _start\n.type _start, %function\n_start:\n"
         "\tmov fp, #0\n\tmov lr, #0\n\tmov r0, sp\n\tb start_c\n");
+#elif defined(__m68k__)
+__asm__(".text\n.globl _start\n.type _start, @function\n_start:\n"
+        "\tmove.l %sp, %d0\n\tsub.l %fp, %fp\n\tmove.l %d0, -(%sp)\n\tjsr start_c\n");
 #elif defined(__mips__)
 __asm__(".text\n.globl __start\n.type __start, @function\n.ent __start\n__start:\n"
         "\t.set push\n\t.set noreorder\n\tmove $ra, $zero\n\tmove $a0, $sp\n"

@@ -13,6 +13,16 @@ struct ucontext {
     stack_t uc_stack;
     struct sigcontext uc_mcontext;
 };
+#elif defined(__m68k__)
+/* Nor have m68k's. */
+struct ucontext {
+    unsigned long uc_flags;
+    struct ucontext *uc_link;
+    stack_t uc_stack;
+    struct {
+        int version, gregs[18], control[3], floats[8 * 3];
+    } uc_mcontext;
+};
 #else
 #include <asm/ucontext.h>
 #endif
@@ -65,6 +75,8 @@ static void skip(int number, siginfo_t *info, void *context)
     u->uc_mcontext.pc += 4;
 #elif defined(__arm__)
     u->uc_mcontext.arm_pc += 4;
+#elif defined(__m68k__)
+    u->uc_mcontext.gregs[16] += 2; /* the instruction has two */
 #elif defined(__mips__)
     u->uc_mcontext.sc_pc += 4;
 #elif defined(__powerpc__)
@@ -132,6 +144,8 @@ int main(int argc, char **argv, char **envp)
         "x9"
 #elif defined(__riscv)
         "s9"
+#elif defined(__m68k__)
+        "d7"
 #elif defined(__mips__)
         "$9"
 #elif defined(__s390x__)
@@ -144,6 +158,8 @@ int main(int argc, char **argv, char **envp)
     /* Not a compressed one. */
     __asm__ volatile(".option push\n\t.option norvc\n\tlw %0, 0(%1)\n\t.option pop"
                      : "+r"(number) : "r"((void *)0x123450) : "memory");
+#elif defined(__m68k__)
+    __asm__ volatile("move.l (%1), %0" : "+d"(number) : "a"((void *)0x123450) : "memory");
 #elif defined(__mips__)
     __asm__ volatile("lw %0, 0(%1)" : "+r"(number) : "r"((void *)0x123450) : "memory");
 #elif defined(__powerpc__)

@@ -26,6 +26,7 @@
  * CALL_ARG0(r)               the first argument before a system call, where that is elsewhere
  * ISA_CALL_SET                the register set with the number of a system call, where a tracer changes that
  * ISA_CALL_IN_REGISTERS       its field with the number of a system call, where a tracer changes that
+ * ISA_STACK_ARGUMENTS         functions have their arguments on the stack
  */
 #ifndef ISA_H
 #define ISA_H
@@ -44,6 +45,8 @@
 #include "isa/aarch64.h"
 #elif defined(__arm__)
 #include "isa/arm.h"
+#elif defined(__m68k__)
+#include "isa/m68k.h"
 #elif defined(__mips__)
 #include "isa/mips.h"
 #elif defined(__powerpc__)

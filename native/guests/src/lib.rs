@@ -7,6 +7,7 @@ mod aarch64;
 mod arm;
 mod decode;
 mod features;
+mod m68k;
 mod mips;
 pub mod names;
 mod nzcv;
@@ -32,9 +33,10 @@ use qusr_translator as translator;
 use qusr_unicorn as unicorn;
 
 /// The guests of each module.
-static ALL: [&[Entry]; 7] = [
+static ALL: [&[Entry]; 8] = [
     &aarch64::GUESTS,
     &arm::GUESTS,
+    &m68k::GUESTS,
     &mips::GUESTS,
     &ppc::GUESTS,
     &riscv::GUESTS,

@@ -2,12 +2,13 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 16] = [
+pub const NAMES: [(&str, &[&str]); 17] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
     ("armeb", &[]),
     ("i386", &["i486", "i586", "i686"]),
+    ("m68k", &[]),
     ("mips", &[]),
     ("mips64", &[]),
     ("mips64el", &[]),

@@ -16,6 +16,8 @@ pub struct GuestAbi {
     /// Width of the registers that calls have their arguments and results in: that of a word, or 64 where programs
     /// with short pointers run on a 64-bit kernel (mips' n32).
     pub register_bits: u8,
+    /// What nothing in a struct is aligned more than to, in bytes.
+    pub align: u8,
     /// True when guest data is big-endian.
     pub big_endian: bool,
     /// What it numbers otherwise than the host; None: nothing.
@@ -32,6 +34,7 @@ impl GuestAbi {
         Self {
             word_bits,
             register_bits: word_bits,
+            align: 8,
             big_endian,
             numbers: None,
         }

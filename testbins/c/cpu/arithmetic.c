@@ -147,10 +147,14 @@ CHECK(doubles)
 	EQ(bits(V(double, 5e-324) * V(double, 3)), 3);
 	EQ(bits(V(double, 2.2250738585072014e-308) / V(double, 2)),
 	   0x0008000000000000ULL);
+#ifndef __m68k__ /* Unicorn and qemu store FPCR where FPIAR should be: fma(3) leaves another rounding behind. */
 	EQ(bits(fma(V(double, 0x1.0000000000001p0), V(double, 0x1.0000000000001p0),
 		    V(double, -0x1.0000000000002p0))), bits(0x1p-104));
+#endif
 	EQ(isnan(V(double, 0) / V(double, 0)) != 0, 1);
+#ifndef __m68k__ /* Unicorn's x / 0 is the largest number */
 	EQ(isinf(V(double, 1) / V(double, 0)) != 0, 1);
+#endif
 }
 
 CHECK(floats)
@@ -161,7 +165,9 @@ CHECK(floats)
 	EQ(bitsf((float)V(double, 1.00000006)), 0x3f800001);
 	EQ(bits((double)V(float, 0.1f)), 0x3fb99999a0000000ULL);
 	EQ(bitsf(V(float, 1e-45f) / V(float, 1)), 1);
+#ifndef __m68k__ /* as above */
 	EQ(bitsf(fmaf(V(float, 3), V(float, 5), V(float, 7))), bitsf(22.0f));
+#endif
 }
 
 CHECK(conversions)
@@ -234,6 +240,9 @@ CHECK(exception_flags)
 {
 #if defined(__x86_64__) && defined(ON_UNICORN)
 	NA("Unicorn's SSE sets no flags in MXCSR");
+	return;
+#elif defined(__m68k__)
+	NA("Unicorn sets no flags in FPSR, nor does qemu");
 	return;
 #elif defined(__i386__)
 	NA("Unicorn's FDIV takes 0 / 0 for a division by zero, and says nothing of inexact results");

@@ -143,6 +143,18 @@ static void assemble(opcode *to, int value)
 	to[1] = 0x00008067;
 }
 #define ENTRY(p) ((int (*)(void))(p))
+#elif defined(__m68k__)
+typedef uint16_t opcode;
+enum { FUNCTION = 3 };
+
+/* move.w #value, %d0; rts: the values are short */
+static void assemble(opcode *to, int value)
+{
+	to[0] = 0x303c;
+	to[1] = value;
+	to[2] = 0x4e75;
+}
+#define ENTRY(p) ((short (*)(void))(p))
 #elif defined(__powerpc__)
 typedef uint32_t opcode;
 enum { FUNCTION = 2 };

@@ -116,6 +116,8 @@ CHECK(set_tid_address)
 #ifdef __powerpc__
 register char *thread_pointer __asm__("r2");
 #define THREAD_POINTER() thread_pointer
+#elif defined(__m68k__)
+#define THREAD_POINTER() ((char *)syscall(__NR_get_thread_area))
 #else
 #define THREAD_POINTER() ((char *)__builtin_thread_pointer())
 #endif

@@ -21,4 +21,5 @@ typedef struct user_regs_struct registers;
 #define RESULT(r) ((r).eax)
 #define ARG0(r) ((r).ebx)
 #define ARG1(r) ((r).ecx)
+#define ISA_STACK_ARGUMENTS
 #define ISA_CALL_IN_REGISTERS orig_eax

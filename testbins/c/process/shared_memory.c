@@ -67,6 +67,10 @@ static void count(int who)
 
 CHECK(counters)
 {
+#ifdef __m68k__
+	NA("what has 64 bits is changed under locks of libatomic, which are a process's own");
+	return;
+#endif
 	new_memory();
 	in_children(count);
 	EQ(shared->count8, (uint8_t)((CHILDREN + 1) * ROUNDS));
@@ -116,6 +120,13 @@ CHECK(spinning_for_each_other)
 	EQ(shared->turn, 100);
 }
 
+/* What the processor changes at once. */
+#ifdef __m68k__
+#define COUNTED turn
+#else
+#define COUNTED count64
+#endif
+
 CHECK(stopped_process_holds_up_nobody)
 {
 	int status;
@@ -130,8 +141,8 @@ CHECK(stopped_process_holds_up_nobody)
 	OK(kill(child, SIGSTOP));
 	EQ(waitpid(child, &status, WUNTRACED), child);
 	for (int i = 0; i < ROUNDS; i++)
-		shared->count64++;
-	EQ(shared->count64, ROUNDS);
+		shared->COUNTED++;
+	EQ(shared->COUNTED, ROUNDS);
 	OK(kill(child, SIGKILL));
 	EQ(waitpid(child, &status, 0), child);
 }
@@ -152,8 +163,8 @@ CHECK(killed_process_holds_up_nobody)
 	siginfo_t ended;
 	EQ(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
 	for (int i = 0; i < ROUNDS; i++)
-		shared->count64++;
-	EQ(shared->count64, ROUNDS);
+		shared->COUNTED++;
+	EQ(shared->COUNTED, ROUNDS);
 	EQ(waitpid(child, &status, 0), child);
 	EQ(WTERMSIG(status), SIGALRM);
 }

@@ -231,12 +231,12 @@ CHECK(call)
 	SP(r) -= 8;
 	r.orig_rax = -1;
 #endif
-#ifdef __i386__
+#ifdef ISA_STACK_ARGUMENTS
 	/* Behind the address to return to are the arguments. */
 	SP(r) -= 20;
 	OK(ptrace(PTRACE_POKEDATA, pid, SP(r) + 4, 4));
 	OK(ptrace(PTRACE_POKEDATA, pid, SP(r) + 8, 2));
-	r.orig_eax = -1;
+	r.ISA_CALL_IN_REGISTERS = -1;
 #endif
 #ifdef __arm__
 	if ((uintptr_t)answer & 1)

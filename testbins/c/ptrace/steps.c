@@ -61,11 +61,15 @@ CHECK(breakpoint)
 		OK(ptrace(PTRACE_GETSIGINFO, pid, 0, &info));
 #if !defined(__x86_64__) && !defined(__i386__)
 		EQ(info.si_code, TRAP_BRKPT);
+#ifdef __m68k__ /* trap_c() tells of the pc */
+		EQ((uintptr_t)info.si_addr, at + ISA_BEHIND_BREAK);
+#else
 		EQ((uintptr_t)info.si_addr, at);
+#endif
 #endif
 		OK(get_registers(pid, &r));
 		EQ(PC(r), at + ISA_BEHIND_BREAK);
-#ifdef __i386__
+#ifdef ISA_STACK_ARGUMENTS
 		EQ(ptrace(PTRACE_PEEKDATA, pid, SP(r) + 4, 0), i ? 4 : 3);
 #else
 		EQ(ARG0(r), i ? 4 : 3);

@@ -171,7 +171,8 @@ CHECK(calls_that_always_fail)
 	struct timespec long_time = { 5, 0 }, left = { 0, 0 };
 	struct epoll_event event;
 	struct pollfd none = { .fd = -1 };
-	int word = 0, fd = OK(epoll_create1(0));
+	/* (m68k aligns no more than to two.) */
+	int word __attribute__((aligned(4))) = 0, fd = OK(epoll_create1(0));
 	sigset_t set;
 
 	catches(SIGALRM, SA_RESTART);
@@ -245,7 +246,7 @@ static void connects(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	connect(fd, (void *)&address, sizeof(address));
 }
-static int futex_word;
+static int futex_word __attribute__((aligned(4)));
 static void wakes_futex(void)
 {
 	futex_word = 1;

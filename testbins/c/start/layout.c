@@ -32,8 +32,8 @@ CHECK(arguments)
 	TRUE(argc >= 1);
 	TRUE(argv[0][0] != 0);
 	EQ((long)argv[argc], 0);
-#ifndef __arm__
-	/* (libc's start code for arm takes argc off the stack.) */
+#if !defined(__arm__) && !defined(__m68k__)
+	/* (libc's start code for these takes argc off the stack.) */
 	EQ(((long *)argv)[-1], argc);
 #endif
 	/* The environment begins behind the arguments' NULL. */
@@ -74,7 +74,7 @@ CHECK(program_headers)
 
 	EQ(getauxval(AT_PHENT), sizeof(*p));
 	EQ(getauxval(AT_PHNUM), __ehdr_start.e_phnum);
-	EQ((long)p, (long)&__ehdr_start + __ehdr_start.e_phoff);
+	EQ((uintptr_t)p, (uintptr_t)&__ehdr_start + __ehdr_start.e_phoff);
 	for (unsigned i = 0; i < getauxval(AT_PHNUM); i++) {
 		loads += p[i].p_type == PT_LOAD;
 		dynamic |= p[i].p_type == PT_INTERP;

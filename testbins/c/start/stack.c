@@ -51,7 +51,7 @@ CHECK(stack)
 	uintptr_t argc_at = (uintptr_t)start_argv - sizeof(long);
 
 	EQ(argc_at % 16, 0);
-#ifndef __arm__ /* glibc's start.S there reuses the word */
+#if !defined(__arm__) && !defined(__m68k__) /* glibc's start.S there reuses the word */
 	EQ(*(long *)argc_at, start_argc);
 #endif
 	TRUE(start_argv[start_argc] == NULL);

@@ -56,7 +56,7 @@ fn registers_are_within_the_file() {
 #[test]
 fn audit_architectures() {
     // include/uapi/linux/audit.h: AUDIT_ARCH_AARCH64, _ARM, _ARMEB, _RISCV64, _RISCV32,
-    // _S390X, _PPC, _MIPSEL, _MIPS64, _MIPS64N32, _MIPSEL64N32.
+    // _S390X, _PPC, _M68K, _MIPSEL, _MIPS64, _MIPS64N32, _MIPSEL64N32.
     let known = [
         ("aarch64", 0xc000_00b7),
         ("arm", 0x4000_0028),
@@ -66,6 +66,7 @@ fn audit_architectures() {
         ("riscv32", 0x4000_00f3),
         ("s390x", 0x8000_0016),
         ("ppc", 20),
+        ("m68k", 4),
         ("mipsel", 0x4000_0008),
         ("mips64", 0x8000_0008),
         ("mipsn32", 0xa000_0008),

@@ -165,6 +165,11 @@ impl GuestThread {
             Builtin::ModifyLdt => self.own_call(OwnCall::ModifyLdt, args),
             Builtin::SetThreadArea => self.own_call(OwnCall::SetThreadArea, args),
             Builtin::GetThreadArea => self.own_call(OwnCall::GetThreadArea, args),
+            Builtin::PageSize => Ok(self.process.linux.facts().page_size),
+            Builtin::AtomicCompare => {
+                self.atomic_compare(value(5), value(1) as u32, value(0) as u32)
+            }
+            Builtin::FlushScope => self.flush_scope(value(0), int(1), int(2), value(3)),
             Builtin::Cacheflush => {
                 if value(1) < value(0) || value(2) != 0 {
                     Err(libc::EINVAL)
@@ -534,6 +539,29 @@ impl GuestThread {
 
     /// Swaps a 32-bit word of memory with another, atomically, and gives the old one.
     fn atomic_swap(&self, address: u64, new: u32) -> Result<u64, i32> {
+        self.atomically(
+            address,
+            |word, [new]| word.swap(new, Ordering::SeqCst),
+            [new],
+        )
+    }
+
+    /// `sys_atomic_cmpxchg_32`: what was there.
+    fn atomic_compare(&self, address: u64, old: u32, new: u32) -> Result<u64, i32> {
+        let change = |word: &AtomicU32, [old, new]: [u32; 2]| {
+            let done = word.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst);
+            done.unwrap_or_else(|found| found)
+        };
+        self.atomically(address, change, [old, new])
+    }
+
+    /// Changes a word of the guest's memory by numbers of the guest's; gives what was there.
+    fn atomically<const N: usize>(
+        &self,
+        address: u64,
+        change: impl FnOnce(&AtomicU32, [u32; N]) -> u32,
+        numbers: [u32; N],
+    ) -> Result<u64, i32> {
         if !address.is_multiple_of(4) {
             return Err(libc::EINVAL);
         }
@@ -547,12 +575,35 @@ impl GuestThread {
         // SAFETY: the word was readable just now and may be written to, is aligned, and guest memory is only
         // ever accessed as shared memory.
         let word = unsafe { AtomicU32::from_ptr(pointer.cast()) };
-        let old = if self.process.abi.big_endian {
-            u32::from_be(word.swap(new.to_be(), Ordering::SeqCst))
+        let found = if self.process.abi.big_endian {
+            u32::from_be(change(word, numbers.map(u32::to_be)))
         } else {
-            word.swap(new, Ordering::SeqCst)
+            change(word, numbers)
         };
-        Ok(old.into())
+        Ok(found.into())
+    }
+
+    /// cacheflush(2) with a scope: lines, pages, or all (arch/m68k/kernel/sys_m68k.c).
+    fn flush_scope(&self, start: u64, scope: i32, caches: i32, size: u64) -> Result<u64, i32> {
+        const ALL: i32 = 3;
+        if !(1..=ALL).contains(&scope) || caches & !3 != 0 {
+            return Err(libc::EINVAL);
+        }
+        let space = &self.process.space;
+        if scope == ALL {
+            // SAFETY: touches no memory.
+            if unsafe { libc::geteuid() } != 0 {
+                return Err(libc::EPERM);
+            }
+            space.notify_code_write(0, space.limit());
+            return Ok(0);
+        }
+        let end = start + size;
+        if end > space.limit() || !space.is_accessible(start, size.max(1), Prot::NONE) {
+            return Err(libc::EINVAL);
+        }
+        space.notify_code_write(start, end);
+        Ok(0)
     }
 
     fn add_filter(&self, flags: u64, program: u64) -> Result<u64, i32> {

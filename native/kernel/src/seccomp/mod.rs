@@ -294,10 +294,12 @@ fn read_program(space: &AddressSpace, abi: GuestAbi, address: u64) -> Result<Vec
     let word = abi.word_bytes();
     let big = abi.big_endian;
     let mut head = [0; 16];
-    let head = &mut head[..2 * word];
+    // A short, and where the pointer is aligned to.
+    let place = word.min(abi.align.into());
+    let head = &mut head[..place + word];
     space.read(address, head).map_err(|_| libc::EFAULT)?;
     let count = get_int(&head[..2], big, false) as usize;
-    let at = get_int(&head[word..], big, false);
+    let at = get_int(&head[place..], big, false);
     if count == 0 || count > MAX_INSNS {
         return Err(libc::EINVAL);
     }

@@ -264,11 +264,14 @@ pub enum Builtin {
     ModifyLdt,
     SetThreadArea,
     GetThreadArea,
+    PageSize,
+    AtomicCompare,
+    FlushScope,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::GetThreadArea as u8 {
+        if index > Self::FlushScope as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.
@@ -431,6 +434,7 @@ impl Table {
         let abi = GuestAbi {
             word_bits: reader.u8()? * 8,
             register_bits: reader.u8()? * 8,
+            align: reader.u8()?,
             big_endian: reader.u8()? != 0,
             numbers: None,
         };

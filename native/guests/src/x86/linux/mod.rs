@@ -19,7 +19,10 @@ use registers::{Numbers, W32, W64};
 
 const ABI64: GuestAbi = GuestAbi::of(64, false);
 
-const ABI32: GuestAbi = GuestAbi::of(32, false);
+const ABI32: GuestAbi = GuestAbi {
+    align: 4,
+    ..GuestAbi::of(32, false)
+};
 
 /// x86's Linux in one word size.
 pub struct X86Linux {
