@@ -3,7 +3,7 @@
 mod convention;
 mod emulate;
 mod frame;
-mod registers;
+pub mod registers;
 mod trap;
 
 use crate::cpu::{CpuCore, Exit, Regs};
