@@ -216,6 +216,8 @@ const CTR: u32 = sysreg(3, 3, 0, 0, 1);
 const DCZID: u32 = sysreg(3, 3, 0, 0, 7);
 const CNTFRQ: u32 = sysreg(3, 3, 14, 0, 0);
 const CNTVCT: u32 = sysreg(3, 3, 14, 0, 2);
+/// The same, in order with what is around it (FEAT_ECV).
+const CNTVCTSS: u32 = sysreg(3, 3, 14, 0, 6);
 
 pub fn mrs<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let v = match key(i) {
@@ -247,7 +249,7 @@ pub fn mrs<S: Sem>(s: &mut S, i: Insn) -> Lift {
         // DC ZVA clears 64 bytes.
         DCZID => s.konst(4),
         CNTFRQ => s.konst(62_500_000),
-        CNTVCT => s.call(|_, _, _, _, _| counter(), [None; 3], 0),
+        CNTVCT | CNTVCTSS => s.call(|_, _, _, _, _| counter(), [None; 3], 0),
         DIT => system::get_bit(s, DIT_BIT),
         SSBS => system::get_bit(s, PSTATE_SSBS),
         RNDR | RNDRRS => system::random(s),

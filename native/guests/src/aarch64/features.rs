@@ -55,7 +55,6 @@ features! {
     MOPS 35 "mops";
     HBC 36 "hbc";
     LSE128 37 "lse128";
-    LRCPC3 38 "lrcpc3";
     /// LDLAR, STLLR.
     LOR 39 "lor";
     /// Authentication of addresses, and the generic one.
@@ -67,7 +66,8 @@ features! {
     /// The algorithms; with neither, one of our own.
     QARMA5 45 "qarma5";
     QARMA3 46 "qarma3";
-    BTI 47 "bti";
+    /// CNTVCTSS_EL0.
+    ECV 47 "ecv";
 }
 
 /// Of models: the names' ones; of none, all but the algorithms.
@@ -133,6 +133,7 @@ needs! {
     "11010101 00L1 1 011 0100 0010 101 ttttt" DIT;
     "11010101 00L1 1 011 0100 0010 110 ttttt" SSBS;
     "11010101 0011 1 011 0010 0100 00p ttttt" RNG;
+    "11010101 0011 1 011 1110 0000 110 ttttt" ECV;
     "11010101 00001 011 0111 1100 001 ttttt" DCPOP;
     "11010101 00001 011 0111 1101 001 ttttt" DCPODP;
     // Scalar floating point.

@@ -209,8 +209,8 @@ impl Guest for AArch64 {
     }
 
     fn is_volatile(&self, code: &[u8]) -> bool {
-        // MRS of CNTVCT_EL0, RNDR, RNDRRS
-        matches!(word(code) & !0x1f, 0xd53b_e040 | 0xd53b_2400 | 0xd53b_2420)
+        // MRS of CNTVCT_EL0, CNTVCTSS_EL0, RNDR, RNDRRS
+        matches!(word(code) & !0x1f, 0xd53b_e040 | 0xd53b_e0c0 | 0xd53b_2400 | 0xd53b_2420)
     }
 
     fn max_insn(&self) -> usize {
@@ -235,8 +235,13 @@ impl Guest for AArch64 {
             66 => u128::from(branch::fpsr(st)),
             67 => u128::from(st.r()[usize::from(slot::FPCR)]),
             68 => u128::from(st.r()[usize::from(slot::TPIDR)]),
-            registers::KEYS..registers::KEYS_OFF => st.v()[Self::key(id)],
-            registers::KEYS_OFF => u128::from(st.r()[pauth::OFF]),
+            registers::KEYS..registers::PAUTH => st.v()[Self::key(id)],
+            registers::PAUTH => {
+                let has = |feature, bit| if self.features.contains(feature) { bit } else { 0 };
+                let paca = has(features::PACA, registers::HAS_PACA);
+                let pacg = has(features::PACG, registers::HAS_PACG);
+                u128::from(st.r()[pauth::OFF] | paca | pacg)
+            }
             registers::SEED => u128::from(st.r()[usize::from(slot::SEED)]),
             _ => 0,
         }
@@ -260,8 +265,8 @@ impl Guest for AArch64 {
             66 => branch::set_fpsr(st, v),
             67 => branch::set_fpcr(st, v),
             68 => st.r_mut()[usize::from(slot::TPIDR)] = v,
-            registers::KEYS..registers::KEYS_OFF => st.v_mut()[Self::key(id)] = value,
-            registers::KEYS_OFF => st.r_mut()[pauth::OFF] = v,
+            registers::KEYS..registers::PAUTH => st.v_mut()[Self::key(id)] = value,
+            registers::PAUTH => st.r_mut()[pauth::OFF] = v & 15,
             registers::SEED => st.r_mut()[usize::from(slot::SEED)] = v,
             _ => {}
         }

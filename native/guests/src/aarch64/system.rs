@@ -2,6 +2,7 @@
 //! argument", "PSTATE", "Hints").
 
 use super::features::{PACA, SSBS};
+use super::linux::random::number;
 use super::insn::{Insn, slot};
 use super::{features, pauth};
 use crate::decode::Bits;
@@ -67,23 +68,9 @@ pub fn random<S: Sem>(s: &mut S) -> S::V {
     let f = s.konst(0);
     let f = s.op1(Op::FPack, 16, f);
     s.set_f(f);
-    s.call(|st, _, _, _, _| u128::from(number(st)), [None; 3], 0)
-}
-
-/// The next random number: the host's, or that after the last one of those that follow from a seed (`slot::SEED`, of which
-/// bit 0 says that there is one), by SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators").
-fn number(st: &mut State) -> u64 {
-    let seed = &mut st.r_mut()[usize::from(slot::SEED)];
-    if *seed == 0 {
-        let mut bytes = [0; 8];
-        // SAFETY: the kernel writes at most 8 bytes; that many are given at once (getrandom(2)).
-        let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-        assert_eq!(got, 8, "getrandom(2) gives 8 bytes");
-        return u64::from_le_bytes(bytes);
-    }
-    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c16);
-    let z = *seed >> 1;
-    let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
+    let next = |st: &mut State, _, _, _, _| {
+        let seed = &mut st.r_mut()[usize::from(slot::SEED)];
+        u128::from(number(seed))
+    };
+    s.call(next, [None; 3], 0)
 }

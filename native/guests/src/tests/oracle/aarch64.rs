@@ -335,12 +335,14 @@ fn state(name: &str, w: u32, slot: u64, r: &mut Rng) -> State {
 /// An address with a tag, or with something in the place of its code.
 fn pointer(r: &mut Rng) -> u64 {
     let plain = r.next() & 0xffff_ffff_ffff;
-    match r.below(4) {
+    let v = match r.below(4) {
         0 => plain,
         1 => plain | r.next() << 56,
         2 => plain | !0 << 48,
         _ => r.next(),
-    }
+    };
+    // AddPAC takes bit 55 for the half of the address space if one of the two has tags; qemu bit 63 if it is the other.
+    if v >> 55 & 1 != 0 { v | 1 << 63 } else { v }
 }
 
 fn difference(name: &str, a: &State, b: &State) -> String {
