@@ -164,9 +164,9 @@ class CpuModel:
         version: arm: of the architecture, as the native core calls it (v4t ... v8).
         native: of those that only the native core executes.
         hidden: names of features that no bit of AT_HWCAP tells of, as the native core calls them.
-        settings: the properties that `-cpu NAME,PROPERTY=on|off` can ask for, as this model has them:
-            of those whose names begin alike, up to a comma, the first one that has what is asked
-            for.
+        settings: the properties that `-cpu NAME,PROPERTY=on|off` can ask for, as this model has
+            them: of those whose names begin alike, up to a comma, the first one that has what is
+            asked for.
         description: one line for `-cpu help`.
     """
 

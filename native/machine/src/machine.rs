@@ -136,9 +136,7 @@ fn find(processor: &Processor, wanted: &str, guest: &str) -> Result<Model, Strin
     let is_so = |model: &Model| model.name.split(',').next() == Some(name);
     let mut so: Vec<_> = processor.models().filter(is_so).collect();
     if so.is_empty() {
-        return Err(format!(
-            "no CPU '{name}' for {guest}: -cpu help lists them"
-        ));
+        return Err(format!("no CPU '{name}' for {guest}: -cpu help lists them"));
     }
     for setting in asked.split(',').filter(|text| !text.is_empty()) {
         let (property, on) = match setting.split_once('=') {
@@ -148,7 +146,9 @@ fn find(processor: &Processor, wanted: &str, guest: &str) -> Result<Model, Strin
         };
         let has = |model: &Model| model.settings.iter().any(|has| has.0 == property);
         if !so.iter().any(has) && !processor.models().any(|m| is_so(&m) && has(&m)) {
-            return Err(format!("-cpu {wanted}: {name} has no property '{property}'"));
+            return Err(format!(
+                "-cpu {wanted}: {name} has no property '{property}'"
+            ));
         }
         so.retain(|model| model.settings.contains(&(property, on)));
     }

@@ -98,9 +98,7 @@ _HIDDEN: dict[str, tuple[tuple[SysReg, int, int], ...]] = {
 }
 _V8_0 = "fp asimd aes pmull sha1 sha2 crc32 cpuid"
 _V8_2 = f"{_V8_0} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
-_V8_4 = (
-    f"{_V8_2} jscvt fcma sha3 sm3 sm4 sha512 asimdfhm dit uscat ilrcpc flagm ssbs dcpodp i8mm"
-)
+_V8_4 = f"{_V8_2} jscvt fcma sha3 sm3 sm4 sha512 asimdfhm dit uscat ilrcpc flagm ssbs dcpodp i8mm"
 _V9_0 = f"{_V8_4} sb flagm2 frint bf16"
 _MAX = (
     f"{_V8_0} atomics fphp asimdhp asimdrdm jscvt fcma lrcpc dcpop sha3 sm3 sm4"
@@ -159,9 +157,7 @@ def _with_pauth(
 
 def _model(name: str, ident: int, features: str, description: str, **more: Any) -> CpuModel:
     described: dict[str, Any] = {"unicorn": NATIVE_ONLY} | more
-    return CpuModel(
-        name, ident=ident, features=features, description=description, **described
-    )
+    return CpuModel(name, ident=ident, features=features, description=description, **described)
 
 
 _MODELS = (

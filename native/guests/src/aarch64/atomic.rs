@@ -201,7 +201,10 @@ pub fn rmw_pair<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let new = op.map_or(v, |op| s.op2(op, 128, old, v));
     let seen = paired(s, i, |s| s.cas_pair(64, addr, old, new));
     let changed = s.op2(Op::VXor, 128, seen, old);
-    let (lo, hi) = (s.op1i(Op::VGet, 64, changed, 0), s.op1i(Op::VGet, 64, changed, 1));
+    let (lo, hi) = (
+        s.op1i(Op::VGet, 64, changed, 0),
+        s.op1i(Op::VGet, 64, changed, 1),
+    );
     let changed = s.op2(Op::Or, 64, lo, hi);
     let changed = s.not_zero(64, changed);
     s.side(changed, i.pc);

@@ -6,9 +6,9 @@ use super::nzcv;
 use super::system::{self, DIT as DIT_BIT, PSTATE_SSBS};
 use crate::decode::Bits;
 use crate::guest::Lift;
+use crate::ir::flags::Cc;
 use crate::ir::sem::{Indirect, Sem};
 use crate::ir::state::State;
-use crate::ir::flags::Cc;
 use crate::ir::{Op, Trap, float};
 
 pub fn b<S: Sem>(s: &mut S, i: Insn) -> Lift {
@@ -67,7 +67,12 @@ pub fn compare_branch<S: Sem>(s: &mut S, i: Insn) -> Lift {
             return Lift::Undefined;
         }
         let b = s.konst(u64::from(i.f(15, 6)));
-        (i.sf(), a, b, [Cc::Gt, Cc::Lt, Cc::Hi, Cc::Cc][cc as usize & 3])
+        (
+            i.sf(),
+            a,
+            b,
+            [Cc::Gt, Cc::Lt, Cc::Hi, Cc::Cc][cc as usize & 3],
+        )
     } else {
         let b = x(s, i.rm());
         let signed = cc < 2;

@@ -86,8 +86,7 @@ pub const USUAL: Features = Features((1 << 48) - 1 & !(QARMA5.0 | QARMA3.0));
 
 /// What Unicorn executes as its model `max`.
 #[cfg(test)]
-pub const OF_UNICORN: Features =
-    Features(((1 << 31) - 1 | LOR.0) & !USCAT.0);
+pub const OF_UNICORN: Features = Features((1 << 31) - 1 & !USCAT.0 | LOR.0);
 
 const BASE: Features = Features(0);
 
@@ -199,6 +198,8 @@ needs! {
 /// What an instruction needs of the processor beyond Armv8.0-A, if it is one.
 #[must_use]
 pub fn needed(bits: u32) -> Features {
-    let found = NEEDS.iter().find(|(line, _)| bits & line.mask == line.value);
+    let found = NEEDS
+        .iter()
+        .find(|(line, _)| bits & line.mask == line.value);
     found.map_or(BASE, |(_, feature)| *feature)
 }

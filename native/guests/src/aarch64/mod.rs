@@ -21,6 +21,7 @@ pub mod table;
 pub mod unicorn;
 
 use crate::Entry;
+use crate::arm::features::Features;
 use crate::guest::{FlagUse, Guest, Lift, flag, untagged};
 use crate::ir::build::IrBuilder;
 use crate::ir::flags;
@@ -29,7 +30,6 @@ use crate::ir::interp::Interp;
 use crate::ir::layout::Layout;
 use crate::ir::sem::Sem;
 use crate::ir::state::State;
-use crate::arm::features::Features;
 use insn::{Insn, slot};
 use linux::AArch64Linux;
 pub use linux::registers;
@@ -210,7 +210,10 @@ impl Guest for AArch64 {
 
     fn is_volatile(&self, code: &[u8]) -> bool {
         // MRS of CNTVCT_EL0, CNTVCTSS_EL0, RNDR, RNDRRS
-        matches!(word(code) & !0x1f, 0xd53b_e040 | 0xd53b_e0c0 | 0xd53b_2400 | 0xd53b_2420)
+        matches!(
+            word(code) & !0x1f,
+            0xd53b_e040 | 0xd53b_e0c0 | 0xd53b_2400 | 0xd53b_2420
+        )
     }
 
     fn max_insn(&self) -> usize {
@@ -237,7 +240,13 @@ impl Guest for AArch64 {
             68 => u128::from(st.r()[usize::from(slot::TPIDR)]),
             registers::KEYS..registers::PAUTH => st.v()[Self::key(id)],
             registers::PAUTH => {
-                let has = |feature, bit| if self.features.contains(feature) { bit } else { 0 };
+                let has = |feature, bit| {
+                    if self.features.contains(feature) {
+                        bit
+                    } else {
+                        0
+                    }
+                };
                 let paca = has(features::PACA, registers::HAS_PACA);
                 let pacg = has(features::PACG, registers::HAS_PACG);
                 u128::from(st.r()[pauth::OFF] | paca | pacg)

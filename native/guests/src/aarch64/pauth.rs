@@ -77,7 +77,12 @@ fn code<S: Sem>(s: &mut S, i: Insn, key: Key, address: S::V, modifier: S::V) -> 
             |st, address, modifier, _, imm| {
                 let key = st.v()[usize::from(insn::KEYS) + (imm >> 1) as usize];
                 let key = ((key >> 64) as u64, key as u64);
-                u128::from(qarma::code(address as u64, modifier as u64, key, imm & 1 != 0))
+                u128::from(qarma::code(
+                    address as u64,
+                    modifier as u64,
+                    key,
+                    imm & 1 != 0,
+                ))
             },
             [Some(address), Some(modifier), None],
             (key as u64) << 1 | three,

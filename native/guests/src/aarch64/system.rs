@@ -2,8 +2,8 @@
 //! argument", "PSTATE", "Hints").
 
 use super::features::{PACA, SSBS};
-use super::linux::random::number;
 use super::insn::{Insn, slot};
+use super::linux::random::number;
 use super::{features, pauth};
 use crate::decode::Bits;
 use crate::guest::Lift;
@@ -58,8 +58,16 @@ pub fn set_bit<S: Sem>(s: &mut S, v: S::V, bit: u64) {
 /// Those that a model has.
 #[must_use]
 pub fn bits_of(features: crate::arm::features::Features) -> u64 {
-    let dit = if features.contains(features::DIT) { DIT } else { 0 };
-    let ssbs = if features.contains(SSBS) { PSTATE_SSBS } else { 0 };
+    let dit = if features.contains(features::DIT) {
+        DIT
+    } else {
+        0
+    };
+    let ssbs = if features.contains(SSBS) {
+        PSTATE_SSBS
+    } else {
+        0
+    };
     dit | ssbs
 }
 

@@ -5,9 +5,7 @@
 //! first line that matches wins. The last column tells what the instruction does to the
 //! condition flags: `n` nothing, `r` reads, `k` writes them all, `u` leads elsewhere.
 
-use super::{
-    atomic, branch, crypto, fp, int, mem, mops, nzcv, pauth, simd, simd_mem, sm, system,
-};
+use super::{atomic, branch, crypto, fp, int, mem, mops, nzcv, pauth, simd, simd_mem, sm, system};
 use crate::decode::{self, Fields};
 
 /// One encoding.

@@ -2,8 +2,8 @@
 
 use super::batch::{Oracle, tool};
 use super::twister::Twister;
-use crate::aarch64::registers::{FPCR, FPSR, KEYS, PC, PSTATE, SP, V0};
 use crate::aarch64::pauth::PACFAIL;
+use crate::aarch64::registers::{FPCR, FPSR, KEYS, PC, PSTATE, SP, V0};
 use crate::aarch64::table::{Encoding, TABLE, find};
 use crate::aarch64::{AArch64, features};
 use crate::arm::features::Features;
@@ -28,9 +28,35 @@ const PATIENCE: usize = 40;
 
 /// The lines that are judged here; the others are Unicorn's.
 const LINES: &[&str] = &[
-    "one_source", "bc_cond", "cmp_branch", "abs", "extreme", "extreme_imm", "pauth_one", "xpac", "pacga", "br_auth",
-    "ldr_auth", "wait_time", "msr_imm", "mops_copy", "mops_set", "lse128", "hint", "stxr", "ldxr", "stxp", "ldxp",
-    "casp", "cas", "stlr", "ldar", "ldapr", "ldadd", "swp", "ldapur",
+    "one_source",
+    "bc_cond",
+    "cmp_branch",
+    "abs",
+    "extreme",
+    "extreme_imm",
+    "pauth_one",
+    "xpac",
+    "pacga",
+    "br_auth",
+    "ldr_auth",
+    "wait_time",
+    "msr_imm",
+    "mops_copy",
+    "mops_set",
+    "lse128",
+    "hint",
+    "stxr",
+    "ldxr",
+    "stxp",
+    "ldxp",
+    "casp",
+    "cas",
+    "stlr",
+    "ldar",
+    "ldapr",
+    "ldadd",
+    "swp",
+    "ldapur",
 ];
 
 /// Of them, those that look the same whatever else there is.
@@ -56,8 +82,16 @@ struct State {
 impl State {
     fn bytes(&self) -> Vec<u8> {
         let mut b: Vec<u8> = self.x.iter().flat_map(|x| x.to_le_bytes()).collect();
-        b.extend([self.sp, self.pc, self.pstate].iter().flat_map(|x| x.to_le_bytes()));
-        b.extend([self.signal, self.code, self.fpsr, self.fpcr].iter().flat_map(|x| x.to_le_bytes()));
+        b.extend(
+            [self.sp, self.pc, self.pstate]
+                .iter()
+                .flat_map(|x| x.to_le_bytes()),
+        );
+        b.extend(
+            [self.signal, self.code, self.fpsr, self.fpcr]
+                .iter()
+                .flat_map(|x| x.to_le_bytes()),
+        );
         b.extend([self.fault, 0].iter().flat_map(|x| x.to_le_bytes()));
         b.extend(self.v.iter().flat_map(|v| v.to_le_bytes()));
         b.extend(self.memory);
@@ -65,9 +99,12 @@ impl State {
     }
 
     fn parse(b: &[u8]) -> Self {
-        let word = |n: usize| u64::from_le_bytes(b[8 * n..8 * n + 8].try_into().expect("eight bytes"));
-        let half = |n: usize| u32::from_le_bytes(b[4 * n..4 * n + 4].try_into().expect("four bytes"));
-        let wide = |n: usize| u128::from_le_bytes(b[304 + 16 * n..320 + 16 * n].try_into().expect("16"));
+        let word =
+            |n: usize| u64::from_le_bytes(b[8 * n..8 * n + 8].try_into().expect("eight bytes"));
+        let half =
+            |n: usize| u32::from_le_bytes(b[4 * n..4 * n + 4].try_into().expect("four bytes"));
+        let wide =
+            |n: usize| u128::from_le_bytes(b[304 + 16 * n..320 + 16 * n].try_into().expect("16"));
         Self {
             x: std::array::from_fn(word),
             sp: word(31),
@@ -175,7 +212,11 @@ impl Ours {
 
     fn run(&mut self, who: usize, n: usize, code: &Code, keys: &[u128; 5], from: &State) -> State {
         let pc = CODE + SLOT * n as u64;
-        let bytes: Vec<u8> = code.iter().chain([&0]).flat_map(|w| w.to_le_bytes()).collect();
+        let bytes: Vec<u8> = code
+            .iter()
+            .chain([&0])
+            .flat_map(|w| w.to_le_bytes())
+            .collect();
         self.space.write(pc, &bytes).expect("code");
         self.space.write(WINDOW, &from.memory).expect("data");
         let core = &mut self.cores[who].1;
@@ -208,7 +249,9 @@ impl Ours {
         let (signal, code, fault) = match exit {
             Exit::Undefined => (libc::SIGILL, 1, at),
             Exit::Exception { code: PACFAIL, .. } => (libc::SIGILL, 2, at),
-            Exit::Fault { addr, align: true, .. } => (libc::SIGBUS, 1, addr),
+            Exit::Fault {
+                addr, align: true, ..
+            } => (libc::SIGBUS, 1, addr),
             Exit::Fault { addr, mapped, .. } => (libc::SIGSEGV, 1 + i32::from(mapped), addr),
             e => panic!("{code:x?}: {e:?}"),
         };
@@ -269,8 +312,18 @@ fn sequence(name: &str, w: u32, r: &mut Rng) -> Code {
             [sign, w, 0, 0]
         }
         "msr_imm" => [w, 0xd53b_42a0 | 1, 0xd53b_42c0 | 2, 0],
-        "mops_copy" => [w & !(3 << 22), w & !(3 << 22) | 1 << 22, w & !(3 << 22) | 2 << 22, 0],
-        "mops_set" => [w & !(3 << 14), w & !(3 << 14) | 1 << 14, w & !(3 << 14) | 2 << 14, 0],
+        "mops_copy" => [
+            w & !(3 << 22),
+            w & !(3 << 22) | 1 << 22,
+            w & !(3 << 22) | 2 << 22,
+            0,
+        ],
+        "mops_set" => [
+            w & !(3 << 14),
+            w & !(3 << 14) | 1 << 14,
+            w & !(3 << 14) | 2 << 14,
+            0,
+        ],
         _ => [w, 0, 0, 0],
     }
 }
@@ -289,7 +342,11 @@ fn state(name: &str, w: u32, slot: u64, r: &mut Rng) -> State {
         v: std::array::from_fn(|_| u128::from(r.lanes()) | u128::from(r.lanes()) << 64),
         memory: std::array::from_fn(|_| r.next() as u8),
     };
-    let (n, d, m) = ((w >> 5 & 31) as usize, (w & 31) as usize, (w >> 16 & 31) as usize);
+    let (n, d, m) = (
+        (w >> 5 & 31) as usize,
+        (w & 31) as usize,
+        (w >> 16 & 31) as usize,
+    );
     let mut put = |n: usize, v: u64| *s.x.get_mut(n).unwrap_or(&mut s.sp) = v;
     match name {
         "br_auth" => put(if w >> 21 & 3 == 2 { 30 } else { n }, slot + 12),
@@ -300,13 +357,20 @@ fn state(name: &str, w: u32, slot: u64, r: &mut Rng) -> State {
         }
         "ldr_auth" => {
             let offset = i64::from((w << 9 >> 31) as i32 & 1) * -512 + i64::from(w >> 12 & 511);
-            put(n, (WINDOW + 8 * r.below(100)).wrapping_sub((offset * 8) as u64));
+            put(
+                n,
+                (WINDOW + 8 * r.below(100)).wrapping_sub((offset * 8) as u64),
+            );
         }
         "mops_copy" | "mops_set" => {
             let size = [r.below(20), r.below(80), r.below(600)][r.below(3) as usize];
             let (a, b) = (r.below(1000 - size), r.below(1000 - size));
             // Forward copies, which do not look where they go, go downward.
-            let (to, from) = if w >> 26 & 1 == 0 { (a.min(b), a.max(b)) } else { (a, b) };
+            let (to, from) = if w >> 26 & 1 == 0 {
+                (a.min(b), a.max(b))
+            } else {
+                (a, b)
+            };
             let (mut to, mut from) = (WINDOW + to, WINDOW + from);
             match r.below(12) {
                 0 => to = DATA + 0x1000 - r.below(size + 1),
@@ -324,7 +388,11 @@ fn state(name: &str, w: u32, slot: u64, r: &mut Rng) -> State {
                 1..=3 => WINDOW + r.below(900),
                 _ => WINDOW + 16 * r.below(60),
             };
-            let offset = if name == "ldapur" { (w << 11) as i32 >> 23 } else { 0 };
+            let offset = if name == "ldapur" {
+                (w << 11) as i32 >> 23
+            } else {
+                0
+            };
             put(n, at.wrapping_sub(i64::from(offset) as u64));
         }
         _ => {}
@@ -362,7 +430,12 @@ fn difference(name: &str, a: &State, b: &State) -> String {
     if name.starts_with("mops") && a.signal == libc::SIGSEGV as u32 {
         return text;
     }
-    for (n, (a, b)) in a.x.iter().chain([&a.sp]).zip(b.x.iter().chain([&b.sp])).enumerate() {
+    for (n, (a, b)) in
+        a.x.iter()
+            .chain([&a.sp])
+            .zip(b.x.iter().chain([&b.sp]))
+            .enumerate()
+    {
         if a != b {
             text += &format!(" x{n} {a:#x} / {b:#x}");
         }

@@ -95,7 +95,10 @@ impl Oracle {
         let mut stdout = child.stdout.take().expect("a pipe");
         stdout.read_to_end(&mut out).expect("its output");
         let status = child.wait().expect("its status");
-        assert!(feeder.join().expect("the feeder").is_ok() && status.success(), "{status}");
+        assert!(
+            feeder.join().expect("the feeder").is_ok() && status.success(),
+            "{status}"
+        );
         assert_eq!(out.len(), head + size);
         let states = out.split_off(head);
         (out, states)

@@ -65,5 +65,8 @@ impl Twister {
 fn the_twister_gives_the_published_numbers() {
     let mut t = Twister::of(&[0x123, 0x234, 0x345, 0x456]);
     let first: [u32; 4] = std::array::from_fn(|_| t.next());
-    assert_eq!(first, [1_067_595_299, 955_945_823, 477_289_528, 4_107_218_783]);
+    assert_eq!(
+        first,
+        [1_067_595_299, 955_945_823, 477_289_528, 4_107_218_783]
+    );
 }
