@@ -71,14 +71,14 @@ _FEATURES = (
     Feature("i8mm", 2, 13, "smmla v0.4s, v1.16b, v2.16b", ((_ISAR1, 52, 1),)),
     Feature("bf16", 2, 14, "bfdot v0.4s, v1.8h, v2.8h", ((_ISAR1, 44, 1),)),
     Feature("dgh", 2, 15, "", ((_ISAR1, 48, 1),)),
-    Feature("rng", 2, 16, "mrs x0, rndr", ((_ISAR0, 60, 1),)),
+    Feature("rng", 2, 16, "mrs x0, s3_3_c2_c4_0", ((_ISAR0, 60, 1),)),
     Feature("mte", 2, 18, "irg x0, x1"),
     Feature("ecv", 2, 19, "mrs x0, s3_3_c14_c0_6", ((_MMFR0, 60, 2),)),
     Feature("wfxt", 2, 31, ".inst 0xd5031001", ((_ISAR2, 0, 2),)),
     Feature("cssc", 2, 34, ".inst 0xdac02020", ((_ISAR2, 52, 1),)),
     Feature("mops", 2, 43, ".inst 0x19010443", ((_ISAR2, 16, 1),)),
     Feature("hbc", 2, 44, ".inst 0x54000030", ((_ISAR2, 20, 1),)),
-    Feature("lse128", 2, 47, ".inst 0x192283e1", ((_ISAR0, 20, 3),)),
+    Feature("lse128", 2, 47, ".inst 0x192283a1", ((_ISAR0, 20, 3),)),
 )
 
 #: What no bit of AT_HWCAP tells of, by the native core's names: fields of ID registers.
@@ -250,7 +250,9 @@ class AArch64(Arch):
         """The ID registers that programs may read and that are not 0."""
         fields: dict[tuple[SysReg, int], int] = {}
         told = [feature.id_fields for feature in self.advertised(model)]
-        told += [_HIDDEN[name] for name in sorted(model.hidden)]
+        # Without it, as on Unicorn, its algorithm is nothing.
+        hidden = model.hidden if "paca" in model.features else model.hidden & {"lor", "ssbs1"}
+        told += [_HIDDEN[name] for name in sorted(hidden)]
         for register, low, value in (field for each in told for field in each):
             known = fields.get((register, low), 0)
             fields[register, low] = max(known, value)

@@ -220,10 +220,13 @@ CHECK(an_execve_makes_new_keys)
 			execv("/proc/self/exe", argv);
 			_exit(1);
 		}
-		EQ(read(fds[0], &now, sizeof now), sizeof now);
+		close(fds[1]);
+		ssize_t got = read(fds[0], &now, sizeof now);
 		waitpid(pid, NULL, 0);
 		close(fds[0]);
-		close(fds[1]);
+		if (got == 0)
+			NA("%s", "no execve of a program of this kind");
+		EQ(got, sizeof now);
 		TRUE(now != last && now != pacga(1, 2));
 		last = now;
 	}
