@@ -61,6 +61,32 @@ def test_a_file_for_a_program(run: Callable[..., Result], program: Path) -> None
         assert _stocks(program) == kept, "a run with nothing new has written it again"
 
 
+def test_programs_share_what_they_have_of_libraries(
+    run: Callable[..., Result], program: Path
+) -> None:
+    """The second program finds the C library's code that the first one had translated; a long one
+    has a file with its own, too.
+    """
+    run(program)
+    kept = _stocks(program)
+    other = program.with_name("other")
+    folder = program.parent
+    link = (f"-L{folder}", "-lanswer", f"-Wl,-rpath,{folder}")
+    _compile(_PROGRAM.replace("answer(20)", "answer(30)"), other, *link)
+    assert run(other).stdout == b"33 6\n"
+    assert _stocks(program) == kept
+    functions = "".join(f"void f{n}(int *n) {{ *n += {n}; }}\n" for n in range(100))
+    calls = "".join(f"f{n}(&n); " for n in range(100))
+    long = f"int printf(const char *, ...);\n{functions}int main(void) {{ int n = 0; {calls}"
+    long = long.replace("void f", "__attribute__((noinline)) void f")
+    _compile(long + 'printf("%d\\n", n); return 0; }', program.with_name("long"), *link)
+    for _ in range(2):
+        assert run(program.with_name("long")).stdout == b"4950\n"
+        more = _stocks(program)
+        assert {file: more[file] for file in kept} == kept
+        assert len(more) == 2
+
+
 def test_other_code_at_the_same_place(run: Callable[..., Result], program: Path) -> None:
     """The program is the same file; its library is not."""
     run(program)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from qusr.arch.abi import ABSENT, HOST, SIGNALS, Abi
 from qusr.syscalls import decl, layout
 
-MAGIC = b"QTHUNK09"
+MAGIC = b"QTHUNK10"
 NONE_SLOT = 255
 NO_MAP = 0xFFFF
 INVALID = 0xFFFFFFFF
@@ -617,9 +617,21 @@ def compile_table(
             except (KeyError, CompileError) as error:
                 raise CompileError(f"{name}: {error}") from error
         text = name.encode()
-        entries.append(struct.pack("<IB", number, len(text)) + text + code)
+        entries.append((number, struct.pack("<B", len(text)) + text + code))
     head = MAGIC + struct.pack("<BB", abi.word, int(abi.big_endian))
-    parts = [head, struct.pack("<H", len(pools.conversions)), *pools.conversions]
-    parts += [struct.pack("<H", len(pools.flag_maps)), *pools.flag_maps]
-    parts += [pools.all_value_maps(), pools.numbers(), struct.pack("<H", len(entries)), *entries]
+    parts = [head, struct.pack("<H", len(pools.flag_maps)), *pools.flag_maps]
+    parts += [pools.all_value_maps(), pools.numbers()]
+    parts += [*_indexed(list(enumerate(pools.conversions))), *_indexed(entries)]
     return b"".join(parts)
+
+
+def _indexed(items: Sequence[tuple[int, bytes]]) -> Iterator[bytes]:
+    """Numbered parts that are read one by one, when they are used: how many, how long all of them
+    are, their numbers and places, themselves.
+    """
+    yield struct.pack("<HI", len(items), sum(len(body) for _, body in items))
+    at = 0
+    for number, body in items:
+        yield struct.pack("<II", number, at)
+        at += len(body)
+    yield from (body for _, body in items)

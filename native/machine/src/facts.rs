@@ -254,7 +254,8 @@ mod tests {
             for abi in &processor.abis {
                 let entry = guests::by_name(abi.core).unwrap();
                 assert_eq!(entry.command, rules.name);
-                crate::thunk::table::Table::parse(abi.table).unwrap();
+                let table = crate::thunk::table::Table::parse(abi.table).unwrap();
+                table.check().unwrap();
                 declared.push(abi.core);
             }
             // Several flags may say the same, and which is looked at first says nothing of the ABIs.

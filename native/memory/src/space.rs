@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::capacity::{CUT, Capacity};
 use super::copy;
 use super::notice::{Hub, HubGuard, NoticeReader};
-use super::region::{Flags, Region};
+use super::region::{Backing, Flags, Region};
 use super::regions::{RegionSet, STACK_GUARD_GAP};
 use super::reserve::{MAP_WINDOW, reserve};
 use super::tags::without_tag;
@@ -221,6 +221,14 @@ impl AddressSpace {
             .regions
             .find(addr)
             .map(|region| region.prot)
+    }
+
+    /// Whether a file is mapped at `addr`.
+    #[must_use]
+    pub fn is_file_at(&self, addr: u64) -> bool {
+        let maps = self.read_maps();
+        let region = maps.regions.find(addr);
+        region.is_some_and(|region| matches!(region.backing, Backing::File { .. }))
     }
 
     /// The protection of the page at `addr` and whether the page may be missing all the same,

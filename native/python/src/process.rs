@@ -21,9 +21,12 @@ pub struct PyTable {
 #[pymethods]
 impl PyTable {
     #[new]
-    fn new(data: &[u8]) -> PyResult<Self> {
-        let inner = Arc::new(Table::parse(data).map_err(PyValueError::new_err)?);
-        Ok(Self { inner })
+    fn new(data: Vec<u8>) -> PyResult<Self> {
+        let table = Table::parse(data).map_err(PyValueError::new_err)?;
+        table.check().map_err(PyValueError::new_err)?;
+        Ok(Self {
+            inner: Arc::new(table),
+        })
     }
 }
 

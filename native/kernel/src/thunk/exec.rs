@@ -416,7 +416,7 @@ impl Call<'_> {
     }
 
     pub(super) fn conversion(&self, index: u16) -> &'_ Conversion {
-        &self.env.table.conversions[usize::from(index)]
+        self.env.table.conversion(index)
     }
 
     pub(super) fn length(&self, length: Length, result: Option<i64>) -> u64 {

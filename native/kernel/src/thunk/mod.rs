@@ -8,6 +8,7 @@ pub mod convert;
 mod direct;
 pub mod exec;
 pub mod host;
+mod lazy;
 mod links;
 pub mod map_files;
 mod msg;

@@ -152,7 +152,7 @@ impl Call<'_> {
 
     fn prepare_struct(&mut self, slot: u8, index: u16, direction: Direction) -> (u64, Post) {
         let address = self.slot(slot);
-        let conversion = &self.env.table.conversions[usize::from(index)];
+        let conversion = self.env.table.conversion(index);
         if address == 0 || conversion.identical {
             return (self.pointer(address), Post::None);
         }
@@ -187,7 +187,7 @@ impl Call<'_> {
         filled: Length,
     ) -> Result<(u64, Post), i32> {
         let address = self.slot(slot);
-        let conversion = &self.env.table.conversions[usize::from(index)];
+        let conversion = self.env.table.conversion(index);
         if address == 0 || conversion.identical {
             return Ok((self.pointer(address), Post::None));
         }

@@ -14,14 +14,21 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+    /// Reads from byte `at` on.
+    pub fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    /// Where it is.
+    pub fn at(&self) -> u32 {
+        self.at as u32
     }
 
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
         let part = self
             .bytes
-            .get(self.at..self.at + count)
+            .get(self.at..)
+            .and_then(|rest| rest.get(..count))
             .ok_or("thunk table cut short")?;
         self.at += count;
         Ok(part)
@@ -204,7 +211,7 @@ impl<'a> Reader<'a> {
 
     fn conversion(&mut self, table: &Table) -> Result<u16, String> {
         let index = self.u16()?;
-        if usize::from(index) < table.conversions.len() {
+        if usize::from(index) < table.conversions() {
             Ok(index)
         } else {
             Err("thunk conversion out of range".into())

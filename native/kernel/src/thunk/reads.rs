@@ -109,7 +109,7 @@ impl Reads<'_> {
                 conversion,
                 direction,
             } if direction.reads() => {
-                let size = self.table.conversions[usize::from(conversion)].guest_size;
+                let size = self.table.conversion(conversion).guest_size;
                 self.tell(self.slot(slot), size as u64);
             }
             Op::Array {
@@ -119,7 +119,7 @@ impl Reads<'_> {
                 count,
                 ..
             } if direction.reads() => {
-                let size = self.table.conversions[usize::from(conversion)].guest_size as u64;
+                let size = self.table.conversion(conversion).guest_size as u64;
                 self.tell(self.slot(slot), self.length(count).saturating_mul(size));
             }
             Op::Path { slot, .. } => self.text(self.slot(slot)),

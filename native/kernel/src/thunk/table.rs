@@ -1,19 +1,21 @@
 //! The thunk table: what `qusr/syscalls/compiler.py` wrote, read back.
 //!
-//! All numbers are little-endian. After the magic: word size, byte order, then
-//! four counted lists: struct conversions, flag maps, value maps, calls; before the calls the index of
-//! the value map that the errnos of results go through ([`NO_MAP`]: none). A call is its
-//! number, its name and a [`Node`]. The reader checks every index, so that a
-//! damaged table is an error here and never a fault later.
+//! All numbers are little-endian. After the magic: word size, byte order, two counted lists, of flag maps and of
+//! value maps, and the index of the value map that the errnos of results go through ([`NO_MAP`]: none); then
+//! struct conversions and calls, each with an index of where they are ([`Lazy`]): a program uses a twentieth of
+//! them, and to read all took a tenth of its start. A call is its name and a [`Node`]. The reader checks
+//! every index; [`Table::check`] reads all of a table.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::convert::Conversion;
+use super::lazy::Lazy;
 use super::reader::Reader;
 use crate::abi::{self, GuestAbi, Numbers, SIGNALS};
 
-const MAGIC: &[u8] = b"QTHUNK09";
+const MAGIC: &[u8] = b"QTHUNK10";
 /// A register slot that means "no such argument".
 pub const NO_SLOT: u8 = 255;
 /// The index of a map that is not there.
@@ -402,26 +404,30 @@ impl ValueMap {
 #[derive(Debug)]
 pub struct Table {
     pub abi: GuestAbi,
-    pub conversions: Vec<Conversion>,
+    bytes: Cow<'static, [u8]>,
+    conversions: Lazy<Conversion>,
     pub flag_maps: Vec<FlagMap>,
     /// The guest's numbers to the host's.
     pub value_maps: Vec<ValueMap>,
     /// The host's errnos to the guest's; None where they agree.
     errnos: Option<ValueMap>,
-    dense: Vec<Option<Call>>,
-    sparse: HashMap<u32, Call>,
+    calls: Lazy<Call>,
+    /// By number, 1 more than the place in `calls`; 0: there is none.
+    dense: Box<[u16; DENSE]>,
+    sparse: HashMap<u32, u16>,
 }
 
-/// Numbers below this are looked up in a vector.
-const DENSE: u32 = 1024;
+/// Numbers below this are looked up in an array.
+const DENSE: usize = 1024;
 
 impl Table {
-    /// Reads a table.
+    /// Reads a table, but for its conversions and calls.
     ///
     /// # Errors
     /// A text that says what is wrong, for a table that is damaged or of another version.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let mut reader = Reader::new(bytes);
+    pub fn parse(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, String> {
+        let bytes = bytes.into();
+        let mut reader = Reader::new(&bytes, 0);
         if reader.take(MAGIC.len())? != MAGIC {
             return Err("not a thunk table of this version".into());
         }
@@ -430,10 +436,6 @@ impl Table {
             big_endian: reader.u8()? != 0,
             numbers: None,
         };
-        let count = reader.u16()?;
-        let conversions = (0..count)
-            .map(|_| Conversion::parse(&mut reader))
-            .collect::<Result<Vec<_>, _>>()?;
         let count = reader.u16()?;
         let mut flag_maps = Vec::new();
         for _ in 0..count {
@@ -453,31 +455,66 @@ impl Table {
             numbers: numbers(&mut reader, errnos.as_ref())?,
             ..abi
         };
-        let mut table = Self {
+        let (conversions, _) = Lazy::index(&mut reader)?;
+        let (calls, numbers) = Lazy::index(&mut reader)?;
+        let (mut dense, mut sparse) = (Box::new([0; DENSE]), HashMap::new());
+        for (place, number) in numbers.enumerate() {
+            let place = place as u16 + 1;
+            match dense.get_mut(number as usize) {
+                Some(entry) => *entry = place,
+                None => {
+                    sparse.insert(number, place);
+                }
+            }
+        }
+        Ok(Self {
             abi,
             conversions,
             flag_maps,
             value_maps,
             errnos,
-            dense: (0..DENSE).map(|_| None).collect(),
-            sparse: HashMap::new(),
-        };
-        for _ in 0..reader.u16()? {
-            let number = reader.u32()?;
-            let length = reader.u8()?;
-            let name = String::from_utf8_lossy(reader.take(length.into())?).into_owned();
-            let call = Call {
-                node: reader.node(&table, 0)?,
-                confines: CONFINING.binary_search(&name.as_str()).is_ok(),
-                name,
-            };
-            if number < DENSE {
-                table.dense[number as usize] = Some(call);
-            } else {
-                table.sparse.insert(number, call);
-            }
+            calls,
+            dense,
+            sparse,
+            bytes,
+        })
+    }
+
+    /// Reads the conversions and calls, too.
+    ///
+    /// # Errors
+    /// As for [`Self::parse`].
+    pub fn check(&self) -> Result<(), String> {
+        for place in 0..self.conversions.len() {
+            self.conversions
+                .read(&self.bytes, place, Conversion::parse)?;
         }
-        Ok(table)
+        for place in 0..self.calls.len() {
+            self.calls
+                .read(&self.bytes, place, |r| self.parse_call(r))?;
+        }
+        Ok(())
+    }
+
+    fn parse_call(&self, reader: &mut Reader<'_>) -> Result<Call, String> {
+        let length = reader.u8()?;
+        let name = String::from_utf8_lossy(reader.take(length.into())?).into_owned();
+        Ok(Call {
+            node: reader.node(self, 0)?,
+            confines: CONFINING.binary_search(&name.as_str()).is_ok(),
+            name,
+        })
+    }
+
+    /// How many conversions there are.
+    pub(super) fn conversions(&self) -> usize {
+        self.conversions.len()
+    }
+
+    /// A conversion of a call's argument.
+    pub(super) fn conversion(&self, index: u16) -> &Conversion {
+        self.conversions
+            .get(&self.bytes, index.into(), Conversion::parse)
     }
 
     /// A call's result (an error is -errno) as the guest knows it.
@@ -493,10 +530,13 @@ impl Table {
     #[must_use]
     pub fn get(&self, number: u64) -> Option<&Call> {
         let number = u32::try_from(number).ok()?;
-        match self.dense.get(number as usize) {
-            Some(call) => call.as_ref(),
-            None => self.sparse.get(&number),
-        }
+        let place = match self.dense.get(number as usize) {
+            Some(place) => *place,
+            None => *self.sparse.get(&number)?,
+        };
+        let place = place.checked_sub(1)?;
+        let parse = |reader: &mut Reader<'_>| self.parse_call(reader);
+        Some(self.calls.get(&self.bytes, place.into(), parse))
     }
 }
 

@@ -175,7 +175,7 @@ impl Call<'_> {
         let guest = self.scratch.slice(guest_size * count);
         // SAFETY: the prepare step allocated at least `count` structs there.
         let host = unsafe { std::slice::from_raw_parts(host, host_size * count) };
-        let conversion = &self.env.table.conversions[usize::from(index)];
+        let conversion = self.env.table.conversion(index);
         for (from, to) in host
             .chunks_exact(host_size)
             .zip(guest.chunks_exact_mut(guest_size))

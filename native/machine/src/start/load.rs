@@ -130,11 +130,15 @@ pub fn load(
     let unicorn = machine.unicorn(settings.library.clone());
     let core = match &machine.native {
         Some(options) => {
-            let identity = store::fstat(fd).map(|info| file_identity(&info));
-            let stock = settings.store.clone().zip(identity);
+            let identity = |fd| store::fstat(fd).map(|info| file_identity(&info).to_vec());
+            let interpreter = prepared.interpreter.as_ref();
+            let (start, end) = image.code_range();
+            let stock = settings.store.clone().zip(identity(fd));
             let stock = stock.map(|(folder, program)| Place {
                 folder,
-                program: program.to_vec(),
+                program,
+                image: start..end,
+                interpreter: interpreter.and_then(|found| identity(found.file.as_raw_fd())),
             });
             let (guest, space) = (machine.abi.core, space.clone());
             pair::open(guest, options, unicorn, space, log, stock)

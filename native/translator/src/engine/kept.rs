@@ -2,7 +2,7 @@
 
 use super::stock::Stock;
 use super::{NativeConfig, Options, Shared};
-use crate::cache::Cache;
+use crate::cache::{Cache, Key};
 use crate::cpu::Stops;
 use crate::guest::Guest;
 use crate::memory::{AddressSpace, NoticeReader};
@@ -88,9 +88,11 @@ impl Kept {
 /// The process ends: what it has translated is kept for the next one that runs its program.
 pub fn keep_stocks() {
     let list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    for kept in list.iter().filter_map(|known| known.kept.upgrade()) {
-        kept.stock
-            .keep(|most, wanted| kept.cache.records(most, wanted));
+    for known in &*list {
+        if let (Some(kept), Some(space)) = (known.kept.upgrade(), known.space.upgrade()) {
+            let records = |most, wanted: &dyn Fn(Key) -> bool| kept.cache.records(most, wanted);
+            kept.stock.keep(records, |pc| space.is_file_at(pc));
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod region;
 mod returns;
 mod run;
 mod shared;
+mod shelf;
 mod step;
 pub mod stock;
 pub mod survey;

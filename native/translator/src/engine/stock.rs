@@ -1,69 +1,58 @@
-//! The stock of a program: its translations in a file, for the next process that runs it.
+//! The stock of a program: its translations in files, for the next process that runs it.
 //!
-//! A file belongs to a program, an option set and a build of this library. What is in it is used
-//! only where guest memory holds the very bytes that a translation was made from, as when a
+//! There are two files ([`Shelf`]). One belongs to the program; the other, with what is in files that the program has
+//! mapped, belongs to its interpreter, so that programs with the same libraries share it: nearly all that a short
+//! program executes is the C library's. Both belong to an option set and a build of this library, too. What is in
+//! them is used only where guest memory holds the very bytes that a translation was made from, as when a
 //! translation is taken back after an `execve`, so that a file may be old, or of
-//! a program that maps other libraries this time, and do no harm. It is opened after some misses only:
+//! a program that maps other libraries this time, and do no harm. They are opened after some misses only:
 //! a process that finds nearly all in what it has inherited need not.
 
 use super::Options;
+use super::shelf::{MOST, Records, Shelf};
 use crate::cache::{Key, Made, record};
-use crate::crc32::crc32;
 use crate::host::{Host, Native};
 use crate::store;
-use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Where the stock of a program is: the directory of the store, and what names the program.
+/// Where the stock of a program is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
+    /// The directory of the store.
     pub folder: Vec<u8>,
+    /// What names the program.
     pub program: Vec<u8>,
+    /// Where the program itself is mapped.
+    pub image: Range<u64>,
+    /// What names its interpreter; None for a static program.
+    pub interpreter: Option<Vec<u8>>,
 }
 
-/// The kind of its entry in the store.
-const KIND: &str = "code";
-/// No more is kept if less than this is left of that.
-const LITTLE: usize = MOST / 16;
-
-/// Blocks that are translated before the file is looked at.
+/// Blocks that are translated before the files are looked at.
 const PATIENCE: u32 = 24;
-/// New translations that are worth a new file.
+/// New translations that are worth a look at what is new in which file.
 const WORTH: u32 = 100;
-/// All records of a file.
-const MOST: usize = 16 << 20;
-
-/// One line of the index: guest pc, mode, and place, length and CRC-32 of the record.
-const LINE: usize = 24;
+/// Those of the program itself that are worth a file: to make them takes as long as to open one.
+const WORTH_OF_OWN: usize = 32;
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Stock {
     state: Mutex<State>,
-    /// Translations that were not found in the file.
+    /// Translations that were not found in the files.
     misses: AtomicU32,
 }
 
 #[derive(Default)]
 struct State {
     place: Option<Place>,
-    key: Vec<u8>,
     /// The process that began with it; what its children translate is not told apart.
     owner: u32,
-    tried: bool,
-    /// What was found in the file and was right.
-    found: HashSet<Key>,
-    file: Option<File>,
-}
-
-/// An open file, mapped.
-struct File {
-    map: store::Mapped,
-    /// Where the index is, and its lines.
-    index: usize,
-    count: usize,
+    own: Shelf,
+    shared: Shelf,
 }
 
 /// What a translation depends on besides the guest: this build, and what of the processor is
@@ -83,7 +72,14 @@ impl Stock {
         self.misses.store(0, Ordering::Relaxed);
         if let Some(place) = place {
             let terms = format!("{guest} {options:?} ");
-            state.key = [terms.as_bytes(), &build().to_le_bytes(), &place.program].concat();
+            let build = build().to_le_bytes();
+            let shelf = |kind: &[u8], name: &[u8]| {
+                Shelf::new([terms.as_bytes(), kind, &build, name].concat())
+            };
+            state.own = shelf(b"", &place.program);
+            if let Some(name) = &place.interpreter {
+                state.shared = shelf(b"libraries ", name);
+            }
             state.owner = std::process::id();
             state.place = Some(place);
         }
@@ -100,28 +96,31 @@ impl Stock {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Has `use_it` look at the record of a key, if there is one.
-    pub fn find<T>(&self, key: Key, use_it: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+    /// Has `use_it` look at the records of a key, until it can use one.
+    pub fn find<T>(&self, key: Key, mut use_it: impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
         if self.misses.fetch_add(1, Ordering::Relaxed) < PATIENCE {
             return None;
         }
         let mut state = self.lock();
-        if !state.tried {
-            state.tried = true;
-            state.file = state
-                .place
-                .as_ref()
-                .and_then(|place| File::open(place, &state.key));
-        }
-        let found = use_it(state.file.as_ref()?.find(key)?)?;
-        state.found.insert(key);
+        let State {
+            place, own, shared, ..
+        } = &mut *state;
+        let folder = &place.as_ref()?.folder[..];
+        let found = own
+            .find(folder, key, &mut use_it)
+            .or_else(|| shared.find(folder, key, &mut use_it))?;
         self.misses.fetch_sub(1, Ordering::Relaxed);
         Some(found)
     }
 
-    /// The process ends: writes a file if there is enough that is new. `records` gives what there is, of
-    /// at most so many bytes, and not what a function says is there already.
-    pub fn keep(&self, records: impl FnOnce(usize, &dyn Fn(Key) -> bool) -> Vec<(Key, Vec<u8>)>) {
+    /// The process ends: writes the files for which there is enough that is new. `records` gives what there is, of
+    /// at most so many bytes, and not what a function says is there already; `is_file` says whether guest memory is
+    /// a mapped file's.
+    pub fn keep(
+        &self,
+        records: impl FnOnce(usize, &dyn Fn(Key) -> bool) -> Records,
+        is_file: impl Fn(u64) -> bool,
+    ) {
         let state = self.lock();
         let Some(place) = &state.place else {
             return;
@@ -130,101 +129,15 @@ impl Stock {
         if state.owner != std::process::id() || misses < WORTH {
             return;
         }
-        let old = state.file.as_ref();
-        let room = MOST.saturating_sub(old.map_or(0, File::size));
-        if room < LITTLE {
-            return;
-        }
-        let mut all = records(room, &|key| !state.found.contains(&key));
-        // Those from before the file was opened.
-        all.retain(|(key, record)| old.and_then(|file| file.find(*key)) != Some(record));
-        if all.len() < WORTH as usize {
-            return;
-        }
-        let new: HashSet<Key> = all.iter().map(|(key, _)| *key).collect();
-        for n in 0..old.map_or(0, |file| file.count) {
-            if let Some((key, record)) = old.and_then(|file| file.record(n))
-                && !new.contains(&key)
-            {
-                all.push((key, record.to_vec()));
-            }
-        }
-        all.sort_unstable_by_key(|(key, _)| *key);
-        // No failure of the store is one of the program.
-        let _ = store::put(&place.folder, KIND, &state.key, &image(&all));
-    }
-}
-
-/// The index and the records.
-fn image(records: &[(Key, Vec<u8>)]) -> Vec<u8> {
-    let size: usize = records.iter().map(|(_, record)| LINE + record.len()).sum();
-    let mut out = Vec::with_capacity(size + 4);
-    out.extend_from_slice(&(records.len() as u32).to_le_bytes());
-    let mut at = 4 + records.len() * LINE;
-    for (key, record) in records {
-        out.extend_from_slice(&key.0.to_le_bytes());
-        for n in [key.1, at as u32, record.len() as u32, crc32(record, 0)] {
-            out.extend_from_slice(&n.to_le_bytes());
-        }
-        at += record.len();
-    }
-    for (_, record) in records {
-        out.extend_from_slice(record);
-    }
-    out
-}
-
-impl File {
-    fn open(place: &Place, key: &[u8]) -> Option<Self> {
-        let map = store::map(&place.folder, KIND, key)?;
-        let index = map.value;
-        let count = map.bytes().get(index..)?.first_chunk()?;
-        let count = u32::from_le_bytes(*count) as usize;
-        let file = Self {
-            index: index + 4,
-            count,
-            map,
-        };
-        (file.map.bytes().len() >= file.index + count * LINE).then_some(file)
-    }
-
-    fn size(&self) -> usize {
-        self.map.bytes().len()
-    }
-
-    fn line(&self, n: usize) -> (Key, usize, usize, u32) {
-        let at = self.index + n * LINE;
-        let line = &self.map.bytes()[at..at + LINE];
-        let word =
-            |at: usize| u32::from_le_bytes([line[at], line[at + 1], line[at + 2], line[at + 3]]);
-        let pc = u64::from(word(0)) | u64::from(word(4)) << 32;
-        (
-            (pc, word(8)),
-            word(12) as usize,
-            word(16) as usize,
-            word(20),
-        )
-    }
-
-    fn record(&self, n: usize) -> Option<(Key, &[u8])> {
-        let (key, at, length, sum) = self.line(n);
-        let start = self.map.value + at;
-        let record = self.map.bytes().get(start..start + length)?;
-        (crc32(record, 0) == sum).then_some((key, record))
-    }
-
-    fn find(&self, key: Key) -> Option<&[u8]> {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = (low + high) / 2;
-            if self.line(middle).0 < key {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        let (found, record) = (low < self.count).then(|| self.record(low))??;
-        (found == key).then_some(record)
+        let (own, shared) = (&state.own, &state.shared);
+        let new = records(MOST, &|key| !own.has_found(key) && !shared.has_found(key));
+        // When there is no room any more each program has its own again.
+        let share = shared.has_room();
+        let (others, mine): (Records, Records) = new
+            .into_iter()
+            .partition(|((pc, _), _)| share && !place.image.contains(pc) && is_file(*pc));
+        own.keep(&place.folder, mine, WORTH_OF_OWN);
+        shared.keep(&place.folder, others, WORTH as usize);
     }
 }
 
