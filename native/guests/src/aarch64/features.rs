@@ -82,11 +82,11 @@ pub fn by_names(names: &[String]) -> Features {
 }
 
 /// With these, nothing that has a lifter is undefined.
-pub const USUAL: Features = Features((1 << 48) - 1 & !(QARMA5.0 | QARMA3.0));
+pub const USUAL: Features = Features(((1 << 48) - 1) & !(QARMA5.0 | QARMA3.0));
 
 /// What Unicorn executes as its model `max`.
 #[cfg(test)]
-pub const OF_UNICORN: Features = Features((1 << 31) - 1 & !USCAT.0 | LOR.0);
+pub const OF_UNICORN: Features = Features((((1 << 31) - 1) & !USCAT.0) | LOR.0);
 
 const BASE: Features = Features(0);
 
