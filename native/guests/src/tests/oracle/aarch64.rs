@@ -301,7 +301,7 @@ fn sequence(name: &str, w: u32, r: &mut Rng) -> Code {
         // What is authenticated was signed before, mostly.
         "pauth_one" if w >> 12 & 1 != 0 && signed => [w & !(1 << 12), w, 0, 0],
         "hint" if w >> 7 & 1 != 0 && signed => [w & !(1 << 7), w, 0, 0],
-        "ldr_auth" if n != 31 && signed => [0xdac1_3be0 | w >> 13 & 1 << 10 | n, w, 0, 0],
+        "ldr_auth" if n != 31 && signed => [0xdac1_2be0 | w >> 13 & 1 << 10 | n, w, 0, 0],
         "br_auth" if signed => {
             let key = w & 1 << 10;
             let sign = match (w >> 21 & 3, w >> 24 & 1) {
