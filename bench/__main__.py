@@ -19,12 +19,12 @@ from bench.run import RunError, Runner, environment, forget_programs, run
 from bench.workload import Setting, Workload
 from bench.workloads import workloads
 
-ROOTS = {"aarch64": "arm64", "arm": "armhf"}
+ROOTS = {"aarch64": "arm64", "arm": "armhf", "riscv64": "riscv64"}
 CORES = ("unicorn", "native")
 
 # The start of an ELF file for the guest, with the bits that do not count masked out
 # (Documentation/admin-guide/binfmt-misc.rst in the kernel).
-MACHINES = {"aarch64": (2, 0xB7), "arm": (1, 0x28)}
+MACHINES = {"aarch64": (2, 0xB7), "arm": (1, 0x28), "riscv64": (2, 0xF3)}
 
 _WITH_BINFMT = """
 mount -t binfmt_misc none /proc/sys/fs/binfmt_misc &&

@@ -20,7 +20,11 @@ HERE = Path(__file__).resolve().parent
 SRC = HERE / "src"
 BUILD = HERE / "build"
 
-COMPILERS = {"aarch64": "aarch64-linux-gnu-gcc", "arm": "arm-linux-gnueabihf-gcc"}
+COMPILERS = {
+    "aarch64": "aarch64-linux-gnu-gcc",
+    "arm": "arm-linux-gnueabihf-gcc",
+    "riscv64": "riscv64-linux-gnu-gcc",
+}
 HOST = "host"
 WRITTEN = {"cold": cold.text}
 """Sources that are written by a program."""

@@ -15,7 +15,11 @@ from bench.run import RunError, Runner
 from bench.workload import CPU, WALL, Command, Figure, Setting, Workload, check, inner
 
 PROGRAMS = HERE / "programs"
-TRIPLETS = {"aarch64": "aarch64-linux-gnu", "arm": "arm-linux-gnueabihf"}
+TRIPLETS = {
+    "aarch64": "aarch64-linux-gnu",
+    "arm": "arm-linux-gnueabihf",
+    "riscv64": "riscv64-linux-gnu",
+}
 
 
 def _installed(setting: Setting, program: str, *args: str, host: str | None = None) -> Command:

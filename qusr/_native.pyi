@@ -255,7 +255,7 @@ class Thread:
         request: CloneRequest,
         borrower: Thread,
         body: Callable[[Loan], tuple[object, ...]],
-        after: Callable[[], None],
+        after: Callable[[bool], None],
     ) -> Borrower | int:
         """Make a process in the same memory; -errno if that fails."""
     def wait_for_child(self, pid: int) -> None: ...
@@ -408,9 +408,9 @@ class Borrowed:
     def stop(self) -> tuple[object, ...]:
         """What it has stopped for, as `Thread.run` gives it."""
     def take_over(
-        self, body: Callable[[Loan], tuple[object, ...]], after: Callable[[], None]
+        self, body: Callable[[Loan], tuple[object, ...]], after: Callable[[bool], None]
     ) -> None:
-        """It goes on: `body(loan)` is its life, and `after()` is called when it is gone."""
+        """It goes on: `body(loan)` is its life, and `after(in_order)` is called when it is gone."""
 
 def early_start() -> EarlyStart | None:
     """The guest that was started without Python, once."""
@@ -429,6 +429,9 @@ def store_directory(find: Callable[[str], str | None]) -> str | None:
 
 def guest_of_command(name: str) -> str | None:
     """The guest that a command's name (qusr-NAME, qemu-NAME-static) is for; None: any."""
+
+def guest_of_audit(number: int) -> str | None:
+    """The guest whose calls have this AUDIT_ARCH_*."""
 
 def file_identity(fd: int) -> bytes:
     """What tells an open file from every other one and from what it was before."""
@@ -698,8 +701,8 @@ def file_kind(head: bytes) -> Literal["elf", "bad-elf", "script", "empty", "text
 def parse_script(head: bytes) -> tuple[bytes, bytes | None] | None:
     """The interpreter and its argument of a `#!` line; None: the kernel would say ENOEXEC."""
 
-def machine_title(machine: int, bits: int, big_endian: bool) -> str:
-    """The name people know an ELF machine by."""
+def machine_title(machine: int, bits: int, big_endian: bool, flags: int = 0) -> str:
+    """The name people know an ELF machine by, for programs with these e_flags."""
 
 def found_sysroot(triplets: Sequence[bytes], interp: bytes | None = None) -> bytes | None:
     """See `qusr.loader.found`."""

@@ -32,11 +32,15 @@ def live(process: Process, loan: _native.Loan, begin: Callable[[], None]) -> End
     return _go_on(process)
 
 
-def is_gone(process: Process, lender: Process) -> None:
-    """Lets go of what a program had that was executed in the lender's memory: its address space
-    above all, whose mappings also say that it still runs (ETXTBSY)."""
+def is_gone(process: Process, memory: _native.AddressSpace, in_order: bool) -> None:
+    """Lets go of what a process had for itself: its CPU, and of a program that was executed in the
+    lender's memory the address space above all, whose mappings also say that it still runs
+    (ETXTBSY). Who was not `in_order` in the end leaves all but that: it may be half changed.
+
+    Runs in the lender, whose `memory` it was: nothing may be closed that was the process's.
+    """
     process.native.runs_no_more()
-    if process.memory is not lender.memory:
+    if in_order or process.memory is not memory:
         # There is a circle: the process and its threads know one another.
         vars(process).clear()
 

@@ -79,7 +79,7 @@ def _guest(guest: Guest) -> bytes:
     return b"".join(
         (
             _texts(guest.name, guest.title, guest.libraries),
-            _numbers(guest.machine, guest.bits, guest.big_endian),
+            _numbers(guest.machine, guest.bits, guest.big_endian, *guest.flags),
             _list(_texts(triplet) for triplet in guest.triplets),
             _numbers(guest.min_address, guest.task_end, guest.stack_end, guest.dyn_base),
             _numbers(guest.reads_execute, guest.feature_property, guest.minsigstksz),

@@ -191,7 +191,7 @@ def describe(
         program = Object(host)
     except (ELFError, OSError) as error:
         raise LoadError(f"{path}: {error}", errno.ENOEXEC) from None
-    title = _native.machine_title(plan.machine, plan.bits, plan.big_endian)
+    title = _native.machine_title(plan.machine, plan.bits, plan.big_endian, plan.flags)
     rows = [
         ("program", path),
         ("machine", f"{title}: {f'qusr-{guest.name}' if guest else 'no guest'} runs it"),

@@ -438,9 +438,10 @@ class Process:
         child = self.lend(borrowed.thread)
         child.vforked = True
         child.main.first = borrowed.stop
+        memory = self.memory
         borrowed.take_over(
             lambda loan: borrower.live(child, loan, lambda: None),
-            lambda: borrower.is_gone(child, self),
+            lambda in_order: borrower.is_gone(child, memory, in_order),
         )
         borrowed.made.wait()
         borrowed.made.leave()

@@ -40,10 +40,12 @@ _SF = "arm-linux-gnueabi-gcc"
 _A64 = "aarch64-linux-gnu-gcc"
 _O32 = "mipsel-linux-gnu-gcc"
 _N64 = "mips64el-linux-gnuabi64-gcc"
+_N64BE = "mips64-linux-gnuabi64-gcc"
 _PPC = "powerpc-linux-gnu-gcc"
 _RV = "riscv64-linux-gnu-gcc"
 _S390 = "s390x-linux-gnu-gcc"
 _I386 = "i686-linux-gnu-gcc"
+_N32 = ("-mabi=n32",)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ LIBC_TARGETS = {
     "mipsel": Target(_O32, libs=("-latomic",)),
     "mips": Target("mips-linux-gnu-gcc", libs=("-latomic",)),
     "mips64el": Target(_N64, libs=("-latomic",)),
-    "mips64": Target("mips64-linux-gnuabi64-gcc", libs=("-latomic",)),
+    "mips64": Target(_N64BE, libs=("-latomic",)),
+    "mipsn32el": Target(_N64, _N32, libs=("-latomic",)),
+    "mipsn32": Target(_N64BE, _N32, libs=("-latomic",)),
     "s390x": Target(_S390),
     "ppc": Target(_PPC, libs=("-latomic",)),
     # Programs know that no x86 processor executes them.
@@ -75,8 +79,8 @@ LIBC_TARGETS = {
     "i386": Target(_I386),
 }
 LIBC_DEFAULT = (
-    "aarch64", "arm", "x86_64", "riscv64", "mipsel", "mips", "mips64el", "mips64", "s390x",
-    "ppc", "i386",
+    "aarch64", "arm", "x86_64", "riscv64", "mipsel", "mips", "mips64el", "mips64", "mipsn32el",
+    "mipsn32", "s390x", "ppc", "i386",
 )  # fmt: skip
 NATIVE = "x86_64"
 # The programs of that ISA for the guest: the other ones are for this machine's own C library.
@@ -100,7 +104,9 @@ FREESTANDING_TARGETS = {
     "mipsel": Target(_O32, _MIPS_FREESTANDING),
     "mips": Target("mips-linux-gnu-gcc", _MIPS_FREESTANDING),
     "mips64el": Target(_N64, _MIPS_FREESTANDING),
-    "mips64": Target("mips64-linux-gnuabi64-gcc", _MIPS_FREESTANDING),
+    "mips64": Target(_N64BE, _MIPS_FREESTANDING),
+    "mipsn32el": Target(_N64, (*_N32, *_MIPS_FREESTANDING)),
+    "mipsn32": Target(_N64BE, (*_N32, *_MIPS_FREESTANDING)),
     "ppc": Target(_PPC, ("-mno-eabi",)),
     "amd64": Target("gcc"),
     "i386": Target(_I386),

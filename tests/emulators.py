@@ -24,8 +24,8 @@ IN_CI = bool(os.environ.get("CI"))
 ARCHES = ("aarch64", "arm")
 """Those that every test of guests is run with."""
 SAMPLED = {
-    "riscv64": 6, "s390x": 6, "mipsel": 12, "mips": 12, "mips64el": 12, "mips64": 12, "ppc": 6,
-    "x86_64": 6, "i386": 6,
+    "riscv64": 6, "s390x": 6, "mipsel": 12, "mips": 12, "mips64el": 12, "mips64": 12,
+    "mipsn32el": 12, "mipsn32": 12, "ppc": 6, "x86_64": 6, "i386": 6,
 }  # fmt: skip
 """Those with which the normal set of tests runs one in so many programs (of the forms of one
 instruction set fewer each); the slow one runs all."""
@@ -271,10 +271,11 @@ def root(arch: str, packages: str = "") -> Path:
 
     guest = guests.guest(arch)
     assert guest is not None
-    found = Path("/usr", guest.triplets[0])
-    if not found.exists():
-        lack(f"there is no {found}: run tools/install-packages")
-    return found
+    folders = [Path("/usr", triplet) for triplet in guest.triplets]
+    for folder in folders:
+        if folder.exists():
+            return folder
+    lack(f"there is no {folders[0]}: run tools/install-packages")
 
 
 def of_native_guests() -> str:

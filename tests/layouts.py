@@ -27,6 +27,8 @@ COMPILERS = {
     "mips": ("mips-linux-gnu-gcc",),
     "mips64el": ("mips64el-linux-gnuabi64-gcc",),
     "mips64": ("mips64-linux-gnuabi64-gcc",),
+    "mipsn32el": ("mips64el-linux-gnuabi64-gcc", "-mabi=n32"),
+    "mipsn32": ("mips64-linux-gnuabi64-gcc", "-mabi=n32"),
     # The C library's headers are for 64 bits only; the kernel's serve both.
     "s390x": ("s390x-linux-gnu-gcc",),
     "ppc": ("powerpc-linux-gnu-gcc",),
@@ -34,9 +36,11 @@ COMPILERS = {
 }
 ALL = tuple(COMPILERS)
 WORD64 = ("x86_64", "aarch64", "aarch64_be", "riscv64", "mips64el", "mips64", "s390x")
-WORD32 = ("arm", "armeb", "riscv32", "mipsel", "mips", "ppc", "i386")
-STAT = tuple(name for name in ALL if name != "riscv32")
-"""Those that have calls with struct stat: the others have only statx(2)."""
+WORD32 = ("arm", "armeb", "riscv32", "mipsel", "mips", "mipsn32el", "mipsn32", "ppc", "i386")
+N32 = ("mipsn32el", "mipsn32")
+"""Whose headers are not what its kernel does, in some structs of 64-bit calls."""
+STAT = tuple(name for name in ALL if name not in ("riscv32", *N32))
+"""Those that have calls with struct stat: riscv32 has only statx(2), n32 the calls of n64."""
 
 
 @dataclass(frozen=True)

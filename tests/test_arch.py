@@ -15,6 +15,7 @@ from qusr.arch.arm import VECTORS, kuser_page
 from qusr.arch.arm import cpu as arm
 from qusr.arch.arm.kuser import generate
 from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature
+from qusr.arch.mips import cpu as mips
 from qusr.arch.ppc import cpu as ppc
 from qusr.arch.riscv import cpu as riscv
 from qusr.arch.s390x import cpu as s390x
@@ -39,7 +40,10 @@ from tests.guestcode import (
 )
 from tools import gen_guest_docs
 
-ALL = (*arm.ARCHES, *aarch64.ARCHES, *riscv.ARCHES, *ppc.ARCHES, *s390x.ARCHES, *x86.ARCHES)
+ALL = (
+    *arm.ARCHES, *aarch64.ARCHES, *mips.ARCHES, *riscv.ARCHES, *ppc.ARCHES, *s390x.ARCHES,
+    *x86.ARCHES,
+)  # fmt: skip
 FLAVOURS = {
     "arm": ARM,
     "aarch64": AARCH64,
@@ -110,7 +114,8 @@ def test_names(arch: Arch) -> None:
         assert arches.by_name(name) is arch
         assert name in arches.names()
     big_endian = arch.elf_data == 2  # ELFDATA2MSB
-    found = arches.guest_of(arch.elf_machine, 32 * arch.elf_class, big_endian)
+    flags = arch.guest.flags[1]
+    found = arches.guest_of(arch.elf_machine, 32 * arch.elf_class, big_endian, flags)
     assert found is not None and found.name == arch.name
 
 

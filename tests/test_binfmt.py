@@ -301,6 +301,20 @@ def test_masks_match_programs_and_nothing_else(guest: str) -> None:
     assert entry.matches(bytes(head))
 
 
+def test_flags_tell_mips_abis_apart(testbin: Callable[..., Path]) -> None:
+    """By a bit of e_flags, as scripts/qemu-binfmt-conf.sh of qemu has it."""
+    for name in ("mips", "mipsn32"):
+        assert registry.mask(name)[20:] == bytes(19) + b"\x20"
+        assert registry.mask(f"{name}el")[20:] == bytes(16) + b"\x20\0\0\0"
+    program = testbin("be/basics", "mipsn32el").read_bytes()[:256]
+    matching = [
+        guest
+        for guest in registry.GUESTS
+        if Entry("x", True, "", "", 0, registry.magic(guest), registry.mask(guest)).matches(program)
+    ]
+    assert matching == ["mipsn32el"]
+
+
 def test_the_hosts_programs_are_left_to_it() -> None:
     """The emulator is one of them: registered, it could not be started any more."""
     assert {"x86_64", "i386"}.isdisjoint(registry.guests([]))

@@ -247,8 +247,8 @@ def test_guests_that_agree_pay_nothing() -> None:
                 continue
             data = table.compile_for(abi)
             assert _native.Table(data)
-            # Behind the flag maps, of four numbers each: no value maps, none of errnos.
-            (count,) = struct.unpack_from("<H", data, at := len(MAGIC) + 2)
+            # Behind the head and the flag maps, of four numbers each: no others, none of errnos.
+            (count,) = struct.unpack_from("<H", data, at := len(MAGIC) + 3)
             at += 2
             for _ in range(count):
                 at += 2 + 32 * int(struct.unpack_from("<H", data, at)[0])

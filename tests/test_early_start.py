@@ -102,6 +102,8 @@ def test_a_start_needs_no_python(launch: Launcher, hello: Path, cache: str | Non
         ("amd64", "qusr-x86_64"),
         ("i386", "qusr-i386"),
         ("ppc", "qusr-ppc"),
+        ("mips64", "qusr-mips64"),
+        ("mipsn32", "qusr-mipsn32"),
     ],
 )
 def test_other_guests(

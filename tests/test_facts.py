@@ -59,6 +59,8 @@ def test_titles_are_for_any_machine() -> None:
     assert _native.machine_title(183, 64, True) == "big-endian AArch64"
     assert _native.machine_title(183, 32, False) == "AArch64 ILP32"
     assert _native.machine_title(8, 64, False) == "little-endian MIPS64"
+    assert _native.machine_title(8, 32, True) == "MIPS"
+    assert _native.machine_title(8, 32, True, 0x20) == "MIPS N32"
     assert _native.machine_title(15, 32, True) == "PA-RISC"
     assert _native.machine_title(22, 64, True) == "s390x"
     assert _native.machine_title(0x1234, 64, False) == "unknown machine 4660 (64-bit)"

@@ -21,7 +21,7 @@ MATURIN = Path(sys.executable).parent / "maturin"
 COMMANDS = {
     "qusr", "qusr-aarch64", "qusr-aarch64_be", "qusr-arm", "qusr-arm64", "qusr-armeb",
     "qusr-armel", "qusr-armhf", "qusr-binfmt", "qusr-mips", "qusr-mips64",
-    "qusr-mips64el", "qusr-mipsel", "qusr-powerpc", "qusr-ppc",
+    "qusr-mips64el", "qusr-mipsel", "qusr-mipsn32", "qusr-mipsn32el", "qusr-powerpc", "qusr-ppc",
     "qusr-riscv32", "qusr-riscv64", "qusr-s390x",
     "qusr-amd64", "qusr-x86_64", "qusr-i386", "qusr-i486", "qusr-i586", "qusr-i686",
 }  # fmt: skip

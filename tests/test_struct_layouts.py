@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qusr.syscalls import common, directories, files, locks, metadata
-from tests.layouts import ALL, STAT, WORD32, WORD64, Known, parameters
+from tests.layouts import ALL, N32, STAT, WORD32, WORD64, Known, parameters
 
 _NEWER_STATX = (
     "stx_subvol", "stx_atomic_write_unit_min", "stx_atomic_write_unit_max",
@@ -14,6 +14,7 @@ _NEWER_STATX = (
 
 KNOWN = (
     Known(metadata.STAT, "struct stat", ("asm/stat.h",), STAT),
+    Known(metadata.STAT, "struct stat64", ("asm/stat.h",), N32),
     Known(metadata.STAT64, "struct stat64", ("asm/stat.h",), ("arm", "armeb"),
           renamed={"st_ino~old": "__st_ino"}),
     Known(metadata.STATX, "struct statx", ("linux/stat.h",), newer=_NEWER_STATX),
@@ -24,7 +25,7 @@ KNOWN = (
     # mips' headers of Linux 5.18 and later have l_sysid behind l_pid, kernels before and glibc
     # (bits/fcntl.h) in front of it.
     Known(locks.FLOCK, "struct flock", ("asm/fcntl.h",),
-          tuple(name for name in ALL if name not in ("mips", "mipsel"))),
+          tuple(name for name in ALL if name not in ("mips", "mipsel", *N32))),
     Known(locks.FLOCK64, "struct flock64", ("asm/fcntl.h",), WORD32),
     Known(locks.OWNER_EX, "struct f_owner_ex", ("asm/fcntl.h",)),
     Known(directories.MOUNT_ATTR, "struct mount_attr", ("linux/mount.h",)),

@@ -24,7 +24,8 @@ from pathlib import Path
 
 ARCH = Path(__file__).resolve().parent.parent / "qusr" / "arch"
 IN_USE = (
-    "aarch64", "arm", "i386", "mips_n64", "mips_o32", "riscv32", "riscv64", "s390x", "x86_64",
+    "aarch64", "arm", "i386", "mips_n32", "mips_n64", "mips_o32", "riscv32", "riscv64", "s390x",
+    "x86_64",
 )  # fmt: skip
 
 
@@ -86,6 +87,9 @@ ABIS: dict[str, Headers] = {
     ),
     "mips_n64": _cross(
         "mips64el", "mips64el-linux-gnuabi64", "_MIPS_SIM=3", "_ABI64=3", module="mips/numbers_n64"
+    ),
+    "mips_n32": _cross(
+        "mips64el", "mips64el-linux-gnuabi64", "_MIPS_SIM=2", "_ABIN32=2", module="mips/numbers_n32"
     ),
     "ppc": _cross("powerpc", "powerpc-linux-gnu"),
     "ppc64": _cross("ppc64el", "powerpc64le-linux-gnu", "__powerpc64__"),
@@ -210,10 +214,7 @@ def numbers(abi: str) -> tuple[dict[str, int], str]:
         table[new] = table.pop(old)
     for name, (number, _) in (NEWER | headers.extra).items():
         value = number + 110 if abi == "alpha" else number
-        if abi == "mips_o32":
-            value += 4000
-        elif abi == "mips_n64":
-            value += 5000
+        value += {"mips_o32": 4000, "mips_n64": 5000, "mips_n32": 6000}.get(abi, 0)
         if table.setdefault(name, value) != value:
             raise GenerateError(f"{abi}: {name} is {table[name]} in {headers.package}, not {value}")
     table = dict(sorted(table.items(), key=lambda item: (item[1], item[0])))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PACKAGES = (
     ("aarch64", (183,), "aarch64 arm64 aarch64_be"),
     ("arm", (40,), "arm armhf armel armeb"),
-    ("mips", (8,), "mipsel mips mips64el mips64"),
+    ("mips", (8,), "mipsel mips mips64el mips64 mipsn32el mipsn32"),
     ("ppc", (20,), "ppc powerpc"),
     ("riscv", (243,), "riscv64 riscv32"),
     ("s390x", (22,), "s390x"),
@@ -65,12 +65,14 @@ def guest(name: str) -> Guest | None:
     return None
 
 
-def guest_of(machine: int, bits: int, big_endian: bool) -> Guest | None:
-    """The guest that runs programs of an ELF machine in one class and byte order."""
+def guest_of(machine: int, bits: int, big_endian: bool, flags: int = 0) -> Guest | None:
+    """The guest that runs programs of an ELF machine in one class and byte order, with these
+    e_flags.
+    """
     for package, machines, _ in PACKAGES:
         if machine in machines:
             for found in _of(package):
-                if found.runs(machine, bits, big_endian):
+                if found.runs(machine, bits, big_endian, flags):
                     return found
     return None
 

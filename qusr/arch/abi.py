@@ -33,6 +33,8 @@ class Abi:
         constants: the module below `qusr.arch` with the constants that differ from the host's;
             "" when all are the same.
         word: size of `long` and of a pointer, in bytes.
+        register: size of the registers with a call's arguments: a word, or 8 where programs with
+            short pointers run on a 64-bit kernel (mips' n32).
         big_endian: byte order of data.
         align64: alignment of a 64-bit integer inside a struct, in bytes.
         pair_align: whether a 64-bit argument in two registers starts at an
@@ -54,6 +56,7 @@ class Abi:
         "nargs",
         "numbers",
         "pair_align",
+        "register",
         "word",
     )
 
@@ -63,6 +66,7 @@ class Abi:
         *,
         numbers: str,
         word: int,
+        register: int = 0,
         families: tuple[str, ...],
         constants: str = "",
         big_endian: bool = False,
@@ -75,6 +79,7 @@ class Abi:
         self.numbers = numbers
         self.constants = constants
         self.word = word
+        self.register = register or word
         self.big_endian = big_endian
         self.align64 = align64
         self.pair_align = pair_align

@@ -43,6 +43,7 @@ class Guest:
         aliases: other names for it.
         title: what people call the machine.
         machine, bits, big_endian: e_machine, EI_CLASS (32 or 64) and EI_DATA of its programs.
+        flags: (mask, value) of e_flags, where these tell its programs from another guest's.
         abis: by the variants of its programs (`variants`).
         triplets: the multiarch names under which Debian has its libraries, best first.
         libraries: what to install when a program's dynamic linker is missing.
@@ -77,6 +78,7 @@ class Guest:
     auxv: tuple[tuple[int, int], ...] = ()
     marks_functions: bool = False
     of_host: bool = False
+    flags: tuple[int, int] = (0, 0)
     variants: tuple[Variant, ...] = ((0, 0, ""),)
     refusals: tuple[Refusal, ...] = ()
     guarded: tuple[tuple[int, int], ...] = ()
@@ -104,9 +106,11 @@ class Guest:
     def __repr__(self) -> str:
         return f"<Guest {self.name}>"
 
-    def runs(self, machine: int, bits: int, big_endian: bool) -> bool:
-        """Whether programs with this e_machine, class and byte order are its own."""
-        return (machine, bits, big_endian) == (self.machine, self.bits, self.big_endian)
+    def runs(self, machine: int, bits: int, big_endian: bool, flags: int) -> bool:
+        """Whether programs with this e_machine, class, byte order and e_flags are its own."""
+        mask, value = self.flags
+        wanted = (self.machine, self.bits, self.big_endian, value)
+        return (machine, bits, big_endian, flags & mask) == wanted
 
     @property
     def task_end(self) -> int:
@@ -312,6 +316,11 @@ class Arch(ABC):
 
     def __repr__(self) -> str:
         return f"<Arch {self.name}>"
+
+    @property
+    def register_bits(self) -> int:
+        """The width of the general registers and the pc: mostly that of a word."""
+        return self.word_bits
 
     @property
     def default_model(self) -> CpuModel:

@@ -48,11 +48,23 @@ def entry_name(guest: str, *, as_qemu: bool = False) -> str:
 
 
 def header(guest: str, *, kind: int = ET_EXEC, osabi: int = 0) -> bytes:
-    """The start of a guest program's ELF header, up to e_machine (elf(5))."""
+    """The start of a guest program's ELF header, up to e_machine (elf(5)), or to e_flags where
+    these tell whose it is.
+    """
     its = GUESTS[guest]
     ident = _ELF_MAGIC + bytes((its.bits // 32, 2 if its.big_endian else 1, 1, osabi))
     order = ">" if its.big_endian else "<"
-    return ident.ljust(16, b"\0") + struct.pack(order + "HH", kind, its.machine)
+    head = ident.ljust(16, b"\0") + struct.pack(order + "HH", kind, its.machine)
+    return head + _flags(guest, its.flags[1])
+
+
+def _flags(guest: str, value: int) -> bytes:
+    """What is behind e_machine, with e_flags as the end."""
+    its = GUESTS[guest]
+    if not its.flags[0]:
+        return b""
+    between = 16 if its.bits == 32 else 28
+    return bytes(between) + value.to_bytes(4, "big" if its.big_endian else "little")
 
 
 def magic(guest: str) -> bytes:
@@ -66,9 +78,10 @@ def mask(guest: str) -> bytes:
     As the kernel's own loader (fs/binfmt_elf.c) we look neither at EI_OSABI nor at what is
     behind it; AppImages keep their mark there. ET_EXEC is 2 and ET_DYN 3.
     """
-    big_endian = GUESTS[guest].big_endian
+    its = GUESTS[guest]
     ident = b"\xff" * 7 + b"\0" * 9
-    return ident + struct.pack((">" if big_endian else "<") + "HH", 0xFFFE, 0xFFFF)
+    head = ident + struct.pack((">" if its.big_endian else "<") + "HH", 0xFFFE, 0xFFFF)
+    return head + _flags(guest, its.flags[0])
 
 
 def escaped(data: bytes) -> str:

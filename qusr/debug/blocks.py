@@ -76,7 +76,7 @@ class BlockLog:
 
     def trace(self, pc: int) -> str:
         """The line of `exec`."""
-        return f"Trace {os.getpid()}: [{pc:0{self.arch.word_bits // 4}x}]\n"
+        return f"Trace {os.getpid()}: [{pc:0{self.arch.register_bits // 4}x}]\n"
 
     def registers(self, pc: int, registers: dict[str, int]) -> str:
         """All of them, four in a line."""
@@ -85,7 +85,7 @@ class BlockLog:
         lines: list[str] = []
         line = ""
         for name, value in registers.items():
-            width = widths.get(name, self.arch.word_bits) // 4
+            width = widths.get(name, self.arch.register_bits) // 4
             item = f"{name.upper():>4}={value:0{max(width, 1)}x}"
             if len(line) + len(item) > 79:
                 lines.append(line)

@@ -208,8 +208,8 @@ def _thread_id() -> int:
 
 
 def _guest(record: Record) -> Guest | None:
-    machine, wide = record.guest & 0xFFFF, record.guest >> 31 & 1
-    return arch.guest_of(machine, 64 if wide else 32, _is_big(record))
+    name = _native.guest_of_audit(record.guest)
+    return None if name is None else arch.guest(name)
 
 
 def _is_big(record: Record) -> bool:

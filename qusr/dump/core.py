@@ -106,7 +106,8 @@ def _headers(process: Process, loads: Sequence[Segment], noted: int) -> tuple[by
     ident = b"\x7fELF" + bytes((2 if wide else 1, 2 if abi.big_endian else 1, 1))
     shoff = ehsize + len(programs) if extended else 0
     header = ehdr.pack(
-        _ET_CORE, process.arch.elf_machine, 1, 0, ehsize, shoff, 0, ehsize, phdr.size,
+        _ET_CORE, process.arch.elf_machine, 1, 0, ehsize, shoff, process.arch.guest.flags[1],
+        ehsize, phdr.size,
         _PN_XNUM if extended else count, shdr.size if extended else 0, int(extended), 0,
     )  # fmt: skip
     # With more than 65534 program headers, section header 0 says how many (elf(5), e_phnum).

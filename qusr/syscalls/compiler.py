@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from qusr.arch.abi import ABSENT, HOST, SIGNALS, Abi
 from qusr.syscalls import decl, layout
 
-MAGIC = b"QTHUNK10"
+MAGIC = b"QTHUNK11"
 NONE_SLOT = 255
 NO_MAP = 0xFFFF
 INVALID = 0xFFFFFFFF
@@ -277,7 +277,7 @@ class CallLeaf:
     def add(self, arg: decl.Arg, abi: Abi) -> None:
         """Gives `arg` its register slot(s), by the ABI's rules."""
         self.args.append(arg)
-        pair = isinstance(arg, decl.Loff) and abi.word == 4
+        pair = isinstance(arg, decl.Loff) and abi.register == 4
         if pair and abi.pair_align:
             self.next_slot += self.next_slot & 1
         self.slots[arg.name] = self.next_slot
@@ -404,18 +404,20 @@ class _CallCompiler:
 
     def _scalars(self, leaf: CallLeaf) -> bytes:
         """Arguments as numbers for a handler: pointers stay guest addresses, and numbers with names
-        become the host's.
+        become the host's. A `long` has the guest's width, as in the kernel's compat calls.
         """
         return bytes([len(leaf.args)]) + b"".join(
-            self._op(leaf, arg) if _is_named(arg) else self._number(leaf, arg) for arg in leaf.args
+            self._op(leaf, arg) if _is_named(arg) else self._number(leaf, arg, self.abi.word)
+            for arg in leaf.args
         )
 
-    def _number(self, leaf: CallLeaf, arg: decl.Arg) -> bytes:
+    def _number(self, leaf: CallLeaf, arg: decl.Arg, word: int) -> bytes:
         if arg.name in leaf.pair_high:
             return self._pair(leaf, arg)
         if isinstance(arg, decl.Scalar):
-            return self._scalar(leaf, arg)
-        return struct.pack("<BBBB", OP_INT, leaf.slots[arg.name], self.abi.word * 8, 0)
+            return self._scalar(leaf, arg, word)
+        size = 8 if isinstance(arg, decl.Loff) else self.abi.word
+        return struct.pack("<BBBB", OP_INT, leaf.slots[arg.name], size * 8, 0)
 
     def _host_number(self, leaf: CallLeaf, arg: decl.Arg) -> bytes:
         """The same for Rust itself."""
@@ -423,7 +425,7 @@ class _CallCompiler:
             arg, decl.Flags | decl.Enum | decl.Signal | decl.Switch
         ):
             return self._op(leaf, arg)
-        return self._number(leaf, arg)
+        return self._number(leaf, arg, self.abi.register)
 
     def _native(self, leaf: CallLeaf, case: decl.Case) -> bytes:
         host = self.call.host or decl.Host(self.call.name, *(arg.name for arg in leaf.args))
@@ -478,10 +480,10 @@ class _CallCompiler:
     def _pair(self, leaf: CallLeaf, arg: decl.Arg) -> bytes:
         return struct.pack("<BBB", OP_PAIR, leaf.slots[arg.name], leaf.pair_high[arg.name])
 
-    def _scalar(self, leaf: CallLeaf, arg: decl.Scalar) -> bytes:
+    def _scalar(self, leaf: CallLeaf, arg: decl.Scalar, word: int) -> bytes:
         if isinstance(arg, decl.Short):
             return struct.pack("<BB", OP_ID16, leaf.slots[arg.name])
-        bits = arg.bits or self.abi.word * 8
+        bits = arg.bits or word * 8
         return struct.pack("<BBBB", OP_INT, leaf.slots[arg.name], bits, int(arg.signed))
 
     def _op(self, leaf: CallLeaf, arg: decl.Arg) -> bytes:
@@ -499,14 +501,14 @@ class _CallCompiler:
             case decl.Flags():
                 index = self.pools.flag_map(arg.table)
                 if index is None:
-                    return self._scalar(leaf, arg)
+                    return self._scalar(leaf, arg, self.abi.register)
                 return struct.pack("<BBH", OP_FLAGS, slot, index)
             case decl.Enum() | decl.Switch() | decl.Signal() if self._values(arg) is not None:
                 return struct.pack("<BBH", OP_VALUE, slot, self._values(arg))
             case decl.Word32() if self.abi.big_endian:
                 return struct.pack("<BB", OP_SWAP32, slot)
             case decl.Scalar():
-                return self._scalar(leaf, arg)
+                return self._scalar(leaf, arg, self.abi.register)
             case decl.Path():
                 return self._path(leaf, arg)
             case decl.Raw():
@@ -618,7 +620,7 @@ def compile_table(
                 raise CompileError(f"{name}: {error}") from error
         text = name.encode()
         entries.append((number, struct.pack("<B", len(text)) + text + code))
-    head = MAGIC + struct.pack("<BB", abi.word, int(abi.big_endian))
+    head = MAGIC + struct.pack("<BBB", abi.word, abi.register, int(abi.big_endian))
     parts = [head, struct.pack("<H", len(pools.flag_maps)), *pools.flag_maps]
     parts += [pools.all_value_maps(), pools.numbers()]
     parts += [*_indexed(list(enumerate(pools.conversions))), *_indexed(entries)]

@@ -88,14 +88,17 @@ def _vector(name: str, direction: int, *more: LoHi | Flags) -> Syscall:
     return Syscall(name, Fd("fd"), Iovec("iov", direction, count="iovcnt"), ULong("iovcnt"), *more)
 
 
-def _seek(builtin: str) -> Switch:
+_UPPER_HALF = 0xFFFF_FFFF_0000_0000
+
+
+def _seek(builtin: str, upper: int = 0) -> Switch:
     """lseek's last argument, for guests that see large directory offsets as numbers of
     1 GiB and more (native/kernel/src/process/directory.rs): only there must be asked whether it is
-    one.
+    one. `upper`: the bits above a word that the register of an offset has, too.
     """
     return Switch(
         "whence", [(0x4000_0000, Case(builtin=builtin))],
-        mask=0xC000_0000, of="offset", default=Case(), names=WHENCE,
+        mask=0xC000_0000 | upper, of="offset", default=Case(), names=WHENCE,
     )  # fmt: skip
 
 
@@ -128,6 +131,8 @@ CALLS = (
     _vector("pwritev2", IN, LoHi("offset"), Flags("flags", RWF)),
     Syscall("lseek", Fd("fd"), Long("offset"), Enum("whence", WHENCE), ret=RetOff),
     Syscall("lseek", Fd("fd"), Long("offset"), _seek("lseek"), ret=RetOff, families=("32",)),
+    Syscall("lseek", Fd("fd"), Long("offset"), _seek("lseek", _UPPER_HALF), ret=RetOff,
+            families=("n32",)),
     Syscall("_llseek", Fd("fd"), HiLo("offset"), Address("result"), _seek("llseek"),
             host=Host("lseek", "fd", "offset", "whence"), ret=RetStore("result")),
     # --- between descriptors ---

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from qusr.arch.abi import Abi
-from qusr.syscalls.decl import IN, INOUT, OUT, Case, Constant, Named, Ptr, Raw, ULong
+from qusr.syscalls.decl import IN, INOUT, OUT, Case, Constant, Named, Ptr, Raw, Scalar, ULong
 from qusr.syscalls.layout import CType, Struct
 
 Command = tuple[Constant, Case]
@@ -81,7 +81,7 @@ def iowr(kind: int | str, number: int, ctype: CType) -> Callable[[Abi], int]:
     return _sized(READ | WRITE, kind, number, ctype)
 
 
-def case(name: str, number: Constant, argument: Ptr | Raw | ULong) -> Command:
+def case(name: str, number: Constant, argument: Ptr | Raw | Scalar) -> Command:
     """A command with its argument; a number that depends on the ABI is the host's there."""
     known = _named(name, number)
     return known, Case(argument, host=None if isinstance(known, int) else known, name=name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from qusr.arch.abi import HOST
-from qusr.syscalls.decl import IN, OUT, Case, FlagTable, Named, Ptr
+from qusr.syscalls.common import OPEN
+from qusr.syscalls.decl import IN, OUT, Case, Flags, FlagTable, Named, Ptr, Signal
 from qusr.syscalls.ioctl_codes import (
     Command,
+    case,
     changes,
     fields,
     group,
@@ -203,13 +205,14 @@ TABLE: list[Command] = [
             "TCSBRK": 0x5409, "TCXONC": 0x540A, "TCFLSH": 0x540B, "TIOCEXCL": 0x540C,
             "TIOCNXCL": 0x540D, "TIOCSCTTY": 0x540E, "TIOCCONS": 0x541D, "TIOCNOTTY": 0x5422,
             "TCSBRKP": 0x5425, "TIOCSBRK": 0x5427, "TIOCCBRK": 0x5428, "TIOCVHANGUP": 0x5437,
-            "TIOCGPTPEER": io("T", 0x41), "FIONCLEX": 0x5450, "FIOCLEX": 0x5451,
+            "FIONCLEX": 0x5450, "FIOCLEX": 0x5451,
             "TIOCMIWAIT": 0x545C, "KIOCSOUND": 0x4B2F, "KDMKTONE": 0x4B30, "KDSETLED": 0x4B32,
             "KDSETMODE": 0x4B3A, "KDSKBMODE": 0x4B45, "KDSKBLED": 0x4B65, "VT_RELDISP": 0x5605,
             "VT_ACTIVATE": 0x5606, "VT_WAITACTIVE": 0x5607, "VT_DISALLOCATE": 0x5608,
-            "TIOCSIG": iow("T", 0x36, s32),
         }
     ),
+    case("TIOCGPTPEER", io("T", 0x41), Flags("arg", OPEN)),
+    case("TIOCSIG", iow("T", 0x36, s32), Signal("arg")),
     *group(
         stores,
         {

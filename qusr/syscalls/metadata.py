@@ -110,10 +110,10 @@ _STAT_IRIX32 = Struct(
 _STAT_IRIX64 = Struct(
     "stat",
     [
-        ("st_dev", u32), ("_pad0", u32 * 3), ("st_ino", ulong), ("st_mode", u32),
+        ("st_dev", u32), ("_pad0", u32 * 3), ("st_ino", u64), ("st_mode", u32),
         ("st_nlink", u32), ("st_uid", u32), ("st_gid", u32), ("st_rdev", u32),
-        ("_pad1", u32 * 3), ("st_size", long), *((name, u32) for name in _TIMES),
-        ("st_blksize", u32), ("_pad2", u32), ("st_blocks", ulong),
+        ("_pad1", u32 * 3), ("st_size", s64), *((name, u32) for name in _TIMES),
+        ("st_blksize", u32), ("_pad2", u32), ("st_blocks", u64),
     ],
 )  # fmt: skip
 # arch/powerpc/include/uapi/asm/stat.h
@@ -131,6 +131,8 @@ STAT = PerAbi(
     "stat",
     {
         "ppc32": _STAT_PPC32,
+        # Its calls are those of n64 (arch/mips/kernel/syscalls/syscall_n32.tbl).
+        "n32": _STAT_IRIX64,
         "irix32": _STAT_IRIX32,
         "irix64": _STAT_IRIX64,
         "x64": _STAT_X64,

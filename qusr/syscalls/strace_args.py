@@ -74,7 +74,7 @@ class Printer:
     ) -> None:
         self.abi = process.abi
         self.memory = process.memory
-        mask = (1 << self.abi.word * 8) - 1
+        mask = (1 << self.abi.register * 8) - 1
         self.registers = [value & mask for value in registers]
         self.name = "" if call is None else call.name
         self._clone = strace_clone.printer(self.name, self.abi, self.registers, self._read)
@@ -160,7 +160,7 @@ class Printer:
         low = self.registers[slot] if slot < len(self.registers) else 0
         high = self.leaf.pair_high.get(arg.name)
         if high is not None and self.abi.word == 4 and high < len(self.registers):
-            return low | self.registers[high] << 32
+            return low & 0xFFFFFFFF | (self.registers[high] & 0xFFFFFFFF) << 32
         return low
 
     def _named(self, name: str) -> int:
@@ -174,7 +174,7 @@ class Printer:
         return self.registers[slot] if slot < len(self.registers) else 0
 
     def _signed(self, arg: decl.Scalar, value: int) -> int:
-        bits = arg.bits or self.abi.word * 8
+        bits = arg.bits or self.abi.register * 8
         value &= (1 << bits) - 1
         if arg.signed and value >> bits - 1:
             value -= 1 << bits

@@ -62,7 +62,7 @@ int main(int argc, char **argv, char **envp)
     long fd = syscall2(__NR_memfd_create, "basics", 0);
     CHECK(fd >= 0);
     uint64_t far = 0x123456789;
-#if __SIZEOF_POINTER__ == 4
+#if __SIZEOF_POINTER__ == 4 && !defined(N32)
 #if defined(__arm__) || defined(__mips__) || defined(__powerpc__) /* an even register */
     CHECK(syscall6(__NR_pwrite64, fd, (long)"z", 1, 0, LOW_HIGH(far)) == 1);
 #else
@@ -72,8 +72,8 @@ int main(int argc, char **argv, char **envp)
     CHECK(syscall5(NR_LLSEEK, fd, 0, 0, &at, 2) == 0);
     CHECK(at == far + 1);
 #else
-    CHECK(syscall4(__NR_pwrite64, fd, "z", 1, far) == 1);
-    CHECK(syscall3(__NR_lseek, fd, 0, 2) == (long)far + 1);
+    CHECK(syscall6(__NR_pwrite64, fd, (long)"z", 1, (reg)far, 0, 0) == 1);
+    CHECK((uint64_t)syscall3(__NR_lseek, fd, 0, 2) == far + 1);
 #endif
     CHECKS_DONE();
 }

@@ -24,7 +24,15 @@
 
 /* ---- system calls: the result is the kernel's own, -errno for an error ---- */
 
-static inline long syscall6(long nr, long a, long b, long c, long d, long e, long f)
+/* What a register has: with mips' n32 more than a pointer. */
+#if defined(__mips__) && _MIPS_SIM == _ABIN32
+#define N32
+typedef long long reg;
+#else
+typedef long reg;
+#endif
+
+static inline reg syscall6(reg nr, reg a, reg b, reg c, reg d, reg e, reg f)
 {
 #if defined(__aarch64__)
     register long x8 __asm__("x8") = nr;
@@ -55,14 +63,14 @@ static inline long syscall6(long nr, long a, long b, long c, long d, long e, lon
     return r0;
 #elif defined(__mips__)
     /* An error is a flag in a3. o32 has the fifth argument and what follows on the stack, behind room for four. */
-    register long v0 __asm__("$2") = nr;
-    register long a0 __asm__("$4") = a;
-    register long a1 __asm__("$5") = b;
-    register long a2 __asm__("$6") = c;
-    register long a3 __asm__("$7") = d;
-#if __SIZEOF_POINTER__ == 4
-    register long e0 __asm__("$8") = e;
-    register long f0 __asm__("$9") = f;
+    register reg v0 __asm__("$2") = nr;
+    register reg a0 __asm__("$4") = a;
+    register reg a1 __asm__("$5") = b;
+    register reg a2 __asm__("$6") = c;
+    register reg a3 __asm__("$7") = d;
+#if _MIPS_SIM == _ABIO32
+    register reg e0 __asm__("$8") = e;
+    register reg f0 __asm__("$9") = f;
     __asm__ volatile("addiu $sp, $sp, -32\n\tsw $8, 16($sp)\n\tsw $9, 20($sp)\n\tsyscall\n\t"
                      "addiu $sp, $sp, 32"
                      : "+r"(v0), "+r"(a3), "+r"(e0), "+r"(f0)
@@ -70,8 +78,8 @@ static inline long syscall6(long nr, long a, long b, long c, long d, long e, lon
                      : "$1", "$3", "$10", "$11", "$12", "$13", "$14", "$15", "$24", "$25", "hi",
                        "lo", "memory");
 #else
-    register long a4 __asm__("$8") = e;
-    register long a5 __asm__("$9") = f;
+    register reg a4 __asm__("$8") = e;
+    register reg a5 __asm__("$9") = f;
     __asm__ volatile("syscall"
                      : "+r"(v0), "+r"(a3), "+r"(a4), "+r"(a5)
                      : "r"(a0), "r"(a1), "r"(a2)
@@ -380,9 +388,11 @@ __asm__(".text\n.globl _start\n.type _start, %function\n_start:\n"
 #elif defined(__mips__)
 __asm__(".text\n.globl __start\n.type __start, @function\n.ent __start\n__start:\n"
         "\t.set push\n\t.set noreorder\n\tmove $ra, $zero\n\tmove $a0, $sp\n"
+#if _MIPS_SIM == _ABIO32
+        "\taddiu $sp, $sp, -32\n\tli $at, -8\n\tand $sp, $sp, $at\n"
+#endif
 #if __SIZEOF_POINTER__ == 4
-        "\taddiu $sp, $sp, -32\n\tli $at, -8\n\tand $sp, $sp, $at\n\tlui $25, %hi(start_c)\n"
-        "\taddiu $25, $25, %lo(start_c)\n"
+        "\tlui $25, %hi(start_c)\n\taddiu $25, $25, %lo(start_c)\n"
 #else
         "\tdla $25, start_c\n"
 #endif

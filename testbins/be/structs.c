@@ -26,6 +26,10 @@
 #ifdef __NR_fstat64
 typedef struct stat64 kernel_stat;
 #define NR_FSTAT __NR_fstat64
+#elif defined(N32)
+/* The call is n64's, which has this form. */
+typedef struct stat64 kernel_stat;
+#define NR_FSTAT __NR_fstat
 #endif
 #define NR_UTIMENSAT __NR_utimensat_time64
 #define NR_FUTEX __NR_futex_time64

@@ -188,6 +188,17 @@ check_mem(const char *file, int line, const char *text, const void *got,
 	})
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
+/* mips' ABI with pointers of 32 bits in registers of 64, on a 64-bit kernel. */
+#if defined(__mips__) && _MIPS_SIM == _ABIN32
+#define N32
+#endif
+/* Whether off_t of the kernel's calls has 64 bits. */
+#if __SIZEOF_LONG__ == 8 || defined(N32)
+#define WIDE_OFFSETS 1
+#else
+#define WIDE_OFFSETS 0
+#endif
+
 /*
  * A 64-bit argument of a raw system call. 32-bit kernels take it as two
  * registers in memory order; arm, mips and ppc want an even first register, so
@@ -196,6 +207,9 @@ check_mem(const char *file, int line, const char *text, const void *got,
 #if __SIZEOF_LONG__ == 8
 #define ARG64(value) (long)(value)
 #define ARG64_EVEN(value) (long)(value)
+#elif defined(N32)
+#define ARG64(value) (long long)(value)
+#define ARG64_EVEN(value) (long long)(value)
 #else
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define ARG64(value) \

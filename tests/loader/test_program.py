@@ -116,6 +116,7 @@ def test_what_is_no_program(file: Callable[..., str], tmp_path: Path) -> None:
         (program(62), "built for x86-64: this machine runs it without qusr, or use qusr-x86_64"),
         (program(3), "built for i386: this machine runs it without qusr, or use qusr-i386"),
         (program(8, big_endian=True), "built for MIPS: use qusr-mips"),
+        (program(8, flags=0x20), "built for little-endian MIPS N32: use qusr-mipsn32el"),
         (program(0x1234), "built for unknown machine 4660 (64-bit): no qusr command runs it"),
     ],
     ids=lambda v: v if isinstance(v, str) else "",

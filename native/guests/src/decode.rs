@@ -164,11 +164,23 @@ impl<const N: usize, const B: usize> Index<N, B> {
     #[must_use]
     #[inline]
     pub fn find(&self, fields: Fields, bits: u32) -> Option<usize> {
+        self.find_where(fields, bits, |_| true)
+    }
+
+    /// The same of the first line for which `wanted` holds.
+    #[must_use]
+    #[inline]
+    pub fn find_where(
+        &self,
+        fields: Fields,
+        bits: u32,
+        wanted: impl Fn(&usize) -> bool,
+    ) -> Option<usize> {
         let b = fields.of(bits) as usize;
         let (start, end) = (self.start[b], self.start[b + 1]);
         let lines = &self.lines[usize::from(start)..usize::from(end)];
-        let found = lines.iter().find(|line| bits & line.mask == line.value)?;
-        Some(usize::from(found.number))
+        let matching = lines.iter().filter(|line| bits & line.mask == line.value);
+        matching.map(|line| usize::from(line.number)).find(wanted)
     }
 }
 

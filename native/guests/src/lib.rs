@@ -6,6 +6,7 @@
 mod aarch64;
 mod arm;
 mod decode;
+mod features;
 mod mips;
 pub mod names;
 mod nzcv;

@@ -2,7 +2,7 @@
 //! Python (tests/test_layers.py compares them); `native/python/build.rs` makes a command for each name.
 
 /// The name of each guest, and others that it has.
-pub const NAMES: [(&str, &[&str]); 14] = [
+pub const NAMES: [(&str, &[&str]); 16] = [
     ("aarch64", &["arm64"]),
     ("aarch64_be", &[]),
     ("arm", &["armhf", "armel"]),
@@ -12,6 +12,8 @@ pub const NAMES: [(&str, &[&str]); 14] = [
     ("mips64", &[]),
     ("mips64el", &[]),
     ("mipsel", &[]),
+    ("mipsn32", &[]),
+    ("mipsn32el", &[]),
     ("ppc", &["powerpc"]),
     ("riscv32", &[]),
     ("riscv64", &[]),

@@ -13,6 +13,9 @@ use crate::thunk::table::{FlagMap, ValueMap};
 pub struct GuestAbi {
     /// Width of a guest `long` and of a guest pointer, in bits: 32 or 64.
     pub word_bits: u8,
+    /// Width of the registers that calls have their arguments and results in: that of a word, or 64 where programs
+    /// with short pointers run on a 64-bit kernel (mips' n32).
+    pub register_bits: u8,
     /// True when guest data is big-endian.
     pub big_endian: bool,
     /// What it numbers otherwise than the host; None: nothing.
@@ -21,11 +24,18 @@ pub struct GuestAbi {
 
 impl GuestAbi {
     /// That of this host, for what processes of qusr tell one another.
-    pub const HOST: Self = Self {
-        word_bits: 64,
-        big_endian: false,
-        numbers: None,
-    };
+    pub const HOST: Self = Self::of(64, false);
+
+    /// Of words that are as wide as registers, with the host's numbers.
+    #[must_use]
+    pub const fn of(word_bits: u8, big_endian: bool) -> Self {
+        Self {
+            word_bits,
+            register_bits: word_bits,
+            big_endian,
+            numbers: None,
+        }
+    }
 
     /// Size of a guest pointer in bytes.
     #[must_use]

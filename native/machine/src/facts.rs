@@ -178,6 +178,7 @@ impl Reader {
             machine: self.number() as u16,
             bits: self.number() as u8,
             big_endian: self.number() != 0,
+            flags: (self.number() as u32, self.number() as u32),
             triplets: self.list(Self::bytes),
             min_address: self.number(),
             task_end: self.number(),

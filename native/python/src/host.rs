@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use super::memory::os_error;
+use qusr_guests as guests;
 use qusr_kernel::abi::GuestAbi;
 use qusr_kernel::process::child;
 use qusr_kernel::process::core_bit;
@@ -163,11 +164,7 @@ pub fn siginfo_to_guest<'py>(
     word_bits: u8,
     big_endian: bool,
 ) -> Bound<'py, PyBytes> {
-    let abi = GuestAbi {
-        word_bits,
-        big_endian,
-        numbers: None,
-    };
+    let abi = GuestAbi::of(word_bits, big_endian);
     PyBytes::new(py, &siginfo::bytes_to_guest(&host, abi))
 }
 
@@ -288,6 +285,14 @@ pub fn file_identity(py: Python<'_>, fd: i32) -> PyResult<Bound<'_, PyBytes>> {
 #[pyfunction]
 pub fn guest_of_command(name: &str) -> Option<&'static str> {
     options::guest_of(name.as_bytes())
+}
+
+/// The guest whose calls have this AUDIT_ARCH_*.
+#[pyfunction]
+pub fn guest_of_audit(number: u32) -> Option<&'static str> {
+    let mut all = guests::all();
+    all.find(|guest| guest.linux.audit_arch() == number)
+        .map(|guest| guest.command)
 }
 
 /// Ends CLONE_FILES: the descriptors are this process's alone from now on.

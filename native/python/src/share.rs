@@ -8,7 +8,7 @@ use pyo3::types::PyTuple;
 use super::thread::PyThread;
 use qusr_kernel::process::aside;
 use qusr_kernel::process::child::{Execution, ForkRequest};
-use qusr_kernel::process::share::{self, Child, Made};
+use qusr_kernel::process::share::{self, Child, Life, Made};
 use qusr_kernel::signal::host::{self, Mailbox};
 use qusr_machine::start::vfork::Slot;
 
@@ -73,7 +73,13 @@ impl PyLoan {
 enum End {
     Exit(i32),
     Killed(i32),
-    Exec(Execution, Py<PyAny>),
+    Exec(Exec),
+}
+
+/// An execve, and what gives the next end if it fails.
+struct Exec {
+    execution: Execution,
+    failed: Py<PyAny>,
 }
 
 impl End {
@@ -94,7 +100,8 @@ impl End {
                     given.get_item(3)?.extract()?,
                     given.get_item(4)?.extract()?,
                 );
-                Self::Exec(execution, given.get_item(5)?.unbind())
+                let failed = given.get_item(5)?.unbind();
+                Self::Exec(Exec { execution, failed })
             }
         })
     }
@@ -111,33 +118,62 @@ fn ask(call: impl FnOnce(Python<'_>) -> PyResult<End>) -> End {
 }
 
 /// The child's life: `body(loan)` gives its end.
-fn live(child: Child, body: Py<PyAny>) {
-    let loan = child.clone();
-    let mut end = ask(|py| {
-        let body = body;
-        End::of(&body.bind(py).call1((PyLoan(loan),))?)
-    });
-    loop {
+struct PyLife {
+    body: Option<Py<PyAny>>,
+    /// The execve under way.
+    exec: Option<Exec>,
+}
+
+impl PyLife {
+    fn new(body: Py<PyAny>) -> Box<Self> {
+        let body = Some(body);
+        Box::new(Self { body, exec: None })
+    }
+
+    /// Makes the execve, and asks for the next end when it has failed.
+    fn execute(&mut self, child: &Child, exec: Exec) -> End {
+        let exec = self.exec.insert(exec);
         child.is_in_order(true);
-        match end {
-            End::Exit(status) => {
-                aside::be_alone();
-                // SAFETY: ends the process; nothing of ours is to be done before.
-                unsafe { libc::_exit(status & 0xff) }
+        let errno = -exec.execution.run();
+        child.is_in_order(false);
+        let exec = self.exec.take();
+        ask(|py| match exec {
+            Some(exec) => End::of(&exec.failed.bind(py).call1((errno,))?),
+            None => Ok(End::Exit(libc::EXIT_FAILURE)),
+        })
+    }
+}
+
+impl Life for PyLife {
+    fn live(&mut self, child: &Child) {
+        let (loan, body) = (child.clone(), self.body.take());
+        let mut end = ask(|py| match body {
+            Some(body) => End::of(&body.bind(py).call1((PyLoan(loan),))?),
+            None => Ok(End::Exit(libc::EXIT_FAILURE)),
+        });
+        loop {
+            match end {
+                End::Exit(status) => {
+                    child.is_in_order(true);
+                    aside::be_alone();
+                    // SAFETY: ends the process; nothing of ours is to be done before.
+                    unsafe { libc::_exit(status & 0xff) }
+                }
+                End::Killed(signal) => {
+                    child.is_in_order(true);
+                    aside::be_alone();
+                    host::die_beside_others(signal)
+                }
+                End::Exec(exec) => end = self.execute(child, exec),
             }
-            End::Killed(signal) => {
-                aside::be_alone();
-                host::die_beside_others(signal)
-            }
-            End::Exec(execution, failed) => {
-                let errno = -execution.run();
-                child.is_in_order(false);
-                drop(execution);
-                end = ask(|py| {
-                    let failed = failed;
-                    End::of(&failed.bind(py).call1((errno,))?)
-                });
-            }
+        }
+    }
+}
+
+impl Drop for PyLife {
+    fn drop(&mut self) {
+        if self.body.is_some() || self.exec.is_some() {
+            Python::attach(|_| (self.body.take(), self.exec.take()));
         }
     }
 }
@@ -158,11 +194,11 @@ fn take_back() {
 }
 
 /// The child goes on where a start without Python has left it: `body(loan)` is its life from now on, and
-/// `after()` is called when it is gone.
+/// `after(in_order)` is called when it is gone.
 pub(super) fn take_over(slot: &Slot, body: Py<PyAny>, after: Py<PyAny>) {
     slot.go_on(
-        Box::new(move |child| live(child, body)),
-        Box::new(move |in_order| end(in_order, move || tell(after))),
+        PyLife::new(body),
+        Box::new(move |in_order| end(in_order, move || tell(after, in_order))),
     );
 }
 
@@ -176,9 +212,9 @@ pub(super) fn made(made: Made, mailbox: Arc<Mailbox>, blocked: u64) -> PyMade {
     }
 }
 
-fn tell(after: Py<PyAny>) {
+fn tell(after: Py<PyAny>, in_order: bool) {
     Python::attach(|py| {
-        if let Err(error) = after.call0(py) {
+        if let Err(error) = after.call1(py, (in_order,)) {
             error.print(py);
         }
         drop(after);
@@ -208,16 +244,16 @@ pub(super) fn share(
     let process = borrower.inner.process.clone();
     let word = borrower.inner.clear_child_tid.clone();
     let owner = process.clone();
-    let clean_up = move || {
+    let clean_up = move |in_order| {
         owner.child_is_gone(&word);
-        tell(after);
+        tell(after, in_order);
     };
     let made = py.detach(|| {
         thread.inner.share(
             request,
             &process,
-            move |child| live(child, body),
-            Box::new(move |in_order| end(in_order, clean_up)),
+            PyLife::new(body),
+            Box::new(move |in_order| end(in_order, move || clean_up(in_order))),
         )
     })?;
     let mailbox = thread.inner.signals.mailbox.clone();

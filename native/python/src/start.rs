@@ -68,7 +68,7 @@ impl PyBorrowed {
         describe(py, &self.state.get().stop)
     }
 
-    /// The child goes on: `body(loan)` is its life, and `after()` is called when it is gone.
+    /// The child goes on: `body(loan)` is its life, and `after(in_order)` is called when it is gone.
     fn take_over(&self, body: Py<PyAny>, after: Py<PyAny>) {
         share::take_over(&self.state.get().slot, body, after);
     }

@@ -204,7 +204,7 @@ impl PyThread {
     }
 
     /// Makes a process that lives in this memory, and that `borrower` is the first thread of; `body(loan)` is what it does; it gives the end (`python/share.rs`, `End`).
-    /// `after()` is called here when it is gone. -errno: it cannot be made.
+    /// `after(in_order)` is called here when it is gone. -errno: it cannot be made.
     fn share<'py>(
         &mut self,
         py: Python<'py>,

@@ -1,7 +1,8 @@
-"""MIPS: o32 with 32 bits, n64 with 64, in either byte order.
+"""MIPS: o32 with 32 bits, n64 with 64, n32 with both, in either byte order.
 
 Sources: the kernel's arch/mips/include/asm/elf.h, asm/processor.h, arch/mips/kernel/elf.c,
-arch/mips/kernel/signal.c; "MIPS O32 ABI - FR0 and FR1 Interlinking" (.MIPS.abiflags).
+arch/mips/kernel/binfmt_elfn32.c, arch/mips/kernel/signal.c; "MIPS O32 ABI - FR0 and FR1
+Interlinking" (.MIPS.abiflags).
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ R6 = "r6"
 
 
 class Mips(Guest):
-    """MIPS in one word size and byte order."""
+    """MIPS in one ABI and byte order.
+
+    Attributes:
+        wide: registers have 64 bits.
+    """
 
     package = "mips"
     machine = EM_MIPS
@@ -43,22 +48,21 @@ class Mips(Guest):
     )
 
     def __init__(
-        self, name: str, bits: int, abi: Abi, *, big_endian: bool, triplet: str, aliases: str = ""
+        self, abi: Abi, title: str, *triplets: str, libraries: str, is_n32: bool = False
     ) -> None:
         super().__init__(
-            name,
-            title=("" if big_endian else "little-endian ") + ("MIPS64" if bits == 64 else "MIPS"),
-            big_endian=big_endian,
+            abi.name,
+            title=("" if abi.big_endian else "little-endian ") + title,
+            big_endian=abi.big_endian,
             abis={"": abi, NAN2008: abi, R6: abi},
-            triplets=(triplet,),
-            aliases=tuple(aliases.split()),
+            triplets=triplets,
         )
-        self.bits = bits
-        n32 = (0, 0, EF_ABI2, EF_ABI2, "its ABI is n32: no qusr command runs it")
-        self.refusals = _foreign(0) if bits == 64 else (n32, *_foreign(_EF_ABI_O32))
-        debian = {"mips64el": "mips64el", "mipsel": "mipsel"}.get(name)
-        cross = f"libc6-{name}-cross"
-        self.libraries = f"libc6:{debian} or {cross}" if debian else cross
+        self.bits = 8 * abi.word
+        self.wide = abi.register == 8
+        # Of both 32-bit ABIs, whose programs are of one class.
+        self.flags = (EF_ABI2 if self.bits == 32 else 0, EF_ABI2 if is_n32 else 0)
+        self.refusals = _foreign(0 if self.wide else _EF_ABI_O32)
+        self.libraries = libraries
 
     @property
     def task_end(self) -> int:
@@ -107,6 +111,31 @@ def _o32(name: str, big_endian: bool) -> Abi:
     )
 
 
+def _n32(name: str, big_endian: bool) -> Abi:
+    """Structs are those of the 64-bit kernel's compat calls, which are o32's mostly."""
+    order = ("be32", "be") if big_endian else ()
+    return Abi(
+        name,
+        numbers="mips.numbers_n32",
+        constants="mips.constants_o32",
+        word=4,
+        register=8,
+        families=(
+            "n32",
+            *(("irix_be", "irix32be") if big_endian else ()),
+            "irix32",
+            *_FAMILIES,
+            *order,
+            "code_first32",
+            "ipc64",
+            "32",
+        ),
+        big_endian=big_endian,
+        nargs=6,
+        core=name,
+    )
+
+
 def _n64(name: str, big_endian: bool) -> Abi:
     order = ("be",) if big_endian else ()
     return Abi(
@@ -129,11 +158,28 @@ def _n64(name: str, big_endian: bool) -> Abi:
     )
 
 
-MIPSEL = Mips("mipsel", 32, _o32("mipsel", False), big_endian=False, triplet="mipsel-linux-gnu")
-MIPS = Mips("mips", 32, _o32("mips", True), big_endian=True, triplet="mips-linux-gnu")
-MIPS64EL = Mips(
-    "mips64el", 64, _n64("mips64el", False), big_endian=False, triplet="mips64el-linux-gnuabi64"
+MIPSEL = Mips(
+    _o32("mipsel", False),
+    "MIPS",
+    "mipsel-linux-gnu",
+    libraries="libc6:mipsel or libc6-mipsel-cross",
 )
-MIPS64 = Mips("mips64", 64, _n64("mips64", True), big_endian=True, triplet="mips64-linux-gnuabi64")
-GUESTS = (MIPSEL, MIPS, MIPS64EL, MIPS64)
+MIPS = Mips(_o32("mips", True), "MIPS", "mips-linux-gnu", libraries="libc6-mips-cross")
+MIPS64EL = Mips(
+    _n64("mips64el", False), "MIPS64", "mips64el-linux-gnuabi64",
+    libraries="libc6:mips64el or libc6-mips64el-cross",
+)  # fmt: skip
+MIPS64 = Mips(
+    _n64("mips64", True), "MIPS64", "mips64-linux-gnuabi64", libraries="libc6-mips64-cross"
+)
+# The cross compilers of n64 have n32's libraries beside their own.
+MIPSN32EL = Mips(
+    _n32("mipsn32el", False), "MIPS N32", "mips64el-linux-gnuabin32", "mips64el-linux-gnuabi64",
+    libraries="libc6-mipsn32-mips64el-cross", is_n32=True,
+)  # fmt: skip
+MIPSN32 = Mips(
+    _n32("mipsn32", True), "MIPS N32", "mips64-linux-gnuabin32", "mips64-linux-gnuabi64",
+    libraries="libc6-mipsn32-mips64-cross", is_n32=True,
+)  # fmt: skip
+GUESTS = (MIPSEL, MIPS, MIPS64EL, MIPS64, MIPSN32EL, MIPSN32)
 OTHERS: dict[tuple[int, int], str] = {}

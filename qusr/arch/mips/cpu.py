@@ -7,7 +7,7 @@ arch/mips/include/uapi/asm/hwcap.h, arch/mips/kernel/proc.c, arch/mips/kernel/cp
 from __future__ import annotations
 
 from qusr.arch.base import Arch, CpuModel, Feature, Registers
-from qusr.arch.mips import MIPS, MIPS64, MIPS64EL, MIPSEL, NAN2008, R6
+from qusr.arch.mips import GUESTS, NAN2008, R6
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ STATUS = ("fcsr", "fir")
 NAMES = (*_R, "lo", "hi", "pc", *_F, *STATUS, "userlocal")
 
 
-def _registers(bits: int) -> Registers:
+def _registers(wide: bool) -> Registers:
     return Registers(
         numbers={name: n for n, name in enumerate(NAMES)},
         # org.gnu.gdb.mips.cpu, .fpu
@@ -75,22 +75,32 @@ def _registers(bits: int) -> Registers:
         # Of o32 these are all in registers, the others are on the stack.
         result="r2",
         failed="r7",
-        stack_args=16 if bits == 32 else None,
-        args=tuple(f"r{n}" for n in range(4, 8 if bits == 32 else 10)),
+        stack_args=None if wide else 16,
+        args=tuple(f"r{n}" for n in range(4, 10 if wide else 8)),
     )
 
 
 class MipsArch(Arch):
-    """MIPS in one word size and byte order."""
+    """MIPS in one ABI and byte order.
+
+    Attributes:
+        wide: registers have 64 bits.
+    """
 
     features = _FEATURES
 
     def __init__(self, guest: Mips) -> None:
         # The kernel tells of no AT_PLATFORM.
-        wide = guest.bits == 64
-        super().__init__(guest, uname_machine="mips64" if wide else "mips", platform="")
-        self.registers = _registers(guest.bits)
-        self.models = _MODELS64 if wide else _MODELS32
+        self.wide = guest.wide
+        machine = "mips64" if self.wide else "mips"
+        super().__init__(guest, uname_machine=machine, platform="")
+        self.registers = _registers(self.wide)
+        self.models = _MODELS64 if self.wide else _MODELS32
+
+    @property
+    def register_bits(self) -> int:
+        """n32 has those of 64 bits."""
+        return 64 if self.wide else 32
 
     def lacks(self, model: CpuModel, variant: str) -> str:
         """mips_set_personality_nan() runs programs on processors with their NaNs only."""
@@ -103,7 +113,7 @@ class MipsArch(Arch):
 
     def cpuinfo(self, model: CpuModel, cpus: list[int]) -> str:
         """As show_cpuinfo() of arch/mips/kernel/proc.c writes it."""
-        name = "24Kf" if model.name == "max" and self.word_bits == 32 else model.name
+        name = "24Kf" if model.name == "max" and not self.wide else model.name
         name = "MIPS64R2-generic" if name == "max" else name
         texts = []
         for cpu in cpus:
@@ -122,7 +132,7 @@ class MipsArch(Arch):
     def capstone(self, variant: str, mode: str) -> tuple[str, tuple[str, ...]]:
         """Of the release that most programs are for."""
         order = "MODE_BIG_ENDIAN" if self.big_endian else "MODE_LITTLE_ENDIAN"
-        return "ARCH_MIPS", (f"MODE_MIPS{self.word_bits}", order)
+        return "ARCH_MIPS", (f"MODE_MIPS{self.register_bits}", order)
 
 
-ARCHES = tuple(MipsArch(guest) for guest in (MIPSEL, MIPS, MIPS64EL, MIPS64))
+ARCHES = tuple(MipsArch(guest) for guest in GUESTS)

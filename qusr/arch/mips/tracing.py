@@ -34,7 +34,7 @@ def _general(bits: int) -> RegisterSet:
 
 def _gdb(arch: MipsArch) -> tuple[str, tuple[GdbFeature, ...]]:
     """gdb's manual, "MIPS Features"."""
-    bits = arch.word_bits
+    bits = arch.register_bits
     types = {29: "data_ptr", 31: "code_ptr"}
     general = [
         *(GdbRegister(f"r{n}", _R0 + n, bits, types.get(n, "int"), "general") for n in range(32)),
@@ -58,7 +58,7 @@ def _gdb(arch: MipsArch) -> tuple[str, tuple[GdbFeature, ...]]:
 def _tracing(arch: MipsArch) -> Tracing:
     return Tracing(
         arch.registers,
-        sets={NT_PRSTATUS: _general(arch.word_bits), NT_PRFPREG: _FP},
+        sets={NT_PRSTATUS: _general(arch.register_bits), NT_PRFPREG: _FP},
         core=((b"CORE", NT_PRFPREG, _FP),),
         call_register=_V0,
         gdb=_gdb(arch),

@@ -6,7 +6,7 @@ hwprobe.h, Documentation/arch/riscv/hwprobe.rst, arch/riscv/kernel/cpu.c.
 
 from __future__ import annotations
 
-from qusr.arch.base import Arch, CpuModel, Feature, Registers
+from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature, Registers
 from qusr.arch.riscv import RV32, RV64
 
 TYPE_CHECKING = False
@@ -23,30 +23,47 @@ _FEATURES = (
     Feature("m", 1, 12, "mul a0, a1, a2"),
     Feature("v", 1, 21, ".insn 0x0c0072d7  # vsetvli t0, zero, e8, m1, ta, ma"),
 )
-#: In which /proc/cpuinfo has the letters (riscv_isa_ext of cpufeature.c), and what follows them:
-#: what the letters imply.
+#: In which /proc/cpuinfo has the letters, and in which the other extensions (riscv_isa_ext of
+#: cpufeature.c); what the letters imply.
 _ORDER = "imafdcv"
-_IMPLIED = "_zicntr_zicsr_zifencei"
+_EXTENSIONS = (
+    "zicbom", "zicbop", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zimop", "zabha",
+    "zacas", "zawrs", "zfa", "zfh", "zfhmin", "zcb", "zcmop", "zba", "zbb", "zbc", "zbs",
+)  # fmt: skip
+_IMPLIED = frozenset({"zicntr", "zicsr", "zifencei"})
 
 _GC = "i m a f d c"
+#: What the native core executes beyond that, and what of it the profile RVA22U64 has.
+_BEYOND = (
+    "zicbom zicbop zicboz zicond zimop zabha zacas zawrs zfa zfh zfhmin zcb zcmop zba zbb zbc zbs"
+)
+_RVA22 = "zicbom zicbop zicboz zfhmin zba zbb zbs"
 
 
-def _model(name: str, unicorn: int, features: str, description: str) -> CpuModel:
-    return CpuModel(name, unicorn=unicorn, ident=0, features=features, description=description)
+def _model(name: str, unicorn: int, features: str, description: str, native: str = "") -> CpuModel:
+    return CpuModel(
+        name,
+        unicorn=unicorn,
+        ident=0,
+        features=features,
+        native=native,
+        description=description,
+    )
 
 
 # Unicorn: UC_CPU_RISCV64_ANY and _SIFIVE_*; its BASE64 has no extensions at all.
 _MODELS64 = (
-    _model("max", 0, _GC, "all that the core can execute (RV64GC)"),
-    _model("any", 0, _GC, "the same"),
-    _model("rv64", 0, _GC, "RV64GC"),
+    _model("max", 0, _GC, "all that the core can execute (RV64GC and more)", _BEYOND),
+    _model("any", 0, _GC, "the same", _BEYOND),
+    _model("rv64", 0, _GC, "RV64GC, with Zba, Zbb, Zbc, Zbs", "zba zbb zbc zbs"),
+    _model("rva22u64", NATIVE_ONLY, _GC, "the profile RVA22U64", _RVA22),
     _model("sifive-u54", 3, _GC, "RV64GC"),
     _model("sifive-e51", 2, "i m a c", "RV64IMAC, without floating point"),
 )
 _MODELS32 = (
-    _model("max", 0, _GC, "all that the core can execute (RV32GC)"),
-    _model("any", 0, _GC, "the same"),
-    _model("rv32", 0, _GC, "RV32GC"),
+    _model("max", 0, _GC, "all that the core can execute (RV32GC and more)", _BEYOND),
+    _model("any", 0, _GC, "the same", _BEYOND),
+    _model("rv32", 0, _GC, "RV32GC, with Zba, Zbb, Zbc, Zbs", "zba zbb zbc zbs"),
     _model("sifive-u34", 3, _GC, "RV32GC"),
     _model("sifive-e31", 2, "i m a c", "RV32IMAC, without floating point"),
 )
@@ -75,10 +92,17 @@ _REGISTERS = Registers(
 
 #: Keys of riscv_hwprobe(2) and bits of their values.
 _MVENDORID, _MARCHID, _MIMPID, _BASE, _IMA_EXT_0, _CPUPERF_0 = range(6)
-_TIME_CSR_FREQ, _MISALIGNED_SCALAR_PERF = 8, 9
+_ZICBOZ_BLOCK_SIZE, _TIME_CSR_FREQ, _MISALIGNED_SCALAR_PERF, _ZICBOM_BLOCK_SIZE = 6, 8, 9, 12
 _BASE_IMA = 1
-_IMA_FD, _IMA_C, _IMA_V = 1, 2, 4
+#: Bits of _IMA_EXT_0 for extensions; where there are several names, all have to be there.
+_EXT_BITS = {
+    "f d": 0, "c": 1, "v": 2, "zba": 3, "zbb": 4, "zbs": 5, "zicboz": 6, "zbc": 7, "zfh": 27,
+    "zfhmin": 28, "zfa": 32, "zacas": 34, "zicond": 35, "zimop": 42, "zcb": 44, "zcmop": 47,
+    "zawrs": 48, "zicbom": 55, "zabha": 58,
+}  # fmt: skip
 _MISALIGNED_FAST = 3
+#: Bytes that an instruction of Zicbom or Zicboz is about (native/guests/src/riscv/mem.rs).
+_BLOCK = 64
 #: native/guests/src/riscv/linux/emulate.rs has the same.
 _TIMEBASE = 10_000_000
 
@@ -97,17 +121,25 @@ class RiscvArch(Arch):
     def isa(self, model: CpuModel) -> str:
         """The ISA string."""
         letters = "".join(letter for letter in _ORDER if letter in model.features)
-        return f"rv{self.word_bits}{letters}{_IMPLIED}"
+        longer = [name for name in _EXTENSIONS if name in model.features | _IMPLIED]
+        return "_".join((f"rv{self.word_bits}{letters}", *longer))
+
+    def core_features(self, model: CpuModel) -> list[str]:
+        """The extensions."""
+        return sorted(model.features)
 
     def hardware_probe(self, model: CpuModel) -> dict[int, int]:
         """What riscv_hwprobe(2) says; keys that are not here are unknown to it."""
         has = model.features
         ima = {"i", "m", "a"} <= has
-        extensions = (
-            (_IMA_FD if {"f", "d"} <= has else 0)
-            | (_IMA_C if "c" in has else 0)
-            | (_IMA_V if "v" in has else 0)
+        extensions = sum(
+            1 << bit for names, bit in _EXT_BITS.items() if has.issuperset(names.split())
         )
+        blocks = {
+            key: _BLOCK
+            for name, key in (("zicboz", _ZICBOZ_BLOCK_SIZE), ("zicbom", _ZICBOM_BLOCK_SIZE))
+            if name in has
+        }
         return {
             _MVENDORID: 0,
             _MARCHID: 0,
@@ -117,6 +149,7 @@ class RiscvArch(Arch):
             _CPUPERF_0: _MISALIGNED_FAST,
             _TIME_CSR_FREQ: _TIMEBASE,
             _MISALIGNED_SCALAR_PERF: _MISALIGNED_FAST,
+            **blocks,
         }
 
     def cpuinfo(self, model: CpuModel, cpus: list[int]) -> str:

@@ -37,13 +37,16 @@ def execveat(ctx: Context, dirfd: int, path: int, argv: int, envp: int, flags: i
 def _exec(ctx: Context, name: str, *values: int) -> int:
     arguments = [value & _WORD for value in values]
     prepared, environment = ctx.thread.prepare_exec(f"exec:{name}", arguments, ctx.process.exe)
+    command = None
     if prepared.plan is None:
         path = os.fsencode(prepared.host_path)
-        return _leave(ctx, prepared, Command(path, prepared.argv, environment))
-    if ctx.process.shares_memory:
+        command = Command(path, prepared.argv, environment)
+    elif ctx.process.shares_memory:
         command = again.command(ctx, prepared, environment)
-        if command is not None:
-            return _leave(ctx, prepared, command)
+    if command is not None:
+        # What is left behind in another process's memory must not own a descriptor.
+        prepared.close()
+        return _leave(ctx, command)
 
     def replace() -> None:
         _replace(ctx.process, prepared, environment)
@@ -74,7 +77,7 @@ def _as_first_thread(ctx: Context, replace: Callable[[], None]) -> int:
     return NO_RESULT
 
 
-def _leave(ctx: Context, prepared: _native.Prepared, command: Command) -> int:
+def _leave(ctx: Context, command: Command) -> int:
     """A real execve, of a program of this machine: the kernel runs it.
 
     Errors come back as from any execve. Descriptors close themselves.
@@ -83,12 +86,10 @@ def _leave(ctx: Context, prepared: _native.Prepared, command: Command) -> int:
     if not process.shares_memory:
         result: int = thread.exec_host(command.path, command.argv, command.envp)
         command.close()
-        prepared.close()
         raise fail(-result)
 
     def failed(number: int) -> None:
         command.close()
-        prepared.close()
         if thread is process.main.native:
             thread.finish_call(-number)
         else:

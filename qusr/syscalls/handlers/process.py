@@ -214,14 +214,14 @@ def _share(ctx: Context, request: _native.CloneRequest) -> int:
         if flags & CLONE_CHILD_SETTID:
             _store_tid(ctx, request.child_tid, os.getpid())
 
-    event = request.event
+    event, memory = request.event, process.memory
     # Its threads must not die, either, with what the child waits for.
     process.native.die_orderly()
     made = ctx.thread.share(
         request,
         native,
         lambda loan: borrower.live(child, loan, begin),
-        lambda: borrower.is_gone(child, process),
+        lambda in_order: borrower.is_gone(child, memory, in_order),
     )
     if isinstance(made, int):
         raise fail(-made)

@@ -105,7 +105,7 @@ def _position(ctx: Context, name: str, args: list[int]) -> int | None:
     """Where a call with a position of its own begins; None: at the file's."""
     if not name.startswith("p"):
         return None
-    if ctx.abi.word == 8:
+    if ctx.abi.word == 8 or (ctx.abi.register == 8 and "v" not in name):
         position = args[3]
     elif "v" in name:  # pos_from_hilo of fs/read_write.c: the low half first, whatever the order
         position = (args[4] & 0xFFFFFFFF) << 32 | args[3] & 0xFFFFFFFF

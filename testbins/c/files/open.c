@@ -84,8 +84,8 @@ CHECK(getfl_largefile)
 	TRUE(fcntl(fd, F_GETFL) & KERNEL_O_LARGEFILE);
 	OK(close(fd));
 	fd = OK(raw_open("a", O_RDWR, 0600));
-	/* Forced by 64-bit kernels for 64-bit programs only. */
-	EQ(!!(fcntl(fd, F_GETFL) & KERNEL_O_LARGEFILE), sizeof(long) == 8);
+	/* Forced by 64-bit kernels for 64-bit programs only, and by those of n32. */
+	EQ(!!(fcntl(fd, F_GETFL) & KERNEL_O_LARGEFILE), WIDE_OFFSETS);
 	OK(close(fd));
 }
 
@@ -301,7 +301,7 @@ CHECK(lowest_descriptor)
 
 CHECK(large_file)
 {
-#if __SIZEOF_LONG__ == 4
+#if !WIDE_OFFSETS
 	int fd = OK(raw_open("large", O_CREAT | O_RDWR | KERNEL_O_LARGEFILE, 0600));
 
 	OK(syscall(__NR_pwrite64, fd, "x", 1, ARG64_EVEN(0x180000000ULL)));

@@ -149,11 +149,11 @@ CHECK(result_at_an_edge)
 	/* arch/mips/include/uapi/asm/stat.h; the C library's is another one. */
 	struct {
 		unsigned int st_dev, pad[3];
-		unsigned long st_ino;
+		unsigned long long st_ino;
 		unsigned int st_mode, st_nlink, st_uid, st_gid, st_rdev, more[3];
-		unsigned long st_size;
+		unsigned long long st_size;
 		unsigned int times[6], st_blksize, end;
-		unsigned long st_blocks;
+		unsigned long long st_blocks;
 	} *st;
 	size_t size = sizeof(*st);
 #else
@@ -173,7 +173,7 @@ CHECK(result_at_an_edge)
 	ERR(syscall(FSTATAT, AT_FDCWD, "edge", (char *)st + 8, 0), EFAULT);
 }
 
-#if __SIZEOF_LONG__ == 4
+#if __SIZEOF_LONG__ == 4 && !defined(N32)
 CHECK(stat64_calls)
 {
 	struct stat64 a, b;

@@ -256,6 +256,17 @@ CHECK(process_groups)
 	close_pty();
 }
 
+CHECK(signals)
+{
+	open_pty();
+	/* Of these three there are some that are numbered otherwise than on the host; no other may be sent. */
+	OK(ioctl(master, TIOCSIG, SIGINT));
+	OK(ioctl(master, TIOCSIG, SIGQUIT));
+	OK(ioctl(master, TIOCSIG, SIGTSTP));
+	ERR(ioctl(master, TIOCSIG, SIGCONT), EINVAL);
+	close_pty();
+}
+
 CHECK(peer)
 {
 	int other;

@@ -8,12 +8,18 @@
 #if _MIPS_SIM == _ABI64
 #define ISA_AUDIT_WIDE AUDIT_ARCH_MIPS64
 #define ISA_AUDIT_WIDE_EL AUDIT_ARCH_MIPSEL64
+#elif _MIPS_SIM == _ABIN32
+#define ISA_AUDIT_WIDE AUDIT_ARCH_MIPS64N32
+#define ISA_AUDIT_WIDE_EL AUDIT_ARCH_MIPSEL64N32
+#else
+#define ISA_AUDIT_WIDE AUDIT_ARCH_MIPS
+#define ISA_AUDIT_WIDE_EL AUDIT_ARCH_MIPSEL
+#endif
+#if _MIPS_SIM != _ABIO32
 #define ISA_UTS "mips64"
 #define ISA_EF_R0 0
 #define ISA_EF_EPC 34
 #else
-#define ISA_AUDIT_WIDE AUDIT_ARCH_MIPS
-#define ISA_AUDIT_WIDE_EL AUDIT_ARCH_MIPSEL
 #define ISA_UTS "mips"
 #define ISA_EF_R0 6
 #define ISA_EF_EPC 40
@@ -50,7 +56,11 @@
 
 /* elf_gregset_t (asm/elf.h of the kernel) */
 typedef struct {
+#if _MIPS_SIM == _ABIN32
+	unsigned long long gregs[45];
+#else
 	unsigned long gregs[45];
+#endif
 } registers;
 #define PC(r) ((r).gregs[ISA_EF_EPC])
 #define SP(r) ((r).gregs[ISA_EF_R0 + 29])

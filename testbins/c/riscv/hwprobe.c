@@ -1,7 +1,7 @@
 // arches: riscv64
 // no-reference: qemu 7.2 has not got the call
 // riscv_hwprobe(2): values, unknown keys, sets of CPUs; what it says agrees with AT_HWCAP.
-#include "../check.h"
+#include "../traps.h"
 #include <sys/auxv.h>
 
 #ifndef __NR_riscv_hwprobe
@@ -41,6 +41,47 @@ CHECK(values)
 		EQ(pairs[i].key, -1);
 		EQ(pairs[i].value, 0);
 	}
+}
+
+static uint32_t block[32] __attribute__((aligned(64)));
+
+/* Executes it with a1 leading to `block`; a0, fa0 and `block` are the instruction's. */
+#define RUNS(insn)                                                                  \
+	({                                                                          \
+		got_signal = 0;                                                     \
+		if (sigsetjmp(out, 1) == 0) {                                       \
+			register uint32_t *at __asm__("a1") = block;                \
+			__asm__ volatile(insn : "+r"(at) : : "a0", "fa0", "memory"); \
+		}                                                                   \
+		got_signal == 0;                                                    \
+	})
+
+/* An extension is told of if and only if its instructions are executed. Encodings are those of the GNU assembler. */
+CHECK(extensions)
+{
+	struct pair pair = { EXTENSIONS, 0 };
+
+	catches(SIGILL, jumps_out);
+	EQ(probe(&pair, 1, 0, NULL, 0), 0);
+#define TOLD(bit, insn) EQ(pair.value >> (bit) & 1, RUNS(insn))
+	TOLD(3, ".4byte 0x20a52533"); /* Zba: sh1add a0, a0, a0 */
+	TOLD(4, ".4byte 0x60051513"); /* Zbb: clz a0, a0 */
+	TOLD(5, ".4byte 0x28a51533"); /* Zbs: bset a0, a0, a0 */
+	TOLD(6, ".4byte 0x0045a00f"); /* Zicboz: cbo.zero (a1) */
+	TOLD(7, ".4byte 0x0aa51533"); /* Zbc: clmul a0, a0, a0 */
+	TOLD(27, ".4byte 0x04a57553"); /* Zfh: fadd.h fa0, fa0, fa0 */
+	TOLD(28, ".4byte 0xe4050553"); /* Zfhmin: fmv.x.h a0, fa0 */
+	TOLD(32, ".4byte 0xf0180553"); /* Zfa: fli.s fa0, 1.0 */
+	TOLD(34, ".4byte 0x2805a52f"); /* Zacas: amocas.w a0, zero, (a1) */
+	TOLD(35, ".4byte 0x0ea55533"); /* Zicond: czero.eqz a0, a0, a0 */
+	TOLD(42, ".4byte 0x81c54573"); /* Zimop: mop.r.0 a0, a0 */
+	/* Zcb: c.not a0. The core unicorn executes what is reserved without it. */
+	TRUE(!(pair.value >> 44 & 1) || RUNS(".2byte 0x9d75"));
+	TOLD(47, ".2byte 0x6081"); /* Zcmop: c.mop.1 */
+	TOLD(48, ".4byte 0x01d00073"); /* Zawrs: wrs.sto */
+	TOLD(55, ".4byte 0x0015a00f"); /* Zicbom: cbo.clean (a1) */
+	TOLD(58, ".4byte 0x0005852f"); /* Zabha: amoadd.b a0, zero, (a1) */
+	signal(SIGILL, SIG_DFL);
 }
 
 CHECK(cpus)

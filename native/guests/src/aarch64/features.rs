@@ -3,8 +3,8 @@
 //! [`needed`] finds the feature of an instruction by patterns as those of the decode table. It is only asked where a model
 //! lacks something that others have.
 
-use crate::arm::features::Features;
 use crate::decode::{self, Line};
+use crate::features::Features;
 
 macro_rules! features {
     ($($(#[$doc:meta])* $name:ident $bit:literal $text:literal;)*) => {

@@ -1,7 +1,7 @@
 //! One instruction word and the register conventions that all lifters share.
 
-use crate::arm::features::Features;
 use crate::decode::Bits;
+use crate::features::Features;
 use crate::ir::Op;
 use crate::ir::layout::Layout;
 use crate::ir::sem::Sem;

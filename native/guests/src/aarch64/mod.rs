@@ -21,7 +21,7 @@ pub mod table;
 pub mod unicorn;
 
 use crate::Entry;
-use crate::arm::features::Features;
+use crate::features::Features;
 use crate::guest::{FlagUse, Guest, Lift, flag, untagged};
 use crate::ir::build::IrBuilder;
 use crate::ir::flags;

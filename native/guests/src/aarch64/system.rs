@@ -57,7 +57,7 @@ pub fn set_bit<S: Sem>(s: &mut S, v: S::V, bit: u64) {
 
 /// Those that a model has.
 #[must_use]
-pub fn bits_of(features: crate::arm::features::Features) -> u64 {
+pub fn bits_of(features: crate::features::Features) -> u64 {
     let dit = if features.contains(features::DIT) {
         DIT
     } else {

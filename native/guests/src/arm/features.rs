@@ -1,14 +1,7 @@
 //! What a CPU model has: an instruction whose feature it lacks is undefined.
 
-/// A set of features.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Features(pub u64);
-
-macro_rules! features {
-    ($($(#[$doc:meta])* $name:ident $bit:literal;)*) => {
-        $($(#[$doc])* pub const $name: Features = Features(1 << $bit);)*
-    };
-}
+pub use crate::features::Features;
+use crate::features::features;
 
 /// Needed by what every Armv4T processor has.
 pub const V4: Features = Features(0);
@@ -112,28 +105,15 @@ const NAMES: &[(&str, Features)] = &[
     ("mp", MP),
 ];
 
-impl Features {
-    /// Those of a CPU model: of its architecture's version and of these names; of none: all.
-    #[must_use]
-    pub fn by_names(names: &[String]) -> Self {
-        if names.is_empty() {
-            return Self(u64::MAX);
-        }
-        let mut all = Self::default();
-        if let Some(n) = VERSIONS.iter().position(|v| names.iter().any(|x| x == v.0)) {
-            all = VERSIONS[..=n].iter().fold(all, |all, v| all.and(v.1));
-        }
-        let known = NAMES.iter().filter(|f| names.iter().any(|x| x == f.0));
-        known.fold(all, |all, f| all.and(f.1))
+/// Those of a CPU model: of its architecture's version and of these names; of none: all.
+#[must_use]
+pub fn by_names(names: &[String]) -> Features {
+    if names.is_empty() {
+        return Features(u64::MAX);
     }
-
-    #[must_use]
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
+    let mut all = Features::default();
+    if let Some(n) = VERSIONS.iter().position(|v| names.iter().any(|x| x == v.0)) {
+        all = VERSIONS[..=n].iter().fold(all, |all, v| all.and(v.1));
     }
-
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
+    all.and(Features::named(names, NAMES))
 }

@@ -55,7 +55,7 @@ pub static GUESTS: [Entry; 3] = [
             big_data: false,
             big_code: false,
         },
-        isa: Some(|f| Arm::of(Features::by_names(f), false, false)),
+        isa: Some(|f| Arm::of(features::by_names(f), false, false)),
         unicorn: &Unicorn {
             name: "arm",
             big_data: false,
@@ -70,7 +70,7 @@ pub static GUESTS: [Entry; 3] = [
             big_data: true,
             big_code: false,
         },
-        isa: Some(|f| Arm::of(Features::by_names(f), true, false)),
+        isa: Some(|f| Arm::of(features::by_names(f), true, false)),
         unicorn: &Unicorn {
             name: "arm-be8",
             big_data: true,
@@ -85,7 +85,7 @@ pub static GUESTS: [Entry; 3] = [
             big_data: true,
             big_code: true,
         },
-        isa: Some(|f| Arm::of(Features::by_names(f), true, true)),
+        isa: Some(|f| Arm::of(features::by_names(f), true, true)),
         unicorn: &Unicorn {
             name: "arm-be32",
             big_data: true,

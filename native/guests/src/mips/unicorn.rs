@@ -170,6 +170,16 @@ pub static MIPS64: Unicorn = Unicorn {
     facts: &MIPS64_FACTS,
     big_endian: true,
 };
+// The processor is the same: the kernel lets programs of n32 use addresses of 64 bits too (Status.UX), and what they
+// have there are numbers of 32 with a sign.
+pub static MIPSN32EL: Unicorn = Unicorn {
+    name: "mipsn32el",
+    ..MIPS64EL
+};
+pub static MIPSN32: Unicorn = Unicorn {
+    name: "mipsn32",
+    ..MIPS64
+};
 
 impl Unicorn {
     fn insn(&self, cpu: &Stopped<'_>, at: u64) -> Insn {

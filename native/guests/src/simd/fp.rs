@@ -171,7 +171,7 @@ pub fn three_same(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
         let acc = lane(d, w, i);
         let abs = !sign(w) & mask(w);
         match (opcode, u, second) {
-            (0x18, _, _) => min_max(e, !second, true, w, x, y),
+            (0x18, _, _) => min_max(e, !second, float::QUIET_LOSES, w, x, y),
             (0x19, _, false) => arith(e, Op::FpFma, w, x, y, acc),
             (0x19, _, true) => arith(e, Op::FpFma, w, x ^ sign(w), y, acc),
             (0x1a, false, true) => arith(e, Op::FpSub, w, x, y, 0),
@@ -184,7 +184,7 @@ pub fn three_same(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
             (0x1c, true, true) => test(e, w, x, y, true, gt),
             (0x1d, _, false) => test(e, w, x & abs, y & abs, true, ge),
             (0x1d, _, true) => test(e, w, x & abs, y & abs, true, gt),
-            (0x1e, ..) => min_max(e, !second, false, w, x, y),
+            (0x1e, ..) => min_max(e, !second, 0, w, x, y),
             (_, false, false) => step(e, w, x, y, false),
             (_, false, true) => step(e, w, x, y, true),
             _ => arith(e, Op::FpDiv, w, x, y, 0),
@@ -317,9 +317,9 @@ pub fn reduce(st: &mut State, a: u128, _b: u128, _c: u128, imm: u64) -> u128 {
     let (second, opcode) = (f.bits(23, 1) != 0, f.bits(12, 5));
     let mut env = float::env_of(st, imm);
     let mut two = |x: u64, y: u64| match opcode {
-        0x0c => min_max(&mut env, !second, true, w, x, y),
+        0x0c => min_max(&mut env, !second, float::QUIET_LOSES, w, x, y),
         0x0d => arith(&mut env, Op::FpAdd, w, x, y, 0),
-        _ => min_max(&mut env, !second, false, w, x, y),
+        _ => min_max(&mut env, !second, 0, w, x, y),
     };
     let l = |i| lane(a, w, i);
     let r = if f.bits(28, 1) != 0 {

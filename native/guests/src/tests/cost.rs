@@ -1,7 +1,7 @@
 //! What a translation costs: a measurement, not a test. `docs/performance.md` says how to use it.
 
 use crate::aarch64::LITTLE;
-use crate::arm::{Arm, features::Features};
+use crate::arm::{Arm, features};
 use crate::guest::Guest;
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use crate::translator::{NativeConfig, Options, Survey};
@@ -104,7 +104,7 @@ fn translation_cost() {
     let (guest, mut entries): (&'static dyn Guest, _) = match word(&file, 18, 2) {
         183 => (&LITTLE, called(code, start)),
         _ => {
-            let all = Arm::of(Features::by_names(&[]), false, false);
+            let all = Arm::of(features::by_names(&[]), false, false);
             (all, called_t32(code, start))
         }
     };

@@ -9,6 +9,7 @@ mod fuzz;
 mod oracle;
 mod registry;
 mod rig;
+mod riscv;
 mod unicorn;
 
 /// The 32-bit Arm guest with all features.

@@ -56,7 +56,7 @@ fn registers_are_within_the_file() {
 #[test]
 fn audit_architectures() {
     // include/uapi/linux/audit.h: AUDIT_ARCH_AARCH64, _ARM, _ARMEB, _RISCV64, _RISCV32,
-    // _S390X, _PPC.
+    // _S390X, _PPC, _MIPSEL, _MIPS64, _MIPS64N32, _MIPSEL64N32.
     let known = [
         ("aarch64", 0xc000_00b7),
         ("arm", 0x4000_0028),
@@ -66,6 +66,10 @@ fn audit_architectures() {
         ("riscv32", 0x4000_00f3),
         ("s390x", 0x8000_0016),
         ("ppc", 20),
+        ("mipsel", 0x4000_0008),
+        ("mips64", 0x8000_0008),
+        ("mipsn32", 0xa000_0008),
+        ("mipsn32el", 0xe000_0008),
     ];
     for (name, value) in known {
         assert_eq!(by_name(name).unwrap().linux.audit_arch(), value, "{name}");

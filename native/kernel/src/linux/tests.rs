@@ -56,11 +56,7 @@ impl LinuxAbi for TestAbi {
     }
 
     fn abi(&self) -> GuestAbi {
-        GuestAbi {
-            word_bits: 32,
-            big_endian: true,
-            numbers: None,
-        }
+        GuestAbi::of(32, true)
     }
 
     fn facts(&self) -> &'static Facts {

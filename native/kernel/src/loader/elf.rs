@@ -55,7 +55,6 @@ pub struct Segment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub ident: Ident,
-    pub flags: u32,
     pub entry: u64,
     pub phoff: u64,
     pub phentsize: u64,
@@ -285,10 +284,9 @@ pub fn read_plan(fd: RawFd, path: &[u8], machines: &Machines) -> Result<Plan, Lo
         bits: ident.bits,
     };
     let wide = usize::from(ident.bits == 64);
-    let (flags, phentsize, phnum) = [(36, 42, 44), (48, 54, 56)][wide];
+    let (phentsize, phnum) = [(42, 44), (54, 56)][wide];
     let mut plan = Plan {
         ident,
-        flags: fields.word(flags),
         entry: fields.wide([24, 24]),
         phoff: fields.wide([28, 32]),
         phentsize: fields.half(phentsize).into(),
@@ -322,7 +320,7 @@ pub fn read_plan(fd: RawFd, path: &[u8], machines: &Machines) -> Result<Plan, Lo
     }
     let size = size_of(fd).map_err(|errno| LoadError::of_errno(path, errno))?;
     plan.check(path, size)?;
-    match guest.and_then(|guest| guest.refusal(plan.entry, plan.flags)) {
+    match guest.and_then(|guest| guest.refusal(plan.entry, ident.flags)) {
         Some(why) => not_run(why.into()),
         None => Ok(plan),
     }

@@ -15,6 +15,8 @@ const EM_X86_64: u16 = 62;
 
 /// Sizes of the ELF header in 32 and 64 bits.
 pub(super) const EHDR: [usize; 2] = [52, 64];
+/// Where it has `e_flags`.
+const FLAGS: [usize; 2] = [36, 48];
 
 /// The part of an ELF header that tells whom the file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub struct Ident {
     pub bits: u8,
     pub big_endian: bool,
     pub kind: u16,
+    pub flags: u32,
 }
 
 impl Ident {
@@ -50,24 +53,31 @@ impl Ident {
                 u16::from_le_bytes(bytes)
             }
         };
+        let flags = FLAGS[usize::from(bits == 64)];
+        let flags = head[flags..].first_chunk().expect("as long as its EHDR");
         Some(Self {
             machine: half(18),
             bits,
             big_endian,
             kind: half(16),
+            flags: if big_endian {
+                u32::from_be_bytes(*flags)
+            } else {
+                u32::from_le_bytes(*flags)
+            },
         })
     }
 
     /// The guest that runs it.
     #[must_use]
     pub fn guest<'a>(&self, machines: &'a Machines) -> Option<&'a Rules> {
-        machines.guest(self.machine, self.bits, self.big_endian)
+        machines.guest(self.machine, self.bits, self.big_endian, self.flags)
     }
 
     /// What people call the machine.
     #[must_use]
     pub fn title(&self, machines: &Machines) -> String {
-        machines.title(self.machine, self.bits, self.big_endian)
+        machines.title(self.machine, self.bits, self.big_endian, self.flags)
     }
 
     /// Whether this x86-64 machine runs it without an emulator.
@@ -76,10 +86,12 @@ impl Ident {
         is_host_machine(self.machine) && (self.machine == EM_X86_64 || self.bits == 32)
     }
 
-    /// Whether it is for the same machine as another one.
+    /// Whether it is for the same machine as another one, and the same guest.
     #[must_use]
-    pub fn is_like(&self, other: &Self) -> bool {
+    pub fn is_like(&self, other: &Self, machines: &Machines) -> bool {
+        let guest = |ident: &Self| ident.guest(machines).map(|guest| guest.name);
         (self.machine, self.bits, self.big_endian) == (other.machine, other.bits, other.big_endian)
+            && guest(self) == guest(other)
     }
 
     #[must_use]

@@ -389,7 +389,7 @@ fn find_interpreter(
     };
     match Ident::parse(&head) {
         None => return Err(wrong("is no ELF file".into())),
-        Some(ident) if !ident.is_like(&prepared.ident) => {
+        Some(ident) if !ident.is_like(&prepared.ident, machines) => {
             return Err(wrong(format!("is built for {}", ident.title(machines))));
         }
         Some(_) => {}

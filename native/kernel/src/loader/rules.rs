@@ -9,6 +9,8 @@ pub struct Rules {
     pub machine: u16,
     pub bits: u8,
     pub big_endian: bool,
+    /// Mask and value of `e_flags`, which tell its programs from those of another guest of the same machine.
+    pub flags: (u32, u32),
     pub libraries: &'static str,
     /// Where its libraries may be below /usr, best first.
     pub triplets: Vec<&'static [u8]>,
@@ -51,6 +53,7 @@ impl Rules {
             machine,
             bits,
             big_endian,
+            flags: (0, 0),
             libraries: "",
             triplets: Vec::new(),
             min_address: 0x1_0000,
@@ -113,12 +116,15 @@ pub struct Machines {
 }
 
 impl Machines {
-    /// The guest that runs programs of an ELF machine.
+    /// The guest that runs programs of an ELF machine with these `e_flags`.
     #[must_use]
-    pub fn guest(&self, machine: u16, bits: u8, big_endian: bool) -> Option<&Rules> {
+    pub fn guest(&self, machine: u16, bits: u8, big_endian: bool, flags: u32) -> Option<&Rules> {
         let wanted = (machine, bits, big_endian);
         let mut all = self.guests.iter();
-        all.find(|guest| (guest.machine, guest.bits, guest.big_endian) == wanted)
+        all.find(|guest| {
+            (guest.machine, guest.bits, guest.big_endian) == wanted
+                && flags & guest.flags.0 == guest.flags.1
+        })
     }
 
     /// The guest called `name`.
@@ -129,8 +135,8 @@ impl Machines {
 
     /// The name people know an ELF machine by: `RISC-V 64`.
     #[must_use]
-    pub fn title(&self, machine: u16, bits: u8, big_endian: bool) -> String {
-        if let Some(guest) = self.guest(machine, bits, big_endian) {
+    pub fn title(&self, machine: u16, bits: u8, big_endian: bool, flags: u32) -> String {
+        if let Some(guest) = self.guest(machine, bits, big_endian, flags) {
             return guest.title.to_owned();
         }
         let fits = |title: &&Title| {

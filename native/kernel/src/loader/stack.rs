@@ -242,11 +242,7 @@ mod tests {
     const AT_NULL: u64 = 0;
 
     fn abi(word_bits: u8, big_endian: bool) -> GuestAbi {
-        GuestAbi {
-            word_bits,
-            big_endian,
-            numbers: None,
-        }
+        GuestAbi::of(word_bits, big_endian)
     }
 
     fn contents<'a>(abi: GuestAbi) -> Contents<'a> {

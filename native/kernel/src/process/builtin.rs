@@ -333,8 +333,10 @@ impl GuestThread {
                 given(result)
             }
             Builtin::Lseek => given(self.seek(int(0), value(1), int(2))).and_then(|position| {
-                // The result must fit the guest's long.
-                i32::try_from(position).map_err(|_| libc::EOVERFLOW)?;
+                // The result must fit the guest's register.
+                if abi.register_bits == 32 {
+                    i32::try_from(position).map_err(|_| libc::EOVERFLOW)?;
+                }
                 Ok(position)
             }),
             // _llseek(fd, offset, result, whence)

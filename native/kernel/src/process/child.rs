@@ -163,14 +163,10 @@ impl GuestThread {
     /// The same, to be done when nothing of this thread is in use any more.
     #[must_use]
     pub fn execution(&self, path: Vec<u8>, argv: Vec<Vec<u8>>, envp: Vec<Vec<u8>>) -> Execution {
-        let terminated = |texts: Vec<Vec<u8>>| -> Vec<CString> {
-            let texts = texts.into_iter().map(CString::new);
-            texts.map(Result::unwrap_or_default).collect()
-        };
         Execution {
             path: CString::new(path).unwrap_or_default(),
-            argv: terminated(argv),
-            envp: terminated(envp),
+            argv: Strings::new(argv),
+            envp: Strings::new(envp),
             blocked: self.signals.blocked,
             mailbox: self.signals.mailbox.clone(),
             process: self.process.clone(),
@@ -197,11 +193,34 @@ pub(super) fn clear_tid(process: &Process, word: &AtomicU64) {
     }
 }
 
-/// A real execve(2) that is about to be made.
+/// An array of C strings.
+struct Strings {
+    _texts: Vec<CString>,
+    /// Their addresses, with NULL at the end.
+    addresses: Vec<usize>,
+}
+
+impl Strings {
+    fn new(texts: Vec<Vec<u8>>) -> Self {
+        let texts = texts.into_iter().map(CString::new);
+        let texts: Vec<_> = texts.map(Result::unwrap_or_default).collect();
+        let addresses = texts.iter().map(|text| text.as_ptr() as usize);
+        Self {
+            addresses: addresses.chain([0]).collect(),
+            _texts: texts,
+        }
+    }
+
+    fn as_ptr(&self) -> *const *const libc::c_char {
+        self.addresses.as_ptr().cast()
+    }
+}
+
+/// A real execve(2) that is about to be made. It has all the memory that it takes.
 pub struct Execution {
     path: CString,
-    argv: Vec<CString>,
-    envp: Vec<CString>,
+    argv: Strings,
+    envp: Strings,
     blocked: u64,
     mailbox: Arc<Mailbox>,
     process: Arc<Process>,
@@ -211,11 +230,6 @@ pub struct Execution {
 impl Execution {
     /// Makes it; comes back only with -errno.
     pub fn run(&self) -> i64 {
-        let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
-            let null = std::iter::once(std::ptr::null());
-            texts.iter().map(|text| text.as_ptr()).chain(null).collect()
-        };
-        let (argv, envp) = (pointers(&self.argv), pointers(&self.envp));
         host::set_mask(!0);
         if self.mailbox.waits() {
             self.mailbox.send_again();
@@ -236,7 +250,7 @@ impl Execution {
             SHARERS.remove(pid);
             execed::executed();
             // SAFETY: NULL-terminated arrays of C strings that live until the call fails.
-            unsafe { libc::execve(self.path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+            unsafe { libc::execve(self.path.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
             let failed = std::io::Error::last_os_error();
             execed::executed_nothing();
             if shares {

@@ -319,11 +319,7 @@ mod tests {
             name: b"name",
         };
         let form = |word_bits, big_endian, old| Form {
-            abi: GuestAbi {
-                word_bits,
-                big_endian,
-                numbers: None,
-            },
+            abi: GuestAbi::of(word_bits, big_endian),
             old,
         };
         let made = |form: Form, room| {

@@ -66,8 +66,12 @@ fn victims(host: u16, target: i32) -> Vec<Victim> {
         _ => Some(target),
     };
     match pid {
-        None => Vec::new(),
-        // One that kills itself is not in the midst of anything, but it may hold robust futexes.
+        // The first process of a PID namespace is killed by nobody in there (pid_namespaces(7)).
+        None | Some(1) => Vec::new(),
+        // That may be the caller itself: it is not in the midst of anything, but other threads may be, and it leaves in
+        // order what is the others' to free.
+        Some(pid) if sharers().contains(&pid) => vec![Victim::here(pid)],
+        // It may hold robust futexes.
         Some(pid) if pid == own => {
             let gives_up = |own: &Victim| matches!(own.home, Home::Its);
             Victim::elsewhere(pid)
@@ -75,7 +79,6 @@ fn victims(host: u16, target: i32) -> Vec<Victim> {
                 .into_iter()
                 .collect()
         }
-        Some(pid) if sharers().contains(&pid) => vec![Victim::here(pid)],
         Some(pid) => Victim::elsewhere(pid).into_iter().collect(),
     }
 }

@@ -31,6 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use call::CLONE;
+pub use child::Execution;
 pub use thread::{GuestThread, Stop};
 pub use tracee::Debugged;
 

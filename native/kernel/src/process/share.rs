@@ -8,15 +8,25 @@
 //! from the memory. The clone itself is the calling thread's, whose child it is then in
 //! every respect (PR_SET_PDEATHSIG, __WNOTHREAD, CLONE_PARENT, what a tracer sees).
 //!
+//! What the child has for itself, a CPU above all, lies in that memory too, and the kernel takes none of it away. It
+//! is in the child's [`Life`], which the donor drops when the child has left in order. A life is memory only: what else a
+//! process has is gone with it, and the number of a descriptor of the child's is one of the parent's own to the
+//! donor. (A table of descriptors for donors alone would not do: who closes a copy of a message queue's
+//! takes back the mq_notify(3) of the whole process, ipc/mqueue.c.)
+//!
 //! The host call never has CLONE_VFORK. The wait is ours, because a child may have to execute its
 //! program without leaving the memory (`qusr/syscalls/handlers/exec.py`).
 
 use std::arch::asm;
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ptr::null_mut;
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 use super::aside;
 use super::child::{CloneArgs, ForkRequest, set_thread_name};
@@ -24,8 +34,14 @@ use super::ids::SHARERS;
 use super::{GuestThread, Process};
 use crate::signal::host::{self, Mailbox};
 
-/// What the child runs; it ends the process, or has it execute another program.
-pub type Main = Box<dyn FnOnce() + Send>;
+/// What the child does, and all that it leaves in this memory. It is dropped in another process than it was used in, so nothing
+/// in it may own anything but memory: no descriptor, timer, or lock of a file.
+pub trait Life: Send {
+    /// Runs in the child; it ends the process, or has it execute another program. Nothing is dropped that is on the
+    /// stack then: what has memory belongs into `self`.
+    fn live(&mut self, child: &Child);
+}
+
 /// What is left to be done in the parent when the child is gone; true: it left in order, not by a
 /// sudden death. It runs on the donor, in the thread-local variables that the child had.
 pub type After = Box<dyn FnOnce(bool) + Send>;
@@ -114,7 +130,19 @@ pub(super) struct Loan {
     stack: AtomicU64,
     /// The child holds nothing of the emulator's any more.
     in_order: AtomicBool,
-    main: Mutex<Option<Main>>,
+    /// Of boxes. Null once it has been dropped.
+    life: AtomicPtr<Box<dyn Life>>,
+}
+
+impl Loan {
+    /// Drops what the child has left.
+    fn drop_life(&self) {
+        let life = self.life.swap(null_mut(), Ordering::SeqCst);
+        if !life.is_null() {
+            // SAFETY: from a box, and the child that used it is not there any more, or never was.
+            drop(unsafe { Box::from_raw(life) });
+        }
+    }
 }
 
 /// The child's handle to those who wait for it.
@@ -241,13 +269,20 @@ fn watch(loan: Arc<Loan>, after: After) {
     LIVING.fetch_sub(1, Ordering::SeqCst);
     // The child may have had children that live on.
     aside::take_over();
+    // The child's, in the thread-local variables that it had.
+    Mailbox::detach();
     // A fault that is the emulator's own must not be blocked.
     host::set_whole_mask(!host::OWN);
     end(&loan, after);
 }
 
 fn end(loan: &Loan, after: After) {
-    after(loan.in_order.load(Ordering::SeqCst));
+    let in_order = loan.in_order.load(Ordering::SeqCst);
+    after(in_order);
+    // Who died in the midst of something may have left it half changed, or locked.
+    if in_order {
+        loan.drop_life();
+    }
     ENDED.store(true, Ordering::SeqCst);
     DONORS.fetch_sub(1, Ordering::SeqCst);
 }
@@ -265,13 +300,13 @@ extern "C" fn enter(loan: *const c_void) -> ! {
             unsafe { libc::_exit(INTERNAL) };
         }
     }
-    let main = loan
-        .main
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
-    if let Some(main) = main {
-        let _ = catch_unwind(AssertUnwindSafe(main));
+    // SAFETY: as above, so the loan is not dropped before; and nobody else uses the life as long.
+    let (child, life) = unsafe {
+        let child = ManuallyDrop::new(Child(Arc::from_raw(loan)));
+        (child, loan.life.load(Ordering::SeqCst).as_mut())
+    };
+    if let Some(life) = life {
+        let _ = catch_unwind(AssertUnwindSafe(|| life.live(&child)));
     }
     // SAFETY: ends the process.
     unsafe { libc::_exit(INTERNAL) }
@@ -284,8 +319,8 @@ pub struct Made {
 }
 
 impl GuestThread {
-    /// Makes a child process in the same memory that runs `main(child)`; -errno when it cannot be
-    /// had, with `main` and `after` dropped. `after` runs when the child is gone.
+    /// Makes a child process in the same memory with this `life`, which is dropped when the child has left in order, or
+    /// cannot be had. `after` runs before, when it is gone.
     ///
     /// # Errors
     /// The errno of clone(2), or of making the donor.
@@ -293,7 +328,7 @@ impl GuestThread {
         &mut self,
         request: &ForkRequest,
         borrower: &Process,
-        main: impl FnOnce(Child) + Send + 'static,
+        life: Box<dyn Life>,
         after: After,
     ) -> Result<Made, i32> {
         let loan = Arc::new(Loan {
@@ -305,11 +340,8 @@ impl GuestThread {
             thread_pointer: AtomicU64::new(0),
             stack: AtomicU64::new(0),
             in_order: AtomicBool::new(false),
-            main: Mutex::new(None),
+            life: AtomicPtr::new(Box::into_raw(Box::new(life))),
         });
-        let child = Child(loan.clone());
-        *loan.main.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Box::new(move || main(child)));
         // Donor and child begin with everything blocked, and nothing may be delivered to the child
         // that was meant for the parent.
         host::set_mask(!0);
@@ -327,6 +359,9 @@ impl GuestThread {
         self.announce_clone(0);
         let waits = self.signals.mailbox.waits();
         host::set_mask(if waits { !0 } else { self.signals.blocked });
+        if result.is_err() {
+            loan.drop_life();
+        }
         result.map(|pid| Made { pid, loan })
     }
 }
@@ -375,8 +410,6 @@ fn make(request: &ForkRequest, loan: &Arc<Loan>) -> Result<i32, i32> {
         return Ok(pid);
     }
     LIVING.fetch_sub(1, Ordering::SeqCst);
-    let main = loan.main.lock();
-    drop(main.unwrap_or_else(PoisonError::into_inner).take());
     set(&loan.donor, FAILED);
     Err(-pid as i32)
 }

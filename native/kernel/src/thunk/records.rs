@@ -150,11 +150,7 @@ fn swap_fields(bytes: &mut [u8], sizes: &[usize]) {
 mod tests {
     use super::*;
 
-    const BIG: GuestAbi = GuestAbi {
-        word_bits: 32,
-        big_endian: true,
-        numbers: None,
-    };
+    const BIG: GuestAbi = GuestAbi::of(32, true);
 
     #[test]
     fn kinds_of_descriptors() {

@@ -109,13 +109,13 @@ impl Call<'_> {
             Ret::Long => Outcome::Done(result),
             Ret::Signal => Outcome::Done(self.abi.signal_to_guest(result as i32).into()),
             Ret::Fd => self.opened(result as i32, host_args, ops),
-            Ret::Off if self.abi.word_bits == 32 && result > i64::from(i32::MAX) => {
+            Ret::Off if self.abi.register_bits == 32 && result > i64::from(i32::MAX) => {
                 Outcome::Done(-i64::from(libc::EOVERFLOW))
             }
             Ret::Flags(map) => {
                 let map = &self.env.table.flag_maps[usize::from(map)];
                 let mut flags = result as u64;
-                if self.abi.word_bits == 32 && self.env.marks.is_small(host_args[0] as i32) {
+                if self.abi.register_bits == 32 && self.env.marks.is_small(host_args[0] as i32) {
                     flags &= !O_LARGEFILE;
                 }
                 Outcome::Done(map_flags(map, flags, true) as i64)
@@ -139,7 +139,8 @@ impl Call<'_> {
         let Some(file) = status(fd) else {
             return Outcome::Done(fd.into());
         };
-        if self.abi.word_bits == 32 {
+        // A 64-bit kernel adds O_LARGEFILE (`force_o_largefile` of include/linux/fcntl.h).
+        if self.abi.register_bits == 32 {
             let flags = ops
                 .iter()
                 .zip(host_args)
@@ -197,7 +198,7 @@ impl Call<'_> {
     pub(super) fn limit_write(&self, host: u16, host_args: &mut [u64; 6]) -> Result<(), i32> {
         let (fd, count) = (host_args[0] as i32, host_args[2]);
         let positioned = i64::from(host) == libc::SYS_pwrite64;
-        if self.abi.word_bits != 32
+        if self.abi.register_bits != 32
             || !positioned && i64::from(host) != libc::SYS_write
             || !self.env.marks.is_small(fd)
         {

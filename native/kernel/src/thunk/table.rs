@@ -15,7 +15,7 @@ use super::lazy::Lazy;
 use super::reader::Reader;
 use crate::abi::{self, GuestAbi, Numbers, SIGNALS};
 
-const MAGIC: &[u8] = b"QTHUNK10";
+const MAGIC: &[u8] = b"QTHUNK11";
 /// A register slot that means "no such argument".
 pub const NO_SLOT: u8 = 255;
 /// The index of a map that is not there.
@@ -433,6 +433,7 @@ impl Table {
         }
         let abi = GuestAbi {
             word_bits: reader.u8()? * 8,
+            register_bits: reader.u8()? * 8,
             big_endian: reader.u8()? != 0,
             numbers: None,
         };

@@ -185,11 +185,7 @@ fn build_stack(
         auxv: vector(image, machine, vdso),
         platform: machine.cpu.platform.as_bytes(),
         random,
-        abi: GuestAbi {
-            word_bits: machine.rules.bits,
-            big_endian: machine.rules.big_endian,
-            numbers: None,
-        },
+        abi: GuestAbi::of(machine.rules.bits, machine.rules.big_endian),
     });
     Ok(stack.map_err(stack::Error::explain)?)
 }

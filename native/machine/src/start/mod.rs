@@ -228,7 +228,7 @@ fn start(
         return Ok(None);
     };
     let launch = Launch::of(&command, own_exe.clone());
-    let machine = launch.machine(rules.name, rules.variant(plan.flags))?;
+    let machine = launch.machine(rules.name, rules.variant(plan.ident.flags))?;
     if !machine.is_usual() || machine.native.is_none() && launch.lacks_unicorn() {
         return Ok(None);
     }

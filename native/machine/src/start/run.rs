@@ -156,7 +156,7 @@ fn machine_for(started: &Started, execve: &Execve) -> Result<Arc<Machine>, Refus
     let unknown = || Refusal::Usage(String::from("no guest runs it"));
     let plan = execve.prepared.plan.as_ref().ok_or_else(unknown)?;
     let rules = execve.prepared.ident.guest(machines).ok_or_else(unknown)?;
-    let variant = rules.variant(plan.flags);
+    let variant = rules.variant(plan.ident.flags);
     let known = &started.machine;
     if (known.rules.name, known.abi.variant) == (rules.name, variant) {
         return Ok(Arc::clone(known));

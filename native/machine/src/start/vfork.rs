@@ -17,8 +17,8 @@ use crate::facts;
 use crate::process::aside;
 use crate::process::clone::CloneRequest;
 use crate::process::exec::Execve;
-use crate::process::share::{Child, Made};
-use crate::process::{GuestThread, Process, Stop};
+use crate::process::share::{Child, Life, Made};
+use crate::process::{Execution, GuestThread, Process, Stop};
 use crate::signal::host::{self, Mailbox};
 use crate::signal::{SIG_IGN, bit};
 
@@ -62,8 +62,6 @@ pub struct Borrowed {
     pub slot: Arc<Slot>,
 }
 
-/// Goes on with the child, on its own host thread; never comes back.
-pub type Body = Box<dyn FnOnce(Child) + Send>;
 /// What is to be done when the child is gone; true: in order.
 pub type After = Box<dyn FnOnce(bool) + Send>;
 
@@ -71,9 +69,9 @@ pub type After = Box<dyn FnOnce(bool) + Send>;
 #[derive(Default)]
 pub struct Slot {
     needs: Mutex<Option<(GuestThread, Stop)>>,
-    body: Mutex<Option<Body>>,
+    life: Mutex<Option<Box<dyn Life>>>,
     after: Mutex<Option<After>>,
-    /// 1 when the body is there.
+    /// 1 when the life is there.
     ready: AtomicU32,
 }
 
@@ -82,17 +80,17 @@ fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Slot {
-    /// Python is there: the child goes on with `body`, and `after` is done in the end.
-    pub fn go_on(&self, body: Body, after: After) {
+    /// Python is there: the child goes on with `life`, on its own host thread, and `after` is done in the end.
+    pub fn go_on(&self, life: Box<dyn Life>, after: After) {
         *lock(&self.after) = Some(after);
-        *lock(&self.body) = Some(body);
+        *lock(&self.life) = Some(life);
         self.ready.store(1, Ordering::SeqCst);
         // SAFETY: wakes waiters on a word of ours; another process of this memory may be one.
         unsafe { libc::syscall(libc::SYS_futex, self.ready.as_ptr(), libc::FUTEX_WAKE, 1) };
     }
 
     /// Waits for Python.
-    fn wait(&self) -> Option<Body> {
+    fn wait(&self) -> Option<Box<dyn Life>> {
         while self.ready.load(Ordering::SeqCst) == 0 {
             // SAFETY: the kernel compares and waits on a word of ours.
             unsafe {
@@ -105,7 +103,7 @@ impl Slot {
                 );
             }
         }
-        lock(&self.body).take()
+        lock(&self.life).take()
     }
 }
 
@@ -137,18 +135,23 @@ pub fn vfork(started: &mut Started, request: &CloneRequest) -> Option<Borrowed> 
     let (lent, kept) = (Arc::clone(&slot), Arc::clone(&slot));
     let borrower = Borrower {
         thread,
+        execution: None,
         request: *request,
         launch: Arc::clone(&started.launch),
         exe: started.exe.clone(),
         sysroot: started.sysroot.clone(),
         read_implies_exec: started.read_implies_exec,
-        slot: lent,
     };
+    let life = Box::new(Early {
+        borrower: Some(borrower),
+        slot: lent,
+        python: None,
+    });
     let host = request.to_host(&started.process);
     let made = started.thread.share(
         &host,
         &process,
-        move |child| borrower.live(&child),
+        life,
         Box::new(move |in_order| {
             owner.child_is_gone(&word);
             let after = lock(&kept.after).take();
@@ -197,23 +200,53 @@ fn store_tid(process: &Process, address: u64, tid: i32) {
     let _ = process.space.write(address, &bytes);
 }
 
+/// The child's life, first without Python.
+struct Early {
+    /// Until Python has it.
+    borrower: Option<Borrower>,
+    slot: Arc<Slot>,
+    /// What it is from then on.
+    python: Option<Box<dyn Life>>,
+}
+
+impl Life for Early {
+    fn live(&mut self, child: &Child) {
+        let Some(borrower) = &mut self.borrower else {
+            return;
+        };
+        let stop = borrower.live(child);
+        log::entry(&borrower.launch, &stop);
+        host::set_mask(!0);
+        let blocked = borrower.thread.signals.blocked;
+        let thread = self.borrower.take().map(|borrower| borrower.thread);
+        *lock(&self.slot.needs) = thread.map(|thread| (thread, stop));
+        child.ask();
+        self.python = self.slot.wait();
+        host::set_mask(blocked);
+        if let Some(life) = &mut self.python {
+            life.live(child);
+        }
+    }
+}
+
 /// The child.
 struct Borrower {
     thread: GuestThread,
+    /// The execve under way.
+    execution: Option<Execution>,
     request: CloneRequest,
     launch: Arc<Launch>,
     exe: Vec<u8>,
     sysroot: Vec<u8>,
     read_implies_exec: bool,
-    slot: Arc<Slot>,
 }
 
 impl Borrower {
-    /// Its life, on the donor's stack.
-    fn live(mut self, child: &Child) {
+    /// Its life, on the donor's stack, until it needs Python for this stop.
+    fn live(&mut self, child: &Child) -> Stop {
         self.begin();
         child.has_begun();
-        let stop = loop {
+        loop {
             match self.thread.run() {
                 Stop::Exited { status, .. } => {
                     self.ends(child);
@@ -221,18 +254,19 @@ impl Borrower {
                     unsafe { libc::_exit(status & 0xff) };
                 }
                 Stop::Killed { signal } if !wants_core(&self.thread.process) => {
+                    let number = signal.0;
+                    drop(signal);
                     self.ends(child);
-                    host::die_beside_others(signal.0);
+                    host::die_beside_others(number);
                 }
                 Stop::Core(Exit::Interrupted) => {}
                 stop => {
                     if !self.attend(child, &stop) {
-                        break stop;
+                        return stop;
                     }
                 }
             }
-        };
-        self.needs_python(child, stop);
+        }
     }
 
     fn begin(&mut self) {
@@ -258,19 +292,6 @@ impl Borrower {
         Mailbox::detach();
         child.is_in_order(true);
         aside::be_alone();
-    }
-
-    fn needs_python(self, child: &Child, stop: Stop) {
-        log::entry(&self.launch, &stop);
-        host::set_mask(!0);
-        let blocked = self.thread.signals.blocked;
-        *lock(&self.slot.needs) = Some((self.thread, stop));
-        child.ask();
-        let body = self.slot.wait();
-        host::set_mask(blocked);
-        if let Some(body) = body {
-            body(child.clone());
-        }
     }
 
     /// False: Python has to decide.
@@ -305,9 +326,11 @@ impl Borrower {
             let (argv, envp) = self.again(execve);
             self.thread.execution(self.launch.executable(), argv, envp)
         };
+        let execution = self.execution.insert(execution);
         child.is_in_order(true);
         let result = execution.run();
         child.is_in_order(false);
+        self.execution = None;
         self.thread.set_mask(self.thread.signals.blocked);
         self.thread.finish_call(result);
         true

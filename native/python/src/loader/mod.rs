@@ -50,10 +50,11 @@ pub fn file_kind(head: &[u8]) -> &'static str {
     }
 }
 
-/// The name people know an ELF machine by.
+/// The name people know an ELF machine by, for programs with these `e_flags`.
 #[pyfunction]
-pub fn machine_title(machine: u16, bits: u8, big_endian: bool) -> String {
-    facts().machines.title(machine, bits, big_endian)
+#[pyo3(signature = (machine, bits, big_endian, flags = 0))]
+pub fn machine_title(machine: u16, bits: u8, big_endian: bool, flags: u32) -> String {
+    facts().machines.title(machine, bits, big_endian, flags)
 }
 
 /// The interpreter and its argument, of a script's first bytes; None: the kernel would say ENOEXEC.

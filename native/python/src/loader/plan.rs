@@ -62,7 +62,7 @@ impl PyPlan {
 
     #[getter]
     fn flags(&self) -> u32 {
-        self.0.flags
+        self.0.ident.flags
     }
 
     #[getter]
@@ -127,7 +127,7 @@ impl PyPlan {
     #[getter]
     fn variant(&self) -> &'static str {
         let rules = self.0.ident.guest(&facts().machines);
-        rules.map_or("", |rules| rules.variant(self.0.flags))
+        rules.map_or("", |rules| rules.variant(self.0.ident.flags))
     }
 }
 

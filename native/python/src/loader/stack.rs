@@ -84,11 +84,7 @@ pub(super) fn build(
         auxv,
         platform,
         random,
-        abi: GuestAbi {
-            word_bits,
-            big_endian,
-            numbers: None,
-        },
+        abi: GuestAbi::of(word_bits, big_endian),
     });
     made.map(PyStack)
         .map_err(|error| load_error(py, &error.explain()))

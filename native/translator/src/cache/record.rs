@@ -310,14 +310,29 @@ impl Tables {
     }
 }
 
+/// Translations as records, one behind the other.
+#[derive(Default)]
+pub struct Records {
+    bytes: Vec<u8>,
+    /// By key, where they end.
+    ends: Vec<(Key, usize)>,
+}
+
+impl Records {
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &[u8])> {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
+        let both = self.ends.iter().zip(starts);
+        both.map(|((key, end), start)| (*key, &self.bytes[start..*end]))
+    }
+}
+
 impl Cache {
-    /// The live translations that are `wanted`, as (key, record), until there are `most` bytes.
+    /// The live translations that are `wanted`, until there are `most` bytes.
     #[must_use]
-    pub fn records(&self, most: usize, wanted: &dyn Fn(Key) -> bool) -> Vec<(Key, Vec<u8>)> {
+    pub fn records(&self, most: usize, wanted: &dyn Fn(Key) -> bool) -> Records {
         let inner = self.lock();
         let (tables, arena) = (&inner.tables, &inner.generation.arena);
-        let mut total = 0;
-        let mut records = Vec::new();
+        let mut records = Records::default();
         for (n, e) in tables.entries.iter().enumerate() {
             let plain = e.key.1 & REGION == 0 && e.pin.is_none();
             if !plain || !tables.is_live(n as u32) || !wanted(e.key) {
@@ -325,14 +340,15 @@ impl Cache {
             }
             let next = tables.entries.get(n + 1);
             let end = next.map_or_else(|| arena.end(), |next| next.host);
-            let mut record = Vec::new();
-            if tables.write(arena, n, end, &mut record).is_some() {
-                total += record.len();
-                if total > most {
-                    break;
-                }
-                records.push((e.key, record));
+            let start = records.bytes.len();
+            if tables.write(arena, n, end, &mut records.bytes).is_none() {
+                records.bytes.truncate(start);
+                continue;
             }
+            if records.bytes.len() > most {
+                break;
+            }
+            records.ends.push((e.key, records.bytes.len()));
         }
         records
     }

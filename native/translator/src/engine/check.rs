@@ -155,6 +155,7 @@ impl NativeCore {
                     want.pc = pc;
                 }
                 Outcome::Jumped => {
+                    want.pc = guest.code_address(want.pc);
                     let backward = want.pc <= pc;
                     return End::Jumped { backward };
                 }

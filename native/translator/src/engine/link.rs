@@ -117,7 +117,8 @@ impl NativeCore {
     /// An indirect jump whose target is not in the core's table.
     pub(super) fn indirect(&mut self) -> Next {
         let _gate = gate::inside();
-        let pc = self.st_ref().pc;
+        let pc = self.common.guest.code_address(self.st_ref().pc);
+        self.st().pc = pc;
         let mode = self.translation_mode();
         let (pointer, top) = self.cpu_ref().returns();
         if pointer > top {

@@ -41,6 +41,8 @@ impl NativeCore {
     /// Runs until translated code comes back, and deals with why.
     fn run_once(&mut self, on_syscall: OnSyscall<'_>) -> Next {
         let gate = gate::inside();
+        // What a jump ignores of its target is in nobody's pc.
+        self.st().pc = self.common.guest.code_address(self.st_ref().pc);
         if self.st_ref().interrupt.load(Ordering::Acquire) != 0 && self.attend() {
             return Next::Leave(Exit::Interrupted);
         }
@@ -81,14 +83,7 @@ impl NativeCore {
                     exit => Next::Leave(exit),
                 };
             }
-            Err(NoCode::Fetch(f)) => {
-                let plain = self.common.guest.code_address(pc);
-                if plain == pc {
-                    return Next::Leave(no_code(f));
-                }
-                self.st().pc = plain;
-                return Next::Go;
-            }
+            Err(NoCode::Fetch(f)) => return Next::Leave(no_code(f)),
         };
         drop(gate);
         if !self.go_in() {
@@ -249,6 +244,10 @@ impl NativeCore {
             Trap::Fallback => self.fall_back(),
             Trap::Resync => Next::Go,
             Trap::Stop => Next::Leave(Exit::Stop),
+            Trap::Invalidate if arg != 0 => {
+                self.forget(0, u64::MAX);
+                Next::Go
+            }
             Trap::Invalidate => {
                 let line = self.common.guest.cache_line(self.st_ref().trap_addr);
                 self.forget(line.start, line.end);

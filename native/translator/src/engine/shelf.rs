@@ -15,8 +15,8 @@ const LITTLE: usize = MOST / 16;
 /// One line of the index: guest pc, mode, and place, length and CRC-32 of the record.
 const LINE: usize = 24;
 
-/// Translations by key.
-pub(super) type Records = Vec<(Key, Vec<u8>)>;
+/// A translation's record.
+pub(super) type Record<'a> = (Key, &'a [u8]);
 
 /// One of the files, and what this process has found in it.
 #[derive(Default)]
@@ -68,13 +68,13 @@ impl Shelf {
 
     /// Writes the file anew with these, too, if there are `worth` that it has not, or a 32nd of what it has: a large
     /// file is not written for a few.
-    pub(super) fn keep(&self, folder: &[u8], mut all: Records, worth: usize) {
+    pub(super) fn keep<'a>(&'a self, folder: &[u8], mut all: Vec<Record<'a>>, worth: usize) {
         if !self.has_room() {
             return;
         }
         let old = self.file.as_ref();
         // Those from before the file was opened.
-        all.retain(|(key, record)| old.and_then(|file| file.find(*key)) != Some(record));
+        all.retain(|(key, record)| old.and_then(|file| file.find(*key)) != Some(*record));
         let mut size = self.size();
         all.retain(|(_, record)| {
             size += LINE + record.len();
@@ -89,7 +89,7 @@ impl Shelf {
             if let Some((key, record)) = old.and_then(|file| file.record(n))
                 && !new.contains(&key)
             {
-                all.push((key, record.to_vec()));
+                all.push((key, record));
             }
         }
         all.sort_unstable_by_key(|(key, _)| *key);
@@ -107,7 +107,7 @@ struct File {
 }
 
 /// The index and the records.
-fn image(records: &[(Key, Vec<u8>)]) -> Vec<u8> {
+fn image(records: &[Record<'_>]) -> Vec<u8> {
     let size: usize = records.iter().map(|(_, record)| LINE + record.len()).sum();
     let mut out = Vec::with_capacity(size + 4);
     out.extend_from_slice(&(records.len() as u32).to_le_bytes());
@@ -153,7 +153,7 @@ impl File {
         )
     }
 
-    fn record(&self, n: usize) -> Option<(Key, &[u8])> {
+    fn record(&self, n: usize) -> Option<Record<'_>> {
         let (key, at, length, sum) = self.line(n);
         let start = self.map.value + at;
         let record = self.map.bytes().get(start..start + length)?;

@@ -9,8 +9,9 @@
 //! a process that finds nearly all in what it has inherited need not.
 
 use super::Options;
-use super::shelf::{MOST, Records, Shelf};
-use crate::cache::{Key, Made, record};
+use super::shelf::{MOST, Record, Shelf};
+use crate::cache::record::{self, Records};
+use crate::cache::{Key, Made};
 use crate::host::{Host, Native};
 use crate::store;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -133,8 +134,8 @@ impl Stock {
         let new = records(MOST, &|key| !own.has_found(key) && !shared.has_found(key));
         // When there is no room any more each program has its own again.
         let share = shared.has_room();
-        let (others, mine): (Records, Records) = new
-            .into_iter()
+        let (others, mine): (Vec<Record<'_>>, Vec<Record<'_>>) = new
+            .iter()
             .partition(|((pc, _), _)| share && !place.image.contains(pc) && is_file(*pc));
         own.keep(&place.folder, mine, WORTH_OF_OWN);
         shared.keep(&place.folder, others, WORTH as usize);

@@ -8,6 +8,7 @@
 
 use super::Op;
 use super::flags;
+use super::float_away::to_nearest_away;
 pub use super::float_env::*;
 use super::float_int::{from_int, round_integral, to_int};
 use super::half;
@@ -187,7 +188,8 @@ pub fn convert(env: &mut u32, from: u8, to: u8, x: u64) -> u64 {
         f(env, f64::from_bits(x), 0.0, 0.0).to_bits()
     };
     match (from, to) {
-        (64, 32) => rounded(env, 32, |e| raw(narrow, e, x) & 0xffff_ffff),
+        (64, 32) if *env & AWAY != 0 => to_nearest_away(env, Op::FpCvt, 32, x, 0, 0),
+        (64, 32) => by_host(env, Op::FpCvt, 32, x, 0, 0),
         (32, 64) => raw(widen, env, x),
         (16, _) => half::widen(x, to, false),
         _ => {
@@ -209,7 +211,7 @@ fn rounded(env: &mut u32, w: u8, op: impl Fn(&mut u32) -> u64) -> u64 {
     let mut e = *env & !0x3f;
     let r = op(&mut e);
     let mut tiny = f.denormal(r) || (f.zero(r) && e & UNDERFLOW != 0);
-    if r & f.abs == f.least_normal() && e & INEXACT != 0 {
+    if r & f.abs == f.least_normal() && e & INEXACT != 0 && *env & TINY_AFTER == 0 {
         // Towards zero, what was less stays less.
         let mut truncating = (*env & !0x3f) | 0x6000;
         tiny = f.denormal(op(&mut truncating));
@@ -223,6 +225,31 @@ fn rounded(env: &mut u32, w: u8, op: impl Fn(&mut u32) -> u64) -> u64 {
     }
     *env |= e & 0x3f;
     r
+}
+
+/// One arithmetic operation on numbers of `w` bits (32 or 64) by the host, under its rounding modes; `FpCvt`: from a double.
+pub(super) fn by_host(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
+    if op == Op::FpCvt {
+        return rounded(env, 32, |e| {
+            narrow(e, f64::from_bits(a), 0.0, 0.0).to_bits() & 0xffff_ffff
+        });
+    }
+    if w == 64 {
+        let h = host64(op);
+        return rounded(env, 64, |e| {
+            h(e, f64::from_bits(a), f64::from_bits(b), f64::from_bits(c)).to_bits()
+        });
+    }
+    let h = match op {
+        Op::FpAdd => add32,
+        Op::FpSub => sub32,
+        Op::FpMul => mul32,
+        Op::FpDiv => div32,
+        Op::FpSqrt => sqrt32,
+        _ => fma32,
+    };
+    let s = |x: u64| f32::from_bits(x as u32);
+    rounded(env, 32, |e| u64::from(h(e, s(a), s(b), s(c)).to_bits()))
 }
 
 /// One arithmetic operation on bits of width `w`.
@@ -247,39 +274,34 @@ pub fn arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
             _ => propagate(env, f, &[a, b]),
         };
     }
-    let r = if w == 16 {
+    let r = if *env & AWAY != 0 && w != 16 {
+        to_nearest_away(env, op, w, a, b, c)
+    } else if w == 16 {
         half::arith(env, op, a, b, c)
-    } else if w == 64 {
-        let h = host64(op);
-        rounded(env, 64, |e| {
-            h(e, f64::from_bits(a), f64::from_bits(b), f64::from_bits(c)).to_bits()
-        })
     } else {
-        let h = match op {
-            Op::FpAdd => add32,
-            Op::FpSub => sub32,
-            Op::FpMul => mul32,
-            Op::FpDiv => div32,
-            Op::FpSqrt => sqrt32,
-            _ => fma32,
-        };
-        let s = |x: u64| f32::from_bits(x as u32);
-        rounded(env, 32, |e| u64::from(h(e, s(a), s(b), s(c)).to_bits()))
+        by_host(env, op, w, a, b, c)
     };
     if f.nan(r) { f.default_nan() } else { r }
 }
 
-/// Minimum or maximum; `number`: a quiet NaN loses against a number.
-pub fn min_max(env: &mut u32, max: bool, number: bool, w: u8, a: u64, b: u64) -> u64 {
+/// Minimum or maximum; `nans` is 0, [`QUIET_LOSES`] or [`PREFER_NUMBER`].
+pub fn min_max(env: &mut u32, max: bool, nans: u64, w: u8, a: u64, b: u64) -> u64 {
     let f = format(w);
     let (a, b) = (flushed(env, w, a), flushed(env, w, b));
     if f.nan(a) || f.nan(b) {
-        let quiet = |x| f.nan(x) && !f.signalling(x);
-        if number && quiet(a) && !f.nan(b) {
-            return b;
-        }
-        if number && quiet(b) && !f.nan(a) {
-            return a;
+        let loses = |x| f.nan(x) && (nans == PREFER_NUMBER || !f.signalling(x));
+        let number = if nans != 0 && loses(a) && !f.nan(b) {
+            Some(b)
+        } else if nans != 0 && loses(b) && !f.nan(a) {
+            Some(a)
+        } else {
+            None
+        };
+        if let Some(number) = number {
+            if f.signalling(a) || f.signalling(b) {
+                *env |= INVALID;
+            }
+            return number;
         }
         return propagate(env, f, &[a, b]);
     }
@@ -336,7 +358,7 @@ fn on_lane(env: &mut u32, op: Op, w: u8, a: u64, b: u64, imm: u64) -> u64 {
             to_int(env, w, a, w, signed, imm >> 8 & 7, frac)
         }
         Op::VFpFromInt => from_int(env, w, a, w, imm & 0x80 != 0, (imm >> 16) as u32),
-        _ => min_max(env, op == Op::VFpMax, imm != 0, w, a, b),
+        _ => min_max(env, op == Op::VFpMax, imm, w, a, b),
     }
 }
 
@@ -409,9 +431,14 @@ fn evaluate(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -
     u128::from(match op {
         Op::FpFlush => flushed(env, w, a),
         Op::FFcmp => compare(env, w, a, b, imm != 0),
-        Op::FpMin | Op::FpMax => min_max(env, op == Op::FpMax, imm != 0, w, a, b),
+        Op::FpMin | Op::FpMax => min_max(env, op == Op::FpMax, imm, w, a, b),
         Op::FpRound => round_integral(env, w, a, imm & 7, imm & 8 != 0),
         Op::FpCvt => convert(env, w, imm as u8, a),
+        Op::FpToInt if imm & NAN_IS_LARGEST != 0 && format(w).nan(a) => {
+            *env |= INVALID;
+            let bits = (imm & 0x7f) as u8;
+            super::eval::mask(bits) >> u32::from(imm & 0x80 != 0)
+        }
         Op::FpToInt => to_int(
             env,
             w,

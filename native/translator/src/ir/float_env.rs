@@ -36,8 +36,18 @@ pub const ALT_HALF: u32 = 1 << 19;
 pub const DIRECTED: u32 = 1 << 20;
 /// Operations that are [`STANDARD`] are in use: denormal numbers trap for them.
 pub const STANDARD_USED: u32 = 1 << 21;
+/// Results are tiny if they are so after rounding, as on the host; else before it, as Arm has it.
+pub const TINY_AFTER: u32 = 1 << 22;
+/// Rounds to nearest, ties away from zero.
+pub const AWAY: u32 = 1 << 23;
 /// All of these modes.
-pub const MODES: u32 = 0x3f << 16;
+pub const MODES: u32 = 0xff << 16;
+/// In the immediate of a conversion to integers: a NaN is taken for the largest one, instead of 0.
+pub const NAN_IS_LARGEST: u64 = 1 << 11;
+/// In the immediate of a minimum or maximum: a quiet NaN loses against a number.
+pub const QUIET_LOSES: u64 = 1;
+/// The same: any NaN does (IEEE 754-2019, minimumNumber).
+pub const PREFER_NUMBER: u64 = 2;
 /// Sticky: a denormal operand was taken for zero.
 pub const INPUT_DENORMAL: u32 = 1 << 24;
 /// In an operation's immediate: it is done under Arm's standard modes whatever the environment's are: rounded to

@@ -1,10 +1,15 @@
 //! Floating point and integers: rounding to integral values, conversions with saturation.
 
-use super::float::{FLUSH_HALF, INEXACT, INVALID, convert, flushed, format, propagate, round};
+use super::float::{
+    AWAY, FLUSH_HALF, INEXACT, INVALID, convert, flushed, format, propagate, round,
+};
 use super::half;
 
 /// The environment's rounding mode.
 pub(super) fn current(env: u32) -> u64 {
+    if env & AWAY != 0 {
+        return round::AWAY;
+    }
     [round::NEAREST, round::DOWN, round::UP, round::ZERO][(env >> 13 & 3) as usize]
 }
 
@@ -115,6 +120,7 @@ pub fn from_int(env: &mut u32, w: u8, x: u64, bits: u8, signed: bool, frac: u32)
         let half = 1 << (drop - 1);
         let up = match current(*env) {
             round::NEAREST => rest > half || (rest == half && kept & 1 != 0),
+            round::AWAY => rest >= half,
             round::UP => sign == 0,
             round::DOWN => sign != 0,
             _ => false,

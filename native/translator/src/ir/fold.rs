@@ -77,6 +77,19 @@ impl IrBuilder {
                 Some(self.push(op, w, [x, y, NONE], 1))
             }
             Op::VZext => self.wide_clean(a, w).then_some(a),
+            Op::VUnbox if self.inst(a).op == Op::VBox && self.inst(a).w == w => {
+                Some(self.inst(a).a)
+            }
+            // Extended to a multiple of bytes by two shifts.
+            Op::Shr | Op::Sar if w == 64 && matches!(kb, Some(32 | 48 | 56)) => {
+                let first = *self.inst(a);
+                if first.op != Op::Shl || first.w != 64 || self.known(first.b) != kb {
+                    return None;
+                }
+                let bits = 64 - kb.unwrap_or(0) as u8;
+                let how = if op == Op::Shr { Op::Zext } else { Op::Sext };
+                Some(self.op1(how, bits, first.a))
+            }
             Op::AesMix if self.inst(a).op == Op::AesSub => {
                 let x = self.inst(a).a;
                 Some(self.push(Op::AesRound, 128, [x, NONE, NONE], 0))

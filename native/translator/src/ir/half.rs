@@ -2,7 +2,7 @@
 
 use super::Op;
 use super::float::{
-    self, DEFAULT_ENV, DIV_BY_ZERO, FLUSH_HALF, INEXACT, INVALID, OVERFLOW, UNDERFLOW,
+    self, DEFAULT_ENV, DIV_BY_ZERO, FLUSH_HALF, INEXACT, INVALID, OVERFLOW, TINY_AFTER, UNDERFLOW,
     round as mode,
 };
 use super::float_int;
@@ -33,7 +33,7 @@ pub(super) fn odd(mag: u64) -> f64 {
     ((mag & !0xfff) | sticky) as f64
 }
 
-/// Rounds a double (no NaN) to half precision. Tininess is detected before rounding.
+/// Rounds a double (no NaN) to half precision.
 /// `flush`: tiny results become zero; `alternative`: the largest exponent is of numbers, and what is beyond is invalid.
 pub(super) fn round(env: &mut u32, v: f64, flush: bool, alternative: bool) -> u64 {
     let bits = v.to_bits();
@@ -58,12 +58,21 @@ pub(super) fn round(env: &mut u32, v: f64, flush: bool, alternative: bool) -> u6
     let shift = (42 + if tiny { -14 - exp } else { 0 }).min(63) as u32;
     let (mut kept, rest) = (m >> shift, m & ((1 << shift) - 1));
     let half = 1u64 << (shift - 1);
-    let up = match float_int::current(*env) {
+    let current = float_int::current(*env);
+    let rounds_up = |kept: u64, rest: u64, half: u64| match current {
         mode::NEAREST => rest > half || (rest == half && kept & 1 != 0),
+        mode::AWAY => rest >= half,
         mode::UP => rest != 0 && sign == 0,
         mode::DOWN => rest != 0 && sign != 0,
         _ => false,
     };
+    // With all digits that a normal number has it is one, after rounding.
+    let normal = 1 << 41;
+    let late = *env & TINY_AFTER != 0
+        && exp == -15
+        && m >> 42 == 0x7ff
+        && rounds_up(m >> 42, m & (2 * normal - 1), normal);
+    let up = rounds_up(kept, rest, half);
     kept += u64::from(up);
     // The implicit bit, or the carry into it, adds one to the exponent.
     let r = if tiny {
@@ -78,7 +87,7 @@ pub(super) fn round(env: &mut u32, v: f64, flush: bool, alternative: bool) -> u6
     if r >= 0x7c00 && !alternative {
         *env |= OVERFLOW | INEXACT;
         let away = match float_int::current(*env) {
-            mode::NEAREST => true,
+            mode::NEAREST | mode::AWAY => true,
             mode::UP => sign == 0,
             mode::DOWN => sign != 0,
             _ => false,
@@ -86,7 +95,7 @@ pub(super) fn round(env: &mut u32, v: f64, flush: bool, alternative: bool) -> u6
         return sign | if away { 0x7c00 } else { 0x7bff };
     }
     if rest != 0 {
-        *env |= INEXACT | if tiny { UNDERFLOW } else { 0 };
+        *env |= INEXACT | if tiny && !late { UNDERFLOW } else { 0 };
     }
     sign | r
 }

@@ -18,6 +18,7 @@ pub mod crypto;
 pub mod eval;
 pub mod flags;
 pub mod float;
+mod float_away;
 mod float_env;
 pub mod float_int;
 mod fold;
@@ -121,6 +122,11 @@ pub enum Op {
     VBsl,
     /// Keeps the low `w` bits.
     VZext,
+    /// The low `w` bits with ones above them, up to bit 63: a number in a wider register that holds one of several formats.
+    VBox,
+    /// What `VBox` made a wide number of: the low `w` bits (those above are anything), or the default NaN of `w` bits if
+    /// there are not ones above them.
+    VUnbox,
     /// The bytes of a (low) and b (high) from byte imm on.
     VExt,
     // Wide operations on lanes; pure.
@@ -328,7 +334,7 @@ pub enum Trap {
     Fallback,
     /// State that selects translations changed, or code was invalidated: look the pc up again.
     Resync,
-    /// The instruction cache line at `State::trap_addr` is to be forgotten.
+    /// The instruction cache line at `State::trap_addr` is to be forgotten; with an argument that is not 0 all of them.
     Invalidate,
     /// A data address that is not aligned as the instruction demands.
     Align,

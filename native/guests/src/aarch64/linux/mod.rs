@@ -28,11 +28,7 @@ impl LinuxAbi for AArch64Linux {
     }
 
     fn abi(&self) -> GuestAbi {
-        GuestAbi {
-            word_bits: 64,
-            big_endian: self.big_endian,
-            numbers: None,
-        }
+        GuestAbi::of(64, self.big_endian)
     }
 
     fn facts(&self) -> &'static Facts {

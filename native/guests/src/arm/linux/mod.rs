@@ -21,11 +21,7 @@ pub struct ArmLinux {
 
 impl ArmLinux {
     fn data(&self) -> GuestAbi {
-        GuestAbi {
-            word_bits: 32,
-            big_endian: self.big_data,
-            numbers: None,
-        }
+        GuestAbi::of(32, self.big_data)
     }
 
     fn half(&self, bytes: [u8; 2]) -> u16 {

@@ -3,8 +3,8 @@
 use crate::cpu::Regs;
 use crate::kernel::linux::{ActionField, ActionLayout, CloneOrder, Facts};
 
-use super::MipsLinux;
 use super::registers::{A3, N64, O32, V0, V1};
+use super::{Abi, MipsLinux};
 
 /// arch/mips/include/uapi/asm/signal.h, as IRIX had it.
 const ACTION: ActionLayout = ActionLayout(&[
@@ -50,10 +50,10 @@ pub fn set_result(regs: &mut dyn Regs, result: i64, second: Option<u64>) {
 pub fn trampoline(linux: &MipsLinux) -> Vec<u8> {
     const SYSCALL: u32 = 0x0000_000c;
     // li v0, number
-    let numbers: &[u32] = if linux.word_bits == 64 {
-        &[5211]
-    } else {
-        &[4193, 4119]
+    let numbers: &[u32] = match linux.abi {
+        Abi::O32 => &[4193, 4119],
+        Abi::N32 => &[6211],
+        Abi::N64 => &[5211],
     };
     let code = numbers
         .iter()

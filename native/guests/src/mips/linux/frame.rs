@@ -1,12 +1,12 @@
-//! MIPS signal frames (arch/mips/kernel/signal.c; uapi/asm/{sigcontext,ucontext}.h).
+//! MIPS signal frames (arch/mips/kernel/signal.c, signal_n32.c; uapi/asm/{sigcontext,ucontext}.h).
 
 use crate::cpu::CpuCore;
 use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
-use super::MipsLinux;
 use super::registers::{A0, F0, FCSR, HI, LO, PC, RA, SP, T9};
+use super::{Abi, MipsLinux};
 
 /// Room for arguments and code that once was there, in front of all frames.
 const HEAD: usize = 24;
@@ -64,10 +64,11 @@ pub struct Layout {
 const MASK_SIZE: usize = 16;
 
 impl Layout {
-    /// n64 has the form with siginfo only.
-    pub fn of(word: usize, rt: bool) -> Self {
-        let context = if word == 4 { &O32 } else { &N64 };
-        let rt = rt || word == 8;
+    /// n64 and n32 have the form with siginfo only, and the same registers in it.
+    pub fn of(abi: Abi, rt: bool) -> Self {
+        let word = if abi == Abi::N64 { 8 } else { 4 };
+        let context = if abi == Abi::O32 { &O32 } else { &N64 };
+        let rt = rt || abi != Abi::O32;
         let uc = HEAD + if rt { INFO_SIZE } else { 0 };
         let stack = uc + 2 * word;
         let sc = if rt {
@@ -96,13 +97,12 @@ pub(super) fn push(
     context: &FrameContext<'_>,
     linux: &MipsLinux,
 ) -> Result<(), Efault> {
-    let word = linux.word_bytes();
-    let at = Layout::of(word, context.action.has(libc::SA_SIGINFO));
+    let at = Layout::of(linux.abi, context.action.has(libc::SA_SIGINFO));
     let sp = core.get(SP);
     // What the kernel's own floating-point emulation may have there is left alone.
     let top = if top == sp { top.wrapping_sub(32) } else { top };
-    let align = if word == 4 { 7 } else { 15 };
-    let frame = top.wrapping_sub(at.size as u64) & !align & u64::MAX >> (64 - 8 * word);
+    let align = if linux.is_wide() { 15 } else { 7 };
+    let frame = linux.wrapped(top.wrapping_sub(at.size as u64)) & !align;
     let mut bytes = Bytes::new(at.size, linux.guest_abi());
     if at.rt {
         bytes.bytes[HEAD..HEAD + context.info.len()].copy_from_slice(context.info);
@@ -147,7 +147,7 @@ pub(super) fn pop(
     rt: bool,
     linux: &MipsLinux,
 ) -> Result<Restored, Efault> {
-    let at = Layout::of(linux.word_bytes(), rt);
+    let at = Layout::of(linux.abi, rt);
     let frame = core.get(SP);
     let bytes = Bytes::read(space, frame, at.size, linux.guest_abi())?;
     let sc = |offset: usize| at.sc + offset;

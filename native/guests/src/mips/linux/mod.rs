@@ -13,32 +13,50 @@ use crate::kernel::linux::{Facts, LinuxAbi};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
-/// MIPS' Linux in one ABI (o32 has 32 bits, n64 64) and byte order.
+/// What programs and the kernel have agreed upon: o32 has 32 bits, n64 64, n32 pointers of 32 in registers of 64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abi {
+    O32,
+    N32,
+    N64,
+}
+
+/// MIPS' Linux in one ABI and byte order.
 #[derive(Clone, Copy)]
 pub struct MipsLinux {
     pub name: &'static str,
-    pub word_bits: u8,
+    pub abi: Abi,
     pub big_endian: bool,
 }
 
 impl MipsLinux {
     fn guest_abi(&self) -> GuestAbi {
+        let word_bits = if self.abi == Abi::N64 { 64 } else { 32 };
         GuestAbi {
-            word_bits: self.word_bits,
-            big_endian: self.big_endian,
-            numbers: None,
+            register_bits: if self.is_wide() { 64 } else { 32 },
+            ..GuestAbi::of(word_bits, self.big_endian)
         }
     }
 
-    fn word_bytes(&self) -> usize {
-        usize::from(self.word_bits / 8)
+    /// Whether the registers have 64 bits, the floating-point ones too (Status.FR).
+    fn is_wide(&self) -> bool {
+        self.abi != Abi::O32
+    }
+
+    /// In a register.
+    fn wrapped(&self, value: u64) -> u64 {
+        if self.is_wide() {
+            value
+        } else {
+            value & 0xffff_ffff
+        }
     }
 
     /// A floating-point register as the kernel saves it: with o32 (Status.FR is 0) an even one has 64
     /// bits, whose upper half is the odd one behind it.
     fn float(&self, core: &mut dyn CpuCore, index: u32) -> u64 {
         let value = core.get(frame::register(index));
-        if self.word_bits == 64 {
+        if self.is_wide() {
             value
         } else if frame::is_pair(index) {
             value & 0xffff_ffff | core.get(frame::register(index + 1)) << 32
@@ -48,7 +66,7 @@ impl MipsLinux {
     }
 
     fn set_float(&self, core: &mut dyn CpuCore, index: u32, value: u64) {
-        if self.word_bits == 64 {
+        if self.is_wide() {
             core.set(frame::register(index), value);
         } else if frame::is_pair(index) {
             core.set(frame::register(index), value & 0xffff_ffff);
@@ -67,11 +85,18 @@ impl LinuxAbi for MipsLinux {
     }
 
     fn facts(&self) -> &'static Facts {
-        if self.word_bits == 64 {
+        if self.is_wide() {
             &convention::N64_FACTS
         } else {
             &convention::O32_FACTS
         }
+    }
+
+    /// With a bit for n32 (`__AUDIT_ARCH_CONVENTION_MIPS64_N32`), which counts as a 64-bit ABI.
+    fn audit_arch(&self) -> u32 {
+        let little = u32::from(!self.big_endian) << 30;
+        let (wide, n32) = (self.is_wide(), self.abi == Abi::N32);
+        u32::from(self.facts().machine) | u32::from(wide) << 31 | little | u32::from(n32) << 29
     }
 
     fn set_result(&self, regs: &mut dyn Regs, result: i64, second: Option<u64>) {
@@ -97,7 +122,7 @@ impl LinuxAbi for MipsLinux {
     }
 
     fn frame_mask(&self, rt: bool) -> u64 {
-        frame::Layout::of(self.word_bytes(), rt).sigmask as u64
+        frame::Layout::of(self.abi, rt).sigmask as u64
     }
 
     fn pop_frame(

@@ -16,7 +16,7 @@ pub const F0: u32 = 35;
 pub const FCSR: u32 = 67;
 pub const USERLOCAL: u32 = 69;
 
-/// n64 (and n32): all arguments are in registers.
+/// n64 and n32: all arguments are in registers.
 pub const N64: Registers = Registers {
     number: V0,
     args: &[A0, 5, 6, A3, 8, 9],

@@ -27,7 +27,7 @@ pub fn carry_out(
     } else {
         (first, pc + 4)
     };
-    let access = insn.access(linux.word_bits == 64)?;
+    let access = insn.access(linux.is_wide())?;
     if first.has_slot()
         && let Some(link) = first.links()
     {
@@ -84,7 +84,7 @@ fn make(
 fn branch(core: &mut dyn CpuCore, insn: Insn, pc: u64, linux: &MipsLinux) -> u64 {
     let mut get = |reg: u32| core.get(reg);
     // As signed numbers of a word.
-    let unused = 64 - u32::from(linux.word_bits);
+    let unused = if linux.is_wide() { 0 } else { 32 };
     let mut signed = |reg| (get(reg) << unused) as i64 >> unused;
     let taken = match insn.opcode() {
         0 => return core.get(insn.rs()),
@@ -111,11 +111,6 @@ fn branch(core: &mut dyn CpuCore, insn: Insn, pc: u64, linux: &MipsLinux) -> u64
 }
 
 impl MipsLinux {
-    /// In a word.
-    fn wrapped(&self, value: u64) -> u64 {
-        value & u64::MAX >> (64 - u32::from(self.word_bits))
-    }
-
     /// A floating-point register's lowest 4 or all 8 bytes.
     fn float_part(&self, core: &mut dyn CpuCore, reg: u32, size: usize) -> u64 {
         if size == 8 {

@@ -14,11 +14,7 @@ use crate::memory::{AddressSpace, Efault};
 
 pub use emulate::{emulate, reads_version};
 
-const ABI: GuestAbi = GuestAbi {
-    word_bits: 32,
-    big_endian: true,
-    numbers: None,
-};
+const ABI: GuestAbi = GuestAbi::of(32, true);
 
 /// PowerPC's Linux; there are no variants of it.
 pub struct PpcLinux;

@@ -32,7 +32,7 @@ pub fn emulate(_: &[(u32, u64)], code: &[u8]) -> Option<Emulated> {
 }
 
 /// The counter: CLOCK_MONOTONIC in its ticks.
-fn ticks() -> u64 {
+pub fn ticks() -> u64 {
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

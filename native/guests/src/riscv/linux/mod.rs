@@ -12,7 +12,7 @@ use crate::kernel::linux::{Facts, LinuxAbi};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
-pub use emulate::emulate;
+pub use emulate::{emulate, ticks};
 
 /// RISC-V's Linux in one word size.
 pub struct RiscvLinux {
@@ -26,11 +26,7 @@ impl LinuxAbi for RiscvLinux {
     }
 
     fn abi(&self) -> GuestAbi {
-        GuestAbi {
-            word_bits: self.word_bits,
-            big_endian: false,
-            numbers: None,
-        }
+        GuestAbi::of(self.word_bits, false)
     }
 
     fn facts(&self) -> &'static Facts {

@@ -11,11 +11,7 @@ use crate::kernel::linux::{Facts, LinuxAbi};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
-const ABI: GuestAbi = GuestAbi {
-    word_bits: 64,
-    big_endian: true,
-    numbers: None,
-};
+const ABI: GuestAbi = GuestAbi::of(64, true);
 
 /// s390x's Linux; there are no variants of it.
 pub struct S390xLinux;

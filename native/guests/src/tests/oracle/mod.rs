@@ -4,4 +4,5 @@
 mod aarch64;
 mod arm;
 mod batch;
+mod riscv;
 mod twister;

@@ -17,17 +17,9 @@ use crate::memory::{AddressSpace, Efault};
 
 use registers::{Numbers, W32, W64};
 
-const ABI64: GuestAbi = GuestAbi {
-    word_bits: 64,
-    big_endian: false,
-    numbers: None,
-};
+const ABI64: GuestAbi = GuestAbi::of(64, false);
 
-const ABI32: GuestAbi = GuestAbi {
-    word_bits: 32,
-    big_endian: false,
-    numbers: None,
-};
+const ABI32: GuestAbi = GuestAbi::of(32, false);
 
 /// x86's Linux in one word size.
 pub struct X86Linux {

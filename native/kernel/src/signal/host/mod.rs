@@ -293,18 +293,18 @@ pub(super) fn around_exec<T>(
     // A SIGSEGV may be a message (`ask_to_die`), of which the new program is not to die. Our handler goes with the
     // old program, unless the guest ignores the signal.
     let changes = (handled | OWN) & !(bit(libc::SIGSEGV) & !ignored);
-    let changed = (1..=NSIG as i32).filter(|&signal| changes & bit(signal) != 0);
-    let before: Vec<_> = changed
-        .map(|signal| {
-            let action = KernelAction {
-                handler: usize::from(ignored & bit(signal) != 0),
-                flags: SA_RESTORER,
-                restorer: qusr_signal_return as *const () as usize,
-                mask: 0,
-            };
-            (signal, kernel_action(signal, Some(&action)))
-        })
-        .collect();
+    let changed = || (1..=NSIG as i32).filter(|&signal| changes & bit(signal) != 0);
+    // On the stack: a child in borrowed memory would leave what is allocated there.
+    let mut before = [const { None }; NSIG];
+    for signal in changed() {
+        let action = KernelAction {
+            handler: usize::from(ignored & bit(signal) != 0),
+            flags: SA_RESTORER,
+            restorer: qusr_signal_return as *const () as usize,
+            mask: 0,
+        };
+        before[signal as usize - 1] = kernel_action(signal, Some(&action));
+    }
     give_back();
     // One that is none is the end of this program.
     let segv = bit(libc::SIGSEGV);
@@ -317,8 +317,8 @@ pub(super) fn around_exec<T>(
     set_whole_mask(!0);
     known.handled.store(own_handled, Ordering::SeqCst);
     known.ours.store(ours, Ordering::SeqCst);
-    for (signal, action) in before {
-        kernel_action(signal, action.as_ref());
+    for signal in changed() {
+        kernel_action(signal, before[signal as usize - 1].as_ref());
     }
     set_mask(blocked);
     result

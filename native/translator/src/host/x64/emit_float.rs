@@ -93,15 +93,14 @@ impl Gen<'_> {
         let flushed = modes & float::FLUSH != 0
             && !self.tune.host_flush
             && !matches!(i.op, Op::FpFromInt | Op::VFpFromInt);
-        let nan_moves = matches!(
-            i.op,
-            Op::FpRound | Op::FpCvt | Op::VFpRound | Op::VFpWiden | Op::VFpNarrow
-        );
+        let nan_moves = matches!(i.op, Op::VFpRound | Op::VFpWiden | Op::VFpNarrow);
+        let default_nans = modes & float::DEFAULT_NAN != 0;
+        // The host has no such mode.
+        let away = modes & float::AWAY != 0
+            && !matches!(i.op, Op::FpMin | Op::FpMax)
+            && !(i.op == Op::FpToInt && i.imm >> 8 & 7 != round::CURRENT);
         let halves = i.op == Op::VFpWiden && i.w == 16 && modes & float::ALT_HALF == 0;
-        if (i.w != 32 && i.w != 64 && !halves)
-            || flushed
-            || (modes & float::DEFAULT_NAN != 0 && nan_moves)
-        {
+        if (i.w != 32 && i.w != 64 && !halves) || flushed || away || (default_nans && nan_moves) {
             return false;
         }
         let double = i.w == 64;
@@ -201,27 +200,34 @@ impl Gen<'_> {
                 };
                 let quiet = if i.imm & 8 != 0 { 0 } else { 8 };
                 self.probe_denormal(i.w, a, false);
+                let r = if default_nans { self.temp_x() } else { d };
+                let site = self.here();
                 self.asm.vexi(
                     Pp::P66,
                     Map::M0f3a,
                     false,
                     if double { 0x0b } else { 0x0a },
-                    d,
+                    r,
                     a,
                     Rm::R(a),
                     mode | quiet,
                 );
+                if default_nans {
+                    self.float_result(v, i, r, d, packed, site);
+                    return true;
+                }
                 let z = self.zero_above[i.a as usize].max(i.w);
                 self.define_x(v, d, z);
                 true
             }
             Op::FpCvt if matches!((i.w, i.imm), (64, 32) | (32, 64)) => {
                 let a = self.reg_x(i.a);
-                if double && !self.tune.traps {
+                if (double || default_nans) && !self.tune.traps {
                     let d = self.dst_x(v, NONE);
                     let r = self.temp_x();
                     let site = self.here();
-                    self.asm.vex(Pp::F2, Map::M0f, false, 0x5a, r, a, Rm::R(a));
+                    let pp = if double { Pp::F2 } else { Pp::F3 };
+                    self.asm.vex(pp, Map::M0f, false, 0x5a, r, a, Rm::R(a));
                     self.float_result(v, i, r, d, packed, site);
                     return true;
                 }
@@ -321,7 +327,8 @@ impl Gen<'_> {
             self.asm
                 .vex(pp, Map::M0f, false, 0x59, 0, r, Rm::M(layout::half(w)));
         }
-        let least_matters = can_reach_normal(i) && !trapping;
+        let tiny_before = self.tune.float_modes & float::TINY_AFTER == 0;
+        let least_matters = can_reach_normal(i) && tiny_before && !trapping;
         if least_matters {
             debug_assert!(r != 0, "xmm0 is needed for the comparison");
             let [abs, least] = layout::float_constants(w);

@@ -1,7 +1,8 @@
 //! Code for wide operations that move lanes: copies, permutations, widening and narrowing, constants.
 
-use super::asm::{Map, Pp, RAX, Reg, Rm};
+use super::asm::{Map, Pp, RAX, Reg, Rm, cc};
 use super::codegen::{Gen, Loc};
+use super::layout;
 use crate::ir::{Inst, NONE, Op, Val};
 
 use super::emit_vec::ix;
@@ -12,6 +13,20 @@ impl Gen<'_> {
         match i.op {
             Op::ConstX => self.const_x(v, i),
             Op::VZext => self.vzext(v, i),
+            Op::VBox => {
+                let a = self.reg_x(i.a);
+                let (mut src, d) = (a, self.dst_x(v, i.a));
+                if i.w < 32 {
+                    // vpblendw: the low 16 bits alone.
+                    self.vex3((Map::M0f, 0xef), 0, 0, Rm::R(0));
+                    self.asm
+                        .vexi(Pp::P66, Map::M0f3a, false, 0x0e, 0, 0, Rm::R(a), 1);
+                    src = 0;
+                }
+                self.vex3((Map::M0f, 0xeb), d, src, Rm::M(layout::box_of(i.w)));
+                self.define_x(v, d, 128);
+            }
+            Op::VUnbox => self.unbox(v, i),
             Op::VFromG => {
                 let r = self.reg(i.a);
                 let d = self.dst_x(v, NONE);
@@ -211,6 +226,28 @@ impl Gen<'_> {
                     .vexi(Pp::P66, Map::M0f3a, true, 0x22, d, d, Rm::R(RAX), 1);
             }
         }
+    }
+
+    fn unbox(&mut self, v: Val, i: &Inst) {
+        let a = self.reg_x(i.a);
+        let d = self.dst_x(v, i.a);
+        // vptest: the carry says that all bits of the constant are set.
+        let mask = Rm::M(layout::box_of(i.w));
+        self.asm.vex(Pp::P66, Map::M0f38, false, 0x17, a, 0, mask);
+        self.mov_x(d, a);
+        let f = self.asm.jcc(cc::AE);
+        let (from, back) = (self.fixup_at(f), self.here());
+        let mut to = back;
+        let nan = crate::ir::vector::eval(Op::VUnbox, i.w, 0, 0, 0, 0);
+        self.cold(|g| {
+            to = g.here();
+            g.load_const(d, nan);
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        self.bind(from, to);
+        self.define_x(v, d, 128);
     }
 
     fn vzext(&mut self, v: Val, i: &Inst) {

@@ -56,6 +56,8 @@ pub mod host {
     /// Constants in pairs of words, for operands in memory: all bits but the signs, and the smallest normal
     /// numbers, of singles and of doubles; then one half.
     pub const CONSTANTS: usize = 40;
+    /// What is set above a single and above a half-precision number that is boxed, in pairs of words.
+    pub const BOXES: usize = 56;
 }
 
 const CONSTANTS: [[u64; 2]; 6] = [
@@ -67,11 +69,14 @@ const CONSTANTS: [[u64; 2]; 6] = [
     [0x3fe0_0000_0000_0000; 2],
 ];
 
+const BOXES: [u64; 4] = [!0xffff_ffff, 0, !0xffff, 0];
+
 /// Prepares a new core for generated code.
 pub fn prepare(st: &mut Cpu) {
     let compared = [flags::N, flags::Z | flags::C, flags::C | flags::V];
     st.host[host::COMPARED..][..3].copy_from_slice(&compared);
     st.host[host::CONSTANTS..][..2 * CONSTANTS.len()].copy_from_slice(CONSTANTS.as_flattened());
+    st.host[host::BOXES..][..BOXES.len()].copy_from_slice(&BOXES);
 }
 
 /// 128 bits of absolute-value masks, and of smallest normal numbers, for lanes of `w` bits.
@@ -79,6 +84,12 @@ pub fn prepare(st: &mut Cpu) {
 pub fn float_constants(w: u8) -> [Mem; 2] {
     let n = host::CONSTANTS + if w == 64 { 4 } else { 0 };
     [self::host(n), self::host(n + 2)]
+}
+
+/// The bits above a boxed number of `w` bits.
+#[must_use]
+pub fn box_of(w: u8) -> Mem {
+    self::host(host::BOXES + if w == 32 { 0 } else { 2 })
 }
 
 /// One half in all lanes of `w` bits.

@@ -1,0 +1,205 @@
+//! Control and status registers: those of floating point, and the counters (Zicsr, F, Zicntr).
+
+use super::features::F;
+use super::insn::{Insn, done, set, slot, x};
+use super::linux::ticks;
+use crate::decode::Bits;
+use crate::guest::Lift;
+use crate::ir::sem::Sem;
+use crate::ir::state::State;
+use crate::ir::{Op, Trap, float};
+
+/// Rounding modes as frm and instructions have them.
+pub mod rounding {
+    pub const NEAREST: u8 = 0;
+    pub const ZERO: u8 = 1;
+    pub const DOWN: u8 = 2;
+    pub const UP: u8 = 3;
+    /// To nearest, ties away from zero.
+    pub const AWAY: u8 = 4;
+    /// In an instruction: that of frm.
+    pub const DYNAMIC: u8 = 7;
+}
+
+/// What RISC-V has otherwise than Arm: all NaNs are the default one, and a result is tiny if it is so after rounding.
+const MODES: u32 = float::DEFAULT_NAN | float::TINY_AFTER;
+
+/// Accrued exceptions: the environment's flag, and the bit in fflags.
+const FLAGS: [(u32, u32); 5] = [
+    (float::INEXACT, 0),
+    (float::UNDERFLOW, 1),
+    (float::OVERFLOW, 2),
+    (float::DIV_BY_ZERO, 3),
+    (float::INVALID, 4),
+];
+
+#[must_use]
+pub fn fflags(st: &State) -> u64 {
+    let flag = |f: (u32, u32)| u64::from(st.fpenv & f.0 != 0) << f.1;
+    FLAGS.into_iter().map(flag).sum()
+}
+
+pub fn set_fflags(st: &mut State, v: u64) {
+    let flag = |f: (u32, u32)| if v >> f.1 & 1 != 0 { f.0 } else { 0 };
+    st.fpenv = st.fpenv & !0x3f | FLAGS.into_iter().map(flag).sum::<u32>();
+}
+
+#[must_use]
+pub fn frm(st: &State) -> u64 {
+    st.r()[usize::from(slot::FRM)]
+}
+
+/// An environment that rounds in another mode; reserved ones are never computed with.
+#[must_use]
+pub fn rounding_in(env: u32, mode: u8) -> u32 {
+    let (rc, away) = match mode {
+        rounding::ZERO => (3, 0),
+        rounding::DOWN => (1, 0),
+        rounding::UP => (2, 0),
+        rounding::AWAY => (0, float::AWAY),
+        _ => (0, 0),
+    };
+    env & !(0x6000 | float::AWAY) | rc << 13 | away
+}
+
+fn round_in(st: &mut State, mode: u8) {
+    let env = rounding_in(st.env(), mode) | MODES;
+    st.set_env(env);
+}
+
+pub fn set_frm(st: &mut State, v: u64) {
+    let mode = v & 7;
+    st.r_mut()[usize::from(slot::FRM)] = mode;
+    round_in(st, mode as u8);
+}
+
+/// Floating-point state as at the start of a program.
+pub fn reset(st: &mut State) {
+    set_frm(st, 0);
+}
+
+#[must_use]
+pub fn fcsr(st: &State) -> u64 {
+    frm(st) << 5 | fflags(st)
+}
+
+pub fn set_fcsr(st: &mut State, v: u64) {
+    set_fflags(st, v);
+    set_frm(st, v >> 5);
+}
+
+// Registers by their numbers.
+const FFLAGS: u32 = 1;
+const FRM: u32 = 2;
+const FCSR: u32 = 3;
+const CYCLE: u32 = 0xc00;
+const TIME: u32 = 0xc01;
+const INSTRET: u32 = 0xc02;
+/// The upper halves with 32 bits.
+const UPPER: u32 = 0x80;
+
+/// Gives another result each time: a read of a counter.
+#[must_use]
+pub fn is_volatile(bits: u32) -> bool {
+    let counter = (bits >> 20 & !UPPER).wrapping_sub(CYCLE) < 3;
+    bits & 0x7f == 0x73 && bits >> 12 & 3 != 0 && counter
+}
+
+/// Cycles and instructions, at 1 GHz and one a cycle.
+fn cycles() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the clock exists, and the buffer is ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+fn counter<S: Sem>(s: &mut S, number: u32) -> S::V {
+    if number == TIME {
+        s.call(|_, _, _, _, _| u128::from(ticks()), [None; 3], 0)
+    } else {
+        s.call(|_, _, _, _, _| u128::from(cycles()), [None; 3], 0)
+    }
+}
+
+/// CSRRW, CSRRS, CSRRC, and with an immediate (bit 14).
+pub fn access<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let number = i.f(20, 12);
+    // Setting or clearing nothing writes nothing.
+    let writes = i.f(12, 2) == 1 || i.rs1() != 0;
+    match number {
+        FFLAGS | FRM | FCSR if i.has(F) => status(s, i, number, writes),
+        CYCLE | TIME | INSTRET if !writes => {
+            let v = counter(s, number);
+            done(s, i, v)
+        }
+        _ if i.xlen == 32 && !writes && matches!(number ^ UPPER, CYCLE | TIME | INSTRET) => {
+            let v = counter(s, number ^ UPPER);
+            let v = s.shift_k(Op::Shr, 64, v, 32);
+            done(s, i, v)
+        }
+        _ => Lift::Undefined,
+    }
+}
+
+fn status<S: Sem>(s: &mut S, i: Insn, number: u32, writes: bool) -> Lift {
+    let operand = if i.bit(14) {
+        s.konst(u64::from(i.rs1()))
+    } else {
+        x(s, i.rs1())
+    };
+    // CSRRW to register 0 does not read.
+    let reads = i.f(12, 2) != 1 || i.rd() != 0;
+    let flags = |s: &mut S| s.call(|st, _, _, _, _| u128::from(fflags(st)), [None; 3], 0);
+    let old = match number {
+        _ if !reads => s.konst(0),
+        FFLAGS => flags(s),
+        FRM => s.get(slot::FRM),
+        _ => {
+            let (f, mode) = (flags(s), s.get(slot::FRM));
+            let mode = s.shift_k(Op::Shl, 64, mode, 5);
+            s.op2(Op::Or, 64, f, mode)
+        }
+    };
+    let new = match i.f(12, 2) {
+        1 => operand,
+        2 => s.op2(Op::Or, 64, old, operand),
+        _ => s.op2(Op::Andn, 64, old, operand),
+    };
+    if !writes {
+        return done(s, i, old);
+    }
+    if number != FRM {
+        s.call(
+            |st, v, _, _, _| {
+                set_fflags(st, v as u64);
+                0
+            },
+            [Some(new), None, None],
+            0,
+        );
+    }
+    if number != FFLAGS {
+        let mode = s.shift_k(Op::Shr, 64, new, if number == FRM { 0 } else { 5 });
+        let mode = s.and_k(64, mode, 7);
+        // A helper does not write slots that the translation may have values in.
+        s.call(
+            |st, mode, _, _, _| {
+                round_in(st, mode as u8);
+                0
+            },
+            [Some(mode), None, None],
+            0,
+        );
+        s.set(slot::FRM, mode);
+    }
+    set(s, i, i.rd(), old);
+    if number == FFLAGS {
+        return Lift::Next;
+    }
+    // The rounding mode selects translations.
+    s.trap(Trap::Resync, 0, i.next());
+    Lift::End
+}
