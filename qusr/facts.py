@@ -120,6 +120,7 @@ def _model(processor: Arch, model: CpuModel, variants: list[str]) -> bytes:
     return b"".join(
         (
             _texts(model.name),
+            _list(_texts(name) + _numbers(on) for name, on in model.settings.items()),
             _list(
                 _texts(variant, missing)
                 for variant in variants

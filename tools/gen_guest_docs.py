@@ -81,7 +81,10 @@ def _models(name: str) -> str:
     processor = arch.by_name(name)
     assert processor is not None
     names = [
-        f"{model.name}{'*' if model.unicorn == NATIVE_ONLY else ''}" for model in processor.models
+        f"{model.name}{'*' if model.unicorn == NATIVE_ONLY else ''}"
+        for model in processor.models
+        # Not those of other settings of one.
+        if "," not in model.name
     ]
     return " ".join(names)
 

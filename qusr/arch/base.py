@@ -168,11 +168,15 @@ class CpuModel:
         version: arm: of the architecture, as the native core calls it (v4t ... v8).
         native: of those that only the native core executes.
         hidden: names of features that no bit of AT_HWCAP tells of, as the native core calls them.
+        settings: the properties that `-cpu NAME,PROPERTY=on|off` can ask for, as this model has
+            them: of those whose names begin alike, up to a comma, the first one that has what is
+            asked for.
         description: one line for `-cpu help`.
     """
 
     __slots__ = (
-        "description", "features", "hidden", "ident", "name", "native", "unicorn", "version",
+        "description", "features", "hidden", "ident", "name", "native", "settings", "unicorn",
+        "version",
     )  # fmt: skip
 
     def __init__(
@@ -186,8 +190,10 @@ class CpuModel:
         native: str = "",
         version: str = "",
         hidden: str = "",
+        settings: Mapping[str, bool] | None = None,
     ) -> None:
         self.name = name
+        self.settings = settings or {}
         self.unicorn = unicorn
         self.ident = ident
         self.features = frozenset(features.split())
@@ -208,6 +214,7 @@ class CpuModel:
             description=self.description,
             version=self.version,
             hidden=" ".join(self.hidden),
+            settings=self.settings,
         )
 
     def __repr__(self) -> str:

@@ -192,6 +192,10 @@ pub enum OwnCall {
     ModifyLdt,
     SetThreadArea,
     GetThreadArea,
+    /// prctl(2) of pointer authentication, with its arguments.
+    PacResetKeys,
+    PacSetKeys,
+    PacGetKeys,
 }
 
 /// What swapcontext(2) keeps of a thread in a program's memory.
@@ -249,6 +253,21 @@ pub trait LinuxAbi: Send + Sync {
 
     /// The address of the system-call instruction behind which the pc stands.
     fn call_address(&self, regs: &mut dyn Regs, behind: u64) -> u64;
+
+    /// Gives a program that is about to begin what is random in its processor. `random` gives 16 bytes each time; they follow
+    /// from a number that the user has given (`seeded`), or are the host's.
+    ///
+    /// # Errors
+    /// The errno of the host's call.
+    fn begin(
+        &self,
+        regs: &mut dyn Regs,
+        random: &mut dyn FnMut() -> Result<[u8; 16], i32>,
+        seeded: bool,
+    ) -> Result<(), i32> {
+        let _ = (regs, random, seeded);
+        Ok(())
+    }
 
     /// Makes a call of its own.
     ///

@@ -55,6 +55,8 @@ pub struct Abi {
 #[derive(Clone, Debug)]
 pub struct Model {
     pub name: &'static str,
+    /// The properties that may be asked for, and which it has.
+    pub settings: Vec<(&'static str, bool)>,
     /// By the kinds of programs that it does not run: what it lacks for them.
     pub lacks: Vec<(&'static str, &'static str)>,
     pub on_unicorn: Cpu,
@@ -213,6 +215,7 @@ impl Reader {
     fn model(&mut self) -> Model {
         Model {
             name: self.text(),
+            settings: self.list(|r| (r.text(), r.number() != 0)),
             lacks: self.list(|r| (r.text(), r.text())),
             on_unicorn: self.cpu(),
             on_native: self.cpu(),

@@ -112,12 +112,7 @@ fn model(
         let first = processor.models().next();
         return first.ok_or_else(|| format!("no CPU for {guest}"));
     };
-    let found = processor.models().find(|model| model.name == wanted);
-    let Some(model) = found else {
-        return Err(format!(
-            "no CPU '{wanted}' for {guest}: -cpu help lists them"
-        ));
-    };
+    let model = find(processor, wanted, guest)?;
     let Some(missing) = model.missing(variant) else {
         return Ok(model);
     };
@@ -132,6 +127,33 @@ fn model(
         [most @ .., last] => format!("{} and {last} have", most.join(", ")),
     };
     Err(format!("-cpu {} has no {missing}: {others}", model.name))
+}
+
+/// The CPU `NAME` or `NAME,PROPERTY=on|off,...`: of those that are called so, up to a comma, the first one that has what is asked
+/// for.
+fn find(processor: &Processor, wanted: &str, guest: &str) -> Result<Model, String> {
+    let (name, asked) = wanted.split_once(',').unwrap_or((wanted, ""));
+    let is_so = |model: &Model| model.name.split(',').next() == Some(name);
+    let mut so: Vec<_> = processor.models().filter(is_so).collect();
+    if so.is_empty() {
+        return Err(format!("no CPU '{name}' for {guest}: -cpu help lists them"));
+    }
+    for setting in asked.split(',').filter(|text| !text.is_empty()) {
+        let (property, on) = match setting.split_once('=') {
+            Some((property, "on")) => (property, true),
+            Some((property, "off")) => (property, false),
+            _ => return Err(format!("-cpu {wanted}: '{setting}' is not PROPERTY=on|off")),
+        };
+        let has = |model: &Model| model.settings.iter().any(|has| has.0 == property);
+        if !so.iter().any(has) && !processor.models().any(|m| is_so(&m) && has(&m)) {
+            return Err(format!(
+                "-cpu {wanted}: {name} has no property '{property}'"
+            ));
+        }
+        so.retain(|model| model.settings.contains(&(property, on)));
+    }
+    let first = so.into_iter().next();
+    first.ok_or_else(|| format!("-cpu {wanted}: these exclude each other"))
 }
 
 /// The options of the native core; None when it is another one.
@@ -188,6 +210,23 @@ mod tests {
             refusal("arm", "", cpu("pentium")),
             "no CPU 'pentium' for arm: -cpu help lists them"
         );
+        assert_eq!(
+            refusal("aarch64", "", cpu("max,pauth=off,pauth-qarma5=on")),
+            "-cpu max,pauth=off,pauth-qarma5=on: these exclude each other"
+        );
+        assert_eq!(
+            refusal("aarch64", "", cpu("max,colour=on")),
+            "-cpu max,colour=on: max has no property 'colour'"
+        );
+        assert_eq!(
+            refusal("aarch64", "", cpu("max,pauth")),
+            "-cpu max,pauth: 'pauth' is not PROPERTY=on|off"
+        );
+        let model = |wanted| Machine::new("aarch64", "", cpu(wanted)).unwrap().model;
+        assert_eq!(model("max,pauth=on"), "max");
+        assert_eq!(model("max,pauth-impdef=off"), "max,pauth-qarma5=on");
+        assert_eq!(model("max,pauth=on,pauth-qarma3=on"), "max,pauth-qarma3=on");
+        assert_eq!(model("max,pauth=off"), "max,pauth=off");
         let told = refusal("armeb", "be32", cpu("cortex-a9"));
         assert!(told.starts_with("-cpu cortex-a9 has no big-endian code (BE32): max, "));
         assert!(told.ends_with(" have"));

@@ -8,24 +8,30 @@ arch/arm64/kernel/cpufeature.c (what of the ID registers programs see).
 from __future__ import annotations
 
 from qusr.arch.aarch64 import BIG, LITTLE
-from qusr.arch.base import Arch, CpuModel, Feature, Registers
+from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature, Registers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from qusr.arch.base import SysReg
 
 _MIDR = (0, 0, 0, 0)
 _PFR0 = (0, 0, 4, 0)
+_PFR1 = (0, 0, 4, 1)
+_DFR0 = (0, 0, 5, 0)
 _ISAR0 = (0, 0, 6, 0)
 _ISAR1 = (0, 0, 6, 1)
+_ISAR2 = (0, 0, 6, 2)
+_MMFR0 = (0, 0, 7, 0)
+_MMFR2 = (0, 0, 7, 2)
 
-#: ID_AA64PFR0_EL1.EL0 and EL1: AArch64 only; 0b1111 in FP and AdvSIMD means "none".
-_PFR0_BASE = 0x11
+#: What is the same for all. ID_AA64PFR0_EL1.EL0 and EL1: AArch64 only; the kernel shows of the
+#: sizes of pages and of the debug architecture what is safe to believe (ftr_id_aa64mmfr0,
+#: ftr_id_aa64dfr0).
+_BASE = {_PFR0: 0x11, _DFR0: 6, _MMFR0: 0xFF00_0000}
 
-# Not here though a core may execute them: PACA, PACG (slow where every return is
-# authenticated, and qusr's address space leaves few bits for the codes); BTI (pages are
-# not guarded); RNG (a program's random numbers would not obey -seed); USCAT (exclusives
-# do fault when misaligned); EVTSTRM (WFE does not wait).
+# Not here though a core may execute it: EVTSTRM (WFE does not wait).
 _FEATURES = (
     Feature("fp", 1, 0, "fadd d0, d1, d2", ((_PFR0, 16, 0),)),
     Feature("asimd", 1, 1, "add v0.4s, v1.4s, v2.4s", ((_PFR0, 20, 0),)),
@@ -50,34 +56,155 @@ _FEATURES = (
     Feature("sha512", 1, 21, "sha512h q0, q1, v2.2d", ((_ISAR0, 12, 2),)),
     Feature("sve", 1, 22, "ptrue p0.b"),
     Feature("asimdfhm", 1, 23, "fmlal v0.2s, v1.2h, v2.2h", ((_ISAR0, 48, 1),)),
-    Feature("dit", 1, 24, "msr dit, #1"),
+    Feature("dit", 1, 24, "msr dit, #1", ((_PFR0, 48, 1),)),
+    Feature("uscat", 1, 25, "", ((_MMFR2, 32, 1),)),
     Feature("ilrcpc", 1, 26, "ldapur x0, [sp, #8]", ((_ISAR1, 20, 2),)),
     Feature("flagm", 1, 27, "cfinv", ((_ISAR0, 52, 1),)),
-    Feature("ssbs", 1, 28, "msr ssbs, #1"),
+    Feature("ssbs", 1, 28, "msr ssbs, #1", ((_PFR1, 4, 2),)),
     Feature("sb", 1, 29, "sb", ((_ISAR1, 36, 1),)),
+    Feature("paca", 1, 30, "paciza x0"),
+    Feature("pacg", 1, 31, "pacga x0, x1, x2"),
+    Feature("cmpbr", 1, 33, ".inst 0x74c00041", ((_ISAR2, 52, 2),)),
     Feature("dcpodp", 2, 0, "dc cvadp, x29", ((_ISAR1, 0, 2),)),
     Feature("flagm2", 2, 7, "axflag", ((_ISAR0, 52, 2),)),
     Feature("frint", 2, 8, "frint32z d0, d1", ((_ISAR1, 32, 1),)),
     Feature("i8mm", 2, 13, "smmla v0.4s, v1.16b, v2.16b", ((_ISAR1, 52, 1),)),
     Feature("bf16", 2, 14, "bfdot v0.4s, v1.8h, v2.8h", ((_ISAR1, 44, 1),)),
+    Feature("dgh", 2, 15, "", ((_ISAR1, 48, 1),)),
+    Feature("rng", 2, 16, "mrs x0, s3_3_c2_c4_0", ((_ISAR0, 60, 1),)),
     Feature("mte", 2, 18, "irg x0, x1"),
+    Feature("ecv", 2, 19, "mrs x0, s3_3_c14_c0_6", ((_MMFR0, 60, 2),)),
+    Feature("wfxt", 2, 31, ".inst 0xd5031001", ((_ISAR2, 0, 2),)),
+    Feature("cssc", 2, 34, ".inst 0xdac02020", ((_ISAR2, 52, 1),)),
+    Feature("mops", 2, 43, ".inst 0x19010443", ((_ISAR2, 16, 1),)),
+    Feature("hbc", 2, 44, ".inst 0x54000030", ((_ISAR2, 20, 1),)),
+    Feature("lse128", 2, 47, ".inst 0x192283a1", ((_ISAR0, 20, 3),)),
 )
 
+#: What no bit of AT_HWCAP tells of, by the native core's names: fields of ID registers.
+_HIDDEN: dict[str, tuple[tuple[SysReg, int, int], ...]] = {
+    # LDLAR and STLLR; what tells of it the kernel does not show.
+    "lor": (),
+    # Without the instructions that set it.
+    "ssbs1": ((_PFR1, 4, 1),),
+    # Pointer authentication: the implementation-defined algorithm, QARMA5, QARMA3, without and with
+    # faults (FEAT_PAuth2, FEAT_FPACCOMBINE); of addresses, and the generic one.
+    "pauth2": ((_ISAR1, 8, 3), (_ISAR1, 28, 1)),
+    "impdef": ((_ISAR1, 8, 5), (_ISAR1, 28, 1)),
+    "qarma5": ((_ISAR1, 4, 5), (_ISAR1, 24, 1)),
+    "qarma3": ((_ISAR2, 12, 5), (_ISAR2, 8, 1)),
+    "fpac": (),
+    "fpaccombine": (),
+}
 _V8_0 = "fp asimd aes pmull sha1 sha2 crc32 cpuid"
+_V8_2 = f"{_V8_0} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
+_V8_4 = f"{_V8_2} jscvt fcma sha3 sm3 sm4 sha512 asimdfhm dit uscat ilrcpc flagm ssbs dcpodp i8mm"
+_V9_0 = f"{_V8_4} sb flagm2 frint bf16"
+_MAX = (
+    f"{_V8_0} atomics fphp asimdhp asimdrdm jscvt fcma lrcpc dcpop sha3 sm3 sm4"
+    " asimddp sha512 asimdfhm ilrcpc flagm sb dcpodp flagm2 frint"
+)
+_ONLY_NATIVE = "i8mm bf16 dit uscat ssbs cmpbr dgh rng ecv wfxt cssc mops hbc lse128"
+_FAULTING = "fpac fpaccombine"
+
+#: qemu's properties, and what becomes of pointer authentication; the default one is the first of
+#: those that have what is asked for.
+_ALGORITHMS = (
+    ("pauth-impdef", f"impdef {_FAULTING}", "an algorithm of its own"),
+    ("pauth-qarma5", f"qarma5 {_FAULTING}", "QARMA5"),
+    ("pauth-qarma3", f"qarma3 {_FAULTING}", "QARMA3"),
+)
+
+
+def _settings(algorithm: str | None) -> dict[str, bool]:
+    names = (name for name, _, _ in _ALGORITHMS)
+    return {"pauth": algorithm is not None} | {name: name == algorithm for name in names}
+
+
+def _with_pauth(
+    name: str, ident: int, features: str, hidden: str, description: str, **more: Any
+) -> tuple[CpuModel, ...]:
+    """A model of which one may say how pointers are authenticated, or that they are not."""
+    native = more.pop("native", "")
+    found = []
+    for n, (algorithm, with_it, words) in enumerate(_ALGORITHMS):
+        found.append(
+            CpuModel(
+                f"{name},{algorithm}=on" if n else name,
+                ident=ident,
+                features=features,
+                native=f"{native} paca pacg",
+                hidden=f"{hidden} {with_it}",
+                description=f"{name} with {words}" if n else description,
+                settings=_settings(algorithm),
+                **more,
+            )
+        )
+    found.append(
+        CpuModel(
+            f"{name},pauth=off",
+            ident=ident,
+            features=features,
+            native=native,
+            hidden=hidden,
+            description=f"{name} without pointer authentication",
+            settings=_settings(None),
+            **more,
+        )
+    )
+    return tuple(found)
+
+
+def _model(name: str, ident: int, features: str, description: str, **more: Any) -> CpuModel:
+    described: dict[str, Any] = {"unicorn": NATIVE_ONLY} | more
+    return CpuModel(name, ident=ident, features=features, description=description, **described)
+
 
 _MODELS = (
-    CpuModel(
+    *_with_pauth(
         "max",
+        0x000F0510,
+        _MAX,
+        "lor",
+        "all that the core can execute (Armv8.5-A and much of later)",
         unicorn=3,
-        ident=0x000F0510,
-        features=f"{_V8_0} atomics fphp asimdhp asimdrdm jscvt fcma lrcpc dcpop sha3 sm3 sm4"
-        " asimddp sha512 asimdfhm ilrcpc flagm sb dcpodp flagm2 frint",
-        native="i8mm bf16",
-        description="all that the core can execute (Armv8.4-A and some of 8.5)",
+        native=_ONLY_NATIVE,
     ),
-    CpuModel("cortex-a53", unicorn=1, ident=0x410FD034, features=_V8_0, description="Armv8.0-A"),
-    CpuModel("cortex-a57", unicorn=0, ident=0x411FD070, features=_V8_0, description="Armv8.0-A"),
-    CpuModel("cortex-a72", unicorn=2, ident=0x410FD083, features=_V8_0, description="Armv8.0-A"),
+    _model("cortex-a35", 0x411FD040, _V8_0, "Armv8.0-A"),
+    _model("cortex-a53", 0x410FD034, _V8_0, "Armv8.0-A", unicorn=1),
+    _model("cortex-a55", 0x412FD050, _V8_2, "Armv8.2-A", hidden="lor ssbs1"),
+    _model("cortex-a57", 0x411FD070, _V8_0, "Armv8.0-A", unicorn=0),
+    _model("cortex-a72", 0x410FD083, _V8_0, "Armv8.0-A", unicorn=2),
+    _model("cortex-a76", 0x414FD0B1, _V8_2, "Armv8.2-A", hidden="lor ssbs1"),
+    _model(
+        "cortex-a78ae", 0x410FD423, f"{_V8_2} uscat ilrcpc flagm", "Armv8.2-A", hidden="lor ssbs1"
+    ),
+    *_with_pauth(
+        "cortex-a710", 0x412FD471, _V9_0, "lor", "Armv9.0-A without SVE", unicorn=NATIVE_ONLY
+    ),
+    _model("neoverse-n1", 0x414FD0C1, f"{_V8_2} ssbs", "Armv8.2-A", hidden="lor"),
+    *_with_pauth(
+        "neoverse-n2",
+        0x410FD493,
+        f"{_V9_0} rng dgh",
+        "lor",
+        "Armv9.0-A without SVE",
+        unicorn=NATIVE_ONLY,
+    ),
+    _model(
+        "neoverse-v1",
+        0x411FD402,
+        f"{_V8_4} rng dgh paca pacg",
+        "Armv8.4-A without SVE",
+        hidden="lor pauth2",
+    ),
+    _model(
+        "a64fx",
+        0x461F0010,
+        f"{_V8_0} atomics fphp asimdhp asimdrdm fcma dcpop",
+        "Armv8.2-A without SVE",
+        hidden="lor",
+    ),
 )
 
 _X = tuple(f"x{n}" for n in range(31))
@@ -122,14 +249,21 @@ class AArch64(Arch):
     def system_registers(self, model: CpuModel) -> list[tuple[int, int]]:
         """The ID registers that programs may read and that are not 0."""
         fields: dict[tuple[SysReg, int], int] = {}
-        for feature in self.advertised(model):
-            for register, low, value in feature.id_fields:
-                known = fields.get((register, low), 0)
-                fields[register, low] = max(known, value)
-        values = {_MIDR: model.ident, _PFR0: _PFR0_BASE}
+        told = [feature.id_fields for feature in self.advertised(model)]
+        # Without it, as on Unicorn, its algorithm is nothing.
+        hidden = model.hidden if "paca" in model.features else model.hidden & {"lor", "ssbs1"}
+        told += [_HIDDEN[name] for name in sorted(hidden)]
+        for register, low, value in (field for each in told for field in each):
+            known = fields.get((register, low), 0)
+            fields[register, low] = max(known, value)
+        values = {_MIDR: model.ident, **_BASE}
         for (register, low), value in fields.items():
             values[register] = values.get(register, 0) | value << low
         return [(_packed(register), value) for register, value in values.items() if value]
+
+    def core_features(self, model: CpuModel) -> list[str]:
+        """All features."""
+        return sorted(model.features | model.hidden)
 
     def cpuinfo(self, model: CpuModel, cpus: list[int]) -> str:
         """As c_show() of arch/arm64/kernel/cpuinfo.c writes it."""

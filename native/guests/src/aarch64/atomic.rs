@@ -1,8 +1,9 @@
 //! Exclusive, ordered and atomic accesses (Arm ARM B2.9, B2.3.12).
 //!
-//! All of them must be aligned to their whole size: FEAT_LSE2, which relaxes that, is not
-//! advertised (Arm ARM B2.5.2).
+//! All of them must be aligned to their whole size (Arm ARM B2.5.2); with FEAT_LSE2 it is enough that they do not cross a
+//! multiple of 16 bytes.
 
+use super::features::USCAT;
 use super::insn::{Insn, set, x, xsp};
 use crate::decode::Bits;
 use crate::guest::Lift;
@@ -13,10 +14,17 @@ fn width(i: Insn) -> u8 {
     8 << i.f(30, 2)
 }
 
+/// Faults unless `w` bits at `addr` are an atomic access.
+fn aligned<S: Sem>(s: &mut S, i: Insn, w: u8, addr: S::V, write: bool) {
+    let bytes = u32::from(w) / 8;
+    let block = if i.has(USCAT) { 16 } else { bytes };
+    s.within(bytes, block, addr, write);
+}
+
 /// LDXR, LDAXR.
 pub fn ldxr<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(width(i), addr, false);
+    aligned(s, i, width(i), addr, false);
     let v = s.load_ex(width(i), addr);
     set(s, 64, i.rd(), v);
     Lift::Next
@@ -25,7 +33,7 @@ pub fn ldxr<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// STXR, STLXR: the locked instruction orders everything.
 pub fn stxr<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(width(i), addr, true);
+    aligned(s, i, width(i), addr, true);
     let v = x(s, i.rd());
     let r = s.store_ex(width(i), addr, v);
     set(s, 32, i.rm(), r);
@@ -64,7 +72,7 @@ fn paired<S: Sem>(s: &mut S, i: Insn, access: impl FnOnce(&mut S) -> S::V) -> S:
 
 pub fn ldxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(2 * width(i), addr, false);
+    aligned(s, i, 2 * width(i), addr, false);
     let v = paired(s, i, |s| s.load_ex_pair(width(i), addr));
     let (a, b) = split(s, i, width(i), v);
     set(s, 64, i.rd(), a);
@@ -74,7 +82,7 @@ pub fn ldxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 pub fn stxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(2 * width(i), addr, true);
+    aligned(s, i, 2 * width(i), addr, true);
     let (a, b) = (x(s, i.rd()), x(s, i.ra()));
     let v = join(s, i, width(i), a, b);
     let r = paired(s, i, |s| s.store_ex_pair(width(i), addr, v));
@@ -85,7 +93,7 @@ pub fn stxp<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// LDAR, LDLAR, LDAPR: any load of the host acquires.
 pub fn ldar<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(width(i), addr, false);
+    aligned(s, i, width(i), addr, false);
     let v = s.load(width(i), 0, addr);
     set(s, 64, i.rd(), v);
     Lift::Next
@@ -94,7 +102,7 @@ pub fn ldar<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// STLR, STLLR: a later LDAR must not pass it.
 pub fn stlr<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(width(i), addr, true);
+    aligned(s, i, width(i), addr, true);
     let v = x(s, i.rd());
     s.store(width(i), addr, v);
     s.fence();
@@ -106,7 +114,7 @@ pub fn ldapur<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let base = xsp(s, i.rn());
     let addr = s.add_k(64, base, i.sf_imm(12, 9) as u64);
     let w = width(i);
-    s.aligned(w, addr, i.f(22, 2) == 0);
+    aligned(s, i, w, addr, i.f(22, 2) == 0);
     match (i.f(22, 2), w) {
         (0, _) => {
             let v = x(s, i.rd());
@@ -132,7 +140,7 @@ pub fn ldapur<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 pub fn cas<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let addr = xsp(s, i.rn());
-    s.aligned(width(i), addr, true);
+    aligned(s, i, width(i), addr, true);
     let (e, v) = (x(s, i.rm()), x(s, i.rd()));
     let old = s.cas(width(i), addr, e, v);
     set(s, 64, i.rm(), old);
@@ -145,7 +153,7 @@ pub fn casp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     let w = if i.bit(30) { 64 } else { 32 };
     let addr = xsp(s, i.rn());
-    s.aligned(2 * w, addr, true);
+    aligned(s, i, 2 * w, addr, true);
     let (e0, e1) = (x(s, i.rm()), x(s, i.rm() + 1));
     let (v0, v1) = (x(s, i.rd()), x(s, i.rd() + 1));
     let (e, v) = (join(s, i, w, e0, e1), join(s, i, w, v0, v1));
@@ -164,9 +172,44 @@ pub fn rmw<S: Sem>(s: &mut S, i: Insn) -> Lift {
         Rmw::from_index(u64::from(i.f(12, 3)))
     };
     let addr = xsp(s, i.rn());
-    s.aligned(width(i), addr, true);
+    aligned(s, i, width(i), addr, true);
     let v = x(s, i.rm());
     let old = s.rmw(op, width(i), addr, v);
     set(s, 64, i.rd(), old);
+    Lift::Next
+}
+
+/// LDCLRP, LDSETP, SWPP (FEAT_LSE128): by compare-and-swap, anew where another thread was faster.
+pub fn rmw_pair<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (t, t2) = (i.rd(), i.rm());
+    if t == 31 || t2 == 31 || t == t2 {
+        return Lift::Undefined;
+    }
+    let op = match (i.bit(15), i.f(12, 3)) {
+        (false, 1) => Some(Op::VAndn),
+        (false, 3) => Some(Op::VOr),
+        (true, 0) => None,
+        _ => return Lift::Undefined,
+    };
+    let addr = xsp(s, i.rn());
+    aligned(s, i, 128, addr, true);
+    let (a, b) = (x(s, t), x(s, t2));
+    let v = join(s, i, 64, a, b);
+    // A swap of nothing for nothing reads, as a store does.
+    let nothing = s.wide(0);
+    let old = paired(s, i, |s| s.cas_pair(64, addr, nothing, nothing));
+    let new = op.map_or(v, |op| s.op2(op, 128, old, v));
+    let seen = paired(s, i, |s| s.cas_pair(64, addr, old, new));
+    let changed = s.op2(Op::VXor, 128, seen, old);
+    let (lo, hi) = (
+        s.op1i(Op::VGet, 64, changed, 0),
+        s.op1i(Op::VGet, 64, changed, 1),
+    );
+    let changed = s.op2(Op::Or, 64, lo, hi);
+    let changed = s.not_zero(64, changed);
+    s.side(changed, i.pc);
+    let (a, b) = split(s, i, 64, old);
+    set(s, 64, t, a);
+    set(s, 64, t2, b);
     Lift::Next
 }

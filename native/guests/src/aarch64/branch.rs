@@ -3,8 +3,10 @@
 
 use super::insn::{Insn, set, slot, x};
 use super::nzcv;
+use super::system::{self, DIT as DIT_BIT, PSTATE_SSBS};
 use crate::decode::Bits;
 use crate::guest::Lift;
+use crate::ir::flags::Cc;
 use crate::ir::sem::{Indirect, Sem};
 use crate::ir::state::State;
 use crate::ir::{Op, Trap, float};
@@ -56,6 +58,45 @@ pub fn tbz<S: Sem>(s: &mut S, i: Insn) -> Lift {
     Lift::Next
 }
 
+/// CB<cc> of registers, of their low bytes and halfwords, and of a register and an immediate number (FEAT_CMPBR).
+pub fn compare_branch<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let a = x(s, i.rd());
+    let cc = i.f(21, 3);
+    let (w, a, b, cc) = if i.bit(24) {
+        if i.bit(14) {
+            return Lift::Undefined;
+        }
+        let b = s.konst(u64::from(i.f(15, 6)));
+        (
+            i.sf(),
+            a,
+            b,
+            [Cc::Gt, Cc::Lt, Cc::Hi, Cc::Cc][cc as usize & 3],
+        )
+    } else {
+        let b = x(s, i.rm());
+        let signed = cc < 2;
+        let mut narrow = |v, w| s.op1(if signed { Op::Sext } else { Op::Zext }, w, v);
+        let (w, a, b) = match (i.f(14, 2), i.bit(31)) {
+            (0, _) => (i.sf(), a, b),
+            (2, false) => (64, narrow(a, 8), narrow(b, 8)),
+            (3, false) => (64, narrow(a, 16), narrow(b, 16)),
+            _ => return Lift::Undefined,
+        };
+        (w, a, b, [Cc::Gt, Cc::Ge, Cc::Hi, Cc::Cs][cc as usize & 3])
+    };
+    let cc = match i.f(21, 3) {
+        4 | 5 => return Lift::Undefined,
+        6 => Cc::Eq,
+        7 => Cc::Ne,
+        _ => cc,
+    };
+    let f = s.op2(Op::FSub, w, a, b);
+    let c = s.cc(cc, f);
+    s.side(c, i.target(i.sf_imm(5, 9) << 2));
+    Lift::Next
+}
+
 /// BR, BLR, RET.
 pub fn br<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let t = x(s, i.rn());
@@ -81,11 +122,6 @@ pub fn svc<S: Sem>(s: &mut S, i: Insn) -> Lift {
 pub fn brk<S: Sem>(s: &mut S, i: Insn) -> Lift {
     s.trap(Trap::Breakpoint, i.f(5, 16), i.pc);
     Lift::End
-}
-
-/// HINT: NOP, YIELD, BTI, pointer authentication of a profile without it.
-pub fn nop<S: Sem>(_s: &mut S, _i: Insn) -> Lift {
-    Lift::Next
 }
 
 pub fn clrex<S: Sem>(s: &mut S, _i: Insn) -> Lift {
@@ -174,6 +210,8 @@ const fn sysreg(op0: u32, op1: u32, crn: u32, crm: u32, op2: u32) -> u32 {
 const NZCV: u32 = sysreg(3, 3, 4, 2, 0);
 const DIT: u32 = sysreg(3, 3, 4, 2, 5);
 const SSBS: u32 = sysreg(3, 3, 4, 2, 6);
+const RNDR: u32 = sysreg(3, 3, 2, 4, 0);
+const RNDRRS: u32 = sysreg(3, 3, 2, 4, 1);
 const FPCR: u32 = sysreg(3, 3, 4, 4, 0);
 const FPSR: u32 = sysreg(3, 3, 4, 4, 1);
 const TPIDR: u32 = sysreg(3, 3, 13, 0, 2);
@@ -183,6 +221,8 @@ const CTR: u32 = sysreg(3, 3, 0, 0, 1);
 const DCZID: u32 = sysreg(3, 3, 0, 0, 7);
 const CNTFRQ: u32 = sysreg(3, 3, 14, 0, 0);
 const CNTVCT: u32 = sysreg(3, 3, 14, 0, 2);
+/// The same, in order with what is around it (FEAT_ECV).
+const CNTVCTSS: u32 = sysreg(3, 3, 14, 0, 6);
 
 pub fn mrs<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let v = match key(i) {
@@ -214,8 +254,11 @@ pub fn mrs<S: Sem>(s: &mut S, i: Insn) -> Lift {
         // DC ZVA clears 64 bytes.
         DCZID => s.konst(4),
         CNTFRQ => s.konst(62_500_000),
-        CNTVCT => s.call(|_, _, _, _, _| counter(), [None; 3], 0),
-        DIT | SSBS | TPIDRRO => s.konst(0),
+        CNTVCT | CNTVCTSS => s.call(|_, _, _, _, _| counter(), [None; 3], 0),
+        DIT => system::get_bit(s, DIT_BIT),
+        SSBS => system::get_bit(s, PSTATE_SSBS),
+        RNDR | RNDRRS => system::random(s),
+        TPIDRRO => s.konst(0),
         // Identification registers (op1 = 0, CRn = 0), which the kernel emulates: they depend on
         // the CPU model, which whoever opens the core knows (`native::Emulate`).
         k if k >> 7 == 3 << 7 => return Lift::Unlifted,
@@ -261,7 +304,8 @@ pub fn msr<S: Sem>(s: &mut S, i: Insn) -> Lift {
             s.trap(Trap::Resync, 0, i.pc.wrapping_add(4));
             return Lift::End;
         }
-        DIT | SSBS => {}
+        DIT => system::set_bit(s, v, DIT_BIT),
+        SSBS => system::set_bit(s, v, PSTATE_SSBS),
         _ => return Lift::Undefined,
     }
     Lift::Next

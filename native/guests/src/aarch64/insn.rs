@@ -1,6 +1,7 @@
 //! One instruction word and the register conventions that all lifters share.
 
 use crate::decode::Bits;
+use crate::features::Features;
 use crate::ir::Op;
 use crate::ir::layout::Layout;
 use crate::ir::sem::Sem;
@@ -11,10 +12,19 @@ pub mod slot {
     pub const TPIDR: u16 = 32;
     pub const FPCR: u16 = 33;
     pub const TPIDR2: u16 = 34;
+    /// DIT and SSBS, where MRS has them.
+    pub const PSTATE: u16 = 35;
+    /// What random numbers follow from; 0: from nothing.
+    pub const SEED: u16 = 36;
+    /// Not 0 where pointers are not authenticated with the key of this bit (SCTLR_EL1.EnIA and its like, inverted).
+    pub const KEYS_OFF: u16 = 37;
 }
 
 /// The general slots, and the vector registers.
-pub const LAYOUT: Layout = Layout::new(35, 32);
+pub const LAYOUT: Layout = Layout::new(38, KEYS + 5);
+
+/// The wide slots of the keys of pointer authentication: APIA, APIB, APDA, APDB, APGA.
+pub const KEYS: u16 = 32;
 
 /// An instruction at an address, under a translation mode.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +32,8 @@ pub struct Insn {
     pub bits: u32,
     pub pc: u64,
     pub mode: u32,
+    /// Of the CPU model.
+    pub features: Features,
 }
 
 impl Bits for Insn {
@@ -31,6 +43,10 @@ impl Bits for Insn {
 }
 
 impl Insn {
+    #[must_use]
+    pub fn has(self, feature: Features) -> bool {
+        self.features.contains(feature)
+    }
     /// Whether data are big-endian.
     #[must_use]
     pub fn big(self) -> bool {

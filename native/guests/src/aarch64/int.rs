@@ -352,7 +352,7 @@ pub fn crc32<S: Sem>(s: &mut S, i: Insn) -> Lift {
     Lift::Next
 }
 
-/// RBIT, REV16, REV, REV32, CLZ, CLS.
+/// RBIT, REV16, REV, REV32, CLZ, CLS, CTZ, CNT.
 pub fn one_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = i.sf();
     let a = x(s, i.rn());
@@ -363,8 +363,50 @@ pub fn one_source<S: Sem>(s: &mut S, i: Insn) -> Lift {
         (2, _) => s.op1i(Op::RevIn, w, a, 32),
         (4, _) => s.op1(Op::Clz, w, a),
         (5, _) => s.op1(Op::Cls, w, a),
+        // FEAT_CSSC
+        (6, _) => s.op1(Op::Ctz, w, a),
+        (7, _) => s.op1(Op::Popcnt, w, a),
         _ => return Lift::Undefined,
     };
     set(s, w, i.rd(), r);
     Lift::Next
+}
+
+/// ABS (FEAT_CSSC).
+pub fn abs<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let w = i.sf();
+    let a = x(s, i.rn());
+    let f = s.op1(Op::FLogic, w, a);
+    let negative = s.cc(Cc::Mi, f);
+    let n = s.op1(Op::Neg, w, a);
+    let r = s.select(w, negative, n, a);
+    set(s, w, i.rd(), r);
+    Lift::Next
+}
+
+/// SMAX, UMAX, SMIN, UMIN: `kind` is in this order.
+fn extreme<S: Sem>(s: &mut S, i: Insn, kind: u32, b: S::V) -> Lift {
+    let w = i.sf();
+    let a = x(s, i.rn());
+    let f = s.op2(Op::FSub, w, a, b);
+    let cc = [Cc::Gt, Cc::Hi, Cc::Lt, Cc::Cc][kind as usize & 3];
+    let first = s.cc(cc, f);
+    let r = s.select(w, first, a, b);
+    set(s, w, i.rd(), r);
+    Lift::Next
+}
+
+pub fn extreme_reg<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let b = x(s, i.rm());
+    extreme(s, i, i.f(10, 2), b)
+}
+
+pub fn extreme_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let kind = i.f(18, 2);
+    let k = match kind & 1 {
+        0 => i.sf_imm(10, 8) as u64 & mask(i.sf()),
+        _ => u64::from(i.f(10, 8)),
+    };
+    let b = s.konst(k);
+    extreme(s, i, kind, b)
 }

@@ -3,19 +3,25 @@
 pub mod atomic;
 pub mod branch;
 pub mod crypto;
+pub mod features;
 pub mod fp;
 pub mod insn;
 pub mod int;
 mod linux;
 pub mod mem;
+pub mod mops;
 pub mod nzcv;
+pub mod pauth;
+mod qarma;
 pub mod simd;
 pub mod simd_mem;
 pub mod sm;
+pub mod system;
 pub mod table;
 pub mod unicorn;
 
 use crate::Entry;
+use crate::features::Features;
 use crate::guest::{FlagUse, Guest, Lift, flag, untagged};
 use crate::ir::build::IrBuilder;
 use crate::ir::flags;
@@ -26,6 +32,9 @@ use crate::ir::sem::Sem;
 use crate::ir::state::State;
 use insn::{Insn, slot};
 use linux::AArch64Linux;
+pub use linux::registers;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use table::{Lifters, TABLE};
 use unicorn::Unicorn;
 
@@ -33,15 +42,31 @@ use unicorn::Unicorn;
 pub const MODE_FLUSH: u32 = 1;
 /// What lifters of a big-endian guest see beside it.
 pub const MODE_BIG: u32 = 2;
+/// From here on the four keys of addresses that are switched off.
+pub const MODE_KEYS_OFF_SHIFT: u32 = 2;
 
-/// The guest description. Instructions are little-endian whatever data are.
+/// The guest description: a CPU model in one byte order. Instructions are little-endian whatever data are.
 pub struct AArch64 {
+    features: Features,
     /// Data accesses are big-endian (SCTLR_EL1.E0E).
     pub big_data: bool,
+    /// With all of that, since translations depend on it.
+    name: &'static str,
 }
 
-pub static LITTLE: AArch64 = AArch64 { big_data: false };
-pub static BIG: AArch64 = AArch64 { big_data: true };
+/// As far as Unicorn can judge it.
+#[cfg(test)]
+pub static LITTLE: AArch64 = AArch64 {
+    features: features::OF_UNICORN,
+    big_data: false,
+    name: "aarch64",
+};
+#[cfg(test)]
+pub static BIG: AArch64 = AArch64 {
+    features: features::OF_UNICORN,
+    big_data: true,
+    name: "aarch64-be",
+};
 
 /// Little- and big-endian.
 pub static GUESTS: [Entry; 2] = [
@@ -51,7 +76,7 @@ pub static GUESTS: [Entry; 2] = [
             name: "aarch64",
             big_endian: false,
         },
-        isa: Some(|_| &LITTLE),
+        isa: Some(|f| AArch64::of(features::by_names(f), false)),
         unicorn: &Unicorn {
             name: "aarch64",
             big_endian: false,
@@ -64,7 +89,7 @@ pub static GUESTS: [Entry; 2] = [
             name: "aarch64-be",
             big_endian: true,
         },
-        isa: Some(|_| &BIG),
+        isa: Some(|f| AArch64::of(features::by_names(f), true)),
         unicorn: &Unicorn {
             name: "aarch64-be",
             big_endian: true,
@@ -77,13 +102,50 @@ fn word(code: &[u8]) -> u32 {
     u32::from_le_bytes([code[0], code[1], code[2], code[3]])
 }
 
+/// The descriptions that were asked for: features, byte order.
+type Known = HashMap<(Features, bool), &'static AArch64>;
+
 impl AArch64 {
+    /// The description of these properties; there is one of each.
+    #[must_use]
+    pub fn of(features: Features, big_data: bool) -> &'static Self {
+        static ALL: Mutex<Option<Known>> = Mutex::new(None);
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get_or_insert_default()
+            .entry((features, big_data))
+            .or_insert_with(|| {
+                let name = format!("aarch64 {:x} {big_data}", features.0);
+                Box::leak(Box::new(Self {
+                    features,
+                    big_data,
+                    name: Box::leak(name.into_boxed_str()),
+                }))
+            })
+    }
+
+    fn key(id: u32) -> usize {
+        usize::from(insn::KEYS) + (id - registers::KEYS) as usize
+    }
+
+    fn insn(&self, pc: u64, bits: u32, mode: u32) -> Insn {
+        Insn {
+            bits,
+            pc,
+            mode: if self.big_data { mode | MODE_BIG } else { mode },
+            features: self.features,
+        }
+    }
+
     fn lift<S: Sem>(&self, s: &mut S, pc: u64, code: &[u8], mode: u32) -> Lift {
         let bits = word(code);
         s.byte_order(self.big_data);
-        let mode = if self.big_data { mode | MODE_BIG } else { mode };
+        if !self.features.contains(features::USUAL)
+            && !self.features.contains(features::needed(bits))
+        {
+            return Lift::Undefined;
+        }
         match table::find(bits) {
-            Some(n) => Lifters::<S>::ALL[n](s, Insn { bits, pc, mode }),
+            Some(n) => Lifters::<S>::ALL[n](s, self.insn(pc, bits, mode)),
             // UDF, and the top-level encodings that are reserved.
             None if bits >> 16 == 0 || bits >> 25 & 15 < 2 => Lift::Undefined,
             None => Lift::Unlifted,
@@ -93,11 +155,7 @@ impl AArch64 {
 
 impl Guest for AArch64 {
     fn name(&self) -> &'static str {
-        if self.big_data {
-            "aarch64-be"
-        } else {
-            "aarch64"
-        }
+        self.name
     }
 
     fn layout(&self) -> Layout {
@@ -136,7 +194,7 @@ impl Guest for AArch64 {
             Some('n') => goes(0, pc.wrapping_add(4)),
             Some('k') => goes(flag::ALL, pc.wrapping_add(4)),
             Some('b') => {
-                let i = Insn { bits, pc, mode: 0 };
+                let i = self.insn(pc, bits, 0);
                 goes(0, i.target(i.sf_imm(0, 26) << 2))
             }
             Some('r') => FlagUse::Reads,
@@ -145,16 +203,17 @@ impl Guest for AArch64 {
     }
 
     fn mode(&self, st: &State) -> u32 {
-        if st.r()[usize::from(slot::FPCR)] >> 24 & 1 != 0 {
-            MODE_FLUSH
-        } else {
-            0
-        }
+        let flush = st.r()[usize::from(slot::FPCR)] >> 24 & 1 != 0;
+        let flush = if flush { MODE_FLUSH } else { 0 };
+        flush | pauth::mode(st.r()[pauth::OFF])
     }
 
     fn is_volatile(&self, code: &[u8]) -> bool {
-        // MRS CNTVCT_EL0
-        word(code) & !0x1f == 0xd53b_e040
+        // MRS of CNTVCT_EL0, CNTVCTSS_EL0, RNDR, RNDRRS
+        matches!(
+            word(code) & !0x1f,
+            0xd53b_e040 | 0xd53b_e0c0 | 0xd53b_2400 | 0xd53b_2420
+        )
     }
 
     fn max_insn(&self) -> usize {
@@ -162,7 +221,7 @@ impl Guest for AArch64 {
     }
 
     fn register_count(&self) -> u32 {
-        69
+        registers::COUNT
     }
 
     fn register(&self, st: &State, id: u32) -> u128 {
@@ -172,12 +231,27 @@ impl Guest for AArch64 {
             33 => {
                 let f = st.flags;
                 let bit = |m: u64, n: u32| u128::from(f & m != 0) << n;
-                bit(flags::N, 31) | bit(flags::Z, 30) | bit(flags::C, 29) | bit(flags::V, 28)
+                let rest = u128::from(st.r()[usize::from(slot::PSTATE)]);
+                bit(flags::N, 31) | bit(flags::Z, 30) | bit(flags::C, 29) | bit(flags::V, 28) | rest
             }
             34..=65 => st.v()[id as usize - 34],
             66 => u128::from(branch::fpsr(st)),
             67 => u128::from(st.r()[usize::from(slot::FPCR)]),
             68 => u128::from(st.r()[usize::from(slot::TPIDR)]),
+            registers::KEYS..registers::PAUTH => st.v()[Self::key(id)],
+            registers::PAUTH => {
+                let has = |feature, bit| {
+                    if self.features.contains(feature) {
+                        bit
+                    } else {
+                        0
+                    }
+                };
+                let paca = has(features::PACA, registers::HAS_PACA);
+                let pacg = has(features::PACG, registers::HAS_PACG);
+                u128::from(st.r()[pauth::OFF] | paca | pacg)
+            }
+            registers::SEED => u128::from(st.r()[usize::from(slot::SEED)]),
             _ => 0,
         }
     }
@@ -193,12 +267,16 @@ impl Guest for AArch64 {
                     v >> 30 & 1 != 0,
                     v >> 29 & 1 != 0,
                     v >> 28 & 1 != 0,
-                )
+                );
+                st.r_mut()[usize::from(slot::PSTATE)] = v & system::bits_of(self.features);
             }
             34..=65 => st.v_mut()[id as usize - 34] = value,
             66 => branch::set_fpsr(st, v),
             67 => branch::set_fpcr(st, v),
             68 => st.r_mut()[usize::from(slot::TPIDR)] = v,
+            registers::KEYS..registers::PAUTH => st.v_mut()[Self::key(id)] = value,
+            registers::PAUTH => st.r_mut()[pauth::OFF] = v & 15,
+            registers::SEED => st.r_mut()[usize::from(slot::SEED)] = v,
             _ => {}
         }
     }

@@ -5,7 +5,7 @@
 //! first line that matches wins. The last column tells what the instruction does to the
 //! condition flags: `n` nothing, `r` reads, `k` writes them all, `u` leads elsewhere.
 
-use super::{atomic, branch, crypto, fp, int, mem, nzcv, simd, simd_mem, sm};
+use super::{atomic, branch, crypto, fp, int, mem, mops, nzcv, pauth, simd, simd_mem, sm, system};
 use crate::decode::{self, Fields};
 
 /// One encoding.
@@ -75,7 +75,7 @@ encodings! {
     ret                 "1101011 0010 11111 000000 nnnnn 00000" branch::br, 'u';
     svc                 "11010100 000 iiiiiiiiiiiiiiii 00001" branch::svc, 'u';
     brk                 "11010100 001 iiiiiiiiiiiiiiii 00000" branch::brk, 'u';
-    hint                "11010101 00000011 0010 mmmm ooo 11111" branch::nop, 'n';
+    hint                "11010101 00000011 0010 mmmm ooo 11111" system::hint, 'n';
     clrex               "11010101 00000011 0011 mmmm 010 11111" branch::clrex, 'n';
     dsb                 "11010101 00000011 0011 mmmm 100 11111" branch::barrier, 'n';
     dmb                 "11010101 00000011 0011 mmmm 101 11111" branch::barrier, 'n';
@@ -152,5 +152,20 @@ encodings! {
     sm3_rounds          "11001110 010 mmmmm 10 ii oo nnnnn ddddd" sm::rounds, 'n';
     sm3ss1              "11001110 010 mmmmm 0 aaaaa nnnnn ddddd" sm::ss1, 'n';
     sm4e                "11001110 110 00000 100001 nnnnn ddddd" sm::sm4e, 'n';
+    bc_cond             "01010100 iiiiiiiiiiiiiiiiiii 1 cccc" branch::b_cond, 'r';
+    cmp_branch          "z 111010 i ccc mmmmm ww iiiiiiiii ttttt" branch::compare_branch, 'u';
+    abs                 "z 10 11010110 00000 001 000 nnnnn ddddd" int::abs, 'n';
+    extreme             "z 00 11010110 mmmmm 0110 oo nnnnn ddddd" int::extreme_reg, 'n';
+    extreme_imm         "z 00 100011 1 00 oo iiiiiiii nnnnn ddddd" int::extreme_imm, 'n';
+    pauth_one           "1 10 11010110 00001 00 Z ooo nnnnn ddddd" pauth::one_source, 'n';
+    xpac                "1 10 11010110 00001 01000 D 11111 ddddd" pauth::xpac, 'n';
+    pacga               "1 00 11010110 mmmmm 001100 nnnnn ddddd" pauth::generic, 'n';
+    br_auth             "1101011 z 0 oo 11111 00001 M nnnnn mmmmm" pauth::branch, 'u';
+    ldr_auth            "11 111000 M S 1 iiiiiiiii W 1 nnnnn ttttt" pauth::load, 'n';
+    wait_time           "11010101 00000011 0001 0000 00o ttttt" system::wait, 'n';
+    msr_imm             "11010101 00000 011 0100 mmmm ooo 11111" system::msr_imm, 'n';
+    mops_set            "00 011001 11 0 sssss pppp 01 nnnnn ddddd" mops::fill, 'r';
+    mops_copy           "00 011 o 01 oo 0 sssss pppp 01 nnnnn ddddd" mops::copy, 'r';
+    lse128              "00 011001 a r 1 mmmmm o ooo 00 nnnnn ttttt" atomic::rmw_pair, 'n';
     ldapur              "zz 011001 oo 0 iiiiiiiii 00 nnnnn ttttt" atomic::ldapur, 'n';
 }

@@ -29,6 +29,7 @@ fn sample(n: usize) -> [u32; 3] {
                 bits,
                 pc: 0x1000,
                 mode: 0,
+                features: crate::aarch64::features::USUAL,
             },
         );
         out[match lift {

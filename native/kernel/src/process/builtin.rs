@@ -35,6 +35,14 @@ impl GuestThread {
         process.linux.own_call(call, args, core, &process.space)
     }
 
+    /// prctl(2) of some processors: the others do not know the option.
+    fn prctl(&mut self, call: OwnCall, args: &[u64]) -> Result<u64, i32> {
+        match self.own_call(call, &args[1..]) {
+            Err(libc::ENOSYS) => Err(libc::EINVAL),
+            result => result,
+        }
+    }
+
     /// set_tagged_addr_ctrl of arch/arm64/kernel/process.c.
     fn set_tagged_addr(&mut self, args: &[u64]) -> Result<(), i32> {
         let (flags, rest) = args.split_first().ok_or(libc::EINVAL)?;
@@ -280,6 +288,9 @@ impl GuestThread {
             } else {
                 0
             }),
+            Builtin::PacResetKeys => self.prctl(OwnCall::PacResetKeys, args),
+            Builtin::PacSetKeys => self.prctl(OwnCall::PacSetKeys, args),
+            Builtin::PacGetKeys => self.prctl(OwnCall::PacGetKeys, args),
             Builtin::GetSeccomp => Ok(self.seccomp.mode()),
             // prctl(PR_SET_SECCOMP, mode, program)
             Builtin::SetSeccomp => match value(1) {

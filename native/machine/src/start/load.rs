@@ -97,7 +97,10 @@ pub fn load(
     } else {
         0
     };
-    let stack = build_stack(prepared, envp, machine, &image, vdso, settings)?;
+    let mut dice = Dice(settings.seed);
+    let in_getrandom = |errno| LoadError::of_errno(b"getrandom", errno);
+    let random = dice.next().map_err(in_getrandom)?;
+    let stack = build_stack(prepared, envp, machine, &image, vdso, random)?;
     stack.store(&**space)?;
     let root = &prepared.sysroot[..];
     if let Some(before) = before {
@@ -145,6 +148,9 @@ pub fn load(
     let mut thread = GuestThread::new(process.clone(), core.map_err(Refusal::Usage)?);
     thread.core.set(process.regs.sp, stack.sp);
     thread.core.set(process.regs.pc, image.start());
+    let seeded = settings.seed.is_some();
+    let begun = linux.begin(thread.core.as_mut(), &mut || dice.next(), seeded);
+    begun.map_err(in_getrandom)?;
     Ok(Loaded {
         image,
         stack,
@@ -166,15 +172,11 @@ fn build_stack(
     machine: &Machine,
     image: &Image,
     vdso: u64,
-    settings: &Settings,
+    random: [u8; 16],
 ) -> Result<Stack, Refusal> {
     fn slices(strings: &[Vec<u8>]) -> Vec<&[u8]> {
         strings.iter().map(Vec::as_slice).collect()
     }
-    let random = match settings.seed {
-        Some(seed) => seeded(seed),
-        None => random().map_err(|errno| LoadError::of_errno(b"getrandom", errno))?,
-    };
     let stack = stack::build(Contents {
         top: image.stack_top,
         argv: &slices(&prepared.argv),
@@ -210,6 +212,20 @@ fn vector(image: &Image, machine: &Machine, vdso: u64) -> Vec<(u64, u64)> {
     vector
 }
 
+/// What is random in a new program: the host's randomness, or what follows from a seed.
+struct Dice(Option<u64>);
+
+impl Dice {
+    fn next(&mut self) -> Result<[u8; 16], i32> {
+        let Some(seed) = self.0 else {
+            return random();
+        };
+        // Two numbers on.
+        self.0 = Some(seed.wrapping_add(2_u64.wrapping_mul(STEP)));
+        Ok(seeded(seed))
+    }
+}
+
 /// 16 bytes of the host's randomness, or its errno.
 fn random() -> Result<[u8; 16], i32> {
     let mut bytes = [0; 16];
@@ -224,12 +240,15 @@ fn random() -> Result<[u8; 16], i32> {
     }
 }
 
+/// By which SplitMix64's state grows.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Two numbers that follow from a seed, by SplitMix64 (Steele, Lea, Flood: "Fast Splittable
 /// Pseudorandom Number Generators", OOPSLA 2014).
 #[must_use]
 pub fn seeded(seed: u64) -> [u8; 16] {
     let mix = |step: u64| {
-        let z = seed.wrapping_add(step.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let z = seed.wrapping_add(step.wrapping_mul(STEP));
         let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)

@@ -237,6 +237,10 @@ impl NativeCore {
             },
             Trap::Breakpoint => Next::Leave(Exit::Breakpoint { imm: arg }),
             Trap::Undefined => Next::Leave(Exit::Undefined),
+            Trap::Exception => Next::Leave(Exit::Exception {
+                code: arg,
+                size: self.common.guest.max_insn() as u8,
+            }),
             Trap::Fallback => self.fall_back(),
             Trap::Resync => Next::Go,
             Trap::Stop => Next::Leave(Exit::Stop),

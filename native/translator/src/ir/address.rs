@@ -80,8 +80,9 @@ impl IrBuilder {
         i32::try_from(k).ok()
     }
 
-    /// An access faults here unless the address is a multiple of `bytes`; what was found to be one is not checked again.
-    pub(super) fn check_alignment(&mut self, bytes: u32, addr: Val, write: bool) {
+    /// An access faults here unless its `bytes` bytes are within an aligned block of `block`; the address of what was found
+    /// to be aligned is not checked again.
+    pub(super) fn check_alignment(&mut self, bytes: u32, block: u32, addr: Val, write: bool) {
         let below = u64::from(bytes) - 1;
         let (root, k) = self.root(addr);
         let known = self.fold && self.aligned.0 == root && self.aligned.1 >= bytes;
@@ -96,9 +97,9 @@ impl IrBuilder {
                 checked = self.add_k(self.width, a, disp as u64);
             }
         }
-        let imm = u64::from(write) | u64::from(bytes) << 8;
+        let imm = u64::from(write) | u64::from(bytes) << 8 | u64::from(block) << 16;
         self.push(Op::Aligned, 0, [checked, NONE, NONE], imm);
-        if k & below == 0 {
+        if k & below == 0 && block == bytes {
             self.aligned = (root, bytes);
         }
     }

@@ -24,7 +24,7 @@ pub struct IrBuilder {
     /// Parts of wide slots are in use.
     pub(super) has_parts: bool,
     /// What was, before the `Skip` that is open, and its condition.
-    pub(super) open: Option<(Cc, Box<Known>)>,
+    pub(super) open: Option<(Option<Cc>, Box<Known>)>,
     /// What is set now is so only if this condition holds.
     pub(super) selecting: Option<Val>,
     /// Bits of the guest's general registers and addresses.
@@ -183,7 +183,7 @@ impl IrBuilder {
                 sx => sx <= w,
             },
             Op::FpToInt => (i.imm & 0x7f) as u8 <= w,
-            Op::Clz | Op::Ctz | Op::Cls => w >= 8,
+            Op::Clz | Op::Ctz | Op::Popcnt | Op::Cls => w >= 8,
             _ => i.w <= w,
         }
     }
@@ -370,6 +370,10 @@ impl Sem for IrBuilder {
         self.begin_guard(cond, how);
     }
 
+    fn when(&mut self, cond: Val) {
+        self.begin_when(cond);
+    }
+
     fn unguard(&mut self) {
         self.end_guard();
     }
@@ -419,8 +423,8 @@ impl Sem for IrBuilder {
         self.atomic(Op::StoreExPair, w, addr, NONE, v, 0)
     }
 
-    fn aligned_to(&mut self, bytes: u32, addr: Val, write: bool) {
-        self.check_alignment(bytes, addr, write);
+    fn within(&mut self, bytes: u32, block: u32, addr: Val, write: bool) {
+        self.check_alignment(bytes, block, addr, write);
     }
 
     fn clear_ex(&mut self) {

@@ -62,6 +62,7 @@ fn general(op: Op, w: u8, a: u64, b: u64, c: u64, imm: u64) -> u64 {
         Op::Neg => a.wrapping_neg(),
         Op::Clz => u64::from((a & m).leading_zeros() - (64 - bits)),
         Op::Ctz => u64::from((a & m).trailing_zeros().min(bits)),
+        Op::Popcnt => u64::from((a & m).count_ones()),
         Op::Cls => {
             let s = sext(w, a);
             u64::from(((s ^ (s >> 63)) as u64).leading_zeros() - (64 - bits) - 1)

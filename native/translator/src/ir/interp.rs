@@ -73,8 +73,13 @@ impl<'a> Interp<'a> {
             || matches!(
                 self.outcome,
                 Outcome::Faulted(_)
+                    | Outcome::Jumped
                     | Outcome::Trapped(
-                        Trap::Align | Trap::Undefined | Trap::Fallback | Trap::Breakpoint,
+                        Trap::Align
+                            | Trap::Undefined
+                            | Trap::Fallback
+                            | Trap::Breakpoint
+                            | Trap::Exception,
                         _
                     )
             )
@@ -192,6 +197,10 @@ impl Sem for Interp<'_> {
         self.skipped = cond.is_some_and(|c| !c.holds(self.st.flags));
     }
 
+    fn when(&mut self, cond: u128) {
+        self.skipped = cond & 1 == 0;
+    }
+
     fn unguard(&mut self) {
         self.skipped = false;
     }
@@ -296,8 +305,9 @@ impl Sem for Interp<'_> {
         self.end_ex(2 * w, addr, v)
     }
 
-    fn aligned_to(&mut self, bytes: u32, addr: u128, write: bool) {
-        if !(addr as u64).is_multiple_of(u64::from(bytes)) && !self.faulted() {
+    fn within(&mut self, bytes: u32, block: u32, addr: u128, write: bool) {
+        let first = addr as u32 & (block - 1);
+        if first + bytes > block && !self.faulted() {
             self.st.trap_addr = addr as u64;
             self.outcome = Outcome::Trapped(Trap::Align, u32::from(write));
         }

@@ -71,6 +71,8 @@ pub enum Op {
     Neg,
     Clz,
     Ctz,
+    /// How many bits are 1.
+    Popcnt,
     /// Leading bits equal to the sign bit, less one.
     Cls,
     /// Reverses the bits.
@@ -283,7 +285,8 @@ pub enum Op {
     /// c is a wide value.
     StoreExPair,
     ClearEx,
-    /// Faults unless the address a is a multiple of imm >> 8 bytes; imm & 1: for the sake of a store.
+    /// Faults unless imm >> 8 & 255 bytes at address a lie within an aligned block of imm >> 16 bytes; imm & 1: for the sake
+    /// of a store.
     Aligned,
     /// Stops before an access of `w` bits at address a, a store if h & 1, if it touches the h >> 1 bytes from imm on.
     Watched,
@@ -337,13 +340,15 @@ pub enum Trap {
     Align,
     /// A debugger wants to see this instruction before it is executed.
     Stop,
+    /// Another exception of the instruction at the pc; the argument is the guest's number for it.
+    Exception,
 }
 
 impl Trap {
     /// The trap numbered `n`.
     #[must_use]
     pub fn from_index(n: u8) -> Self {
-        const ALL: [Trap; 8] = [
+        const ALL: [Trap; 9] = [
             Trap::Syscall,
             Trap::Breakpoint,
             Trap::Undefined,
@@ -352,6 +357,7 @@ impl Trap {
             Trap::Invalidate,
             Trap::Align,
             Trap::Stop,
+            Trap::Exception,
         ];
         ALL[usize::from(n) % ALL.len()]
     }

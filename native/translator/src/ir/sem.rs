@@ -35,6 +35,8 @@ pub trait Sem {
 
     /// What follows happens only if `cond` holds of the current flags (None: always), up to [`Self::unguard`].
     fn guard(&mut self, cond: Option<Cc>, how: Guard);
+    /// The same if `cond` (0 or 1) holds, by a jump: what follows must not set flags, nor be needed behind it.
+    fn when(&mut self, cond: Self::V);
     fn unguard(&mut self);
     /// The order of bytes in memory from here on.
     fn byte_order(&mut self, big: bool);
@@ -66,8 +68,8 @@ pub trait Sem {
     fn load_ex_pair(&mut self, w: u8, addr: Self::V) -> Self::V;
     fn store_ex_pair(&mut self, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn clear_ex(&mut self);
-    /// Faults unless `addr` is a multiple of `bytes`, a power of two.
-    fn aligned_to(&mut self, bytes: u32, addr: Self::V, write: bool);
+    /// Faults unless the `bytes` bytes at `addr` lie within an aligned block of `block` bytes; both are powers of two.
+    fn within(&mut self, bytes: u32, block: u32, addr: Self::V, write: bool);
     fn rmw(&mut self, op: Rmw, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn cas(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
     fn cas_pair(&mut self, w: u8, addr: Self::V, expected: Self::V, v: Self::V) -> Self::V;
@@ -92,6 +94,10 @@ pub trait Sem {
     fn trap_if(&mut self, cond: Self::V, t: Trap, arg: u32, pc: u64);
 
     // Short forms.
+    /// Faults unless `addr` is a multiple of `bytes`, a power of two.
+    fn aligned_to(&mut self, bytes: u32, addr: Self::V, write: bool) {
+        self.within(bytes, bytes, addr, write);
+    }
     /// The same for `w` bits.
     fn aligned(&mut self, w: u8, addr: Self::V, write: bool) {
         self.aligned_to(u32::from(w) / 8, addr, write);

@@ -56,7 +56,7 @@ impl IrBuilder {
         // Nothing sets flags behind a jump, so the same condition is so of the same flags.
         if let Some((open, _)) = &self.open
             && how != Guard::Select
-            && *open == cond
+            && *open == Some(cond)
         {
             return;
         }
@@ -65,16 +65,29 @@ impl IrBuilder {
         let f = self.get_f();
         let c = self.cc(cond, f);
         if how == Guard::Jump {
-            self.aligned = (NONE, 0);
-            self.push(Op::Skip, 0, [c, NONE, NONE], 0);
-            self.open = Some((cond, Box::new(self.cur.clone())));
+            self.skip_unless(c, Some(cond));
         } else {
             self.selecting = Some(c);
         }
     }
 
+    fn skip_unless(&mut self, cond: Val, of_flags: Option<Cc>) {
+        self.aligned = (NONE, 0);
+        self.push(Op::Skip, 0, [cond, NONE, NONE], 0);
+        self.open = Some((of_flags, Box::new(self.cur.clone())));
+    }
+
+    pub(super) fn begin_when(&mut self, cond: Val) {
+        self.close();
+        self.skip_unless(cond, None);
+    }
+
     pub(super) fn end_guard(&mut self) {
         self.selecting = None;
+        let by_value = matches!(self.open, Some((None, _)));
+        if by_value {
+            self.close();
+        }
         if self.ended {
             // An exit: what follows is where the condition does not hold.
             self.close();

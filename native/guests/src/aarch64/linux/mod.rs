@@ -3,12 +3,14 @@
 mod convention;
 mod emulate;
 mod frame;
-mod registers;
+mod pauth;
+pub mod random;
+pub mod registers;
 mod trap;
 
 use crate::cpu::{CpuCore, Exit, Regs};
 use crate::kernel::abi::GuestAbi;
-use crate::kernel::linux::{Facts, LinuxAbi};
+use crate::kernel::linux::{Facts, LinuxAbi, OwnCall};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
@@ -49,6 +51,37 @@ impl LinuxAbi for AArch64Linux {
 
     fn call_address(&self, _regs: &mut dyn Regs, behind: u64) -> u64 {
         behind.wrapping_sub(4)
+    }
+
+    fn begin(
+        &self,
+        regs: &mut dyn Regs,
+        random: &mut dyn FnMut() -> Result<[u8; 16], i32>,
+        seeded: bool,
+    ) -> Result<(), i32> {
+        for n in 0..pauth::KEYS {
+            regs.set_wide(registers::KEYS + n, u128::from_le_bytes(random()?));
+        }
+        if seeded {
+            let [seed, ..] = random()?.map(u64::from);
+            regs.set(registers::SEED, seed << 1 | 1);
+        }
+        Ok(())
+    }
+
+    fn own_call(
+        &self,
+        call: OwnCall,
+        args: &[u64],
+        core: &mut dyn CpuCore,
+        _space: &AddressSpace,
+    ) -> Result<u64, i32> {
+        match call {
+            OwnCall::PacResetKeys => pauth::reset_keys(args, core),
+            OwnCall::PacSetKeys => pauth::set_enabled(args, core),
+            OwnCall::PacGetKeys => pauth::enabled(args, core),
+            _ => Err(libc::ENOSYS),
+        }
     }
 
     fn trampoline(&self) -> Vec<u8> {

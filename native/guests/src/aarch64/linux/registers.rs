@@ -12,6 +12,14 @@ pub const V0: u32 = 34;
 pub const FPSR: u32 = 66;
 pub const FPCR: u32 = 67;
 const TPIDR: u32 = 68;
+/// Of the core: the keys of pointer authentication (APIA, APIB, APDA, APDB, APGA); which of the first four are not in use, and
+/// whether the processor has any; what random numbers follow from (0: nothing).
+pub const KEYS: u32 = 69;
+pub const PAUTH: u32 = KEYS + 5;
+pub const HAS_PACA: u64 = 1 << 8;
+pub const HAS_PACG: u64 = 1 << 9;
+pub const SEED: u32 = PAUTH + 1;
+pub const COUNT: u32 = SEED + 1;
 
 pub const REGISTERS: Registers = Registers {
     number: 8,

@@ -4,6 +4,10 @@ use crate::cpu::{Access, CpuCore, Exit};
 use crate::kernel::signal::FaultInfo;
 
 use super::registers::PC;
+use crate::aarch64::pauth::PACFAIL;
+
+/// asm-generic/siginfo.h
+const ILL_ILLOPN: i32 = 2;
 
 pub fn fault(exit: Exit, core: &mut dyn CpuCore) -> FaultInfo {
     let syndrome = match exit {
@@ -15,9 +19,16 @@ pub fn fault(exit: Exit, core: &mut dyn CpuCore) -> FaultInfo {
         } => syndrome(access, mapped, align),
         _ => 0,
     };
+    let known = FaultInfo::of(exit, core.get(PC));
+    let code = match exit {
+        // do_el0_fpac of arch/arm64/kernel/traps.c.
+        Exit::Exception { code: PACFAIL, .. } => ILL_ILLOPN,
+        _ => known.code,
+    };
     FaultInfo {
         syndrome,
-        ..FaultInfo::of(exit, core.get(PC))
+        code,
+        ..known
     }
 }
 

@@ -1,14 +1,12 @@
 //! Floating point and Advanced SIMD of 32-bit Arm, against `qemu-arm -cpu max`.
 
+use super::batch::Oracle;
 use crate::arm::fptable::TABLE;
 use crate::arm::table::Encoding;
 use crate::cpu::{CpuCore, Exit, Flow};
 use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
 use crate::tests::fuzz::{Rng, only};
 use crate::translator::{Fallback, NativeConfig, Options, open};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 const DATA: u64 = 0x2000_0000;
@@ -65,46 +63,23 @@ impl State {
     }
 }
 
-/// The guest program, built once; None without a cross compiler and qemu.
-fn program() -> Option<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/oracle");
-    let out = std::env::temp_dir().join(format!("qusr-oracle-arm-{}", std::process::id()));
-    assert!(
-        source.join("arm.c").exists(),
-        "the guest program's source is not in {source:?}"
-    );
-    let built = Command::new("arm-linux-gnueabihf-gcc")
-        .args(["-O1", "-static", "-marm", "-o"])
-        .arg(&out)
-        .args([source.join("arm.c"), source.join("arm.S")])
-        .status();
-    let there = Command::new("qemu-arm")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
-    match (built, there) {
-        (Ok(b), Ok(t)) if b.success() && t.success() => Some(out),
-        _ => None,
-    }
+/// The guest program; None without a cross compiler and qemu.
+fn program() -> Option<Oracle> {
+    Oracle::new(
+        "arm-linux-gnueabihf-gcc",
+        &["-marm"],
+        &["arm.c", "arm.S"],
+        Some("qemu-arm".into()),
+        &["-cpu", "max"],
+    )
 }
 
-fn ask(program: &Path, codes: &[u32], states: &[State]) -> Vec<State> {
+fn ask(program: &Oracle, codes: &[u32], states: &[State]) -> Vec<State> {
     let mut input: Vec<u8> = (codes.len() as u32).to_le_bytes().to_vec();
     input.extend(codes.iter().flat_map(|c| c.to_le_bytes()));
     input.extend(states.iter().flat_map(State::bytes));
-    let mut child = Command::new("qemu-arm")
-        .args(["-cpu", "max"])
-        .arg(program)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("qemu-arm");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    let feeder = std::thread::spawn(move || stdin.write_all(&input));
-    let out = child.wait_with_output().expect("its output");
-    assert!(feeder.join().expect("the feeder").is_ok() && out.status.success());
-    assert_eq!(out.stdout.len(), codes.len() * STATE);
-    out.stdout.chunks(STATE).map(State::parse).collect()
+    let (_, out) = program.ask(input, 0, codes.len() * STATE);
+    out.chunks(STATE).map(State::parse).collect()
 }
 
 /// Who executes for us.
@@ -391,7 +366,7 @@ fn difference(a: &State, b: &State) -> String {
 }
 
 /// Compares so many random instructions of a line: how many are defined, and how many differ.
-fn batch(program: &Path, e: &Encoding, size: usize, r: &mut Rng, show: usize) -> (usize, usize) {
+fn batch(program: &Oracle, e: &Encoding, size: usize, r: &mut Rng, show: usize) -> (usize, usize) {
     let (mut codes, mut states) = (Vec::new(), Vec::new());
     while codes.len() < size {
         let bits = instruction(e, r);
@@ -434,7 +409,6 @@ fn batch(program: &Path, e: &Encoding, size: usize, r: &mut Rng, show: usize) ->
 #[test]
 fn floating_point_agrees_with_qemu() {
     let Some(program) = program() else {
-        eprintln!("no arm-linux-gnueabihf-gcc and qemu-arm: nothing is compared");
         return;
     };
     let number = |name, other| {
@@ -464,7 +438,6 @@ fn floating_point_agrees_with_qemu() {
             thin.push(format!("{}: {defined}", e.name));
         }
     }
-    let _ = std::fs::remove_file(&program);
     assert!(failed.is_empty(), "{}", failed.join(", "));
     assert!(
         thin.is_empty(),

@@ -63,6 +63,14 @@ impl Gen<'_> {
                 self.asm.lzcnt(i.w, d, o);
                 self.define(v, d);
             }
+            Op::Popcnt => {
+                let o = self.source(i.a);
+                let d = self.dst(v, i.a);
+                // popcnt
+                self.asm
+                    .op(Pp::F3, Map::M0f, 0xb8, i.w == 64, d, o, false, false);
+                self.define(v, d);
+            }
             Op::Ctz => {
                 let o = self.source(i.a);
                 let d = self.dst(v, i.a);

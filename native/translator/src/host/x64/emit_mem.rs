@@ -163,8 +163,28 @@ impl Gen<'_> {
     /// out what is wrong.
     fn aligned(&mut self, i: &Inst) {
         let base = self.reg(i.a);
-        self.asm.test_i(32, Rm::R(base), (i.imm >> 8) as i32 - 1);
-        self.refuse_if(cc::NE, i, i.imm & 1 != 0);
+        let (bytes, block) = (i.imm as i32 >> 8 & 255, i.imm as i32 >> 16);
+        self.asm.test_i(32, Rm::R(base), bytes - 1);
+        if bytes == block {
+            self.refuse_if(cc::NE, i, i.imm & 1 != 0);
+            return;
+        }
+        // Aligned is what most are; the others may lie within the block all the same.
+        let f = self.asm.jcc(cc::NE);
+        let from = self.fixup_at(f);
+        let on = self.here();
+        let (mut to, mut back) = (on, on);
+        self.cold(|g| {
+            to = g.here();
+            g.asm.mov(32, RAX, Rm::R(base));
+            g.asm.alu_i(Alu::And, 32, Rm::R(RAX), block - 1);
+            g.asm.alu_i(Alu::Cmp, 32, Rm::R(RAX), block - bytes);
+            let within = g.asm.jcc(cc::BE);
+            back = g.fixup_at(within);
+            g.refuse(i, i.imm & 1 != 0);
+        });
+        self.bind(from, to);
+        self.bind(back, on);
     }
 
     /// As for what is not aligned: the interpreter sees what is watched.
@@ -185,19 +205,24 @@ impl Gen<'_> {
 
     /// Faults on condition `when`, at an address that has nothing to do with the guest's.
     fn refuse_if(&mut self, when: u8, i: &Inst, write: bool) {
-        const NOWHERE: u64 = 1 << 63;
         let f = self.asm.jcc(when);
         let from = self.fixup_at(f);
         let mut to = None;
         self.cold(|g| {
             to = Some(g.here());
-            g.asm.mov_ri(RAX, NOWHERE);
-            g.fault_point(i, write);
-            g.asm.mov(64, RAX, Mem::base(RAX, 0));
+            g.refuse(i, write);
         });
         if let Some(to) = to {
             self.bind(from, to);
         }
+    }
+
+    /// Faults, at an address that has nothing to do with the guest's.
+    fn refuse(&mut self, i: &Inst, write: bool) {
+        const NOWHERE: u64 = 1 << 63;
+        self.asm.mov_ri(RAX, NOWHERE);
+        self.fault_point(i, write);
+        self.asm.mov(64, RAX, Mem::base(RAX, 0));
     }
 
     fn load_ex(&mut self, v: Val, i: &Inst) {

@@ -1,0 +1,181 @@
+"""AArch64 beyond Debian 12's qemu, compared with a newer one (tools/newer-qemu)."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from qusr.arch.aarch64.cpu import AARCH64
+from tests import emulators
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qusr.arch.base import CpuModel
+
+ROOT = Path(__file__).parents[1]
+
+#: Reads each register that emulate_sys_reg() of the kernel knows of.
+_REGISTERS = {
+    "midr": "s3_0_c0_c0_0",
+    "pfr0": "s3_0_c0_c4_0",
+    "pfr1": "s3_0_c0_c4_1",
+    "dfr0": "s3_0_c0_c5_0",
+    "isar0": "s3_0_c0_c6_0",
+    "isar1": "s3_0_c0_c6_1",
+    "isar2": "s3_0_c0_c6_2",
+    "isar3": "s3_0_c0_c6_3",
+    "mmfr0": "s3_0_c0_c7_0",
+    "mmfr1": "s3_0_c0_c7_1",
+    "mmfr2": "s3_0_c0_c7_2",
+    "mmfr3": "s3_0_c0_c7_3",
+}
+#: Fields (register, lowest bit) of what qemu's models have and no core of ours.
+_LACKING = {
+    ("pfr0", 32): "SVE",
+    ("pfr1", 8): "MTE",
+    ("pfr1", 24): "SME",
+    ("pfr1", 0): "BTI",
+    ("isar1", 44): "EBF16, in the field of BF16",
+    ("isar2", 4): "RPRES",
+    ("isar3", 4): "FAMINMAX",
+    ("isar3", 28): "FPRCVT",
+    ("mmfr1", 44): "AFP",
+}
+#: The models that have SVE in qemu.
+_WITH_SVE = ("max", "cortex-a710", "neoverse-n2", "neoverse-v1", "a64fx")
+
+
+@pytest.fixture(scope="module")
+def newer_qemu() -> str:
+    """Its path."""
+    found = subprocess.run(
+        [ROOT / "tools" / "newer-qemu", "aarch64"], capture_output=True, text=True, check=False
+    )
+    if found.returncode:
+        emulators.lack(f"tools/newer-qemu: {found.stderr}")
+    return found.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def identify(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that prints the registers."""
+    folder = tmp_path_factory.mktemp("identify")
+    lines = "".join(
+        f'__asm__ volatile("mrs %0, {register}" : "=r"(v)); printf("{name} %lx\\n", v);\n'
+        for name, register in _REGISTERS.items()
+    )
+    source = folder / "identify.c"
+    source.write_text(f"#include <stdio.h>\nint main(void) {{ unsigned long v;\n{lines} }}\n")
+    program = folder / "identify"
+    compiler = emulators.need("aarch64-linux-gnu-gcc")
+    subprocess.run([compiler, "-static", "-o", str(program), str(source)], check=True)
+    return program
+
+
+def _output(*command: str | Path) -> str:
+    run = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=120
+    )
+    return run.stdout
+
+
+@pytest.mark.parametrize("model", AARCH64.models, ids=lambda m: m.name)
+def test_id_registers(model: CpuModel, identify: Path, newer_qemu: str) -> None:
+    without = ",sve=off" if model.name.startswith(_WITH_SVE) else ""
+    without += ",sme=off" if model.name.startswith("max") else ""
+    theirs = _output(newer_qemu, "-cpu", f"{model.name}{without}", identify)
+    ours = _output(emulators.need("qusr-aarch64"), "-cpu", model.name, identify)
+    wrong = []
+    for their, our in zip(theirs.splitlines(), ours.splitlines(), strict=True):
+        name = their.split()[0]
+        values = [int(line.split()[1], 16) for line in (their, our)]
+        if name == "midr":
+            assert values[0] == values[1] == model.ident
+            continue
+        for low in range(0, 64, 4):
+            want, got = (value >> low & 15 for value in values)
+            if want != got and (name, low) not in _LACKING:
+                wrong.append((name, low, want, got))
+    assert not wrong
+
+
+@pytest.fixture(scope="module")
+def probes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that tries an instruction of each feature, and says which signal it got."""
+    folder = tmp_path_factory.mktemp("probes")
+    known = [feature for feature in AARCH64.features if feature.probe and feature.name != "cpuid"]
+    asm = [".arch armv8.6-a+crypto+sha3+sm4+fp16fml+ssbs+sb+memtag+flagm+sve2+pauth", ".text"]
+    for feature in known:
+        asm += [f".globl probe_{feature.name}", f"probe_{feature.name}:"]
+        # An address, and a size.
+        asm += ["stp x29, x30, [sp, #-48]!", "add x29, sp, #16", "mov x2, #0", feature.probe]
+        asm += ["nop", "nop", "ldp x29, x30, [sp], #48", "ret"]
+    (folder / "probes.s").write_text("\n".join([*asm, ""]))
+    calls = "".join(f"TRY({feature.name})\n" for feature in known)
+    (folder / "main.c").write_text(
+        f"""#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+static sigjmp_buf back;
+static void on_ill(int number) {{ siglongjmp(back, number); }}
+#define TRY(name) do {{ \\
+    extern void probe_##name(void); \\
+    int number = sigsetjmp(back, 1); \\
+    if (number == 0) probe_##name(); \\
+    printf(#name " %d\\n", number); }} while (0);
+int main(void) {{ signal(SIGILL, on_ill); {calls} }}
+"""
+    )
+    program = folder / "probes"
+    compiler = emulators.need("aarch64-linux-gnu-gcc")
+    sources = [str(folder / name) for name in ("main.c", "probes.s")]
+    subprocess.run([compiler, "-static", "-o", str(program), *sources], check=True)
+    return program
+
+
+def _tried(*command: str | Path) -> dict[str, str]:
+    return dict(line.split() for line in _output(*command).splitlines())
+
+
+@pytest.mark.parametrize("model", AARCH64.models, ids=lambda m: m.name)
+def test_executes_what_it_has(model: CpuModel, probes: Path, newer_qemu: str) -> None:
+    ours = _tried(emulators.need("qusr-aarch64"), "-cpu", model.name, probes)
+    # Cache maintenance is the same on every model.
+    always = {"dcpop", "dcpodp"}
+    ran = {name for name, number in ours.items() if number == "0"}
+    assert ran | always == (model.on_native().features & set(ours)) | always
+    without = ",sve=off" if model.name.startswith(_WITH_SVE) else ""
+    without += ",sme=off" if model.name.startswith("max") else ""
+    theirs = _tried(newer_qemu, "-cpu", f"{model.name}{without}", probes)
+    differ = {name for name in ours if ours[name] != theirs[name]}
+    # MSR of SSBS needs the field of ID_AA64PFR1_EL1 to be 2 (Arm ARM D23.2.86); qemu takes 1.
+    assert differ <= {"mte", *always, *({"ssbs"} if "ssbs1" in model.hidden else ())}
+
+
+#: What qemu fails of them.
+_QEMU_FAILS = {
+    # It has no PR_PAC_SET_ENABLED_KEYS.
+    "pauth": {"keys_that_are_not_used"},
+    "mops": set(),
+    "hwcap": set(),
+}
+
+
+@pytest.mark.parametrize("program", _QEMU_FAILS)
+def test_programs_are_right(
+    program: str,
+    newer_qemu: str,
+    testbin: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    command = [newer_qemu, "-cpu", "max", str(testbin(f"c/cpu/{program}", "aarch64"))]
+    run = subprocess.run(
+        command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    lines = [line.split(":")[0].split() for line in run.stdout.splitlines()]
+    assert lines
+    assert {name for verdict, name in lines if verdict == "FAIL"} == _QEMU_FAILS[program]
