@@ -26,7 +26,7 @@ from qusr.arch.mips import constants_n64
 from qusr.cpu import unicorn
 from qusr.syscalls import common, decl, table
 from qusr.syscalls import strace_values as values
-from qusr.syscalls.compiler import MAGIC, OP_FLAGS, OP_VALUE, compile_table
+from qusr.syscalls.compiler import OP_FLAGS, OP_VALUE, compile_table
 from qusr.syscalls.ioctl_codes import coded, ior
 from qusr.syscalls.layout import s32
 from tests.abis import alpha
@@ -248,7 +248,10 @@ def test_guests_that_agree_pay_nothing() -> None:
             data = table.compile_for(abi)
             assert _native.Table(data)
             # Behind the head and the flag maps, of four numbers each: no others, none of errnos.
-            (count,) = struct.unpack_from("<H", data, at := len(MAGIC) + 3)
+            none = struct.pack("<H2HBHIHI", 0, 0, 0xFFFF, 0, 0, 0, 0, 0)
+            empty = compile_table({}, {}, {}, abi)
+            assert empty.endswith(none)
+            (count,) = struct.unpack_from("<H", data, at := len(empty) - len(none))
             at += 2
             for _ in range(count):
                 at += 2 + 32 * int(struct.unpack_from("<H", data, at)[0])
