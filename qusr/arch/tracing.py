@@ -65,22 +65,30 @@ class GdbRegister:
 
     Attributes:
         name: gdb's.
-        number: the cores'; None: it always reads as 0.
+        number: the cores'; None: it always reads as `constant`.
         bits: its width.
         type: gdb's name of a type, or one of the feature's own.
         group: "general", "float", "vector", "system" or "".
     """
 
-    __slots__ = ("bits", "group", "name", "number", "type")
+    __slots__ = ("bits", "constant", "group", "name", "number", "type")
 
     def __init__(
-        self, name: str, number: int | None, bits: int, type: str = "int", group: str = ""
+        self,
+        name: str,
+        number: int | None,
+        bits: int,
+        type: str = "int",
+        group: str = "",
+        *,
+        constant: int = 0,
     ) -> None:
         self.name = name
         self.number = number
         self.bits = bits
         self.type = type
         self.group = group
+        self.constant = constant
 
 
 class GdbFeature:

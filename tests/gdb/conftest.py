@@ -98,6 +98,7 @@ def compiled(arch: str, name: str, folder: Path) -> Path:
                 *target.flags,
                 "-pthread",
                 *(["-no-pie"] if name in ("storm", "saved") else []),
+                *(["-mbranch-protection=pac-ret"] if name == "returns" else []),
             ]
         subprocess.run(
             [need(target.compiler), "-g", "-O1", *flags, "-o", program, source], check=True

@@ -34,6 +34,19 @@ def test_breakpoints_steps_and_calls(begin: Begin, arch: str) -> None:
     assert re.fullmatch(r"status 7 caught 10 text hello counter (8|9)\nexecuted\n", out)
 
 
+def test_signed_return_addresses(begin: Begin) -> None:
+    """gdb takes the authentication code off the addresses that it unwinds by."""
+    program = begin("aarch64", "returns")
+    text = program.gdb("break innermost\ncontinue\nbt\nup\nfinish\ncontinue\n")
+    in_order(
+        text, r"Breakpoint 1, innermost \(n=.*5\)", r"#0 +innermost", *(
+            rf"#{n + 1} .*down \(n=(n@entry=)?{n}\)" for n in range(4)
+        ), r"#5 .*main", r"#1 .*down", r"in down \(n=(n@entry=)?1\)", r"Value returned is .* = 11",
+        r"exited with code 06",
+    )  # fmt: skip
+    assert program.end()[0] == 6
+
+
 @pytest.mark.parametrize("arch", PLAIN)
 def test_guests_without_a_library(begin: Begin, arch: str) -> None:
     """Registers, variables and memory in the guest's byte order."""

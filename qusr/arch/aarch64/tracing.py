@@ -48,6 +48,10 @@ _VECTOR = "".join(
         ("vfp", (("d", "vnd"), ("s", "vns"), ("h", "vnh"), ("b", "vnb"), ("q", "vnq"))),
     )
 )  # fmt: skip
+#: The bits of signed pointers to data and to code that have the authentication code
+#: (native/guests/src/aarch64/pauth.rs), which gdb takes off where it unwinds; unsigned ones have
+#: zeros there.
+_PAC = 0x7F << 48
 #: gdb's manual, "AArch64 Features".
 _GDB = (
     GdbFeature(
@@ -74,6 +78,13 @@ _GDB = (
     ),
     GdbFeature(
         "org.gnu.gdb.aarch64.tls", (GdbRegister("tpidr", _TPIDR, 64, "data_ptr", "system"),)
+    ),
+    GdbFeature(
+        "org.gnu.gdb.aarch64.pauth",
+        (
+            GdbRegister("pauth_dmask", None, 64, constant=_PAC),
+            GdbRegister("pauth_cmask", None, 64, constant=_PAC),
+        ),
     ),
 )
 

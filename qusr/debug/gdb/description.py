@@ -35,5 +35,5 @@ def xml(tracing: Tracing) -> str:
 
 def pack(register: GdbRegister, values: Sequence[int], order: ByteOrder) -> bytes:
     """A register's bytes. `values` are the cores' registers."""
-    value = 0 if register.number is None else values[register.number]
+    value = register.constant if register.number is None else values[register.number]
     return (value & (1 << register.bits) - 1).to_bytes(register.bits // 8, order)
