@@ -1,8 +1,9 @@
 //! Pointer authentication (Arm ARM D8.10; FEAT_PAuth2, FEAT_FPAC, FEAT_FPACCOMBINE).
 //!
 //! Addresses of programs have 48 bits and a tag, as Linux has it (TBI0): the code is in bits 54-48, and bit 55 says what
-//! was there. The algorithm that is not the architecture's is two rounds of AES of the address and the modifier under the key:
-//! a handful of instructions of the host.
+//! was there. The algorithm that is not the architecture's is two multiplications of the address and the modifier under the key,
+//! a handful of instructions of the host: functions sign their return addresses. It finds what is wrong in a program; it keeps nobody from
+//! computing a code who knows other ones.
 
 use super::features::{FPAC, FPACCOMBINE, QARMA3, QARMA5};
 use super::insn::{self, Insn, set, set_sp, slot, x, xsp};
@@ -15,6 +16,8 @@ use crate::ir::{Op, Trap};
 /// Where the code is, and where it goes on in the upper half of the address space, which has no tags (TBI0 alone is set).
 const FIELD: u64 = 0x7f << 48;
 const TAG: u64 = 0xff << 56;
+/// Odd numbers with bits as at random: of the golden ratio, and a prime of xxHash's (its second of 64 bits).
+const MIX: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
 /// [`Trap::Exception`]: an address whose code is wrong (`EC_PACFAIL`).
 pub const PACFAIL: u32 = 0x1c;
 
@@ -43,10 +46,9 @@ impl Key {
     }
 }
 
-/// A pointer, and what it says of itself.
+/// What a pointer says of itself.
 #[derive(Clone, Copy)]
 struct Pointer<V> {
-    value: V,
     /// Without a code.
     original: V,
     /// The bits that a code has.
@@ -62,11 +64,7 @@ fn pointer<S: Sem>(s: &mut S, value: S::V) -> Pointer<S::V> {
     let more = s.and_k(64, upper, TAG);
     let always = s.konst(FIELD);
     let field = s.op2(Op::Or, 64, more, always);
-    Pointer {
-        value,
-        original,
-        field,
-    }
+    Pointer { original, field }
 }
 
 /// The 64 bits that the code is taken out of.
@@ -88,21 +86,49 @@ fn code<S: Sem>(s: &mut S, i: Insn, key: Key, address: S::V, modifier: S::V) -> 
             (key as u64) << 1 | three,
         );
     }
-    let v = s.op1(Op::VFromG, 64, address);
-    let v = s.op2i(Op::VIns, 64, v, modifier, 1);
+    // The uppermost bits of a product depend on all bits of its factors, the others on those below.
     let key = s.get_x(insn::KEYS + key as u16);
-    let v = s.op2(Op::VXor, 128, v, key);
-    let v = s.op1(Op::AesRound, 128, v);
-    let v = s.op2(Op::VXor, 128, v, key);
-    let v = s.op1(Op::AesRound, 128, v);
-    s.op1i(Op::VGet, 64, v, 0)
+    let key = s.op1i(Op::VGet, 64, key, 0);
+    let v = s.op2(Op::Xor, 64, address, key);
+    let mix = s.konst(MIX[0]);
+    let v = s.op2(Op::Mul, 64, v, mix);
+    let v = s.shift_k(Op::Ror, 64, v, 32);
+    let v = s.op2(Op::Xor, 64, v, modifier);
+    let mix = s.konst(MIX[1]);
+    s.op2(Op::Mul, 64, v, mix)
+}
+
+fn is_own(i: Insn) -> bool {
+    !i.has(QARMA5) && !i.has(QARMA3)
 }
 
 /// The pointer with its code put in, or taken out if it was the right one.
-fn exchanged<S: Sem>(s: &mut S, i: Insn, key: Key, p: Pointer<S::V>, modifier: S::V) -> S::V {
-    let v = code(s, i, key, p.original, modifier);
-    let v = s.op2(Op::And, 64, v, p.field);
-    s.op2(Op::Xor, 64, p.value, v)
+fn exchanged<S: Sem>(s: &mut S, i: Insn, key: Key, value: S::V, modifier: S::V) -> S::V {
+    let v = if is_own(i) {
+        // Its codes have zeros where the tag is, in the upper half, too: so they are made of what is not in the field.
+        let rest = s.and_k(64, value, !FIELD);
+        let v = code(s, i, key, rest, modifier);
+        let v = s.shift_k(Op::Ror, 64, v, u64::from(FIELD.leading_zeros()));
+        s.and_k(64, v, FIELD)
+    } else {
+        let p = pointer(s, value);
+        let v = code(s, i, key, p.original, modifier);
+        s.op2(Op::And, 64, v, p.field)
+    };
+    s.op2(Op::Xor, 64, value, v)
+}
+
+/// Not 0 for an address whose field is not as bit 55 says.
+fn differs<S: Sem>(s: &mut S, i: Insn, found: S::V) -> S::V {
+    if is_own(i) {
+        // Bits 55-48 are a number that is 0 or -1.
+        let v = s.shift_k(Op::Shl, 64, found, 8);
+        let v = s.shift_k(Op::Sar, 64, v, 56);
+        let v = s.add_k(64, v, 1);
+        return s.shift_k(Op::Shr, 64, v, 1);
+    }
+    let p = pointer(s, found);
+    s.op2(Op::Xor, 64, found, p.original)
 }
 
 /// AddPAC.
@@ -110,8 +136,7 @@ fn sign<S: Sem>(s: &mut S, i: Insn, key: Key, value: S::V, modifier: S::V) -> S:
     if key.is_off(i) {
         return value;
     }
-    let p = pointer(s, value);
-    exchanged(s, i, key, p, modifier)
+    exchanged(s, i, key, value, modifier)
 }
 
 /// Auth; `combined`: of an instruction that uses the address, too.
@@ -126,15 +151,13 @@ fn check<S: Sem>(
     if key.is_off(i) {
         return value;
     }
-    let p = pointer(s, value);
-    let found = exchanged(s, i, key, p, modifier);
-    if !i.has(if combined { FPACCOMBINE } else { FPAC }) {
-        return found;
+    let found = exchanged(s, i, key, value, modifier);
+    if i.has(if combined { FPACCOMBINE } else { FPAC }) {
+        let wrong = differs(s, i, found);
+        let wrong = s.not_zero(64, wrong);
+        s.trap_if(wrong, Trap::Exception, PACFAIL, i.pc);
     }
-    let wrong = s.op2(Op::Xor, 64, found, p.original);
-    let wrong = s.not_zero(64, wrong);
-    s.trap_if(wrong, Trap::Exception, PACFAIL, i.pc);
-    p.original
+    found
 }
 
 /// A register, or zero.
