@@ -95,9 +95,12 @@ def _guest(guest: Guest) -> bytes:
 
 
 def _processor(guest: Guest, processor: Arch) -> bytes:
-    abis = guest.abis.items()
+    # Most variants of an ISA have the same table.
+    tables = {name: compile_for(abi) for name, abi in guest.abis.items()}
+    distinct = list(dict.fromkeys(tables.values()))
     return b"".join(
         (
+            _list(map(_bytes, distinct)),
             _list(
                 b"".join(
                     (
@@ -106,10 +109,10 @@ def _processor(guest: Guest, processor: Arch) -> bytes:
                             _numbers(address) + _texts(name) + _bytes(page)
                             for address, name, page in processor.kernel_pages(variant)
                         ),
-                        _bytes(compile_for(abi)),
+                        _numbers(distinct.index(tables[variant])),
                     )
                 )
-                for variant, abi in abis
+                for variant, abi in guest.abis.items()
             ),
             _list(_bytes(_model(processor, model, list(guest.abis))) for model in processor.models),
         )

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qusr.arch.base import CpuModel
+    from tests.emulators import Emulator
+
+    Ours = Callable[[CpuModel, Path], str]
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,6 +79,15 @@ def identify(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
+@pytest.fixture
+def ours_of(qusr: Callable[[str], Emulator], core: str | None) -> Ours:
+    """What a program prints on a model of ours."""
+    if core is not None and not core.startswith("native"):
+        pytest.skip("about the native core")
+    emulator = qusr("aarch64")
+    return lambda model, program: emulator(program, options=["-cpu", model.name]).check().out
+
+
 def _output(*command: str | Path) -> str:
     run = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=120
@@ -84,11 +96,11 @@ def _output(*command: str | Path) -> str:
 
 
 @pytest.mark.parametrize("model", AARCH64.models, ids=lambda m: m.name)
-def test_id_registers(model: CpuModel, identify: Path, newer_qemu: str) -> None:
+def test_id_registers(model: CpuModel, identify: Path, newer_qemu: str, ours_of: Ours) -> None:
     without = ",sve=off" if model.name.startswith(_WITH_SVE) else ""
     without += ",sme=off" if model.name.startswith("max") else ""
     theirs = _output(newer_qemu, "-cpu", f"{model.name}{without}", identify)
-    ours = _output(emulators.need("qusr-aarch64"), "-cpu", model.name, identify)
+    ours = ours_of(model, identify)
     wrong = []
     for their, our in zip(theirs.splitlines(), ours.splitlines(), strict=True):
         name = their.split()[0]
@@ -137,20 +149,22 @@ int main(void) {{ signal(SIGILL, on_ill); {calls} }}
     return program
 
 
-def _tried(*command: str | Path) -> dict[str, str]:
-    return dict(line.split() for line in _output(*command).splitlines())
+def _tried(output: str) -> dict[str, str]:
+    return dict(line.split() for line in output.splitlines())
 
 
 @pytest.mark.parametrize("model", AARCH64.models, ids=lambda m: m.name)
-def test_executes_what_it_has(model: CpuModel, probes: Path, newer_qemu: str) -> None:
-    ours = _tried(emulators.need("qusr-aarch64"), "-cpu", model.name, probes)
+def test_executes_what_it_has(
+    model: CpuModel, probes: Path, newer_qemu: str, ours_of: Ours
+) -> None:
+    ours = _tried(ours_of(model, probes))
     # Cache maintenance is the same on every model.
     always = {"dcpop", "dcpodp"}
     ran = {name for name, number in ours.items() if number == "0"}
     assert ran | always == (model.on_native().features & set(ours)) | always
     without = ",sve=off" if model.name.startswith(_WITH_SVE) else ""
     without += ",sme=off" if model.name.startswith("max") else ""
-    theirs = _tried(newer_qemu, "-cpu", f"{model.name}{without}", probes)
+    theirs = _tried(_output(newer_qemu, "-cpu", f"{model.name}{without}", probes))
     differ = {name for name in ours if ours[name] != theirs[name]}
     # MSR of SSBS needs the field of ID_AA64PFR1_EL1 to be 2 (Arm ARM D23.2.86); qemu takes 1.
     assert differ <= {"mte", *always, *({"ssbs"} if "ssbs1" in model.hidden else ())}

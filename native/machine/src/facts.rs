@@ -200,13 +200,14 @@ impl Reader {
     }
 
     fn processor(&mut self) -> Processor {
+        let tables = self.list(Self::bytes);
         Processor {
             abis: self.list(|r| Abi {
                 variant: r.text(),
                 name: r.text(),
                 core: r.text(),
                 kernel_pages: r.list(|r| (r.number(), r.text(), r.bytes())),
-                table: r.bytes(),
+                table: tables[r.number() as usize],
             }),
             models: self.list(Self::bytes),
         }
