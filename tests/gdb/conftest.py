@@ -62,13 +62,14 @@ class Debugged:
         return run.stdout
 
     def address_of(self, symbol: str) -> int:
-        """Where a function is in a program that is loaded where it was linked."""
+        """Where a function or variable is in a program that is loaded where it was linked."""
         with self.program.open("rb") as file:
-            table = ELFFile(file).get_section_by_name(".symtab")
+            elf = ELFFile(file)
+            table = elf.get_section_by_name(".symtab")
             assert isinstance(table, SymbolTableSection)
             (found,) = table.get_symbol_by_name(symbol) or []
             # A Thumb function's has the interworking bit.
-            return int(found["st_value"]) & ~1
+            return int(found["st_value"]) & (~1 if elf["e_machine"] == "EM_ARM" else ~0)
 
     def wait_for(self, line: str) -> None:
         """Waits until the program has printed a line, which must be its next one."""
@@ -97,7 +98,7 @@ def compiled(arch: str, name: str, folder: Path) -> Path:
             flags = [
                 *target.flags,
                 "-pthread",
-                *(["-no-pie"] if name in ("storm", "saved") else []),
+                *(["-no-pie"] if name in ("storm", "saved", "frenzy") else []),
                 *(["-mbranch-protection=pac-ret"] if name == "returns" else []),
             ]
         subprocess.run(
@@ -120,12 +121,15 @@ def begin(
     """``begin("arm", "events", "argument")``: waits at its first instruction."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(arch: str, name: str, *words: str, place: str = "") -> Debugged:
+    def start(arch: str, name: str, *words: str, place: str = "", core: str = "") -> Debugged:
         program = built(arch, name)
         socket = tmp_path / f"socket{len(started)}"
         emulator = qusr(arch)
         process = subprocess.Popen(
-            [*emulator.prefix, "-g", f"{socket}{place}", program, *words],
+            [
+                *emulator.prefix, *(["--core", core] if core else []),
+                "-g", f"{socket}{place}", program, *words,
+            ],
             env={**ENVIRONMENT, **emulator.environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip

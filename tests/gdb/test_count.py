@@ -7,9 +7,18 @@ import pytest
 from tests.gdb.client import Client
 from tests.gdb.conftest import Begin, Debugged
 
-#: Whose code is translated. The first has conditional instructions of all kinds, the second IT
-#: blocks.
-GUESTS = ("arm", "thumb", "aarch64")
+#: Guest and core. The first has conditional instructions of all kinds, the second IT blocks; MIPS
+#: has delay slots; of s390x and x86 instructions have several lengths.
+GUESTS = (
+    "arm", "thumb", "aarch64", "riscv64", "s390x", "mips", "thumb unicorn",
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in (
+            "armeb", "aarch64_be", "riscv32", "mipsel", "mips64", "mips64el", "mipsn32", "ppc",
+            "m68k", "amd64", "i386", "arm unicorn", "aarch64 unicorn", "riscv64 unicorn",
+        )
+    ),
+)  # fmt: skip
 
 
 def monitor(client: Client, command: str) -> str:
@@ -50,11 +59,12 @@ def stops(program: Debugged) -> list[tuple[int, bytes]]:
     return found
 
 
-@pytest.mark.parametrize("arch", GUESTS)
-def test_counts_are_exact(begin: Begin, arch: str) -> None:
-    found = stops(begin(arch, "counted"))
+@pytest.mark.parametrize("guest", GUESTS)
+def test_counts_are_exact(begin: Begin, guest: str) -> None:
+    arch, _, core = guest.partition(" ")
+    found = stops(begin(arch, "counted", core=core))
     assert len(found) == 4 + 1 + 2
-    program = begin(arch, "counted")
+    program = begin(arch, "counted", core=core)
     client = Client(program.socket)
     assert client.ask(b"qSupported:swbreak+")
     done = 0

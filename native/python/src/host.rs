@@ -295,6 +295,12 @@ pub fn guest_of_audit(number: u32) -> Option<&'static str> {
         .map(|guest| guest.command)
 }
 
+/// Whether debuggers of the guest with this AUDIT_ARCH_* take it that watchpoints stop behind the access.
+#[pyfunction]
+pub fn watches_behind(number: u32) -> bool {
+    guests::all().any(|guest| guest.linux.audit_arch() == number && guest.linux.watches_behind())
+}
+
 /// Ends CLONE_FILES: the descriptors are this process's alone from now on.
 #[pyfunction]
 pub fn unshare_files() {

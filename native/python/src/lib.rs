@@ -54,7 +54,7 @@ mod _native {
         die_dumped, doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit,
         guest_of_audit, guest_of_command, is_dumpable, is_running, keep_stocks, leads_to_own_exe,
         lookup_in, own_proc_file, publish, siginfo_to_guest, stamp_sources, stand_in,
-        store_directory, store_get, store_put, store_trim, unshare_files,
+        store_directory, store_get, store_put, store_trim, unshare_files, watches_behind,
     };
     #[pymodule_export]
     use super::loader::{

@@ -45,6 +45,7 @@ pub const HOOK_INTR: c_int = 1 << 0;
 pub const HOOK_INSN: c_int = 1 << 1;
 pub const HOOK_CODE: c_int = 1 << 2;
 pub const HOOK_BLOCK: c_int = 1 << 3;
+pub const HOOK_MEM_READ_WRITE: c_int = 1 << 10 | 1 << 11;
 pub const HOOK_INSN_INVALID: c_int = 1 << 14;
 pub const HOOK_TLB_FILL: c_int = 1 << 17;
 
@@ -65,6 +66,7 @@ const CTL_TLB_TYPE: u32 = ctl_write(12, 1);
 
 pub type IntrCallback = extern "C" fn(*mut Engine, u32, *mut c_void);
 pub type BlockCallback = extern "C" fn(*mut Engine, u64, u32, *mut c_void);
+pub type AccessCallback = extern "C" fn(*mut Engine, c_int, u64, c_int, i64, *mut c_void);
 pub type InsnCallback = extern "C" fn(*mut Engine, *mut c_void);
 pub type InvalidInsnCallback = extern "C" fn(*mut Engine, *mut c_void) -> bool;
 pub type TlbFillCallback =
@@ -103,6 +105,7 @@ pub struct Api {
     strerror: unsafe extern "C" fn(c_int) -> *const c_char,
     ctl: Ctl,
     hook_add: HookAdd,
+    hook_del: unsafe extern "C" fn(*mut Engine, usize) -> c_int,
     path: PathBuf,
     library: Library,
     /// None: it is not built as expected.
@@ -168,6 +171,7 @@ impl Api {
             strerror: symbol!(b"uc_strerror\0"),
             ctl: symbol!(b"uc_ctl\0"),
             hook_add: symbol!(b"uc_hook_add\0"),
+            hook_del: symbol!(b"uc_hook_del\0"),
             path: path.to_owned(),
             image: {
                 let handle = library.into_raw();
@@ -315,7 +319,7 @@ impl Api {
         user: *mut c_void,
     ) -> Result<(), String> {
         // SAFETY: the caller's promise; begin > end means every address.
-        unsafe { self.hook_range(engine, kind, callback, user, (1, 0)) }
+        unsafe { self.hook_range(engine, kind, callback, user, (1, 0)) }.map(drop)
     }
 
     /// # Safety
@@ -327,12 +331,52 @@ impl Api {
         callback: *mut c_void,
         user: *mut c_void,
         (first, last): (u64, u64),
-    ) -> Result<(), String> {
+    ) -> Result<usize, String> {
         let mut handle = 0;
         // SAFETY: the caller's promise.
         let error =
             unsafe { (self.hook_add)(engine, &raw mut handle, kind, callback, user, first, last) };
-        self.check("hook", error)
+        self.check("hook", error)?;
+        Ok(handle)
+    }
+
+    /// Has `callback` called before each instruction, where what is translated from now on has one; gives a name
+    /// for [`Api::unhook`].
+    ///
+    /// # Safety
+    /// `engine` is open; `user` is what the callback expects and outlives the engine.
+    pub unsafe fn hook_instructions(
+        &self,
+        engine: *mut Engine,
+        callback: BlockCallback,
+        user: *mut c_void,
+    ) -> Result<usize, String> {
+        // SAFETY: the callback has the C type of the hook.
+        unsafe { self.hook_range(engine, HOOK_CODE, callback as *mut c_void, user, (1, 0)) }
+    }
+
+    /// Has `callback` called before each load and store of translated code, as above.
+    ///
+    /// # Safety
+    /// `engine` is open; `user` is what the callback expects and outlives the engine.
+    pub unsafe fn hook_accesses(
+        &self,
+        engine: *mut Engine,
+        callback: AccessCallback,
+        user: *mut c_void,
+    ) -> Result<usize, String> {
+        let callback = callback as *mut c_void;
+        // SAFETY: the callback has the C type of the hooks.
+        unsafe { self.hook_range(engine, HOOK_MEM_READ_WRITE, callback, user, (1, 0)) }
+    }
+
+    /// Ends a hook.
+    ///
+    /// # Safety
+    /// `engine` is open and not running, `hook` is of it.
+    pub unsafe fn unhook(&self, engine: *mut Engine, hook: usize) {
+        // SAFETY: the caller's promise. It cannot fail for a hook that there is.
+        unsafe { (self.hook_del)(engine, hook) };
     }
 
     /// Has `callback` called before the instruction at an address, where what is translated from now on has one.
@@ -348,6 +392,7 @@ impl Api {
     ) -> Result<(), String> {
         // SAFETY: the callback has the C type of the hook.
         unsafe { self.hook_range(engine, HOOK_CODE, callback as *mut c_void, user, (at, at)) }
+            .map(drop)
     }
 
     /// Has `callback` called at the start of every block.
@@ -409,5 +454,46 @@ impl Api {
             self.hook(engine, HOOK_INSN_INVALID, invalid as *mut c_void, user)?;
             self.hook(engine, HOOK_TLB_FILL, tlb_fill as *mut c_void, user)
         }
+    }
+}
+
+/// A copy of a processor's state.
+pub struct Saved {
+    api: Arc<Api>,
+    context: *mut Context,
+}
+
+impl Saved {
+    /// # Safety
+    /// `engine` is open and not running.
+    pub unsafe fn of(api: &Arc<Api>, engine: *mut Engine) -> Result<Self, String> {
+        let mut context = std::ptr::null_mut();
+        // SAFETY: the pointer is ours to be written.
+        api.check("a copy of the state", unsafe {
+            (api.context_alloc)(engine, &raw mut context)
+        })?;
+        let api = Arc::clone(api);
+        let saved = Self { api, context };
+        // SAFETY: the context is one of this engine's.
+        saved.api.check("saving", unsafe {
+            (saved.api.context_save)(engine, context)
+        })?;
+        Ok(saved)
+    }
+
+    /// Makes the state that of then.
+    ///
+    /// # Safety
+    /// `engine` is that of [`Saved::of`], open and not running.
+    pub unsafe fn restore(&self, engine: *mut Engine) {
+        // SAFETY: the context is one of this engine's. What memory it would need it has.
+        unsafe { (self.api.context_restore)(engine, self.context) };
+    }
+}
+
+impl Drop for Saved {
+    fn drop(&mut self) {
+        // SAFETY: allocated by the library.
+        unsafe { (self.api.context_free)(self.context) };
     }
 }

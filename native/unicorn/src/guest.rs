@@ -230,6 +230,13 @@ pub trait Guest: Send + Sync {
         1
     }
 
+    /// The addresses of instructions before which the library calls no hook: those that follow the one at the pc, or
+    /// it and those, if it is such a one itself.
+    fn silent(&self, cpu: &Stopped<'_>) -> Vec<u64> {
+        let _ = cpu;
+        Vec::new()
+    }
+
     /// Before each run: others may have run since.
     fn before_run(&self, engine: Engine<'_>) {
         let _ = engine;
@@ -273,8 +280,8 @@ pub trait Guest: Send + Sync {
         Err(Exit::Undefined)
     }
 
-    /// How many bytes from the first address of its first access on the instruction at the pc accesses; rather
-    /// too many than too few.
+    /// How many bytes from the first address of its first access on the instruction at the pc accesses, where the
+    /// library makes the access without its hooks (`core/trial.rs`); rather too many than too few.
     fn reach(&self, cpu: &Stopped<'_>) -> u64 {
         let _ = cpu;
         16

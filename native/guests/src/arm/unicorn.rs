@@ -204,6 +204,32 @@ impl Guest for Unicorn {
         (in_block || is_it(insn)).then(|| cpu.pc() + length)
     }
 
+    /// Those of an IT block.
+    fn silent(&self, cpu: &Stopped<'_>) -> Vec<u64> {
+        let status = cpsr(cpu.engine);
+        if status & THUMB == 0 {
+            return Vec::new();
+        }
+        let (mut at, insn) = (cpu.pc(), self.half(cpu, cpu.pc()));
+        // ITSTATE[3:0] ends with a one as many bits before its end as instructions follow, less than 4.
+        let mut mask = status >> 25 & 3 | status >> 8 & 0xc;
+        if mask == 0 && is_it(insn) {
+            mask = insn & 0xf;
+            at += 2;
+        }
+        let count = if mask == 0 {
+            0
+        } else {
+            4 - mask.trailing_zeros()
+        };
+        let mut found = Vec::new();
+        for _ in 0..count {
+            found.push(at);
+            at += if is_wide(self.half(cpu, at)) { 4 } else { 2 };
+        }
+        found
+    }
+
     fn immediate(&self, cpu: &Stopped<'_>, meaning: Meaning) -> u32 {
         let thumb = is_thumb(cpu.engine);
         let back = match (meaning, thumb) {

@@ -221,6 +221,15 @@ impl Guest for Unicorn {
         if is_execute { 2 } else { 1 }
     }
 
+    /// Storage to storage, perhaps as the target of an EXECUTE; MVCL and its like, MVST and its like.
+    fn reach(&self, cpu: &Stopped<'_>) -> u64 {
+        match cpu.code(cpu.pc()) {
+            [0xd0..=0xdf, length] => u64::from(length) + 1,
+            [0x0e | 0x0f | 0xa8 | 0xa9 | 0xb2 | 0xb9, _] => 1 << 16,
+            _ => 256,
+        }
+    }
+
     fn exception(&self, cpu: &Stopped<'_>, _number: u32) -> Exit {
         let (code, size) = with_state(cpu.engine, |state| (state.program_interruption(), false));
         if code == OPERATION && cpu.code(cpu.pc()) == BREAK {

@@ -68,6 +68,7 @@ impl Inner {
             self.guest().counts_as(&before) > 1
         };
         if !stepping && self.stops.borrow().at(pc) && !in_slot() {
+            self.take_back_count(pc);
             self.end_run(Leave::Resume);
         }
     }

@@ -1,9 +1,11 @@
 //! [`UnicornCore`]: running an engine and making sense of why it stopped.
 
 mod coherent;
+mod count;
 mod hooks;
 mod pages;
 mod registers;
+mod trial;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -12,8 +14,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use self::coherent::CodePages;
+use self::count::Counter;
 use self::hooks::{on_call, on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
 use self::registers::Table;
+use self::trial::Trials;
 use crate::UnicornConfig;
 use crate::cpu::{
     Access, BlockWatcher, CpuCore, Exit, Flow, Interrupter, Lock, OnSyscall, Regs, Stops,
@@ -47,8 +51,8 @@ enum Leave {
     Exit(Exit),
     /// To go on at the program counter that was set in the hook.
     Resume,
-    /// The instruction at the pc accesses a page of which something is watched, but nothing of that.
-    Beside,
+    /// The instruction at the pc makes an access to a page of which something is watched, at this address.
+    Near(Access, u64),
 }
 
 /// The closure of the present [`CpuCore::run`], its lifetime erased.
@@ -92,6 +96,8 @@ pub(super) struct Inner {
     hooked_stops: RefCell<BTreeSet<u64>>,
     /// The next instruction may access what is watched.
     passing: Cell<bool>,
+    counter: Counter,
+    trials: Trials,
     /// For guests with `coherent_code`.
     code_pages: CodePages,
     /// All of it is to be looked at before the next run.
@@ -145,6 +151,8 @@ impl UnicornCore {
             stops: RefCell::default(),
             hooked_stops: RefCell::default(),
             passing: Cell::new(false),
+            counter: Counter::default(),
+            trials: Trials::default(),
             code_pages: CodePages::default(),
             all_code: Cell::new(false),
             in_run: Cell::new(false),
@@ -189,6 +197,7 @@ impl Inner {
     pub(super) fn host_fault_at(&self, addr: u64, bus: bool) {
         let page = addr & !(PAGE_SIZE - 1);
         self.repeated.set(self.repeated.get().and(page, bus));
+        self.counter.begins_again();
     }
 
     /// Where the functions of its target are.
@@ -222,6 +231,13 @@ impl UnicornCore {
 
     /// One `emu_start`: until a hook ends it, a fault, or an interrupt (`None`).
     fn run_once(&mut self, count: usize) -> Option<Leave> {
+        self.inner.begin_count();
+        let left = self.run_uncounted(count);
+        self.inner.settle_count(left);
+        left
+    }
+
+    fn run_uncounted(&mut self, count: usize) -> Option<Leave> {
         let inner = &*self.inner;
         if inner.needs_hooks() {
             // Without them other processes wait longer, until the next system call.
@@ -252,8 +268,12 @@ impl UnicornCore {
             })
         };
         inner.in_run.set(false);
+        let tried = inner.settle_trial();
         inner.end_turn();
         inner.keep_out_of_slots();
+        if let Some(exit) = tried {
+            return Some(Leave::Exit(exit));
+        }
         if let Some(leave) = inner.leave.take() {
             if let Some(pc) = inner.new_pc.take() {
                 inner.set_pc(pc);
@@ -268,7 +288,7 @@ impl UnicornCore {
                     _ => probe::fault_address(&inner.api, &inner.config, inner.engine, fault.page),
                 };
                 Some(if fault.watched {
-                    inner.watched(fault.access, addr)
+                    Leave::Near(fault.access, addr)
                 } else {
                     Leave::Exit(inner.fault_exit(fault, addr))
                 })
@@ -337,7 +357,7 @@ impl CpuCore for UnicornCore {
             match self.run_once(0) {
                 Some(Leave::Exit(exit)) => break exit,
                 Some(Leave::Resume) => {}
-                Some(Leave::Beside) => match self.step_over() {
+                Some(Leave::Near(access, addr)) => match self.step_watched(access, addr) {
                     Exit::Interrupted => self.inner.counting.set(false),
                     exit => break exit,
                 },
@@ -383,7 +403,7 @@ impl CpuCore for UnicornCore {
                 ..
             })) if inner.pc() != start => Exit::Interrupted,
             Some(Leave::Exit(exit)) => exit,
-            Some(Leave::Beside) => self.step_over(),
+            Some(Leave::Near(access, addr)) => self.step_watched(access, addr),
             Some(Leave::Resume) | None => Exit::Interrupted,
         }
     }
@@ -404,7 +424,12 @@ impl CpuCore for UnicornCore {
         if self.inner.stops.borrow().code != stops.code {
             self.use_exits(&stops.code);
         }
+        self.inner.count(stops.count);
         self.inner.stops.replace(Arc::clone(stops));
+    }
+
+    fn executed(&self) -> Option<u64> {
+        self.inner.counter.executed()
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {

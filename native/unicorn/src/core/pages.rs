@@ -1,6 +1,6 @@
 //! Guest memory as the engine sees it, and translations of it.
 
-use super::{Inner, Leave, PageFault};
+use super::{Inner, PageFault};
 use crate::cpu::{Access, Exit};
 use crate::ffi;
 use crate::memory::{PAGE_SIZE, Prot};
@@ -103,15 +103,13 @@ impl Inner {
         right(ffi::PROT_READ, false) | right(ffi::PROT_WRITE, true)
     }
 
-    /// What becomes of an access, which begins at `addr`, to a page that is denied for that.
-    pub(super) fn watched(&self, access: Access, addr: u64) -> Leave {
+    /// Whether an access that begins at `addr` is watched, as far as the guest knows its instructions.
+    pub(super) fn watched(&self, access: Access, addr: u64) -> Option<Exit> {
         let write = access == Access::Write;
         let addr = self.untagged(addr);
         let reach = self.guest().reach(&self.stopped(self.pc()));
-        if self.stops.borrow().sees(addr, reach, write) {
-            return Leave::Exit(Exit::Watched { addr, write });
-        }
-        Leave::Beside
+        let sees = self.stops.borrow().sees(addr, reach, write);
+        sees.then_some(Exit::Watched { addr, write })
     }
 
     /// Applies what changed in the address space. Not within translated code.

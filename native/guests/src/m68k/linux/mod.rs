@@ -32,6 +32,11 @@ impl LinuxAbi for M68kLinux {
         &convention::FACTS
     }
 
+    /// gdb has no `have_nonsteppable_watchpoint` for it.
+    fn watches_behind(&self) -> bool {
+        true
+    }
+
     #[inline]
     fn set_result(&self, regs: &mut dyn Regs, result: i64, _second: Option<u64>) {
         regs.set(registers::D0, result as u64);
