@@ -462,6 +462,11 @@ def guest_of_command(name: str) -> str | None:
 def guest_of_audit(number: int) -> str | None:
     """The guest whose calls have this AUDIT_ARCH_*."""
 
+def watches_behind(number: int) -> bool:
+    """Whether debuggers of the guest with this AUDIT_ARCH_* take it that watchpoints stop behind
+    the access.
+    """
+
 def file_identity(fd: int) -> bytes:
     """What tells an open file from every other one and from what it was before."""
 

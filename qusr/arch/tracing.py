@@ -65,7 +65,7 @@ class GdbRegister:
 
     Attributes:
         name: gdb's.
-        number: the cores'; None: it always reads as `constant`.
+        number: the cores', or `ORIGINAL`; None: it always reads as `constant`.
         bits: its width.
         type: gdb's name of a type, or one of the feature's own.
         group: "general", "float", "vector", "system" or "".

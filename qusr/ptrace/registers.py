@@ -78,13 +78,17 @@ def read(tracee: Tracee, note: int) -> tuple[bytes, int]:
         word, size = known.fixed[note]
         return word.to_bytes(4, _order(header)).ljust(size, b"\0"), 4
     found = find(header, note)
+    return found.pack(all_registers(tracee), original(tracee), _order(header)), found.unit
+
+
+def original(tracee: Tracee) -> int:
+    """The value of `ORIGINAL`."""
+    header = tracee.header()
     if not in_call(tracee):
-        original = _OUTSIDE
-    elif known.call_register == ORIGINAL:
-        original = header.number & _OUTSIDE
-    else:
-        original = header.first_arg
-    return found.pack(all_registers(tracee), original, _order(header)), found.unit
+        return _OUTSIDE
+    if tracing(header).call_register == ORIGINAL:
+        return header.number & _OUTSIDE
+    return header.first_arg
 
 
 def find(header: Header, note: int) -> RegisterSet:
@@ -110,21 +114,33 @@ def write(tracee: Tracee, note: int, data: bytes, start: int = 0) -> None:
             raise fail(errno.ENOSPC)
         return
     for register, value in find(header, note).unpack(data, _order(header), start):
-        if register == ORIGINAL and known.call_register == ORIGINAL:
-            if in_call(tracee):
-                number = value & 0xFFFFFFFF
-                set_call(tracee, number - (number >> 31 << 32))
-            continue
-        if register == ORIGINAL:
-            # Where the register has the number before the call, the argument is here.
-            if known.call_register == known.registers.args[0]:
-                tracee.write(tracee.block + b.FIRST_ARG_AT, value.to_bytes(8, "little"))
-            continue
-        tracee.set_register(register, value)
-        before = tracee.report is not None and tracee.report.kind == "entry"
-        if register == known.call_register and before:
-            number = value & 0xFFFFFFFF
-            set_call(tracee, number - (number >> 31 << 32))
+        store(tracee, register, value)
+
+
+def store(tracee: Tracee, register: int, value: int) -> None:
+    """Changes a register of the cores, or `ORIGINAL`. Before a system call this may change the
+    call.
+    """
+    known = tracing(tracee.header())
+    if register == ORIGINAL and known.call_register == ORIGINAL:
+        if in_call(tracee):
+            set_call(tracee, _signed(value))
+        return
+    if register == ORIGINAL:
+        # Where the register has the number before the call, the argument is here.
+        if known.call_register == known.registers.args[0]:
+            tracee.write(tracee.block + b.FIRST_ARG_AT, value.to_bytes(8, "little"))
+        return
+    tracee.set_register(register, value)
+    before = tracee.report is not None and tracee.report.kind == "entry"
+    if register == known.call_register and before:
+        set_call(tracee, _signed(value))
+
+
+def _signed(value: int) -> int:
+    """The number of a call, which is an int."""
+    number = value & 0xFFFFFFFF
+    return number - (number >> 31 << 32)
 
 
 def set_call(tracee: Tracee, number: int) -> None:

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 static char stack[65536];
-static volatile int enough;
+static volatile int begun, enough;
 
 static void handler(int number)
 {
@@ -23,6 +23,7 @@ __attribute__((noinline)) void ready(void *of_handler, void *of_stack)
 static void *wait_for_the_end(void *argument)
 {
     (void)argument;
+    begun = 1;
     while (!enough)
         usleep(1000);
     return 0;
@@ -43,6 +44,9 @@ int main(int argc, char **argv)
     sigaddset(&blocked, SIGUSR1);
     pthread_t thread;
     pthread_create(&thread, 0, wait_for_the_end, 0);
+    /* Until it executes its function the C library has blocked all signals for it. */
+    while (!begun)
+        usleep(1000);
     pthread_sigmask(SIG_SETMASK, &blocked, 0);
     pthread_kill(pthread_self(), SIGUSR1);
     int fd = open(argv[argc - 1], O_RDONLY | O_CLOEXEC);

@@ -49,7 +49,8 @@ def _gdb() -> tuple[GdbFeature, ...]:
         GdbFeature(
             "org.gnu.gdb.coldfire.fp",
             [
-                *(GdbRegister(f"fp{n}", _FP0 + n, 96, "m68881_ext", "float") for n in range(8)),
+                # By its width, which only the long double of the ABI has.
+                *(GdbRegister(f"fp{n}", _FP0 + n, 96, "float", "float") for n in range(8)),
                 *(
                     GdbRegister(name, numbers[name], 32, "int32", "float")
                     for name in names[_FPCR : _FPCR + 3]

@@ -35,12 +35,14 @@ def _general(bits: int) -> RegisterSet:
 def _gdb(arch: MipsArch) -> tuple[str, tuple[GdbFeature, ...]]:
     """gdb's manual, "MIPS Features"."""
     bits = arch.register_bits
-    types = {29: "data_ptr", 31: "code_ptr"}
+    # n32's pointers are half as long as its registers, which gdb refuses as their type.
+    pointers = {29: "data_ptr", 31: "code_ptr", _PC: "code_ptr"}
+    types = pointers if arch.word_bits == bits else {}
     general = [
         *(GdbRegister(f"r{n}", _R0 + n, bits, types.get(n, "int"), "general") for n in range(32)),
         GdbRegister("lo", _LO, bits, "int", "general"),
         GdbRegister("hi", _HI, bits, "int", "general"),
-        GdbRegister("pc", _PC, bits, "code_ptr", "general"),
+        GdbRegister("pc", _PC, bits, types.get(_PC, "int"), "general"),
     ]
     control = [GdbRegister(name, None, bits, "int") for name in ("status", "badvaddr", "cause")]
     floating = [

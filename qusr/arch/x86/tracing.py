@@ -151,10 +151,14 @@ def _gdb(numbers: dict[str, int], bits: int) -> tuple[GdbFeature, ...]:
 
 _SEGMENTS64 = GdbFeature(
     "org.gnu.gdb.i386.segments",
-    tuple(
-        GdbRegister(name, _NUMBERS64[name], 64, "int", "general") for name in ("fs_base", "gs_base")
-    ),
+    tuple(GdbRegister(name, _NUMBERS64[name], 64, "int") for name in ("fs_base", "gs_base")),
 )
+
+
+def _linux(name: str, bits: int) -> GdbFeature:
+    """Without it gdb knows neither system calls nor frames of signals."""
+    return GdbFeature("org.gnu.gdb.i386.linux", (GdbRegister(name, ORIGINAL, bits, "int"),))
+
 
 TRACING = {
     X86_64.name: Tracing(
@@ -170,7 +174,7 @@ TRACING = {
             14: ("get", NT_PRFPREG),  # PTRACE_GETFPREGS
             15: ("set", NT_PRFPREG),
         },
-        gdb=("i386:x86-64", (*_gdb(dict(_NUMBERS64), 64), _SEGMENTS64)),
+        gdb=("i386:x86-64", (*_gdb(dict(_NUMBERS64), 64), _linux("orig_rax", 64), _SEGMENTS64)),
     ),
     I386.name: Tracing(
         I386.registers,
@@ -186,6 +190,6 @@ TRACING = {
             18: ("get", NT_PRXFPREG),  # PTRACE_GETFPXREGS
             19: ("set", NT_PRXFPREG),
         },
-        gdb=("i386", _gdb(dict(_NUMBERS32), 32)),
+        gdb=("i386", (*_gdb(dict(_NUMBERS32), 32), _linux("orig_eax", 32))),
     ),
 }

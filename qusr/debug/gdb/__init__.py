@@ -21,7 +21,7 @@ end the conversation. Breakpoints and watchpoints are the cores'
 `commands`      registers, memory, breakpoints, threads
 `queries`       q and Q packets
 `objects`       qXfer packets; `libraries`: what the dynamic linker has loaded
-`lldb`          what LLDB asks beside
+`lldb`          what LLDB asks beside; `lldb_threads`: of threads
 `calls`         system calls and signals, told while the program runs
 `files`         vFile: the guest's files
 `monitor`       what `monitor` understands

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 
 from qusr.debug.gdb import description, files, lldb, queries, resuming
 from qusr.debug.gdb.packets import LONGEST, escape, unescape
 from qusr.debug.gdb.reports import Event
 from qusr.debug.gdb.resuming import ERROR
 from qusr.debug.gdb.stops import Breakpoint
+from qusr.ptrace import registers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ def answer(session: Session, packet: bytes) -> bytes | None:
                 return _answer(session, packet)
         return _answer(session, packet)
     except OSError as error:
-        return b"E%02x" % ((error.errno or 1) & 0xFF)
+        said = b";" + os.strerror(error.errno or 1).encode().hex().encode()
+        return b"E%02x" % ((error.errno or 1) & 0xFF) + (said if session.options.words else b"")
     except (ValueError, IndexError, OverflowError, MemoryError):
         return ERROR
 
@@ -77,7 +80,7 @@ def _inferior(session: Session) -> Inferior:
 def _read_all(session: Session, _: bytes) -> bytes:
     tracee = session.selected()
     tracing = session.debugger.tracing(tracee)
-    values = tracee.registers(len(tracing.registers.numbers))
+    values = description.values_of(tracee)
     order = session.order(tracee.header().guest)
     data = b"".join(
         description.pack(register, values, order) for register in tracing.gdb_registers()
@@ -94,7 +97,7 @@ def _write_all(session: Session, text: bytes) -> bytes:
         part = data[at : at + register.bits // 8]
         at += register.bits // 8
         if len(part) == register.bits // 8 and register.number is not None:
-            tracee.set_register(register.number, int.from_bytes(part, order))
+            registers.store(tracee, register.number, int.from_bytes(part, order))
     return OK
 
 
@@ -102,7 +105,7 @@ def _read_one(session: Session, text: bytes) -> bytes:
     tracee = session.selected()
     tracing = session.debugger.tracing(tracee)
     register = tracing.gdb_registers()[_index(text)]
-    values = tracee.registers(len(tracing.registers.numbers))
+    values = description.values_of(tracee)
     order = session.order(tracee.header().guest)
     return description.pack(register, values, order).hex().encode()
 
@@ -116,7 +119,7 @@ def _write_one(session: Session, text: bytes) -> bytes:
         return ERROR
     if register.number is not None:
         order = session.order(tracee.header().guest)
-        tracee.set_register(register.number, int.from_bytes(data, order))
+        registers.store(tracee, register.number, int.from_bytes(data, order))
     return OK
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 
 from qusr import _native
+from qusr.arch.tracing import ORIGINAL
 from qusr.debug.gdb.stops import Stops
 from qusr.ptrace import block as b
 from qusr.ptrace import registers
@@ -47,6 +48,8 @@ class Inferior:
         stops: where it is to stop.
         sysroot: the folder that its paths are looked up in.
         catches: numbers of the system calls that stop it; empty: all; None: none.
+        borrows: it lives in its parent's memory, where the parent's stops are, until it executes a
+            program (vfork(2)).
     """
 
     def __init__(self, pid: int, sysroot: str | None, *, attached: bool) -> None:
@@ -55,6 +58,7 @@ class Inferior:
         self.attached = attached
         self.stops = Stops()
         self.catches: frozenset[int] | None = None
+        self.borrows = False
 
 
 class Debugger(Tracer):
@@ -91,9 +95,10 @@ class Debugger(Tracer):
         inferior = self.inferiors[pid] = Inferior(pid, sysroot, attached=attached)
         return inferior
 
-    def adopt_child(self, parent: Inferior, pid: int) -> Inferior:
+    def adopt_child(self, parent: Inferior, pid: int, *, borrows: bool) -> Inferior:
         """The host kernel has attached a forked child: it inherits the stops."""
         child = Inferior(pid, parent.sysroot, attached=parent.attached)
+        child.borrows = borrows
         child.stops.code = dict(parent.stops.code)
         child.stops.data = set(parent.stops.data)
         child.stops.counting = parent.stops.counting
@@ -108,8 +113,9 @@ class Debugger(Tracer):
         """Ends the tracing of a process, whose threads are all stopped. `delivered` says which
         signal a thread gets.
         """
-        inferior.stops.clear()
-        self.give_stops(inferior)
+        if not inferior.borrows:
+            inferior.stops.clear()
+            self.give_stops(inferior)
         for tracee in self.threads(inferior.pid):
             if tracee.report is not None:
                 with _may_be_gone():
@@ -219,7 +225,9 @@ class Debugger(Tracer):
         if tracee is None:
             return
         with _may_be_gone():
-            numbers = [register.number for register in self.tracing(tracee).gdb_registers()]
+            found = self.tracing(tracee).gdb_registers()
+            # Of what a core has not conditions know nothing.
+            numbers = [None if one.number == ORIGINAL else one.number for one in found]
             packed = inferior.stops.packed(numbers)
             if packed == inferior.stops.given or len(packed) > b.ORDERS_ROOM:
                 return

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from qusr.ptrace import registers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qusr.arch.tracing import ByteOrder, GdbRegister, Tracing
+    from qusr.ptrace.tracee import Tracee
 
 
 def xml(tracing: Tracing) -> str:
@@ -33,7 +36,14 @@ def xml(tracing: Tracing) -> str:
     return "\n".join([*lines, "</target>", ""])
 
 
+def values_of(tracee: Tracee) -> list[int]:
+    """What :func:`pack` wants of a stopped thread: the cores' registers, and behind them, where
+    `ORIGINAL` finds it as an index, what that stands for.
+    """
+    return [*registers.all_registers(tracee), registers.original(tracee)]
+
+
 def pack(register: GdbRegister, values: Sequence[int], order: ByteOrder) -> bytes:
-    """A register's bytes. `values` are the cores' registers."""
+    """A register's bytes, out of :func:`values_of`."""
     value = register.constant if register.number is None else values[register.number]
     return (value & (1 << register.bits) - 1).to_bytes(register.bits // 8, order)

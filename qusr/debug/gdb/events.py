@@ -131,7 +131,7 @@ class Events:
         names = {b.EVENT_FORK: b"fork", b.EVENT_VFORK: b"vfork"}
         if event in names:
             child = report.message
-            self.session.debugger.adopt_child(inferior, child)
+            self.session.debugger.adopt_child(inferior, child, borrows=event == b.EVENT_VFORK)
             told = names[event].decode() + "-events" in self.session.options.features
             news = None
             if told and self.session.link is not None:
@@ -155,6 +155,7 @@ class Events:
             inferior.stops.clear()
             inferior.stops.counting = counting
             inferior.stops.given = b"?"
+            inferior.borrows = False
             if "exec-events" in self.session.options.features:
                 path = self.session.debugger.ask(tracee, b.ASK_EXE) or b""
                 return Event(tid, pid, b"T05exec:" + path.hex().encode() + b";")

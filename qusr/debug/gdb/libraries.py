@@ -60,6 +60,14 @@ def svr4(session: Session) -> bytes:
     return "\n".join([head, *entries, "</library-list-svr4>", ""]).encode()
 
 
+def list_of(session: Session) -> int:
+    """The address of the dynamic linker's r_debug; 0: there is none yet. OSError: it cannot be
+    read.
+    """
+    tracee = session.need()
+    return _r_debug(_Memory(tracee), session.debugger.ask(tracee, b.ASK_AUXV) or b"")
+
+
 def _entries(memory: _Memory, debug: int) -> tuple[list[str], int]:
     """The libraries, and where the program's own entry is, which is none of them."""
     size = memory.size

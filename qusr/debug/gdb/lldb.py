@@ -4,8 +4,11 @@ for memory to execute expressions in.
 
 from __future__ import annotations
 
-from qusr import arch
-from qusr.debug.gdb.reports import Event
+import os
+
+from qusr import _native, arch
+from qusr.debug.gdb import libraries, state
+from qusr.debug.gdb import lldb_threads as threads
 from qusr.debug.gdb.resuming import ERROR
 from qusr.ptrace import block as b
 
@@ -32,8 +35,10 @@ def _facts(session: Session) -> list[str]:
 
 
 def host(session: Session, _: bytes) -> bytes:
-    """qHostInfo. Watchpoints stop before the access, on every guest."""
-    more = ["ostype:linux", "watchpoint_exceptions_received:before"]
+    """qHostInfo."""
+    behind = _native.watches_behind(session.need().header().audit)
+    side = "after" if behind else "before"
+    more = ["ostype:linux", f"watchpoint_exceptions_received:{side}"]
     return "".join(f"{fact};" for fact in [*_facts(session), *more]).encode()
 
 
@@ -43,21 +48,44 @@ def process(session: Session, _: bytes) -> bytes:
     return "".join(f"{fact};" for fact in [f"pid:{pid:x}", *_facts(session)]).encode()
 
 
-def stop_info(session: Session, text: bytes) -> bytes:
-    """`qThreadStopInfotid`: why one of the threads is stopped. That has been told then: LLDB steps
-    over breakpoints itself that it finds a thread at.
-    """
-    tid = session.real(int(text, 16))
-    tracee = session.thread(tid)
-    if tracee is None:
+def region(session: Session, text: bytes) -> bytes:
+    """`qMemoryRegionInfo:ADDRESS`: the mapping there, or how far there is none."""
+    address = int(text, 16)
+    tracee = session.need()
+    bits = arch.on_core(tracee.header().guest).bits
+    if not 0 <= address < 1 << bits:
         return ERROR
-    event = session.last
-    if event is None or event.tid != tid:
-        event = next((one for one in session.waiting if one.tid == tid and not one.child), None)
-        if event is None or event.reply[:1] != b"T" or not session.still_holds(event):
-            return session.stop_reply(Event(tid, tracee.tgid, b"T00"))
-        session.waiting.remove(event)
-    return session.stop_reply(event)
+    before, behind = 0, 1 << bits
+    for line in (session.debugger.ask(tracee, b.ASK_MAPS) or b"").splitlines():
+        found = state.mapping(line.decode(errors="replace"))
+        if found.start <= address < found.end:
+            name = f"name:{found.name.encode().hex()};" if found.name else ""
+            rights = "".join(right for right in found.rights[:3] if right != "-")
+            size = found.end - found.start
+            said = f"start:{found.start:x};size:{size:x};permissions:{rights};{name}"
+            return said.encode()
+        if found.end <= address:
+            before = max(before, found.end)
+        elif found.start < behind:
+            behind = found.start
+    return f"start:{before:x};size:{behind - before:x};permissions:;".encode()
+
+
+def libraries_list(session: Session, _: bytes) -> bytes:
+    """qShlibInfoAddr: where the dynamic linker keeps its list."""
+    found = libraries.list_of(session)
+    return b"%x" % found if found else ERROR
+
+
+def directory(session: Session, _: bytes) -> bytes:
+    """qGetWorkingDir."""
+    where = os.readlink(f"/proc/{session.need().tgid}/cwd")
+    return os.fsencode(where).hex().encode()
+
+
+def version(_: Session, __: bytes) -> bytes:
+    """qGDBServerVersion."""
+    return f"name:qusr;version:{_native.VERSION};".encode()
 
 
 def watchpoints(_: Session, __: bytes) -> bytes:
@@ -91,7 +119,12 @@ def release(session: Session, text: bytes) -> bytes:
 
 
 PACKETS: tuple[tuple[bytes, Callable[[Session, bytes], bytes]], ...] = (
-    (b"qHostInfo", host), (b"qProcessInfo", process),
-    (b"qThreadStopInfo", stop_info), (b"qWatchpointSupportInfo", watchpoints),
-    (b"_M", allocate), (b"_m", release),
+    (b"qHostInfo", host), (b"qProcessInfo", process), (b"qGDBServerVersion", version),
+    (b"qGetWorkingDir", directory), (b"qMemoryRegionInfo:", region),
+    (b"qShlibInfoAddr", libraries_list),
+    (b"qThreadStopInfo", threads.stop_info), (b"jThreadsInfo", threads.infos),
+    (b"QListThreadsInStopReply", threads.lists),
+    (b"QEnableErrorStrings", threads.errors), (b"qRegisterInfo", threads.register_info),
+    (b"QSaveRegisterState", threads.save), (b"QRestoreRegisterState:", threads.restore),
+    (b"qWatchpointSupportInfo", watchpoints), (b"_M", allocate), (b"_m", release),
 )  # fmt: skip

@@ -20,6 +20,8 @@ class Options:
         thread_events: the begin and the end of threads are stops.
         environment: changes for the next program: a value, or None to take the variable away.
         directory: where the next program begins.
+        lists: stop replies name all threads.
+        words: errors are told in words, too.
     """
 
     def __init__(self) -> None:
@@ -30,6 +32,8 @@ class Options:
         self.thread_events = False
         self.environment: dict[bytes, bytes | None] = {}
         self.directory: bytes | None = None
+        self.lists = False
+        self.words = False
 
     @property
     def multiprocess(self) -> bool:

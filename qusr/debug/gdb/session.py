@@ -15,7 +15,7 @@ import time
 from abc import ABC, abstractmethod
 
 from qusr import arch
-from qusr.debug.gdb import description
+from qusr.debug.gdb import description, lldb_threads
 from qusr.debug.gdb.calls import Calls
 from qusr.debug.gdb.checkpoints import Checkpoints
 from qusr.debug.gdb.debugger import Debugger
@@ -85,6 +85,8 @@ class Session(ABC):
         self.streams: list[int] = []
         #: Memory that a debugger had allocated in processes: address and size.
         self.allocated: dict[int, int] = {}
+        #: Registers of threads that it has put aside.
+        self.saved: list[tuple[int, list[int]]] = []
         #: What the debugger takes the ids of processes to be that are others by now (checkpoints).
         self.shown: dict[int, int] = {}
         self.checkpoints = Checkpoints(self)
@@ -474,14 +476,14 @@ class Session(ABC):
                 # It came before the instruction that the thread stopped at: that stops again.
                 tracee.dirty |= b.FORGETS_OVER
             reply += self._expedited(tracee)
-        return reply
+        return reply + lldb_threads.listed(self) if self.options.lists else reply
 
     def _expedited(self, tracee: Tracee) -> bytes:
         """The registers that a stop reply tells without being asked: pc and sp."""
         header = tracee.header()
         tracing = self.debugger.tracing(tracee)
         known = tracing.registers
-        values = tracee.registers(len(known.numbers))
+        values = description.values_of(tracee)
         order = self.order(header.guest)
         out = b""
         for number, register in enumerate(tracing.gdb_registers()):

@@ -93,7 +93,7 @@ def of(debugger: Debugger, pid: int) -> State:
         threads.append(thread)
         if not mappings:
             text = debugger.ask(tracee, b.ASK_MAPS) or b""
-            mappings = [_mapping(line) for line in text.decode(errors="replace").splitlines()]
+            mappings = [mapping(line) for line in text.decode(errors="replace").splitlines()]
     if not threads:
         raise ValueError("no such process")
     return State(pid, threads, mappings, actions, _descriptors(pid))
@@ -117,8 +117,8 @@ def _thread(debugger: Debugger, tracee: Tracee) -> tuple[Thread, dict[int, Actio
     return thread, {n: Action(*words[4 * n : 4 * n + 4]) for n in range(1, 65)}
 
 
-def _mapping(line: str) -> Mapping:
-    """``start-end rights offset device inode name``"""
+def mapping(line: str) -> Mapping:
+    """What a line says: ``start-end rights offset device inode name``."""
     words = line.split(None, 5)
     start, _, end = words[0].partition("-")
     name = words[5] if len(words) > 5 else ""
