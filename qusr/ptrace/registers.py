@@ -86,9 +86,9 @@ def original(tracee: Tracee) -> int:
     header = tracee.header()
     if not in_call(tracee):
         return _OUTSIDE
-    if tracing(header).call_register == ORIGINAL:
-        return header.number & _OUTSIDE
-    return header.first_arg
+    number: int = header.number
+    first: int = header.first_arg
+    return number & _OUTSIDE if tracing(header).call_register == ORIGINAL else first
 
 
 def find(header: Header, note: int) -> RegisterSet:
