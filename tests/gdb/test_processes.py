@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.emulators import Emulator, need
+from tests.emulators import ENVIRONMENT, Emulator, need
 from tests.gdb.client import Client
 from tests.gdb.conftest import LIBC, Begin, Debugged, compiled, in_order
 from tests.gdb.test_gdb import END, QUIET
@@ -182,3 +183,69 @@ def test_core_file_of_a_big_endian_guest(begin: Begin, arch: str, tmp_path: Path
     (pc,) = re.findall(r"\$1 = (0x\w+)", text)
     said = the_core(program, core, "print/x $pc", "bt", "print counter", "print text")
     in_order(said, rf"\$1 = {pc}", r"#0 +add \(x=.*50\)", r"\$2 = 1225", r'\$3 = "plain"')
+
+
+def qusr_gdb(
+    qusr: Callable[[str], Emulator], words: list[str], said: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """`qusr gdb` with words; `said`: what is typed into gdb."""
+    emulator = qusr("aarch64")
+    command = str(emulator.prefix[0]).rpartition("-")[0]
+    return subprocess.run(
+        [command, "gdb", "--gdb", f"{need('gdb-multiarch')} -nx -q", *words],
+        input=said, capture_output=True, text=True, check=False, timeout=120,
+        env={**ENVIRONMENT, **emulator.environment},
+    )  # fmt: skip
+
+
+def test_qusr_gdb(qusr: Callable[[str], Emulator], built: Callable[[str, str], Path]) -> None:
+    """Both at once: the program waits, gdb knows it without being told of a file."""
+    run = qusr_gdb(
+        qusr, [str(built("aarch64", "events"))],
+        "set confirm off\nhandle SIGUSR1 nostop noprint pass\nbreak add if x == 5\ncontinue\n"
+        "print counter\ndelete\ncontinue\nquit\n",
+    )  # fmt: skip
+    in_order(run.stdout, r"Breakpoint 1, add \(x=.*5\)", r"\$1 = 2", "exited with code 05")
+    assert END.splitlines()[1] in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["-p"], "gdb -p: the id of a process is wanted"),
+        (["-p", "x"], "gdb -p: the id of a process is wanted"),
+        (["-p", "1"], "gdb -p 1: "),
+        (["./there-is-none"], "there-is-none: No such file or directory"),
+    ],
+)
+def test_qusr_gdb_that_cannot_be(
+    qusr: Callable[[str], Emulator], words: list[str], why: str
+) -> None:
+    """One line, and gdb is not started."""
+    run = qusr_gdb(qusr, words)
+    assert why in run.stderr and run.stderr.count("\n") == 1
+    assert run.stdout == "" and run.returncode != 0
+
+
+@pytest.mark.parametrize("variable", ["QUSR_GDB", "QEMU_GDB"])
+def test_variables(
+    qusr: Callable[[str], Emulator],
+    built: Callable[[str, str], Path],
+    tmp_path: Path,
+    variable: str,
+) -> None:
+    """%d in a path is the process id."""
+    emulator = qusr("aarch64")
+    process = subprocess.Popen(
+        [*emulator.prefix, built("aarch64", "waits")],
+        env={**ENVIRONMENT, **emulator.environment, variable: f"{tmp_path}/%d.socket"},
+    )
+    socket = tmp_path / f"{process.pid}.socket"
+    for _ in range(3000):
+        if socket.exists():
+            break
+        time.sleep(0.01)
+    client = Client(socket)
+    assert b"T05" in client.ask(b"?")
+    client.send(b"k")
+    assert process.wait(60) == -9

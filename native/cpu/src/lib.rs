@@ -149,6 +149,11 @@ pub trait CpuCore: Regs + Send {
     fn step_over(&mut self) -> Exit {
         self.step()
     }
+    /// The instruction at the pc does not stop the next [`CpuCore::run`], though it is one to stop at. A core may
+    /// execute it here, as `step`; else it gives [`Exit::Interrupted`], and nothing is done yet.
+    fn pass_stop(&mut self) -> Exit {
+        self.step()
+    }
     /// From now on all cores of the process stop there ([`Exit::Stop`], [`Exit::Watched`]). None of them runs.
     fn set_stops(&mut self, stops: &Arc<Stops>);
     /// Guest instructions that this CPU has completed since it was told to count them ([`Stops::count`]); None: it

@@ -74,10 +74,12 @@ unsafe extern "C" fn restored<const SLOT: usize>(
     host_pc: usize,
     will_exit: bool,
 ) -> bool {
-    RUNNING.set(Running {
-        cpu,
-        ..RUNNING.get()
-    });
+    let running = RUNNING.get();
+    RUNNING.set(Running { cpu, ..running });
+    if !running.inner.is_null() {
+        // SAFETY: `while_running` holds the borrow.
+        unsafe { &*running.inner }.has_cpu(cpu);
+    }
     FUNCTIONS[SLOT].get().is_some_and(|functions| {
         // SAFETY: the library's own function with its own arguments.
         unsafe { (functions.restore)(cpu, host_pc, will_exit) }
@@ -128,6 +130,24 @@ fn claim(fault: &mut HostFault<'_>) -> bool {
     registers[libc::REG_RSI as usize] = host_pc as i64;
     fault.resume_at(take_back as *const () as usize);
     true
+}
+
+/// Whether [`leave`] is possible.
+pub fn can_leave(inner: &Inner, cpu: *mut c_void) -> bool {
+    let functions = inner.slot().and_then(|slot| FUNCTIONS[slot].get());
+    !cpu.is_null() && functions.is_some()
+}
+
+/// Goes from a hook back to the library's loop, as its own helpers do; if it cannot, it comes back.
+///
+/// # Safety
+/// `inner`'s engine is in translated code, which has called the hook; `cpu` is its CPUState. On the way back to there is
+/// nothing to clean up.
+pub unsafe fn leave(inner: &Inner, cpu: *mut c_void) {
+    if let Some(functions) = inner.slot().and_then(|slot| FUNCTIONS[slot].get()) {
+        // SAFETY: the caller's promise.
+        unsafe { (functions.loop_exit)(cpu) }
+    }
 }
 
 /// Not in the signal handler any more, but in its place in translated code.

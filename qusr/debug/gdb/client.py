@@ -10,6 +10,7 @@ import time
 
 from qusr.debug.gdb import launch
 from qusr.options import UsageError
+from qusr.ptrace.tracee import status_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def main(words: Sequence[str], execute: Callable[[list[str]], None]) -> NoReturn
     folder = tempfile.mkdtemp(prefix=launch.PRIVATE)
     socket = os.path.join(folder, "socket")
     if rest[0] == "-p":
-        if rest[1:2] != rest[1:] or not rest[1].isdigit():
+        if len(rest) != 2 or not rest[1].isdecimal():
             os.rmdir(folder)
             raise UsageError("gdb -p: the id of a process is wanted")
         _attach(int(rest[1]), socket)
@@ -53,17 +54,19 @@ def main(words: Sequence[str], execute: Callable[[list[str]], None]) -> NoReturn
 
 
 def _start(execute: Callable[[], None], socket: str) -> None:
-    """Begins the program, which waits for the debugger."""
+    """Begins the program, which waits for the debugger. Its server listens before it is loaded, and
+    traces it when it is.
+    """
     pid = os.fork()
     if pid == 0:
         # The terminal's signals are the debugger's.
         os.setsid()
         execute()
         os._exit(0)
-    while not os.path.exists(socket):
+    while not (os.path.exists(socket) and status_number(pid, b"TracerPid", 10)):
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
-            os.rmdir(os.path.dirname(socket))
+            shutil.rmtree(os.path.dirname(socket), ignore_errors=True)
             sys.exit(os.waitstatus_to_exitcode(status) & 0xFF)
         time.sleep(0.005)
 

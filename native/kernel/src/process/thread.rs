@@ -217,8 +217,10 @@ impl GuestThread {
                 let exit = self.core.step_over();
                 self.note_store();
                 exit
-            } else if step || over == Over::Code {
+            } else if step {
                 self.core.step()
+            } else if over == Over::Code {
+                self.core.pass_stop()
             } else {
                 let (process, caller) = (&self.process, &mut self.caller);
                 let (seccomp, whereabouts) = (&self.seccomp, &self.whereabouts);

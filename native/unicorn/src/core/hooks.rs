@@ -9,7 +9,7 @@ use crate::ffi::{self, Engine, TlbEntry};
 use crate::guest::{Exception, Meaning};
 use crate::memory::PAGE_SIZE;
 use crate::turn::Turn;
-use crate::{family, stops};
+use crate::{family, rescue, stops};
 
 impl Inner {
     /// Says, around a run, whether it counts instructions.
@@ -46,7 +46,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Where branches have delay slots, the library leaves a block at one of its exits with the program counter
+    /// Has runs stop before instructions by hooks, which can be passed without other translations. Where branches have
+    /// delay slots that is so from the beginning: the library leaves a block at one of its exits with the program counter
     /// of the block's start (`gen_helper_wait` in qemu/target/mips/translate.c). Before it calls a hook of an instruction
     /// it sets it. Hooks stay: what they are asked for is looked up.
     pub(super) fn hook_stops(&self, stops: &[u64]) {
@@ -60,9 +61,13 @@ impl Inner {
         }
     }
 
-    /// Stops before the instruction at `pc`, but for one in a delay slot: its branch could not be gone on with.
-    fn stop_at(&self, pc: u64) {
+    /// Stops before the instruction at `pc`, but for one in a delay slot: its branch could not be gone on with. True:
+    /// translated code is to be left at once.
+    fn stop_at(&self, pc: u64) -> bool {
         let stepping = self.counting.get();
+        if self.passed.take() == Some(pc) {
+            return false;
+        }
         let in_slot = || {
             let before = self.stopped(pc.wrapping_sub(4));
             self.guest().counts_as(&before) > 1
@@ -70,7 +75,14 @@ impl Inner {
         if !stepping && self.stops.borrow().at(pc) && !in_slot() {
             self.take_back_count(pc);
             self.end_run(Leave::Resume);
+            return self.facts.raised.is_none();
         }
+        false
+    }
+
+    /// Whether a hook can leave translated code ([`rescue::leave`]).
+    pub(super) fn can_leave(&self) -> bool {
+        rescue::can_leave(self, self.cpu.get())
     }
 
     fn end_run(&self, leave: Leave) {
@@ -212,13 +224,18 @@ extern "C" fn on_block(_: *mut Engine, _: u64, _: u32, user: *mut c_void) {
     }
 }
 
-/// Only where blocks are watched.
+/// Before an instruction that was one to stop at.
 extern "C" fn on_stop(_: *mut Engine, pc: u64, _: u32, user: *mut c_void) {
     // SAFETY: as above.
     let inner = unsafe { &*user.cast::<Inner>() };
-    inner.stop_at(pc);
+    if inner.stop_at(pc) {
+        // SAFETY: the library has set the program counter, and calls this from translated code. Nothing here has
+        // anything to clean up.
+        unsafe { rescue::leave(inner, inner.cpu.get()) };
+    }
 }
 
+/// Only where blocks are watched.
 pub(super) extern "C" fn on_watched_block(_: *mut Engine, pc: u64, size: u32, user: *mut c_void) {
     // SAFETY: as above.
     let inner = unsafe { &*user.cast::<Inner>() };

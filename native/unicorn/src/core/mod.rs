@@ -92,8 +92,14 @@ pub(super) struct Inner {
     repeated: Cell<Repeated>,
     /// Where a debugger wants it to stop: the engine's exits while it does not step.
     stops: RefCell<Arc<Stops>>,
-    /// Of guests with delay slots: the stops that were ever asked for.
+    /// Stops that were ever asked for as hooks (`hook_stops`).
     hooked_stops: RefCell<BTreeSet<u64>>,
+    /// Stops are hooks, not exits.
+    stops_are_hooks: Cell<bool>,
+    /// The hook of this instruction does not stop, once.
+    passed: Cell<Option<u64>>,
+    /// The library's CPUState; null until it has asked for a page of data.
+    cpu: Cell<*mut c_void>,
     /// The next instruction may access what is watched.
     passing: Cell<bool>,
     counter: Counter,
@@ -150,6 +156,9 @@ impl UnicornCore {
             repeated: Cell::default(),
             stops: RefCell::default(),
             hooked_stops: RefCell::default(),
+            stops_are_hooks: Cell::new(facts.raised.is_some()),
+            passed: Cell::new(None),
+            cpu: Cell::new(std::ptr::null_mut()),
             passing: Cell::new(false),
             counter: Counter::default(),
             trials: Trials::default(),
@@ -205,6 +214,11 @@ impl Inner {
         self.target.slot
     }
 
+    /// Notes where the library keeps the processor.
+    pub(super) fn has_cpu(&self, cpu: *mut c_void) {
+        self.cpu.set(cpu);
+    }
+
     /// # Safety
     /// The engine is open and not within translated code.
     pub(super) unsafe fn flush_tlb(&self) {
@@ -217,11 +231,12 @@ impl UnicornCore {
     /// Has runs end before these addresses. What is translated already does not know.
     fn use_exits(&self, exits: &[u64]) {
         let inner = &self.inner;
-        if inner.facts.raised.is_some() {
+        let exits = if inner.stops_are_hooks.get() {
             inner.hook_stops(exits);
-            // SAFETY: open and not running.
-            return unsafe { inner.api.flush_code(inner.engine) };
-        }
+            &[]
+        } else {
+            exits
+        };
         // SAFETY: open and not running.
         unsafe {
             inner.api.set_exits(inner.engine, exits);
@@ -351,8 +366,12 @@ impl CpuCore for UnicornCore {
             if self.inner.stop.take() {
                 break Exit::Interrupted;
             }
-            if self.inner.stops.borrow().at(self.inner.pc()) {
-                break Exit::Stop;
+            let pc = self.inner.pc();
+            if self.inner.passed.get() != Some(pc) {
+                self.inner.passed.set(None);
+                if self.inner.stops.borrow().at(pc) {
+                    break Exit::Stop;
+                }
             }
             match self.run_once(0) {
                 Some(Leave::Exit(exit)) => break exit,
@@ -377,6 +396,7 @@ impl CpuCore for UnicornCore {
 
     fn step(&mut self) -> Exit {
         let inner = Rc::clone(&self.inner);
+        inner.passed.set(None);
         let start = inner.pc();
         let end = inner.guest().step_end(&inner.stopped(start));
         if !inner.counting.get() || end.is_some() {
@@ -413,6 +433,20 @@ impl CpuCore for UnicornCore {
         let exit = self.step();
         self.inner.passing.set(false);
         exit
+    }
+
+    /// As a hook a stop costs nothing more than its call to pass. (A step needs other translations of all.)
+    fn pass_stop(&mut self) -> Exit {
+        let inner = Rc::clone(&self.inner);
+        if !inner.stops_are_hooks.get() {
+            if !inner.can_leave() {
+                return self.step();
+            }
+            inner.stops_are_hooks.set(true);
+            self.use_exits(&inner.stops.borrow().code);
+        }
+        inner.passed.set(Some(inner.pc()));
+        Exit::Interrupted
     }
 
     fn locks(&self) -> Vec<Lock> {
