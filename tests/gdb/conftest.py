@@ -17,8 +17,8 @@ from testbins.build import FREESTANDING, FREESTANDING_TARGETS, HERE, LIBC_TARGET
 from tests.emulators import ENVIRONMENT, Emulator, need
 
 FOLDER = Path(__file__).parent
-LIBC = ("aarch64", "arm")
-"""Guests with a C library here; they run on the translator."""
+LIBC = ("aarch64", "arm", "s390x")
+"""Guests with a C library here: on the translator, and a big-endian one, on Unicorn."""
 PLAIN = ("aarch64_be", "armeb")
 """Big-endian ones, without."""
 

@@ -16,7 +16,7 @@ import pytest
 from qusr.debug.gdb.packets import unescape
 from tests.emulators import ENVIRONMENT, need
 from tests.gdb.client import Client
-from tests.gdb.conftest import LIBC, Begin, Debugged, in_order
+from tests.gdb.conftest import Begin, Debugged, in_order
 from tests.gdb.test_gdb import END
 
 QUIET = "process handle SIGUSR1 -s false -n false -p true"
@@ -35,7 +35,7 @@ def lldb(program: Debugged, *commands: str, before: tuple[str, ...] = ()) -> str
     return run.stdout
 
 
-@pytest.mark.parametrize("arch", LIBC)
+@pytest.mark.parametrize("arch", ["aarch64", "arm"])
 def test_lldb(begin: Begin, arch: str) -> None:
     """Breakpoints, steps, frames, a watchpoint with both values, a call that LLDB compiles."""
     program = begin(arch, "events")

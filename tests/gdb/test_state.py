@@ -24,7 +24,7 @@ def test_all_of_a_process(begin: Begin, arch: str) -> None:
     assert int(first) == program.process.pid != int(second)
     in_order(
         state, rf"thread {first}.* blocked 0x4200, pending 0x200, alternate stack {stack} "
-        r"size 0x10000 flags 0\n", rf" pc +{pc}\n",
+        r"size 0x10000 flags 0\n", rf" (pc|pswa) +{pc}\n",
         rf"thread {second}.* blocked 0x0, pending 0x0, ",
         r" 12 +handler \w+ flags \w+ mask \w+\n", r" 13 +handler 0x1 flags",
         r"mappings", rf"r-xp .*signals-{arch}\n", r"rw-p .*\[stack\]",

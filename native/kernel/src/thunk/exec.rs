@@ -150,32 +150,13 @@ impl Env<'_> {
                 self.call(cases.get(&key).unwrap_or(default), args, scratch)
             }
             Node::Errno(errno) => Outcome::Done(-i64::from(*errno)),
-            Node::Forward { sources, node } => match self.gather(sources, args) {
-                Some(args) => self.call(node, &args, scratch),
-                None => Outcome::Done(-i64::from(libc::EFAULT)),
-            },
-        }
-    }
-
-    /// The arguments of a call that another one stands for; None: some cannot be read.
-    fn gather(&self, sources: &[Source], args: &Args) -> Option<Args> {
-        let abi = self.table.abi;
-        let mut found = [0; MAX_SLOTS];
-        for (value, source) in found.iter_mut().zip(sources) {
-            *value = match *source {
-                Source::Slot { slot, mask } => args[usize::from(slot)] & mask,
-                Source::Memory { slot, index } => {
-                    let mut bytes = [0; 8];
-                    let bytes = &mut bytes[..abi.word_bytes()];
-                    let at = usize::from(index) * abi.word_bytes();
-                    let at = args[usize::from(slot)].wrapping_add(at as u64);
-                    self.space.read(at, bytes).ok()?;
-                    get_int(bytes, abi.big_endian, false)
+            Node::Forward { sources, node } => {
+                match gather(self.table.abi, self.space, sources, args) {
+                    Some(args) => self.call(node, &args, scratch),
+                    None => Outcome::Done(-i64::from(libc::EFAULT)),
                 }
-                Source::Const(value) => value,
-            };
+            }
         }
-        Some(found)
     }
 
     /// Whether the path at a guest address is one that leads to no file.
@@ -220,6 +201,40 @@ impl Env<'_> {
         }
         scalars
     }
+}
+
+/// Where the argument of a call is in memory, if it is there, that another one stands for.
+pub(super) fn address(abi: GuestAbi, source: Source, args: &Args) -> Option<u64> {
+    match source {
+        Source::Memory { slot, index } => {
+            let at = usize::from(index) * abi.word_bytes();
+            Some(args[usize::from(slot)].wrapping_add(at as u64))
+        }
+        Source::Slot { .. } | Source::Const(_) => None,
+    }
+}
+
+/// The arguments of a call that another one stands for; None: some cannot be read.
+pub(super) fn gather(
+    abi: GuestAbi,
+    space: &AddressSpace,
+    sources: &[Source],
+    args: &Args,
+) -> Option<Args> {
+    let mut found = [0; MAX_SLOTS];
+    for (value, &source) in found.iter_mut().zip(sources) {
+        *value = match (source, address(abi, source, args)) {
+            (Source::Slot { slot, mask }, _) => args[usize::from(slot)] & mask,
+            (Source::Const(value), _) => value,
+            (Source::Memory { .. }, at) => {
+                let mut bytes = [0; 8];
+                let bytes = &mut bytes[..abi.word_bytes()];
+                space.read(at?, bytes).ok()?;
+                get_int(bytes, abi.big_endian, false)
+            }
+        };
+    }
+    Some(found)
 }
 
 pub(super) fn extend(value: u64, bits: u8, signed: bool) -> u64 {

@@ -2,7 +2,7 @@
 //! watchpoints. Instructions are the cores' business.
 
 use super::convert::get_int;
-use super::exec::{Args, UIO_MAXIOV};
+use super::exec::{Args, UIO_MAXIOV, address, gather};
 use super::table::{Length, Node, Op, Table};
 use crate::memory::AddressSpace;
 
@@ -19,24 +19,41 @@ pub fn each(
         return;
     };
     let mut node = &call.node;
-    while let Node::Switch {
-        slot,
-        mask,
-        cases,
-        default,
-    } = node
-    {
-        let value = args[usize::from(*slot)] & mask;
-        node = cases.get(&value).unwrap_or(default);
-    }
-    let (Node::Native { ops, .. } | Node::Python { ops, .. } | Node::Builtin { ops, .. }) = node
-    else {
-        return;
+    let mut args = *args;
+    let ops = loop {
+        node = match node {
+            Node::Switch {
+                slot,
+                mask,
+                cases,
+                default,
+            } => {
+                let value = args[usize::from(*slot)] & mask;
+                cases.get(&value).unwrap_or(default)
+            }
+            // socketcall(2) and its like: their arguments are read, too.
+            Node::Forward { sources, node } => {
+                for source in sources {
+                    if let Some(at) = address(table.abi, *source, &args) {
+                        found(at, table.abi.word_bytes() as u64);
+                    }
+                }
+                match gather(table.abi, space, sources, &args) {
+                    Some(other) => args = other,
+                    None => return,
+                }
+                node
+            }
+            Node::Native { ops, .. } | Node::Python { ops, .. } | Node::Builtin { ops, .. } => {
+                break ops;
+            }
+            Node::Enosys | Node::Errno(_) => return,
+        };
     };
     let mut reads = Reads {
         table,
         space,
-        args,
+        args: &args,
         found,
     };
     for op in ops {
