@@ -43,14 +43,6 @@ def errors(session: Session, _: bytes) -> bytes:
     return OK
 
 
-def listed(session: Session) -> bytes:
-    """All threads and where they are, for a stop reply."""
-    known = [tracee for tracee in session.known_threads() if tracee.report is not None]
-    names = b",".join(session.thread_name(tracee.tgid, tracee.tid) for tracee in known)
-    places = b",".join(b"%x" % session.pc(tracee) for tracee in known)
-    return b"threads:" + names + b";thread-pcs:" + places + b";"
-
-
 def _stop(session: Session, tid: int) -> bytes | None:
     """Why a thread is stopped. That has been told then: LLDB steps over breakpoints itself that it
     finds a thread at. None: it is not.

@@ -15,7 +15,7 @@ import time
 from abc import ABC, abstractmethod
 
 from qusr import arch
-from qusr.debug.gdb import description, lldb_threads
+from qusr.debug.gdb import description
 from qusr.debug.gdb.calls import Calls
 from qusr.debug.gdb.checkpoints import Checkpoints
 from qusr.debug.gdb.debugger import Debugger
@@ -476,7 +476,14 @@ class Session(ABC):
                 # It came before the instruction that the thread stopped at: that stops again.
                 tracee.dirty |= b.FORGETS_OVER
             reply += self._expedited(tracee)
-        return reply + lldb_threads.listed(self) if self.options.lists else reply
+        return reply + self._all_threads() if self.options.lists else reply
+
+    def _all_threads(self) -> bytes:
+        """All threads that are stopped and where they are, for LLDB's stop replies."""
+        known = [tracee for tracee in self.known_threads() if tracee.report is not None]
+        names = b",".join(self.thread_name(tracee.tgid, tracee.tid) for tracee in known)
+        places = b",".join(b"%x" % self.pc(tracee) for tracee in known)
+        return b"threads:" + names + b";thread-pcs:" + places + b";"
 
     def _expedited(self, tracee: Tracee) -> bytes:
         """The registers that a stop reply tells without being asked: pc and sp."""

@@ -225,6 +225,10 @@ impl Guest for Unicorn {
     fn reach(&self, cpu: &Stopped<'_>) -> u64 {
         match cpu.code(cpu.pc()) {
             [0xd0..=0xdf, length] => u64::from(length) + 1,
+            // LM, STM, LMG, STMG and theirs: from one register to another one.
+            [0x90 | 0x98 | 0xeb, registers] => {
+                8 * (u64::from((registers & 15).wrapping_sub(registers >> 4) & 15) + 1)
+            }
             [0x0e | 0x0f | 0xa8 | 0xa9 | 0xb2 | 0xb9, _] => 1 << 16,
             _ => 256,
         }
