@@ -281,6 +281,10 @@ class Thread:
 
     def _exit(self, status: int, whole: bool) -> None:
         process = self.process
+        if process.main.exec_request is not None:
+            # All threads are being ended for a program that has won (kernel/exit.c, do_group_exit).
+            self._leave()
+            return
         process.last_status = status
         if whole or (process.main is self and len(process.threads) <= 1):
             process.ends(Exited(status))
