@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from qusr.binfmt import launcher, registry
 from tests import emulators, namespaces
 from tests.emulators import REPO, Result
 from tests.namespaces import OVERLAY, shell
+from tools import freeze
 
 HELLO = REPO / "testbins" / "prebuilt"
 STATIC = REPO / "dist" / "qusr-static"
@@ -121,6 +123,75 @@ def test_the_registrar_is_in_it(static: Path) -> None:
     assert run(static, "qusr-binfmt", "bind", "/tmp").check(1).err == (
         "qusr-binfmt: bind: this executable needs no other file in a root\n"
     )
+
+
+# --- the Python in it ---
+
+
+@pytest.mark.parametrize("guest", ["aarch64", "arm"])
+def test_what_every_start_with_python_imports_is_not_packed(guest: str) -> None:
+    """It would have to be unpacked each time (tools/freeze.py)."""
+    packages = sysconfig.get_path("purelib")
+    words = ["-", "-", "0", f"qusr-{guest}", "-d", "python", str(HELLO / f"hello-{guest}")]
+    code = f"import sys; sys.path[:0] = [{str(REPO)!r}, {packages!r}]; sys.argv[1:] = {words!r}; "
+    code += "from qusr import interp; interp.command()"
+    python = (sys.executable, "-I", "-S", "-X", "importtime", "-c", code)
+    done = run(*python).check()
+    assert done.out == f"Hello from {guest}!\n"
+    imported = re.findall(r"^import time: +\d+ \| +\d+ \| *(\S+)$", done.err, re.MULTILINE)
+    own = {*sys.builtin_module_names, "_frozen_importlib_external", "zipimport", "marshal"}
+    shared = {"fcntl", "_struct"}  # built into a static Python
+    packed = {
+        name
+        for name in imported
+        if name not in own | shared and name != "qusr._native"
+        if not freeze.is_at_start(name, is_package=name == f"qusr.arch.{guest}")
+    }
+    assert "qusr.process" in imported and not packed
+
+
+def test_no_module_misses_one_that_is_left_out() -> None:
+    """Each is imported by a Python that has no more than the frozen ones."""
+    packages = sysconfig.get_path("purelib")
+    script = f"""
+import importlib, sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+sys.path[:0] = [{str(REPO)!r}, {packages!r}]
+from tools import freeze
+
+files, built_in = freeze.found(Path({str(REPO)!r}), Path({packages!r}))
+there = {{*files, *built_in, *sys.builtin_module_names, "_frozen_importlib", "__main__"}}
+its = [name for name in files if name.split(".")[0] in ("qusr", "elftools")]
+
+class Others:
+    def find_spec(self, name, path=None, target=None):
+        if name in there or name == "qusr._native":
+            return None
+        # Modules in C may be files here, and are built into that Python.
+        spec = PathFinder.find_spec(name, path)
+        if spec is None or not spec.origin.endswith(".so") or name in freeze.LEFT_OUT:
+            raise ModuleNotFoundError(f"No module named {{name!r}}")
+
+for name in [*sys.modules]:
+    if name not in built_in and name not in sys.builtin_module_names and name != "__main__":
+        if name not in there or name in its:
+            del sys.modules[name]
+sys.meta_path.insert(0, Others())
+for name in its:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+print(len(its))
+"""
+    done = run(sys.executable, "-I", "-S", "-c", script).check()
+    assert int(done.out) > 200, done.describe()
+
+
+def test_packed_modules_are_there(static: Path) -> None:
+    """Modules of few starts, in packages that are packed and in one that is not."""
+    shown = run(static, "qusr", "info", HELLO / "hello-arm").check()
+    assert "ARM" in shown.out  # elftools
+    assert "usage: " in run(static, "qusr-binfmt", "--help").check().out  # argparse
 
 
 # --- surroundings ---
