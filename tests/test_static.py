@@ -161,7 +161,8 @@ sys.path[:0] = [{str(REPO)!r}, {packages!r}]
 from tools import freeze
 
 files, built_in = freeze.found(Path({str(REPO)!r}), Path({packages!r}))
-there = {{*files, *built_in, *sys.builtin_module_names, "_frozen_importlib", "__main__"}}
+there = {{*files, *built_in, *sys.builtin_module_names, "__main__"}}
+there |= {{*freeze.BOOTSTRAP, *freeze.BOOTSTRAP.values()}}
 its = [name for name in files if name.split(".")[0] in ("qusr", "elftools")]
 
 class Others:
