@@ -153,17 +153,9 @@ def test_what_every_start_with_python_imports_is_not_packed(guest: str) -> None:
 def test_no_module_misses_one_that_is_left_out() -> None:
     """Each is imported by a Python that has no more than the frozen ones."""
     packages = sysconfig.get_path("purelib")
-    script = f"""
+    script = """
 import importlib, sys
-from importlib.machinery import PathFinder
-from pathlib import Path
-sys.path[:0] = [{str(REPO)!r}, {packages!r}]
-from tools import freeze
-
-files, built_in = freeze.found(Path({str(REPO)!r}), Path({packages!r}))
-there = {{*files, *built_in, *sys.builtin_module_names, "__main__"}}
-there |= {{*freeze.BOOTSTRAP, *freeze.BOOTSTRAP.values()}}
-its = [name for name in files if name.split(".")[0] in ("qusr", "elftools")]
+from _frozen_importlib_external import PathFinder
 
 class Others:
     def find_spec(self, name, path=None, target=None):
@@ -171,20 +163,22 @@ class Others:
             return None
         # Modules in C may be files here, and are built into that Python.
         spec = PathFinder.find_spec(name, path)
-        if spec is None or not spec.origin.endswith(".so") or name in freeze.LEFT_OUT:
-            raise ModuleNotFoundError(f"No module named {{name!r}}")
+        if spec is None or not spec.origin.endswith(".so") or name in left_out:
+            raise ModuleNotFoundError(f"No module named {name!r}")
 
-for name in [*sys.modules]:
-    if name not in built_in and name not in sys.builtin_module_names and name != "__main__":
-        if name not in there or name in its:
-            del sys.modules[name]
+tree, packages, left_out, there = sys.argv[1], sys.argv[2], sys.argv[3].split(), sys.argv[4].split()
+sys.path[:0] = [tree, packages]
 sys.meta_path.insert(0, Others())
+its = [name for name in there if name.split(".")[0] in ("qusr", "elftools")]
 for name in its:
     if not name.endswith("__main__"):
         importlib.import_module(name)
 print(len(its))
 """
-    done = run(sys.executable, "-I", "-S", "-c", script).check()
+    files, built_in = freeze.found(REPO, Path(packages))
+    more = {*built_in, *sys.builtin_module_names, *freeze.BOOTSTRAP, *freeze.BOOTSTRAP.values()}
+    words = (REPO, packages, " ".join(freeze.LEFT_OUT), " ".join({*files, *more}))
+    done = run(sys.executable, "-I", "-S", "-c", script, *words).check()
     assert int(done.out) > 200, done.describe()
 
 
@@ -229,6 +223,46 @@ def test_little_address_space(static: Path, kibibytes: int) -> None:
     script = f'ulimit -v {kibibytes}; "$0" "$1"; exec "$0" "$2"'
     words = ("/bin/bash", "-c", script, static, HELLO / "hello-aarch64", HELLO / "hello-arm")
     assert run(*words).check().out == "Hello from aarch64!\nHello from arm!\n"
+
+
+@pytest.mark.parametrize("arch", emulators.ARCHES)
+def test_nothing_is_overcommitted(static: Path, arch: str, root: Callable[[str], Path]) -> None:
+    """As where vm.overcommit_memory is 2 and little is left.
+
+    That counts private memory that may be written to, touched or not, with MAP_NORESERVE or without
+    (mm/mmap.c, accountable_mapping); so does RLIMIT_DATA (may_expand_vm), for each process.
+    """
+    script = 'ulimit -d 60000; exec "$0" "$1" -L "$2" "$2"/bin/bash -c "$3"'
+    inner = "uname -m | tr a-z A-Z; (exit 3); echo $?"
+    words = ("/bin/bash", "-c", script, static, f"qusr-{arch}", root(arch), inner)
+    done = run(*words, env={"PATH": "/usr/bin:/bin"}).check()
+    assert done.out == {"aarch64": "AARCH64\n3\n", "arm": "ARMV7L\n3\n"}[arch], done.describe()
+    assert done.err == ""
+
+
+@pytest.mark.parametrize("arch", emulators.ARCHES)
+def test_no_process_may_look_into_another(
+    static: Path, arch: str, root: Callable[[str], Path]
+) -> None:
+    """As with Yama's kernel.yama.ptrace_scope 3: no ptrace(2), nor what asks for its permission."""
+    calls = {"ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312}
+    refused = [f"{number}={EPERM}" for number in calls.values()]
+    words = (sys.executable, "-m", "tests.sandbox", *refused, "--", static, f"qusr-{arch}")
+    script = "uname -m; (exit 3); echo $?; cat </proc/self/comm | tr a-z A-Z; kill -9 $$"
+    place = root(arch)
+    done = run(
+        *words,
+        "-L",
+        place,
+        place / "bin/bash",
+        "-c",
+        script,
+        cwd=REPO,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert done.status == -9, done.describe()
+    machine = {"aarch64": "aarch64", "arm": "armv7l"}[arch]
+    assert done.out == f"{machine}\n3\nCAT\n", done.describe()
 
 
 def test_another_user_with_hidden_processes(static: Path, tmp_path: Path) -> None:

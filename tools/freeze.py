@@ -55,7 +55,7 @@ LEFT_OUT = (
     "_aix_support", "_bootsubprocess", "_osx_support", "_pydecimal", "_pyrepl", "asyncio",
     "bz2", "capstone", "concurrent", "csv", "ctypes", "curses", "decimal", "distutils",
     "doctest", "email", "encodings.mbcs", "fractions", "ftplib", "gzip", "hashlib", "http",
-    "importlib.metadata", "importlib.resources", "logging", "lzma", "multiprocessing", "ntpath",
+    "importlib.metadata", "importlib.resources", "logging", "lzma", "multiprocessing",
     "pydoc", "site", "sqlite3", "ssl", "statistics", "stringprep", "sysconfig",
     "tarfile", "test", "tkinter", "tracemalloc", "typing_extensions", "unicodedata", "unicorn",
     "unittest", "xml", "zipfile",
