@@ -247,7 +247,8 @@ def test_no_process_may_look_into_another(
     """As with Yama's kernel.yama.ptrace_scope 3: no ptrace(2), nor what asks for its permission."""
     calls = {"ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312}
     refused = [f"{number}={EPERM}" for number in calls.values()]
-    words = (sys.executable, "-m", "tests.sandbox", *refused, "--", static, f"qusr-{arch}")
+    sandbox = (sys.executable, "-m", "tests.sandbox", *refused, "--")
+    words: tuple[str | Path, ...] = (*sandbox, static, f"qusr-{arch}")
     script = "uname -m; (exit 3); echo $?; cat </proc/self/comm | tr a-z A-Z; kill -9 $$"
     place = root(arch)
     done = run(
