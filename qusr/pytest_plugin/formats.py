@@ -79,7 +79,7 @@ FORMATS = (
         ("--gtest_list_tests",),
         _google,
         lambda name: [f"--gtest_filter={name}"],
-        r"(?s)\[ RUN[^\n]*\n(?P<why>.*?)\[  SKIPPED \]",
+        r"(?s)\[ RUN[^\n]*\n(?P<why>.*?)\[  SKIPPED \]|(?P<more>YOU HAVE 1 DISABLED TEST)",
     ),
     Format(
         "Catch2 2",
