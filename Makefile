@@ -37,11 +37,13 @@ $(DEV): requirements-dev.txt tools/make-venv
 # An editable install: Python sources are used where they are, so only Rust ones are compiled, with what
 # Python declares in them.
 $(BUILT): $(DEV) pyproject.toml $(wildcard commands/scripts/*) $(NATIVE) $(DECLARED)
+	CARGO=$(CARGO) tools/need-rust
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	touch $@
 
 # Compiled for as many minutes as the extension.
 static: $(DEV)
+	CARGO=$(CARGO) tools/need-rust
 	tools/build-static dist/qusr-static
 	cp dist/qusr-static commands/scripts/qusr-static.new
 	mv commands/scripts/qusr-static.new commands/scripts/qusr-static

@@ -302,6 +302,10 @@ def _show_threads(pid: int) -> NoReturn:
 
 def explain(name: str, error: BaseException) -> NoReturn:
     """Ends with one line on stderr for an exception, and the status that fits it."""
+    if isinstance(error, MemoryError):
+        # No module is imported here, and nothing else that needs memory is done.
+        os.write(2, b"%s: no memory left (ulimit -d or -v permits more)\n" % os.fsencode(name))
+        os._exit(USAGE)
     status = _status(error)
     if status == INTERNAL and os.environ.get("QUSR_DEBUG"):
         from qusr.debug import evidence

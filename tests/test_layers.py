@@ -120,6 +120,7 @@ LAYERS = (
     ("syscalls.handlers",),
     ("facts", "machine", "preload", "process", "thread"),
     ("", "__main__", "api", "binfmt", "cli", "debug.gdb.client", "info", "interp", "usage"),
+    ("pytest_plugin",),
 )
 #: Who imports what it is told by name, and what that is.
 BY_NAME = {

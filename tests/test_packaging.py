@@ -176,6 +176,28 @@ def test_tools_that_install_commands(wheel: Path, tmp_path: Path, tool: str) -> 
     assert done.stdout.startswith("binfmt_misc: "), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [("1.63.0", "cargo is 1.63.0"), ("1.87.2", "cargo is 1.87.2"), (None, "there is no cargo")],
+)
+def test_an_old_rust_or_none_is_told_in_one_line(
+    version: str | None, says: str, tmp_path: Path
+) -> None:
+    """Debian 12's cargo is 1.63."""
+    cargo = tmp_path / "cargo"
+    if version is not None:
+        cargo.write_text(f"#!/bin/sh\necho 'cargo {version} (abc 2022-01-01)'\n")
+        cargo.chmod(0o755)
+    command = [REPO / "tools/need-rust"]
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CARGO": str(cargo)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert says in done.stderr and "rustup" in done.stderr
+    cargo.write_text("#!/bin/sh\necho 'cargo 1.100.0 (abc 2027-01-01)'\n")
+    cargo.chmod(0o755)
+    assert subprocess.run(command, env=env, check=False).returncode == 0
+
+
 @pytest.mark.slow
 def test_wheel_out_of_a_source_distribution(tmp_path: Path) -> None:
     maturin("sdist", "-o", tmp_path)

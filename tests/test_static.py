@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from qusr.binfmt import launcher, registry
 from tests import emulators, namespaces
 from tests.emulators import REPO, Result
 from tests.namespaces import OVERLAY, shell
+from tools import freeze
 
 HELLO = REPO / "testbins" / "prebuilt"
 STATIC = REPO / "dist" / "qusr-static"
@@ -123,6 +125,70 @@ def test_the_registrar_is_in_it(static: Path) -> None:
     )
 
 
+# --- the Python in it ---
+
+
+@pytest.mark.parametrize("guest", ["aarch64", "arm"])
+def test_what_every_start_with_python_imports_is_not_packed(guest: str) -> None:
+    """It would have to be unpacked each time (tools/freeze.py)."""
+    packages = sysconfig.get_path("purelib")
+    words = ["-", "-", "0", f"qusr-{guest}", "-d", "python", str(HELLO / f"hello-{guest}")]
+    code = f"import sys; sys.path[:0] = [{str(REPO)!r}, {packages!r}]; sys.argv[1:] = {words!r}; "
+    code += "from qusr import interp; interp.command()"
+    python = (sys.executable, "-I", "-S", "-X", "importtime", "-c", code)
+    done = run(*python).check()
+    assert done.out == f"Hello from {guest}!\n"
+    imported = re.findall(r"^import time: +\d+ \| +\d+ \| *(\S+)$", done.err, re.MULTILINE)
+    own = {*sys.builtin_module_names, "_frozen_importlib_external", "zipimport", "marshal"}
+    shared = {"fcntl", "_struct"}  # built into a static Python
+    packed = {
+        name
+        for name in imported
+        if name not in own | shared and name != "qusr._native"
+        if not freeze.is_at_start(name, is_package=name == f"qusr.arch.{guest}")
+    }
+    assert "qusr.process" in imported and not packed
+
+
+def test_no_module_misses_one_that_is_left_out() -> None:
+    """Each is imported by a Python that has no more than the frozen ones."""
+    packages = sysconfig.get_path("purelib")
+    script = """
+import importlib, sys
+from _frozen_importlib_external import PathFinder
+
+class Others:
+    def find_spec(self, name, path=None, target=None):
+        if name in there or name == "qusr._native":
+            return None
+        # Modules in C may be files here, and are built into that Python.
+        spec = PathFinder.find_spec(name, path)
+        if spec is None or not spec.origin.endswith(".so") or name in left_out:
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+tree, packages, left_out, there = sys.argv[1], sys.argv[2], sys.argv[3].split(), sys.argv[4].split()
+sys.path[:0] = [tree, packages]
+sys.meta_path.insert(0, Others())
+its = [name for name in there if name.split(".")[0] in ("qusr", "elftools")]
+for name in its:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+print(len(its))
+"""
+    files, built_in = freeze.found(REPO, Path(packages))
+    more = {*built_in, *sys.builtin_module_names, *freeze.BOOTSTRAP, *freeze.BOOTSTRAP.values()}
+    words = (REPO, packages, " ".join(freeze.LEFT_OUT), " ".join({*files, *more}))
+    done = run(sys.executable, "-I", "-S", "-c", script, *words).check()
+    assert int(done.out) > 200, done.describe()
+
+
+def test_packed_modules_are_there(static: Path) -> None:
+    """Modules of few starts, in packages that are packed and in one that is not."""
+    shown = run(static, "qusr", "info", HELLO / "hello-arm").check()
+    assert "ARM" in shown.out  # elftools
+    assert "usage: " in run(static, "qusr-binfmt", "--help").check().out  # argparse
+
+
 # --- surroundings ---
 
 
@@ -157,6 +223,47 @@ def test_little_address_space(static: Path, kibibytes: int) -> None:
     script = f'ulimit -v {kibibytes}; "$0" "$1"; exec "$0" "$2"'
     words = ("/bin/bash", "-c", script, static, HELLO / "hello-aarch64", HELLO / "hello-arm")
     assert run(*words).check().out == "Hello from aarch64!\nHello from arm!\n"
+
+
+@pytest.mark.parametrize("arch", emulators.ARCHES)
+def test_nothing_is_overcommitted(static: Path, arch: str, root: Callable[[str], Path]) -> None:
+    """As where vm.overcommit_memory is 2 and little is left.
+
+    That counts private memory that may be written to, touched or not, with MAP_NORESERVE or without
+    (mm/mmap.c, accountable_mapping); so does RLIMIT_DATA (may_expand_vm), for each process.
+    """
+    script = 'ulimit -d 60000; exec "$0" "$1" -L "$2" "$2"/bin/bash -c "$3"'
+    inner = "uname -m | tr a-z A-Z; (exit 3); echo $?"
+    words = ("/bin/bash", "-c", script, static, f"qusr-{arch}", root(arch), inner)
+    done = run(*words, env={"PATH": "/usr/bin:/bin"}).check()
+    assert done.out == {"aarch64": "AARCH64\n3\n", "arm": "ARMV7L\n3\n"}[arch], done.describe()
+    assert done.err == ""
+
+
+@pytest.mark.parametrize("arch", emulators.ARCHES)
+def test_no_process_may_look_into_another(
+    static: Path, arch: str, root: Callable[[str], Path]
+) -> None:
+    """As with Yama's kernel.yama.ptrace_scope 3: no ptrace(2), nor what asks for its permission."""
+    calls = {"ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312}
+    refused = [f"{number}={EPERM}" for number in calls.values()]
+    sandbox = (sys.executable, "-m", "tests.sandbox", *refused, "--")
+    words: tuple[str | Path, ...] = (*sandbox, static, f"qusr-{arch}")
+    script = "uname -m; (exit 3); echo $?; cat </proc/self/comm | tr a-z A-Z; kill -9 $$"
+    place = root(arch)
+    done = run(
+        *words,
+        "-L",
+        place,
+        place / "bin/bash",
+        "-c",
+        script,
+        cwd=REPO,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert done.status == -9, done.describe()
+    machine = {"aarch64": "aarch64", "arm": "armv7l"}[arch]
+    assert done.out == f"{machine}\n3\nCAT\n", done.describe()
 
 
 def test_another_user_with_hidden_processes(static: Path, tmp_path: Path) -> None:

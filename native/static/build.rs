@@ -6,11 +6,11 @@ use std::process::Command;
 use std::{env, fs};
 
 const FREEZE: &str = "../../tools/freeze.py";
-const EMBED: &str = "src/embed.c";
+const SOURCES: [&str; 2] = ["src/embed.c", "src/packed.c"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed={EMBED}");
+    println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed={FREEZE}");
     println!("cargo::rerun-if-changed=../../qusr");
     for name in ["QUSR_STATIC_PYTHON", "QUSR_STATIC_PACKAGES"] {
@@ -35,13 +35,10 @@ fn main() {
         .arg(&out));
     let place = ask(&python, "sysconfig.get_path('include')");
     let library = ask(&python, "sysconfig.get_config_var('LIBPL')");
-    for (source, object) in [
-        (frozen.as_path(), "frozen.o"),
-        (Path::new(EMBED), "embed.o"),
-    ] {
-        let object = out.join(object);
+    for source in SOURCES.map(Path::new).into_iter().chain([&*frozen]) {
+        let object = out.join(source.with_extension("o").file_name().expect("a file"));
         run(Command::new(env::var("CC").unwrap_or_else(|_| "cc".into()))
-            .args(["-O2", "-Wall", "-Werror", "-fPIE", "-c", "-I", &place])
+            .args(["-O2", "-Wall", "-Werror", "-fPIE", "-c", "-Isrc", "-I", &place])
             .arg(source)
             .arg("-o")
             .arg(&object));

@@ -1,10 +1,8 @@
 /* Starts the embedded Python: no file, no environment variable and no locale has a say in it.
 
    In C because PyConfig is no part of the limited API: only Python's own header knows its layout. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "packed.h"
 
-extern const struct _frozen qusr_frozen[];
 extern PyObject *PyInit__native(void);
 
 /* Takes the place of the one in Python's library, which searches for its files near the executable and
@@ -46,7 +44,7 @@ static PyStatus configure(PyConfig *config, int argc, char **argv, const char *c
 /* Python looks for built-in modules outside of packages only (importlib's BuiltinImporter). */
 static void bring_native(void)
 {
-    PyObject *native = PyImport_ImportModule("_native");
+    PyObject *native = qusr_find_packed() ? NULL : PyImport_ImportModule("_native");
     PyObject *package = native ? PyImport_ImportModule("qusr") : NULL;
     if (!package || PyObject_SetAttrString(package, "_native", native)
         || PyDict_SetItemString(PyImport_GetModuleDict(), "qusr._native", native)) {
@@ -70,6 +68,7 @@ int qusr_run_python(int argc, char **argv, const char *code)
     if (PyStatus_Exception(status))
         Py_ExitStatusException(status);
     PyImport_FrozenModules = qusr_frozen;
+    PyImport_AppendInittab("_packed_code", PyInit__packed_code);
     PyImport_AppendInittab("_native", PyInit__native);
     PyConfig_InitIsolatedConfig(&config);
     status = configure(&config, argc, argv, code);

@@ -80,20 +80,50 @@ impl Known {
 
 static KNOWN: Known = Known::new(0);
 
+/// An arena is not made smaller than this of its own accord: with less room nearly every large program is translated
+/// again and again.
+const LEAST: usize = 8 << 20;
+
+/// Whether the host's limits are what the last call met (ulimit -d and -v; all that may be written to counts
+/// where vm.overcommit_memory is 2).
+fn is_out_of_memory() -> bool {
+    std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOMEM)
+}
+
 /// An error of mapping the cache, with what can be done where the host's limits are to blame.
 fn advise(error: &str) -> String {
-    let small = std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOMEM);
-    let advice = "; -opt cache=8M takes less, ulimit -d or -v permits more";
+    let small = is_out_of_memory();
+    let advice = "; -opt cache=2M takes less, ulimit -d or -v permits more";
     format!("{error}{}", if small { advice } else { "" })
 }
 
+/// Memory of `wanted` bytes; where there is no room for that, of a quarter or less, with as much again left
+/// to all else: Python has not begun yet, and the guest wants memory, too.
+fn mapped(wanted: usize) -> Result<(*mut u8, usize), String> {
+    let map = |size| pages::map(size, pages::RWX, "translated code");
+    let first = map(wanted);
+    if first.is_ok() || !is_out_of_memory() {
+        return first.map(|p| (p, wanted));
+    }
+    let mut size = wanted / 4;
+    while size >= LEAST {
+        if let Ok(p) = map(2 * size) {
+            // SAFETY: the second half of a mapping that is ours and that nobody knows yet.
+            unsafe { libc::munmap(p.add(size).cast(), size) };
+            return Ok((p, size));
+        }
+        size /= 2;
+    }
+    first.map(|p| (p, wanted))
+}
+
 impl Arena {
-    /// Maps `size` bytes.
+    /// Maps `size` bytes, or less where there is no room for them.
     ///
     /// # Errors
     /// The host refuses memory that is both writable and executable.
     pub fn new(size: usize, pin: &Pinning) -> Result<Self, String> {
-        let p = pages::map(size, pages::RWX, "translated code").map_err(|error| advise(&error))?;
+        let (p, size) = mapped(size).map_err(|error| advise(&error))?;
         let (code, entries) = Native::support(pin);
         let a = Self {
             base: p as usize,
