@@ -78,18 +78,21 @@ def read(tracee: Tracee, note: int) -> tuple[bytes, int]:
         word, size = known.fixed[note]
         return word.to_bytes(4, _order(header)).ljust(size, b"\0"), 4
     found = find(header, note)
+    return found.pack(all_registers(tracee), _original(tracee), _order(header)), found.unit
+
+
+def _original(tracee: Tracee) -> int:
+    header = tracee.header()
     if not in_call(tracee):
-        original = _OUTSIDE
-    elif known.call_register == ORIGINAL:
-        original = header.number & _OUTSIDE
-    else:
-        original = header.first_arg
-    return found.pack(all_registers(tracee), original, _order(header)), found.unit
+        return _OUTSIDE
+    by_number = tracing(header).call_register == ORIGINAL
+    return int(header.number & _OUTSIDE if by_number else header.first_arg)
 
 
 def find(header: Header, note: int) -> RegisterSet:
     """The set of a note type."""
-    found = tracing(header).sets.get(note)
+    known = tracing(header)
+    found = known.whole.get(note) if note < 0 else known.sets.get(note)
     if found is None:
         raise fail(errno.EINVAL)
     return found
@@ -109,22 +112,29 @@ def write(tracee: Tracee, note: int, data: bytes, start: int = 0) -> None:
         if any(data[8:]):
             raise fail(errno.ENOSPC)
         return
-    for register, value in find(header, note).unpack(data, _order(header), start):
-        if register == ORIGINAL and known.call_register == ORIGINAL:
-            if in_call(tracee):
-                number = value & 0xFFFFFFFF
-                set_call(tracee, number - (number >> 31 << 32))
-            continue
-        if register == ORIGINAL:
-            # Where the register has the number before the call, the argument is here.
-            if known.call_register == known.registers.args[0]:
-                tracee.write(tracee.block + b.FIRST_ARG_AT, value.to_bytes(8, "little"))
-            continue
-        tracee.set_register(register, value)
-        before = tracee.report is not None and tracee.report.kind == "entry"
-        if register == known.call_register and before:
+    fields = find(header, note).unpack(data, _order(header), all_registers(tracee), start)
+    for register, value in fields:
+        store(tracee, register, value)
+
+
+def store(tracee: Tracee, register: int, value: int) -> None:
+    """Stores one register, or what `ORIGINAL` stands for."""
+    known = tracing(tracee.header())
+    if register == ORIGINAL and known.call_register == ORIGINAL:
+        if in_call(tracee):
             number = value & 0xFFFFFFFF
             set_call(tracee, number - (number >> 31 << 32))
+        return
+    if register == ORIGINAL:
+        # Where the register has the number before the call, the argument is here.
+        if known.call_register == known.registers.args[0]:
+            tracee.write(tracee.block + b.FIRST_ARG_AT, value.to_bytes(8, "little"))
+        return
+    tracee.set_register(register, value)
+    before = tracee.report is not None and tracee.report.kind == "entry"
+    if register == known.call_register and before:
+        number = value & 0xFFFFFFFF
+        set_call(tracee, number - (number >> 31 << 32))
 
 
 def set_call(tracee: Tracee, number: int) -> None:

@@ -156,6 +156,12 @@ _SEGMENTS64 = GdbFeature(
     ),
 )
 
+
+#: Offsets of u_debugreg in struct user, of which there are no 4 and 5. With 64 bits, nothing else
+#: behind the general registers can be stored to; with 32, everything else takes any store.
+_DEBUG64 = frozenset(848 + 8 * n for n in (0, 1, 2, 3, 6, 7))
+_DEBUG32_MISSING = (268, 272)
+
 TRACING = {
     X86_64.name: Tracing(
         X86_64.registers,
@@ -163,7 +169,10 @@ TRACING = {
         core=((b"CORE", NT_PRFPREG, _FXSAVE64),),
         call_register=ORIGINAL,
         # struct user: debug registers and all else behind the general ones read as 0.
-        user=UserArea(readable=216, writable=216, size=912, words=()),
+        user=UserArea(
+            readable=216, writable=216, size=928, words=(),
+            constant=frozenset(range(216, 928)) - _DEBUG64,
+        ),
         requests={
             12: ("get", NT_PRSTATUS),  # PTRACE_GETREGS
             13: ("set", NT_PRSTATUS),
@@ -177,7 +186,7 @@ TRACING = {
         sets={NT_PRSTATUS: _GENERAL32, NT_PRFPREG: _FSAVE, NT_PRXFPREG: _FXSAVE32},
         core=((b"CORE", NT_PRFPREG, _FSAVE), (b"LINUX", NT_PRXFPREG, _FXSAVE32)),
         call_register=ORIGINAL,
-        user=UserArea(readable=68, writable=68, size=284, words=()),
+        user=UserArea(readable=68, writable=68, size=288, words=(), constant=_DEBUG32_MISSING),
         requests={
             12: ("get", NT_PRSTATUS),  # PTRACE_GETREGS
             13: ("set", NT_PRSTATUS),
@@ -188,4 +197,4 @@ TRACING = {
         },
         gdb=("i386", _gdb(dict(_NUMBERS32), 32)),
     ),
-}
+}  # fmt: skip

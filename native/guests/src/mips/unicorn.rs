@@ -1,6 +1,7 @@
 //! MIPS on Unicorn. Ids are those of `mips.h`.
 
 use super::linux::insn::Insn;
+use super::linux::registers;
 use crate::cpu::{Access, Exit};
 use crate::unicorn::Guest;
 use crate::unicorn::engine::{Engine, Stopped};
@@ -60,7 +61,7 @@ const fn bank(first: u32, count: u32, id: i32, width: Width) -> Bank {
     Bank { first, count, uc }
 }
 
-const fn banks(word: Width) -> [Bank; 7] {
+const fn banks(word: Width) -> [Bank; 8] {
     [
         bank(0, 32, R0, word),
         bank(32, 1, LO, word),
@@ -69,6 +70,7 @@ const fn banks(word: Width) -> [Bank; 7] {
         bank(67, 1, FCSR, Width::Bits32),
         bank(68, 1, FIR, Width::Bits32),
         bank(69, 1, USERLOCAL, word),
+        bank(registers::STATUS, 1, STATUS, Width::Bits32),
     ]
 }
 
@@ -206,9 +208,18 @@ impl Guest for Unicorn {
         self.facts
     }
 
-    /// What the processor's floating point can is not to be changed.
-    fn write(&self, _: Engine<'_>, reg: u32, _: u128) -> bool {
-        reg == 68
+    /// What the processor's floating point can is not to be changed, and r0 is 0.
+    fn write(&self, engine: Engine<'_>, reg: u32, value: u128) -> bool {
+        if reg == registers::STATUS {
+            let status = UcReg::bits32(STATUS);
+            let old = engine.read(status) as u64;
+            let new = old & !STATUS_FR | value as u64 & STATUS_FR;
+            if new != old {
+                engine.write(status, new.into());
+            }
+            return true;
+        }
+        reg == 0 || reg == 68
     }
 
     fn counts_as(&self, cpu: &Stopped<'_>) -> usize {
