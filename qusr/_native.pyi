@@ -296,7 +296,7 @@ class Thread:
         """A host's siginfo_t in the layout of the thread's guest."""
     def signal_sets(self) -> tuple[int, int, int]:
         """The guest's blocked, ignored and caught signals, as masks."""
-    def inherit_seccomp(self, other: Thread) -> None: ...
+    def inherit(self, other: Thread) -> None: ...
     def seccomp_state(self, tid: int) -> tuple[int, int] | None:
         """Mode and number of the guest's seccomp filters, of the process's thread `tid`."""
     @staticmethod
