@@ -831,6 +831,12 @@ def close_on_exec() -> list[int]:
 def siginfo_to_guest(host: bytes, word_bits: int, big_endian: bool) -> bytes:
     """A host's siginfo_t in the layout of a guest."""
 
+def shown_segment(entry: int, descriptor: int) -> bytes:
+    """A descriptor of x86's segments as the struct user_desc of an entry."""
+
+def stored_segment(desc: bytes) -> int | None:
+    """The descriptor that a struct user_desc stands for; None: the kernel takes no such one."""
+
 # native/python/src/tracer.rs: none of these blocks; they raise OSError.
 
 def ptrace(request: int, pid: int, addr: int, data: int) -> int: ...

@@ -187,6 +187,26 @@ class UserRegisters:
         self.writable = writable
 
 
+class ThreadAreas:
+    """A thread's own segment descriptors, which tracers see as x86's struct user_desc.
+
+    Attributes:
+        note: the note type of all.
+        first: the number of the first one.
+        registers: those that have them.
+    """
+
+    __slots__ = ("first", "note", "registers")
+
+    #: Of a struct user_desc.
+    SIZE = 16
+
+    def __init__(self, note: int, first: int, registers: Sequence[int]) -> None:
+        self.note = note
+        self.first = first
+        self.registers = registers
+
+
 class Tracing:
     """What ptrace(2) and core files know of one ISA.
 
@@ -203,17 +223,19 @@ class Tracing:
         requests: the numbers of requests that this guest alone has, as ("get" or "set", note
             type of the whole set), ("word", note type whose first word is stored), ("register",
             the one that is stored), ("call", 0) that changes the system call, ("zeros", bytes that
-            are stored), or ("peek area" or "poke area", 0) for a piece of `user` that a struct
-            ptrace_area names.
+            are stored), ("peek area" or "poke area", 0) for a piece of `user` that a struct
+            ptrace_area names, or ("get thread area" or "set thread area", 0).
         whole: register sets that only these requests have, by numbers below 0 in the place of a
             note type.
         gdb: what gdb calls the architecture, and its features.
+        areas: what the latter are about.
         debug_map: tags of the dynamic section that lead to a pointer to the dynamic linker's
             r_debug, instead of DT_DEBUG: one with its address, and one with how far it is from
             the entry itself.
     """
 
     __slots__ = (
+        "areas",
         "call_note",
         "call_register",
         "core",
@@ -240,6 +262,7 @@ class Tracing:
         requests: Mapping[int, tuple[str, int]] | None = None,
         whole: Mapping[int, RegisterSet] | None = None,
         gdb: tuple[str, tuple[GdbFeature, ...]] = ("", ()),
+        areas: ThreadAreas | None = None,
         debug_map: tuple[int, int] | None = None,
     ) -> None:
         self.registers = registers
@@ -252,6 +275,7 @@ class Tracing:
         self.requests = requests or {}
         self.whole = whole or {}
         self.gdb = gdb
+        self.areas = areas
         self.debug_map = debug_map
 
     def gdb_registers(self) -> list[GdbRegister]:

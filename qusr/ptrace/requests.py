@@ -6,7 +6,7 @@ import errno
 import struct
 
 from qusr import _native, arch
-from qusr.arch.tracing import UserArea, UserRegisters
+from qusr.arch.tracing import ThreadAreas, UserArea, UserRegisters
 from qusr.ptrace import block as b
 from qusr.ptrace import registers, siginfo
 from qusr.ptrace import tracee as kinds
@@ -202,6 +202,16 @@ def _poke_area(ctx: Context, tracee: Tracee, _: int, addr: int) -> None:
         _set_user_word(ctx, tracee, at, value)
 
 
+def _get_thread_area(ctx: Context, tracee: Tracee, entry: int, data: int) -> None:
+    ctx.write(data, registers.thread_area(tracee, entry))
+
+
+def _set_thread_area(ctx: Context, tracee: Tracee, entry: int, data: int) -> None:
+    registers.set_thread_area(tracee, entry, ctx.read(data, ThreadAreas.SIZE))
+
+
+_BY_ENTRY = {"get thread area": _get_thread_area, "set thread area": _set_thread_area}
+"""Those with the number of an entry in `addr` (arch/x86/kernel/ptrace.c)."""
 _OWN = {
     "get": _get, "set": _set, "word": _first_word, "register": _register, "call": _change_call,
     "zeros": _zeros, "peek area": _peek_area, "poke area": _poke_area,
@@ -219,6 +229,11 @@ def _own_request(request: int) -> Request:
         if found is None or registers.tracing(tracee.header()) is not own:
             raise fail(errno.EIO)
         what, about = found
+        if what in _BY_ENTRY:
+            if addr >> 31:
+                raise fail(errno.EIO)
+            _BY_ENTRY[what](ctx, tracee, addr, data)
+            return 0
         _OWN[what](ctx, tracee, about, addr if what in _BY_ADDR else data)
         return 0
 

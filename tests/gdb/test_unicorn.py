@@ -8,8 +8,11 @@ from tests.gdb.client import Client
 from tests.gdb.conftest import Begin, in_order
 
 GUESTS = ("s390x", "riscv64", "mipsel", "x86_64")
-OTHERS = [pytest.param(arch, marks=pytest.mark.slow) for arch in ("i386", "mips64")]
-WATCHED = [pytest.param(arch, marks=pytest.mark.slow) for arch in ("mips", "mips64el", "ppc")]
+OTHERS = [pytest.param(arch, marks=pytest.mark.slow) for arch in ("i386", "mips64", "m68k")]
+WATCHED = [
+    pytest.param(arch, marks=pytest.mark.slow)
+    for arch in ("mips", "mips64el", "mipsn32", "mipsn32el", "ppc")
+]
 REGISTERS = {
     "s390x": [r"pswm +0x\w+", r"pswa +0x\w+", r"r15 +0x\w+", r"acr0 +0x", r"fpc +0x", r"f15 +"],
     "x86_64": [
@@ -31,11 +34,23 @@ REGISTERS = {
     ],
     "riscv64": [r"ra +0x\w+", r"sp +0x\w+", r"t6 +0x\w+", r"pc +0x\w+\s+0x\w+ <main", r"fa0 +"],
     "mipsel": [r"sp +s8 +ra\s+R24 ( +\w{8}){8}", r"pc\s+( +\w{8}){6}", "f31: ", "fcsr +fir"],
+    "m68k": [
+        r"d0 +0x\w+",
+        r"a5 +0x\w+",
+        r"fp +0x\w+",
+        r"sp +0x\w+",
+        r"ps +0x\w+",
+        r"pc +0x\w+\s+0x\w+ <main",
+        r"fp7 +",
+        r"fpcontrol +0x",
+        r"fpstatus +0x",
+    ],
     "mips64": [r"R28  0{16} 0*[1-9a-f]\w+ ", r"pc\s+", "f31: ", "fcsr +fir"],
 }
 #: Where a result is.
 RESULT = {
     "s390x": "r2", "riscv64": "a0", "mipsel": "v0", "mips64": "v0", "x86_64": "rax", "i386": "eax",
+    "m68k": "d0",
 }  # fmt: skip
 
 

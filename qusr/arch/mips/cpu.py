@@ -86,6 +86,7 @@ class MipsArch(Arch):
 
     Attributes:
         wide: registers have 64 bits.
+        pointer_bits: how many pointers have.
     """
 
     features = _FEATURES
@@ -93,6 +94,7 @@ class MipsArch(Arch):
     def __init__(self, guest: Mips) -> None:
         # The kernel tells of no AT_PLATFORM.
         self.wide = guest.wide
+        self.pointer_bits = guest.bits
         machine = "mips64" if self.wide else "mips"
         super().__init__(guest, uname_machine=machine, platform="")
         self.registers = _registers(self.wide)

@@ -74,12 +74,14 @@ def _general(bits: int) -> RegisterSet:
 def _gdb(arch: MipsArch) -> tuple[str, tuple[GdbFeature, ...]]:
     """gdb's manual, "MIPS Features"."""
     bits = arch.register_bits
-    types = {29: "data_ptr", 31: "code_ptr"}
+    # gdb takes the size of pointers for that of the register: n32's are shorter.
+    sized = arch.pointer_bits == bits
+    types = {29: "data_ptr", 31: "code_ptr"} if sized else {}
     general = [
         *(GdbRegister(f"r{n}", _R0 + n, bits, types.get(n, "int"), "general") for n in range(32)),
         GdbRegister("lo", _LO, bits, "int", "general"),
         GdbRegister("hi", _HI, bits, "int", "general"),
-        GdbRegister("pc", _PC, bits, "code_ptr", "general"),
+        GdbRegister("pc", _PC, bits, "code_ptr" if sized else "int", "general"),
     ]
     control = [
         GdbRegister("status", _STATUS, bits, "int"),

@@ -13,12 +13,14 @@ from qusr.arch.tracing import (
     GdbFeature,
     GdbRegister,
     RegisterSet,
+    ThreadAreas,
     Tracing,
     UserArea,
 )
 from qusr.arch.x86.cpu import I386, X86_64
 
 NT_PRXFPREG = 0x46E62B7F
+NT_386_TLS = 0x200
 
 _NUMBERS64 = X86_64.registers.numbers
 _NUMBERS32 = I386.registers.numbers
@@ -194,7 +196,11 @@ TRACING = {
             15: ("set", NT_PRFPREG),
             18: ("get", NT_PRXFPREG),  # PTRACE_GETFPXREGS
             19: ("set", NT_PRXFPREG),
+            25: ("get thread area", 0),  # PTRACE_GET_THREAD_AREA
+            26: ("set thread area", 0),
         },
+        # GDT_ENTRY_TLS_MIN of a 32-bit kernel.
+        areas=ThreadAreas(NT_386_TLS, 6, [_NUMBERS32[f"tls{n}"] for n in range(3)]),
         gdb=("i386", _gdb(dict(_NUMBERS32), 32)),
     ),
 }  # fmt: skip

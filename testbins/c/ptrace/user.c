@@ -2,6 +2,10 @@
 // no-reference: qemu-user has no ptrace
 #include "tracer.h"
 
+#ifdef __i386__
+#include <asm/ldt.h>
+#endif
+
 static void waits(void)
 {
 	for (;;)
@@ -95,6 +99,44 @@ CHECK(all_registers)
 	OK(get_registers(pid, &r));
 	EQ(r.gregs[3], 1234);
 	EQ(r.gregs[18], all[18]);
+	finish(pid);
+}
+#endif
+#ifdef __i386__
+/* Descriptors of set_thread_area(2); a C library has its thread pointer in one. */
+CHECK(thread_areas)
+{
+	pid_t pid = OK(traced(waits));
+	struct user_desc own = {}, its, all[3], again;
+	struct iovec part = { all, sizeof(all) };
+	unsigned short selector;
+	int entry, n, found = 0;
+
+	__asm__("mov %%gs, %0" : "=r"(selector));
+	entry = selector >> 3;
+	own.entry_number = entry;
+	OK(syscall(SYS_get_thread_area, &own));
+	OK(ptrace(PTRACE_GET_THREAD_AREA, pid, entry, &its));
+	MEMEQ(&its, &own, sizeof(own));
+	OK(ptrace(PTRACE_GETREGSET, pid, (void *)NT_386_TLS, &part));
+	EQ(part.iov_len, sizeof(all));
+	for (n = 0; n < 3; n++)
+		found += memcmp(&all[n], &own, sizeof(own)) == 0;
+	EQ(found, 1);
+	its.base_addr += 64;
+	OK(ptrace(PTRACE_SET_THREAD_AREA, pid, entry, &its));
+	OK(ptrace(PTRACE_GET_THREAD_AREA, pid, entry, &again));
+	MEMEQ(&its, &again, sizeof(its));
+	OK(ptrace(PTRACE_SETREGSET, pid, (void *)NT_386_TLS, &part));
+	OK(ptrace(PTRACE_GET_THREAD_AREA, pid, entry, &again));
+	MEMEQ(&own, &again, sizeof(its));
+	its.seg_32bit = 0;
+	ERR(ptrace(PTRACE_SET_THREAD_AREA, pid, entry, &its), EINVAL);
+	ERR(ptrace(PTRACE_GET_THREAD_AREA, pid, 1, &again), EINVAL);
+	ERR(ptrace(PTRACE_GET_THREAD_AREA, pid, -1, &again), EIO);
+	ERR(ptrace(PTRACE_GET_THREAD_AREA, pid, entry, 8), EFAULT);
+	part.iov_len = 15;
+	ERR(ptrace(PTRACE_GETREGSET, pid, (void *)NT_386_TLS, &part), EINVAL);
 	finish(pid);
 }
 #endif
