@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulators import Emulator, Result, need
-from tests.guests.compare import DATA, LOADER, TRIPLET, Case, Guest, each
+from tests.guests.compare import DATA, GCC_TRIPLET, LOADER, TRIPLET, Case, Guest, each
 
 _SOURCE = (DATA / "lisp.c").read_text()
 
@@ -36,7 +36,7 @@ class Toolchain:
         self.emulator = emulator
         self.folder = folder
         self.lib = f"/usr/lib/{TRIPLET[guest.arch]}"
-        self.gcc = f"/usr/lib/gcc/{TRIPLET[guest.arch]}/{guest.gcc}"
+        self.gcc = f"/usr/lib/gcc/{GCC_TRIPLET[guest.arch]}/{guest.gcc}"
         folder.mkdir()
         (folder / "lisp.c").write_text(_SOURCE)
 
