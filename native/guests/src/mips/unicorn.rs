@@ -33,7 +33,6 @@ const STATUS_USER: u64 = 1 << 4;
 const STATUS_UX: u64 = 1 << 5;
 const STATUS_BEV: u64 = 1 << 22;
 const STATUS_PX: u64 = 1 << 23;
-const STATUS_FR: u64 = 1 << 26;
 const STATUS_CU1: u64 = 1 << 29;
 /// Config3.ULRI: there is a register for the thread pointer.
 const CONFIG3_ULRI: u64 = 1 << 13;
@@ -86,7 +85,7 @@ const fn presets(status: u64) -> [Preset; 2] {
             name: "the status",
             uc: UcReg::bits32(STATUS),
             set: STATUS_CU1 | STATUS_USER | status,
-            clear: STATUS_EXL | STATUS_ERL | STATUS_BEV | STATUS_FR,
+            clear: STATUS_EXL | STATUS_ERL | STATUS_BEV | registers::FR,
         },
     ]
 }
@@ -133,7 +132,7 @@ static MIPS64EL_FACTS: Facts = Facts {
     target: "mips64el",
     banks: &banks(Width::Bits64),
     uc_pc: UcReg::bits64(PC),
-    presets: &presets(STATUS_UX | STATUS_PX | STATUS_FR),
+    presets: &presets(STATUS_UX | STATUS_PX | registers::FR),
     raised: Some(Raised { bits: 64, call: 4 }),
     probe: Probe {
         base: UcReg::bits64(R0 + 4),
@@ -213,7 +212,7 @@ impl Guest for Unicorn {
         if reg == registers::STATUS {
             let status = UcReg::bits32(STATUS);
             let old = engine.read(status) as u64;
-            let new = old & !STATUS_FR | value as u64 & STATUS_FR;
+            let new = old & !registers::FR | value as u64 & registers::FR;
             if new != old {
                 engine.write(status, new.into());
             }
