@@ -296,7 +296,7 @@ class Thread:
         """A host's siginfo_t in the layout of the thread's guest."""
     def signal_sets(self) -> tuple[int, int, int]:
         """The guest's blocked, ignored and caught signals, as masks."""
-    def inherit_seccomp(self, other: Thread) -> None: ...
+    def inherit(self, other: Thread) -> None: ...
     def seccomp_state(self, tid: int) -> tuple[int, int] | None:
         """Mode and number of the guest's seccomp filters, of the process's thread `tid`."""
     @staticmethod
@@ -835,6 +835,12 @@ def close_on_exec() -> list[int]:
 
 def siginfo_to_guest(host: bytes, word_bits: int, big_endian: bool) -> bytes:
     """A host's siginfo_t in the layout of a guest."""
+
+def shown_segment(entry: int, descriptor: int) -> bytes:
+    """A descriptor of x86's segments as the struct user_desc of an entry."""
+
+def stored_segment(desc: bytes) -> int | None:
+    """The descriptor that a struct user_desc stands for; None: the kernel takes no such one."""
 
 # native/python/src/tracer.rs: none of these blocks; they raise OSError.
 

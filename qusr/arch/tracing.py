@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
     from typing import Literal
 
     from qusr.arch.base import Registers
@@ -29,35 +29,58 @@ class RegisterSet:
     Args:
         unit: the size that a length must be a multiple of (the regset's `size`), in bytes.
         fields: (register, its size in bytes), in their order. None stands for zeros.
+        signed: how many bits the registers have, where longer fields have them with their sign.
+        other: the set in another mode of the processor (as long as this one), and the register
+            and its bit that say that it is in this mode.
     """
 
-    __slots__ = ("fields", "size", "unit")
+    __slots__ = ("fields", "other", "signed", "size", "unit")
 
-    def __init__(self, unit: int, *fields: tuple[int | None, int]) -> None:
+    def __init__(
+        self,
+        unit: int,
+        *fields: tuple[int | None, int],
+        signed: int | None = None,
+        other: tuple[RegisterSet, int, int] | None = None,
+    ) -> None:
         self.unit = unit
         self.fields = fields
+        self.signed = signed
+        self.other = other
         self.size = sum(size for _, size in fields)
+
+    def _in_mode(self, values: Sequence[int]) -> RegisterSet:
+        if self.other is not None:
+            other, register, bit = self.other
+            if values[register] & bit:
+                return other
+        return self
 
     def pack(self, values: Sequence[int], original: int, order: ByteOrder) -> bytes:
         """The set's bytes. `values` are the registers; `original` is what `ORIGINAL` has."""
         data = b""
-        for number, size in self.fields:
+        for number, size in self._in_mode(values).fields:
             value = 0
             if number is not None:
                 value = original if number == ORIGINAL else values[number]
+            if self.signed is not None:
+                value -= (value >> self.signed - 1 & 1) << self.signed
             data += (value & (1 << size * 8) - 1).to_bytes(size, order)
         return data
 
-    def unpack(self, data: bytes, order: ByteOrder, start: int = 0) -> Iterator[tuple[int, int]]:
+    def unpack(
+        self, data: bytes, order: ByteOrder, values: Sequence[int], start: int = 0
+    ) -> Iterator[tuple[int, int]]:
         """The registers that `data`, which may be the part that begins at `start`, has whole, and
-        their values.
+        their new values; `values` are all registers as they are.
         """
         at = -start
-        for number, size in self.fields:
+        for number, size in self._in_mode(values).fields:
             part = data[at : at + size] if at >= 0 else b""
             at += size
             if len(part) == size and number is not None:
-                yield number, int.from_bytes(part, order)
+                value = int.from_bytes(part, order)
+                yield number, value if self.signed is None else value & (1 << self.signed) - 1
 
 
 class GdbRegister:
@@ -116,9 +139,11 @@ class UserArea:
         size: of all of it. What is behind the registers reads as 0 and takes any store.
         words: addresses beyond that can be read, and are 0 (the start and end of the text).
         more: where other sets are behind the registers: (address, note type).
+        gaps: addresses where there is nothing to be read.
+        constant: addresses that cannot be stored to, besides the gaps.
     """
 
-    __slots__ = ("more", "readable", "size", "words", "writable")
+    __slots__ = ("constant", "gaps", "more", "readable", "size", "words", "writable")
 
     def __init__(
         self,
@@ -128,7 +153,11 @@ class UserArea:
         size: int,
         words: tuple[int, ...],
         more: tuple[tuple[int, int], ...] = (),
+        gaps: Container[int] = (),
+        constant: Container[int] = (),
     ) -> None:
+        self.gaps = gaps
+        self.constant = constant
         self.readable = readable
         self.writable = writable
         self.size = size
@@ -141,6 +170,41 @@ class UserArea:
         for at, note in self.more:
             found = (at, note) if at <= addr else found
         return found
+
+
+class UserRegisters:
+    """What PTRACE_PEEKUSR and POKEUSR find by number, where that is no address.
+
+    Attributes:
+        readable: the registers; None reads as 0.
+        writable: the numbers of those that can be stored to.
+    """
+
+    __slots__ = ("readable", "writable")
+
+    def __init__(self, readable: Mapping[int, int | None], writable: Container[int]) -> None:
+        self.readable = readable
+        self.writable = writable
+
+
+class ThreadAreas:
+    """A thread's own segment descriptors, which tracers see as x86's struct user_desc.
+
+    Attributes:
+        note: the note type of all.
+        first: the number of the first one.
+        registers: those that have them.
+    """
+
+    __slots__ = ("first", "note", "registers")
+
+    #: Of a struct user_desc.
+    SIZE = 16
+
+    def __init__(self, note: int, first: int, registers: Sequence[int]) -> None:
+        self.note = note
+        self.first = first
+        self.registers = registers
 
 
 class Tracing:
@@ -157,16 +221,21 @@ class Tracing:
         core: what a core file has for each thread behind NT_PRSTATUS: (owner, note type, set).
         user: for PTRACE_PEEKUSR; None: the kernel has no such request for this guest.
         requests: the numbers of requests that this guest alone has, as ("get" or "set", note
-            type of the whole set), ("word", note type whose first word is stored), ("call", 0)
-            that changes the system call, ("zeros", bytes that are stored), or ("peek area" or
-            "poke area", 0) for a piece of `user` that a struct ptrace_area names.
+            type of the whole set), ("word", note type whose first word is stored), ("register",
+            the one that is stored), ("call", 0) that changes the system call, ("zeros", bytes that
+            are stored), ("peek area" or "poke area", 0) for a piece of `user` that a struct
+            ptrace_area names, or ("get thread area" or "set thread area", 0).
+        whole: register sets that only these requests have, by numbers below 0 in the place of a
+            note type.
         gdb: what gdb calls the architecture, and its features.
+        areas: what the latter are about.
         debug_map: tags of the dynamic section that lead to a pointer to the dynamic linker's
             r_debug, instead of DT_DEBUG: one with its address, and one with how far it is from
             the entry itself.
     """
 
     __slots__ = (
+        "areas",
         "call_note",
         "call_register",
         "core",
@@ -177,6 +246,7 @@ class Tracing:
         "requests",
         "sets",
         "user",
+        "whole",
     )
 
     def __init__(
@@ -188,9 +258,11 @@ class Tracing:
         fixed: Mapping[int, tuple[int, int]] | None = None,
         call_note: int | None = None,
         call_register: int | None = None,
-        user: UserArea | None = None,
+        user: UserArea | UserRegisters | None = None,
         requests: Mapping[int, tuple[str, int]] | None = None,
+        whole: Mapping[int, RegisterSet] | None = None,
         gdb: tuple[str, tuple[GdbFeature, ...]] = ("", ()),
+        areas: ThreadAreas | None = None,
         debug_map: tuple[int, int] | None = None,
     ) -> None:
         self.registers = registers
@@ -201,7 +273,9 @@ class Tracing:
         self.call_register = call_register
         self.user = user
         self.requests = requests or {}
+        self.whole = whole or {}
         self.gdb = gdb
+        self.areas = areas
         self.debug_map = debug_map
 
     def gdb_registers(self) -> list[GdbRegister]:

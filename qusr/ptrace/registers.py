@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from qusr import _native, arch
-from qusr.arch.tracing import NT_PRSTATUS, ORIGINAL, RegisterSet
+from qusr.arch.tracing import NT_PRSTATUS, ORIGINAL, RegisterSet, ThreadAreas
 from qusr.ptrace import block as b
 from qusr.ptrace.block import Header
 from qusr.ptrace.tracee import Tracee
@@ -74,6 +74,10 @@ def read(tracee: Tracee, note: int) -> tuple[bytes, int]:
     if note == known.call_note:
         number = header.number if in_call(tracee) else -1
         return (number & 0xFFFFFFFF).to_bytes(4, _order(header)), 4
+    if known.areas is not None and note == known.areas.note:
+        count = len(known.areas.registers)
+        data = b"".join(thread_area(tracee, known.areas.first + n) for n in range(count))
+        return data, ThreadAreas.SIZE
     if note in known.fixed:
         word, size = known.fixed[note]
         return word.to_bytes(4, _order(header)).ljust(size, b"\0"), 4
@@ -93,7 +97,8 @@ def original(tracee: Tracee) -> int:
 
 def find(header: Header, note: int) -> RegisterSet:
     """The set of a note type."""
-    found = tracing(header).sets.get(note)
+    known = tracing(header)
+    found = known.whole.get(note) if note < 0 else known.sets.get(note)
     if found is None:
         raise fail(errno.EINVAL)
     return found
@@ -109,11 +114,17 @@ def write(tracee: Tracee, note: int, data: bytes, start: int = 0) -> None:
         number = int.from_bytes(data[:4], _order(header), signed=True)
         set_call(tracee, number)
         return
+    if known.areas is not None and note == known.areas.note:
+        size = ThreadAreas.SIZE
+        for n, at in enumerate(range(0, len(data), size)):
+            set_thread_area(tracee, known.areas.first + n, data[at : at + size])
+        return
     if note in known.fixed:
         if any(data[8:]):
             raise fail(errno.ENOSPC)
         return
-    for register, value in find(header, note).unpack(data, _order(header), start):
+    fields = find(header, note).unpack(data, _order(header), all_registers(tracee), start)
+    for register, value in fields:
         store(tracee, register, value)
 
 
@@ -143,6 +154,29 @@ def _signed(value: int) -> int:
     return number - (number >> 31 << 32)
 
 
+def _thread_area(tracee: Tracee, entry: int) -> int:
+    """The register with the descriptor of an entry. EINVAL for other entries."""
+    areas = tracing(tracee.header()).areas
+    index = entry - areas.first if areas is not None else -1
+    if areas is None or not 0 <= index < len(areas.registers):
+        raise fail(errno.EINVAL)
+    return areas.registers[index]
+
+
+def thread_area(tracee: Tracee, entry: int) -> bytes:
+    """The struct user_desc of an entry of the tracee's descriptors."""
+    register = _thread_area(tracee, entry)
+    return _native.shown_segment(entry, all_registers(tracee)[register])
+
+
+def set_thread_area(tracee: Tracee, entry: int, desc: bytes) -> None:
+    """Stores one. EINVAL for what set_thread_area(2) refuses, too."""
+    descriptor = _native.stored_segment(desc)
+    if descriptor is None:
+        raise fail(errno.EINVAL)
+    tracee.set_register(_thread_area(tracee, entry), descriptor)
+
+
 def set_call(tracee: Tracee, number: int) -> None:
     """Has the tracee make another call, or none (-1)."""
     tracee.write(tracee.block + b.NUMBER_AT, number.to_bytes(8, "little", signed=True))
@@ -153,6 +187,8 @@ def unit(header: Header, note: int) -> int:
     known = tracing(header)
     if note == known.call_note or note in known.fixed:
         return 4
+    if known.areas is not None and note == known.areas.note:
+        return ThreadAreas.SIZE
     return find(header, note).unit
 
 

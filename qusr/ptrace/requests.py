@@ -6,6 +6,7 @@ import errno
 import struct
 
 from qusr import _native, arch
+from qusr.arch.tracing import ThreadAreas, UserArea, UserRegisters
 from qusr.ptrace import block as b
 from qusr.ptrace import registers, siginfo
 from qusr.ptrace import tracee as kinds
@@ -16,8 +17,6 @@ from qusr.syscalls.context import Context, fail
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from qusr.arch.tracing import UserArea
 
     Request = Callable[["Context", "Tracer", Tracee, int, int], int]
 
@@ -62,11 +61,13 @@ def poke(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) -> 
     return 0
 
 
-def _user_area(ctx: Context, tracee: Tracee, addr: int) -> UserArea:
+def _user_area(ctx: Context, tracee: Tracee, addr: int) -> UserArea | UserRegisters:
     """The `struct user` of a guest that has it. EIO for others, and between two words."""
     own, word = arch.tracing_of(ctx.abi.core), ctx.abi.word
     area = own.user
-    if registers.tracing(tracee.header()) is not own or area is None or addr & word - 1:
+    if registers.tracing(tracee.header()) is not own or area is None:
+        raise fail(errno.EIO)
+    if isinstance(area, UserArea) and addr & word - 1:
         raise fail(errno.EIO)
     return area
 
@@ -79,7 +80,12 @@ def peek_user(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int
 
 def _user_word(ctx: Context, tracee: Tracee, addr: int) -> int:
     area = _user_area(ctx, tracee, addr)
-    if addr not in area.words and addr >= area.size:
+    if isinstance(area, UserRegisters):
+        if addr not in area.readable:
+            raise fail(errno.EIO)
+        register = area.readable[addr]
+        return 0 if register is None else registers.all_registers(tracee)[register]
+    if (addr not in area.words and addr >= area.size) or addr in area.gaps:
         raise fail(errno.EIO)
     part = area.part(addr)
     if part is None:
@@ -96,7 +102,13 @@ def poke_user(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int
 
 def _set_user_word(ctx: Context, tracee: Tracee, addr: int, value: int) -> None:
     area = _user_area(ctx, tracee, addr)
-    if addr >= area.size:
+    if isinstance(area, UserRegisters):
+        register = area.readable[addr] if addr in area.writable else None
+        if register is None:
+            raise fail(errno.EIO)
+        registers.store(tracee, register, value)
+        return
+    if addr >= area.size or addr in area.gaps or addr in area.constant:
         raise fail(errno.EIO)
     part = area.part(addr)
     if part is None or area.writable <= addr < area.readable:
@@ -155,6 +167,10 @@ def _first_word(ctx: Context, tracee: Tracee, note: int, data: int) -> None:
     ctx.write(data, registers.read(tracee, note)[0][: ctx.abi.word])
 
 
+def _register(ctx: Context, tracee: Tracee, register: int, data: int) -> None:
+    _put_word(ctx, data, registers.all_registers(tracee)[register])
+
+
 def _change_call(ctx: Context, tracee: Tracee, _: int, data: int) -> None:
     number = data & 0xFFFFFFFF
     registers.set_call(tracee, number - (number >> 31 << 32))
@@ -186,9 +202,19 @@ def _poke_area(ctx: Context, tracee: Tracee, _: int, addr: int) -> None:
         _set_user_word(ctx, tracee, at, value)
 
 
+def _get_thread_area(ctx: Context, tracee: Tracee, entry: int, data: int) -> None:
+    ctx.write(data, registers.thread_area(tracee, entry))
+
+
+def _set_thread_area(ctx: Context, tracee: Tracee, entry: int, data: int) -> None:
+    registers.set_thread_area(tracee, entry, ctx.read(data, ThreadAreas.SIZE))
+
+
+_BY_ENTRY = {"get thread area": _get_thread_area, "set thread area": _set_thread_area}
+"""Those with the number of an entry in `addr` (arch/x86/kernel/ptrace.c)."""
 _OWN = {
-    "get": _get, "set": _set, "word": _first_word, "call": _change_call, "zeros": _zeros,
-    "peek area": _peek_area, "poke area": _poke_area,
+    "get": _get, "set": _set, "word": _first_word, "register": _register, "call": _change_call,
+    "zeros": _zeros, "peek area": _peek_area, "poke area": _poke_area,
 }  # fmt: skip
 _BY_ADDR = frozenset({"peek area", "poke area"})
 """Those that have their pointer in `addr`."""
@@ -203,6 +229,11 @@ def _own_request(request: int) -> Request:
         if found is None or registers.tracing(tracee.header()) is not own:
             raise fail(errno.EIO)
         what, about = found
+        if what in _BY_ENTRY:
+            if addr >> 31:
+                raise fail(errno.EIO)
+            _BY_ENTRY[what](ctx, tracee, addr, data)
+            return 0
         _OWN[what](ctx, tracee, about, addr if what in _BY_ADDR else data)
         return 0
 

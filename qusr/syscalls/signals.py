@@ -83,6 +83,11 @@ CALLS = (
     Syscall("sigpending", Raw("set"), builtin="sigpending"),
     # Two unused arguments come first (kernel/signal.c, CONFIG_OLD_SIGSUSPEND3).
     Syscall("sigsuspend", Hex("unused1"), Hex("unused2"), Hex("mask"), builtin="sigsuspend"),
+    # arch/mips/kernel/signal.c, signal32.c: all of a set.
+    Syscall("sigsuspend", Sigset("mask", IN, size=16), builtin="sigsuspend",
+            families=("sigset128",)),
+    # CONFIG_OLD_SIGSUSPEND.
+    Syscall("sigsuspend", Hex("mask"), builtin="sigsuspend_first", families=("ppc32",)),
     Syscall("signal", Signal("signum"), Hex("handler"),
             enosys="every C library has rt_sigaction in its place"),
     Syscall("pause", builtin="pause"),

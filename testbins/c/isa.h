@@ -26,6 +26,8 @@
  * CALL_ARG0(r)               the first argument before a system call, where that is elsewhere
  * ISA_CALL_SET                the register set with the number of a system call, where a tracer changes that
  * ISA_CALL_IN_REGISTERS       its field with the number of a system call, where a tracer changes that
+ * ISA_USER_PC, ISA_USER_SP, ISA_USER_END    where PTRACE_PEEKUSER finds these, and where it finds nothing; none: there is no such
+ *                            request
  * ISA_STACK_ARGUMENTS         functions have their arguments on the stack
  */
 #ifndef ISA_H
@@ -33,6 +35,7 @@
 
 #include <elf.h>
 #include <linux/audit.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/user.h>
 #include <ucontext.h>

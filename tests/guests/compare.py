@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from qusr import arch
 from tests import emulators
 from tests.emulators import ARCHES, DEBIAN, SAMPLED, Emulator, Result
 
@@ -48,6 +49,8 @@ TRIPLET = {
     "x86_64": "x86_64-linux-gnu",
     "i386": "i386-linux-gnu",
 }
+#: gcc's own folder, where it has another name.
+GCC_TRIPLET = {**TRIPLET, "i386": "i686-linux-gnu"}
 LOADER = {
     "aarch64": "ld-linux-aarch64.so.1",
     "arm": "ld-linux-armhf.so.3",
@@ -182,16 +185,23 @@ class Guest:
         )
 
     @property
+    def is_big_endian(self) -> bool:
+        """Whether its data are."""
+        found = arch.guest(self.arch)
+        assert found is not None
+        return found.big_endian
+
+    @property
     def gcc(self) -> str:
         """The major version of the root's gcc."""
-        [folder] = (self.root / "usr/lib/gcc" / TRIPLET[self.arch]).iterdir()
+        [folder] = (self.root / "usr/lib/gcc" / GCC_TRIPLET[self.arch]).iterdir()
         return folder.name
 
     @property
     def cc1(self) -> str:
         """The compiler proper; from gcc 13 on Debian has it in libexec."""
         places = (
-            f"/usr/{lib}/gcc/{TRIPLET[self.arch]}/{self.gcc}/cc1" for lib in ("libexec", "lib")
+            f"/usr/{lib}/gcc/{GCC_TRIPLET[self.arch]}/{self.gcc}/cc1" for lib in ("libexec", "lib")
         )
         return next(place for place in places if (self.root / place[1:]).exists())
 

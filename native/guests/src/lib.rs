@@ -17,7 +17,7 @@ mod s390x;
 mod simd;
 #[cfg(test)]
 mod tests;
-mod x86;
+pub mod x86;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use qusr_cpu as cpu;
 use qusr_guests as guests;
-use qusr_kernel::{abi, loader, process, seccomp, signal, thunk};
+use qusr_kernel::{abi, loader, process, signal, thunk};
 use qusr_memory as memory;
 use qusr_store as store;
 use qusr_translator as translator;

@@ -168,6 +168,18 @@ pub fn siginfo_to_guest<'py>(
     PyBytes::new(py, &siginfo::bytes_to_guest(&host, abi))
 }
 
+/// A descriptor of x86's segments as the struct `user_desc` of an entry.
+#[pyfunction]
+pub fn shown_segment(py: Python<'_>, entry: u32, descriptor: u64) -> Bound<'_, PyBytes> {
+    PyBytes::new(py, &guests::x86::shown_segment(entry, descriptor))
+}
+
+/// The descriptor that a struct `user_desc` stands for; None: the kernel takes no such one.
+#[pyfunction]
+pub fn stored_segment(desc: [u8; 16]) -> Option<u64> {
+    guests::x86::stored_segment(desc)
+}
+
 /// The errno with which the kernel would refuse to execute an open file; 0: it would not.
 #[pyfunction]
 pub fn exec_refusal(fd: i32) -> i32 {

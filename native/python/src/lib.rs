@@ -53,8 +53,9 @@ mod _native {
         PyBuffer, PyMappedEntry, PySharedLock, PySharedNumber, close_on_exec, crc32, die_by,
         die_dumped, doom_thread, exec_refusal, file_identity, forget_stocks, getrlimit,
         guest_of_audit, guest_of_command, is_dumpable, is_running, keep_stocks, leads_to_own_exe,
-        lookup_in, own_proc_file, publish, siginfo_to_guest, stamp_sources, stand_in,
-        store_directory, store_get, store_put, store_trim, unshare_files, watches_behind,
+        lookup_in, own_proc_file, publish, shown_segment, siginfo_to_guest, stamp_sources,
+        stand_in, store_directory, store_get, store_put, store_trim, stored_segment, unshare_files,
+        watches_behind,
     };
     #[pymodule_export]
     use super::loader::{

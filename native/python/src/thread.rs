@@ -413,9 +413,9 @@ impl PyThread {
         py.detach(|| self.inner.trace_event(event, message));
     }
 
-    /// Takes the seccomp state of the thread over that made an execve.
-    fn inherit_seccomp(&self, other: &Self) {
-        self.inner.seccomp.inherit(&other.inner.seccomp);
+    /// Takes over what an execve leaves alone of the thread that made it.
+    fn inherit(&mut self, other: &Self) {
+        self.inner.inherit(&other.inner.legacy());
     }
 
     /// Takes over the guest's signal mask of another thread, for an execve.
@@ -423,11 +423,11 @@ impl PyThread {
         self.inner.signals.blocked = other.inner.signals.blocked;
     }
 
-    /// Whether only this process can go on with the thread as it is: it is traced, or has filters of
-    /// seccomp(2).
+    /// Whether only this process can go on with the thread as it is: it is traced, has filters of
+    /// seccomp(2), or makes its misaligned accesses itself (sysmips(2)).
     #[getter]
     fn is_bound(&self) -> bool {
-        self.inner.is_traced() || self.inner.seccomp.is_active()
+        self.inner.is_bound()
     }
 
     /// Sets the guest's signal mask, on this host thread too.

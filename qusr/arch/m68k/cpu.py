@@ -37,7 +37,10 @@ _MODELS = (
     _model(20, 1),
     _model(30, 2),
     _model(60, 4),
-    CpuModel("any", unicorn=8, ident=68040, features="", description="the same as max"),
+    CpuModel(
+        "any", unicorn=8, ident=68040, features="",
+        description="as qemu has it: parts of all, on which C libraries do not run",
+    ),
 )  # fmt: skip
 #: What show_cpuinfo() calls the memory and floating-point units.
 _UNITS = {

@@ -20,14 +20,17 @@ from qusr.arch.tracing import (
 
 _D0, _A0, _SP, _PS, _PC, _FP0, _FPCR = 0, 8, 15, 16, 17, 18, 26
 
-#: d1 to d7, a0 to a6, d0, the stack pointer, the call's number, status, pc; format and vector.
-_GENERAL = RegisterSet(
+#: What PTRACE_GETREGS alone gives: d1 to d7, a0 to a6, d0, the stack pointer, the call's number,
+#: status, pc.
+_WHOLE = -1
+_WORDS = RegisterSet(
     4,
     *((_D0 + n, 4) for n in range(1, 8)),
     *((_A0 + n, 4) for n in range(7)),
     *((number, 4) for number in (_D0, _SP, ORIGINAL, _PS, _PC)),
-    (None, 4),
 )
+#: The same, and a word with format and vector.
+_GENERAL = RegisterSet(4, *_WORDS.fields, (None, 4))
 _FLOAT = RegisterSet(
     4, *((_FP0 + n, 12) for n in range(8)), *((_FPCR + n, 4) for n in range(3))
 )  # fmt: skip
@@ -71,14 +74,15 @@ TRACING = {
         call_register=ORIGINAL,
         user=UserArea(
             readable=_GENERAL_END, writable=_GENERAL_END, size=_FLOAT_AT + _FLOAT.size, words=(),
-            more=((_FLOAT_AT, NT_PRFPREG),),
+            more=((_FLOAT_AT, NT_PRFPREG),), gaps=range(_GENERAL_END, _FLOAT_AT),
         ),
         requests={
-            12: ("get", NT_PRSTATUS),  # PTRACE_GETREGS
-            13: ("set", NT_PRSTATUS),
+            12: ("get", _WHOLE),  # PTRACE_GETREGS
+            13: ("set", _WHOLE),
             14: ("get", NT_PRFPREG),  # PTRACE_GETFPREGS
             15: ("set", NT_PRFPREG),
         },
+        whole={_WHOLE: _WORDS},
         gdb=("m68k", _gdb()),
     )
 }  # fmt: skip

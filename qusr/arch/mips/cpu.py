@@ -60,15 +60,16 @@ _ISA = {
 _R = tuple(f"r{n}" for n in range(32))
 _F = tuple(f"f{n}" for n in range(32))
 STATUS = ("fcsr", "fir")
-NAMES = (*_R, "lo", "hi", "pc", *_F, *STATUS, "userlocal")
+#: `status`: of the processor's, what the kernel shows to tracers.
+NAMES = (*_R, "lo", "hi", "pc", *_F, *STATUS, "userlocal", "status")
 
 
 def _registers(wide: bool) -> Registers:
     return Registers(
         numbers={name: n for n, name in enumerate(NAMES)},
         # org.gnu.gdb.mips.cpu, .fpu
-        gdb=NAMES[:-1],
-        bits={**dict.fromkeys(_F, 64), **dict.fromkeys(STATUS, 32)},
+        gdb=NAMES[:-2],
+        bits={**dict.fromkeys(_F, 64), **dict.fromkeys((*STATUS, "status"), 32)},
         pc="pc",
         sp="r29",
         tls="userlocal",
@@ -85,6 +86,7 @@ class MipsArch(Arch):
 
     Attributes:
         wide: registers have 64 bits.
+        pointer_bits: how many pointers have.
     """
 
     features = _FEATURES
@@ -92,6 +94,7 @@ class MipsArch(Arch):
     def __init__(self, guest: Mips) -> None:
         # The kernel tells of no AT_PLATFORM.
         self.wide = guest.wide
+        self.pointer_bits = guest.bits
         machine = "mips64" if self.wide else "mips"
         super().__init__(guest, uname_machine=machine, platform="")
         self.registers = _registers(self.wide)

@@ -13,12 +13,14 @@ from qusr.arch.tracing import (
     GdbFeature,
     GdbRegister,
     RegisterSet,
+    ThreadAreas,
     Tracing,
     UserArea,
 )
 from qusr.arch.x86.cpu import I386, X86_64
 
 NT_PRXFPREG = 0x46E62B7F
+NT_386_TLS = 0x200
 
 _NUMBERS64 = X86_64.registers.numbers
 _NUMBERS32 = I386.registers.numbers
@@ -159,6 +161,10 @@ def _linux(name: str, bits: int) -> GdbFeature:
     """Without it gdb knows neither system calls nor frames of signals."""
     return GdbFeature("org.gnu.gdb.i386.linux", (GdbRegister(name, ORIGINAL, bits, "int"),))
 
+#: Offsets of u_debugreg in struct user, of which there are no 4 and 5. With 64 bits, nothing else
+#: behind the general registers can be stored to; with 32, everything else takes any store.
+_DEBUG64 = frozenset(848 + 8 * n for n in (0, 1, 2, 3, 6, 7))
+_DEBUG32_MISSING = (268, 272)
 
 TRACING = {
     X86_64.name: Tracing(
@@ -167,7 +173,10 @@ TRACING = {
         core=((b"CORE", NT_PRFPREG, _FXSAVE64),),
         call_register=ORIGINAL,
         # struct user: debug registers and all else behind the general ones read as 0.
-        user=UserArea(readable=216, writable=216, size=912, words=()),
+        user=UserArea(
+            readable=216, writable=216, size=928, words=(),
+            constant=frozenset(range(216, 928)) - _DEBUG64,
+        ),
         requests={
             12: ("get", NT_PRSTATUS),  # PTRACE_GETREGS
             13: ("set", NT_PRSTATUS),
@@ -181,7 +190,7 @@ TRACING = {
         sets={NT_PRSTATUS: _GENERAL32, NT_PRFPREG: _FSAVE, NT_PRXFPREG: _FXSAVE32},
         core=((b"CORE", NT_PRFPREG, _FSAVE), (b"LINUX", NT_PRXFPREG, _FXSAVE32)),
         call_register=ORIGINAL,
-        user=UserArea(readable=68, writable=68, size=284, words=()),
+        user=UserArea(readable=68, writable=68, size=288, words=(), constant=_DEBUG32_MISSING),
         requests={
             12: ("get", NT_PRSTATUS),  # PTRACE_GETREGS
             13: ("set", NT_PRSTATUS),
@@ -189,7 +198,11 @@ TRACING = {
             15: ("set", NT_PRFPREG),
             18: ("get", NT_PRXFPREG),  # PTRACE_GETFPXREGS
             19: ("set", NT_PRXFPREG),
+            25: ("get thread area", 0),  # PTRACE_GET_THREAD_AREA
+            26: ("set thread area", 0),
         },
+        # GDT_ENTRY_TLS_MIN of a 32-bit kernel.
+        areas=ThreadAreas(NT_386_TLS, 6, [_NUMBERS32[f"tls{n}"] for n in range(3)]),
         gdb=("i386", (*_gdb(dict(_NUMBERS32), 32), _linux("orig_eax", 32))),
     ),
-}
+}  # fmt: skip

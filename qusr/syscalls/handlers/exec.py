@@ -63,7 +63,7 @@ def _exec(ctx: Context, name: str, *values: int) -> int:
 
     def replace() -> None:
         _replace(process, prepared, environment)
-        process.main.native.inherit_seccomp(ctx.thread)
+        process.main.native.inherit(ctx.thread)
 
     return _as_first_thread(ctx, replace)
 

@@ -30,6 +30,9 @@
 typedef struct {
 	unsigned long uregs[18];
 } registers;
+#define ISA_USER_PC (15 * 4)
+#define ISA_USER_SP (13 * 4)
+#define ISA_USER_END sizeof(struct user)
 #define PC(r) ((r).uregs[15])
 #define SP(r) ((r).uregs[13])
 #define RESULT(r) ((r).uregs[0])

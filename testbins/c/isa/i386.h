@@ -16,6 +16,10 @@
 #define ISA_SET_PC(m, pc) ((m)->gregs[REG_EIP] = (pc))
 
 typedef struct user_regs_struct registers;
+#define ISA_USER_PC offsetof(struct user, regs.eip)
+#define ISA_USER_SP offsetof(struct user, regs.esp)
+/* The kernel's struct user is a little longer than the C library's. */
+#define ISA_USER_END (sizeof(struct user) + 16)
 #define PC(r) ((r).eip)
 #define SP(r) ((r).esp)
 #define RESULT(r) ((r).eax)

@@ -26,5 +26,8 @@ typedef struct {
 #define RESULT(r) ((r).gregs[14])
 #define ARG0(r) ((r).gregs[0])
 #define ARG1(r) ((r).gregs[1])
+#define ISA_USER_PC (18 * 4)
+#define ISA_USER_SP (15 * 4)
+#define ISA_USER_END sizeof(struct user)
 #define ISA_STACK_ARGUMENTS
 #define ISA_CALL_IN_REGISTERS gregs[16]

@@ -70,6 +70,10 @@ typedef struct {
 /* a3 is whether a call failed. */
 #define CALL_ERRNO(r) ((r).gregs[ISA_EF_R0 + 7] ? (int)RESULT(r) : 0)
 #define SET_RESULT(r, value) ((r).gregs[ISA_EF_R0 + 7] = 0, RESULT(r) = (value))
+/* Numbers, not addresses: PC and r29 of uapi/asm/ptrace.h. */
+#define ISA_USER_PC 64
+#define ISA_USER_SP 29
+#define ISA_USER_END 79
 /* Functions find their data by t9. */
 #define SET_FUNCTION(r, f) ((r).gregs[ISA_EF_R0 + 25] = PC(r) = (uintptr_t)(f))
 #define ISA_RESULT_IS_NUMBER

@@ -31,4 +31,7 @@ typedef struct {
 /* CR0.SO is whether a call failed. */
 #define CALL_ERRNO(r) ((r).gregs[PT_CCR] & 1u << 28 ? (int)RESULT(r) : 0)
 #define SET_RESULT(r, value) ((r).gregs[PT_CCR] &= ~(1ul << 28), RESULT(r) = (value))
+#define ISA_USER_PC (PT_NIP * 4)
+#define ISA_USER_SP (1 * 4)
+#define ISA_USER_END 0x1000
 #define ISA_CALL_IN_REGISTERS gregs[0]

@@ -34,5 +34,8 @@ typedef struct {
 /* Before a system call, where gprs[2] has its number. */
 #define CALL_ARG0(r) ((r).orig_gpr2)
 #define ARG1(r) ((r).gprs[3])
+#define ISA_USER_PC 8
+#define ISA_USER_SP (16 + 15 * 8)
+#define ISA_USER_END sizeof(struct user)
 #define ISA_RESULT_IS_NUMBER
 #define ISA_CALL_SET 0x307 /* NT_S390_SYSTEM_CALL */

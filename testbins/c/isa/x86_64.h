@@ -15,6 +15,10 @@
 #define ISA_SET_PC(m, pc) ((m)->gregs[REG_RIP] = (pc))
 
 typedef struct user_regs_struct registers;
+#define ISA_USER_PC offsetof(struct user, regs.rip)
+#define ISA_USER_SP offsetof(struct user, regs.rsp)
+/* The kernel's struct user is a little longer than the C library's. */
+#define ISA_USER_END (sizeof(struct user) + 16)
 #define PC(r) ((r).rip)
 #define SP(r) ((r).rsp)
 #define RESULT(r) ((r).rax)

@@ -3,7 +3,9 @@
 #include "../check.h"
 
 #include <asm/cachectl.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 static volatile int signal_number, code, calls;
@@ -198,6 +200,52 @@ CHECK(own_calls)
 	ERR(syscall(__NR_cacheflush, &word, FLUSH_SCOPE_ALL + 1, FLUSH_CACHE_BOTH, 4), EINVAL);
 	ERR(syscall(__NR_cacheflush, &word, FLUSH_SCOPE_LINE, 4, 4), EINVAL);
 	ERR(syscall(__NR_cacheflush, check_unmapped(), FLUSH_SCOPE_LINE, FLUSH_CACHE_BOTH, 4), EINVAL);
+}
+
+static sigjmp_buf back;
+
+static void jump(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	signal_number = number;
+	code = info->si_code;
+	address = (uintptr_t)info->si_addr;
+	siglongjmp(back, 1);
+}
+
+/* The si_code of the SIGSEGV that the call raises. */
+static int fault_of(int *at)
+{
+	signal_number = code = 0;
+	if (sigsetjmp(back, 1) == 0)
+		compare_exchange(at, 0, 1);
+	EQ(signal_number, SIGSEGV);
+	EQ(address, (uintptr_t)at);
+	return code;
+}
+
+/* A word that cannot be written is a fault of the program's own (sys_m68k.c, `bad_access`). */
+CHECK(compare_faults)
+{
+	struct sigaction action = { .sa_sigaction = jump, .sa_flags = SA_SIGINFO };
+	char *page = check_unmapped();
+	struct {
+		short before;
+		int word;
+	} __attribute__((packed)) pair = { 1, 5 };
+
+	OK(sigaction(SIGSEGV, &action, NULL));
+	EQ(fault_of((int *)page), SEGV_MAPERR);
+	page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	TRUE(page != MAP_FAILED);
+	EQ(fault_of((int *)page), SEGV_ACCERR);
+	/* Words are aligned to two. */
+	int *odd = (int *)(void *)((char *)&pair + 2);
+	EQ(compare_exchange(odd, 5, 6), 5);
+	EQ(pair.word, 6);
+	EQ(compare_exchange(odd, 5, 7), 6);
+	EQ(pair.word, 6);
+	EQ(pair.before, 1);
 }
 
 CHECK_MAIN

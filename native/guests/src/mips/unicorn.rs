@@ -1,6 +1,7 @@
 //! MIPS on Unicorn. Ids are those of `mips.h`.
 
 use super::linux::insn::Insn;
+use super::linux::registers;
 use crate::cpu::{Access, Exit};
 use crate::unicorn::Guest;
 use crate::unicorn::engine::{Engine, Stopped};
@@ -32,7 +33,6 @@ const STATUS_USER: u64 = 1 << 4;
 const STATUS_UX: u64 = 1 << 5;
 const STATUS_BEV: u64 = 1 << 22;
 const STATUS_PX: u64 = 1 << 23;
-const STATUS_FR: u64 = 1 << 26;
 const STATUS_CU1: u64 = 1 << 29;
 /// Config3.ULRI: there is a register for the thread pointer.
 const CONFIG3_ULRI: u64 = 1 << 13;
@@ -60,7 +60,7 @@ const fn bank(first: u32, count: u32, id: i32, width: Width) -> Bank {
     Bank { first, count, uc }
 }
 
-const fn banks(word: Width) -> [Bank; 7] {
+const fn banks(word: Width) -> [Bank; 8] {
     [
         bank(0, 32, R0, word),
         bank(32, 1, LO, word),
@@ -69,6 +69,7 @@ const fn banks(word: Width) -> [Bank; 7] {
         bank(67, 1, FCSR, Width::Bits32),
         bank(68, 1, FIR, Width::Bits32),
         bank(69, 1, USERLOCAL, word),
+        bank(registers::STATUS, 1, STATUS, Width::Bits32),
     ]
 }
 
@@ -84,7 +85,7 @@ const fn presets(status: u64) -> [Preset; 2] {
             name: "the status",
             uc: UcReg::bits32(STATUS),
             set: STATUS_CU1 | STATUS_USER | status,
-            clear: STATUS_EXL | STATUS_ERL | STATUS_BEV | STATUS_FR,
+            clear: STATUS_EXL | STATUS_ERL | STATUS_BEV | registers::FR,
         },
     ]
 }
@@ -131,7 +132,7 @@ static MIPS64EL_FACTS: Facts = Facts {
     target: "mips64el",
     banks: &banks(Width::Bits64),
     uc_pc: UcReg::bits64(PC),
-    presets: &presets(STATUS_UX | STATUS_PX | STATUS_FR),
+    presets: &presets(STATUS_UX | STATUS_PX | registers::FR),
     raised: Some(Raised { bits: 64, call: 4 }),
     probe: Probe {
         base: UcReg::bits64(R0 + 4),
@@ -206,9 +207,18 @@ impl Guest for Unicorn {
         self.facts
     }
 
-    /// What the processor's floating point can is not to be changed.
-    fn write(&self, _: Engine<'_>, reg: u32, _: u128) -> bool {
-        reg == 68
+    /// What the processor's floating point can is not to be changed, and r0 is 0.
+    fn write(&self, engine: Engine<'_>, reg: u32, value: u128) -> bool {
+        if reg == registers::STATUS {
+            let status = UcReg::bits32(STATUS);
+            let old = engine.read(status) as u64;
+            let new = old & !registers::FR | value as u64 & registers::FR;
+            if new != old {
+                engine.write(status, new.into());
+            }
+            return true;
+        }
+        reg == 0 || reg == 68
     }
 
     fn counts_as(&self, cpu: &Stopped<'_>) -> usize {

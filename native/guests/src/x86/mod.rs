@@ -6,6 +6,7 @@ mod unicorn;
 
 use crate::Entry;
 use linux::X86Linux;
+pub use linux::segments::{shown as shown_segment, stored as stored_segment};
 
 /// By the word size.
 pub static GUESTS: [Entry; 2] = [

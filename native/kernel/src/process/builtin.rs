@@ -1,6 +1,7 @@
 //! Calls that Rust makes itself, because they concern what qusr keeps: the
 //! memory map, the thread pointer, the current directory's place in the sysroot.
 
+use std::arch::asm;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::aside::without_donors;
@@ -14,6 +15,7 @@ use crate::linux::OwnCall;
 use crate::memory::tags::{take_tags, untagged};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
+use crate::signal::FaultInfo;
 use crate::signal::calls::Swap;
 use crate::thunk::convert::{get_int, put_int, swap_words};
 use crate::thunk::exec::{Args, Scalars};
@@ -175,7 +177,24 @@ impl GuestThread {
             Builtin::GetThreadArea => self.own_call(OwnCall::GetThreadArea, args),
             Builtin::PageSize => Ok(self.process.linux.facts().page_size),
             Builtin::AtomicCompare => {
-                self.atomic_compare(value(5), value(1) as u32, value(0) as u32)
+                let at = value(5);
+                match self.atomic_compare(at, value(1) as u32, value(0) as u32) {
+                    Ok(found) => Ok(found.into()),
+                    // do_page_fault() has sent the signal; the number is what it gives then.
+                    Err(_) => {
+                        self.finish_call(0xdead_beef);
+                        let mapped = space.is_accessible(at, 4, Prot::NONE);
+                        let exit = Exit::Fault {
+                            addr: at,
+                            access: Access::Write,
+                            mapped,
+                            bus: false,
+                            align: false,
+                        };
+                        let pc = self.core.get(self.process.regs.pc);
+                        return self.deliver_fault(&FaultInfo::of(exit, pc));
+                    }
+                }
             }
             Builtin::FlushScope => self.flush_scope(value(0), int(1), int(2), value(3)),
             Builtin::Cacheflush => {
@@ -218,7 +237,20 @@ impl GuestThread {
                 self.carries_out = value(1) & 1 != 0;
                 Ok(0)
             }
-            Builtin::AtomicSwap => self.atomic_swap(value(1), value(2) as u32),
+            Builtin::AtomicSwap => match self.atomic_swap(value(1), value(2) as u32) {
+                // Whatever it is, the word that was there is no error (arch/mips/kernel/syscall.c).
+                Ok(old) => {
+                    let value = self.process.regs.results[0];
+                    self.process.linux.set_result(self.core.as_mut(), 0, None);
+                    let old = i64::from(old as i32) as u64;
+                    let is_wide = self.process.abi.register_bits == 64;
+                    self.core
+                        .set(value, if is_wide { old } else { old & 0xffff_ffff });
+                    self.whereabouts.pauses();
+                    return None;
+                }
+                Err(errno) => Err(errno),
+            },
             Builtin::GetFpExc => match self.process.linux.float_exceptions(self.core.as_mut()) {
                 Some(mode) => self.store_int(value(1), mode),
                 None => Err(libc::EINVAL),
@@ -373,9 +405,13 @@ impl GuestThread {
             }
             Builtin::RtSigpending => self.signals.sigpending(&space, args, false),
             Builtin::Sigpending => self.signals.sigpending(&space, args, true),
-            Builtin::RtSigsuspend | Builtin::Sigsuspend => {
-                let old_form = id == Builtin::Sigsuspend;
-                match self.signals.sigsuspend(&space, args, old_form) {
+            Builtin::RtSigsuspend | Builtin::Sigsuspend | Builtin::SigsuspendFirst => {
+                let mask = match id {
+                    Builtin::Sigsuspend => Some(args[2]),
+                    Builtin::SigsuspendFirst => Some(args[0]),
+                    _ => None,
+                };
+                match self.signals.sigsuspend(&space, args, mask) {
                     Some(result) => result,
                     None => {
                         self.rewind();
@@ -549,49 +585,53 @@ impl GuestThread {
     }
 
     /// Swaps a 32-bit word of memory with another, atomically, and gives the old one.
-    fn atomic_swap(&self, address: u64, new: u32) -> Result<u64, i32> {
-        self.atomically(
-            address,
-            |word, [new]| word.swap(new, Ordering::SeqCst),
-            [new],
-        )
-    }
-
-    /// `sys_atomic_cmpxchg_32`: what was there.
-    fn atomic_compare(&self, address: u64, old: u32, new: u32) -> Result<u64, i32> {
-        let change = |word: &AtomicU32, [old, new]: [u32; 2]| {
-            let done = word.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst);
-            done.unwrap_or_else(|found| found)
-        };
-        self.atomically(address, change, [old, new])
-    }
-
-    /// Changes a word of the guest's memory by numbers of the guest's; gives what was there.
-    fn atomically<const N: usize>(
-        &self,
-        address: u64,
-        change: impl FnOnce(&AtomicU32, [u32; N]) -> u32,
-        numbers: [u32; N],
-    ) -> Result<u64, i32> {
+    fn atomic_swap(&self, address: u64, new: u32) -> Result<u32, i32> {
         if !address.is_multiple_of(4) {
             return Err(libc::EINVAL);
         }
+        let word = self.word_for_change(address)?;
+        // SAFETY: by `word_for_change`, the word is aligned, and guest memory is only ever accessed as shared memory.
+        let word = unsafe { AtomicU32::from_ptr(word) };
+        Ok(self.in_order(word.swap(self.in_order(new), Ordering::SeqCst)))
+    }
+
+    /// `sys_atomic_cmpxchg_32`: what was there. On its processor words need not be aligned.
+    fn atomic_compare(&self, address: u64, old: u32, new: u32) -> Result<u32, i32> {
+        let word = self.word_for_change(address)?;
+        let mut found = self.in_order(old);
+        // SAFETY: by `word_for_change`; an `AtomicU32` would have to be aligned.
+        unsafe {
+            asm!(
+                "lock cmpxchg dword ptr [{word}], {new:e}",
+                word = in(reg) word,
+                new = in(reg) self.in_order(new),
+                inout("eax") found,
+                options(nostack),
+            );
+        }
+        Ok(self.in_order(found))
+    }
+
+    /// A number as the guest's memory has it, or the other way round.
+    fn in_order(&self, number: u32) -> u32 {
+        if self.process.abi.big_endian {
+            number.to_be()
+        } else {
+            number
+        }
+    }
+
+    /// A word of the guest's memory that can be read and written.
+    fn word_for_change(&self, address: u64) -> Result<*mut u32, i32> {
         let space = &self.process.space;
         let mut bytes = [0; 4];
+        // This lets a stack grow.
         space.read(address, &mut bytes).map_err(|_| libc::EFAULT)?;
-        let pointer = space.host_ptr(address, 4).ok_or(libc::EFAULT)?;
         if !space.is_accessible(address, 4, Prot::READ | Prot::WRITE) {
             return Err(libc::EFAULT);
         }
-        // SAFETY: the word was readable just now and may be written to, is aligned, and guest memory is only
-        // ever accessed as shared memory.
-        let word = unsafe { AtomicU32::from_ptr(pointer.cast()) };
-        let found = if self.process.abi.big_endian {
-            u32::from_be(change(word, numbers.map(u32::to_be)))
-        } else {
-            change(word, numbers)
-        };
-        Ok(found.into())
+        let pointer = space.host_ptr(address, 4).ok_or(libc::EFAULT)?;
+        Ok(pointer.cast())
     }
 
     /// cacheflush(2) with a scope: lines, pages, or all (arch/m68k/kernel/sys_m68k.c).

@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use call::CLONE;
 pub use child::Execution;
-pub use thread::{GuestThread, Stop};
+pub use thread::{GuestThread, Legacy, Stop};
 pub use tracee::Debugged;
 
 use crate::abi::GuestAbi;

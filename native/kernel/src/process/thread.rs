@@ -49,6 +49,14 @@ pub enum Stop {
     Core(Exit),
 }
 
+/// What of a thread an execve leaves alone, besides its mask of signals.
+#[derive(Clone)]
+pub struct Legacy {
+    seccomp: Arc<Seccomp>,
+    /// TIF_FIXADE of arch/mips: a flag of the task.
+    carries_out: bool,
+}
+
 /// A guest thread.
 pub struct GuestThread {
     pub process: Arc<Process>,
@@ -136,6 +144,28 @@ impl GuestThread {
             stores_before: 0,
             before_copy: None,
         }
+    }
+
+    /// What the program that it executes has of it.
+    #[must_use]
+    pub fn legacy(&self) -> Legacy {
+        Legacy {
+            seccomp: Arc::clone(&self.seccomp),
+            carries_out: self.carries_out,
+        }
+    }
+
+    /// Takes that over from the thread that has executed the program.
+    pub fn inherit(&mut self, legacy: &Legacy) {
+        self.seccomp.inherit(&legacy.seccomp);
+        self.carries_out = legacy.carries_out;
+    }
+
+    /// Whether only this process can go on with the thread as it is: it is traced, or has what no other one can be told
+    /// of.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.is_traced() || self.seccomp.is_active() || !self.carries_out
     }
 
     /// A new thread of the same process with a copy of the registers, for clone(2).

@@ -270,18 +270,20 @@ impl ThreadSignals {
         self.blocked = mask & !UNBLOCKABLE;
     }
 
-    /// rt_sigsuspend(2): its result is EINTR whenever it returns. `old_form`: the
-    /// mask is the third argument's value (arm's sigsuspend(2)). None: a signal was there
-    /// before, make the call again after its handler.
+    /// rt_sigsuspend(2): its result is EINTR whenever it returns. `mask`: the argument of the old sigsuspend(2)
+    /// that is the mask, or, where sigaction(2) has no layout of its own (MIPS), points to a whole one as
+    /// rt_sigsuspend's first does. None: a signal was there before, make the call again after its handler.
     pub fn sigsuspend(
         &mut self,
         space: &AddressSpace,
         args: &[u64],
-        old_form: bool,
+        mask: Option<u64>,
     ) -> Option<Result<u64>> {
-        let set = if old_form {
-            self.abi.mask_to_host(args[2] & self.named())
-        } else if args[1] == self.sigset_size() {
+        let set = if let Some(mask) = mask
+            && self.has_old_layout()
+        {
+            self.abi.mask_to_host(mask & self.named())
+        } else if mask.is_some() || args[1] == self.sigset_size() {
             match self.get_set(space, args[0]) {
                 Ok(set) => set,
                 Err(errno) => return Some(Err(errno)),

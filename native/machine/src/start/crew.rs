@@ -10,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Started;
 use crate::machine::Machine;
+use crate::process::Legacy;
 use crate::process::exec::Execve;
-use crate::seccomp::Seccomp;
 use crate::signal::host;
 
 /// Goes on with a thread in Python. For a thread that is not the first it comes back, when that has ended.
@@ -57,7 +57,7 @@ pub struct Successor {
     pub execve: Execve,
     pub machine: Arc<Machine>,
     pub mask: u64,
-    pub seccomp: Arc<Seccomp>,
+    pub legacy: Legacy,
 }
 
 /// How a thread comes to Python.

@@ -13,8 +13,7 @@ use crate::machine::Machine;
 use crate::memory::AddressSpace;
 use crate::process::clone::{CloneRequest, Kind};
 use crate::process::exec::Execve;
-use crate::process::{Process, Stop, aside, descriptors, share};
-use crate::seccomp::Seccomp;
+use crate::process::{Legacy, Process, Stop, aside, descriptors, share};
 use crate::signal::host;
 use crate::translator::{keep_stocks, stop_for_fork};
 use crate::unicorn::AllStopped;
@@ -167,10 +166,10 @@ fn leaves(started: &mut Started) -> Next {
             let Successor {
                 execve,
                 machine,
-                seccomp,
+                legacy,
                 ..
             } = *successor;
-            replace(started, execve, &machine, &seccomp);
+            replace(started, execve, &machine, &legacy);
             Next::GoOn
         }
     }
@@ -325,10 +324,10 @@ fn execve(started: &mut Started, execve: Execve) -> Attended {
         started.thread.finish_call(result);
         return Attended::Done;
     };
-    let seccomp = Arc::clone(&started.thread.seccomp);
+    let legacy = started.thread.legacy();
     if held.is_alone() && is_first() {
         drop(held);
-        replace(started, execve, &machine, &seccomp);
+        replace(started, execve, &machine, &legacy);
         return Attended::Done;
     }
     // The first thread goes on with the program (fs/exec.c, de_thread).
@@ -336,7 +335,7 @@ fn execve(started: &mut Started, execve: Execve) -> Attended {
         execve,
         machine,
         mask: started.thread.signals.blocked,
-        seccomp,
+        legacy,
     })));
     if !is_first() {
         started.thread.thread_ends();
@@ -363,8 +362,8 @@ fn machine_for(started: &Started, execve: &Execve) -> Result<Arc<Machine>, Refus
     Ok(Arc::new(machine))
 }
 
-/// The point of no return (fs/exec.c, `begin_new_exec`). `seccomp` is of the thread that executes the program.
-fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>, seccomp: &Arc<Seccomp>) {
+/// The point of no return (fs/exec.c, `begin_new_exec`). `legacy` is of the thread that executes the program.
+fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>, legacy: &Legacy) {
     let Execve { prepared, envp } = execve;
     let mask = started.thread.leave_for_exec(false);
     let interpreter = prepared.interpreter.as_ref();
@@ -411,7 +410,7 @@ fn replace(started: &mut Started, execve: Execve, machine: &Arc<Machine>, seccom
         ..
     } = loaded;
     thread.follow_exec(&mut started.thread);
-    thread.seccomp.inherit(seccomp);
+    thread.inherit(legacy);
     thread.set_mask(mask);
     let program = Arc::new(Program {
         space,

@@ -317,7 +317,7 @@ impl Borrower {
             let path = program.host_path.clone();
             self.thread.execution(path, program.argv, execve.envp)
         } else {
-            if self.thread.is_traced() || self.thread.seccomp.is_active() || !self.is_installed() {
+            if self.thread.is_bound() || !self.is_installed() {
                 return false;
             }
             let (argv, envp) = self.again(execve);

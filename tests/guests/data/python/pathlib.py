@@ -1,4 +1,4 @@
-import pathlib, os, stat, shutil, tempfile, glob
+import errno, pathlib, os, stat, shutil, tempfile, glob
 top = pathlib.Path('tree')
 for path in sorted(top.rglob('*')):
     s = path.lstat()
@@ -18,7 +18,7 @@ for error in (lambda: open('nothing'), lambda: os.rmdir('tree'), lambda: os.mkdi
     try:
         error()
     except OSError as e:
-        print(type(e).__name__, e.errno, e.strerror)
+        print(type(e).__name__, errno.errorcode[e.errno], e.strerror)
 shutil.rmtree('copy')
 fd = os.open('vec', os.O_CREAT | os.O_RDWR)
 print(os.writev(fd, [b'ab', b'', b'cde']), os.pread(fd, 3, 1), os.lseek(fd, 0, os.SEEK_END), os.preadv(fd, [bytearray(2)], 0))

@@ -3,7 +3,7 @@
 mod convention;
 mod frame;
 pub mod insn;
-mod registers;
+pub mod registers;
 mod trap;
 mod unaligned;
 

@@ -15,6 +15,10 @@ pub const PC: u32 = 34;
 pub const F0: u32 = 35;
 pub const FCSR: u32 = 67;
 pub const USERLOCAL: u32 = 69;
+/// The processor's status register, of which [`FR`] alone can be changed.
+pub const STATUS: u32 = 70;
+/// Of [`STATUS`]: the floating-point registers have 64 bits.
+pub const FR: u64 = 1 << 26;
 
 /// n64 and n32: all arguments are in registers.
 pub const N64: Registers = Registers {
@@ -25,7 +29,7 @@ pub const N64: Registers = Registers {
     pc: PC,
     sp: SP,
     tls: USERLOCAL,
-    count: USERLOCAL as usize + 1,
+    count: STATUS as usize + 1,
     leading: &[],
     call_marker: None,
     shown_number: None,

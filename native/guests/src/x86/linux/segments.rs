@@ -31,20 +31,31 @@ impl UserDesc {
     fn read(space: &AddressSpace, at: u64) -> Result<Self, i32> {
         let mut bytes = [0; USER_DESC_SIZE];
         space.read(at, &mut bytes).map_err(|_| libc::EFAULT)?;
+        Ok(Self::from_bytes(bytes))
+    }
+
+    fn from_bytes(bytes: [u8; USER_DESC_SIZE]) -> Self {
         let [entry, base, limit, flags] = [0, 4, 8, 12]
             .map(|at| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")));
-        Ok(Self {
+        Self {
             entry,
             base,
             limit,
             flags: flags & 0x7f,
-        })
+        }
+    }
+
+    fn bytes(self) -> [u8; USER_DESC_SIZE] {
+        let mut bytes = [0; USER_DESC_SIZE];
+        let words = [self.entry, self.base, self.limit, self.flags];
+        for (at, word) in bytes.chunks_exact_mut(4).zip(words) {
+            at.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
     }
 
     fn write(self, space: &AddressSpace, at: u64) -> Result<(), i32> {
-        let words = [self.entry, self.base, self.limit, self.flags];
-        let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
-        space.write(at, &bytes).map_err(|_| libc::EFAULT)
+        space.write(at, &self.bytes()).map_err(|_| libc::EFAULT)
     }
 
     /// `LDT_empty` and `LDT_zero`: the entry is to be cleared.
@@ -107,6 +118,19 @@ fn register(entry: u32) -> Result<u32, i32> {
     } else {
         Err(libc::EINVAL)
     }
+}
+
+/// What a tracer sees of a descriptor: a struct user_desc (PTRACE_GET_THREAD_AREA, NT_386_TLS).
+#[must_use]
+pub fn shown(entry: u32, descriptor: u64) -> [u8; USER_DESC_SIZE] {
+    UserDesc::of(entry, descriptor).bytes()
+}
+
+/// The descriptor that a tracer stores, if the kernel takes it.
+#[must_use]
+pub fn stored(desc: [u8; USER_DESC_SIZE]) -> Option<u64> {
+    let desc = UserDesc::from_bytes(desc);
+    desc.is_fine().then(|| desc.descriptor())
 }
 
 /// `allocates`: the entry's number may be -1, then a free one is taken and told.
