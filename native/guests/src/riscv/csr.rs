@@ -24,24 +24,14 @@ pub mod rounding {
 /// What RISC-V has otherwise than Arm: all NaNs are the default one, and a result is tiny if it is so after rounding.
 const MODES: u32 = float::DEFAULT_NAN | float::TINY_AFTER;
 
-/// Accrued exceptions: the environment's flag, and the bit in fflags.
-const FLAGS: [(u32, u32); 5] = [
-    (float::INEXACT, 0),
-    (float::UNDERFLOW, 1),
-    (float::OVERFLOW, 2),
-    (float::DIV_BY_ZERO, 3),
-    (float::INVALID, 4),
-];
-
 #[must_use]
 pub fn fflags(st: &State) -> u64 {
-    let flag = |f: (u32, u32)| u64::from(st.fpenv & f.0 != 0) << f.1;
-    FLAGS.into_iter().map(flag).sum()
+    float::accrued(st.env())
 }
 
 pub fn set_fflags(st: &mut State, v: u64) {
-    let flag = |f: (u32, u32)| if v >> f.1 & 1 != 0 { f.0 } else { 0 };
-    st.fpenv = st.fpenv & !0x3f | FLAGS.into_iter().map(flag).sum::<u32>();
+    let env = float::with_accrued(st.env(), v);
+    st.set_env(env);
 }
 
 #[must_use]
@@ -152,13 +142,12 @@ fn status<S: Sem>(s: &mut S, i: Insn, number: u32, writes: bool) -> Lift {
     };
     // CSRRW to register 0 does not read.
     let reads = i.f(12, 2) != 1 || i.rd() != 0;
-    let flags = |s: &mut S| s.call(|st, _, _, _, _| u128::from(fflags(st)), [None; 3], 0);
     let old = match number {
         _ if !reads => s.konst(0),
-        FFLAGS => flags(s),
+        FFLAGS => s.accrued(),
         FRM => s.get(slot::FRM),
         _ => {
-            let (f, mode) = (flags(s), s.get(slot::FRM));
+            let (f, mode) = (s.accrued(), s.get(slot::FRM));
             let mode = s.shift_k(Op::Shl, 64, mode, 5);
             s.op2(Op::Or, 64, f, mode)
         }
@@ -172,14 +161,7 @@ fn status<S: Sem>(s: &mut S, i: Insn, number: u32, writes: bool) -> Lift {
         return done(s, i, old);
     }
     if number != FRM {
-        s.call(
-            |st, v, _, _, _| {
-                set_fflags(st, v as u64);
-                0
-            },
-            [Some(new), None, None],
-            0,
-        );
+        s.accrue(new);
     }
     if number != FFLAGS {
         let mode = s.shift_k(Op::Shr, 64, new, if number == FRM { 0 } else { 5 });

@@ -451,6 +451,21 @@ impl Sem for IrBuilder {
         self.push(Op::Sticky, 128, [v, NONE, NONE], u64::from(bits));
     }
 
+    fn accrued(&mut self) -> Val {
+        self.push(Op::Accrued, 8, [NONE; 3], 0)
+    }
+
+    fn accrue(&mut self, v: Val) {
+        self.push(Op::Accrue, 8, [v, NONE, NONE], 0);
+        // A comparison that was done before must not be done again, which raises its exceptions again.
+        for slot in 0..self.cur.general.len() {
+            let v = self.cur.general[slot];
+            if v != NONE && self.inst(v).op.class().is_done_again(self.inst(v).w) {
+                self.cur.general[slot] = NONE;
+            }
+        }
+    }
+
     fn call(&mut self, h: Helper, args: [Option<Val>; 3], imm: u64) -> Val {
         let h = self.helper(h);
         self.push_h(Op::Call, 64, args.map(|x| x.unwrap_or(NONE)), imm, h)

@@ -350,6 +350,17 @@ impl Sem for Interp<'_> {
         }
     }
 
+    fn accrued(&mut self) -> u128 {
+        u128::from(super::float::accrued(self.st.env()))
+    }
+
+    fn accrue(&mut self, v: u128) {
+        if !self.skipped && !self.faulted() {
+            let env = super::float::with_accrued(self.st.env(), v as u64);
+            self.st.set_env(env);
+        }
+    }
+
     fn call(&mut self, h: Helper, args: [Option<u128>; 3], imm: u64) -> u128 {
         if self.faulted() {
             return 0;

@@ -300,6 +300,10 @@ pub enum Op {
     Sticky,
     /// Orders earlier stores before later loads.
     Fence,
+    /// The accrued floating-point exceptions, in the order that most have ([`float::accrued`]).
+    Accrued,
+    /// Makes a the accrued exceptions.
+    Accrue,
     /// A helper function: a general, a wide result.
     Call,
     CallX,
@@ -334,7 +338,7 @@ pub enum Trap {
     Fallback,
     /// State that selects translations changed, or code was invalidated: look the pc up again.
     Resync,
-    /// The instruction cache line at `State::trap_addr` is to be forgotten; with an argument that is not 0 all of them.
+    /// The instruction cache line at `State::trap_addr` is to be forgotten; with an argument that is not 0 all code that has changed.
     Invalidate,
     /// A data address that is not aligned as the instruction demands.
     Align,

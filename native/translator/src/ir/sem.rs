@@ -76,6 +76,10 @@ pub trait Sem {
     fn fence(&mut self);
     /// ORs `bits` into the guest-defined status word unless the wide value is zero.
     fn sticky(&mut self, v: Self::V, bits: u32);
+    /// The accrued floating-point exceptions: inexact, underflow, overflow, division by zero, invalid, from bit 0 on.
+    fn accrued(&mut self) -> Self::V;
+    /// Sets them, by the low five bits.
+    fn accrue(&mut self, v: Self::V);
     /// Calls a helper for a general result.
     fn call(&mut self, h: Helper, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
     /// Calls a helper for a wide result.
