@@ -270,11 +270,13 @@ pub enum Builtin {
     PageSize,
     AtomicCompare,
     FlushScope,
+    VectorSetControl,
+    VectorGetControl,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::FlushScope as u8 {
+        if index > Self::VectorGetControl as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

@@ -261,6 +261,10 @@ impl NativeCore {
             Trap::Fallback => self.fall_back(),
             Trap::Resync => Next::Go,
             Trap::Stop => Next::Leave(Exit::Stop),
+            Trap::Step => match self.step_guest() {
+                Exit::Interrupted => Next::Go,
+                exit => Next::Leave(exit),
+            },
             Trap::Invalidate if arg != 0 => {
                 self.revise();
                 Next::Go

@@ -6,7 +6,7 @@ use super::flags::Cc;
 use super::layout::Layout;
 use super::sem::{Guard, Indirect, Sem};
 use super::skip::Known;
-use super::state::Helper;
+use super::state::{Helper, Outside};
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
 use crate::cpu::Watch;
 
@@ -464,6 +464,15 @@ impl Sem for IrBuilder {
                 self.cur.general[slot] = NONE;
             }
         }
+    }
+
+    fn outside(&mut self, _: Outside, _imm: u64, pc: u64) {
+        self.trap(Trap::Step, 0, pc);
+    }
+
+    fn changed(&mut self, pieces: std::ops::Range<u16>) {
+        let (from, to) = (usize::from(pieces.start), usize::from(pieces.end));
+        self.cur.wide[from..to].fill(NONE);
     }
 
     fn call(&mut self, h: Helper, args: [Option<Val>; 3], imm: u64) -> Val {

@@ -13,6 +13,7 @@
 
 mod address;
 pub mod build;
+pub mod ciphers;
 pub mod class;
 pub mod crypto;
 pub mod eval;
@@ -346,13 +347,15 @@ pub enum Trap {
     Stop,
     /// Another exception of the instruction at the pc; the argument is the guest's number for it.
     Exception,
+    /// The instruction at the pc is for the interpreter.
+    Step,
 }
 
 impl Trap {
     /// The trap numbered `n`.
     #[must_use]
     pub fn from_index(n: u8) -> Self {
-        const ALL: [Trap; 9] = [
+        const ALL: [Trap; 10] = [
             Trap::Syscall,
             Trap::Breakpoint,
             Trap::Undefined,
@@ -362,6 +365,7 @@ impl Trap {
             Trap::Align,
             Trap::Stop,
             Trap::Exception,
+            Trap::Step,
         ];
         ALL[usize::from(n) % ALL.len()]
     }

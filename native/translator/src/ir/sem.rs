@@ -5,7 +5,7 @@
 //! registers are written after the last access that can fault.
 
 use super::flags::Cc;
-use super::state::Helper;
+use super::state::{Helper, Outside};
 use super::{Op, Rmw, Trap};
 
 /// How the target of an indirect jump is meant.
@@ -82,6 +82,11 @@ pub trait Sem {
     fn accrue(&mut self, v: Self::V);
     /// Calls a helper for a general result.
     fn call(&mut self, h: Helper, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
+    /// All of an instruction (at `pc`) whose accesses depend on registers in ways that the IR has no words for. Translated
+    /// code is left for it; nothing but conditions comes before it in the instruction.
+    fn outside(&mut self, f: Outside, imm: u64, pc: u64);
+    /// A helper may have changed these pieces of wide slots.
+    fn changed(&mut self, pieces: std::ops::Range<u16>);
     /// Calls a helper for a wide result.
     fn call_x(&mut self, h: Helper, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
 
