@@ -68,9 +68,9 @@ def _model(name: str, unicorn: int, features: str, description: str, native: str
 
 def _with_vectors(
     name: str, description: str, native: str, vectors: str, *, on: bool = True, vlen: int = 128,
-    unicorn: int = NATIVE_ONLY,
+    unicorn: int = NATIVE_ONLY, fixed: bool = False,
 ) -> tuple[CpuModel, ...]:  # fmt: skip
-    """A model of which one may say whether it has vectors, and how long they are."""
+    """A model of which one may say, unless `fixed`, whether it has vectors, and how long."""
 
     def made(length: int) -> CpuModel:
         usual = length == (vlen if on else 0)
@@ -88,9 +88,11 @@ def _with_vectors(
             features=_GC,
             native=f"{native} {vectors if length else ''} {long}",
             description=description if usual else f"{name}{what}",
-            settings=settings,
+            settings={} if fixed else settings,
         )
 
+    if fixed:
+        return (made(vlen),)
     lengths = sorted(_LENGTHS, key=lambda length: length != vlen)
     return tuple(made(length) for length in ((*lengths, 0) if on else (0, *lengths)))
 
@@ -119,27 +121,26 @@ _MODELS64 = (
     _model("shakti-c", NATIVE_ONLY, _GC, "RV64GC"),
     _model("thead-c906", NATIVE_ONLY, _GC, "RV64GC, with Zfh (none of its own)", "zfh zfhmin"),
     _model("thead-c908", NATIVE_ONLY, _GC, "RV64GC, with Zba to Zbs", _C908),
-    *_with_vectors("thead-c908v", "the same, with vectors", _C908, "v"),
+    *_with_vectors("thead-c908v", "the same, with vectors", _C908, "v", fixed=True),
     _model(
         "veyron-v1", NATIVE_ONLY, _GC, "Ventana's, with Zba to Zbs",
         "zba zbb zbc zbs zicbom zicbop zicboz",
     ),
     *_with_vectors(
         "tt-ascalon", "Tenstorrent's, RVA23 with more vectors", f"{_RVA23} zfh zfbfmin",
-        f"{_RVA23_VECTORS} zvfh zvfbfmin zvfbfwma zvbc zvkned zvknha zvknhb zvkg", vlen=256,
+        f"{_RVA23_VECTORS} zvfh zvfbfmin zvfbfwma zvbc zvkned zvknha zvknhb zvkg",
+        vlen=256, fixed=True,
     ),
     _model("xiangshan-nanhu", NATIVE_ONLY, _GC, "RV64GC with scalar cryptography", _NK),
     *_with_vectors(
         "xiangshan-kunminghu", "RVA23 with scalar cryptography", f"{_RVA23} {_NK} zfh zacas",
-        f"{_RVA23_VECTORS} zvfh",
+        f"{_RVA23_VECTORS} zvfh", fixed=True,
     ),
     _model("mips-p8700", NATIVE_ONLY, _GC, "RV64GC, with Zba and Zbb", "zba zbb"),
 )  # fmt: skip
 _MODELS32 = (
     *_wide(32),
-    *_with_vectors(
-        "rv32", "RV32GC, with Zba, Zbb, Zbc, Zbs, Zfa", _RV64, "v", on=False, unicorn=0
-    ),
+    *_with_vectors("rv32", "RV32GC, with Zba, Zbb, Zbc, Zbs, Zfa", _RV64, "v", on=False, unicorn=0),
     _model("rv32i", NATIVE_ONLY, "i", "RV32I, and nothing else"),
     _model("sifive-u34", 3, _GC, "RV32GC"),
     _model("sifive-e34", NATIVE_ONLY, "i m a f c", "RV32IMAFC, without doubles"),

@@ -37,8 +37,11 @@ pub fn byte_wise<S: Sem>(s: &mut S, i: Insn) -> Lift {
             0x13 => aes_byte(byte, false, true),
             0x15 => aes_byte(byte, true, false),
             0x17 => aes_byte(byte, true, true),
-            // A map of words turns with them.
-            n => sm4_mix(sm4_box()[usize::from(byte)].into(), n == 0x1a),
+            // Its words have the highest byte first; a map of words turns with them.
+            n => {
+                let word = u32::from(sm4_box()[usize::from(byte)]) << 24;
+                sm4_mix(word, n == 0x1a).swap_bytes()
+            }
         };
         u128::from(a as u32 ^ v.rotate_left(shift))
     }

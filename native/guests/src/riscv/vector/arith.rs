@@ -1,7 +1,7 @@
 //! Instructions with integer elements: OPI and OPM encodings.
 
 use super::alu::{Alu, Form, operation};
-use super::unit::{Done, Reserved, Unit, log2, require};
+use super::unit::{Done, Reserved, Unit, log2, overlap, require};
 use crate::ir::eval::{mask, sext};
 
 /// What the second operand of an instruction is.
@@ -202,13 +202,20 @@ impl Unit<'_> {
         Ok(())
     }
 
+    /// vs1 of a reduction is one register.
+    pub fn reduction_sources(&self, wide: bool) -> Done {
+        let (vs1, vs2) = (self.vs1(), self.vs2());
+        require(self.vm() || vs1 != 0 && vs2 != 0)?;
+        require(!wide || !overlap(vs1, 1, vs2, 1 << self.lmul.max(0)))
+    }
+
     /// VRED*, VWREDSUM: to element 0, beginning with that of vs1.
     pub fn reduce(&mut self, op: Alu, wide: Option<bool>) -> Done {
         let (w, vd, vs1, vs2) = (self.sew, self.vd(), self.vs1(), self.vs2());
         require(self.vstart == 0 && self.aligned(vs2, self.lmul))?;
         let out = if wide.is_some() { 2 * w } else { w };
         require(out <= 64)?;
-        self.sources(&[(vs2, w), (vs1, out)])?;
+        self.reduction_sources(wide.is_some())?;
         if self.vl == 0 {
             return Ok(());
         }

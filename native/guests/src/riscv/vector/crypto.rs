@@ -193,7 +193,7 @@ impl Unit<'_> {
             require(self.aligned(vs1, self.lmul))?;
         }
         require(!hash || vd != vs1 && vd != vs2)?;
-        require(n != 0x2b || vd != vs2)?;
+        require(!eight || vd != vs2)?;
         let per = u64::from(per);
         require(self.vl.is_multiple_of(per) && self.vstart.is_multiple_of(per))?;
         for i in self.vstart / per..self.vl / per {

@@ -276,7 +276,7 @@ impl Unit<'_> {
         require(self.vstart == 0 && self.aligned(vs2, self.lmul))?;
         let to = if wide { 2 * w } else { w };
         require(to <= 64)?;
-        self.sources(&[(vs2, w), (vs1, to)])?;
+        self.reduction_sources(wide)?;
         self.has(to)?;
         if self.vl == 0 {
             return Ok(());

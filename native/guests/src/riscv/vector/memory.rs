@@ -89,8 +89,6 @@ impl Unit<'_> {
         require((-3..=3).contains(&a.lmul) && self.aligned(vd, a.lmul))?;
         require(fields * size <= 8 && vd + fields * size <= 32)?;
         if store {
-            // The data is a source.
-            require(self.vm() || vd != 0)?;
             if mode == Mode::Indexed {
                 return self.sources(&[(vs2, a.index), (vd, a.w)]).map(|()| a);
             }
@@ -216,11 +214,13 @@ fn elements(
             Mode::Indexed => u.get(u.vs2(), i, a.index),
             _ => i * segment,
         };
-        if a.mode == Mode::FaultOnlyFirst && i != 0 && a.fields > 1 {
+        if a.mode == Mode::FaultOnlyFirst && a.fields > 1 {
             // What lies behind the new vl stays as it was, all fields of it.
             let at = base.wrapping_add(offset) & mask(u.model.xlen);
-            if mem.read(at, &mut [0; 64][..segment as usize]).is_err() {
-                return Ok(i);
+            match mem.read(at, &mut [0; 64][..segment as usize]) {
+                Ok(()) => {}
+                Err(_) if i != 0 => return Ok(i),
+                Err(fault) => return Err((i, fault)),
             }
         }
         for k in 0..a.fields {

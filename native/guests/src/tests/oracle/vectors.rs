@@ -18,7 +18,7 @@ use std::sync::Arc;
 const MEMORY: usize = 1024;
 /// The last bytes of a page, behind which is none.
 const WINDOW: u64 = 0x2000_0c00;
-const SLOT: u64 = 8;
+const SLOT: u64 = 16;
 const PC: u32 = 32;
 const F0: u32 = 33;
 const FCSR: u32 = 67;
@@ -126,15 +126,30 @@ impl Ours {
             };
             open(guest(length), &config, space.clone(), Some(missing.clone())).expect("a core")
         };
-        let cores = vec![("interpreted", core("")), ("translated", core(""))];
+        let cores = vec![
+            ("interpreted", core("")),
+            ("translated", core("")),
+            // In a block that knows vtype.
+            ("typed", core("")),
+        ];
         Self { space, cores }
     }
 
     fn run(&mut self, who: usize, n: usize, code: u32, from: &State) -> State {
-        let pc = Place::Code.start() + SLOT * n as u64;
-        let mut bytes = code.to_le_bytes().to_vec();
+        let start = Place::Code.start() + SLOT * n as u64;
+        let vtype = from.words[66];
+        let before = who == 2 && from.words[67] == 0 && vtype < 0x100;
+        // VSETVLI x0, x0 keeps vl.
+        let set = (vtype as u32) << 20 | 0x7057;
+        let bytes: Vec<u8> = if before {
+            set.to_le_bytes().to_vec()
+        } else {
+            Vec::new()
+        };
+        let pc = start + bytes.len() as u64;
+        let mut bytes = [bytes, code.to_le_bytes().to_vec()].concat();
         bytes.extend(0x9002u16.to_le_bytes());
-        self.space.write(pc, &bytes).expect("code");
+        self.space.write(start, &bytes).expect("code");
         self.space.write(WINDOW, &from.memory).expect("data");
         let core = &mut self.cores[who].1;
         for n in 1..32 {
@@ -152,7 +167,7 @@ impl Ours {
             let piece = u128::from_le_bytes(b.try_into().expect("a piece"));
             core.set_wide(PIECE0 + n as u32, piece);
         }
-        core.set(PC, pc);
+        core.set(PC, start);
         let exit = if who == 0 {
             core.step()
         } else {
@@ -316,10 +331,17 @@ fn case(e: &Encoding, length: usize, r: &mut Rng) -> (u32, State) {
     (w, s)
 }
 
-/// What qemu 11 has otherwise than the manual: scalars of VFWMACCBF16 that are in no box are half precision's NaN. It knows of a
+/// What qemu 11 has otherwise than the manual, or not as exactly: it accesses whole registers in pieces, to which vstart is rounded
+/// where one faults; scalars of VFWMACCBF16 that are in no box are half precision's NaN. It knows of a
 /// bit of vtype that is of a later extension (Zvfbfa).
 fn is_doubtful(e: &Encoding, w: u32, from: &State) -> bool {
     let x = from.words[32 + (w >> 15 & 31) as usize];
+    if matches!(w & 0x7f, 0x07 | 0x27) && w >> 26 & 3 == 0 && w >> 20 & 31 == 8 {
+        let at = from.words[(w >> 15 & 31) as usize];
+        let end = WINDOW + MEMORY as u64;
+        let size = from.v.len() as u64 / 32 * u64::from((w >> 29) + 1);
+        return at < end && at + size > end;
+    }
     match e.name {
         "vfwmaccbf16_vf" => x >> 16 != u64::MAX >> 16,
         "vsetvli" | "vsetivli" => w >> 28 & 1 != 0,
@@ -423,7 +445,7 @@ fn sum(answers: &[State]) -> u64 {
 }
 
 /// Cases of each line and length whose answers are kept.
-const KEPT: usize = 400;
+const KEPT: usize = 100;
 const ANSWERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/oracle/vectors.txt");
 
 #[test]
