@@ -1,7 +1,7 @@
 // arches: riscv64
 // build: native-core
 // no-reference: qemu 7.2 has no vectors without -cpu
-// libs: -lpthread
+// libs: -lm -lpthread
 // Vectors as programs see them: how long, in signal frames, with faults in the midst, in threads and forked children.
 #include "../traps.h"
 #include <pthread.h>
@@ -180,6 +180,74 @@ CHECK(threads)
 	for (unsigned long i = 0; i < COUNT(all); i++) {
 		EQ(pthread_join(all[i], &result), 0);
 		TRUE(result != NULL);
+	}
+}
+
+/* Loops as compilers make them. */
+#define WITH_V(code) ".option push\n\t.option arch, +v\n\t" code "\n\t.option pop"
+
+static void saxpy(size_t n, float a, const float *x, float *y)
+{
+	__asm__ volatile(WITH_V("1: vsetvli t0, %0, e32, m4, ta, ma\n\t"
+				"vle32.v v8, (%1)\n\tvle32.v v16, (%2)\n\t"
+				"vfmacc.vf v16, %3, v8\n\tvse32.v v16, (%2)\n\t"
+				"sub %0, %0, t0\n\tslli t0, t0, 2\n\t"
+				"add %1, %1, t0\n\tadd %2, %2, t0\n\tbnez %0, 1b")
+			 : "+r"(n), "+r"(x), "+r"(y) : "f"(a) : "t0", "memory");
+}
+
+static size_t length_of(const char *text)
+{
+	const char *at = text;
+
+	__asm__ volatile(WITH_V("1: vsetvli t0, zero, e8, m2, ta, ma\n\t"
+				"vle8ff.v v8, (%0)\n\tcsrr t0, vl\n\tvmseq.vi v0, v8, 0\n\t"
+				"vfirst.m t1, v0\n\tadd %0, %0, t0\n\tbltz t1, 1b\n\t"
+				"sub %0, %0, t0\n\tadd %0, %0, t1")
+			 : "+r"(at) : : "t0", "t1", "memory");
+	return (size_t)(at - text);
+}
+
+static uint32_t checksum(size_t n, const uint32_t *x)
+{
+	uint32_t sum;
+
+	__asm__ volatile(WITH_V("vsetvli t0, zero, e32, m2, ta, ma\n\tvmv.v.i v8, 0\n\t"
+				"1: vsetvli t0, %1, e32, m2, tu, ma\n\tvle32.v v4, (%2)\n\t"
+				"vsll.vi v6, v4, 3\n\tvxor.vv v4, v4, v6\n\tvmul.vx v4, v4, %3\n\t"
+				"vadd.vv v8, v8, v4\n\tsub %1, %1, t0\n\tslli t0, t0, 2\n\t"
+				"add %2, %2, t0\n\tbnez %1, 1b\n\t"
+				"vsetvli t0, zero, e32, m2, ta, ma\n\tvmv.s.x v4, zero\n\t"
+				"vredsum.vs v4, v8, v4\n\tvmv.x.s %0, v4")
+			 : "=&r"(sum), "+r"(n), "+r"(x) : "r"(2654435761u) : "t0", "memory");
+	return sum;
+}
+
+CHECK(loops)
+{
+	static float x[1000], y[1000], want[1000];
+	static uint32_t words[1000];
+	static char text[3000];
+
+	for (size_t n = 0; n < 1000; n += n < 70 ? 1 : 97) {
+		uint32_t sum = 0;
+
+		for (size_t i = 0; i < 1000; i++) {
+			x[i] = (float)i * 0.37f;
+			y[i] = (float)(i * i) * 0.11f;
+			want[i] = i < n ? __builtin_fmaf(1.7f, x[i], y[i]) : y[i];
+			words[i] = (uint32_t)(i * 2246822519u);
+			if (i < n)
+				sum += (words[i] ^ words[i] << 3) * 2654435761u;
+		}
+		if (n != 0) {
+			saxpy(n, 1.7f, x, y);
+			EQ(checksum(n, words), sum);
+		}
+		EQ(memcmp(y, want, sizeof(y)), 0);
+		memset(text, 'x', sizeof(text));
+		text[3 * n % sizeof(text)] = 0;
+		EQ(length_of(text), 3 * n % sizeof(text));
 	}
 }
 
