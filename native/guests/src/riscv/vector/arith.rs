@@ -324,9 +324,9 @@ impl Unit<'_> {
             (n @ 0..=7, _) => self.reduce(SUMS[n as usize], None),
             (0x0e, _) => self.slide_one(x, true),
             (0x0f, _) => self.slide_one(x, false),
-            (0x10, n) if vector => return self.to_scalar(n),
+            (0x10, n) if vector => return self.scalar_out(n),
             (0x10, _) => {
-                self.from_scalar(x);
+                self.scalar_in(x);
                 Ok(())
             }
             (0x12, n @ 2..=7) => self.extend([8, 8, 4, 4, 2, 2][n as usize - 2], n & 1 != 0),

@@ -70,7 +70,7 @@ fn aes(how: u32, state: u128, key: u128) -> u128 {
 /// SM4's constants of four rounds of the key schedule: multiples of seven.
 fn sm4_constants(four: u32) -> u128 {
     (0..4).fold(0, |r, n| {
-        let word = (0..4).fold(0u32, |w, j| w << 8 | (16 * four + 4 * n + j) * 7 & 0xff);
+        let word = (0..4).fold(0u32, |w, j| w << 8 | ((16 * four + 4 * n + j) * 7) & 0xff);
         r | u128::from(word) << (32 * n)
     })
 }

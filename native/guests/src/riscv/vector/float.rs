@@ -213,7 +213,7 @@ impl Unit<'_> {
             (0x31 | 0x33, _) => self.float_reduce(Fp::Add, true)?,
             (0x0e | 0x0f, _) => self.slide_one(Self::unboxed(w, x), n == 0x0e)?,
             (0x10, _) if vector => return Ok(self.get(self.vs2(), 0, w) | !mask(w as u8)),
-            (0x10, _) => self.from_scalar(Self::unboxed(w, x)),
+            (0x10, _) => self.scalar_in(Self::unboxed(w, x)),
             (0x13, how) => self.float_one(how)?,
             (0x17, _) => self.merge(from)?,
             (0x18..=0x1f, _) => self.float_compare(from, n)?,

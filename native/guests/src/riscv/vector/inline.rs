@@ -90,15 +90,12 @@ fn operand<S: Sem>(s: &mut S, i: Insn, k: Known) -> Second<S::V> {
     Second::All(s.op1(Op::VDupG, k.sew, v))
 }
 
+/// What becomes of a piece of vs2, one of the second operand and the old one of vd.
+type Lanes<'a, S> =
+    &'a mut dyn FnMut(&mut S, <S as Sem>::V, <S as Sem>::V, <S as Sem>::V) -> <S as Sem>::V;
+
 /// `f` for each piece of vs2 and the second operand.
-fn pieces<S: Sem>(
-    s: &mut S,
-    i: Insn,
-    k: Known,
-    from: Second<S::V>,
-    count: u32,
-    f: &mut dyn FnMut(&mut S, S::V, S::V, S::V) -> S::V,
-) {
+fn pieces<S: Sem>(s: &mut S, i: Insn, k: Known, from: Second<S::V>, count: u32, f: Lanes<'_, S>) {
     all_or_leave(s, i, k, None);
     for n in 0..count {
         let a = s.get_x(k.piece(i.rs2(), n));

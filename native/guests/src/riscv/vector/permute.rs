@@ -25,7 +25,7 @@ impl Unit<'_> {
     }
 
     /// VMV.X.S, VCPOP.M, VFIRST.M.
-    pub fn to_scalar(&mut self, which: u32) -> Result<u64, Reserved> {
+    pub fn scalar_out(&mut self, which: u32) -> Result<u64, Reserved> {
         let (w, vs2) = (self.sew, self.vs2());
         if which == 0 {
             return Ok(sext(w as u8, self.get(vs2, 0, w)) as u64);
@@ -42,7 +42,7 @@ impl Unit<'_> {
     }
 
     /// VMV.S.X, VFMV.S.F.
-    pub fn from_scalar(&mut self, x: u64) {
+    pub fn scalar_in(&mut self, x: u64) {
         if self.vstart < self.vl {
             self.put(self.vd(), 0, self.sew, x);
         }
