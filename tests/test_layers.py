@@ -29,6 +29,7 @@ NAMING = {
         "riscv_flush_icache", "riscv_hwprobe",
     },
     "syscalls/files.py": {"arm_fadvise64_64"},
+    "syscalls/prctl.py": {"PR_RISCV_V_SET_CONTROL", "PR_RISCV_V_GET_CONTROL"},
     # The host's own code, its processor's features in a text, and its interface.
     "debug/blocks.py": {"CS_ARCH_X86"},
     "syscalls/handlers/proctext.py": {"x86_"},

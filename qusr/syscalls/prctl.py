@@ -121,6 +121,8 @@ OPTIONS: dict[int, tuple[str, Case]] = {
     66: ("PR_GET_MDWE", _INVALID),
     67: ("PR_SET_MEMORY_MERGE", _HOST),
     68: ("PR_GET_MEMORY_MERGE", _HOST),
+    69: ("PR_RISCV_V_SET_CONTROL", Case(*_WORDS, builtin="vector_set_control")),
+    70: ("PR_RISCV_V_GET_CONTROL", Case(*_WORDS, builtin="vector_get_control")),
     0x41555856: ("PR_GET_AUXV", _INVALID),
     0x53564D41: (
         "PR_SET_VMA",

@@ -196,6 +196,9 @@ pub enum OwnCall {
     PacResetKeys,
     PacSetKeys,
     PacGetKeys,
+    /// prctl(2) of RISC-V's vectors.
+    VectorSetControl,
+    VectorGetControl,
 }
 
 /// What swapcontext(2) keeps of a thread in a program's memory.
@@ -321,6 +324,12 @@ pub trait LinuxAbi: Send + Sync {
         top: u64,
         context: &FrameContext<'_>,
     ) -> Result<(), Efault>;
+
+    /// What a frame may take beyond the rules' AT_MINSIGSTKSZ on a processor with these features.
+    fn frame_room(&self, features: &[String]) -> u64 {
+        let _ = features;
+        0
+    }
 
     /// Where a frame at the stack pointer has the mask that sigreturn puts back; `rt`: one of
     /// rt_sigreturn(2).

@@ -139,9 +139,12 @@ fn find(processor: &Processor, wanted: &str, guest: &str) -> Result<Model, Strin
         return Err(format!("no CPU '{name}' for {guest}: -cpu help lists them"));
     }
     for setting in asked.split(',').filter(|text| !text.is_empty()) {
+        // A property with another value is one that is on, or is not there.
+        let given = |m: &Model| m.settings.iter().any(|has| has.0 == setting);
         let (property, on) = match setting.split_once('=') {
-            Some((property, "on")) => (property, true),
-            Some((property, "off")) => (property, false),
+            Some((property, "on" | "true")) => (property, true),
+            Some((property, "off" | "false")) => (property, false),
+            Some(_) if processor.models().any(|m| is_so(&m) && given(&m)) => (setting, true),
             _ => return Err(format!("-cpu {wanted}: '{setting}' is not PROPERTY=on|off")),
         };
         let has = |model: &Model| model.settings.iter().any(|has| has.0 == property);

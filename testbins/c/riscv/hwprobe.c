@@ -69,6 +69,15 @@ CHECK(extensions)
 	TOLD(5, ".4byte 0x28a51533"); /* Zbs: bset a0, a0, a0 */
 	TOLD(6, ".4byte 0x0045a00f"); /* Zicboz: cbo.zero (a1) */
 	TOLD(7, ".4byte 0x0aa51533"); /* Zbc: clmul a0, a0, a0 */
+	TOLD(8, ".4byte 0x08a54533"); /* Zbkb: pack a0, a0, a0 */
+	TOLD(10, ".4byte 0x28a52533"); /* Zbkx: xperm4 a0, a0, a0 */
+	TOLD(11, ".4byte 0x3aa50533"); /* Zknd: aes64ds a0, a0, a0 */
+	TOLD(12, ".4byte 0x32a50533"); /* Zkne: aes64es a0, a0, a0 */
+	TOLD(13, ".4byte 0x10051513"); /* Zknh: sha256sum0 a0, a0 */
+	TOLD(14, ".4byte 0x30a50533"); /* Zksed: sm4ed a0, a0, a0, 0 */
+	TOLD(15, ".4byte 0x10851513"); /* Zksh: sm3p0 a0, a0 */
+	TOLD(2, ".4byte 0x0d007557"); /* V: vsetvli a0, zero, e32, m1, ta, ma */
+	TOLD(52, ".4byte 0x40657553"); /* Zfbfmin: fcvt.s.bf16 fa0, fa0 */
 	TOLD(27, ".4byte 0x04a57553"); /* Zfh: fadd.h fa0, fa0, fa0 */
 	TOLD(28, ".4byte 0xe4050553"); /* Zfhmin: fmv.x.h a0, fa0 */
 	TOLD(32, ".4byte 0xf0180553"); /* Zfa: fli.s fa0, 1.0 */

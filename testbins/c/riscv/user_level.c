@@ -128,6 +128,64 @@ CHECK(rounding)
 	fesetround(FE_TONEAREST);
 }
 
+/* How gcc compares without exceptions: what it branches by was compared once, not again behind the write of fflags. */
+static int quiet_less(double a, double b)
+{
+	int less, old;
+
+	__asm__ volatile("frflags %1\n\tflt.d %0, %2, %3\n\tfsflags %1\n\tbeqz %0, 1f\n\tli %0, 2\n1:"
+			 : "=&r"(less), "=&r"(old) : "f"(a), "f"(b));
+	return less;
+}
+
+/* The same with other instructions on the result. */
+static int quiet_not_less(double a, double b)
+{
+	int less, old;
+
+	__asm__ volatile("frflags %1\n\tflt.d %0, %2, %3\n\tfsflags %1\n\txori %0, %0, 1\n\tsnez %0, %0"
+			 : "=&r"(less), "=&r"(old) : "f"(a), "f"(b));
+	return less;
+}
+
+/* fflags bit by bit, often enough for loops to be translated anew. */
+CHECK(accrued)
+{
+	unsigned long old, now;
+
+	for (int i = 0; i < 3000; i++) {
+		unsigned long want = i & 31, other = i * 7 & 31;
+
+		__asm__ volatile("fsflags %0" : : "r"(want));
+		EQ(quiet_less(1, i), i > 1 ? 2 : 0);
+		EQ(quiet_less(__builtin_nan(""), i), 0);
+		EQ(quiet_not_less(i, __builtin_nan("")), 1);
+		EQ(quiet_not_less(1, 2), 0);
+		__asm__ volatile("frflags %0" : "=r"(now));
+		EQ(now, want);
+		__asm__ volatile("csrrw %0, fflags, %1" : "=r"(old) : "r"(other));
+		EQ(old, want);
+		__asm__ volatile("csrrs %0, fflags, %1" : "=r"(old) : "r"(want));
+		EQ(old, other);
+		__asm__ volatile("csrrc %0, fcsr, %1" : "=r"(old) : "r"(want & 5));
+		EQ(old, want | other);
+		divide(1, 3);
+		divide(i + 1.0, 0);
+		__asm__ volatile("csrrwi %0, fflags, 2" : "=r"(old));
+		EQ(old, ((want | other) & ~(want & 5)) | 9);
+		__asm__ volatile("csrrci %0, fflags, 2" : "=r"(old));
+		EQ(old, 2);
+		/* A raised exception in between is taken back, and one that was there comes back. */
+		double inexact;
+		__asm__ volatile("frflags %0\n\tfdiv.d %2, %3, %4\n\tfrflags %1\n\tfsflags %0"
+				 : "=&r"(old), "=&r"(now), "=&f"(inexact) : "f"(1.0), "f"(3.0));
+		EQ(old, 0);
+		EQ(now, 1);
+		__asm__ volatile("frflags %0" : "=r"(now));
+		EQ(now, 0);
+	}
+}
+
 static uint16_t *code;
 
 static void *calls(void *unused)

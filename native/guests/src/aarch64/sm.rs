@@ -4,9 +4,9 @@
 use super::insn::Insn;
 use crate::decode::Bits;
 use crate::guest::Lift;
+use crate::ir::ciphers::{sm3_p1 as p1, sm4};
 use crate::ir::sem::Sem;
 use crate::ir::vector::{from_lanes, lane};
-use std::sync::OnceLock;
 
 fn w(v: u128, i: u32) -> u32 {
     lane(v, 32, i) as u32
@@ -14,11 +14,6 @@ fn w(v: u128, i: u32) -> u32 {
 
 fn words(f: impl Fn(u32) -> u32) -> u128 {
     from_lanes(32, |i| u64::from(f(i)))
-}
-
-/// SM3's permutation P1.
-fn p1(x: u32) -> u32 {
-    x ^ x.rotate_left(15) ^ x.rotate_left(23)
 }
 
 fn partw1(d: u128, n: u128, m: u128) -> u128 {
@@ -54,54 +49,6 @@ fn tt(d: u128, n: u128, m: u128, how: u64) -> u128 {
         (t ^ t.rotate_left(9) ^ t.rotate_left(17), 19)
     };
     words(|i| [c, b.rotate_left(turn), a, top][i as usize])
-}
-
-/// SM4's field: polynomial x^8 + x^7 + x^6 + x^5 + x^4 + x^2 + 1.
-fn times(mut a: u8, mut b: u8) -> u8 {
-    let mut r = 0;
-    while b != 0 {
-        if b & 1 != 0 {
-            r ^= a;
-        }
-        a = a << 1 ^ if a & 0x80 != 0 { 0xf5 } else { 0 };
-        b >>= 1;
-    }
-    r
-}
-
-/// SM4's S-box: an affine map, the inverse in the field, and the map again.
-fn sbox() -> &'static [u8; 256] {
-    static BOX: OnceLock<[u8; 256]> = OnceLock::new();
-    BOX.get_or_init(|| {
-        let map = |x: u8| {
-            (0..8).fold(0xd3u8, |r, i| {
-                let bit = (x & 0xa7u8.rotate_left(i)).count_ones() as u8 & 1;
-                r ^ bit << i
-            })
-        };
-        std::array::from_fn(|x| {
-            let y = map(x as u8);
-            map((0..254).fold(1, |r, _| times(r, y)))
-        })
-    })
-}
-
-fn substitute(x: u32) -> u32 {
-    u32::from_le_bytes(x.to_le_bytes().map(|b| sbox()[usize::from(b)]))
-}
-
-/// Four rounds of SM4 (`key`: of its key schedule) on `x` with the words of `k`.
-fn sm4(mut x: u128, k: u128, key: bool) -> u128 {
-    for i in 0..4 {
-        let t = substitute(w(x, 3) ^ w(x, 2) ^ w(x, 1) ^ w(k, i));
-        let t = if key {
-            t ^ t.rotate_left(13) ^ t.rotate_left(23)
-        } else {
-            t ^ t.rotate_left(2) ^ t.rotate_left(10) ^ t.rotate_left(18) ^ t.rotate_left(24)
-        };
-        x = x >> 32 | u128::from(t ^ w(x, 0)) << 96;
-    }
-    x
 }
 
 /// SM3PARTW1, SM3PARTW2, SM4EKEY.

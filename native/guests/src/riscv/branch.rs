@@ -99,7 +99,7 @@ pub fn fence<S: Sem>(s: &mut S, i: Insn) -> Lift {
     Lift::Next
 }
 
-/// FENCE.I: code anywhere may have changed.
+/// FENCE.I: code anywhere may have changed. Translations are compared with it.
 pub fn fence_i<S: Sem>(s: &mut S, i: Insn) -> Lift {
     s.trap(Trap::Invalidate, 1, i.next());
     Lift::End

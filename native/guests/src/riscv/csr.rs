@@ -1,6 +1,6 @@
 //! Control and status registers: those of floating point, and the counters (Zicsr, F, Zicntr).
 
-use super::features::F;
+use super::features::{self, F, V};
 use super::insn::{Insn, done, set, slot, x};
 use super::linux::ticks;
 use crate::decode::Bits;
@@ -24,24 +24,14 @@ pub mod rounding {
 /// What RISC-V has otherwise than Arm: all NaNs are the default one, and a result is tiny if it is so after rounding.
 const MODES: u32 = float::DEFAULT_NAN | float::TINY_AFTER;
 
-/// Accrued exceptions: the environment's flag, and the bit in fflags.
-const FLAGS: [(u32, u32); 5] = [
-    (float::INEXACT, 0),
-    (float::UNDERFLOW, 1),
-    (float::OVERFLOW, 2),
-    (float::DIV_BY_ZERO, 3),
-    (float::INVALID, 4),
-];
-
 #[must_use]
 pub fn fflags(st: &State) -> u64 {
-    let flag = |f: (u32, u32)| u64::from(st.fpenv & f.0 != 0) << f.1;
-    FLAGS.into_iter().map(flag).sum()
+    float::accrued(st.env())
 }
 
 pub fn set_fflags(st: &mut State, v: u64) {
-    let flag = |f: (u32, u32)| if v >> f.1 & 1 != 0 { f.0 } else { 0 };
-    st.fpenv = st.fpenv & !0x3f | FLAGS.into_iter().map(flag).sum::<u32>();
+    let env = float::with_accrued(st.env(), v);
+    st.set_env(env);
 }
 
 #[must_use]
@@ -92,6 +82,13 @@ pub fn set_fcsr(st: &mut State, v: u64) {
 const FFLAGS: u32 = 1;
 const FRM: u32 = 2;
 const FCSR: u32 = 3;
+const VSTART: u32 = 8;
+const VXSAT: u32 = 9;
+const VXRM: u32 = 10;
+const VCSR: u32 = 15;
+const VL: u32 = 0xc20;
+const VTYPE: u32 = 0xc21;
+const VLENB: u32 = 0xc22;
 const CYCLE: u32 = 0xc00;
 const TIME: u32 = 0xc01;
 const INSTRET: u32 = 0xc02;
@@ -131,6 +128,24 @@ pub fn access<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let writes = i.f(12, 2) == 1 || i.rs1() != 0;
     match number {
         FFLAGS | FRM | FCSR if i.has(F) => status(s, i, number, writes),
+        VSTART | VXSAT | VXRM | VCSR if i.has(V) && !i.vectors_off() => {
+            vector_status(s, i, number, writes)
+        }
+        VL | VTYPE | VLENB if i.has(V) && !i.vectors_off() && !writes => {
+            let v = match number {
+                VL => s.get(slot::VL),
+                VLENB => s.konst(1 << features::log_bytes(i.features)),
+                _ => {
+                    // vill is the highest bit.
+                    let kind = s.get(slot::VTYPE);
+                    let (vill, low) = (s.shift_k(Op::Shr, 64, kind, 8), s.and_k(64, kind, 0xff));
+                    let vill = s.shift_k(Op::Shl, 64, vill, u64::from(i.xlen) - 1);
+                    s.op2(Op::Or, 64, vill, low)
+                }
+            };
+            used(s);
+            done(s, i, v)
+        }
         CYCLE | TIME | INSTRET if !writes => {
             let v = counter(s, number);
             done(s, i, v)
@@ -144,42 +159,83 @@ pub fn access<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
 }
 
-fn status<S: Sem>(s: &mut S, i: Insn, number: u32, writes: bool) -> Lift {
+/// Vectors are in use.
+fn used<S: Sem>(s: &mut S) {
+    let one = s.konst(1);
+    s.set(slot::VUSED, one);
+}
+
+/// What is written, by an instruction that writes.
+fn changed<S: Sem>(s: &mut S, i: Insn, old: S::V) -> S::V {
     let operand = if i.bit(14) {
         s.konst(u64::from(i.rs1()))
     } else {
         x(s, i.rs1())
     };
+    match i.f(12, 2) {
+        1 => operand,
+        2 => s.op2(Op::Or, 64, old, operand),
+        _ => s.op2(Op::Andn, 64, old, operand),
+    }
+}
+
+fn vector_status<S: Sem>(s: &mut S, i: Insn, number: u32, writes: bool) -> Lift {
+    let old = match number {
+        VSTART => s.get(slot::VSTART),
+        VXSAT => s.get(slot::VXSAT),
+        VXRM => s.get(slot::VXRM),
+        _ => {
+            let (mode, sat) = (s.get(slot::VXRM), s.get(slot::VXSAT));
+            let mode = s.shift_k(Op::Shl, 64, mode, 1);
+            s.op2(Op::Or, 64, mode, sat)
+        }
+    };
+    if writes {
+        let new = changed(s, i, old);
+        match number {
+            VSTART => {
+                let v = s.and_k(64, new, (8 << features::log_bytes(i.features)) - 1);
+                s.set(slot::VSTART, v);
+            }
+            VXSAT => {
+                let v = s.and_k(64, new, 1);
+                s.set(slot::VXSAT, v);
+            }
+            VXRM => {
+                let v = s.and_k(64, new, 3);
+                s.set(slot::VXRM, v);
+            }
+            _ => {
+                let (mode, sat) = (s.shift_k(Op::Shr, 64, new, 1), s.and_k(64, new, 1));
+                let mode = s.and_k(64, mode, 3);
+                s.set(slot::VXRM, mode);
+                s.set(slot::VXSAT, sat);
+            }
+        }
+    }
+    used(s);
+    done(s, i, old)
+}
+
+fn status<S: Sem>(s: &mut S, i: Insn, number: u32, writes: bool) -> Lift {
     // CSRRW to register 0 does not read.
     let reads = i.f(12, 2) != 1 || i.rd() != 0;
-    let flags = |s: &mut S| s.call(|st, _, _, _, _| u128::from(fflags(st)), [None; 3], 0);
     let old = match number {
         _ if !reads => s.konst(0),
-        FFLAGS => flags(s),
+        FFLAGS => s.accrued(),
         FRM => s.get(slot::FRM),
         _ => {
-            let (f, mode) = (flags(s), s.get(slot::FRM));
+            let (f, mode) = (s.accrued(), s.get(slot::FRM));
             let mode = s.shift_k(Op::Shl, 64, mode, 5);
             s.op2(Op::Or, 64, f, mode)
         }
     };
-    let new = match i.f(12, 2) {
-        1 => operand,
-        2 => s.op2(Op::Or, 64, old, operand),
-        _ => s.op2(Op::Andn, 64, old, operand),
-    };
     if !writes {
         return done(s, i, old);
     }
+    let new = changed(s, i, old);
     if number != FRM {
-        s.call(
-            |st, v, _, _, _| {
-                set_fflags(st, v as u64);
-                0
-            },
-            [Some(new), None, None],
-            0,
-        );
+        s.accrue(new);
     }
     if number != FFLAGS {
         let mode = s.shift_k(Op::Shr, 64, new, if number == FRM { 0 } else { 5 });

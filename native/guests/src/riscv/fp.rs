@@ -1,5 +1,6 @@
 //! Floating point: F, D, Zfh and Zfa. The formats of bits 26-25 are single, double, half.
 
+use super::bfloat;
 use super::csr::{rounding, rounding_in};
 use super::features::D;
 use super::insn::{Insn, done, f, fp, set_fp, x};
@@ -191,14 +192,18 @@ pub fn compare<S: Sem>(s: &mut S, i: Insn) -> Lift {
     done(s, i, c)
 }
 
-/// Of what kind a number is, as a bit (table "Format of result of FCLASS instruction").
 fn classified(_: &mut State, v: u128, _: u128, _: u128, w: u64) -> u128 {
+    kind_of(w as u8, v as u64).into()
+}
+
+/// Of what kind a number is, as a bit (table "Format of result of FCLASS instruction").
+pub fn kind_of(w: u8, v: u64) -> u64 {
     let (exp_bits, frac_bits) = match w {
         16 => (5, 10),
         32 => (8, 23),
         _ => (11, 52),
     };
-    let v = v as u64 & crate::ir::eval::mask(w as u8);
+    let v = v & crate::ir::eval::mask(w);
     let negative = v >> (exp_bits + frac_bits) & 1 != 0;
     let (exp, frac) = (
         v >> frac_bits & ((1 << exp_bits) - 1),
@@ -263,6 +268,26 @@ pub fn convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
         u64::from(to),
     );
     set_fp(s, to, i.rd(), r);
+    Lift::Next
+}
+
+/// FCVT.S.BF16, FCVT.BF16.S (Zfbfmin).
+pub fn from_bfloat<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    known!(mode(i));
+    let a = f(s, i.rs1());
+    let r = s.call_x(bfloat::widened, [Some(a), None, None], 0);
+    set_fp(s, 32, i.rd(), r);
+    Lift::Next
+}
+
+pub fn to_bfloat<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let how = match known!(mode(i)) {
+        Mode::Current => i.frm,
+        Mode::Own(m) => m,
+    };
+    let a = fp(s, 32, i.rs1());
+    let r = s.call_x(bfloat::narrowed, [Some(a), None, None], how.into());
+    set_fp(s, 16, i.rd(), r);
     Lift::Next
 }
 

@@ -13,13 +13,38 @@ use crate::ir::sem::Sem;
 pub mod slot {
     /// The rounding mode: what the program wrote to frm.
     pub const FRM: u16 = 32;
+    /// Vectors: the element to begin with, how many there are, and their type as `vector` has it.
+    pub const VSTART: u16 = 33;
+    pub const VL: u16 = 34;
+    pub const VTYPE: u16 = 35;
+    /// Fixed-point rounding, and whether something was saturated.
+    pub const VXRM: u16 = 36;
+    pub const VXSAT: u16 = 37;
+    /// The program has used vectors, so that the kernel keeps them.
+    pub const VUSED: u16 = 38;
+    /// What it may do with them, as prctl(PR_RISCV_V_SET_CONTROL) has it.
+    pub const VCONTROL: u16 = 39;
 }
 
-/// The general slots, and the floating-point registers: halves of sixteen wide slots.
+/// The pieces of vector registers, of the longest that there can be. Shorter ones follow each other without gaps.
+pub const VECTORS: u16 = 16;
+pub const PIECES: u16 = 32 * 8;
+
+/// The general slots, the floating-point registers (halves of sixteen wide slots), and vectors.
 pub const LAYOUT: Layout = Layout {
     halved: 16,
-    ..Layout::new(33, 16)
+    ..Layout::new(40, VECTORS + PIECES)
 };
+
+/// A translation's mode: frm, and whether vectors are off. Within a block also vtype, as far as it is known.
+pub mod mode {
+    pub const FRM: u32 = 7;
+    pub const VECTORS_OFF: u32 = 8;
+    /// vtype's bits are known, and where they are (with one for vill).
+    pub const TYPED: u32 = 1 << 4;
+    pub const TYPE: u32 = 5;
+    pub const WITHIN: u32 = 0x3ff0;
+}
 
 /// The unit of a floating-point register.
 #[must_use]
@@ -34,6 +59,8 @@ pub struct Insn {
     pub pc: u64,
     /// The rounding mode of frm.
     pub frm: u8,
+    /// The translation's ([`mode`]).
+    pub mode: u32,
     /// 2 or 4 bytes.
     pub size: u8,
     /// Bits of a general register.
@@ -51,6 +78,10 @@ impl Insn {
     #[must_use]
     pub fn has(self, need: Features) -> bool {
         self.features.contains(need)
+    }
+    #[must_use]
+    pub fn vectors_off(self) -> bool {
+        self.mode & mode::VECTORS_OFF != 0
     }
     #[must_use]
     pub fn rd(self) -> u32 {

@@ -1,9 +1,11 @@
 //! RISC-V with 64 and with 32 bits: one set of tables and lifters, of which lines need a word size.
 
 mod atomic;
+mod bfloat;
 mod bits;
 mod branch;
 mod compressed;
+mod crypto;
 pub mod csr;
 pub mod features;
 mod fp;
@@ -14,6 +16,7 @@ mod mem;
 pub mod short;
 pub mod table;
 mod unicorn;
+mod vector;
 
 use crate::Entry;
 use crate::guest::{FlagUse, Guest, Lift};
@@ -25,7 +28,7 @@ use crate::ir::layout::Layout;
 use crate::ir::sem::Sem;
 use crate::ir::state::State;
 use features::Features;
-use insn::Insn;
+use insn::{Insn, slot};
 use linux::RiscvLinux;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -118,7 +121,12 @@ impl Riscv {
             })
     }
 
-    /// Reads the instruction at `pc`; the mode is frm.
+    /// log2 of the bytes of a vector register.
+    fn log_bytes(&self) -> u32 {
+        features::log_bytes(self.features)
+    }
+
+    /// Reads the instruction at `pc`, in a translation's mode.
     #[must_use]
     pub fn decode(&self, pc: u64, code: &[u8], mode: u32) -> Decoded {
         let size = size(code[0]);
@@ -136,7 +144,8 @@ impl Riscv {
         let insn = Insn {
             bits,
             pc,
-            frm: mode as u8,
+            frm: (mode & insn::mode::FRM) as u8,
+            mode,
             size,
             xlen: self.xlen,
             features: self.features,
@@ -144,13 +153,64 @@ impl Riscv {
         Decoded { kind, line, insn }
     }
 
-    fn lift<S: Sem>(&self, s: &mut S, pc: u64, code: &[u8], mode: u32) -> (Lift, u8) {
-        let d = self.decode(pc, code, mode);
+    fn lift<S: Sem>(&self, s: &mut S, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
+        let d = self.decode(pc, code, *mode);
         let lift = match d.line {
             Some(n) => d.kind.lifter::<S>(n)(s, d.insn),
             None => Lift::Undefined,
         };
+        if d.kind == Kind::Long && vector::sets_type(d.insn) {
+            *mode &= !insn::mode::WITHIN;
+            if let Some(kind) = vector::known_behind(d.insn) {
+                *mode |= insn::mode::TYPED | (kind as u32) << insn::mode::TYPE;
+            }
+        }
         (lift, d.insn.size)
+    }
+}
+
+/// VLMAX for a vtype and registers of so many bytes; 0: vill.
+#[cfg(test)]
+pub fn most_elements(vtype: u64, bytes: usize) -> u64 {
+    vector::most(vector::legal(vtype), bytes.ilog2())
+}
+
+/// Registers of vectors ([`crate::cpu::Regs`]): vstart, vl, vtype, vcsr, vlenb, whether they have been used (and above that bit what prctl(2) said of them),
+/// then all pieces of 128 bits.
+pub const VSTART: u32 = 68;
+pub const VLENB: u32 = VSTART + 4;
+pub const VSTATE: u32 = VSTART + 5;
+pub const PIECE0: u32 = VSTART + 6;
+
+fn vector_status(st: &State, guest: &Riscv, id: u32) -> u64 {
+    let r = |n: u16| st.r()[usize::from(n)];
+    match id - VSTART {
+        0 => r(slot::VSTART),
+        1 => r(slot::VL),
+        2 => vector::vtype(r(slot::VTYPE), guest.xlen),
+        3 => r(slot::VXRM) << 1 | r(slot::VXSAT),
+        4 if guest.features.contains(features::V) => 1 << guest.log_bytes(),
+        4 => 0,
+        _ => r(slot::VUSED) | r(slot::VCONTROL) << 1,
+    }
+}
+
+fn set_vector_status(st: &mut State, guest: &Riscv, id: u32, v: u64) {
+    let r = st.r_mut();
+    let mut set = |n: u16, v: u64| r[usize::from(n)] = v;
+    match id {
+        VSTART => set(slot::VSTART, v & ((8 << guest.log_bytes()) - 1)),
+        69 => set(slot::VL, v),
+        70 => set(slot::VTYPE, vector::legal(v)),
+        71 => {
+            set(slot::VXRM, v >> 1 & 3);
+            set(slot::VXSAT, v & 1);
+        }
+        VLENB => {}
+        _ => {
+            set(slot::VUSED, v & 1);
+            set(slot::VCONTROL, v >> 1);
+        }
     }
 }
 
@@ -194,11 +254,11 @@ impl Guest for Riscv {
     }
 
     fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
-        Riscv::lift(self, s, pc, code, *mode)
+        Riscv::lift(self, s, pc, code, mode)
     }
 
     fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
-        Riscv::lift(self, s, pc, code, *mode)
+        Riscv::lift(self, s, pc, code, mode)
     }
 
     fn flag_use(&self, _pc: u64, _code: &[u8]) -> FlagUse {
@@ -219,10 +279,12 @@ impl Guest for Riscv {
 
     fn reset(&self, st: &mut State) {
         csr::reset(st);
+        st.r_mut()[usize::from(slot::VTYPE)] = vector::legal(u64::MAX);
     }
 
     fn mode(&self, st: &State) -> u32 {
-        csr::frm(st) as u32
+        let off = st.r()[usize::from(slot::VCONTROL)] & 3 == 1;
+        csr::frm(st) as u32 | if off { insn::mode::VECTORS_OFF } else { 0 }
     }
 
     fn is_volatile(&self, code: &[u8]) -> bool {
@@ -231,7 +293,12 @@ impl Guest for Riscv {
     }
 
     fn register_count(&self) -> u32 {
-        68
+        let pieces = if self.features.contains(features::V) {
+            2 << self.log_bytes()
+        } else {
+            0
+        };
+        PIECE0 + pieces
     }
 
     fn register(&self, st: &State, id: u32) -> u128 {
@@ -242,7 +309,12 @@ impl Guest for Riscv {
             65 => u128::from(csr::fflags(st)),
             66 => u128::from(csr::frm(st)),
             67 => u128::from(csr::fcsr(st)),
-            _ => 0,
+            VSTART..PIECE0 => vector_status(st, self, id).into(),
+            _ => st
+                .v()
+                .get((id - PIECE0) as usize + 16)
+                .copied()
+                .unwrap_or(0),
         }
     }
 
@@ -255,6 +327,12 @@ impl Guest for Riscv {
             65 => csr::set_fflags(st, v),
             66 => csr::set_frm(st, v),
             67 => csr::set_fcsr(st, v),
+            VSTART..PIECE0 => set_vector_status(st, self, id, v),
+            PIECE0.. => {
+                if let Some(piece) = st.v_mut().get_mut((id - PIECE0) as usize + 16) {
+                    *piece = value;
+                }
+            }
             _ => {}
         }
     }

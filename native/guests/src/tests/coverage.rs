@@ -74,8 +74,7 @@ fn riscv_table() -> String {
         "# RISC-V coverage of the native core\n\n\
          Generated from the decode tables (`QUSR_WRITE_DOCS=1 cargo test -p qusr-guests coverage`); a test\n\
          fails when it is out of date. Whatever no line matches, or only lines of extensions that the processor lacks, is\n\
-         undefined; so are reserved forms of a line. Not there yet: vectors (V, Zvfh, Zvk* and their like), scalar cryptography\n\
-         (Zk*), bfloat16.\n\n\
+         undefined; so are reserved forms of a line. Not there: the seed (Zkr), which Linux does not let programs read.\n\n\
          | encoding | bits | extensions | RV64 | RV32 |\n|---|---|---|---|---|\n",
     );
     for kind in [Kind::Long, Kind::Short] {

@@ -323,6 +323,8 @@ impl GuestThread {
             Builtin::PacResetKeys => self.prctl(OwnCall::PacResetKeys, args),
             Builtin::PacSetKeys => self.prctl(OwnCall::PacSetKeys, args),
             Builtin::PacGetKeys => self.prctl(OwnCall::PacGetKeys, args),
+            Builtin::VectorSetControl => self.prctl(OwnCall::VectorSetControl, args),
+            Builtin::VectorGetControl => self.prctl(OwnCall::VectorGetControl, args),
             Builtin::GetSeccomp => Ok(self.seccomp.mode()),
             // prctl(PR_SET_SECCOMP, mode, program)
             Builtin::SetSeccomp => match value(1) {

@@ -271,11 +271,13 @@ pub enum Builtin {
     AtomicCompare,
     FlushScope,
     SigsuspendFirst,
+    VectorSetControl,
+    VectorGetControl,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::SigsuspendFirst as u8 {
+        if index > Self::VectorGetControl as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

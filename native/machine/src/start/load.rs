@@ -200,7 +200,8 @@ fn vector(image: &Image, machine: &Machine, vdso: u64) -> Vec<(u64, u64)> {
         entry: image.entry,
         hwcap: machine.cpu.hwcap,
         hwcap2: machine.cpu.hwcap2,
-        minsigstksz: machine.rules.minsigstksz,
+        minsigstksz: machine.rules.minsigstksz
+            + machine.entry.linux.frame_room(&machine.cpu.features),
         own: &machine.rules.auxv,
         vdso,
         page_size: machine.rules.page_size,

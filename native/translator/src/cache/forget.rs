@@ -1,7 +1,8 @@
 //! Forgetting translations whose code has changed.
 
-use super::tables::Link;
-use super::tables::{DEAD, NONE};
+use super::arena::Arena;
+use super::source::ReadPage;
+use super::tables::{DEAD, Link, NONE, Tables};
 use super::{Cache, Inner, PAGE};
 use std::sync::atomic::Ordering;
 
@@ -47,29 +48,7 @@ impl Cache {
                 continue;
             }
             any = true;
-            tables.stamps[n as usize] = DEAD;
-            let e = &mut tables.entries[n as usize];
-            let (key, from, end) = (e.key, e.start, e.end);
-            let (mut incoming, own) = (e.incoming, e.exits.clone());
-            e.incoming = NONE;
-            while let Some(&Link { exit, next }) = tables.links.get(incoming as usize) {
-                if tables.exits[exit as usize].to == n {
-                    tables.unchain(&generation.arena, exit);
-                }
-                incoming = next;
-            }
-            // Its own exits: what still runs in it leaves at once.
-            for x in own {
-                tables.unchain(&generation.arena, x);
-            }
-            if tables.map.get(&key) == Some(&n) {
-                tables.map.remove(&key);
-            }
-            for p in (from & !(PAGE - 1)..end.max(from + 1)).step_by(PAGE as usize) {
-                if let Some(list) = tables.pages.get_mut(&p) {
-                    list.retain(|&x| x != n);
-                }
-            }
+            tables.forget(&generation.arena, n);
         }
         if any {
             self.epoch.fetch_add(1, Ordering::Release);
@@ -77,9 +56,57 @@ impl Cache {
         any
     }
 
+    /// Forgets the translations that guest memory does not hold any more what they were made from. True if there were any.
+    pub fn revise(&self, read: ReadPage<'_>) -> bool {
+        let mut inner = self.lock();
+        // What is being translated now was not compared.
+        inner.changes.note(0, u64::MAX);
+        self.changes.store(inner.changes.count(), Ordering::Release);
+        let Inner {
+            generation, tables, ..
+        } = &mut *inner;
+        let stale = tables.stale(read);
+        for &n in &stale {
+            tables.forget(&generation.arena, n);
+        }
+        if !stale.is_empty() {
+            self.epoch.fetch_add(1, Ordering::Release);
+        }
+        !stale.is_empty()
+    }
+
     /// How often something was invalidated.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
+    }
+}
+
+impl Tables {
+    /// Forgets a live translation.
+    fn forget(&mut self, arena: &Arena, n: u32) {
+        self.stamps[n as usize] = DEAD;
+        let e = &mut self.entries[n as usize];
+        let (key, from, end) = (e.key, e.start, e.end);
+        let (mut incoming, own) = (e.incoming, e.exits.clone());
+        e.incoming = NONE;
+        while let Some(&Link { exit, next }) = self.links.get(incoming as usize) {
+            if self.exits[exit as usize].to == n {
+                self.unchain(arena, exit);
+            }
+            incoming = next;
+        }
+        // Its own exits: what still runs in it leaves at once.
+        for x in own {
+            self.unchain(arena, x);
+        }
+        if self.map.get(&key) == Some(&n) {
+            self.map.remove(&key);
+        }
+        for p in (from & !(PAGE - 1)..end.max(from + 1)).step_by(PAGE as usize) {
+            if let Some(list) = self.pages.get_mut(&p) {
+                list.retain(|&x| x != n);
+            }
+        }
     }
 }

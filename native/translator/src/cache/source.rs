@@ -173,7 +173,17 @@ struct Pages<'a> {
     last: (u64, usize),
 }
 
-impl Pages<'_> {
+impl<'a> Pages<'a> {
+    fn new(read: ReadPage<'a>) -> Self {
+        Self {
+            read,
+            seen: HashMap::default(),
+            pages: Vec::new(),
+            // No page begins there.
+            last: (u64::MAX, 0),
+        }
+    }
+
     fn page(&mut self, addr: u64) -> Option<&[u8]> {
         if self.last.0 != addr {
             let (read, pages) = (&mut self.read, &mut self.pages);
@@ -189,17 +199,19 @@ impl Pages<'_> {
 }
 
 impl Tables {
+    /// The live translations that guest memory does not hold any more what they were made from.
+    pub(super) fn stale(&self, read: ReadPage<'_>) -> Vec<u32> {
+        let mut pages = Pages::new(read);
+        (0..self.entries.len() as u32)
+            .filter(|&n| self.is_live(n) && !self.sources.holds(n, &mut pages))
+            .collect()
+    }
+
     /// Takes back the parked translation of `key`, with all that it is chained to, if guest memory
     /// still has what it was made from.
     pub(super) fn take_back(&mut self, arena: &Arena, key: Key, read: ReadPage<'_>) -> Option<u32> {
         let &n = self.map.get(&key)?;
-        let mut pages = Pages {
-            read,
-            seen: HashMap::default(),
-            pages: Vec::new(),
-            // No page begins there.
-            last: (u64::MAX, 0),
-        };
+        let mut pages = Pages::new(read);
         if !self.sources.holds(n, &mut pages) {
             return None;
         }

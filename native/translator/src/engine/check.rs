@@ -10,7 +10,7 @@ use crate::guest::Lift;
 use crate::host::{Answer, Cpu};
 use crate::ir::interp::{Interp, Outcome};
 use crate::ir::state::State;
-use crate::ir::{flags, float};
+use crate::ir::{Trap, flags, float};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
@@ -83,6 +83,14 @@ impl NativeCore {
         let answer = self.enter(found);
         // What lies beyond a mapped file's end is for the host to know.
         comparable &= answer != Answer::Fault || !self.cpu_ref().fault().bus;
+        // Neither is what is the interpreter's anyway.
+        comparable &= !matches!(
+            answer,
+            Answer::Trap {
+                trap: Trap::Step,
+                ..
+            }
+        );
         comparable &= !mem.shared;
         // Exits set the pc when they are dealt with; peek without side effects.
         let written = mem.written;

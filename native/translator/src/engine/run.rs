@@ -205,6 +205,23 @@ impl NativeCore {
         self.jumps[0] = [4, 0];
     }
 
+    /// Forgets the translations of code that has changed, wherever that is.
+    fn revise(&mut self) {
+        let gate = gate::inside();
+        let changed = self
+            .common
+            .cache
+            .revise(&mut |at, page| self.fetch(at, page) == Ok(page.len()));
+        if changed {
+            self.check_epoch();
+            kick_all(&self.common.cores);
+        }
+        drop(gate);
+        if let Some(f) = &mut self.fallback {
+            f.invalidate(0, u64::MAX);
+        }
+    }
+
     /// Forgets translations, here and in the other cores' tables.
     pub(super) fn forget(&mut self, start: u64, end: u64) {
         let gate = gate::inside();
@@ -244,8 +261,12 @@ impl NativeCore {
             Trap::Fallback => self.fall_back(),
             Trap::Resync => Next::Go,
             Trap::Stop => Next::Leave(Exit::Stop),
+            Trap::Step => match self.step_guest() {
+                Exit::Interrupted => Next::Go,
+                exit => Next::Leave(exit),
+            },
             Trap::Invalidate if arg != 0 => {
-                self.forget(0, u64::MAX);
+                self.revise();
                 Next::Go
             }
             Trap::Invalidate => {

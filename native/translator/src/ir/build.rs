@@ -6,7 +6,7 @@ use super::flags::Cc;
 use super::layout::Layout;
 use super::sem::{Guard, Indirect, Sem};
 use super::skip::Known;
-use super::state::Helper;
+use super::state::{Helper, Outside};
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
 use crate::cpu::Watch;
 
@@ -449,6 +449,30 @@ impl Sem for IrBuilder {
 
     fn sticky(&mut self, v: Val, bits: u32) {
         self.push(Op::Sticky, 128, [v, NONE, NONE], u64::from(bits));
+    }
+
+    fn accrued(&mut self) -> Val {
+        self.push(Op::Accrued, 8, [NONE; 3], 0)
+    }
+
+    fn accrue(&mut self, v: Val) {
+        self.push(Op::Accrue, 8, [v, NONE, NONE], 0);
+        // A comparison that was done before must not be done again, which raises its exceptions again.
+        for slot in 0..self.cur.general.len() {
+            let v = self.cur.general[slot];
+            if v != NONE && self.inst(v).op.class().is_done_again(self.inst(v).w) {
+                self.cur.general[slot] = NONE;
+            }
+        }
+    }
+
+    fn outside(&mut self, _: Outside, _imm: u64, pc: u64) {
+        self.trap(Trap::Step, 0, pc);
+    }
+
+    fn changed(&mut self, pieces: std::ops::Range<u16>) {
+        let (from, to) = (usize::from(pieces.start), usize::from(pieces.end));
+        self.cur.wide[from..to].fill(NONE);
     }
 
     fn call(&mut self, h: Helper, args: [Option<Val>; 3], imm: u64) -> Val {

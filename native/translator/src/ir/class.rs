@@ -55,6 +55,7 @@ const fn class(n: u8) -> u16 {
             StoreExPair,
             Rmw,
             Cas,
+            Accrued,
             Call,
         ],
     ) {

@@ -23,7 +23,7 @@ fn times(mut a: u8, mut b: u8) -> u8 {
 }
 
 /// The S-box and its inverse, computed from their definition (FIPS 197, 5.1.1).
-fn boxes() -> &'static [[u8; 256]; 2] {
+pub fn boxes() -> &'static [[u8; 256]; 2] {
     static BOXES: OnceLock<[[u8; 256]; 2]> = OnceLock::new();
     BOXES.get_or_init(|| {
         let mut t = [[0u8; 256]; 2];

@@ -57,6 +57,24 @@ pub const STANDARD: u64 = 1 << 33;
 /// The flags.
 pub const STICKY: u32 = 0x3f | INPUT_DENORMAL;
 
+/// The flags in the order that most instruction sets have (RISC-V's fflags; MIPS' FCSR and z/Architecture's FPC somewhere in
+/// theirs): inexact in bit 0, underflow, overflow, division by zero, invalid.
+const ACCRUED: [u32; 5] = [INEXACT, UNDERFLOW, OVERFLOW, DIV_BY_ZERO, INVALID];
+
+/// The sticky flags of an environment as [`super::Op::Accrued`] gives them.
+#[must_use]
+pub fn accrued(env: u32) -> u64 {
+    let flag = |n: usize| u64::from(env & ACCRUED[n] != 0) << n;
+    (0..ACCRUED.len()).map(flag).sum()
+}
+
+/// The environment with these sticky flags.
+#[must_use]
+pub fn with_accrued(env: u32, v: u64) -> u32 {
+    let flag = |n: usize| if v >> n & 1 != 0 { ACCRUED[n] } else { 0 };
+    env & !0x3f | (0..ACCRUED.len()).map(flag).sum::<u32>()
+}
+
 /// The environment for operations that are [`STANDARD`].
 #[must_use]
 pub fn standard(env: u32) -> u32 {

@@ -5,7 +5,7 @@
 
 use super::eval::{self, eval_any, sext};
 use super::sem::{Guard, Indirect, Sem};
-use super::state::{Helper, State};
+use super::state::{Helper, Outside, Refused, State};
 use super::{Op, Rmw, Trap};
 
 /// A failed access.
@@ -349,6 +349,30 @@ impl Sem for Interp<'_> {
             self.st.fpstatus |= u64::from(bits);
         }
     }
+
+    fn accrued(&mut self) -> u128 {
+        u128::from(super::float::accrued(self.st.env()))
+    }
+
+    fn accrue(&mut self, v: u128) {
+        if !self.skipped && !self.faulted() {
+            let env = super::float::with_accrued(self.st.env(), v as u64);
+            self.st.set_env(env);
+        }
+    }
+
+    fn outside(&mut self, f: Outside, imm: u64, pc: u64) {
+        if self.faulted() {
+            return;
+        }
+        match f(self.st, self.mem, imm) {
+            Ok(()) => {}
+            Err(Refused::Fault(fault)) => self.outcome = Outcome::Faulted(fault),
+            Err(Refused::Undefined) => self.trap(Trap::Undefined, 0, pc),
+        }
+    }
+
+    fn changed(&mut self, _: std::ops::Range<u16>) {}
 
     fn call(&mut self, h: Helper, args: [Option<u128>; 3], imm: u64) -> u128 {
         if self.faulted() {

@@ -13,6 +13,7 @@
 
 mod address;
 pub mod build;
+pub mod ciphers;
 pub mod class;
 pub mod crypto;
 pub mod eval;
@@ -300,6 +301,10 @@ pub enum Op {
     Sticky,
     /// Orders earlier stores before later loads.
     Fence,
+    /// The accrued floating-point exceptions, in the order that most have ([`float::accrued`]).
+    Accrued,
+    /// Makes a the accrued exceptions.
+    Accrue,
     /// A helper function: a general, a wide result.
     Call,
     CallX,
@@ -334,7 +339,7 @@ pub enum Trap {
     Fallback,
     /// State that selects translations changed, or code was invalidated: look the pc up again.
     Resync,
-    /// The instruction cache line at `State::trap_addr` is to be forgotten; with an argument that is not 0 all of them.
+    /// The instruction cache line at `State::trap_addr` is to be forgotten; with an argument that is not 0 all code that has changed.
     Invalidate,
     /// A data address that is not aligned as the instruction demands.
     Align,
@@ -342,13 +347,15 @@ pub enum Trap {
     Stop,
     /// Another exception of the instruction at the pc; the argument is the guest's number for it.
     Exception,
+    /// The instruction at the pc is for the interpreter.
+    Step,
 }
 
 impl Trap {
     /// The trap numbered `n`.
     #[must_use]
     pub fn from_index(n: u8) -> Self {
-        const ALL: [Trap; 9] = [
+        const ALL: [Trap; 10] = [
             Trap::Syscall,
             Trap::Breakpoint,
             Trap::Undefined,
@@ -358,6 +365,7 @@ impl Trap {
             Trap::Align,
             Trap::Stop,
             Trap::Exception,
+            Trap::Step,
         ];
         ALL[usize::from(n) % ALL.len()]
     }

@@ -5,7 +5,7 @@
 //! registers are written after the last access that can fault.
 
 use super::flags::Cc;
-use super::state::Helper;
+use super::state::{Helper, Outside};
 use super::{Op, Rmw, Trap};
 
 /// How the target of an indirect jump is meant.
@@ -76,8 +76,17 @@ pub trait Sem {
     fn fence(&mut self);
     /// ORs `bits` into the guest-defined status word unless the wide value is zero.
     fn sticky(&mut self, v: Self::V, bits: u32);
+    /// The accrued floating-point exceptions: inexact, underflow, overflow, division by zero, invalid, from bit 0 on.
+    fn accrued(&mut self) -> Self::V;
+    /// Sets them, by the low five bits.
+    fn accrue(&mut self, v: Self::V);
     /// Calls a helper for a general result.
     fn call(&mut self, h: Helper, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
+    /// All of an instruction (at `pc`) whose accesses depend on registers in ways that the IR has no words for. Translated
+    /// code is left for it; nothing but conditions comes before it in the instruction.
+    fn outside(&mut self, f: Outside, imm: u64, pc: u64);
+    /// A helper may have changed these pieces of wide slots.
+    fn changed(&mut self, pieces: std::ops::Range<u16>);
     /// Calls a helper for a wide result.
     fn call_x(&mut self, h: Helper, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
 

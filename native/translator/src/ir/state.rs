@@ -1,12 +1,29 @@
 //! The state of a guest's processor. What a host's code generator has besides is its own (`host::Cpu`).
 
 use super::flags::Model;
+use super::interp::{Fault, Mem};
 use super::layout::Layout;
 use std::ops::{Deref, DerefMut};
 
 /// A function that translated code calls for an operation it has no code for:
 /// three operands and an immediate. It must not touch guest memory.
 pub type Helper = fn(&mut State, u128, u128, u128, u64) -> u128;
+
+/// Why an instruction that is executed [outside](super::sem::Sem::outside) is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    Fault(Fault),
+    Undefined,
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// An instruction that accesses guest memory by itself: whatever it has done when it faults stays.
+pub type Outside = fn(&mut State, &mut dyn Mem, u64) -> Result<(), Refused>;
 
 /// What all guests have, beside their registers.
 #[repr(C, align(64))]
@@ -156,6 +173,21 @@ impl State {
     pub fn v_mut(&mut self) -> &mut [u128] {
         let l = self.head.layout;
         &mut self.regs[l.wide_offset() / 16..][..l.wholes()]
+    }
+
+    /// The bytes of the pieces from the `first` one on, in the order of memory.
+    #[must_use]
+    pub fn bytes_mut(&mut self, first: usize) -> &mut [u8] {
+        let pieces = &mut self.v_mut()[first..];
+        // SAFETY: integers are as many bytes.
+        unsafe { std::slice::from_raw_parts_mut(pieces.as_mut_ptr().cast(), 16 * pieces.len()) }
+    }
+
+    #[must_use]
+    pub fn bytes(&self, first: usize) -> &[u8] {
+        let pieces = &self.v()[first..];
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts(pieces.as_ptr().cast(), 16 * pieces.len()) }
     }
 
     /// What each way into the kernel does to exclusive accesses: a handler may have changed memory and changed

@@ -7,6 +7,7 @@ use crate::kernel::signal::{FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
 use super::registers::{A0, F0, FCSR, PC, SP, X1};
+use super::vector::{self, Vectors};
 
 const INFO_SIZE: usize = 128;
 /// union __riscv_fp_state, as long as its form for quad precision: 64 doublewords, fcsr, three words.
@@ -23,9 +24,16 @@ pub struct Layout {
     fp: usize,
     /// Behind the registers for double precision.
     fcsr: usize,
-    /// The words that must be 0 (`restore_fp_state`), one of which is the header of the first extension.
+    /// A word that must be 0 (`restore_sigcontext`), and behind it the first extension's header.
     reserved: usize,
     size: usize,
+}
+
+impl Layout {
+    /// The extensions: each begins with its magic number and its size; one of zeros is the last.
+    fn extensions(&self) -> usize {
+        self.reserved + 4
+    }
 }
 
 impl Layout {
@@ -59,8 +67,14 @@ pub(super) fn push(
 ) -> Result<(), Efault> {
     let at = Layout::of(abi);
     let mask = u64::MAX >> (64 - u32::from(abi.word_bits));
-    let frame = top.wrapping_sub(at.size as u64) & !15 & mask;
-    let mut bytes = Bytes::new(at.size, abi);
+    let vectors = Vectors::in_use(core);
+    // With an extension there is one more header, the last one.
+    let more = vectors
+        .as_ref()
+        .map_or(0, |v| v.size(at.word) + vector::HEADER);
+    let size = (at.size + more).next_multiple_of(16);
+    let frame = top.wrapping_sub(size as u64) & !15 & mask;
+    let mut bytes = Bytes::new(size, abi);
     bytes.bytes[..context.info.len()].copy_from_slice(context.info);
     bytes.put_altstack(at.stack, at.word, context, false);
     bytes.put_mask(at.sigmask, at.word, context.mask);
@@ -73,6 +87,9 @@ pub(super) fn push(
         bytes.put(at.fp + index as usize * 8, 8, core.get(F0 + index));
     }
     bytes.put(at.fcsr, 4, core.get(FCSR));
+    if let Some(vectors) = vectors {
+        vectors.put(core, &mut bytes, at.extensions(), frame, at.word);
+    }
     space.write(frame, &bytes.bytes)?;
 
     core.set(X1, context.trampoline);
@@ -92,10 +109,25 @@ pub(super) fn pop(
     let at = Layout::of(abi);
     let frame = core.get(SP);
     let bytes = Bytes::read(space, frame, at.size, abi)?;
-    if (0..3).any(|index| bytes.get(at.reserved + index * 4, 4) != 0) {
-        return Err(Efault {
-            addr: frame + at.reserved as u64,
-        });
+    let bad = Efault {
+        addr: frame + at.reserved as u64,
+    };
+    if bytes.get(at.reserved, 4) != 0 {
+        return Err(bad);
+    }
+    let mut header = frame + at.extensions() as u64;
+    loop {
+        let head = Bytes::read(space, header, vector::HEADER, abi)?;
+        let (magic, size) = (head.get(0, 4), head.get(4, 4));
+        if magic == 0 && size == 0 {
+            break;
+        }
+        let vectors = Vectors::in_use(core)
+            .filter(|v| magic == vector::MAGIC && size == v.size(at.word) as u64);
+        vectors
+            .ok_or(bad)?
+            .take(core, space, header, at.word, abi)?;
+        header += size;
     }
     for index in 0..31 {
         let from = at.regs + (index as usize + 1) * at.word;

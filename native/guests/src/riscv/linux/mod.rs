@@ -5,10 +5,11 @@ mod emulate;
 mod frame;
 mod registers;
 mod trap;
+mod vector;
 
 use crate::cpu::{CpuCore, Exit, Regs};
 use crate::kernel::abi::GuestAbi;
-use crate::kernel::linux::{Facts, LinuxAbi};
+use crate::kernel::linux::{Facts, LinuxAbi, OwnCall};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
@@ -43,6 +44,20 @@ impl LinuxAbi for RiscvLinux {
         behind.wrapping_sub(4)
     }
 
+    fn own_call(
+        &self,
+        call: OwnCall,
+        args: &[u64],
+        core: &mut dyn CpuCore,
+        _space: &AddressSpace,
+    ) -> Result<u64, i32> {
+        match call {
+            OwnCall::VectorSetControl => vector::set_control(args, core),
+            OwnCall::VectorGetControl => vector::control(core),
+            _ => Err(libc::ENOSYS),
+        }
+    }
+
     fn trampoline(&self) -> Vec<u8> {
         convention::trampoline()
     }
@@ -55,6 +70,10 @@ impl LinuxAbi for RiscvLinux {
         context: &FrameContext<'_>,
     ) -> Result<(), Efault> {
         frame::push(core, space, top, context, self.abi())
+    }
+
+    fn frame_room(&self, features: &[String]) -> u64 {
+        vector::room(features, self.abi().word_bytes())
     }
 
     fn frame_mask(&self, _rt: bool) -> u64 {

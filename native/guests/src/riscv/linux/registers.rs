@@ -10,6 +10,7 @@ pub const A0: u32 = 10;
 pub const PC: u32 = 32;
 pub const F0: u32 = 33;
 pub const FCSR: u32 = 67;
+pub use crate::riscv::{PIECE0, VLENB, VSTART, VSTATE};
 
 pub const REGISTERS: Registers = Registers {
     number: 17, // a7

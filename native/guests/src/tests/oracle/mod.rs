@@ -6,3 +6,4 @@ mod arm;
 mod batch;
 mod riscv;
 mod twister;
+mod vectors;

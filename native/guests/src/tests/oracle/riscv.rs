@@ -150,7 +150,28 @@ struct Ours {
     cores: Vec<(&'static str, Box<dyn CpuCore>)>,
 }
 
-fn map(space: &AddressSpace, addr: u64, len: u64, prot: i32) {
+/// What is mapped where.
+#[derive(Clone, Copy)]
+pub enum Place {
+    Data,
+    Code,
+}
+
+impl Place {
+    pub fn start(self) -> u64 {
+        match self {
+            Self::Data => DATA,
+            Self::Code => CODE,
+        }
+    }
+}
+
+pub fn map(space: &AddressSpace, place: Place, len: u64) {
+    let rw = libc::PROT_READ | libc::PROT_WRITE;
+    let (addr, prot) = match place {
+        Place::Data => (DATA, rw),
+        Place::Code => (CODE, rw | libc::PROT_EXEC),
+    };
     let request = MmapRequest {
         addr,
         len,
@@ -169,10 +190,12 @@ fn guest() -> &'static Riscv {
 impl Ours {
     fn new(cases: usize) -> Self {
         let space = AddressSpace::new(SpaceConfig::default()).expect("an address space");
-        let rw = libc::PROT_READ | libc::PROT_WRITE;
-        map(&space, DATA, 0x1000, rw);
-        let len = (cases as u64 * SLOT).next_multiple_of(4096);
-        map(&space, CODE, len, rw | libc::PROT_EXEC);
+        map(&space, Place::Data, 0x1000);
+        map(
+            &space,
+            Place::Code,
+            (cases as u64 * SLOT).next_multiple_of(4096),
+        );
         let missing: Fallback = Arc::new(|| Err("none".into()));
         let core = |o: &str| {
             let config = NativeConfig {
@@ -241,8 +264,10 @@ impl Ours {
 /// Extensions that came after qemu 7.2.
 fn is_later(e: &Encoding) -> bool {
     use features::{ZABHA, ZACAS, ZAWRS, ZCB, ZCMOP, ZFA, ZICBOM, ZICBOZ, ZICOND, ZIMOP};
+    use features::{ZBKB, ZBKX, ZFBF_MIN, ZKND, ZKNE, ZKNH, ZKNX, ZKSED, ZKSH};
     let later = [
-        ZABHA, ZACAS, ZAWRS, ZCB, ZCMOP, ZFA, ZICBOM, ZICBOZ, ZICOND, ZIMOP,
+        ZABHA, ZACAS, ZAWRS, ZCB, ZCMOP, ZFA, ZICBOM, ZICBOZ, ZICOND, ZIMOP, ZBKB, ZBKX, ZKND,
+        ZKNE, ZKNH, ZKNX, ZKSED, ZKSH, ZFBF_MIN,
     ];
     later.iter().any(|f| e.need.contains(*f))
 }
@@ -254,6 +279,8 @@ fn is_ours(e: &Encoding) -> bool {
     // qemu-user does not permit CBO.CLEAN and CBO.FLUSH, which Linux does: `blocks_are_kept_clean` has these.
     let permitted = e.need != features::ZICBOM;
     permitted
+        // `vectors` has those.
+        && !e.need.contains(features::V)
         && has(features::by_names(&[], 64))
         && (is_computing(e) || !has(features::by_names(&known, 64)))
 }

@@ -101,6 +101,8 @@ pub(super) struct Gen<'a> {
     float_cold: Vec<(At, At)>,
     /// `float::STANDARD` while code for such an operation is generated from its plain form: cold paths add it.
     pub(super) standard: u64,
+    /// The last value that was read from the accrued exceptions.
+    pub(super) accrued: Val,
     exits: Vec<ExitAt>,
     relocs: Vec<(At, Reloc)>,
     /// Fixups from one buffer to the other.
@@ -145,6 +147,7 @@ pub fn generate(
         recipes: take(&mut out.recipes),
         float_cold: take(&mut work.float_cold),
         standard: 0,
+        accrued: NONE,
         exits: take(&mut work.exits),
         relocs: take(&mut work.relocs),
         cross: take(&mut work.cross),

@@ -129,6 +129,8 @@ impl Gen<'_> {
             Op::GetX => self.get_slot_x(v, i.imm as usize),
             Op::SetX => self.set_slot_x(i.a, i.imm as usize),
             Op::Call | Op::CallX => self.call_helper(v, i),
+            Op::Accrued => self.accrued(v),
+            Op::Accrue => self.accrue(i),
             Op::Sticky => self.sticky(i),
             o if o.is_exit() => self.exit(i),
             o if o.can_fault() || matches!(o, Op::ClearEx | Op::Fence) => self.memory(v, i),

@@ -58,6 +58,11 @@ pub mod host {
     pub const CONSTANTS: usize = 40;
     /// What is set above a single and above a half-precision number that is boxed, in pairs of words.
     pub const BOXES: usize = 56;
+    /// MXCSR as the last operation that read the accrued exceptions found it.
+    pub const ACCRUED: usize = 60;
+    /// The lowest bit of each byte; those of the bytes that the accrued exceptions are in when bits became bytes in
+    /// the opposite order.
+    pub const BITS: usize = 61;
 }
 
 const CONSTANTS: [[u64; 2]; 6] = [
@@ -71,11 +76,14 @@ const CONSTANTS: [[u64; 2]; 6] = [
 
 const BOXES: [u64; 4] = [!0xffff_ffff, 0, !0xffff, 0];
 
+const BITS: [u64; 2] = [0x0101_0101_0101_0101, 0x0100_0101_0101_0000];
+
 /// Prepares a new core for generated code.
 pub fn prepare(st: &mut Cpu) {
     let compared = [flags::N, flags::Z | flags::C, flags::C | flags::V];
     st.host[host::COMPARED..][..3].copy_from_slice(&compared);
     st.host[host::CONSTANTS..][..2 * CONSTANTS.len()].copy_from_slice(CONSTANTS.as_flattened());
+    st.host[host::BITS..][..2].copy_from_slice(&BITS);
     st.host[host::BOXES..][..BOXES.len()].copy_from_slice(&BOXES);
 }
 

@@ -3,6 +3,7 @@
 mod asm;
 mod codegen;
 mod cpu;
+mod emit_accrued;
 mod emit_call;
 mod emit_cond;
 mod emit_crypto;

@@ -109,7 +109,7 @@ pub fn csr(a: &mut Asm, load: bool, m: Mem) {
 
 /// The guest's environment into MXCSR (uses rax) or back. Exceptions trap and denormal numbers are flushed only
 /// here inside; which do depends on the flags that are set already.
-fn guest_env(a: &mut Asm, load: bool) {
+pub fn guest_env(a: &mut Asm, load: bool) {
     if load {
         const { assert!(float::UNDERFLOW == 1 << 4 && float::INEXACT == 1 << 5) };
         a.mov(32, RAX, layout::fpenv());
