@@ -98,6 +98,17 @@ pub mod flag {
     pub const ALL: u8 = N | Z | C | V;
 }
 
+/// What code does with the condition flags that it begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagFate {
+    /// Reads some of them.
+    Read,
+    /// Sets all of them, in a straight line.
+    Dies,
+    /// Nobody knows.
+    Unknown,
+}
+
 /// An instruction's effect on the condition flags, for finding dead ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlagUse {
