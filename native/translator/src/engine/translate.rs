@@ -285,7 +285,7 @@ impl NativeCore {
         let guest = self.common.guest;
         let size = guest.min_insn();
         let mut open = flag::ALL;
-        let mut straight = true;
+        let (mut straight, mut seen) = (true, false);
         // What is beyond the window.
         let mut more = [0u8; 16 * 4];
         let (mut start, mut len) = (0, 0);
@@ -325,9 +325,12 @@ impl NativeCore {
                     open &= !writes;
                     straight &= next == pc.wrapping_add(length as u64);
                     match (open, straight) {
-                        (0, true) => return FlagFate::Dies,
+                        (0, true) => return FlagFate::Dies { seen },
                         (0, false) => return FlagFate::Unknown,
-                        _ => pc = next,
+                        _ => {
+                            seen = seen || guest.may_access(pc, insn);
+                            pc = next;
+                        }
                     }
                 }
             }

@@ -68,20 +68,20 @@ pub struct Short {
     pub needs: u64,
 }
 
-/// The shortest form of the flags `f` at exit `at`. `known`: the target's risk, if it is known.
+/// The shortest form of the flags `f` at exit `at`. `seen`: the target is likely to have an access that may fault before it
+/// sets its own.
 #[must_use]
-pub fn short(b: &Block, model: &Model, f: Val, at: usize, known: Option<u64>) -> Option<Short> {
-    if !is_only_flags(b, f) || known.is_some_and(|risk| risk & LIVES != 0) {
-        return None;
+pub fn short(b: &Block, model: &Model, f: Val, at: usize, seen: bool) -> Option<Short> {
+    if !is_only_flags(b, f) {
+        None
+    } else if seen {
+        named(b, model, f, at)
+    } else {
+        Some(Short {
+            record: None,
+            needs: LIVES | LOOKS,
+        })
     }
-    let nothing = Short {
-        record: None,
-        needs: LIVES | LOOKS,
-    };
-    if known.is_some_and(|risk| risk & LOOKS == 0) {
-        return Some(nothing);
-    }
-    Some(named(b, model, f, at).unwrap_or(nothing))
 }
 
 /// As a record of slots.

@@ -133,14 +133,24 @@ impl Gen<'_> {
 
     /// What an exit to `target` may leave instead of its flags if the translation there permits; None: nothing shorter.
     pub(super) fn handover(&self, flags: Val, target: u64) -> Option<Short> {
-        let dies = self.live.at[self.pos as usize].fate == FlagFate::Dies;
+        let FlagFate::Dies { seen } = self.live.at[self.pos as usize].fate else {
+            return None;
+        };
         let model = self.pin.flags;
-        if flags == NONE || !dies || !self.tune.defer || self.tune.count || !model.is_common() {
+        if flags == NONE || !self.tune.defer || self.tune.count || !model.is_common() {
             return None;
         }
         // A loop of one block is the only target that is known by now.
-        let known = (target == self.blk.pcs[0]).then_some(self.risk);
-        handover::short(self.blk, model, flags, self.pos as usize, known)
+        let known = target == self.blk.pcs[0];
+        if known && self.risk & handover::LIVES != 0 {
+            return None;
+        }
+        let seen = if known {
+            self.risk & handover::LOOKS != 0
+        } else {
+            seen
+        };
+        handover::short(self.blk, model, flags, self.pos as usize, seen)
     }
 
     /// Stores what [`Self::handover`] came to.
