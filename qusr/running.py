@@ -59,6 +59,9 @@ class Thread(Protocol):
     def doom(self) -> None:
         """Makes another thread end soon."""
 
+    def leave(self) -> None:
+        """Ends without any of what exit(2) does: the process ends, or another program begins."""
+
     def wait_for_others(self) -> None:
         """The first thread's end: it stays until the last one is gone."""
 

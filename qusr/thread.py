@@ -154,7 +154,10 @@ class Thread:
     def enters(self, tid: int) -> None:
         """It is one of the process's threads, as soon as anybody can know of it."""
         self.tid = tid
-        self.process.threads[tid] = self
+        process = self.process
+        process.threads[tid] = self
+        if process.exited is not None or process.main.exec_request is not None:
+            _native.doom_thread(tid)  # who ends all threads may have looked before
 
     def live(self) -> None:
         """The life of a thread on a host thread that was made for it."""
@@ -229,7 +232,7 @@ class Thread:
             case ("signal", int(number), bytes(info), killed):
                 self._signalled(number, info, killed)
             case ("doomed",):
-                self._leave()
+                self.leave()
             case ("interrupted",):
                 pass
             case _:
@@ -262,9 +265,9 @@ class Thread:
         elif process.begin_to_die():
             process.ends(Exited(0, number, dump.dump(process, self, number, info)))
         else:
-            self._leave()  # it is another thread's signal that counts
+            self.leave()  # it is another thread's signal that counts
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Ends without any of what exit(2) does: the process ends, or another program begins."""
         self.ended = True
         self.native.leave()
@@ -281,6 +284,10 @@ class Thread:
 
     def _exit(self, status: int, whole: bool) -> None:
         process = self.process
+        if process.main.exec_request is not None:
+            # All threads are being ended for a program that has won (kernel/exit.c, do_group_exit).
+            self.leave()
+            return
         process.last_status = status
         if whole or (process.main is self and len(process.threads) <= 1):
             process.ends(Exited(status))

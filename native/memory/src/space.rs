@@ -231,6 +231,13 @@ impl AddressSpace {
         region.is_some_and(|region| matches!(region.backing, Backing::File { .. }))
     }
 
+    /// Whether another process may have the memory at `addr` mapped, too (`MAP_SHARED`).
+    #[must_use]
+    pub fn is_shared_at(&self, addr: u64) -> bool {
+        let maps = self.read_maps();
+        maps.regions.find(addr).is_some_and(Region::is_shared)
+    }
+
     /// The protection of the page at `addr` and whether the page may be missing all the same,
     /// since it is an object's that may be shorter than its mapping.
     #[must_use]

@@ -72,6 +72,10 @@ def _as_first_thread(ctx: Context, replace: Callable[[], None]) -> int:
     """Does `replace` when the first thread is the only one: it stays (fs/exec.c, de_thread)."""
     process, caller = ctx.process, ctx.caller
     main = process.main
+    if main.exec_request is not None:
+        # Another thread's execve came first: it ends this thread, too.
+        caller.leave()
+        return NO_RESULT
     if len(process.threads) == 1 and caller is main and process.loan is None:
         replace()
         return NO_RESULT

@@ -10,7 +10,7 @@ import os
 import time
 
 from qusr import _native
-from qusr.syscalls.context import Context, fail, find_handler
+from qusr.syscalls.context import NO_RESULT, Context, fail, find_handler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def _clone(ctx: Context, name: str, *values: int) -> int:
 def _new_thread(ctx: Context, request: _native.CloneRequest) -> int:
     if ctx.process.exited is not None:
         raise fail(errno.EAGAIN)
+    if ctx.process.main.exec_request is not None:
+        ctx.caller.leave()
+        return NO_RESULT
     return ctx.caller.start_sibling(request)
 
 

@@ -334,6 +334,19 @@ static void all_ends(void *(*act)(void *), int wanted)
 	is_ending = 0;
 }
 
+/* The first thread's exit(2) and another thread's execve(2) meet, while the others are on their way out. */
+CHECK(executes_as_first_exits)
+{
+	last = executes;
+	looks_before = 0;
+	is_ending = 1;
+	for (int round = 0; round < 12; round++) {
+		srand(round);
+		EQ(child_status(end_without_first), 3 << 8);
+	}
+	is_ending = 0;
+}
+
 CHECK(exits) { all_ends(exits, 5 << 8); }
 CHECK(executes) { all_ends(executes, 3 << 8); }
 CHECK(dies) { all_ends(dies, SIGTERM); }

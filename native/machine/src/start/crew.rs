@@ -62,6 +62,8 @@ pub struct Successor {
 
 /// How a thread comes to Python.
 pub enum Asked {
+    /// Not at all: all threads are being ended, by one that did not need it.
+    IsOver,
     /// It is to start it.
     Starts,
     IsHere(Arc<Arrive>),
@@ -110,12 +112,13 @@ impl Crew {
         }
     }
 
-    /// The calling thread needs Python; waits while another one starts it.
+    /// The calling thread needs Python; waits while another one starts it. `must`: whatever the others do.
     #[must_use]
-    pub fn ask(&self) -> Asked {
+    pub fn ask(&self, must: bool) -> Asked {
         let mut state = self.lock();
         loop {
             match &state.python {
+                Python::Unneeded if state.last.is_some() && !must => return Asked::IsOver,
                 Python::Unneeded => {
                     state.python = Python::Starts;
                     return Asked::Starts;
@@ -229,4 +232,24 @@ fn own_tid() -> i32 {
 pub fn is_first() -> bool {
     // SAFETY: getpid touches no memory.
     own_tid() == unsafe { libc::getpid() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Python would not know of what the first thread is to do.
+    #[test]
+    fn python_is_not_started_when_all_are_being_ended() {
+        let crew = Crew::new();
+        assert!(crew.hold().is_some_and(|held| !held.is_over()));
+        let held = crew.hold().unwrap();
+        held.finally(Last::End(End::Status(3)));
+        assert!(matches!(crew.ask(false), Asked::IsOver));
+        assert!(crew.hold().is_some_and(|held| held.is_over()));
+        crew.hold().unwrap().leaves();
+        let waited = crew.wait_for_others();
+        assert!(matches!(waited, Waited::Last(Last::End(End::Status(3)))));
+        assert!(matches!(crew.ask(false), Asked::Starts));
+    }
 }

@@ -23,19 +23,23 @@ use crate::unicorn::AllStopped;
 pub fn run(mut started: Started) -> Option<Started> {
     loop {
         let stop = started.thread.run();
-        let stop = match decide(&mut started, stop) {
-            Next::GoOn => continue,
-            Next::Gone => return None,
-            Next::Python(stop) => stop,
-        };
-        return match started.crew.ask() {
-            Asked::Starts => Some(hand_over(started, stop)),
-            Asked::IsHere(arrive) => {
-                started.stop = stop;
-                arrive(started);
-                None
-            }
-        };
+        let mut next = decide(&mut started, stop);
+        while let Next::Python(stop) = next {
+            // A child that waits for Python has to get it.
+            let must = started.borrowed.is_some();
+            next = match started.crew.ask(must) {
+                Asked::Starts => return Some(hand_over(started, stop)),
+                Asked::IsHere(arrive) => {
+                    started.stop = stop;
+                    arrive(started);
+                    return None;
+                }
+                Asked::IsOver => leaves(&mut started),
+            };
+        }
+        if matches!(next, Next::Gone) {
+            return None;
+        }
     }
 }
 

@@ -56,6 +56,7 @@ impl NativeCore {
         let mut mem = Overlay {
             below: Direct::new(&common.space, common.guest),
             written: BTreeMap::new(),
+            shared: false,
         };
         // The interpreter here does not stop where a debugger watches.
         let mut comparable = common.stops().is_none_or(|stops| stops.data.is_empty());
@@ -82,6 +83,7 @@ impl NativeCore {
         let answer = self.enter(found);
         // What lies beyond a mapped file's end is for the host to know.
         comparable &= answer != Answer::Fault || !self.cpu_ref().fault().bus;
+        comparable &= !mem.shared;
         // Exits set the pc when they are dealt with; peek without side effects.
         let written = mem.written;
         let next = self.after_checked(answer);

@@ -163,12 +163,15 @@ unsafe fn cas128(p: *mut u128, expected: u128, new: u128) -> u128 {
 pub struct Overlay<'a> {
     pub below: Direct<'a>,
     pub written: std::collections::BTreeMap<u64, u8>,
+    /// Memory that other processes may write to was accessed: what it holds a moment later is theirs to say.
+    pub shared: bool,
 }
 
 impl Mem for Overlay<'_> {
     fn read(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         self.below.read(addr, buf)?;
         let a = self.below.guest.data_address(addr);
+        self.shared |= self.below.space.is_shared_at(a);
         for (n, b) in buf.iter_mut().enumerate() {
             if let Some(&x) = self.written.get(&a.wrapping_add(n as u64)) {
                 *b = x;
@@ -179,6 +182,7 @@ impl Mem for Overlay<'_> {
 
     fn write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
         let a = self.below.guest.data_address(addr);
+        self.shared |= self.below.space.is_shared_at(a);
         for n in 0..data.len() as u64 {
             let at = a.wrapping_add(n);
             if !self
