@@ -44,6 +44,10 @@ pub trait Guest: Send + Sync {
     fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8);
     /// How the instruction treats the condition flags.
     fn flag_use(&self, pc: u64, code: &[u8]) -> FlagUse;
+    /// Whether an instruction accesses memory, as far as can be seen at a glance: only speed depends on it.
+    fn may_access(&self, _pc: u64, _code: &[u8]) -> bool {
+        true
+    }
     /// Where in memory the instruction of a pc is.
     fn fetch_address(&self, pc: u64) -> u64 {
         pc
@@ -96,6 +100,17 @@ pub mod flag {
     pub const C: u8 = 2;
     pub const V: u8 = 1;
     pub const ALL: u8 = N | Z | C | V;
+}
+
+/// What code does with the condition flags that it begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagFate {
+    /// Reads some of them.
+    Read,
+    /// Sets all of them, in a straight line. `seen`: with an access before that may fault.
+    Dies { seen: bool },
+    /// Nobody knows.
+    Unknown,
 }
 
 /// An instruction's effect on the condition flags, for finding dead ones.

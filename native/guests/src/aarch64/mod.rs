@@ -202,6 +202,11 @@ impl Guest for AArch64 {
         }
     }
 
+    /// Loads and stores (Arm ARM C4.1).
+    fn may_access(&self, _pc: u64, code: &[u8]) -> bool {
+        word(code) >> 25 & 5 == 4
+    }
+
     fn mode(&self, st: &State) -> u32 {
         let flush = st.r()[usize::from(slot::FPCR)] >> 24 & 1 != 0;
         let flush = if flush { MODE_FLUSH } else { 0 };

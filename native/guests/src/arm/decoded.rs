@@ -106,6 +106,37 @@ impl Decoded {
         }
     }
 
+    /// Whether it is a return of the usual kinds: POP, LDM or LDR with the pc.
+    fn loads_pc(&self) -> bool {
+        let i = self.insn;
+        let (multiple, single) = match self.kind {
+            Kind::T16 => return i.bits >> 8 == 0xbd,
+            Kind::T32 => (i.f(25, 7) == 0b111_0100, i.f(25, 7) == 0b111_1100),
+            Kind::A32 => (i.f(25, 3) == 0b100, i.f(26, 2) == 0b01),
+            Kind::Fp => return false,
+        };
+        i.bit(20) && (multiple && i.bit(15) || single && i.f(12, 4) == 15)
+    }
+
+    /// Loads and stores, roughly (Arm ARM F3.1 and F4.1): an instruction too many does no harm.
+    pub(super) fn may_access(&self) -> bool {
+        let i = self.insn;
+        match self.kind {
+            // From LDR (literal) to LDRH; PUSH and POP; LDM and STM.
+            Kind::T16 => match i.f(11, 5) {
+                0b01001..=0b10011 | 0b11000 | 0b11001 => true,
+                _ => i.bits >> 12 == 0b1011 && i.f(9, 2) == 0b10,
+            },
+            Kind::T32 => i.f(25, 7) == 0b111_0100 || i.f(25, 7) == 0b111_1100,
+            Kind::A32 => match i.f(25, 3) {
+                0b000 => i.bit(7) && i.bit(4),
+                0b011 => !i.bit(4),
+                kind => matches!(kind, 0b010 | 0b100),
+            },
+            Kind::Fp => true,
+        }
+    }
+
     /// What it does to the flags; its condition, if it has one, not considered.
     pub(super) fn flag_use(&self) -> FlagUse {
         let i = self.insn;
@@ -115,6 +146,7 @@ impl Decoded {
             next: i.next(),
         };
         match self.encoding().map(|l| l.flags) {
+            Some('n') if self.loads_pc() => FlagUse::Unknown,
             Some('n') => writes(0),
             Some('k') => writes(flag::ALL),
             Some('z') => writes(flag::N | flag::Z),

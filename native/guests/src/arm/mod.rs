@@ -353,6 +353,10 @@ impl Guest for Arm {
         }
     }
 
+    fn may_access(&self, pc: u64, code: &[u8]) -> bool {
+        self.decode(pc, code, 0).may_access()
+    }
+
     fn fetch_address(&self, pc: u64) -> u64 {
         pc & 0xffff_fffe
     }

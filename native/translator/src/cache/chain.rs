@@ -81,9 +81,9 @@ impl Cache {
         };
         let e = &mut tables.exits[n as usize];
         e.hot = true;
-        generation
-            .arena
-            .patch(e.patch, tables.entries[target as usize].host);
+        let to = &tables.entries[target as usize];
+        generation.arena.patch(e.patch, to.host);
+        e.shorten(&generation.arena, to);
         tables.link(n, target);
     }
 }

@@ -102,6 +102,8 @@ impl Cache {
             to: NONE,
             from: x.from.wrapping_sub(x.target) as i32,
             inner: (place(x.inner.0), place(x.inner.1)),
+            direct: (place(x.direct.0), place(x.direct.1)),
+            needs: x.needs,
             hot: false,
         }));
         for &(at, r) in &code.relocs {
@@ -135,6 +137,7 @@ impl Cache {
             incoming: NONE,
             exits,
             pin,
+            risk: code.risk,
         });
         tables.stamps.push(tables.stamp);
         tables.sources.push(source);

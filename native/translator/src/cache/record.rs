@@ -166,6 +166,7 @@ pub fn read(
     let end = key.0 + u64::from(r.u32()?);
     pcs.clear();
     code.clear();
+    code.risk = r.u64()?;
     code.bytes.extend_from_slice(r.bytes()?);
     let size = code.bytes.len() as u32;
     r.list(|r| {
@@ -179,6 +180,8 @@ pub fn read(
     })?;
     r.list(|r| {
         let (patch, stub, inner) = (r.u16()?, r.u16()?, (r.u16()?, r.u16()?));
+        let direct = (r.u16()?, r.u16()?);
+        let needs = if direct.0 == 0 { 0 } else { r.u64()? };
         let target = r.u64()?;
         let from = target.wrapping_add_signed(i64::from(r.u32()? as i32));
         code.exits.push(ExitSite {
@@ -187,8 +190,11 @@ pub fn read(
             target,
             from,
             inner,
+            direct,
+            needs,
         });
-        (patch.max(inner.0) + Native::PATCH_SIZE <= size && stub < size).then_some(())
+        (patch.max(inner.0).max(direct.0) + Native::PATCH_SIZE <= size && stub.max(direct.1) < size)
+            .then_some(())
     })?;
     r.list(|r| {
         let (offset, pc, recipe) = (r.u16()?, r.u16()?, r.u16()?);
@@ -244,11 +250,12 @@ impl Tables {
         if next - e.host >= 1 << 16 || e.end - e.key.0 >= 1 << 15 {
             return None;
         }
-        let start = out.len() + 20;
+        let start = out.len() + 28;
         let mut w = Writer(out);
         w.u64(e.key.0);
         w.u32(e.key.1);
         w.u32((e.end - e.key.0) as u32);
+        w.u64(e.risk);
         w.bytes(arena.code(e.host, next - e.host));
         let part = |range: &std::ops::Range<u32>| range.start as usize..range.end as usize;
         w.list(&self.fixes[part(&e.fixes)], |w, fix| {
@@ -258,8 +265,12 @@ impl Tables {
         let exits = &self.exits[part(&e.exits)];
         let offset = |at: u32| at.saturating_sub(base);
         w.list(exits, |w, x| {
-            for n in [x.patch, x.stub, x.inner.0, x.inner.1] {
+            let (inner, direct) = (x.inner, x.direct);
+            for n in [x.patch, x.stub, inner.0, inner.1, direct.0, direct.1] {
                 w.u16(offset(n));
+            }
+            if direct.0 != 0 {
+                w.u64(x.needs);
             }
             w.u64(x.target);
             w.u32(x.from as u32);
@@ -298,7 +309,7 @@ impl Tables {
         w.bytes(bytes);
         // Whatever it is chained to, the copy leads to its own stubs.
         for x in exits {
-            for (patch, stub) in [(x.patch, x.stub), x.inner] {
+            for (patch, stub) in [(x.patch, x.stub), x.inner, x.direct] {
                 if patch != 0 {
                     let at = start + offset(patch) as usize;
                     let to = Native::patch(patch as usize, stub as usize);

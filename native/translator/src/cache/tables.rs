@@ -34,6 +34,8 @@ pub struct Entry {
     pub(super) exits: std::ops::Range<u32>,
     /// Where guest registers are, if not where they usually are.
     pub(super) pin: Option<Arc<Pinning>>,
+    /// [`Code::risk`](crate::host::code::Code::risk)
+    pub(super) risk: u64,
 }
 
 /// A host instruction that can fault.
@@ -69,6 +71,9 @@ pub(super) struct Exit {
     pub(super) from: i32,
     /// A counting stub's jump, chained until the loop is hot, and where it goes when it is not; or zeros.
     pub(super) inner: (u32, u32),
+    /// [`ExitSite::direct`](crate::host::code::ExitSite::direct), or zeros, and what it takes.
+    pub(super) direct: (u32, u32),
+    pub(super) needs: u64,
     /// Chained past its counter.
     pub(super) hot: bool,
 }
@@ -84,6 +89,13 @@ impl Exit {
             self.patch
         } else {
             self.inner.0
+        }
+    }
+
+    /// Leads to `target` without storing the flags, if that permits.
+    pub(super) fn shorten(&self, arena: &Arena, target: &Entry) {
+        if self.direct.0 != 0 && self.needs & target.risk == 0 {
+            arena.patch(self.direct.0, target.host);
         }
     }
 }
@@ -151,7 +163,12 @@ impl Tables {
             return;
         };
         if e.to != target && !e.hot {
-            arena.patch(e.usual(), self.entries[target as usize].host);
+            let t = &self.entries[target as usize];
+            arena.patch(e.usual(), t.host);
+            // What counts is on the longer way.
+            if e.inner.0 == 0 {
+                e.shorten(arena, t);
+            }
             self.link(x, target);
         }
     }
@@ -179,6 +196,9 @@ impl Tables {
         x.to = NONE;
         x.hot = false;
         arena.patch(x.patch, arena.address(x.stub));
+        if x.direct.0 != 0 {
+            arena.patch(x.direct.0, arena.address(x.direct.1));
+        }
         if x.inner.0 != 0 {
             arena.patch(x.inner.0, arena.address(x.inner.1));
         }

@@ -34,6 +34,7 @@ impl NativeCore {
         cpu.state_mut().pc = point.pc;
         cpu.state_mut().executed += u64::from(point.insn);
         Native::settle(point.pin.as_deref().unwrap_or(&common.cache.pin), cpu);
+        cpu.state_mut().settle_flags();
         if let Some(r) = &point.recipe {
             cpu.state_mut().flags = recipe(cpu, r);
         }

@@ -80,8 +80,8 @@ impl NativeCore {
         let mut work = <Native as Host>::Work::default();
         for b in &blocks {
             let mut code = Code::default();
-            let reads = |pc| self.reads_flags(pc, &window);
-            Native::emit(b, &own, tune, reads, &mut work, &mut code).ok()?;
+            let fate = |pc| self.flag_fate(pc, &window);
+            Native::emit(b, &own, tune, fate, &mut work, &mut code).ok()?;
             parts.push((b.pcs[0], code));
         }
         let insns: Vec<usize> = blocks.iter().map(|b| b.pcs.len()).collect();

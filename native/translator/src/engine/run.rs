@@ -146,7 +146,10 @@ impl NativeCore {
         while answer == Answer::Fault && self.cpu_ref().fault().float {
             answer = self.float_trap();
         }
-        self.st().settle_flags();
+        // At a fault registers are not in their slots yet.
+        if answer != Answer::Fault {
+            self.st().settle_flags();
+        }
         answer
     }
 

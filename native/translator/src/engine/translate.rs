@@ -4,7 +4,7 @@ use super::masked::{MODE_COUNT, MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TR
 use super::{LogItem, NativeCore};
 use crate::cache::{Found, Made, Refusal, Source};
 use crate::cpu::Emulated;
-use crate::guest::{FlagUse, Lift, flag};
+use crate::guest::{FlagFate, FlagUse, Lift, flag};
 use crate::host::code::Code;
 use crate::host::{Host, Native, Tuning};
 use crate::ir::build::IrBuilder;
@@ -78,18 +78,18 @@ pub(super) struct Work {
     readers: Readers,
 }
 
-/// Which code was found to read the flags that it begins with ([`NativeCore::reads_flags`]). An answer may be out of
+/// What code was found to do with the flags that it begins with ([`NativeCore::flag_fate`]). An answer may be out of
 /// date: only speed depends on it.
-struct Readers([(u64, bool); 1024]);
+struct Readers([(u64, FlagFate); 1024]);
 
 impl Default for Readers {
     fn default() -> Self {
-        Self([(u64::MAX, false); 1024])
+        Self([(u64::MAX, FlagFate::Unknown); 1024])
     }
 }
 
 impl Readers {
-    fn look_up(&mut self, pc: u64, find: impl FnOnce() -> bool) -> bool {
+    fn look_up(&mut self, pc: u64, find: impl FnOnce() -> FlagFate) -> FlagFate {
         let known = &mut self.0[(pc >> 1) as usize % 1024];
         if known.0 != pc {
             *known = (pc, find());
@@ -277,15 +277,15 @@ impl NativeCore {
         }
     }
 
-    /// Whether the code at `pc` reads the condition flags before it writes them, as far as can be seen. Only
-    /// speed depends on it.
-    pub(super) fn reads_flags(&self, mut pc: u64, window: &Window) -> bool {
+    /// What the code at `pc` does with the condition flags, as far as can be seen. Only speed depends on it.
+    pub(super) fn flag_fate(&self, mut pc: u64, window: &Window) -> FlagFate {
         if !self.common.config.options.flags {
-            return false;
+            return FlagFate::Unknown;
         }
         let guest = self.common.guest;
         let size = guest.min_insn();
         let mut open = flag::ALL;
+        let (mut straight, mut seen) = (true, false);
         // What is beyond the window.
         let mut more = [0u8; 16 * 4];
         let (mut start, mut len) = (0, 0);
@@ -297,39 +297,45 @@ impl NativeCore {
                 let inside = at >= start && (at - start) as usize + size <= len;
                 if !inside {
                     let Ok(n) = self.fetch(at, &mut more) else {
-                        return false;
+                        return FlagFate::Unknown;
                     };
                     (start, len) = (at, n);
                     if n < size {
-                        return false;
+                        return FlagFate::Unknown;
                     }
                 }
                 &more[(at - start) as usize..len]
             };
-            if insn.len() < guest.insn_size(pc, insn) {
-                return false;
+            let length = guest.insn_size(pc, insn);
+            if insn.len() < length {
+                return FlagFate::Unknown;
             }
             match guest.flag_use(pc, insn) {
-                FlagUse::Reads => return true,
-                FlagUse::Tests(reads) => return reads & open != 0,
-                FlagUse::Unknown => return false,
+                FlagUse::Reads => return FlagFate::Read,
+                FlagUse::Tests(reads) if reads & open != 0 => return FlagFate::Read,
+                FlagUse::Tests(_) | FlagUse::Unknown => return FlagFate::Unknown,
                 FlagUse::Goes {
                     reads,
                     writes,
                     next,
                 } => {
                     if reads & open != 0 {
-                        return true;
+                        return FlagFate::Read;
                     }
                     open &= !writes;
-                    if open == 0 {
-                        return false;
+                    straight &= next == pc.wrapping_add(length as u64);
+                    match (open, straight) {
+                        (0, true) => return FlagFate::Dies { seen },
+                        (0, false) => return FlagFate::Unknown,
+                        _ => {
+                            seen = seen || guest.may_access(pc, insn);
+                            pc = next;
+                        }
                     }
-                    pc = next;
                 }
             }
         }
-        false
+        FlagFate::Unknown
     }
 
     /// The IR of the block at `pc`, as text.
@@ -402,8 +408,8 @@ impl NativeCore {
             self.log(LogItem::Op, || block.dump());
             let pin = &self.common.cache.pin;
             let (code, readers) = (&mut work.code, &mut work.readers);
-            let reads = |pc| readers.look_up(pc, || self.reads_flags(pc, window));
-            if Native::emit(block, pin, tune, reads, &mut work.host, code).is_err() {
+            let fate = |pc| readers.look_up(pc, || self.flag_fate(pc, window));
+            if Native::emit(block, pin, tune, fate, &mut work.host, code).is_err() {
                 assert!(max > 1, "one instruction does not fit the host's registers");
                 max = block.pcs.len().min(max) / 2;
                 continue;

@@ -65,6 +65,11 @@ pub struct ExitSite {
     pub from: u64,
     /// A counting stub's own jump and where that goes at first; 0: there is none.
     pub inner: (u32, u32),
+    /// A jump to `patch` by way of storing condition flags, and where that storing is: to be patched where the target needs
+    /// none. 0: there is none.
+    pub direct: (u32, u32),
+    /// When it needs none (`ir::handover`).
+    pub needs: u64,
 }
 
 /// The entries of the run-time support code that translations go to; how they are called is the host's.
@@ -130,6 +135,8 @@ pub struct Code {
     pub floats: Vec<FloatSite>,
     pub exits: Vec<ExitSite>,
     pub relocs: Vec<(u32, Reloc)>,
+    /// What it does with the flags that it begins with (`ir::handover`).
+    pub risk: u64,
 }
 
 impl Code {

@@ -7,7 +7,7 @@
 pub mod code;
 mod x64;
 
-use crate::guest::Guest;
+use crate::guest::{FlagFate, Guest};
 use crate::ir::state::State;
 use crate::ir::{Block, Trap};
 use crate::memory::fault::HostFault;
@@ -154,8 +154,7 @@ pub trait Host {
 
     /// Which guest registers are in host registers across blocks.
     fn pinning(guest: &dyn Guest) -> Self::Pinning;
-    /// Generates code for a block into `code`. `reads_flags(pc)` says whether code at a guest pc reads the condition
-    /// flags.
+    /// Generates code for a block into `code`. `fate(pc)` says what code at a guest pc does with the condition flags.
     ///
     /// # Errors
     /// The block needs more temporaries than there are.
@@ -163,7 +162,7 @@ pub trait Host {
         block: &Block,
         pin: &Self::Pinning,
         tune: Tuning,
-        reads_flags: impl FnMut(u64) -> bool,
+        fate: impl FnMut(u64) -> FlagFate,
         work: &mut Self::Work,
         code: &mut Code,
     ) -> Result<(), TooBig>;

@@ -204,6 +204,13 @@ impl Class {
         self.has(FAULTS | EXIT | CALL)
     }
 
+    /// Calls a helper.
+    #[must_use]
+    #[inline]
+    pub fn is_call(self) -> bool {
+        self.has(CALL)
+    }
+
     /// An exit, or an access that can fault.
     #[must_use]
     #[inline]

@@ -176,7 +176,9 @@ impl Model {
         self.mask == MASK
     }
 
-    fn kind(&self, op: super::Op) -> Option<usize> {
+    /// The place of an operation among the kinds.
+    #[must_use]
+    pub fn kind(&self, op: super::Op) -> Option<usize> {
         self.kinds.iter().position(|kind| kind.op == op)
     }
 
@@ -186,13 +188,15 @@ impl Model {
         Some((self.kinds[self.kind(op)?].flags)(w, a, b, env))
     }
 
-    /// The number of a record: 16 bits, not 0. None: such flags are not deferred.
+    /// The number of a record: 16 bits, not 0. None: such flags are not deferred. `constant`: the second operand, if it is
+    /// in the number.
     #[must_use]
-    pub fn pack(&self, op: super::Op, w: u8, and: bool) -> Option<u32> {
+    pub fn pack(&self, op: super::Op, w: u8, and: bool, constant: Option<u8>) -> Option<u32> {
         let record = Record {
             kind: self.kind(op)?,
             w,
             and,
+            constant,
         };
         Some(record.pack())
     }
@@ -201,6 +205,7 @@ impl Model {
     #[must_use]
     pub fn settle(&self, code: u32, [a, b]: [u128; 2], env: u32) -> Option<u64> {
         let r = Record::unpack(code)?;
+        let b = r.constant.map_or(b, u128::from);
         let a = if r.and { a & b } else { a };
         Some((self.kinds.get(r.kind)?.flags)(r.w, a, b, env))
     }
@@ -213,19 +218,96 @@ struct Record {
     w: u8,
     /// The flags are those of one operand, which is still to be and-ed out of two.
     and: bool,
+    /// The second operand, if it is not with the others.
+    constant: Option<u8>,
 }
 
 impl Record {
+    /// From the lowest bit: kind 4 (from 1), and 1, width 2, constant 1, constant 8.
     fn pack(&self) -> u32 {
-        u32::from(self.w) << 8 | u32::from(self.and) << 7 | (self.kind as u32 + 1)
+        let kind = self.kind as u32 + 1;
+        debug_assert!(kind < 16 && self.w >= 8);
+        let constant = self.constant.map_or(0, |k| 1 << 7 | u32::from(k) << 8);
+        kind | u32::from(self.and) << 4 | (self.w / 8).ilog2() << 5 | constant
     }
 
     fn unpack(code: u32) -> Option<Self> {
         Some(Self {
-            kind: (code as usize & 0x7f).checked_sub(1)?,
-            w: (code >> 8) as u8,
-            and: code >> 7 & 1 != 0,
+            kind: (code as usize & 15).checked_sub(1)?,
+            w: 8 << (code >> 5 & 3),
+            and: code >> 4 & 1 != 0,
+            constant: (code >> 7 & 1 != 0).then_some((code >> 8) as u8),
         })
+    }
+}
+
+/// Flags as what makes them, whose operands are in general slots: all of it in one number, so that storing that is enough. It
+/// is right until one of the slots is set. Only between two translations are there such records ([`super::handover`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// By its place in [`Model::kinds`].
+    pub kind: usize,
+    pub w: u8,
+    pub slot: u8,
+    /// The slot has what [`Named::kind`]'s operation gives (a sum or a difference), of which the first operand is worked out.
+    pub from_result: bool,
+    /// The slot of the second operand; None: that is `constant`.
+    pub second: Option<u8>,
+    pub constant: u64,
+}
+
+/// What tells it from other records.
+const NAMED: u32 = 1 << 30;
+
+impl Named {
+    /// From the lowest bit: kind 3, width 1, slot 5, result 1, second in a slot 1, second 12. None: too big.
+    #[must_use]
+    pub fn pack(&self) -> Option<u32> {
+        let wide = match self.w {
+            32 => 0,
+            64 => 1,
+            _ => return None,
+        };
+        let second = match self.second {
+            Some(slot) => 1 << 10 | u32::from(slot) << 11,
+            None => u32::try_from(self.constant).ok().filter(|&k| k < 1 << 12)? << 11,
+        };
+        let fits = self.kind < 8 && self.slot < 32 && self.second.is_none_or(|s| s < 32);
+        let result = u32::from(self.from_result);
+        fits.then_some(
+            NAMED | self.kind as u32 | wide << 3 | u32::from(self.slot) << 4 | result << 9 | second,
+        )
+    }
+
+    #[must_use]
+    pub fn unpack(code: u32) -> Option<Self> {
+        if code & (NAMED | OVER_NZ) != NAMED {
+            return None;
+        }
+        let second = code >> 11 & 0xfff;
+        let is_slot = code >> 10 & 1 != 0;
+        Some(Self {
+            kind: code as usize & 7,
+            w: if code >> 3 & 1 != 0 { 64 } else { 32 },
+            slot: (code >> 4 & 31) as u8,
+            from_result: code >> 9 & 1 != 0,
+            second: is_slot.then_some(second as u8),
+            constant: if is_slot { 0 } else { second.into() },
+        })
+    }
+
+    /// The flags, with what the general slots have.
+    #[must_use]
+    pub fn settle(&self, model: &Model, slots: &[u64]) -> u64 {
+        let kind = &model.kinds[self.kind];
+        let b = self.second.map_or(self.constant, |s| slots[usize::from(s)]);
+        let a = slots[usize::from(self.slot)];
+        let a = match (self.from_result, kind.op) {
+            (false, _) => a,
+            (true, super::Op::FSub) => a.wrapping_add(b),
+            (true, _) => a.wrapping_sub(b),
+        };
+        (kind.flags)(self.w, a.into(), b.into(), 0)
     }
 }
 
@@ -260,7 +342,7 @@ mod tests {
 
     #[test]
     fn parts_stored_as_bytes_leave_the_record() {
-        let record = MODEL.pack(Op::FLogic, 64, true).expect("a record");
+        let record = MODEL.pack(Op::FLogic, 64, true, None).expect("a record");
         let operands = [0b1100, 0b1010];
         assert_eq!(MODEL.settle(record, operands, 0), Some(V));
         for bit in [0, 1, 31] {

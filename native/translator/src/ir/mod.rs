@@ -24,6 +24,7 @@ mod float_env;
 pub mod float_int;
 mod fold;
 mod half;
+pub mod handover;
 pub mod interp;
 pub mod layout;
 mod parts;

@@ -229,14 +229,20 @@ impl State {
         self.fpext = env & !super::float::HOST_BITS;
     }
 
-    /// Works out condition flags that were deferred.
+    /// Works out condition flags that were deferred. All slots have to be up to date.
     pub fn settle_flags(&mut self) {
         let code = (self.flags >> 32) as u32;
         if code == 0 {
             return;
         }
-        let known = self.flags & u64::from(u32::MAX);
         let model = self.head.model;
+        if let Some(named) = super::flags::Named::unpack(code)
+            && let Some(model) = model
+        {
+            self.flags = named.settle(model, self.r());
+            return;
+        }
+        let known = self.flags & u64::from(u32::MAX);
         let record = model.and_then(|m| m.settle(code, self.compared, self.env()));
         let f = record.unwrap_or(known);
         self.flags = super::flags::part_of_code(f, code, self.over);

@@ -3,6 +3,7 @@
 
 mod code;
 mod control;
+mod handover;
 mod thumb;
 mod values;
 

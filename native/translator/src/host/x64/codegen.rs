@@ -51,6 +51,8 @@ struct ExitAt {
     target: u64,
     from: u64,
     inner: Option<(At, At)>,
+    direct: Option<(At, At)>,
+    needs: u64,
 }
 
 /// Memory that one generation leaves to the next.
@@ -78,6 +80,8 @@ pub(super) struct Gen<'a> {
     pub pin: &'a Pinning,
     pub live: &'a Liveness,
     pub tune: Tuning,
+    /// [`Code::risk`]
+    pub(super) risk: u64,
     pub loc: Vec<Loc>,
     /// Bits of a wide value above which it is known to be zero.
     pub zero_above: Vec<u8>,
@@ -130,6 +134,7 @@ pub fn generate(
         pin,
         live,
         tune,
+        risk: out.risk,
         loc: take(&mut work.loc),
         zero_above: take(&mut work.zero_above),
         owner: [NONE; 16],
@@ -262,6 +267,8 @@ impl Gen<'_> {
             target,
             from: self.blk.pcs[usize::from(self.get(self.pos).insn)],
             inner: None,
+            direct: None,
+            needs: 0,
         });
         self.exits.len() as u32 - 1
     }
@@ -270,6 +277,14 @@ impl Gen<'_> {
         let e = &mut self.exits[exit as usize];
         e.stub = stub;
         e.inner = inner;
+    }
+
+    /// The last exit is also reached by the jump `patch`, by way of `store`, which a target that fits `needs` can do without.
+    pub fn set_direct(&mut self, patch: At, store: At, needs: u64) {
+        if let Some(e) = self.exits.last_mut() {
+            e.direct = Some((patch, store));
+            e.needs = needs;
+        }
     }
 
     pub fn fault_point(&mut self, i: &Inst, write: bool) {
@@ -334,7 +349,7 @@ impl Gen<'_> {
 
     fn finish(&mut self, out: &mut Code) {
         // Displacements to be patched in the cold part are aligned relative to its start.
-        let cold = |e: &ExitAt| e.patch.cold || e.inner.is_some();
+        let cold = |e: &ExitAt| e.patch.cold || e.inner.is_some() || e.direct.is_some();
         if !self.tune.region && self.exits.iter().any(cold) {
             while self.asm.pos() & 63 != 0 {
                 self.asm.bytes(&[0xcc]);
@@ -365,6 +380,8 @@ impl Gen<'_> {
             target: e.target,
             from: e.from,
             inner: e.inner.map_or((0, 0), |(p, s)| (flat(p), flat(s))),
+            direct: e.direct.map_or((0, 0), |(p, s)| (flat(p), flat(s))),
+            needs: e.needs,
         }));
         out.relocs.clear();
         out.relocs

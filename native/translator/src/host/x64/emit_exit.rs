@@ -5,6 +5,7 @@ use super::asm::{Alu, Mem, RAX, RCX, RSP, Rm, Shift, cc};
 use super::codegen::{At, Gen, Opnd};
 use super::layout::{self, host};
 use crate::host::code::{Entry, Reloc};
+use crate::ir::handover::Short;
 use crate::ir::{Inst, NONE, Op, Val};
 
 impl Gen<'_> {
@@ -18,28 +19,23 @@ impl Gen<'_> {
         }
         match i.op {
             Op::Side => self.side(i, flags),
-            Op::Jump => {
-                self.sync_flags(flags);
-                let backward = self.backward(i);
-                if backward {
-                    self.check_interrupt(i.imm);
-                }
-                self.chain(i.imm, backward);
-            }
+            Op::Jump => self.leave(i, flags),
             Op::CallTo => {
-                self.sync_flags(flags);
                 let ret = self.known(i.b).unwrap_or(0);
                 if self.tune.returns {
-                    self.push_return(ret, Some(i.imm));
+                    let short = self.begin_leave(i.imm, flags);
+                    let unstored = short.is_some_and(|s| s.record.is_none());
+                    self.push_return(ret, Some(i.imm), if unstored { flags } else { NONE });
                     self.asm.align_patch(1, 0);
                     let f = self.asm.call();
                     let patch = self.fixup_at(f);
-                    self.stub(patch, i.imm, false);
+                    self.end_leave(patch, i.imm, false, flags, short);
                     self.asm.pop(RAX);
                     self.chain(ret, false);
                 } else {
+                    self.sync_flags(flags);
                     if self.backward(i) {
-                        self.check_interrupt(i.imm);
+                        self.check_interrupt(i.imm, NONE);
                     }
                     self.chain(i.imm, false);
                 }
@@ -57,7 +53,7 @@ impl Gen<'_> {
                 if self.tune.returns {
                     let ret = self.known(i.b).unwrap_or(0);
                     self.asm.mov(64, RCX, Rm::R(RAX));
-                    self.push_return(ret, None);
+                    self.push_return(ret, None, NONE);
                     self.asm.mov(64, RAX, Rm::R(RCX));
                     self.lookup(true);
                     self.asm.pop(RAX);
@@ -134,14 +130,66 @@ impl Gen<'_> {
         self.load_o(64, RAX, o);
     }
 
-    /// Leaves for `pc` if an interrupt is pending.
-    fn check_interrupt(&mut self, pc: u64) {
+    /// Leaves for the target of `i`, with the flags `flags`.
+    fn leave(&mut self, i: &Inst, flags: Val) {
+        let backward = self.backward(i);
+        let short = self.begin_leave(i.imm, flags);
+        if backward {
+            let unstored = short.is_some_and(|s| s.record.is_none());
+            self.check_interrupt(i.imm, if unstored { flags } else { NONE });
+        }
+        self.asm.align_patch(1, 0);
+        let f = self.asm.jmp();
+        let patch = self.fixup_at(f);
+        self.end_leave(patch, i.imm, backward, flags, short);
+    }
+
+    /// Leaves the flags in the shortest form that there is for `target`.
+    fn begin_leave(&mut self, target: u64, flags: Val) -> Option<Short> {
+        let short = self.handover(flags, target);
+        match short {
+            Some(short) => self.store_short(short),
+            None => self.sync_flags(flags),
+        }
+        short
+    }
+
+    /// What the jump or call `patch` goes to while it is not chained: the stub, or, where flags were left in a short form, first
+    /// code that stores them in full.
+    fn end_leave(
+        &mut self,
+        patch: At,
+        target: u64,
+        backward: bool,
+        flags: Val,
+        short: Option<Short>,
+    ) {
+        let Some(short) = short else {
+            self.stub(patch, target, backward);
+            return;
+        };
+        let (mut store, mut behind) = (patch, patch);
+        self.cold(|g| {
+            store = g.here();
+            g.sync_flags(flags);
+            g.asm.align_patch(1, 0);
+            let f = g.asm.jmp();
+            behind = g.fixup_at(f);
+        });
+        self.bind(patch, store);
+        self.stub(behind, target, backward);
+        self.set_direct(patch, store, short.needs);
+    }
+
+    /// Leaves for `pc` if an interrupt is pending. `flags`: they are not stored yet.
+    fn check_interrupt(&mut self, pc: u64, flags: Val) {
         self.asm.alu_i(Alu::Cmp, 32, layout::interrupt(), 0);
         let f = self.asm.jcc(cc::NE);
         let from = self.fixup_at(f);
         let mut to = None;
         self.cold(|g| {
             to = Some(g.here());
+            g.sync_flags(flags);
             g.asm.mov_ri(RAX, pc);
             g.jmp_entry(Entry::Interrupted);
         });
@@ -208,8 +256,9 @@ impl Gen<'_> {
     }
 
     /// Pushes a guest return address, for a call to `target` or to the pc in rcx. Leaves before the call where there is no
-    /// room; an interrupt makes it look like that, so that no tree of calls keeps it waiting.
-    fn push_return(&mut self, ret: u64, target: Option<u64>) {
+    /// room; an interrupt makes it look like that, so that no tree of calls keeps it waiting. `flags`: they are not stored
+    /// yet.
+    fn push_return(&mut self, ret: u64, target: Option<u64>, flags: Val) {
         self.asm
             .alu(Alu::Cmp, 64, RSP, layout::host(host::RETURN_LIMIT));
         let full = self.asm.jcc(cc::B);
@@ -217,6 +266,7 @@ impl Gen<'_> {
         let mut to = None;
         self.cold(|g| {
             to = Some(g.here());
+            g.sync_flags(flags);
             match target {
                 Some(pc) => g.asm.mov_ri(RAX, pc),
                 None => g.asm.mov(64, RAX, Rm::R(RCX)),
@@ -278,25 +328,28 @@ impl Gen<'_> {
         if self.backward(i) {
             let over = self.branch(i.a, false);
             self.count(i.insn + 1);
-            self.sync_flags(flags);
-            self.check_interrupt(i.imm);
-            self.chain(i.imm, true);
+            self.leave(i, flags);
             for f in over {
                 self.asm.bind(f);
             }
             return;
         }
         let taken = self.branch(i.a, true);
-        if taken.rest.is_empty() && flags == NONE && !self.tune.count {
+        let short = self.handover(flags, i.imm);
+        let unstored = match short {
+            None => flags == NONE,
+            Some(short) => short.record.is_none(),
+        };
+        if taken.rest.is_empty() && unstored && !self.tune.count {
             // The conditional jump itself is chained.
             let patch = self.fixup_at(taken.first);
             if patch.pos & 63 <= 60 {
-                self.stub(patch, i.imm, false);
+                self.end_leave(patch, i.imm, false, flags, short);
                 return;
             }
         }
         let mut to = None;
-        self.cold_nested(i, flags, &mut to);
+        self.cold_nested(i, flags, short, &mut to);
         if let Some(to) = to {
             for f in taken {
                 let from = self.fixup_at(f);
@@ -306,26 +359,19 @@ impl Gen<'_> {
     }
 
     /// A cold jump to the target of `i`, storing the flags first, with its stub behind it.
-    fn cold_nested(&mut self, i: &Inst, flags: Val, to: &mut Option<At>) {
+    fn cold_nested(&mut self, i: &Inst, flags: Val, short: Option<Short>, to: &mut Option<At>) {
         let mut patch = self.here();
         self.cold(|g| {
             *to = Some(g.here());
             g.count(i.insn + 1);
-            g.sync_flags(flags);
+            match short {
+                Some(short) => g.store_short(short),
+                None => g.sync_flags(flags),
+            }
             g.asm.align_patch(1, 0);
             let f = g.asm.jmp();
             patch = g.fixup_at(f);
         });
-        let n = self.exit_site(patch, i.imm);
-        if self.tune.region {
-            return;
-        }
-        let mut stub = patch;
-        self.cold(|g| {
-            stub = g.here();
-            g.leave_by(n, Entry::Link);
-        });
-        self.bind(patch, stub);
-        self.set_stub(n, stub, None);
+        self.end_leave(patch, i.imm, false, flags, short);
     }
 }

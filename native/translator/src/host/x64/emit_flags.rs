@@ -4,9 +4,11 @@ use super::asm::{Alu, RAX, Rm};
 use super::asm::{Shift, cc};
 use super::codegen::{Gen, Opnd};
 use super::layout;
+use crate::guest::FlagFate;
 use crate::host::code::Entry;
 use crate::ir::eval::{PART_CARRY, PART_NZ};
 use crate::ir::flags;
+use crate::ir::handover::{self, Short};
 use crate::ir::{Inst, NONE, Op, Val};
 
 impl Gen<'_> {
@@ -57,6 +59,7 @@ impl Gen<'_> {
             }
             Op::GetF => self.asm.mov(32, RAX, layout::flags()),
             Op::FPart => self.part_to_rax(&i),
+            Op::FSelect if self.live.at[f as usize].again => self.selected_to_rax(&i),
             _ => {
                 let o = self.opnd(f);
                 self.load_o(32, RAX, o);
@@ -116,7 +119,7 @@ impl Gen<'_> {
         if f == NONE {
             return;
         }
-        let read = self.live.at[self.pos as usize].read_at;
+        let read = self.live.at[self.pos as usize].fate == FlagFate::Read;
         let common = self.pin.flags.is_common();
         if (!common || self.tune.defer && !read) && self.defer_flags(f, 0) {
             if !self.tune.defer {
@@ -126,6 +129,35 @@ impl Gen<'_> {
         }
         self.flags_to_rax(f);
         self.store_flags();
+    }
+
+    /// What an exit to `target` may leave instead of its flags if the translation there permits; None: nothing shorter.
+    pub(super) fn handover(&self, flags: Val, target: u64) -> Option<Short> {
+        let FlagFate::Dies { seen } = self.live.at[self.pos as usize].fate else {
+            return None;
+        };
+        let model = self.pin.flags;
+        if flags == NONE || !self.tune.defer || self.tune.count || !model.is_common() {
+            return None;
+        }
+        // A loop of one block is the only target that is known by now.
+        let known = target == self.blk.pcs[0];
+        if known && self.risk & handover::LIVES != 0 {
+            return None;
+        }
+        let seen = if known {
+            self.risk & handover::LOOKS != 0
+        } else {
+            seen
+        };
+        handover::short(self.blk, model, flags, self.pos as usize, seen)
+    }
+
+    /// Stores what [`Self::handover`] came to.
+    pub(super) fn store_short(&mut self, short: Short) {
+        if let Some(record) = short.record {
+            self.asm.mov_mi(32, layout::deferred(), record as i32);
+        }
     }
 
     /// Those in rax into the state, with nothing deferred.
@@ -143,20 +175,33 @@ impl Gen<'_> {
     /// [`flags::parts`]) come from elsewhere.
     fn defer_flags(&mut self, f: Val, parts: u32) -> bool {
         let i = *self.get(f);
+        if i.op == Op::FSelect && self.live.at[f as usize].again && parts == 0 {
+            let take_a = self.branch(i.c, true);
+            self.leave_flags(i.b);
+            let end = self.asm.jmp();
+            for f in take_a {
+                self.asm.bind(f);
+            }
+            self.leave_flags(i.a);
+            self.asm.bind(end);
+            return true;
+        }
         if i.op == Op::FPart {
             debug_assert_eq!(parts, 0, "there is one FPart, upon others");
             self.defer_part(&i);
             return true;
         }
         let and = self.live.at[f as usize].fused_and;
-        let Some(code) = self.pin.flags.pack(i.op, i.w, and) else {
-            return false;
-        };
         let (a, b) = if and {
             (self.get(i.a).a, self.get(i.a).b)
         } else {
             (i.a, i.b)
         };
+        let constant = self.known(b).and_then(|k| u8::try_from(k).ok());
+        let Some(code) = self.pin.flags.pack(i.op, i.w, and, constant) else {
+            return false;
+        };
+        let b = if constant.is_some() { NONE } else { b };
         if i.op == Op::FFcmp {
             // For its exceptions.
             self.fcompare(i.w, a, b, i.imm != 0);
@@ -189,6 +234,14 @@ impl Gen<'_> {
         self.asm
             .mov_mi(32, layout::deferred(), (code | parts) as i32);
         true
+    }
+
+    /// Stores flags, or what makes them.
+    fn leave_flags(&mut self, f: Val) {
+        if !self.defer_flags(f, 0) {
+            self.flags_to_rax(f);
+            self.store_flags();
+        }
     }
 
     /// Flags that come from several places: what they are of, beside what is deferred already.

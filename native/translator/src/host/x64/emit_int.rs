@@ -26,6 +26,7 @@ impl Gen<'_> {
                     self.flags_to_rax(v);
                 }
             }
+            Op::FSelect if self.live.at[v as usize].again => {}
             Op::FSelect => self.fselect(v, i),
             Op::FAdc => self.fadc(v, i),
             Op::Pack => {

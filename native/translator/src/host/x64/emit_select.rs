@@ -96,6 +96,13 @@ impl Gen<'_> {
             self.reg(i.c);
         }
         let d = self.temp();
+        self.selected_to_rax(i);
+        self.asm.movzx(16, d, Rm::R(RAX));
+        self.define(v, d);
+    }
+
+    /// The same into ax.
+    pub(super) fn selected_to_rax(&mut self, i: &Inst) {
         let take_a = self.branch(i.c, true);
         self.flags_to_rax(i.b);
         let end = self.asm.jmp();
@@ -104,8 +111,6 @@ impl Gen<'_> {
         }
         self.flags_to_rax(i.a);
         self.asm.bind(end);
-        self.asm.movzx(16, d, Rm::R(RAX));
-        self.define(v, d);
     }
 
     /// A carry that is nowhere yet, to be added.

@@ -3,6 +3,7 @@
 
 use super::asm::{NOREG, Reg};
 use super::layout::Pinning;
+use crate::guest::FlagFate;
 use crate::ir::{Block, NONE, Op, Val};
 
 /// What is found out about an operation and its value.
@@ -17,14 +18,14 @@ pub struct Info {
     /// The slot that last wanted the value, and its register.
     slot: u16,
     wish: Reg,
-    /// An exit whose target reads the flags.
-    pub read_at: bool,
+    /// What the target of an exit does with the flags.
+    pub fate: FlagFate,
     /// An `FLogic` whose operand is an `And` that only serves the test.
     pub fused_and: bool,
     /// Has a use other than an `FLogic`.
     other_use: bool,
     /// Computed again wherever it is used: flags, conditions.
-    again: bool,
+    pub again: bool,
     /// It is used somewhere that is always reached behind it: not only at exits that may not be taken.
     pub always: bool,
 }
@@ -36,7 +37,7 @@ impl Info {
         hint: NOREG,
         slot: 0,
         wish: NOREG,
-        read_at: false,
+        fate: FlagFate::Unknown,
         fused_and: false,
         other_use: false,
         again: false,
@@ -54,8 +55,9 @@ pub struct Liveness {
     /// There is floating point.
     pub floats: bool,
     wanted: Wanted,
-    /// The `FLogic`s.
+    /// The `FLogic`s, and the `FSelect`s.
     tests: Vec<u32>,
+    selects: Vec<u32>,
 }
 
 /// `v` is used at `i`; what it is recomputed from is too. `always`: whenever `i` is reached.
@@ -82,6 +84,18 @@ fn mark_operands(b: &Block, at: &mut [Info], v: usize, i: u32, always: bool) {
         } else {
             mark(b, at, a, i, always);
         }
+    }
+}
+
+/// Whether a condition is made of comparisons alone, so that code for it takes no register.
+fn is_condition(b: &Block, c: Val) -> bool {
+    let i = &b.insts[c as usize];
+    match i.op {
+        Op::Cc => b.insts[i.a as usize].op != Op::FSelect,
+        // The inverse.
+        Op::Xor if i.w == 8 => is_condition(b, i.a),
+        Op::And | Op::Or if i.w == 8 => is_condition(b, i.a) && is_condition(b, i.b),
+        _ => false,
     }
 }
 
@@ -137,27 +151,28 @@ impl Wanted {
 }
 
 impl Liveness {
-    /// Analyses a block. `reads_flags(pc)` says whether code at a guest pc reads the condition flags.
+    /// Analyses a block. `fate(pc)` says what code at a guest pc does with the condition flags.
     pub fn analyse(
         &mut self,
         b: &Block,
         pin: &Pinning,
         coalesce: bool,
-        reads_flags: impl FnMut(u64) -> bool,
+        fate: impl FnMut(u64) -> FlagFate,
     ) {
         self.at.clear();
         self.at.resize(b.insts.len() + 1, Info::NEW);
         self.tests.clear();
+        self.selects.clear();
         let slots = pin.reg.len() + pin.reg_x.len();
         self.wanted.slots.resize(slots, (NONE, 0));
         self.wanted.set.resize(pin.reg.len(), 0);
         self.wanted.forget();
-        self.forward(b, reads_flags);
+        self.forward(b, fate);
         self.backward(b, pin, coalesce);
     }
 
     /// Which flags are pending where; which `And`s only serve tests.
-    fn forward(&mut self, b: &Block, mut reads_flags: impl FnMut(u64) -> bool) {
+    fn forward(&mut self, b: &Block, mut fate: impl FnMut(u64) -> FlagFate) {
         let at = &mut self.at[..];
         let nobody = b.insts.len();
         let mut flags = NONE;
@@ -170,10 +185,12 @@ impl Liveness {
             if class.can_leave() {
                 at[i].flags_at = flags;
                 if class.is_direct() && flags != NONE {
-                    at[i].read_at = reads_flags(x.imm);
+                    at[i].fate = fate(x.imm);
                 }
             } else if test {
                 self.tests.push(i as u32);
+            } else if x.op == Op::FSelect {
+                self.selects.push(i as u32);
             } else if x.op == Op::SetF {
                 // What the state holds already is not pending.
                 let held = b.insts[x.a as usize].op == Op::GetF;
@@ -191,6 +208,43 @@ impl Liveness {
                 && y.b != NONE
                 && b.insts[y.b as usize].op == Op::Const;
             at[i as usize].fused_and = fits && !at[x.a as usize].other_use;
+        }
+        if !self.selects.is_empty() {
+            self.find_lazy(b);
+        }
+    }
+
+    /// Which selected flags are not worked out before an exit asks for them: those that nothing but exits asks for.
+    #[inline(never)]
+    fn find_lazy(&mut self, b: &Block) {
+        let at = &mut self.at[..];
+        let op = |v: Val| b.insts[v as usize].op;
+        for &i in &self.selects {
+            let x = &b.insts[i as usize];
+            let simple = |v: Val| match op(v) {
+                Op::FSub | Op::FAdd | Op::FLogic | Op::FPack | Op::GetF => true,
+                Op::FSelect => at[v as usize].again,
+                _ => false,
+            };
+            at[i as usize].again = simple(x.a) && simple(x.b) && is_condition(b, x.c);
+        }
+        let selected = |v: Val| v != NONE && op(v) == Op::FSelect;
+        for (i, x) in b.insts.iter().enumerate() {
+            if x.op.can_fault() {
+                // A recipe has no conditions.
+                let mut f = at[i].flags_at;
+                if f != NONE && op(f) == Op::FPart {
+                    f = b.insts[f as usize].c;
+                }
+                if selected(f) {
+                    at[f as usize].again = false;
+                }
+            }
+            if !matches!(x.op, Op::SetF | Op::FPart | Op::FSelect) {
+                for v in [x.a, x.b, x.c].into_iter().filter(|&v| selected(v)) {
+                    at[v as usize].again = false;
+                }
+            }
         }
     }
 

@@ -32,8 +32,8 @@ mod stub;
 
 use super::code::{self, Code, Reloc};
 use super::{Answer, Host, TooBig, Tuning};
-use crate::guest::Guest;
-use crate::ir::Block;
+use crate::guest::{FlagFate, Guest};
+use crate::ir::{Block, handover};
 use crate::memory::fault::HostFault;
 use layout::{BIAS, Pinning};
 use runtime::Entries;
@@ -83,12 +83,13 @@ impl Host for X64 {
         block: &Block,
         pin: &Pinning,
         tune: Tuning,
-        reads_flags: impl FnMut(u64) -> bool,
+        fate: impl FnMut(u64) -> FlagFate,
         work: &mut Work,
         code: &mut Code,
     ) -> Result<(), TooBig> {
         let live = &mut work.live;
-        live.analyse(block, pin, tune.coalesce, reads_flags);
+        live.analyse(block, pin, tune.coalesce, fate);
+        code.risk = handover::risk(block);
         codegen::generate(block, pin, live, tune, &mut work.codegen, code)
     }
 

@@ -7,6 +7,7 @@
 use super::asm::{Alu, Asm, NOREG, Reg, cc};
 use super::layout::{self, PINS, PINS_X, Pinning, host};
 use crate::host::code::{Code, Entry, ExitSite, FaultPoint, Reloc};
+use crate::ir::handover;
 use crate::ir::layout::Layout;
 use crate::ir::{Block, Op};
 
@@ -144,7 +145,8 @@ pub fn assemble(
     }
     change(&mut a, usual, own);
     let mut starts = Vec::new();
-    let mut jumps: Vec<(usize, u64, u64)> = Vec::new();
+    let mut risks = Vec::new();
+    let mut jumps: Vec<(u32, ExitSite)> = Vec::new();
     let mut interrupted = Vec::new();
     let mut first_insn = 0u16;
     for ((pc, code), &count) in parts.into_iter().zip(insns) {
@@ -153,6 +155,7 @@ pub fn assemble(
         }
         let base = a.pos() as u32;
         starts.push((pc, base as usize));
+        risks.push((pc, code.risk));
         a.bytes(&code.bytes);
         let recipes = out.recipes.len() as u32;
         out.faults.extend(code.faults.into_iter().map(|mut f| {
@@ -176,11 +179,7 @@ pub fn assemble(
                 r => out.relocs.push((at + base, r)),
             }
         }
-        jumps.extend(
-            code.exits
-                .iter()
-                .map(|e| ((e.patch + base) as usize, e.target, e.from)),
-        );
+        jumps.extend(code.exits.into_iter().map(|e| (base, e)));
         first_insn += count as u16;
     }
     let mut fix: Vec<(usize, usize)> = Vec::new();
@@ -191,7 +190,19 @@ pub fn assemble(
         jmp_entry(&mut a, &mut out, Entry::Interrupted);
         fix.extend(interrupted.into_iter().map(|x| (x, at)));
     }
-    for (patch, target, from) in jumps {
+    // What floating-point code needs first leaves the flags alone.
+    out.risk = risks.first().map_or(handover::ALL, |r| r.1);
+    for (base, site) in jumps {
+        let ExitSite { target, from, .. } = site;
+        let patch = (base + site.patch) as usize;
+        let direct = (base + site.direct.0) as usize;
+        let fits = |r: &&(u64, u64)| r.0 == target && site.needs & r.1 == 0;
+        if site.direct.0 != 0
+            && risks.iter().any(|r| fits(&r))
+            && let Some(&(_, at)) = starts.iter().find(|s| s.0 == target)
+        {
+            fix.push((direct, at));
+        }
         if let Some(&(_, at)) = starts.iter().find(|s| s.0 == target) {
             fix.push((patch, at));
             continue;
@@ -209,6 +220,8 @@ pub fn assemble(
             target,
             from,
             inner: (0, 0),
+            direct: (0, 0),
+            needs: 0,
         });
         fix.push((f.0, stub));
         // mov eax, imm32
