@@ -81,7 +81,7 @@ def _named(model: CpuModel) -> bool:
     return model.name.split(",")[0] != "any" and "f" in model.features
 
 
-@pytest.mark.parametrize("model", list(filter(_named, RISCV64.models)), ids=lambda m: m.name)
+@pytest.mark.parametrize("model", [m for m in RISCV64.models if _named(m)], ids=lambda m: m.name)
 def test_extensions(model: CpuModel, tells: Path, newer_qemu: str, emulator: Emulator) -> None:
     ours = emulator(tells, options=["-cpu", model.name]).check().out
     name = model.name.replace("=on", "=true").replace("=off", "=false")

@@ -57,7 +57,7 @@ FAULTS = """
 | m68k | FMOVEM reverses FPCR, FPSR, FPIAR (as in qemu): fma(3) leaves another rounding | nothing |
 | m68k | to read SR changes the flags | reads them in the state (`state.rs`) |
 | m68k | BKPT is executed for ever | nothing |
-| m68k | a 68060 lacks what its kernel carries out, MULU.L to 64 bits and the like (as in qemu) | nothing: the default is a 68040 |
+| m68k | a 68060 lacks MULU.L to 64 bits and the like (as in qemu) | nothing (default: 68040) |
 | ppc | the time base (MFTB) is always 0 | nothing: C libraries call the kernel for the time |
 | ppc | ICBI does nothing | pages of code are watched; stores through another mapping are not seen |
 | x86 | instructions of AVX are executed as those of SSE, or are undefined | no CPU has AVX |

@@ -161,6 +161,7 @@ def _linux(name: str, bits: int) -> GdbFeature:
     """Without it gdb knows neither system calls nor frames of signals."""
     return GdbFeature("org.gnu.gdb.i386.linux", (GdbRegister(name, ORIGINAL, bits, "int"),))
 
+
 #: Offsets of u_debugreg in struct user, of which there are no 4 and 5. With 64 bits, nothing else
 #: behind the general registers can be stored to; with 32, everything else takes any store.
 _DEBUG64 = frozenset(848 + 8 * n for n in (0, 1, 2, 3, 6, 7))
