@@ -91,7 +91,7 @@ FORMATS = (
     ),
     Format(
         "Catch2 3",
-        (b"Catch2 v3", b"libCatch2"),
+        (b"Catch2 v", b"libCatch2"),
         ("--list-tests", "--reporter", "xml"),
         _catch_3,
         _catch_only,
