@@ -179,6 +179,15 @@ def need(tool: str) -> str:
     return path
 
 
+def newer_qemu(arch: str) -> str:
+    """The path of a qemu that is newer than the machine's (tools/newer-qemu)."""
+    tool = REPO / "tools" / "newer-qemu"
+    found = subprocess.run([tool, arch], capture_output=True, text=True, check=False)
+    if found.returncode:
+        lack(f"tools/newer-qemu: {found.stderr}")
+    return found.stdout.strip()
+
+
 _PYTHON = f"python3.{sys.version_info.minor}"
 
 #: The packages that qusr needs.

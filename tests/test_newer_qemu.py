@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     Ours = Callable[[CpuModel, Path], str]
 
-ROOT = Path(__file__).parents[1]
 
 #: Reads each register that emulate_sys_reg() of the kernel knows of.
 _REGISTERS = {
@@ -55,12 +54,7 @@ _WITH_SVE = ("max", "cortex-a710", "neoverse-n2", "neoverse-v1", "a64fx")
 @pytest.fixture(scope="module")
 def newer_qemu() -> str:
     """Its path."""
-    found = subprocess.run(
-        [ROOT / "tools" / "newer-qemu", "aarch64"], capture_output=True, text=True, check=False
-    )
-    if found.returncode:
-        emulators.lack(f"tools/newer-qemu: {found.stderr}")
-    return found.stdout.strip()
+    return emulators.newer_qemu("aarch64")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from qusr.arch.base import CpuModel
     from tests.emulators import Emulator
 
-ROOT = Path(__file__).parents[1]
 
 #: Bits of RISCV_HWPROBE_KEY_IMA_EXT_0 that qemu's models have and no core of ours: total store
 #: order; pointer masking; counters of events.
@@ -46,12 +45,7 @@ int main(void)
 @pytest.fixture(scope="module")
 def newer_qemu() -> str:
     """Its path."""
-    found = subprocess.run(
-        [ROOT / "tools" / "newer-qemu", "riscv64"], capture_output=True, text=True, check=False
-    )
-    if found.returncode:
-        emulators.lack(f"tools/newer-qemu: {found.stderr}")
-    return found.stdout.strip()
+    return emulators.newer_qemu("riscv64")
 
 
 @pytest.fixture(scope="module")
