@@ -32,8 +32,8 @@ _HEAD = 8
 
 #: Modules that a guest which runs does not need.
 _OVER = ("qusr.__main__", "qusr.api", "qusr.cli", "qusr.info", "qusr.interp", "qusr.usage")
-#: A package of commands of their own.
-_COMMANDS = "binfmt"
+#: Packages of commands of their own, and what runs in another program's Python.
+_COMMANDS = ("binfmt", "pytest_plugin")
 #: Shared objects, which cannot be kept as bytes.
 _MODULES = ("_struct", "fcntl")
 #: What ours import of the standard library, as far as it is not frozen into Python itself; what
@@ -41,7 +41,7 @@ _MODULES = ("_struct", "fcntl")
 _STANDARD = (
     "__future__", "bisect", "collections", "collections.abc", "contextlib", "copy",
     "dataclasses", "encodings", "encodings.aliases", "encodings.utf_8", "enum", "functools",
-    "importlib", "random", "re", "signal", "socket", "struct", "traceback", "types", "typing",
+    "importlib", "json", "random", "re", "signal", "socket", "struct", "traceback", "types", "typing",
     "warnings",
 )  # fmt: skip
 #: The head of a .pyc file: magic number, flags (0: it is known by the next two), the source's time
@@ -128,7 +128,7 @@ def _packages(below: str = "") -> list[str]:
     found = []
     for entry in os.scandir(f"{here}/{below}"):
         name = f"{below}{entry.name}"
-        if name != _COMMANDS and os.path.exists(f"{entry.path}/__init__.py"):
+        if name not in _COMMANDS and os.path.exists(f"{entry.path}/__init__.py"):
             found += [name, *_packages(f"{name}/")]
     return found
 

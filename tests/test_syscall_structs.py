@@ -188,7 +188,7 @@ CONSTANTS: dict[str, tuple[tuple[str, ...], dict[int, str], set[int]]] = {
     "prctl": (
         ("linux/prctl.h",),
         {number: name for number, (name, _) in prctl.OPTIONS.items()},
-        {65, 66, 67, 68, 0x41555856},
+        {65, 66, 67, 68, 69, 70, 0x41555856},
     ),
     "SO": (("asm/socket.h",), sockets.SO, _SO_NEWER),
     "IP": (("linux/in.h", "linux/netfilter_ipv4/ip_tables.h"), sockets.IP_OPTIONS, {51, 52}),
