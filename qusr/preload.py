@@ -41,8 +41,8 @@ _MODULES = ("_struct", "fcntl")
 _STANDARD = (
     "__future__", "bisect", "collections", "collections.abc", "contextlib", "copy",
     "dataclasses", "encodings", "encodings.aliases", "encodings.utf_8", "enum", "functools",
-    "importlib", "json", "random", "re", "signal", "socket", "struct", "traceback", "types", "typing",
-    "warnings",
+    "importlib", "json", "random", "re", "signal", "socket", "struct", "traceback", "types",
+    "typing", "warnings",
 )  # fmt: skip
 #: The head of a .pyc file: magic number, flags (0: it is known by the next two), the source's time
 #: and size.
