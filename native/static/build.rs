@@ -38,7 +38,9 @@ fn main() {
     for source in SOURCES.map(Path::new).into_iter().chain([&*frozen]) {
         let object = out.join(source.with_extension("o").file_name().expect("a file"));
         run(Command::new(env::var("CC").unwrap_or_else(|_| "cc".into()))
-            .args(["-O2", "-Wall", "-Werror", "-fPIE", "-c", "-Isrc", "-I", &place])
+            .args([
+                "-O2", "-Wall", "-Werror", "-fPIE", "-c", "-Isrc", "-I", &place,
+            ])
             .arg(source)
             .arg("-o")
             .arg(&object));
