@@ -50,10 +50,12 @@ def who(answer: bytes) -> bytes:
     return answer.partition(b"thread:")[2].partition(b";")[0]
 
 
-@pytest.mark.parametrize("guest", MORE)
-def test_no_call_or_store_is_lost(begin: Begin, guest: str) -> None:
-    rounds = 24
-    program = started(begin, guest, rounds)
+ROUNDS = 24
+
+
+def _told(begin: Begin, guest: str) -> tuple[list[int], int]:
+    """How often a breakpoint was told of, by threads, and a watchpoint, in all of the program."""
+    program = started(begin, guest, ROUNDS)
     client = connected(program)
     assert client.ask(b"Z0,%x,4" % program.address_of("around")) == b"OK"
     assert client.ask(b"Z2,%x,4" % program.address_of("watched")) == b"OK"
@@ -68,11 +70,22 @@ def test_no_call_or_store_is_lost(begin: Begin, guest: str) -> None:
             assert b"swbreak" in answer, answer
             calls[who(answer)] = calls.get(who(answer), 0) + 1
     assert answer.startswith(b"W00"), (answer, program.end())
-    assert sorted(calls.values()) == [rounds] * 8
-    # A fork of another thread's may have the store told of before it told of again (docs/gdb.md).
-    assert rounds <= stores <= rounds + 6
     client.close()
     assert program.end() == (0, "")
+    return sorted(calls.values()), stores
+
+
+@pytest.mark.parametrize("guest", MORE)
+def test_each_call_is_told_once(begin: Begin, guest: str) -> None:
+    calls, stores = _told(begin, guest)
+    assert calls == [ROUNDS] * 8
+    assert stores >= ROUNDS
+
+
+@pytest.mark.xfail(reason="a store is told of twice beside a fork: docs/gdb.md, Over", strict=False)
+@pytest.mark.parametrize("guest", MORE)
+def test_each_store_is_told_once(begin: Begin, guest: str) -> None:
+    assert _told(begin, guest)[1] == ROUNDS
 
 
 @pytest.mark.parametrize("guest", GUESTS)
