@@ -33,7 +33,10 @@ _EXTENSIONS = (
     "zksh", "zkt", "zvbb", "zvbc", "zvfbfmin", "zvfbfwma", "zvfh", "zvfhmin", "zvkb", "zvkg",
     "zvkned", "zvknha", "zvknhb", "zvksed", "zvksh", "zvkt",
 )  # fmt: skip
-_IMPLIED = frozenset({"zicntr", "zicsr", "zifencei", "zihintntl", "zihintpause", "zkt"})
+_IMPLIED = frozenset({"zicntr", "zicsr", "zifencei"})
+#: Hints, and times that do not depend on data: each model keeps to them, so hwprobe tells of them;
+#: its ISA string has what the processor's maker says.
+_KEPT = frozenset({"zihintntl", "zihintpause", "zkt"})
 
 _GC = "i m a f d c"
 #: What the native core executes beyond that without vectors, and with them.
@@ -216,7 +219,7 @@ class RiscvArch(Arch):
 
     def hardware_probe(self, model: CpuModel) -> dict[int, int]:
         """What riscv_hwprobe(2) says; keys that are not here are unknown to it."""
-        has = model.features | _IMPLIED
+        has = model.features | _IMPLIED | _KEPT
         ima = {"i", "m", "a"} <= has
         extensions = sum(
             1 << bit for names, bit in _EXT_BITS.items() if has.issuperset(names.split())
