@@ -62,6 +62,8 @@ WORK = {
 CALLS = {"getppid": 50_000, "pread": 50_000, "stat": 20_000, "open": 20_000}
 COLLATZ = 200_000
 CREATED = 1000
+CHILDREN = ("fork", "setuid", "setrlimit", "chroot", "spawn", "spawn_beside")
+BORN = 200
 
 
 def _work(setting: Setting) -> list[Workload]:
@@ -127,6 +129,16 @@ def _threads(setting: Setting) -> list[Workload]:
     ]
 
 
+def _children(setting: Setting) -> list[Workload]:
+    """Processes of a program that does not start another shell or program between them."""
+    count = setting.count(BORN)
+    each = Figure("wall", "us", lambda sample: inner(sample, 1) / 1e3 / count)
+    return [
+        Workload("child", name, _built(setting, "children", name, str(count)), (each,), check)
+        for name in CHILDREN
+    ]
+
+
 def workloads(setting: Setting) -> list[Workload]:
     """All of them, in the order of the table."""
     return [
@@ -135,6 +147,7 @@ def workloads(setting: Setting) -> list[Workload]:
         *_calls(setting),
         *_work(setting),
         *_threads(setting),
+        *_children(setting),
         *real_programs(setting),
         *child_programs(setting),
     ]

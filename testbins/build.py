@@ -4,24 +4,28 @@
 ``c/**/*.c`` are libc programs, ``be/*.c`` freestanding ones (``be/nolibc.h``), which is how
 big-endian programs are made where Debian has no C library for them. Each goes to
 ``build/<arch>/<path without .c>``. What a source asks for stands in its first lines; see
-README.md in this folder. Only what is out of date is built; the tests import this module to
-learn what there is.
+README.md in this folder. Only what is out of date is built, and what some clone has built from
+the same text with the same compiler is taken from ``$QUSR_CACHE/testbins`` (by default
+``~/.cache/qusr-tests``); the tests import this module to learn what there is.
 """
 
 from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -119,6 +123,12 @@ _DIRECTIVE = re.compile(
     r"^//\s*(build|libs|arches|args|dies|no-reference|cflags(?:-\w+)?):\s*(.*?)\s*$"
 )
 _KNOWN_BUILDS = {"dynamic", "native-core", "no-static", "slow", "varies"}
+
+
+KEPT = Path(os.environ.get("QUSR_CACHE") or Path.home() / ".cache" / "qusr-tests") / "testbins"
+"""Where programs outlive the clone that they were built in."""
+KEPT_FOR = 14 * 24 * 3600
+"""Seconds after which a kept program that no build wanted goes."""
 
 
 class BuildError(Exception):
@@ -221,14 +231,57 @@ class Program:
         command += ["-MMD", "-MF", f"{self.path}.d", "-o", f"{self.path}.new", str(source.path)]
         return [*command, *source.directives.get("libs", "").split(), *target.libs]
 
+    @property
+    def kept(self) -> Path:
+        """Where a program is kept that this command makes of this text; what else it was made from
+        stands in a file with ``.d`` behind its name."""
+        words = [*self.command, _identity(self.command[0])]
+        told = "\n".join(words).replace(str(HERE), ".") + self.source.path.read_text()
+        key = hashlib.sha256(told.encode()).hexdigest()
+        return KEPT / key[:2] / key
+
+    def take(self) -> bool:
+        """Take the kept program, if there is one and each file that it was made from is as then."""
+        kept = self.kept
+        try:
+            lines = [line.split(" ", 1) for line in Path(f"{kept}.d").read_text().splitlines()]
+            if any(_digest(HERE / name) != digest for digest, name in lines):
+                return False
+            shutil.copy(kept, f"{self.path}.new")
+            os.utime(kept)
+        except OSError:
+            return False
+        names = " ".join(str(HERE / name) for _, name in lines)
+        Path(f"{self.path}.d").write_text(f"{self.path}.new: {names}\n")
+        return True
+
+    def keep(self) -> None:
+        """Keep the program for other clones; without room or right for it, they build it."""
+        kept = self.kept
+        names = [name.replace(str(HERE), ".", 1) for name in self._made_from()]
+        lines = [f"{_digest(HERE / name)} {name}\n" for name in names]
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=kept.parent) as new:
+                shutil.copy(self.path, f"{new}/program")
+                Path(f"{new}/d").write_text("".join(lines))
+                # What it was made from comes last: a program without it is not taken.
+                Path(f"{new}/program").rename(kept)
+                Path(f"{new}/d").rename(f"{kept}.d")
+        except OSError:
+            return
+
+    def _made_from(self) -> list[str]:
+        rule = Path(f"{self.path}.d").read_text().replace("\\\n", " ")
+        return rule.split()[1:]
+
     def is_current(self) -> bool:
         """Whether it was made by this command from files that are no newer."""
         try:
             built = self.path.stat().st_mtime
             if Path(f"{self.path}.cmd").read_text() != "\n".join(self.command):
                 return False
-            rule = Path(f"{self.path}.d").read_text().replace("\\\n", " ")
-            return all(Path(name).stat().st_mtime <= built for name in rule.split()[1:])
+            return all(Path(name).stat().st_mtime <= built for name in self._made_from())
         except OSError:
             return False
 
@@ -239,13 +292,49 @@ class Program:
             fcntl.flock(told, fcntl.LOCK_EX)
             if self.is_current():
                 return
-            run = subprocess.run(self.command, capture_output=True, text=True, check=False)
-            if run.returncode:
-                raise BuildError(f"{' '.join(self.command)}\n{run.stderr}")
+            taken = self.take()
+            if not taken:
+                run = subprocess.run(self.command, capture_output=True, text=True, check=False)
+                if run.returncode:
+                    raise BuildError(f"{' '.join(self.command)}\n{run.stderr}")
             told.truncate(0)
             told.write("\n".join(self.command))
             told.flush()
             Path(f"{self.path}.new").rename(self.path)
+            if not taken:
+                self.keep()
+
+
+@cache
+def _identity(compiler: str) -> str:
+    """What tells one build of a compiler, its C library and the kernel's headers from another."""
+
+    def told(*query: str) -> list[str]:
+        run = subprocess.run([compiler, *query], capture_output=True, text=True, check=False)
+        return [word for word in run.stdout.split() if word.startswith("/")]
+
+    files = [
+        *told("-print-prog-name=cc1"),
+        *told("-print-prog-name=ld"),
+        *told("-print-file-name=libc.a"),
+        *told("-xc", "-M", "/dev/null", "-include", "stdio.h", "-include", "linux/version.h"),
+    ]
+    infos = [(name, Path(name).stat()) for name in files if Path(name).is_file()]
+    return " ".join(f"{name} {info.st_size} {info.st_mtime_ns}" for name, info in infos)
+
+
+@cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def forget() -> None:
+    """Remove what was kept and that nobody has wanted for long."""
+    limit = time.time() - KEPT_FOR
+    for kept in KEPT.glob("??/" + "?" * 64):
+        if kept.stat().st_mtime < limit:
+            Path(f"{kept}.d").unlink(missing_ok=True)
+            kept.unlink(missing_ok=True)
 
 
 def read_source(path: Path) -> Source:
@@ -287,6 +376,7 @@ def build(names: list[str] | None = None, arches: list[str] | None = None) -> in
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(one, stale))
+    forget()
     if errors:
         raise BuildError("\n".join(errors))
     return len(stale)
