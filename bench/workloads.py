@@ -130,13 +130,16 @@ def _threads(setting: Setting) -> list[Workload]:
 
 
 def _children(setting: Setting) -> list[Workload]:
-    """Processes of a program that does not start another shell or program between them."""
+    """Children of a program that is no shell, which make one call or begin a program."""
     count = setting.count(BORN)
     each = Figure("wall", "us", lambda sample: inner(sample, 1) / 1e3 / count)
     return [
-        Workload("child", name, _built(setting, "children", name, str(count)), (each,), check)
+        Workload(
+            "child", name, _built(setting, "children", name, str(count)), (each,), check,
+            children=name.startswith("spawn"),
+        )
         for name in CHILDREN
-    ]
+    ]  # fmt: skip
 
 
 def workloads(setting: Setting) -> list[Workload]:
