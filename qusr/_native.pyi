@@ -441,6 +441,12 @@ class Borrowed:
 def end_thread() -> NoReturn:
     """End the calling host thread, which has started Python and is not the first."""
 
+def late_python() -> tuple[bytes, bytes] | None:
+    """The paths of this library, which another start like this process's executes, and of Python's.
+
+    None: Python was there first.
+    """
+
 def early_start() -> EarlyStart | None:
     """The guest that was started without Python, once."""
 
