@@ -69,6 +69,8 @@ class AddressSpace:
         """
     def maps_text(self, root: bytes | None = None) -> bytes:
         """/proc/self/maps; paths below root (the sysroot) are shown without it."""
+    def smaps_sums(self, labels: list[str]) -> list[int]:
+        """What smaps has behind labels like "Rss:", each summed, in bytes."""
     def smaps_text(self, root: bytes | None = None) -> bytes:
         """/proc/self/smaps, likewise."""
     def set_name(self, addr: int, len: int, name: str) -> None:
@@ -297,8 +299,11 @@ class Thread:
     def signal_sets(self) -> tuple[int, int, int]:
         """The guest's blocked, ignored and caught signals, as masks."""
     def inherit(self, other: Thread) -> None: ...
-    def seccomp_state(self, tid: int) -> tuple[int, int] | None:
-        """Mode and number of the guest's seccomp filters, of the process's thread `tid`."""
+    def proc_text(self, name: bytes, fd: int) -> bytes | None:
+        """The guest's text of a file of /proc/self whose own one is open as `fd`.
+
+        None: it is made elsewhere.
+        """
     @staticmethod
     def call_of(tid: int) -> tuple[int, list[int], int, int] | None:
         """The system call that the process's thread makes: number, arguments, sp, pc."""
@@ -440,6 +445,12 @@ class Borrowed:
 
 def end_thread() -> NoReturn:
     """End the calling host thread, which has started Python and is not the first."""
+
+def late_python() -> tuple[bytes, bytes] | None:
+    """The paths of this library, which another start like this process's executes, and of Python's.
+
+    None: Python was there first.
+    """
 
 def early_start() -> EarlyStart | None:
     """The guest that was started without Python, once."""

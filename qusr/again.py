@@ -1,8 +1,8 @@
 """Starting qusr anew for a guest's execve, with all that an execve keeps.
 
-A process whose memory is also another one's leaves it by a real execve(2) of Python, with a command
-line that the extension's constructor understands (`native/machine/src/start/command.rs`) and
-`interp.executed` does:
+A process whose memory is also another one's leaves it by a real execve(2) of what it was started
+with (Python, or the extension), with a command line that the extension understands
+(`native/machine/src/start/command.rs`) and `interp.executed` does:
 
     FD EXECFN PATH N STATE... N ARGUMENT... VARIABLE...
 
@@ -86,15 +86,27 @@ def command(ctx: Context, prepared: _native.Prepared, environment: list[bytes]) 
         b"%d" % len(state), *state,
         b"%d" % len(prepared.argv), *prepared.argv, *environment,
     ]  # fmt: skip
-    shown = [] if embedded else [b"LD_PRELOAD=" + os.fsencode(_extension())]
+    path, shown = _host()
     if "QUSR_DEBUG" in os.environ:
         shown.append(b"QUSR_DEBUG=" + os.environb[b"QUSR_DEBUG"])
-    return Command(os.fsencode(sys.executable), words, shown, [fd])
+    return Command(path, words, shown, [fd])
 
 
-def _extension() -> str:
+def _host() -> tuple[bytes, list[bytes]]:
+    """What is executed, and its environment: where the other half is."""
+    late = _native.late_python()
+    if late is not None:
+        return late[0], [b"QUSR_LIBPYTHON=" + late[1]]
+    preloaded = [] if installed.FOLDER is None else [b"LD_PRELOAD=" + _extension()]
+    return os.fsencode(sys.executable), preloaded
+
+
+def _extension() -> bytes:
+    late = _native.late_python()
+    if late is not None:
+        return late[0]
     assert _native.__file__ is not None
-    return _native.__file__
+    return os.fsencode(_native.__file__)
 
 
 def _is_watched(process: Process) -> bool:
@@ -105,17 +117,18 @@ def _is_watched(process: Process) -> bool:
 
 def _is_installed(process: Process) -> bool:
     """Whether qusr can be started from here: the guest may have changed its root or its user."""
+    path, _ = _host()
     try:
-        if not process.is_own_exe(os.stat(sys.executable)):
+        if not process.is_own_exe(os.stat(path)):
             return False
     except OSError:
         return False
+    if not os.access(path, os.X_OK, effective_ids=True):
+        return False
     if installed.FOLDER is None:
-        return os.access(sys.executable, os.X_OK, effective_ids=True)
+        return True
     readable = (_extension(), __file__, os.__file__, "/proc/self/exe")
-    return os.access(sys.executable, os.X_OK, effective_ids=True) and all(
-        os.access(path, os.R_OK, effective_ids=True) for path in readable
-    )
+    return all(os.access(path, os.R_OK, effective_ids=True) for path in readable)
 
 
 def _state(process: Process, ignored: int) -> list[bytes]:

@@ -1,7 +1,8 @@
 """Programs that are started without Python (`native/machine/src/start/`).
 
 The command line is the launcher's, with code that says so on standard error when Python runs after
-all.
+all. Both ways of it: the extension preloaded into Python, and the extension itself, which loads
+Python when it is needed.
 """
 
 from __future__ import annotations
@@ -9,13 +10,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from tests.emulators import ENVIRONMENT, REPO, Emulator, Result
 
@@ -30,11 +36,27 @@ interp.command()
 """
 
 
+EXTENSION = REPO / "qusr/_native.abi3.so"
+_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+#: The library that this Python is, if it is one.
+LIBRARY = Path(sys.base_prefix) / "lib" / f"libpython{_VERSION}{sys.abiflags}.so.1.0"
+#: Gives another program than argv[0] names; that is Python's, by which it finds its own files.
+_CALLED = ("bash", "-c", 'exec -a "$1" "${@:2}"', "-", sys.executable)
+
+
 @dataclass
 class Launcher:
     """Starts programs as the launcher does, with a store of its own."""
 
     store: Path
+    late: bool = False
+
+    @property
+    def command(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        """What stands for `python` in the command line, and the variable that goes with it."""
+        if self.late:
+            return (*_CALLED, str(EXTENSION)), {"QUSR_LIBPYTHON": str(LIBRARY)}
+        return (sys.executable,), {"LD_PRELOAD": str(EXTENSION)}
 
     def __call__(
         self,
@@ -47,9 +69,9 @@ class Launcher:
         cwd: Path | None = None,
     ) -> Result:
         """Runs it; `early` tells of the result whether Python had no part in it."""
-        library = REPO / "qusr/_native.abi3.so"
-        words = (sys.executable, "-I", "-S", "-c", _CODE, "-", "-", str(len(hidden)), *hidden)
-        environment = {"LD_PRELOAD": str(library), "QUSR_CACHE_DIR": str(self.store)}
+        python, variable = self.command
+        words = (*python, "-I", "-S", "-c", _CODE, "-", "-", str(len(hidden)), *hidden)
+        environment = {**variable, "QUSR_CACHE_DIR": str(self.store)}
         run = Emulator((*words, name, *options), environment)
         return run(program, *args, env=env, cwd=cwd)
 
@@ -59,11 +81,13 @@ def early(result: Result) -> bool:
     return PYTHON not in result.stderr
 
 
-@pytest.fixture
-def launch(tmp_path: Path) -> Launcher:
+@pytest.fixture(params=["preloaded", "executed"])
+def launch(tmp_path: Path, request: pytest.FixtureRequest) -> Launcher:
     store = tmp_path / "store"
     store.mkdir(mode=0o700)
-    return Launcher(store)
+    if request.param == "executed" and not LIBRARY.exists():
+        pytest.skip("this Python is no shared library")
+    return Launcher(store, late=request.param == "executed")
 
 
 @pytest.fixture
@@ -180,7 +204,8 @@ def test_the_environment_is_the_guests(launch: Launcher, arm64: Path) -> None:
     assert early(result)
     assert seen[0] == seen[1]
     assert {b"A=1", b"ODD=x=y", b"EMPTY=", b"LD_DEBUG_X=1"} < set(seen[1])
-    assert not any(line.startswith(b"LD_PRELOAD") for line in seen[1])
+    ours = (b"LD_PRELOAD", b"QUSR_LIBPYTHON")
+    assert not any(line.startswith(ours) for line in seen[1])
 
 
 @pytest.mark.parametrize(
@@ -219,9 +244,10 @@ def test_programs_that_binfmt_misc_hands_over(launch: Launcher, arm64: Path) -> 
     code = _CODE.replace("#qusr-start command", "#qusr-start binfmt").replace(
         "interp.command()", "interp.main()"
     )
+    python, variable = launch.command
     environment = {
         **ENVIRONMENT,
-        "LD_PRELOAD": str(REPO / "qusr/_native.abi3.so"),
+        **variable,
         "QUSR_CACHE_DIR": str(launch.store),
         "QUSR_LD_PREFIX": str(arm64),
     }
@@ -232,7 +258,7 @@ def test_programs_that_binfmt_misc_hands_over(launch: Launcher, arm64: Path) -> 
             fd = file.fileno()
             words = [str(fd), "-P", "0", program, "name", "-c", script]
             run = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", code, *words],
+                [*python, "-I", "-S", "-c", code, *words],
                 env=environment, pass_fds=[fd], capture_output=True, check=True,
             )  # fmt: skip
         # 0, 1, 2, and the one that lists them: the program's is closed.
@@ -241,7 +267,7 @@ def test_programs_that_binfmt_misc_hands_over(launch: Launcher, arm64: Path) -> 
         with open(HELLO, "rb") as file:
             fd = file.fileno()
             run = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", code, str(fd), "-", "0", str(HELLO)],
+                [*python, "-I", "-S", "-c", code, str(fd), "-", "0", str(HELLO)],
                 env=environment, pass_fds=[fd], capture_output=True, check=True,
             )  # fmt: skip
         assert run.stderr.count(PYTHON) == 0
@@ -404,3 +430,53 @@ def test_a_relative_path_and_a_moved_folder(launch: Launcher, arm64: Path, tmp_p
     for _ in range(2):
         result = launch("./shell", "-c", command, options=("-L", str(arm64)), cwd=tmp_path).check(4)
         assert result.stdout == b"/usr/bin/readlink\nshell\n"
+
+
+#: Of `native/python/build.rs`.
+_MARK = 0x7151_7573_7200_0000
+
+
+def test_the_extension_needs_no_python_to_be_loaded() -> None:
+    """Nothing of Python's is left to the linker, and its numbers stand where they are replaced."""
+    names = (REPO / "native/python/python.symbols").read_text().split()
+    with EXTENSION.open("rb") as file:
+        elf = ELFFile(file)
+        symbols = elf.get_section_by_name(".dynsym")
+        assert isinstance(symbols, SymbolTableSection)
+        undefined = {s.name for s in symbols.iter_symbols() if s["st_shndx"] == "SHN_UNDEF"}
+        sections = [
+            (section.name, section.data())
+            for section in elf.iter_sections()
+            if section["sh_type"] == "SHT_PROGBITS" and section["sh_flags"] & SH_FLAGS.SHF_WRITE
+        ]
+    assert not undefined & set(names)
+    marks = range(_MARK, _MARK + 16 * len(names), 16)
+    found = Counter(
+        name
+        for name, data in sections
+        for (word,) in struct.iter_unpack("<Q", data[: len(data) & ~7])
+        if word in marks
+    )
+    assert found == {".got": len(names)}
+
+
+@pytest.mark.skipif(not LIBRARY.exists(), reason="this Python is no shared library")
+def test_no_python_is_loaded_before_it_is_needed(arm64: Path) -> None:
+    """Nor by the launcher. It comes when the guest looks at a file that Python makes."""
+    script = "echo a; read x; read x </proc/self/smaps_rollup; echo b; read x"
+    launcher = Path(sys.executable).with_name("qusr-aarch64")
+    with subprocess.Popen(
+        [launcher, "-L", arm64, "/bin/sh", "-c", script],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT,
+    ) as run:  # fmt: skip
+        assert run.stdin is not None
+        assert run.stdout is not None
+        maps = Path(f"/proc/{run.pid}/maps")
+        assert run.stdout.readline() == b"a\n"
+        assert str(LIBRARY) not in maps.read_text()
+        run.stdin.write(b"\n")
+        run.stdin.flush()
+        assert run.stdout.readline() == b"b\n"
+        assert str(LIBRARY) in maps.read_text()
+        run.stdin.close()
+        assert run.wait(30) == 1

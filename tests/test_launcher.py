@@ -228,6 +228,39 @@ def test_command_line_of_python(teller: Path) -> None:
     assert environment == [b"A=1", b"PYTHONHOME=/z", b"LD_PRELOAD=" + os.fsencode(extension)]
 
 
+@pytest.fixture
+def late_teller(teller: Path, tmp_path: Path) -> Path:
+    """A Python that is a shared library, and an extension that tells how it was executed."""
+    command = launcher(tmp_path / "bin" / "qusr-aarch64")
+    for copy in (command.with_name(PYTHON), tmp_path / SITE / "qusr" / "_native.abi3.so"):
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(teller.with_name(PYTHON).resolve(), copy)
+    (tmp_path / "lib" / f"lib{PYTHON}.so.1.0").touch()
+    return command
+
+
+def test_the_extension_is_what_is_executed(late_teller: Path) -> None:
+    """With Python's own command line: that is loaded later. The variable may be the guest's, too."""
+    prefix = late_teller.parent.parent
+    argv, environment = tell(late_teller, "x", env={"A": "1", "QUSR_LIBPYTHON": "mine"})
+    assert argv[0] == os.fsencode(late_teller.with_name(PYTHON))
+    assert argv[7:] == [b"1", b"QUSR_LIBPYTHON=mine", b"qusr-aarch64", b"x"]
+    library = prefix / "lib" / f"lib{PYTHON}.so.1.0"
+    assert environment == [b"A=1", b"QUSR_LIBPYTHON=" + os.fsencode(library)]
+
+
+@pytest.mark.parametrize("what", ["not executable", "not for this machine"])
+def test_an_extension_that_cannot_be_executed(late_teller: Path, what: str) -> None:
+    """It is preloaded then, as where Python is one executable."""
+    extension = late_teller.parent.parent / SITE / "qusr" / "_native.abi3.so"
+    if what == "not executable":
+        extension.chmod(0o644)
+    else:
+        shutil.copy(HELLO / "hello-aarch64", extension)
+    _, environment = tell(late_teller, env={"A": "1"})
+    assert environment == [b"A=1", b"LD_PRELOAD=" + os.fsencode(extension)]
+
+
 def test_library_of_python_in_the_library_path(teller: Path, tmp_path: Path) -> None:
     """A Python of environment modules needs what is otherwise the guest's alone."""
     (tmp_path / f"lib{PYTHON}.so.1.0").touch()

@@ -32,7 +32,6 @@ NAMING = {
     "syscalls/prctl.py": {"PR_RISCV_V_SET_CONTROL", "PR_RISCV_V_GET_CONTROL"},
     # The host's own code, its processor's features in a text, and its interface.
     "debug/blocks.py": {"CS_ARCH_X86"},
-    "syscalls/handlers/proctext.py": {"x86_"},
     "arch/abi.py": {"x86_64", "x86.numbers_64"},
     "syscalls/old.py": {"sysmips", "SYSMIPS", "MIPS_FIXADE", "MIPS_ATOMIC_SET"},
 }  # fmt: skip

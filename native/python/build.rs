@@ -1,11 +1,11 @@
-//! Compiles the launcher: the commands, and what `qusr-binfmt` registers.
+//! Compiles the launcher: the commands, and what `qusr-binfmt` registers. And leaves Python's names to `src/late.rs`.
 //!
 //! The commands go where maturin, which compiles first, takes a wheel's files from
 //! (`tool.maturin.data` of pyproject.toml). `src/launcher.rs` takes the same executable into the
 //! extension for `qusr-binfmt`, so that every way of installing the package brings it along.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
@@ -16,6 +16,11 @@ mod names;
 const SOURCES: &str = "../launcher/src";
 const MAIN: &str = "../launcher/src/main.rs";
 const NAMES: &str = "../guests/src/names.rs";
+/// What the bindings take from Python: the linker tells if one is missing.
+const PYTHON: &str = "python.symbols";
+/// The first of the numbers that stand for them. No address (they are not canonical), and none that fits in an
+/// instruction in the place of an entry of the table.
+const MARK: u64 = 0x7151_7573_7200_0000;
 /// Below the tree's root. This one is a script of the shell, and part of the sources.
 const FOLDER: &str = "../../commands/scripts";
 const SCRIPT: &str = "qusr-binfmt";
@@ -27,7 +32,9 @@ fn main() {
     // The store knows a build by it (`../store`).
     println!("cargo::rustc-link-arg-cdylib=-Wl,--build-id=sha1");
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
-    let out = Path::new(&variable("OUT_DIR")).join("qusr-interp");
+    let folder = PathBuf::from(variable("OUT_DIR"));
+    leave_python(&folder);
+    let out = folder.join("qusr-interp");
     compile(&variable("RUSTC"), &variable("TARGET"), &out);
     let folder = Path::new(FOLDER);
     // The crate alone, without the rest of the tree, is enough for its own tests.
@@ -42,6 +49,42 @@ fn main() {
     }
     // A source distribution made by maturin 1.16 has lost this.
     make_executable(&folder.join(SCRIPT)).unwrap_or_else(|error| panic!("{SCRIPT}: {error}"));
+}
+
+/// Has the linker take each of Python's names for a number, and writes down where `src/late.rs` finds its entries.
+fn leave_python(out: &Path) {
+    println!("cargo::rerun-if-changed={PYTHON}");
+    println!("cargo::rustc-check-cfg=cfg(python_is_late)");
+    println!("cargo::rustc-cfg=python_is_late");
+    let names = fs::read_to_string(PYTHON).unwrap_or_else(|error| panic!("{PYTHON}: {error}"));
+    let (mut slots, mut texts, mut numbers, mut count) = <(String, String, String, u64)>::default();
+    for name in names.lines() {
+        slots.push_str(&format!(".long {name}@GOTPCREL\n"));
+        texts.push_str(&format!(".asciz \"{name}\"\n"));
+        let number = MARK + 16 * count;
+        numbers.push_str(&format!("-Wl,--defsym={name}={number:#x}\n"));
+        count += 1;
+    }
+    let table =
+        |name: &str, content: &str| format!(".globl {name}\n.hidden {name}\n{name}:\n{content}");
+    let parts = [
+        ".pushsection .rodata.qusr_python, \"a\", @progbits\n.balign 4\n".to_owned(),
+        table("qusr_python_slots", &slots),
+        table("qusr_python_names", &texts),
+        ".popsection\n".to_owned(),
+    ];
+    let write = |name: &str, text: &str| {
+        fs::write(out.join(name), text).expect("OUT_DIR can be written to")
+    };
+    write("python.s", &parts.concat());
+    write("python.count", &count.to_string());
+    write("python.link", &numbers);
+    println!(
+        "cargo::rustc-link-arg-cdylib=@{}",
+        out.join("python.link").display()
+    );
+    // All that is not in the list has to be in a library; and the launcher executes this one.
+    println!("cargo::rustc-link-arg-cdylib=-Wl,-z,defs,-e,qusr_start");
 }
 
 /// `qusr`, and a command for each name that a guest has.

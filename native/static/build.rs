@@ -16,6 +16,8 @@ fn main() {
     for name in ["QUSR_STATIC_PYTHON", "QUSR_STATIC_PACKAGES"] {
         println!("cargo::rerun-if-env-changed={name}");
     }
+    // Python is a part of it.
+    println!("cargo::rustc-check-cfg=cfg(python_is_late)");
     let out = PathBuf::from(variable("OUT_DIR"));
     let python = variable("QUSR_STATIC_PYTHON");
     // The launcher is no part of it: what is registered is this executable itself.

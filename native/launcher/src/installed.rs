@@ -118,6 +118,29 @@ pub fn python(package: Option<&Package>, commands: &[u8], search: &[u8]) -> Opti
     None
 }
 
+/// The library that a Python is, but for its `main`; None: it is one executable, as Debian's.
+pub fn library(python: &CStr) -> Option<CString> {
+    let real = File::open(python).ok()?.path()?;
+    let (commands, name) = split(&real);
+    let (prefix, _) = split(commands);
+    // Where Python's own `make install` has it, Fedora, and Debian (package libpython3.*).
+    let folders: [&[u8]; 3] = [b"/lib", b"/lib64", b"/lib/x86_64-linux-gnu"];
+    let mut all = folders
+        .into_iter()
+        .map(|folder| path(&[prefix, folder, b"/lib", name, b".so.1.0"]));
+    // Of python3 alone the version is not known.
+    minor_version(name)?;
+    all.find(|library| kernel::exists(library))
+}
+
+/// What stands before a path's last slash, and behind it.
+pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|&byte| byte == b'/') {
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (&[], path),
+    }
+}
+
 /// Whether a file is a program of this machine.
 pub fn is_native(program: &CStr) -> bool {
     // An ELF header as far as e_machine (elf(5)); class and byte order stand in e_ident.

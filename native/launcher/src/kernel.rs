@@ -4,6 +4,7 @@
 //! these for each command. x86-64 only, as all of qusr.
 
 use alloc::alloc::{GlobalAlloc, Layout};
+use alloc::format;
 use alloc::vec::Vec;
 use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
@@ -173,6 +174,12 @@ impl File {
         const O_CLOEXEC: usize = 0o2_000_000;
         // SAFETY: a string, and O_RDONLY with O_CLOEXEC.
         unsafe { call(OPEN, [path.as_ptr() as usize, O_CLOEXEC, 0, 0, 0, 0]) }.map(File)
+    }
+
+    /// Its path without links, where /proc tells.
+    pub fn path(&self) -> Option<Vec<u8>> {
+        let link = format!("/proc/self/fd/{}\0", self.0);
+        read_link(CStr::from_bytes_with_nul(link.as_bytes()).ok()?)
     }
 
     fn fill(&self, number: usize, bytes: &mut [u8]) -> Result<usize, Errno> {

@@ -1,13 +1,15 @@
 //! What starts qusr: the commands `qusr`, `qusr-aarch64` ..., and the interpreter that
 //! `qusr-binfmt` registers with the kernel's `binfmt_misc`.
 //!
-//! It makes a command line of Python with `qusr.interp` out of its own one, and executes that. It
+//! It makes a command line of Python with `qusr.interp` out of its own one. It
 //! is a native program because Python's search for its packages costs a third of a start, because
 //! only so the signals that Python ignores are known, and because a `#!` script cannot be an
 //! interpreter with binfmt_misc's flags O and C; a static one because with F it also starts where
 //! the host's libraries are not to be seen.
 //!
-//! The extension is preloaded: it can run a guest before Python has begun (`native/machine/src/start/`).
+//! The extension can run a guest before Python has begun (`native/machine/src/start/`). Where Python is
+//! a shared library, it is the extension that is executed with that command line, and the library is
+//! loaded when it is needed; else Python is executed, and the extension is preloaded.
 #![no_std]
 #![no_main]
 
@@ -26,7 +28,7 @@ use core::ffi::CStr;
 use core::fmt::Write;
 
 use config::Way;
-use installed::{is_native, path};
+use installed::{is_native, path, split};
 use kernel::Start;
 
 // linux/auxvec.h, linux/binfmts.h
@@ -45,6 +47,8 @@ const CANNOT: i32 = 126;
 
 /// The folders that the dynamic linker searches first.
 const LIBRARIES: &[u8] = b"LD_LIBRARY_PATH=";
+/// What tells the extension where Python is (`native/machine/src/start/command.rs`).
+const PYTHON: &[u8] = b"QUSR_LIBPYTHON=";
 
 /// Begins the code for Python; the extension recognises it by this.
 const COMMAND: &str = "#qusr-start command\n";
@@ -68,7 +72,8 @@ interp.command()
 /// A way to start Python, and what is told if there is none.
 struct Python {
     command: Vec<CString>,
-    preload: Option<CString>,
+    /// The extension, if it is to be there before Python.
+    extension: Option<CString>,
     /// Whether Python, too, needs the guest's LD_LIBRARY_PATH.
     shows_libraries: bool,
 }
@@ -93,7 +98,7 @@ fn by_configuration(ways: &[Way]) -> Result<Python, String> {
     };
     Ok(Python {
         command: way.command.iter().map(|&word| word.into()).collect(),
-        preload: way.preload.map(CString::from),
+        extension: way.preload.map(CString::from),
         shows_libraries: false,
     })
 }
@@ -119,7 +124,7 @@ fn by_place(start: &Start) -> Result<Python, String> {
         let code = [PLAIN, BEGIN].concat();
         return Ok(Python {
             command: [python].into_iter().chain(texts(&["-c", &code])).collect(),
-            preload: None,
+            extension: None,
             shows_libraries: true,
         });
     };
@@ -132,12 +137,12 @@ fn by_place(start: &Start) -> Result<Python, String> {
     code.push_str("])\n");
     code.push_str(BEGIN);
     // A script (pyenv's) has the real Python only later.
-    let preload = is_native(&python).then(|| package.extension());
+    let extension = is_native(&python).then(|| package.extension());
     // Isolated: PYTHONPATH and its like are the guest's.
     let options = texts(&["-I", "-S", "-c", &code]);
     Ok(Python {
         command: [python].into_iter().chain(options).collect(),
-        preload,
+        extension,
         shows_libraries: package.library_is_in(variable(start, LIBRARIES).unwrap_or_default()),
     })
 }
@@ -148,8 +153,7 @@ fn texts(words: &[&str]) -> Vec<CString> {
 
 /// What stands before a path's last slash.
 fn folder(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|&byte| byte == b'/');
-    &path[..end.unwrap_or(0)]
+    split(path).0
 }
 
 /// A path as Python's bytes, with a comma.
@@ -171,11 +175,12 @@ fn variable(start: &Start, name: &[u8]) -> Option<&'static [u8]> {
     entries.find_map(|entry| entry.to_bytes().strip_prefix(name))
 }
 
-/// Variables that are the guest's, not Python's: the dynamic linker's, and the one that Python
-/// itself sets (PEP 538).
+/// Variables that are the guest's, not Python's: the dynamic linker's, the one that Python itself
+/// sets (PEP 538), and one of the name of ours.
 fn is_hidden(variable: &CStr) -> bool {
     let text = variable.to_bytes();
-    text.starts_with(b"LD_") || text.starts_with(b"LC_CTYPE=")
+    let names: [&[u8]; 3] = [b"LD_", b"LC_CTYPE=", PYTHON];
+    names.iter().any(|name| text.starts_with(name))
 }
 
 /// The first words of `qusr.interp`: descriptor, flags, number of hidden variables.
@@ -203,6 +208,19 @@ fn preload(extension: &CStr) -> Option<CString> {
     // ld.so(8): spaces and colons are between names, a dollar sign may begin a token.
     let is_plain = !name.iter().any(|byte| b" :$".contains(byte));
     (is_plain && kernel::exists(extension)).then(|| path(&[b"LD_PRELOAD=", name]))
+}
+
+/// The extension as a program, and the variable that tells it where Python is; None: Python itself has to
+/// be executed.
+fn late(start: &Start, python: &Python) -> Option<(CString, CString)> {
+    let extension = python.extension.as_ref()?;
+    // Whoever runs a program with more rights than his own must not choose what is loaded later.
+    let is_plain = start.auxv(AT_SECURE).unwrap_or(0) == 0 && !python.shows_libraries;
+    if !is_plain || !kernel::is_executable(extension) {
+        return None;
+    }
+    let library = installed::library(&python.command[0])?;
+    Some((extension.clone(), path(&[PYTHON, library.to_bytes()])))
 }
 
 /// The last part of how a command was called.
@@ -245,20 +263,25 @@ fn main(start: &Start) -> i32 {
     };
     let entries = start.environment.iter().copied();
     let (hidden, mut shown): (Vec<&CStr>, Vec<&CStr>) = entries.partition(|entry| is_hidden(entry));
-    let preload = python.preload.as_deref().and_then(preload);
+    let words = words(start, hidden.len());
+    let mut command: Vec<&CStr> = python.command.iter().map(CString::as_c_str).collect();
+    command.extend(words.iter().map(CString::as_c_str));
+    command.extend(hidden.iter().copied());
+    if is_command {
+        command.push(&name);
+    }
+    command.extend(arguments);
+    if let Some((extension, variable)) = late(start, &python) {
+        let shown = [&shown[..], &[&variable]].concat();
+        // Comes back where the dynamic linker is not where it usually is.
+        kernel::execute(&extension, &command, &shown);
+    }
+    let preload = python.extension.as_deref().and_then(preload);
     shown.extend(preload.as_deref());
     let libraries = hidden
         .iter()
         .find(|entry| entry.to_bytes().starts_with(LIBRARIES));
     shown.extend(libraries.filter(|_| python.shows_libraries));
-    let words = words(start, hidden.len());
-    let mut command: Vec<&CStr> = python.command.iter().map(CString::as_c_str).collect();
-    command.extend(words.iter().map(CString::as_c_str));
-    command.extend(hidden);
-    if is_command {
-        command.push(&name);
-    }
-    command.extend(arguments);
     let error = kernel::execute(command[0], &command, &shown);
     let why = match error.text() {
         Some(text) => String::from(text),

@@ -215,6 +215,25 @@ impl AddressSpace {
         out
     }
 
+    /// What the guest's smaps has behind these labels ("Rss:"), each summed, in bytes.
+    pub fn smaps_sums(&self, labels: &[&str]) -> Result<Vec<u64>, Errno> {
+        let text = self.smaps_text(b"")?;
+        let mut sums = vec![0; labels.len()];
+        for line in text.split(|&byte| byte == b'\n') {
+            let mut words = std::str::from_utf8(line)
+                .unwrap_or("")
+                .split_ascii_whitespace();
+            let (label, size, unit) = (words.next(), words.next(), words.next());
+            let place = labels.iter().position(|&wanted| label == Some(wanted));
+            if let (Some(place), Some(Ok(size)), Some("kB")) =
+                (place, size.map(str::parse::<u64>), unit)
+            {
+                sums[place] += size * 1024;
+            }
+        }
+        Ok(sums)
+    }
+
     /// `/proc/self/smaps`, with numbers from the host's.
     pub fn smaps_text(&self, root: &[u8]) -> Result<Vec<u8>, Errno> {
         let maps = self.read_maps();

@@ -5,7 +5,11 @@
 use pyo3::prelude::*;
 
 mod cpu;
+#[cfg(python_is_late)]
+mod entry;
 mod host;
+#[cfg(python_is_late)]
+mod late;
 mod launcher;
 mod loader;
 mod machine;
@@ -74,7 +78,7 @@ mod _native {
     #[pymodule_export]
     use super::share::{PyLoan, PyMade, leave_memory, memory_is_shared};
     #[pymodule_export]
-    use super::start::{PyArrival, PyBorrowed, PyEarlyStart, early_start, end_thread};
+    use super::start::{PyArrival, PyBorrowed, PyEarlyStart, early_start, end_thread, late_python};
     #[pymodule_export]
     use super::thread::{PyCloneRequest, PyThread};
     #[pymodule_export]

@@ -213,6 +213,12 @@ impl PyAddressSpace {
         PyBytes::new(py, &text)
     }
 
+    fn smaps_sums(&self, py: Python<'_>, labels: Vec<String>) -> PyResult<Vec<u64>> {
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        py.detach(|| self.space.smaps_sums(&labels))
+            .map_err(os_error)
+    }
+
     #[pyo3(signature = (root=None))]
     fn smaps_text<'py>(
         &self,

@@ -144,6 +144,14 @@ pub fn end_thread(py: Python<'_>) {
     });
 }
 
+/// The paths of this library, which another start like this process's executes, and of the one that Python was loaded
+/// from; None: Python was there first.
+#[pyfunction]
+pub fn late_python(py: Python<'_>) -> Option<(Bound<'_, PyBytes>, Bound<'_, PyBytes>)> {
+    let bytes = |path| PyBytes::new(py, path);
+    start::late_python().map(|(extension, library)| (bytes(extension), bytes(library)))
+}
+
 /// The guest that was started; None: there is none.
 #[pyfunction]
 pub fn early_start(py: Python<'_>) -> PyResult<Option<PyEarlyStart>> {

@@ -20,7 +20,6 @@ use qusr_kernel::process::GuestThread;
 use qusr_kernel::process::clone::{CloneRequest, Kind};
 use qusr_kernel::process::whereabouts;
 use qusr_kernel::signal::host;
-use qusr_kernel::signal::{Action, SIG_IGN, bit};
 use qusr_kernel::thunk::procfs::Opened;
 use qusr_kernel::thunk::table::MAX_SLOTS;
 use qusr_machine::facts::facts;
@@ -365,21 +364,14 @@ impl PyThread {
 
     /// The guest's signals that are blocked, ignored and caught, as masks.
     fn signal_sets(&self) -> (u64, u64, u64) {
-        let signals = &self.inner.signals;
-        signals.actions.with(|table| {
-            let set = |wanted: fn(&Action) -> bool| {
-                (1..).zip(table.iter()).fold(0, |mask, (signal, action)| {
-                    mask | if wanted(action) { bit(signal) } else { 0 }
-                })
-            };
-            let ignored = set(|action| action.handler == SIG_IGN);
-            (signals.blocked, ignored, set(Action::has_handler))
-        })
+        self.inner.signal_sets()
     }
 
-    /// Mode and number of the guest's seccomp filters, of the process's thread `tid`.
-    fn seccomp_state(&self, tid: i32) -> Option<(u64, usize)> {
-        self.inner.process.seccomp.state_of(tid)
+    /// The guest's text of a file of /proc/self whose own one is open as `fd`; None: it is made elsewhere.
+    fn proc_text<'py>(&self, py: Python<'py>, name: &[u8], fd: i32) -> Option<Bound<'py, PyBytes>> {
+        self.inner
+            .proc_text(name, fd)
+            .map(|text| PyBytes::new(py, &text))
     }
 
     /// The system call that the process's thread `tid` makes: number, arguments, sp and pc. None: it makes none.

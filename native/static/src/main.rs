@@ -8,7 +8,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int};
 
-use qusr_machine::start::{self, command};
+use qusr_machine::start::{self, Place, command};
 
 /// Referred to, so that the extension's code is linked; `embed.c` registers it.
 use _native as _;
@@ -24,6 +24,12 @@ const BINFMT: &CStr = c"#qusr-start binfmt\nfrom qusr import interp\ninterp.main
 const INSIDE: &CStr = c"#qusr-start binfmt\nfrom qusr import interp\ninterp.main(carried=True)\n";
 const EXEC: &CStr = c"from qusr import interp\ninterp.executed()\n";
 const REGISTRAR: &CStr = c"from qusr.binfmt.cli import main\nmain()\n";
+
+/// All of it is in this executable.
+const EMBEDDED: Place<'static> = Place {
+    extension: b"",
+    library: b"",
+};
 
 /// argv[0] of an execve that is to be gone on with (`qusr/again.py`).
 const AGAIN: &[u8] = b"qusr-again";
@@ -46,7 +52,7 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     // A program's own start cannot be mistaken for this one: the kernel puts the interpreter's path there.
     if !secure && argv.first() == Some(&AGAIN) && command::is_launched(&argv) {
         let python = python(EXEC, &argv[4..]);
-        start::attempt(&argv, &variables, b"", Some(Box::new(python.clone())));
+        start::attempt(&argv, &variables, EMBEDDED, Some(Box::new(python.clone())));
         return python();
     }
     match Called::new(&argv) {
@@ -91,7 +97,7 @@ fn begin(code: &'static CStr, rest: &[&[u8]], variables: &[&[u8]], secure: bool)
     let python_words: [&[u8]; 5] = [b"qusr", b"-I", b"-S", b"-c", code.to_bytes()];
     let python = python(code, &[&[&b"-c"[..]], &words[..]].concat());
     let argv = [&python_words, &words[..]].concat();
-    start::attempt(&argv, variables, b"", Some(Box::new(python.clone())));
+    start::attempt(&argv, variables, EMBEDDED, Some(Box::new(python.clone())));
     python()
 }
 

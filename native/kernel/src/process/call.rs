@@ -14,7 +14,7 @@ use crate::signal::deliver::Delivered;
 use crate::signal::host::Mailbox;
 use crate::signal::siginfo::{by_kernel, for_refused};
 use crate::signal::{RefusedCall, siginfo};
-use crate::thunk::exec::{Args, Env, Outcome, OwnExe};
+use crate::thunk::exec::{Args, Env, Outcome, OwnExe, Review};
 use crate::thunk::host::safe_syscall;
 use crate::thunk::path::Sysroot;
 use crate::thunk::scratch::Scratch;
@@ -130,11 +130,23 @@ impl GuestThread {
                 }
                 Some(Stop::Syscall { handler, scalars })
             }
-            Outcome::Review(review, result) => Some(Stop::Review {
-                number,
-                review,
-                result,
-            }),
+            Outcome::Review(review, result) => {
+                let text = match review {
+                    Review::ProcFd => self.put_proc_text(result as i32),
+                    _ => None,
+                };
+                match text {
+                    Some(result) => {
+                        self.finish_call(result);
+                        None
+                    }
+                    None => Some(Stop::Review {
+                        number,
+                        review,
+                        result,
+                    }),
+                }
+            }
             Outcome::Enosys if self.watch_enosys => Some(Stop::Enosys { number }),
             Outcome::Enosys => {
                 self.finish_call(-i64::from(libc::ENOSYS));

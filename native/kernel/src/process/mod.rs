@@ -19,6 +19,7 @@ pub(crate) mod kill;
 pub mod limits;
 pub mod newborn;
 mod place;
+mod proctext;
 mod robust;
 pub mod share;
 mod thread;
@@ -82,6 +83,11 @@ pub struct Process {
 }
 
 impl Process {
+    fn facts(&self) -> Arc<Facts> {
+        let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&facts)
+    }
+
     fn robust_lists(&self) -> MutexGuard<'_, BTreeMap<i32, u64>> {
         self.robust_lists
             .lock()

@@ -22,8 +22,6 @@ use crate::memory::AddressSpace;
 pub struct Facts {
     /// The program's file as the guest calls it.
     pub exe: Vec<u8>,
-    /// An address of its code; 0 where that is not known.
-    pub code: u64,
     pub auxv: Vec<u8>,
     /// The sysroot, or nothing.
     pub root: Vec<u8>,
@@ -32,6 +30,17 @@ pub struct Facts {
     /// `release` where it is not to be the host's.
     pub release: Option<Vec<u8>>,
     pub cpuinfo: CpuInfo,
+    pub layout: Layout,
+}
+
+/// Where the program's parts are, as /proc/PID/stat has it: ranges, and the first stack pointer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Layout {
+    pub code: (u64, u64),
+    pub data: (u64, u64),
+    pub sp: u64,
+    pub args: (u64, u64),
+    pub env: (u64, u64),
 }
 
 /// The text of /proc/cpuinfo.
@@ -73,7 +82,7 @@ fn with_release(text: &[u8], release: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// What the kernel's file has that is open as `fd`. None: it is not open for reading.
-fn host_text(fd: i32) -> Option<Vec<u8>> {
+pub fn host_text(fd: i32) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     let mut part = [0; 1024];
     loop {
@@ -92,7 +101,7 @@ fn host_text(fd: i32) -> Option<Vec<u8>> {
 pub enum Opened {
     /// Nothing: the kernel's file is right, or the guest's is in its place by now.
     Done,
-    /// Python makes the text.
+    /// The text is about the thread, too (`process/proctext.rs`), or Python makes it.
     Python,
 }
 
@@ -324,7 +333,7 @@ pub(super) fn link_target(file: i32) -> Option<Vec<u8>> {
 /// The guest's executable as the guest calls it now: it may have been renamed or deleted.
 #[must_use]
 pub fn exe_name(space: &AddressSpace, facts: &Facts, sysroot: Option<&Sysroot>) -> Vec<u8> {
-    match space.mapped_file(facts.code) {
+    match space.mapped_file(facts.layout.code.0) {
         Some(host) => sysroot
             .and_then(|root| root.inner(&host))
             .map_or_else(|| host.clone(), <[u8]>::to_vec),

@@ -30,10 +30,12 @@ pub struct Command {
     pub unicorn: Option<Vec<u8>>,
     /// Folders where Python's packages may be.
     pub packages: Vec<Vec<u8>>,
-    /// Python itself, what its code begins with (to find them), and the preloaded extension.
+    /// Python itself, what its code begins with (to find them), the extension, and Python's library if that is not
+    /// loaded yet ([`super::Place`]).
     pub python: Vec<u8>,
     pub paths: Vec<u8>,
     pub extension: Vec<u8>,
+    pub library: Vec<u8>,
 }
 
 /// What a command line is.
@@ -57,6 +59,9 @@ const EXEC: &[u8] = b"#qusr-start exec\n";
 const CARRIED: &[u8] = b"carried=True";
 /// Where the cache is then, if somebody has made it (`qusr/interp.py`).
 const CARRIED_STORE: &str = "/run/qusr/cache";
+
+/// The variable by which the launcher names the library that Python is to be loaded from.
+pub const LIBRARY: &str = "QUSR_LIBPYTHON";
 
 /// The variable that names Unicorn's library (`qusr/cpu/unicorn.py`).
 const UNICORN: &str = "QUSR_LIBUNICORN";
@@ -276,7 +281,10 @@ fn limits(words: &str) -> Option<Vec<(u32, u64, u64)>> {
 /// without what the launcher put there, and with what it has hidden in its place.
 fn environment(environ: &[&[u8]], hidden: &[&[u8]]) -> Vec<Vec<u8>> {
     let mut met = BTreeSet::new();
-    let ours = |entry: &&[u8]| !entry.starts_with(b"LD_PRELOAD=");
+    let ours = |entry: &&[u8]| {
+        let (name, _) = split(entry);
+        name != b"LD_PRELOAD" && name != LIBRARY.as_bytes()
+    };
     hidden
         .iter()
         .chain(environ.iter().filter(|entry| ours(entry)))

@@ -20,7 +20,7 @@ use crate::process::{GuestThread, Process};
 use crate::store::{self, file_identity};
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
-use crate::thunk::procfs::Facts;
+use crate::thunk::procfs::{Facts, Layout};
 use crate::translator::Log;
 use crate::translator::stock::Place;
 use crate::unicorn;
@@ -117,12 +117,18 @@ pub fn load(
     let exe = exe.ok_or_else(|| failed(libc::ENOENT))?;
     *lock(&process.facts) = Arc::new(Facts {
         exe: files::guest_path(&exe, root).to_vec(),
-        code: image.code_range().0,
         auxv: stack.auxv_bytes.clone(),
         root: root.to_vec(),
         machine: machine.cpu.uname.as_bytes().to_vec(),
         release: settings.release.clone(),
         cpuinfo: machine.cpu.cpuinfo.clone(),
+        layout: Layout {
+            code: image.code_range(),
+            data: image.data_range(),
+            sp: stack.sp,
+            args: (stack.arg_start, stack.arg_end),
+            env: (stack.arg_end, stack.env_end),
+        },
     });
     *lock(&process.own_exe) = settings.own_exe.clone();
     process.runs(fd, Path::new(OsStr::from_bytes(&prepared.host_path)));

@@ -36,7 +36,7 @@ use crate::process::{GuestThread, Stop, child};
 use crate::thunk::exec::OwnExe;
 use command::Command;
 use crew::Crew;
-pub use entry::{Python, attempt};
+pub use entry::{Place, Python, attempt, late_python};
 use load::{Loaded, Refusal, Settings};
 use run::run;
 
@@ -93,6 +93,8 @@ pub struct Launch {
     pub python: Vec<u8>,
     pub code: Vec<u8>,
     pub extension: Vec<u8>,
+    /// The library that Python is loaded from when it is needed, where the extension is what is executed.
+    pub library: Vec<u8>,
     /// Unicorn's library, where a variable names it.
     pub unicorn: Option<Vec<u8>>,
     /// `-d python`: a file for the log, or "" for standard error.
@@ -132,6 +134,7 @@ impl Launch {
             python: command.python.clone(),
             code: command.paths.clone(),
             extension: command.extension.clone(),
+            library: command.library.clone(),
             unicorn: command.unicorn.clone(),
             log: options
                 .text("d")

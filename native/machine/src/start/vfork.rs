@@ -2,7 +2,7 @@
 //! (`native/kernel/src/process/share.rs`), whose parent waits for it, and which does little more than to
 //! execute a program.
 //!
-//! That program begins by a real execve(2) of Python with this library (`qusr/again.py` says with which
+//! That program begins by a real execve(2) of what this process was started with (`qusr/again.py` says with which
 //! words). When the child needs Python before, its parent, which waits, hands both over: Python goes on
 //! with the child where it is.
 
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::crew::Held;
 use super::run::wants_core;
-use super::{Launch, Program, Started, log};
+use super::{Launch, Program, Started, command, log};
 use crate::cpu::Exit;
 use crate::facts;
 use crate::process::aside;
@@ -45,12 +45,23 @@ impl Launch {
         self.extension.is_empty()
     }
 
-    /// What an execve that starts Python executes.
+    /// What an execve that starts qusr anew executes.
     fn executable(&self) -> Vec<u8> {
-        match self.is_embedded() {
-            true => ITSELF.to_vec(),
-            false => self.python.clone(),
+        match (self.is_embedded(), self.library.is_empty()) {
+            (true, _) => ITSELF.to_vec(),
+            (false, true) => self.python.clone(),
+            (false, false) => self.extension.clone(),
         }
+    }
+
+    /// And the host's environment for it: where the other half is.
+    fn environment(&self) -> Vec<Vec<u8>> {
+        let (name, value) = match (self.is_embedded(), self.library.is_empty()) {
+            (true, _) => return Vec::new(),
+            (false, true) => ("LD_PRELOAD", &self.extension),
+            (false, false) => (command::LIBRARY, &self.library),
+        };
+        vec![[name.as_bytes(), b"=", value].concat()]
     }
 }
 
@@ -374,13 +385,7 @@ impl Borrower {
         words.push(number(prepared.argv.len()));
         words.extend(prepared.argv);
         words.extend(envp);
-        let preload = [b"LD_PRELOAD=", &launch.extension[..]].concat();
-        let shown = if launch.is_embedded() {
-            Vec::new()
-        } else {
-            vec![preload]
-        };
-        (words, shown)
+        (words, launch.environment())
     }
 
     /// What the new program is told beside its arguments; each is `name=value`.
