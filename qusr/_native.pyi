@@ -177,6 +177,8 @@ class Process:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
     def set_preloaded(self) -> None:
         """Python has imported what it may need when its files are out of reach."""
+    def set_listened(self) -> None:
+        """The emulator opens no file any more that a guest can listen to."""
     def give_up_robust_futexes(self) -> None:
         """The process ends: who waits for a robust futex of its threads is told."""
     def watch_deaths(self) -> None:
@@ -445,6 +447,12 @@ class Borrowed:
 
 def end_thread() -> NoReturn:
     """End the calling host thread, which has started Python and is not the first."""
+
+def kept_modules() -> tuple[MappedEntry, str] | None:
+    """The modules' code and the extension's path, where Python began without its files."""
+
+def kept_key(package: bytes, python: bytes) -> bytes | None:
+    """The key of what is kept; None: the package or Python cannot be looked at."""
 
 def late_python() -> tuple[bytes, bytes] | None:
     """The paths of this library, which another start like this process's executes, and of Python's.

@@ -5,7 +5,9 @@ right to read them (setuid). So before the first call that does so (`CONFINING` 
 `native/kernel/src/thunk/table.rs`) the code of all modules is read into memory. It is executed
 when it is needed, as ever: importing all of it takes 100 ms, and most children that call
 setuid(2) execute another program next. One entry of the store has it, mapped; whoever finds none
-there makes one out of what Python has compiled already, which takes a tenth of that.
+there makes one out of what Python has compiled already, which takes a tenth of that. A process
+without Python takes that entry along, and what Python needs before it can import from it
+(`native/machine/src/start/keep.rs`): so only the first such call of all starts one.
 """
 
 from __future__ import annotations
@@ -13,25 +15,20 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from struct import pack, unpack
+from struct import pack
 
-from qusr import _native, installed
+from qusr import _native, installed, kept
 from qusr._native import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
 
     from qusr.loader.cache import Store
 
-    _Index = dict[str, tuple[bool, str, int, int, int]]
 
-_HEAD = 8
-
-#: Modules that a guest which runs does not need.
-_OVER = ("qusr.__main__", "qusr.api", "qusr.cli", "qusr.info", "qusr.interp", "qusr.usage")
+#: Modules that neither a guest which runs needs nor a Python that begins for one.
+_OVER = ("qusr.__main__", "qusr.api", "qusr.info")
 #: Packages of commands of their own, and what runs in another program's Python.
 _COMMANDS = ("binfmt", "pytest_plugin")
 #: Shared objects, which cannot be kept as bytes.
@@ -41,83 +38,65 @@ _MODULES = ("_struct", "fcntl")
 _STANDARD = (
     "__future__", "bisect", "collections", "collections.abc", "contextlib", "copy",
     "dataclasses", "encodings", "encodings.aliases", "encodings.utf_8", "enum", "functools",
-    "importlib", "json", "random", "re", "signal", "socket", "struct", "traceback", "types",
-    "typing", "warnings",
+    "importlib", "importlib.util", "json", "random", "re", "signal", "socket", "struct",
+    "traceback", "types", "typing", "warnings",
 )  # fmt: skip
+#: What `import` itself needs, with texts in UTF-8 only.
+_BOOT = ("encodings", "encodings.aliases", "encodings.utf_8")
+#: The size of `struct _frozen` (Include/cpython/import.h) in each version of Python; one that is
+#: not here begins as long as it has its files.
+_STRIDES = {(3, 11): 32, (3, 12): 32, (3, 13): 24}
 #: The head of a .pyc file: magic number, flags (0: it is known by the next two), the source's time
 #: and size.
 _PYC_HEAD = 16
-_KIND = "modules"
-
-
-class Kept:
-    """Finds modules whose code is in memory; the first of `sys.meta_path`."""
-
-    def __init__(self, read: Callable[[int, int], bytes]) -> None:
-        """`read` gives bytes from a place.
-
-        ValueError, EOFError, TypeError, IndexError: they are not what :func:`learn` made.
-        """
-        size, check = unpack("<II", read(0, _HEAD))
-        head = read(_HEAD, size)
-        if crc32(head) != check:
-            raise ValueError("damaged")
-        self._index: _Index = marshal.loads(head)
-        self._read, self._start = read, _HEAD + size
-
-    def names(self) -> list[str]:
-        """The modules that are here."""
-        return list(self._index)
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Called by `import`."""
-        found = self._index.get(name)
-        if found is None:
-            return None
-        package, origin = found[:2]
-        # What importlib.machinery has it from; that module may not be imported yet.
-        make = type(sys.__spec__)
-        spec: ModuleSpec = make(name, self, origin=origin, is_package=package)  # type: ignore[arg-type]
-        if package:
-            spec.submodule_search_locations = [os.path.dirname(origin)]
-        spec.has_location = True
-        return spec
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Called by `import`: an ordinary module."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Called by `import`."""
-        exec(self.get_code(module.__name__), module.__dict__)
-
-    def get_code(self, name: str) -> CodeType:
-        """The code of a module that is here."""
-        _, _, start, size, check = self._index[name]
-        part = self._read(self._start + start, size)
-        if crc32(part) != check:
-            raise ImportError(f"the code of {name} in the store is damaged", name=name)
-        code: CodeType = marshal.loads(part)
-        return code
+_MODULES_KIND, _BOOT_KIND = "modules", "boot"
 
 
 def everything(store: Store) -> None:
     """Keeps it; what is not installed will not be missed before it is needed."""
-    if installed.FOLDER is None:
+    if installed.FOLDER is None or "qusr_kept" in sys.modules:
         return  # it is in memory, and always was
     key = _key()
     try:
-        if store.path is None:
+        if store.path is None or key is None:
             raise KeyError
-        kept = Kept(_native.MappedEntry(os.fsencode(store.path), _KIND, key).read)
+        found = kept.Kept(
+            _native.MappedEntry(os.fsencode(store.path), _MODULES_KIND, key).read, crc32
+        )
     except (KeyError, IndexError, ValueError, EOFError, TypeError):
         data = learn()
-        store.put(_KIND, key, data)
-        kept = Kept(lambda at, size: data[at : at + size])
+        if key is not None:
+            store.put(_MODULES_KIND, key, data)
+        found = kept.Kept(lambda at, size: data[at : at + size], crc32)
     for name in _MODULES:
         _import(name)
-    sys.meta_path.insert(0, kept)
+    sys.meta_path.insert(0, found)
+    if key is not None and store.get(_BOOT_KIND, key) is None and (first := boot(found)):
+        store.put(_BOOT_KIND, key, first)
+
+
+def boot(found: kept.Kept) -> bytes | None:
+    """What a Python without files begins with, for `Boot::read` of `keep.rs`.
+
+    None: it is not known how this version of Python takes it.
+    """
+    stride = _STRIDES.get(sys.version_info[:2])
+    if stride is None:
+        return None
+    parts = [pack("<I", stride)]
+
+    def add(kind: int, name: str, content: bytes) -> None:
+        text = name.encode()
+        parts.append(pack("<III", kind, len(text), len(content)) + text + content)
+
+    for name in _BOOT:
+        add(name == "encodings", name, marshal.dumps(found.get_code(name)))
+    add(0, "qusr_kept", marshal.dumps(found.get_code("qusr.kept")))
+    for name in _MODULES:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file is not None:
+            add(2, name, os.fsencode(file))
+    return b"".join(parts)
 
 
 def _packages(below: str = "") -> list[str]:
@@ -133,12 +112,11 @@ def _packages(below: str = "") -> list[str]:
     return found
 
 
-def _key() -> bytes:
+def _key() -> bytes | None:
     """What the code depends on: the sources, and the Python that compiled them."""
-    here = os.path.dirname(__file__)
-    folders = [os.fsencode(here), *(os.fsencode(f"{here}/{name}") for name in _packages())]
-    python = f"{sys.version} {sys.base_prefix} {sys.flags.optimize} {here}"
-    return python.encode() + _native.stamp_sources(folders).to_bytes(8, "little")
+    late = _native.late_python()
+    python = os.fsencode(sys.executable) if late is None else late[1]
+    return _native.kept_key(os.fsencode(os.path.dirname(__file__)), python)
 
 
 def _import(name: str) -> None:
@@ -153,7 +131,7 @@ def _import(name: str) -> None:
 
 def learn() -> bytes:
     """The code of all modules of source files: sizes, index, code. None of it is executed."""
-    index: _Index = {}
+    index: dict[str, tuple[bool, str, int, int, int]] = {}
     parts: list[bytes] = []
     at = 0
     for name, (package, origin) in {**_standard(), **_own()}.items():

@@ -400,6 +400,7 @@ class Process:
         """
         self.store = loader.Store(None)
         _native.forget_stocks()
+        self.native.set_listened()
 
     def is_own_exe(self, info: os.stat_result) -> bool:
         """Whether a file is the emulator's executable (Python)."""

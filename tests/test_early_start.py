@@ -295,6 +295,44 @@ def test_children_need_no_python(
     assert early(result)
 
 
+@pytest.mark.parametrize("check", ["chroot", "setuid", "mount_namespace"])
+def test_who_gives_up_his_files_needs_no_python(
+    launch: Launcher, testbin: Callable[..., Path], tmp_path: Path, check: str
+) -> None:
+    """The first of all starts one, which leaves what another begins with that has no files."""
+    program = testbin("c/process/confined", "aarch64")
+    reasons = []
+    for _ in range(2):
+        result = launch(program, check, options=("-d", "python"), cwd=tmp_path).check()
+        assert result.stdout == f"ok {check}\n".encode()
+        reasons.append(result.stderr.count(b"files out of reach"))
+        # What the program does at last needs one all the same.
+        assert b"python starts" in result.stderr
+    assert reasons == [1, 0]
+
+
+def test_a_log_stays_open(launch: Launcher, testbin: Callable[..., Path], tmp_path: Path) -> None:
+    """Python has it opened before it is out of reach."""
+    program = testbin("c/process/confined", "aarch64")
+    log = tmp_path / "log"
+    for _ in range(2):
+        launch(program, "chroot", options=("-d", "python", "-D", str(log)), cwd=tmp_path).check()
+        assert "python: killed 15" in log.read_text()
+
+
+def test_damage_to_what_was_left_for_it(
+    launch: Launcher, testbin: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Is as if nothing had been left."""
+    program = testbin("c/process/confined", "aarch64")
+    launch(program, "setuid", cwd=tmp_path).check()
+    (boot,) = launch.store.glob("boot-*")
+    data = bytearray(boot.read_bytes())
+    data[-1] ^= 1
+    boot.write_bytes(data)
+    assert launch(program, "setuid", cwd=tmp_path).check().stdout == b"ok setuid\n"
+
+
 @pytest.mark.parametrize("arch", ["aarch64", "arm"])
 @pytest.mark.parametrize("program", ["atomics", "monitor", "sync", "beside spawns"])
 def test_threads_need_no_python(

@@ -114,7 +114,7 @@ def test_the_list_of_guests_is_complete() -> None:
 #: What a module may import: its own layer and those before it. Imports in functions count, and so
 #: do those for type checkers alone: a name is as much of a dependency as a call.
 LAYERS = (
-    ("_native", "arch", "installed"),
+    ("_native", "arch", "installed", "kept"),
     ("cpu", "execution", "loader", "options", "debug.log"),
     ("again", "borrower", "debug", "dump", "ptrace", "running", "syscalls"),
     ("syscalls.handlers",),

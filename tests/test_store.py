@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from qusr import _native, preload
+from qusr import _native, kept, preload
 from qusr.loader import Store
 from tests import emulators
 from tests.emulators import Emulator
@@ -164,12 +164,12 @@ def test_kept_modules_are_all_that_is_needed(tmp_path: Path) -> None:
     """With the code of the modules kept, none of them needs a file any more."""
     script = f"""
 import os, sys
-from qusr import _native, preload
+from qusr import _native, kept, preload
 from qusr.loader import Store
 preload.everything(Store({str(tmp_path)!r}))
-print(isinstance(sys.meta_path[0], preload.Kept))
+print(isinstance(sys.meta_path[0], kept.Kept))
 before = set(sys.modules)
-if isinstance(sys.meta_path[0], preload.Kept):
+if isinstance(sys.meta_path[0], kept.Kept):
     names = list(sys.meta_path[0].names())
     os.open = None
     sys.path[:] = []
@@ -201,7 +201,7 @@ def test_the_extension_has_a_build_id() -> None:
 @pytest.mark.parametrize("damage", [b"", b"\0" * 8, b"\xff" * 64])
 def test_damaged_modules_are_a_miss(tmp_path: Path, damage: bytes) -> None:
     with pytest.raises((ValueError, EOFError, TypeError, IndexError)):
-        preload.Kept(_reader(damage))
+        kept.Kept(_reader(damage), _native.crc32)
 
 
 def _reader(data: bytes) -> Callable[[int, int], bytes]:
@@ -227,7 +227,7 @@ def _standard_imports(path: Path) -> set[str]:
 def test_all_that_may_be_imported_later_is_kept() -> None:
     """Of what a guest's calls need: the command line has been read by then."""
     data = preload.learn()
-    kept = preload.Kept(lambda at, size: data[at : at + size])
+    found = kept.Kept(lambda at, size: data[at : at + size], _native.crc32)
     folder = Path(preload.__file__).parent
     modules = ["cli", "api", "info", "interp", "usage", "__main__", "debug/gdb/client"]
     over = {folder / f"{name}.py" for name in modules}
@@ -237,19 +237,19 @@ def test_all_that_may_be_imported_later_is_kept() -> None:
             for name in _standard_imports(path) if path not in over else ():
                 spec = importlib.util.find_spec(name)
                 source = spec is not None and str(spec.origin).endswith(".py")
-                if source and name not in kept.names():
+                if source and name not in found.names():
                     missing[name] = path
     assert missing == {}
-    assert {"qusr", "qusr.process", "qusr.arch.arm", "re._parser"} <= set(kept.names())
+    assert {"qusr", "qusr.process", "qusr.arch.arm", "re._parser"} <= set(found.names())
 
 
 def test_what_is_kept_is_what_python_compiled() -> None:
     data = preload.learn()
-    kept = preload.Kept(lambda at, size: data[at : at + size])
+    found = kept.Kept(lambda at, size: data[at : at + size], _native.crc32)
     for name in ("qusr.process", "re._parser", "socket"):
         # As pytest does not see it, which compiles what a package with a plugin of its own has.
         package = name.rpartition(".")[0]
         path = importlib.import_module(package).__path__ if package else None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         assert spec is not None and spec.loader is not None
-        assert kept.get_code(name) == spec.loader.get_code(name)  # type: ignore[attr-defined]
+        assert found.get_code(name) == spec.loader.get_code(name)  # type: ignore[attr-defined]

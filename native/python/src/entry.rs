@@ -5,11 +5,12 @@
 //! anything.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr::null;
 
 use qusr_machine::start::command::{LIBRARY, is_launched};
-use qusr_machine::start::{self, Place, Python};
+use qusr_machine::start::{self, Place, Python, keep};
 
-use super::late;
+use super::{kept, late};
 
 /// The shell's "found, but cannot be executed".
 const CANNOT: c_int = 126;
@@ -39,6 +40,12 @@ extern "C" fn constructor(argc: c_int, words: *const *const c_char, envp: *const
             library: b"",
         };
         start::attempt(&argv, &environ, place, python(argc, words));
+        if let Some(main) = python(argc, words).filter(|_| keep::is_confined()) {
+            // Its own main would begin it with the launcher's words.
+            let status = main();
+            // SAFETY: the process ends, as behind Python's own main.
+            unsafe { libc::exit(status) };
+        }
     }
     late::bind();
 }
@@ -56,6 +63,17 @@ fn python(argc: c_int, argv: *const *const c_char) -> Option<Python> {
     let argv = argv as usize;
     Some(Box::new(move || {
         late::bind();
+        if let Some(kept) = keep::take() {
+            // SAFETY: main's own arguments, which stay as they are.
+            let words = kept::begin(kept, &unsafe { strings(argv as *const *const c_char) });
+            let pointers: Vec<_> = words
+                .iter()
+                .map(|word| word.as_ptr())
+                .chain([null()])
+                .collect();
+            // SAFETY: C strings, which live as long as the process: main does not come back before its end.
+            return unsafe { main(words.len() as c_int, pointers.as_ptr()) };
+        }
         // SAFETY: main's own arguments, which stay as they are.
         unsafe { main(argc, argv as *const *const c_char) }
     }))

@@ -205,7 +205,7 @@ pub fn crc32(data: &[u8]) -> u32 {
 
 /// An entry of the store, mapped: only what is looked at is read.
 #[pyclass(name = "MappedEntry", module = "qusr._native", frozen)]
-pub struct PyMappedEntry(Mutex<store::Mapped>);
+pub struct PyMappedEntry(pub Mutex<store::Mapped>);
 
 #[pymethods]
 impl PyMappedEntry {

@@ -8,6 +8,7 @@ mod cpu;
 #[cfg(python_is_late)]
 mod entry;
 mod host;
+mod kept;
 #[cfg(python_is_late)]
 mod late;
 mod launcher;
@@ -61,6 +62,8 @@ mod _native {
         stand_in, store_directory, store_get, store_put, store_trim, stored_segment, unshare_files,
         watches_behind,
     };
+    #[pymodule_export]
+    use super::kept::{kept_key, kept_modules};
     #[pymodule_export]
     use super::loader::{
         PyImage, PyLoaded, PyPlan, PyPrepared, PySegment, PyStack, build_stack, check_limits,

@@ -80,7 +80,12 @@ impl PyProcess {
 
     /// Python has imported what it may need when its files are out of reach.
     fn set_preloaded(&self) {
-        self.inner.preloaded.store(true, Ordering::Relaxed);
+        self.inner.ready.set_complete();
+    }
+
+    /// The emulator opens no file any more that a guest can listen to.
+    fn set_listened(&self) {
+        self.inner.ready.set_listened();
     }
 
     /// The process ends: who waits for a robust futex of its threads is told.

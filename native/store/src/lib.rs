@@ -345,6 +345,27 @@ pub fn stamp_sources(folders: &[Vec<u8>]) -> std::io::Result<u64> {
     Ok(hasher.finish())
 }
 
+/// The same for a Python package with those in it.
+///
+/// # Errors
+/// Those of reading the folders.
+pub fn stamp_packages(package: &[u8]) -> std::io::Result<u64> {
+    let mut folders = vec![package.to_vec()];
+    let mut known = 0;
+    while let Some(folder) = folders.get(known) {
+        known += 1;
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(OsStr::from_bytes(folder))? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() && entry.path().join("__init__.py").exists() {
+                found.push(entry.path().into_os_string().into_encoded_bytes());
+            }
+        }
+        folders.extend(found);
+    }
+    stamp_sources(&folders)
+}
+
 /// The file's name: two checksums of the key. A clash is a miss, for the key is compared.
 fn name(kind: &str, key: &[u8]) -> String {
     format!("/{kind}-{:08x}{:08x}", crc32(key, 0), crc32(key, SECOND))

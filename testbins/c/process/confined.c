@@ -5,7 +5,9 @@
 #include "child.h"
 #include <grp.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
@@ -27,6 +29,12 @@ static void exits_with_7(void)
 	_exit(7);
 }
 
+static void is_traced(void)
+{
+	EXPECT(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
+	_exit(8);
+}
+
 /* Whatever needs a decision of the kernel and no file. */
 static void lives_on(int has_descriptors)
 {
@@ -35,6 +43,7 @@ static void lives_on(int has_descriptors)
 	struct rlimit limit;
 	pthread_t thread;
 	int sum = 1, pair[2], status = child_status(exits_with_7);
+	pid_t child;
 
 	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 	EXPECT(pthread_create(&thread, NULL, adds, &sum) == 0);
@@ -46,6 +55,10 @@ static void lives_on(int has_descriptors)
 	EXPECT(execv("/none", none) == -1 && errno == ENOENT);
 	if (has_descriptors)
 		EXPECT(pipe(pair) == 0 && write(pair[1], "x", 1) == 1);
+	/* What an emulator may have left to a part of it that begins only now. */
+	EXPECT(posix_spawn(&child, "/none", NULL, NULL, none, none) == ENOENT);
+	status = child_status(is_traced);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 8);
 	signal(SIGTERM, SIG_DFL);
 	raise(SIGTERM);
 }

@@ -2,10 +2,9 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::Process;
-use super::confine::keeps_ids;
+use super::confine::{LISTENING, keeps_ids};
 use super::thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
 use crate::cpu::{Exit, Regs};
@@ -162,6 +161,13 @@ impl GuestThread {
         call_registers(&self.process, self.core.as_mut())
     }
 
+    /// Whether the call is one behind which files are out of reach, and of which Python has no part.
+    #[must_use]
+    pub fn takes_files_only(&self, number: u64) -> bool {
+        let call = self.caller.table.get(number);
+        call.is_some_and(|call| call.confines && call.name != LISTENING)
+    }
+
     /// Makes a host call on behalf of a Python handler; -ERESTARTSYS when a signal waits.
     pub fn host_call(&mut self, number: u16, args: &[u64; 6]) -> i64 {
         // SAFETY: handlers pass guest memory or buffers that they hold during the call.
@@ -203,10 +209,7 @@ impl Caller {
         let Some(call) = self.table.get(number) else {
             return Outcome::Enosys;
         };
-        if call.confines
-            && !process.preloaded.load(Ordering::Relaxed)
-            && !keeps_ids(&call.name, args)
-        {
+        if call.confines && !process.ready.is_for(&call.name) && !keeps_ids(&call.name, args) {
             return Outcome::Preload;
         }
         let env = Env {

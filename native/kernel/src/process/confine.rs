@@ -1,6 +1,65 @@
 //! Calls that may put Python's files out of reach ([`Call::confines`](crate::thunk::table::Call)), and that in fact do not.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use libc::{getresgid, getresuid};
+
+/// The call behind which the guest is asked whether files may be opened (fanotify(7)).
+pub(super) const LISTENING: &str = "fanotify_mark";
+
+/// What was done so that they may be made.
+#[derive(Debug, Default)]
+pub struct Ready {
+    /// Nothing more of Python's files is needed (`qusr/preload.py`).
+    files: AtomicBool,
+    /// And no descriptor, which a Python that begins does need.
+    descriptors: AtomicBool,
+    /// Nothing more is opened that a guest can listen to.
+    listened: AtomicBool,
+}
+
+impl Ready {
+    pub(super) fn is_for(&self, name: &str) -> bool {
+        let listened = name != LISTENING || self.listened.load(Ordering::Relaxed);
+        listened && self.files.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn needs_no_descriptor(&self) -> bool {
+        self.descriptors.load(Ordering::Relaxed)
+    }
+
+    /// What a Python that begins needs of its files is in memory.
+    pub fn set_kept(&self) {
+        self.files.store(true, Ordering::Relaxed);
+    }
+
+    /// All that a Python needs is in memory, or is a part of this program.
+    pub fn set_complete(&self) {
+        self.set_kept();
+        self.descriptors.store(true, Ordering::Relaxed);
+    }
+
+    pub fn set_listened(&self) {
+        self.listened.store(true, Ordering::Relaxed);
+    }
+
+    /// For a process that begins as this one is.
+    pub(super) fn copy(&self) -> Self {
+        let copy = Self::default();
+        copy.follow(self);
+        copy
+    }
+
+    /// What was done for the program before holds for the next.
+    pub(super) fn follow(&self, before: &Self) {
+        let copy = |to: &AtomicBool, from: &AtomicBool| {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        };
+        copy(&self.files, &before.files);
+        copy(&self.descriptors, &before.descriptors);
+        copy(&self.listened, &before.listened);
+    }
+}
 
 /// Whether a call sets ids that the calling thread has already, as posix_spawn(3) does with
 /// POSIX_SPAWN_RESETIDS, which make(1) uses for each command.

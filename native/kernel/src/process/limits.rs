@@ -5,7 +5,6 @@
 //! the guest's values are kept here and the guest's address space obeys them. They
 //! outlive execve and are inherited by fork like the process's other limits.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Process;
@@ -88,7 +87,7 @@ impl Process {
     /// Whether this new limit would keep Python from reading what it has not read yet.
     pub(super) fn takes_files(&self, abi: GuestAbi, resource: u32, new: u64) -> bool {
         resource == libc::RLIMIT_NOFILE
-            && !self.preloaded.load(Ordering::Relaxed)
+            && !self.ready.needs_no_descriptor()
             && new != 0
             && self
                 .read_limit(abi, abi.word_bytes(), new)

@@ -6,7 +6,7 @@ mod builtin;
 mod call;
 pub mod child;
 pub mod clone;
-mod confine;
+pub mod confine;
 pub mod core_bit;
 pub mod descriptors;
 pub(crate) mod directory;
@@ -29,7 +29,7 @@ pub mod whereabouts;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use call::CLONE;
@@ -49,6 +49,7 @@ use crate::thunk::procfs::{self, Facts};
 use crate::thunk::review::Marks;
 use crate::thunk::running::{self, Running};
 use crate::thunk::table::Table;
+use confine::Ready;
 
 /// What the threads of a guest process share.
 pub struct Process {
@@ -74,8 +75,7 @@ pub struct Process {
     pub facts: RwLock<Arc<Facts>>,
     /// The file of the program that runs.
     pub running: Mutex<Option<Running>>,
-    /// Python needs nothing more of its files (`qusr/preload.py`).
-    pub preloaded: AtomicBool,
+    pub ready: Ready,
     /// Where a debugger wants it to stop.
     pub debugged: Debugged,
     /// The memory is another process's, which has lent it (clone(2) with CLONE_VM).
@@ -110,8 +110,7 @@ impl Process {
         *self.sysroot.write().unwrap_or_else(PoisonError::into_inner) = sysroot;
         self.inherit_limits(before);
         before.runs_no_more();
-        let preloaded = before.preloaded.load(Ordering::Relaxed);
-        self.preloaded.store(preloaded, Ordering::Relaxed);
+        self.ready.follow(&before.ready);
     }
 
     /// The program has made room for another one.
@@ -183,7 +182,7 @@ impl Process {
             cookies: Mutex::default(),
             facts: RwLock::default(),
             running: Mutex::default(),
-            preloaded: AtomicBool::new(false),
+            ready: Ready::default(),
             debugged: Debugged::after(before.map(|before| &before.debugged)),
             borrows: false,
         }))
@@ -229,7 +228,7 @@ impl Process {
             facts: RwLock::new(shared(&self.facts)),
             // The parent holds it, or, after an execve, the new program.
             running: Mutex::default(),
-            preloaded: AtomicBool::new(self.preloaded.load(Ordering::Relaxed)),
+            ready: self.ready.copy(),
             debugged: Debugged::default(),
             borrows: true,
         })

@@ -11,6 +11,7 @@ pub mod command;
 pub mod crew;
 mod entry;
 pub mod files;
+pub mod keep;
 pub mod load;
 mod log;
 pub mod options;
@@ -268,6 +269,9 @@ fn start(
         None,
     )?;
     process.set_own_limits(&command.limits);
+    if launch.is_embedded() {
+        process.ready.set_complete();
+    }
     if let Some(fd) = command.fd {
         // SAFETY: the kernel opened it for the emulator, so nobody else uses it.
         unsafe { libc::close(fd) };

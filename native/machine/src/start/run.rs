@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::crew::{Asked, Crew, End, Held, Last, Successor, Waited, is_first};
 use super::load::{self, Loaded, Refusal, Settings};
-use super::{Program, Started, empty_space, entry, log, vfork};
+use super::{Program, Started, empty_space, entry, keep, log, vfork};
 use crate::cpu::Exit;
 use crate::facts;
 use crate::machine::Machine;
@@ -82,12 +82,35 @@ fn decide(started: &mut Started, stop: Stop) -> Next {
             }
         }
         Stop::Doomed => leaves(started),
+        Stop::Preload if keeps_files(started) => match make_call(started) {
+            Some(stop) => decide(started, stop),
+            None => Next::GoOn,
+        },
         stop => match attend(started, &stop) {
             Attended::Done => Next::GoOn,
             Attended::Leaves => leaves(started),
             Attended::ForPython => Next::Python(stop),
         },
     }
+}
+
+/// Whether the call may be made now that may put Python's files out of reach. A child in its parent's memory has the
+/// parent's Python.
+fn keeps_files(started: &mut Started) -> bool {
+    let (number, _) = started.thread.call_registers();
+    let is_plain = !share::is_shared() && !started.thread.is_traced();
+    if !is_plain || !started.thread.takes_files_only(number) || !keep::keep(&started.program.launch)
+    {
+        return false;
+    }
+    started.thread.process.ready.set_kept();
+    true
+}
+
+/// Makes the call again that has stopped before it was made.
+fn make_call(started: &mut Started) -> Option<Stop> {
+    let (number, args) = started.thread.call_registers();
+    started.thread.make_call(number, &args)
 }
 
 /// exit(2) or exit_group(2).
@@ -217,7 +240,8 @@ fn attend(started: &mut Started, stop: &Stop) -> Attended {
     };
     let made: fn(&mut Started, Held<'_>, &CloneRequest) -> Attended = match request.kind() {
         Kind::Fork if is_plain_fork(&request) => fork,
-        Kind::Borrower if vfork::is_plain(&request) => vfork,
+        // Its execve would start qusr by its files.
+        Kind::Borrower if vfork::is_plain(&request) && !keep::is_confined() => vfork,
         // Any thread may have to start Python.
         Kind::Thread if !request.has(libc::CLONE_VFORK) && entry::can_start_python() => new_thread,
         _ => return Attended::ForPython,
@@ -237,6 +261,7 @@ fn is_plain_fork(request: &CloneRequest) -> bool {
 
 /// Makes a child process, which goes on here as well. No copy is made while Python is being started.
 fn fork(started: &mut Started, held: Held<'_>, request: &CloneRequest) -> Attended {
+    keep::before_fork(&started.program.launch);
     let host = request.to_host(&started.thread.process);
     let mut stopped = AllStopped::new();
     let translator = stop_for_fork();

@@ -41,7 +41,7 @@ const PLAIN: u64 = (libc::CLONE_VM
 
 impl Launch {
     /// Whether Python and this library are parts of one executable.
-    fn is_embedded(&self) -> bool {
+    pub(super) fn is_embedded(&self) -> bool {
         self.extension.is_empty()
     }
 
