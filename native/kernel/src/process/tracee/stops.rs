@@ -361,12 +361,11 @@ impl GuestThread {
         if matches!(exit, Exit::Watched { .. })
             && self.process.linux.watches_behind()
             && self.tracee.is_some()
+            && self.store_over() != Exit::Interrupted
         {
-            if self.store_over() != Exit::Interrupted {
-                // A fault, say: whatever it is comes again, and is seen to.
-                self.over = Over::Access;
-                return;
-            }
+            // A fault, say: whatever it is comes again, and is seen to.
+            self.over = Over::Access;
+            return;
         }
         let pc = self.process.regs.pc;
         let before = self.core.get(pc);
