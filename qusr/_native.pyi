@@ -263,6 +263,8 @@ class Thread:
     ) -> Borrower | int:
         """Make a process in the same memory; -errno if that fails."""
     def wait_for_child(self, pid: int) -> None: ...
+    def wait_for_borrower(self, child: Borrower) -> None:
+        """As a vfork's parent: wait until it execs or ends."""
     def lend(self, flags: int) -> Thread:
         """The first thread of such a process, which a clone with these flags makes."""
     @property
@@ -338,8 +340,6 @@ class Borrower:
     pid: int
     def begin(self) -> None:
         """Let it begin, and wait until it has."""
-    def wait(self) -> None:
-        """As a vfork's parent: wait until it execs or ends."""
     def leave(self) -> None: ...
 
 @final

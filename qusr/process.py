@@ -465,7 +465,7 @@ class Process:
             lambda loan: borrower.live(child, loan, lambda: None),
             lambda in_order: borrower.is_gone(child, memory, in_order),
         )
-        borrowed.made.wait()
+        parent.native.wait_for_borrower(borrowed.made)
         borrowed.made.leave()
         parent.native.finish_call(borrowed.made.pid)
 

@@ -98,7 +98,7 @@ def compiled(arch: str, name: str, folder: Path) -> Path:
             flags = [
                 *target.flags,
                 "-pthread",
-                *(["-no-pie"] if name in ("storm", "saved", "frenzy") else []),
+                *(["-no-pie"] if name in ("storm", "saved", "frenzy", "moves") else []),
                 *(["-mbranch-protection=pac-ret"] if name == "returns" else []),
             ]
         subprocess.run(

@@ -154,6 +154,11 @@ pub trait CpuCore: Regs + Send {
     fn pass_stop(&mut self) -> Exit {
         self.step()
     }
+    /// Has `look` called while no core of the process has executed a part of an instruction, or one that it is about to
+    /// take back.
+    fn between_instructions(&self, look: &mut dyn FnMut()) {
+        look();
+    }
     /// From now on all cores of the process stop there ([`Exit::Stop`], [`Exit::Watched`]). None of them runs.
     fn set_stops(&mut self, stops: &Arc<Stops>);
     /// Guest instructions that this CPU has completed since it was told to count them ([`Stops::count`]); None: it

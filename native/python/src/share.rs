@@ -1,6 +1,6 @@
 //! `Thread.share`: clone(2) with CLONE_VM, as Python sees it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -9,15 +9,13 @@ use super::thread::PyThread;
 use qusr_kernel::process::aside;
 use qusr_kernel::process::child::{Execution, ForkRequest};
 use qusr_kernel::process::share::{self, Child, Life, Made};
-use qusr_kernel::signal::host::{self, Mailbox};
+use qusr_kernel::signal::host;
 use qusr_machine::start::vfork::Slot;
 
 /// A child that lives in this memory, for its parent.
 #[pyclass(name = "Borrower", module = "qusr._native", frozen)]
 pub struct PyMade {
     made: Mutex<Option<Made>>,
-    mailbox: Arc<Mailbox>,
-    blocked: u64,
     #[pyo3(get)]
     pid: i32,
 }
@@ -27,11 +25,6 @@ impl PyMade {
     /// Lets the child begin, and waits until it has.
     fn begin(&self, py: Python<'_>) {
         py.detach(|| self.with(Made::begin));
-    }
-
-    /// As a vfork's parent: waits until the child execs or ends.
-    fn wait(&self, py: Python<'_>) {
-        py.detach(|| self.with(|made| made.wait(&self.mailbox, self.blocked)));
     }
 
     /// Nothing more is asked of it.
@@ -45,7 +38,7 @@ impl PyMade {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with(&self, what: impl FnOnce(&Made)) {
+    pub(super) fn with(&self, what: impl FnOnce(&Made)) {
         if let Some(made) = &*self.lock() {
             what(made);
         }
@@ -203,12 +196,10 @@ pub(super) fn take_over(slot: &Slot, body: Py<PyAny>, after: Py<PyAny>) {
 }
 
 /// The child's parent, for Python.
-pub(super) fn made(made: Made, mailbox: Arc<Mailbox>, blocked: u64) -> PyMade {
+pub(super) fn made(made: Made) -> PyMade {
     PyMade {
         pid: made.pid,
         made: Mutex::new(Some(made)),
-        mailbox,
-        blocked,
     }
 }
 
@@ -256,8 +247,7 @@ pub(super) fn share(
             Box::new(move |in_order| end(in_order, move || clean_up(in_order))),
         )
     })?;
-    let mailbox = thread.inner.signals.mailbox.clone();
-    Ok(self::made(made, mailbox, thread.inner.signals.blocked))
+    Ok(self::made(made))
 }
 
 /// Ends this process, whose memory others live in, without the interpreter's lock: by `signal`, or with

@@ -160,8 +160,7 @@ pub fn early_start(py: Python<'_>) -> PyResult<Option<PyEarlyStart>> {
 }
 
 fn arrival(py: Python<'_>, started: Started) -> PyResult<PyArrival> {
-    let signals = &started.thread.signals;
-    let (mailbox, blocked) = (signals.mailbox.clone(), signals.blocked);
+    let blocked = started.thread.signals.blocked;
     let state = PyPaused {
         stop: started.stop,
         blocked,
@@ -174,7 +173,7 @@ fn arrival(py: Python<'_>, started: Started) -> PyResult<PyArrival> {
         Py::new(
             py,
             PyBorrowed {
-                made: Py::new(py, share::made(borrowed.made, mailbox, blocked))?,
+                made: Py::new(py, share::made(borrowed.made))?,
                 thread: Py::new(py, PyThread::from(borrowed.thread))?,
                 state: Py::new(py, state)?,
             },

@@ -220,8 +220,13 @@ impl PyThread {
     }
 
     /// As a vfork's parent: waits until a forked child has executed a program, or a process or thread is gone.
-    fn wait_for_child(&self, py: Python<'_>, pid: i32) {
+    fn wait_for_child(&mut self, py: Python<'_>, pid: i32) {
         py.detach(|| self.inner.wait_for_child(pid));
+    }
+
+    /// As a vfork's parent: waits until a child that lives in this memory execs or ends.
+    fn wait_for_borrower(&mut self, py: Python<'_>, child: &share::PyMade) {
+        py.detach(|| child.with(|made| self.inner.wait_for_borrower(made)));
     }
 
     /// The first thread of the process that a clone(2) with CLONE_VM and these flags makes.

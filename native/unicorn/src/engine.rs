@@ -221,6 +221,13 @@ impl<'a> Stopped<'a> {
         }
     }
 
+    /// Reads memory; zeros where that is not possible.
+    pub fn read(&self, addr: u64, into: &mut [u8]) {
+        if self.host.space().read(addr, into).is_err() {
+            into.fill(0);
+        }
+    }
+
     /// What the program gets if it may not read at an address.
     ///
     /// # Errors

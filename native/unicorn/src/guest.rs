@@ -287,6 +287,12 @@ pub trait Guest: Send + Sync {
         16
     }
 
+    /// All accesses of such an instruction, whose first one is at `addr`: where, how many bytes, and whether they are
+    /// stored to.
+    fn accesses(&self, cpu: &Stopped<'_>, addr: u64, write: bool) -> Vec<(u64, u64, bool)> {
+        vec![(addr, self.reach(cpu), write)]
+    }
+
     /// What an instruction is that the library calls invalid, the pc being on it. None: nothing, go on.
     fn invalid(&self, cpu: &Stopped<'_>) -> Option<Exit> {
         let _ = cpu;

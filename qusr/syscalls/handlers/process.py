@@ -179,7 +179,7 @@ def _share(ctx: Context, request: _native.CloneRequest) -> int:
     if not flags & CLONE_UNTRACED:
         ctx.thread.trace_event(event, pid)
     if flags & CLONE_VFORK:
-        made.wait()
+        ctx.thread.wait_for_borrower(made)
         ctx.thread.trace_event(EVENT_VFORK_DONE, pid)
     made.leave()
     return pid

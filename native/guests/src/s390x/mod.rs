@@ -1,6 +1,7 @@
 //! s390x: z/Architecture with 64 bits. No lifters yet: it runs on Unicorn.
 
 mod linux;
+mod reach;
 mod state;
 mod unicorn;
 

@@ -11,6 +11,7 @@ use crate::unicorn::engine::{Engine, Scratch, Stopped};
 use crate::unicorn::guest::{Bank, Exception, Facts, Meaning, Preset, Probe, UcReg, Width};
 
 use super::linux::registers as regs;
+use super::reach;
 use super::state::{self, State};
 
 pub struct Unicorn;
@@ -38,6 +39,9 @@ const Z13: i32 = 28;
 /// EXCP_* of QEMU's target/s390x/cpu.h.
 const EXCP_SVC: u32 = 2;
 const EXCP_PGM: u32 = 3;
+
+/// The bits of a PSW that say how long addresses are: 24 bits, 31, or with both 64.
+const ADDRESSING: u64 = 1 << 32 | 1 << 31;
 
 /// A program interruption's code for an invalid operation.
 const OPERATION: u32 = 1;
@@ -221,17 +225,19 @@ impl Guest for Unicorn {
         if is_execute { 2 } else { 1 }
     }
 
-    /// Storage to storage, perhaps as the target of an EXECUTE; MVCL and its like, MVST and its like.
-    fn reach(&self, cpu: &Stopped<'_>) -> u64 {
-        match cpu.code(cpu.pc()) {
-            [0xd0..=0xdf, length] => u64::from(length) + 1,
-            // LM, STM, LMG, STMG and theirs: from one register to another one.
-            [0x90 | 0x98 | 0xeb, registers] => {
-                8 * (u64::from((registers & 15).wrapping_sub(registers >> 4) & 15) + 1)
-            }
-            [0x0e | 0x0f | 0xa8 | 0xa9 | 0xb2 | 0xb9, _] => 1 << 16,
-            _ => 256,
-        }
+    fn accesses(&self, cpu: &Stopped<'_>, addr: u64, write: bool) -> Vec<(u64, u64, bool)> {
+        let mode = cpu.get(regs::PSWM) & ADDRESSING;
+        let view = reach::View {
+            pc: cpu.pc(),
+            mask: match mode {
+                ADDRESSING => u64::MAX,
+                0 => 0xff_ffff,
+                _ => 0x7fff_ffff,
+            },
+            general: &|number| cpu.get(regs::R0 + u32::from(number)),
+            bytes: &|at, into| cpu.read(at, into),
+        };
+        reach::accesses(&view, addr, write)
     }
 
     fn exception(&self, cpu: &Stopped<'_>, _number: u32) -> Exit {

@@ -10,7 +10,7 @@ use super::execed;
 use super::forked::clone;
 use super::ids::SHARERS;
 use super::kill;
-use super::share::{self, forget_sharers};
+use super::share::{self, Made, forget_sharers};
 use super::thread::GuestThread;
 use crate::signal::deferred;
 use crate::signal::host::{self, Mailbox};
@@ -105,7 +105,7 @@ impl GuestThread {
         self.core.before_fork();
         let result = actions.with(|_| {
             let mut robust_lists = process.robust_lists();
-            let _held = (process.limits.lock(), process.cookies());
+            let _held = (process.limits.lock(), process.cookies(), process.hold());
             let guard = space.lock_for_fork();
             // Nothing may be delivered to the child that was meant for the parent.
             host::set_mask(!0);
@@ -136,17 +136,28 @@ impl GuestThread {
     }
 
     /// As the parent of a child with a copy of the memory that was made with CLONE_VFORK, or of a thread: waits until it has
-    /// executed a program or is gone. Only what ends the calling thread ends this (kernel/fork.c, `wait_for_vfork_done`).
-    pub fn wait_for_child(&self, pid: i32) {
+    /// executed a program or is gone.
+    pub fn wait_for_child(&mut self, pid: i32) {
         /// Nobody tells: a guest's execve is none to the kernel.
         const STEP: std::time::Duration = std::time::Duration::from_micros(300);
-        let mailbox = &self.signals.mailbox;
-        while !execed::has_executed(pid) && !kill::is_dead(pid) {
-            if mailbox.is_doomed() || mailbox.is_deadly(self.signals.blocked) {
-                return;
-            }
+        while !execed::has_executed(pid) && !kill::is_dead(pid) && self.waits_on() {
             std::thread::sleep(STEP);
         }
+    }
+
+    /// As the parent of a vfork: waits until the child execs or ends, or asks for something.
+    pub fn wait_for_borrower(&mut self, made: &Made) {
+        while made.is_member() && self.waits_on() {
+            made.wait();
+        }
+    }
+
+    /// Whether a vfork's parent is to wait on: only what ends the calling thread ends that (kernel/fork.c,
+    /// `wait_for_vfork_done`). A tracer that wants it to stop has it stop here.
+    fn waits_on(&mut self) -> bool {
+        self.stop_in_wait();
+        let mailbox = &self.signals.mailbox;
+        !mailbox.is_doomed() && !mailbox.is_deadly(self.signals.blocked)
     }
 
     /// The thread has a current directory of its own from now on (unshare(2) with CLONE_FS).

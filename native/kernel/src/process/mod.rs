@@ -30,7 +30,7 @@ pub mod whereabouts;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 pub use call::CLONE;
 pub use child::Execution;
@@ -83,9 +83,21 @@ pub struct Process {
 }
 
 impl Process {
+    /// Nobody reads or changes what threads share as long as the result is held: across a fork. One that is read at that
+    /// moment would stay so in the child.
+    fn hold(&self) -> impl Sized {
+        (
+            write(&self.table),
+            write(&self.sysroot),
+            write(&self.own_exe),
+            write(&self.facts),
+            self.running.lock().unwrap_or_else(PoisonError::into_inner),
+            self.debugged.hold(),
+        )
+    }
+
     fn facts(&self) -> Arc<Facts> {
-        let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&facts)
+        shared(&self.facts)
     }
 
     fn robust_lists(&self) -> MutexGuard<'_, BTreeMap<i32, u64>> {
@@ -248,6 +260,10 @@ fn map_trampoline(space: &AddressSpace, linux: &dyn LinuxAbi) -> Result<u64, i32
     space.mprotect(page, size, (Prot::READ | Prot::EXEC).bits())?;
     space.set_name(page, size, facts.trampoline_name);
     Ok(page)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads a lock's value; a poisoned lock (a panic elsewhere) still has a whole value.

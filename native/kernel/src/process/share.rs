@@ -425,7 +425,7 @@ impl Made {
         }
     }
 
-    /// Whether the child waits for its parent ([`Child::ask`]), which is to see to it now. [`Made::wait`] waits for
+    /// Whether the child waits for its parent ([`Child::ask`]), which is to see to it now. [`GuestThread::wait_for_borrower`] waits for
     /// the child again, whenever that hears of it.
     #[must_use]
     pub fn takes_request(&self) -> bool {
@@ -435,15 +435,14 @@ impl Made {
             .is_ok()
     }
 
-    /// As the parent of a vfork: waits until the child execs or ends, or asks for something. Only what
-    /// ends the thread ends this otherwise (kernel/fork.c, `wait_for_vfork_done`).
-    pub fn wait(&self, mailbox: &Mailbox, blocked: u64) {
-        while self.loan.member.load(Ordering::SeqCst) == MEMBER
-            && !mailbox.is_doomed()
-            && !mailbox.is_deadly(blocked)
-        {
-            wait(&self.loan.member, MEMBER);
-        }
+    /// Whether the child neither has executed a program nor ended, and asks for nothing.
+    pub(super) fn is_member(&self) -> bool {
+        self.loan.member.load(Ordering::SeqCst) == MEMBER
+    }
+
+    /// Waits a moment for that to change.
+    pub(super) fn wait(&self) {
+        wait(&self.loan.member, MEMBER);
     }
 }
 

@@ -244,9 +244,7 @@ impl GuestThread {
             self.whereabouts.runs();
             let over = std::mem::take(&mut self.over);
             let exit = if over == Over::Access {
-                let exit = self.core.step_over();
-                self.note_store();
-                exit
+                self.store_over()
             } else if step {
                 self.core.step()
             } else if over == Over::Code {
@@ -296,7 +294,16 @@ impl GuestThread {
                 }
                 (exit, _) => {
                     self.whereabouts.pauses();
-                    self.trap(exit)
+                    let at = self.core.get(pc);
+                    if matches!(exit, Exit::Fault { .. }) {
+                        // Of a page, perhaps, that was protected for reasons of our own: then nothing was executed yet.
+                        self.over = over;
+                    }
+                    let stop = self.trap(exit);
+                    if stop.is_some() || self.core.get(pc) != at {
+                        self.over = Over::Nothing;
+                    }
+                    stop
                 }
             };
             match stop {

@@ -182,8 +182,7 @@ pub fn vfork(started: &mut Started, held: Held<'_>, request: &CloneRequest) -> O
         store_tid(&started.thread.process, request.parent_tid, made.pid);
     }
     made.begin();
-    let mailbox = Arc::clone(&started.thread.signals.mailbox);
-    made.wait(&mailbox, started.thread.signals.blocked);
+    started.thread.wait_for_borrower(&made);
     let needs = if made.takes_request() {
         lock(&slot.needs).take()
     } else {

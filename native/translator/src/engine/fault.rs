@@ -44,7 +44,7 @@ impl NativeCore {
             // Not an address of the window: tagged, perhaps. The interpreter knows.
             return match self.step_guest() {
                 Exit::Interrupted => {
-                    if self.common.stops().is_none() {
+                    if !self.common.has_stops() {
                         self.tagged = self.tagged.saturating_add(1);
                     }
                     Next::Go

@@ -42,9 +42,15 @@ impl Kept {
         }
     }
 
-    /// Where a debugger wants the guest to stop; None: nowhere.
+    /// Whether a debugger wants the guest to stop anywhere.
+    pub(super) fn has_stops(&self) -> bool {
+        self.stops.any.load(Ordering::Relaxed)
+    }
+
+    /// Where a debugger wants the guest to stop; None: nowhere. Only within the gate: a fork meanwhile would leave the
+    /// child with a lock that is held.
     pub(super) fn stops(&self) -> Option<Arc<Stops>> {
-        if !self.stops.any.load(Ordering::Relaxed) {
+        if !self.has_stops() {
             return None;
         }
         let stops = self.stops.stops.read();

@@ -297,7 +297,10 @@ impl CpuCore for NativeCore {
     }
 
     fn set_stops(&mut self, stops: &Arc<Stops>) {
-        for (start, end) in self.common.set_stops(stops) {
+        let gate = gate::inside();
+        let changed = self.common.set_stops(stops);
+        drop(gate);
+        for (start, end) in changed {
             self.forget(start, end);
         }
         if stops.count && !self.counting {

@@ -68,7 +68,12 @@ impl NativeCore {
 
     /// One instruction, by the interpreter.
     pub(super) fn step_guest(&mut self) -> Exit {
-        let stops = self.common.stops();
+        let stops = if self.common.has_stops() {
+            let _gate = gate::inside();
+            self.common.stops()
+        } else {
+            None
+        };
         self.step_watched(stops.as_deref())
     }
 

@@ -449,6 +449,12 @@ impl CpuCore for UnicornCore {
         Exit::Interrupted
     }
 
+    /// What an instruction that is tried out has stored is taken back within its turn (`trial.rs`).
+    fn between_instructions(&self, look: &mut dyn FnMut()) {
+        let _turn = Turn::take(None, self.inner.space.shares_memory());
+        look();
+    }
+
     fn locks(&self) -> Vec<Lock> {
         turn::locks()
     }

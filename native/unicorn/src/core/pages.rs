@@ -103,13 +103,16 @@ impl Inner {
         right(ffi::PROT_READ, false) | right(ffi::PROT_WRITE, true)
     }
 
-    /// Whether an access that begins at `addr` is watched, as far as the guest knows its instructions.
+    /// Whether the instruction at the pc accesses what is watched, as far as the guest knows its instructions; its first
+    /// access is at `addr`.
     pub(super) fn watched(&self, access: Access, addr: u64) -> Option<Exit> {
         let write = access == Access::Write;
         let addr = self.untagged(addr);
-        let reach = self.guest().reach(&self.stopped(self.pc()));
-        let sees = self.stops.borrow().sees(addr, reach, write);
-        sees.then_some(Exit::Watched { addr, write })
+        let all = self.guest().accesses(&self.stopped(self.pc()), addr, write);
+        let stops = self.stops.borrow();
+        all.into_iter()
+            .find(|&(addr, size, write)| size != 0 && stops.sees(addr, size, write))
+            .map(|(addr, _, write)| Exit::Watched { addr, write })
     }
 
     /// Applies what changed in the address space. Not within translated code.

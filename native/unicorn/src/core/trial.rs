@@ -15,9 +15,10 @@ use crate::memory::PAGE_SIZE;
 
 /// An instruction that is being tried out.
 struct Trial {
-    /// The access because of which.
-    access: Access,
+    /// The address of the access because of which.
     addr: u64,
+    /// What it is by the guest's knowledge. Asked before, as that goes by the pc and registers.
+    known: Option<Exit>,
     before: Saved,
     /// The hooks have told of that access: they do not of those of some helpers, which copy memory.
     seen: bool,
@@ -45,14 +46,13 @@ impl UnicornCore {
             inner.api.flush_code(inner.engine);
             (hook, before)
         };
+        let known = inner.watched(access, addr);
         let (Ok(hook), Ok(before)) = ready else {
-            return inner
-                .watched(access, addr)
-                .unwrap_or_else(|| self.step_over());
+            return known.unwrap_or_else(|| self.step_over());
         };
         inner.trials.0.replace(Some(Trial {
-            access,
             addr,
+            known,
             before,
             seen: false,
             hit: None,
@@ -76,7 +76,7 @@ impl Inner {
         let exit = match trial.hit {
             Some((addr, write)) => Exit::Watched { addr, write },
             None if trial.seen => return None,
-            None => self.watched(trial.access, trial.addr)?,
+            None => trial.known?,
         };
         for (addr, bytes) in trial.overwritten.iter().rev() {
             // It was written a moment ago; if it is gone by now there is nothing to be put right.

@@ -132,6 +132,7 @@ impl GuestThread {
         self.tracee = None;
         CODE_RING.forget();
         ORDERS.forget();
+        self.forget_stores();
     }
 
     /// Says which PTRACE_EVENT the clone is that is about to be made.
@@ -274,6 +275,16 @@ impl GuestThread {
         self.forget_wait_mask();
         self.interrupted = None;
         None
+    }
+
+    /// Within a call that waits for another process, and is not interrupted: a tracer that rang is not to wait, too. It
+    /// may be one that stops the other process first (a debugger stops all that it looks after).
+    pub(in crate::process) fn stop_in_wait(&mut self) {
+        while self.signals.mailbox.take_bell() {
+            let _ = self.signals.mailbox.take_restart();
+            self.tracee.get_or_insert_with(Tracee::new);
+            self.stop(Kind::Boundary, 0, 0, None);
+        }
     }
 
     /// A handler is about to run: whether the interrupted call fails with EINTR

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use super::agent::{World, evaluate};
 use super::block::Kind;
@@ -77,12 +77,19 @@ type Conditions = BTreeMap<u64, Vec<Expressions>>;
 pub struct Debugged {
     /// Changes with the stops; 0: there never were any.
     epoch: AtomicU32,
-    stops: RwLock<Arc<Stops>>,
-    /// How often an instruction was about to store to what is watched, or did.
+    wanted: RwLock<Arc<Wanted>>,
+    /// How many threads execute an instruction that may store to what is watched, and how often one did.
+    storing: AtomicU64,
     stores: AtomicU64,
-    conditions: RwLock<Arc<Conditions>>,
+}
+
+/// What a debugger wants of a process. Replaced as a whole: whoever forks meanwhile takes the old or the new with it.
+#[derive(Default)]
+struct Wanted {
+    stops: Arc<Stops>,
+    conditions: Conditions,
     /// The cores' registers by the debugger's numbers.
-    registers: RwLock<Arc<Vec<u16>>>,
+    registers: Vec<u16>,
 }
 
 impl Debugged {
@@ -95,13 +102,19 @@ impl Debugged {
         }
     }
 
-    fn set(&self, stops: Stops, conditions: Conditions, registers: Vec<u16>) {
-        *self.stops.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stops);
-        let mut known = self.conditions.write();
-        *known.as_deref_mut().unwrap_or_else(|e| e.get_mut()) = Arc::new(conditions);
-        let mut numbers = self.registers.write();
-        *numbers.as_deref_mut().unwrap_or_else(|e| e.get_mut()) = Arc::new(registers);
+    fn set(&self, wanted: Wanted) {
+        let mut now = self.write();
+        *now = Arc::new(wanted);
         self.epoch.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Arc<Wanted>> {
+        self.wanted.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nobody reads or changes it as long as the result is held.
+    pub(in crate::process) fn hold(&self) -> impl Sized {
+        self.write()
     }
 }
 
@@ -134,7 +147,7 @@ impl Reader<'_> {
         Some(all)
     }
 
-    fn stops(&mut self) -> Option<(Stops, Conditions, Vec<u16>)> {
+    fn wanted(&mut self) -> Option<Wanted> {
         let mut stops = Stops::default();
         let mut conditions = Conditions::new();
         let count = self.number(4)?;
@@ -168,7 +181,11 @@ impl Reader<'_> {
             });
         }
         stops.count = self.number(4)? != 0;
-        Some((stops, conditions, registers))
+        Some(Wanted {
+            stops: Arc::new(stops),
+            conditions,
+            registers,
+        })
     }
 }
 
@@ -237,8 +254,8 @@ impl GuestThread {
     /// Takes over the stops that a debugger wrote.
     pub(super) fn take_orders(&self) {
         ORDERS.take(|bytes| {
-            if let Some((stops, conditions, registers)) = Reader(bytes).stops() {
-                self.process.debugged.set(stops, conditions, registers);
+            if let Some(wanted) = Reader(bytes).wanted() {
+                self.process.debugged.set(wanted);
             }
         });
     }
@@ -248,9 +265,14 @@ impl GuestThread {
         let epoch = self.process.debugged.epoch.load(Ordering::Relaxed);
         if self.stops_seen != epoch {
             self.stops_seen = epoch;
-            let stops = shared(&self.process.debugged.stops);
-            self.core.set_stops(&stops);
-            self.watched = stops.data.iter().map(|watch| (*watch, None)).collect();
+            let wanted = shared(&self.process.debugged.wanted);
+            self.core.set_stops(&wanted.stops);
+            self.watched = wanted
+                .stops
+                .data
+                .iter()
+                .map(|watch| (*watch, None))
+                .collect();
         }
     }
 
@@ -273,31 +295,43 @@ impl GuestThread {
         }
         self.read_by_call = read;
         self.stores_before = self.process.debugged.stores.load(Ordering::SeqCst);
-        for (watch, kept) in &mut self.watched {
-            *kept = if watch.writes {
-                contents(space, watch)
-            } else {
-                None
-            };
-        }
+        // Contents come behind: a store that is done by now is not a difference.
+        let watched = &mut self.watched;
+        self.core.between_instructions(&mut || {
+            for (watch, kept) in &mut *watched {
+                *kept = if watch.writes {
+                    contents(space, watch)
+                } else {
+                    None
+                };
+            }
+        });
     }
 
     /// Behind a system call: lets the debugger see that it wrote to what is watched, or read it.
     pub(in crate::process) fn compare_watched(&mut self) {
         let space = self.process.space.clone();
         let mut written = None;
-        let stores = self.process.debugged.stores.load(Ordering::SeqCst);
-        for (watch, kept) in &mut self.watched {
-            let Some(before) = kept.take() else { continue };
-            if stores != self.stores_before {
-                // Another thread has written there, as the debugger was told.
-                continue;
-            }
-            let now = contents(&space, watch).unwrap_or_default();
-            let differs = now.iter().zip(&before).position(|(new, old)| new != old);
-            if let Some(at) = differs {
-                written.get_or_insert(watch.start + at as u64);
-            }
+        if self.watched.iter().any(|(_, kept)| kept.is_some()) {
+            let watched = &mut self.watched;
+            self.core.between_instructions(&mut || {
+                for (watch, kept) in &mut *watched {
+                    let Some(before) = kept.take() else { continue };
+                    let now = contents(&space, watch).unwrap_or_default();
+                    let differs = now.iter().zip(&before).position(|(new, old)| new != old);
+                    if let Some(at) = differs {
+                        written.get_or_insert(watch.start + at as u64);
+                    }
+                }
+            });
+        }
+        let debugged = &self.process.debugged;
+        if debugged.storing.load(Ordering::SeqCst) != 0
+            || debugged.stores.load(Ordering::SeqCst) != self.stores_before
+        {
+            // Another thread has written there, as the debugger was told. Asked behind the contents: had it been
+            // asked before, that thread could have stored in between.
+            written = None;
         }
         let read = self.read_by_call.take();
         if let Some(addr) = written {
@@ -307,9 +341,19 @@ impl GuestThread {
         }
     }
 
-    /// An instruction stores to what is watched, perhaps.
-    pub(in crate::process) fn note_store(&self) {
-        self.process.debugged.stores.fetch_add(1, Ordering::SeqCst);
+    /// Executes an instruction that stores to what is watched, perhaps.
+    pub(in crate::process) fn store_over(&mut self) -> Exit {
+        self.process.debugged.storing.fetch_add(1, Ordering::SeqCst);
+        let exit = self.core.step_over();
+        let debugged = &self.process.debugged;
+        debugged.stores.fetch_add(1, Ordering::SeqCst);
+        debugged.storing.fetch_sub(1, Ordering::SeqCst);
+        exit
+    }
+
+    /// In a forked child: the others, who may have stored when it was made, are not there.
+    pub(super) fn forget_stores(&self) {
+        self.process.debugged.storing.store(0, Ordering::SeqCst);
     }
 
     /// The core is at a stop: lets the debugger see it, if its condition holds. What is there is executed next.
@@ -317,19 +361,21 @@ impl GuestThread {
         if matches!(exit, Exit::Watched { .. })
             && self.process.linux.watches_behind()
             && self.tracee.is_some()
+            && self.store_over() != Exit::Interrupted
         {
-            self.note_store();
-            if self.core.step_over() != Exit::Interrupted {
-                // A fault, say: whatever it is comes again, and is seen to.
-                self.over = Over::Access;
-                return;
-            }
+            // A fault, say: whatever it is comes again, and is seen to.
+            self.over = Over::Access;
+            return;
         }
         let pc = self.process.regs.pc;
         let before = self.core.get(pc);
+        self.over = match exit {
+            Exit::Watched { .. } if self.process.linux.watches_behind() => Over::Nothing,
+            Exit::Watched { .. } => Over::Access,
+            _ => Over::Code,
+        };
         match exit {
             Exit::Watched { addr, write } => {
-                self.note_store();
                 let code = if write { AT_WRITE } else { AT_READ };
                 self.stop(Kind::Stop, code, addr, None);
             }
@@ -340,15 +386,11 @@ impl GuestThread {
         }
         if self.tracee.is_none() && !self.process.borrows {
             // The debugger is gone. (Whoever lives in another one's memory may meet that one's stops.)
-            let (none, no_conditions) = (Stops::default(), Conditions::default());
-            self.process.debugged.set(none, no_conditions, Vec::new());
+            self.process.debugged.set(Wanted::default());
         }
-        self.over = match exit {
-            _ if self.core.get(pc) != before => Over::Nothing,
-            Exit::Watched { .. } if self.process.linux.watches_behind() => Over::Nothing,
-            Exit::Watched { .. } => Over::Access,
-            _ => Over::Code,
-        };
+        if self.core.get(pc) != before {
+            self.over = Over::Nothing;
+        }
     }
 
     /// Whether the debugger is to see the stop at `at`: if a breakpoint there without commands has a condition that
@@ -357,18 +399,17 @@ impl GuestThread {
         if self.tracee.is_none() {
             return false;
         }
-        let debugged = &self.process.debugged;
-        let conditions = shared(&debugged.conditions);
+        let wanted = shared(&self.process.debugged.wanted);
+        let (conditions, registers) = (&wanted.conditions, &wanted.registers);
         // With an interworking bit, perhaps.
         let Some(all) = conditions.get(&at).or_else(|| conditions.get(&(at & !1))) else {
             return true;
         };
-        let registers = shared(&debugged.registers);
         let abi = self.process.abi;
         let mut here = Here {
             core: self.core.as_mut(),
             space: &self.process.space,
-            registers: &registers,
+            registers,
             big_endian: abi.big_endian,
             word: abi.word_bytes(),
         };
