@@ -74,7 +74,7 @@ mod begin {
                 bring(&library.name, initialise);
             }
         }
-        set_environment();
+        set_environment(&kept.unicorn);
         let Some((code, rest)) = words.get(HEAD..).and_then(<[_]>::split_first) else {
             return Vec::new();
         };
@@ -133,9 +133,9 @@ mod begin {
         }
     }
 
-    /// Python is told where it is, and to take texts as UTF-8: any other encoding would be one more module. Nothing
+    /// Python is told where it is, where Unicorn is (`qusr/cpu/unicorn.py`), and to take texts as UTF-8: any other encoding would be one more module. Nothing
     /// else that is said about Python in the environment is meant for this one.
-    fn set_environment() {
+    fn set_environment(unicorn: &Path) {
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"PYTHON") {
                 // SAFETY: Python, the only one to read it beside this, has not begun.
@@ -146,6 +146,9 @@ mod begin {
         unsafe {
             std::env::set_var("PYTHONHOME", Path::new("/"));
             std::env::set_var("PYTHONUTF8", "1");
+            if !unicorn.as_os_str().is_empty() {
+                std::env::set_var("QUSR_LIBUNICORN", unicorn);
+            }
         }
     }
 }

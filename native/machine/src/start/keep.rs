@@ -5,6 +5,7 @@
 //! import by itself, "modules" all that it can import.
 
 use std::ffi::{CStr, CString};
+use std::path::PathBuf;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,8 @@ pub struct Kept {
     pub modules: Mapped,
     /// The path of this library, as Python would have found it.
     pub extension: Vec<u8>,
+    /// And Unicorn's library; empty: there is none.
+    pub unicorn: PathBuf,
 }
 
 /// What Python begins with.
@@ -150,6 +153,7 @@ fn find(launch: &Launch) -> Option<Kept> {
         boot,
         modules,
         extension: launch.extension.clone(),
+        unicorn: launch.settings.library.clone(),
     })
 }
 
