@@ -240,7 +240,7 @@ def late_teller(teller: Path, tmp_path: Path) -> Path:
 
 
 def test_the_extension_is_what_is_executed(late_teller: Path) -> None:
-    """With Python's own command line: that is loaded later. The variable may be the guest's, too."""
+    """With Python's command line: that is loaded later. The variable may be the guest's, too."""
     prefix = late_teller.parent.parent
     argv, environment = tell(late_teller, "x", env={"A": "1", "QUSR_LIBPYTHON": "mine"})
     assert argv[0] == os.fsencode(late_teller.with_name(PYTHON))
