@@ -144,8 +144,15 @@ impl Machines {
                 && [0, bits].contains(&title.bits)
                 && title.big_endian.is_none_or(|order| order == big_endian)
         };
-        match self.titles.iter().find(fits) {
-            Some(found) => found.title.to_owned(),
+        if let Some(found) = self.titles.iter().find(fits) {
+            return found.title.to_owned();
+        }
+        match self.guests.iter().find(|guest| guest.machine == machine) {
+            // Of a class or byte order that there is not: a damaged header, most likely.
+            Some(guest) => {
+                let order = if big_endian { "big" } else { "little" };
+                format!("a {order}-endian {bits}-bit kind of {}", guest.title)
+            }
             None => format!("unknown machine {machine} ({bits}-bit)"),
         }
     }
