@@ -199,6 +199,9 @@ pub enum OwnCall {
     /// prctl(2) of RISC-V's vectors.
     VectorSetControl,
     VectorGetControl,
+    /// prctl(2) of MIPS' two ways to have floating-point registers.
+    SetFpMode,
+    GetFpMode,
 }
 
 /// What swapcontext(2) keeps of a thread in a program's memory.
