@@ -275,6 +275,11 @@ pub trait LinuxAbi: Send + Sync {
         Ok(())
     }
 
+    /// Gives a program the floating-point registers that its code takes for granted (`fp_abi` of struct mips_abiflags).
+    fn begin_floats(&self, core: &mut dyn CpuCore, float_abi: u8) {
+        let _ = (core, float_abi);
+    }
+
     /// Makes a call of its own.
     ///
     /// # Errors

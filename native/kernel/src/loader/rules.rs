@@ -20,6 +20,7 @@ pub struct Rules {
     pub dyn_base: u64,
     pub reads_execute: bool,
     pub feature_property: u32,
+    pub abi_flags: u32,
     pub minsigstksz: u64,
     /// Entries of the auxiliary vector that are its own: type and value.
     pub auxv: Vec<(u64, u64)>,
@@ -62,6 +63,7 @@ impl Rules {
             dyn_base: of_32_bits(0x40_0000),
             reads_execute: false,
             feature_property: 0,
+            abi_flags: 0,
             minsigstksz: 0,
             auxv: Vec::new(),
             page_size: super::PAGE,

@@ -37,6 +37,17 @@ pub fn set(core: &mut dyn CpuCore, index: u32, value: u64) {
     }
 }
 
+// `fp_abi` (arch/mips/include/asm/elf.h): code for whole registers, with or without the odd ones. What is for either
+// (MIPS_ABI_FP_XX) begins with pairs, as where the kernel has no choice of its own.
+const ABI_FP_64: u8 = 6;
+const ABI_FP_64A: u8 = 7;
+
+pub fn begin(core: &mut dyn CpuCore, float_abi: u8) {
+    if matches!(float_abi, ABI_FP_64 | ABI_FP_64A) {
+        core.set(STATUS, FR);
+    }
+}
+
 /// PR_GET_FP_MODE
 pub fn mode(core: &mut dyn CpuCore) -> u64 {
     u64::from(is_wide(core)) * MODE_FR

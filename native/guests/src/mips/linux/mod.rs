@@ -86,6 +86,12 @@ impl LinuxAbi for MipsLinux {
         behind.wrapping_sub(4)
     }
 
+    fn begin_floats(&self, core: &mut dyn CpuCore, float_abi: u8) {
+        if !self.is_wide() {
+            float::begin(core, float_abi);
+        }
+    }
+
     fn own_call(
         &self,
         call: OwnCall,
