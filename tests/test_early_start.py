@@ -408,6 +408,8 @@ def test_a_damaged_store_does_no_harm(launch: Launcher, hello: Path) -> None:
         {"options": ("-s", "1M", "-R", "4G", "-r", "6.1", "-seed", "5", "-p", "4096")},
         {"options": ("-E", "A=1", "-U", "HOME", "-opt", "no-fold", "-core", "native")},
         {"options": ("-cpu", "cortex-a53")},
+        {"options": ("-core", "unicorn")},
+        {"env": {"QUSR_CORE": "unicorn"}},
         {"env": {"QEMU_SET_ENV": "A=1", "QUSR_CPU": "max"}},
     ],
 )
@@ -419,7 +421,7 @@ def test_options_need_no_python(launch: Launcher, hello: Path, case: dict[str, o
 
 @pytest.mark.parametrize(
     "case",
-    [{"options": ("-strace",)}, {"env": {"QUSR_CORE": "unicorn"}}, {"options": ("-d", "page")}],
+    [{"options": ("-strace",)}, {"options": ("-d", "page")}],
 )
 def test_what_is_pythons(launch: Launcher, hello: Path, case: dict[str, object]) -> None:
     result = launch(hello, **case)  # type: ignore[arg-type]

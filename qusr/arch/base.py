@@ -54,6 +54,8 @@ class Guest:
         dyn_base: where programs without a fixed address go (ELF_ET_DYN_BASE); 0: two thirds up.
         reads_execute: programs without PT_GNU_STACK get READ_IMPLIES_EXEC.
         feature_property: the GNU property whose bits are a program's `features`; 0: none is read.
+        abi_flags: the type of the program header that tells of a program's own ABI (struct
+            mips_abiflags), as far as a loader looks at that; 0: there is none.
         minsigstksz: AT_MINSIGSTKSZ; 0: there is no such entry.
         auxv: what the auxiliary vector has at its start besides (ARCH_DLINFO): (type, value).
         marks_functions: bit 0 of a function's symbol says of which kind its code is.
@@ -74,6 +76,7 @@ class Guest:
     stack_end: int = 0
     reads_execute: bool = False
     feature_property: int = 0
+    abi_flags: int = 0
     minsigstksz: int = 0
     auxv: tuple[tuple[int, int], ...] = ()
     marks_functions: bool = False

@@ -18,6 +18,10 @@
  * ISA_RETURN_CODE             code that returns from a function without a frame
  * ISA_MCONTEXT(context)      the mcontext_t of what a handler gets, where that is not uc_mcontext itself
  * ISA_FAULT_PC(m), ISA_SET_PC(m, pc)     of a mcontext_t
+ * ISA_SET_FUNCTION(m, f)     the same with a function, where that is more
+ * ISA_KEPT(m), ISA_KEPT_NAME   a register that calls leave alone, in a mcontext_t and for the compiler
+ * ISA_FLOAT(m), ISA_FLOAT_NAME the same for one of floating point, by its place; not where calls leave none alone or
+ *                            the frame has them elsewhere
  * registers, PC(r), SP(r), RESULT(r), ARG0(r), ARG1(r)    NT_PRSTATUS
  * CALL_ERRNO(r), SET_RESULT(r, value)     after a system call: its errno; a result that is none
  * SET_FUNCTION(r, f)         the pc, and what else a called function relies on
@@ -67,6 +71,9 @@
 #define CLONE_ARGS(flags, stack) (long)(flags), (long)(stack)
 #endif
 
+#ifndef ISA_SET_FUNCTION
+#define ISA_SET_FUNCTION ISA_SET_PC
+#endif
 #ifndef ISA_MCONTEXT
 #define ISA_MCONTEXT(context) (&((ucontext_t *)(context))->uc_mcontext)
 #endif

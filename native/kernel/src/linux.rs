@@ -199,6 +199,9 @@ pub enum OwnCall {
     /// prctl(2) of RISC-V's vectors.
     VectorSetControl,
     VectorGetControl,
+    /// prctl(2) of MIPS' two ways to have floating-point registers.
+    SetFpMode,
+    GetFpMode,
 }
 
 /// What swapcontext(2) keeps of a thread in a program's memory.
@@ -270,6 +273,11 @@ pub trait LinuxAbi: Send + Sync {
     ) -> Result<(), i32> {
         let _ = (regs, random, seeded);
         Ok(())
+    }
+
+    /// Gives a program the floating-point registers that its code takes for granted (`fp_abi` of struct mips_abiflags).
+    fn begin_floats(&self, core: &mut dyn CpuCore, float_abi: u8) {
+        let _ = (core, float_abi);
     }
 
     /// Makes a call of its own.

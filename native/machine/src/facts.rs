@@ -186,6 +186,7 @@ impl Reader {
             dyn_base: self.number(),
             reads_execute: self.number() != 0,
             feature_property: self.number() as u32,
+            abi_flags: self.number() as u32,
             minsigstksz: self.number(),
             auxv: self.list(|r| (r.number(), r.number())),
             page_size: self.number(),

@@ -70,13 +70,6 @@ impl Machine {
         })
     }
 
-    /// Whether it has the core that runs its guest unless another one is wished for: Unicorn has the
-    /// guests that the native core does not run here.
-    #[must_use]
-    pub fn is_usual(&self) -> bool {
-        self.native.is_some() || pair::refusal(self.abi.core, "").is_some()
-    }
-
     /// The thunk table, parsed once.
     ///
     /// # Errors

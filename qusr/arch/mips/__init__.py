@@ -61,6 +61,8 @@ class Mips(Guest):
         self.wide = abi.register == 8
         # Of both 32-bit ABIs, whose programs are of one class.
         self.flags = (EF_ABI2 if self.bits == 32 else 0, EF_ABI2 if is_n32 else 0)
+        # PT_MIPS_ABIFLAGS: o32 alone has a choice.
+        self.abi_flags = 0 if self.wide else 0x7000_0003
         self.refusals = _foreign(0 if self.wide else _EF_ABI_O32)
         self.libraries = libraries
 

@@ -13,6 +13,8 @@
 #define ISA_RETURN_CODE 0xd65f03c0
 
 #define ISA_FAULT_PC(m) ((m)->pc)
+#define ISA_KEPT_NAME "x20"
+#define ISA_KEPT(m) ((m)->regs[20])
 #define ISA_SET_PC(m, to) ((m)->pc = (to))
 
 typedef struct user_regs_struct registers;

@@ -23,6 +23,8 @@
 
 #define ISA_FAULT_PC(m) ((m)->arm_pc)
 /* The address is a function's: bit 0 says Thumb. */
+#define ISA_KEPT_NAME "r6"
+#define ISA_KEPT(m) ((m)->arm_r6)
 #define ISA_SET_PC(m, pc)                                                            \
 	((m)->arm_pc = (pc) & ~1u,                                                    \
 	 (m)->arm_cpsr = ((pc) & 1) ? ((m)->arm_cpsr | 0x20) : ((m)->arm_cpsr & ~0x20u))

@@ -13,6 +13,8 @@
 #define ISA_RETURN_CODE 0xc3
 
 #define ISA_FAULT_PC(m) ((m)->gregs[REG_EIP])
+#define ISA_KEPT_NAME "esi"
+#define ISA_KEPT(m) ((m)->gregs[REG_ESI])
 #define ISA_SET_PC(m, pc) ((m)->gregs[REG_EIP] = (pc))
 
 typedef struct user_regs_struct registers;

@@ -14,6 +14,10 @@
 #define ISA_RETURN_CODE 0x4e754e75 /* rts, twice */
 
 #define ISA_FAULT_PC(m) ((m)->gregs[R_PC])
+#define ISA_KEPT_NAME "d4"
+#define ISA_KEPT(m) ((m)->gregs[4])
+#define ISA_FLOAT_NAME "fp4"
+#define ISA_FLOAT(m) ((m)->fpregs.f_fpregs[4])
 #define ISA_SET_PC(m, where) ((m)->gregs[R_PC] = (where))
 
 /* elf_gregset_t (asm/elf.h of the kernel): d1 and the others, d0, the stack pointer, the call's number, status, pc */

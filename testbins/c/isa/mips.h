@@ -52,6 +52,12 @@
 #define ISA_RETURN_CODE 0x03e00008 /* jr ra; what follows is in its delay slot */
 
 #define ISA_FAULT_PC(m) ((m)->pc)
+/* Code that does not depend on its place finds its data by the register of calls. */
+#define ISA_SET_FUNCTION(m, where) ((m)->gregs[25] = (m)->pc = (where))
+#define ISA_KEPT_NAME "$18"
+#define ISA_KEPT(m) ((m)->gregs[18])
+#define ISA_FLOAT_NAME "$f24"
+#define ISA_FLOAT(m) (&(m)->fpregs.fp_r.fp_dregs[24])
 #define ISA_SET_PC(m, where) ((m)->pc = (where))
 
 /* elf_gregset_t (asm/elf.h of the kernel) */

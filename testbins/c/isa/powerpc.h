@@ -17,6 +17,10 @@
 /* Of 32 bits, uc_mcontext has a pointer to the registers. */
 #define ISA_MCONTEXT(context) (((ucontext_t *)(context))->uc_mcontext.uc_regs)
 #define ISA_FAULT_PC(m) ((m)->gregs[PT_NIP])
+#define ISA_KEPT_NAME "r20"
+#define ISA_KEPT(m) ((m)->gregs[20])
+#define ISA_FLOAT_NAME "fr20"
+#define ISA_FLOAT(m) (&(m)->fpregs.fpregs[20])
 #define ISA_SET_PC(m, pc) ((m)->gregs[PT_NIP] = (pc))
 
 /* elf_gregset_t (asm/elf.h of the kernel) */

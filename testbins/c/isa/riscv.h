@@ -23,6 +23,10 @@
 #define ISA_RETURN_CODE 0x8082 /* c.ret */
 
 #define ISA_FAULT_PC(m) ((m)->__gregs[REG_PC])
+#define ISA_KEPT_NAME "s4"
+#define ISA_KEPT(m) ((m)->__gregs[20])
+#define ISA_FLOAT_NAME "fs4"
+#define ISA_FLOAT(m) (&(m)->__fpregs.__d.__f[20])
 #define ISA_SET_PC(m, pc) ((m)->__gregs[REG_PC] = (pc))
 
 typedef struct user_regs_struct registers;

@@ -20,6 +20,10 @@
 /* What is wrong with an instruction leaves the PSW behind it: these are two bytes long. */
 #define ISA_FAULT_PC(m) ((m)->psw.addr)
 #define ISA_BEHIND_UNDEFINED 2
+#define ISA_KEPT_NAME "r10"
+#define ISA_KEPT(m) ((m)->gregs[10])
+#define ISA_FLOAT_NAME "f9"
+#define ISA_FLOAT(m) (&(m)->fpregs.fprs[9])
 #define ISA_SET_PC(m, pc) ((m)->psw.addr = (pc))
 
 typedef struct {

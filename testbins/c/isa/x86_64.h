@@ -12,6 +12,8 @@
 #define ISA_RETURN_CODE 0xc3
 
 #define ISA_FAULT_PC(m) ((m)->gregs[REG_RIP])
+#define ISA_KEPT_NAME "r12"
+#define ISA_KEPT(m) ((m)->gregs[REG_R12])
 #define ISA_SET_PC(m, pc) ((m)->gregs[REG_RIP] = (pc))
 
 typedef struct user_regs_struct registers;

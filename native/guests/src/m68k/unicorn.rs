@@ -19,7 +19,7 @@ pub static M68K: Unicorn = Unicorn;
 pub const A0: i32 = 1;
 pub const D0: i32 = 9;
 const SR: i32 = 17;
-const PC: i32 = 18;
+pub const PC: i32 = 18;
 /// The stack pointer of the supervisor: programs cannot come to it, and there is no kernel that would use it.
 const MSP: i32 = 27;
 
@@ -162,8 +162,10 @@ impl Guest for Unicorn {
     }
 
     fn pass_call(&self, engine: Engine<'_>) {
-        let pc = engine.read(UcReg::bits32(PC)) as u32;
-        engine.write(UcReg::bits32(PC), pc.wrapping_add(2).into());
+        with_state(engine, |state| {
+            state.move_pc(2);
+            ((), true)
+        });
     }
 
     fn exception(&self, cpu: &Stopped<'_>, code: u32) -> Exit {

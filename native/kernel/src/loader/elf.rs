@@ -64,6 +64,8 @@ pub struct Plan {
     pub stack: Stack,
     /// The bits of the property that the guest's rules name.
     pub features: u32,
+    /// What its code takes floating-point registers for (`fp_abi` of struct mips_abiflags); 0: anything.
+    pub float_abi: u8,
     /// The size of the guest's pages.
     pub page: u64,
 }
@@ -295,6 +297,7 @@ pub fn read_plan(fd: RawFd, path: &[u8], machines: &Machines) -> Result<Plan, Lo
         interp: None,
         stack: Stack::default(),
         features: 0,
+        float_abi: 0,
         page: PAGE,
     };
     let phdrs = program_headers(fd, path, &plan)?;
@@ -317,6 +320,10 @@ pub fn read_plan(fd: RawFd, path: &[u8], machines: &Machines) -> Result<Plan, Lo
         .filter(|&wanted| wanted != 0)
     {
         plan.features = features(fd, path, &ident, &phdrs, wanted)?;
+    }
+    let flags = guest.map_or(0, |guest| guest.abi_flags);
+    if let Some(phdr) = phdrs.iter().find(|phdr| flags != 0 && phdr.kind == flags) {
+        plan.float_abi = float_abi(fd, path, phdr)?;
     }
     let size = size_of(fd).map_err(|errno| LoadError::of_errno(path, errno))?;
     plan.check(path, size)?;
@@ -426,6 +433,20 @@ fn interpreter(fd: RawFd, path: &[u8], phdrs: &[Phdr]) -> Result<Option<Vec<u8>>
     }
     let end = name.iter().position(|&byte| byte == 0);
     Ok(end.map(|end| name[..end].to_vec()))
+}
+
+/// `fp_abi` of struct mips_abiflags, whose bytes are in the file (`arch_elf_pt_proc` of arch/mips/kernel/elf.c).
+fn float_abi(fd: RawFd, path: &[u8], phdr: &Phdr) -> Result<u8, LoadError> {
+    const SIZE: u64 = 24;
+    if phdr.filesz < SIZE {
+        let what = "bad ELF file: MIPS ABI flags that are too short";
+        return Err(LoadError::of(path, what, libc::EINVAL));
+    }
+    let flags = read(fd, path, SIZE, phdr.offset)?;
+    flags.get(7).copied().ok_or_else(|| {
+        let what = "truncated: the MIPS ABI flags are missing";
+        LoadError::of(path, what, libc::EIO)
+    })
 }
 
 /// The bits of the property `wanted` in `PT_GNU_PROPERTY`, by the rules of `parse_elf_properties`.

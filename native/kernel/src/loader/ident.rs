@@ -106,6 +106,10 @@ impl Ident {
             0 => "no type".into(),
             1 => "an object file".into(),
             4 => "a core dump".into(),
+            other if (1..=4).contains(&other.swap_bytes()) => {
+                let order = if self.big_endian { "big" } else { "little" };
+                format!("a damaged ELF header, which says {order}-endian and is not")
+            }
             other => format!("ELF type {other}"),
         }
     }

@@ -20,6 +20,7 @@ pub struct Rules {
     pub dyn_base: u64,
     pub reads_execute: bool,
     pub feature_property: u32,
+    pub abi_flags: u32,
     pub minsigstksz: u64,
     /// Entries of the auxiliary vector that are its own: type and value.
     pub auxv: Vec<(u64, u64)>,
@@ -62,6 +63,7 @@ impl Rules {
             dyn_base: of_32_bits(0x40_0000),
             reads_execute: false,
             feature_property: 0,
+            abi_flags: 0,
             minsigstksz: 0,
             auxv: Vec::new(),
             page_size: super::PAGE,
@@ -144,8 +146,15 @@ impl Machines {
                 && [0, bits].contains(&title.bits)
                 && title.big_endian.is_none_or(|order| order == big_endian)
         };
-        match self.titles.iter().find(fits) {
-            Some(found) => found.title.to_owned(),
+        if let Some(found) = self.titles.iter().find(fits) {
+            return found.title.to_owned();
+        }
+        match self.guests.iter().find(|guest| guest.machine == machine) {
+            // Of a class or byte order that there is not: a damaged header, most likely.
+            Some(guest) => {
+                let order = if big_endian { "big" } else { "little" };
+                format!("a {order}-endian {bits}-bit kind of {}", guest.title)
+            }
             None => format!("unknown machine {machine} ({bits}-bit)"),
         }
     }

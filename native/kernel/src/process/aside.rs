@@ -120,7 +120,7 @@ pub fn stay() {
 }
 
 /// Whether no other thread is in this process.
-fn is_alone() -> bool {
+pub(super) fn is_alone() -> bool {
     // Does nothing else than to look (kernel/fork.c, `check_unshare_flags`).
     // SAFETY: touches no memory.
     if unsafe { libc::unshare(libc::CLONE_THREAD) } == 0 {

@@ -4,7 +4,7 @@
 use std::arch::asm;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::aside::without_donors;
+use super::aside::{is_alone, without_donors};
 use super::directory::Form;
 use super::execed;
 use super::limits;
@@ -325,6 +325,16 @@ impl GuestThread {
             Builtin::PacGetKeys => self.prctl(OwnCall::PacGetKeys, args),
             Builtin::VectorSetControl => self.prctl(OwnCall::VectorSetControl, args),
             Builtin::VectorGetControl => self.prctl(OwnCall::VectorGetControl, args),
+            // All threads change at once; others that run cannot be made to here.
+            Builtin::SetFpMode
+                if self.prctl(OwnCall::GetFpMode, args) != Ok(value(1) & 0xffff_ffff)
+                    && !is_alone() =>
+            {
+                self.prctl(OwnCall::GetFpMode, args)
+                    .and(Err(libc::EOPNOTSUPP))
+            }
+            Builtin::SetFpMode => self.prctl(OwnCall::SetFpMode, args),
+            Builtin::GetFpMode => self.prctl(OwnCall::GetFpMode, args),
             Builtin::GetSeccomp => Ok(self.seccomp.mode()),
             // prctl(PR_SET_SECCOMP, mode, program)
             Builtin::SetSeccomp => match value(1) {

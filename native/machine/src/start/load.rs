@@ -157,6 +157,8 @@ pub fn load(
     let seeded = settings.seed.is_some();
     let begun = linux.begin(thread.core.as_mut(), &mut || dice.next(), seeded);
     begun.map_err(in_getrandom)?;
+    let float_abi = prepared.plan.as_ref().map_or(0, |plan| plan.float_abi);
+    linux.begin_floats(thread.core.as_mut(), float_abi);
     Ok(Loaded {
         image,
         stack,

@@ -247,7 +247,7 @@ fn start(
     };
     let launch = Launch::of(&command, own_exe.clone());
     let machine = launch.machine(rules.name, rules.variant(plan.ident.flags))?;
-    if !machine.is_usual() || machine.native.is_none() && launch.lacks_unicorn() {
+    if machine.native.is_none() && launch.lacks_unicorn() {
         return Ok(None);
     }
     let space = empty_space(&launch, &machine)?;

@@ -5,8 +5,8 @@ use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
-use super::registers::{A0, F0, FCSR, HI, LO, PC, RA, SP, T9};
-use super::{Abi, MipsLinux};
+use super::registers::{A0, FCSR, HI, LO, PC, RA, SP, T9};
+use super::{Abi, MipsLinux, float};
 
 /// Room for arguments and code that once was there, in front of all frames.
 const HEAD: usize = 24;
@@ -117,7 +117,7 @@ pub(super) fn push(
     bytes.put(sc(c.hi), 8, core.get(HI));
     bytes.put(sc(c.lo), 8, core.get(LO));
     for index in 0..32 {
-        let value = linux.float(core, index);
+        let value = float::get(core, index);
         bytes.put(sc(c.fp) + index as usize * 8, 8, value);
     }
     bytes.put(sc(c.fcsr), 4, core.get(FCSR));
@@ -160,7 +160,7 @@ pub(super) fn pop(
     if bytes.get(sc(c.used_math), 4) & USED_FP != 0 {
         for index in 0..32 {
             let value = bytes.get(sc(c.fp) + index as usize * 8, 8);
-            linux.set_float(core, index, value);
+            float::set(core, index, value);
         }
         // What an exception would be raised for at once is not set (`fpcsr_pending`).
         let fcsr = bytes.get(sc(c.fcsr), 4);
@@ -170,14 +170,4 @@ pub(super) fn pop(
     core.set(PC, bytes.get(sc(c.pc), 8));
     let altstack = at.rt.then(|| bytes.get_altstack(at.stack, at.word, true));
     Ok(Restored { altstack })
-}
-
-/// The double-precision register that is a pair of single ones with 32 bits each in this mode of the processor.
-pub(super) const fn is_pair(index: u32) -> bool {
-    index.is_multiple_of(2)
-}
-
-/// Of [`F0`] on.
-pub(super) const fn register(index: u32) -> u32 {
-    F0 + index
 }

@@ -1,6 +1,7 @@
 //! What Linux makes of MIPS. `arch/mips` of the kernel is the reference.
 
 mod convention;
+mod float;
 mod frame;
 pub mod insn;
 pub mod registers;
@@ -9,7 +10,7 @@ mod unaligned;
 
 use crate::cpu::{CpuCore, Exit, Regs};
 use crate::kernel::abi::GuestAbi;
-use crate::kernel::linux::{Facts, LinuxAbi};
+use crate::kernel::linux::{Facts, LinuxAbi, OwnCall};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
@@ -38,7 +39,7 @@ impl MipsLinux {
         }
     }
 
-    /// Whether the registers have 64 bits, the floating-point ones too (Status.FR).
+    /// Whether the registers have 64 bits.
     fn is_wide(&self) -> bool {
         self.abi != Abi::O32
     }
@@ -49,28 +50,6 @@ impl MipsLinux {
             value
         } else {
             value & 0xffff_ffff
-        }
-    }
-
-    /// A floating-point register as the kernel saves it: with o32 (Status.FR is 0) an even one has 64
-    /// bits, whose upper half is the odd one behind it.
-    fn float(&self, core: &mut dyn CpuCore, index: u32) -> u64 {
-        let value = core.get(frame::register(index));
-        if self.is_wide() {
-            value
-        } else if frame::is_pair(index) {
-            value & 0xffff_ffff | core.get(frame::register(index + 1)) << 32
-        } else {
-            0
-        }
-    }
-
-    fn set_float(&self, core: &mut dyn CpuCore, index: u32, value: u64) {
-        if self.is_wide() {
-            core.set(frame::register(index), value);
-        } else if frame::is_pair(index) {
-            core.set(frame::register(index), value & 0xffff_ffff);
-            core.set(frame::register(index + 1), value >> 32);
         }
     }
 }
@@ -105,6 +84,26 @@ impl LinuxAbi for MipsLinux {
 
     fn call_address(&self, _regs: &mut dyn Regs, behind: u64) -> u64 {
         behind.wrapping_sub(4)
+    }
+
+    fn begin_floats(&self, core: &mut dyn CpuCore, float_abi: u8) {
+        if !self.is_wide() {
+            float::begin(core, float_abi);
+        }
+    }
+
+    fn own_call(
+        &self,
+        call: OwnCall,
+        args: &[u64],
+        core: &mut dyn CpuCore,
+        _space: &AddressSpace,
+    ) -> Result<u64, i32> {
+        match call {
+            OwnCall::SetFpMode => float::set_mode(args[0], core, self.is_wide()),
+            OwnCall::GetFpMode => Ok(float::mode(core)),
+            _ => Err(libc::ENOSYS),
+        }
     }
 
     fn trampoline(&self) -> Vec<u8> {

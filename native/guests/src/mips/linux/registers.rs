@@ -14,6 +14,7 @@ pub const HI: u32 = 33;
 pub const PC: u32 = 34;
 pub const F0: u32 = 35;
 pub const FCSR: u32 = 67;
+pub const FIR: u32 = 68;
 pub const USERLOCAL: u32 = 69;
 /// The processor's status register, of which [`FR`] alone can be changed.
 pub const STATUS: u32 = 70;

@@ -7,10 +7,11 @@ use crate::kernel::signal::FaultInfo;
 use crate::kernel::thunk::convert::{get_int, put_int};
 use crate::memory::AddressSpace;
 
-use super::MipsLinux;
 use super::insn::{Access, Insn, Place};
+use super::registers::F0;
 use super::registers::{FCSR, PC};
 use super::trap::SI_KERNEL;
+use super::{MipsLinux, float};
 
 /// Makes the access of the instruction at the pc, or of that in the delay slot of the branch there, and moves on.
 /// None: it is of an instruction that stays the program's own fault (LL, SC).
@@ -65,7 +66,7 @@ fn make(
     if access.store {
         let value = match access.place {
             Place::General(reg) => core.get(reg),
-            Place::Float(reg) => linux.float_part(core, reg, access.size),
+            Place::Float(reg) => float_part(core, reg, access.size),
         };
         put_int(bytes, abi.big_endian, value);
         return space.write(addr, bytes).map_err(|_| failed);
@@ -75,7 +76,7 @@ fn make(
     match access.place {
         Place::General(0) => {}
         Place::General(reg) => core.set(reg, linux.wrapped(value)),
-        Place::Float(reg) => linux.set_float_part(core, reg, access.size, value),
+        Place::Float(reg) => set_float_part(core, reg, access.size, value),
     }
     Ok(())
 }
@@ -110,21 +111,19 @@ fn branch(core: &mut dyn CpuCore, insn: Insn, pc: u64, linux: &MipsLinux) -> u64
     linux.wrapped(next)
 }
 
-impl MipsLinux {
-    /// A floating-point register's lowest 4 or all 8 bytes.
-    fn float_part(&self, core: &mut dyn CpuCore, reg: u32, size: usize) -> u64 {
-        if size == 8 {
-            self.float(core, reg)
-        } else {
-            core.get(super::frame::register(reg))
-        }
+/// A floating-point register's lowest 4 or all 8 bytes.
+fn float_part(core: &mut dyn CpuCore, reg: u32, size: usize) -> u64 {
+    if size == 8 {
+        float::get(core, reg)
+    } else {
+        core.get(F0 + reg)
     }
+}
 
-    fn set_float_part(&self, core: &mut dyn CpuCore, reg: u32, size: usize, value: u64) {
-        if size == 8 {
-            self.set_float(core, reg, value);
-        } else {
-            core.set(super::frame::register(reg), value & 0xffff_ffff);
-        }
+fn set_float_part(core: &mut dyn CpuCore, reg: u32, size: usize, value: u64) {
+    if size == 8 {
+        float::set(core, reg, value);
+    } else {
+        core.set(F0 + reg, value & 0xffff_ffff);
     }
 }
