@@ -154,7 +154,7 @@ def _torture(arch: str, source: Path, program: Path) -> bool:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("arch", [*ARCHES, "riscv32"])
+@pytest.mark.parametrize("arch", [*ARCHES, "riscv64", "riscv32"])
 def test_torture(arch: str, part: int, qusr: Qusr, tmp_path: Path) -> None:
     """Those that end well under qemu end well. (The others are for other machines, or want more of a C
     library; riscv32 has no library with its division of 64 bits.)"""
