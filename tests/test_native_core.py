@@ -19,6 +19,7 @@ LITMUS = pytest.mark.parametrize(
         ("aarch64", "c/threads/litmus"),
         ("arm", "c/threads/litmus"),
         ("arm", "c/threads/litmus_a32"),
+        ("riscv64", "c/threads/litmus"),
     ],
 )
 

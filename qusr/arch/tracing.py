@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from typing import Literal
 
     from qusr.arch.base import Registers
@@ -49,17 +49,26 @@ class RegisterSet:
         self.other = other
         self.size = sum(size for _, size in fields)
 
-    def _in_mode(self, values: Sequence[int]) -> RegisterSet:
+    def parts(self, values: Sequence[int]) -> Iterable[tuple[int | None, int]]:
+        """The fields, for a thread with these registers."""
         if self.other is not None:
             other, register, bit = self.other
             if values[register] & bit:
-                return other
-        return self
+                return other.fields
+        return self.fields
+
+    def is_there(self, values: Sequence[int]) -> bool:
+        """Whether a thread with these registers has the set."""
+        return True
+
+    def takes(self, data: bytes, order: ByteOrder, values: Sequence[int]) -> bool:
+        """Whether a thread with these registers can be given the set `data`."""
+        return True
 
     def pack(self, values: Sequence[int], original: int, order: ByteOrder) -> bytes:
         """The set's bytes. `values` are the registers; `original` is what `ORIGINAL` has."""
         data = b""
-        for number, size in self._in_mode(values).fields:
+        for number, size in self.parts(values):
             value = 0
             if number is not None:
                 value = original if number == ORIGINAL else values[number]
@@ -75,7 +84,7 @@ class RegisterSet:
         their new values; `values` are all registers as they are.
         """
         at = -start
-        for number, size in self._in_mode(values).fields:
+        for number, size in self.parts(values):
             part = data[at : at + size] if at >= 0 else b""
             at += size
             if len(part) == size and number is not None:
@@ -83,12 +92,73 @@ class RegisterSet:
                 yield number, value if self.signed is None else value & (1 << self.signed) - 1
 
 
+class Vectors:
+    """Vector registers that are as long as the processor has them: 32, in pieces of 16 bytes that
+    follow one another behind all that has a name.
+
+    Attributes:
+        count: how many registers of a core are before the pieces.
+        length: the one with the bytes of a vector register; 0: there are none.
+        gdb: the features of a processor with registers of so many bytes.
+    """
+
+    __slots__ = ("count", "gdb", "length")
+
+    def __init__(
+        self, count: int, length: int, gdb: Callable[[int], tuple[GdbFeature, ...]]
+    ) -> None:
+        self.count = count
+        self.length = length
+        self.gdb = gdb
+
+    def pieces(self, values: Sequence[int]) -> range:
+        """Their numbers."""
+        return range(self.count, self.count + 2 * values[self.length])
+
+
+class VectorSet(RegisterSet):
+    """A set that has all vector registers behind its fields.
+
+    Args:
+        unit, fields: as for others; there is a field with the length.
+        vectors: those.
+        used: the register and its bit that say that the thread has used them.
+    """
+
+    __slots__ = ("used", "vectors")
+
+    def __init__(
+        self, unit: int, *fields: tuple[int | None, int], vectors: Vectors, used: tuple[int, int]
+    ) -> None:
+        super().__init__(unit, *fields)
+        self.vectors = vectors
+        self.used = used
+
+    def parts(self, values: Sequence[int]) -> Iterable[tuple[int | None, int]]:
+        """The fields, and the pieces of the registers."""
+        yield from self.fields
+        for number in self.vectors.pieces(values):
+            yield number, 16
+
+    def is_there(self, values: Sequence[int]) -> bool:
+        """Only where they were used."""
+        register, bit = self.used
+        return values[self.vectors.length] != 0 and values[register] & bit != 0
+
+    def takes(self, data: bytes, order: ByteOrder, values: Sequence[int]) -> bool:
+        """The length cannot be changed."""
+        given = dict(self.unpack(data, order, values))
+        length = self.vectors.length
+        return given.get(length) == values[length]
+
+
 class GdbRegister:
     """A register as gdb's target descriptions have it.
 
     Attributes:
         name: gdb's.
-        number: the cores', or `ORIGINAL`; None: it always reads as `constant`.
+        number: the cores', or `ORIGINAL`; None: it always reads as `constant`. Of what is longer
+            than 128 bits, the first piece of so many.
         bits: its width.
         type: gdb's name of a type, or one of the feature's own.
         group: "general", "float", "vector", "system" or "".
@@ -112,6 +182,11 @@ class GdbRegister:
         self.type = type
         self.group = group
         self.constant = constant
+
+    @property
+    def pieces(self) -> int:
+        """How many of the cores' registers it is."""
+        return max(self.bits // 128, 1)
 
 
 class GdbFeature:
@@ -229,6 +304,7 @@ class Tracing:
             note type.
         gdb: what gdb calls the architecture, and its features.
         areas: what the latter are about.
+        vectors: registers that are as long as the processor has them.
         debug_map: tags of the dynamic section that lead to a pointer to the dynamic linker's
             r_debug, instead of DT_DEBUG: one with its address, and one with how far it is from
             the entry itself.
@@ -246,6 +322,7 @@ class Tracing:
         "requests",
         "sets",
         "user",
+        "vectors",
         "whole",
     )
 
@@ -263,6 +340,7 @@ class Tracing:
         whole: Mapping[int, RegisterSet] | None = None,
         gdb: tuple[str, tuple[GdbFeature, ...]] = ("", ()),
         areas: ThreadAreas | None = None,
+        vectors: Vectors | None = None,
         debug_map: tuple[int, int] | None = None,
     ) -> None:
         self.registers = registers
@@ -276,8 +354,26 @@ class Tracing:
         self.whole = whole or {}
         self.gdb = gdb
         self.areas = areas
+        self.vectors = vectors
         self.debug_map = debug_map
 
-    def gdb_registers(self) -> list[GdbRegister]:
+    @property
+    def count(self) -> int:
+        """How many registers each core has."""
+        return len(self.registers.numbers) if self.vectors is None else self.vectors.count
+
+    def all_of(self, read: Callable[[int], Sequence[int]]) -> Sequence[int]:
+        """All registers of a thread, of which `read` gives the first ones, so many."""
+        values = read(self.count)
+        if self.vectors is not None and self.vectors.pieces(values):
+            return read(self.vectors.pieces(values).stop)
+        return values
+
+    def gdb_features(self, length: int) -> tuple[GdbFeature, ...]:
+        """gdb's features, where vector registers have so many bytes."""
+        more = self.vectors.gdb(length) if self.vectors is not None and length else ()
+        return self.gdb[1] + more
+
+    def gdb_registers(self, length: int) -> list[GdbRegister]:
         """All registers by gdb's numbers, which are their places in the description."""
-        return [register for feature in self.gdb[1] for register in feature.registers]
+        return [one for feature in self.gdb_features(length) for one in feature.registers]

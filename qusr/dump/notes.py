@@ -115,12 +115,13 @@ def notes(
 def _registers(process: Process, thread: Thread, number: int) -> list[Set]:
     abi = process.abi
     known = arch.tracing_of(abi.core)
-    count = len(known.registers.numbers)
+    native = thread.native
+    values: Sequence[int]
     try:
-        values = [thread.native.reg(at) for at in range(count)]
+        values = known.all_of(lambda count: [native.reg(at) for at in range(count)])
         blocked = thread.native.signal_sets()[0]
     except RuntimeError:
-        values, blocked = [0] * count, 0  # it is still running, see dump._PATIENCE
+        values, blocked = [0] * known.count, 0  # it is still running, see dump._PATIENCE
 
     def data(registers: RegisterSet) -> bytes:
         # Outside of a system call there is no first argument (ORIG_r0): it is -1.
@@ -140,7 +141,8 @@ def _registers(process: Process, thread: Thread, number: int) -> list[Set]:
         "pr_fpvalid": 1,
     }
     first = b"CORE", NT_PRSTATUS, pack(_prstatus(general), status, abi)
-    return [first, *((owner, kind, data(others)) for owner, kind, others in known.core)]
+    there = (one for one in known.core if one[2].is_there(values))
+    return [first, *((owner, kind, data(others)) for owner, kind, others in there)]
 
 
 def _prpsinfo(process: Process) -> bytes:

@@ -13,9 +13,14 @@ from qusr.syscalls.context import fail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qusr.arch.tracing import ByteOrder, Tracing
 
-__all__ = ["NT_PRSTATUS", "all_registers", "find", "in_call", "read", "set_call", "unit", "write"]
+__all__ = [
+    "NT_PRSTATUS", "all_registers", "find", "in_call", "read", "set_call", "unit", "vector_length",
+    "write",
+]  # fmt: skip
 
 _OUTSIDE = (1 << 64) - 1
 """What stands for the first argument, or for the number, outside of a system call."""
@@ -35,9 +40,15 @@ def in_call(tracee: Tracee) -> bool:
     return tracee.report is not None and tracee.report.kind in ("entry", "exit")
 
 
-def all_registers(tracee: Tracee) -> list[int]:
+def all_registers(tracee: Tracee) -> Sequence[int]:
     """The registers, by the numbers of the cores."""
-    return tracee.registers(len(tracing(tracee.header()).registers.numbers))
+    return tracing(tracee.header()).all_of(tracee.registers)
+
+
+def vector_length(tracee: Tracee) -> int:
+    """The bytes of a vector register, where they are as long as the processor has them; else 0."""
+    vectors = tracing(tracee.header()).vectors
+    return 0 if vectors is None else all_registers(tracee)[vectors.length]
 
 
 def call_arguments(tracee: Tracee) -> list[int]:
@@ -81,8 +92,10 @@ def read(tracee: Tracee, note: int) -> tuple[bytes, int]:
     if note in known.fixed:
         word, size = known.fixed[note]
         return word.to_bytes(4, _order(header)).ljust(size, b"\0"), 4
-    found = find(header, note)
-    return found.pack(all_registers(tracee), original(tracee), _order(header)), found.unit
+    found, values = find(header, note), all_registers(tracee)
+    if not found.is_there(values):
+        raise fail(errno.EINVAL)
+    return found.pack(values, original(tracee), _order(header)), found.unit
 
 
 def original(tracee: Tracee) -> int:
@@ -123,8 +136,10 @@ def write(tracee: Tracee, note: int, data: bytes, start: int = 0) -> None:
         if any(data[8:]):
             raise fail(errno.ENOSPC)
         return
-    fields = find(header, note).unpack(data, _order(header), all_registers(tracee), start)
-    for register, value in fields:
+    found, values, order = find(header, note), all_registers(tracee), _order(header)
+    if not (found.is_there(values) and found.takes(data, order, values)):
+        raise fail(errno.EINVAL)
+    for register, value in found.unpack(data, order, values, start):
         store(tracee, register, value)
 
 

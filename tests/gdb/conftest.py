@@ -121,13 +121,16 @@ def begin(
     """``begin("arm", "events", "argument")``: waits at its first instruction."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(arch: str, name: str, *words: str, place: str = "", core: str = "") -> Debugged:
+    def start(
+        arch: str, name: str, *words: str, place: str = "", core: str = "", cpu: str = ""
+    ) -> Debugged:
         program = built(arch, name)
         socket = tmp_path / f"socket{len(started)}"
         emulator = qusr(arch)
         process = subprocess.Popen(
             [
                 *emulator.prefix, *(["--core", core] if core else []),
+                *(["-cpu", cpu] if cpu else []),
                 "-g", f"{socket}{place}", program, *words,
             ],
             env={**ENVIRONMENT, **emulator.environment},

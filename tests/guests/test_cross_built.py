@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from testbins.build import FREESTANDING_TARGETS, LIBC_TARGETS
-from tests.emulators import REPO, Emulator, Result, need
+from tests.emulators import REPO, Emulator, Result, TooLongError, need
 from tests.guests.compare import DATA, Case, populate
 
 pytestmark = pytest.mark.slow
@@ -153,8 +153,16 @@ def _torture(arch: str, source: Path, program: Path) -> bool:
     return run.returncode == 0
 
 
+def _ends_well(emulator: Emulator, program: Path) -> bool:
+    """One that is not for this machine may be an endless loop."""
+    try:
+        return emulator(program, cwd=program.parent, timeout=60).status == 0
+    except TooLongError:
+        return False
+
+
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("arch", [*ARCHES, "riscv32"])
+@pytest.mark.parametrize("arch", [*ARCHES, "riscv64", "riscv32"])
 def test_torture(arch: str, part: int, qusr: Qusr, tmp_path: Path) -> None:
     """Those that end well under qemu end well. (The others are for other machines, or want more of a C
     library; riscv32 has no library with its division of 64 bits.)"""
@@ -164,10 +172,10 @@ def test_torture(arch: str, part: int, qusr: Qusr, tmp_path: Path) -> None:
     for source in sources:
         if not _torture(arch, source, program):
             continue
-        if _judge(arch)(program, cwd=tmp_path, timeout=60).status != 0:
+        if not _ends_well(_judge(arch), program):
             continue
         judged += 1
-        if qusr(arch)(program, cwd=tmp_path, timeout=60).status != 0:
+        if not _ends_well(qusr(arch), program):
             failed.append(source.name)
     assert not failed
     assert judged > 0.7 * len(sources)

@@ -166,6 +166,10 @@ pub trait CpuCore: Regs + Send {
     fn executed(&self) -> Option<u64> {
         None
     }
+    /// How many registers it has ([`Regs`]), where a processor may have more than each of the ISA: vectors. 0: it has not.
+    fn register_count(&self) -> u32 {
+        0
+    }
     /// A handle for [`Interrupter::interrupt`]; valid as long as it is held.
     fn interrupter(&self) -> Arc<dyn Interrupter>;
     /// Has `watcher` called before each block from now on; before the first run. False: this

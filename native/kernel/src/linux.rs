@@ -280,6 +280,17 @@ pub trait LinuxAbi: Send + Sync {
         let _ = (core, float_abi);
     }
 
+    /// What prctl(2) said of the processor that the next program is to have; 0: nothing.
+    fn kept(&self, regs: &mut dyn CpuCore) -> u64 {
+        let _ = regs;
+        0
+    }
+
+    /// Has a program begin with what [`LinuxAbi::kept`] said.
+    fn take_kept(&self, regs: &mut dyn CpuCore, kept: u64) {
+        let _ = (regs, kept);
+    }
+
     /// Makes a call of its own.
     ///
     /// # Errors

@@ -34,26 +34,26 @@ _EXTENSIONS = (
     "zvkned", "zvknha", "zvknhb", "zvksed", "zvksh", "zvkt",
 )  # fmt: skip
 _IMPLIED = frozenset({"zicntr", "zicsr", "zifencei"})
-#: Hints, and times that do not depend on data: each model keeps to them, so hwprobe tells of them;
-#: its ISA string has what the processor's maker says.
-_KEPT = frozenset({"zihintntl", "zihintpause", "zkt"})
 
 _GC = "i m a f d c"
 #: What the native core executes beyond that without vectors, and with them.
 _BEYOND = (
     "zicbom zicbop zicboz zicond zimop zabha zacas zawrs zfa zfbfmin zfh zfhmin zcb zcmop zba zbb "
-    "zbc zbs zbkb zbkc zbkx zknd zkne zknh zksed zksh"
+    "zbc zbs zbkb zbkc zbkx zknd zkne zknh zksed zksh zihintntl zihintpause zkt"
 )
 _VECTORS = (
     "v zvfh zvfhmin zvfbfmin zvfbfwma zvbb zvkb zvbc zvkned zvknha zvknhb zvksed zvksh zvkg zvkt"
 )
 #: The profiles RVA22U64 and RVA23U64; what two makers' processors have in common with others.
-_RVA22 = "zicbom zicbop zicboz zfhmin zba zbb zbs"
-_RVA23 = f"{_RVA22} zfa zicond zimop zcb zcmop zawrs"
+_RVA22 = "zicbom zicbop zicboz zfhmin zba zbb zbs zihintpause zkt"
+_RVA23 = f"{_RVA22} zfa zicond zimop zcb zcmop zawrs zihintntl"
 _RVA23_VECTORS = "v zvfhmin zvbb zvkb zvkt"
-_RV64 = "zba zbb zbc zbs zicbom zicbop zicboz zfa zawrs"
+_RV64 = "zba zbb zbc zbs zicbom zicbop zicboz zfa zawrs zihintntl zihintpause"
 _NK = "zba zbb zbc zbs zbkb zbkc zbkx zknd zkne zknh zksed zksh"
-_C908 = "zba zbb zbc zbs zbkc zicbom zicbop zicboz"
+_C908 = "zba zbb zbc zbs zbkc zicbom zicbop zicboz zihintpause zkt"
+#: Tenstorrent's mvendorid. Other makers' processors have instructions of their own that the core
+#: has not, and programs take the number for the right to use them; so theirs is 0.
+_TENSTORRENT = 0x7A1
 #: Bits of a vector register that one may ask for, by `vlen=`.
 _LENGTHS = (128, 256, 512, 1024)
 
@@ -71,7 +71,7 @@ def _model(name: str, unicorn: int, features: str, description: str, native: str
 
 def _with_vectors(
     name: str, description: str, native: str, vectors: str, *, on: bool = True, vlen: int = 128,
-    unicorn: int = NATIVE_ONLY, fixed: bool = False,
+    unicorn: int = NATIVE_ONLY, fixed: bool = False, ident: int = 0,
 ) -> tuple[CpuModel, ...]:  # fmt: skip
     """A model of which one may say, unless `fixed`, whether it has vectors, and how long."""
 
@@ -87,7 +87,7 @@ def _with_vectors(
         return CpuModel(
             name if usual else f"{name}{called}",
             unicorn=unicorn,
-            ident=0,
+            ident=ident,
             features=_GC,
             native=f"{native} {vectors if length else ''} {long}",
             description=description if usual else f"{name}{what}",
@@ -132,7 +132,7 @@ _MODELS64 = (
     *_with_vectors(
         "tt-ascalon", "Tenstorrent's, RVA23 with more vectors", f"{_RVA23} zfh zfbfmin",
         f"{_RVA23_VECTORS} zvfh zvfbfmin zvfbfwma zvbc zvkned zvknha zvknhb zvkg",
-        vlen=256, fixed=True,
+        vlen=256, fixed=True, ident=_TENSTORRENT,
     ),
     _model("xiangshan-nanhu", NATIVE_ONLY, _GC, "RV64GC with scalar cryptography", _NK),
     *_with_vectors(
@@ -219,7 +219,7 @@ class RiscvArch(Arch):
 
     def hardware_probe(self, model: CpuModel) -> dict[int, int]:
         """What riscv_hwprobe(2) says; keys that are not here are unknown to it."""
-        has = model.features | _IMPLIED | _KEPT
+        has = model.features | _IMPLIED
         ima = {"i", "m", "a"} <= has
         extensions = sum(
             1 << bit for names, bit in _EXT_BITS.items() if has.issuperset(names.split())
@@ -229,13 +229,8 @@ class RiscvArch(Arch):
             for bit in bits
             if has.issuperset(names.split())
         )
-        blocks = {
-            key: _BLOCK
-            for name, key in (("zicboz", _ZICBOZ_BLOCK_SIZE), ("zicbom", _ZICBOM_BLOCK_SIZE))
-            if name in has
-        }
         return {
-            _MVENDORID: 0,
+            _MVENDORID: model.ident,
             _MARCHID: 0,
             _MIMPID: 0,
             _BASE: _BASE_IMA if ima else 0,
@@ -243,7 +238,8 @@ class RiscvArch(Arch):
             _CPUPERF_0: _MISALIGNED_FAST,
             _TIME_CSR_FREQ: _TIMEBASE,
             _MISALIGNED_SCALAR_PERF: _MISALIGNED_FAST,
-            **blocks,
+            _ZICBOZ_BLOCK_SIZE: _BLOCK if "zicboz" in has else 0,
+            _ZICBOM_BLOCK_SIZE: _BLOCK if "zicbom" in has else 0,
         }
 
     def cpuinfo(self, model: CpuModel, cpus: list[int]) -> str:
@@ -251,7 +247,7 @@ class RiscvArch(Arch):
         mmu = "sv48" if self.word_bits == 64 else "sv32"
         return "".join(
             f"processor\t: {cpu}\nhart\t\t: {cpu}\nisa\t\t: {self.isa(model)}\nmmu\t\t: {mmu}\n"
-            "mvendorid\t: 0x0\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\n\n"
+            f"mvendorid\t: {model.ident:#x}\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\n\n"
             for cpu in cpus
         )
 

@@ -10,7 +10,6 @@ from qusr.debug.gdb.packets import LONGEST, escape, unescape
 from qusr.debug.gdb.reports import Event
 from qusr.debug.gdb.resuming import ERROR
 from qusr.debug.gdb.stops import Breakpoint
-from qusr.ptrace import registers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,11 +78,10 @@ def _inferior(session: Session) -> Inferior:
 
 def _read_all(session: Session, _: bytes) -> bytes:
     tracee = session.selected()
-    tracing = session.debugger.tracing(tracee)
     values = description.values_of(tracee)
     order = session.order(tracee.header().guest)
     data = b"".join(
-        description.pack(register, values, order) for register in tracing.gdb_registers()
+        description.pack(register, values, order) for register in description.of(tracee)
     )
     return data.hex().encode()
 
@@ -93,18 +91,17 @@ def _write_all(session: Session, text: bytes) -> bytes:
     data = bytes.fromhex(text.decode())
     order = session.order(tracee.header().guest)
     at = 0
-    for register in session.debugger.tracing(tracee).gdb_registers():
+    for register in description.of(tracee):
         part = data[at : at + register.bits // 8]
         at += register.bits // 8
-        if len(part) == register.bits // 8 and register.number is not None:
-            registers.store(tracee, register.number, int.from_bytes(part, order))
+        if len(part) == register.bits // 8:
+            description.store(tracee, register, int.from_bytes(part, order))
     return OK
 
 
 def _read_one(session: Session, text: bytes) -> bytes:
     tracee = session.selected()
-    tracing = session.debugger.tracing(tracee)
-    register = tracing.gdb_registers()[_index(text)]
+    register = description.of(tracee)[_index(text)]
     values = description.values_of(tracee)
     order = session.order(tracee.header().guest)
     return description.pack(register, values, order).hex().encode()
@@ -113,13 +110,12 @@ def _read_one(session: Session, text: bytes) -> bytes:
 def _write_one(session: Session, text: bytes) -> bytes:
     tracee = session.selected()
     number, _, value = text.partition(b"=")
-    register = session.debugger.tracing(tracee).gdb_registers()[_index(number)]
+    register = description.of(tracee)[_index(number)]
     data = bytes.fromhex(value.decode())
     if len(data) != register.bits // 8:
         return ERROR
-    if register.number is not None:
-        order = session.order(tracee.header().guest)
-        registers.store(tracee, register.number, int.from_bytes(data, order))
+    order = session.order(tracee.header().guest)
+    description.store(tracee, register, int.from_bytes(data, order))
     return OK
 
 

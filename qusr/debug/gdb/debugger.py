@@ -225,7 +225,8 @@ class Debugger(Tracer):
         if tracee is None:
             return
         with _may_be_gone():
-            found = self.tracing(tracee).gdb_registers()
+            length = registers.vector_length(tracee)
+            found = self.tracing(tracee).gdb_registers(length)
             # Of what a core has not conditions know nothing.
             numbers = [None if one.number == ORIGINAL else one.number for one in found]
             packed = inferior.stops.packed(numbers)

@@ -12,9 +12,15 @@ if TYPE_CHECKING:
     from qusr.ptrace.tracee import Tracee
 
 
-def xml(tracing: Tracing) -> str:
-    """The description of a guest's registers."""
-    architecture, features = tracing.gdb
+def of(tracee: Tracee) -> list[GdbRegister]:
+    """A thread's registers by gdb's numbers."""
+    length = registers.vector_length(tracee)
+    return registers.tracing(tracee.header()).gdb_registers(length)
+
+
+def xml(tracing: Tracing, length: int) -> str:
+    """The description of a guest's registers; vectors have `length` bytes."""
+    architecture, features = tracing.gdb[0], tracing.gdb_features(length)
     lines = [
         '<?xml version="1.0"?>',
         '<!DOCTYPE target SYSTEM "gdb-target.dtd">',
@@ -45,5 +51,21 @@ def values_of(tracee: Tracee) -> list[int]:
 
 def pack(register: GdbRegister, values: Sequence[int], order: ByteOrder) -> bytes:
     """A register's bytes, out of :func:`values_of`."""
-    value = register.constant if register.number is None else values[register.number]
+    if register.number is None:
+        value = register.constant
+    else:
+        pieces = range(register.number, register.number + register.pieces)
+        value = sum(values[at] << 128 * n for n, at in enumerate(pieces))
     return (value & (1 << register.bits) - 1).to_bytes(register.bits // 8, order)
+
+
+def store(tracee: Tracee, register: GdbRegister, value: int) -> None:
+    """Sets a register."""
+    if register.number is None:
+        return
+    if register.pieces == 1:
+        registers.store(tracee, register.number, value)
+        return
+    for n in range(register.pieces):
+        piece = value >> 128 * n & (1 << 128) - 1
+        registers.store(tracee, register.number + n, piece)

@@ -96,8 +96,8 @@ def _is_number(key: str) -> bool:
 
 def register_info(session: Session, text: bytes) -> bytes:
     """`qRegisterInfoNUMBER`: what the target description says, for who does not read that."""
-    tracing = session.debugger.tracing(session.need())
-    known = tracing.gdb_registers()
+    tracee = session.need()
+    tracing, known = session.debugger.tracing(tracee), description.of(tracee)
     number = int(text, 16)
     if not 0 <= number < len(known):
         return b"E45"

@@ -10,7 +10,7 @@ from qusr.debug.gdb.packets import LONGEST, escape, unescape
 from qusr.debug.gdb.resuming import ERROR
 from qusr.debug.gdb.xml import text as xml_text
 from qusr.ptrace import block as b
-from qusr.ptrace import siginfo
+from qusr.ptrace import registers, siginfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def transfer(session: Session, text: bytes) -> bytes:
 def _features(session: Session, annex: bytes) -> bytes | None:
     if annex != b"target.xml":
         return None
-    return description.xml(session.debugger.tracing(session.need())).encode()
+    tracee = session.need()
+    length = registers.vector_length(tracee)
+    return description.xml(session.debugger.tracing(tracee), length).encode()
 
 
 def _auxv(session: Session, _: bytes) -> bytes | None:

@@ -493,7 +493,7 @@ class Session(ABC):
         values = description.values_of(tracee)
         order = self.order(header.guest)
         out = b""
-        for number, register in enumerate(tracing.gdb_registers()):
+        for number, register in enumerate(description.of(tracee)):
             if register.number in (known.pc, known.sp):
                 data = description.pack(register, values, order)
                 out += b"%x:%s;" % (number, data.hex().encode())

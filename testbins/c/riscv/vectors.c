@@ -256,6 +256,8 @@ CHECK(control)
 	EQ(prctl(GET_CONTROL, 0, 0, 0, 0), ON);
 	ERR(prctl(SET_CONTROL, OFF, 0, 0, 0), EPERM);
 	ERR(prctl(SET_CONTROL, 3, 0, 0, 0), EINVAL);
+	ERR(prctl(SET_CONTROL, OFF | 12, 0, 0, 0), EPERM);
+	ERR(prctl(SET_CONTROL, ON | 12, 0, 0, 0), EINVAL);
 	ERR(prctl(SET_CONTROL, 32, 0, 0, 0), EINVAL);
 	OK(prctl(SET_CONTROL, ON | OFF << 2 | 16, 0, 0, 0));
 	EQ(prctl(GET_CONTROL, 0, 0, 0, 0), ON | OFF << 2 | 16);

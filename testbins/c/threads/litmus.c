@@ -1,12 +1,12 @@
-// Litmus tests of Arm's memory model: outcomes that it forbids never happen.
+// Litmus tests of Arm's and RISC-V's memory models: outcomes that they forbid never happen.
 // libs: -lpthread
 // no-reference: qemu-user takes long, and it is not the one to be judged
-// arches: aarch64 arm
+// arches: aarch64 arm riscv64
 // cflags-aarch64: -march=armv8.1-a+rcpc
 // cflags-arm: -march=armv8-a+simd -mthumb
 /*
  * Each test is a few threads of two or three accesses each (names and verdicts as in Alglave, Maranget, Tautschnig,
- * "Herding Cats", and Arm ARM B2.3). A round is one run of all threads on locations of its own. Before each round
+ * "Herding Cats", and Arm ARM B2.3; in RISC-V, a DMB is the FENCE that compilers put there). A round is one run of all threads on locations of its own. Before each round
  * the threads meet, for at most a moment: that way the accesses really overlap on two processors.
  *
  *     litmus [-n ROUNDS] [-v] [TEST...]
@@ -129,6 +129,15 @@ static void iriw_3_dmb(struct round *r) { r->r[2] = LDR(&r->y); DMB("ish"); r->r
 static void mp_r_ldapr(struct round *r) { r->r[0] = LDAPR(&r->y); r->r[1] = LDR(&r->x); }
 static void sb_0_swpal(struct round *r) { SWPAL(&r->x, 1); r->r[0] = LDAR(&r->y); }
 static void sb_1_swpal(struct round *r) { SWPAL(&r->y, 1); r->r[1] = LDAR(&r->x); }
+#elif defined(__riscv)
+static void mp_w_tso(struct round *r) { STR(&r->x, 1); __asm__ volatile("fence.tso" : : : "memory"); STR(&r->y, 1); }
+static void mp_r_tso(struct round *r) { r->r[0] = LDR(&r->y); __asm__ volatile("fence.tso" : : : "memory"); r->r[1] = LDR(&r->x); }
+static void mp_w_amo(struct round *r) { STR(&r->x, 1); AMOSWAP(".rl", &r->y, 1); }
+/* Both accesses are atomic: SB is forbidden for what is sequentially consistent by its own bits (aq and rl). */
+static void sb_0_amo(struct round *r) { AMOSWAP(".aqrl", &r->x, 1); r->r[0] = LOAD("lr.d.aqrl", &r->y); }
+static void sb_1_amo(struct round *r) { AMOSWAP(".aqrl", &r->y, 1); r->r[1] = LOAD("lr.d.aqrl", &r->x); }
+static void sb_0_fence(struct round *r) { STR(&r->x, 1); FENCE("w, r"); r->r[0] = LDR(&r->y); }
+static void sb_1_fence(struct round *r) { STR(&r->y, 1); FENCE("w, r"); r->r[1] = LDR(&r->x); }
 #else
 static void mp_w_cp15(struct round *r) { STR(&r->x, 1); CP15DMB(); STR(&r->y, 1); }
 static void mp_r_cp15(struct round *r) { r->r[0] = LDR(&r->y); CP15DMB(); r->r[1] = LDR(&r->x); }
@@ -162,6 +171,11 @@ static const struct litmus tests[] = {
 #ifdef __aarch64__
 	{ "MP+stlr+ldapr", 2, mp, { mp_w_stlr, mp_r_ldapr } },
 	{ "SB+swpal-ldar", 2, sb, { sb_0_swpal, sb_1_swpal } },
+#elif defined(__riscv)
+	{ "MP+fence.tsos", 2, mp, { mp_w_tso, mp_r_tso } },
+	{ "MP+amoswap.rl+lr.aq", 2, mp, { mp_w_amo, mp_r_ldaxr } },
+	{ "SB+amoswap.aqrls", 2, sb, { sb_0_amo, sb_1_amo } },
+	{ "SB+fence.w.rs", 2, sb, { sb_0_fence, sb_1_fence } },
 #else
 	{ "MP+cp15dmbs", 2, mp, { mp_w_cp15, mp_r_cp15 } },
 	{ "SB+cp15dmbs", 2, sb, { sb_0_cp15, sb_1_cp15 } },

@@ -2,14 +2,48 @@
 #ifndef LITMUS_ACCESS_H
 #define LITMUS_ACCESS_H
 
+#ifdef __riscv
+#define STR(p, v) __asm__ volatile("sd %1, 0(%0)" : : "r"(p), "r"((long)(v)) : "memory")
+#define LOAD(insn, p) __extension__({ long v_; \
+	__asm__ volatile(insn " %0, (%1)" : "=r"(v_) : "r"(p) : "memory"); v_; })
+#define LDR(p) LOAD("ld", p)
+#define FENCE(kind) __asm__ volatile("fence " kind : : : "memory")
+/* By the kinds of Arm's barrier. */
+#define DMB(kind) do { \
+	if (!__builtin_strcmp(kind, "ishst")) \
+		FENCE("w, w"); \
+	else if (!__builtin_strcmp(kind, "ishld")) \
+		FENCE("r, rw"); \
+	else \
+		FENCE("rw, rw"); \
+} while (0)
+#define DSB() FENCE("iorw, iorw")
+#else
 #define STR(p, v) __asm__ volatile("str %1, [%0]" : : "r"(p), "r"((long)(v)) : "memory")
 #define LOAD(insn, p) __extension__({ long v_; \
 	__asm__ volatile(insn " %0, [%1]" : "=r"(v_) : "r"(p) : "memory"); v_; })
 #define LDR(p) LOAD("ldr", p)
 #define DMB(kind) __asm__ volatile("dmb " kind : : : "memory")
 #define DSB() __asm__ volatile("dsb ish" : : : "memory")
+#endif
 
-#ifdef __aarch64__
+#ifdef __riscv
+/* Sequentially consistent accesses, as compilers make them (RISC-V Unprivileged ISA, table A.6). */
+#define STLR(p, v) do { FENCE("rw, w"); STR(p, v); } while (0)
+#define LDAR(p) __extension__({ FENCE("rw, rw"); long w_ = LDR(p); FENCE("r, rw"); w_; })
+#define LDR_DEP(p, dep) __extension__({ long v_; \
+	__asm__ volatile("xor %0, %2, %2\n\tadd %0, %0, %1\n\tld %0, (%0)" \
+			 : "=&r"(v_) : "r"(p), "r"(dep) : "memory"); v_; })
+#define AMOSWAP(order, p, v) __extension__({ long v_; \
+	__asm__ volatile("amoswap.d" order " %0, %2, (%1)" : "=r"(v_) : "r"(p), "r"((long)(v)) : "memory"); v_; })
+#define EXCHANGE(load, store, p, v) __extension__({ long v_; int failed_; \
+	__asm__ volatile("1: " load " %0, (%2)\n\t" store " %1, %3, (%2)\n\tbnez %1, 1b" \
+			 : "=&r"(v_), "=&r"(failed_) : "r"(p), "r"((long)(v)) : "memory"); v_; })
+#define EXCHANGE_RELAXED(p, v) EXCHANGE("lr.d", "sc.d", p, v)
+#define EXCHANGE_ORDERED(p, v) EXCHANGE("lr.d.aqrl", "sc.d.rl", p, v)
+#define STORE_EXCLUSIVE(p, v) EXCHANGE("lr.d", "sc.d.rl", p, v)
+#define LOAD_EXCLUSIVE(p) LOAD("lr.d.aq", p)
+#elif defined(__aarch64__)
 #define STLR(p, v) __asm__ volatile("stlr %1, [%0]" : : "r"(p), "r"((long)(v)) : "memory")
 #define LDAR(p) LOAD("ldar", p)
 #define LDAPR(p) LOAD("ldapr", p)

@@ -201,7 +201,14 @@ fn set_vector_status(st: &mut State, guest: &Riscv, id: u32, v: u64) {
     match id {
         VSTART => set(slot::VSTART, v & ((8 << guest.log_bytes()) - 1)),
         69 => set(slot::VL, v),
-        70 => set(slot::VTYPE, vector::legal(v)),
+        // No more elements than there can be.
+        70 => {
+            let vtype = vector::legal(v);
+            set(slot::VTYPE, vtype);
+            let most = vector::most(vtype, guest.log_bytes());
+            let vl = &mut r[usize::from(slot::VL)];
+            *vl = most.min(*vl);
+        }
         71 => {
             set(slot::VXRM, v >> 1 & 3);
             set(slot::VXSAT, v & 1);

@@ -39,7 +39,9 @@ impl GuestThread {
 
     /// prctl(2) of some processors: the others do not know the option.
     fn prctl(&mut self, call: OwnCall, args: &[u64]) -> Result<u64, i32> {
-        match self.own_call(call, &args[1..]) {
+        let result = self.own_call(call, &args[1..]);
+        self.kept = self.process.linux.kept(self.core.as_mut());
+        match result {
             Err(libc::ENOSYS) => Err(libc::EINVAL),
             result => result,
         }

@@ -55,6 +55,9 @@ pub struct Legacy {
     seccomp: Arc<Seccomp>,
     /// TIF_FIXADE of arch/mips: a flag of the task.
     carries_out: bool,
+    /// What prctl(2) said of the next program's use of the processor, and whose it is.
+    kept: u64,
+    linux: &'static str,
 }
 
 /// A guest thread.
@@ -73,6 +76,8 @@ pub struct GuestThread {
     pub takes_tags: bool,
     /// The kernel makes its misaligned accesses (sysmips(2), MIPS_FIXADE), where it does that at all.
     pub(super) carries_out: bool,
+    /// What an execve keeps of what prctl(2) said of the processor ([`crate::linux::LinuxAbi::kept`]).
+    pub(super) kept: u64,
     pub seccomp: Arc<Seccomp>,
     /// There once the thread was or is traced.
     pub(super) tracee: Option<Tracee>,
@@ -134,6 +139,7 @@ impl GuestThread {
             clear_child_tid: Arc::default(),
             takes_tags: false,
             carries_out: true,
+            kept: 0,
             tracee: None,
             interrupted: None,
             whereabouts,
@@ -152,6 +158,8 @@ impl GuestThread {
         Legacy {
             seccomp: Arc::clone(&self.seccomp),
             carries_out: self.carries_out,
+            kept: self.kept,
+            linux: self.process.linux.name(),
         }
     }
 
@@ -159,13 +167,19 @@ impl GuestThread {
     pub fn inherit(&mut self, legacy: &Legacy) {
         self.seccomp.inherit(&legacy.seccomp);
         self.carries_out = legacy.carries_out;
+        let linux = self.process.linux;
+        if legacy.kept != 0 && legacy.linux == linux.name() {
+            let core = self.core.as_mut();
+            linux.take_kept(core, legacy.kept);
+            self.kept = linux.kept(core);
+        }
     }
 
     /// Whether only this process can go on with the thread as it is: it is traced, or has what no other one can be told
     /// of.
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        self.is_traced() || self.seccomp.is_active() || !self.carries_out
+        self.is_traced() || self.seccomp.is_active() || !self.carries_out || self.kept != 0
     }
 
     /// A new thread of the same process with a copy of the registers, for clone(2).
@@ -182,6 +196,7 @@ impl GuestThread {
         thread.seccomp.inherit(&self.seccomp);
         thread.takes_tags = self.takes_tags;
         thread.carries_out = self.carries_out;
+        thread.kept = self.kept;
         Ok(thread)
     }
 
@@ -199,6 +214,7 @@ impl GuestThread {
         thread.signals.blocked = self.signals.blocked;
         thread.takes_tags = self.takes_tags;
         thread.carries_out = self.carries_out;
+        thread.kept = self.kept;
         // kernel/fork.c, copy_process: otherwise both would run on it at once.
         if flags & libc::CLONE_VFORK as u64 != 0 {
             thread.signals.altstack = self.signals.altstack;

@@ -309,6 +309,10 @@ impl CpuCore for NativeCore {
         self.counting = stops.count;
     }
 
+    fn register_count(&self) -> u32 {
+        self.common.guest.register_count()
+    }
+
     fn executed(&self) -> Option<u64> {
         self.counting.then(|| self.st_ref().executed)
     }

@@ -58,6 +58,14 @@ impl LinuxAbi for RiscvLinux {
         }
     }
 
+    fn kept(&self, core: &mut dyn CpuCore) -> u64 {
+        vector::kept(core)
+    }
+
+    fn take_kept(&self, core: &mut dyn CpuCore, kept: u64) {
+        vector::take_kept(core, kept);
+    }
+
     fn trampoline(&self) -> Vec<u8> {
         convention::trampoline()
     }

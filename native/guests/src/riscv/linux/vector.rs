@@ -66,8 +66,8 @@ impl Vectors {
     ) -> Result<(), Efault> {
         let state = Bytes::read(space, at + HEADER as u64, WORDS * word, abi)?;
         let data = Bytes::read(space, state.get(5 * word, word), 32 * self.0, abi)?;
-        // vtype before vl: what is said to be vill has none.
-        for n in [2, 1, 0, 3] {
+        // vtype behind vl: of what is said to be vill, or of longer elements, there are no more than fit.
+        for n in [0, 1, 2, 3] {
             core.set(VSTART + n as u32, state.get(n * word, word));
         }
         for (n, piece) in (0..self.pieces()).zip(data.bytes.chunks_exact(16)) {
@@ -115,15 +115,33 @@ pub fn set_control(args: &[u64], core: &mut dyn CpuCore) -> Result<u64, i32> {
     let now = control(core)?;
     let wanted = args.first().copied().unwrap_or(0);
     let (cur, next) = (wanted & 3, wanted >> 2 & 3);
-    if wanted & !ALL != 0 || cur == 3 || next == 3 {
+    if wanted & !ALL != 0 || cur == 3 {
         return Err(libc::EINVAL);
     }
     // Who may use them now cannot be stopped.
     if cur == OFF && now & 3 != OFF {
         return Err(libc::EPERM);
     }
+    if next == 3 {
+        return Err(libc::EINVAL);
+    }
     let cur = if cur == 0 { now & 3 } else { cur };
     let used = core.get(VSTATE) & 1;
     core.set(VSTATE, used | (cur | next << 2 | wanted & INHERIT) << 1);
     Ok(0)
+}
+
+/// What of it the next program begins with: nothing, unless one is told of that.
+pub fn kept(core: &mut dyn CpuCore) -> u64 {
+    let control = control(core).unwrap_or(0);
+    if control >> 2 == 0 { 0 } else { control }
+}
+
+/// `riscv_v_vstate_ctrl_init`, at the start of a program.
+pub fn take_kept(core: &mut dyn CpuCore, kept: u64) {
+    let (next, inherit) = (kept >> 2 & 3, kept & INHERIT);
+    let cur = if next == 0 { ON } else { next };
+    // Told of the next program only, those behind it are as usual.
+    let next = if inherit == 0 { 0 } else { next };
+    core.set(VSTATE, (cur | next << 2 | inherit) << 1);
 }

@@ -64,6 +64,14 @@ impl Unit<'_> {
         self.sources(&[(vs2, first)])
     }
 
+    /// Of one that adds to a result twice as wide, which is a source of that width.
+    pub fn widen_and_add_rules(&self, from: Second) -> Done {
+        self.widen_rules(from, false)?;
+        let (vd, narrow) = ((self.vd(), 2 * self.sew), self.sew);
+        self.sources(&[vd, (self.vs2(), narrow)])?;
+        require(from != Second::Vector || self.sources(&[vd, (self.vs1(), narrow)]).is_ok())
+    }
+
     /// Of one whose vs2 is twice as wide.
     pub fn narrow_rules(&self, from: Second) -> Done {
         let (vd, vs1, vs2) = (self.vd(), self.vs1(), self.vs2());
@@ -85,6 +93,7 @@ impl Unit<'_> {
         match form {
             Form::Same => self.same_rules(from)?,
             Form::Compare => self.compare_rules(from)?,
+            Form::Widen(..) if op == Alu::Macc => self.widen_and_add_rules(from)?,
             Form::Widen(..) => self.widen_rules(from, false)?,
             Form::WidenWide(_) => self.widen_rules(from, true)?,
             Form::Narrow | Form::Clip(_) => self.narrow_rules(from)?,

@@ -228,7 +228,11 @@ impl Unit<'_> {
         if wide == Wide::No {
             self.same_rules(from)?;
         } else {
-            self.widen_rules(from, wide == Wide::Both)?;
+            if matches!(op, Fp::Fma(..)) {
+                self.widen_and_add_rules(from)?;
+            } else {
+                self.widen_rules(from, wide == Wide::Both)?;
+            }
             self.has(2 * w)?;
         }
         let to = if wide == Wide::No { w } else { 2 * w };
@@ -397,7 +401,7 @@ impl Unit<'_> {
             Second::Scalar(x)
         };
         require(self.sew == 16)?;
-        self.widen_rules(from, false)?;
+        self.widen_and_add_rules(from)?;
         self.each(&mut |u, i| {
             let (a, b) = (u.get(vs2, i, 16), u.second(from, i, 16));
             let (a, b) = (from_bf16(&mut u.env, a), from_bf16(&mut u.env, b));

@@ -1,5 +1,5 @@
 //! RISC-V's vectors against qemu 11.1.3 (`tools/newer-qemu`, or the one that `QUSR_TEST_QEMU_RISCV64` names), with registers of
-//! 128, 256 and 1,024 bits.
+//! 128 to 1,024 bits.
 
 use super::batch::{Oracle, tool};
 use super::riscv::{Place, map};
@@ -23,7 +23,7 @@ const F0: u32 = 33;
 const FCSR: u32 = 67;
 const PATIENCE: usize = 30;
 /// Bytes of a register.
-const LENGTHS: [usize; 3] = [16, 32, 128];
+const LENGTHS: [usize; 4] = [16, 32, 64, 128];
 
 /// Words: x (the signal in the place of x0), f, fcsr, vl, vtype, vstart, vcsr.
 const WORDS: usize = 69;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::stops::{ORDERS, Over};
+use crate::cpu::CpuCore;
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::process::{GuestThread, shared};
 use crate::signal::host;
@@ -53,7 +54,8 @@ impl Mode {
 
 /// Nobody has asked for the count.
 const NOT_COUNTED: u64 = u64::MAX;
-const REGISTERS: usize = 112;
+/// As many as RISC-V has with vectors of 1,024 bits.
+const REGISTERS: usize = 336;
 const NAME_SIZE: usize = 16;
 const MAGIC: u64 = 0x7265_6361_7254_5351;
 /// The tracer changed registers, or the signal mask.
@@ -166,6 +168,11 @@ const REQUEST_SIGNALS: u32 = 8;
 /// The position of an open file is to be another: `reply` is the descriptor, `reply_size` the position. What has none is left alone.
 const REQUEST_SEEK: u32 = 9;
 
+/// How many registers tracers see of a thread.
+fn shown(known: usize, core: &dyn CpuCore) -> usize {
+    known.max(core.register_count() as usize).min(REGISTERS)
+}
+
 impl GuestThread {
     pub(super) fn publish(&mut self, kind: Kind, code: u32, message: u64) {
         let limit = self.process.space.limit();
@@ -176,6 +183,7 @@ impl GuestThread {
         let mut guest = [0; NAME_SIZE];
         guest[..name.len()].copy_from_slice(name);
         let executed = self.core.executed().unwrap_or(NOT_COUNTED);
+        let count = shown(regs.count, self.core.as_ref());
         let Some(tracee) = &mut self.tracee else {
             return;
         };
@@ -198,7 +206,7 @@ impl GuestThread {
             request: 0,
             ..*block
         };
-        for (id, value) in block.registers[..regs.count].iter_mut().enumerate() {
+        for (id, value) in block.registers[..count].iter_mut().enumerate() {
             *value = self.core.get_wide(id as u32);
         }
         if let Some(id) = regs.call_marker
@@ -281,6 +289,7 @@ impl GuestThread {
     /// Takes over what the tracer changed.
     pub(super) fn take_changes(&mut self, kind: Kind) {
         let regs = self.process.regs;
+        let count = shown(regs.count, self.core.as_ref());
         let Some(tracee) = &mut self.tracee else {
             return;
         };
@@ -293,7 +302,7 @@ impl GuestThread {
                         && [regs.shown_number, regs.pending_result].contains(&Some(id))
             };
             let special = |id| id == regs.pc || regs.leading.contains(&id) || hidden(id);
-            let others = (0..regs.count as u32).filter(|id| !special(*id));
+            let others = (0..count as u32).filter(|id| !special(*id));
             // The pc comes last, as what it means may depend on the leading ones.
             for id in regs.leading.iter().copied().chain(others).chain([regs.pc]) {
                 self.core.set_wide(id, block.registers[id as usize]);
