@@ -1,5 +1,6 @@
 //! Executable memory, and who faults in it.
 
+use super::PAGE;
 use crate::host::code::Entry;
 use crate::host::{Answer, Cpu, FaultNote, Host, Native, NativeCpu, Pinning};
 use crate::memory::fault::{self, HostFault, Stage};
@@ -21,6 +22,15 @@ pub struct Arena {
 
 /// Memory is asked for in such pieces: a page fault for each page of code would cost a tenth of what translating does.
 const STEP: usize = 128 << 10;
+/// What is beyond the first megabyte is asked for in huge pages: with small ones a compiler's 20 MB of code miss the
+/// host's instruction TLB all the time. Small programs do not get that far, and need not pay for a whole one.
+const SMALL: usize = 1 << 20;
+const HUGE: usize = 2 << 20;
+
+/// A cache line of the host.
+const LINE: usize = 64;
+/// Translations begin at multiples of this.
+const GRAIN: usize = 16;
 
 /// An arena as a signal handler finds it. They are never freed, and used again.
 struct Known {
@@ -80,6 +90,11 @@ impl Known {
 
 static KNOWN: Known = Known::new(0);
 
+/// Whether other threads see what is patched at `at` old or new, and nothing in between.
+pub fn is_patched_whole(at: usize) -> bool {
+    at % LINE + Native::PATCH_SIZE as usize <= LINE
+}
+
 /// An arena is not made smaller than this of its own accord: with less room nearly every large program is translated
 /// again and again.
 const LEAST: usize = 8 << 20;
@@ -101,7 +116,11 @@ fn advise(error: &str) -> String {
 /// to all else: Python has not begun yet, and the guest wants memory, too.
 fn mapped(wanted: usize) -> Result<(*mut u8, usize), String> {
     let map = |size| pages::map(size, pages::RWX, "translated code");
-    let first = map(wanted);
+    let first = if wanted > SMALL {
+        map(wanted + HUGE).map(|p| placed(p, wanted))
+    } else {
+        map(wanted)
+    };
     if first.is_ok() || !is_out_of_memory() {
         return first.map(|p| (p, wanted));
     }
@@ -117,12 +136,30 @@ fn mapped(wanted: usize) -> Result<(*mut u8, usize), String> {
     first.map(|p| (p, wanted))
 }
 
+/// Of a mapping of `wanted + HUGE` bytes what is to be kept: huge pages can begin behind the small ones. The rest is given
+/// back.
+fn placed(p: *mut u8, wanted: usize) -> *mut u8 {
+    let skipped = (p as usize + SMALL).next_multiple_of(HUGE) - (p as usize + SMALL);
+    // SAFETY: both ends of a mapping that is ours and that nobody knows yet.
+    unsafe {
+        let kept = p.add(skipped);
+        if skipped > 0 {
+            libc::munmap(p.cast(), skipped);
+        }
+        if skipped < HUGE {
+            libc::munmap(kept.add(wanted).cast(), HUGE - skipped);
+        }
+        kept
+    }
+}
+
 impl Arena {
     /// Maps `size` bytes, or less where there is no room for them.
     ///
     /// # Errors
     /// The host refuses memory that is both writable and executable.
     pub fn new(size: usize, pin: &Pinning) -> Result<Self, String> {
+        let size = size.next_multiple_of(PAGE as usize);
         let (p, size) = mapped(size).map_err(|error| advise(&error))?;
         let (code, entries) = Native::support(pin);
         let a = Self {
@@ -133,7 +170,9 @@ impl Arena {
             entries,
             released: AtomicBool::new(false),
         };
-        let at = a.alloc(code.len()).ok_or("the code cache is too small")?;
+        let at = a
+            .alloc(code.len(), |_| true)
+            .ok_or("the code cache is too small")?;
         a.write(at, &code);
         fault::add_claim(Stage::Take, claim).map_err(|e| e.to_string())?;
         fault::install().map_err(|e| e.to_string())?;
@@ -159,11 +198,15 @@ impl Arena {
         unsafe { libc::munmap(self.base as *mut libc::c_void, self.size) };
     }
 
-    /// Room for `len` bytes, on a cache line of its own.
+    /// Room for `len` bytes at an address that `fits`, as the start of a cache line must. Other places are as good: how
+    /// dense code is counts for more than where a line of it begins.
     #[must_use]
-    pub fn alloc(&self, len: usize) -> Option<usize> {
-        let at = self.used.load(Ordering::Relaxed);
-        let next = (at + len + 63) & !63;
+    pub fn alloc(&self, len: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut at = self.used.load(Ordering::Relaxed);
+        while !at.is_multiple_of(LINE) && !fits(at) {
+            at += GRAIN;
+        }
+        let next = (at + len).next_multiple_of(GRAIN);
         if next > self.size {
             return None;
         }
@@ -173,7 +216,13 @@ impl Arena {
             let end = next.next_multiple_of(STEP).min(self.size);
             let start = (self.base + ready) as *mut libc::c_void;
             // SAFETY: within the arena. Where the kernel cannot do it (before 5.14) pages come by faults.
-            unsafe { libc::madvise(start, end - ready, libc::MADV_POPULATE_WRITE) };
+            unsafe {
+                if (ready..end).contains(&SMALL) {
+                    let rest = (self.base + SMALL) as *mut libc::c_void;
+                    libc::madvise(rest, self.size - SMALL, libc::MADV_HUGEPAGE);
+                }
+                libc::madvise(start, end - ready, libc::MADV_POPULATE_WRITE);
+            }
             self.ready.store(end, Ordering::Relaxed);
         }
         Some(self.base + at)
