@@ -1,6 +1,5 @@
 //! Executable memory, and who faults in it.
 
-use super::PAGE;
 use crate::host::code::Entry;
 use crate::host::{Answer, Cpu, FaultNote, Host, Native, NativeCpu, Pinning};
 use crate::memory::fault::{self, HostFault, Stage};
@@ -22,11 +21,6 @@ pub struct Arena {
 
 /// Memory is asked for in such pieces: a page fault for each page of code would cost a tenth of what translating does.
 const STEP: usize = 128 << 10;
-/// What is beyond the first megabyte is asked for in huge pages: with small ones a compiler's 20 MB of code miss the
-/// host's instruction TLB all the time. Small programs do not get that far, and need not pay for a whole one.
-const SMALL: usize = 1 << 20;
-const HUGE: usize = 2 << 20;
-
 /// A cache line of the host.
 const LINE: usize = 64;
 /// Translations begin at multiples of this.
@@ -95,6 +89,15 @@ pub fn is_patched_whole(at: usize) -> bool {
     at % LINE + Native::PATCH_SIZE as usize <= LINE
 }
 
+/// The first place from `used` on that `fits`, or that is the start of a line.
+fn place(used: usize, fits: impl Fn(usize) -> bool) -> usize {
+    let mut at = used;
+    while !at.is_multiple_of(LINE) && !fits(at) {
+        at += GRAIN;
+    }
+    at
+}
+
 /// An arena is not made smaller than this of its own accord: with less room nearly every large program is translated
 /// again and again.
 const LEAST: usize = 8 << 20;
@@ -116,11 +119,7 @@ fn advise(error: &str) -> String {
 /// to all else: Python has not begun yet, and the guest wants memory, too.
 fn mapped(wanted: usize) -> Result<(*mut u8, usize), String> {
     let map = |size| pages::map(size, pages::RWX, "translated code");
-    let first = if wanted > SMALL {
-        map(wanted + HUGE).map(|p| placed(p, wanted))
-    } else {
-        map(wanted)
-    };
+    let first = map(wanted);
     if first.is_ok() || !is_out_of_memory() {
         return first.map(|p| (p, wanted));
     }
@@ -136,30 +135,12 @@ fn mapped(wanted: usize) -> Result<(*mut u8, usize), String> {
     first.map(|p| (p, wanted))
 }
 
-/// Of a mapping of `wanted + HUGE` bytes what is to be kept: huge pages can begin behind the small ones. The rest is given
-/// back.
-fn placed(p: *mut u8, wanted: usize) -> *mut u8 {
-    let skipped = (p as usize + SMALL).next_multiple_of(HUGE) - (p as usize + SMALL);
-    // SAFETY: both ends of a mapping that is ours and that nobody knows yet.
-    unsafe {
-        let kept = p.add(skipped);
-        if skipped > 0 {
-            libc::munmap(p.cast(), skipped);
-        }
-        if skipped < HUGE {
-            libc::munmap(kept.add(wanted).cast(), HUGE - skipped);
-        }
-        kept
-    }
-}
-
 impl Arena {
     /// Maps `size` bytes, or less where there is no room for them.
     ///
     /// # Errors
     /// The host refuses memory that is both writable and executable.
     pub fn new(size: usize, pin: &Pinning) -> Result<Self, String> {
-        let size = size.next_multiple_of(PAGE as usize);
         let (p, size) = mapped(size).map_err(|error| advise(&error))?;
         let (code, entries) = Native::support(pin);
         let a = Self {
@@ -202,10 +183,7 @@ impl Arena {
     /// dense code is counts for more than where a line of it begins.
     #[must_use]
     pub fn alloc(&self, len: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut at = self.used.load(Ordering::Relaxed);
-        while !at.is_multiple_of(LINE) && !fits(at) {
-            at += GRAIN;
-        }
+        let at = place(self.used.load(Ordering::Relaxed), fits);
         let next = (at + len).next_multiple_of(GRAIN);
         if next > self.size {
             return None;
@@ -216,13 +194,7 @@ impl Arena {
             let end = next.next_multiple_of(STEP).min(self.size);
             let start = (self.base + ready) as *mut libc::c_void;
             // SAFETY: within the arena. Where the kernel cannot do it (before 5.14) pages come by faults.
-            unsafe {
-                if (ready..end).contains(&SMALL) {
-                    let rest = (self.base + SMALL) as *mut libc::c_void;
-                    libc::madvise(rest, self.size - SMALL, libc::MADV_HUGEPAGE);
-                }
-                libc::madvise(start, end - ready, libc::MADV_POPULATE_WRITE);
-            }
+            unsafe { libc::madvise(start, end - ready, libc::MADV_POPULATE_WRITE) };
             self.ready.store(end, Ordering::Relaxed);
         }
         Some(self.base + at)
@@ -264,6 +236,7 @@ impl Arena {
     /// cache line, so they see the old or the new target.
     pub fn patch(&self, at: u32, target: usize) {
         let at = self.address(at);
+        debug_assert!(is_patched_whole(at), "an exit crosses a cache line");
         let to = u32::from_ne_bytes(Native::patch(at, target));
         // SAFETY: within the arena; see above.
         unsafe { ptr::write_volatile(at as *mut Unaligned, Unaligned(to)) };
@@ -338,4 +311,21 @@ fn claim(f: &mut HostFault<'_>) -> bool {
     });
     f.resume_at(landing);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_such_that_no_exit_crosses_a_line() {
+        let fits = |exit: usize| move |at: usize| is_patched_whole(at + exit);
+        // 16 + 46 is two bytes before the end of a line.
+        assert_eq!(place(16, fits(46)), 32);
+        assert_eq!(place(16, fits(44)), 16);
+        // Only the start of a line is right for all of a translation whose exits are everywhere.
+        let all = |at: usize| [1, 13, 29, 46].iter().all(|exit| fits(*exit)(at));
+        assert_eq!(place(16, all), 64);
+        assert_eq!(place(64, |_| false), 64);
+    }
 }
