@@ -21,6 +21,10 @@ pub struct Arena {
 
 /// Memory is asked for in such pieces: a page fault for each page of code would cost a tenth of what translating does.
 const STEP: usize = 128 << 10;
+/// A cache line of the host.
+const LINE: usize = 64;
+/// Translations begin at multiples of this.
+const GRAIN: usize = 16;
 
 /// An arena as a signal handler finds it. They are never freed, and used again.
 struct Known {
@@ -80,6 +84,20 @@ impl Known {
 
 static KNOWN: Known = Known::new(0);
 
+/// Whether other threads see what is patched at `at` old or new, and nothing in between.
+pub fn is_patched_whole(at: usize) -> bool {
+    at % LINE + Native::PATCH_SIZE as usize <= LINE
+}
+
+/// The first place from `used` on that `fits`, or that is the start of a line.
+fn place(used: usize, fits: impl Fn(usize) -> bool) -> usize {
+    let mut at = used;
+    while !at.is_multiple_of(LINE) && !fits(at) {
+        at += GRAIN;
+    }
+    at
+}
+
 /// An arena is not made smaller than this of its own accord: with less room nearly every large program is translated
 /// again and again.
 const LEAST: usize = 8 << 20;
@@ -133,7 +151,9 @@ impl Arena {
             entries,
             released: AtomicBool::new(false),
         };
-        let at = a.alloc(code.len()).ok_or("the code cache is too small")?;
+        let at = a
+            .alloc(code.len(), |_| true)
+            .ok_or("the code cache is too small")?;
         a.write(at, &code);
         fault::add_claim(Stage::Take, claim).map_err(|e| e.to_string())?;
         fault::install().map_err(|e| e.to_string())?;
@@ -159,11 +179,12 @@ impl Arena {
         unsafe { libc::munmap(self.base as *mut libc::c_void, self.size) };
     }
 
-    /// Room for `len` bytes, on a cache line of its own.
+    /// Room for `len` bytes at an address that `fits`, as the start of a cache line must. Other places are as good: how
+    /// dense code is counts for more than where a line of it begins.
     #[must_use]
-    pub fn alloc(&self, len: usize) -> Option<usize> {
-        let at = self.used.load(Ordering::Relaxed);
-        let next = (at + len + 63) & !63;
+    pub fn alloc(&self, len: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let at = place(self.used.load(Ordering::Relaxed), fits);
+        let next = (at + len).next_multiple_of(GRAIN);
         if next > self.size {
             return None;
         }
@@ -215,6 +236,7 @@ impl Arena {
     /// cache line, so they see the old or the new target.
     pub fn patch(&self, at: u32, target: usize) {
         let at = self.address(at);
+        debug_assert!(is_patched_whole(at), "an exit crosses a cache line");
         let to = u32::from_ne_bytes(Native::patch(at, target));
         // SAFETY: within the arena; see above.
         unsafe { ptr::write_volatile(at as *mut Unaligned, Unaligned(to)) };
@@ -289,4 +311,21 @@ fn claim(f: &mut HostFault<'_>) -> bool {
     });
     f.resume_at(landing);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_such_that_no_exit_crosses_a_line() {
+        let fits = |exit: usize| move |at: usize| is_patched_whole(at + exit);
+        // 16 + 46 is two bytes before the end of a line.
+        assert_eq!(place(16, fits(46)), 32);
+        assert_eq!(place(16, fits(44)), 16);
+        // Only the start of a line is right for all of a translation whose exits are everywhere.
+        let all = |at: usize| [1, 13, 29, 46].iter().all(|exit| fits(*exit)(at));
+        assert_eq!(place(16, all), 64);
+        assert_eq!(place(64, |_| false), 64);
+    }
 }

@@ -1,10 +1,10 @@
 //! Giving a translation its place.
 
-use super::arena::Arena;
+use super::arena::{self, Arena};
 use super::record::Fix;
 use super::tables::{Entry, Exit, Fault, NONE};
 use super::{Busy, Cache, Found, Generation, Inner, Key, PAGE, REGION, Source};
-use crate::host::code::Code;
+use crate::host::code::{Code, ExitSite};
 use crate::host::{Host, Native, Pinning};
 use std::collections::hash_map;
 use std::sync::Arc;
@@ -30,6 +30,13 @@ pub struct Made<'a> {
     pub source: &'a Source,
     /// Where it has guest registers, if not where they usually are: then it replaces what is there.
     pub pin: Option<Pinning>,
+}
+
+/// The places of an exit that are patched.
+fn patched(x: &ExitSite) -> impl Iterator<Item = u32> + use<> {
+    [x.patch, x.inner.0, x.direct.0]
+        .into_iter()
+        .filter(|&at| at != 0)
 }
 
 impl Cache {
@@ -67,10 +74,15 @@ impl Cache {
         if inner.changes.touched(source.since, start, end) {
             return Err(Refusal::Changed);
         }
-        let mut host = inner.generation.arena.alloc(code.bytes.len());
+        // A region is hot: it has its cache lines for itself.
+        let fits = |at: usize| {
+            let mut patched = code.exits.iter().flat_map(patched);
+            pin.is_none() && patched.all(|p| arena::is_patched_whole(at + p as usize))
+        };
+        let mut host = inner.generation.arena.alloc(code.bytes.len(), fits);
         if host.is_none() {
             self.turn_over(&mut inner, busy)?;
-            host = inner.generation.arena.alloc(code.bytes.len());
+            host = inner.generation.arena.alloc(code.bytes.len(), fits);
         }
         let host = host.ok_or(Refusal::NoRoom)?;
         let Inner {

@@ -31,9 +31,6 @@ pub struct Head {
     /// What the guest's registers and its flags are.
     layout: Layout,
     model: Option<&'static Model>,
-    /// The guest's condition flags, packed (`ir::flags`); in the high half a [record](super::flags::Model::pack) of
-    /// operation that makes them, or 0.
-    pub flags: u64,
     /// Non-zero: leave the translated code at the next check.
     pub interrupt: std::sync::atomic::AtomicU32,
     /// Rounding mode and sticky exception flags, in the layout of x86's MXCSR.
@@ -46,8 +43,6 @@ pub struct Head {
     pub ex_addr: u64,
     pub ex_size: u64,
     pub ex_value: u128,
-    /// Operands of the operation in the high half of `flags`.
-    pub compared: [u128; 2],
     /// What N and Z, and what C is of instead, if the high half of `flags` says so (`flags::parts`).
     pub over: [u64; 2],
     /// Guest-defined word outside the register file (Arm: FPSR bits that have no host twin).
@@ -58,6 +53,13 @@ pub struct Head {
     pub trap_addr: u64,
     /// Guest instructions completed, in translations that count.
     pub executed: u64,
+    /// Moves what is written at most exits to the end, next to the registers: a host reaches both with short displacements.
+    room: [u64; 3],
+    /// The guest's condition flags, packed (`ir::flags`); in the high half a [record](super::flags::Model::pack) of
+    /// operation that makes them, or 0.
+    pub flags: u64,
+    /// Operands of the operation in the high half of `flags`.
+    pub compared: [u128; 2],
 }
 
 /// The state of one guest CPU: the header, and the register area that the guest's [`Layout`] sizes.

@@ -75,7 +75,7 @@ pub struct Work {
 pub(super) struct Gen<'a> {
     pub asm: Asm,
     other: Asm,
-    in_cold: bool,
+    pub(super) in_cold: bool,
     pub blk: &'a Block,
     pub pin: &'a Pinning,
     pub live: &'a Liveness,
@@ -351,7 +351,7 @@ impl Gen<'_> {
         // Displacements to be patched in the cold part are aligned relative to its start.
         let cold = |e: &ExitAt| e.patch.cold || e.inner.is_some() || e.direct.is_some();
         if !self.tune.region && self.exits.iter().any(cold) {
-            while self.asm.pos() & 63 != 0 {
+            while !self.asm.pos().is_multiple_of(4) {
                 self.asm.bytes(&[0xcc]);
             }
         }

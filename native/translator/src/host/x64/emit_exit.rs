@@ -26,7 +26,7 @@ impl Gen<'_> {
                     let short = self.begin_leave(i.imm, flags);
                     let unstored = short.is_some_and(|s| s.record.is_none());
                     self.push_return(ret, Some(i.imm), if unstored { flags } else { NONE });
-                    self.asm.align_patch(1, 0);
+                    self.align_patch();
                     let f = self.asm.call();
                     let patch = self.fixup_at(f);
                     self.end_leave(patch, i.imm, false, flags, short);
@@ -138,7 +138,7 @@ impl Gen<'_> {
             let unstored = short.is_some_and(|s| s.record.is_none());
             self.check_interrupt(i.imm, if unstored { flags } else { NONE });
         }
-        self.asm.align_patch(1, 0);
+        self.align_patch();
         let f = self.asm.jmp();
         let patch = self.fixup_at(f);
         self.end_leave(patch, i.imm, backward, flags, short);
@@ -172,7 +172,7 @@ impl Gen<'_> {
         self.cold(|g| {
             store = g.here();
             g.sync_flags(flags);
-            g.asm.align_patch(1, 0);
+            g.align_patch();
             let f = g.asm.jmp();
             behind = g.fixup_at(f);
         });
@@ -205,9 +205,18 @@ impl Gen<'_> {
         self.reloc(at, Reloc::Entry(Entry::Interrupted));
     }
 
+    /// The displacement of the jump or call that comes next is to be patched: it must not cross a cache line.
+    fn align_patch(&mut self) {
+        if self.in_cold {
+            self.asm.align_patch_anywhere(1);
+        } else {
+            self.asm.align_patch(1, 0);
+        }
+    }
+
     /// A jump to guest pc `target`, chained once its translation is known.
     fn chain(&mut self, target: u64, backward: bool) {
-        self.asm.align_patch(1, 0);
+        self.align_patch();
         let f = self.asm.jmp();
         let patch = self.fixup_at(f);
         self.stub(patch, target, backward);
@@ -228,7 +237,7 @@ impl Gen<'_> {
                 // A jump of its own as long as the loop is not hot.
                 g.asm.alu_i(Alu::Sub, 32, layout::heat(target), 1);
                 let hot = g.asm.jcc(cc::B);
-                g.asm.align_patch(1, 0);
+                g.align_patch();
                 let f = g.asm.jmp();
                 let jump = g.fixup_at(f);
                 g.asm.bind(hot);
@@ -368,7 +377,7 @@ impl Gen<'_> {
                 Some(short) => g.store_short(short),
                 None => g.sync_flags(flags),
             }
-            g.asm.align_patch(1, 0);
+            g.align_patch();
             let f = g.asm.jmp();
             patch = g.fixup_at(f);
         });

@@ -2,7 +2,7 @@
 //!
 //! | register | use |
 //! |---|---|
-//! | rbp | the core, 128 bytes into its registers, so that the first 32 slots have short displacements |
+//! | rbp | the core, 92 bytes into its registers, so that the first 28 slots and the records of flags before them have short displacements |
 //! | rsp | the return stack: pairs of guest return pc and host return address |
 //! | rax, xmm0 | scratch, never allocated |
 //! | rcx rdx rsi rbx, xmm1-xmm5 | temporaries |
@@ -20,8 +20,10 @@ use std::mem::offset_of;
 /// Where the state and its register area lie in a [`Cpu`].
 const STATE: usize = size_of::<Own>();
 const AREA: usize = STATE + size_of::<Head>();
-/// Where the register points: the first general slots have displacements of one byte.
-pub const BIAS: i32 = AREA as i32 + 128;
+/// Where the register points: the first general slots have displacements of one byte, and so has what an exit stores of
+/// flags, from [`deferred`] on.
+pub const BIAS: i32 = (STATE + offset_of!(Head, flags) + 4) as i32 + 128;
+const _: () = assert!(BIAS - AREA as i32 == 92, "records are before registers");
 pub const TEMPS: [Reg; 4] = [RCX, RDX, RSI, RBX];
 pub const TEMPS_X: [Reg; 5] = [1, 2, 3, 4, 5];
 pub const PINS: [Reg; 9] = [RDI, R8, R9, R10, R11, R12, R13, R14, R15];

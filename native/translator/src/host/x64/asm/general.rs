@@ -344,4 +344,11 @@ impl Asm {
             self.u8(0x90);
         }
     }
+
+    /// The same for code that will begin at any multiple of four.
+    pub fn align_patch_anywhere(&mut self, skip: usize) {
+        while !(self.pos() + skip).is_multiple_of(4) {
+            self.u8(0x90);
+        }
+    }
 }

@@ -221,3 +221,17 @@ fn a_patched_displacement_does_not_cross_a_line() {
         assert!(at / 64 == (at + 3) / 64, "at {at}");
     }
 }
+
+#[test]
+fn displacements_that_are_patched_wherever_the_code_is_are_aligned() {
+    let mut a = Asm::default();
+    for n in 0..9 {
+        a.clear(64);
+        for _ in 0..n {
+            a.bytes(&[0x90]);
+        }
+        a.align_patch_anywhere(1);
+        assert_eq!(a.jmp().0 % 4, 0, "behind {n} bytes");
+        assert!(a.pos() < n + 1 + 4 + 4);
+    }
+}
