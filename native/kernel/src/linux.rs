@@ -199,6 +199,9 @@ pub enum OwnCall {
     /// prctl(2) of RISC-V's vectors.
     VectorSetControl,
     VectorGetControl,
+    /// prctl(2) of AArch64's vector length.
+    SveSetLength,
+    SveGetLength,
 }
 
 /// What swapcontext(2) keeps of a thread in a program's memory.
@@ -285,6 +288,17 @@ pub trait LinuxAbi: Send + Sync {
     ) -> Result<u64, i32> {
         let _ = (call, args, core, space);
         Err(libc::ENOSYS)
+    }
+
+    /// What a thread of this processor has beyond an execve(2) of its: a number for [`Self::executed`].
+    fn kept_over_exec(&self, core: &mut dyn CpuCore) -> u64 {
+        let _ = core;
+        0
+    }
+
+    /// Gives it to the thread that begins the program.
+    fn executed(&self, core: &mut dyn CpuCore, kept: u64) {
+        let _ = (core, kept);
     }
 
     /// Sets the thread pointer of a thread that clone(2) makes.

@@ -325,6 +325,8 @@ impl GuestThread {
             Builtin::PacGetKeys => self.prctl(OwnCall::PacGetKeys, args),
             Builtin::VectorSetControl => self.prctl(OwnCall::VectorSetControl, args),
             Builtin::VectorGetControl => self.prctl(OwnCall::VectorGetControl, args),
+            Builtin::SveSetLength => self.prctl(OwnCall::SveSetLength, args),
+            Builtin::SveGetLength => self.prctl(OwnCall::SveGetLength, args),
             Builtin::GetSeccomp => Ok(self.seccomp.mode()),
             // prctl(PR_SET_SECCOMP, mode, program)
             Builtin::SetSeccomp => match value(1) {

@@ -55,6 +55,8 @@ pub struct Legacy {
     seccomp: Arc<Seccomp>,
     /// TIF_FIXADE of arch/mips: a flag of the task.
     carries_out: bool,
+    /// What of its processor an execve keeps, as the guest's Linux has it.
+    kept: u64,
 }
 
 /// A guest thread.
@@ -148,10 +150,11 @@ impl GuestThread {
 
     /// What the program that it executes has of it.
     #[must_use]
-    pub fn legacy(&self) -> Legacy {
+    pub fn legacy(&mut self) -> Legacy {
         Legacy {
             seccomp: Arc::clone(&self.seccomp),
             carries_out: self.carries_out,
+            kept: self.process.linux.kept_over_exec(&mut *self.core),
         }
     }
 
@@ -159,6 +162,7 @@ impl GuestThread {
     pub fn inherit(&mut self, legacy: &Legacy) {
         self.seccomp.inherit(&legacy.seccomp);
         self.carries_out = legacy.carries_out;
+        self.process.linux.executed(&mut *self.core, legacy.kept);
     }
 
     /// Whether only this process can go on with the thread as it is: it is traced, or has what no other one can be told
