@@ -199,8 +199,10 @@ def _with_sve(
         if on and not usual:
             more["unicorn"] = NATIVE_ONLY
         made = make(
-            name, ident, features,
-            f"{description}{', with SVE' if on else ''}",
+            name,
+            ident=ident,
+            features=features,
+            description=f"{description}{', with SVE' if on else ''}",
             native=f"{native} {vectors if on else ''}",
             hidden=f"{hidden} {lengths if on else ''}",
             settings={"sve": on},

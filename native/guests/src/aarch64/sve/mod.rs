@@ -112,10 +112,8 @@ pub fn lift<S: Sem>(s: &mut S, i: Insn) -> Lift {
     if i.mode & MODE_VECTORS == 0 {
         let one = s.konst(1);
         s.set(slot::VECTORS, one);
-        if !S::STEPS {
-            s.trap(Trap::Resync, 0, i.pc);
-            return Lift::End;
-        }
+        s.trap(Trap::Resync, 0, i.pc);
+        return Lift::End;
     }
     if inline::lift(s, i) {
         return Lift::Next;

@@ -306,6 +306,11 @@ fn memory_case(e: &Encoding, w: &mut u32, s: &mut State, length: usize, r: &mut 
         }
         return;
     }
+    if e.name.starts_with("ldff1_r") || e.name.starts_with("ldnf1_i") {
+        // qemu 11 looks at the wrong bits of the predicate where the first active element is not the first one of 64 bytes
+        // (sve_ldnfff1_r reads it from that byte on and shifts it by as much again).
+        s.p[(*w >> 10 & 7) as usize * length / 8] |= 1;
+    }
     let middle = WINDOW + MEMORY as u64 / 2;
     let base = if r.below(3) == 0 { near(r) } else { middle + r.below(128) - 64 };
     if n == 31 {
@@ -357,6 +362,10 @@ fn difference(e: &Encoding, a: &State, b: &State) -> String {
         if a != b {
             let _ = write!(text, " {name} {a:#x} / {b:#x}");
         }
+    }
+    // Of a vector that is loaded in pieces qemu has some when it faults.
+    if a.signal == libc::SIGSEGV as u32 && e.name.starts_with("ldr_") {
+        return text;
     }
     let length = a.z.len() / 32;
     for (name, size, a, b) in [("z", length, &a.z, &b.z), ("p", length / 8, &a.p, &b.p)] {
