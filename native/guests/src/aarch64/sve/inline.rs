@@ -929,7 +929,7 @@ fn load_replicated<S: Sem>(s: &mut S, f: Form) -> bool {
     let p = f.p(s, f.g());
     let active = s.and_k(64, p, f.full());
     let none = s.is_zero(64, active);
-    leave_if(s, f, none);
+    s.trap_if(none, Trap::Step, 0, f.i.pc);
     let base = xsp(s, f.i.rn());
     let at = s.address(64, base, u64::from(f.i.f(16, 6)) << msz);
     let v = s.load(8 << msz, if signed { 64 } else { 0 }, at);

@@ -97,14 +97,11 @@ pub fn shift(is_signed: bool, round: bool, saturate: bool, w: u32, a: u64, by: i
     if by >= 0 {
         // More than any width only fills.
         let n = by.min(64) as u32;
-        let wide = if n == 64 { a.signum() << 100 } else { a << n };
-        return if saturate {
-            clip(w, is_signed, wide)
-        } else if n == 64 {
-            0
-        } else {
-            wide as u64
-        };
+        if saturate {
+            let wide = a.checked_mul(1 << n).unwrap_or(a.signum() << 100);
+            return clip(w, is_signed, wide);
+        }
+        return if n == 64 { 0 } else { (a as u64) << n };
     }
     let n = (-by).min(100) as u32;
     let r = if round { ((a >> (n - 1)) + 1) >> 1 } else { a >> n };

@@ -368,10 +368,17 @@ fn difference(e: &Encoding, a: &State, b: &State) -> String {
         return text;
     }
     let length = a.z.len() / 32;
+    // qemu declines all of such a load where its first element reaches into the next page, as any may (MemSingleNF).
+    if e.name == "ldnf1_i" && a.p[2 * length..].iter().all(|&b| b == 0) {
+        return text;
+    }
     for (name, size, a, b) in [("z", length, &a.z, &b.z), ("p", length / 8, &a.p, &b.p)] {
         for (n, (x, y)) in a.chunks(size).zip(b.chunks(size)).enumerate() {
             if x != y {
-                let _ = write!(text, " {name}{n} {x:02x?} / {y:02x?}");
+                let at = x.iter().zip(y).position(|(x, y)| x != y).unwrap_or(0) & !7;
+                let part = at..(at + 16).min(size);
+                let (x, y) = (&x[part.clone()], &y[part]);
+                let _ = write!(text, " {name}{n} from {at}: {x:02x?} / {y:02x?}");
             }
         }
     }
@@ -500,7 +507,9 @@ fn sve_agrees_with_qemu() {
 /// may have any more.
 fn is_doubtful(e: &Encoding, w: u32, length: usize) -> bool {
     let bfloat = w >> 24 == 0x65 && w >> 22 & 3 == 0 && e.mask >> 22 & 3 == 0;
-    bfloat || (length == 48 && e.need == features::SVE_F64MM)
+    // Elements of 128 bits.
+    let quads = e.name.starts_with("st1_") && (w >> 21 & 3) < (w >> 23 & 3) && matches!(e.name, "st1_r" | "st1_i");
+    bfloat || quads || (length == 48 && e.need == features::SVE_F64MM)
 }
 
 /// The longer ones are undefined with short vectors.
