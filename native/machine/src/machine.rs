@@ -144,12 +144,7 @@ fn model(
 
 /// The CPU `NAME` or `NAME,PROPERTY=on|off,...`: of those that are called so, up to a comma, the first one that has what is asked
 /// for.
-fn find(
-    processor: &Processor,
-    entry: &Entry,
-    wanted: &str,
-    guest: &str,
-) -> Result<Model, String> {
+fn find(processor: &Processor, entry: &Entry, wanted: &str, guest: &str) -> Result<Model, String> {
     let (name, asked) = wanted.split_once(',').unwrap_or((wanted, ""));
     let is_so = |model: &Model| model.name.split(',').next() == Some(name);
     let mut so: Vec<_> = processor.models().filter(is_so).collect();
@@ -157,7 +152,9 @@ fn find(
         return Err(format!("no CPU '{name}' for {guest}: -cpu help lists them"));
     }
     let lengths = of_lengths(entry, wanted);
-    let rest = asked.split(',').filter(|text| !text.is_empty() && !lengths.contains(text));
+    let rest = asked
+        .split(',')
+        .filter(|text| !text.is_empty() && !lengths.contains(text));
     // Lengths are of vectors that are there.
     for setting in lengths.first().map(|_| "sve=on").into_iter().chain(rest) {
         // A property with another value is one that is on, or is not there.

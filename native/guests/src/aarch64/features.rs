@@ -94,7 +94,9 @@ fn lengths(name: &str) -> Features {
     }
     let bits = name.strip_prefix("sve").and_then(number);
     bits.filter(|n| n.is_multiple_of(128) && *n <= 2048)
-        .map_or(Features::default(), |n| Features(1 << (LENGTHS + n / 128 - 1)))
+        .map_or(Features::default(), |n| {
+            Features(1 << (LENGTHS + n / 128 - 1))
+        })
 }
 
 /// The vector lengths of a model: bit n - 1 for n quadwords.
@@ -133,7 +135,9 @@ pub fn by_names(names: &[String]) -> Features {
     }
     let known = NAMES.iter().filter(|f| names.iter().any(|x| x == f.0));
     let known = known.fold(Features::default(), all);
-    names.iter().fold(known, |known, name| known.and(lengths(name)))
+    names
+        .iter()
+        .fold(known, |known, name| known.and(lengths(name)))
 }
 
 /// With these, nothing that has a lifter is undefined.

@@ -33,7 +33,9 @@ fn wish(property: &str) -> Option<Result<Wish, String>> {
             _ => bad(),
         },
         _ => {
-            let bits = name.strip_prefix("sve").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))?;
+            let bits = name
+                .strip_prefix("sve")
+                .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))?;
             match (quads(bits), value) {
                 (Some(n), "on" | "true") => Ok(Wish::Has(n, true)),
                 (Some(n), "off" | "false") => Ok(Wish::Has(n, false)),
@@ -56,7 +58,10 @@ pub fn concerns(property: &str) -> bool {
 /// A length that there is not, or wishes that exclude each other.
 pub fn choose(features: &mut Vec<String>, asked: &[&str]) -> Result<(), String> {
     let length = |f: &String| f.strip_prefix("sve").and_then(quads);
-    let mut has: u32 = features.iter().filter_map(length).fold(0, |all, n| all | 1 << n);
+    let mut has: u32 = features
+        .iter()
+        .filter_map(length)
+        .fold(0, |all, n| all | 1 << n);
     let (mut on, mut off, mut first) = (0u32, 0u32, USUAL);
     for property in asked {
         match wish(property).unwrap_or_else(|| Err(format!("-cpu: '{property}'")))? {
@@ -83,7 +88,13 @@ pub fn choose(features: &mut Vec<String>, asked: &[&str]) -> Result<(), String> 
         return Err("-cpu: these vector lengths exclude each other".into());
     }
     let fits = left & (u32::MAX >> (31 - (first / 16).min(16)));
-    let begin = 31 - if fits != 0 { fits } else { left & left.wrapping_neg() }.leading_zeros();
+    let begin = 31
+        - if fits != 0 {
+            fits
+        } else {
+            left & left.wrapping_neg()
+        }
+        .leading_zeros();
     features.retain(|f| length(f).is_none());
     let lengths = (1..=16).filter(|n| left >> n & 1 != 0);
     features.extend(lengths.map(|n| format!("sve{}", 128 * n)));
@@ -106,11 +117,20 @@ mod tests {
         let all: Vec<u32> = (1..=16).map(|n| 128 * n).collect();
         let is = |asked: &[&str], want: &str| assert_eq!(chosen(&all, asked).as_deref(), Ok(want));
         is(&["sve256=on"], "sve128 sve256 sve-default-2");
-        is(&["sve512=on", "sve384=on"], "sve128 sve256 sve384 sve512 sve-default-4");
+        is(
+            &["sve512=on", "sve384=on"],
+            "sve128 sve256 sve384 sve512 sve-default-4",
+        );
         is(&["sve-max-vq=3"], "sve128 sve256 sve384 sve-default-3");
         is(&["sve256=off"], "sve128 sve-default-1");
-        is(&["sve1024=on", "sve-default-vector-length=-1"], "sve128 sve256 sve512 sve1024 sve-default-8");
-        is(&["sve1024=on", "sve-default-vector-length=32"], "sve128 sve256 sve512 sve1024 sve-default-2");
+        is(
+            &["sve1024=on", "sve-default-vector-length=-1"],
+            "sve128 sve256 sve512 sve1024 sve-default-8",
+        );
+        is(
+            &["sve1024=on", "sve-default-vector-length=32"],
+            "sve128 sve256 sve512 sve1024 sve-default-2",
+        );
         assert!(chosen(&[128, 256], &["sve512=on"]).is_err());
         assert!(chosen(&all, &["sve512=on", "sve256=off"]).is_err());
         assert!(chosen(&all, &["sve128=off"]).is_err());

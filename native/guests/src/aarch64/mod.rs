@@ -22,7 +22,6 @@ pub mod system;
 pub mod table;
 pub mod unicorn;
 
-use crate::{Entry, Lengths};
 use crate::features::Features;
 use crate::guest::{FlagUse, Guest, Lift, flag, untagged};
 use crate::ir::build::IrBuilder;
@@ -32,6 +31,7 @@ use crate::ir::interp::Interp;
 use crate::ir::layout::Layout;
 use crate::ir::sem::{Above, Sem};
 use crate::ir::state::State;
+use crate::{Entry, Lengths};
 use insn::{Insn, slot};
 use linux::AArch64Linux;
 pub use linux::registers;

@@ -6,8 +6,8 @@ use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored, SA_RESTORER};
 use crate::memory::{AddressSpace, Efault};
 
-use super::vector::{self, Vectors};
 use super::registers::{FPCR, FPSR, LR, PC, PSTATE, SP, V0, X0, X29};
+use super::vector::{self, Vectors};
 
 // struct rt_sigframe: siginfo_t, then ucontext: uc_flags, uc_link, uc_stack, uc_sigmask
 // (with room for 1024 signals), then the sigcontext, aligned to 16.
@@ -51,7 +51,11 @@ pub(super) fn push(
     let vectors = Vectors::of(core);
     let size = vectors.map_or(0, Vectors::size);
     // What does not fit beside the others is behind the frame, and a record (extra_context, a terminator behind it) says where.
-    let extra = if FIXED + size > RESERVED_SIZE { size + TERMINATOR } else { 0 };
+    let extra = if FIXED + size > RESERVED_SIZE {
+        size + TERMINATOR
+    } else {
+        0
+    };
     let whole = FRAME_SIZE + extra;
     // The frame record (x29, x30) lies above the frame, so that unwinders walk through.
     let record = (top & !15).wrapping_sub(16);
@@ -190,7 +194,11 @@ fn restore_records(
             return Err(bad(RESERVED));
         }
         let copy = Bytes::read(space, more, size, abi)?;
-        let record = if size >= vector::HEADER { copy.get(4, 4) as usize } else { 0 };
+        let record = if size >= vector::HEADER {
+            copy.get(4, 4) as usize
+        } else {
+            0
+        };
         if copy.get(0, 4) != vector::MAGIC || record > size || vectors.is_some() {
             return Err(bad(RESERVED));
         }

@@ -67,7 +67,10 @@ pub fn executed(core: &mut dyn CpuCore, control: u64) {
         core.set(QUADS, quads);
     }
     // Unless it is inherited, the program after it begins with the default.
-    core.set(LENGTH_CONTROL, if control & STAYS != 0 { control } else { 0 });
+    core.set(
+        LENGTH_CONTROL,
+        if control & STAYS != 0 { control } else { 0 },
+    );
 }
 
 pub const MAGIC: u64 = 0x5356_4501;
@@ -110,7 +113,11 @@ impl Vectors {
         let mut to = at + HEADER;
         for n in 0..32 {
             for k in 0..self.quads as u32 {
-                let v = if k == 0 { core.get_wide(V0 + n) } else { core.get_wide(Z0 + 15 * n + k - 1) };
+                let v = if k == 0 {
+                    core.get_wide(V0 + n)
+                } else {
+                    core.get_wide(Z0 + 15 * n + k - 1)
+                };
                 // Bytes in the order of LDR and STR of vectors, whatever that of data is.
                 bytes.bytes[to..to + 16].copy_from_slice(&v.to_le_bytes());
                 to += 16;
@@ -165,7 +172,8 @@ pub fn room(features: &[String]) -> u64 {
     if !features.iter().any(|f| f == "sve") {
         return 0;
     }
-    let lengths = crate::aarch64::features::lengths_of(crate::aarch64::features::by_names(features));
+    let lengths =
+        crate::aarch64::features::lengths_of(crate::aarch64::features::by_names(features));
     let quads = 64 - lengths.leading_zeros() as usize;
     Vectors { quads, live: true }.whole() as u64
 }

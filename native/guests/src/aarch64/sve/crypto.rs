@@ -24,7 +24,9 @@ impl Unit<'_> {
 
     /// AESE, AESD.
     pub fn aes_round(&mut self, op: Op) -> Done {
-        self.quads(self.d(), self.n(), &|a, key| crypto::eval(op, a ^ key, 0, 0, 0))
+        self.quads(self.d(), self.n(), &|a, key| {
+            crypto::eval(op, a ^ key, 0, 0, 0)
+        })
     }
 
     pub fn sm4_encode(&mut self) -> Done {
@@ -38,7 +40,9 @@ impl Unit<'_> {
     /// RAX1.
     pub fn rotate_xor(&mut self) -> Done {
         let (a, b) = (self.z(self.n()), self.z(self.m()));
-        self.every(64, self.d(), &mut |_, i| a.get(i, 64) ^ b.get(i, 64).rotate_left(1));
+        self.every(64, self.d(), &mut |_, i| {
+            a.get(i, 64) ^ b.get(i, 64).rotate_left(1)
+        });
         Ok(())
     }
 }

@@ -68,13 +68,21 @@ pub fn sqrt(env: &mut u32, w: u8, a: u64) -> u64 {
 /// FTSMUL: the square, with the sign of b's lowest bit.
 pub fn tsmul(env: &mut u32, w: u8, a: u64, b: u64) -> u64 {
     let r = mul(env, w, a, a);
-    if is_nan(w, r) { r } else { r & !fp::sign(w) | (b & 1) << (w - 1) }
+    if is_nan(w, r) {
+        r
+    } else {
+        r & !fp::sign(w) | (b & 1) << (w - 1)
+    }
 }
 /// FTSSEL: a or one, with a sign.
 pub fn tssel(_: &mut u32, w: u8, a: u64, b: u64) -> u64 {
     let (frac, top) = parts(w);
     let sign = (b >> 1 & 1) << (w - 1);
-    if b & 1 != 0 { sign | (top >> 1) << frac } else { a ^ sign }
+    if b & 1 != 0 {
+        sign | (top >> 1) << frac
+    } else {
+        a ^ sign
+    }
 }
 
 /// 2^(n / 2^bits) - 1, as a fraction of `frac` bits.
@@ -104,14 +112,34 @@ fn scaled(env: &mut u32, a: u64, n: i64) -> u64 {
     let (mut a, mut n) = (a, n);
     // A denormal number becomes a normal one: exactly.
     if a >> 52 & 0x7ff == 0 {
-        a = arith(&mut float::DEFAULT_ENV.clone(), Op::FpMul, 64, a, power(200), 0);
+        a = arith(
+            &mut float::DEFAULT_ENV.clone(),
+            Op::FpMul,
+            64,
+            a,
+            power(200),
+            0,
+        );
         n -= 200;
     }
     let e = (a >> 52 & 0x7ff) as i64 - 1023;
     let one = a & !(0x7ff << 52) | 1023 << 52;
     let e = (e + n).clamp(-1100, 1100);
-    let (first, second) = if e < -1000 { (-500, e + 500) } else if e > 1000 { (500, e - 500) } else { (0, e) };
-    let big = arith(&mut float::DEFAULT_ENV.clone(), Op::FpMul, 64, one, power(first), 0);
+    let (first, second) = if e < -1000 {
+        (-500, e + 500)
+    } else if e > 1000 {
+        (500, e - 500)
+    } else {
+        (0, e)
+    };
+    let big = arith(
+        &mut float::DEFAULT_ENV.clone(),
+        Op::FpMul,
+        64,
+        one,
+        power(first),
+        0,
+    );
     arith(env, Op::FpMul, 64, big, power(second), 0)
 }
 
@@ -201,16 +229,44 @@ pub fn agt(env: &mut u32, w: u8, a: u64, b: u64) -> bool {
 
 /// FPTrigMAdd's coefficients, of the sine and then of the cosine.
 fn coefficient(w: u8, n: usize) -> u64 {
-    const HALF: [u16; 16] = [0x3c00, 0xb155, 0x2030, 0, 0, 0, 0, 0, 0x3c00, 0xb800, 0x293a, 0, 0, 0, 0, 0];
+    const HALF: [u16; 16] = [
+        0x3c00, 0xb155, 0x2030, 0, 0, 0, 0, 0, 0x3c00, 0xb800, 0x293a, 0, 0, 0, 0, 0,
+    ];
     const SINGLE: [u32; 16] = [
-        0x3f80_0000, 0xbe2a_aaab, 0x3c08_8886, 0xb950_08b9, 0x3636_9d6d, 0, 0, 0,
-        0x3f80_0000, 0xbf00_0000, 0x3d2a_aaa6, 0xbab6_0705, 0x37cd_37cc, 0, 0, 0,
+        0x3f80_0000,
+        0xbe2a_aaab,
+        0x3c08_8886,
+        0xb950_08b9,
+        0x3636_9d6d,
+        0,
+        0,
+        0,
+        0x3f80_0000,
+        0xbf00_0000,
+        0x3d2a_aaa6,
+        0xbab6_0705,
+        0x37cd_37cc,
+        0,
+        0,
+        0,
     ];
     const DOUBLE: [u64; 16] = [
-        0x3ff0_0000_0000_0000, 0xbfc5_5555_5555_5543, 0x3f81_1111_1110_f30c, 0xbf2a_01a0_19b9_2fc6,
-        0x3ec7_1de3_51f3_d22b, 0xbe5a_e5e2_b60f_7b91, 0x3de5_d840_8868_552f, 0,
-        0x3ff0_0000_0000_0000, 0xbfe0_0000_0000_0000, 0x3fa5_5555_5555_5536, 0xbf56_c16c_16c1_3a0b,
-        0x3efa_01a0_19b1_e8d8, 0xbe92_7e4f_7282_f468, 0x3e21_ee96_d264_1b13, 0xbda8_f763_80fb_b401,
+        0x3ff0_0000_0000_0000,
+        0xbfc5_5555_5555_5543,
+        0x3f81_1111_1110_f30c,
+        0xbf2a_01a0_19b9_2fc6,
+        0x3ec7_1de3_51f3_d22b,
+        0xbe5a_e5e2_b60f_7b91,
+        0x3de5_d840_8868_552f,
+        0,
+        0x3ff0_0000_0000_0000,
+        0xbfe0_0000_0000_0000,
+        0x3fa5_5555_5555_5536,
+        0xbf56_c16c_16c1_3a0b,
+        0x3efa_01a0_19b1_e8d8,
+        0xbe92_7e4f_7282_f468,
+        0x3e21_ee96_d264_1b13,
+        0xbda8_f763_80fb_b401,
     ];
     match w {
         16 => HALF[n].into(),
@@ -254,7 +310,11 @@ impl Unit<'_> {
         let k = convert(&mut float::DEFAULT_ENV.clone(), 64, w as u8, k);
         let (a, p) = (self.z(self.d()), self.p(self.g()));
         self.each(w, &p, self.d(), &a, &mut |u, i| {
-            let (x, y) = if reversed { (k, a.get(i, w)) } else { (a.get(i, w), k) };
+            let (x, y) = if reversed {
+                (k, a.get(i, w))
+            } else {
+                (a.get(i, w), k)
+            };
             f(&mut u.env, w as u8, x, y)
         });
         Ok(())
@@ -272,8 +332,14 @@ impl Unit<'_> {
     pub fn fp_unary(&mut self, predicated: bool, f: One) -> Done {
         let w = self.fw()?;
         let (a, d) = (self.z(self.n()), self.z(self.d()));
-        let p = if predicated { self.p(self.g()) } else { self.all(w) };
-        self.each(w, &p, self.d(), &d, &mut |u, i| f(&mut u.env, w as u8, a.get(i, w)));
+        let p = if predicated {
+            self.p(self.g())
+        } else {
+            self.all(w)
+        };
+        self.each(w, &p, self.d(), &d, &mut |u, i| {
+            f(&mut u.env, w as u8, a.get(i, w))
+        });
         Ok(())
     }
 
@@ -322,7 +388,15 @@ impl Unit<'_> {
         let mut z = Z::ZERO;
         for i in 0..count {
             let active = i < self.count(w) && p.active(i, w);
-            z.put(i, w, if active { a.get(i, w) } else { nothing(w as u8) });
+            z.put(
+                i,
+                w,
+                if active {
+                    a.get(i, w)
+                } else {
+                    nothing(w as u8)
+                },
+            );
         }
         let r = self.tree(&z, w, 0, count, f);
         self.put_scalar(self.d(), w, r);
@@ -365,7 +439,11 @@ impl Unit<'_> {
         let w = self.fw()?;
         let (d, n, m) = (self.z(self.d()), self.z(self.n()), self.z(self.m()));
         let p = self.p(self.g());
-        let (a, b, c) = if multiplicand { (&d, &n, &m) } else { (&n, &m, &d) };
+        let (a, b, c) = if multiplicand {
+            (&d, &n, &m)
+        } else {
+            (&n, &m, &d)
+        };
         self.each(w, &p, self.d(), &d, &mut |u, i| {
             fma(&mut u.env, w, a.get(i, w), b.get(i, w), c.get(i, w), signs)
         });
@@ -412,7 +490,11 @@ impl Unit<'_> {
         let p = self.p(self.g());
         self.each(w, &p, self.d(), &a, &mut |u, i| {
             let y = b.get(i ^ 1, w);
-            let y = if (i % 2 == 0) == turned { y } else { y ^ fp::sign(w as u8) };
+            let y = if (i % 2 == 0) == turned {
+                y
+            } else {
+                y ^ fp::sign(w as u8)
+            };
             add(&mut u.env, w as u8, a.get(i, w), y)
         });
         Ok(())
@@ -431,7 +513,11 @@ impl Unit<'_> {
             (true, _) => (self.f(20, 1) as usize, self.f(16, 4) as usize),
         };
         let (d, a, b) = (self.z(self.d()), self.z(self.n()), self.z(m));
-        let p = if indexed { self.all(w) } else { self.p(self.g()) };
+        let p = if indexed {
+            self.all(w)
+        } else {
+            self.p(self.g())
+        };
         let per = 64 / w as usize;
         let odd = (rot & 1) as usize;
         self.each(w, &p, self.d(), &d, &mut |u, i| {
@@ -439,7 +525,11 @@ impl Unit<'_> {
             let other = if indexed { pair / per * per + k } else { pair };
             let x = a.get(2 * pair + odd, w);
             let y = b.get(2 * other + (i & 1 ^ odd), w);
-            let negative = if i % 2 == 0 { rot == 1 || rot == 2 } else { rot >= 2 };
+            let negative = if i % 2 == 0 {
+                rot == 1 || rot == 2
+            } else {
+                rot >= 2
+            };
             let y = if negative { y ^ fp::sign(w as u8) } else { y };
             fma(&mut u.env, w, x, y, d.get(i, w), 0)
         });
@@ -449,13 +539,22 @@ impl Unit<'_> {
     /// FMLALB and its like, from half precision (`brain`: bfloat16); top elements or bottom ones; of all or by an element.
     pub fn fp_long(&mut self, top: usize, minus: bool, brain: bool, indexed: bool) -> Done {
         let (k, m) = if indexed {
-            ((self.f(19, 2) << 1 | self.f(11, 1)) as usize, self.f(16, 3) as usize)
+            (
+                (self.f(19, 2) << 1 | self.f(11, 1)) as usize,
+                self.f(16, 3) as usize,
+            )
         } else {
             (0, self.m())
         };
         let (d, a, b) = (self.z(self.d()), self.z(self.n()), self.z(m));
         let env = self.env;
-        let single = |h: u64| if brain { h << 16 } else { matrix::single(env, h) };
+        let single = |h: u64| {
+            if brain {
+                h << 16
+            } else {
+                matrix::single(env, h)
+            }
+        };
         self.every(32, self.d(), &mut |u, i| {
             let at = 2 * i + top;
             let x = a.get(at, 16) ^ if minus { 0x8000 } else { 0 };
@@ -521,7 +620,9 @@ impl Unit<'_> {
 
     pub fn fp_round(&mut self, mode: u64, exact: bool) -> Done {
         let w = self.fw()?;
-        self.converted(w, &mut |env, x| round_integral(env, w as u8, x, mode, exact))
+        self.converted(w, &mut |env, x| {
+            round_integral(env, w as u8, x, mode, exact)
+        })
     }
 
     pub fn fp_convert(&mut self, from: u32, to: u32) -> Done {
@@ -533,14 +634,33 @@ impl Unit<'_> {
     pub fn fp_to_int(&mut self, from: u32, to: u32, is_signed: bool) -> Done {
         self.converted(from.max(to), &mut |env, x| {
             let x = x & mask(from as u8);
-            let r = to_int(env, from as u8, x, to as u8, is_signed, float::round::ZERO, 0);
-            if is_signed { crate::ir::eval::sext(to as u8, r) as u64 } else { r }
+            let r = to_int(
+                env,
+                from as u8,
+                x,
+                to as u8,
+                is_signed,
+                float::round::ZERO,
+                0,
+            );
+            if is_signed {
+                crate::ir::eval::sext(to as u8, r) as u64
+            } else {
+                r
+            }
         })
     }
 
     pub fn fp_from_int(&mut self, from: u32, to: u32, is_signed: bool) -> Done {
         self.converted(from.max(to), &mut |env, x| {
-            from_int(env, to as u8, x & mask(from as u8), from as u8, is_signed, 0)
+            from_int(
+                env,
+                to as u8,
+                x & mask(from as u8),
+                from as u8,
+                is_signed,
+                0,
+            )
         })
     }
 

@@ -30,7 +30,11 @@ impl Form {
     }
 
     fn piece(self, n: u32, k: u16) -> u16 {
-        if k == 0 { n as u16 } else { UPPER + n as u16 * (self.quads - 1) + k - 1 }
+        if k == 0 {
+            n as u16
+        } else {
+            UPPER + n as u16 * (self.quads - 1) + k - 1
+        }
     }
     pub fn z<S: Sem>(self, s: &mut S, n: u32, k: u16) -> S::V {
         s.get_x(self.piece(n, k))
@@ -62,7 +66,11 @@ impl Form {
 
     /// All ones in the lanes of piece `k` that a predicate has.
     fn mask<S: Sem>(self, s: &mut S, p: S::V, k: u16) -> S::V {
-        let part = if k == 0 { p } else { s.shift_k(Op::Shr, 64, p, 16) };
+        let part = if k == 0 {
+            p
+        } else {
+            s.shift_k(Op::Shr, 64, p, 16)
+        };
         let step = u32::from(self.w / 8);
         let bits = (0..16 / step).fold(0u128, |v, i| {
             let bit = if step == 1 { i % 8 } else { i * step };
@@ -106,7 +114,8 @@ impl Form {
         let none = s.is_zero(64, r);
         let nothing = s.is_zero(64, g);
         let last = s.op2(Op::Or, 64, differ, nothing);
-        let place = |s: &mut S, v: S::V, bit: u64| s.shift_k(Op::Shl, 64, v, bit.trailing_zeros().into());
+        let place =
+            |s: &mut S, v: S::V, bit: u64| s.shift_k(Op::Shl, 64, v, bit.trailing_zeros().into());
         let (n, z, c) = (place(s, first, N), place(s, none, Z), place(s, last, C));
         let all = s.op2(Op::Or, 64, n, z);
         let all = s.op2(Op::Or, 64, all, c);
@@ -319,7 +328,11 @@ fn index<S: Sem>(s: &mut S, f: Form) -> bool {
         let first = u64::from(k) * f.lanes();
         let number = |n: u32| first + u64::from(n);
         let numbers = crate::ir::vector::from_lanes(f.w, |n| {
-            let v = if step_register { number(n) } else { number(n).wrapping_mul(step) };
+            let v = if step_register {
+                number(n)
+            } else {
+                number(n).wrapping_mul(step)
+            };
             v & crate::ir::eval::mask(f.w)
         });
         let mut v = s.wide(numbers);
@@ -343,18 +356,30 @@ fn shift_imm<S: Sem>(s: &mut S, f: Form) -> bool {
         3 => (Op::VShl, left),
         _ => return false,
     };
-    binary(s, f, &mut |s, a, _| if n == 0 { a } else { s.op1i(op, w as u8, a, n.into()) })
+    binary(s, f, &mut |s, a, _| {
+        if n == 0 {
+            a
+        } else {
+            s.op1i(op, w as u8, a, n.into())
+        }
+    })
 }
 
 /// Bits 12-5, and 13 for a shift.
 fn imm8(f: Form, signed: bool) -> Option<u64> {
-    let v = if signed { f.i.sf_imm(5, 8) as u64 } else { f.i.f(5, 8).into() };
+    let v = if signed {
+        f.i.sf_imm(5, 8) as u64
+    } else {
+        f.i.f(5, 8).into()
+    };
     let shifted = f.i.bit(13);
     (!shifted || f.w > 8).then_some(if shifted { v << 8 } else { v })
 }
 
 fn add_imm<S: Sem>(s: &mut S, f: Form) -> bool {
-    let Some(v) = imm8(f, false) else { return false };
+    let Some(v) = imm8(f, false) else {
+        return false;
+    };
     let op = if f.i.bit(16) { Op::VSub } else { Op::VAdd };
     let v = s.wide(splat(f.w, v));
     for k in 0..f.quads {
@@ -372,7 +397,11 @@ fn min_max<S: Sem>(s: &mut S, w: u8, how: u32, a: S::V, b: S::V) -> S::V {
 
 fn min_max_imm<S: Sem>(s: &mut S, f: Form) -> bool {
     let how = f.i.f(16, 2);
-    let v = if how & 1 == 0 { f.i.sf_imm(5, 8) as u64 } else { f.i.f(5, 8).into() };
+    let v = if how & 1 == 0 {
+        f.i.sf_imm(5, 8) as u64
+    } else {
+        f.i.f(5, 8).into()
+    };
     let v = s.wide(splat(f.w, v));
     for k in 0..f.quads {
         let a = f.z(s, f.i.rd(), k);
@@ -433,7 +462,11 @@ fn unpack<S: Sem>(s: &mut S, f: Form) -> bool {
     if f.w == 8 {
         return false;
     }
-    let op = if f.i.bit(17) { Op::VWidenU } else { Op::VWidenS };
+    let op = if f.i.bit(17) {
+        Op::VWidenU
+    } else {
+        Op::VWidenS
+    };
     let high = u16::from(f.i.bit(16));
     let h = f.w / 2;
     if f.quads == 1 {
@@ -481,7 +514,11 @@ fn mla<S: Sem>(s: &mut S, f: Form) -> bool {
     let op = if f.i.bit(13) { Op::VSub } else { Op::VAdd };
     let p = f.p(s, f.g());
     for k in 0..f.quads {
-        let (d, a, b) = (f.z(s, f.i.rd(), k), f.z(s, f.i.rn(), k), f.z(s, f.i.rm(), k));
+        let (d, a, b) = (
+            f.z(s, f.i.rd(), k),
+            f.z(s, f.i.rn(), k),
+            f.z(s, f.i.rm(), k),
+        );
         let product = s.op2(Op::VMul, f.w, a, b);
         let m = f.mask(s, p, k);
         let product = s.op2(Op::VAnd, 128, product, m);
@@ -587,7 +624,11 @@ fn fp_p<S: Sem>(s: &mut S, f: Form) -> bool {
             }
         };
         let (x, y) = (quiet(s, d), quiet(s, b));
-        let r = if reversed { s.op2(op, f.w, y, x) } else { s.op2(op, f.w, x, y) };
+        let r = if reversed {
+            s.op2(op, f.w, y, x)
+        } else {
+            s.op2(op, f.w, x, y)
+        };
         let r = s.op3(Op::VBsl, 128, r, d, m);
         f.put(s, f.i.rd(), k, r);
     }
@@ -625,8 +666,14 @@ fn compare<S: Sem>(s: &mut S, f: Form) -> bool {
     let (how, immediate) = match (bits >> 24 & 1, bits >> 21 & 1) {
         (0, 0) => (f.i.f(13, 3) << 1 | f.i.f(4, 1), None),
         // Signed: CMPGE, CMPGT, CMPLT, CMPLE, CMPEQ, CMPNE.
-        (1, 0) => (f.i.f(13, 3) << 1 | f.i.f(4, 1) | 0x20, Some(f.i.sf_imm(16, 5) as u64)),
-        (0, _) => (f.i.f(13, 1) << 1 | f.i.f(4, 1) | 0x40, Some(f.i.f(14, 7).into())),
+        (1, 0) => (
+            f.i.f(13, 3) << 1 | f.i.f(4, 1) | 0x20,
+            Some(f.i.sf_imm(16, 5) as u64),
+        ),
+        (0, _) => (
+            f.i.f(13, 1) << 1 | f.i.f(4, 1) | 0x40,
+            Some(f.i.f(14, 7).into()),
+        ),
         _ => return false,
     };
     let g = f.p(s, f.g());
@@ -651,7 +698,11 @@ fn compare<S: Sem>(s: &mut S, f: Form) -> bool {
             0x43 => (Op::VCmpGeU, true, false),
             _ => return false,
         };
-        let v = if swap { s.op2(op, f.w, b, a) } else { s.op2(op, f.w, a, b) };
+        let v = if swap {
+            s.op2(op, f.w, b, a)
+        } else {
+            s.op2(op, f.w, a, b)
+        };
         lanes.push(if not { s.op1(Op::VNot, 128, v) } else { v });
     }
     let r = f.bits(s, &lanes);
@@ -717,7 +768,11 @@ fn ptest<S: Sem>(s: &mut S, f: Form) -> bool {
 }
 
 fn logic_of_predicates<S: Sem>(s: &mut S, f: Form) -> bool {
-    let (g, n, m) = (f.p(s, f.i.f(10, 4)), f.p(s, f.i.f(5, 4)), f.p(s, f.i.f(16, 4)));
+    let (g, n, m) = (
+        f.p(s, f.i.f(10, 4)),
+        f.p(s, f.i.f(5, 4)),
+        f.p(s, f.i.f(16, 4)),
+    );
     let (or, flags) = (f.i.bit(23), f.i.bit(22));
     let (op, not) = match (or, f.i.bit(9), f.i.bit(4)) {
         (false, false, false) => (Op::And, false),
@@ -730,7 +785,11 @@ fn logic_of_predicates<S: Sem>(s: &mut S, f: Form) -> bool {
         _ => return false,
     };
     let r = s.op2(op, 64, n, m);
-    let r = if not { s.op2(Op::Andn, 64, g, r) } else { s.op2(Op::And, 64, g, r) };
+    let r = if not {
+        s.op2(Op::Andn, 64, g, r)
+    } else {
+        s.op2(Op::And, 64, g, r)
+    };
     f.put_p(s, f.i.f(0, 4), r);
     if flags {
         f.test(s, g, r);
@@ -747,7 +806,11 @@ fn brk<S: Sem>(s: &mut S, f: Form) -> bool {
     let one = s.konst(1);
     // What is below it; all where there is none.
     let below = s.op2(Op::Sub, 64, first, one);
-    let kept = if f.i.bit(23) { below } else { s.op2(Op::Or, 64, below, first) };
+    let kept = if f.i.bit(23) {
+        below
+    } else {
+        s.op2(Op::Or, 64, below, first)
+    };
     let r = s.op2(Op::And, 64, g, kept);
     f.put_p(s, f.i.f(0, 4), r);
     if f.i.bit(22) {
@@ -860,7 +923,11 @@ fn contiguous<S: Sem>(s: &mut S, f: Form, immediate: bool, msz: u32, bytes: u64)
 /// LD1*, LDFF1*, LDNF1*: within a page, with the first element active, so that it faults or none.
 fn load<S: Sem>(s: &mut S, f: Form) -> bool {
     let (m, e) = (f.i.f(23, 2), f.i.f(21, 2));
-    let (msz, esz, signed) = if e >= m { (m, e, false) } else { (3 - m, 3 - e, true) };
+    let (msz, esz, signed) = if e >= m {
+        (m, e, false)
+    } else {
+        (3 - m, 3 - e, true)
+    };
     let immediate = f.i.f(13, 3) == 5;
     if msz == esz && signed || !immediate && f.i.rm() == 31 && !f.i.bit(13) {
         return false;
@@ -878,10 +945,7 @@ fn load_as<S: Sem>(s: &mut S, f: Form, immediate: bool, msz: u32, esz: u32, sign
     if f.i.big() && msz > 0 {
         return false;
     }
-    let f = Form {
-        w: 8 << esz,
-        ..f
-    };
+    let f = Form { w: 8 << esz, ..f };
     let per = 16u64 >> (esz - msz);
     let bytes = per * u64::from(f.quads);
     let at = contiguous(s, f, immediate, msz, bytes);
@@ -918,14 +982,15 @@ fn load_as<S: Sem>(s: &mut S, f: Form, immediate: bool, msz: u32, esz: u32, sign
 /// LD1R*.
 fn load_replicated<S: Sem>(s: &mut S, f: Form) -> bool {
     let (m, e) = (f.i.f(23, 2), f.i.f(13, 2));
-    let (msz, esz, signed) = if e >= m { (m, e, false) } else { (3 - m, 3 - e, true) };
+    let (msz, esz, signed) = if e >= m {
+        (m, e, false)
+    } else {
+        (3 - m, 3 - e, true)
+    };
     if msz == esz && signed || f.i.big() && msz > 0 {
         return false;
     }
-    let f = Form {
-        w: 8 << esz,
-        ..f
-    };
+    let f = Form { w: 8 << esz, ..f };
     let p = f.p(s, f.g());
     let active = s.and_k(64, p, f.full());
     let none = s.is_zero(64, active);
@@ -968,10 +1033,7 @@ fn store<S: Sem>(s: &mut S, f: Form) -> bool {
     if msz != esz || !immediate && f.i.rm() == 31 || f.i.big() && msz > 0 {
         return false;
     }
-    let f = Form {
-        w: 8 << esz,
-        ..f
-    };
+    let f = Form { w: 8 << esz, ..f };
     let bytes = 16 * u64::from(f.quads);
     let at = contiguous(s, f, immediate, msz, bytes);
     let p = f.p(s, f.g());

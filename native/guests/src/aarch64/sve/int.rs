@@ -104,7 +104,11 @@ pub fn shift(is_signed: bool, round: bool, saturate: bool, w: u32, a: u64, by: i
         return if n == 64 { 0 } else { (a as u64) << n };
     }
     let n = (-by).min(100) as u32;
-    let r = if round { ((a >> (n - 1)) + 1) >> 1 } else { a >> n };
+    let r = if round {
+        ((a >> (n - 1)) + 1) >> 1
+    } else {
+        a >> n
+    };
     r as u64
 }
 /// The same by an element of `w` bits.
@@ -112,7 +116,11 @@ pub fn shift_by(is_signed: bool, round: bool, saturate: bool, w: u32, a: u64, b:
     shift(is_signed, round, saturate, w, a, signed(w, b))
 }
 pub fn sqdmulh(w: u32, a: u64, b: u64) -> u64 {
-    clip(w, true, (number(true, w, a) * number(true, w, b)) >> (w - 1))
+    clip(
+        w,
+        true,
+        (number(true, w, a) * number(true, w, b)) >> (w - 1),
+    )
 }
 pub fn sqrdmulh(w: u32, a: u64, b: u64) -> u64 {
     sqrdmlah(w, 0, a, b)
@@ -148,7 +156,9 @@ pub fn clz(w: u32, a: u64) -> u64 {
 /// Reverses the elements of `part` bits in one of `w`.
 pub fn reverse(w: u32, part: u32, a: u64) -> u64 {
     let n = w / part;
-    (0..n).fold(0, |r, i| r | low(part, a >> (part * i)) << (part * (n - 1 - i)))
+    (0..n).fold(0, |r, i| {
+        r | low(part, a >> (part * i)) << (part * (n - 1 - i))
+    })
 }
 /// The bits of a that b has, together at the bottom.
 pub fn bext(w: u32, a: u64, b: u64) -> u64 {
@@ -182,7 +192,9 @@ impl Unit<'_> {
         let w = self.w();
         require(w >= least)?;
         let (a, b, p) = (self.z(self.d()), self.z(self.n()), self.p(self.g()));
-        self.each(w, &p, self.d(), &a, &mut |_, i| f(w, a.get(i, w), b.get(i, w)));
+        self.each(w, &p, self.d(), &a, &mut |_, i| {
+            f(w, a.get(i, w), b.get(i, w))
+        });
         Ok(())
     }
 
@@ -191,7 +203,9 @@ impl Unit<'_> {
         let w = self.w();
         require(w >= least)?;
         let (a, b, p) = (self.z(self.d()), self.z(self.n()), self.p(self.g()));
-        self.each(w, &p, self.d(), &a, &mut |_, i| f(w, b.get(i, w), a.get(i, w)));
+        self.each(w, &p, self.d(), &a, &mut |_, i| {
+            f(w, b.get(i, w), a.get(i, w))
+        });
         Ok(())
     }
 
@@ -337,7 +351,11 @@ impl Unit<'_> {
     /// Bits 12-5, shifted by bit 13, as an element.
     pub fn imm8(&self, is_signed: bool) -> Result<u64, Reserved> {
         let w = self.w();
-        let imm = if is_signed { self.imm(5, 8) as u64 } else { self.f(5, 8).into() };
+        let imm = if is_signed {
+            self.imm(5, 8) as u64
+        } else {
+            self.f(5, 8).into()
+        };
         require(!self.bit(13) || w > 8)?;
         Ok(low(w, if self.bit(13) { imm << 8 } else { imm }))
     }
@@ -345,7 +363,11 @@ impl Unit<'_> {
     /// The same without a shift.
     pub fn immediate_plain(&mut self, is_signed: bool, f: Two) -> Done {
         let w = self.w();
-        let b = if is_signed { self.imm(5, 8) as u64 } else { self.f(5, 8).into() };
+        let b = if is_signed {
+            self.imm(5, 8) as u64
+        } else {
+            self.f(5, 8).into()
+        };
         let a = self.z(self.d());
         self.every(w, self.d(), &mut |_, i| f(w, a.get(i, w), low(w, b)));
         Ok(())
@@ -363,8 +385,16 @@ impl Unit<'_> {
     /// INDEX: base and step by register or immediate.
     pub fn index(&mut self, base_register: bool, step_register: bool) -> Done {
         let w = self.w();
-        let base = if base_register { self.x(self.n()) } else { self.imm(5, 5) as u64 };
-        let step = if step_register { self.x(self.m()) } else { self.imm(16, 5) as u64 };
+        let base = if base_register {
+            self.x(self.n())
+        } else {
+            self.imm(5, 5) as u64
+        };
+        let step = if step_register {
+            self.x(self.m())
+        } else {
+            self.imm(16, 5) as u64
+        };
         self.every(w, self.d(), &mut |_, i| {
             base.wrapping_add(step.wrapping_mul(i as u64))
         });
@@ -408,7 +438,11 @@ impl Unit<'_> {
 
     pub fn compare_imm(&mut self, is_signed: bool, f: fn(i128, i128) -> bool) -> Done {
         let w = self.w();
-        let b = if is_signed { self.imm(16, 5).into() } else { i128::from(self.f(14, 7)) };
+        let b = if is_signed {
+            self.imm(16, 5).into()
+        } else {
+            i128::from(self.f(14, 7))
+        };
         let a = self.z(self.n());
         self.compared(w, &mut |_, i| f(number(is_signed, w, a.get(i, w)), b));
         Ok(())
@@ -458,7 +492,9 @@ impl Unit<'_> {
         let (a, b) = (self.z(self.n()), self.z(self.m()));
         self.every(8, self.d(), &mut |_, i| {
             let first = i / 16 * 16;
-            (first..first + 16).filter(|&k| b.get(k, 8) == a.get(i, 8)).count() as u64
+            (first..first + 16)
+                .filter(|&k| b.get(k, 8) == a.get(i, 8))
+                .count() as u64
         });
         Ok(())
     }

@@ -34,7 +34,11 @@ impl Shape {
     fn new(esz: u32, msz: u32, is_signed: bool) -> Result<Self, Reserved> {
         // What is as wide in both has no sign.
         require(msz < esz || (msz == esz && !is_signed))?;
-        Ok(Self { esz, msz, is_signed })
+        Ok(Self {
+            esz,
+            msz,
+            is_signed,
+        })
     }
     /// The dtype of contiguous loads.
     fn of_type(dtype: u32) -> Result<Self, Reserved> {
@@ -67,7 +71,11 @@ impl Unit<'_> {
             b.reverse();
         }
         let v = b.iter().rev().fold(0, |v, &b| v << 8 | u64::from(b));
-        Ok(if s.is_signed { signed(8 << s.msz, v) as u64 } else { v })
+        Ok(if s.is_signed {
+            signed(8 << s.msz, v) as u64
+        } else {
+            v
+        })
     }
 
     fn store(&self, mem: &mut dyn Mem, at: u64, s: Shape, v: u64) -> Result<(), Fault> {
@@ -80,7 +88,13 @@ impl Unit<'_> {
     }
 
     /// Loads the active elements of one register, with this address each.
-    fn gather(&mut self, mem: &mut dyn Mem, s: Shape, mode: Mode, at: &dyn Fn(usize) -> u64) -> Access {
+    fn gather(
+        &mut self,
+        mem: &mut dyn Mem,
+        s: Shape,
+        mode: Mode,
+        at: &dyn Fn(usize) -> u64,
+    ) -> Access {
         let (w, p) = (s.w(), self.p(self.g()));
         let mut r = Z::ZERO;
         let mut first = mode == Mode::First;
@@ -212,7 +226,9 @@ impl Unit<'_> {
     /// LD1R*: one element to all.
     pub fn load_replicated(&mut self, mem: &mut dyn Mem) -> Access {
         let s = Shape::of_type(self.f(23, 2) << 2 | self.f(13, 2))?;
-        let at = self.xsp(self.n()).wrapping_add(u64::from(self.f(16, 6)) << s.msz);
+        let at = self
+            .xsp(self.n())
+            .wrapping_add(u64::from(self.f(16, 6)) << s.msz);
         let (w, p) = (s.w(), self.p(self.g()));
         let any = (0..self.count(w)).any(|i| p.active(i, w));
         let v = if any { self.load(mem, at, s)? } else { 0 };
@@ -235,10 +251,16 @@ impl Unit<'_> {
         let per = size / s.size();
         let mut one = Z::ZERO;
         for i in (0..per).filter(|&i| p.active(i, w)) {
-            one.put(i, w, self.load(mem, base.wrapping_add((i as u64) << msz), s)?);
+            one.put(
+                i,
+                w,
+                self.load(mem, base.wrapping_add((i as u64) << msz), s)?,
+            );
         }
         let whole = self.bytes / size * per;
-        self.every(w, self.d(), &mut |_, i| if i < whole { one.get(i % per, w) } else { 0 });
+        self.every(w, self.d(), &mut |_, i| {
+            if i < whole { one.get(i % per, w) } else { 0 }
+        });
         Ok(())
     }
 
@@ -269,18 +291,32 @@ impl Unit<'_> {
     }
 
     /// LD1*, LDFF1* (bit 13) to elements of `w` bits; bit 14 is not there for signed ones.
-    pub fn gather_offsets(&mut self, mem: &mut dyn Mem, w: u32, how: Offset, scaled: bool) -> Access {
+    pub fn gather_offsets(
+        &mut self,
+        mem: &mut dyn Mem,
+        w: u32,
+        how: Offset,
+        scaled: bool,
+    ) -> Access {
         let s = Shape::new(w.trailing_zeros() - 3, self.f(23, 2), !self.bit(14))?;
         require(!scaled || s.msz > 0)?;
         let at = self.by_offsets(w, how, if scaled { s.msz } else { 0 });
-        let mode = if self.bit(13) { Mode::First } else { Mode::Plain };
+        let mode = if self.bit(13) {
+            Mode::First
+        } else {
+            Mode::Plain
+        };
         self.gather(mem, s, mode, &at)
     }
 
     pub fn gather_bases(&mut self, mem: &mut dyn Mem, w: u32) -> Access {
         let s = Shape::new(w.trailing_zeros() - 3, self.f(23, 2), !self.bit(14))?;
         let at = self.by_bases(w, u64::from(self.f(16, 5)) << s.msz);
-        let mode = if self.bit(13) { Mode::First } else { Mode::Plain };
+        let mode = if self.bit(13) {
+            Mode::First
+        } else {
+            Mode::Plain
+        };
         self.gather(mem, s, mode, &at)
     }
 
@@ -291,7 +327,13 @@ impl Unit<'_> {
         self.gather(mem, s, Mode::Plain, &at)
     }
 
-    pub fn scatter_offsets(&mut self, mem: &mut dyn Mem, w: u32, how: Offset, scaled: bool) -> Access {
+    pub fn scatter_offsets(
+        &mut self,
+        mem: &mut dyn Mem,
+        w: u32,
+        how: Offset,
+        scaled: bool,
+    ) -> Access {
         let s = Shape::new(w.trailing_zeros() - 3, self.f(23, 2), false)?;
         require(!scaled || s.msz > 0)?;
         let at = self.by_offsets(w, how, if scaled { s.msz } else { 0 });

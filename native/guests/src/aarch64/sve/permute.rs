@@ -40,7 +40,11 @@ impl Unit<'_> {
     /// DUP of a register, or CPY.
     pub fn copy(&mut self, predicated: bool, zeroing: bool, v: u64) {
         let w = self.w();
-        let p = if predicated { self.p(self.g()) } else { self.all(w) };
+        let p = if predicated {
+            self.p(self.g())
+        } else {
+            self.all(w)
+        };
         let base = if zeroing { Z::ZERO } else { self.z(self.d()) };
         self.each(w, &p, self.d(), &base, &mut |_, _| v);
     }
@@ -61,8 +65,16 @@ impl Unit<'_> {
     pub fn copy_imm(&mut self, predicated: bool) -> Done {
         let v = self.imm8(true)?;
         let w = self.w();
-        let p = if predicated { self.p(self.f(16, 4) as usize) } else { self.all(w) };
-        let base = if predicated && self.bit(14) { self.z(self.d()) } else { Z::ZERO };
+        let p = if predicated {
+            self.p(self.f(16, 4) as usize)
+        } else {
+            self.all(w)
+        };
+        let base = if predicated && self.bit(14) {
+            self.z(self.d())
+        } else {
+            Z::ZERO
+        };
         self.each(w, &p, self.d(), &base, &mut |_, _| v);
         Ok(())
     }
@@ -72,7 +84,11 @@ impl Unit<'_> {
         let w = self.w();
         require(w > 8)?;
         let v = float_immediate(w, self.f(5, 8));
-        let p = if predicated { self.p(self.f(16, 4) as usize) } else { self.all(w) };
+        let p = if predicated {
+            self.p(self.f(16, 4) as usize)
+        } else {
+            self.all(w)
+        };
         let base = self.z(self.d());
         self.each(w, &p, self.d(), &base, &mut |_, _| v);
         Ok(())
@@ -86,7 +102,11 @@ impl Unit<'_> {
         let index = ((self.f(22, 2) << 5 | tsz) >> (size + 1)) as usize;
         let n = self.z(self.n());
         if size == 4 {
-            let v = if index < self.bytes / 16 { n.quad(index) } else { 0 };
+            let v = if index < self.bytes / 16 {
+                n.quad(index)
+            } else {
+                0
+            };
             let mut r = Z::ZERO;
             for i in 0..self.bytes / 16 {
                 r.put_quad(i, v);
@@ -95,7 +115,11 @@ impl Unit<'_> {
             return Ok(());
         }
         let w = 8 << size;
-        let v = if index < self.count(w) { n.get(index, w) } else { 0 };
+        let v = if index < self.count(w) {
+            n.get(index, w)
+        } else {
+            0
+        };
         self.every(w, self.d(), &mut |_, _| v);
         Ok(())
     }
@@ -103,7 +127,9 @@ impl Unit<'_> {
     /// INSR: all elements move up by one.
     pub fn insert(&mut self, v: u64) -> Done {
         let (w, a) = (self.w(), self.z(self.d()));
-        self.every(w, self.d(), &mut |_, i| if i == 0 { v } else { a.get(i - 1, w) });
+        self.every(w, self.d(), &mut |_, i| {
+            if i == 0 { v } else { a.get(i - 1, w) }
+        });
         Ok(())
     }
 
@@ -117,7 +143,11 @@ impl Unit<'_> {
         let at = if at < self.bytes { at } else { 0 };
         let (a, b, bytes) = (self.z(first), self.z(second), self.bytes);
         self.every(8, self.d(), &mut |_, i| {
-            if i + at < bytes { a.get(i + at, 8) } else { b.get(i + at - bytes, 8) }
+            if i + at < bytes {
+                a.get(i + at, 8)
+            } else {
+                b.get(i + at - bytes, 8)
+            }
         });
         Ok(())
     }
@@ -252,9 +282,15 @@ impl Unit<'_> {
         let count = self.count(w);
         let from = (0..count).find(|&i| p.active(i, w));
         let last = self.last_active(&p, w);
-        let (from, n) = from.zip(last).map_or((0, 0), |(from, last)| (from, last + 1 - from));
+        let (from, n) = from
+            .zip(last)
+            .map_or((0, 0), |(from, last)| (from, last + 1 - from));
         self.every(w, self.d(), &mut |_, i| {
-            if i < n { a.get(from + i, w) } else { b.get(i - n, w) }
+            if i < n {
+                a.get(from + i, w)
+            } else {
+                b.get(i - n, w)
+            }
         });
         Ok(())
     }

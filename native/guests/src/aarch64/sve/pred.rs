@@ -143,7 +143,11 @@ impl Unit<'_> {
     /// BRKN: Pdm stays if the last active one of Pn is true.
     pub fn break_next(&mut self) -> Done {
         let (g, n) = (self.p(self.pg4()), self.p(self.pn()));
-        let r = if self.last_is_true(&g, &n) { self.p(self.pd()) } else { P::ZERO };
+        let r = if self.last_is_true(&g, &n) {
+            self.p(self.pd())
+        } else {
+            P::ZERO
+        };
         self.put_p(self.pd(), &r);
         if self.bit(22) {
             let all = self.all(8);
@@ -205,7 +209,11 @@ impl Unit<'_> {
         let (a, b) = (i128::from(a), i128::from(b));
         let apart = if read_first { (b - a).abs() } else { b - a } / size;
         let most = self.count(w);
-        let n = if apart <= 0 { most } else { most.min(apart as usize) };
+        let n = if apart <= 0 {
+            most
+        } else {
+            most.min(apart as usize)
+        };
         let r = self.first_ones(n, w);
         let all = self.all(w);
         self.test(&all, &r, w);
@@ -240,7 +248,11 @@ impl Unit<'_> {
 
     fn add_to_scalar(&mut self, n: u64, down: bool) -> Done {
         let x = self.x(self.d());
-        self.result = if down { x.wrapping_sub(n) } else { x.wrapping_add(n) };
+        self.result = if down {
+            x.wrapping_sub(n)
+        } else {
+            x.wrapping_add(n)
+        };
         Ok(())
     }
 
@@ -254,7 +266,11 @@ impl Unit<'_> {
     fn saturating(&mut self, n: u64, wide: bool, down: bool, unsigned: bool) {
         let w = if wide { 64 } else { 32 };
         let x = number(!unsigned, w, self.x(self.d()));
-        let v = if down { x - i128::from(n) } else { x + i128::from(n) };
+        let v = if down {
+            x - i128::from(n)
+        } else {
+            x + i128::from(n)
+        };
         let r = clip(w, !unsigned, v);
         // Of 32 bits: sign-extended, or zero-extended.
         self.result = if unsigned { r } else { signed(w, r) as u64 };
@@ -277,8 +293,16 @@ impl Unit<'_> {
         let (w, a) = (self.w(), self.z(self.d()));
         self.every(w, self.d(), &mut |_, i| {
             let x = number(!unsigned, w, a.get(i, w));
-            let v = if down { x - i128::from(n) } else { x + i128::from(n) };
-            if saturate { clip(w, !unsigned, v) } else { v as u64 }
+            let v = if down {
+                x - i128::from(n)
+            } else {
+                x + i128::from(n)
+            };
+            if saturate {
+                clip(w, !unsigned, v)
+            } else {
+                v as u64
+            }
         });
     }
 
@@ -313,7 +337,11 @@ impl Unit<'_> {
 
     /// ADDVL, ADDPL, RDVL: a multiple of the vector's or a predicate's bytes.
     pub fn add_length(&mut self, base: u64, predicate: bool) -> Done {
-        let size = if predicate { self.bytes / 8 } else { self.bytes };
+        let size = if predicate {
+            self.bytes / 8
+        } else {
+            self.bytes
+        };
         self.result = base.wrapping_add((self.imm(5, 6) * size as i64) as u64);
         Ok(())
     }

@@ -2,9 +2,7 @@
 
 use super::super::features;
 use super::super::insn::{PREDICATES, UPPER, slot};
-use super::super::registers::{
-    LENGTH_CONTROL, LENGTHS, P0, QUADS, VECTOR_COUNT, VECTORS, Z0,
-};
+use super::super::registers::{LENGTH_CONTROL, LENGTHS, P0, QUADS, VECTOR_COUNT, VECTORS, Z0};
 use super::clear;
 use crate::features::Features;
 use crate::ir::state::State;

@@ -144,7 +144,11 @@ impl Unit<'_> {
         self.narrowed(2 * h, top, &mut |i| {
             let v = number(from, 2 * h, a.get(i, 2 * h));
             let v = (v + if round { 1 << (n - 1) } else { 0 }) >> n;
-            if kinds.is_some() { clip(h, to, v) } else { v as u64 }
+            if kinds.is_some() {
+                clip(h, to, v)
+            } else {
+                v as u64
+            }
         });
         Ok(())
     }
@@ -156,8 +160,16 @@ impl Unit<'_> {
         let (a, b) = (self.z(self.n()), self.z(self.m()));
         self.narrowed(w, top, &mut |i| {
             let (x, y) = (a.get(i, w), b.get(i, w));
-            let v = if subtract { x.wrapping_sub(y) } else { x.wrapping_add(y) };
-            let v = if round { v.wrapping_add(1 << (w / 2 - 1)) } else { v };
+            let v = if subtract {
+                x.wrapping_sub(y)
+            } else {
+                x.wrapping_add(y)
+            };
+            let v = if round {
+                v.wrapping_add(1 << (w / 2 - 1))
+            } else {
+                v
+            };
             low(w, v) >> (w / 2)
         });
         Ok(())
@@ -209,7 +221,8 @@ impl Unit<'_> {
         for i in 0..self.count(w) / 2 {
             let y = a.get(2 * i + top, w);
             let y = if subtract { low(w, !y) } else { y };
-            let sum = u128::from(d.get(2 * i, w)) + u128::from(y) + u128::from(b.get(2 * i + 1, w) & 1);
+            let sum =
+                u128::from(d.get(2 * i, w)) + u128::from(y) + u128::from(b.get(2 * i + 1, w) & 1);
             r.put(2 * i, w, sum as u64);
             r.put(2 * i + 1, w, (sum >> w) as u64 & 1);
         }
@@ -344,7 +357,11 @@ impl Unit<'_> {
             let part = |z: &Z, pair: usize, odd: u32| z.get(2 * pair + odd as usize, w);
             let x = part(&a, pair, rot & 1);
             let y = part(&b, other, (i as u32 & 1) ^ (rot & 1));
-            let negative = if i % 2 == 0 { rot == 1 || rot == 2 } else { rot >= 2 };
+            let negative = if i % 2 == 0 {
+                rot == 1 || rot == 2
+            } else {
+                rot >= 2
+            };
             match (round, negative) {
                 (true, false) => super::int::sqrdmlah(w, d.get(i, w), x, y),
                 (true, true) => super::int::sqrdmlsh(w, d.get(i, w), x, y),
@@ -378,7 +395,11 @@ impl Unit<'_> {
             let sum = (0..2).fold(0, |sum, pair| {
                 let first = x(2 * pair) * y(2 * pair + sel_a);
                 let second = x(2 * pair + 1) * y(2 * pair + (1 - sel_b));
-                sum + if negative { first - second } else { first + second }
+                sum + if negative {
+                    first - second
+                } else {
+                    first + second
+                }
             });
             d.get(i, w).wrapping_add(sum as u64)
         });

@@ -155,7 +155,11 @@ impl Ours {
         let quad = |b: &[u8]| u128::from_le_bytes(b.try_into().expect("16 bytes"));
         for n in 0..32 {
             for (k, b) in from.z[n * length..][..length].chunks(16).enumerate() {
-                let id = if k == 0 { V0 + n as u32 } else { Z0 + (15 * n + k - 1) as u32 };
+                let id = if k == 0 {
+                    V0 + n as u32
+                } else {
+                    Z0 + (15 * n + k - 1) as u32
+                };
                 core.set_wide(id, quad(b));
             }
         }
@@ -269,13 +273,19 @@ fn case(e: &Encoding, length: usize, r: &mut Rng) -> (u32, State) {
             s.x[n] = r.below(1000).wrapping_sub(500);
         }
         if n < 31 && m < 31 {
-            s.x[m] = s.x[n].wrapping_add(r.below(4 * length as u64)).wrapping_sub(length as u64);
+            s.x[m] = s.x[n]
+                .wrapping_add(r.below(4 * length as u64))
+                .wrapping_sub(length as u64);
         }
     }
     if e.name == "cterm" && n < 31 && m < 31 && r.below(2) == 0 {
         s.x[m] = s.x[n];
     }
-    if e.name.starts_with("ftm") || e.name.starts_with("tbl") || e.name.starts_with("tbx") || e.name.contains("shl") {
+    if e.name.starts_with("ftm")
+        || e.name.starts_with("tbl")
+        || e.name.starts_with("tbx")
+        || e.name.contains("shl")
+    {
         for b in s.z[m * length..][..length].iter_mut() {
             *b = if r.below(3) == 0 { r.next() as u8 } else { 0 };
         }
@@ -288,7 +298,8 @@ fn case(e: &Encoding, length: usize, r: &mut Rng) -> (u32, State) {
 
 fn memory_case(e: &Encoding, w: &mut u32, s: &mut State, length: usize, r: &mut Rng) {
     // Indices and offsets are small.
-    let vector_base = e.name.contains("_b") || (e.name.contains("nt1_32") || e.name.contains("nt1_64"));
+    let vector_base =
+        e.name.contains("_b") || (e.name.contains("nt1_32") || e.name.contains("nt1_64"));
     let scalar_index = e.name.ends_with("_r");
     let (n, m) = ((*w >> 5 & 31) as usize, (*w >> 16 & 31) as usize);
     let near = |r: &mut Rng| {
@@ -312,7 +323,11 @@ fn memory_case(e: &Encoding, w: &mut u32, s: &mut State, length: usize, r: &mut 
         s.p[(*w >> 10 & 7) as usize * length / 8] |= 1;
     }
     let middle = WINDOW + MEMORY as u64 / 2;
-    let base = if r.below(3) == 0 { near(r) } else { middle + r.below(128) - 64 };
+    let base = if r.below(3) == 0 {
+        near(r)
+    } else {
+        middle + r.below(128) - 64
+    };
     if n == 31 {
         s.sp = base;
     } else {
@@ -328,10 +343,16 @@ fn memory_case(e: &Encoding, w: &mut u32, s: &mut State, length: usize, r: &mut 
     if e.name.contains("_z") || e.name.contains("_p") {
         *w &= !(0x3e << 16);
     }
-    let esize = if e.name.contains("u32") || e.name.contains("64") { 8 } else { 4 };
+    let esize = if e.name.contains("u32") || e.name.contains("64") {
+        8
+    } else {
+        4
+    };
     if !scalar_index && !e.name.ends_with("_i") {
         for c in s.z[m * length..][..length].chunks_mut(esize) {
-            let at = r.below(200).wrapping_sub(if r.below(4) == 0 { 100 } else { 0 });
+            let at = r
+                .below(200)
+                .wrapping_sub(if r.below(4) == 0 { 100 } else { 0 });
             c.copy_from_slice(&at.to_le_bytes()[..esize]);
         }
     }
@@ -340,10 +361,18 @@ fn memory_case(e: &Encoding, w: &mut u32, s: &mut State, length: usize, r: &mut 
 fn difference(e: &Encoding, a: &State, b: &State) -> String {
     let mut text = String::new();
     if a.signal != b.signal || a.pc != b.pc {
-        return format!(" signal {} at {} / {} at {}", a.signal, a.pc, b.signal, b.pc);
+        return format!(
+            " signal {} at {} / {} at {}",
+            a.signal, a.pc, b.signal, b.pc
+        );
     }
     // Of these qemu has the block that the host reads.
-    let block = if e.name.starts_with("ld1_") && !e.name.ends_with("_r") && !e.name.ends_with("_i") { !15 } else { !0 };
+    let block = if e.name.starts_with("ld1_") && !e.name.ends_with("_r") && !e.name.ends_with("_i")
+    {
+        !15
+    } else {
+        !0
+    };
     if a.signal == libc::SIGSEGV as u32 && (a.fault ^ b.fault) & block != 0 {
         let _ = write!(text, " fault {:#x} / {:#x}", a.fault, b.fault);
     }
@@ -424,7 +453,8 @@ fn compare(oracle: &Oracle, length: usize, asked: &[Asked], failed: &mut Vec<Str
             if shown <= show {
                 let (name, code, who) = (a.line.name, a.code, ours.cores[who].0);
                 let fpcr = a.from.fpcr;
-                let [n, m] = [code >> 5 & 31, code >> 16 & 31].map(|n| a.from.x.get(n as usize).unwrap_or(&a.from.sp));
+                let [n, m] = [code >> 5 & 31, code >> 16 & 31]
+                    .map(|n| a.from.x.get(n as usize).unwrap_or(&a.from.sp));
                 let g = (code >> 10 & 7) as usize;
                 let p = &a.from.p[g * length / 8..(g + 1) * length / 8];
                 eprintln!(
@@ -471,7 +501,9 @@ fn sve_agrees_with_qemu() {
                     tries += 1;
                     let (code, from) = case(line, length, &mut r);
                     let found = find(code).map(|(g, n)| &GROUPS[g].lines[n]);
-                    if found.is_some_and(|f| std::ptr::eq(f, *line)) && !is_doubtful(line, code, length) {
+                    if found.is_some_and(|f| std::ptr::eq(f, *line))
+                        && !is_doubtful(line, code, length)
+                    {
                         asked.push(Asked { line, code, from });
                     }
                 }
@@ -482,7 +514,10 @@ fn sve_agrees_with_qemu() {
                 }
                 let defined = compare(&oracle, length, &asked, &mut failed);
                 for line in asked.iter().map(|a| a.line) {
-                    let mut own = asked.iter().zip(&defined).filter(|(a, _)| std::ptr::eq(a.line, line));
+                    let mut own = asked
+                        .iter()
+                        .zip(&defined)
+                        .filter(|(a, _)| std::ptr::eq(a.line, line));
                     let usual = !wants_more(line, length);
                     if usual && !own.any(|(_, d)| *d) && !dead.contains(&line.name) {
                         dead.push(line.name);
@@ -499,7 +534,11 @@ fn sve_agrees_with_qemu() {
             None => kinds.push((f.clone(), 1)),
         }
     }
-    assert!(failed.is_empty(), "{} differences: {kinds:?}; undefined for qemu: {dead:?}", failed.len());
+    assert!(
+        failed.is_empty(),
+        "{} differences: {kinds:?}; undefined for qemu: {dead:?}",
+        failed.len()
+    );
     assert!(dead.is_empty(), "undefined for qemu: {dead:?}");
 }
 
@@ -508,7 +547,9 @@ fn sve_agrees_with_qemu() {
 fn is_doubtful(e: &Encoding, w: u32, length: usize) -> bool {
     let bfloat = w >> 24 == 0x65 && w >> 22 & 3 == 0 && e.mask >> 22 & 3 == 0;
     // Elements of 128 bits.
-    let quads = e.name.starts_with("st1_") && (w >> 21 & 3) < (w >> 23 & 3) && matches!(e.name, "st1_r" | "st1_i");
+    let quads = e.name.starts_with("st1_")
+        && (w >> 21 & 3) < (w >> 23 & 3)
+        && matches!(e.name, "st1_r" | "st1_i");
     bfloat || quads || (length == 48 && e.need == features::SVE_F64MM)
 }
 

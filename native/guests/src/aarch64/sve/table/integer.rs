@@ -202,4 +202,3 @@ super::lines! {
     clastb_x    "00000101 zz 110001 101 ggg mmmmm ddddd" SVE 'x' Registers |u| u.last_or_scalar(false);
     sel         "00000101 zz 1 mmmmm 11 gggg nnnnn ddddd" SVE 'n' Registers |u| u.select();
 }
-
