@@ -25,6 +25,7 @@ _REGISTERS = {
     "midr": "s3_0_c0_c0_0",
     "pfr0": "s3_0_c0_c4_0",
     "pfr1": "s3_0_c0_c4_1",
+    "zfr0": "s3_0_c0_c4_4",
     "dfr0": "s3_0_c0_c5_0",
     "isar0": "s3_0_c0_c6_0",
     "isar1": "s3_0_c0_c6_1",
@@ -37,7 +38,10 @@ _REGISTERS = {
 }
 #: Fields (register, lowest bit) of what qemu's models have and no core of ours.
 _LACKING = {
-    ("pfr0", 32): "SVE",
+    ("zfr0", 0): "SVE2.1, in the field of SVE2",
+    ("zfr0", 4): "AES2, in the field of AES",
+    ("zfr0", 20): "EBF16, in the field of BF16",
+    ("zfr0", 24): "B16B16",
     ("pfr1", 8): "MTE",
     ("pfr1", 24): "SME",
     ("pfr1", 0): "BTI",
@@ -91,7 +95,8 @@ def _output(*command: str | Path) -> str:
 
 @pytest.mark.parametrize("model", AARCH64.models, ids=lambda m: m.name)
 def test_id_registers(model: CpuModel, identify: Path, newer_qemu: str, ours_of: Ours) -> None:
-    without = ",sve=off" if model.name.startswith(_WITH_SVE) else ""
+    lacks = "sve" not in model.on_native().features and "sve=" not in model.name
+    without = ",sve=off" if lacks and model.name.startswith(_WITH_SVE) else ""
     without += ",sme=off" if model.name.startswith("max") else ""
     theirs = _output(newer_qemu, "-cpu", f"{model.name}{without}", identify)
     ours = ours_of(model, identify)
@@ -114,7 +119,7 @@ def probes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A program that tries an instruction of each feature, and says which signal it got."""
     folder = tmp_path_factory.mktemp("probes")
     known = [feature for feature in AARCH64.features if feature.probe and feature.name != "cpuid"]
-    asm = [".arch armv8.6-a+crypto+sha3+sm4+fp16fml+ssbs+sb+memtag+flagm+sve2+pauth", ".text"]
+    asm = [".arch armv8.6-a+crypto+sha3+sm4+fp16fml+ssbs+sb+memtag+flagm+sve2+sve2-aes+sve2-bitperm+sve2-sha3+sve2-sm4+f32mm+pauth", ".text"]
     for feature in known:
         asm += [f".globl probe_{feature.name}", f"probe_{feature.name}:"]
         # An address, and a size.
