@@ -191,8 +191,8 @@ def _with_sve(
 ) -> tuple[CpuModel, ...]:  # fmt: skip
     """A model of which one may say whether it has SVE; the first one is what it has of itself.
 
-    Which of the lengths it has and which one is the first is chosen by further properties
-    (`sve256=on`, `sve-max-vq=`, `sve-default-vector-length=`: native/guests/src/aarch64/lengths.rs).
+    Which of the lengths it has and which one is the first is chosen by further properties:
+    native/guests/src/aarch64/lengths.rs.
     """
     found: list[CpuModel] = []
     for on in (usual, not usual):
@@ -220,8 +220,8 @@ def _plain(
 
 
 _MODELS = (
-    # Without SVE of itself: C libraries would take its variants of memcpy and strlen, whose predicated accesses cost more here
-    # than those of Advanced SIMD (docs/native-translator.md).
+    # Without SVE of itself: C libraries would take its variants of memcpy and strlen, whose
+    # predicated accesses cost more here than Advanced SIMD's (docs/native-translator.md).
     *_with_sve(
         _with_pauth,
         "max",
@@ -244,21 +244,44 @@ _MODELS = (
         "cortex-a78ae", 0x410FD423, f"{_V8_2} uscat ilrcpc flagm", "Armv8.2-A", hidden="lor ssbs1"
     ),
     *_with_sve(
-        _with_pauth, "cortex-a710", 0x412FD471, _V9_0, "Armv9.0-A",
-        vectors=_SVE2, lengths=_lengths(1), unicorn=NATIVE_ONLY,
+        _with_pauth,
+        "cortex-a710",
+        0x412FD471,
+        _V9_0,
+        "Armv9.0-A",
+        vectors=_SVE2,
+        lengths=_lengths(1),
+        unicorn=NATIVE_ONLY,
     ),
     _model("neoverse-n1", 0x414FD0C1, f"{_V8_2} ssbs", "Armv8.2-A", hidden="lor"),
     *_with_sve(
-        _with_pauth, "neoverse-n2", 0x410FD493, f"{_V9_0} rng dgh", "Armv9.0-A",
-        vectors=_SVE2, lengths=_lengths(1), unicorn=NATIVE_ONLY,
+        _with_pauth,
+        "neoverse-n2",
+        0x410FD493,
+        f"{_V9_0} rng dgh",
+        "Armv9.0-A",
+        vectors=_SVE2,
+        lengths=_lengths(1),
+        unicorn=NATIVE_ONLY,
     ),
     *_with_sve(
-        _plain, "neoverse-v1", 0x411FD402, f"{_V8_4} rng dgh paca pacg", "Armv8.4-A",
-        vectors="sve svei8mm svebf16", lengths=_lengths(1, 2), hidden="lor pauth2",
+        _plain,
+        "neoverse-v1",
+        0x411FD402,
+        f"{_V8_4} rng dgh paca pacg",
+        "Armv8.4-A",
+        vectors="sve svei8mm svebf16",
+        lengths=_lengths(1, 2),
+        hidden="lor pauth2",
     ),
     *_with_sve(
-        _plain, "a64fx", 0x461F0010, f"{_V8_0} atomics fphp asimdhp asimdrdm fcma dcpop",
-        "Armv8.2-A", vectors="sve", lengths=_lengths(1, 2, 4),
+        _plain,
+        "a64fx",
+        0x461F0010,
+        f"{_V8_0} atomics fphp asimdhp asimdrdm fcma dcpop",
+        "Armv8.2-A",
+        vectors="sve",
+        lengths=_lengths(1, 2, 4),
     ),
 )
 
