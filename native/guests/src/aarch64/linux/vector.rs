@@ -23,7 +23,8 @@ fn supported(lengths: u64, quads: u64) -> u64 {
 }
 
 fn answer(quads: u64, control: u64) -> u64 {
-    16 * quads | if control & STAYS != 0 { INHERIT } else { 0 }
+    let stays = if control & STAYS != 0 { INHERIT } else { 0 };
+    (16 * quads) | stays
 }
 
 /// PR_SVE_SET_VL.

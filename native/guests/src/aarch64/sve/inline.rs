@@ -153,6 +153,7 @@ inline! {
     "00000100 00 1 00000 101111 nnnnn ddddd" move_all;
     "00100101 zz 10000o 11 h iiiiiiii ddddd" add_imm;
     "00100101 zz 1010oo 110 iiiiiiii ddddd" min_max_imm;
+    "00100101 zz 110000 110 iiiiiiii ddddd" mul_imm;
     "00100101 zz 111000 11 h iiiiiiii ddddd" dup_imm;
     "00000101 zz 100000 001110 nnnnn ddddd" dup;
     "00000101 zz 1 mmmmm 0110oo nnnnn ddddd" zip_uzp;
@@ -164,6 +165,7 @@ inline! {
     "00000100 zz 010000 000 ggg mmmmm ddddd" mul_p;
     "00000100 zz 0110oo 000 ggg mmmmm ddddd" logic_p;
     "00000100 zz 0 mmmmm 01o ggg nnnnn ddddd" mla;
+    "00000100 zz 0 mmmmm 11o ggg aaaaa ddddd" mad;
     "00000100 zz 010o11 101 ggg nnnnn ddddd" neg_p;
     "00000100 zz 010110 101 ggg nnnnn ddddd" neg_p;
     "00000101 zz 1 mmmmm 11 gggg nnnnn ddddd" sel;
@@ -411,6 +413,19 @@ fn min_max_imm<S: Sem>(s: &mut S, f: Form) -> bool {
     true
 }
 
+fn mul_imm<S: Sem>(s: &mut S, f: Form) -> bool {
+    if !matches!(f.w, 16 | 32) {
+        return false;
+    }
+    let v = s.wide(splat(f.w, f.i.sf_imm(5, 8) as u64));
+    for k in 0..f.quads {
+        let a = f.z(s, f.i.rd(), k);
+        let r = s.op2(Op::VMul, f.w, a, v);
+        f.put(s, f.i.rd(), k, r);
+    }
+    true
+}
+
 fn dup_imm<S: Sem>(s: &mut S, f: Form) -> bool {
     let Some(v) = imm8(f, true) else { return false };
     let v = s.wide(splat(f.w, v));
@@ -523,6 +538,28 @@ fn mla<S: Sem>(s: &mut S, f: Form) -> bool {
         let m = f.mask(s, p, k);
         let product = s.op2(Op::VAnd, 128, product, m);
         let r = s.op2(op, f.w, d, product);
+        f.put(s, f.i.rd(), k, r);
+    }
+    true
+}
+
+/// MAD, MSB.
+fn mad<S: Sem>(s: &mut S, f: Form) -> bool {
+    if !matches!(f.w, 16 | 32) {
+        return false;
+    }
+    let op = if f.i.bit(13) { Op::VSub } else { Op::VAdd };
+    let p = f.p(s, f.g());
+    for k in 0..f.quads {
+        let (d, a, m) = (
+            f.z(s, f.i.rd(), k),
+            f.z(s, f.i.rn(), k),
+            f.z(s, f.i.rm(), k),
+        );
+        let product = s.op2(Op::VMul, f.w, d, m);
+        let r = s.op2(op, f.w, a, product);
+        let on = f.mask(s, p, k);
+        let r = s.op3(Op::VBsl, 128, r, d, on);
         f.put(s, f.i.rd(), k, r);
     }
     true

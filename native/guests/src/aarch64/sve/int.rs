@@ -334,7 +334,7 @@ impl Unit<'_> {
         let (a, b) = (self.z(self.d()), self.z(self.n()));
         self.every(w, self.d(), &mut |_, i| {
             let v = a.get(i, w) ^ b.get(i, w);
-            v >> (r % w) | v << (w - r) % 64
+            (v >> (r % w)) | (v << ((w - r) % 64))
         });
         Ok(())
     }

@@ -13,12 +13,12 @@ pub enum Mix {
 /// Where element `i` of `count` is taken from: of Zn (false) or Zm, and its number.
 fn source(mix: Mix, second: usize, i: usize, count: usize) -> (bool, usize) {
     match mix {
-        Mix::Zip => (i % 2 != 0, i / 2 + second * (count / 2)),
+        Mix::Zip => (!i.is_multiple_of(2), i / 2 + second * (count / 2)),
         Mix::Uzp => {
             let k = 2 * i + second;
             (k >= count, k % count)
         }
-        Mix::Trn => (i % 2 != 0, (i & !1) + second),
+        Mix::Trn => (!i.is_multiple_of(2), (i & !1) + second),
     }
 }
 
