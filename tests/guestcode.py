@@ -40,7 +40,10 @@ class Flavour:
         return self.name
 
 
-_A64 = ("-march=armv8.6-a+crypto+sha3+sm4+fp16+fp16fml+sve+memtag+bf16+i8mm",)
+_A64 = (
+    "-march=armv8.6-a+crypto+sha3+sm4+fp16+fp16fml+memtag+bf16+i8mm"
+    "+sve2+sve2-aes+sve2-bitperm+sve2-sha3+sve2-sm4+f32mm",
+)
 _A32 = ("-march=armv8.6-a", "-mfpu=crypto-neon-fp-armv8.1")
 _GNU64, _GNU32 = "aarch64-linux-gnu-", "arm-linux-gnueabihf-"
 

@@ -25,6 +25,7 @@ _REGISTERS = {
     "midr": "s3_0_c0_c0_0",
     "pfr0": "s3_0_c0_c4_0",
     "pfr1": "s3_0_c0_c4_1",
+    "zfr0": "s3_0_c0_c4_4",
     "dfr0": "s3_0_c0_c5_0",
     "isar0": "s3_0_c0_c6_0",
     "isar1": "s3_0_c0_c6_1",
@@ -37,7 +38,10 @@ _REGISTERS = {
 }
 #: Fields (register, lowest bit) of what qemu's models have and no core of ours.
 _LACKING = {
-    ("pfr0", 32): "SVE",
+    ("zfr0", 0): "SVE2.1, in the field of SVE2",
+    ("zfr0", 4): "AES2, in the field of AES",
+    ("zfr0", 20): "EBF16, in the field of BF16",
+    ("zfr0", 24): "B16B16",
     ("pfr1", 8): "MTE",
     ("pfr1", 24): "SME",
     ("pfr1", 0): "BTI",
@@ -82,6 +86,12 @@ def ours_of(qusr: Callable[[str], Emulator], core: str | None) -> Ours:
     return lambda model, program: emulator(program, options=["-cpu", model.name]).check().out
 
 
+def _without_sve(model: CpuModel) -> str:
+    """What qemu has to be told where it has SVE of itself and the model does not."""
+    lacks = "sve" not in model.on_native().features and "sve=" not in model.name
+    return ",sve=off" if lacks and model.name.startswith(_WITH_SVE) else ""
+
+
 def _output(*command: str | Path) -> str:
     run = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=120
@@ -91,7 +101,7 @@ def _output(*command: str | Path) -> str:
 
 @pytest.mark.parametrize("model", AARCH64.models, ids=lambda m: m.name)
 def test_id_registers(model: CpuModel, identify: Path, newer_qemu: str, ours_of: Ours) -> None:
-    without = ",sve=off" if model.name.startswith(_WITH_SVE) else ""
+    without = _without_sve(model)
     without += ",sme=off" if model.name.startswith("max") else ""
     theirs = _output(newer_qemu, "-cpu", f"{model.name}{without}", identify)
     ours = ours_of(model, identify)
@@ -114,7 +124,9 @@ def probes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A program that tries an instruction of each feature, and says which signal it got."""
     folder = tmp_path_factory.mktemp("probes")
     known = [feature for feature in AARCH64.features if feature.probe and feature.name != "cpuid"]
-    asm = [".arch armv8.6-a+crypto+sha3+sm4+fp16fml+ssbs+sb+memtag+flagm+sve2+pauth", ".text"]
+    vectors = "sve2+sve2-aes+sve2-bitperm+sve2-sha3+sve2-sm4+f32mm"
+    scalar = "armv8.6-a+crypto+sha3+sm4+fp16fml+ssbs+sb+memtag+flagm+pauth"
+    asm = [f".arch {scalar}+{vectors}", ".text"]
     for feature in known:
         asm += [f".globl probe_{feature.name}", f"probe_{feature.name}:"]
         # An address, and a size.
@@ -156,7 +168,7 @@ def test_executes_what_it_has(
     always = {"dcpop", "dcpodp"}
     ran = {name for name, number in ours.items() if number == "0"}
     assert ran | always == (model.on_native().features & set(ours)) | always
-    without = ",sve=off" if model.name.startswith(_WITH_SVE) else ""
+    without = _without_sve(model)
     without += ",sme=off" if model.name.startswith("max") else ""
     theirs = _tried(_output(newer_qemu, "-cpu", f"{model.name}{without}", probes))
     differ = {name for name in ours if ours[name] != theirs[name]}

@@ -57,7 +57,7 @@ BUILTINS = (
     "flush_all", "atomic_swap", "fix_unaligned", "swap_context", "get_fpexc", "set_fpexc",
     "arch_prctl", "modify_ldt", "set_thread_area", "get_thread_area", "page_size",
     "atomic_compare", "flush_scope", "sigsuspend_first", "vector_set_control",
-    "vector_get_control", "set_fp_mode", "get_fp_mode",
+    "vector_get_control", "set_fp_mode", "get_fp_mode", "sve_set_length", "sve_get_length",
 )  # fmt: skip
 """Rust-side calls, in the order of `Builtin` in native/kernel/src/thunk/table.rs."""
 

@@ -2,7 +2,7 @@
 
 /// A set of features of one instruction set, which gives each its bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Features(pub u64);
+pub struct Features(pub u128);
 
 impl Features {
     #[must_use]

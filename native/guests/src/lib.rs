@@ -56,6 +56,14 @@ pub struct Entry {
     pub unicorn: &'static dyn unicorn::Guest,
     /// What Linux carries out for programs although it traps.
     pub emulate: Option<Emulation>,
+    /// Properties of `-cpu` about vector lengths, of which there are too many for a model each.
+    pub lengths: Option<Lengths>,
+}
+
+/// Which properties those are, and what they make of a model's features.
+pub struct Lengths {
+    pub concerns: fn(&str) -> bool,
+    pub choose: fn(&mut Vec<String>, &[&str]) -> Result<(), String>,
 }
 
 /// Carries out the instruction in these bytes, by the system registers (number, value) of the CPU that

@@ -202,6 +202,9 @@ pub enum OwnCall {
     /// prctl(2) of MIPS' two ways to have floating-point registers.
     SetFpMode,
     GetFpMode,
+    /// prctl(2) of AArch64's vector length.
+    SveSetLength,
+    SveGetLength,
 }
 
 /// What swapcontext(2) keeps of a thread in a program's memory.

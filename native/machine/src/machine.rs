@@ -47,18 +47,24 @@ impl Machine {
         let abi = processor.abi(variant).ok_or_else(unknown)?.clone();
         let entry = guests::by_name(abi.core).ok_or_else(unknown)?;
         let native = native_options(abi.core, wishes)?;
-        let model = model(&processor, guest, variant, wishes.cpu)?;
+        let model = model(&processor, entry, guest, variant, wishes.cpu)?;
         if native.is_none() && model.on_unicorn.unicorn < 0 {
             return Err(format!(
                 "-cpu {}: only the core native has this CPU",
                 model.name
             ));
         }
-        let cpu = if native.is_some() {
+        let mut cpu = if native.is_some() {
             model.on_native
         } else {
             model.on_unicorn
         };
+        if let Some(lengths) = &entry.lengths
+            && cpu.features.iter().any(|f| f == "sve")
+        {
+            let asked = of_lengths(entry, wishes.cpu.unwrap_or_default());
+            (lengths.choose)(&mut cpu.features, &asked)?;
+        }
         Ok(Self {
             rules,
             entry,
@@ -95,8 +101,15 @@ impl Machine {
     }
 }
 
+/// The properties of a CPU that are about vector lengths.
+fn of_lengths<'a>(entry: &Entry, cpu: &'a str) -> Vec<&'a str> {
+    let concerns = |text: &&str| entry.lengths.as_ref().is_some_and(|l| (l.concerns)(text));
+    cpu.split(',').skip(1).filter(concerns).collect()
+}
+
 fn model(
     processor: &Processor,
+    entry: &Entry,
     guest: &str,
     variant: &str,
     wanted: Option<&str>,
@@ -105,7 +118,7 @@ fn model(
         let first = processor.models().next();
         return first.ok_or_else(|| format!("no CPU for {guest}"));
     };
-    let model = find(processor, wanted, guest)?;
+    let model = find(processor, entry, wanted, guest)?;
     let Some(missing) = model.missing(variant) else {
         return Ok(model);
     };
@@ -124,14 +137,19 @@ fn model(
 
 /// The CPU `NAME` or `NAME,PROPERTY=on|off,...`: of those that are called so, up to a comma, the first one that has what is asked
 /// for.
-fn find(processor: &Processor, wanted: &str, guest: &str) -> Result<Model, String> {
+fn find(processor: &Processor, entry: &Entry, wanted: &str, guest: &str) -> Result<Model, String> {
     let (name, asked) = wanted.split_once(',').unwrap_or((wanted, ""));
     let is_so = |model: &Model| model.name.split(',').next() == Some(name);
     let mut so: Vec<_> = processor.models().filter(is_so).collect();
     if so.is_empty() {
         return Err(format!("no CPU '{name}' for {guest}: -cpu help lists them"));
     }
-    for setting in asked.split(',').filter(|text| !text.is_empty()) {
+    let lengths = of_lengths(entry, wanted);
+    let rest = asked
+        .split(',')
+        .filter(|text| !text.is_empty() && !lengths.contains(text));
+    // Lengths are of vectors that are there.
+    for setting in lengths.first().map(|_| "sve=on").into_iter().chain(rest) {
         // A property with another value is one that is on, or is not there.
         let given = |m: &Model| m.settings.iter().any(|has| has.0 == setting);
         let (property, on) = match setting.split_once('=') {

@@ -411,7 +411,7 @@ impl PyThread {
     }
 
     /// Takes over what an execve leaves alone of the thread that made it.
-    fn inherit(&mut self, other: &Self) {
+    fn inherit(&mut self, other: &mut Self) {
         self.inner.inherit(&other.inner.legacy());
     }
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MIDR = (0, 0, 0, 0)
 _PFR0 = (0, 0, 4, 0)
 _PFR1 = (0, 0, 4, 1)
+_ZFR0 = (0, 0, 4, 4)
 _DFR0 = (0, 0, 5, 0)
 _ISAR0 = (0, 0, 6, 0)
 _ISAR1 = (0, 0, 6, 1)
@@ -54,7 +55,7 @@ _FEATURES = (
     Feature("sm4", 1, 19, "sm4e v0.4s, v1.4s", ((_ISAR0, 40, 1),)),
     Feature("asimddp", 1, 20, "sdot v0.4s, v1.16b, v2.16b", ((_ISAR0, 44, 1),)),
     Feature("sha512", 1, 21, "sha512h q0, q1, v2.2d", ((_ISAR0, 12, 2),)),
-    Feature("sve", 1, 22, "ptrue p0.b"),
+    Feature("sve", 1, 22, "ptrue p0.b", ((_PFR0, 32, 1),)),
     Feature("asimdfhm", 1, 23, "fmlal v0.2s, v1.2h, v2.2h", ((_ISAR0, 48, 1),)),
     Feature("dit", 1, 24, "msr dit, #1", ((_PFR0, 48, 1),)),
     Feature("uscat", 1, 25, "", ((_MMFR2, 32, 1),)),
@@ -66,8 +67,19 @@ _FEATURES = (
     Feature("pacg", 1, 31, "pacga x0, x1, x2"),
     Feature("cmpbr", 1, 33, ".inst 0x74c00041", ((_ISAR2, 52, 2),)),
     Feature("dcpodp", 2, 0, "dc cvadp, x29", ((_ISAR1, 0, 2),)),
+    Feature("sve2", 2, 1, "sqadd z0.b, p0/m, z0.b, z1.b", ((_ZFR0, 0, 1),)),
+    Feature("sveaes", 2, 2, "aese z0.b, z0.b, z1.b", ((_ZFR0, 4, 1),)),
+    Feature("svepmull", 2, 3, "pmullb z0.q, z1.d, z2.d", ((_ZFR0, 4, 2),)),
+    Feature("svebitperm", 2, 4, "bext z0.b, z1.b, z2.b", ((_ZFR0, 16, 1),)),
+    Feature("svesha3", 2, 5, "rax1 z0.d, z1.d, z2.d", ((_ZFR0, 32, 1),)),
+    Feature("svesm4", 2, 6, "sm4ekey z0.s, z1.s, z2.s", ((_ZFR0, 40, 1),)),
     Feature("flagm2", 2, 7, "axflag", ((_ISAR0, 52, 2),)),
     Feature("frint", 2, 8, "frint32z d0, d1", ((_ISAR1, 32, 1),)),
+    Feature("svei8mm", 2, 9, "smmla z0.s, z1.b, z2.b", ((_ZFR0, 44, 1),)),
+    Feature("svef32mm", 2, 10, "fmmla z0.s, z1.s, z2.s", ((_ZFR0, 52, 1),)),
+    # With vectors of 256 bits at least.
+    Feature("svef64mm", 2, 11, "", ((_ZFR0, 56, 1),)),
+    Feature("svebf16", 2, 12, "bfdot z0.s, z1.h, z2.h", ((_ZFR0, 20, 1),)),
     Feature("i8mm", 2, 13, "smmla v0.4s, v1.16b, v2.16b", ((_ISAR1, 52, 1),)),
     Feature("bf16", 2, 14, "bfdot v0.4s, v1.8h, v2.8h", ((_ISAR1, 44, 1),)),
     Feature("dgh", 2, 15, "", ((_ISAR1, 48, 1),)),
@@ -107,6 +119,17 @@ _MAX = (
 _ONLY_NATIVE = "i8mm bf16 dit uscat ssbs cmpbr dgh rng ecv wfxt cssc mops hbc lse128"
 _FAULTING = "fpac fpaccombine"
 
+_SVE2 = "sve sve2 sveaes svepmull svebitperm svesha3 svesm4 svei8mm svebf16"
+
+
+def _lengths(*quads: int) -> str:
+    """Vector lengths as the native core calls them, in bits; given in quadwords."""
+    return " ".join(f"sve{128 * n}" for n in quads)
+
+
+#: Those of qemu's `max`: all that there can be.
+_ALL_LENGTHS = _lengths(*range(1, 17))
+
 #: qemu's properties, and what becomes of pointer authentication; the default one is the first of
 #: those that have what is asked for.
 _ALGORITHMS = (
@@ -126,29 +149,31 @@ def _with_pauth(
 ) -> tuple[CpuModel, ...]:
     """A model of which one may say how pointers are authenticated, or that they are not."""
     native = more.pop("native", "")
+    called = more.pop("called", name)
+    known = more.pop("settings", {})
     found = []
     for n, (algorithm, with_it, words) in enumerate(_ALGORITHMS):
         found.append(
             CpuModel(
-                f"{name},{algorithm}=on" if n else name,
+                f"{called},{algorithm}=on" if n else called,
                 ident=ident,
                 features=features,
                 native=f"{native} paca pacg",
                 hidden=f"{hidden} {with_it}",
                 description=f"{name} with {words}" if n else description,
-                settings=_settings(algorithm),
+                settings=known | _settings(algorithm),
                 **more,
             )
         )
     found.append(
         CpuModel(
-            f"{name},pauth=off",
+            f"{called},pauth=off",
             ident=ident,
             features=features,
             native=native,
             hidden=hidden,
             description=f"{name} without pointer authentication",
-            settings=_settings(None),
+            settings=known | _settings(None),
             **more,
         )
     )
@@ -160,15 +185,54 @@ def _model(name: str, ident: int, features: str, description: str, **more: Any) 
     return CpuModel(name, ident=ident, features=features, description=description, **described)
 
 
+def _with_sve(
+    make: Any, name: str, ident: int, features: str, description: str, *, vectors: str,
+    lengths: str, usual: bool = True, hidden: str = "lor", native: str = "", **more: Any,
+) -> tuple[CpuModel, ...]:  # fmt: skip
+    """A model of which one may say whether it has SVE; the first one is what it has of itself.
+
+    Which of the lengths it has and which one is the first is chosen by further properties:
+    native/guests/src/aarch64/lengths.rs.
+    """
+    found: list[CpuModel] = []
+    for on in (usual, not usual):
+        if on and not usual:
+            more["unicorn"] = NATIVE_ONLY
+        made = make(
+            name,
+            ident=ident,
+            features=features,
+            description=f"{description}{', with SVE' if on else ''}",
+            native=f"{native} {vectors if on else ''}",
+            hidden=f"{hidden} {lengths if on else ''}",
+            settings={"sve": on},
+            called=name if on == usual else f"{name},sve={'on' if on else 'off'}",
+            **more,
+        )  # fmt: skip
+        found += made
+    return tuple(found)
+
+
+def _plain(
+    name: str, ident: int, features: str, description: str, *, called: str, **more: Any
+) -> tuple[CpuModel, ...]:
+    return (_model(called, ident, features, description, **more),)
+
+
 _MODELS = (
-    *_with_pauth(
+    # Without SVE of itself: C libraries would take its variants of memcpy and strlen, whose
+    # predicated accesses cost more here than Advanced SIMD's (docs/native-translator.md).
+    *_with_sve(
+        _with_pauth,
         "max",
         0x000F0510,
         _MAX,
-        "lor",
         "all that the core can execute (Armv8.5-A and much of later)",
-        unicorn=3,
+        vectors=f"{_SVE2} svef32mm svef64mm",
+        lengths=_ALL_LENGTHS,
+        usual=False,
         native=_ONLY_NATIVE,
+        unicorn=3,
     ),
     _model("cortex-a35", 0x411FD040, _V8_0, "Armv8.0-A"),
     _model("cortex-a53", 0x410FD034, _V8_0, "Armv8.0-A", unicorn=1),
@@ -179,31 +243,45 @@ _MODELS = (
     _model(
         "cortex-a78ae", 0x410FD423, f"{_V8_2} uscat ilrcpc flagm", "Armv8.2-A", hidden="lor ssbs1"
     ),
-    *_with_pauth(
-        "cortex-a710", 0x412FD471, _V9_0, "lor", "Armv9.0-A without SVE", unicorn=NATIVE_ONLY
+    *_with_sve(
+        _with_pauth,
+        "cortex-a710",
+        0x412FD471,
+        _V9_0,
+        "Armv9.0-A",
+        vectors=_SVE2,
+        lengths=_lengths(1),
+        unicorn=NATIVE_ONLY,
     ),
     _model("neoverse-n1", 0x414FD0C1, f"{_V8_2} ssbs", "Armv8.2-A", hidden="lor"),
-    *_with_pauth(
+    *_with_sve(
+        _with_pauth,
         "neoverse-n2",
         0x410FD493,
         f"{_V9_0} rng dgh",
-        "lor",
-        "Armv9.0-A without SVE",
+        "Armv9.0-A",
+        vectors=_SVE2,
+        lengths=_lengths(1),
         unicorn=NATIVE_ONLY,
     ),
-    _model(
+    *_with_sve(
+        _plain,
         "neoverse-v1",
         0x411FD402,
         f"{_V8_4} rng dgh paca pacg",
-        "Armv8.4-A without SVE",
+        "Armv8.4-A",
+        vectors="sve svei8mm svebf16",
+        lengths=_lengths(1, 2),
         hidden="lor pauth2",
     ),
-    _model(
+    *_with_sve(
+        _plain,
         "a64fx",
         0x461F0010,
         f"{_V8_0} atomics fphp asimdhp asimdrdm fcma dcpop",
-        "Armv8.2-A without SVE",
-        hidden="lor",
+        "Armv8.2-A",
+        vectors="sve",
+        lengths=_lengths(1, 2, 4),
     ),
 )
 
@@ -252,7 +330,7 @@ class AArch64(Arch):
         told = [feature.id_fields for feature in self.advertised(model)]
         # Without it, as on Unicorn, its algorithm is nothing.
         hidden = model.hidden if "paca" in model.features else model.hidden & {"lor", "ssbs1"}
-        told += [_HIDDEN[name] for name in sorted(hidden)]
+        told += [_HIDDEN.get(name, ()) for name in sorted(hidden)]
         for register, low, value in (field for each in told for field in each):
             known = fields.get((register, low), 0)
             fields[register, low] = max(known, value)

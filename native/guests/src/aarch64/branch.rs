@@ -115,6 +115,7 @@ pub fn br<S: Sem>(s: &mut S, i: Insn) -> Lift {
 }
 
 pub fn svc<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    super::sve::discard(s, i);
     s.trap(Trap::Syscall, i.f(5, 16), i.pc.wrapping_add(4));
     Lift::End
 }

@@ -68,7 +68,63 @@ features! {
     QARMA3 46 "qarma3";
     /// CNTVCTSS_EL0.
     ECV 47 "ecv";
+    SVE 48 "sve";
+    SVE2 49 "sve2";
+    SVE_AES 50 "sveaes";
+    SVE_PMULL 51 "svepmull";
+    SVE_BITPERM 52 "svebitperm";
+    SVE_SHA3 53 "svesha3";
+    SVE_SM4 54 "svesm4";
+    SVE_I8MM 55 "svei8mm";
+    SVE_F32MM 56 "svef32mm";
+    SVE_F64MM 57 "svef64mm";
+    SVE_BF16 58 "svebf16";
 }
+
+/// Where the vector lengths are that a model has: a bit for each number of quadwords, from 1 on; above them a program's
+/// first length, less one.
+const LENGTHS: u32 = 64;
+const FIRST_LENGTH: u32 = LENGTHS + 16;
+
+/// What `sveN` (bits) and `sve-default-N` (quadwords) name.
+fn lengths(name: &str) -> Features {
+    let number = |text: &str| text.parse::<u32>().ok().filter(|n| *n > 0);
+    if let Some(n) = name.strip_prefix("sve-default-").and_then(number) {
+        return Features(u128::from(n.min(16) - 1) << FIRST_LENGTH);
+    }
+    let bits = name.strip_prefix("sve").and_then(number);
+    bits.filter(|n| n.is_multiple_of(128) && *n <= 2048)
+        .map_or(Features::default(), |n| {
+            Features(1 << (LENGTHS + n / 128 - 1))
+        })
+}
+
+/// The vector lengths of a model: bit n - 1 for n quadwords.
+#[must_use]
+pub fn lengths_of(features: Features) -> u64 {
+    (features.0 >> LENGTHS) as u64 & 0xffff
+}
+
+/// A program's first vector length in quadwords; 0 without vectors of that kind.
+#[must_use]
+pub fn first_length(features: Features) -> u64 {
+    if features.contains(SVE) {
+        (features.0 >> FIRST_LENGTH) as u64 + 1
+    } else {
+        0
+    }
+}
+
+/// The features of the processor, with these vector lengths only, and the first of them that programs have (quadwords).
+#[cfg(test)]
+#[must_use]
+pub const fn with_length(features: Features, quads: u32) -> Features {
+    Features(features.0 | 1 << (LENGTHS + quads - 1) | ((quads - 1) as u128) << FIRST_LENGTH)
+}
+
+/// All of SVE and SVE2.
+#[cfg(test)]
+pub const ALL_SVE: Features = Features(((1 << 59) - 1) & !((1 << 48) - 1));
 
 /// Of models: the names' ones; of none, all but the algorithms.
 #[must_use]
@@ -78,7 +134,10 @@ pub fn by_names(names: &[String]) -> Features {
         return USUAL;
     }
     let known = NAMES.iter().filter(|f| names.iter().any(|x| x == f.0));
-    known.fold(Features::default(), all)
+    let known = known.fold(Features::default(), all);
+    names
+        .iter()
+        .fold(known, |known, name| known.and(lengths(name)))
 }
 
 /// With these, nothing that has a lifter is undefined.

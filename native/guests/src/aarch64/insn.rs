@@ -18,10 +18,29 @@ pub mod slot {
     pub const SEED: u16 = 36;
     /// Not 0 where pointers are not authenticated with the key of this bit (SCTLR_EL1.EnIA and its like, inverted).
     pub const KEYS_OFF: u16 = 37;
+    /// Not 0: vectors are in use, so that more of their registers than V may not be 0 (`sve`).
+    pub const VECTORS: u16 = 38;
+    /// The vector length in quadwords.
+    pub const QUADS: u16 = 39;
+    /// What prctl(2) has said of the length (`linux::vector`).
+    pub const LENGTH_CONTROL: u16 = 40;
+    /// Predicates and FFR: their first 64 bits, then the second ones, and so on.
+    pub const PREDICATES: u16 = 41;
 }
 
-/// The general slots, and the vector registers.
-pub const LAYOUT: Layout = Layout::new(38, KEYS + 5);
+/// P0 to P15, and FFR.
+pub const PREDICATES: u16 = 17;
+/// A predicate's words of 64 bits.
+pub const PREDICATE_WORDS: u16 = 4;
+
+/// The general slots, the vector registers, and the keys; then what is above V in vectors, as many quadwords each as the
+/// vector length has, less one.
+pub const LAYOUT: Layout = Layout::new(
+    slot::PREDICATES + PREDICATES * PREDICATE_WORDS,
+    UPPER + 32 * 15,
+);
+
+pub const UPPER: u16 = KEYS + 5;
 
 /// The wide slots of the keys of pointer authentication: APIA, APIB, APDA, APDB, APGA.
 pub const KEYS: u16 = 32;
@@ -51,6 +70,11 @@ impl Insn {
     #[must_use]
     pub fn big(self) -> bool {
         self.mode & super::MODE_BIG != 0
+    }
+    /// The vector length in quadwords.
+    #[must_use]
+    pub fn quads(self) -> u16 {
+        (self.mode >> super::MODE_QUADS & 15) as u16 + 1
     }
     #[must_use]
     pub fn rd(self) -> u32 {

@@ -7,6 +7,7 @@ pub mod features;
 pub mod fp;
 pub mod insn;
 pub mod int;
+pub mod lengths;
 mod linux;
 pub mod mem;
 pub mod mops;
@@ -16,11 +17,11 @@ mod qarma;
 pub mod simd;
 pub mod simd_mem;
 pub mod sm;
+pub mod sve;
 pub mod system;
 pub mod table;
 pub mod unicorn;
 
-use crate::Entry;
 use crate::features::Features;
 use crate::guest::{FlagUse, Guest, Lift, flag, untagged};
 use crate::ir::build::IrBuilder;
@@ -28,8 +29,9 @@ use crate::ir::flags;
 use crate::ir::flags::Model;
 use crate::ir::interp::Interp;
 use crate::ir::layout::Layout;
-use crate::ir::sem::Sem;
+use crate::ir::sem::{Above, Sem};
 use crate::ir::state::State;
+use crate::{Entry, Lengths};
 use insn::{Insn, slot};
 use linux::AArch64Linux;
 pub use linux::registers;
@@ -44,6 +46,9 @@ pub const MODE_FLUSH: u32 = 1;
 pub const MODE_BIG: u32 = 2;
 /// From here on the four keys of addresses that are switched off.
 pub const MODE_KEYS_OFF_SHIFT: u32 = 2;
+/// Vectors are in use (`sve`); above it their length in quadwords, less one.
+pub const MODE_VECTORS: u32 = 1 << 6;
+pub const MODE_QUADS: u32 = 7;
 
 /// The guest description: a CPU model in one byte order. Instructions are little-endian whatever data are.
 pub struct AArch64 {
@@ -68,6 +73,11 @@ pub static BIG: AArch64 = AArch64 {
     name: "aarch64-be",
 };
 
+const LENGTHS: Lengths = Lengths {
+    concerns: lengths::concerns,
+    choose: lengths::choose,
+};
+
 /// Little- and big-endian.
 pub static GUESTS: [Entry; 2] = [
     Entry {
@@ -82,6 +92,7 @@ pub static GUESTS: [Entry; 2] = [
             big_endian: false,
         },
         emulate: Some(linux::emulate),
+        lengths: Some(LENGTHS),
     },
     Entry {
         command: "aarch64_be",
@@ -95,6 +106,7 @@ pub static GUESTS: [Entry; 2] = [
             big_endian: true,
         },
         emulate: Some(linux::emulate),
+        lengths: Some(LENGTHS),
     },
 ];
 
@@ -139,6 +151,11 @@ impl AArch64 {
     fn lift<S: Sem>(&self, s: &mut S, pc: u64, code: &[u8], mode: u32) -> Lift {
         let bits = word(code);
         s.byte_order(self.big_data);
+        if sve::is_vector(bits) {
+            s.zero_above(Above::default());
+            return sve::lift(s, self.insn(pc, bits, mode));
+        }
+        s.zero_above(sve::above(self.insn(pc, bits, mode)));
         if !self.features.contains(features::USUAL)
             && !self.features.contains(features::needed(bits))
         {
@@ -210,7 +227,17 @@ impl Guest for AArch64 {
     fn mode(&self, st: &State) -> u32 {
         let flush = st.r()[usize::from(slot::FPCR)] >> 24 & 1 != 0;
         let flush = if flush { MODE_FLUSH } else { 0 };
-        flush | pauth::mode(st.r()[pauth::OFF])
+        let vectors = if st.r()[usize::from(slot::VECTORS)] != 0 {
+            MODE_VECTORS
+        } else {
+            0
+        };
+        let quads = st.r()[usize::from(slot::QUADS)].saturating_sub(1) as u32;
+        flush | pauth::mode(st.r()[pauth::OFF]) | vectors | quads << MODE_QUADS
+    }
+
+    fn reset(&self, st: &mut State) {
+        st.r_mut()[usize::from(slot::QUADS)] = features::first_length(self.features);
     }
 
     fn is_volatile(&self, code: &[u8]) -> bool {
@@ -226,7 +253,11 @@ impl Guest for AArch64 {
     }
 
     fn register_count(&self) -> u32 {
-        registers::COUNT
+        if self.features.contains(features::SVE) {
+            registers::VECTOR_COUNT
+        } else {
+            registers::COUNT
+        }
     }
 
     fn register(&self, st: &State, id: u32) -> u128 {
@@ -257,7 +288,7 @@ impl Guest for AArch64 {
                 u128::from(st.r()[pauth::OFF] | paca | pacg)
             }
             registers::SEED => u128::from(st.r()[usize::from(slot::SEED)]),
-            _ => 0,
+            _ => sve::register(st, self.features, id),
         }
     }
 
@@ -282,7 +313,7 @@ impl Guest for AArch64 {
             registers::KEYS..registers::PAUTH => st.v_mut()[Self::key(id)] = value,
             registers::PAUTH => st.r_mut()[pauth::OFF] = v & 15,
             registers::SEED => st.r_mut()[usize::from(slot::SEED)] = v,
-            _ => {}
+            _ => sve::set_register(st, self.features, id, value),
         }
     }
 

@@ -109,7 +109,7 @@ const NAMES: &[(&str, Features)] = &[
 #[must_use]
 pub fn by_names(names: &[String]) -> Features {
     if names.is_empty() {
-        return Features(u64::MAX);
+        return Features(u128::MAX);
     }
     let mut all = Features::default();
     if let Some(n) = VERSIONS.iter().position(|v| names.iter().any(|x| x == v.0)) {

@@ -62,6 +62,7 @@ pub static GUESTS: [Entry; 3] = [
             big_code: false,
         },
         emulate: None,
+        lengths: None,
     },
     Entry {
         command: "armeb",
@@ -77,6 +78,7 @@ pub static GUESTS: [Entry; 3] = [
             big_code: false,
         },
         emulate: None,
+        lengths: None,
     },
     Entry {
         command: "armeb",
@@ -92,6 +94,7 @@ pub static GUESTS: [Entry; 3] = [
             big_code: true,
         },
         emulate: None,
+        lengths: None,
     },
 ];
 

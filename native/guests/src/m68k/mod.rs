@@ -15,4 +15,5 @@ pub static GUESTS: [Entry; 1] = [Entry {
     isa: None,
     unicorn: &unicorn::M68K,
     emulate: None,
+    lengths: None,
 }];

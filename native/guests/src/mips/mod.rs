@@ -13,6 +13,7 @@ const fn guest(linux: &'static MipsLinux, unicorn: &'static unicorn::Unicorn) ->
         isa: None,
         unicorn,
         emulate: None,
+        lengths: None,
     }
 }
 

@@ -14,4 +14,5 @@ pub static GUESTS: [Entry; 1] = [Entry {
     isa: None,
     unicorn: &unicorn::PPC,
     emulate: Some(linux::emulate),
+    lengths: None,
 }];

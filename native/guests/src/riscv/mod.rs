@@ -44,6 +44,7 @@ pub static GUESTS: [Entry; 2] = [
         isa: Some(|f| Riscv::of(features::by_names(f, 64), 64)),
         unicorn: &unicorn::RV64,
         emulate: Some(linux::emulate),
+        lengths: None,
     },
     Entry {
         command: "riscv32",
@@ -54,6 +55,7 @@ pub static GUESTS: [Entry; 2] = [
         isa: Some(|f| Riscv::of(features::by_names(f, 32), 32)),
         unicorn: &unicorn::RV32,
         emulate: Some(linux::emulate),
+        lengths: None,
     },
 ];
 

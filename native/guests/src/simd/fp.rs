@@ -62,7 +62,7 @@ fn halve(w: u8, x: u64) -> Option<u64> {
 }
 
 /// FRECPS (halves false: 2 - ab), FRSQRTS (3 - ab over 2), with one rounding.
-fn step(env: &mut u32, w: u8, a: u64, b: u64, rsqrt: bool) -> u64 {
+pub fn step(env: &mut u32, w: u8, a: u64, b: u64, rsqrt: bool) -> u64 {
     let (a, b) = (flushed(env, w, a ^ sign(w)), flushed(env, w, b));
     if (infinite(w, a) && zero(w, b)) || (zero(w, a) && infinite(w, b)) {
         return one_and(w, if rsqrt { 3 } else { 4 });
@@ -109,7 +109,7 @@ pub fn step_rounded(st: &mut State, a: u128, b: u128, _c: u128, imm: u64) -> u12
     r
 }
 
-fn mulx(env: &mut u32, w: u8, a: u64, b: u64) -> u64 {
+pub fn mulx(env: &mut u32, w: u8, a: u64, b: u64) -> u64 {
     let (a, b) = (flushed(env, w, a), flushed(env, w, b));
     if (infinite(w, a) && zero(w, b)) || (zero(w, a) && infinite(w, b)) {
         return one_and(w, 4) | ((a ^ b) & sign(w));

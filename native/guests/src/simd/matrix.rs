@@ -8,7 +8,7 @@ use crate::ir::state::State;
 use crate::ir::vector::{from_lanes, lane};
 
 /// A half-precision number as a single one, signalling NaNs included.
-fn single(env: u32, h: u64) -> u64 {
+pub fn single(env: u32, h: u64) -> u64 {
     let (sign, exp, frac) = (h >> 15 << 31, h >> 10 & 31, h & 0x3ff);
     match (exp, frac) {
         (31, _) => sign | 0x7f80_0000 | frac << 13,
@@ -92,7 +92,7 @@ fn add_odd(a: f64, b: f64) -> f64 {
 }
 
 /// BFDotAdd without extended bfloat16 behaviour: no exceptions, and no modes.
-fn dot(sum: u64, a: u64, b: u64) -> u64 {
+pub fn dot(sum: u64, a: u64, b: u64) -> u64 {
     let product = |n: u32| {
         let (x, y) = (a >> n & 0xffff, b >> n & 0xffff);
         f64::from(round_odd(operand(x << 16) * operand(y << 16), false))
@@ -129,7 +129,7 @@ pub fn bfmlal(st: &mut State, a: u128, b: u128, d: u128, imm: u64) -> u128 {
 }
 
 /// To bfloat16 (FPConvertBF).
-fn to_bfloat(env: &mut u32, x: u64) -> u64 {
+pub fn to_bfloat(env: &mut u32, x: u64) -> u64 {
     let x = float::flushed(env, 32, x);
     let (sign, size) = (x >> 16 & 0x8000, x & 0x7fff_ffff);
     if size > 0x7f80_0000 {

@@ -5,7 +5,7 @@ mod copy;
 pub mod crypto;
 pub mod different;
 pub mod element;
-mod estimate;
+pub mod estimate;
 pub mod eval;
 pub mod float;
 pub mod form;

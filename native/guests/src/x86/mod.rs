@@ -16,6 +16,7 @@ pub static GUESTS: [Entry; 2] = [
         isa: None,
         unicorn: &unicorn::X86_64,
         emulate: None,
+        lengths: None,
     },
     Entry {
         command: "i386",
@@ -23,5 +24,6 @@ pub static GUESTS: [Entry; 2] = [
         isa: None,
         unicorn: &unicorn::I386,
         emulate: None,
+        lengths: None,
     },
 ];

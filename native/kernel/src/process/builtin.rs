@@ -337,6 +337,8 @@ impl GuestThread {
             }
             Builtin::SetFpMode => self.prctl(OwnCall::SetFpMode, args),
             Builtin::GetFpMode => self.prctl(OwnCall::GetFpMode, args),
+            Builtin::SveSetLength => self.prctl(OwnCall::SveSetLength, args),
+            Builtin::SveGetLength => self.prctl(OwnCall::SveGetLength, args),
             Builtin::GetSeccomp => Ok(self.seccomp.mode()),
             // prctl(PR_SET_SECCOMP, mode, program)
             Builtin::SetSeccomp => match value(1) {

@@ -154,7 +154,7 @@ impl GuestThread {
 
     /// What the program that it executes has of it.
     #[must_use]
-    pub fn legacy(&self) -> Legacy {
+    pub fn legacy(&mut self) -> Legacy {
         Legacy {
             seccomp: Arc::clone(&self.seccomp),
             carries_out: self.carries_out,

@@ -275,11 +275,13 @@ pub enum Builtin {
     VectorGetControl,
     SetFpMode,
     GetFpMode,
+    SveSetLength,
+    SveGetLength,
 }
 
 impl Builtin {
     pub(super) fn from_index(index: u8) -> Option<Self> {
-        if index > Self::GetFpMode as u8 {
+        if index > Self::SveGetLength as u8 {
             return None;
         }
         // SAFETY: the enum is `repr(u8)` with the contiguous values 0..=last.

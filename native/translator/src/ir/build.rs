@@ -4,7 +4,7 @@ use super::eval::{self, mask};
 use super::eval::{PART_CARRY, PART_NZ};
 use super::flags::Cc;
 use super::layout::Layout;
-use super::sem::{Guard, Indirect, Sem};
+use super::sem::{Above, Guard, Indirect, Sem};
 use super::skip::Known;
 use super::state::{Helper, Outside};
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
@@ -31,6 +31,7 @@ pub struct IrBuilder {
     pub(super) width: u8,
     /// Memory has the highest byte first.
     big: bool,
+    above: Above,
     /// Addresses that are no operations: a base, and what is added to it. Accesses take them along.
     pub(super) addresses: [(Val, i32); ADDRESSES],
     next_address: usize,
@@ -70,6 +71,7 @@ impl IrBuilder {
             selecting: None,
             width: 64,
             big: false,
+            above: Above::default(),
             addresses: [(NONE, 0); ADDRESSES],
             next_address: 0,
             insn: 0,
@@ -316,6 +318,14 @@ impl Sem for IrBuilder {
             self.forget_overlapping(i);
         }
         self.cur.wide[i] = v;
+        let above = self.above.of(slot);
+        if !above.is_empty() {
+            let zero = self.wide(0);
+            for piece in above {
+                self.push(Op::SetX, 128, [zero, NONE, NONE], u64::from(piece));
+                self.cur.wide[usize::from(piece)] = zero;
+            }
+        }
     }
 
     fn get_f(&mut self) -> Val {
@@ -364,6 +374,10 @@ impl Sem for IrBuilder {
 
     fn byte_order(&mut self, big: bool) {
         self.big = big;
+    }
+
+    fn zero_above(&mut self, above: Above) {
+        self.above = above;
     }
 
     fn guard(&mut self, cond: Option<Cc>, how: Guard) {
@@ -473,6 +487,11 @@ impl Sem for IrBuilder {
     fn changed(&mut self, pieces: std::ops::Range<u16>) {
         let (from, to) = (usize::from(pieces.start), usize::from(pieces.end));
         self.cur.wide[from..to].fill(NONE);
+    }
+
+    fn changed_slots(&mut self, slots: std::ops::Range<u16>) {
+        let (from, to) = (usize::from(slots.start), usize::from(slots.end));
+        self.cur.general[from..to].fill(NONE);
     }
 
     fn call(&mut self, h: Helper, args: [Option<Val>; 3], imm: u64) -> Val {

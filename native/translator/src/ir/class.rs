@@ -45,6 +45,7 @@ const fn class(n: u8) -> u16 {
         n,
         &[
             VGet,
+            VMask,
             FpToInt,
             Pack,
             Cc,
@@ -260,6 +261,7 @@ mod tests {
             (Op::Cc, Kind::General),
             (Op::VDotUS, Kind::Wide),
             (Op::VGet, Kind::General),
+            (Op::VMask, Kind::General),
             (Op::FpToInt, Kind::General),
             (Op::VFpNarrow, Kind::Wide),
             (Op::Get, Kind::General),

@@ -4,7 +4,7 @@
 //! checked against under `--core native,check`.
 
 use super::eval::{self, eval_any, sext};
-use super::sem::{Guard, Indirect, Sem};
+use super::sem::{Above, Guard, Indirect, Sem};
 use super::state::{Helper, Outside, Refused, State};
 use super::{Op, Rmw, Trap};
 
@@ -54,6 +54,7 @@ pub struct Interp<'a> {
     skipped: bool,
     /// Memory has the highest byte first.
     big: bool,
+    above: Above,
 }
 
 impl<'a> Interp<'a> {
@@ -64,6 +65,7 @@ impl<'a> Interp<'a> {
             outcome: Outcome::Next,
             skipped: false,
             big: false,
+            above: Above::default(),
         }
     }
 
@@ -209,6 +211,10 @@ impl Sem for Interp<'_> {
         self.big = big;
     }
 
+    fn zero_above(&mut self, above: Above) {
+        self.above = above;
+    }
+
     fn set_nz(&mut self, v: u128, carry: Option<(u128, u8)>) {
         let carry = carry.map(|(b, n)| (b as u64, n));
         let f = super::flags::part(self.st.flags, Some(v as u64), carry);
@@ -256,6 +262,9 @@ impl Sem for Interp<'_> {
     fn set_x(&mut self, slot: u16, v: u128) {
         if !self.faulted() {
             self.st.set_wide(usize::from(slot), v);
+            for piece in self.above.of(slot) {
+                self.st.set_wide(usize::from(piece), 0);
+            }
         }
     }
 
@@ -373,6 +382,8 @@ impl Sem for Interp<'_> {
     }
 
     fn changed(&mut self, _: std::ops::Range<u16>) {}
+
+    fn changed_slots(&mut self, _: std::ops::Range<u16>) {}
 
     fn call(&mut self, h: Helper, args: [Option<u128>; 3], imm: u64) -> u128 {
         if self.faulted() {

@@ -175,6 +175,8 @@ pub enum Op {
     /// General a, zero-extended to 128 bits.
     VFromG,
     VPopcnt,
+    /// Bit n is the highest bit of byte n of a (w = 16): a general value.
+    VMask,
     /// Byte table lookup in one register; indices beyond 15 give 0.
     VTbl1,
     /// Reverses the bytes (w = 8) or larger elements in each imm bits.

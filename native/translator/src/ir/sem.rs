@@ -27,6 +27,26 @@ pub enum Guard {
     Either,
 }
 
+/// Wide slots that are the lowest pieces of longer registers, whose further ones are elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Above {
+    /// The slots, from 0 on; 0: there are none.
+    pub slots: u16,
+    /// The piece above that of slot 0, and how many pieces there are above each. They follow each other.
+    pub first: u16,
+    pub pieces: u16,
+}
+
+impl Above {
+    /// What is above a slot.
+    #[must_use]
+    pub fn of(self, slot: u16) -> std::ops::Range<u16> {
+        let n = if slot < self.slots { self.pieces } else { 0 };
+        let first = self.first + slot.min(self.slots) * self.pieces;
+        first..first + n
+    }
+}
+
 /// Values and operations.
 pub trait Sem {
     type V: Copy;
@@ -40,6 +60,8 @@ pub trait Sem {
     fn unguard(&mut self);
     /// The order of bytes in memory from here on.
     fn byte_order(&mut self, big: bool);
+    /// From here on setting one of these wide slots zeroes what there is of its register above them.
+    fn zero_above(&mut self, above: Above);
     /// Sets N and Z by the low 32 bits of `v`, C to bit `carry.1` of `carry.0` if there is one, and leaves the other
     /// flags as they are.
     fn set_nz(&mut self, v: Self::V, carry: Option<(Self::V, u8)>);
@@ -87,6 +109,8 @@ pub trait Sem {
     fn outside(&mut self, f: Outside, imm: u64, pc: u64);
     /// A helper may have changed these pieces of wide slots.
     fn changed(&mut self, pieces: std::ops::Range<u16>);
+    /// The same of general slots; none of those that translated code keeps in registers of the host.
+    fn changed_slots(&mut self, slots: std::ops::Range<u16>);
     /// Calls a helper for a wide result.
     fn call_x(&mut self, h: Helper, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
 

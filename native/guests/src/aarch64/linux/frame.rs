@@ -7,6 +7,7 @@ use crate::kernel::signal::{FrameContext, Restored, SA_RESTORER};
 use crate::memory::{AddressSpace, Efault};
 
 use super::registers::{FPCR, FPSR, LR, PC, PSTATE, SP, V0, X0, X29};
+use super::vector::{self, Vectors};
 
 // struct rt_sigframe: siginfo_t, then ucontext: uc_flags, uc_link, uc_stack, uc_sigmask
 // (with room for 1024 signals), then the sigcontext, aligned to 16.
@@ -29,6 +30,13 @@ const FPSIMD_SIZE: usize = 528;
 const ESR_MAGIC: u64 = 0x4553_5201;
 const ESR_SIZE: usize = 16;
 const EXTRA_MAGIC: u64 = 0x4558_5401;
+/// struct extra_context: behind its header an address and a size.
+const EXTRA_SIZE: usize = 32;
+const TERMINATOR: usize = 16;
+/// More than the longest vectors take.
+const MOST_EXTRA: usize = 0x4000;
+/// What of the reserved bytes others may take.
+const FIXED: usize = FPSIMD_SIZE + ESR_SIZE + EXTRA_SIZE + TERMINATOR;
 
 /// The condition flags, which a frame may set; the rest of PSTATE is not the guest's.
 const NZCV: u64 = 0xf000_0000;
@@ -40,10 +48,19 @@ pub(super) fn push(
     context: &FrameContext<'_>,
     abi: GuestAbi,
 ) -> Result<(), Efault> {
+    let vectors = Vectors::of(core);
+    let size = vectors.map_or(0, Vectors::size);
+    // What does not fit beside the others is behind the frame, and a record (extra_context, a terminator behind it) says where.
+    let extra = if FIXED + size > RESERVED_SIZE {
+        size + TERMINATOR
+    } else {
+        0
+    };
+    let whole = FRAME_SIZE + extra;
     // The frame record (x29, x30) lies above the frame, so that unwinders walk through.
     let record = (top & !15).wrapping_sub(16);
-    let frame = record.wrapping_sub(FRAME_SIZE as u64);
-    let mut bytes = Bytes::new(FRAME_SIZE + 16, abi);
+    let frame = record.wrapping_sub(whole as u64);
+    let mut bytes = Bytes::new(whole + 16, abi);
     if context.action.has(libc::SA_SIGINFO) {
         bytes.bytes[..context.info.len()].copy_from_slice(context.info);
     }
@@ -74,10 +91,22 @@ pub(super) fn push(
         bytes.put(at, 4, ESR_MAGIC);
         bytes.put(at + 4, 4, ESR_SIZE as u64);
         bytes.put(at + 8, 8, fault.syndrome);
+        at += ESR_SIZE;
     }
-    // The terminating record is all zero already.
-    bytes.put(FRAME_SIZE, 8, core.get(X29));
-    bytes.put(FRAME_SIZE + 8, 8, core.get(LR));
+    match vectors {
+        Some(vectors) if extra != 0 => {
+            bytes.put(at, 4, EXTRA_MAGIC);
+            bytes.put(at + 4, 4, EXTRA_SIZE as u64);
+            bytes.put(at + 8, 8, frame + FRAME_SIZE as u64);
+            bytes.put(at + 16, 4, extra as u64);
+            vectors.put(core, &mut bytes, FRAME_SIZE);
+        }
+        Some(vectors) => vectors.put(core, &mut bytes, at),
+        None => {}
+    }
+    // The terminating records are all zero already.
+    bytes.put(whole, 8, core.get(X29));
+    bytes.put(whole + 8, 8, core.get(LR));
     space.write(frame, &bytes.bytes)?;
 
     let restorer = if context.action.flags & SA_RESTORER != 0 {
@@ -107,7 +136,7 @@ pub(super) fn pop(
         return Err(Efault { addr: frame });
     }
     let bytes = Bytes::read(space, frame, FRAME_SIZE, abi)?;
-    restore_records(core, &bytes, frame)?;
+    restore_records(core, space, &bytes, frame, abi)?;
     for index in 0..31 {
         core.set(X0 + index, bytes.get(REGS + index as usize * 8, 8));
     }
@@ -121,41 +150,72 @@ pub(super) fn pop(
 }
 
 /// Walks the extension records as `parse_user_sigframe` does.
-fn restore_records(core: &mut dyn CpuCore, bytes: &Bytes, frame: u64) -> Result<(), Efault> {
+fn restore_records(
+    core: &mut dyn CpuCore,
+    space: &AddressSpace,
+    bytes: &Bytes,
+    frame: u64,
+    abi: GuestAbi,
+) -> Result<(), Efault> {
+    let bad = |at: usize| Efault {
+        addr: frame + at as u64,
+    };
     let mut at = RESERVED;
-    let mut seen_fpsimd = false;
+    let mut fpsimd = None;
+    let mut extra = None;
+    // Of vectors: a copy of the bytes, where in them, and how many.
+    let mut vectors: Option<(Bytes, usize, usize)> = None;
     while at + 8 <= FRAME_SIZE {
         let magic = bytes.get(at, 4);
         let size = bytes.get(at + 4, 4) as usize;
+        let fits = at.checked_add(size).is_some_and(|end| end <= FRAME_SIZE);
         match magic {
             0 if size == 0 => break,
-            FPSIMD_MAGIC if size == FPSIMD_SIZE && at + size <= FRAME_SIZE => {
-                seen_fpsimd = true;
-                core.set(FPSR, bytes.get(at + 8, 4));
-                core.set(FPCR, bytes.get(at + 12, 4));
-                for index in 0..32 {
-                    core.set_wide(V0 + index, bytes.get_wide(at + 16 + index as usize * 16));
-                }
+            FPSIMD_MAGIC if size == FPSIMD_SIZE && fits && fpsimd.is_none() => fpsimd = Some(at),
+            ESR_MAGIC => {}
+            EXTRA_MAGIC if size == EXTRA_SIZE && fits && extra.is_none() => {
+                extra = Some((bytes.get(at + 8, 8), bytes.get(at + 16, 4) as usize));
             }
-            ESR_MAGIC | EXTRA_MAGIC => {}
-            _ => {
-                return Err(Efault {
-                    addr: frame + at as u64,
-                });
+            vector::MAGIC if fits && size >= vector::HEADER && vectors.is_none() => {
+                let mut copy = Bytes::new(size, abi);
+                copy.bytes.copy_from_slice(&bytes.bytes[at..at + size]);
+                vectors = Some((copy, 0, size));
             }
+            _ => return Err(bad(at)),
         }
         if size < 8 || !size.is_multiple_of(16) {
-            return Err(Efault {
-                addr: frame + at as u64,
-            });
+            return Err(bad(at));
         }
         at += size;
     }
-    if seen_fpsimd {
-        Ok(())
-    } else {
-        Err(Efault {
-            addr: frame + RESERVED as u64,
-        })
+    if let Some((more, size)) = extra {
+        // Right behind the frame, as the kernel has it.
+        if more != frame + FRAME_SIZE as u64 || !size.is_multiple_of(16) || size > MOST_EXTRA {
+            return Err(bad(RESERVED));
+        }
+        let copy = Bytes::read(space, more, size, abi)?;
+        let record = if size >= vector::HEADER {
+            copy.get(4, 4) as usize
+        } else {
+            0
+        };
+        if copy.get(0, 4) != vector::MAGIC || record > size || vectors.is_some() {
+            return Err(bad(RESERVED));
+        }
+        vectors = Some((copy, 0, record));
     }
+    let at = fpsimd.ok_or(bad(RESERVED))?;
+    core.set(FPSR, bytes.get(at + 8, 4));
+    core.set(FPCR, bytes.get(at + 12, 4));
+    if let Some((copy, from, size)) = vectors {
+        let own = Vectors::of(core).ok_or(bad(RESERVED))?;
+        if !own.take(core, &copy, from, size) {
+            return Err(bad(RESERVED));
+        }
+    }
+    // They are what the lowest quadwords become, whatever the vectors' record has there (`restore_sve_fpsimd_context`).
+    for index in 0..32 {
+        core.set_wide(V0 + index, bytes.get_wide(at + 16 + index as usize * 16));
+    }
+    Ok(())
 }

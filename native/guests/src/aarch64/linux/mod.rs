@@ -7,6 +7,7 @@ mod pauth;
 pub mod random;
 pub mod registers;
 mod trap;
+mod vector;
 
 use crate::cpu::{CpuCore, Exit, Regs};
 use crate::kernel::abi::GuestAbi;
@@ -80,8 +81,22 @@ impl LinuxAbi for AArch64Linux {
             OwnCall::PacResetKeys => pauth::reset_keys(args, core),
             OwnCall::PacSetKeys => pauth::set_enabled(args, core),
             OwnCall::PacGetKeys => pauth::enabled(args, core),
+            OwnCall::SveSetLength => vector::set_length(args, core),
+            OwnCall::SveGetLength => vector::length(core),
             _ => Err(libc::ENOSYS),
         }
+    }
+
+    fn kept(&self, core: &mut dyn CpuCore) -> u64 {
+        core.get(registers::LENGTH_CONTROL)
+    }
+
+    fn take_kept(&self, core: &mut dyn CpuCore, kept: u64) {
+        vector::take_kept(core, kept);
+    }
+
+    fn frame_room(&self, features: &[String]) -> u64 {
+        vector::room(features)
     }
 
     fn trampoline(&self) -> Vec<u8> {

@@ -20,6 +20,16 @@ pub const HAS_PACA: u64 = 1 << 8;
 pub const HAS_PACG: u64 = 1 << 9;
 pub const SEED: u32 = PAUTH + 1;
 pub const COUNT: u32 = SEED + 1;
+/// Of a model with SVE: its vector lengths (bit n - 1: n quadwords), the present one in quadwords, what prctl(2) said of it,
+/// whether vectors are in use; predicates and FFR, four words of 64 bits each; then what is above V, 15 quadwords each, of which
+/// there are as many as the length has.
+pub const LENGTHS: u32 = COUNT;
+pub const QUADS: u32 = LENGTHS + 1;
+pub const LENGTH_CONTROL: u32 = LENGTHS + 2;
+pub const VECTORS: u32 = LENGTHS + 3;
+pub const P0: u32 = LENGTHS + 4;
+pub const Z0: u32 = P0 + 17 * 4;
+pub const VECTOR_COUNT: u32 = Z0 + 32 * 15;
 
 pub const REGISTERS: Registers = Registers {
     number: 8,

@@ -90,4 +90,4 @@ pub fn word(r: &mut Rng, kind: Kind, line: &Encoding, always: bool) -> u32 {
 }
 
 /// All that there is.
-pub const ALL: features::Features = features::Features(u64::MAX);
+pub const ALL: features::Features = features::Features(u128::MAX);

@@ -5,5 +5,6 @@ mod aarch64;
 mod arm;
 mod batch;
 mod riscv;
+mod sve;
 mod twister;
 mod vectors;

@@ -16,6 +16,8 @@ impl Gen<'_> {
         let pp = if double { Pp::P66 } else { Pp::None };
         let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
         let c = self.reg_x(i.c);
+        // What is moved out of the way for it has to be so before the cold path.
+        let d = self.dst_x(v, i.c);
         let nan = if packed {
             self.asm.vexi(pp, Map::M0f, false, 0xc2, 0, a, Rm::R(c), 3);
             self.asm
@@ -26,7 +28,6 @@ impl Gen<'_> {
             self.asm.jcc(cc::P)
         };
         let from = self.fixup_at(nan);
-        let d = self.dst_x(v, i.c);
         // The destination is one of the operands: d = b * d + c, or d = a * b + d.
         let (form, x, y, top) = if d == c {
             (0xb0, a, b, i.c)

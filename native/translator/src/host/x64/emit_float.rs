@@ -114,6 +114,8 @@ impl Gen<'_> {
                 let (a, b) = (self.reg_x(i.a), self.reg_x(i.b));
                 let c = self.reg_x(i.c);
                 let r = self.temp_x();
+                // What is moved out of the way for the result has to be so before anything traps.
+                let d = self.dst_x(v, NONE);
                 self.mov_x(r, a);
                 // r = b * r + c
                 let site = self.here();
@@ -126,7 +128,6 @@ impl Gen<'_> {
                     b,
                     Rm::R(c),
                 );
-                let d = self.dst_x(v, NONE);
                 self.float_result(v, i, r, d, packed, site);
                 true
             }

@@ -34,6 +34,13 @@ impl Gen<'_> {
                 self.define_x(v, d, 64);
             }
             Op::VGet => self.vget(v, i),
+            Op::VMask => {
+                let a = self.reg_x(i.a);
+                let d = self.dst(v, NONE);
+                // vpmovmskb
+                self.asm.vex(Pp::P66, Map::M0f, false, 0xd7, d, 0, Rm::R(a));
+                self.define(v, d);
+            }
             Op::VIns => {
                 let a = self.reg_x(i.a);
                 let r = self.reg(i.b);
