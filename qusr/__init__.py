@@ -9,9 +9,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from qusr.api import run
+    from qusr.embed.process import Process
     from qusr.loader import LoadError
     from qusr.options import Exited, Options, UsageError
-    from qusr.process import Process
 
 __all__ = ["Exited", "LoadError", "Options", "Process", "UsageError", "run"]
 
@@ -19,7 +19,7 @@ _WHERE = {
     "Exited": "options",
     "LoadError": "loader.errors",
     "Options": "options",
-    "Process": "process",
+    "Process": "embed.process",
     "UsageError": "options",
     "run": "api",
 }

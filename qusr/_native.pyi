@@ -199,12 +199,22 @@ class Process:
     def call_name(self, number: int) -> str | None: ...
 
 @final
+class Pause:
+    """The wish that a thread's `run` come back."""
+
+    def __new__(cls) -> Pause: ...
+    def ask(self) -> None:
+        """It comes back before the next instruction, once; a bell has it notice."""
+
+@final
 class Thread:
     """One guest thread."""
 
     trace: bool
     watch_enosys: bool
     watch_signals: bool
+    def set_pause(self, pause: Pause) -> None:
+        """`run` comes back where this says so."""
     def __new__(
         cls,
         process: Process,

@@ -12,9 +12,13 @@ _File = int | IO[Any] | None
 _Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 # The emulator is started with this Python's own path to its packages, and isolated: variables
-# such as PYTHONPATH and PYTHONHOME are for the guest.
+# such as PYTHONPATH and PYTHONHOME are for the guest. In the C locale Python sets LC_CTYPE
+# (PEP 538), which is not the guest's.
 _START = (
-    "import sys; sys.path[:] = {path!r}; sys.argv[0] = {name!r}; from qusr.cli import main; main()"
+    "import os, sys; sys.path[:] = {path!r}; sys.argv[0] = {name!r}; "
+    "own = '/proc/self/environ'; "
+    "os.access(own, os.R_OK) and b'\\0LC_CTYPE=' not in b'\\0' + open(own, 'rb').read() and "
+    "os.environ.pop('LC_CTYPE', None); from qusr.cli import main; main()"
 )
 
 

@@ -1,6 +1,6 @@
 """A guest process: put together from a program, and run.
 
-`Process` is also the interface for embedding; `docs/python-api.md` shows it. One
+What embeds a guest is `qusr.embed.process.Process`, which holds one of these. One
 loop serves every CPU core: the Rust side runs guest code and makes most system
 calls, and comes back here with what needs a decision.
 """
@@ -8,7 +8,6 @@ calls, and comes back here with what needs a decision.
 from __future__ import annotations
 
 import _thread
-import errno
 import os
 
 from qusr import _native, installed, loader
@@ -17,27 +16,17 @@ from qusr.options import Exited, Options, UsageError
 from qusr.thread import Gone, Thread, leave
 
 TYPE_CHECKING = False
-if not TYPE_CHECKING:
-
-    def overload(function: object) -> object:
-        """typing's, without the time that its import takes."""
-        return function
-
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import overload
 
     from qusr.again import State
     from qusr.arch.abi import Abi
     from qusr.arch.base import Arch
     from qusr.debug.blocks import BlockLog
-    from qusr.debug.hooks import AddressHook, CodeHook, CodeHooks
     from qusr.execution import Leaving
     from qusr.syscalls.strace import Strace
 
     SyscallHook = Callable[["Process", str, tuple[int, ...]], int | None]
-    SyscallFunction = Callable[..., int]
 
 __all__ = ["Exited", "Options", "Process", "UsageError"]
 
@@ -99,8 +88,10 @@ class Process:
         """A vfork's child called PTRACE_TRACEME: it counts from its execve on."""
         self._strace: Strace | None = None
         self.nobody_dies()
-        self.code_hooks: CodeHooks | None = None
-        self.replaced_calls: dict[str, SyscallFunction] = {}
+        self.result_hooks: list[Callable[[str, tuple[int, ...], int], object]] = []
+        self.signal_hooks: list[Callable[[int, bytes], object]] = []
+        self.pause: _native.Pause | None = None
+        """What has the first thread come back; a child's is its own business."""
         # What an execve need not make again.
         self._machines: dict[tuple[str, str], Machine] = {}
         # A forked child that has not executed a program yet, and what it had until then.
@@ -317,20 +308,22 @@ class Process:
         """The main thread's registers and system calls."""
         return self.main.native
 
-    @overload
-    def run(self) -> Exited: ...
-    @overload
-    def run(self, *, until: int) -> Exited | None: ...
-    def run(self, *, until: int | None = None) -> Exited | None:
-        """Runs the guest to its end, or until it is about to execute `until` (None then)."""
-        if self.code_hooks or until is not None:
-            return self._hooks_of_code().run(until)
+    def run(self) -> Exited:
+        """Runs the guest to its end."""
+        self.run_until(None)
+        assert self.exited is not None
+        return self.exited
+
+    def run_until(self, paused: Callable[[], bool] | None) -> Exited | None:
+        """The same, or until `paused` (None then)."""
         if self._starter is not None:
             starter, self._starter = self._starter, None
             starter.live()
             _native.end_thread()
         while self.exited is None:
-            self.main.loop()
+            self.main.loop(paused)
+            if paused is not None and paused():
+                break
             self.main.wait_for_others()
         return self.exited
 
@@ -448,7 +441,7 @@ class Process:
         child.last_status = 0
         child.hooks = list(self.hooks)
         child._strace = None if self._strace is None else self._strace.lend(child)
-        child.code_hooks = child._inherited = child._starter = None
+        child.pause = child._inherited = child._starter = None
         child.forked = False
         child.nobody_dies()
         return child
@@ -475,78 +468,10 @@ class Process:
         _native.ptrace(0, 0, 0, 0)
         self.main.native.become_tracee()
 
-    def add_syscall_hook(self, hook: SyscallHook) -> None:
-        """Has `hook(process, name, args)` called before each system call.
-
-        `args` are the raw argument registers. An int that the hook returns becomes the
-        call's result (negative: -errno) and the call is not made; None lets it be made.
-        """
-        self.hooks.append(hook)
-
-    def set_syscall(self, name: str, function: SyscallFunction) -> None:
-        """Has `function(process, *args)` do the system call `name` ("openat"…).
-
-        `args` are the raw argument registers; the result is the call's (negative: -errno).
-        An OSError that it raises is its errno.
-        """
-        if not self.replaced_calls:
-            self.hooks.append(_replace_call)
-        self.replaced_calls[name] = function
-
-    def hook_address(self, address: int, hook: AddressHook) -> None:
-        """Has `hook(process)` called each time before the instruction at `address`.
-
-        It may change registers and memory, `pc` too. With such hooks the guest is executed
-        one instruction at a time.
-        """
-        self._hooks_of_code().at.setdefault(address, []).append(hook)
-
-    def hook_code(self, hook: CodeHook) -> None:
-        """Has `hook(process, pc)` called before each instruction of the first thread."""
-        self._hooks_of_code().everywhere.append(hook)
-
-    def _hooks_of_code(self) -> CodeHooks:
-        from qusr.debug.hooks import CodeHooks
-
-        if self.code_hooks is None:
-            self.code_hooks = CodeHooks(self)
-        return self.code_hooks
-
     @property
     def pc(self) -> int:
         """The address of the next instruction."""
         return self.thread.reg(self.arch.registers.pc)
-
-    @property
-    def registers(self) -> dict[str, int]:
-        """All registers by name, in gdb's order."""
-        numbers = self.arch.registers.numbers
-        return {name: self.thread.reg(numbers[name]) for name in self.arch.registers.gdb}
-
-    def maps(self) -> str:
-        """The guest's mappings, as its /proc/self/maps shows them."""
-        root = self.sysroot.root
-        return os.fsdecode(self.memory.maps_text(None if root is None else os.fsencode(root)))
-
-    def read_string(self, address: int) -> bytes:
-        """The C string at `address`, without its NUL."""
-        return self.memory.read_cstr(address)
-
-    def read_reg(self, name: str) -> int:
-        """The register called `name` ("x0", "sp", "pc", "r7", "v3"…)."""
-        return self.thread.reg(self.arch.registers.numbers[name])
-
-    def write_reg(self, name: str, value: int) -> None:
-        """Sets a register."""
-        self.thread.set_reg(self.arch.registers.numbers[name], value)
-
-    def read(self, address: int, size: int) -> bytes:
-        """Guest memory; OSError (EFAULT) where there is none."""
-        return self.memory.read(address, size)
-
-    def write(self, address: int, data: bytes) -> None:
-        """Stores into guest memory."""
-        self.memory.write(address, data)
 
     def call_name(self, number: int) -> str | None:
         """The name of a system call, by the guest's number."""
@@ -563,17 +488,6 @@ class Process:
 
             self._strace = Strace(self)
         return self._strace
-
-
-def _replace_call(process: Process, name: str, args: tuple[int, ...]) -> int | None:
-    """The hook behind :meth:`Process.set_syscall`."""
-    function = process.replaced_calls.get(name)
-    if function is None:
-        return None
-    try:
-        return function(process, *args)
-    except OSError as error:
-        return -(error.errno or errno.EIO)
 
 
 def _own_exe() -> tuple[bytes, int, int]:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
         options: Options
         gone: Gone
         hooks: list[Callable[[Any, str, tuple[int, ...]], int | None]]
+        result_hooks: list[Callable[[str, tuple[int, ...], int], object]]
+        signal_hooks: list[Callable[[int, bytes], object]]
+        pause: _native.Pause | None
         threads: dict[int, Thread]
         last_status: int
 
@@ -126,8 +129,10 @@ class Thread:
 
     # --- running ---
 
-    def loop(self) -> None:
-        """Runs until this thread or the whole process ends."""
+    def loop(self, paused: Callable[[], bool] | None = None) -> None:
+        """Runs until this thread or the whole process ends, or `paused`; then it stays one of the
+        process's threads.
+        """
         process = self.process
         self.tid = _thread.get_native_id()
         process.threads[self.tid] = self
@@ -136,6 +141,8 @@ class Thread:
         if first is not None:
             self.dispatch(first())
         while not self.ended and process.exited is None:
+            if paused is not None and paused():
+                return
             self.dispatch(self.native.run())
         process.threads.pop(self.tid, None)
         process.gone.notify()
@@ -200,10 +207,17 @@ class Thread:
     def set_trace(self) -> None:
         """Tells the Rust half what Python wants to see."""
         process = self.process
-        self.native.trace = bool(process.hooks) or process.options.strace
+        traced = process.hooks or process.result_hooks or process.options.strace
+        self.native.trace = bool(traced)
         log = process.log
         self.native.watch_enosys = log is not None and log.wants("unimp")
-        self.native.watch_signals = process.options.strace or (log is not None and log.wants("int"))
+        self.native.watch_signals = (
+            process.options.strace
+            or bool(process.signal_hooks)
+            or (log is not None and log.wants("int"))
+        )
+        if process.pause is not None and process.main is self:
+            self.native.set_pause(process.pause)
 
     def dispatch(self, stop: Stop) -> None:
         """Does what the stop asks for."""
@@ -247,6 +261,8 @@ class Thread:
         if process.log is not None:
             pc = self.native.reg(process.arch.registers.pc)
             process.log.signalled(number, pc)
+        for hook in process.signal_hooks:
+            hook(number, info)
         match killed:
             case (int(fatal), bytes(about)):
                 self._killed(fatal, about)
@@ -336,12 +352,14 @@ class Thread:
             stop = native.make_call(number, args)
             if stop is not None:
                 self.dispatch(stop)
-        if tracer is not None:
-            if process.exited is None and not self.ended:
-                result_register = process.arch.registers.result
-                tracer.leave(self.native, name, self.native.reg(result_register))
-            else:
-                tracer.gone(name)
+        if process.exited is None and not self.ended:
+            result = self.native.reg(process.arch.registers.result)
+            if tracer is not None:
+                tracer.leave(self.native, name, result)
+            for result_hook in process.result_hooks:
+                result_hook(name, args, result)
+        elif tracer is not None:
+            tracer.gone(name)
 
     def _unimplemented(self, number: int) -> None:
         log = self.process.log

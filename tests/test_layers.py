@@ -119,6 +119,7 @@ LAYERS = (
     ("again", "borrower", "debug", "dump", "ptrace", "running", "syscalls"),
     ("syscalls.handlers",),
     ("facts", "machine", "preload", "process", "thread"),
+    ("embed",),
     ("", "__main__", "api", "binfmt", "cli", "debug.gdb.client", "info", "interp", "usage"),
     ("pytest_plugin",),
 )

@@ -224,6 +224,38 @@ class CpuModel:
         return f"CpuModel({self.name!r})"
 
 
+class Calling:
+    """How C functions are called that have integers and addresses as arguments.
+
+    Attributes:
+        arguments: the registers of the first ones.
+        result: the register of what they return.
+        link: that of the return address; None: it is on the stack.
+        pushes: further arguments are on the stack, right above the return address if that is there.
+        own_address: registers that are to have the function's own address.
+        marked: bit 0 of a code address says of which kind the code is.
+    """
+
+    __slots__ = ("arguments", "link", "marked", "own_address", "pushes", "result")
+
+    def __init__(
+        self,
+        arguments: tuple[str, ...],
+        result: str,
+        link: str | None = None,
+        *,
+        pushes: bool = False,
+        own_address: tuple[str, ...] = (),
+        marked: bool = False,
+    ) -> None:
+        self.arguments = arguments
+        self.result = result
+        self.link = link
+        self.pushes = pushes
+        self.own_address = own_address
+        self.marked = marked
+
+
 class Registers:
     """The register file, by the numbers that the cores use (docs/internals.md).
 
@@ -238,11 +270,16 @@ class Registers:
         failed: number of the one that is not 0 in the bits `failed_bits` if the result is an errno;
             None: that is negative.
         stack_args: how far above the stack pointer further arguments are; None: there are none.
+        aliases: other names for people: the register, and how many of its lowest bits are meant
+            (0: all of them).
+        calling: how C functions are called; None: it is not said.
     """
 
     __slots__ = (
+        "aliases",
         "args",
         "bits",
+        "calling",
         "failed",
         "failed_bits",
         "gdb",
@@ -270,6 +307,8 @@ class Registers:
         failed: str = "",
         failed_bits: int = -1,
         stack_args: int | None = None,
+        aliases: Mapping[str, tuple[str, int]] | None = None,
+        calling: Calling | None = None,
     ) -> None:
         self.numbers = numbers
         self.gdb = gdb
@@ -283,6 +322,8 @@ class Registers:
         self.failed = numbers[failed] if failed else None
         self.failed_bits = failed_bits
         self.stack_args = stack_args
+        self.aliases = aliases or {}
+        self.calling = calling
 
 
 class Arch(ABC):

@@ -83,7 +83,7 @@ mod _native {
     #[pymodule_export]
     use super::start::{PyArrival, PyBorrowed, PyEarlyStart, early_start, end_thread, late_python};
     #[pymodule_export]
-    use super::thread::{PyCloneRequest, PyThread};
+    use super::thread::{PyCloneRequest, PyPause, PyThread};
     #[pymodule_export]
     use super::tracer::{
         allow_tracer, own_library, process_read, process_write, ptrace, ptrace_get,

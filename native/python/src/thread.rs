@@ -3,6 +3,7 @@
 use super::stop::describe;
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -25,6 +26,23 @@ use qusr_kernel::thunk::table::MAX_SLOTS;
 use qusr_machine::facts::facts;
 use qusr_translator as native;
 use qusr_unicorn::{self as unicorn, AllStopped};
+
+/// The wish that a thread's `run` come back.
+#[pyclass(name = "Pause", module = "qusr._native", frozen)]
+pub struct PyPause(Arc<AtomicBool>);
+
+#[pymethods]
+impl PyPause {
+    #[new]
+    fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// It comes back before the next instruction, once. A bell has it notice.
+    fn ask(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
 
 /// One guest thread.
 #[pyclass(name = "Thread", module = "qusr._native")]
@@ -68,6 +86,11 @@ impl PyThread {
     fn run<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let stop = py.detach(|| self.inner.run());
         describe(py, &stop)
+    }
+
+    /// Has `run` come back where `pause` says so.
+    fn set_pause(&mut self, pause: &PyPause) {
+        self.inner.pause = Arc::clone(&pause.0);
     }
 
     /// Executes one instruction; "interrupted" means that it is simply done.

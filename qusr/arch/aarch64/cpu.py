@@ -8,7 +8,7 @@ arch/arm64/kernel/cpufeature.c (what of the ID registers programs see).
 from __future__ import annotations
 
 from qusr.arch.aarch64 import BIG, LITTLE
-from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature, Registers
+from qusr.arch.base import NATIVE_ONLY, Arch, Calling, CpuModel, Feature, Registers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -302,6 +302,21 @@ _REGISTERS = Registers(
     # org.gnu.gdb.aarch64.core, .fpu, .tls
     gdb=(*_X, "sp", "pc", "cpsr", *_V, "fpsr", "fpcr", "tpidr"),
     bits={"cpsr": 32, "fpsr": 32, "fpcr": 32, **dict.fromkeys(_V, 128)},
+    aliases={
+        "lr": ("x30", 0),
+        "fp": ("x29", 0),
+        "ip0": ("x16", 0),
+        "ip1": ("x17", 0),
+        **{f"w{n}": (name, 32) for n, name in enumerate(_X)},
+        "wsp": ("sp", 32),
+        **{
+            f"{letter}{n}": (name, bits)
+            for n, name in enumerate(_V)
+            for letter, bits in (("q", 128), ("d", 64), ("s", 32), ("h", 16), ("b", 8))
+        },
+    },
+    # AAPCS64, "Parameter passing".
+    calling=Calling(_X[:8], "x0", "x30", pushes=True),
     pc="pc",
     sp="sp",
     status="cpsr",

@@ -7,7 +7,7 @@ arch/arm/kernel/setup.c, Documentation/arch/arm/kernel_user_helpers.rst.
 from __future__ import annotations
 
 from qusr.arch.arm import BIG, LITTLE, VECTORS
-from qusr.arch.base import NATIVE_ONLY, PAGE, Arch, CpuModel, Feature, Registers
+from qusr.arch.base import NATIVE_ONLY, PAGE, Arch, Calling, CpuModel, Feature, Registers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,6 +144,18 @@ _REGISTERS = Registers(
     # org.gnu.gdb.arm.core, .vfp, .tls
     gdb=(*_R, "cpsr", *_D, "fpscr", "tpidruro"),
     bits=dict.fromkeys(_D, 64),
+    aliases={
+        "r13": ("sp", 0),
+        "r14": ("lr", 0),
+        "r15": ("pc", 0),
+        "sb": ("r9", 0),
+        "sl": ("r10", 0),
+        "fp": ("r11", 0),
+        "ip": ("r12", 0),
+        **{f"s{2 * n}": (_D[n], 32) for n in range(16)},
+    },
+    # AAPCS32, "Parameter passing".
+    calling=Calling(_R[:4], "r0", "lr", pushes=True, marked=True),
     pc="pc",
     sp="sp",
     status="cpsr",

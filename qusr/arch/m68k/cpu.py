@@ -5,7 +5,7 @@ Sources: "M68000 Family Programmer's Reference Manual"; the kernel's arch/m68k/k
 
 from __future__ import annotations
 
-from qusr.arch.base import Arch, CpuModel, Feature, Registers
+from qusr.arch.base import Arch, Calling, CpuModel, Feature, Registers
 from qusr.arch.m68k import M68K as GUEST
 
 _FLOATS = tuple(f"fp{n}" for n in range(8))
@@ -63,6 +63,9 @@ class M68kArch(Arch):
         # org.gnu.gdb.m68k.core, org.gnu.gdb.coldfire.fp
         gdb=NAMES[:-1],
         bits=dict.fromkeys(_FLOATS, 96),
+        aliases={"a6": ("fp", 0), "a7": ("sp", 0)},
+        # System V ABI, m68k supplement, "Function Calling Sequence".
+        calling=Calling((), "d0", pushes=True),
         pc="pc",
         sp="sp",
         tls="tp",

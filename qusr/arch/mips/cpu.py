@@ -6,7 +6,7 @@ arch/mips/include/uapi/asm/hwcap.h, arch/mips/kernel/proc.c, arch/mips/kernel/cp
 
 from __future__ import annotations
 
-from qusr.arch.base import Arch, CpuModel, Feature, Registers
+from qusr.arch.base import Arch, Calling, CpuModel, Feature, Registers
 from qusr.arch.mips import GUESTS, NAN2008, R6
 
 TYPE_CHECKING = False
@@ -64,12 +64,27 @@ STATUS = ("fcsr", "fir")
 NAMES = (*_R, "lo", "hi", "pc", *_F, *STATUS, "userlocal", "status")
 
 
+def _names(wide: bool) -> tuple[str, ...]:
+    """How assemblers call the general registers."""
+    arguments, temporaries = (8, 4) if wide else (4, 8)
+    return (
+        "zero", "at", "v0", "v1", *(f"a{n}" for n in range(arguments)),
+        *(f"t{n}" for n in range(temporaries)), *(f"s{n}" for n in range(8)),
+        "t8", "t9", "k0", "k1", "gp", "sp", "fp", "ra",
+    )  # fmt: skip
+
+
 def _registers(wide: bool) -> Registers:
     return Registers(
         numbers={name: n for n, name in enumerate(NAMES)},
         # org.gnu.gdb.mips.cpu, .fpu
         gdb=NAMES[:-2],
         bits={**dict.fromkeys(_F, 64), **dict.fromkeys((*STATUS, "status"), 32)},
+        aliases={name: (f"r{n}", 0) for n, name in enumerate(_names(wide))},
+        # MIPS ABI supplements: position-independent functions find their data by their own address.
+        calling=Calling(
+            tuple(f"r{n}" for n in range(4, 12 if wide else 8)), "r2", "r31", own_address=("r25",)
+        ),
         pc="pc",
         sp="r29",
         tls="userlocal",

@@ -8,7 +8,7 @@ arch/powerpc/include/uapi/asm/cputable.h; QEMU's target/ppc/cpu-models.c.
 
 from __future__ import annotations
 
-from qusr.arch.base import Arch, CpuModel, Feature, Registers
+from qusr.arch.base import Arch, Calling, CpuModel, Feature, Registers
 from qusr.arch.ppc import PPC as GUEST
 
 # PPC_FEATURE_*. Not PPC_LE: the core has no little-endian mode.
@@ -120,6 +120,9 @@ _REGISTERS = Registers(
     # org.gnu.gdb.power.core, .fpu, .altivec
     gdb=_GDB,
     bits={**dict.fromkeys(_F, 64), **dict.fromkeys(_V, 128)},
+    aliases={"fp": ("r31", 0)},
+    # Power Architecture 32-bit ABI, "Parameter Passing".
+    calling=Calling(tuple(f"r{n}" for n in range(3, 11)), "r3", "lr"),
     pc="pc",
     sp="r1",
     tls="r2",

@@ -6,7 +6,7 @@ hwprobe.h, Documentation/arch/riscv/hwprobe.rst, arch/riscv/kernel/cpu.c.
 
 from __future__ import annotations
 
-from qusr.arch.base import NATIVE_ONLY, Arch, CpuModel, Feature, Registers
+from qusr.arch.base import NATIVE_ONLY, Arch, Calling, CpuModel, Feature, Registers
 from qusr.arch.riscv import RV32, RV64
 
 TYPE_CHECKING = False
@@ -167,6 +167,9 @@ _REGISTERS = Registers(
     # org.gnu.gdb.riscv.cpu, .fpu
     gdb=(*_X, "pc", *_F, *STATUS),
     bits={**dict.fromkeys(_F, 64), **dict.fromkeys(STATUS, 32)},
+    aliases={**{f"x{n}": (name, 0) for n, name in enumerate(_X)}, "s0": ("fp", 0), "lr": ("ra", 0)},
+    # RISC-V ELF psABI, "Integer Calling Convention".
+    calling=Calling(tuple(f"a{n}" for n in range(8)), "a0", "ra", pushes=True),
     pc="pc",
     sp="sp",
     tls="tp",

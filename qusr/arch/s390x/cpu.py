@@ -6,7 +6,7 @@ arch/s390/include/asm/elf.h; QEMU's target/s390x.
 
 from __future__ import annotations
 
-from qusr.arch.base import Arch, CpuModel, Feature, Registers
+from qusr.arch.base import Arch, Calling, CpuModel, Feature, Registers
 from qusr.arch.s390x import S390X as GUEST
 
 # HWCAP_NR_* of asm/elf.h. The core executes what it knows on every model, but for vectors: no
@@ -76,6 +76,9 @@ _REGISTERS = Registers(
     # org.gnu.gdb.s390.core, .acr, .fpr, .vx
     gdb=_ALL,
     bits={**dict.fromkeys((*_ACR, "fpc"), 32), **dict.fromkeys(_V, 128)},
+    aliases={"lr": ("r14", 0), "fp": ("r11", 0)},
+    # s390x ELF ABI, "Parameter Passing".
+    calling=Calling(("r2", "r3", "r4", "r5", "r6"), "r2", "r14"),
     pc="pswa",
     sp="r15",
     tls="tls",

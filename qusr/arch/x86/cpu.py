@@ -7,7 +7,7 @@ arch/x86/kernel/cpu/proc.c; QEMU's target/i386/cpu.c.
 
 from __future__ import annotations
 
-from qusr.arch.base import Arch, CpuModel, Feature, Registers
+from qusr.arch.base import Arch, Calling, CpuModel, Feature, Registers
 from qusr.arch.x86 import I386 as GUEST32
 from qusr.arch.x86 import X86_64 as GUEST64
 
@@ -208,6 +208,7 @@ _GENERAL64 = (
     "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",
     *(f"r{n}" for n in range(8, 16)),
 )  # fmt: skip
+_GENERAL32 = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 _SEGMENTS = ("cs", "ss", "ds", "es", "fs", "gs")
 _ST = tuple(f"st{n}" for n in range(8))
 _X87 = ("fctrl", "fstat", "ftag", "fiseg", "fioff", "foseg", "fooff", "fop")
@@ -233,13 +234,26 @@ _REGISTERS64 = Registers(
     sp="rsp",
     tls="fs_base",
     args=("rdi", "rsi", "rdx", "r10", "r8", "r9"),
+    aliases={
+        "rflags": ("eflags", 0),
+        **{name: (f"r{name[1:]}", 32) for name in _GENERAL32},
+        **{name[1:]: (f"r{name[1:]}", 16) for name in _GENERAL32 if name != "esp"},
+        **{f"{letter}l": (f"r{letter}x", 8) for letter in "abcd"},
+        **{
+            f"r{n}{part}": (f"r{n}", bits)
+            for n in range(8, 16)
+            for part, bits in (("d", 32), ("w", 16), ("b", 8))
+        },
+    },
+    # System V ABI, AMD64 supplement, "Parameter Passing".
+    calling=Calling(("rdi", "rsi", "rdx", "rcx", "r8", "r9"), "rax", pushes=True),
     result="rax",
     status="eflags",
 )
 
 
 _ALL32 = (
-    "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags", *_SEGMENTS, *_ST,
+    *_GENERAL32, "eip", "eflags", *_SEGMENTS, *_ST,
     *_X87, *_XMM[:8], "mxcsr", *_OWN,
     # The descriptors that are a thread's own.
     "tls0", "tls1", "tls2",
@@ -253,6 +267,13 @@ _REGISTERS32 = Registers(
     sp="esp",
     tls="tls0",
     args=("ebx", "ecx", "edx", "esi", "edi", "ebp"),
+    aliases={
+        "flags": ("eflags", 16),
+        **{name[1:]: (name, 16) for name in _GENERAL32 if name != "esp"},
+        **{f"{letter}l": (f"e{letter}x", 8) for letter in "abcd"},
+    },
+    # System V ABI, Intel386 supplement, "Function Calling Sequence".
+    calling=Calling((), "eax", pushes=True),
     result="eax",
     status="eflags",
 )

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::call::{Caller, call_registers};
 use super::tracee::{Interrupted, Over, Tracee};
@@ -87,6 +87,8 @@ pub struct GuestThread {
     pub(super) stops_seen: u32,
     /// What of the next instruction a debugger has seen.
     pub(super) over: Over,
+    /// Somebody wants [`GuestThread::run`] to come back, which it does once. Who sets it sends a bell as well.
+    pub pause: Arc<AtomicBool>,
     /// What a debugger watches for stores, and what it was before the system call that is made.
     pub(super) watched: Vec<(Watch, Option<Vec<u8>>)>,
     /// Where the system call that is being made reads what a debugger watches.
@@ -149,6 +151,7 @@ impl GuestThread {
             read_by_call: None,
             stores_before: 0,
             before_copy: None,
+            pause: Arc::default(),
         }
     }
 
@@ -242,6 +245,10 @@ impl GuestThread {
             self.end_copy();
             if let Some(stop) = self.deliver_pending() {
                 return stop;
+            }
+            if self.pause.load(Ordering::Relaxed) {
+                self.pause.store(false, Ordering::SeqCst);
+                return Stop::Core(Exit::Interrupted);
             }
             self.follow_stops();
             if self.watches_calls() {
