@@ -235,7 +235,8 @@ fn to_integer(i: Insn, bits: u8, how: u64) -> u64 {
 
 fn convert_to_integer<S: Sem>(s: &mut S, i: Insn, to: u8, how: u64) -> Lift {
     let w = width(i);
-    if !exists(i, w, fs(i)) || !exists(i, to, fd(i)) {
+    // Long words are for registers that hold one.
+    if !exists(i, w, fs(i)) || (to == 64 && !i.fr()) {
         return Lift::Undefined;
     }
     let a = register(s, i, w, fs(i));
@@ -264,7 +265,8 @@ pub fn convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let Some((w, integers)) = format(i.f(21, 5)) else {
         return Lift::Undefined;
     };
-    if !exists(i, w, fs(i)) || !exists(i, to, fd(i)) || (w == to && !integers) {
+    let long = integers && w == 64;
+    if !exists(i, w, fs(i)) || !exists(i, to, fd(i)) || (w == to && !integers) || (long && !i.fr()) {
         return Lift::Undefined;
     }
     let a = register(s, i, w, fs(i));

@@ -214,26 +214,27 @@ pub fn store_conditional_double<S: Sem>(s: &mut S, i: Insn) -> Lift {
     conditional(s, i, 64)
 }
 
+/// The width of LWC1 and the like and their register: an odd one of a pair stands for the pair (open in the manual; as in qemu).
+fn fp_operand(i: Insn) -> (u8, u32) {
+    let w = if i.bit(28) { 64 } else { 32 };
+    let n = i.rt();
+    (w, if fp::exists(i, w, n) { n } else { n & !1 })
+}
+
 /// LWC1, LDC1.
 pub fn load_fp<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let w = if i.bit(28) { 64 } else { 32 };
-    if !fp::exists(i, w, i.rt()) {
-        return Lift::Undefined;
-    }
+    let (w, n) = fp_operand(i);
     let addr = address(s, i, i.rs(), i.imm());
     let v = s.load_x(w, addr);
-    fp::set_register(s, i, w, i.rt(), v);
+    fp::set_register(s, i, w, n, v);
     Lift::Next
 }
 
 /// SWC1, SDC1.
 pub fn store_fp<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let w = if i.bit(28) { 64 } else { 32 };
-    if !fp::exists(i, w, i.rt()) {
-        return Lift::Undefined;
-    }
+    let (w, n) = fp_operand(i);
     let addr = address(s, i, i.rs(), i.imm());
-    let v = fp::register(s, i, w, i.rt());
+    let v = fp::register(s, i, w, n);
     s.store_x(w, addr, v);
     Lift::Next
 }
