@@ -227,10 +227,10 @@ pub fn compact_order<S: Sem>(s: &mut S, i: Insn) -> Lift {
     compact(s, i, c, false)
 }
 
-/// Release 6: BOVC, BEQZALC, BEQC, and by bit 29... their opposites BNVC, BNEZALC, BNEC.
+/// Release 6: BOVC, BEQZALC, BEQC, and by bit 30 their opposites BNVC, BNEZALC, BNEC.
 pub fn compact_equal<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let (n, m) = (i.rs(), i.rt());
-    let opposite = i.bit(28);
+    let opposite = i.bit(30);
     if n >= m {
         // Of words that are no sign-extended 32 bits it is an overflow, too.
         let (a, b) = (x(s, n), x(s, m));

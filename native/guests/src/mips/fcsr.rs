@@ -200,6 +200,8 @@ pub fn ctc1<S: Sem>(s: &mut S, i: Insn) -> Lift {
             s.op2(Op::Or, 64, rest, v)
         }
         1 | 4 | 5 | 6 => return Lift::Undefined,
+        FCCR => return Lift::Next,
+        _ if i.has(R6) => return Lift::Undefined,
         _ => return Lift::Next,
     };
     if steps_in_slot(s, i) {
@@ -242,6 +244,7 @@ pub fn translation_mode(st: &State) -> u32 {
     bit(r(slot::FR) != 0, mode::FR)
         | bit(r(slot::FCSR) & ENABLES != 0, mode::TRAPS)
         | bit(r(slot::SLOT_DONE) != 0, mode::SLOT_DONE)
+        | bit(r(slot::STRICT) != 0, mode::STRICT)
 }
 
 /// Stops an operation whose exceptions are enabled and have been raised.
@@ -258,10 +261,19 @@ pub fn trap_if_raised<S: Sem>(s: &mut S, i: Insn) {
     s.trap_if(traps, Trap::Exception, FLOATING, i.epc());
 }
 
+/// Where in `State::fpstatus` what the first of two operations of an instruction has raised waits for the second.
+const PENDING: u32 = 16;
+
+/// Keeps what an operation has raised for the one that follows.
+pub fn keep(st: &mut State, raised: u64) {
+    st.fpstatus |= raised << PENDING;
+}
+
 /// Settles what an operation under enabled exceptions has raised, in the order of [`float::accrued`].
 pub fn settle(st: &mut State, raised: u64) {
     let enables = st.r()[usize::from(slot::FCSR)] >> 7 & 0x1f;
-    st.fpstatus = st.fpstatus & !0x3f | raised;
+    let raised = raised | st.fpstatus >> PENDING & 0x1f;
+    st.fpstatus = raised;
     if raised & enables != 0 {
         st.fpstatus |= TRAPPING;
     } else {

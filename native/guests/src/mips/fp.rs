@@ -1,6 +1,6 @@
 //! Floating point ("MIPS Architecture For Programmers", volume II): single, double, words and long words, paired singles.
 
-use super::fcsr::{settle, trap_if_raised};
+use super::fcsr::{keep, settle, trap_if_raised};
 use super::features::{NAN2008, R6};
 use super::insn::{Insn, LAYOUT, mode, slot, x};
 use crate::decode::Bits;
@@ -70,7 +70,7 @@ fn fd(i: Insn) -> u32 {
 }
 
 /// The operations that [`exactly`] knows by number.
-const OPS: [Op; 12] = [
+const OPS: [Op; 13] = [
     Op::FpAdd,
     Op::FpSub,
     Op::FpMul,
@@ -83,13 +83,19 @@ const OPS: [Op; 12] = [
     Op::FFcmp,
     Op::FpMin,
     Op::FpMax,
+    Op::FpRound,
 ];
 
 /// An operation whose exceptions may be enabled: `imm` is the operation's immediate, its number and width.
 fn exactly(st: &mut State, a: u128, b: u128, c: u128, imm: u64) -> u128 {
     let (op, w) = (OPS[(imm >> 34 & 15) as usize], (imm >> 40) as u8);
     let mut env = float::with_accrued(st.env(), 0);
-    let r = float::eval(&mut env, op, w, a, b, c, imm & 0xffff_ffff);
+    let mut how = imm & 0xffff_ffff;
+    if op == Op::FpFma && [a, b, c].iter().any(|&x| float::is_nan(w, x as u64)) {
+        // The product is negated, not a NaN.
+        how = 0;
+    }
+    let r = float::eval(&mut env, op, w, a, b, c, how);
     let mut raised = float::accrued(env);
     // What is tiny raises an enabled underflow although it is exact.
     let to = if op == Op::FpCvt { imm as u8 } else { w };
@@ -98,8 +104,29 @@ fn exactly(st: &mut State, a: u128, b: u128, c: u128, imm: u64) -> u128 {
     if number && underflows && float::is_denormal(to, r as u64) {
         raised |= 2;
     }
-    settle(st, raised);
+    if imm & FIRST != 0 {
+        keep(st, raised);
+    } else {
+        settle(st, raised);
+    }
     r
+}
+
+/// In a helper's immediate: another operation of the instruction follows.
+const FIRST: u64 = 1 << 48;
+
+/// The first of an instruction's two operations: exceptions are raised by both together.
+fn compute_first<S: Sem>(s: &mut S, i: Insn, op: Op, w: u8, args: [Option<S::V>; 3]) -> S::V {
+    if i.mode & mode::TRAPS == 0 {
+        return s.op(op, w, args, 0);
+    }
+    s.call_x(exactly, args, number(op, w) | FIRST)
+}
+
+/// An operation's number and width in a helper's immediate.
+fn number(op: Op, w: u8) -> u64 {
+    let number = OPS.iter().position(|&known| known == op).unwrap_or(0);
+    (number as u64) << 34 | u64::from(w) << 40
 }
 
 /// An operation as its encoding says, with the exceptions that are enabled.
@@ -107,8 +134,7 @@ fn compute<S: Sem>(s: &mut S, i: Insn, op: Op, w: u8, args: [Option<S::V>; 3], i
     if i.mode & mode::TRAPS == 0 {
         return s.op(op, w, args, imm);
     }
-    let number = OPS.iter().position(|&known| known == op).unwrap_or(0);
-    let more = (number as u64) << 34 | u64::from(w) << 40;
+    let more = number(op, w);
     let general = matches!(op, Op::FpToInt | Op::FFcmp);
     let r = if general {
         s.call(exactly, args, imm | more)
@@ -159,7 +185,7 @@ pub fn reciprocal<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     let mut a = register(s, i, w, fs(i));
     if i.bit(1) {
-        a = compute(s, i, Op::FpSqrt, w, [Some(a), None, None], 0);
+        a = compute_first(s, i, Op::FpSqrt, w, [Some(a), None, None]);
     }
     let one = s.wide(if w == 64 { 0x3ff0 << 48 } else { 0x3f80_0000 });
     let r = compute(s, i, Op::FpDiv, w, [Some(one), Some(a), None], 0);
@@ -266,7 +292,8 @@ pub fn convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
         return Lift::Undefined;
     };
     let long = integers && w == 64;
-    if !exists(i, w, fs(i)) || !exists(i, to, fd(i)) || (w == to && !integers) || (long && !i.fr()) {
+    if !exists(i, w, fs(i)) || !exists(i, to, fd(i)) || (w == to && !integers) || (long && !i.fr())
+    {
         return Lift::Undefined;
     }
     let a = register(s, i, w, fs(i));
@@ -321,7 +348,7 @@ pub fn multiply_add<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     let (a, b) = (register(s, i, w, fs(i)), register(s, i, w, ft(i)));
     let c = register(s, i, w, fr);
-    let p = compute(s, i, Op::FpMul, w, [Some(a), Some(b), None], 0);
+    let p = compute_first(s, i, Op::FpMul, w, [Some(a), Some(b), None]);
     let op = if i.bit(3) { Op::FpSub } else { Op::FpAdd };
     let mut r = compute(s, i, op, w, [Some(p), Some(c), None], 0);
     if i.bit(4) {
@@ -338,8 +365,14 @@ pub fn fused<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = width(i);
     let (a, b) = (register(s, i, w, fs(i)), register(s, i, w, ft(i)));
     let c = register(s, i, w, fd(i));
-    let sign = u64::from(i.bit(0));
-    let r = compute(s, i, Op::FpFma, w, [Some(a), Some(b), Some(c)], sign);
+    let args = [Some(a), Some(b), Some(c)];
+    let r = if i.bit(0) {
+        let r = s.call_x(exactly, args, number(Op::FpFma, w) | 1);
+        trap_if_raised(s, i);
+        r
+    } else {
+        compute(s, i, Op::FpFma, w, args, 0)
+    };
     set_register(s, i, w, fd(i), r);
     Lift::Next
 }
@@ -373,7 +406,14 @@ pub fn select<S: Sem>(s: &mut S, i: Insn) -> Lift {
 pub fn round_integral<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = width(i);
     let a = register(s, i, w, fs(i));
-    let r = s.op1i(Op::FpRound, w, a, round::CURRENT | 8);
+    let r = compute(
+        s,
+        i,
+        Op::FpRound,
+        w,
+        [Some(a), None, None],
+        round::CURRENT | 8,
+    );
     set_register(s, i, w, fd(i), r);
     Lift::Next
 }
@@ -399,7 +439,7 @@ fn by_magnitude(st: &mut State, a: u128, b: u128, _: u128, imm: u64) -> u128 {
     let m = crate::ir::eval::mask(w);
     let (a, b) = (a as u64 & m, b as u64 & m);
     let (x, y) = (a & (m >> 1), b & (m >> 1));
-    let mut env = st.env();
+    let mut env = float::with_accrued(st.env(), 0);
     let infinity = if w == 32 {
         0x7f80_0000
     } else {
@@ -412,7 +452,7 @@ fn by_magnitude(st: &mut State, a: u128, b: u128, _: u128, imm: u64) -> u128 {
     } else {
         b
     };
-    st.set_env(env);
+    settle(st, float::accrued(env));
     r.into()
 }
 
@@ -423,7 +463,9 @@ pub fn min_max<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let max = i.bit(1);
     let r = if i.bit(0) {
         let imm = u64::from(w) | u64::from(max) << 8;
-        s.call_x(by_magnitude, [Some(a), Some(b), None], imm)
+        let r = s.call_x(by_magnitude, [Some(a), Some(b), None], imm);
+        trap_if_raised(s, i);
+        r
     } else {
         let op = if max { Op::FpMax } else { Op::FpMin };
         let imm = float::QUIET_LOSES;

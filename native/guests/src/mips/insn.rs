@@ -24,6 +24,8 @@ pub mod slot {
     pub const FR: u16 = 44;
     /// Not 0: the instruction in the delay slot of the branch at the pc is done already.
     pub const SLOT_DONE: u16 = 45;
+    /// Not 0: misaligned accesses are faults, which nobody makes for the program.
+    pub const STRICT: u16 = 46;
 }
 
 /// The general slots, and the floating-point registers. A register of 64 bits is the low half of a wide slot (of which MSA
@@ -32,7 +34,7 @@ pub mod slot {
 pub const LAYOUT: Layout = Layout {
     halved: 32,
     quartered: 32,
-    ..Layout::new(46, 32)
+    ..Layout::new(47, 32)
 };
 
 /// A translation's mode.
@@ -43,6 +45,8 @@ pub mod mode {
     pub const TRAPS: u32 = 2;
     /// [`super::slot::SLOT_DONE`].
     pub const SLOT_DONE: u32 = 4;
+    /// [`super::slot::STRICT`].
+    pub const STRICT: u32 = 8;
 }
 
 /// An instruction at an address, under a translation mode.
@@ -172,9 +176,15 @@ pub fn k<S: Sem>(s: &mut S, i: Insn, v: i64) -> S::V {
     s.konst(v as u64 & mask(i.xlen()))
 }
 
-/// `base + offset` as the address of an access, and for nothing else.
-pub fn address<S: Sem>(s: &mut S, i: Insn, base: u32, offset: i64) -> S::V {
+/// `base + offset` as the address of an access of `w` bits, and for nothing else; `write`: of a store.
+pub fn address<S: Sem>(s: &mut S, i: Insn, w: u8, base: u32, offset: i64, write: bool) -> S::V {
     let base = x(s, base);
+    if i.mode & mode::STRICT != 0 {
+        let offset = k(s, i, offset);
+        let addr = s.op2(Op::Add, i.xlen(), base, offset);
+        s.aligned(w, addr, write);
+        return addr;
+    }
     s.address(i.xlen(), base, offset as u64 & mask(i.xlen()))
 }
 

@@ -1,7 +1,7 @@
 //! Loads and stores. The kernel makes misaligned accesses for programs; here they are as good as others, but for LL and SC.
 
 use super::fp;
-use super::insn::{Insn, address, done, done_w, extended, k, set, x};
+use super::insn::{Insn, address, done, done_w, extended, k, mode, set, x};
 use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::Op;
@@ -17,26 +17,26 @@ fn load_to<S: Sem>(s: &mut S, i: Insn, w: u8, signed: bool, addr: S::V, n: u32) 
 /// LB, LH, LW, LBU, LHU, LWU: bits 27-26 and 28.
 pub fn load<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = [8, 16, 0, 32][i.f(26, 2) as usize];
-    let addr = address(s, i, i.rs(), i.imm());
+    let addr = address(s, i, w, i.rs(), i.imm(), false);
     load_to(s, i, w, !i.bit(28), addr, i.rt())
 }
 
 pub fn load_double<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let addr = address(s, i, i.rs(), i.imm());
+    let addr = address(s, i, 64, i.rs(), i.imm(), false);
     load_to(s, i, 64, false, addr, i.rt())
 }
 
 /// SB, SH, SW.
 pub fn store<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = [8, 16, 0, 32][i.f(26, 2) as usize];
-    let addr = address(s, i, i.rs(), i.imm());
+    let addr = address(s, i, w, i.rs(), i.imm(), true);
     let v = x(s, i.rt());
     s.store(w, addr, v);
     Lift::Next
 }
 
 pub fn store_double<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let addr = address(s, i, i.rs(), i.imm());
+    let addr = address(s, i, 64, i.rs(), i.imm(), true);
     let v = x(s, i.rt());
     s.store(64, addr, v);
     Lift::Next
@@ -224,7 +224,7 @@ fn fp_operand(i: Insn) -> (u8, u32) {
 /// LWC1, LDC1.
 pub fn load_fp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let (w, n) = fp_operand(i);
-    let addr = address(s, i, i.rs(), i.imm());
+    let addr = address(s, i, w, i.rs(), i.imm(), false);
     let v = s.load_x(w, addr);
     fp::set_register(s, i, w, n, v);
     Lift::Next
@@ -233,30 +233,33 @@ pub fn load_fp<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// SWC1, SDC1.
 pub fn store_fp<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let (w, n) = fp_operand(i);
-    let addr = address(s, i, i.rs(), i.imm());
+    let addr = address(s, i, w, i.rs(), i.imm(), true);
     let v = fp::register(s, i, w, n);
     s.store_x(w, addr, v);
     Lift::Next
 }
 
 /// The sum of two registers, for LUXC1 and SUXC1 without its lowest bits.
-fn indexed<S: Sem>(s: &mut S, i: Insn) -> S::V {
+fn indexed<S: Sem>(s: &mut S, i: Insn, w: u8, write: bool) -> S::V {
     let (a, b) = (x(s, i.rs()), x(s, i.rt()));
     let sum = s.op2(Op::Add, i.xlen(), a, b);
     if i.bit(2) {
-        s.and_k(i.xlen(), sum, !7)
-    } else {
-        sum
+        return s.and_k(i.xlen(), sum, !7);
     }
+    if i.mode & mode::STRICT != 0 {
+        s.aligned(w, sum, write);
+    }
+    sum
 }
 
 /// LWXC1, LDXC1, LUXC1.
 pub fn load_fp_indexed<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = if i.bit(0) { 64 } else { 32 };
-    if !fp::exists(i, w, i.sa()) {
+    // LUXC1 and SUXC1 are for registers of 64 bits.
+    if !fp::exists(i, w, i.sa()) || (i.bit(2) && !i.fr()) {
         return Lift::Undefined;
     }
-    let addr = indexed(s, i);
+    let addr = indexed(s, i, w, false);
     let v = s.load_x(w, addr);
     fp::set_register(s, i, w, i.sa(), v);
     Lift::Next
@@ -265,10 +268,11 @@ pub fn load_fp_indexed<S: Sem>(s: &mut S, i: Insn) -> Lift {
 /// SWXC1, SDXC1, SUXC1.
 pub fn store_fp_indexed<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = if i.bit(0) { 64 } else { 32 };
-    if !fp::exists(i, w, i.rd()) {
+    // LUXC1 and SUXC1 are for registers of 64 bits.
+    if !fp::exists(i, w, i.rd()) || (i.bit(2) && !i.fr()) {
         return Lift::Undefined;
     }
-    let addr = indexed(s, i);
+    let addr = indexed(s, i, w, true);
     let v = fp::register(s, i, w, i.rd());
     s.store_x(w, addr, v);
     Lift::Next

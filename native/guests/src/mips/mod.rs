@@ -24,6 +24,7 @@ use crate::ir::sem::Sem;
 use crate::ir::state::State;
 use features::Features;
 use insn::{Insn, LAYOUT, mode, slot};
+use linux::registers;
 use linux::{Abi, MipsLinux};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -178,6 +179,12 @@ impl Processor {
     }
 
     fn lift<S: Sem>(self, s: &mut S, pc: u64, code: &[u8], mode: u32) -> (Lift, u8) {
+        if pc & 3 != 0 {
+            // An address error of the fetch.
+            let pc = s.konst(pc);
+            s.aligned_to(4, pc, false);
+            return (Lift::Undefined, 4);
+        }
         let d = self.decode(pc, code, mode);
         let Some(n) = d.line else {
             return (Lift::Undefined, 4);
@@ -290,7 +297,7 @@ impl Guest for Mips {
     }
 
     fn register_count(&self) -> u32 {
-        id::STATUS + 1
+        registers::STRICT + 1
     }
 
     fn register(&self, st: &State, id: u32) -> u128 {
@@ -304,6 +311,7 @@ impl Guest for Mips {
             id::FCSR => u128::from(fcsr::fcsr(st, self.cpu)),
             id::FIR => u128::from(fcsr::fir(self.cpu)),
             id::USERLOCAL => r(slot::USERLOCAL),
+            registers::STRICT => r(slot::STRICT),
             _ if r(slot::FR) != 0 => u128::from(linux::registers::FR),
             _ => 0,
         }
@@ -324,6 +332,7 @@ impl Guest for Mips {
             id::FCSR => fcsr::set_fcsr(st, v),
             id::USERLOCAL => set(slot::USERLOCAL, v),
             id::STATUS => set(slot::FR, (v & linux::registers::FR != 0).into()),
+            registers::STRICT => set(slot::STRICT, v),
             _ => {}
         }
     }
@@ -343,6 +352,6 @@ impl Guest for Mips {
     /// What SYNCI is about.
     fn cache_line(&self, addr: u64) -> std::ops::Range<u64> {
         let start = addr & !(system::SYNCI_STEP - 1);
-        start..start + system::SYNCI_STEP
+        start..start.saturating_add(system::SYNCI_STEP)
     }
 }

@@ -35,6 +35,15 @@ pub fn nop<S: Sem>(_s: &mut S, _i: Insn) -> Lift {
     Lift::Next
 }
 
+/// PREF of release 6, whose hints from 24 on are reserved.
+pub fn prefetch<S: Sem>(_s: &mut S, i: Insn) -> Lift {
+    if i.rt() < 24 {
+        Lift::Next
+    } else {
+        Lift::Undefined
+    }
+}
+
 /// Bytes that SYNCI is about, as RDHWR tells.
 pub const SYNCI_STEP: u64 = 32;
 

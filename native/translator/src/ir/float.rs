@@ -113,6 +113,13 @@ pub fn is_denormal(w: u8, x: u64) -> bool {
     format(w).denormal(x)
 }
 
+/// Whether a number of `w` bits is a NaN.
+#[must_use]
+pub fn is_nan(w: u8, x: u64) -> bool {
+    let f = format(w);
+    f.nan(x)
+}
+
 /// An operand as arithmetic sees it: zero instead of a denormal number, if the environment says so.
 #[must_use]
 pub fn flushed(env: &mut u32, w: u8, x: u64) -> u64 {
