@@ -280,7 +280,7 @@ pub fn store_fp_indexed<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 /// LWPC, LWUPC, LDPC (release 6).
 pub fn load_pc<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let (at, w, signed) = if i.bit(20) {
+    let (at, w, signed) = if i.f(19, 2) == 3 {
         let offset = i64::from(i.signed(0, 18)) << 3;
         ((i.pc & !7).wrapping_add(offset as u64), 64, false)
     } else {

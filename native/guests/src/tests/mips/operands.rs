@@ -21,7 +21,7 @@ pub fn random_regs(r: &mut Rng, kind: Kind) -> RegFile {
     let mut v: RegFile = vec![0];
     v.extend((1..34).map(|_| general(r, kind)));
     v.push(0);
-    let bits = if kind.is_wide { u64::MAX } else { 0xffff_ffff };
+    let bits = if kind.has_fr() { u64::MAX } else { 0xffff_ffff };
     v.extend((0..32).map(|_| u128::from(r.lanes() & bits)));
     // Rounding, flags and conditions; now and then an exception is enabled.
     let mut fcsr = r.below(4) | r.below(32) << 2;
@@ -37,7 +37,7 @@ pub fn random_regs(r: &mut Rng, kind: Kind) -> RegFile {
     v.push(fcsr.into());
     v.push(0);
     v.push(general(r, kind));
-    v.push(if kind.is_wide { FR } else { 0 });
+    v.push(if kind.has_fr() { FR } else { 0 });
     assert_eq!((v.len(), FCSR - F0), (STATUS + 1, 32));
     v
 }

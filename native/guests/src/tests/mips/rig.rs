@@ -73,6 +73,11 @@ impl Kind {
         Mips::of(&names, self.is_wide, self.big_endian)
     }
 
+    /// Floating-point registers have 64 bits: release 6 has no others.
+    pub fn has_fr(self) -> bool {
+        self.is_wide || self.names.contains(&"r6")
+    }
+
     pub fn xlen(self) -> u8 {
         if self.is_wide { 64 } else { 32 }
     }
@@ -130,7 +135,13 @@ pub struct Rig {
 impl Rig {
     /// None, with a word about it, where there is no Unicorn.
     pub fn new(kind: Kind) -> Option<Self> {
-        let cores = Cores::open(machine(kind))?;
+        let mut cores = Cores::open(machine(kind))?;
+        if kind.has_fr() {
+            // Before the registers that it says the width of.
+            for who in [Who::Unicorn].into_iter().chain(Who::OURS) {
+                cores.core(who).set(STATUS as u32, FR as u64);
+            }
+        }
         Some(Self { kind, cores })
     }
 
