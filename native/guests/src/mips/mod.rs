@@ -76,16 +76,36 @@ static MIPSN32: MipsLinux = MipsLinux {
 
 /// The ABIs in both byte orders.
 pub static GUESTS: [Entry; 6] = [
-    guest(&MIPSEL, |f| Mips::of(f, false, false), &unicorn::MIPSEL),
-    guest(&MIPS, |f| Mips::of(f, false, true), &unicorn::MIPS),
-    guest(&MIPS64EL, |f| Mips::of(f, true, false), &unicorn::MIPS64EL),
-    guest(&MIPS64, |f| Mips::of(f, true, true), &unicorn::MIPS64),
+    guest(
+        &MIPSEL,
+        |f| Mips::of(MIPSEL.name, f, false, false),
+        &unicorn::MIPSEL,
+    ),
+    guest(
+        &MIPS,
+        |f| Mips::of(MIPS.name, f, false, true),
+        &unicorn::MIPS,
+    ),
+    guest(
+        &MIPS64EL,
+        |f| Mips::of(MIPS64EL.name, f, true, false),
+        &unicorn::MIPS64EL,
+    ),
+    guest(
+        &MIPS64,
+        |f| Mips::of(MIPS64.name, f, true, true),
+        &unicorn::MIPS64,
+    ),
     guest(
         &MIPSN32EL,
-        |f| Mips::of(f, true, false),
+        |f| Mips::of(MIPSN32EL.name, f, true, false),
         &unicorn::MIPSN32EL,
     ),
-    guest(&MIPSN32, |f| Mips::of(f, true, true), &unicorn::MIPSN32),
+    guest(
+        &MIPSN32,
+        |f| Mips::of(MIPSN32.name, f, true, true),
+        &unicorn::MIPSN32,
+    ),
 ];
 
 /// A CPU model in a byte order.
@@ -118,10 +138,16 @@ pub struct Decoded {
 }
 
 impl Mips {
-    /// The description of a CPU model with these features; there is one of each.
+    /// The description of a guest's CPU model with these features; there is one of each.
     #[must_use]
-    pub fn of(names: &[String], is_wide: bool, big_endian: bool) -> &'static Self {
-        static ALL: Mutex<Option<HashMap<Processor, &'static Mips>>> = Mutex::new(None);
+    pub fn of(
+        guest: &'static str,
+        names: &[String],
+        is_wide: bool,
+        big_endian: bool,
+    ) -> &'static Self {
+        type All = HashMap<(&'static str, Processor), &'static Mips>;
+        static ALL: Mutex<Option<All>> = Mutex::new(None);
         let features = features::by_names(names, is_wide);
         let cpu = Processor {
             features,
@@ -129,14 +155,15 @@ impl Mips {
             big_endian,
         };
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get_or_insert_default().entry(cpu).or_insert_with(|| {
-            let order = if big_endian { "big" } else { "little" };
-            let name = format!("mips {order} {:x}", features.0);
-            Box::leak(Box::new(Self {
-                cpu,
-                name: Box::leak(name.into_boxed_str()),
-            }))
-        })
+        all.get_or_insert_default()
+            .entry((guest, cpu))
+            .or_insert_with(|| {
+                let name = format!("{guest} {:x}", features.0);
+                Box::leak(Box::new(Self {
+                    cpu,
+                    name: Box::leak(name.into_boxed_str()),
+                }))
+            })
     }
 }
 

@@ -205,11 +205,13 @@ fn mips64el_of_release_6_agrees_with_unicorn() {
 /// "MIPS Architecture For Programmers", volume II, release 6: ADDIUPC, AUIPC, ALUIPC, LWPC, LWUPC, LDPC.
 #[test]
 fn pc_relative_as_the_manual_says() {
+    /// An instruction for register 5, and what comes of its pc.
+    type Example = (u32, fn(u64) -> u64);
     let Some(mut rig) = Rig::new(MIPS64EL_R6) else {
         return;
     };
     let mut r = Rng(1);
-    let cases: [(u32, fn(u64) -> u64); 7] = [
+    let cases: [Example; 7] = [
         (0xeca0_0004, |pc| pc + 16),
         (0xeca7_ffff, |pc| pc - 4),
         (0xecbe_0001, |pc| pc + 0x1_0000),

@@ -14,6 +14,8 @@ pub fn skipped(kind: Kind, line: &Encoding, w: u32) -> bool {
         "beq_bne" => w >> 26 & 1 != 0 && field(21) == field(16),
         "blez_bgtz" | "bltz_bgez" => field(21) == 0,
         // The register that is linked with is no operand.
+        // JIC of a number: to code of MIPS16 or microMIPS, if that is odd.
+        "beqzc_bnezc" => w & 0x03ff_0000 == 0 && w & 3 != 0,
         "bgec_bltc_al" => field(16) == 31,
         // BOVC and BNVC of register 0 twice Unicorn takes for forms that link.
         "beqc" | "bnec" => field(16) == 31 || field(16) | field(21) == 0,

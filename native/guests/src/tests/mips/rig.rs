@@ -70,7 +70,7 @@ pub const MIPS64EL_R6: Kind = Kind {
 impl Kind {
     pub fn processor(self) -> &'static Mips {
         let names: Vec<String> = self.names.iter().map(|&name| name.into()).collect();
-        Mips::of(&names, self.is_wide, self.big_endian)
+        Mips::of(self.guest, &names, self.is_wide, self.big_endian)
     }
 
     /// Floating-point registers have 64 bits: release 6 has no others.
