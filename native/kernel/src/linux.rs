@@ -391,6 +391,11 @@ pub trait LinuxAbi: Send + Sync {
         false
     }
 
+    /// Tells the core whether misaligned accesses are made for the program ([`LinuxAbi::carry_out`]): it may do so itself.
+    fn set_carries_out(&self, regs: &mut dyn Regs, on: bool) {
+        let _ = (regs, on);
+    }
+
     /// Carries out what stopped the core, where the kernel does that in the program's place: a misaligned
     /// access. The error is the signal if that fails; None: it is nothing of that kind.
     fn carry_out(

@@ -48,6 +48,8 @@ _MODELS64 = (
 )
 #: Whose NaNs are always those of IEEE 754-2008 (FCSR.NAN2008 reads as 1).
 _NAN2008 = ("mips32r5", "mips32r6", "mips64r6")
+#: Which have paired singles, of those with 64 bits.
+_PAIRED_SINGLES = ("max", "MIPS64R2-generic")
 #: What /proc/cpuinfo calls the releases that a processor knows.
 _ISA = {
     "mips32r2": "mips1 mips2 mips32r1 mips32r2",
@@ -128,6 +130,14 @@ class MipsArch(Arch):
         if variant == R6 or modern == (variant == NAN2008):
             return ""
         return "NaNs of before IEEE 754-2008" if modern else "NaNs of IEEE 754-2008"
+
+    def core_features(self, model: CpuModel) -> list[str]:
+        """The release, and what native/guests/src/mips/features.rs has names for beyond it."""
+        release = "r6" if model.version.endswith("r6") else "r2"
+        more = ["nan2008"] if model.version in _NAN2008 else []
+        if model.name in _PAIRED_SINGLES and self.wide:
+            more.append("ps")
+        return [release, *more]
 
     def cpuinfo(self, model: CpuModel, cpus: list[int]) -> str:
         """As show_cpuinfo() of arch/mips/kernel/proc.c writes it."""

@@ -67,7 +67,7 @@ static void count(int who)
 
 CHECK(counters)
 {
-#ifdef __m68k__
+#if defined __m68k__ || (defined __mips__ && _MIPS_SIM == _ABIO32)
 	NA("what has 64 bits is changed under locks of libatomic, which are a process's own");
 	return;
 #endif
@@ -121,7 +121,7 @@ CHECK(spinning_for_each_other)
 }
 
 /* What the processor changes at once. */
-#ifdef __m68k__
+#if defined __m68k__ || (defined __mips__ && _MIPS_SIM == _ABIO32)
 #define COUNTED turn
 #else
 #define COUNTED count64

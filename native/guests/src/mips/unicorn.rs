@@ -218,7 +218,7 @@ impl Guest for Unicorn {
             }
             return true;
         }
-        reg == 0 || reg == 68
+        reg == 0 || reg == 68 || reg == registers::STRICT
     }
 
     fn counts_as(&self, cpu: &Stopped<'_>) -> usize {

@@ -11,7 +11,7 @@ use crate::ir::flags::Cc;
 use crate::ir::float::{self, NAN_IS_LARGEST, round};
 use crate::ir::sem::Sem;
 use crate::ir::state::State;
-use crate::simd::scalar::{flags_of, negated, positive};
+use crate::simd::scalar::{flags_of, kind_of, negated, positive};
 
 /// The width of a format.
 #[must_use]
@@ -194,30 +194,6 @@ pub fn compare<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 fn classified(_: &mut State, v: u128, _: u128, _: u128, w: u64) -> u128 {
     kind_of(w as u8, v as u64).into()
-}
-
-/// Of what kind a number is, as a bit (table "Format of result of FCLASS instruction").
-pub fn kind_of(w: u8, v: u64) -> u64 {
-    let (exp_bits, frac_bits) = match w {
-        16 => (5, 10),
-        32 => (8, 23),
-        _ => (11, 52),
-    };
-    let v = v & crate::ir::eval::mask(w);
-    let negative = v >> (exp_bits + frac_bits) & 1 != 0;
-    let (exp, frac) = (
-        v >> frac_bits & ((1 << exp_bits) - 1),
-        v & ((1 << frac_bits) - 1),
-    );
-    let side = |minus: u32, plus| if negative { minus } else { plus };
-    let bit = match (exp, frac) {
-        (0, 0) => side(3, 4),
-        (0, _) => side(2, 5),
-        (e, 0) if e == (1 << exp_bits) - 1 => side(0, 7),
-        (e, _) if e == (1 << exp_bits) - 1 => 8 + (frac >> (frac_bits - 1)) as u32,
-        _ => side(1, 6),
-    };
-    1 << bit
 }
 
 pub fn classify<S: Sem>(s: &mut S, i: Insn) -> Lift {

@@ -1,4 +1,4 @@
-//! What scalar floating point of both Arm states shares.
+//! What scalar floating point of several guests shares.
 
 use crate::ir::Op;
 use crate::ir::float;
@@ -52,4 +52,30 @@ pub fn flags_of<S: Sem>(
         b = s.op1(Op::FpFlush, w, b);
     }
     s.op2i(Op::FFcmp, w, a, b, u64::from(signals))
+}
+
+/// Of what kind a number is, as a bit, as RISC-V has them (table "Format of result of FCLASS instruction"): minus infinity,
+/// normal, denormal, zero; plus zero, denormal, normal, infinity; signalling, quiet NaN.
+#[must_use]
+pub fn kind_of(w: u8, v: u64) -> u64 {
+    let (exp_bits, frac_bits) = match w {
+        16 => (5, 10),
+        32 => (8, 23),
+        _ => (11, 52),
+    };
+    let v = v & crate::ir::eval::mask(w);
+    let negative = v >> (exp_bits + frac_bits) & 1 != 0;
+    let (exp, frac) = (
+        v >> frac_bits & ((1 << exp_bits) - 1),
+        v & ((1 << frac_bits) - 1),
+    );
+    let side = |minus: u32, plus| if negative { minus } else { plus };
+    let bit = match (exp, frac) {
+        (0, 0) => side(3, 4),
+        (0, _) => side(2, 5),
+        (e, 0) if e == (1 << exp_bits) - 1 => side(0, 7),
+        (e, _) if e == (1 << exp_bits) - 1 => 8 + (frac >> (frac_bits - 1)) as u32,
+        _ => side(1, 6),
+    };
+    1 << bit
 }

@@ -101,9 +101,46 @@ fn riscv_table() -> String {
     t
 }
 
+/// MIPS': as RISC-V's, by processors of release 2 and of release 6 with 64 and with 32 bits.
+fn mips_table() -> String {
+    use crate::mips::features;
+    let mut t = String::from(
+        "# MIPS coverage of the native core\n\n\
+         Generated from the decode table (`QUSR_WRITE_DOCS=1 cargo test -p qusr-guests coverage`); a test\n\
+         fails when it is out of date. Whatever no line matches, or only lines that the processor lacks, is undefined; so are\n\
+         reserved forms of a line. Not there: MIPS16, microMIPS, DSP, MSA, MIPS-3D, Loongson's own instructions.\n\n\
+         | encoding | bits | needs | 64, R2 | 32, R2 | 64, R6 | 32, R6 |\n|---|---|---|---|---|---|---|\n",
+    );
+    let processors = [(true, "r2"), (false, "r2"), (true, "r6"), (false, "r6")];
+    for e in crate::mips::table::TABLE {
+        let has = processors.map(|(wide, release)| {
+            let names = [release.into(), "ps".into()];
+            if features::by_names(&names, wide).contains(e.need) {
+                "yes"
+            } else {
+                "-"
+            }
+        });
+        let names = features::names(e.need).join(", ");
+        let _ = writeln!(
+            t,
+            "| {} | `{}` | {names} | {} |",
+            e.name,
+            e.pattern,
+            has.join(" | ")
+        );
+    }
+    t
+}
+
 #[test]
 fn the_coverage_tables_are_up_to_date() {
-    for (name, now) in [("aarch64", table()), ("riscv", riscv_table())] {
+    let tables = [
+        ("aarch64", table()),
+        ("riscv", riscv_table()),
+        ("mips", mips_table()),
+    ];
+    for (name, now) in tables {
         let path = format!("{DOCS}/{name}-coverage.md");
         if std::env::var_os("QUSR_WRITE_DOCS").is_some() {
             std::fs::write(&path, &now).expect("docs can be written");

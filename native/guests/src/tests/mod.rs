@@ -6,6 +6,7 @@ mod cost;
 mod coverage;
 mod differential;
 mod fuzz;
+mod mips;
 mod oracle;
 mod registry;
 mod rig;

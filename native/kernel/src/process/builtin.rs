@@ -236,7 +236,7 @@ impl GuestThread {
             // sysmips(MIPS_FIXADE): bit 1 is whether the kernel logs them.
             Builtin::FixUnaligned if value(1) & !3 != 0 => Err(libc::EINVAL),
             Builtin::FixUnaligned => {
-                self.carries_out = value(1) & 1 != 0;
+                self.set_carries_out(value(1) & 1 != 0);
                 Ok(0)
             }
             Builtin::AtomicSwap => match self.atomic_swap(value(1), value(2) as u32) {

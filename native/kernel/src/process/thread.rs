@@ -169,13 +169,19 @@ impl GuestThread {
     /// Takes that over from the thread that has executed the program.
     pub fn inherit(&mut self, legacy: &Legacy) {
         self.seccomp.inherit(&legacy.seccomp);
-        self.carries_out = legacy.carries_out;
+        self.set_carries_out(legacy.carries_out);
         let linux = self.process.linux;
         if legacy.kept != 0 && legacy.linux == linux.name() {
             let core = self.core.as_mut();
             linux.take_kept(core, legacy.kept);
             self.kept = linux.kept(core);
         }
+    }
+
+    /// Whether misaligned accesses are made for the program.
+    pub(super) fn set_carries_out(&mut self, on: bool) {
+        self.carries_out = on;
+        self.process.linux.set_carries_out(self.core.as_mut(), on);
     }
 
     /// Whether only this process can go on with the thread as it is: it is traced, or has what no other one can be told

@@ -34,10 +34,11 @@ impl Cache {
                 }
             }
         } else {
-            let mut p = first;
-            while p < end {
+            // A program may name the last page of all.
+            let mut next = Some(first);
+            while let Some(p) = next.filter(|&p| p < end) {
                 hit.extend(tables.pages.get(&p).into_iter().flatten());
-                p += PAGE;
+                next = p.checked_add(PAGE);
             }
         }
         let mut any = false;

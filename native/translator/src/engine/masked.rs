@@ -17,6 +17,9 @@
 //! - Operations under Arm's standard modes (`float::STANDARD`: Advanced SIMD of AArch32) flush denormal numbers among
 //!   others that do not. In a thread that has such operations denormal operands and tiny results trap always,
 //!   of whatever operation, and a cold path knows; that the result is a NaN is checked.
+//! - NaNs of before IEEE 754-2008 ([`float::LEGACY_NAN`]) have the host's bit for quiet and signalling ones the other way round. All that
+//!   traps goes on in a cold path, and the flag is taken back; what comes out as a NaN without a trap had an operand that is a
+//!   signalling one, and is looked for behind each operation.
 //! - Under flush-to-zero denormal operands trap until they have their flag; from then on the host flushes them. For
 //!   a tiny result Arm raises underflow alone, x86 also an inexact result: it traps until both are set, and from then on
 //!   the host flushes it.
@@ -111,7 +114,10 @@ impl NativeCore {
         let loaded = self.cpu_ref().loaded_env();
         let st = self.st();
         let mut raised = 0;
-        for (mask, flag) in TRAPPING {
+        // What the host finds invalid need not be so to the guest: the cold path says.
+        let legacy = st.fpext & float::LEGACY_NAN != 0;
+        let invalid = legacy.then_some((float::INVALID_MASKED, float::INVALID));
+        for (mask, flag) in TRAPPING.into_iter().chain(invalid) {
             if loaded & mask == 0 {
                 raised |= st.fpenv & !loaded & flag;
             }

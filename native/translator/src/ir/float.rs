@@ -34,6 +34,16 @@ pub(super) struct Format {
     pub exp: u64,
     pub quiet: u64,
     pub sign: u64,
+    /// The highest bit of a NaN's fraction is 1 if it is signalling, not if it is quiet.
+    pub legacy: bool,
+}
+
+/// A format under an environment's modes.
+pub(super) fn format_in(env: u32, w: u8) -> Format {
+    Format {
+        legacy: env & LEGACY_NAN != 0,
+        ..format(w)
+    }
 }
 
 pub(super) fn format(w: u8) -> Format {
@@ -43,18 +53,21 @@ pub(super) fn format(w: u8) -> Format {
             exp: 0x7c00,
             quiet: 0x200,
             sign: 0x8000,
+            legacy: false,
         },
         32 => Format {
             abs: 0x7fff_ffff,
             exp: 0x7f80_0000,
             quiet: 0x40_0000,
             sign: 0x8000_0000,
+            legacy: false,
         },
         _ => Format {
             abs: !0 >> 1,
             exp: 0x7ff << 52,
             quiet: 1 << 51,
             sign: 1 << 63,
+            legacy: false,
         },
     }
 }
@@ -70,10 +83,14 @@ impl Format {
         x & self.abs > self.exp
     }
     pub fn signalling(self, x: u64) -> bool {
-        self.nan(x) && x & self.quiet == 0
+        self.nan(x) && (x & self.quiet == 0) != self.legacy
     }
     pub fn default_nan(self) -> u64 {
-        self.exp | self.quiet
+        if self.legacy {
+            self.exp | (self.quiet - 1)
+        } else {
+            self.exp | self.quiet
+        }
     }
     pub fn zero(self, x: u64) -> bool {
         x & self.abs == 0
@@ -88,6 +105,19 @@ impl Format {
     fn denormal(self, x: u64) -> bool {
         x & self.exp == 0 && x & self.abs != 0
     }
+}
+
+/// Whether a number of `w` bits is denormal.
+#[must_use]
+pub fn is_denormal(w: u8, x: u64) -> bool {
+    format(w).denormal(x)
+}
+
+/// Whether a number of `w` bits is a NaN.
+#[must_use]
+pub fn is_nan(w: u8, x: u64) -> bool {
+    let f = format(w);
+    f.nan(x)
 }
 
 /// An operand as arithmetic sees it: zero instead of a denormal number, if the environment says so.
@@ -110,8 +140,13 @@ pub(super) fn propagate(env: &mut u32, f: Format, ops: &[u64]) -> u64 {
     if signalling.is_some() {
         *env |= INVALID;
     }
-    if *env & DEFAULT_NAN != 0 {
+    // What makes a NaN quiet there might make an infinity of it.
+    if *env & DEFAULT_NAN != 0 || f.legacy && signalling.is_some() {
         return f.default_nan();
+    }
+    if f.legacy {
+        let first = ops.iter().find(|&&x| f.nan(x));
+        return first.copied().unwrap_or(f.default_nan());
     }
     let x = signalling.or_else(|| ops.iter().find(|&&x| f.nan(x)));
     x.map_or(f.default_nan(), |x| x | f.quiet)
@@ -167,7 +202,7 @@ pub fn convert(env: &mut u32, from: u8, to: u8, x: u64) -> u64 {
     if from == to {
         return x;
     }
-    let f = format(from);
+    let f = format_in(*env, from);
     if from == 16 && *env & ALT_HALF != 0 {
         return half::widen(x, to, true);
     }
@@ -181,14 +216,19 @@ pub fn convert(env: &mut u32, from: u8, to: u8, x: u64) -> u64 {
         if f.signalling(x) {
             *env |= INVALID;
         }
-        let t = format(to);
-        if *env & DEFAULT_NAN != 0 {
+        let t = format_in(*env, to);
+        if *env & DEFAULT_NAN != 0 || f.legacy && f.signalling(x) {
             return t.default_nan();
         }
         // The payload is aligned at its most significant bit.
         let payload = (x & (f.quiet - 1)) << (63 - f.quiet.trailing_zeros());
         let sign = if x & f.sign != 0 { t.sign } else { 0 };
-        return sign | t.default_nan() | payload >> (63 - t.quiet.trailing_zeros());
+        let payload = payload >> (63 - t.quiet.trailing_zeros());
+        if f.legacy {
+            let made = sign | t.exp | payload;
+            return if payload == 0 { t.default_nan() } else { made };
+        }
+        return sign | t.default_nan() | payload;
     }
     let raw = |f: fn(&mut u32, f64, f64, f64) -> f64, env: &mut u32, x: u64| {
         f(env, f64::from_bits(x), 0.0, 0.0).to_bits()
@@ -260,7 +300,7 @@ pub(super) fn by_host(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u
 
 /// One arithmetic operation on bits of width `w`.
 pub fn arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
-    let f = format(w);
+    let f = format_in(*env, w);
     let (a, b, c) = match op {
         Op::FpSqrt => (flushed(env, w, a), 0, 0),
         Op::FpFma => (flushed(env, w, a), flushed(env, w, b), flushed(env, w, c)),
@@ -292,7 +332,7 @@ pub fn arith(env: &mut u32, op: Op, w: u8, a: u64, b: u64, c: u64) -> u64 {
 
 /// Minimum or maximum; `nans` is 0, [`QUIET_LOSES`] or [`PREFER_NUMBER`].
 pub fn min_max(env: &mut u32, max: bool, nans: u64, w: u8, a: u64, b: u64) -> u64 {
-    let f = format(w);
+    let f = format_in(*env, w);
     let (a, b) = (flushed(env, w, a), flushed(env, w, b));
     if f.nan(a) || f.nan(b) {
         let loses = |x| f.nan(x) && (nans == PREFER_NUMBER || !f.signalling(x));
@@ -324,7 +364,7 @@ pub fn min_max(env: &mut u32, max: bool, nans: u64, w: u8, a: u64, b: u64) -> u6
 
 /// A comparison's flags: less N, equal ZC, greater C, unordered CV.
 pub fn compare(env: &mut u32, w: u8, a: u64, b: u64, signals: bool) -> u64 {
-    let f = format(w);
+    let f = format_in(*env, w);
     let (a, b) = (flushed(env, w, a), flushed(env, w, b));
     if f.nan(a) || f.nan(b) {
         if signals || f.signalling(a) || f.signalling(b) {
@@ -444,6 +484,17 @@ fn evaluate(env: &mut u32, op: Op, w: u8, x: u128, y: u128, z: u128, imm: u64) -
             *env |= INVALID;
             let bits = (imm & 0x7f) as u8;
             super::eval::mask(bits) >> u32::from(imm & 0x80 != 0)
+        }
+        Op::FpToInt if imm & OVERFLOW_IS_LARGEST != 0 => {
+            let (bits, signed) = ((imm & 0x7f) as u8, imm & 0x80 != 0);
+            let mut e = *env & !INVALID;
+            let r = to_int(&mut e, w, a, bits, signed, imm >> 8 & 7, 0);
+            *env |= e;
+            if e & INVALID != 0 {
+                super::eval::mask(bits) >> u32::from(signed)
+            } else {
+                r
+            }
         }
         Op::FpToInt => to_int(
             env,

@@ -40,10 +40,15 @@ pub const STANDARD_USED: u32 = 1 << 21;
 pub const TINY_AFTER: u32 = 1 << 22;
 /// Rounds to nearest, ties away from zero.
 pub const AWAY: u32 = 1 << 23;
+/// Quiet and signalling NaNs have each other's bit (MIPS before IEEE 754-2008). A signalling one becomes the default NaN, whose
+/// other bits are 1; of quiet ones the first comes out as it is.
+pub const LEGACY_NAN: u32 = 1 << 25;
 /// All of these modes.
-pub const MODES: u32 = 0xff << 16;
+pub const MODES: u32 = 0xff << 16 | LEGACY_NAN;
 /// In the immediate of a conversion to integers: a NaN is taken for the largest one, instead of 0.
 pub const NAN_IS_LARGEST: u64 = 1 << 11;
+/// In the immediate of a conversion to integers: a NaN and whatever does not fit are taken for the largest one.
+pub const OVERFLOW_IS_LARGEST: u64 = 1 << 12;
 /// In the immediate of a minimum or maximum: a quiet NaN loses against a number.
 pub const QUIET_LOSES: u64 = 1;
 /// The same: any NaN does (IEEE 754-2019, minimumNumber).

@@ -1,7 +1,7 @@
 //! Floating point and integers: rounding to integral values, conversions with saturation.
 
 use super::float::{
-    AWAY, FLUSH_HALF, INEXACT, INVALID, convert, flushed, format, propagate, round,
+    AWAY, FLUSH_HALF, INEXACT, INVALID, convert, flushed, format, format_in, propagate, round,
 };
 use super::half;
 
@@ -29,7 +29,7 @@ fn round_number(env: u32, x: f64, mode: u64) -> f64 {
 
 /// Rounds to an integral value.
 pub fn round_integral(env: &mut u32, w: u8, x: u64, mode: u64, exact: bool) -> u64 {
-    let f = format(w);
+    let f = format_in(*env, w);
     let x = flushed(env, w, x);
     if f.nan(x) {
         return propagate(env, f, &[x]);

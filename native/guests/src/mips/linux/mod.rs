@@ -133,6 +133,10 @@ impl LinuxAbi for MipsLinux {
         frame::pop(core, space, rt, self)
     }
 
+    fn set_carries_out(&self, regs: &mut dyn Regs, on: bool) {
+        regs.set(registers::STRICT, (!on).into());
+    }
+
     fn carry_out(
         &self,
         exit: Exit,

@@ -21,6 +21,9 @@ pub const STATUS: u32 = 70;
 /// Of [`STATUS`]: the floating-point registers have 64 bits.
 pub const FR: u64 = 1 << 26;
 
+/// Not 0: the processor tells of misaligned accesses, as nobody makes them for the program. Unicorn's tells always.
+pub const STRICT: u32 = 71;
+
 /// n64 and n32: all arguments are in registers.
 pub const N64: Registers = Registers {
     number: V0,

@@ -21,6 +21,10 @@ pub fn carry_out(
     linux: &MipsLinux,
 ) -> Option<Result<(), FaultInfo>> {
     let pc = core.get(PC);
+    if pc & 3 != 0 {
+        // The fetch itself (`do_ade`: badvaddr is epc).
+        return None;
+    }
     let at = |pc| Insn::fetch(space, pc, linux.big_endian);
     let first = at(pc);
     let (insn, next) = if first.has_slot() {

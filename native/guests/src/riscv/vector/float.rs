@@ -306,7 +306,7 @@ impl Unit<'_> {
             let r = match how {
                 0 => u.calc(Op::FpSqrt, w, a, 0, 0, 0),
                 4 | 5 => estimate(&mut u.env, w, a, how == 4),
-                _ => super::super::fp::kind_of(w as u8, a),
+                _ => crate::simd::scalar::kind_of(w as u8, a),
             };
             u.put(vd, i, w, r);
         });

@@ -1,10 +1,10 @@
 //! Conditions and flags: comparisons repeated where they are asked for.
 
 use super::asm::{Alu, Fixup, Map, Pp, RAX, Reg, Rm, cc};
-use super::codegen::{Gen, Loc, Opnd};
+use super::codegen::{At, Gen, Loc, Opnd};
 use super::layout;
 use crate::ir::flags::Cc;
-use crate::ir::{Op, Val};
+use crate::ir::{Inst, NONE, Op, Val, float};
 
 /// The host condition after a comparison or, with a carry in the guest's sense, after an addition.
 fn host_cc(c: Cc, borrow: bool) -> u8 {
@@ -113,6 +113,87 @@ impl Gen<'_> {
 
     /// `comis`: flags of a ? b.
     pub(super) fn fcompare(&mut self, w: u8, a: Val, b: Val, signals: bool) {
+        if self.tune.float_modes & float::LEGACY_NAN != 0 {
+            self.fcompare_legacy(w, a, b, signals, 0x45);
+        } else {
+            self.fcompare_host(w, a, b, signals);
+        }
+    }
+
+    /// The same where quiet and signalling NaNs are other ones than the host's: what has NaNs is done by its meaning, and unordered
+    /// leaves the host flags `unordered`, as `lahf` has them.
+    fn fcompare_legacy(&mut self, w: u8, a: Val, b: Val, signals: bool, unordered: u8) {
+        let i = Inst {
+            op: Op::FFcmp,
+            w,
+            insn: 0,
+            h: 0,
+            a,
+            b,
+            c: NONE,
+            imm: signals.into(),
+        };
+        let operands = [self.opnd_x(a), self.opnd_x(b)];
+        let mut site = self.here();
+        let f = if self.tune.traps {
+            site = self.fcompare_host(w, a, b, signals);
+            // A signalling one does not trap, unless all do.
+            if signals {
+                None
+            } else {
+                Some(self.asm.jcc(cc::P))
+            }
+        } else {
+            Some(self.asm.jmp())
+        };
+        let from = f.map(|f| self.fixup_at(f));
+        let back = self.here();
+        let mut to = None;
+        self.cold(|g| {
+            use crate::ir::flags::{N, V, Z};
+            to = Some(g.here());
+            for (n, x) in operands.into_iter().enumerate() {
+                let r = match x {
+                    Rm::R(r) => r,
+                    m => {
+                        g.load_x(w, 0, m);
+                        0
+                    }
+                };
+                g.store_x(128, layout::arg(n), r);
+            }
+            g.helper_call(&i);
+            g.asm.mov(32, RAX, layout::arg(0));
+            for (flag, ah) in [(V, unordered), (N, 1)] {
+                g.asm.test_i(32, Rm::R(RAX), flag as i32);
+                let over = g.asm.jcc(cc::E);
+                g.asm.mov_ri(RAX, u64::from(ah) << 8);
+                // sahf
+                g.asm.bytes(&[0x9e]);
+                let f = g.asm.jmp();
+                let at = g.fixup_at(f);
+                g.bind(at, back);
+                g.asm.bind(over);
+            }
+            // Z is where ZF goes to; none of them: greater.
+            g.asm.alu_i(Alu::And, 32, Rm::R(RAX), Z as i32);
+            g.asm.bytes(&[0x9e]);
+            let f = g.asm.jmp();
+            let at = g.fixup_at(f);
+            g.bind(at, back);
+        });
+        if let Some(to) = to {
+            if let Some(from) = from {
+                self.bind(from, to);
+            }
+            if self.tune.traps {
+                self.float_point(site, to);
+            }
+        }
+    }
+
+    /// Where the instruction is that compares.
+    fn fcompare_host(&mut self, w: u8, a: Val, b: Val, signals: bool) -> At {
         let (x, y) = (self.opnd_x(a), self.opnd_x(b));
         let r = match x {
             Rm::R(r) => r,
@@ -122,6 +203,7 @@ impl Gen<'_> {
             }
         };
         let pp = if w == 64 { Pp::P66 } else { Pp::None };
+        let site = self.here();
         self.asm.vex(
             pp,
             Map::M0f,
@@ -131,6 +213,7 @@ impl Gen<'_> {
             0,
             y,
         );
+        site
     }
 
     /// Makes packed flags of a general operand into host flags.
@@ -257,6 +340,10 @@ impl Gen<'_> {
             Cc::Ls => (cc::AE, true),
             Cc::Vs => (cc::P, false),
             Cc::Vc => (cc::NP, false),
+            Cc::Eq | Cc::Ne if self.tune.float_modes & float::LEGACY_NAN != 0 => {
+                self.fcompare_legacy(f.w, f.a, f.b, signals, 1);
+                return if want == Cc::Eq { cc::E } else { cc::NE };
+            }
             Cc::Eq | Cc::Ne => {
                 // cmpeq gives all ones for equal and ordered.
                 let x = self.opnd_x(f.a);

@@ -99,6 +99,15 @@ impl Gen<'_> {
         let away = modes & float::AWAY != 0
             && !matches!(i.op, Op::FpMin | Op::FpMax)
             && !(i.op == Op::FpToInt && i.imm >> 8 & 7 != round::CURRENT);
+        // What traps goes on in a cold path, and so do NaNs; without traps the host would raise what the guest does not.
+        let legacy = modes & float::LEGACY_NAN != 0;
+        let scalar = matches!(
+            i.op,
+            Op::FpAdd | Op::FpSub | Op::FpMul | Op::FpDiv | Op::FpSqrt | Op::FpCvt
+        );
+        if legacy && !(scalar && self.tune.traps || matches!(i.op, Op::FpFromInt | Op::FpToInt)) {
+            return false;
+        }
         let halves = i.op == Op::VFpWiden && i.w == 16 && modes & float::ALT_HALF == 0;
         if (i.w != 32 && i.w != 64 && !halves) || flushed || away || (default_nans && nan_moves) {
             return false;
@@ -147,7 +156,7 @@ impl Gen<'_> {
                     Rm::R(self.reg_x(i.b))
                 };
                 let vvvv = if unary && packed { 0 } else { a };
-                if self.tune.traps && self.standard == 0 {
+                if self.tune.traps && self.standard == 0 && !legacy {
                     let d = self.dst_x(v, i.a);
                     let b = if let Rm::R(b) = b { b } else { 0 };
                     let args = &[a, b][..2 - usize::from(unary)];
@@ -231,7 +240,7 @@ impl Gen<'_> {
             }
             Op::FpCvt if matches!((i.w, i.imm), (64, 32) | (32, 64)) => {
                 let a = self.reg_x(i.a);
-                if (double || default_nans) && !self.tune.traps {
+                if (double || default_nans) && !self.tune.traps || legacy {
                     let d = self.dst_x(v, NONE);
                     let r = self.temp_x();
                     let site = self.here();
