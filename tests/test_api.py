@@ -194,7 +194,7 @@ def test_step_and_until(arch: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert process.run(until=entry + 12) is None
     assert process.pc == entry + 12
     assert seen == [entry + 4, entry + 8]
-    exited = process.run()
+    exited = ended(process)
     assert (exited.status, exited.signal, exited.returncode) == (0, None, 0)
     assert process.exited is exited
     assert process.step() is exited
@@ -211,7 +211,7 @@ def test_address_hook_steers(capfd: pytest.CaptureFixture[str]) -> None:
         process.write_reg("pc", process.read_reg("x30"))
 
     process.hook_address(0x4001B4, skip)
-    assert process.run().status == 0
+    assert ended(process).status == 0
     assert reached == [0x4001B4]
     assert capfd.readouterr().out == ""
 
@@ -228,10 +228,17 @@ def test_syscall_hooks(arch: str, capfd: pytest.CaptureFixture[str]) -> None:
     names = []
     process.add_syscall_hook(lambda process, name, args: names.append(name))
     process.set_syscall("write", write)
-    assert process.run().status == 0
+    assert ended(process).status == 0
     assert written == [(1, f"Hello from {arch}!\n".encode())]
     assert names == ["write", "exit_group"]
     assert capfd.readouterr().out == ""
+
+
+def ended(process: qusr.Process) -> qusr.Exited:
+    """Runs it to its end."""
+    end = process.run()
+    assert end is not None
+    return end
 
 
 def test_load_error(tmp_path: Path) -> None:
@@ -248,6 +255,6 @@ def test_usage_error() -> None:
 def test_two_guests_in_one_process(capfd: pytest.CaptureFixture[str]) -> None:
     first, second = qusr.Process([hello("arm")]), qusr.Process([hello("aarch64")])
     second.step()
-    assert first.run().status == 0
-    assert second.run().status == 0
+    assert ended(first).status == 0
+    assert ended(second).status == 0
     assert capfd.readouterr().out == "Hello from arm!\nHello from aarch64!\n"
