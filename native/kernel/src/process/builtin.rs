@@ -1,18 +1,18 @@
 //! Calls that Rust makes itself, because they concern what qusr keeps: the
 //! memory map, the thread pointer, the current directory's place in the sysroot.
 
-use std::arch::asm;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::aside::{is_alone, without_donors};
 use super::directory::Form;
 use super::execed;
 use super::limits;
+use super::processor::PR_TAGGED_ADDR_ENABLE;
 use super::shared;
 use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};
 use crate::linux::OwnCall;
-use crate::memory::tags::{take_tags, untagged};
+use crate::memory::tags::untagged;
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
 use crate::signal::FaultInfo;
@@ -22,42 +22,7 @@ use crate::thunk::exec::{Args, Scalars};
 use crate::thunk::host::ERESTARTSYS;
 use crate::thunk::table::Builtin;
 
-/// The one bit of PR_SET_TAGGED_ADDR_CTRL that needs no memory tagging (linux/prctl.h).
-const PR_TAGGED_ADDR_ENABLE: u64 = 1;
-
 impl GuestThread {
-    /// Whether the guest's processor ignores the top byte of addresses.
-    fn has_tags(&self) -> bool {
-        self.process.linux.facts().tagged_addresses
-    }
-
-    fn own_call(&mut self, call: OwnCall, args: &[u64]) -> Result<u64, i32> {
-        let process = &self.process;
-        let core = self.core.as_mut();
-        process.linux.own_call(call, args, core, &process.space)
-    }
-
-    /// prctl(2) of some processors: the others do not know the option.
-    fn prctl(&mut self, call: OwnCall, args: &[u64]) -> Result<u64, i32> {
-        let result = self.own_call(call, &args[1..]);
-        self.kept = self.process.linux.kept(self.core.as_mut());
-        match result {
-            Err(libc::ENOSYS) => Err(libc::EINVAL),
-            result => result,
-        }
-    }
-
-    /// set_tagged_addr_ctrl of arch/arm64/kernel/process.c.
-    fn set_tagged_addr(&mut self, args: &[u64]) -> Result<(), i32> {
-        let (flags, rest) = args.split_first().ok_or(libc::EINVAL)?;
-        if !self.has_tags() || flags & !PR_TAGGED_ADDR_ENABLE != 0 || rest.iter().any(|&n| n != 0) {
-            return Err(libc::EINVAL);
-        }
-        self.takes_tags = *flags != 0;
-        take_tags(self.takes_tags);
-        Ok(())
-    }
-
     /// Whether a signal that came before the call has to be delivered before it, since the call
     /// makes a difference to what becomes of the signal. (A tracer has seen the call begin.)
     fn waits_for(&self, id: Builtin) -> bool {
@@ -578,99 +543,6 @@ impl GuestThread {
         };
         let written = self.process.space.write(address, bytes);
         written.map(|()| 0).map_err(|_| libc::EFAULT)
-    }
-
-    /// Stores a word at an address, in the guest's size and order.
-    fn store_int(&self, address: u64, value: u32) -> Result<u64, i32> {
-        let bytes = if self.process.abi.big_endian {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        };
-        let written = self.process.space.write(address, &bytes);
-        written.map(|()| 0).map_err(|_| libc::EFAULT)
-    }
-
-    fn store_word(&self, address: u64, word: u64) -> Result<u64, i32> {
-        let abi = self.process.abi;
-        let mut bytes = [0; 8];
-        let bytes = &mut bytes[..abi.word_bytes()];
-        put_int(bytes, abi.big_endian, word);
-        let written = self.process.space.write(address, bytes);
-        written.map(|()| 0).map_err(|_| libc::EFAULT)
-    }
-
-    /// Swaps a 32-bit word of memory with another, atomically, and gives the old one.
-    fn atomic_swap(&self, address: u64, new: u32) -> Result<u32, i32> {
-        if !address.is_multiple_of(4) {
-            return Err(libc::EINVAL);
-        }
-        let word = self.word_for_change(address)?;
-        // SAFETY: by `word_for_change`, the word is aligned, and guest memory is only ever accessed as shared memory.
-        let word = unsafe { AtomicU32::from_ptr(word) };
-        Ok(self.in_order(word.swap(self.in_order(new), Ordering::SeqCst)))
-    }
-
-    /// `sys_atomic_cmpxchg_32`: what was there. On its processor words need not be aligned.
-    fn atomic_compare(&self, address: u64, old: u32, new: u32) -> Result<u32, i32> {
-        let word = self.word_for_change(address)?;
-        let mut found = self.in_order(old);
-        // SAFETY: by `word_for_change`; an `AtomicU32` would have to be aligned.
-        unsafe {
-            asm!(
-                "lock cmpxchg dword ptr [{word}], {new:e}",
-                word = in(reg) word,
-                new = in(reg) self.in_order(new),
-                inout("eax") found,
-                options(nostack),
-            );
-        }
-        Ok(self.in_order(found))
-    }
-
-    /// A number as the guest's memory has it, or the other way round.
-    fn in_order(&self, number: u32) -> u32 {
-        if self.process.abi.big_endian {
-            number.to_be()
-        } else {
-            number
-        }
-    }
-
-    /// A word of the guest's memory that can be read and written.
-    fn word_for_change(&self, address: u64) -> Result<*mut u32, i32> {
-        let space = &self.process.space;
-        let mut bytes = [0; 4];
-        // This lets a stack grow.
-        space.read(address, &mut bytes).map_err(|_| libc::EFAULT)?;
-        if !space.is_accessible(address, 4, Prot::READ | Prot::WRITE) {
-            return Err(libc::EFAULT);
-        }
-        let pointer = space.host_ptr(address, 4).ok_or(libc::EFAULT)?;
-        Ok(pointer.cast())
-    }
-
-    /// cacheflush(2) with a scope: lines, pages, or all (arch/m68k/kernel/sys_m68k.c).
-    fn flush_scope(&self, start: u64, scope: i32, caches: i32, size: u64) -> Result<u64, i32> {
-        const ALL: i32 = 3;
-        if !(1..=ALL).contains(&scope) || caches & !3 != 0 {
-            return Err(libc::EINVAL);
-        }
-        let space = &self.process.space;
-        if scope == ALL {
-            // SAFETY: touches no memory.
-            if unsafe { libc::geteuid() } != 0 {
-                return Err(libc::EPERM);
-            }
-            space.notify_code_write(0, space.limit());
-            return Ok(0);
-        }
-        let end = start + size;
-        if end > space.limit() || !space.is_accessible(start, size.max(1), Prot::NONE) {
-            return Err(libc::EINVAL);
-        }
-        space.notify_code_write(start, end);
-        Ok(0)
     }
 
     fn add_filter(&self, flags: u64, program: u64) -> Result<u64, i32> {

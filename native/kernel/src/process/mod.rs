@@ -19,6 +19,7 @@ pub(crate) mod kill;
 pub mod limits;
 pub mod newborn;
 mod place;
+mod processor;
 mod proctext;
 mod robust;
 pub mod share;
@@ -26,6 +27,7 @@ mod thread;
 mod tracee;
 mod trap;
 pub mod whereabouts;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,0 +1,42 @@
+//! Calls about the guest's processor: what its ABI answers, and prctl(2)'s options of some.
+
+use super::thread::GuestThread;
+use crate::linux::OwnCall;
+use crate::memory::tags::take_tags;
+
+/// The one bit of PR_SET_TAGGED_ADDR_CTRL that needs no memory tagging (linux/prctl.h).
+pub(super) const PR_TAGGED_ADDR_ENABLE: u64 = 1;
+
+impl GuestThread {
+    /// Whether the guest's processor ignores the top byte of addresses.
+    pub(super) fn has_tags(&self) -> bool {
+        self.process.linux.facts().tagged_addresses
+    }
+
+    pub(super) fn own_call(&mut self, call: OwnCall, args: &[u64]) -> Result<u64, i32> {
+        let process = &self.process;
+        let core = self.core.as_mut();
+        process.linux.own_call(call, args, core, &process.space)
+    }
+
+    /// prctl(2) of some processors: the others do not know the option.
+    pub(super) fn prctl(&mut self, call: OwnCall, args: &[u64]) -> Result<u64, i32> {
+        let result = self.own_call(call, &args[1..]);
+        self.kept = self.process.linux.kept(self.core.as_mut());
+        match result {
+            Err(libc::ENOSYS) => Err(libc::EINVAL),
+            result => result,
+        }
+    }
+
+    /// set_tagged_addr_ctrl of arch/arm64/kernel/process.c.
+    pub(super) fn set_tagged_addr(&mut self, args: &[u64]) -> Result<(), i32> {
+        let (flags, rest) = args.split_first().ok_or(libc::EINVAL)?;
+        if !self.has_tags() || flags & !PR_TAGGED_ADDR_ENABLE != 0 || rest.iter().any(|&n| n != 0) {
+            return Err(libc::EINVAL);
+        }
+        self.takes_tags = *flags != 0;
+        take_tags(self.takes_tags);
+        Ok(())
+    }
+}
