@@ -11,6 +11,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "batch.h"
+
 enum { MEMORY = 1024, WORDS = 4 };
 
 struct state {
@@ -25,19 +27,6 @@ static uint8_t *const window = (uint8_t *)0x20000c00;
 static uint32_t (*slots)[WORDS + 1];
 static uint32_t count, current;
 static struct state *in, *out;
-
-static int all(ssize_t (*move)(int, void *, size_t), int fd, void *p, size_t n) {
-    for (char *c = p; n != 0;) {
-        ssize_t k = move(fd, c, n);
-        if (k <= 0)
-            return 0;
-        c += k;
-        n -= k;
-    }
-    return 1;
-}
-
-static ssize_t put(int fd, void *p, size_t n) { return write(fd, p, n); }
 
 static void on_signal(int number, siginfo_t *info, void *context) {
     mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;

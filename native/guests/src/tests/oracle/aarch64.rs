@@ -1,6 +1,6 @@
 //! AArch64 that Unicorn does not know, against a newer `qemu-aarch64 -cpu max`.
 
-use super::batch::{Oracle, tool};
+use super::batch::{Oracle, map, tool};
 use super::twister::Twister;
 use crate::aarch64::pauth::PACFAIL;
 use crate::aarch64::registers::{FPCR, FPSR, KEYS, PC, PSTATE, SP, V0};
@@ -8,7 +8,7 @@ use crate::aarch64::table::{Encoding, TABLE, find};
 use crate::aarch64::{AArch64, features};
 use crate::cpu::{CpuCore, Exit, Flow};
 use crate::features::Features;
-use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
+use crate::memory::{AddressSpace, SpaceConfig};
 use crate::tests::fuzz::{Rng, cases, env_number, only};
 use crate::translator::{Fallback, NativeConfig, Options, open};
 use std::sync::Arc;
@@ -172,18 +172,6 @@ fn ask(program: &Oracle, codes: &[Code], states: &[State]) -> ([u128; 5], Vec<St
 struct Ours {
     space: Arc<AddressSpace>,
     cores: Vec<(&'static str, Box<dyn CpuCore>)>,
-}
-
-fn map(space: &AddressSpace, addr: u64, len: u64, prot: i32) {
-    let request = MmapRequest {
-        addr,
-        len,
-        prot,
-        flags: libc::MAP_FIXED | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-        fd: -1,
-        offset: 0,
-    };
-    assert_eq!(space.mmap(request), Ok(addr));
 }
 
 impl Ours {

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "batch.h"
+
 enum { MEMORY = 256 };
 
 struct state {
@@ -23,19 +25,6 @@ static sigjmp_buf back;
 static uint8_t *const window = (uint8_t *)0x20000800;
 
 static void on_signal(int number) { siglongjmp(back, number); }
-
-static int all(ssize_t (*move)(int, void *, size_t), int fd, void *p, size_t n) {
-    for (char *c = p; n != 0;) {
-        ssize_t k = move(fd, c, n);
-        if (k <= 0)
-            return 0;
-        c += k;
-        n -= k;
-    }
-    return 1;
-}
-
-static ssize_t put(int fd, void *p, size_t n) { return write(fd, p, n); }
 
 int main(void) {
     uint32_t count;

@@ -1,10 +1,10 @@
 //! Floating point and Advanced SIMD of 32-bit Arm, against `qemu-arm -cpu max`.
 
-use super::batch::Oracle;
+use super::batch::{Oracle, map};
 use crate::arm::fptable::TABLE;
 use crate::arm::table::Encoding;
 use crate::cpu::{CpuCore, Exit, Flow};
-use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
+use crate::memory::{AddressSpace, SpaceConfig};
 use crate::tests::fuzz::{Rng, only};
 use crate::translator::{Fallback, NativeConfig, Options, open};
 use std::sync::Arc;
@@ -86,18 +86,6 @@ fn ask(program: &Oracle, codes: &[u32], states: &[State]) -> Vec<State> {
 struct Ours {
     space: Arc<AddressSpace>,
     cores: Vec<(&'static str, Box<dyn CpuCore>)>,
-}
-
-fn map(space: &AddressSpace, addr: u64, len: u64, prot: i32) {
-    let request = MmapRequest {
-        addr,
-        len,
-        prot,
-        flags: libc::MAP_FIXED | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-        fd: -1,
-        offset: 0,
-    };
-    assert_eq!(space.mmap(request), Ok(addr));
 }
 
 impl Ours {

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::memory::{AddressSpace, MmapRequest};
+
 /// A guest program under its emulator.
 pub struct Oracle {
     emulator: PathBuf,
@@ -103,4 +105,17 @@ impl Oracle {
         let states = out.split_off(head);
         (out, states)
     }
+}
+
+/// Maps memory of the guest's at an address of its own.
+pub fn map(space: &AddressSpace, addr: u64, len: u64, prot: i32) {
+    let request = MmapRequest {
+        addr,
+        len,
+        prot,
+        flags: libc::MAP_FIXED | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+        fd: -1,
+        offset: 0,
+    };
+    assert_eq!(space.mmap(request), Ok(addr));
 }

@@ -10,6 +10,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "batch.h"
+
 enum { MEMORY = 256, SLOT = 8, GENERAL = 32 };
 
 struct state {
@@ -23,12 +25,6 @@ static uint8_t *const slots = (uint8_t *)0x30000000;
 static struct state *in, *out;
 static uint32_t *code, count, now;
 static ucontext_t first;
-
-static void copy(void *to, const void *from, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
-}
 
 static unsigned length(uint32_t insn)
 {
@@ -70,23 +66,6 @@ static void end(int number, siginfo_t *info, void *data)
 	copy(o->memory, window, MEMORY);
 	now++;
 	next(context);
-}
-
-static int all(ssize_t (*move)(int, void *, size_t), int fd, void *p, size_t n)
-{
-	for (char *c = p; n != 0;) {
-		ssize_t k = move(fd, c, n);
-		if (k <= 0)
-			return 0;
-		c += k;
-		n -= k;
-	}
-	return 1;
-}
-
-static ssize_t put(int fd, void *p, size_t n)
-{
-	return write(fd, p, n);
 }
 
 int main(void)

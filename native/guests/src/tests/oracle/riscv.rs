@@ -5,7 +5,7 @@
 //! a sum of the answers for each line (`QUSR_WRITE_DOCS=1` writes it anew).
 
 use crate::cpu::{CpuCore, Exit, Flow};
-use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
+use crate::memory::{AddressSpace, SpaceConfig};
 use crate::riscv::features::{self, Features};
 use crate::riscv::table::Encoding;
 use crate::riscv::{Kind, Riscv};
@@ -172,15 +172,7 @@ pub fn map(space: &AddressSpace, place: Place, len: u64) {
         Place::Data => (DATA, rw),
         Place::Code => (CODE, rw | libc::PROT_EXEC),
     };
-    let request = MmapRequest {
-        addr,
-        len,
-        prot,
-        flags: libc::MAP_FIXED | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-        fd: -1,
-        offset: 0,
-    };
-    assert_eq!(space.mmap(request), Ok(addr));
+    super::batch::map(space, addr, len, prot);
 }
 
 fn guest() -> &'static Riscv {

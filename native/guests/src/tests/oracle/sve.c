@@ -11,6 +11,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "batch.h"
+
 enum { MEMORY = 1024, SVE_MAGIC_ = 0x53564501, EXTRA_MAGIC_ = 0x45585401, FPSIMD_MAGIC_ = 0x46508001 };
 
 struct state {
@@ -30,24 +32,6 @@ static uint32_t (*slots)[2];
 static uint32_t count, bytes, now, begun;
 static size_t size, vectors;
 static char *in, *out;
-
-static int all(ssize_t (*move)(int, void *, size_t), int fd, void *p, size_t n) {
-    for (char *c = p; n != 0;) {
-        ssize_t k = move(fd, c, n);
-        if (k <= 0)
-            return 0;
-        c += k;
-        n -= k;
-    }
-    return 1;
-}
-
-static ssize_t put(int fd, void *p, size_t n) { return write(fd, p, n); }
-
-static void copy(void *to, const void *from, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        ((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
-}
 
 static uint8_t *find(mcontext_t *m, uint32_t magic) {
     uint8_t *at = (uint8_t *)m->__reserved;

@@ -1,11 +1,11 @@
 //! SVE and SVE2 against a newer `qemu-aarch64 -cpu max`, with vectors of 16, 32, 48 and 256 bytes.
 
-use super::batch::{Oracle, tool};
+use super::batch::{Oracle, map, tool};
 use crate::aarch64::registers::{FPCR, FPSR, P0, PC, PSTATE, SP, V0, VECTORS, Z0};
 use crate::aarch64::sve::table::{Encoding, GROUPS, Run, find};
 use crate::aarch64::{AArch64, features};
 use crate::cpu::{CpuCore, Exit, Flow};
-use crate::memory::{AddressSpace, MmapRequest, SpaceConfig};
+use crate::memory::{AddressSpace, SpaceConfig};
 use crate::tests::fuzz::{Rng, cases, env_number, only};
 use crate::translator::{Fallback, NativeConfig, Options, open};
 use std::fmt::Write as _;
@@ -93,18 +93,6 @@ struct Ours {
     space: Arc<AddressSpace>,
     length: usize,
     cores: Vec<(&'static str, Box<dyn CpuCore>)>,
-}
-
-fn map(space: &AddressSpace, addr: u64, len: u64, prot: i32) {
-    let request = MmapRequest {
-        addr,
-        len,
-        prot,
-        flags: libc::MAP_FIXED | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-        fd: -1,
-        offset: 0,
-    };
-    assert_eq!(space.mmap(request), Ok(addr));
 }
 
 impl Ours {

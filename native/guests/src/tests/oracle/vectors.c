@@ -9,6 +9,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "batch.h"
+
 enum { MEMORY = 1024, SLOT = 96, GENERAL = 32, T4 = 29, T5, T6 };
 
 struct state {
@@ -45,12 +47,6 @@ __asm__(".text\n"
 	"ld t5, 67*8(t4)\n csrw 8, t5\n"
 	"ld t5, 30*8(t4)\n ld t6, 31*8(t4)\n ld t4, 29*8(t4)\n"
 	"prologue_end:\n");
-
-static void copy(void *to, const void *from, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
-}
 
 static uint8_t *slot(uint32_t n)
 {
@@ -106,23 +102,6 @@ static void end(int number, siginfo_t *info, void *data)
 	copy(o->memory, window, MEMORY);
 	now++;
 	next(context);
-}
-
-static int all(ssize_t (*move)(int, void *, size_t), int fd, void *p, size_t n)
-{
-	for (char *c = p; n != 0;) {
-		ssize_t k = move(fd, c, n);
-		if (k <= 0)
-			return 0;
-		c += k;
-		n -= k;
-	}
-	return 1;
-}
-
-static ssize_t put(int fd, void *p, size_t n)
-{
-	return write(fd, p, n);
 }
 
 int main(void)
