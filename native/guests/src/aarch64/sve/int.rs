@@ -103,7 +103,7 @@ pub fn shift(is_signed: bool, round: bool, saturate: bool, w: u32, a: u64, by: i
         }
         return if n == 64 { 0 } else { (a as u64) << n };
     }
-    let n = (-by).min(100) as u32;
+    let n = by.unsigned_abs().min(100) as u32;
     let r = if round {
         ((a >> (n - 1)) + 1) >> 1
     } else {
