@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Modules that neither a guest which runs needs nor a Python that begins for one.
 _OVER = ("qusr.__main__", "qusr.api", "qusr.info")
 #: Packages of commands of their own, and what runs in another program's Python.
-_COMMANDS = ("binfmt", "pytest_plugin")
+_COMMANDS = ("binfmt", "embed", "pytest_plugin")
 #: Shared objects, which cannot be kept as bytes.
 _MODULES = ("_struct", "fcntl")
 #: What ours import of the standard library, as far as it is not frozen into Python itself; what

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,14 +95,22 @@ def test_children_leave_no_memory(
 
 
 def _after(program: subprocess.Popen[bytes], wish: str) -> tuple[int, int]:
-    """KiB that are mapped and touched once the program has done it."""
+    """KiB that are mapped and touched once the program has done it.
+
+    The least of what is seen in the moments behind: the last child's CPU goes on a thread of its own.
+    """
     assert program.stdin is not None and program.stdout is not None
     program.stdin.write(f"{wish}\n".encode())
     program.stdin.flush()
     assert program.stdout.readline() == f"ok {wish.partition(' ')[0]}\n".encode()
-    status = Path(f"/proc/{program.pid}/status").read_text()
-    mapped, touched = (int(status.partition(name)[2].split()[0]) for name in ("VmData:", "VmRSS:"))
-    return mapped, touched
+    seen = []
+    for _ in range(10):
+        status = Path(f"/proc/{program.pid}/status").read_text()
+        seen.append(
+            tuple(int(status.partition(name)[2].split()[0]) for name in ("VmData:", "VmRSS:"))
+        )
+        time.sleep(0.02)
+    return min(mapped for mapped, _ in seen), min(touched for _, touched in seen)
 
 
 def test_no_lock_of_malloc_is_inherited(

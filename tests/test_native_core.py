@@ -118,11 +118,21 @@ def test_programs_of_known_instructions_need_no_unicorn(
     need_strace = emulators.need("strace")
     emulator = native_core()
     traced = Emulator(
-        (need_strace, "-f", "-qq", "-e", "trace=openat,open", "-o", str(seen), *emulator.prefix),
+        (
+            need_strace,
+            "-f",
+            "-qq",
+            "-e",
+            "trace=openat,open,execve",
+            "-o",
+            str(seen),
+            *emulator.prefix,
+        ),
         emulator.environment,
     )
     traced(program, timeout=120).check()
     opened = seen.read_text(errors="replace")
+    # Preloaded, or executed itself.
     assert "_native" in opened
     assert "unicorn/" not in opened
     assert "libunicorn" not in opened
