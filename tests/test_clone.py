@@ -97,7 +97,8 @@ def test_children_leave_no_memory(
 def _after(program: subprocess.Popen[bytes], wish: str) -> tuple[int, int]:
     """KiB that are mapped and touched once the program has done it.
 
-    The least of what is seen in the moments behind: the last child's CPU goes on a thread of its own.
+    The least of what is seen in the moments behind: the last child's CPU goes on a thread of its
+    own.
     """
     assert program.stdin is not None and program.stdout is not None
     program.stdin.write(f"{wish}\n".encode())
