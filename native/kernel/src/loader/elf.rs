@@ -439,12 +439,12 @@ fn interpreter(fd: RawFd, path: &[u8], phdrs: &[Phdr]) -> Result<Option<Vec<u8>>
 fn float_abi(fd: RawFd, path: &[u8], phdr: &Phdr) -> Result<u8, LoadError> {
     const SIZE: u64 = 24;
     if phdr.filesz < SIZE {
-        let what = "bad ELF file: MIPS ABI flags that are too short";
+        let what = "bad ELF file: ABI flags that are too short";
         return Err(LoadError::of(path, what, libc::EINVAL));
     }
     let flags = read(fd, path, SIZE, phdr.offset)?;
     flags.get(7).copied().ok_or_else(|| {
-        let what = "truncated: the MIPS ABI flags are missing";
+        let what = "truncated: the ABI flags are missing";
         LoadError::of(path, what, libc::EIO)
     })
 }
