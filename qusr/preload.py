@@ -44,8 +44,8 @@ _STANDARD = (
 #: What `import` itself needs, with texts in UTF-8 only.
 _BOOT = ("encodings", "encodings.aliases", "encodings.utf_8")
 #: The size of `struct _frozen` (Include/cpython/import.h) in each version of Python; one that is
-#: not here begins as long as it has its files.
-_STRIDES = {(3, 11): 32, (3, 12): 32, (3, 13): 24}
+#: not here begins as long as it has its files. (3.13 imports `linecache` before what -c gives it.)
+_STRIDES = {(3, 11): 32, (3, 12): 32}
 #: The head of a .pyc file: magic number, flags (0: it is known by the next two), the source's time
 #: and size.
 _PYC_HEAD = 16
