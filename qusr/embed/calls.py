@@ -54,7 +54,7 @@ def call(process: Process, function: int, arguments: Sequence[int | bytes | str]
     """Calls the function at an address; what it returns."""
     calling = process.arch.registers.calling
     if calling is None:
-        raise NotImplementedError(f"calls of functions of {process.arch.name}")
+        raise ValueError(f"functions of {process.arch.name} cannot be called: set its registers")
     if process.exited is not None:
         raise RuntimeError("the guest has ended")
     word = process.arch.register_bits // 8
@@ -74,7 +74,8 @@ def call(process: Process, function: int, arguments: Sequence[int | bytes | str]
     back = there & ~1 if calling.marked else there
     spilled = numbers[len(calling.arguments) :]
     if spilled and not calling.pushes:
-        raise NotImplementedError(f"more than {len(calling.arguments)} arguments")
+        most = len(calling.arguments)
+        raise ValueError(f"functions of {process.arch.name} take {most} arguments here at most")
     sp = (sp - _ROOM) & ~63
     stack = [there, *spilled] if calling.link is None else spilled
     if calling.link is None:
