@@ -203,6 +203,16 @@ def test_calls_with_many_arguments(built: Built, guest: str) -> None:
     assert process.call("sum", -1, *[0] * 9) == wrapped(-1, process.arch.register_bits)
 
 
+@pytest.mark.parametrize(("guest", "most"), [("mipsel", 4), ("s390x", 5)])
+def test_calls_with_more_arguments_than_registers(built: Built, guest: str, most: int) -> None:
+    """These ABIs want more on the stack than arguments; the guest is as if nothing was asked."""
+    process = qusr.Process([built(guest)])
+    before = process.registers
+    with pytest.raises(ValueError, match=f"{most} arguments here at most"):
+        process.call("sum", *range(most + 1))
+    assert process.registers == before
+
+
 def test_symbols_and_code(built: Built) -> None:
     process = qusr.Process(built("aarch64"))
     assert process.base == 0
