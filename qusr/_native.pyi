@@ -173,6 +173,13 @@ class Process:
     def __new__(cls, space: AddressSpace, table: Table, guest: str) -> Process:
         """One without a program, for tests; `guest` is its name in the list (`Abi.core`)."""
     def runs_no_more(self) -> None: ...
+    def set_stops(
+        self, code: Sequence[int], data: Sequence[tuple[int, int, bool, bool]], blocks: bool
+    ) -> None:
+        """Has its threads come back with "stop" before these instructions, with "watched",
+        "written" or "read" for accesses to these ranges (start, size, reads, writes), and with
+        "block" before each block.
+        """
     def add_memory_file(self, dev: int, ino: int) -> None:
         """Reviews reads and writes of this file, kind "memory", instead of making them."""
     def set_preloaded(self) -> None:
@@ -235,6 +242,13 @@ class Thread:
     def run(self) -> tuple[object, ...]:
         """Run until Python has to decide something; the first item says what."""
     def step(self) -> tuple[object, ...]: ...
+    def access(self) -> tuple[object, ...] | None:
+        """Executes the instruction that has stopped with "watched"; None: it is done."""
+    @property
+    def passes_stop(self) -> bool:
+        """The next instruction is executed without a look whether it is one to stop at."""
+    def pass_stop(self) -> None:
+        """Has it executed so."""
     def make_call(self, number: int, args: tuple[int, ...]) -> tuple[object, ...] | None: ...
     def finish_call(self, result: int) -> None: ...
     def restart_call(self) -> None: ...
@@ -862,8 +876,8 @@ def getrlimit(which: int) -> tuple[int, int]:
 def close_on_exec() -> list[int]:
     """The open descriptors that an execve closes."""
 
-def siginfo_to_guest(host: bytes, word_bits: int, big_endian: bool) -> bytes:
-    """A host's siginfo_t in the layout of a guest."""
+def siginfo_to_guest(host: bytes, guest: str) -> bytes:
+    """A host's siginfo_t in the layout, and with the numbers, of a guest (`Abi.core`)."""
 
 def shown_segment(entry: int, descriptor: int) -> bytes:
     """A descriptor of x86's segments as the struct user_desc of an entry."""

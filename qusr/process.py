@@ -87,9 +87,12 @@ class Process:
         self.traced_from_exec = False
         """A vfork's child called PTRACE_TRACEME: it counts from its execve on."""
         self._strace: Strace | None = None
+        self._is_first = state is None
         self.nobody_dies()
         self.result_hooks: list[Callable[[str, tuple[int, ...], int], object]] = []
         self.signal_hooks: list[Callable[[int, bytes], object]] = []
+        self.stop_hook: Callable[[Thread, tuple[object, ...]], None] | None = None
+        self._stops: tuple[list[int], list[tuple[int, int, bool, bool]], bool] | None = None
         self.pause: _native.Pause | None = None
         """What has the first thread come back; a child's is its own business."""
         # What an execve need not make again.
@@ -255,6 +258,8 @@ class Process:
     def _begin(self, native: _native.Process, thread: _native.Thread) -> None:
         """The first thread of a program that was loaded takes the place of the one before it."""
         self.native = native
+        if self._stops is not None:
+            native.set_stops(*self._stops)
         if self._limits:
             native.set_own_limits(self._limits)
             self._limits = []
@@ -326,6 +331,15 @@ class Process:
                 break
             self.main.wait_for_others()
         return self.exited
+
+    def set_stops(
+        self, code: list[int], data: list[tuple[int, int, bool, bool]], blocks: bool
+    ) -> None:
+        """Where threads come to `stop_hook`, from each one's next run on: before instructions, for
+        accesses to ranges (start, size, reads, writes), before all blocks.
+        """
+        self._stops = code, data, blocks
+        self.native.set_stops(code, data, blocks)
 
     def step(self) -> Exited | None:
         """Executes one guest instruction, with its system call if it is one."""
@@ -442,6 +456,7 @@ class Process:
         child.hooks = list(self.hooks)
         child._strace = None if self._strace is None else self._strace.lend(child)
         child.pause = child._inherited = child._starter = None
+        child.stop_hook = child._stops = None
         child.forked = False
         child.nobody_dies()
         return child
@@ -487,6 +502,8 @@ class Process:
             from qusr.syscalls.strace import Strace
 
             self._strace = Strace(self)
+            if self._is_first:
+                self._strace.begins()
         return self._strace
 
 

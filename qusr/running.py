@@ -78,6 +78,7 @@ class Process(Protocol):
     stack: _native.Stack
     store: Store
     sysroot: Sysroot
+    argv: list[bytes]
     envp: list[bytes]
     exe: bytes
     comm: bytes

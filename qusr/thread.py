@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         hooks: list[Callable[[Any, str, tuple[int, ...]], int | None]]
         result_hooks: list[Callable[[str, tuple[int, ...], int], object]]
         signal_hooks: list[Callable[[int, bytes], object]]
+        stop_hook: Callable[[Thread, Stop], None] | None
         pause: _native.Pause | None
         threads: dict[int, Thread]
         last_status: int
@@ -249,6 +250,10 @@ class Thread:
                 self.leave()
             case ("interrupted",):
                 pass
+            case ("stop" | "block" | "watched" | "written" | "read", *_):
+                # One that was taken out a moment ago may still come.
+                if self.process.stop_hook is not None:
+                    self.process.stop_hook(self, stop)
             case _:
                 raise AssertionError(f"unknown stop {stop!r}")
 

@@ -1,4 +1,5 @@
 /* For tests of Python's interface: functions to call, a loop that does not end, a fault that is repaired. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +25,19 @@ __attribute__((noinline)) unsigned crc32(const unsigned char *bytes, unsigned lo
 __attribute__((noinline)) long sum(long a, long b, long c, long d, long e, long f, long g, long h, long i, long j)
 {
     return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * g + 8 * h + 9 * i + 10 * j;
+}
+
+volatile unsigned table[8];
+
+__attribute__((noinline)) void fill(volatile unsigned *where, unsigned value)
+{
+    *where = 0x1000 + value;
+}
+
+static void *sums(void *argument)
+{
+    crc32((const unsigned char *)"1234", (unsigned long)argument);
+    return NULL;
 }
 
 static void handler(int number)
@@ -53,6 +67,28 @@ int main(int argc, char **argv)
         ssize_t size = read(0, line, sizeof line);
         fprintf(stderr, "%zd\n", size);
         return write(1, line, (size_t)size) == size ? 0 : 1;
+    }
+    if (!strcmp(what, "stores")) {
+        unsigned seen = 0;
+        for (unsigned n = 1; n <= 3; n++)
+            fill(&table[n], n);
+        for (unsigned n = 0; n < 4; n++)
+            seen += table[n];
+        return (int)(seen + (unsigned)read(0, (char *)&table[4], sizeof table[4]));
+    }
+    if (!strcmp(what, "rounds")) {
+        for (rounds = 0; rounds < 10000000; rounds++)
+            ;
+        crc32((const unsigned char *)"a", 1);
+        return 0;
+    }
+    if (!strcmp(what, "threads")) {
+        pthread_t threads[4];
+        for (long n = 0; n < 4; n++)
+            pthread_create(&threads[n], NULL, sums, (void *)(n + 1));
+        for (int n = 0; n < 4; n++)
+            pthread_join(threads[n], NULL);
+        return 0;
     }
     if (!strcmp(what, "environment")) {
         extern char **environ;

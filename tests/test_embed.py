@@ -33,7 +33,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         program = folder / f"embedded-{arch}"
         if not program.exists():
             target = LIBC_TARGETS[arch]
-            words = [need(target.compiler), "-g", "-O1", *target.flags, "-static", "-no-pie"]
+            words = [
+                need(target.compiler),
+                "-g",
+                "-O1",
+                *target.flags,
+                "-static",
+                "-no-pie",
+                "-pthread",
+            ]
             subprocess.run([*words, "-o", program, SOURCE], check=True)
         return str(program)
 

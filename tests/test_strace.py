@@ -212,7 +212,16 @@ def test_exec_is_followed(
     ).check()  # fmt: skip
     assert run.out == "hello\n"
     (lines,) = calls(log.read_text()).values()
-    (at,) = [at for at, line in enumerate(lines) if line.startswith("execve(") and "= 0" in line]
+    first, at = [
+        at for at, line in enumerate(lines) if line.startswith("execve(") and "= 0" in line
+    ]
+    words = ", ".join(
+        f'"{word}"' for word in ("/usr/bin/env", "-i", "A=1", "/usr/bin/echo", "hello")
+    )
+    assert first == 0
+    assert re.fullmatch(
+        rf'execve\("/usr/bin/env", \[{words}\], 0x\w+ /\* \d+ vars? \*/\) = 0', lines[0]
+    )
     assert re.fullmatch(
         r'execve\("/usr/bin/echo", \["/usr/bin/echo", "hello"\], 0x\w+ /\* 1 var \*/\) = 0',
         lines[at],

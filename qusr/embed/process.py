@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import os
 
 from qusr import process as emulator
 from qusr.embed import calls, program
-from qusr.embed.hooks import Code, Hook, fault_address
+from qusr.embed.hooks import Hook, Places, fault_address
 from qusr.embed.registers import Names, wrapped
 from qusr.embed.watch import Pause, Streams, Watch
 
@@ -47,7 +48,7 @@ class Process:
     """
 
     __slots__ = (
-        "_calls", "_code", "_faults", "_inner", "_names", "_pause", "_replaced", "_results",
+        "_calls", "_faults", "_inner", "_names", "_pause", "_places", "_replaced", "_results",
         "_signals", "_streams", "_symbols",
     )  # fmt: skip
 
@@ -74,7 +75,7 @@ class Process:
         self._inner = emulator.Process(
             [os.fsencode(word) for word in words], env=env, guest=guest, options=options
         )
-        self._code = Code()
+        self._places = Places(self._inner)
         self._names = Names(self._inner.arch)
         self._pause = Pause()
         self._inner.pause = self._pause.native
@@ -147,12 +148,13 @@ class Process:
     def symbols(self) -> dict[str, int]:
         """Addresses of the program's functions and variables, by name."""
         if self._symbols is None:
-            image, marked = self._inner.image, "thumb" in self.arch.registers.aliases
-            self._symbols = program.symbols(self._inner.exe, image.bias, marked=marked)
+            self._symbols = program.symbols(self._inner.exe, self._inner.image.bias)
         return self._symbols
 
     def address_of(self, name: str) -> int:
-        """The address of a symbol. KeyError: the program has none of this name."""
+        """The address of a symbol, as a pointer to it would have it: of a Thumb function with bit 0.
+        KeyError: the program has none of this name.
+        """
         if name not in self.symbols:
             raise KeyError(f"{os.fsdecode(self.argv[0])} has no symbol {name!r}")
         return self.symbols[name]
@@ -181,15 +183,13 @@ class Process:
         """
         address = self._address(until) if until is not None else None
         inner, pause = self._inner, self._pause
-        pause.begin()
+        before = pause.begin()
         try:
             with Streams(self._streams), Watch(pause, timeout):
                 inner.main.set_trace()
-                if self._code or address is not None:
-                    return self._code.run(inner, address, lambda: pause.wanted)
-                return inner.run_until(lambda: pause.wanted)
+                return self._places.run(address, lambda: pause.wanted)
         finally:
-            pause.end()
+            pause.end(before)
 
     def stop(self) -> None:
         """Has :meth:`run` come back with None, before the next instruction. For hooks and other
@@ -220,7 +220,7 @@ class Process:
     @property
     def pc(self) -> int:
         """The address of the next instruction. It may be set."""
-        return self._inner.pc
+        return int(self._thread.reg(self.arch.registers.pc))
 
     @pc.setter
     def pc(self, address: int) -> None:
@@ -321,16 +321,52 @@ class Process:
     def hook_address(self, address: int | str, hook: Callable[[Process], object]) -> Hook:
         """Has `hook(process)` called each time before the instruction at an address or symbol.
 
-        It may change registers and memory, `pc` too. With such hooks the guest is executed
-        one instruction at a time. OSError (EFAULT): nothing is there.
+        It may change registers and memory, `pc` too. OSError (EFAULT): nothing is there.
         """
         at = self._address(address)
         self.memory.peek(at, 1)
-        return Hook(self._code.at(at), lambda: hook(self))
+        return self._places.at(at, lambda: hook(self))
+
+    def hook_blocks(self, hook: Callable[[Process, int, int], object]) -> Hook:
+        """Has `hook(process, address, size)` called before each block of code: what is executed
+        up to a jump, a call or a system call. An instruction with a hook of its
+        own is a block by itself.
+        """
+        return self._places.each_block(lambda pc, size: hook(self, pc, size))
+
+    def hook_reads(
+        self, start: int | str, size: int, hook: Callable[[Process, int, int, bytes], object]
+    ) -> Hook:
+        """Has `hook(process, pc, address, data)` called before each load from `size` bytes
+        of memory by the instruction at `pc`; `address` and `data` are all of what it loads.
+
+        What a system call reads there is told behind it, its first byte. ValueError: too long.
+        """
+        return self._places.accesses(
+            self._address(start), size, lambda *told: hook(self, *told), writes=False
+        )
+
+    def hook_writes(
+        self,
+        start: int | str,
+        size: int,
+        hook: Callable[[Process, int, int, bytes, bytes], object],
+    ) -> Hook:
+        """Has `hook(process, pc, address, before, after)` called behind each store to `size` bytes
+        of memory by the instruction at `pc`; `before` and `after` are what
+        was, and is, at `address`.
+
+        Of a system call those bytes are told that it has changed; the `pc` is behind it.
+        """
+        return self._places.accesses(
+            self._address(start), size, lambda *told: hook(self, *told), writes=True
+        )
 
     def hook_code(self, hook: Callable[[Process, int], object]) -> Hook:
-        """Has `hook(process, pc)` called before each instruction of the first thread."""
-        return Hook(self._code.everywhere, lambda pc: hook(self, pc))
+        """Has `hook(process, pc)` called before each instruction of the first thread. As long
+        as there is such a hook one instruction is executed at a time, and no blocks are told.
+        """
+        return Hook(self._places.everywhere, lambda pc: hook(self, pc))
 
     def hook_signals(self, hook: Callable[[Process, int], object]) -> Hook:
         """Has `hook(process, number)` called when a signal is delivered to the guest: its handler
@@ -350,7 +386,9 @@ class Process:
 
     @property
     def _thread(self) -> _native.Thread:
-        return self._inner.thread
+        """The guest thread that hooks are called for; elsewhere the first one."""
+        inner = self._inner
+        return inner.threads.get(_thread.get_native_id(), inner.main).native
 
     def _address(self, where: int | str) -> int:
         return self.address_of(where) if isinstance(where, str) else where

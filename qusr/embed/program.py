@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from elftools.elf.sections import SymbolTableSection
 
 
-def symbols(path: bytes, bias: int, *, marked: bool) -> dict[str, int]:
+def symbols(path: bytes, bias: int) -> dict[str, int]:
     """Functions and variables of an ELF file that is loaded `bias` beyond its own addresses; those
-    of shared libraries are not among them. `marked`: bit 0 of a function says of which kind its
-    code is.
+    of shared libraries are not among them.
 
     Raises:
         UsageError: the file cannot be read any more.
@@ -33,9 +32,7 @@ def symbols(path: bytes, bias: int, *, marked: bool) -> dict[str, int]:
                     kind, name = symbol["st_info"]["type"], symbol.name
                     wanted = kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE", "STT_LOOS")
                     if wanted and symbol["st_shndx"] != "SHN_UNDEF" and name[:1] not in ("", "$"):
-                        function = marked and kind == "STT_FUNC"
-                        value = int(symbol["st_value"]) & (~1 if function else ~0)
-                        found.setdefault(name, value + bias)
+                        found.setdefault(name, int(symbol["st_value"]) + bias)
     except (OSError, ELFError) as error:
         raise UsageError(f"no symbols of {os.fsdecode(path)}: {error}") from None
     return found

@@ -28,14 +28,15 @@ class Pause:
         self._tid = 0
         self.wanted = False
 
-    def begin(self) -> None:
-        """The calling thread is about to run the guest."""
-        self._tid = threading.get_native_id()
+    def begin(self) -> int:
+        """The calling thread is about to run the guest; which one does already, as in a hook."""
+        before, self._tid = self._tid, threading.get_native_id()
         self.wanted = False
+        return before
 
-    def end(self) -> None:
+    def end(self, before: int) -> None:
         """It is back."""
-        self._tid = 0
+        self._tid = before
 
     def ask(self) -> None:
         """Has the run come back for good."""

@@ -209,5 +209,4 @@ def unit(header: Header, note: int) -> int:
 
 def siginfo_of(tracee: Tracee, info: bytes) -> bytes:
     """A host's siginfo_t as the tracee's guest has it."""
-    guest = arch.on_core(tracee.header().guest)
-    return _native.siginfo_to_guest(info, guest.bits, guest.big_endian)
+    return _native.siginfo_to_guest(info, tracee.header().guest)

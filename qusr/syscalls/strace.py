@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _ADDRESS_RESULTS = frozenset({"mmap", "mmap2", "mremap", "brk", "shmat"})
 #: Calls after which the registers are not those of a call that returned.
 _NO_RESULT = frozenset({"rt_sigreturn", "sigreturn"})
+#: include/uapi/linux/auxvec.h
+AT_EXECFN = 31
 #: pc moves by itself: no sign of a restart.
 _MOVES_PC = frozenset({"execve", "execveat", *_NO_RESULT})
 
@@ -62,6 +64,19 @@ class Strace:
         return other
 
     # --- what happens ---
+
+    def begins(self) -> None:
+        """The execve(2) of the program, of which strace(1) sees the end: its words as they are on
+        the guest's stack.
+        """
+        process, word = self.process, self.process.abi.word
+        argv = process.stack.sp + word
+        addresses = dict(process.stack.auxv).get(AT_EXECFN, 0), argv, argv + word * (
+            len(process.argv) + 1
+        )  # fmt: skip
+        printer = Printer(process, table.declarations(process.abi)["execve"], addresses)
+        text = f"execve({printer.before()}{printer.rest(0)}) = 0\n"
+        self._write(_thread.get_native_id(), text, done=True)
 
     def enter(self, thread: Thread, name: str, args: Sequence[int]) -> None:
         """A call begins."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from qusr.running import Process
 
 AT_FDCWD = -100
+#: What is INOUT only since the kernel does not always store it.
+_KEPT = {("wait4", "wstatus"), ("wait4", "rusage"), ("waitpid", "wstatus")}
 _FUTEX_WAKE_IGNORES = ("timeout", "uaddr2", "val3")
 
 
@@ -125,7 +127,8 @@ class Printer:
             if not null and (later or isinstance(arg, decl.SockaddrOut)):
                 text += self._separator
                 self._separator = ""
-                self._half = direction & decl.INOUT == decl.INOUT
+                kept = (self.name, arg.name) in _KEPT
+                self._half = direction & decl.INOUT == decl.INOUT and not kept
                 if self._half:
                     text += self._text(arg)
                 break
@@ -193,6 +196,8 @@ class Printer:
 
     def _text(self, arg: decl.Arg) -> str:
         """The argument, or nothing when the kernel does not look at it."""
+        if arg.name.startswith("_"):
+            return ""
         value = self._value(arg)
         if arg.name in _FUTEX_WAKE_IGNORES and self.name.startswith("futex"):
             operation = self._slot_value("op") & ~(PRIVATE | CLOCK_REALTIME)
@@ -290,7 +295,7 @@ class Printer:
                 data = self._read(address, arg.ctype.size(self.abi))
                 if data is None:
                     return None
-                if self.name == "wait4" and arg.name == "wstatus":
+                if arg.name == "wstatus":
                     return f"[{values.wait_status(self._number(address, 4), self.abi)}]"
                 text = values.ctype(arg.ctype, data, self.abi)
                 return text if text.startswith(("{", "[", "~")) else f"[{text}]"

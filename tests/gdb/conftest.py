@@ -19,8 +19,15 @@ from tests.emulators import ENVIRONMENT, Emulator, need
 FOLDER = Path(__file__).parent
 LIBC = ("aarch64", "arm", "s390x")
 """Guests with a C library here: on the translator, and a big-endian one, on Unicorn."""
+MIPS = tuple(pytest.param(arch, marks=pytest.mark.slow) for arch in ("mips", "mipsel"))
+"""More of them, of both byte orders: here signals have other numbers and each branch has a slot."""
 PLAIN = ("aarch64_be", "armeb")
 """Big-endian ones, without."""
+
+
+def usr1(arch: str) -> int:
+    """The number of SIGUSR1 (signal(7))."""
+    return 16 if arch.startswith("mips") else 10
 
 
 def in_order(text: str, *wanted: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Literal
 
 import pytest
 
@@ -163,3 +164,35 @@ def test_an_interrupt_is_never_lost(begin: Begin) -> None:
     assert client.ask(b"vCont;s:%x" % program.process.pid).startswith(b"T05")
     client.send(b"k")
     assert program.end()[0] == -9
+
+
+@pytest.mark.parametrize("arch", ["aarch64_be", "armeb", "riscv64"])
+def test_packets_from_before_vcont(begin: Begin, arch: str) -> None:
+    """s, S, c and C; vCont;r stops once, where the range is left; x is m in binary."""
+    program = begin(arch, "plain")
+    client = Client(program.socket)
+    register = {"armeb": b"pf", "riscv64": b"p20"}.get(arch, b"p20")
+    order: Literal["big", "little"] = "little" if arch == "riscv64" else "big"
+
+    def pc() -> int:
+        return int.from_bytes(bytes.fromhex(client.ask(register).decode()), order)
+
+    assert client.ask(b"qSupported:swbreak+")
+    before = pc()
+    assert client.ask(b"s").startswith(b"T05")
+    assert client.ask(b"S00").startswith(b"T05")
+    assert pc() != before
+    add = program.address_of("add")
+    assert client.ask(b"Z0,%x,4" % add) == b"OK"
+    assert b"swbreak" in client.ask(b"c")
+    assert pc() == add
+    assert client.ask(b"z0,%x,4" % add) == b"OK"
+    # Its caller calls it again and again; the range ends before its last instruction.
+    answer = client.ask(b"vCont;r%x,%x:%x;c" % (add, add + 8, program.process.pid))
+    assert answer.startswith(b"T05") and b"swbreak" not in answer
+    assert pc() == add + 8
+    code = client.ask(b"m%x,10" % add)
+    assert unescape(client.ask(b"x%x,10" % add)) == b"b" + bytes.fromhex(code.decode())
+    assert client.ask(b"C00").startswith(b"W09")
+    client.close()
+    assert program.end() == (9, "")

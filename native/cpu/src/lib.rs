@@ -56,8 +56,10 @@ pub enum Exit {
     Exception { code: u32, size: u8 },
     /// The debugger wants the guest to stop before the instruction at the pc ([`Stops::code`]).
     Stop,
-    /// The instruction at the pc is about to access what a debugger watches ([`Stops::data`]).
-    Watched { addr: u64, write: bool },
+    /// The instruction at the pc is about to access what a debugger watches ([`Stops::data`]): these `len` bytes.
+    Watched { addr: u64, len: u32, write: bool },
+    /// The block at the pc, of `size` bytes of code, is about to be executed ([`Stops::blocks`]).
+    Block { size: u32 },
     /// [`Interrupter::interrupt`] was called, or the step budget is used up.
     Interrupted,
 }
@@ -149,7 +151,7 @@ pub trait CpuCore: Regs + Send {
     fn step_over(&mut self) -> Exit {
         self.step()
     }
-    /// The instruction at the pc does not stop the next [`CpuCore::run`], though it is one to stop at. A core may
+    /// The instruction or block at the pc does not stop the next [`CpuCore::run`], though it is one to stop at. A core may
     /// execute it here, as `step`; else it gives [`Exit::Interrupted`], and nothing is done yet.
     fn pass_stop(&mut self) -> Exit {
         self.step()

@@ -28,6 +28,9 @@ pub struct Stops {
     pub data: Vec<Watch>,
     /// Instructions are to be counted ([`CpuCore::executed`](crate::CpuCore::executed)).
     pub count: bool,
+    /// Each block of code stops the guest before it is executed ([`Exit::Block`](crate::Exit::Block)). It ends with a
+    /// jump, a call or a system call, or where the core thinks it long enough.
+    pub blocks: bool,
 }
 
 impl Stops {

@@ -117,6 +117,15 @@ pub fn processor(guest: &str) -> Option<Processor> {
     Some(Reader(facts.processors[at]).processor())
 }
 
+/// The kind of programs that the list of guests calls `core`.
+#[must_use]
+pub fn abi_on(core: &str) -> Option<Abi> {
+    let all = facts().machines.guests.iter();
+    all.filter_map(|rules| processor(rules.name))
+        .flat_map(|processor| processor.abis)
+        .find(|abi| abi.core == core)
+}
+
 /// Reads what the build of this very library wrote, so it is whole: a mistake would be one of the
 /// two programs, and shows in any test.
 struct Reader(&'static [u8]);

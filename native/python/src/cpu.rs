@@ -80,7 +80,9 @@ fn exit_dict(py: Python<'_>, exit: Exit) -> PyResult<Bound<'_, PyDict>> {
             dict.set_item("reason", "exception")?;
             dict.set_item("code", code)?;
         }
-        Exit::Stop | Exit::Watched { .. } => dict.set_item("reason", "stop")?,
+        Exit::Stop | Exit::Watched { .. } | Exit::Block { .. } => {
+            dict.set_item("reason", "stop")?
+        }
         Exit::Interrupted => dict.set_item("reason", "interrupted")?,
     }
     Ok(dict)

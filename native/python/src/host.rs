@@ -5,13 +5,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use pyo3::exceptions::{PyIndexError, PyKeyError, PyOSError};
+use pyo3::exceptions::{PyIndexError, PyKeyError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use super::memory::os_error;
 use qusr_guests as guests;
-use qusr_kernel::abi::GuestAbi;
 use qusr_kernel::process::child;
 use qusr_kernel::process::core_bit;
 use qusr_kernel::process::descriptors;
@@ -20,6 +19,8 @@ use qusr_kernel::signal::siginfo;
 use qusr_kernel::thunk::path::{self};
 use qusr_kernel::thunk::procfs;
 use qusr_kernel::thunk::running;
+use qusr_kernel::thunk::table::Table;
+use qusr_machine::facts;
 use qusr_machine::start::options;
 use qusr_memory::shared::lock::SharedLock;
 use qusr_memory::shared::page::SharedPage;
@@ -156,16 +157,18 @@ pub fn doom_thread(tid: i32) {
     host::doom(tid);
 }
 
-/// A host's siginfo_t in the layout of a guest.
+/// A host's siginfo_t in the layout, and with the numbers, of the guest of a name in the list of guests.
 #[pyfunction]
 pub fn siginfo_to_guest<'py>(
     py: Python<'py>,
     host: [u8; siginfo::SIZE],
-    word_bits: u8,
-    big_endian: bool,
-) -> Bound<'py, PyBytes> {
-    let abi = GuestAbi::of(word_bits, big_endian);
-    PyBytes::new(py, &siginfo::bytes_to_guest(&host, abi))
+    guest: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let known = facts::abi_on(guest);
+    let known = known.ok_or_else(|| PyKeyError::new_err(format!("no such guest: {guest}")))?;
+    let table = Table::parse(known.table).map_err(PyValueError::new_err)?;
+    let told = siginfo::bytes_to_guest(&host, table.abi);
+    Ok(PyBytes::new(py, &told))
 }
 
 /// A descriptor of x86's segments as the struct `user_desc` of an entry.

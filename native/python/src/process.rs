@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use super::cpu::guest_named;
 use super::memory::{PyAddressSpace, os_error};
+use qusr_cpu::{Stops, Watch};
 use qusr_kernel::process::Process;
 use qusr_kernel::signal::host::{self};
 use qusr_kernel::thunk::table::Table;
@@ -50,6 +51,27 @@ impl PyProcess {
     /// Its program runs no more: guests may write to the file.
     fn runs_no_more(&self) {
         self.inner.runs_no_more();
+    }
+
+    /// Has its threads come back with "stop" before these instructions, with "watched", "written" or "read" for accesses
+    /// to these ranges (start, size, reads, writes), and with "block" before each block. It holds from the next run of each
+    /// of them on.
+    fn set_stops(&self, code: Vec<u64>, data: Vec<(u64, u64, bool, bool)>, blocks: bool) {
+        let watch = |(start, len, reads, writes)| Watch {
+            start,
+            len,
+            reads,
+            writes,
+        };
+        let mut stops = Stops {
+            code,
+            data: data.into_iter().map(watch).collect(),
+            blocks,
+            ..Stops::default()
+        };
+        stops.code.sort_unstable();
+        stops.code.dedup();
+        self.inner.debugged.set_own(stops);
     }
 
     /// Whether waits for children are Python's, because threads of this process trace others.

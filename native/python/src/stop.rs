@@ -71,9 +71,14 @@ pub(super) fn describe<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py,
             } => ("fault", addr, access.name(), mapped, bus, align).into_pyobject(py),
             Exit::Undefined | Exit::Exception { .. } => ("undefined",).into_pyobject(py),
             Exit::Breakpoint { imm } => ("breakpoint", imm).into_pyobject(py),
-            Exit::Interrupted | Exit::Syscall { .. } | Exit::Stop | Exit::Watched { .. } => {
-                ("interrupted",).into_pyobject(py)
-            }
+            Exit::Interrupted | Exit::Syscall { .. } => ("interrupted",).into_pyobject(py),
+            Exit::Stop => ("stop",).into_pyobject(py),
+            Exit::Block { size } => ("block", size).into_pyobject(py),
+            Exit::Watched { addr, len, write } => ("watched", addr, len, write).into_pyobject(py),
         },
+        Stop::Written { addr, ref before } => {
+            ("written", addr, PyBytes::new(py, before)).into_pyobject(py)
+        }
+        Stop::Read { addr } => ("read", addr).into_pyobject(py),
     }
 }

@@ -82,7 +82,7 @@ impl PyThread {
 
     /// Runs guest code until Python has to decide something: a tuple whose first item
     /// says what ("syscall", "review", "trace", "enosys", "exit", "fault", "undefined",
-    /// "breakpoint", "interrupted").
+    /// "breakpoint", "interrupted", "stop", "block", "watched", "written", "read").
     fn run<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let stop = py.detach(|| self.inner.run());
         describe(py, &stop)
@@ -506,7 +506,24 @@ impl PyThread {
 
     /// Writes a register by its number.
     fn set_reg(&mut self, id: u32, value: u128) {
-        self.inner.core.set_wide(id, value);
+        self.inner.set_register(id, value);
+    }
+
+    /// Executes the instruction that has stopped with "watched". None: it is done, or is to begin anew.
+    fn access<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let stop = py.detach(|| self.inner.access());
+        stop.map(|stop| describe(py, &stop)).transpose()
+    }
+
+    /// Whether the next instruction is executed without a look whether it is one to stop at: the thread has.
+    #[getter]
+    fn passes_stop(&self) -> bool {
+        self.inner.passes_stop()
+    }
+
+    /// Has it executed so.
+    fn pass_stop(&mut self) {
+        self.inner.pass_stop();
     }
 }
 

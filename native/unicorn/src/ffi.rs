@@ -395,7 +395,7 @@ impl Api {
             .map(drop)
     }
 
-    /// Has `callback` called at the start of every block.
+    /// Has `callback` called at the start of every block; gives a name for [`Api::unhook`].
     ///
     /// # Safety
     /// `engine` is open; `user` is what the callback expects and outlives the engine.
@@ -404,9 +404,9 @@ impl Api {
         engine: *mut Engine,
         callback: BlockCallback,
         user: *mut c_void,
-    ) -> Result<(), String> {
+    ) -> Result<usize, String> {
         // SAFETY: the callback has the C type of the hook.
-        unsafe { self.hook(engine, HOOK_BLOCK, callback as *mut c_void, user) }
+        unsafe { self.hook_range(engine, HOOK_BLOCK, callback as *mut c_void, user, (1, 0)) }
     }
 
     /// Has `callback` called at each of these instructions (`UC_*_INS_*`), one without a result or operands.

@@ -72,8 +72,7 @@ def _siginfo(session: Session, _: bytes) -> bytes | None:
     info = None if tracee.report is None else tracee.report.info
     if info is None:
         return None
-    guest = arch.on_core(tracee.header().guest)
-    return _native.siginfo_to_guest(info, guest.bits, guest.big_endian)
+    return _native.siginfo_to_guest(info, tracee.header().guest)
 
 
 def _write_siginfo(session: Session, offset: int, data: bytes) -> bytes:
@@ -82,12 +81,12 @@ def _write_siginfo(session: Session, offset: int, data: bytes) -> bytes:
     report = tracee.report
     if report is None or report.info is None:
         return ERROR
-    guest = arch.on_core(tracee.header().guest)
-    now = bytearray(_native.siginfo_to_guest(report.info, guest.bits, guest.big_endian))
+    guest = tracee.header().guest
+    now = bytearray(_native.siginfo_to_guest(report.info, guest))
     if offset + len(data) > len(now):
         return ERROR
     now[offset : offset + len(data)] = data
-    report.info = siginfo.from_guest(bytes(now), arch.abi_on_core(tracee.header().guest))
+    report.info = siginfo.from_guest(bytes(now), arch.abi_on_core(guest))
     return b"%x" % len(data)
 
 

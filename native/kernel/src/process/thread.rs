@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::call::{Caller, call_registers};
-use super::tracee::{Interrupted, Over, Tracee};
+use super::tracee::{Interrupted, Over, Told, Tracee};
 use super::whereabouts::Whereabouts;
 use super::{Process, shared};
 use crate::cpu::{CpuCore, Exit, Flow, Watch};
@@ -47,6 +47,11 @@ pub enum Stop {
     Signal { seen: Seen, killed: Option<Seen> },
     /// The core stopped for another reason than a call.
     Core(Exit),
+    /// The kernel has written to what is watched ([`super::Debugged::set_own`]) for the guest: from `addr` on there were
+    /// other bytes before.
+    Written { addr: u64, before: Vec<u8> },
+    /// It has read some of what is watched.
+    Read { addr: u64 },
 }
 
 /// What of a thread an execve leaves alone, besides its mask of signals.
@@ -258,7 +263,11 @@ impl GuestThread {
             }
             self.follow_stops();
             if self.watches_calls() {
-                self.compare_watched();
+                match self.compare_watched() {
+                    Told::Nothing => {}
+                    Told::Debugger => continue,
+                    Told::Here(stop) => return stop,
+                }
             }
             if let Some((number, args)) = self.begin_copy() {
                 match self.one_call(number, &args) {
@@ -317,9 +326,8 @@ impl GuestThread {
                     self.step_done();
                     None
                 }
-                (exit @ (Exit::Stop | Exit::Watched { .. }), _) => {
-                    self.debug_stop(exit);
-                    None
+                (exit @ (Exit::Stop | Exit::Watched { .. } | Exit::Block { .. }), _) => {
+                    self.debug_stop(exit)
                 }
                 (exit, _) => {
                     self.whereabouts.pauses();
@@ -371,15 +379,26 @@ impl GuestThread {
         if let Some(stop) = self.deliver_pending() {
             return stop;
         }
-        match self.core.step() {
+        self.follow_stops();
+        if self.watches_calls()
+            && let Told::Here(stop) = self.compare_watched()
+        {
+            return stop;
+        }
+        let exit = if std::mem::take(&mut self.over) == Over::Access {
+            self.store_over()
+        } else {
+            self.core.step()
+        };
+        match exit {
             Exit::Syscall { .. } => {
                 let (number, args) = call_registers(&self.process, self.core.as_mut());
-                if self.trace {
-                    return Stop::Trace { number, args };
-                }
-                self.make_call(number, &args)
+                self.one_call(number, &args)
                     .unwrap_or(Stop::Core(Exit::Interrupted))
             }
+            Exit::Watched { .. } => self
+                .debug_stop(exit)
+                .unwrap_or(Stop::Core(Exit::Interrupted)),
             exit => self.trap(exit).unwrap_or(Stop::Core(Exit::Interrupted)),
         }
     }

@@ -71,7 +71,9 @@ impl Kept {
             .unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *stops, Arc::clone(new));
         self.stops.any.store(!new.is_empty(), Ordering::Relaxed);
-        if (!new.is_empty() || new.count) && !self.stops.once.swap(true, Ordering::Relaxed) {
+        if (!new.is_empty() || new.count || new.blocks)
+            && !self.stops.once.swap(true, Ordering::Relaxed)
+        {
             self.stock.forget();
             return vec![(0, u64::MAX)];
         }

@@ -1,5 +1,6 @@
 //! Ways out of translated code that lead to other translated code.
 
+use super::masked::MODE_BLOCKS;
 use super::region::MODE_REGION;
 use super::run::{Ahead, Next};
 use super::shared::WANT_ATTENTION;
@@ -71,7 +72,10 @@ impl NativeCore {
         };
         let key = (exit.pc, exit.mode);
         self.st().pc = exit.pc;
-        if !self.common.config.options.chain || self.common.config.check {
+        if !self.common.config.options.chain
+            || self.common.config.check
+            || exit.mode & MODE_BLOCKS != 0
+        {
             return Next::Go;
         }
         let found = match exit.found {

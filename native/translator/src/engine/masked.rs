@@ -41,6 +41,8 @@ pub(super) const MODE_PROBES: u32 = 1 << 28;
 pub(super) const MODE_TAGS: u32 = 1 << 27;
 /// In a translation's mode: it counts guest instructions.
 pub(super) const MODE_COUNT: u32 = 1 << 26;
+/// In a translation's mode: it comes back behind each block.
+pub(super) const MODE_BLOCKS: u32 = 1 << 24;
 
 impl NativeCore {
     /// What selects translations now: the guest's mode, and whether invalid operations trap.
@@ -59,7 +61,13 @@ impl NativeCore {
             0
         };
         let count = if self.counting { MODE_COUNT } else { 0 };
-        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | probes | tags | count
+        let blocks = if self.blocks.is_some() {
+            MODE_BLOCKS
+        } else {
+            0
+        };
+        let asked = probes | tags | count | blocks;
+        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | asked
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.

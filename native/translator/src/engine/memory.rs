@@ -1,6 +1,6 @@
 //! Guest memory for the interpreter.
 
-use crate::cpu::Stops;
+use crate::cpu::{Exit, Stops};
 use crate::guest::Guest;
 use crate::ir::interp::{Fault, Mem};
 use crate::memory::{AddressSpace, Prot};
@@ -12,8 +12,8 @@ pub struct Direct<'a> {
     pub guest: &'a dyn Guest,
     /// What a debugger watches: such accesses fail.
     pub stops: Option<&'a Stops>,
-    /// The first of those.
-    pub seen: Option<Fault>,
+    /// The first of those: [`Exit::Watched`].
+    pub seen: Option<Exit>,
 }
 
 impl<'a> Direct<'a> {
@@ -36,9 +36,9 @@ impl<'a> Direct<'a> {
         if !stops.sees(addr, len as u64, write) {
             return Ok(());
         }
-        let fault = Fault { addr, write };
-        self.seen.get_or_insert(fault);
-        Err(fault)
+        let len = len as u32;
+        self.seen.get_or_insert(Exit::Watched { addr, len, write });
+        Err(Fault { addr, write })
     }
 
     fn retry(

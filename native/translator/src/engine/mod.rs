@@ -78,6 +78,8 @@ impl std::ops::Deref for Common {
 
 /// Entries of the table of indirect jumps: guest pc, host address.
 const JUMPS: usize = 4096;
+/// No block of guest code is there.
+const NO_BLOCK: u64 = u64::MAX;
 
 /// The core.
 pub struct NativeCore {
@@ -101,6 +103,8 @@ pub struct NativeCore {
     tagged: u32,
     /// Guest instructions are counted.
     counting: bool,
+    /// Blocks are told of, and the one at this address was: it is executed next.
+    blocks: Option<u64>,
     next: Option<run::Ahead>,
     /// None before the first translation.
     work: Option<Box<translate::Work>>,
@@ -207,6 +211,7 @@ impl NativeCore {
             float_traps: 0,
             tagged: 0,
             counting: false,
+            blocks: None,
             next: None,
             work: None,
             masked: MaskedStub::new()?,
@@ -307,6 +312,7 @@ impl CpuCore for NativeCore {
             self.st().executed = 0;
         }
         self.counting = stops.count;
+        self.blocks = stops.blocks.then(|| self.blocks.unwrap_or(NO_BLOCK));
     }
 
     fn register_count(&self) -> u32 {
@@ -346,6 +352,7 @@ impl CpuCore for NativeCore {
         other.watcher.clone_from(&self.watcher);
         other.tagged = self.tagged;
         other.counting = self.counting;
+        other.blocks = self.blocks.map(|_| NO_BLOCK);
         other.st().executed = 0;
         Ok(Box::new(other))
     }

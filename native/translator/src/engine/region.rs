@@ -1,7 +1,7 @@
 //! Which blocks make a region, and when: a loop whose backward jump was taken often.
 
 use super::NativeCore;
-use super::masked::MODE_COUNT;
+use super::masked::{MODE_BLOCKS, MODE_COUNT};
 use super::translate::{MAX_INSNS, Window};
 use crate::cache::{Found, Made, Source};
 use crate::host::code::Code;
@@ -51,7 +51,7 @@ impl NativeCore {
         last: u64,
         mode: u32,
     ) -> Option<(Found, Extent)> {
-        if mode & MODE_COUNT != 0 {
+        if mode & (MODE_COUNT | MODE_BLOCKS) != 0 {
             return None;
         }
         // Regions have no entries between.

@@ -3,7 +3,7 @@
 use super::shared::WANT_EXIT;
 use super::step::no_code;
 use super::translate::NoCode;
-use super::{LogItem, NativeCore, WANT_ATTENTION, gate, kick_all};
+use super::{LogItem, NO_BLOCK, NativeCore, WANT_ATTENTION, gate, kick_all};
 use crate::cache::{Found, Key};
 use crate::cpu::{Access, Exit, Flow, OnSyscall};
 use crate::host::{Answer, Cpu, Host, Native};
@@ -31,7 +31,10 @@ impl NativeCore {
             match self.run_once(on_syscall) {
                 Next::Go => {}
                 Next::Leave(exit) => {
-                    self.st().lose_monitor();
+                    // Between the blocks of an exclusive load and its store nothing is executed.
+                    if !matches!(exit, Exit::Block { .. }) {
+                        self.st().lose_monitor();
+                    }
                     return exit;
                 }
             }
@@ -48,10 +51,13 @@ impl NativeCore {
         }
         self.settle_traps();
         let pc = self.st_ref().pc;
-        if self
-            .common
-            .stops()
-            .is_some_and(|stops| stops.at(self.common.guest.fetch_address(pc)))
+        // Of the block that is there, if blocks are told of, before that.
+        let tells = self.blocks.is_some_and(|told| told != pc);
+        if !tells
+            && self
+                .common
+                .stops()
+                .is_some_and(|stops| stops.at(self.common.guest.fetch_address(pc)))
         {
             return Next::Leave(Exit::Stop);
         }
@@ -85,6 +91,13 @@ impl NativeCore {
             }
             Err(NoCode::Fetch(f)) => return Next::Leave(no_code(f)),
         };
+        if tells {
+            self.blocks = Some(pc);
+            let end = self.common.cache.end_of((pc, mode)).unwrap_or(pc);
+            let size = end.saturating_sub(pc) as u32;
+            return Next::Leave(Exit::Block { size });
+        }
+        self.blocks = self.blocks.map(|_| NO_BLOCK);
         drop(gate);
         if !self.go_in() {
             return Next::Go;

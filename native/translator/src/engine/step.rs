@@ -111,8 +111,8 @@ impl NativeCore {
         let mut i = Interp::new(self.st(), &mut mem);
         let (lift, size) = guest.interpret(&mut i, pc, &word[..want], &mut mode);
         let outcome = i.outcome;
-        if let Some(Fault { addr, write }) = mem.seen {
-            return Exit::Watched { addr, write };
+        if let Some(seen) = mem.seen {
+            return seen;
         }
         match (lift, outcome) {
             (Lift::Undefined, _) => Exit::Undefined,

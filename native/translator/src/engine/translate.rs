@@ -1,6 +1,6 @@
 //! From guest code to an installed translation.
 
-use super::masked::{MODE_COUNT, MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
+use super::masked::{MODE_BLOCKS, MODE_COUNT, MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
 use super::{LogItem, NativeCore};
 use crate::cache::{Found, Made, Refusal, Source};
 use crate::cpu::Emulated;
@@ -237,7 +237,7 @@ impl NativeCore {
                 .iter()
                 .any(|i| i.op.is_exit() && i.op != Op::TrapIf);
             if after_side {
-                sides += if self.common.config.options.extend {
+                sides += if self.common.config.options.extend && mode & MODE_BLOCKS == 0 {
                     1
                 } else {
                     MAX_SIDES + 1
@@ -363,15 +363,16 @@ impl NativeCore {
     /// How code is generated in a mode.
     pub(super) fn tuning(&self, mode: u32) -> Tuning {
         let o = self.common.config.options;
+        let chain = o.chain && mode & MODE_BLOCKS == 0;
         Tuning {
             coalesce: o.coalesce,
-            returns: o.returns && o.chain,
-            inline_jumps: o.jumps && o.chain,
+            returns: o.returns && chain,
+            inline_jumps: o.jumps && chain,
             traps: mode & MODE_TRAPS != 0,
             float_modes: mode & float::MODES,
             probes: mode & MODE_PROBES != 0,
             host_flush: mode & MODE_HOST_FLUSH != 0,
-            heat: o.regions && o.chain && !self.common.config.check && mode & MODE_COUNT == 0,
+            heat: o.regions && chain && !self.common.config.check && mode & MODE_COUNT == 0,
             defer: o.flags,
             count: mode & MODE_COUNT != 0,
             region: false,

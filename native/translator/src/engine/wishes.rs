@@ -7,6 +7,7 @@
 //! half written (children do not wait for each other).
 
 use super::NativeCore;
+use super::masked::MODE_BLOCKS;
 use crate::shared::page::SharedPage;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
@@ -106,6 +107,7 @@ impl NativeCore {
                 self.common.cache.chain(check, what as u32);
             } else if what != 0
                 && let Ok(mode) = u32::try_from(mode)
+                && mode & MODE_BLOCKS == 0
                 && self.common.cache.find((what, mode)).is_none()
                 && self.sample(what) == check
                 && self.lookup(what, mode).is_ok()

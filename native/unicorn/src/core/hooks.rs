@@ -85,7 +85,7 @@ impl Inner {
         rescue::can_leave(self, self.cpu.get())
     }
 
-    fn end_run(&self, leave: Leave) {
+    pub(super) fn end_run(&self, leave: Leave) {
         self.leave.set(Some(leave));
         self.stop_engine();
     }

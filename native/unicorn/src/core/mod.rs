@@ -1,5 +1,6 @@
 //! [`UnicornCore`]: running an engine and making sense of why it stopped.
 
+mod blocks;
 mod coherent;
 mod count;
 mod hooks;
@@ -13,6 +14,7 @@ use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::blocks::Blocks;
 use self::coherent::CodePages;
 use self::count::Counter;
 use self::hooks::{on_call, on_interrupt, on_invalid, on_tlb_fill, on_watched_block};
@@ -103,6 +105,7 @@ pub(super) struct Inner {
     /// The next instruction may access what is watched.
     passing: Cell<bool>,
     counter: Counter,
+    blocks: Blocks,
     trials: Trials,
     /// For guests with `coherent_code`.
     code_pages: CodePages,
@@ -161,6 +164,7 @@ impl UnicornCore {
             cpu: Cell::new(std::ptr::null_mut()),
             passing: Cell::new(false),
             counter: Counter::default(),
+            blocks: Blocks::default(),
             trials: Trials::default(),
             code_pages: CodePages::default(),
             all_code: Cell::new(false),
@@ -465,6 +469,7 @@ impl CpuCore for UnicornCore {
             self.use_exits(&stops.code);
         }
         self.inner.count(stops.count);
+        self.inner.tell_blocks(stops.blocks);
         self.inner.stops.replace(Arc::clone(stops));
     }
 

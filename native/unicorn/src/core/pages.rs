@@ -112,7 +112,11 @@ impl Inner {
         let stops = self.stops.borrow();
         all.into_iter()
             .find(|&(addr, size, write)| size != 0 && stops.sees(addr, size, write))
-            .map(|(addr, _, write)| Exit::Watched { addr, write })
+            .map(|(addr, size, write)| Exit::Watched {
+                addr,
+                len: size as u32,
+                write,
+            })
     }
 
     /// Applies what changed in the address space. Not within translated code.

@@ -22,8 +22,8 @@ struct Trial {
     before: Saved,
     /// The hooks have told of that access: they do not of those of some helpers, which copy memory.
     seen: bool,
-    /// The first access that is watched: where, and whether it stores.
-    hit: Option<(u64, bool)>,
+    /// The first access that is watched: [`Exit::Watched`].
+    hit: Option<Exit>,
     /// What was in memory that it has stored to.
     overwritten: Vec<(u64, Vec<u8>)>,
 }
@@ -74,7 +74,7 @@ impl Inner {
     pub(super) fn settle_trial(&self) -> Option<Exit> {
         let trial = self.trials.0.borrow_mut().take()?;
         let exit = match trial.hit {
-            Some((addr, write)) => Exit::Watched { addr, write },
+            Some(hit) => hit,
             None if trial.seen => return None,
             None => trial.known?,
         };
@@ -102,7 +102,8 @@ impl Inner {
             }
         }
         if trial.hit.is_none() && self.stops.borrow().sees(addr, size, write) {
-            trial.hit = Some((addr, write));
+            let len = size as u32;
+            trial.hit = Some(Exit::Watched { addr, len, write });
         }
     }
 }

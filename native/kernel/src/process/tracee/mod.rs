@@ -14,7 +14,7 @@ mod printf;
 mod stops;
 
 pub use self::stops::Debugged;
-pub(super) use self::stops::Over;
+pub(super) use self::stops::{Over, Told};
 
 use self::block::{Block, CODE_RING, Kind, Mode};
 use self::stops::ORDERS;

@@ -13,7 +13,7 @@ use super::block::Kind;
 use super::{console, printf};
 use crate::cpu::{CpuCore, Exit, Stops, Watch};
 use crate::memory::AddressSpace;
-use crate::process::{GuestThread, shared};
+use crate::process::{GuestThread, Stop, shared};
 use crate::thunk::exec::Args;
 use crate::thunk::reads;
 
@@ -87,6 +87,9 @@ pub struct Debugged {
 #[derive(Default)]
 struct Wanted {
     stops: Arc<Stops>,
+    /// They are not a debugger's but those of who has this process within its own: it is told of each where
+    /// [`GuestThread::run`] was called.
+    own: bool,
     conditions: Conditions,
     /// The cores' registers by the debugger's numbers.
     registers: Vec<u16>,
@@ -106,6 +109,20 @@ impl Debugged {
         let mut now = self.write();
         *now = Arc::new(wanted);
         self.epoch.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Has the process stop there for whoever runs it, or nowhere any more.
+    pub fn set_own(&self, stops: Stops) {
+        let own = !stops.is_empty() || stops.blocks;
+        self.set(Wanted {
+            stops: Arc::new(stops),
+            own,
+            ..Wanted::default()
+        });
+    }
+
+    fn is_own(&self) -> bool {
+        shared(&self.wanted).own
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Arc<Wanted>> {
@@ -183,6 +200,7 @@ impl Reader<'_> {
         stops.count = self.number(4)? != 0;
         Some(Wanted {
             stops: Arc::new(stops),
+            own: false,
             conditions,
             registers,
         })
@@ -243,6 +261,14 @@ pub(in crate::process) enum Over {
     Access,
 }
 
+/// Who was told of an access to what is watched.
+pub(in crate::process) enum Told {
+    Nothing,
+    Debugger,
+    /// Whoever runs the process in its own is to be.
+    Here(Stop),
+}
+
 /// The code of a [`Kind::Stop`]: which kind of stop.
 const AT_CODE: u32 = 0;
 const AT_READ: u32 = 1;
@@ -274,6 +300,34 @@ impl GuestThread {
                 .map(|watch| (*watch, None))
                 .collect();
         }
+    }
+
+    /// Writes a register. Where the program counter changes, what is there was not stopped for.
+    pub fn set_register(&mut self, id: u32, value: u128) {
+        if id == self.process.regs.pc && self.core.get_wide(id) != value {
+            self.over = Over::Nothing;
+        }
+        self.core.set_wide(id, value);
+    }
+
+    /// Executes the instruction that has come back with [`Exit::Watched`]. None: it is done, or is to begin anew.
+    pub fn access(&mut self) -> Option<Stop> {
+        self.over = Over::Nothing;
+        match self.store_over() {
+            Exit::Interrupted | Exit::Stop | Exit::Watched { .. } | Exit::Block { .. } => None,
+            exit => self.trap(exit),
+        }
+    }
+
+    /// Whether the next instruction is executed without another stop.
+    #[must_use]
+    pub fn passes_stop(&self) -> bool {
+        self.over != Over::Nothing
+    }
+
+    /// Has the next instruction executed without one.
+    pub fn pass_stop(&mut self) {
+        self.over = Over::Code;
     }
 
     /// Whether system calls may access what is watched: cores see only what instructions access.
@@ -308,19 +362,26 @@ impl GuestThread {
         });
     }
 
-    /// Behind a system call: lets the debugger see that it wrote to what is watched, or read it.
-    pub(in crate::process) fn compare_watched(&mut self) {
+    /// Behind a system call: lets the debugger see that it wrote to what is watched, or read it. If it did there may be
+    /// other stops from here on.
+    pub(in crate::process) fn compare_watched(&mut self) -> Told {
         let space = self.process.space.clone();
-        let mut written = None;
+        let mut written: Option<(u64, Vec<u8>)> = None;
         if self.watched.iter().any(|(_, kept)| kept.is_some()) {
             let watched = &mut self.watched;
             self.core.between_instructions(&mut || {
                 for (watch, kept) in &mut *watched {
-                    let Some(before) = kept.take() else { continue };
+                    let Some(mut before) = kept.take() else {
+                        continue;
+                    };
                     let now = contents(&space, watch).unwrap_or_default();
-                    let differs = now.iter().zip(&before).position(|(new, old)| new != old);
-                    if let Some(at) = differs {
-                        written.get_or_insert(watch.start + at as u64);
+                    let differs = |(new, old): (&u8, &u8)| new != old;
+                    let first = now.iter().zip(&before).position(differs);
+                    if let Some(at) = first.filter(|_| written.is_none()) {
+                        let same = now.iter().zip(&before).rev().take_while(|x| !differs(*x));
+                        let end = before.len() - same.count();
+                        before.truncate(end);
+                        written = Some((watch.start + at as u64, before.split_off(at)));
                     }
                 }
             });
@@ -334,11 +395,20 @@ impl GuestThread {
             written = None;
         }
         let read = self.read_by_call.take();
-        if let Some(addr) = written {
-            self.stop(Kind::Stop, AT_WRITE, addr, None);
-        } else if let Some(addr) = read {
-            self.stop(Kind::Stop, AT_READ, addr, None);
+        if self.process.debugged.is_own() {
+            return match (written, read) {
+                (Some((addr, before)), _) => Told::Here(Stop::Written { addr, before }),
+                (None, Some(addr)) => Told::Here(Stop::Read { addr }),
+                (None, None) => Told::Nothing,
+            };
         }
+        let (code, addr) = match (written, read) {
+            (Some((addr, _)), _) => (AT_WRITE, addr),
+            (None, Some(addr)) => (AT_READ, addr),
+            (None, None) => return Told::Nothing,
+        };
+        self.stop(Kind::Stop, code, addr, None);
+        Told::Debugger
     }
 
     /// Executes an instruction that stores to what is watched, perhaps.
@@ -356,8 +426,22 @@ impl GuestThread {
         self.process.debugged.storing.store(0, Ordering::SeqCst);
     }
 
-    /// The core is at a stop: lets the debugger see it, if its condition holds. What is there is executed next.
-    pub(in crate::process) fn debug_stop(&mut self, exit: Exit) {
+    /// The core is at a stop: lets the debugger see it, if its condition holds, or whoever runs the process here. What is
+    /// there is executed next.
+    pub(in crate::process) fn debug_stop(&mut self, exit: Exit) -> Option<Stop> {
+        if self.process.debugged.is_own() {
+            self.over = match exit {
+                Exit::Watched { .. } => Over::Access,
+                Exit::Stop => Over::Code,
+                _ => Over::Nothing,
+            };
+            return Some(Stop::Core(exit));
+        }
+        self.debugger_stop(exit);
+        None
+    }
+
+    fn debugger_stop(&mut self, exit: Exit) {
         if matches!(exit, Exit::Watched { .. })
             && self.process.linux.watches_behind()
             && self.tracee.is_some()
@@ -375,7 +459,7 @@ impl GuestThread {
             _ => Over::Code,
         };
         match exit {
-            Exit::Watched { addr, write } => {
+            Exit::Watched { addr, write, .. } => {
                 let code = if write { AT_WRITE } else { AT_READ };
                 self.stop(Kind::Stop, code, addr, None);
             }
