@@ -36,8 +36,7 @@ __attribute__((noinline)) void fill(volatile unsigned *where, unsigned value)
 
 static void *sums(void *argument)
 {
-    crc32((const unsigned char *)"1234", (unsigned long)argument);
-    return NULL;
+    return (void *)(unsigned long)crc32((const unsigned char *)"1234", (unsigned long)argument);
 }
 
 static void handler(int number)
@@ -79,8 +78,7 @@ int main(int argc, char **argv)
     if (!strcmp(what, "rounds")) {
         for (rounds = 0; rounds < 10000000; rounds++)
             ;
-        crc32((const unsigned char *)"a", 1);
-        return 0;
+        return crc32((const unsigned char *)"a", 1) != 0xe8b7be43u;
     }
     if (!strcmp(what, "threads")) {
         pthread_t threads[4];

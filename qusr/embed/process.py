@@ -152,7 +152,7 @@ class Process:
         return self._symbols
 
     def address_of(self, name: str) -> int:
-        """The address of a symbol, as a pointer to it would have it: of a Thumb function with bit 0.
+        """The address of a symbol as a pointer to it has it: of a Thumb function with bit 0.
         KeyError: the program has none of this name.
         """
         if name not in self.symbols:
