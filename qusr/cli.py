@@ -108,7 +108,7 @@ class Command:
         from qusr.options import Options
 
         log, strace = None, self.flag("strace")
-        items = self.text("d")
+        items, ranges = self.text("d"), self.text("dfilter")
         if items is not None or strace:
             from qusr.debug.log import Log, LogError
 
@@ -116,11 +116,18 @@ class Command:
                 log = Log(
                     items.split(",") if items else [],
                     file=self.text("D"),
-                    ranges=self.text("dfilter"),
+                    ranges=ranges,
                 )
             except LogError as error:
                 raise CommandError(str(error)) from None
             strace = strace or "strace" in log.items
+        elif ranges:
+            from qusr.debug.log import LogError, parse_ranges
+
+            try:
+                parse_ranges(ranges)
+            except LogError as error:
+                raise CommandError(str(error)) from None
         argv0 = self._values.get("0")
         return Options(
             sysroot=self.text("L"),

@@ -44,7 +44,7 @@ OPTIONS = (
     ),
     Option(
         "s", "STACK_SIZE", "stack", "SIZE",
-        "size of the guest's stack in bytes, or with suffix k or M",
+        "size of the guest's stack in bytes, or with suffix k, M or G",
     ),
     Option("cpu", "CPU", "cpu", "MODEL", "CPU model (-cpu help lists them)"),
     Option(
@@ -68,9 +68,10 @@ OPTIONS = (
         "D", "LOG_FILENAME", "text", "FILE",
         "write them into FILE, %d standing for the process id",
     ),
-    Option("p", "PAGESIZE", "pagesize", "SIZE", "accepted when it is 4096, the size of a page"),
+    Option("p", "PAGESIZE", "pagesize", "SIZE", "nothing: pages have 4096 bytes"),
     Option("singlestep", "SINGLESTEP", "missing-flag"),
     Option("one-insn-per-tb", "ONE_INSN_PER_TB", "missing-flag"),
+    Option("tb-size", "TB_SIZE", "missing"),
     Option("strace", "STRACE", "flag", "", "log system calls"),
     Option(
         "seed", "RAND_SEED", "number", "NUMBER",

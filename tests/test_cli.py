@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from qusr.cli import Command, CommandError
-from tests.emulators import ARCHES, REPO, Emulator
+from tests.emulators import ARCHES, ENVIRONMENT, REPO, Emulator
 
 PREBUILT = REPO / "testbins" / "prebuilt"
 HELLO = PREBUILT / "hello-aarch64"
@@ -68,7 +68,7 @@ def test_two_dashes_are_one() -> None:
 @pytest.mark.parametrize(
     ("value", "bytes_"),
     [("65536", 65536), ("0x10000", 65536), ("0200000", 65536), ("64k", 65536), ("64K", 65536),
-     ("1M", 1 << 20)],
+     ("1M", 1 << 20), ("1G", 1 << 30)],
 )  # fmt: skip
 def test_stack_size(value: str, bytes_: int) -> None:
     assert command(["-s", value, "p"]).number("s") == bytes_
@@ -101,14 +101,45 @@ def test_environment() -> None:
         ["-nonsense", "p"], ["-L"], ["-E", "A", "p"], ["-E", "=x", "p"], ["-U", "A=b", "p"],
         ["-s", "big", "p"], ["-s", "0", "p"], ["-s", "1T", "p"], ["-R", "1Q", "p"],
         ["-R", "100", "p"], ["-B", "x", "p"], ["-B", "0x123", "p"], ["-seed", "1x", "p"],
-        ["-p", "16384", "p"], ["-core", "fast", "p"], ["-plugin", "x", "p"],
-        ["-singlestep", "p"], ["-", "p"], ["-trace", "x", "p"],
+        ["-core", "fast", "p"], ["-", "p"],
     ],
 )  # fmt: skip
 def test_refused(words: list[str]) -> None:
     with pytest.raises(CommandError) as error:
         command(words)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "told"),
+    [
+        (["-one-insn-per-tb"], {}, "-one-insn-per-tb"), (["-singlestep"], {}, "-singlestep"),
+        (["-tb-size", "64"], {}, "-tb-size"), (["-trace", "x"], {}, "-trace"),
+        (["-plugin", "x.so"], {}, "-plugin"), (["-p", "65536"], {}, "-p 65536"),
+        ([], {"QEMU_SINGLESTEP": "1"}, "-singlestep"), ([], {"QEMU_TRACE": "x"}, "-trace"),
+        (["-d", "mmu,trace:x,vpu"], {}, ""), ([], {"QEMU_NOTHING": "1"}, ""),
+        (["-trace", "x", "-p", "65536", "-strace"], {}, "-trace"),
+    ],
+)  # fmt: skip
+def test_what_does_nothing_is_one_warning(
+    words: list[str], variables: dict[str, str], told: str, qusr: Callable[[str], Emulator]
+) -> None:
+    """The program runs all the same."""
+    emulator = qusr("aarch64")
+    run = subprocess.run(
+        [*emulator.prefix, *words, REPO / "testbins/prebuilt/hello-aarch64"],
+        env={**ENVIRONMENT, **emulator.environment, **variables},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout) == (0, "Hello from aarch64!\n")
+    warnings = [line for line in run.stderr.splitlines() if line.startswith("qusr: warning: ")]
+    assert len(warnings) == bool(told)
+    assert all(told in line for line in warnings)
+
+
+def test_dfilter_is_looked_at_without_logs() -> None:
+    with pytest.raises(CommandError, match="-dfilter zzz: not"):
+        command(["-dfilter", "zzz", "p"]).options()
 
 
 # --- running ------------------------------------------------------------------------

@@ -17,6 +17,13 @@ ITEMS = {
     "in_asm": "guest code of each block when it is first met",
     "op": "intermediate code of each block",
     "op_opt": "nothing (qemu-user has it); 'op' shows all there is",
+    "op_ind": "nothing (qemu-user has it)",
+    "op_plugin": "nothing (qemu-user has it)",
+    "mmu": "nothing (qemu-user has it)",
+    "pcall": "nothing (qemu-user has it)",
+    "cpu_reset": "nothing (qemu-user has it)",
+    "plugin": "nothing (qemu-user has it)",
+    "vpu": "as 'fpu'",
     "int": "signals, faults and exceptions of the guest",
     "exec": "a line before each block that is executed (lots)",
     "cpu": "the registers before each block (lots)",
@@ -183,7 +190,9 @@ def _known(items: Sequence[str]) -> frozenset[str]:
         if item == "all":
             known.update(set(ITEMS) - {"tid", "nochain"})
         elif item in ITEMS:
-            known.add(item)
+            known.add("fpu" if item == "vpu" else item)
+        elif item.startswith("trace:"):
+            continue  # events of qemu's own
         elif item:
             raise LogError(f"-d {item}: no such log item (-d help lists them)")
     return frozenset(known)

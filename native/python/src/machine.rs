@@ -116,6 +116,7 @@ pub fn parse_options<'py>(
     let bytes = |text: &[u8]| PyBytes::new(py, text);
     let options = Options::parse(&words, find)
         .map_err(|why| PyValueError::new_err((bytes(&why).unbind(),)))?;
+    options.warn();
     let values = PyDict::new(py);
     for (name, value) in &options.values {
         match value {

@@ -151,6 +151,7 @@ fn launched(code: &[u8], words: &[&[u8]], environ: &[&[u8]]) -> Option<Result<Co
     if options.for_python || !options.show.is_empty() {
         return None;
     }
+    options.warn();
     let asked = options.text("L").map(<[u8]>::to_vec);
     command.sysroot = asked
         .or_else(|| is_carried.then(Vec::new))

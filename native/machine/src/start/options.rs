@@ -2,6 +2,8 @@
 //! are; here is how each kind of value is read.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::facts::{OptionRow, facts};
 use crate::guests::names;
@@ -32,6 +34,8 @@ pub struct Options {
     pub show: &'static str,
     /// There is an option that only Python carries out.
     pub for_python: bool,
+    /// What of them does nothing here.
+    pub warnings: Vec<Vec<u8>>,
     /// The program and its arguments.
     pub argv: Vec<Vec<u8>>,
 }
@@ -94,8 +98,9 @@ impl Options {
         let option = Given { row, value };
         let value = match row.kind {
             "missing" | "missing-flag" => {
-                let what = format!("qemu's option -{} is not supported by qusr", row.name);
-                return Err(what.into());
+                let what = format!("qemu's option -{} does nothing here", row.name);
+                self.warnings.push(what.into());
+                return Ok(());
             }
             "help" | "version" => {
                 self.show = row.kind;
@@ -142,7 +147,8 @@ impl Options {
             "pages" => Value::Number(option.pages()?),
             "pagesize" => {
                 if option.number()? != (PAGE.into(), &b""[..]) {
-                    return Err(option.refused(&format!("pages have {PAGE} bytes")));
+                    self.warnings
+                        .push(option.refused(&format!("pages have {PAGE} bytes")));
                 }
                 return Ok(());
             }
@@ -177,6 +183,17 @@ impl Options {
             self.changes.push((name.to_vec(), None));
         }
         Ok(())
+    }
+
+    /// Says on stderr what does nothing, once in this process.
+    pub fn warn(&self) {
+        static WARNED: AtomicBool = AtomicBool::new(false);
+        if !self.warnings.is_empty() && !WARNED.swap(true, Ordering::Relaxed) {
+            let all = self.warnings.join(&b"; "[..]);
+            let line = [b"qusr: warning: ", &all[..], b"\n"].concat();
+            // Nobody may be there to read it.
+            let _ = std::io::stderr().write_all(&line);
+        }
     }
 
     /// An option's text.
@@ -253,9 +270,9 @@ impl Given {
     }
 
     fn stack(&self) -> Result<u64, Vec<u8>> {
-        match self.sized(&[(b"", 0), (b"k", 10), (b"K", 10), (b"M", 20)])? {
+        match self.sized(&[(b"", 0), (b"k", 10), (b"K", 10), (b"M", 20), (b"G", 30)])? {
             Ok(size @ 1..) => Ok(size.try_into().unwrap_or(u64::MAX)),
-            _ => Err(self.refused("not a stack size (bytes, or with suffix k or M)")),
+            _ => Err(self.refused("not a stack size (bytes, or with suffix k, M or G)")),
         }
     }
 
@@ -368,7 +385,7 @@ mod tests {
         for (words, told) in [
             (
                 &["-s", "5x", "p"][..],
-                "-s 5x: not a stack size (bytes, or with suffix k or M)",
+                "-s 5x: not a stack size (bytes, or with suffix k, M or G)",
             ),
             (&["-s", "x"], "-s x: not a number"),
             (&["-B", "5"], "-B 5: not the address of a page"),
@@ -376,17 +393,12 @@ mod tests {
             (&["-R", "5"], "-R 5: not a number of whole pages"),
             (&["-E", "A"], "-E A: 'A' is not NAME=VALUE"),
             (&["-U", "A=b"], "-U A=b: 'A=b' is not a variable's name"),
-            (
-                &["-trace", "1"],
-                "qemu's option -trace is not supported by qusr",
-            ),
             (&["-g"], "missing argument for option '-g'"),
             (&["-q"], "unknown option '-q' (-help lists them)"),
             (
                 &["-core", "fast"],
                 "no CPU core 'fast': there are unicorn and native",
             ),
-            (&["-p", "8192"], "-p 8192: pages have 4096 bytes"),
             (&["-threads", "0"], "-threads 0: not a process id"),
         ] {
             assert_eq!(parse(words, &[]).unwrap_err(), told);
