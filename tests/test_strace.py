@@ -215,12 +215,12 @@ def test_exec_is_followed(
     first, at = [
         at for at, line in enumerate(lines) if line.startswith("execve(") and "= 0" in line
     ]
-    words = ", ".join(
-        f'"{word}"' for word in ("/usr/bin/env", "-i", "A=1", "/usr/bin/echo", "hello")
-    )
     assert first == 0
+    # Its paths are those that the command was given.
     assert re.fullmatch(
-        rf'execve\("/usr/bin/env", \[{words}\], 0x\w+ /\* \d+ vars? \*/\) = 0', lines[0]
+        r'execve\("\S*/usr/bin/env", \["\S+, "-i", "A=1", "/usr/bin/echo", "hello"\], '
+        r"0x\w+ /\* \d+ vars? \*/\) = 0",
+        lines[0],
     )
     assert re.fullmatch(
         r'execve\("/usr/bin/echo", \["/usr/bin/echo", "hello"\], 0x\w+ /\* 1 var \*/\) = 0',

@@ -190,7 +190,8 @@ def test_packets_from_before_vcont(begin: Begin, arch: str) -> None:
     # Its caller calls it again and again; the range ends before its last instruction.
     answer = client.ask(b"vCont;r%x,%x:%x;c" % (add, add + 8, program.process.pid))
     assert answer.startswith(b"T05") and b"swbreak" not in answer
-    assert pc() == add + 8
+    # An instruction has up to 4 bytes, and of RISC-V 2 as well.
+    assert pc() == add + 8 or (arch == "riscv64" and pc() == add + 10)
     code = client.ask(b"m%x,10" % add)
     assert unescape(client.ask(b"x%x,10" % add)) == b"b" + bytes.fromhex(code.decode())
     assert client.ask(b"C00").startswith(b"W09")
