@@ -49,7 +49,7 @@ pub fn accumulate(c: &mut Control<'_>, op: u64, n: u32, acc: i64, a: u32, b: u32
             let b = crossed(b);
             let high = c.product(half(a, 1), b[1], 16, flag);
             let low = c.product(half(a, 0), b[0], 16, flag);
-            narrow(c, add(high + low, sub(op)), flag)
+            c.fit(add(high + low, sub(op)), 32, true, true, flag)
         }
         // DPAQ_SA.L.W, DPSQ_SA.L.W
         12 | 13 => {

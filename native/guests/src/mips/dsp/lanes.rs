@@ -259,7 +259,7 @@ pub fn shift(c: &mut Control<'_>, op: u64, a: u32, b: u32) -> u32 {
 
 /// INSV: `scount` bits of `a` from `pos` on. What reaches beyond is left open.
 pub fn insert(c: &mut Control<'_>, _: u64, a: u32, b: u32) -> u32 {
-    let (pos, size) = (c.pos() & 31, c.scount() & 31);
+    let (pos, size) = (c.pos() & 31, c.scount());
     if size == 0 || pos + size > 32 {
         return b;
     }

@@ -153,7 +153,10 @@ pub fn move_up<S: Sem>(s: &mut S, i: Insn) -> Lift {
         |st, _, _, _, _| {
             let mut c = Control::of(st);
             let pos = c.pos();
-            c.set_pos(pos + 32);
+            // Of one that is larger the manual says nothing.
+            if pos <= 32 {
+                c.set_pos(pos + 32);
+            }
             0
         },
         [Some(zero), None, None],

@@ -3,12 +3,12 @@
 
 use super::batch::{Oracle, map, tool};
 use crate::cpu::{CpuCore, Exit, Flow};
+use crate::ir::float::is_nan;
 use crate::memory::{AddressSpace, SpaceConfig};
 use crate::mips::Mips;
 use crate::mips::dsp::control::ALL;
-use crate::mips::linux::registers::{
-    DSPCONTROL, FCSR, FR, HI, HI1, LO, MSACSR, PC, STATUS, W0,
-};
+use crate::mips::features::{DSP, DSP2};
+use crate::mips::linux::registers::{DSPCONTROL, FCSR, FR, HI, HI1, LO, MSACSR, PC, STATUS, W0};
 use crate::mips::table::{Encoding, TABLE, find_for};
 use crate::tests::fuzz::{Rng, env_number, only};
 use crate::translator::{Fallback, NativeConfig, Options, open};
@@ -33,6 +33,8 @@ struct Kind {
     options: &'static [&'static str],
 }
 
+/// Those with NaNs of IEEE 754-2008 are not among them: qemu 11's sigreturn takes FCSR.NAN2008 away from them, so that what they
+/// answer is another processor's.
 const KINDS: &[Kind] = &[
     Kind {
         guest: "mipsel",
@@ -40,13 +42,6 @@ const KINDS: &[Kind] = &[
         names: &["r2"],
         compiler: O32,
         options: &["-mips32r2", "-mfp64"],
-    },
-    Kind {
-        guest: "mipsel",
-        cpu: "mips32r6-generic",
-        names: &["r6", "nan2008"],
-        compiler: O32,
-        options: &["-mips32r6", "-mnan=2008"],
     },
     Kind {
         guest: "mipsel",
@@ -61,13 +56,6 @@ const KINDS: &[Kind] = &[
         names: &["r2", "ps"],
         compiler: N64,
         options: &["-mips64r2"],
-    },
-    Kind {
-        guest: "mips64el",
-        cpu: "I6400",
-        names: &["r6", "nan2008"],
-        compiler: N64,
-        options: &["-mips64r6", "-mmsa", "-mnan=2008"],
     },
 ];
 const O32: &str = "mipsel-linux-gnu-gcc";
@@ -446,6 +434,14 @@ fn difference(kind: &Kind, e: &Encoding, a: &State, b: &State) -> String {
             bits & u128::from(u64::MAX)
         };
         if (a.w[n] ^ b.w[n]) & bits != 0 {
+            // Which NaN comes of one that is quiet for these processors the manual leaves open; Unicorn's copy of qemu gives the
+            // operand as we do, qemu 11 a default one now and then.
+            let (x, y) = (a.w[n] as u64, b.w[n] as u64);
+            let nans = [32, 64].iter().any(|&w| is_nan(w, x) && is_nan(w, y));
+            let halves = is_nan(32, x >> 32) && is_nan(32, y >> 32);
+            if !kind.names.contains(&"nan2008") && (nans || halves) {
+                continue;
+            }
             let _ = write!(text, " f{n} {:#x} / {:#x}", a.w[n] & bits, b.w[n] & bits);
         }
     }
@@ -549,7 +545,24 @@ fn is_doubtful(e: &Encoding, w: u32, s: &State) -> bool {
             | "div_mod"
             | "mul"
     );
-    words && !(word(rs) && word(rt))
+    let rd = w >> 11 & 31;
+    let class = w & 63;
+    // qemu leaves DSPControl as it is where the result goes to register 0.
+    let unseen = e.value >> 26 == 0x1f
+        && (e.need.contains(DSP) || e.need.contains(DSP2))
+        && match class {
+            0x10..=0x13 | 0x18 => rd == 0 && e.mask & 31 << 11 == 0,
+            0x38 => rt == 0 && e.mask & 31 << 16 == 0,
+            _ => false,
+        };
+    // As `tests::mips::exempt`.
+    let open = match e.name {
+        "alnv_ps" => s.r[rs as usize] & 3 != 0,
+        "movf_ps_movt_ps" => w >> 18 & 1 != 0,
+        "c_cond_ps" => w >> 8 & 1 != 0,
+        _ => false,
+    };
+    unseen || open || words && !(word(rs) && word(rt))
 }
 
 #[test]
