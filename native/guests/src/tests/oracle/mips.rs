@@ -178,7 +178,12 @@ impl<'a> Ours<'a> {
         .expect("an address space");
         let all = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
         map(&space, DATA, 0x1000, all);
-        map(&space, CODE, TOGETHER as u64 * 16 + 0x1000 & !0xfff, all);
+        map(
+            &space,
+            CODE,
+            (TOGETHER as u64 * 16).next_multiple_of(0x1000),
+            all,
+        );
         let missing: Fallback = Arc::new(|| Err("none".into()));
         let core = |options: &str| {
             let config = NativeConfig {
