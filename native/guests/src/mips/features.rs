@@ -27,8 +27,6 @@ features! {
     /// The DSP module, and its release 2.
     DSP 9;
     DSP2 10;
-    /// SIMD.
-    MSA 11;
 }
 
 /// Needed together.
@@ -56,13 +54,12 @@ const NAMES: &[(&str, Features)] = &[
     ("nan2008", NAN2008),
     ("dsp", DSP),
     ("dsp2", DSP2),
-    ("msa", MSA),
 ];
 
 /// The names of what a line needs, for documentation.
 #[cfg(test)]
 pub fn names(of: Features) -> Vec<&'static str> {
-    const BITS: [(&str, Features); 11] = [
+    const BITS: [(&str, Features); 10] = [
         ("64 bits", WIDE),
         ("before release 6", OLD),
         ("release 6", R6),
@@ -73,7 +70,6 @@ pub fn names(of: Features) -> Vec<&'static str> {
         ("MIPS II", MIPS2),
         ("DSP", DSP),
         ("DSP R2", DSP2),
-        ("MSA", MSA),
     ];
     let own = BITS.iter().filter(|f| of.contains(f.1));
     own.map(|f| f.0).collect()
