@@ -11,6 +11,7 @@ use crate::mips::features::{DSP, DSP2};
 use crate::mips::linux::registers::{DSPCONTROL, FCSR, FR, HI, HI1, LO, MSACSR, PC, STATUS, W0};
 use crate::mips::table::{Encoding, TABLE, find_for};
 use crate::tests::fuzz::{Rng, env_number, only};
+use crate::tests::mips::exempt::wants_words;
 use crate::translator::{Fallback, NativeConfig, Options, open};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -535,21 +536,7 @@ fn differences(kind: &Kind) -> String {
 fn is_doubtful(e: &Encoding, w: u32, s: &State) -> bool {
     let word = |n: u32| s.r[n as usize] == s.r[n as usize] as i32 as u64;
     let [rs, rt] = [w >> 21 & 31, w >> 16 & 31];
-    // Operations of 32 bits whose operands have to be such.
-    let words = matches!(
-        e.name,
-        "sra"
-            | "srav"
-            | "add_sub"
-            | "madd_maddu"
-            | "msub_msubu"
-            | "mult_multu"
-            | "div_divu"
-            | "addi"
-            | "mul_muh"
-            | "div_mod"
-            | "mul"
-    );
+    let words = wants_words(e);
     let rd = w >> 11 & 31;
     let class = w & 63;
     // qemu leaves DSPControl as it is where the result goes to register 0.
