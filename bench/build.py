@@ -24,6 +24,10 @@ COMPILERS = {
     "aarch64": "aarch64-linux-gnu-gcc",
     "arm": "arm-linux-gnueabihf-gcc",
     "riscv64": "riscv64-linux-gnu-gcc",
+    "mipsel": "mipsel-linux-gnu-gcc",
+    "mips64el": "mips64el-linux-gnuabi64-gcc",
+    "mips": "mips-linux-gnu-gcc",
+    "mips64": "mips64-linux-gnuabi64-gcc",
 }
 HOST = "host"
 WRITTEN = {"cold": cold.text}

@@ -15,11 +15,7 @@ from bench.run import RunError, Runner
 from bench.workload import CPU, WALL, Command, Figure, Setting, Workload, check, inner
 
 PROGRAMS = HERE / "programs"
-TRIPLETS = {
-    "aarch64": "aarch64-linux-gnu",
-    "arm": "arm-linux-gnueabihf",
-    "riscv64": "riscv64-linux-gnu",
-}
+TRIPLETS = {guest: compiler.removesuffix("-gcc") for guest, compiler in COMPILERS.items()}
 
 
 def _installed(setting: Setting, program: str, *args: str, host: str | None = None) -> Command:

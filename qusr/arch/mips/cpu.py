@@ -13,17 +13,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from qusr.arch.mips import Mips
 
-# HWCAP_MIPS_R6. Of the extensions that have bits (MSA, DSP, MIPS16...) the core executes none
-# for programs.
-_FEATURES = (Feature("r6", 1, 0, ".word 0x00851035  # seleqz $2, $4, $5"),)
+# HWCAP_MIPS_R6, _DSP, _DSP2. Of the other extensions that have bits (MSA, MIPS16...) the core
+# executes none for programs.
+_FEATURES = (
+    Feature("r6", 1, 0, ".word 0x00851035  # seleqz $2, $4, $5"),
+    Feature("dsp", 1, 7, ".word 0x7c851290  # addq.ph $2, $4, $5"),
+    Feature("dsp2", 1, 8, ".word 0x7c851218  # addqh.ph $2, $4, $5"),
+)
 
 
-def _model(name: str, unicorn: int, ident: int, version: str, description: str) -> CpuModel:
+def _model(
+    name: str, unicorn: int, ident: int, version: str, description: str, *, native: str = ""
+) -> CpuModel:
     return CpuModel(
         name,
         unicorn=unicorn,
         ident=ident,
         features="r6" if version.endswith("r6") else "",
+        native=native,
         version=version,
         description=description,
     )
@@ -34,13 +41,17 @@ def _model(name: str, unicorn: int, ident: int, version: str, description: str) 
 _MODELS32 = (
     _model("max", 8, 0x019300, "mips32r2", "all that the core can execute (MIPS32r2)"),
     _model("24Kf", 8, 0x019300, "mips32r2", "MIPS32r2"),
-    _model("34Kf", 9, 0x019500, "mips32r2", "MIPS32r2"),
-    _model("74Kf", 10, 0x019700, "mips32r2", "MIPS32r2"),
+    _model("34Kf", 9, 0x019500, "mips32r2", "MIPS32r2, DSP", native="dsp"),
+    _model("74Kf", 10, 0x019700, "mips32r2", "MIPS32r2, DSP R2", native="dsp dsp2"),
     _model("P5600", 13, 0x01A800, "mips32r5", "MIPS32r5, NaNs of IEEE 754-2008"),
     _model("mips32r6-generic", 14, 0x010000, "mips32r6", "MIPS32r6"),
 )
 _MODELS64 = (
     _model("max", 5, 0x010000, "mips64r2", "all that the core can execute (MIPS64r2)"),
+    _model("R4000", 0, 0x000400, "mips3", "MIPS III"),
+    _model("VR5432", 1, 0x005400, "mips4", "MIPS IV"),
+    _model("5Kf", 3, 0x018100, "mips64r1", "MIPS64r1"),
+    _model("20Kc", 4, 0x018200, "mips64r1", "MIPS64r1, paired singles"),
     _model("MIPS64R2-generic", 5, 0x010000, "mips64r2", "MIPS64r2"),
     _model("5KEf", 7, 0x018900, "mips64r2", "MIPS64r2"),
     _model("I6400", 8, 0x01A900, "mips64r6", "MIPS64r6"),
@@ -49,9 +60,20 @@ _MODELS64 = (
 #: Whose NaNs are always those of IEEE 754-2008 (FCSR.NAN2008 reads as 1).
 _NAN2008 = ("mips32r5", "mips32r6", "mips64r6")
 #: Which have paired singles, of those with 64 bits.
-_PAIRED_SINGLES = ("max", "MIPS64R2-generic")
+_PAIRED_SINGLES = ("max", "MIPS64R2-generic", "20Kc")
+#: The releases by native/guests/src/mips/features.rs's names; "r2" is what the others are.
+_RELEASES = {
+    "mips3": "mips3",
+    "mips4": "mips4",
+    "mips64r1": "r1",
+    "mips32r6": "r6",
+    "mips64r6": "r6",
+}
 #: What /proc/cpuinfo calls the releases that a processor knows.
 _ISA = {
+    "mips3": "mips1 mips2 mips3",
+    "mips4": "mips1 mips2 mips3 mips4",
+    "mips64r1": "mips1 mips2 mips3 mips4 mips5 mips32r1 mips64r1",
     "mips32r2": "mips1 mips2 mips32r1 mips32r2",
     "mips32r5": "mips1 mips2 mips32r1 mips32r2 mips32r5",
     "mips32r6": "mips32r6",
@@ -133,8 +155,9 @@ class MipsArch(Arch):
 
     def core_features(self, model: CpuModel) -> list[str]:
         """The release, and what native/guests/src/mips/features.rs has names for beyond it."""
-        release = "r6" if model.version.endswith("r6") else "r2"
-        more = ["nan2008"] if model.version in _NAN2008 else []
+        release = _RELEASES.get(model.version, "r2")
+        more: list[str] = [name for name in ("dsp", "dsp2") if name in model.features]
+        more += ["nan2008"] if model.version in _NAN2008 else []
         if model.name in _PAIRED_SINGLES and self.wide:
             more.append("ps")
         return [release, *more]
@@ -143,6 +166,7 @@ class MipsArch(Arch):
         """As show_cpuinfo() of arch/mips/kernel/proc.c writes it."""
         name = "24Kf" if model.name == "max" and not self.wide else model.name
         name = "MIPS64R2-generic" if name == "max" else name
+        ases = "".join(f" {ase}" for ase in ("dsp", "dsp2") if ase in model.features)
         texts = []
         for cpu in cpus:
             head = "system type\t\t: MIPS Malta\n" if cpu == cpus[0] else ""
@@ -150,7 +174,7 @@ class MipsArch(Arch):
                 f"{head}processor\t\t: {cpu}\ncpu model\t\t: MIPS {name} V0.0  FPU V0.0\n"
                 "BogoMIPS\t\t: 800.00\nwait instruction\t: yes\nmicrosecond timers\t: yes\n"
                 "tlb_entries\t\t: 16\nextra interrupt vector\t: yes\nhardware watchpoint\t: no\n"
-                f"isa\t\t\t: {_ISA[model.version]}\nASEs implemented\t:\n"
+                f"isa\t\t\t: {_ISA[model.version]}\nASEs implemented\t:{ases}\n"
                 "shadow register sets\t: 1\nkscratch registers\t: 0\npackage\t\t\t: 0\n"
                 f"core\t\t\t: {cpu}\nVCED exceptions\t\t: not available\n"
                 "VCEI exceptions\t\t: not available\n\n"

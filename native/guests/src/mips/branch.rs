@@ -80,7 +80,7 @@ pub fn jump_register<S: Sem>(s: &mut S, i: Insn) -> Lift {
 
 /// A branch under condition `c`, which is evaluated before the delay slot; bit `likely`: the slot is skipped if it is not
 /// taken.
-fn branch_if<S: Sem>(s: &mut S, i: Insn, c: S::V, likely: bool) -> Lift {
+pub fn branch_if<S: Sem>(s: &mut S, i: Insn, c: S::V, likely: bool) -> Lift {
     if likely {
         let one = s.konst(1);
         let not = s.op2(Op::Xor, 8, c, one);

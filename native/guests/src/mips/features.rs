@@ -24,6 +24,9 @@ features! {
     MIPS4 7;
     /// Branch-likely, traps, LL and SC: MIPS II.
     MIPS2 8;
+    /// The DSP module, and its release 2.
+    DSP 9;
+    DSP2 10;
 }
 
 /// Needed together.
@@ -42,18 +45,21 @@ const RELEASE_2: Features = RELEASE_1.and(R2);
 const NAMES: &[(&str, Features)] = &[
     ("mips1", OLD),
     ("mips2", Features(OLD.0 | MIPS2.0)),
+    ("mips3", Features(OLD.0 | MIPS2.0)),
     ("mips4", Features(OLD.0 | MIPS2.0 | MIPS4.0)),
     ("r1", Features(OLD.0 | RELEASE_1.0)),
     ("r2", Features(OLD.0 | RELEASE_2.0)),
     ("r6", Features(R6.0 | RELEASE_2.0)),
     ("ps", PS),
     ("nan2008", NAN2008),
+    ("dsp", DSP),
+    ("dsp2", DSP2),
 ];
 
 /// The names of what a line needs, for documentation.
 #[cfg(test)]
 pub fn names(of: Features) -> Vec<&'static str> {
-    const BITS: [(&str, Features); 8] = [
+    const BITS: [(&str, Features); 10] = [
         ("64 bits", WIDE),
         ("before release 6", OLD),
         ("release 6", R6),
@@ -62,6 +68,8 @@ pub fn names(of: Features) -> Vec<&'static str> {
         ("release 1", R1),
         ("MIPS IV", MIPS4),
         ("MIPS II", MIPS2),
+        ("DSP", DSP),
+        ("DSP R2", DSP2),
     ];
     let own = BITS.iter().filter(|f| of.contains(f.1));
     own.map(|f| f.0).collect()

@@ -26,6 +26,13 @@ pub mod slot {
     pub const SLOT_DONE: u16 = 45;
     /// Not 0: misaligned accesses are faults, which nobody makes for the program.
     pub const STRICT: u16 = 46;
+    /// The DSP module's further accumulators: HI1, LO1, HI2, LO2, HI3, LO3.
+    pub const HI1: u16 = 47;
+    pub const LO1: u16 = 48;
+    /// DSPControl.
+    pub const DSP: u16 = 53;
+    /// MSACSR.
+    pub const MSACSR: u16 = 54;
 }
 
 /// The general slots, and the floating-point registers. A register of 64 bits is the low half of a wide slot (of which MSA
@@ -34,7 +41,7 @@ pub mod slot {
 pub const LAYOUT: Layout = Layout {
     halved: 32,
     quartered: 32,
-    ..Layout::new(47, 32)
+    ..Layout::new(55, 32)
 };
 
 /// A translation's mode.

@@ -166,16 +166,27 @@ pub fn move_fcc<S: Sem>(s: &mut S, i: Insn) -> Lift {
     done(s, i, i.rd(), v)
 }
 
+/// Where the halves of accumulator `n` are, of which the DSP module has four.
+#[must_use]
+pub fn accumulator_slots(n: u32) -> (u16, u16) {
+    match n as u16 {
+        0 => (slot::HI, slot::LO),
+        n => (slot::HI1 + 2 * (n - 1), slot::LO1 + 2 * (n - 1)),
+    }
+}
+
 /// MFHI, MFLO.
 pub fn move_from<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let v = s.get(if i.bit(1) { slot::LO } else { slot::HI });
+    let (hi, lo) = accumulator_slots(i.f(21, 2));
+    let v = s.get(if i.bit(1) { lo } else { hi });
     done(s, i, i.rd(), v)
 }
 
 /// MTHI, MTLO.
 pub fn move_to<S: Sem>(s: &mut S, i: Insn) -> Lift {
+    let (hi, lo) = accumulator_slots(i.f(11, 2));
     let v = x(s, i.rs());
-    s.set(if i.bit(1) { slot::LO } else { slot::HI }, v);
+    s.set(if i.bit(1) { lo } else { hi }, v);
     Lift::Next
 }
 
@@ -184,12 +195,21 @@ fn widened<S: Sem>(s: &mut S, v: S::V, signed: bool) -> S::V {
     s.op1(if signed { Op::Sext } else { Op::Zext }, 32, v)
 }
 
-/// Writes 64 bits to HI and LO.
-fn set_accumulator<S: Sem>(s: &mut S, i: Insn, v: S::V) {
+/// Writes 64 bits to an accumulator.
+pub fn set_accumulator_of<S: Sem>(s: &mut S, i: Insn, n: u32, v: S::V) {
+    let (hi, lo) = accumulator_slots(n);
     let (low, high) = (extended(s, i, v), s.shift_k(Op::Shr, 64, v, 32));
     let high = extended(s, i, high);
-    s.set(slot::LO, low);
-    s.set(slot::HI, high);
+    s.set(lo, low);
+    s.set(hi, high);
+}
+
+/// The 64 bits of an accumulator.
+pub fn accumulator_of<S: Sem>(s: &mut S, n: u32) -> S::V {
+    let (hi, lo) = accumulator_slots(n);
+    let (low, high) = (s.get(lo), s.get(hi));
+    let (low, high) = (s.op1(Op::Zext, 32, low), s.shift_k(Op::Shl, 64, high, 32));
+    s.op2(Op::Or, 64, high, low)
 }
 
 /// The product of 32 bits each.
@@ -202,18 +222,16 @@ fn product<S: Sem>(s: &mut S, i: Insn, signed: bool) -> S::V {
 /// MULT, MULTU.
 pub fn mult<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let p = product(s, i, !i.bit(0));
-    set_accumulator(s, i, p);
+    set_accumulator_of(s, i, i.f(11, 2), p);
     Lift::Next
 }
 
 /// MADD, MADDU, MSUB, MSUBU.
 pub fn mult_add<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let p = product(s, i, !i.bit(0));
-    let (low, high) = (s.get(slot::LO), s.get(slot::HI));
-    let (low, high) = (s.op1(Op::Zext, 32, low), s.shift_k(Op::Shl, 64, high, 32));
-    let old = s.op2(Op::Or, 64, high, low);
+    let old = accumulator_of(s, i.f(11, 2));
     let v = s.op2(if i.bit(2) { Op::Sub } else { Op::Add }, 64, old, p);
-    set_accumulator(s, i, v);
+    set_accumulator_of(s, i, i.f(11, 2), v);
     Lift::Next
 }
 

@@ -252,6 +252,12 @@ fn indexed<S: Sem>(s: &mut S, i: Insn, w: u8, write: bool) -> S::V {
     sum
 }
 
+/// A load at the sum of two registers into a general one.
+pub fn load_indexed<S: Sem>(s: &mut S, i: Insn, w: u8, signed: bool) -> Lift {
+    let addr = indexed(s, i, w, false);
+    load_to(s, i, w, signed, addr, i.rd())
+}
+
 /// LWXC1, LDXC1, LUXC1.
 pub fn load_fp_indexed<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let w = if i.bit(0) { 64 } else { 32 };

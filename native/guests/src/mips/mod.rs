@@ -1,12 +1,13 @@
 //! MIPS: o32, n32 and n64, in both byte orders: one table and set of lifters, of which lines need a word size or a release.
 
 mod branch;
+pub mod dsp;
 mod fcsr;
 pub mod features;
 mod fp;
 pub mod insn;
 mod int;
-mod linux;
+pub mod linux;
 mod mem;
 mod paired;
 mod system;
@@ -233,7 +234,9 @@ impl Processor {
 
 /// Registers by their numbers ([`crate::cpu::Regs`]).
 mod id {
-    pub use super::linux::registers::{FCSR, HI, LO, PC, STATUS, USERLOCAL};
+    pub use super::linux::registers::{
+        DSPCONTROL, FCSR, HI, HI1, LO, LO3, MSACSR, PC, STATUS, USERLOCAL, W0, W31,
+    };
     pub const F0: u32 = super::linux::registers::F0;
     pub const F31: u32 = F0 + 31;
     pub const FIR: u32 = FCSR + 1;
@@ -325,7 +328,7 @@ impl Guest for Mips {
     }
 
     fn register_count(&self) -> u32 {
-        registers::STRICT + 1
+        registers::DSP_PRESENT + 1
     }
 
     fn register(&self, st: &State, id: u32) -> u128 {
@@ -340,6 +343,11 @@ impl Guest for Mips {
             id::FIR => u128::from(fcsr::fir(self.cpu)),
             id::USERLOCAL => r(slot::USERLOCAL),
             registers::STRICT => r(slot::STRICT),
+            id::HI1..=id::LO3 => r(slot::HI1 + (id - id::HI1) as u16),
+            id::DSPCONTROL => r(slot::DSP),
+            id::MSACSR => r(slot::MSACSR),
+            registers::DSP_PRESENT => self.features.contains(features::DSP).into(),
+            id::W0..=id::W31 => st.wide((id - id::W0) as usize),
             _ if r(slot::FR) != 0 => u128::from(linux::registers::FR),
             _ => 0,
         }
@@ -361,6 +369,10 @@ impl Guest for Mips {
             id::USERLOCAL => set(slot::USERLOCAL, v),
             id::STATUS => set(slot::FR, (v & linux::registers::FR != 0).into()),
             registers::STRICT => set(slot::STRICT, v),
+            id::HI1..=id::LO3 => set(slot::HI1 + (id - id::HI1) as u16, v),
+            id::DSPCONTROL => set(slot::DSP, v & dsp::control::ALL),
+            id::MSACSR => set(slot::MSACSR, v & 0x0107_ffff),
+            id::W0..=id::W31 => st.set_wide((id - id::W0) as usize, value),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
-use super::registers::{A0, FCSR, HI, LO, PC, RA, SP, T9};
+use super::registers::{A0, DSP_PRESENT, DSPCONTROL, FCSR, HI, HI1, LO, PC, RA, SP, T9};
 use super::{Abi, MipsLinux, float};
 
 /// Room for arguments and code that once was there, in front of all frames.
@@ -23,6 +23,10 @@ struct Context {
     lo: usize,
     fcsr: usize,
     used_math: usize,
+    /// DSPControl, and the halves of the further accumulators, in words or with n64 and n32 whole registers.
+    dsp: usize,
+    accumulators: [usize; 6],
+    half: usize,
     size: usize,
 }
 
@@ -34,6 +38,9 @@ const O32: Context = Context {
     used_math: 540,
     hi: 552,
     lo: 560,
+    dsp: 544,
+    accumulators: [568, 572, 576, 580, 584, 588],
+    half: 4,
     size: 592,
 };
 const N64: Context = Context {
@@ -44,6 +51,9 @@ const N64: Context = Context {
     pc: 576,
     fcsr: 584,
     used_math: 588,
+    dsp: 592,
+    accumulators: [520, 552, 528, 560, 536, 568],
+    half: 8,
     size: 600,
 };
 
@@ -116,6 +126,11 @@ pub(super) fn push(
     }
     bytes.put(sc(c.hi), 8, core.get(HI));
     bytes.put(sc(c.lo), 8, core.get(LO));
+    // Zeros where the processor has not the DSP module.
+    for (id, at) in (HI1..).zip(c.accumulators) {
+        bytes.put(sc(at), c.half, core.get(id));
+    }
+    bytes.put(sc(c.dsp), 4, core.get(DSPCONTROL));
     for index in 0..32 {
         let value = float::get(core, index);
         bytes.put(sc(c.fp) + index as usize * 8, 8, value);
@@ -157,6 +172,12 @@ pub(super) fn pop(
     }
     core.set(HI, bytes.get(sc(c.hi), 8));
     core.set(LO, bytes.get(sc(c.lo), 8));
+    if core.get(DSP_PRESENT) != 0 {
+        for (id, at) in (HI1..).zip(c.accumulators) {
+            core.set(id, bytes.get(sc(at), c.half));
+        }
+        core.set(DSPCONTROL, bytes.get(sc(c.dsp), 4));
+    }
     if bytes.get(sc(c.used_math), 4) & USED_FP != 0 {
         for index in 0..32 {
             let value = bytes.get(sc(c.fp) + index as usize * 8, 8);

@@ -24,6 +24,15 @@ pub const FR: u64 = 1 << 26;
 /// Not 0: the processor tells of misaligned accesses, as nobody makes them for the program. Unicorn's tells always.
 pub const STRICT: u32 = 71;
 
+/// The further accumulators: HI1, LO1, HI2, LO2, HI3, LO3.
+pub const HI1: u32 = 72;
+pub const LO3: u32 = 77;
+pub const DSPCONTROL: u32 = 78;
+pub const MSACSR: u32 = 79;
+/// MSA's registers, of which the floating-point registers are the low halves.
+pub const W0: u32 = 80;
+pub const W31: u32 = W0 + 31;
+
 /// n64 and n32: all arguments are in registers.
 pub const N64: Registers = Registers {
     number: V0,
@@ -52,3 +61,6 @@ pub const O32: Registers = Registers {
     indirect: Some(4000),
     ..N64
 };
+
+/// Whether the processor has the DSP module; it reads as 0 or 1.
+pub const DSP_PRESENT: u32 = W31 + 1;

@@ -4,6 +4,6 @@
 //! The variables of `tests::fuzz` steer it.
 
 mod encodings;
-mod exempt;
+pub mod exempt;
 mod operands;
 mod rig;

@@ -42,7 +42,12 @@ impl Oracle {
         how: &[&str],
     ) -> Option<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/oracle");
-        let name = format!("qusr-oracle-{}-{}", sources[0], std::process::id());
+        let how_built = options.concat();
+        let name = format!(
+            "qusr-oracle-{}{how_built}-{}",
+            sources[0],
+            std::process::id()
+        );
         let program = std::env::temp_dir().join(name);
         let built = Command::new(compiler)
             .args(["-O1", "-static"])

@@ -4,6 +4,7 @@
 mod aarch64;
 mod arm;
 mod batch;
+mod mips;
 mod riscv;
 mod sve;
 mod twister;
