@@ -136,7 +136,8 @@ impl Actions {
         }
     }
 
-    /// Python's start ignores SIGPIPE and SIGXFSZ and catches SIGINT (`Modules/signalmodule.c`): they are the guest's again.
+    /// Where Python's start could not be told to leave them alone (the extension's `begin.rs`), it ignores SIGPIPE and
+    /// SIGXFSZ and catches SIGINT (`Modules/signalmodule.c`): they are the guest's again.
     /// What that does about them by now is in the table, whatever its other threads have called meanwhile.
     pub fn take_back_from_python(&self) {
         self.with(|table| {
