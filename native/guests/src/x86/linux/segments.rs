@@ -114,7 +114,7 @@ impl UserDesc {
             | (kind | 0x70) << 40
             | (1 - has(NOT_PRESENT)) << 47
             | (limit >> 16 & 0xf) << 48
-            | has(USEABLE) * AVAILABLE
+            | (has(USEABLE) * AVAILABLE)
             | has(SEG_32BIT) << 54
             | has(LIMIT_IN_PAGES) << 55
             | (base >> 24) << 56
