@@ -40,6 +40,9 @@ DEBIAN = {
     "mips64el": "mips64el",
 }
 """The guests that have a Debian root, and Debian's names for them."""
+ROOTED = tuple(arch for arch in (*ARCHES, *SAMPLED) if arch in DEBIAN)
+SUITE = {"riscv64": "trixie"}
+"""The first Debian that has a guest's packages, where that is not 12."""
 
 
 def is_sampled_out(arch: str, name: str) -> bool:

@@ -66,6 +66,7 @@ FAULTS = """
 | x86 | misaligned operands of MOVAPS and its like do not trap, nor does EFLAGS.AC | nothing |
 | x86 | code that is stored through another mapping is seen behind a system call | nothing |
 | x86 | IN and OUT do not trap | nothing |
+| x86 | segments have no limits, and stores to read-only ones do not trap | nothing |
 """
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulators import ARCHES, Emulator, need
+from tests.emulators import ROOTED, Emulator, need
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -84,7 +84,7 @@ exec
 }
 
 
-@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("arch", ROOTED)
 @pytest.mark.parametrize("name", EXPECTED)
 def test_program(
     name: str,
@@ -106,7 +106,7 @@ def _free_port() -> int:
         return int(s.getsockname()[1])
 
 
-@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("arch", ROOTED)
 def test_nginx_serves_the_host(
     arch: str,
     qusr: Callable[[str], Emulator],

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulators import ARCHES, ENVIRONMENT, REPO, Emulator, need
+from tests.emulators import ENVIRONMENT, REPO, ROOTED, Emulator, need
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ class Guest:
     root: Path
 
 
-@pytest.fixture(params=ARCHES)
+@pytest.fixture(params=ROOTED)
 def guest(
     request: pytest.FixtureRequest,
     qusr: Callable[[str], Emulator],

@@ -29,6 +29,7 @@ pub mod fault;
 mod file;
 mod gaps;
 mod host_maps;
+mod kernel_words;
 mod library;
 mod lock;
 mod low;

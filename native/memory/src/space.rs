@@ -60,6 +60,8 @@ pub(super) struct Maps {
     /// The next [`super::Backing::SharedAnonymous`] object.
     pub next_object: u64,
     pub capacity: Capacity,
+    /// See `kernel_words.rs`.
+    pub kernel_words: Vec<u64>,
 }
 
 impl Maps {
@@ -75,6 +77,7 @@ impl Maps {
             lock_future: Flags::NONE,
             next_object: 1,
             capacity: Capacity::default(),
+            kernel_words: Vec::new(),
         }
     }
 
@@ -103,6 +106,8 @@ pub struct AddressSpace {
     pub(super) read_implies_exec: AtomicBool,
     /// This process was forked and still has the mappings that it began with.
     inherited: AtomicBool,
+    /// See `kernel_words.rs`.
+    pub(super) kernel_word_changes: AtomicU64,
 }
 
 /// Keeps the address space as it is while a thread forks.
@@ -137,6 +142,7 @@ impl AddressSpace {
             limit_stack: AtomicU64::new(stack),
             read_implies_exec: AtomicBool::new(false),
             inherited: AtomicBool::new(false),
+            kernel_word_changes: AtomicU64::new(0),
         }))
     }
 
@@ -432,6 +438,7 @@ impl AddressSpace {
             std::mem::forget(old);
         }
         self.regions_changed(&maps);
+        self.kernel_words_are_gone();
         self.hub.announce(true, Some((0, limit)));
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::ptr::null;
 use qusr_machine::start::command::{LIBRARY, is_launched};
 use qusr_machine::start::{self, Place, Python, keep};
 
-use super::{kept, late};
+use super::{begin, kept, late};
 
 /// The shell's "found, but cannot be executed".
 const CANNOT: c_int = 126;
@@ -39,8 +39,8 @@ extern "C" fn constructor(argc: c_int, words: *const *const c_char, envp: *const
             extension,
             library: b"",
         };
-        start::attempt(&argv, &environ, place, python(argc, words));
-        if let Some(main) = python(argc, words).filter(|_| keep::is_confined()) {
+        start::attempt(&argv, &environ, place, python(argc, words, true));
+        if let Some(main) = python(argc, words, true).filter(|_| keep::is_confined()) {
             // Its own main would begin it with the launcher's words.
             let status = main();
             // SAFETY: the process ends, as behind Python's own main.
@@ -51,8 +51,8 @@ extern "C" fn constructor(argc: c_int, words: *const *const c_char, envp: *const
 }
 
 /// What Python's own `main` does, which is not to be reached from another thread than the first one: it is begun when all
-/// constructors are done. None: this is no Python that shows it.
-fn python(argc: c_int, argv: *const *const c_char) -> Option<Python> {
+/// constructors are done. `with_guest`: signals are a guest's ([`begin`]). None: this is no Python that shows it.
+fn python(argc: c_int, argv: *const *const c_char, with_guest: bool) -> Option<Python> {
     type Main = unsafe extern "C" fn(c_int, *const *const c_char) -> c_int;
     let found = late::find(c"Py_BytesMain");
     if found.is_null() {
@@ -72,10 +72,22 @@ fn python(argc: c_int, argv: *const *const c_char) -> Option<Python> {
                 .chain([null()])
                 .collect();
             // SAFETY: C strings, which live as long as the process: main does not come back before its end.
-            return unsafe { main(words.len() as c_int, pointers.as_ptr()) };
+            return unsafe {
+                let count = words.len() as c_int;
+                begin::main(count, pointers.as_ptr())
+                    .unwrap_or_else(|| main(count, pointers.as_ptr()))
+            };
         }
+        let words = argv as *const *const c_char;
         // SAFETY: main's own arguments, which stay as they are.
-        unsafe { main(argc, argv as *const *const c_char) }
+        unsafe {
+            let begun = if with_guest {
+                begin::main(argc, words)
+            } else {
+                None
+            };
+            begun.unwrap_or_else(|| main(argc, words))
+        }
     }))
 }
 
@@ -117,8 +129,8 @@ extern "C" fn main(argc: c_int, words: *const *const c_char, envp: *const *const
     unsafe { libc::unsetenv(name.as_ptr()) };
     let path = CString::new(library).unwrap_or_default();
     let words = words as usize;
-    let python = move || match late::load(&path) {
-        Ok(()) => match python(argc, words as *const *const c_char) {
+    let python = move |with_guest| match late::load(&path) {
+        Ok(()) => match python(argc, words as *const *const c_char, with_guest) {
             Some(main) => main(),
             None => refuse("qusr", "this Python cannot be started"),
         },
@@ -128,8 +140,9 @@ extern "C" fn main(argc: c_int, words: *const *const c_char, envp: *const *const
         extension: own,
         library,
     };
-    start::attempt(&argv, &environ, place, Some(Box::new(python.clone())));
-    python()
+    let beside = python.clone();
+    start::attempt(&argv, &environ, place, Some(Box::new(move || beside(true))));
+    python(false)
 }
 
 fn refuse(who: &str, why: &str) -> c_int {

@@ -4,6 +4,8 @@
 
 use pyo3::prelude::*;
 
+#[cfg(python_is_late)]
+mod begin;
 mod cpu;
 #[cfg(python_is_late)]
 mod entry;

@@ -154,8 +154,9 @@ pub struct Facts {
     /// The system-call instruction, where the library has a hook of its own for it: `UC_*_INS_*` and its size
     /// in bytes. In that hook the pc is on the instruction.
     pub call: Option<(c_int, u64)>,
-    /// A page that the processor itself reads (a descriptor table); what is mapped there is the guest's affair.
-    pub kernel_page: Option<u64>,
+    /// The start and end of what the processor itself reads (descriptor tables); what is mapped there is the
+    /// guest's affair.
+    pub kernel_pages: (u64, u64),
     pub probe: Probe,
 }
 
@@ -240,6 +241,14 @@ pub trait Guest: Send + Sync {
     /// Before each run: others may have run since.
     fn before_run(&self, engine: Engine<'_>) {
         let _ = engine;
+    }
+
+    /// Before the engine goes on, when what the kernel keeps with the address space ([`AddressSpace::kernel_words`])
+    /// is not what it was.
+    ///
+    /// [`AddressSpace::kernel_words`]: crate::memory::AddressSpace::kernel_words
+    fn take_words(&self, engine: Engine<'_>, words: &[u64]) {
+        let _ = (engine, words);
     }
 
     /// In the midst of a block, behind the core's answer to the question for a page of data.

@@ -126,14 +126,14 @@ CHECK(errors)
 	struct sigaction action = { .sa_handler = SIG_IGN };
 
 	ERR(sigaction(0, &action, NULL), EINVAL);
-	ERR(sigaction(65, &action, NULL), EINVAL);
+	ERR(sigaction(8 * SIGSET_SIZE + 1, &action, NULL), EINVAL);
 	ERR(sigaction(SIGKILL, &action, NULL), EINVAL);
 	ERR(sigaction(SIGSTOP, &action, NULL), EINVAL);
 	OK(sigaction(SIGKILL, NULL, &action));
 	ERR(syscall(__NR_rt_sigaction, SIGUSR1, NULL, NULL, 4), EINVAL);
 	ERR(syscall(__NR_rt_sigprocmask, 9, &action, NULL, SIGSET_SIZE), EINVAL);
 	ERR(syscall(__NR_rt_sigprocmask, SIG_BLOCK, NULL, NULL, 4), EINVAL);
-	ERR(kill(getpid(), 65), EINVAL);
+	ERR(kill(getpid(), 8 * SIGSET_SIZE + 1), EINVAL);
 	ERR(kill(0x7ffffff0, 0), ESRCH);
 	ERR(syscall(__NR_tgkill, getpid(), 0x7ffffff0, 0), ESRCH);
 	ERR(syscall(__NR_tgkill, 0, 1, 0), EINVAL);

@@ -418,7 +418,16 @@ static void signals_to_newborn(void)
 	}
 }
 
-/* The process's own: whichever thread gets it, none is lost. */
+static volatile int looked;
+
+static void *looks_once(void *argument)
+{
+	look();
+	looked = 1;
+	return argument;
+}
+
+/* The process's own: whichever thread gets it, none is lost, before, while and after another one looks. */
 static void signals_to_process(void)
 {
 	const struct sigaction action = { .sa_handler = hear, .sa_flags = SA_RESTART };
@@ -426,8 +435,8 @@ static void signals_to_process(void)
 
 	EXPECT(sigaction(SIGINT, &action, NULL) == 0);
 	EXPECT(sigaction(SIGPIPE, &action, NULL) == 0);
-	EXPECT(pthread_create(&thread, NULL, looks, NULL) == 0);
-	for (int i = 0; i < 200; i++) {
+	EXPECT(pthread_create(&thread, NULL, looks_once, NULL) == 0);
+	for (int i = 0; i < 200 || !looked; i++) {
 		double limit = now() + 20;
 
 		EXPECT(kill(getpid(), i % 2 ? SIGINT : SIGPIPE) == 0);

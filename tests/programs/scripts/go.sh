@@ -5,7 +5,7 @@ for i in $(seq 20); do seq "$i" 1000 >"s/f$i"; done
 restic -q -r r init
 restic -q -r r backup s
 restic -r r snapshots | tail -1
-restic -q -r r restore latest --target o
+restic -q -r r restore latest --target o >/dev/null # later ones tell of it
 diff -r s o/s && echo restored
 rclone version | head -1 | cut -d' ' -f1
 rclone -q sync s t

@@ -71,7 +71,7 @@ static FACTS: Facts = Facts {
     coherent_code: false,
     address_mask: (1 << 56) - 1,
     call: None,
-    kernel_page: None,
+    kernel_pages: (0, 0),
     // ldrb w0, [x1]
     probe: Probe {
         code: &0x3940_0020u32.to_le_bytes(),

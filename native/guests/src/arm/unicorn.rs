@@ -73,7 +73,7 @@ static LITTLE: Facts = Facts {
     coherent_code: false,
     address_mask: u64::MAX,
     call: None,
-    kernel_page: None,
+    kernel_pages: (0, 0),
     // ldrb r0, [r1]
     probe: Probe {
         code: &0xe5d1_0000u32.to_le_bytes(),

@@ -85,7 +85,7 @@ static FACTS: Facts = Facts {
     coherent_code: false,
     address_mask: 0xffff_ffff,
     call: None,
-    kernel_page: None,
+    kernel_pages: (0, 0),
     // move.b (%a0), %d0
     probe: Probe {
         code: &[0x10, 0x10],

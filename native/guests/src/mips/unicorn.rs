@@ -110,7 +110,7 @@ static MIPSEL_FACTS: Facts = Facts {
     coherent_code: false,
     address_mask: u64::MAX,
     call: None,
-    kernel_page: None,
+    kernel_pages: (0, 0),
     probe: Probe {
         code: &LBU.to_le_bytes(),
         base: UcReg::bits32(R0 + 4),

@@ -80,7 +80,7 @@ static FACTS: Facts = Facts {
     raised: None,
     address_mask: 0xffff_ffff,
     call: None,
-    kernel_page: None,
+    kernel_pages: (0, 0),
     // lbz r3, 0(r4)
     probe: Probe {
         code: &[0x88, 0x64, 0x00, 0x00],

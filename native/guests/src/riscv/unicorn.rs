@@ -85,7 +85,7 @@ static RV64_FACTS: Facts = Facts {
     coherent_code: false,
     address_mask: u64::MAX,
     call: None,
-    kernel_page: None,
+    kernel_pages: (0, 0),
     // lbu a0, 0(a1)
     probe: Probe {
         code: &0x0005_c503u32.to_le_bytes(),

@@ -95,7 +95,7 @@ static FACTS: Facts = Facts {
     coherent_code: true,
     address_mask: u64::MAX,
     call: None,
-    kernel_page: None,
+    kernel_pages: (0, 0),
     // ic %r0, 0(%r2)
     probe: Probe {
         code: &[0x43, 0x00, 0x20, 0x00],

@@ -15,6 +15,7 @@ const AT_HFLAGS: usize = 0xb0;
 /// SegmentCache[6]: es, cs, ss, ds, fs, gs.
 const AT_SEGMENTS: usize = 0xb8;
 const SEGMENT_SIZE: usize = 24;
+const AT_LDT: usize = AT_SEGMENTS + 6 * SEGMENT_SIZE;
 const AT_GDT: usize = AT_SEGMENTS + 8 * SEGMENT_SIZE;
 const AT_CR0: usize = 0x1a8;
 /// `old_exception`: the one that is being delivered, or -1.
@@ -23,7 +24,10 @@ const END: usize = 0x157c;
 
 /// HF_CPL_MASK: the privilege level.
 const HF_CPL: u32 = 3;
-/// HF_ADDSEG_MASK: ds, es or ss do not begin at 0.
+/// HF_CS32_MASK, HF_SS32_MASK: the widths of code and stack.
+const HF_CS32: u32 = 1 << 4;
+const HF_SS32: u32 = 1 << 5;
+/// HF_ADDSEG_MASK: ds, es or ss do not begin at 0, or the code has 16 bits.
 const HF_ADDSEG: u32 = 1 << 6;
 /// HF_CS64_MASK: in code with 64 bits they always do.
 const HF_CS64: u32 = 1 << 15;
@@ -51,7 +55,11 @@ impl Segment {
 }
 
 /// QEMU's numbers of es, ss and ds.
-const PLAIN: [usize; 3] = [0, 2, 3];
+const PLAIN: [usize; 3] = [0, SS, 3];
+const CS: usize = 1;
+const SS: usize = 2;
+/// DESC_B_MASK: 32 bits.
+const BIG: u32 = 1 << 22;
 
 impl<'a> State<'a> {
     /// `bytes` is the library's copy, in which the state begins at `start`.
@@ -85,7 +93,7 @@ impl<'a> State<'a> {
         self.put_word(AT_HFLAGS, self.word(AT_HFLAGS) | HF_CPL);
     }
 
-    /// As `cpu_x86_load_seg_cache` of QEMU; the width of code and stack stays.
+    /// As `cpu_x86_load_seg_cache` of QEMU; code with 64 bits stays that.
     pub fn set_segment(&mut self, number: usize, segment: Segment) {
         let at = AT_SEGMENTS + number * SEGMENT_SIZE;
         self.put_word(at, segment.selector);
@@ -93,15 +101,32 @@ impl<'a> State<'a> {
         self.put_word(at + 16, segment.limit);
         self.put_word(at + 20, segment.flags);
         let base = |number: usize| self.double(AT_SEGMENTS + number * SEGMENT_SIZE + 8);
-        let flags = self.word(AT_HFLAGS) & !HF_ADDSEG;
-        let adds = flags & HF_CS64 == 0 && PLAIN.into_iter().any(|number| base(number) != 0);
-        self.put_word(AT_HFLAGS, flags | if adds { HF_ADDSEG } else { 0 });
+        let mut flags = self.word(AT_HFLAGS) & !HF_ADDSEG;
+        if flags & HF_CS64 == 0 {
+            for (number, width) in [(CS, HF_CS32), (SS, HF_SS32)] {
+                let is_wide = self.word(AT_SEGMENTS + number * SEGMENT_SIZE + 20) & BIG != 0;
+                flags = flags & !width | if is_wide { width } else { 0 };
+            }
+            if flags & HF_CS32 == 0 || PLAIN.into_iter().any(|number| base(number) != 0) {
+                flags |= HF_ADDSEG;
+            }
+        }
+        self.put_word(AT_HFLAGS, flags);
+    }
+
+    /// Says where those of modify_ldt(2) are.
+    pub fn set_local_table(&mut self, base: u64, size: u64) {
+        self.put_table(AT_LDT, base, size);
     }
 
     /// Says where the descriptors are.
     pub fn set_table(&mut self, base: u64, size: u64) {
-        self.put_base(AT_GDT, base);
-        self.put_word(AT_GDT + 16, size as u32 - 1);
+        self.put_table(AT_GDT, base, size);
+    }
+
+    fn put_table(&mut self, at: usize, base: u64, size: u64) {
+        self.put_base(at, base);
+        self.put_word(at + 16, size as u32 - 1);
     }
 }
 

@@ -100,6 +100,9 @@ const EMPTY_TAGS: u128 = 0xffff;
 /// (CPU_ENTRY_AREA_RO_GDT of arch/x86/include/asm/pgtable_areas.h).
 const GDT: u64 = 0xffff_fe00_0000_1000;
 const GDT_SIZE: u64 = 4096;
+/// Those of modify_ldt(2) (arch/x86/include/asm/mmu_context.h has them elsewhere, and at two places in turn).
+const LDT: u64 = GDT + GDT_SIZE;
+const LDT_SIZE: u64 = 8 * segments::LOCAL_COUNT as u64;
 /// Segments of a user's (arch/x86/include/asm/segment.h): selectors and descriptors of all addresses.
 static LAYOUT64: Layout = Layout {
     descriptors: &[
@@ -127,6 +130,11 @@ const DATA32: u64 = 0x00cf_f300_0000_ffff;
 const PRESENT: u32 = 1 << 15;
 const NO_SYSTEM: u32 = 1 << 12;
 const IN_PAGES: u32 = 1 << 23;
+/// A segment of code; and one of code that can be read, or of data that can be stored to.
+const CODE: u32 = 1 << 11;
+const READS_OR_STORES: u32 = 1 << 9;
+/// In a selector: the descriptor is one of modify_ldt(2).
+const LOCAL_TABLE: u64 = 4;
 
 const fn bank(first: u32, count: u32, id: i32, width: Width) -> Bank {
     let uc = UcReg { id, width };
@@ -272,7 +280,7 @@ static FACTS64: Facts = Facts {
     coherent_code: true,
     address_mask: u64::MAX,
     call: Some((INS_SYSCALL, 2)),
-    kernel_page: Some(GDT),
+    kernel_pages: (GDT, LDT + LDT_SIZE),
     // movb (%rcx), %al
     probe: Probe {
         code: &[0x8a, 0x01],
@@ -359,6 +367,23 @@ impl Guest for Unicorn {
             state.enter_user_level();
             ((), true)
         })
+    }
+
+    /// The kernel loads selectors of changed descriptors again, too (`refresh_ldt_segments`; with 32 bits when it
+    /// returns to the program).
+    fn take_words(&self, engine: Engine<'_>, words: &[u64]) {
+        let mut bytes: Vec<u8> = words.iter().copied().flat_map(u64::to_le_bytes).collect();
+        bytes.resize(LDT_SIZE as usize, 0);
+        // From the second time on the library refuses to map it, as it is mapped.
+        let _ = engine.map_own("the local descriptors", LDT, LDT_SIZE);
+        let _ = engine.store("the local descriptors", LDT, &bytes);
+        self.with_state(engine, |state| state.set_local_table(LDT, LDT_SIZE));
+        for (index, id) in SELECTORS.into_iter().enumerate() {
+            let selector = engine.read(id) as u64;
+            if selector & LOCAL_TABLE != 0 && index as u32 >= Numbers::DS {
+                self.set_segment(engine, index, segment(engine, selector));
+            }
+        }
     }
 
     fn read(&self, engine: Engine<'_>, reg: u32) -> Option<u128> {
@@ -451,10 +476,10 @@ const QEMU: [usize; 6] = [1, 2, 3, 0, 4, 5];
 /// What the processor makes of a selector: nothing, if there is no such segment.
 fn segment(engine: Engine<'_>, selector: u64) -> Segment {
     const TABLE_AND_LEVEL: u64 = 7;
-    const LOCAL_TABLE: u64 = 4;
     let at = selector & !TABLE_AND_LEVEL;
-    let is_there = at != 0 && at < GDT_SIZE && selector & LOCAL_TABLE == 0;
-    let descriptor = if is_there {
+    let descriptor = if selector & LOCAL_TABLE != 0 {
+        u64::from_le_bytes(engine.load(LDT + at))
+    } else if at != 0 && at < GDT_SIZE {
         u64::from_le_bytes(engine.load(GDT + at))
     } else {
         0
@@ -490,23 +515,26 @@ impl Unicorn {
         let _ = engine.store("a descriptor", GDT + entry * 8, &descriptor.to_le_bytes());
         for (index, id) in SELECTORS.into_iter().enumerate() {
             let selector = engine.read(id) as u64;
-            if selector >> 3 == entry {
+            if selector >> 3 == entry && selector & LOCAL_TABLE == 0 {
                 self.set_segment(engine, index, segment(engine, selector));
             }
         }
     }
 
-    /// What a tracer or a signal frame may have in a segment register: code and stack are the kernel's, and a
-    /// selector of no segment is an empty one.
+    /// What a tracer or a signal frame may have in a segment register: code and stack are the kernel's or the
+    /// program's own (modify_ldt(2)), and a selector of no segment is an empty one.
     fn load_segment(&self, engine: Engine<'_>, index: usize, value: u128) {
         let selector = value as u64 & 0xffff;
-        let is_own = selector == self.layout.code || selector == self.layout.stack;
-        let may =
-            index as u32 >= Numbers::DS || is_own && (index == 0) == (selector == self.layout.code);
-        if !may || engine.read(SELECTORS[index]) == selector.into() {
+        if engine.read(SELECTORS[index]) == selector.into() {
             return;
         }
-        self.set_segment(engine, index, segment(engine, selector));
+        let found = segment(engine, selector);
+        let is_code = found.flags & CODE != 0;
+        let is_own = [self.layout.code, self.layout.stack].contains(&selector)
+            || selector & LOCAL_TABLE != 0 && (is_code || found.flags & READS_OR_STORES != 0);
+        if index as u32 >= Numbers::DS || is_own && is_code == (index == 0) {
+            self.set_segment(engine, index, found);
+        }
     }
 
     fn set_segment(&self, engine: Engine<'_>, index: usize, segment: Segment) {

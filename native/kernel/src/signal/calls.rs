@@ -112,11 +112,19 @@ impl ThreadSignals {
         layout.place(ActionField::IntFlags).is_none()
     }
 
+    /// Of signals 65 to 128, where there are so many (_NSIG of arch/mips/include/uapi/asm/signal.h): Go asks for all
+    /// actions at its start.
+    fn index_beyond(&self, signal: i32) -> Option<usize> {
+        let index = usize::try_from(signal).ok()?.checked_sub(NSIG + 1)?;
+        (NSIG + 1 + index <= 8 * self.sigset_size() as usize).then_some(index)
+    }
+
     /// rt_sigaction(2); `old` is the form of the old sigaction(2) of 32-bit guests,
     /// whose mask is one word and stands second.
     pub fn sigaction(&mut self, space: &AddressSpace, args: &[u64], old_form: bool) -> Result<u64> {
         let signal = args[0] as i32;
-        let index = checked_signal(signal)?;
+        let beyond = self.index_beyond(signal);
+        let index = beyond.map_or_else(|| checked_signal(signal), Ok)?;
         if !old_form && args[3] != self.sigset_size() {
             return Err(libc::EINVAL);
         }
@@ -143,10 +151,10 @@ impl ThreadSignals {
         } else {
             Some(self.get_action(space, new_at)?)
         };
-        if new.is_some() && bit(signal) & UNBLOCKABLE != 0 {
+        if new.is_some() && beyond.is_none() && bit(signal) & UNBLOCKABLE != 0 {
             return Err(libc::EINVAL);
         }
-        let before = self.actions.with(|table| {
+        let exchange = |table: &mut [Action; NSIG]| {
             let before = table[index];
             if let Some(mut action) = new {
                 action.mask &= !UNBLOCKABLE;
@@ -154,7 +162,11 @@ impl ThreadSignals {
                 host::install(&self.actions.known, signal, &action);
             }
             before
-        });
+        };
+        let before = match beyond {
+            Some(index) => self.actions.exchange_beyond(index, new),
+            None => self.actions.with(exchange),
+        };
         if old_at != 0 {
             if old_form && self.has_old_layout() {
                 self.put(space, old_at, word, before.handler)?;

@@ -18,7 +18,7 @@ pub mod host;
 pub mod siginfo;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::abi::GuestAbi;
 use crate::linux::LinuxAbi;
@@ -66,7 +66,8 @@ pub const UNBLOCKABLE: u64 = 1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1)
 
 /// The signal actions of a process (shared by threads with CLONE_SIGHAND).
 pub struct Actions {
-    table: Mutex<[Action; NSIG]>,
+    /// And those of MIPS's signals 65 to 128, which no host sends.
+    table: Mutex<([Action; NSIG], [Action; NSIG])>,
     /// What the host's handler has to know of it.
     pub known: host::Known,
     taken_back: AtomicBool,
@@ -82,7 +83,7 @@ impl Actions {
         let known = before.map_or_else(host::Known::inherited, |before| before.known.copy());
         known.orderly.store(false, Ordering::SeqCst);
         let actions = Self {
-            table: Mutex::new([Action::default(); NSIG]),
+            table: Mutex::new(([Action::default(); NSIG], [Action::default(); NSIG])),
             taken_back: AtomicBool::new(before.is_some_and(Self::is_taken_back)),
             shared: AtomicBool::new(false),
             known,
@@ -99,7 +100,7 @@ impl Actions {
     #[must_use]
     pub fn copy(&self) -> Arc<Self> {
         Arc::new(Self {
-            table: Mutex::new(self.with(|table| *table)),
+            table: Mutex::new(*self.lock()),
             known: self.known.copy(),
             taken_back: AtomicBool::new(self.is_taken_back()),
             shared: AtomicBool::new(false),
@@ -119,7 +120,19 @@ impl Actions {
 
     /// Access under the lock.
     pub fn with<T>(&self, function: impl FnOnce(&mut [Action; NSIG]) -> T) -> T {
-        function(&mut self.table.lock().unwrap_or_else(PoisonError::into_inner))
+        function(&mut self.lock().0)
+    }
+
+    /// Gives the action of signal 65 and up at this index, and sets it.
+    pub fn exchange_beyond(&self, index: usize, new: Option<Action>) -> Action {
+        let slot = &mut self.lock().1[index];
+        let before = *slot;
+        *slot = new.unwrap_or(before);
+        before
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ([Action; NSIG], [Action; NSIG])> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[must_use]
@@ -136,7 +149,8 @@ impl Actions {
         }
     }
 
-    /// Python's start ignores SIGPIPE and SIGXFSZ and catches SIGINT (`Modules/signalmodule.c`): they are the guest's again.
+    /// Where Python's start could not be told to leave them alone (the extension's `begin.rs`), it ignores SIGPIPE and
+    /// SIGXFSZ and catches SIGINT (`Modules/signalmodule.c`): they are the guest's again.
     /// What that does about them by now is in the table, whatever its other threads have called meanwhile.
     pub fn take_back_from_python(&self) {
         self.with(|table| {

@@ -5,6 +5,7 @@ mod change_notices;
 mod copies;
 mod faults;
 mod growth;
+mod kernel_words;
 mod mapping;
 mod model;
 mod model_host;

@@ -153,6 +153,7 @@ impl Inner {
             return self.end_run(Leave::Resume);
         }
         self.new_pc.set(None);
+        self.take_words();
         self.apply_notices();
         if self.stop.is_pending() || self.needs_hooks() {
             self.stop_engine();

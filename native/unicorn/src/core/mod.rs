@@ -113,6 +113,8 @@ pub(super) struct Inner {
     all_code: Cell<bool>,
     /// Within `emu_start`.
     in_run: Cell<bool>,
+    /// [`AddressSpace::kernel_word_changes`] of those that the engine has.
+    words_taken: Cell<u64>,
     /// The TLB-fill callback is asked only to find translated code: any answer but "no" will do.
     invalidating: Cell<bool>,
 }
@@ -169,6 +171,7 @@ impl UnicornCore {
             code_pages: CodePages::default(),
             all_code: Cell::new(false),
             in_run: Cell::new(false),
+            words_taken: Cell::new(0),
             invalidating: Cell::new(false),
         });
         let user = Rc::as_ptr(&inner).cast_mut().cast::<c_void>();
@@ -186,6 +189,7 @@ impl UnicornCore {
                 inner.hook_blocks()?;
             }
         }
+        inner.take_words();
         Ok(Self { inner })
     }
 }
@@ -267,6 +271,7 @@ impl UnicornCore {
         inner.leave.set(None);
         inner.fault.set(None);
         inner.repeated.take();
+        inner.take_words();
         inner.guest().before_run(inner.raw());
         if let (Some(raised), Some(state)) = (inner.facts.raised, inner.state.get()) {
             state.go_back(raised.bits);
@@ -318,6 +323,15 @@ impl UnicornCore {
 }
 
 impl Inner {
+    /// Not within translated code.
+    fn take_words(&self) {
+        let changes = self.space.kernel_word_changes();
+        if self.words_taken.replace(changes) != changes {
+            let words = self.space.kernel_words();
+            self.guest().take_words(self.raw(), &words);
+        }
+    }
+
     /// A program counter in a branch's delay slot becomes that of the branch.
     fn keep_out_of_slots(&self) {
         if let Some(raised) = self.facts.raised

@@ -24,7 +24,8 @@ impl Inner {
 
     /// Answers the engine's question for a page.
     pub(super) fn page(&self, page: u64, access: Access) -> Result<(u64, u32), PageFault> {
-        if access == Access::Read && self.facts.kernel_page == Some(page & !(PAGE_SIZE - 1)) {
+        let (kernel, kernel_end) = self.facts.kernel_pages;
+        if access == Access::Read && (kernel..kernel_end).contains(&page) {
             return Ok((page, ffi::PROT_READ));
         }
         // Where addresses have tags, a branch drops that of its target, so one in the pc is none.

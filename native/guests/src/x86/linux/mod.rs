@@ -97,7 +97,12 @@ impl LinuxAbi for X86Linux {
                 segments::set_thread_area(args[0], core, space, true)
             }
             (OwnCall::GetThreadArea, false) => segments::get_thread_area(args[0], core, space),
-            // Kernels may lack it (CONFIG_MODIFY_LDT_SYSCALL).
+            (OwnCall::ModifyLdt, false) => segments::modify_ldt(args, core, space, false),
+            (OwnCall::ModifyLdt, true) => {
+                // The call gives an int, and its errors are not extended (arch/x86/kernel/ldt.c).
+                let result = segments::modify_ldt(args, core, space, true);
+                Ok(result.unwrap_or_else(|error| (-error) as u32 as u64))
+            }
             _ => Err(libc::ENOSYS),
         }
     }

@@ -1,4 +1,5 @@
-//! set_thread_area(2) and its like: descriptors of a thread's own (arch/x86/kernel/tls.c).
+//! Descriptors that programs make: set_thread_area(2) and its like, a thread's own (arch/x86/kernel/tls.c), and
+//! modify_ldt(2), all threads' (arch/x86/kernel/ldt.c).
 
 use crate::cpu::CpuCore;
 use crate::memory::AddressSpace;
@@ -26,6 +27,11 @@ const READ_EXEC_ONLY: u32 = 8;
 const LIMIT_IN_PAGES: u32 = 0x10;
 const NOT_PRESENT: u32 = 0x20;
 const USEABLE: u32 = 0x40;
+/// In a descriptor: a bit for the system's use.
+const AVAILABLE: u64 = 1 << 52;
+
+/// LDT_ENTRIES.
+pub const LOCAL_COUNT: usize = 8192;
 
 impl UserDesc {
     fn read(space: &AddressSpace, at: u64) -> Result<Self, i32> {
@@ -58,26 +64,47 @@ impl UserDesc {
         space.write(at, &self.bytes()).map_err(|_| libc::EFAULT)
     }
 
-    /// `LDT_empty` and `LDT_zero`: the entry is to be cleared.
+    /// `LDT_empty`: the entry is to be cleared.
     fn is_empty(self) -> bool {
-        self.base == 0
-            && self.limit == 0
-            && (self.flags == 0 || self.flags & !USEABLE == READ_EXEC_ONLY | NOT_PRESENT)
+        self.base == 0 && self.limit == 0 && self.flags == READ_EXEC_ONLY | NOT_PRESENT
+    }
+
+    /// `LDT_zero`: so it is for a thread's descriptor.
+    fn is_zero(self) -> bool {
+        self.base == 0 && self.limit == 0 && self.flags == 0
     }
 
     /// `tls_desc_okay`: data of 32 bits that is there.
     fn is_fine(self) -> bool {
         self.is_empty()
+            || self.is_zero()
             || self.flags & SEG_32BIT != 0
                 && self.flags & CONTENTS <= 2
                 && self.flags & NOT_PRESENT == 0
     }
 
-    /// `fill_ldt`
+    /// `set_tls_desc`
     fn descriptor(self) -> u64 {
-        if self.is_empty() {
+        if self.is_empty() || self.is_zero() {
             return 0;
         }
+        self.filled()
+    }
+
+    /// `write_ldt`; `old`: as before Linux 2.2.
+    fn local_descriptor(self, old: bool) -> Result<u64, i32> {
+        let is_conforming = self.flags & CONTENTS == CONTENTS;
+        if is_conforming && (old || self.flags & NOT_PRESENT == 0) {
+            return Err(libc::EINVAL);
+        }
+        if self.is_empty() || old && self.base == 0 && self.limit == 0 {
+            return Ok(0);
+        }
+        Ok(self.filled() & !if old { AVAILABLE } else { 0 })
+    }
+
+    /// `fill_ldt`
+    fn filled(self) -> u64 {
         let has = |flag: u32| u64::from(self.flags & flag != 0);
         let (base, limit) = (u64::from(self.base), u64::from(self.limit));
         // Accessed, of a user's level, no system segment.
@@ -87,7 +114,7 @@ impl UserDesc {
             | (kind | 0x70) << 40
             | (1 - has(NOT_PRESENT)) << 47
             | (limit >> 16 & 0xf) << 48
-            | has(USEABLE) << 52
+            | (has(USEABLE) * AVAILABLE)
             | has(SEG_32BIT) << 54
             | has(LIMIT_IN_PAGES) << 55
             | (base >> 24) << 56
@@ -161,6 +188,53 @@ pub fn get_thread_area(at: u64, core: &mut dyn CpuCore, space: &AddressSpace) ->
     Ok(0)
 }
 
+const READ: u64 = 0;
+const WRITE_OLD: u64 = 1;
+const READ_DEFAULT: u64 = 2;
+const WRITE: u64 = 0x11;
+
+/// `modify_ldt`. The descriptors are kept with the address space, from which the cores take them.
+pub fn modify_ldt(
+    args: &[u64],
+    core: &mut dyn CpuCore,
+    space: &AddressSpace,
+    wide: bool,
+) -> Result<u64, i32> {
+    let (at, size) = (args[1], args[2]);
+    let give = |bytes: &[u8]| {
+        let given = space.write(at, bytes).map_err(|_| libc::EFAULT);
+        given.map(|()| bytes.len() as u64)
+    };
+    let room = |all: usize| all.min(usize::try_from(size).unwrap_or(all));
+    match args[0] & 0xffff_ffff {
+        READ => {
+            let words = space.kernel_words();
+            let mut bytes: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();
+            bytes.truncate(room(bytes.len()));
+            give(&bytes)
+        }
+        // Those that iBCS programs had of a kernel.
+        READ_DEFAULT => give(&vec![0; room(if wide { 128 } else { 40 })]),
+        how @ (WRITE_OLD | WRITE) => {
+            if size != USER_DESC_SIZE as u64 {
+                return Err(libc::EINVAL);
+            }
+            let wanted = UserDesc::read(space, at)?;
+            let index = wanted.entry as usize;
+            if index >= LOCAL_COUNT {
+                return Err(libc::EINVAL);
+            }
+            let descriptor = wanted.local_descriptor(how == WRITE_OLD)?;
+            // No other thread executes anything with the old one once the call has returned.
+            core.between_instructions(&mut || {
+                space.set_kernel_word(LOCAL_COUNT, index, descriptor);
+            });
+            Ok(0)
+        }
+        _ => Err(libc::ENOSYS),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,5 +262,15 @@ mod tests {
         assert_eq!(UserDesc::of(6, 0), empty);
         let short = UserDesc { flags: 0, ..glibc };
         assert!(!short.is_fine());
+        // Nothing, for a thread; a byte at 0 with 16 bits, in the other table.
+        let zero = UserDesc { flags: 0, ..empty };
+        assert_eq!(zero.descriptor(), 0);
+        assert_eq!(zero.local_descriptor(false), Ok(0x0000_f300_0000_0000));
+        assert_eq!(zero.local_descriptor(true), Ok(0));
+        let conforming = UserDesc {
+            flags: CONTENTS | SEG_32BIT,
+            ..glibc
+        };
+        assert_eq!(conforming.local_descriptor(false), Err(libc::EINVAL));
     }
 }
