@@ -192,7 +192,7 @@ def test_an_old_rust_or_none_is_told_in_one_line(
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CARGO": str(cargo)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
-    assert says in done.stderr and "rustup" in done.stderr
+    assert says in done.stderr and "cargo-web" in done.stderr
     cargo.write_text("#!/bin/sh\necho 'cargo 1.100.0 (abc 2027-01-01)'\n")
     cargo.chmod(0o755)
     assert subprocess.run(command, env=env, check=False).returncode == 0
