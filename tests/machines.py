@@ -18,7 +18,7 @@ from tests.emulators import REPO
 LINUX_5_10 = ("bullseye", "linux-image-5.10.0-32-cloud-amd64-unsigned")
 
 _BEGIN = """#!/bin/busybox sh
-/bin/busybox mkdir -p /bin /sbin /proc /sys /dev /tmp
+/bin/busybox mkdir -p /bin /sbin /proc /sys /dev /tmp /mnt
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc none /proc
@@ -54,9 +54,8 @@ def module(folder: Path, name: str) -> Path:
 def _archive(files: Mapping[str, Path | bytes | str]) -> Iterator[bytes]:
     """An archive as Documentation/driver-api/early-userspace/buffer-format.rst has it ("newc")."""
     folders = {str(folder) for name in files for folder in Path(name).parents}
-    entries: dict[str, tuple[int, bytes]] = {
-        name: (stat.S_IFDIR | 0o755, b"") for name in folders - {"."}
-    }
+    folder = (stat.S_IFDIR | 0o755, b"")
+    entries: dict[str, tuple[int, bytes]] = dict.fromkeys(folders - {"."}, folder)
     for name, content in files.items():
         if isinstance(content, Path):
             entries[name] = (stat.S_IFREG | 0o755, content.read_bytes())
@@ -65,7 +64,8 @@ def _archive(files: Mapping[str, Path | bytes | str]) -> Iterator[bytes]:
         else:
             entries[name] = (stat.S_IFREG | 0o755, content)
     # Folders come before what is in them.
-    for number, (name, (mode, data)) in enumerate([*sorted(entries.items()), ("TRAILER!!!", (0, b""))]):
+    listed = [*sorted(entries.items()), ("TRAILER!!!", (0, b""))]
+    for number, (name, (mode, data)) in enumerate(listed):
         path = name.encode() + b"\0"
         fields = (number + 1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(path), 0)
         head = b"070701" + b"".join(b"%08X" % field for field in fields) + path

@@ -35,7 +35,8 @@ def get_requires_for_build_wheel(config_settings: Settings = None) -> list[str]:
     # By its name, as a source distribution keeps no file's permission to be executed.
     if subprocess.run(["sh", _NEED_RUST], check=False).returncode != 0:
         sys.exit(1)
-    return maturin.get_requires_for_build_wheel(config_settings)
+    needed: list[str] = maturin.get_requires_for_build_wheel(config_settings)
+    return needed
 
 
 get_requires_for_build_editable = get_requires_for_build_wheel
