@@ -192,10 +192,24 @@ def test_an_old_rust_or_none_is_told_in_one_line(
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CARGO": str(cargo)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
-    assert says in done.stderr and "rustup" in done.stderr
+    assert says in done.stderr and "cargo-web" in done.stderr
     cargo.write_text("#!/bin/sh\necho 'cargo 1.100.0 (abc 2027-01-01)'\n")
     cargo.chmod(0o755)
     assert subprocess.run(command, env=env, check=False).returncode == 0
+
+
+def test_the_build_backend_asks_for_rust_first(tmp_path: Path) -> None:
+    """As pip sees it: one line, and no Rust fetched behind one's back."""
+    (tmp_path / "sh").symlink_to("/bin/sh")
+    for name in ("dirname", "sed"):
+        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+    code = "import qusr_backend as b; print(b.get_requires_for_build_wheel())"
+    env = {"PATH": str(tmp_path), "PYTHONPATH": str(REPO / "tools/backend")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPO, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and done.stdout == "", done.stderr
+    assert done.stderr.count("\n") == 1 and "there is no cargo: apt install" in done.stderr
 
 
 @pytest.mark.slow
