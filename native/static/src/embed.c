@@ -33,8 +33,8 @@ static PyStatus configure(PyConfig *config, int argc, char **argv, const char *c
     config->site_import = 0;
     config->write_bytecode = 0;
     config->parse_argv = 0;
-    /* As in an ordinary Python: what it changes is taken back by qusr.cli.restore_signals. */
-    config->install_signal_handlers = 1;
+    /* It may begin beside a guest, whose SIGPIPE would be ignored for a while (python/src/begin.rs). */
+    config->install_signal_handlers = 0;
     status = PyConfig_SetBytesArgv(config, argc, argv);
     if (PyStatus_Exception(status))
         return status;
