@@ -83,6 +83,9 @@ fn leave_python(out: &Path) {
         "cargo::rustc-link-arg-cdylib=@{}",
         out.join("python.link").display()
     );
+    // GNU's linker, which a Rust of Debian has, would make instructions of entries that are numbers, and find that these
+    // do not fit ("failed to convert GOTPCREL relocation"). Rust's own looks first.
+    println!("cargo::rustc-link-arg-cdylib=-Wl,--no-relax");
     // All that is not in the list has to be in a library; and the launcher executes this one.
     println!("cargo::rustc-link-arg-cdylib=-Wl,-z,defs,-e,qusr_start");
 }
