@@ -12,7 +12,10 @@ use crate::decode::{self, Bits, Fields, Index};
 use crate::ir::Op;
 use crate::ir::flags::{C, N, Z};
 use crate::ir::sem::Sem;
-use access::{load, load_once, load_replicated, store, whole};
+use access::{
+    gather, load, load_once, load_replicated, load_structures, scatter, store, store_once,
+    store_structures, whole,
+};
 use float::{fma, fp, fp_p};
 use predicate::{
     brk, cntp, compare, count, incp, length, logic_of_predicates, pfalse, ptest, ptrue, rdffr,
@@ -83,26 +86,7 @@ impl Form {
 
     /// All ones in the lanes of piece `k` that a predicate has.
     pub(super) fn mask<S: Sem>(self, s: &mut S, p: S::V, k: u16) -> S::V {
-        let part = if k == 0 {
-            p
-        } else {
-            s.shift_k(Op::Shr, 64, p, 16)
-        };
-        let step = u32::from(self.w / 8);
-        let bits = (0..16 / step).fold(0u128, |v, i| {
-            let bit = if step == 1 { i % 8 } else { i * step };
-            v | 1 << bit << (i * u32::from(self.w))
-        });
-        let bits = s.wide(bits);
-        let lanes = if self.w == 8 {
-            let v = s.op1(Op::VFromG, 64, part);
-            let spread = s.wide(0x0101_0101_0101_0101_u128 << 64);
-            s.op2(Op::VTbl1, 8, v, spread)
-        } else {
-            s.op1(Op::VDupG, self.w, part)
-        };
-        let on = s.op2(Op::VAnd, 128, lanes, bits);
-        s.op2(Op::VCmpEq, self.w, on, bits)
+        s.op1i(Op::VLanes, self.w, p, 16 * u64::from(k))
     }
 
     /// The bits of a predicate by lanes that are all ones or 0.
@@ -224,6 +208,29 @@ inline! {
     "11100101 10 iiiiii 010 iii nnnnn ttttt" whole;
     "1110010 zz zz mmmmm 010 ggg nnnnn ttttt" store;
     "1110010 zz zz 0 iiii 111 ggg nnnnn ttttt" store;
+    "1110010 zz 001 iiii 111 ggg nnnnn ttttt" store_once;
+    "1110010 zz 00 mmmmm 011 ggg nnnnn ttttt" store_once;
+    "1010010 zz 01 mmmmm 110 ggg nnnnn ttttt" load_structures;
+    "1010010 zz 11 mmmmm 110 ggg nnnnn ttttt" load_structures;
+    "1010010 zz 010 iiii 111 ggg nnnnn ttttt" load_structures;
+    "1010010 zz 110 iiii 111 ggg nnnnn ttttt" load_structures;
+    "1110010 zz 01 mmmmm 011 ggg nnnnn ttttt" store_structures;
+    "1110010 zz 11 mmmmm 011 ggg nnnnn ttttt" store_structures;
+    "1110010 zz 011 iiii 111 ggg nnnnn ttttt" store_structures;
+    "1110010 zz 111 iiii 111 ggg nnnnn ttttt" store_structures;
+    // Vectors of offsets.
+    "1000010 zz x 0 mmmmm 0 uf ggg nnnnn ttttt" gather;
+    "1000010 zz x 1 mmmmm 0 uf ggg nnnnn ttttt" gather;
+    "1100010 zz x 0 mmmmm 0 uf ggg nnnnn ttttt" gather;
+    "1100010 zz x 1 mmmmm 0 uf ggg nnnnn ttttt" gather;
+    "1100010 zz 10 mmmmm 1 uf ggg nnnnn ttttt" gather;
+    "1100010 zz 11 mmmmm 1 uf ggg nnnnn ttttt" gather;
+    "1110010 zz 00 mmmmm 101 ggg nnnnn ttttt" scatter;
+    "1110010 zz 01 mmmmm 101 ggg nnnnn ttttt" scatter;
+    "1110010 zz 00 mmmmm 1 x 0 ggg nnnnn ttttt" scatter;
+    "1110010 zz 01 mmmmm 1 x 0 ggg nnnnn ttttt" scatter;
+    "1110010 zz 10 mmmmm 1 x 0 ggg nnnnn ttttt" scatter;
+    "1110010 zz 11 mmmmm 1 x 0 ggg nnnnn ttttt" scatter;
 }
 
 /// By bits 24-21 and 31-29.
