@@ -68,3 +68,41 @@ def test_lengths_that_there_are_not(model: str, program: Path, ours: Emulator) -
     assert run.status != 0
     assert len(run.err.splitlines()) == 1
     assert "-cpu" in run.err
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It traces a child of its own; its argument is the longest length."""
+    found = tmp_path_factory.mktemp("sve") / "traced"
+    compiler = emulators.need("aarch64-linux-gnu-gcc")
+    options = ["-O2", "-static", "-march=armv8.2-a+sve"]
+    source = _SOURCE.with_name("traced.c")
+    subprocess.run([compiler, *options, "-o", str(found), str(source)], check=True)
+    return found
+
+
+@pytest.mark.parametrize("model", [model for model in _LENGTHS if model != "cortex-a710"])
+def test_tracers_see_them(model: str, traced: Path, ours: Emulator) -> None:
+    run = ours(traced, str(_LENGTHS[model][-1]), options=["-cpu", model])
+    assert run.check().out == "ok\n"
+
+
+def test_gdb_shows_and_sets_them(traced: Path, ours: Emulator, tmp_path: Path) -> None:
+    gdb = emulators.need("gdb-multiarch")
+    socket = tmp_path / "socket"
+    words = [*ours.prefix, "-cpu", "max,sve256=on", "-g", str(socket), str(traced), "32"]
+    # The program's own check of the stop in its child is not gdb's to see: in the parent registers are set and read.
+    commands = [
+        f"target remote {socket}", "break main", "continue", "print $vg",
+        "set var $z3.b.u[17] = 0x5a", "print/x $z3.s.u[4]", "set var $p2[3] = 0x7e", "print/x $p2[3]",
+        "print sizeof($z3)", "print sizeof($p2)", "set var $v3.b.u[0] = 1", "print $z3.b.u[0]", "kill",
+    ]  # fmt: skip
+    script = [word for command in commands for word in ("-ex", command)]
+    with subprocess.Popen(words, env={**emulators.ENVIRONMENT, **ours.environment}) as program:
+        out = subprocess.run(
+            [gdb, "-nx", "-batch", "-ex", "set confirm off", *script, str(traced)],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        program.kill()
+    shown = [line.partition(" = ")[2] for line in out.stdout.splitlines() if line.startswith("$")]
+    assert shown == ["4", "0x5a00", "0x7e", "32", "4", "1"], out.stdout + out.stderr

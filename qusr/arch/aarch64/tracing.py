@@ -6,6 +6,7 @@ Sources: arch/arm64/kernel/ptrace.c (`user_aarch64_view`), include/uapi/asm/ptra
 from __future__ import annotations
 
 from qusr.arch.aarch64.cpu import AARCH64, ARCHES
+from qusr.arch.aarch64.vectors import VECTORS, ScalableSet
 from qusr.arch.tracing import (
     NT_PRFPREG,
     NT_PRSTATUS,
@@ -16,6 +17,7 @@ from qusr.arch.tracing import (
 )
 
 NT_ARM_TLS, NT_ARM_HW_BREAK, NT_ARM_HW_WATCH, NT_ARM_SYSTEM_CALL = 0x401, 0x402, 0x403, 0x404
+NT_ARM_SVE = 0x405
 
 #: The Armv8 debug architecture (6), with no slot for breakpoints or watchpoints.
 NO_SLOTS = (6 << 8, 8 + 16 * 16)
@@ -88,12 +90,18 @@ _GDB = (
     ),
 )
 
+_SVE = ScalableSet()
 _TRACING = Tracing(
     AARCH64.registers,
-    sets={NT_PRSTATUS: _GENERAL, NT_PRFPREG: _FP, NT_ARM_TLS: _TLS},
+    sets={NT_PRSTATUS: _GENERAL, NT_PRFPREG: _FP, NT_ARM_TLS: _TLS, NT_ARM_SVE: _SVE},
     fixed={NT_ARM_HW_BREAK: NO_SLOTS, NT_ARM_HW_WATCH: NO_SLOTS},
     call_note=NT_ARM_SYSTEM_CALL,
-    core=((b"CORE", NT_PRFPREG, _FP), (b"LINUX", NT_ARM_TLS, _TLS)),
+    core=(
+        (b"CORE", NT_PRFPREG, _FP),
+        (b"LINUX", NT_ARM_TLS, _TLS),
+        (b"LINUX", NT_ARM_SVE, _SVE),
+    ),
     gdb=("aarch64", _GDB),
+    vectors=VECTORS,
 )
 TRACING = {arch.name: _TRACING for arch in ARCHES}
