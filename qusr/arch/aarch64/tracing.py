@@ -5,6 +5,7 @@ Sources: arch/arm64/kernel/ptrace.c (`user_aarch64_view`), include/uapi/asm/ptra
 
 from __future__ import annotations
 
+from qusr.arch.aarch64 import keys
 from qusr.arch.aarch64.cpu import AARCH64, ARCHES
 from qusr.arch.aarch64.vectors import VECTORS, ScalableSet
 from qusr.arch.tracing import (
@@ -50,10 +51,6 @@ _VECTOR = "".join(
         ("vfp", (("d", "vnd"), ("s", "vns"), ("h", "vnh"), ("b", "vnb"), ("q", "vnq"))),
     )
 )  # fmt: skip
-#: The bits of signed pointers to data and to code that have the authentication code
-#: (native/guests/src/aarch64/pauth.rs), which gdb takes off where it unwinds; unsigned ones have
-#: zeros there.
-_PAC = 0x7F << 48
 #: gdb's manual, "AArch64 Features".
 _GDB = (
     GdbFeature(
@@ -84,8 +81,9 @@ _GDB = (
     GdbFeature(
         "org.gnu.gdb.aarch64.pauth",
         (
-            GdbRegister("pauth_dmask", None, 64, constant=_PAC),
-            GdbRegister("pauth_cmask", None, 64, constant=_PAC),
+            # What it takes off where it unwinds.
+            GdbRegister("pauth_dmask", None, 64, constant=keys.CODE),
+            GdbRegister("pauth_cmask", None, 64, constant=keys.CODE),
         ),
     ),
 )
@@ -93,13 +91,20 @@ _GDB = (
 _SVE = ScalableSet()
 _TRACING = Tracing(
     AARCH64.registers,
-    sets={NT_PRSTATUS: _GENERAL, NT_PRFPREG: _FP, NT_ARM_TLS: _TLS, NT_ARM_SVE: _SVE},
+    sets={
+        NT_PRSTATUS: _GENERAL,
+        NT_PRFPREG: _FP,
+        NT_ARM_TLS: _TLS,
+        NT_ARM_SVE: _SVE,
+        **keys.SETS,
+    },
     fixed={NT_ARM_HW_BREAK: NO_SLOTS, NT_ARM_HW_WATCH: NO_SLOTS},
     call_note=NT_ARM_SYSTEM_CALL,
     core=(
         (b"CORE", NT_PRFPREG, _FP),
         (b"LINUX", NT_ARM_TLS, _TLS),
         (b"LINUX", NT_ARM_SVE, _SVE),
+        *((b"LINUX", note, found) for note, found in keys.SETS.items()),
     ),
     gdb=("aarch64", _GDB),
     vectors=VECTORS,
