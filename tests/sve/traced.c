@@ -120,6 +120,19 @@ int main(int argc, char **argv)
 		data[HEADER + 5 * vl + i]++;
 	for (int i = 0; i < vl / 8; i++)
 		data[preds + 3 * (vl / 8) + i]++;
+	/* Storing the other registers leaves nothing else. */
+	static uint8_t kept[MOST];
+	struct iovec floating = { kept, 528 };
+	EXPECT(ptrace(PTRACE_GETREGSET, pid, (void *)NT_PRFPREG, &floating) == 0);
+	EXPECT(memcmp(kept + 5 * 16, "\1\6\13\20", 4) == 0);
+	EXPECT(ptrace(PTRACE_SETREGSET, pid, (void *)NT_PRFPREG, &floating) == 0);
+	memcpy(kept, data, sizeof(kept));
+	EXPECT(get(pid, MOST) > fpsr && h->flags == 1);
+	for (int i = 0; i < vl; i++)
+		EXPECT(data[HEADER + 5 * vl + i] == (i < 16 ? (uint8_t)(i * 5 + 1) : 0));
+	for (int i = 0; i < 17 * vl / 8; i++)
+		EXPECT(data[preds + i] == 0);
+	memcpy(data, kept, sizeof(kept));
 	h->vl = 24;
 	EXPECT(set(pid, fpsr + 16) == -1 && errno == EINVAL);
 	h->vl = (uint16_t)vl;

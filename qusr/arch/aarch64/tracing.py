@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from qusr.arch.aarch64 import keys
 from qusr.arch.aarch64.cpu import AARCH64, ARCHES
-from qusr.arch.aarch64.vectors import VECTORS, ScalableSet
+from qusr.arch.aarch64.vectors import VECTORS, FloatingSet, ScalableSet
 from qusr.arch.tracing import (
     NT_PRFPREG,
     NT_PRSTATUS,
@@ -26,8 +26,7 @@ NO_SLOTS = (6 << 8, 8 + 16 * 16)
 _X0, _V0, _FPSR, _FPCR, _TPIDR = 0, 34, 66, 67, 68
 #: x0 to x30, sp, pc, pstate.
 _GENERAL = RegisterSet(8, *((_X0 + n, 8) for n in range(34)))
-#: struct user_fpsimd_state.
-_FP = RegisterSet(4, *((_V0 + n, 16) for n in range(32)), (_FPSR, 4), (_FPCR, 4), (None, 8))
+_FP = FloatingSet()
 _TLS = RegisterSet(8, (_TPIDR, 8))
 
 _VECTOR = "".join(

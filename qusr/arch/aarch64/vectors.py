@@ -143,6 +143,8 @@ class ScalableSet(RegisterSet):
             yield _QUADS, quads
         else:
             quads = values[_QUADS]
+        if not (flags & _SVE and values[_USED] and quads == values[_QUADS]):
+            yield from _nothing_above()
         if not flags & _SVE:
             yield _USED, 0
             yield from _words(data, _HEADER.size, [*range(_V0, _V0 + 32)], 16, order)
@@ -164,6 +166,31 @@ class ScalableSet(RegisterSet):
             at += 2 * quads
         at += -at % 16
         yield from _words(data, at, [_FPSR, _FPCR], 4, order)
+
+
+def _nothing_above() -> Iterator[tuple[int, int]]:
+    """All of vectors but V becomes 0, and predicates do."""
+    return ((number, 0) for number in range(_P0, _COUNT))
+
+
+class FloatingSet(RegisterSet):
+    """NT_PRFPREG (struct user_fpsimd_state). What a tracer stores becomes the lowest quadwords of
+    vectors in use, of which nothing else remains (sve_sync_from_fpsimd_zeropad).
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        registers = ((_V0 + n, 16) for n in range(32))
+        super().__init__(4, *registers, (_FPSR, 4), (_FPCR, 4), (None, 8))
+
+    def unpack(
+        self, data: bytes, order: ByteOrder, values: Sequence[int], start: int = 0
+    ) -> Iterator[tuple[int, int]]:
+        """The registers that `data` has whole."""
+        if values[_USED]:
+            yield from _nothing_above()
+        yield from super().unpack(data, order, values, start)
 
 
 def _words(
