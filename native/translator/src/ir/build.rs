@@ -436,6 +436,16 @@ impl Sem for IrBuilder {
     }
 
     fn store_under(&mut self, w: u8, addr: Val, v: Val, p: Val, under: Under) {
+        let (count, step) = under.lanes(w);
+        let all = (0..count).fold(0, |all, n| all | 1 << (u32::from(under.first) + n * step));
+        match self.known(p).map(|p| p & all) {
+            Some(0) => return,
+            Some(lanes) if lanes == all => {
+                self.store_x(128 >> under.spread, addr, v);
+                return;
+            }
+            _ => {}
+        }
         let (mut a, mut disp) = if (FIRST_ADDRESS..NONE).contains(&addr) {
             self.addresses[(addr - FIRST_ADDRESS) as usize]
         } else {

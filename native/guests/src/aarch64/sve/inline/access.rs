@@ -250,7 +250,17 @@ fn apart<S: Sem>(s: &mut S, w: u8, v: &[S::V]) -> Vec<S::V> {
     vec![even[0], odd[0], even[1], odd[1]]
 }
 
-/// LD1* of words and doublewords by Rn and a vector of offsets; elements that are not active are loaded from where their offset says.
+/// The address of an element by its offset, of which the low half may count, with its sign or not.
+fn element<S: Sem>(s: &mut S, base: S::V, offset: S::V, low: Option<bool>, shift: u32) -> S::V {
+    let offset = match low {
+        None => offset,
+        Some(signed) => s.op1(if signed { Op::Sext } else { Op::Zext }, 32, offset),
+    };
+    let offset = s.shift_k(Op::Shl, 64, offset, shift.into());
+    s.op2(Op::Add, 64, base, offset)
+}
+
+/// LD1* of words and doublewords by Rn and a vector of offsets; what is not active is loaded from the base, and dropped.
 pub(super) fn gather<S: Sem>(s: &mut S, f: Form) -> bool {
     let (msz, w) = (f.i.f(23, 2), if f.i.bit(30) { 64 } else { 32 });
     let signed = !f.i.bit(14);
@@ -264,6 +274,7 @@ pub(super) fn gather<S: Sem>(s: &mut S, f: Form) -> bool {
     if msz == 0 && scaled || 8 << msz > u32::from(w) {
         return false;
     }
+    let shift = if scaled { msz } else { 0 };
     let f = Form { w, ..f };
     let p = f.p(s, f.g());
     let base = xsp(s, f.i.rn());
@@ -279,14 +290,8 @@ pub(super) fn gather<S: Sem>(s: &mut S, f: Form) -> bool {
         let offsets = s.op2(Op::VAnd, 128, offsets, on);
         let mut v = s.wide(0);
         for n in 0..f.lanes() {
-            let mut o = s.op1i(Op::VGet, w, offsets, n);
-            if !whole {
-                o = s.op1(if f.i.bit(22) { Op::Sext } else { Op::Zext }, 32, o);
-            }
-            if scaled {
-                o = s.shift_k(Op::Shl, 64, o, msz.into());
-            }
-            let at = s.op2(Op::Add, 64, base, o);
+            let at = s.op1i(Op::VGet, w, offsets, n);
+            let at = element(s, base, at, (!whole).then(|| f.i.bit(22)), shift);
             let e = s.load_ahead(8 << msz, sx, at);
             v = s.op2i(Op::VIns, w, v, e, n);
         }
@@ -309,6 +314,7 @@ pub(super) fn scatter<S: Sem>(s: &mut S, f: Form) -> bool {
     {
         return false;
     }
+    let shift = if scaled { msz } else { 0 };
     let f = Form { w, ..f };
     let p = f.p(s, f.g());
     let full = s.konst(f.full());
@@ -318,17 +324,37 @@ pub(super) fn scatter<S: Sem>(s: &mut S, f: Form) -> bool {
     for k in 0..f.quads {
         let (offsets, v) = (f.z(s, f.i.rm(), k), f.z(s, f.i.rd(), k));
         for n in 0..f.lanes() {
-            let mut o = s.op1i(Op::VGet, w, offsets, n);
-            if !whole {
-                o = s.op1(if f.i.bit(14) { Op::Sext } else { Op::Zext }, 32, o);
-            }
-            if scaled {
-                o = s.shift_k(Op::Shl, 64, o, msz.into());
-            }
-            let at = s.op2(Op::Add, 64, base, o);
+            let at = s.op1i(Op::VGet, w, offsets, n);
+            let at = element(s, base, at, (!whole).then(|| f.i.bit(14)), shift);
             let e = s.op1i(Op::VGet, w, v, n);
             s.store(8 << msz, at, e);
         }
+    }
+    true
+}
+
+/// LD1RQ*: 16 bytes to each 128 bits.
+pub(super) fn load_quadword<S: Sem>(s: &mut S, f: Form) -> bool {
+    let msz = f.i.f(23, 2);
+    let immediate = f.i.bit(13);
+    if f.i.big() && msz > 0 || !immediate && f.i.rm() == 31 {
+        return false;
+    }
+    let f = Form { w: 8 << msz, ..f };
+    let base = xsp(s, f.i.rn());
+    let at = if immediate {
+        s.add_k(64, base, (f.i.sf_imm(16, 4) * 16) as u64)
+    } else {
+        let index = x(s, f.i.rm());
+        let offset = s.shift_k(Op::Shl, 64, index, msz.into());
+        s.op2(Op::Add, 64, base, offset)
+    };
+    let p = f.p(s, f.g());
+    let v = s.load_ahead_x(128, at);
+    let on = f.mask(s, p, 0);
+    let v = s.op2(Op::VAnd, 128, v, on);
+    for k in 0..f.quads {
+        f.put(s, f.i.rd(), k, v);
     }
     true
 }
