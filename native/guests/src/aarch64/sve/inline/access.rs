@@ -144,7 +144,7 @@ pub(super) fn store<S: Sem>(s: &mut S, f: Form) -> bool {
 /// STNT1*.
 pub(super) fn store_once<S: Sem>(s: &mut S, f: Form) -> bool {
     let msz = f.i.f(23, 2);
-    let immediate = f.i.bit(20);
+    let immediate = f.i.bit(15);
     (immediate || f.i.rm() != 31) && store_as(s, f, immediate, msz, msz)
 }
 
