@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import struct
 import subprocess
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from tests import emulators
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from tests.emulators import Emulator
 
 _SOURCE = Path(__file__).parent / "sve" / "program.c"
+#: include/uapi/linux/elf.h
+_NT_ARM_SVE = 0x405
+_PAUTH = (0x406, 0x407, 0x408, 0x40A)
 #: Models, and their vector lengths in bytes.
 _LENGTHS = {
     "max,sve=on": range(16, 257, 16),
@@ -85,6 +90,33 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tracers_see_them(model: str, traced: Path, ours: Emulator) -> None:
     run = ours(traced, str(_LENGTHS[model][-1]), options=["-cpu", model])
     assert run.check().out == "ok\n"
+
+
+@pytest.mark.parametrize("bits", [128, 512])
+def test_core_files_have_them(bits: int, traced: Path, ours: Emulator, tmp_path: Path) -> None:
+    if Path("/proc/sys/kernel/core_pattern").read_text().startswith(("/", "|", "@")):
+        pytest.skip("core files go to one place for all")
+    words = [emulators.need("prlimit"), f"--core={(1 << 64) - 1}:unlimited", *ours.prefix]
+    options = ["-cpu", f"max,sve{bits}=on,sve-default-vector-length={bits // 8}"]
+    subprocess.run(
+        [*words, *options, str(traced)],
+        cwd=tmp_path, env={**emulators.ENVIRONMENT, **ours.environment}, check=False, timeout=60,
+    )  # fmt: skip
+    (core,) = tmp_path.glob("*core*")
+    with core.open("rb") as file:
+        notes = {
+            note["n_type"]: note["n_descdata"]
+            for segment in ELFFile(file).iter_segments("PT_NOTE")
+            for note in segment.iter_notes()  # type: ignore[attr-defined]
+            if note["n_name"] == "LINUX"
+        }
+    data, length = notes[_NT_ARM_SVE], bits // 8
+    # struct user_sve_header: size, max_size, vl, max_vl, flags (SVE_PT_REGS_SVE).
+    assert struct.unpack_from("<IIHHH", data) == (len(data), len(data), length, length, 1)
+    assert data[16 + 5 * length : 16 + 6 * length] == bytes([42]) * length
+    predicate = 16 + 32 * length + 3 * length // 8
+    assert data[predicate : predicate + length // 8] == b"\xff" * (length // 8)
+    assert set(_PAUTH) <= set(notes)
 
 
 def test_gdb_shows_and_sets_them(traced: Path, ours: Emulator, tmp_path: Path) -> None:
