@@ -6,6 +6,8 @@ cores (docs/internals.md).
 
 from __future__ import annotations
 
+import errno
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -32,9 +34,11 @@ class RegisterSet:
         signed: how many bits the registers have, where longer fields have them with their sign.
         other: the set in another mode of the processor (as long as this one), and the register
             and its bit that say that it is in this mode.
+        most: what PTRACE_GETREGSET says of the set's length at most, where that is not how long it
+            is (kernel/ptrace.c, ptrace_regset: the regset's `n` times its `size`).
     """
 
-    __slots__ = ("fields", "other", "signed", "size", "unit")
+    __slots__ = ("fields", "most", "other", "signed", "size", "unit")
 
     def __init__(
         self,
@@ -42,7 +46,9 @@ class RegisterSet:
         *fields: tuple[int | None, int],
         signed: int | None = None,
         other: tuple[RegisterSet, int, int] | None = None,
+        most: int | None = None,
     ) -> None:
+        self.most = most
         self.unit = unit
         self.fields = fields
         self.signed = signed
@@ -61,9 +67,11 @@ class RegisterSet:
         """Whether a thread with these registers has the set."""
         return True
 
-    def takes(self, data: bytes, order: ByteOrder, values: Sequence[int]) -> bool:
-        """Whether a thread with these registers can be given the set `data`."""
-        return True
+    def refused(self, data: bytes, order: ByteOrder, values: Sequence[int]) -> int:
+        """The error that a thread with these registers answers to being given the set `data`, or 0.
+        (What of it :meth:`unpack` gives is stored all the same, but for EINVAL.)
+        """
+        return 0
 
     def pack(self, values: Sequence[int], original: int, order: ByteOrder) -> bytes:
         """The set's bytes. `values` are the registers; `original` is what `ORIGINAL` has."""
@@ -100,16 +108,26 @@ class Vectors:
         count: how many registers of a core are before the pieces.
         length: the one with the bytes of a vector register; 0: there are none.
         gdb: the features of a processor with registers of so many bytes.
+        instead: the feature of other processors that these come instead of.
     """
 
-    __slots__ = ("count", "gdb", "length")
+    __slots__ = ("count", "gdb", "instead", "length")
 
     def __init__(
-        self, count: int, length: int, gdb: Callable[[int], tuple[GdbFeature, ...]]
+        self,
+        count: int,
+        length: int,
+        gdb: Callable[[int], tuple[GdbFeature, ...]],
+        instead: str = "",
     ) -> None:
         self.count = count
         self.length = length
         self.gdb = gdb
+        self.instead = instead
+
+    def size(self, values: Sequence[int]) -> int:
+        """The bytes of a vector register; 0: there are none."""
+        return values[self.length]
 
     def pieces(self, values: Sequence[int]) -> range:
         """Their numbers."""
@@ -145,11 +163,11 @@ class VectorSet(RegisterSet):
         register, bit = self.used
         return values[self.vectors.length] != 0 and values[register] & bit != 0
 
-    def takes(self, data: bytes, order: ByteOrder, values: Sequence[int]) -> bool:
+    def refused(self, data: bytes, order: ByteOrder, values: Sequence[int]) -> int:
         """The length cannot be changed."""
         given = dict(self.unpack(data, order, values))
         length = self.vectors.length
-        return given.get(length) == values[length]
+        return 0 if given.get(length) == values[length] else errno.EINVAL
 
 
 class GdbRegister:
@@ -159,12 +177,13 @@ class GdbRegister:
         name: gdb's.
         number: the cores', or `ORIGINAL`; None: it always reads as `constant`. Of what is longer
             than 128 bits, the first piece of so many.
+        pieces: the cores' registers with parts of it, and how many bits each has.
         bits: its width.
         type: gdb's name of a type, or one of the feature's own.
         group: "general", "float", "vector", "system" or "".
     """
 
-    __slots__ = ("bits", "constant", "group", "name", "number", "type")
+    __slots__ = ("bits", "constant", "group", "name", "number", "pieces", "type")
 
     def __init__(
         self,
@@ -175,6 +194,7 @@ class GdbRegister:
         group: str = "",
         *,
         constant: int = 0,
+        pieces: tuple[Sequence[int], int] | None = None,
     ) -> None:
         self.name = name
         self.number = number
@@ -182,11 +202,10 @@ class GdbRegister:
         self.type = type
         self.group = group
         self.constant = constant
-
-    @property
-    def pieces(self) -> int:
-        """How many of the cores' registers it is."""
-        return max(self.bits // 128, 1)
+        if pieces is None:
+            first = 0 if number is None else number
+            pieces = range(first, first + max(bits // 128, 1)), 128
+        self.pieces = pieces
 
 
 class GdbFeature:
@@ -365,14 +384,16 @@ class Tracing:
     def all_of(self, read: Callable[[int], Sequence[int]]) -> Sequence[int]:
         """All registers of a thread, of which `read` gives the first ones, so many."""
         values = read(self.count)
-        if self.vectors is not None and self.vectors.pieces(values):
+        if self.vectors is not None and self.vectors.size(values):
             return read(self.vectors.pieces(values).stop)
         return values
 
     def gdb_features(self, length: int) -> tuple[GdbFeature, ...]:
         """gdb's features, where vector registers have so many bytes."""
-        more = self.vectors.gdb(length) if self.vectors is not None and length else ()
-        return self.gdb[1] + more
+        if self.vectors is None or not length:
+            return self.gdb[1]
+        others = (one for one in self.gdb[1] if one.name != self.vectors.instead)
+        return *others, *self.vectors.gdb(length)
 
     def gdb_registers(self, length: int) -> list[GdbRegister]:
         """All registers by gdb's numbers, which are their places in the description."""

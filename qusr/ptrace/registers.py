@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from qusr.arch.tracing import ByteOrder, Tracing
 
 __all__ = [
-    "NT_PRSTATUS", "all_registers", "find", "in_call", "read", "set_call", "unit", "vector_length",
-    "write",
+    "NT_PRSTATUS", "all_registers", "find", "in_call", "most", "read", "set_call", "unit",
+    "vector_length", "write",
 ]  # fmt: skip
 
 _OUTSIDE = (1 << 64) - 1
@@ -48,7 +48,7 @@ def all_registers(tracee: Tracee) -> Sequence[int]:
 def vector_length(tracee: Tracee) -> int:
     """The bytes of a vector register, where they are as long as the processor has them; else 0."""
     vectors = tracing(tracee.header()).vectors
-    return 0 if vectors is None else all_registers(tracee)[vectors.length]
+    return 0 if vectors is None else vectors.size(all_registers(tracee))
 
 
 def call_arguments(tracee: Tracee) -> list[int]:
@@ -137,10 +137,13 @@ def write(tracee: Tracee, note: int, data: bytes, start: int = 0) -> None:
             raise fail(errno.ENOSPC)
         return
     found, values, order = find(header, note), all_registers(tracee), _order(header)
-    if not (found.is_there(values) and found.takes(data, order, values)):
-        raise fail(errno.EINVAL)
+    refused = found.refused(data, order, values) if found.is_there(values) else errno.EINVAL
+    if refused == errno.EINVAL:
+        raise fail(refused)
     for register, value in found.unpack(data, order, values, start):
         store(tracee, register, value)
+    if refused:
+        raise fail(refused)
 
 
 def store(tracee: Tracee, register: int, value: int) -> None:
@@ -205,6 +208,12 @@ def unit(header: Header, note: int) -> int:
     if known.areas is not None and note == known.areas.note:
         return ThreadAreas.SIZE
     return find(header, note).unit
+
+
+def most(header: Header, note: int, data: bytes) -> int:
+    """What the length of a set that reads as `data` is said to be at most."""
+    found = tracing(header).sets.get(note)
+    return len(data) if found is None or found.most is None else found.most
 
 
 def siginfo_of(tracee: Tracee, info: bytes) -> bytes:

@@ -127,9 +127,10 @@ def get_set(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) 
     base, size = _iovec(ctx, data)
     if size % registers.unit(tracee.header(), addr & 0xFFFFFFFF):
         raise fail(errno.EINVAL)
-    found = registers.read(tracee, addr & 0xFFFFFFFF)[0][:size]
-    ctx.write(base, found)
-    _put_word(ctx, data + ctx.abi.word, len(found))
+    note = addr & 0xFFFFFFFF
+    found = registers.read(tracee, note)[0]
+    ctx.write(base, found[:size])
+    _put_word(ctx, data + ctx.abi.word, min(size, registers.most(tracee.header(), note, found)))
     return 0
 
 
@@ -139,7 +140,7 @@ def set_set(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int) 
     note = addr & 0xFFFFFFFF
     if size % registers.unit(tracee.header(), note):
         raise fail(errno.EINVAL)
-    size = min(size, len(registers.read(tracee, note)[0]))
+    size = min(size, registers.most(tracee.header(), note, registers.read(tracee, note)[0]))
     registers.write(tracee, note, ctx.read(base, size))
     _put_word(ctx, data + ctx.abi.word, size)
     return 0

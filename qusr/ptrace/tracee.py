@@ -104,12 +104,14 @@ class Tracee:
 
     def registers(self, count: int) -> list[int]:
         """The first registers, by the numbers of the cores."""
+        assert count <= b.REGISTERS
         self.header()
         data = self.read(self.block + b.REGISTERS_AT, 16 * count)
         return [int.from_bytes(data[at : at + 16], "little") for at in range(0, 16 * count, 16)]
 
     def set_register(self, number: int, value: int) -> None:
         """Changes a register."""
+        assert 0 <= number < b.REGISTERS
         data = value.to_bytes(16, "little")
         self.write(self.block + b.REGISTERS_AT + 16 * number, data)
         self.dirty |= b.DIRTY_REGISTERS

@@ -150,11 +150,13 @@ __attribute__((noinline)) static void faults(void)
 
 /* Signals leave registers as they were, and show them. */
 static volatile unsigned shown;
+static char stack[1 << 16] __attribute__((aligned(16)));
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
 	(void)number;
-	(void)info;
+	/* The frame is within what AT_MINSIGSTKSZ says that it takes. */
+	IS((char *)info >= stack + sizeof stack - getauxval(51), 1);
 	uint8_t *at = (uint8_t *)((ucontext_t *)context)->uc_mcontext.__reserved;
 	for (;;) {
 		struct _aarch64_ctx *head = (void *)at;
@@ -182,7 +184,9 @@ static void on_signal(int number, siginfo_t *info, void *context)
 
 __attribute__((noinline)) static void signals(void)
 {
-	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO };
+	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	stack_t apart = { .ss_sp = stack, .ss_size = sizeof stack };
+	sigaltstack(&apart, NULL);
 	sigaction(SIGALRM, &action, NULL);
 	uint8_t z5[256], z6[256];
 	unsigned long active;

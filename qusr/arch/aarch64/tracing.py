@@ -5,7 +5,9 @@ Sources: arch/arm64/kernel/ptrace.c (`user_aarch64_view`), include/uapi/asm/ptra
 
 from __future__ import annotations
 
+from qusr.arch.aarch64 import keys
 from qusr.arch.aarch64.cpu import AARCH64, ARCHES
+from qusr.arch.aarch64.vectors import VECTORS, FloatingSet, ScalableSet
 from qusr.arch.tracing import (
     NT_PRFPREG,
     NT_PRSTATUS,
@@ -16,6 +18,7 @@ from qusr.arch.tracing import (
 )
 
 NT_ARM_TLS, NT_ARM_HW_BREAK, NT_ARM_HW_WATCH, NT_ARM_SYSTEM_CALL = 0x401, 0x402, 0x403, 0x404
+NT_ARM_SVE = 0x405
 
 #: The Armv8 debug architecture (6), with no slot for breakpoints or watchpoints.
 NO_SLOTS = (6 << 8, 8 + 16 * 16)
@@ -23,8 +26,7 @@ NO_SLOTS = (6 << 8, 8 + 16 * 16)
 _X0, _V0, _FPSR, _FPCR, _TPIDR = 0, 34, 66, 67, 68
 #: x0 to x30, sp, pc, pstate.
 _GENERAL = RegisterSet(8, *((_X0 + n, 8) for n in range(34)))
-#: struct user_fpsimd_state.
-_FP = RegisterSet(4, *((_V0 + n, 16) for n in range(32)), (_FPSR, 4), (_FPCR, 4), (None, 8))
+_FP = FloatingSet()
 _TLS = RegisterSet(8, (_TPIDR, 8))
 
 _VECTOR = "".join(
@@ -48,10 +50,6 @@ _VECTOR = "".join(
         ("vfp", (("d", "vnd"), ("s", "vns"), ("h", "vnh"), ("b", "vnb"), ("q", "vnq"))),
     )
 )  # fmt: skip
-#: The bits of signed pointers to data and to code that have the authentication code
-#: (native/guests/src/aarch64/pauth.rs), which gdb takes off where it unwinds; unsigned ones have
-#: zeros there.
-_PAC = 0x7F << 48
 #: gdb's manual, "AArch64 Features".
 _GDB = (
     GdbFeature(
@@ -82,18 +80,32 @@ _GDB = (
     GdbFeature(
         "org.gnu.gdb.aarch64.pauth",
         (
-            GdbRegister("pauth_dmask", None, 64, constant=_PAC),
-            GdbRegister("pauth_cmask", None, 64, constant=_PAC),
+            # What it takes off where it unwinds.
+            GdbRegister("pauth_dmask", None, 64, constant=keys.CODE),
+            GdbRegister("pauth_cmask", None, 64, constant=keys.CODE),
         ),
     ),
 )
 
+_SVE = ScalableSet()
 _TRACING = Tracing(
     AARCH64.registers,
-    sets={NT_PRSTATUS: _GENERAL, NT_PRFPREG: _FP, NT_ARM_TLS: _TLS},
+    sets={
+        NT_PRSTATUS: _GENERAL,
+        NT_PRFPREG: _FP,
+        NT_ARM_TLS: _TLS,
+        NT_ARM_SVE: _SVE,
+        **keys.SETS,
+    },
     fixed={NT_ARM_HW_BREAK: NO_SLOTS, NT_ARM_HW_WATCH: NO_SLOTS},
     call_note=NT_ARM_SYSTEM_CALL,
-    core=((b"CORE", NT_PRFPREG, _FP), (b"LINUX", NT_ARM_TLS, _TLS)),
+    core=(
+        (b"CORE", NT_PRFPREG, _FP),
+        (b"LINUX", NT_ARM_TLS, _TLS),
+        (b"LINUX", NT_ARM_SVE, _SVE),
+        *((b"LINUX", note, found) for note, found in keys.SETS.items()),
+    ),
     gdb=("aarch64", _GDB),
+    vectors=VECTORS,
 )
 TRACING = {arch.name: _TRACING for arch in ARCHES}

@@ -54,8 +54,8 @@ def pack(register: GdbRegister, values: Sequence[int], order: ByteOrder) -> byte
     if register.number is None:
         value = register.constant
     else:
-        pieces = range(register.number, register.number + register.pieces)
-        value = sum(values[at] << 128 * n for n, at in enumerate(pieces))
+        pieces, bits = register.pieces
+        value = sum(values[at] << bits * n for n, at in enumerate(pieces))
     return (value & (1 << register.bits) - 1).to_bytes(register.bits // 8, order)
 
 
@@ -63,9 +63,9 @@ def store(tracee: Tracee, register: GdbRegister, value: int) -> None:
     """Sets a register."""
     if register.number is None:
         return
-    if register.pieces == 1:
+    pieces, bits = register.pieces
+    if len(pieces) == 1:
         registers.store(tracee, register.number, value)
         return
-    for n in range(register.pieces):
-        piece = value >> 128 * n & (1 << 128) - 1
-        registers.store(tracee, register.number + n, piece)
+    for n, number in enumerate(pieces):
+        registers.store(tracee, number, value >> bits * n & (1 << bits) - 1)

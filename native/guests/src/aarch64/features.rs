@@ -147,6 +147,13 @@ pub const USUAL: Features = Features(((1 << 48) - 1) & !(QARMA5.0 | QARMA3.0));
 #[cfg(test)]
 pub const OF_UNICORN: Features = Features((((1 << 31) - 1) & !USCAT.0) | LOR.0);
 
+/// The name of one.
+#[cfg(test)]
+#[must_use]
+pub fn name(feature: Features) -> &'static str {
+    NAMES.iter().find(|f| f.1 == feature).map_or("", |f| f.0)
+}
+
 const BASE: Features = Features(0);
 
 macro_rules! needs {

@@ -63,6 +63,51 @@ fn table() -> String {
         };
         let _ = writeln!(t, "| {} | `{}` | {own} | {other} |", e.name, e.pattern);
     }
+    t + &vectors()
+}
+
+/// SVE's and SVE2's lines, and which have code of their own.
+fn vectors() -> String {
+    use crate::aarch64::sve::{is_inline, table};
+    use crate::aarch64::{MODE_QUADS, MODE_VECTORS, features};
+    let mut t = String::from(
+        "\n## SVE, SVE2\n\n\
+         All of these are lifted. Inline: with vectors of up to 256 bits there is code of the host for it (of some forms:\n\
+         for some sizes of elements, or operations of the line); the others, and all with longer vectors, are calls of\n\
+         helpers, loads and stores the interpreter's.\n\n\
+         | encoding | bits 31-0 | needs | inline |\n|---|---|---|---|\n",
+    );
+    let mut seed = 0x9e37_79b9_7f4a_7c15u64;
+    for (group, g) in table::GROUPS.iter().enumerate() {
+        for (n, e) in g.lines.iter().enumerate() {
+            let mut counts = [0; 2];
+            for _ in 0..2000 {
+                seed = seed
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                let bits = ((seed >> 32) as u32 & !e.mask) | e.value;
+                if table::find(bits) != Some((group, n)) {
+                    continue;
+                }
+                let mut b = IrBuilder::new(crate::aarch64::insn::LAYOUT, true);
+                b.start_insn(0x1000);
+                let i = Insn {
+                    bits,
+                    pc: 0x1000,
+                    mode: MODE_VECTORS | 1 << MODE_QUADS,
+                    features: features::ALL_SVE,
+                };
+                counts[usize::from(is_inline(&mut b, i))] += 1;
+            }
+            let inline = match counts {
+                [_, 0] => "-",
+                [0, _] => "yes",
+                _ => "some forms",
+            };
+            let need = features::name(e.need);
+            let _ = writeln!(t, "| {} | `{}` | {need} | {inline} |", e.name, e.pattern);
+        }
+    }
     t
 }
 

@@ -11,6 +11,8 @@ pub struct Faulted {
     /// Guest instructions of its translation before it.
     pub insn: u16,
     pub write: bool,
+    /// The interpreter says what is to be told.
+    pub rough: bool,
     /// How to get the condition flags, if they are pending.
     pub recipe: Option<Recipe>,
     /// Where guest registers are, if not where they usually are.
@@ -43,6 +45,7 @@ impl Cache {
             pc: e.key.0.wrapping_add_signed(i64::from(f.pc)),
             insn: f.insn,
             write: f.write,
+            rough: f.rough,
             recipe,
             pin: e.pin.clone(),
         })

@@ -133,6 +133,7 @@ impl Cache {
             pc: pcs[usize::from(f.insn)].wrapping_sub(key.0) as i32,
             insn: f.insn,
             write: f.write,
+            rough: f.rough,
             recipe: f.recipe,
         }));
         tables.floats.extend_from_slice(&code.floats);

@@ -202,13 +202,14 @@ pub fn read(
             offset,
             insn: pcs.len().try_into().ok()?,
             write: pc & 1 != 0,
+            rough: pc & 2 != 0,
             recipe: if recipe == NO_RECIPE {
                 FaultPoint::SETTLED
             } else {
                 recipe
             },
         });
-        pcs.push(key.0 + u64::from(pc >> 1));
+        pcs.push(key.0 + u64::from(pc >> 2));
         Some(())
     })?;
     r.list(|r| {
@@ -278,7 +279,7 @@ impl Tables {
         let faults = &self.faults[part(&e.faults)];
         w.list(faults, |w, f| {
             w.u16(f.offset);
-            w.u16((f.pc as u32) << 1 | u32::from(f.write));
+            w.u16((f.pc as u32) << 2 | u32::from(f.rough) << 1 | u32::from(f.write));
             w.u16(f.recipe.min(NO_RECIPE));
         });
         let used = faults.iter().map(|f| f.recipe);

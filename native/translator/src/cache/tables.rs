@@ -47,6 +47,8 @@ pub(super) struct Fault {
     /// [`FaultPoint::insn`].
     pub(super) insn: u16,
     pub(super) write: bool,
+    /// [`FaultPoint::rough`].
+    pub(super) rough: bool,
     /// [`FaultPoint::recipe`].
     pub(super) recipe: u32,
 }

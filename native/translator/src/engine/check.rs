@@ -95,6 +95,8 @@ impl NativeCore {
         // Exits set the pc when they are dealt with; peek without side effects.
         let written = mem.written;
         let next = self.after_checked(answer);
+        // Who goes on behind a fault is in the midst of the block.
+        comparable &= answer != Answer::Fault || !matches!(next, Some(Next::Go));
         if let Answer::Link(n) = answer {
             self.count_loop(n);
         }

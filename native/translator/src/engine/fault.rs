@@ -55,6 +55,26 @@ impl NativeCore {
         if self.common.space.fault(addr) {
             return Next::Go;
         }
+        if point.rough {
+            return match self.step_guest() {
+                Exit::Interrupted => Next::Go,
+                // The interpreter's reads and writes are the kernel's, who does not tell it of buses.
+                Exit::Fault {
+                    addr: at,
+                    access,
+                    mapped,
+                    align,
+                    ..
+                } => Next::Leave(Exit::Fault {
+                    addr: at,
+                    access,
+                    mapped,
+                    bus: note.bus && mapped,
+                    align,
+                }),
+                exit => Next::Leave(exit),
+            };
+        }
         let access = if note.write || point.write {
             Access::Write
         } else {

@@ -35,6 +35,8 @@ pub struct FaultPoint {
     /// Its guest instruction, counted from the block's start.
     pub insn: u16,
     pub write: bool,
+    /// It may access more than its guest instruction does, or has other words for it: the interpreter says what is to be told.
+    pub rough: bool,
     /// Index into [`Code::recipes`], or [`Self::SETTLED`].
     pub recipe: u32,
 }

@@ -7,13 +7,16 @@ use super::layout::Layout;
 use super::sem::{Above, Guard, Indirect, Sem};
 use super::skip::Known;
 use super::state::{Helper, Outside};
-use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Val};
+use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Under, Val};
 use crate::cpu::Watch;
 
 /// An instruction has no more addresses at a time.
 pub(super) const ADDRESSES: usize = 4;
 /// The value that stands for the first of them.
 pub(super) const FIRST_ADDRESS: Val = NONE - ADDRESSES as Val;
+
+/// So many lanes of predicates are remembered.
+pub(super) const LANES: usize = 4;
 
 /// Records one block.
 pub struct IrBuilder {
@@ -42,6 +45,8 @@ pub struct IrBuilder {
     tag_bits: u8,
     /// What was last taken off an address, and what remained.
     untagged: (Val, Val),
+    /// The last lanes that were made of predicates.
+    pub(super) lanes: [Val; LANES],
     /// A value that is a multiple of this many bytes, as was checked.
     pub(super) aligned: (Val, u32),
     /// Data that a debugger watches.
@@ -79,6 +84,7 @@ impl IrBuilder {
             fold,
             tag_bits: 0,
             untagged: (NONE, NONE),
+            lanes: [NONE; LANES],
             aligned: (NONE, 0),
             watches: Vec::new(),
         }
@@ -207,7 +213,7 @@ impl IrBuilder {
         self.cur.first_f
     }
 
-    fn mem(&mut self, op: Op, w: u8, sx: u8, addr: Val, v: Val) -> Val {
+    fn mem(&mut self, op: Op, w: u8, sx: u8, addr: Val, v: Val, h: u32) -> Val {
         let ([mut a, mut b], mut x) = self.matched(addr);
         (x.sx, x.big) = (sx, self.big && w > 8);
         if self.tag_bits != 0 || !self.watches.is_empty() {
@@ -225,7 +231,7 @@ impl IrBuilder {
             let load = matches!(op, Op::Load | Op::LoadX);
             self.look_out(w, a, load, !load);
         }
-        self.push(op, w, [a, b, v], x.pack())
+        self.push_h(op, w, [a, b, v], x.pack(), h)
     }
 
     /// Atomic operations take a plain address.
@@ -406,19 +412,57 @@ impl Sem for IrBuilder {
     }
 
     fn load(&mut self, w: u8, sx: u8, addr: Val) -> Val {
-        self.mem(Op::Load, w, sx, addr, NONE)
+        self.mem(Op::Load, w, sx, addr, NONE, 0)
     }
 
     fn load_x(&mut self, w: u8, addr: Val) -> Val {
-        self.mem(Op::LoadX, w, 0, addr, NONE)
+        self.mem(Op::LoadX, w, 0, addr, NONE, 0)
+    }
+
+    fn load_ahead(&mut self, w: u8, sx: u8, addr: Val) -> Val {
+        self.mem(Op::Load, w, sx, addr, NONE, 1)
+    }
+
+    fn load_ahead_x(&mut self, w: u8, addr: Val) -> Val {
+        self.mem(Op::LoadX, w, 0, addr, NONE, 1)
     }
 
     fn store(&mut self, w: u8, addr: Val, v: Val) {
-        self.mem(Op::Store, w, 0, addr, v);
+        self.mem(Op::Store, w, 0, addr, v, 0);
     }
 
     fn store_x(&mut self, w: u8, addr: Val, v: Val) {
-        self.mem(Op::StoreX, w, 0, addr, v);
+        self.mem(Op::StoreX, w, 0, addr, v, 0);
+    }
+
+    fn store_under(&mut self, w: u8, addr: Val, v: Val, p: Val, under: Under) {
+        let (count, step) = under.lanes(w);
+        let all = (0..count).fold(0, |all, n| all | 1 << (u32::from(under.first) + n * step));
+        match self.known(p).map(|p| p & all) {
+            Some(0) => return,
+            Some(lanes) if lanes == all => {
+                self.store_x(128 >> under.spread, addr, v);
+                return;
+            }
+            _ => {}
+        }
+        let (mut a, mut disp) = if (FIRST_ADDRESS..NONE).contains(&addr) {
+            self.addresses[(addr - FIRST_ADDRESS) as usize]
+        } else {
+            (addr, 0)
+        };
+        if self.tag_bits != 0 || !self.watches.is_empty() {
+            a = self.add_k(self.width, a, i64::from(disp) as u64);
+            disp = 0;
+            a = self.untag(a);
+            let bytes = 16 >> under.spread;
+            self.look_out(8 * bytes, a, false, true);
+        }
+        let x = Addr {
+            disp,
+            ..Addr::default()
+        };
+        self.push_h(Op::StoreUnder, w, [a, p, v], x.pack(), under.pack());
     }
 
     fn load_ex(&mut self, w: u8, addr: Val) -> Val {

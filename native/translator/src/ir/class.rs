@@ -80,6 +80,7 @@ const fn class(n: u8) -> u16 {
             LoadX,
             Store,
             StoreX,
+            StoreUnder,
             Aligned,
             Watched,
             LoadEx,

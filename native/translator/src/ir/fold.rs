@@ -2,8 +2,7 @@
 
 use super::Addr;
 use super::build::IrBuilder;
-use super::eval::{PART_CARRY, PART_NZ};
-use super::eval::{mask, sext};
+use super::eval::{self, PART_CARRY, PART_NZ, mask, sext};
 use super::flags::{self, Cc};
 use super::sem::Sem;
 use super::{NONE, Op, Val};
@@ -90,6 +89,15 @@ impl IrBuilder {
                 let how = if op == Op::Shr { Op::Zext } else { Op::Sext };
                 Some(self.op1(how, bits, first.a))
             }
+            Op::VLanes if self.known(a).is_some() => {
+                let p = self.known(a).map_or(0, u128::from);
+                Some(self.wide(eval::eval(Op::VLanes, w, p, 0, 0, imm)))
+            }
+            Op::VLanes => Some(self.lanes_of(w, a, imm)),
+            Op::VAnd if self.known_wide(b) == Some(u128::MAX) => Some(a),
+            Op::VAnd if self.known_wide(b) == Some(0) => Some(b),
+            Op::VBsl if self.known_wide(c) == Some(u128::MAX) => Some(a),
+            Op::VBsl if self.known_wide(c) == Some(0) => Some(b),
             Op::AesMix if self.inst(a).op == Op::AesSub => {
                 let x = self.inst(a).a;
                 Some(self.push(Op::AesRound, 128, [x, NONE, NONE], 0))
@@ -232,6 +240,28 @@ impl IrBuilder {
             }
             _ => return None,
         })
+    }
+
+    fn known_wide(&self, v: Val) -> Option<u128> {
+        let i = self.inst(v);
+        (i.op == Op::ConstX).then(|| self.block.wide[i.imm as usize])
+    }
+
+    /// The lanes of a predicate, which most instructions of a loop have in common: made once.
+    fn lanes_of(&mut self, w: u8, p: Val, first: u64) -> Val {
+        let made = |&v: &Val| {
+            v != NONE && {
+                let i = self.inst(v);
+                (i.w, i.a, i.imm) == (w, p, first)
+            }
+        };
+        if let Some(&v) = self.lanes.iter().find(|v| made(v)) {
+            return v;
+        }
+        let v = self.push(Op::VLanes, w, [p, NONE, NONE], first);
+        self.lanes.rotate_right(1);
+        self.lanes[0] = v;
+        v
     }
 
     /// Wide value `v` is zero above the low `w` bits.

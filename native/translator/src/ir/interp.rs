@@ -6,7 +6,7 @@
 use super::eval::{self, eval_any, sext};
 use super::sem::{Above, Guard, Indirect, Sem};
 use super::state::{Helper, Outside, Refused, State};
-use super::{Op, Rmw, Trap};
+use super::{Op, Rmw, Trap, Under};
 
 /// A failed access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,12 +290,29 @@ impl Sem for Interp<'_> {
         self.read(w, addr)
     }
 
+    fn load_ahead(&mut self, w: u8, sx: u8, addr: u128) -> u128 {
+        self.load(w, sx, addr)
+    }
+
+    fn load_ahead_x(&mut self, w: u8, addr: u128) -> u128 {
+        self.read(w, addr)
+    }
+
     fn store(&mut self, w: u8, addr: u128, v: u128) {
         self.write(w, addr, v);
     }
 
     fn store_x(&mut self, w: u8, addr: u128, v: u128) {
         self.write(w, addr, v);
+    }
+
+    fn store_under(&mut self, w: u8, addr: u128, v: u128, p: u128, under: Under) {
+        let (lanes, step) = under.lanes(w);
+        for i in (0..lanes).filter(|i| p >> (u32::from(under.first) + i * step) & 1 != 0) {
+            let at = addr as u64;
+            let at = at.wrapping_add(u64::from(i * u32::from(w / 8)));
+            self.write(w, at.into(), super::vector::lane(v, w, i).into());
+        }
     }
 
     fn load_ex(&mut self, w: u8, addr: u128) -> u128 {

@@ -177,6 +177,8 @@ pub enum Op {
     VPopcnt,
     /// Bit n is the highest bit of byte n of a (w = 16): a general value.
     VMask,
+    /// All ones in the lanes whose lowest byte has its bit in general a (bit imm is that of byte 0), 0 in the others.
+    VLanes,
     /// Byte table lookup in one register; indices beyond 15 give 0.
     VTbl1,
     /// Reverses the bytes (w = 8) or larger elements in each imm bits.
@@ -280,6 +282,8 @@ pub enum Op {
     LoadX,
     Store,
     StoreX,
+    /// Stores those lanes (of `w` bits) of c of which general b has the bit; the address is a + disp. `h`: see [`Under`].
+    StoreUnder,
     /// Remembers an exclusive load: value of `w` bits.
     LoadEx,
     /// Store c if the exclusive access still stands: 0 or 1 (failed).
@@ -442,6 +446,38 @@ impl Addr {
     }
 }
 
+/// Which bits of a predicate are those of a vector's lanes, packed into `h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Under {
+    /// The bit of the first lane.
+    pub first: u8,
+    /// Bits from one lane to the next are its bytes shifted left by this: lanes are in the vector (and in memory) closer to
+    /// each other than in the registers that the predicate is about.
+    pub spread: u8,
+}
+
+impl Under {
+    #[must_use]
+    pub fn pack(self) -> u32 {
+        u32::from(self.first) | u32::from(self.spread) << 8
+    }
+
+    #[must_use]
+    pub fn unpack(h: u32) -> Self {
+        Self {
+            first: h as u8,
+            spread: (h >> 8) as u8,
+        }
+    }
+
+    /// The lanes of `w` bits: how many there are, and the distance of their bits.
+    #[must_use]
+    pub fn lanes(self, w: u8) -> (u32, u32) {
+        let step = u32::from(w / 8) << self.spread;
+        (16 / step, step)
+    }
+}
+
 /// One instruction.
 #[derive(Clone, Copy, Debug)]
 pub struct Inst {
@@ -450,7 +486,7 @@ pub struct Inst {
     /// The guest instruction it belongs to, counted from the block's start.
     pub insn: u16,
     /// Helper index, or an argument of a trap (24 bits), or what [`Op::Watched`] says. Atomic operations: 1 if the value's bytes are in memory with
-    /// the highest first.
+    /// the highest first. [`Op::Load`] and [`Op::LoadX`]: 1 if the instruction may not access all that is loaded.
     pub h: u32,
     pub a: Val,
     pub b: Val,

@@ -6,7 +6,7 @@
 
 use super::flags::Cc;
 use super::state::{Helper, Outside};
-use super::{Op, Rmw, Trap};
+use super::{Op, Rmw, Trap, Under};
 
 /// How the target of an indirect jump is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +83,14 @@ pub trait Sem {
     fn load(&mut self, w: u8, sx: u8, addr: Self::V) -> Self::V;
     /// Loads `w` bits (up to 128) into a wide value.
     fn load_x(&mut self, w: u8, addr: Self::V) -> Self::V;
+    /// The same of memory that the instruction may access in parts only: what it does not access may be anything, and may be
+    /// missing. Where some of it is, the interpreter has the instruction.
+    fn load_ahead(&mut self, w: u8, sx: u8, addr: Self::V) -> Self::V;
+    fn load_ahead_x(&mut self, w: u8, addr: Self::V) -> Self::V;
     fn store(&mut self, w: u8, addr: Self::V, v: Self::V);
     fn store_x(&mut self, w: u8, addr: Self::V, v: Self::V);
+    /// Stores the lanes of `w` bits whose bits are set in `p`. Where memory is missing the interpreter has the instruction.
+    fn store_under(&mut self, w: u8, addr: Self::V, v: Self::V, p: Self::V, under: Under);
     fn load_ex(&mut self, w: u8, addr: Self::V) -> Self::V;
     fn store_ex(&mut self, w: u8, addr: Self::V, v: Self::V) -> Self::V;
     fn load_ex_pair(&mut self, w: u8, addr: Self::V) -> Self::V;

@@ -3,7 +3,7 @@
 //! Instructions that follow each other under one condition share a jump. Behind it what they have set or read is
 //! to be read anew.
 
-use super::build::IrBuilder;
+use super::build::{IrBuilder, LANES};
 use super::flags::Cc;
 use super::layout::Layout;
 use super::sem::{Guard, Sem};
@@ -73,6 +73,7 @@ impl IrBuilder {
 
     fn skip_unless(&mut self, cond: Val, of_flags: Option<Cc>) {
         self.aligned = (NONE, 0);
+        self.lanes = [NONE; LANES];
         self.push(Op::Skip, 0, [cond, NONE, NONE], 0);
         self.open = Some((of_flags, Box::new(self.cur.clone())));
     }
@@ -100,6 +101,7 @@ impl IrBuilder {
         if let Some((_, before)) = self.open.take() {
             self.push(Op::Label, 0, [NONE; 3], 0);
             self.aligned = (NONE, 0);
+            self.lanes = [NONE; LANES];
             self.cur.join(&before);
         }
     }

@@ -119,6 +119,7 @@ pub fn eval(op: Op, w: u8, a: u128, b: u128, c: u128, imm: u64) -> u128 {
         Op::VGet => u128::from(lane(a, w, n)),
         Op::VFromG => a & u128::from(u64::MAX),
         Op::VMask => (0..16).fold(0, |r, i| r | (a >> (8 * i + 7) & 1) << i),
+        Op::VLanes => from_lanes(w, |i| all(a >> (n + i * bits / 8) & 1 != 0)),
         Op::VPopcnt => map1(w, a, |x| u64::from(x.count_ones())),
         Op::VTbl1 => map1(8, b, |i| if i < 16 { lane(a, 8, i as u32) } else { 0 }),
         Op::VRev => {

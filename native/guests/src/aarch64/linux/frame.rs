@@ -41,6 +41,16 @@ const FIXED: usize = FPSIMD_SIZE + ESR_SIZE + EXTRA_SIZE + TERMINATOR;
 /// The condition flags, which a frame may set; the rest of PSTATE is not the guest's.
 const NZCV: u64 = 0xf000_0000;
 
+/// What is behind the frame for vectors whose record has so many bytes: nothing, if they fit beside the others; otherwise a record
+/// among these (extra_context) says where they are, and a terminator is behind them.
+pub(super) fn extra(size: usize) -> usize {
+    if FIXED + size > RESERVED_SIZE {
+        size + TERMINATOR
+    } else {
+        0
+    }
+}
+
 pub(super) fn push(
     core: &mut dyn CpuCore,
     space: &AddressSpace,
@@ -50,12 +60,7 @@ pub(super) fn push(
 ) -> Result<(), Efault> {
     let vectors = Vectors::of(core);
     let size = vectors.map_or(0, Vectors::size);
-    // What does not fit beside the others is behind the frame, and a record (extra_context, a terminator behind it) says where.
-    let extra = if FIXED + size > RESERVED_SIZE {
-        size + TERMINATOR
-    } else {
-        0
-    };
+    let extra = extra(size);
     let whole = FRAME_SIZE + extra;
     // The frame record (x29, x30) lies above the frame, so that unwinders walk through.
     let record = (top & !15).wrapping_sub(16);

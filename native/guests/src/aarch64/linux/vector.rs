@@ -168,7 +168,7 @@ impl Vectors {
     }
 }
 
-/// What the record takes of the largest frame on a processor with these features.
+/// What the largest frame on a processor with these features takes beyond others.
 pub fn room(features: &[String]) -> u64 {
     if !features.iter().any(|f| f == "sve") {
         return 0;
@@ -176,5 +176,5 @@ pub fn room(features: &[String]) -> u64 {
     let lengths =
         crate::aarch64::features::lengths_of(crate::aarch64::features::by_names(features));
     let quads = 64 - lengths.leading_zeros() as usize;
-    Vectors { quads, live: true }.whole() as u64
+    super::frame::extra(Vectors { quads, live: true }.whole()) as u64
 }

@@ -132,6 +132,12 @@ pub fn lift<S: Sem>(s: &mut S, i: Insn) -> Lift {
     Lift::Next
 }
 
+/// Whether an instruction has code of its own, in translations with vectors of up to 256 bits.
+#[cfg(test)]
+pub fn is_inline(s: &mut crate::ir::build::IrBuilder, i: Insn) -> bool {
+    inline::lift(s, i)
+}
+
 fn by_helper<S: Sem>(s: &mut S, i: Insn, sets: char, imm: u64) {
     let both = s.call_x(registers, [None; 3], imm);
     let answer = s.op1i(Op::VGet, 64, both, 0);

@@ -292,6 +292,7 @@ impl Gen<'_> {
             offset: 0,
             insn: i.insn,
             write,
+            rough: i.op == Op::StoreUnder || (matches!(i.op, Op::Load | Op::LoadX) && i.h != 0),
             recipe: FaultPoint::SETTLED,
         };
         if let Some(recipe) = self.recipe() {

@@ -30,7 +30,7 @@ pub struct Own {
     /// Counted down by loops: what reaches 0 is worth a better translation.
     pub heat: [u32; HEAT],
     /// Words of the generated code: see [`word`].
-    pub host: [u64; 63],
+    pub host: [u64; layout::host::COUNT],
     fault: FaultNote,
 }
 

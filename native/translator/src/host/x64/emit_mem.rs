@@ -34,6 +34,7 @@ impl Gen<'_> {
                     self.store_x(i.w, m, r);
                 }
             }
+            Op::StoreUnder => self.store_under(i),
             Op::Fence => {
                 // lock or dword [rsp], 0: cheaper than mfence
                 self.asm.bytes(&[0xf0, 0x83, 0x0c, 0x24, 0x00]);

@@ -41,6 +41,7 @@ impl Gen<'_> {
                 self.asm.vex(Pp::P66, Map::M0f, false, 0xd7, d, 0, Rm::R(a));
                 self.define(v, d);
             }
+            Op::VLanes => self.lanes(v, i),
             Op::VIns => {
                 let a = self.reg_x(i.a);
                 let r = self.reg(i.b);

@@ -65,6 +65,10 @@ pub mod host {
     /// The lowest bit of each byte; those of the bytes that the accrued exceptions are in when bits became bytes in
     /// the opposite order.
     pub const BITS: usize = 61;
+    /// For predicates, in pairs of words: the bits of lanes of 8 to 64 bits, if the first one's is bit 0 and if it is bit 16;
+    /// then, for 8 and 16 bits, the bytes in which the bits are.
+    pub const LANES: usize = 63;
+    pub const COUNT: usize = LANES + 2 * 12;
 }
 
 const CONSTANTS: [[u64; 2]; 6] = [
@@ -80,6 +84,56 @@ const BOXES: [u64; 4] = [!0xffff_ffff, 0, !0xffff, 0];
 
 const BITS: [u64; 2] = [0x0101_0101_0101_0101, 0x0100_0101_0101_0000];
 
+/// The bit of the predicate that belongs to each lane of `8 << size` bits, where lanes have their part of it.
+const fn bits_of_lanes(size: u32, first: u32) -> u128 {
+    let step = 1 << size;
+    let (mut v, mut lane) = (0, 0);
+    while lane * step < 16 {
+        // A lane of fewer than 32 bits has its own byte, or two.
+        let bit = match size {
+            0 => lane % 8,
+            1 => lane * 2,
+            _ => first + lane * step,
+        };
+        v |= 1 << bit << (8 * step * lane);
+        lane += 1;
+    }
+    v
+}
+
+/// For each byte of the vector, the byte of the predicate in which its bit is.
+const fn bytes_of_lanes(size: u32, first: u32) -> u128 {
+    let (mut v, mut byte) = (0, 0);
+    while byte < 16 {
+        let from = first / 8 + if size == 0 { byte / 8 } else { byte % 2 };
+        v |= (from as u128) << (8 * byte);
+        byte += 1;
+    }
+    v
+}
+
+const LANES: [u128; 12] = {
+    let mut all = [0; 12];
+    let mut n = 0;
+    while n < 4 {
+        all[2 * n] = bits_of_lanes(n as u32, 0);
+        all[2 * n + 1] = bits_of_lanes(n as u32, 16);
+        if n < 2 {
+            all[8 + 2 * n] = bytes_of_lanes(n as u32, 0);
+            all[8 + 2 * n + 1] = bytes_of_lanes(n as u32, 16);
+        }
+        n += 1;
+    }
+    all
+};
+
+/// The bits of lanes of `w` bits, and (for 8 and 16) the bytes in which they are.
+#[must_use]
+pub fn lanes(w: u8, first: u64) -> [Mem; 2] {
+    let n = 2 * (w.trailing_zeros() as usize - 3) + (first / 16) as usize;
+    [n, 8 + n].map(|n| self::host(host::LANES + 2 * n))
+}
+
 /// Prepares a new core for generated code.
 pub fn prepare(st: &mut Cpu) {
     let compared = [flags::N, flags::Z | flags::C, flags::C | flags::V];
@@ -87,6 +141,10 @@ pub fn prepare(st: &mut Cpu) {
     st.host[host::CONSTANTS..][..2 * CONSTANTS.len()].copy_from_slice(CONSTANTS.as_flattened());
     st.host[host::BITS..][..2].copy_from_slice(&BITS);
     st.host[host::BOXES..][..BOXES.len()].copy_from_slice(&BOXES);
+    for (n, v) in LANES.iter().enumerate() {
+        st.host[host::LANES + 2 * n] = *v as u64;
+        st.host[host::LANES + 2 * n + 1] = (v >> 64) as u64;
+    }
 }
 
 /// 128 bits of absolute-value masks, and of smallest normal numbers, for lanes of `w` bits.

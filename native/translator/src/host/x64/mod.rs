@@ -19,6 +19,7 @@ mod emit_probe;
 mod emit_product;
 mod emit_select;
 mod emit_skip;
+mod emit_under;
 mod emit_vec;
 mod emit_vfloat;
 mod features;

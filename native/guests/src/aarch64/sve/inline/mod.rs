@@ -12,16 +12,22 @@ use crate::decode::{self, Bits, Fields, Index};
 use crate::ir::Op;
 use crate::ir::flags::{C, N, Z};
 use crate::ir::sem::Sem;
-use access::{load, load_once, load_replicated, store, whole};
-use float::{fma, fp, fp_p};
+use access::{
+    gather, load, load_once, load_quadword, load_replicated, load_structures, scatter, store,
+    store_once, store_structures, whole,
+};
+use float::{by_element, compare as fp_compare, extreme, fma, fp, fp_p, unary};
 use predicate::{
     brk, cntp, compare, count, incp, length, logic_of_predicates, pfalse, ptest, ptrue, rdffr,
     rdffr_p, setffr, while_less, wrffr,
 };
-use under::{add_sub_p, dup_imm_p, dup_p, logic_p, mad, min_max_p, mla, mul_p, neg_p, sel};
+use under::{
+    add_sub_p, dup_imm_p, dup_p, extend, logic_p, mad, min_max_p, mla, mul_p, neg_p, prefix, sel,
+    shift_imm_p, sign,
+};
 use vector::{
-    add_imm, add_sub, dup, dup_imm, index, logic, min_max_imm, move_all, mul, mul_imm, saturating,
-    shift_imm, trn, unpack, zip_uzp,
+    add_imm, add_sub, dot, dup, dup_imm, index, logic, min_max_imm, move_all, mul, mul_imm,
+    saturating, shift_imm, step, trn, unpack, zip_uzp,
 };
 
 /// How an instruction sees its vectors.
@@ -83,26 +89,7 @@ impl Form {
 
     /// All ones in the lanes of piece `k` that a predicate has.
     pub(super) fn mask<S: Sem>(self, s: &mut S, p: S::V, k: u16) -> S::V {
-        let part = if k == 0 {
-            p
-        } else {
-            s.shift_k(Op::Shr, 64, p, 16)
-        };
-        let step = u32::from(self.w / 8);
-        let bits = (0..16 / step).fold(0u128, |v, i| {
-            let bit = if step == 1 { i % 8 } else { i * step };
-            v | 1 << bit << (i * u32::from(self.w))
-        });
-        let bits = s.wide(bits);
-        let lanes = if self.w == 8 {
-            let v = s.op1(Op::VFromG, 64, part);
-            let spread = s.wide(0x0101_0101_0101_0101_u128 << 64);
-            s.op2(Op::VTbl1, 8, v, spread)
-        } else {
-            s.op1(Op::VDupG, self.w, part)
-        };
-        let on = s.op2(Op::VAnd, 128, lanes, bits);
-        s.op2(Op::VCmpEq, self.w, on, bits)
+        s.op1i(Op::VLanes, self.w, p, 16 * u64::from(k))
     }
 
     /// The bits of a predicate by lanes that are all ones or 0.
@@ -176,14 +163,21 @@ inline! {
     "00000101 zz 1 mmmmm 0110oo nnnnn ddddd" zip_uzp;
     "00000101 zz 1 mmmmm 01110o nnnnn ddddd" trn;
     "00000101 zz 1100oo 001110 nnnnn ddddd" unpack;
+    "00000100 zz 11 iiii 11000 o ppppp ddddd" step;
+    "01000100 zz 0 mmmmm 00000o nnnnn ddddd" dot;
     // With one.
+    "00000100 zz 01000m 001 ggg nnnnn ddddd" prefix;
+    "00000100 zz 0000oo 100 ggg zziii ddddd" shift_imm_p;
+    "00000100 zz 0100oo 101 ggg nnnnn ddddd" extend;
+    "00000100 zz 01010o 101 ggg nnnnn ddddd" extend;
+    "00000100 zz 01110o 101 ggg nnnnn ddddd" sign;
     "00000100 zz 0000oo 000 ggg mmmmm ddddd" add_sub_p;
     "00000100 zz 0010oo 000 ggg mmmmm ddddd" min_max_p;
     "00000100 zz 010000 000 ggg mmmmm ddddd" mul_p;
     "00000100 zz 0110oo 000 ggg mmmmm ddddd" logic_p;
     "00000100 zz 0 mmmmm 01o ggg nnnnn ddddd" mla;
     "00000100 zz 0 mmmmm 11o ggg aaaaa ddddd" mad;
-    "00000100 zz 010o11 101 ggg nnnnn ddddd" neg_p;
+    "00000100 zz 010111 101 ggg nnnnn ddddd" neg_p;
     "00000100 zz 010110 101 ggg nnnnn ddddd" neg_p;
     "00000101 zz 1 mmmmm 11 gggg nnnnn ddddd" sel;
     "00000101 zz 101000 101 ggg nnnnn ddddd" dup_p;
@@ -193,6 +187,14 @@ inline! {
     "01100101 zz 0000oo 100 ggg mmmmm ddddd" fp_p;
     "01100101 zz 00110o 100 ggg mmmmm ddddd" fp_p;
     "01100101 zz 1 mmmmm ooo ggg nnnnn ddddd" fma;
+    "01100101 zz 00011o 100 ggg mmmmm ddddd" extreme;
+    "01100101 zz 0100oo 001 ggg nnnnn o dddd" fp_compare;
+    "01100101 zz 0 mmmmm 01o ggg nnnnn o dddd" fp_compare;
+    "01100101 zz 001101 101 ggg nnnnn ddddd" unary;
+    "01100101 zz 0101oo 101 ggg nnnnn ddddd" unary;
+    "01100101 zz 0111oo 101 ggg nnnnn ddddd" unary;
+    "01100100 1z 1 mmmmm 00000o nnnnn ddddd" by_element;
+    "01100100 1z 1 mmmmm 001000 nnnnn ddddd" by_element;
     // Comparisons and predicates.
     "00100100 zz 0 mmmmm 000 ggg nnnnn o dddd" compare;
     "00100100 zz 0 mmmmm 100 ggg nnnnn o dddd" compare;
@@ -224,6 +226,31 @@ inline! {
     "11100101 10 iiiiii 010 iii nnnnn ttttt" whole;
     "1110010 zz zz mmmmm 010 ggg nnnnn ttttt" store;
     "1110010 zz zz 0 iiii 111 ggg nnnnn ttttt" store;
+    "1110010 zz 001 iiii 111 ggg nnnnn ttttt" store_once;
+    "1110010 zz 00 mmmmm 011 ggg nnnnn ttttt" store_once;
+    "1010010 zz 00 mmmmm 000 ggg nnnnn ttttt" load_quadword;
+    "1010010 zz 000 iiii 001 ggg nnnnn ttttt" load_quadword;
+    "1010010 zz 01 mmmmm 110 ggg nnnnn ttttt" load_structures;
+    "1010010 zz 11 mmmmm 110 ggg nnnnn ttttt" load_structures;
+    "1010010 zz 010 iiii 111 ggg nnnnn ttttt" load_structures;
+    "1010010 zz 110 iiii 111 ggg nnnnn ttttt" load_structures;
+    "1110010 zz 01 mmmmm 011 ggg nnnnn ttttt" store_structures;
+    "1110010 zz 11 mmmmm 011 ggg nnnnn ttttt" store_structures;
+    "1110010 zz 011 iiii 111 ggg nnnnn ttttt" store_structures;
+    "1110010 zz 111 iiii 111 ggg nnnnn ttttt" store_structures;
+    // Vectors of offsets.
+    "1000010 zz x 0 mmmmm 0 uf ggg nnnnn ttttt" gather;
+    "1000010 zz x 1 mmmmm 0 uf ggg nnnnn ttttt" gather;
+    "1100010 zz x 0 mmmmm 0 uf ggg nnnnn ttttt" gather;
+    "1100010 zz x 1 mmmmm 0 uf ggg nnnnn ttttt" gather;
+    "1100010 zz 10 mmmmm 1 uf ggg nnnnn ttttt" gather;
+    "1100010 zz 11 mmmmm 1 uf ggg nnnnn ttttt" gather;
+    "1110010 zz 00 mmmmm 101 ggg nnnnn ttttt" scatter;
+    "1110010 zz 01 mmmmm 101 ggg nnnnn ttttt" scatter;
+    "1110010 zz 00 mmmmm 1 x 0 ggg nnnnn ttttt" scatter;
+    "1110010 zz 01 mmmmm 1 x 0 ggg nnnnn ttttt" scatter;
+    "1110010 zz 10 mmmmm 1 x 0 ggg nnnnn ttttt" scatter;
+    "1110010 zz 11 mmmmm 1 x 0 ggg nnnnn ttttt" scatter;
 }
 
 /// By bits 24-21 and 31-29.

@@ -130,3 +130,81 @@ pub(super) fn dup_imm_p<S: Sem>(s: &mut S, f: Form) -> bool {
     let p = f.p(s, f.i.f(16, 4));
     copy_under(s, f, p, v, !f.i.bit(14))
 }
+
+/// A register's elements that Pg has, changed.
+fn changed<S: Sem>(
+    s: &mut S,
+    f: Form,
+    from: u32,
+    op: &mut dyn FnMut(&mut S, S::V) -> S::V,
+) -> bool {
+    let p = f.p(s, f.g());
+    for k in 0..f.quads {
+        let (a, d) = (f.z(s, from, k), f.z(s, f.i.rd(), k));
+        let r = op(s, a);
+        let m = f.mask(s, p, k);
+        let r = s.op3(Op::VBsl, 128, r, d, m);
+        f.put(s, f.i.rd(), k, r);
+    }
+    true
+}
+
+/// ASR, LSR, LSL by an immediate.
+pub(super) fn shift_imm_p<S: Sem>(s: &mut S, f: Form) -> bool {
+    let tsz = f.i.f(22, 2) << 2 | f.i.f(8, 2);
+    let Some((w, left, right)) = super::super::int::amounts(tsz, f.i.f(5, 3)) else {
+        return false;
+    };
+    let (op, n) = match f.i.f(16, 2) {
+        0 => (Op::VShrS, right),
+        1 => (Op::VShrU, right),
+        3 => (Op::VShl, left),
+        _ => return false,
+    };
+    let f = Form { w: w as u8, ..f };
+    changed(s, f, f.i.rd(), &mut |s, a| {
+        if n == 0 {
+            a
+        } else {
+            s.op1i(op, f.w, a, n.into())
+        }
+    })
+}
+
+/// SXTB to UXTW.
+pub(super) fn extend<S: Sem>(s: &mut S, f: Form) -> bool {
+    let from = 8 << f.i.f(17, 2);
+    if from >= u32::from(f.w) {
+        return false;
+    }
+    let n = u64::from(u32::from(f.w) - from);
+    let right = if f.i.bit(16) { Op::VShrU } else { Op::VShrS };
+    changed(s, f, f.i.rn(), &mut |s, a| {
+        let v = s.op1i(Op::VShl, f.w, a, n);
+        s.op1i(right, f.w, v, n)
+    })
+}
+
+/// FABS, FNEG.
+pub(super) fn sign<S: Sem>(s: &mut S, f: Form) -> bool {
+    if f.w == 8 {
+        return false;
+    }
+    let sign = s.wide(splat(f.w, 1 << (f.w - 1)));
+    let op = if f.i.bit(16) { Op::VXor } else { Op::VAndn };
+    changed(s, f, f.i.rn(), &mut |s, a| s.op2(op, 128, a, sign))
+}
+
+/// MOVPRFX.
+pub(super) fn prefix<S: Sem>(s: &mut S, f: Form) -> bool {
+    if f.i.bit(16) {
+        return changed(s, f, f.i.rn(), &mut |_, a| a);
+    }
+    let p = f.p(s, f.g());
+    for k in 0..f.quads {
+        let (a, m) = (f.z(s, f.i.rn(), k), f.mask(s, p, k));
+        let r = s.op2(Op::VAnd, 128, a, m);
+        f.put(s, f.i.rd(), k, r);
+    }
+    true
+}

@@ -259,3 +259,37 @@ pub(super) fn unpack<S: Sem>(s: &mut S, f: Form) -> bool {
     }
     true
 }
+
+/// INCH to DECD of a vector.
+pub(super) fn step<S: Sem>(s: &mut S, f: Form) -> bool {
+    if f.w == 8 {
+        return false;
+    }
+    let n = super::predicate::elements(f) * u64::from(f.i.f(16, 4) + 1);
+    let n = if f.i.bit(10) { n.wrapping_neg() } else { n };
+    let n = s.wide(splat(f.w, n));
+    for k in 0..f.quads {
+        let v = f.z(s, f.i.rd(), k);
+        let r = s.op2(Op::VAdd, f.w, v, n);
+        f.put(s, f.i.rd(), k, r);
+    }
+    true
+}
+
+/// SDOT, UDOT of bytes.
+pub(super) fn dot<S: Sem>(s: &mut S, f: Form) -> bool {
+    if f.w != 32 {
+        return false;
+    }
+    let op = if f.i.bit(10) { Op::VDotU } else { Op::VDotS };
+    for k in 0..f.quads {
+        let (a, b, d) = (
+            f.z(s, f.i.rn(), k),
+            f.z(s, f.i.rm(), k),
+            f.z(s, f.i.rd(), k),
+        );
+        let r = s.op3(op, 32, a, b, d);
+        f.put(s, f.i.rd(), k, r);
+    }
+    true
+}

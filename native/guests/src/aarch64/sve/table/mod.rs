@@ -28,6 +28,8 @@ pub enum Run {
 pub struct Encoding {
     #[cfg(test)]
     pub name: &'static str,
+    #[cfg(test)]
+    pub pattern: &'static str,
     pub mask: u32,
     pub value: u32,
     pub need: Features,
@@ -72,6 +74,8 @@ macro_rules! lines {
         const LINES: &[super::Encoding] = &[$(super::Encoding {
             #[cfg(test)]
             name: stringify!($name),
+            #[cfg(test)]
+            pattern: $pattern,
             mask: $crate::decode::parse($pattern, 32, b'm'),
             value: $crate::decode::parse($pattern, 32, b'v'),
             need: $crate::aarch64::features::$need,
