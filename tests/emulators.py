@@ -182,6 +182,17 @@ def need(tool: str) -> str:
     return path
 
 
+def need_rust_library(target: str) -> None:
+    """Rust's for a target, which rustup installs where it is that which Rust came by."""
+    rustc = need("rustc")
+    sysroot = subprocess.run([rustc, "--print", "sysroot"], capture_output=True, check=True)
+    library = Path(sysroot.stdout.decode().strip(), "lib/rustlib", target)
+    if not library.is_dir() and (rustup := shutil.which("rustup")):
+        subprocess.run([rustup, "target", "add", target], check=False)
+    if not library.is_dir():
+        lack(f"no standard library of Rust for {target}: rustup target add {target}")
+
+
 def newer_qemu(arch: str) -> str:
     """The path of a qemu that is newer than the machine's (tools/newer-qemu)."""
     tool = REPO / "tools" / "newer-qemu"

@@ -238,10 +238,13 @@ def test_notes_and_segments(arch: str, runner: Callable[..., Runner], testbin: T
         kinds = [f"{owner} {kind}" for owner, kind, _ in found]
         head = ["CORE NT_PRSTATUS", "CORE NT_PRPSINFO", "CORE NT_SIGINFO", "CORE NT_AUXV",
                 "CORE NT_FILE", "CORE NT_FPREGSET"]  # fmt: skip
-        extra = f"LINUX {0x401 if arch == 'aarch64' else 0x400}"
-        a_thread = ["CORE NT_PRSTATUS", "CORE NT_FPREGSET", extra]
+        # NT_ARM_TLS, PAC_MASK, PAC_ENABLED_KEYS, PACA_KEYS, PACG_KEYS, as the kernel orders them
+        # (arch/arm64/kernel/ptrace.c).
+        numbers = (0x401, 0x406, 0x40A, 0x407, 0x408) if arch == "aarch64" else (0x400,)
+        extra = [f"LINUX {number}" for number in numbers]
+        a_thread = ["CORE NT_PRSTATUS", "CORE NT_FPREGSET", *extra]
         kinds = [kind.replace("NT_ARM_TLS", "1025").replace("NT_ARM_VFP", "1024") for kind in kinds]
-        assert kinds == [*head, extra, *a_thread * 4]
+        assert kinds == [*head, *extra, *a_thread * 4]
         info = found[1][2]
         assert info["pr_pid"] == process.pid
         assert info["pr_ppid"] == os.getpid()

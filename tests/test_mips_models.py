@@ -124,8 +124,8 @@ def test_frames(tmp_path: Path, emulator: Callable[[str], Emulator], checked: bo
     (tmp_path / "frame.c").write_text(_FRAME)
     compiler = emulators.need("mipsel-linux-gnu-gcc")
     program = tmp_path / "frame"
-    command: list[str | Path] = [compiler, "-mips32r2", "-mdspr2", "-static", "-O1", "-o", program]
-    subprocess.run([*command, tmp_path / "frame.c"], check=True)
+    command = [compiler, "-mips32r2", "-mdspr2", "-static", "-O1", "-o", str(program)]
+    subprocess.run([*command, str(tmp_path / "frame.c")], check=True)
     options = ["-cpu", "74Kf", *(("--core", "native,check") if checked else ())]
     done = emulator("mipsel")(program, options=options).check()
     # HWCAP_MIPS_DSP and _DSP2.

@@ -132,14 +132,8 @@ def test_a_program_that_does_not_end(tmp_path: Path) -> None:
 
 @BOTH
 def test_rust(arch: str, tmp_path: Path) -> None:
-    emulators.need("rustc")
+    emulators.need_rust_library(RUST[arch])
     gcc = emulators.need(f"{TRIPLETS[arch]}-gcc")
-    library = subprocess.run(
-        ["rustc", "--print", "target-libdir", "--target", RUST[arch]],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    if not Path(library.stdout.strip()).is_dir():
-        emulators.lack(f"no standard library of Rust for {RUST[arch]}: rustup target add")
     compiled([
         "rustc", "--test", "--edition=2024", "--target", RUST[arch], f"-Clinker={gcc}",
         HERE / "rust.rs", "-o", tmp_path / "test_rust",

@@ -107,22 +107,11 @@ def test_automake(project: Path, path: str, arch: str) -> None:
     assert (project / "one.log").read_text().startswith(MACHINES[arch])
 
 
-def need_standard_library(target: str) -> None:
-    """Rust's for a target, which rustup installs where it is that which Rust came by."""
-    rustc = emulators.need("rustc")
-    sysroot = subprocess.run([rustc, "--print", "sysroot"], capture_output=True, check=True)
-    library = Path(sysroot.stdout.decode().strip(), "lib/rustlib", target)
-    if not library.is_dir() and (rustup := shutil.which("rustup")):
-        subprocess.run([rustup, "target", "add", target], check=False)
-    if not library.is_dir():
-        emulators.lack(f"no standard library of Rust for {target}: rustup target add {target}")
-
-
 @BOTH
 def test_cargo(project: Path, path: str, arch: str) -> None:
     triplet = need_compiler(arch)
     target = {"aarch64": "aarch64-unknown-linux-gnu", "arm": "armv7-unknown-linux-gnueabihf"}[arch]
-    need_standard_library(target)
+    emulators.need_rust_library(target)
     name = target.upper().replace("-", "_")
     variables = {
         f"CARGO_TARGET_{name}_RUNNER": f"qusr-{arch}",
