@@ -1,5 +1,5 @@
 """pwntools' `gdb.debug` and `gdb.attach`, of PyPI's package in an environment of its own. It looks
-for an emulator called `qemu-ARCH`, which here is qusr.
+for an emulator called `qemu-ARCH`, which here is qusr. It has no s390x: a KeyError of its contexts.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def pwntools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("how", ["debug", "attach"])
-@pytest.mark.parametrize("arch", [*LIBC, *PLAIN])
+@pytest.mark.parametrize("arch", [arch for arch in (*LIBC, *PLAIN) if arch != "s390x"])
 def test_pwntools(
     qusr: Callable[[str], Emulator],
     built: Callable[[str, str], Path],

@@ -41,7 +41,7 @@ REGISTERS = {
         r"fp7 +", r"fpcontrol +0x", r"fpiaddr +0x",
     ],
     "ppc": [
-        r"r31 +0x", r"pc +0x\w+\s+0x\w+ <main", r"msr +0x", r"cr +0x", r"ctr +0x", r"f31 +",
+        r"r31 +0x", r"f31 +", r"pc +0x\w+\s+0x\w+ <main", r"msr +0x", r"cr +0x", r"ctr +0x",
         r"fpscr +0x", r"vr31 +", r"vscr +0x", r"vrsave +0x",
     ],
 }  # fmt: skip
