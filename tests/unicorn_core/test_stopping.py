@@ -143,6 +143,12 @@ ONCE = {
 @pytest.mark.parametrize("name", ONCE)
 def test_interrupts_do_not_repeat_an_instruction(name: str) -> None:
     """Unicorn left alone ends a run behind a load or store and then executes it again."""
+    # On a busy machine the rounds may be over before the other thread gets a processor.
+    assert any(_interrupted(name) for _ in range(50))
+
+
+def _interrupted(name: str) -> int:
+    """How often three million rounds were interrupted, none of which may be done twice."""
     flavour, body = ONCE[name]
     rounds = 3_000_000
     if is_a64(flavour):
@@ -176,7 +182,7 @@ def test_interrupts_do_not_repeat_an_instruction(name: str) -> None:
     assert exit_ == {"reason": "breakpoint", "imm": 0}
     assert machine[done] == rounds
     assert machine["x5" if is_a64(flavour) else "r3"] == 0
-    assert interrupts
+    return interrupts
 
 
 def test_interrupt_before_run() -> None:
