@@ -30,3 +30,8 @@ def __getattr__(name: str) -> object:
     if module is None:
         raise AttributeError(f"module 'qusr' has no attribute {name!r}")
     return getattr(__import__(f"qusr.{module}", fromlist=[name]), name)
+
+
+def __dir__() -> list[str]:
+    # Not the subpackages that happen to be imported.
+    return [*__all__, *(name for name in globals() if name[:2] == "__")]

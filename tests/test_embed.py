@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 import qusr
 from qusr.embed.registers import wrapped
@@ -98,6 +101,50 @@ def test_interrupt_is_a_keyboard_interrupt(built: Built) -> None:
         check=False,
     )  # fmt: skip
     assert (run.stdout, run.stderr) == ("interrupted\n", "")
+
+
+def test_in_a_notebook(built: Built) -> None:
+    """A cell that ends with a process shows it; what the guest writes is the cell's; a kernel can
+    be interrupted while a guest runs, and the guest goes on.
+    """
+    cells = [
+        "import qusr; process = qusr.Process('testbins/prebuilt/hello-aarch64'); process",
+        "process.run()",
+        f"process = qusr.Process([{built('aarch64')!r}, 'spin'])\nprint('begins')\nprocess.run()",
+        "process.run(timeout=0.1) is None",
+    ]
+    shown: list[list[str]] = []
+    # In pytest a kernel leaves descriptors 1 and 2 alone.
+    environment = {**os.environ}
+    environment.pop("PYTEST_CURRENT_TEST")
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(REPO), env=environment)
+    try:
+        for cell in cells:
+            outputs: list[str] = []
+
+            def keep(message: dict[str, Any], outputs: list[str] = outputs) -> None:
+                content = message["content"]
+                match message["msg_type"]:
+                    case "stream":
+                        outputs.append(content["text"])
+                        if "begins" in content["text"]:
+                            manager.interrupt_kernel()
+                    case "execute_result":
+                        outputs.append(content["data"]["text/plain"])
+                    case "error":
+                        outputs.append(content["ename"])
+
+            client.execute_interactive(cell, output_hook=keep, timeout=60)
+            shown.append(outputs)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    first, second, third, fourth = shown
+    assert len(first) == 1 and re.fullmatch(r"<qusr.Process .* \(aarch64\): pc=.*>", first[0])
+    # What is written to a descriptor is told of beside what a cell gives.
+    assert sorted(second) == ["Exited(0)", "Hello from aarch64!\n"]
+    assert third == ["begins\n", "KeyboardInterrupt"]
+    assert fourth == ["True"]
 
 
 @pytest.mark.parametrize("what", ["spin", "sleep"])
@@ -261,3 +308,4 @@ def test_only_public_names(built: Built) -> None:
     assert all(name[:1] != "_" for name in names)
     assert {"run", "stop", "call", "pc", "hook_faults"} <= set(names)
     assert len(names) < 50
+    assert {name for name in dir(qusr) if name[:1] != "_"} == set(qusr.__all__)
