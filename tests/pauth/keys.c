@@ -12,13 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXPECT(what) \
-	do { \
-		if (!(what)) { \
-			printf("line %d: %s (errno %d)\n", __LINE__, #what, errno); \
-			exit(1); \
-		} \
-	} while (0)
+#include "../expect.h"
 
 enum { MASK = 0x406, ADDRESS_KEYS = 0x407, GENERIC_KEYS = 0x408, ENABLED = 0x40a, GET_ENABLED = 61 };
 

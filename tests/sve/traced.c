@@ -13,13 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXPECT(what) \
-	do { \
-		if (!(what)) { \
-			printf("line %d: %s (errno %d)\n", __LINE__, #what, errno); \
-			exit(1); \
-		} \
-	} while (0)
+#include "../expect.h"
 
 enum { NOTE = 0x405, HEADER = 16, MOST = 300000, SET_VL = 50, GET_VL = 51 };
 
