@@ -1,7 +1,9 @@
 //! The floating-point control registers.
 //!
 //! What is raised is the host's to collect. Causes are those of the last operation only while exceptions are enabled, and
-//! otherwise what a program has written: nobody looks for them then.
+//! otherwise what a program has written: nobody looks for them then, but who has just cleared FCSR. V8 does (CTC1 of zero,
+//! a conversion, CFC1: `TryInlineTruncateDoubleToI` of its macro assembler), and by causes alone it tells what did not fit. What a
+//! few instructions behind such a CTC1 have raised is the cause.
 
 use super::Processor;
 use super::features::{NAN2008, PS, R6};
@@ -20,6 +22,11 @@ const MODES: u64 = ROUNDING | ENABLES | FS;
 /// Causes, with that of an operation that is not implemented on top.
 const CAUSES: u64 = 0x3f << 12;
 const ABS_NAN2008: u64 = 3 << 18;
+
+/// Bytes of code behind a CTC1 of which it is known what they raised.
+const NEAR: u64 = 32;
+/// In [`slot::CLEARED`]: no address of code.
+const UNKNOWN: u64 = 1;
 
 /// In `State::fpstatus`: the causes, and that the operation is to trap.
 pub const TRAPPING: u64 = 1 << 8;
@@ -50,11 +57,15 @@ fn fixed(guest: Processor) -> u64 {
 #[must_use]
 pub fn fcsr(st: &State, guest: Processor) -> u64 {
     let conditions = (0..8).map(|n| st.r()[usize::from(slot::FCC + n)] << condition_bit(n));
-    conditions.sum::<u64>()
-        | float::accrued(st.env()) << 2
-        | st.r()[usize::from(slot::FCSR)]
-        | (st.fpstatus & 0x3f) << 12
-        | fixed(guest)
+    let modes = st.r()[usize::from(slot::FCSR)];
+    let raised = float::accrued(st.env());
+    let near = st.pc.wrapping_sub(st.r()[usize::from(slot::CLEARED)]) < NEAR;
+    let causes = if near && raised != 0 && modes & ENABLES == 0 {
+        raised
+    } else {
+        st.fpstatus & 0x3f
+    };
+    conditions.sum::<u64>() | raised << 2 | modes | causes << 12 | fixed(guest)
 }
 
 pub fn set_fcsr(st: &mut State, v: u64) {
@@ -77,6 +88,7 @@ pub fn reset(st: &mut State, guest: Processor) {
     };
     let env = st.env() | float::TINY_AFTER | nans;
     st.set_env(env);
+    st.r_mut()[usize::from(slot::CLEARED)] = UNKNOWN;
     set_fcsr(st, 0);
 }
 
@@ -118,19 +130,32 @@ fn conditions<S: Sem>(s: &mut S, bit: impl Fn(u16) -> u64) -> S::V {
     all
 }
 
-fn causes<S: Sem>(s: &mut S) -> S::V {
-    s.call(
+/// Those in FCSR's place, by what is `raised`.
+fn causes<S: Sem>(s: &mut S, i: Insn, raised: S::V) -> S::V {
+    let written = s.call(
         |st, _, _, _, _| u128::from((st.fpstatus & 0x3f) << 12),
         [None; 3],
         0,
-    )
+    );
+    if i.mode & mode::TRAPS != 0 {
+        return written;
+    }
+    let (pc, cleared) = (s.konst(i.pc), s.get(slot::CLEARED));
+    let distance = s.op2(Op::Sub, i.xlen(), pc, cleared);
+    let far = s.and_k(64, distance, !(NEAR - 1));
+    let near = s.is_zero(64, far);
+    let shifted = s.shift_k(Op::Shl, 64, raised, 12);
+    let some = s.not_zero(64, raised);
+    let new = s.select(64, some, shifted, written);
+    s.select(64, near, new, written)
 }
 
 /// All of FCSR.
 fn whole<S: Sem>(s: &mut S, i: Insn) -> S::V {
     let raised = s.accrued();
+    let causes = causes(s, i, raised);
     let raised = s.shift_k(Op::Shl, 64, raised, 2);
-    let (modes, causes) = (s.get(slot::FCSR), causes(s));
+    let modes = s.get(slot::FCSR);
     let v = s.op2(Op::Or, 64, raised, modes);
     let v = s.op2(Op::Or, 64, v, causes);
     let fixed = s.konst(fixed(i.guest));
@@ -225,6 +250,11 @@ pub fn ctc1<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let raised = s.shift_k(Op::Shr, 64, new, 2);
     s.accrue(raised);
     s.set(slot::FCSR, modes);
+    let raised = s.and_k(64, new, 0x1f << 2);
+    let clear = s.is_zero(64, raised);
+    let (behind, unknown) = (s.konst(i.next()), s.konst(UNKNOWN));
+    let cleared = s.select(64, clear, behind, unknown);
+    s.set(slot::CLEARED, cleared);
     // An exception that is enabled and caused is raised at once, and one that is not implemented anyway.
     let enables = s.shift_k(Op::Shl, 64, new, 5);
     let always = s.konst(1 << 17);
