@@ -36,6 +36,37 @@ CHECK(conversions)
 	EQ(CAUSES(BEHIND(TRUNC, 7.0, 0)), 0);
 }
 
+/* Without a CTC1, as V8 has it: only the last operation's causes, whatever the flags are. */
+#define CONVERTED(instruction, a)                                                        \
+	({                                                                               \
+		unsigned fcsr;                                                           \
+		double result_, a_ = (a);                                                \
+		__asm__ volatile("add.d %1, %2, %2\n\t" instruction                      \
+				 "\n\tmfc1 %0, %1\n\tcfc1 %0, $31"                       \
+				 : "=&r"(fcsr), "=&f"(result_)                           \
+				 : "f"(a_));                                             \
+		fcsr;                                                                    \
+	})
+
+CHECK(without_clearing)
+{
+	for (int i = 0; i < 2; i++) {
+		EQ(CAUSES(CONVERTED("trunc.w.d %1, %2", __builtin_nan(""))), V);
+		EQ(CAUSES(CONVERTED("trunc.w.d %1, %2", 7.0)), 0);
+		EQ(CAUSES(CONVERTED("trunc.w.d %1, %2", 7.25)), I);
+		EQ(CAUSES(CONVERTED("cvt.w.d %1, %2", -3e9)), V);
+		EQ(CAUSES(CONVERTED("floor.w.d %1, %2", -2147483648.5)), V);
+		EQ(CAUSES(CONVERTED("ceil.w.d %1, %2", -2147483648.5)), I);
+		EQ(CAUSES(CONVERTED("round.w.d %1, %2", 2147483647.25)), I);
+#if __mips >= 64 || __mips == 3 || defined(__mips64)
+		EQ(CAUSES(CONVERTED("trunc.l.d %1, %2", 3e9)), 0);
+		EQ(CAUSES(CONVERTED("trunc.l.d %1, %2", 1e19)), V);
+#endif
+	}
+	/* From the converted register into itself. */
+	EQ(CAUSES(CONVERTED("mov.d %1, %2\n\ttrunc.w.d %1, %1", 1e10)), V);
+}
+
 CHECK(arithmetic)
 {
 	EQ(CAUSES(BEHIND("div.d %2, %3, %4", 1, 0)), Z);

@@ -1,12 +1,13 @@
 //! The floating-point control registers.
 //!
 //! What is raised is the host's to collect. Causes are those of the last operation only while exceptions are enabled, and
-//! otherwise what a program has written: nobody looks for them then, but who has just cleared FCSR. V8 does (CTC1 of zero,
-//! a conversion, CFC1: `TryInlineTruncateDoubleToI` of its macro assembler), and by causes alone it tells what did not fit. What a
-//! few instructions behind such a CTC1 have raised is the cause.
+//! otherwise what a program has written: nobody looks for them then, but V8, which tells by causes alone what does not fit into
+//! an integer (`TryInlineTruncateDoubleToI` of its macro assembler: a conversion, MFC1, CFC1; or CTC1 of zero, a conversion,
+//! CFC1). So those of a conversion are worked out by a CFC1 right behind it, and what a few instructions behind a CTC1
+//! that clears FCSR have raised is the cause.
 
 use super::Processor;
-use super::features::{NAN2008, PS, R6};
+use super::features::{Features, NAN2008, PS, R6};
 use super::insn::{Insn, done, mode, slot, x};
 use super::system::{FLOATING, changed, steps_in_slot};
 use crate::guest::Lift;
@@ -59,8 +60,18 @@ pub fn fcsr(st: &State, guest: Processor) -> u64 {
     let conditions = (0..8).map(|n| st.r()[usize::from(slot::FCC + n)] << condition_bit(n));
     let modes = st.r()[usize::from(slot::FCSR)];
     let raised = float::accrued(st.env());
-    let near = st.pc.wrapping_sub(st.r()[usize::from(slot::CLEARED)]) < NEAR;
-    let causes = if near && raised != 0 && modes & ENABLES == 0 {
+    let r = |n: u16| st.r()[usize::from(n)];
+    let causes = if modes & ENABLES != 0 {
+        st.fpstatus & 0x3f
+    } else if let Some(causes) = converted(
+        st,
+        guest,
+        st.pc,
+        r(slot::CONVERTED),
+        r(slot::CONVERTED_FROM),
+    ) {
+        causes
+    } else if raised != 0 && st.pc.wrapping_sub(r(slot::CLEARED)) < NEAR {
         raised
     } else {
         st.fpstatus & 0x3f
@@ -73,6 +84,7 @@ pub fn set_fcsr(st: &mut State, v: u64) {
         st.r_mut()[usize::from(slot::FCC + n)] = v >> condition_bit(n) & 1;
     }
     st.r_mut()[usize::from(slot::FCSR)] = v & MODES;
+    st.r_mut()[usize::from(slot::CONVERTED)] = 0;
     st.fpstatus = v >> 12 & 0x3f;
     let env = float::with_accrued(st.env(), v >> 2 & 0x1f);
     st.set_env(env);
@@ -130,24 +142,72 @@ fn conditions<S: Sem>(s: &mut S, bit: impl Fn(u16) -> u64) -> S::V {
     all
 }
 
+/// What [`slot::CONVERTED`] holds of a conversion.
+fn conversion(i: Insn) -> u64 {
+    u64::from(i.bits) << 32 | i.pc & 0xffff_ffff
+}
+
+/// Remembers a conversion of `a`, `w` bits wide, to an integer.
+pub fn remember<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V) {
+    if i.mode & mode::TRAPS != 0 {
+        return;
+    }
+    let (what, from) = (s.konst(conversion(i)), s.op1i(Op::VGet, w, a, 0));
+    s.set(slot::CONVERTED, what);
+    s.set(slot::CONVERTED_FROM, from);
+}
+
+/// The causes of the conversion `what` if it is the instruction before `pc`, or the one before that.
+fn converted(st: &State, guest: Processor, pc: u64, what: u64, from: u64) -> Option<u64> {
+    let distance = (pc as u32).wrapping_sub(what as u32);
+    if what == 0 || !matches!(distance, 4 | 8) {
+        return None;
+    }
+    let i = Insn {
+        bits: (what >> 32) as u32,
+        pc,
+        behind: 0,
+        in_slot: false,
+        mode: 0,
+        guest,
+    };
+    let mut env = float::with_accrued(st.env(), 0);
+    let (w, how) = super::fp::conversion(i);
+    float::eval(&mut env, Op::FpToInt, w, from.into(), 0, 0, how);
+    Some(float::accrued(env))
+}
+
 /// Those in FCSR's place, by what is `raised`.
 fn causes<S: Sem>(s: &mut S, i: Insn, raised: S::V) -> S::V {
-    let written = s.call(
-        |st, _, _, _, _| u128::from((st.fpstatus & 0x3f) << 12),
-        [None; 3],
-        0,
-    );
     if i.mode & mode::TRAPS != 0 {
-        return written;
+        let written = |st: &mut State, _, _, _, _| u128::from(st.fpstatus & 0x3f) << 12;
+        return s.call(written, [None; 3], 0);
     }
     let (pc, cleared) = (s.konst(i.pc), s.get(slot::CLEARED));
     let distance = s.op2(Op::Sub, i.xlen(), pc, cleared);
     let far = s.and_k(64, distance, !(NEAR - 1));
-    let near = s.is_zero(64, far);
-    let shifted = s.shift_k(Op::Shl, 64, raised, 12);
-    let some = s.not_zero(64, raised);
-    let new = s.select(64, some, shifted, written);
-    s.select(64, near, new, written)
+    let (near, none) = (s.is_zero(64, far), s.konst(0));
+    let raised = s.select(64, near, raised, none);
+    let (what, from) = (s.get(slot::CONVERTED), s.get(slot::CONVERTED_FROM));
+    let modern = u64::from(i.has(NAN2008)) << 63;
+    s.call(
+        |st, raised, what, from, imm| {
+            let guest = Processor {
+                features: if imm >> 63 != 0 { NAN2008 } else { Features(0) },
+                is_wide: true,
+                big_endian: false,
+            };
+            let known = converted(st, guest, imm, what as u64, from as u64);
+            let otherwise = if raised != 0 {
+                raised as u64
+            } else {
+                st.fpstatus & 0x3f
+            };
+            u128::from(known.unwrap_or(otherwise)) << 12
+        },
+        [Some(raised), Some(what), Some(from)],
+        i.pc & 0xffff_ffff | modern,
+    )
 }
 
 /// All of FCSR.
@@ -255,6 +315,8 @@ pub fn ctc1<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let (behind, unknown) = (s.konst(i.next()), s.konst(UNKNOWN));
     let cleared = s.select(64, clear, behind, unknown);
     s.set(slot::CLEARED, cleared);
+    let none = s.konst(0);
+    s.set(slot::CONVERTED, none);
     // An exception that is enabled and caused is raised at once, and one that is not implemented anyway.
     let enables = s.shift_k(Op::Shl, 64, new, 5);
     let always = s.konst(1 << 17);
