@@ -33,6 +33,9 @@ HOST = "host"
 WRITTEN = {"cold": cold.text}
 """Sources that are written by a program."""
 
+BY_HAND = ("scalable",)
+"""Not of the workloads: for one guest, and with a compiler's options of its own."""
+
 _FLAGS = re.compile(r"^// flags(?:-(\w+))?: (.*)$", re.MULTILINE)
 
 
@@ -112,9 +115,15 @@ class Program:
             return False
 
 
+def sources() -> list[str]:
+    """Those of the workloads."""
+    found = {*WRITTEN, *(path.stem for path in SRC.glob("*.c"))}
+    return sorted(found.difference(BY_HAND))
+
+
 def build_all(guest: str) -> None:
     """Everything for the host and for `guest`."""
-    for source in sorted([*WRITTEN, *(path.stem for path in SRC.glob("*.c"))]):
+    for source in sources():
         targets = (HOST,) if source in ("meter", "pss") else (HOST, guest)
         for target in targets:
             Program(source, target).build()

@@ -10,7 +10,7 @@ import pytest
 
 from bench import __main__ as bench
 from bench import report
-from bench.build import HOST, Program
+from bench.build import HOST, Program, sources
 from bench.run import RunError, Runner, Sample, run
 from bench.workload import CPU, Setting, Workload
 
@@ -48,6 +48,12 @@ def test_ratios_are_taken_round_by_round() -> None:
     # 3, 4 and 2 times; the medians' quotient would be 4.
     assert report.ratio(row, CPU, "qemu", "native") == report.Ratio(3, 2, 4)
     assert report.ratio(row, CPU, "native", "native") is None
+
+
+@pytest.mark.parametrize("source", sources())
+def test_the_host_is_compared_with(source: str) -> None:
+    """Each program that is built for it can be."""
+    Program(source, HOST).build()
 
 
 def test_a_source_has_flags_for_one_guest() -> None:

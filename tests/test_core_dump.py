@@ -10,6 +10,7 @@ import os
 import re
 import resource
 import signal
+import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -275,6 +276,30 @@ def test_notes_and_segments(arch: str, runner: Callable[..., Runner], testbin: T
         text = loads[min(s["p_vaddr"] for s in own.iter_segments("PT_LOAD")) // 4096 * 4096]
         assert text["p_filesz"] == 4096 < text["p_memsz"]
         assert text.data()[:4] == b"\x7fELF"
+
+
+def test_i386_segments(runner: Callable[..., Runner], testbin: Testbin) -> None:
+    """NT_386_TLS: three `struct user_desc` for each thread. The first one is of the C library: all
+    of memory from its thread pointer on, where a pointer to itself stands (tcbhead_t).
+    """
+    program = testbin("c/crash/core", "i386")
+    run = runner("i386")
+    death = run.end(run.start(program))
+    with death.core.open("rb") as file:
+        elf = ELFFile(file)
+        notes = [n for s in elf.iter_segments("PT_NOTE") for n in s.iter_notes()]  # type: ignore[attr-defined]
+        areas = [n["n_descdata"] for n in notes if n["n_type"] in (0x200, "NT_386_TLS")]
+        assert len(areas) == 5
+        loads = list(elf.iter_segments("PT_LOAD"))
+        for data in areas:
+            words = struct.unpack("<12I", data)
+            base = words[1]
+            # seg_32bit, limit_in_pages, useable; the others: read_exec_only, seg_not_present.
+            assert words == (6, base, 0xFFFFF, 0x51, 7, 0, 0, 0x28, 8, 0, 0, 0x28)
+            [load] = [s for s in loads if s["p_vaddr"] <= base < s["p_vaddr"] + s["p_filesz"]]
+            at = base - load["p_vaddr"]
+            assert struct.unpack_from("<I", load.data(), at) == (base,)
+        assert len(set(areas)) == 5
 
 
 @pytest.mark.parametrize("name", ["aarch64", "aarch64_be", "arm", "thumb", "armeb", "armeb32"])

@@ -44,6 +44,7 @@ FAULTS = """
 |---|---|---|
 | s390x | STFLE tells of no facility | HWCAP has no `stfle`: programs do not ask |
 | s390x | STCK, STCKE and STCKF count from another origin | nothing: C libraries call the kernel |
+| s390x, x86 | of two NaNs the one with the larger fraction comes out, as of x87 | nothing |
 | s390x | a branch to an odd address does not trap | nothing |
 | mips* | a stop in a delay slot forgets the branch | begins with the branch (`raised.rs`) |
 | mips* | tells nobody where an exception was raised | asks its own functions (`raised.rs`) |
@@ -66,7 +67,7 @@ FAULTS = """
 | x86 | misaligned operands of MOVAPS and its like do not trap, nor does EFLAGS.AC | nothing |
 | x86 | code that is stored through another mapping is seen behind a system call | nothing |
 | x86 | IN and OUT do not trap | nothing |
-| x86 | segments have no limits, and stores to read-only ones do not trap | nothing |
+| x86 | segments have no limits, and stores to read-only ones do not trap: TCG looks at neither. `modify_ldt` keeps both and tells of them | nothing |
 """
 
 

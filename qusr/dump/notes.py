@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import struct
 
-from qusr import arch
+from qusr import _native, arch
 from qusr.arch.tracing import NT_PRSTATUS
 from qusr.syscalls.context import pack
 from qusr.syscalls.layout import Bytes, CType, PerAbi, Struct, long, s8, s16, s32, u16, u32, ulong
@@ -142,7 +142,16 @@ def _registers(process: Process, thread: Thread, number: int) -> list[Set]:
     }
     first = b"CORE", NT_PRSTATUS, pack(_prstatus(general), status, abi)
     there = (one for one in known.core if one[2].is_there(values))
-    return [first, *((owner, kind, data(others)) for owner, kind, others in there)]
+    sets = [first, *((owner, kind, data(others)) for owner, kind, others in there)]
+    areas = known.areas
+    # Last of x86_32_regsets that programs have (regset_tls_active of arch/x86/kernel/tls.c).
+    if areas is not None and any(values[register] for register in areas.registers):
+        shown = (
+            _native.shown_segment(areas.first + n, values[register])
+            for n, register in enumerate(areas.registers)
+        )
+        sets.append((b"LINUX", areas.note, b"".join(shown)))
+    return sets
 
 
 def _prpsinfo(process: Process) -> bytes:

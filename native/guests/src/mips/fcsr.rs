@@ -1,10 +1,13 @@
 //! The floating-point control registers.
 //!
 //! What is raised is the host's to collect. Causes are those of the last operation only while exceptions are enabled, and
-//! otherwise what a program has written: nobody looks for them then.
+//! otherwise what a program has written: nobody looks for them then, but V8, which tells by causes alone what does not fit into
+//! an integer (`TryInlineTruncateDoubleToI` of its macro assembler: a conversion, MFC1, CFC1; or CTC1 of zero, a conversion,
+//! CFC1). So those of a conversion are worked out by a CFC1 right behind it, and what a few instructions behind a CTC1
+//! that clears FCSR have raised is the cause.
 
 use super::Processor;
-use super::features::{NAN2008, PS, R6};
+use super::features::{Features, NAN2008, PS, R6};
 use super::insn::{Insn, done, mode, slot, x};
 use super::system::{FLOATING, changed, steps_in_slot};
 use crate::guest::Lift;
@@ -20,6 +23,11 @@ const MODES: u64 = ROUNDING | ENABLES | FS;
 /// Causes, with that of an operation that is not implemented on top.
 const CAUSES: u64 = 0x3f << 12;
 const ABS_NAN2008: u64 = 3 << 18;
+
+/// Bytes of code behind a CTC1 of which it is known what they raised.
+const NEAR: u64 = 32;
+/// In [`slot::CLEARED`]: no address of code.
+const UNKNOWN: u64 = 1;
 
 /// In `State::fpstatus`: the causes, and that the operation is to trap.
 pub const TRAPPING: u64 = 1 << 8;
@@ -50,11 +58,25 @@ fn fixed(guest: Processor) -> u64 {
 #[must_use]
 pub fn fcsr(st: &State, guest: Processor) -> u64 {
     let conditions = (0..8).map(|n| st.r()[usize::from(slot::FCC + n)] << condition_bit(n));
-    conditions.sum::<u64>()
-        | float::accrued(st.env()) << 2
-        | st.r()[usize::from(slot::FCSR)]
-        | (st.fpstatus & 0x3f) << 12
-        | fixed(guest)
+    let modes = st.r()[usize::from(slot::FCSR)];
+    let raised = float::accrued(st.env());
+    let r = |n: u16| st.r()[usize::from(n)];
+    let causes = if modes & ENABLES != 0 {
+        st.fpstatus & 0x3f
+    } else if let Some(causes) = converted(
+        st,
+        guest,
+        st.pc,
+        r(slot::CONVERTED),
+        r(slot::CONVERTED_FROM),
+    ) {
+        causes
+    } else if raised != 0 && st.pc.wrapping_sub(r(slot::CLEARED)) < NEAR {
+        raised
+    } else {
+        st.fpstatus & 0x3f
+    };
+    conditions.sum::<u64>() | raised << 2 | modes | causes << 12 | fixed(guest)
 }
 
 pub fn set_fcsr(st: &mut State, v: u64) {
@@ -62,6 +84,7 @@ pub fn set_fcsr(st: &mut State, v: u64) {
         st.r_mut()[usize::from(slot::FCC + n)] = v >> condition_bit(n) & 1;
     }
     st.r_mut()[usize::from(slot::FCSR)] = v & MODES;
+    st.r_mut()[usize::from(slot::CONVERTED)] = 0;
     st.fpstatus = v >> 12 & 0x3f;
     let env = float::with_accrued(st.env(), v >> 2 & 0x1f);
     st.set_env(env);
@@ -77,6 +100,7 @@ pub fn reset(st: &mut State, guest: Processor) {
     };
     let env = st.env() | float::TINY_AFTER | nans;
     st.set_env(env);
+    st.r_mut()[usize::from(slot::CLEARED)] = UNKNOWN;
     set_fcsr(st, 0);
 }
 
@@ -118,19 +142,80 @@ fn conditions<S: Sem>(s: &mut S, bit: impl Fn(u16) -> u64) -> S::V {
     all
 }
 
-fn causes<S: Sem>(s: &mut S) -> S::V {
+/// What [`slot::CONVERTED`] holds of a conversion.
+fn conversion(i: Insn) -> u64 {
+    u64::from(i.bits) << 32 | i.pc & 0xffff_ffff
+}
+
+/// Remembers a conversion of `a`, `w` bits wide, to an integer.
+pub fn remember<S: Sem>(s: &mut S, i: Insn, w: u8, a: S::V) {
+    if i.mode & mode::TRAPS != 0 {
+        return;
+    }
+    let (what, from) = (s.konst(conversion(i)), s.op1i(Op::VGet, w, a, 0));
+    s.set(slot::CONVERTED, what);
+    s.set(slot::CONVERTED_FROM, from);
+}
+
+/// The causes of the conversion `what` if it is the instruction before `pc`, or the one before that.
+fn converted(st: &State, guest: Processor, pc: u64, what: u64, from: u64) -> Option<u64> {
+    let distance = (pc as u32).wrapping_sub(what as u32);
+    if what == 0 || !matches!(distance, 4 | 8) {
+        return None;
+    }
+    let i = Insn {
+        bits: (what >> 32) as u32,
+        pc,
+        behind: 0,
+        in_slot: false,
+        mode: 0,
+        guest,
+    };
+    let mut env = float::with_accrued(st.env(), 0);
+    let (w, how) = super::fp::conversion(i);
+    float::eval(&mut env, Op::FpToInt, w, from.into(), 0, 0, how);
+    Some(float::accrued(env))
+}
+
+/// Those in FCSR's place, by what is `raised`.
+fn causes<S: Sem>(s: &mut S, i: Insn, raised: S::V) -> S::V {
+    if i.mode & mode::TRAPS != 0 {
+        let written = |st: &mut State, _, _, _, _| u128::from(st.fpstatus & 0x3f) << 12;
+        return s.call(written, [None; 3], 0);
+    }
+    let (pc, cleared) = (s.konst(i.pc), s.get(slot::CLEARED));
+    let distance = s.op2(Op::Sub, i.xlen(), pc, cleared);
+    let far = s.and_k(64, distance, !(NEAR - 1));
+    let (near, none) = (s.is_zero(64, far), s.konst(0));
+    let raised = s.select(64, near, raised, none);
+    let (what, from) = (s.get(slot::CONVERTED), s.get(slot::CONVERTED_FROM));
+    let modern = u64::from(i.has(NAN2008)) << 63;
     s.call(
-        |st, _, _, _, _| u128::from((st.fpstatus & 0x3f) << 12),
-        [None; 3],
-        0,
+        |st, raised, what, from, imm| {
+            let guest = Processor {
+                features: if imm >> 63 != 0 { NAN2008 } else { Features(0) },
+                is_wide: true,
+                big_endian: false,
+            };
+            let known = converted(st, guest, imm, what as u64, from as u64);
+            let otherwise = if raised != 0 {
+                raised as u64
+            } else {
+                st.fpstatus & 0x3f
+            };
+            u128::from(known.unwrap_or(otherwise)) << 12
+        },
+        [Some(raised), Some(what), Some(from)],
+        i.pc & 0xffff_ffff | modern,
     )
 }
 
 /// All of FCSR.
 fn whole<S: Sem>(s: &mut S, i: Insn) -> S::V {
     let raised = s.accrued();
+    let causes = causes(s, i, raised);
     let raised = s.shift_k(Op::Shl, 64, raised, 2);
-    let (modes, causes) = (s.get(slot::FCSR), causes(s));
+    let modes = s.get(slot::FCSR);
     let v = s.op2(Op::Or, 64, raised, modes);
     let v = s.op2(Op::Or, 64, v, causes);
     let fixed = s.konst(fixed(i.guest));
@@ -225,6 +310,13 @@ pub fn ctc1<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let raised = s.shift_k(Op::Shr, 64, new, 2);
     s.accrue(raised);
     s.set(slot::FCSR, modes);
+    let raised = s.and_k(64, new, 0x1f << 2);
+    let clear = s.is_zero(64, raised);
+    let (behind, unknown) = (s.konst(i.next()), s.konst(UNKNOWN));
+    let cleared = s.select(64, clear, behind, unknown);
+    s.set(slot::CLEARED, cleared);
+    let none = s.konst(0);
+    s.set(slot::CONVERTED, none);
     // An exception that is enabled and caused is raised at once, and one that is not implemented anyway.
     let enables = s.shift_k(Op::Shl, 64, new, 5);
     let always = s.konst(1 << 17);

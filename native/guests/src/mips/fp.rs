@@ -1,6 +1,6 @@
 //! Floating point ("MIPS Architecture For Programmers", volume II): single, double, words and long words, paired singles.
 
-use super::fcsr::{keep, settle, trap_if_raised};
+use super::fcsr::{keep, remember, settle, trap_if_raised};
 use super::features::{NAN2008, R6};
 use super::insn::{Insn, LAYOUT, mode, slot, x};
 use crate::decode::Bits;
@@ -266,6 +266,7 @@ fn convert_to_integer<S: Sem>(s: &mut S, i: Insn, to: u8, how: u64) -> Lift {
         return Lift::Undefined;
     }
     let a = register(s, i, w, fs(i));
+    remember(s, i, w, a);
     let imm = to_integer(i, to, how);
     let r = compute(s, i, Op::FpToInt, w, [Some(a), None, None], imm);
     let r = s.op1(Op::VFromG, 64, r);
@@ -273,16 +274,32 @@ fn convert_to_integer<S: Sem>(s: &mut S, i: Insn, to: u8, how: u64) -> Lift {
     Lift::Next
 }
 
+/// The width to convert to and the rounding, of ROUND, TRUNC, CEIL, FLOOR and (bit 5) CVT.
+fn rounding(i: Insn) -> (u8, u64) {
+    if i.bit(5) {
+        return (if i.bit(0) { 64 } else { 32 }, round::CURRENT);
+    }
+    let how = [round::NEAREST, round::ZERO, round::UP, round::DOWN][i.f(0, 2) as usize];
+    (if i.bit(2) { 32 } else { 64 }, how)
+}
+
+/// The width and the immediate of a conversion to integers.
+#[must_use]
+pub fn conversion(i: Insn) -> (u8, u64) {
+    let (to, how) = rounding(i);
+    (width(i), to_integer(i, to, how))
+}
+
 /// ROUND, TRUNC, CEIL, FLOOR, to long words or (bit 2) words.
 pub fn round_to<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    let to = if i.bit(2) { 32 } else { 64 };
-    let how = [round::NEAREST, round::ZERO, round::UP, round::DOWN][i.f(0, 2) as usize];
+    let (to, how) = rounding(i);
     convert_to_integer(s, i, to, how)
 }
 
 /// CVT.W, CVT.L (bit 0).
 pub fn convert_to_int<S: Sem>(s: &mut S, i: Insn) -> Lift {
-    convert_to_integer(s, i, if i.bit(0) { 64 } else { 32 }, round::CURRENT)
+    let (to, how) = rounding(i);
+    convert_to_integer(s, i, to, how)
 }
 
 /// CVT.S, CVT.D (bit 0): from the other one, or from integers.
