@@ -6,6 +6,9 @@ where the extension is not there yet: what it imports must not need that.
 `native/machine/src/facts.rs` reads them; tests/test_facts.py sees whether they are those of today.
 
 Numbers have 8 bytes, strings their length before them, and lists their number of items.
+
+What every start reads stands together, what one guest or one CPU model needs apart: bytes that are not
+looked at are in no page that has to be there (they are 2 MB for all guests).
 """
 
 from __future__ import annotations
@@ -49,11 +52,14 @@ def _list(items: Iterable[bytes]) -> bytes:
 
 def everything() -> bytes:
     """The bytes."""
+    guests = [(guest, _processor(guest)) for guest in arch.guests()]
     return b"".join(
         (
             _list(_texts(o.name, o.variable, o.kind) for o in OPTIONS),
             _list(_titles()),
-            _list(map(_guest, arch.guests())),
+            _list(_guest(guest) + _numbers(len(processor)) for guest, processor in guests),
+            # What is only looked at for a program of the guest.
+            *(processor for _, processor in guests),
         )
     )
 
@@ -74,8 +80,6 @@ def _titles() -> list[bytes]:
 
 
 def _guest(guest: Guest) -> bytes:
-    processor = arch.by_name(guest.name)
-    assert processor is not None
     return b"".join(
         (
             _texts(guest.name, guest.title, guest.libraries),
@@ -89,19 +93,21 @@ def _guest(guest: Guest) -> bytes:
             _list(_numbers(mask, value) + _texts(name) for mask, value, name in guest.variants),
             _list(_numbers(*numbers) + _texts(why) for *numbers, why in guest.refusals),
             _list(_numbers(bit, prot) for bit, prot in guest.guarded),
-            # What is only looked at for a program of the guest.
-            _bytes(_processor(guest, processor)),
         )
     )
 
 
-def _processor(guest: Guest, processor: Arch) -> bytes:
+def _processor(guest: Guest) -> bytes:
+    processor = arch.by_name(guest.name)
+    assert processor is not None
     # Most variants of an ISA have the same table.
     tables = {name: compile_for(abi) for name, abi in guest.abis.items()}
     distinct = list(dict.fromkeys(tables.values()))
+    models = [_model(processor, model, list(guest.abis)) for model in processor.models]
     return b"".join(
         (
-            _list(map(_bytes, distinct)),
+            _list(_numbers(len(table)) for table in distinct),
+            _list(_numbers(len(model)) for model in models),
             _list(
                 b"".join(
                     (
@@ -115,7 +121,9 @@ def _processor(guest: Guest, processor: Arch) -> bytes:
                 )
                 for variant, abi in guest.abis.items()
             ),
-            _list(_bytes(_model(processor, model, list(guest.abis))) for model in processor.models),
+            # The default model first, which most starts look at alone.
+            *models,
+            *distinct,
         )
     )
 

@@ -6,6 +6,8 @@ use std::process::Command;
 use std::{env, fs};
 
 const FREEZE: &str = "../../tools/freeze.py";
+/// The bindings' own.
+const LAYOUT: &str = "../python/layout.ld";
 const SOURCES: [&str; 2] = ["src/embed.c", "src/packed.c"];
 
 fn main() {
@@ -58,6 +60,9 @@ fn main() {
     }
     // The store knows a build by it (`../store`).
     println!("cargo::rustc-link-arg-bins=-Wl,--build-id=sha1,--gc-sections");
+    println!("cargo::rerun-if-changed={LAYOUT}");
+    let layout = fs::canonicalize(LAYOUT).expect("the bindings are beside it");
+    println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", layout.display());
     // 50,000 pointers to be relocated at each start; in 24 bytes each they are 1.2 MB.
     println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
 }

@@ -170,8 +170,10 @@ impl Reader {
             },
             title: r.text(),
         });
-        let guests = self.list(|r| (r.rules(), r.bytes()));
-        let (guests, processors) = guests.into_iter().unzip();
+        let guests = self.list(|r| (r.rules(), r.number()));
+        let (guests, sizes): (_, Vec<_>) = guests.into_iter().unzip();
+        let processors = sizes.into_iter().map(|size| self.take(size as usize));
+        let processors = processors.collect();
         Facts {
             options,
             machines: Machines { guests, titles },
@@ -210,16 +212,30 @@ impl Reader {
     }
 
     fn processor(&mut self) -> Processor {
-        let tables = self.list(Self::bytes);
-        Processor {
-            abis: self.list(|r| Abi {
+        let tables = self.list(Self::number);
+        let models = self.list(Self::number);
+        let abis = self.list(|r| {
+            let abi = Abi {
                 variant: r.text(),
                 name: r.text(),
                 core: r.text(),
                 kernel_pages: r.list(|r| (r.number(), r.text(), r.bytes())),
-                table: tables[r.number() as usize],
-            }),
-            models: self.list(Self::bytes),
+                table: &[],
+            };
+            (abi, r.number() as usize)
+        });
+        let mut cut = |sizes: Vec<u64>| -> Vec<_> {
+            let parts = sizes.into_iter().map(|size| self.take(size as usize));
+            parts.collect()
+        };
+        let (models, tables) = (cut(models), cut(tables));
+        let abis = abis.into_iter().map(|(abi, at)| Abi {
+            table: tables[at],
+            ..abi
+        });
+        Processor {
+            abis: abis.collect(),
+            models,
         }
     }
 
