@@ -172,6 +172,8 @@ class Process:
 
     def __new__(cls, space: AddressSpace, table: Table, guest: str) -> Process:
         """One without a program, for tests; `guest` is its name in the list (`Abi.core`)."""
+    def calls_for_clocks(self) -> None:
+        """From now on clocks are read by system calls, which the vDSO needs none for."""
     def runs_no_more(self) -> None: ...
     def set_stops(
         self, code: Sequence[int], data: Sequence[tuple[int, int, bool, bool]], blocks: bool

@@ -210,6 +210,9 @@ class Thread:
         process = self.process
         traced = process.hooks or process.result_hooks or process.options.strace
         self.native.trace = bool(traced)
+        if process.hooks or process.result_hooks:
+            # A hook of clock_gettime is to be called, though the vDSO needs no call for it.
+            process.native.calls_for_clocks()
         log = process.log
         self.native.watch_enosys = log is not None and log.wants("unimp")
         self.native.watch_signals = (

@@ -17,6 +17,7 @@ mod s390x;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod vdso;
 pub mod x86;
 
 use std::sync::Arc;

@@ -335,6 +335,17 @@ pub trait LinuxAbi: Send + Sync {
     /// start of a page. Empty: there is none, and no page.
     fn trampoline(&self) -> Vec<u8>;
 
+    /// A vDSO beside the page with the trampoline, which is none then.
+    fn vdso(&self) -> Option<&'static [u8]> {
+        None
+    }
+
+    /// The clocks that an instruction of the vDSO reads on a core that knows it: where in its image the word is that says so,
+    /// and what it says then. Zero, as in the image: its functions make system calls.
+    fn clocks(&self) -> Option<(u64, u32)> {
+        None
+    }
+
     /// Writes the frame of a signal below `top` and makes the core start the handler.
     ///
     /// # Errors

@@ -229,6 +229,15 @@ impl AddressSpace {
             .map(|region| region.prot)
     }
 
+    /// Whether what is mapped at `addr` has this name of the kernel's ([`AddressSpace::set_name`]).
+    #[must_use]
+    pub fn is_special(&self, addr: u64, name: &str) -> bool {
+        let maps = self.read_maps();
+        let region = maps.regions.find(addr);
+        region
+            .is_some_and(|region| matches!(&region.backing, Backing::Special(of) if **of == *name))
+    }
+
     /// Whether a file is mapped at `addr`.
     #[must_use]
     pub fn is_file_at(&self, addr: u64) -> bool {

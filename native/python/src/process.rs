@@ -44,8 +44,14 @@ impl PyProcess {
     fn new(space: &PyAddressSpace, table: &PyTable, guest: &str) -> PyResult<Self> {
         let table = Arc::clone(&table.inner);
         let linux = guest_named(guest)?.linux;
-        let inner = Process::new(space.space.clone(), table, linux, None).map_err(os_error)?;
+        let inner =
+            Process::new(space.space.clone(), table, linux, None, false).map_err(os_error)?;
         Ok(Self { inner })
+    }
+
+    /// From now on clocks are read by system calls.
+    fn calls_for_clocks(&self) {
+        self.inner.calls_for_clocks();
     }
 
     /// Its program runs no more: guests may write to the file.

@@ -1,10 +1,12 @@
 //! What the translator has to know of a guest instruction set.
 
+use crate::ir::Op;
 use crate::ir::build::IrBuilder;
 use crate::ir::flags::Model;
 use crate::ir::interp::Interp;
 use crate::ir::layout::Layout;
-use crate::ir::state::State;
+use crate::ir::sem::Sem;
+use crate::ir::state::{Helper, State};
 /// What AArch64 ignores of a data address taken away.
 pub use crate::memory::tags::untagged;
 
@@ -19,6 +21,35 @@ pub enum Lift {
     Undefined,
     /// An instruction without a lifter: for the fallback core.
     Unlifted,
+}
+
+/// The instruction by which a vDSO reads a clock: the slots of what is asked for and of what comes of it.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadClock {
+    pub what: u16,
+    pub seconds: u16,
+    /// Of the seconds' upper half, where a slot has 32 bits.
+    pub high: Option<u16>,
+    pub nanoseconds: u16,
+    /// Gives seconds, and above them nanoseconds.
+    pub read: Helper,
+}
+
+impl ReadClock {
+    /// All of the instruction.
+    pub fn carry_out<S: Sem>(&self, s: &mut S) {
+        let what = s.get(self.what);
+        let time = s.ask_x(self.read, what);
+        let nanoseconds = s.op1i(Op::VGet, 64, time, 1);
+        let mut seconds = s.op1i(Op::VGet, 64, time, 0);
+        if let Some(slot) = self.high {
+            let high = s.shift_k(Op::Shr, 64, seconds, 32);
+            seconds = s.op1(Op::Zext, 32, seconds);
+            s.set(slot, high);
+        }
+        s.set(self.seconds, seconds);
+        s.set(self.nanoseconds, nanoseconds);
+    }
 }
 
 /// What the translator needs of a guest instruction set.
@@ -52,6 +83,10 @@ pub trait Guest: Send + Sync {
     fn fetch_address(&self, pc: u64) -> u64 {
         pc
     }
+    /// A branch to `pc` is one that the processor takes exception to, before it looks for an instruction.
+    fn is_misaligned(&self, _pc: u64) -> bool {
+        false
+    }
     /// The length of the instruction at `pc`, of which `code` has the shortest instruction's bytes at least.
     fn insn_size(&self, _pc: u64, _code: &[u8]) -> usize {
         self.max_insn()
@@ -74,6 +109,11 @@ pub trait Guest: Send + Sync {
     fn reset(&self, _st: &mut State) {}
     /// State that selects translations (guest-defined bits).
     fn mode(&self, st: &State) -> u32;
+    /// The instruction by which the kernel's own code reads a clock; that is asked for within a vDSO only. It has
+    /// four bytes.
+    fn read_clock(&self, _pc: u64, _code: &[u8]) -> Option<ReadClock> {
+        None
+    }
     /// Gives another result each time (a counter): not to be compared between runs.
     fn is_volatile(&self, code: &[u8]) -> bool;
     /// The longest instruction in bytes.

@@ -23,7 +23,7 @@ pub mod table;
 pub mod unicorn;
 
 use crate::features::Features;
-use crate::guest::{FlagUse, Guest, Lift, flag, untagged};
+use crate::guest::{FlagUse, Guest, Lift, ReadClock, flag, untagged};
 use crate::ir::build::IrBuilder;
 use crate::ir::flags;
 use crate::ir::flags::Model;
@@ -31,7 +31,7 @@ use crate::ir::interp::Interp;
 use crate::ir::layout::Layout;
 use crate::ir::sem::{Above, Sem};
 use crate::ir::state::State;
-use crate::{Entry, Lengths};
+use crate::{Entry, Lengths, vdso};
 use insn::{Insn, slot};
 use linux::AArch64Linux;
 pub use linux::registers;
@@ -238,6 +238,22 @@ impl Guest for AArch64 {
 
     fn reset(&self, st: &mut State) {
         st.r_mut()[usize::from(slot::QUADS)] = features::first_length(self.features);
+    }
+
+    /// Arm ARM D1.3.6, "PC alignment checking".
+    fn is_misaligned(&self, pc: u64) -> bool {
+        pc & 3 != 0
+    }
+
+    fn read_clock(&self, _pc: u64, code: &[u8]) -> Option<ReadClock> {
+        // udf #0x7510
+        (word(code) == 0x7510).then_some(ReadClock {
+            what: 0,
+            seconds: 2,
+            high: None,
+            nanoseconds: 3,
+            read: vdso::READ,
+        })
     }
 
     fn is_volatile(&self, code: &[u8]) -> bool {

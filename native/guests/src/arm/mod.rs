@@ -28,7 +28,7 @@ pub mod unicorn;
 
 use crate::Entry;
 use crate::decode::Bits;
-use crate::guest::{FlagUse, Guest, Lift};
+use crate::guest::{FlagUse, Guest, Lift, ReadClock};
 use crate::ir::Trap;
 use crate::ir::build::IrBuilder;
 use crate::ir::flags::Cc;
@@ -393,6 +393,26 @@ impl Guest for Arm {
         let it = s.konst(u64::from(mode >> mode::IT_SHIFT & 0xff));
         s.set(slot::IT, it);
         s.trap(Trap::Resync, 0, pc);
+    }
+
+    /// In A32: bit 0 would mean Thumb (Arm ARM G1.12.3, "PC alignment checking").
+    fn is_misaligned(&self, pc: u64) -> bool {
+        pc & 3 == 2
+    }
+
+    fn read_clock(&self, pc: u64, code: &[u8]) -> Option<ReadClock> {
+        const UDF: [u8; 4] = 0xe7f7_51f0_u32.to_le_bytes();
+        let mut bytes: [u8; 4] = *code.first_chunk()?;
+        if self.big_code {
+            bytes.reverse();
+        }
+        (pc & 1 == 0 && bytes == UDF).then_some(ReadClock {
+            what: 0,
+            seconds: 2,
+            high: Some(12),
+            nanoseconds: 3,
+            read: crate::vdso::READ,
+        })
     }
 
     fn reset(&self, st: &mut State) {

@@ -15,7 +15,7 @@ pub mod table;
 mod unicorn;
 
 use crate::Entry;
-use crate::guest::{FlagUse, Guest, Lift};
+use crate::guest::{FlagUse, Guest, Lift, ReadClock};
 use crate::ir::build::IrBuilder;
 use crate::ir::eval::mask;
 use crate::ir::flags::Model;
@@ -319,6 +319,20 @@ impl Guest for Mips {
 
     fn mode(&self, st: &State) -> u32 {
         fcsr::translation_mode(st)
+    }
+
+    fn is_misaligned(&self, pc: u64) -> bool {
+        pc & 3 != 0
+    }
+
+    fn read_clock(&self, _pc: u64, code: &[u8]) -> Option<ReadClock> {
+        (self.word(code) == 0x3d).then_some(ReadClock {
+            what: 4,
+            seconds: 6,
+            high: (self.xlen() == 32).then_some(24),
+            nanoseconds: 7,
+            read: crate::vdso::READ,
+        })
     }
 
     fn is_volatile(&self, code: &[u8]) -> bool {

@@ -19,7 +19,7 @@ mod unicorn;
 mod vector;
 
 use crate::Entry;
-use crate::guest::{FlagUse, Guest, Lift};
+use crate::guest::{FlagUse, Guest, Lift, ReadClock};
 use crate::ir::build::IrBuilder;
 use crate::ir::eval::mask;
 use crate::ir::flags::Model;
@@ -294,6 +294,16 @@ impl Guest for Riscv {
     fn mode(&self, st: &State) -> u32 {
         let off = st.r()[usize::from(slot::VCONTROL)] & 3 == 1;
         csr::frm(st) as u32 | if off { insn::mode::VECTORS_OFF } else { 0 }
+    }
+
+    fn read_clock(&self, _pc: u64, code: &[u8]) -> Option<ReadClock> {
+        (code.first_chunk() == Some(&0x8c00_0073_u32.to_le_bytes())).then_some(ReadClock {
+            what: 10,
+            seconds: 12,
+            high: (self.xlen == 32).then_some(14),
+            nanoseconds: 13,
+            read: crate::vdso::READ,
+        })
     }
 
     fn is_volatile(&self, code: &[u8]) -> bool {

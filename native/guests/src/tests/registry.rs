@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::cpu::Regs;
 use crate::names::NAMES;
-use crate::{all, by_name};
+use crate::{all, by_name, vdso};
 
 /// Registers that are whatever was stored.
 struct File([u64; 128]);
@@ -101,8 +101,6 @@ fn calls_that_are_made_again() {
 fn the_code_that_calls_sigreturn() {
     // By the GNU assemblers; BE32 has instructions in the other byte order.
     let code = |name: &str| by_name(name).unwrap().linux.trampoline();
-    assert_eq!(code("aarch64"), [0x68, 0x11, 0x80, 0xd2, 1, 0, 0, 0xd4]);
-    assert_eq!(code("aarch64-be"), code("aarch64"));
     let little = code("arm");
     assert_eq!(little[..8], [0x77, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef]);
     assert_eq!(little[20..], [0xad, 0x27, 0, 0xdf]);
@@ -110,7 +108,58 @@ fn the_code_that_calls_sigreturn() {
     let big = code("arm-be32");
     assert_eq!(big[..8], [0xe3, 0xa0, 0x70, 0x77, 0xef, 0, 0, 0]);
     assert_eq!(big[20..], [0x27, 0xad, 0xdf, 0]);
-    assert_eq!(code("riscv64"), [0x93, 0x08, 0xb0, 0x08, 0x73, 0, 0, 0]);
-    assert_eq!(code("riscv32"), code("riscv64"));
     assert_eq!(code("s390x"), [0x0a, 0x77, 7, 0, 0x0a, 0xad, 7, 0]);
+    // Those that have it in their vDSO.
+    let code = |name: &str, size: usize| {
+        let image = code(name);
+        let at = vdso::sigreturn(&image) as usize;
+        image[at..at + size].to_vec()
+    };
+    let aarch64 = [0x68, 0x11, 0x80, 0xd2, 1, 0, 0, 0xd4];
+    assert_eq!(code("aarch64", 8), aarch64);
+    assert_eq!(code("aarch64-be", 8), aarch64);
+    let riscv = [0x93, 0x08, 0xb0, 0x08, 0x73, 0, 0, 0];
+    assert_eq!(code("riscv64", 8), riscv);
+    assert_eq!(code("riscv32", 8), riscv);
+    // rt_sigreturn, sigreturn.
+    let o32 = [
+        0x24, 2, 0x10, 0x61, 0, 0, 0, 0xc, 0x24, 2, 0x10, 0x17, 0, 0, 0, 0xc,
+    ];
+    assert_eq!(code("mips", 16), o32);
+    assert_eq!(code("mips64", 8), [0x24, 2, 0x14, 0x5b, 0, 0, 0, 0xc]);
+    assert_eq!(code("mipsn32", 8), [0x24, 2, 0x18, 0x43, 0, 0, 0, 0xc]);
+    let mipsel: Vec<u8> = o32
+        .chunks(4)
+        .flat_map(|w| w.iter().rev().copied())
+        .collect();
+    assert_eq!(code("mipsel", 16), mipsel);
+}
+
+/// An instruction that has no meaning elsewhere.
+#[test]
+fn a_vdso_reads_clocks_only_where_its_word_says_so() {
+    for entry in all() {
+        let linux = entry.linux;
+        let Some((at, clocks)) = linux.clocks() else {
+            continue;
+        };
+        let image = linux
+            .vdso()
+            .map_or_else(|| linux.trampoline(), <[u8]>::to_vec);
+        assert_eq!(image[at as usize..][..4], [0; 4], "{}", entry.name());
+        assert_eq!(clocks, 0x8f3, "{}", entry.name());
+        assert!(image.len() <= 4096);
+        let guest = entry.isa.unwrap()(&[]);
+        let reads = image.chunks(4).filter(|code| code.len() == 4);
+        let reads = reads
+            .filter(|code| guest.read_clock(0, code).is_some())
+            .count();
+        // gettimeofday has two; rv32 has none of these functions.
+        let expected = match entry.name() {
+            "riscv32" => 0,
+            "aarch64" | "aarch64-be" | "riscv64" | "mips64" | "mips64el" => 4,
+            _ => 5,
+        };
+        assert_eq!(reads, expected, "{}", entry.name());
+    }
 }

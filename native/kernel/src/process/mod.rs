@@ -45,6 +45,7 @@ use crate::memory::fault::{Stage, add_claim};
 use crate::memory::{AddressSpace, MmapRequest, Prot};
 use crate::seccomp;
 use crate::signal::{Actions, deferred, host};
+use crate::thunk::convert::put_int;
 use crate::thunk::exec::OwnExe;
 use crate::thunk::path::Sysroot;
 use crate::thunk::procfs::{self, Facts};
@@ -70,6 +71,8 @@ pub struct Process {
     pub seccomp: seccomp::Threads,
     /// The page with [`LinuxAbi::trampoline`].
     pub trampoline: u64,
+    /// The vDSO; 0: there is none.
+    pub vdso: u64,
     /// The heads of the threads' robust futex lists (set_robust_list(2)), by tid.
     robust_lists: Mutex<BTreeMap<i32, u64>>,
     pub limits: limits::Limits,
@@ -155,11 +158,25 @@ impl Process {
         procfs::review(fd, &file, guest)
     }
 
+    /// From now on the vDSO's functions make system calls, for who wants to see them.
+    pub fn calls_for_clocks(&self) {
+        let Some((at, _)) = self.linux.clocks().filter(|_| self.vdso != 0) else {
+            return;
+        };
+        let mut word = [0; 4];
+        let there = self.space.read(self.vdso + at, &mut word).is_ok();
+        if there && word != [0; 4] && self.space.is_special(self.vdso, "[vdso]") {
+            // What cannot be written is gone.
+            let _ = self.space.poke(self.vdso + at, &[0; 4]);
+        }
+    }
+
     fn cookies(&self) -> MutexGuard<'_, directory::Cookies> {
         self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A process whose memory already holds the program. `before`: what ran here until an execve.
+    /// A process whose memory already holds the program. `before`: what ran here until an execve; `reads_clocks`: its cores
+    /// know the instruction of [`LinuxAbi::clocks`].
     ///
     /// # Errors
     /// The errno of mapping the page with the signal trampolines.
@@ -168,10 +185,11 @@ impl Process {
         table: Arc<Table>,
         linux: &'static dyn LinuxAbi,
         before: Option<&Self>,
+        reads_clocks: bool,
     ) -> Result<Arc<Self>, i32> {
         add_claim(Stage::Take, host::claim)
             .map_err(|error| error.raw_os_error().unwrap_or(libc::ENOMEM))?;
-        let trampoline = map_trampoline(&space, linux)?;
+        let (trampoline, vdso) = map_code(&space, linux, reads_clocks)?;
         let actions = Actions::inherited(before.map(|before| &*before.actions));
         actions.core_limit_changed();
         let numbers = table.abi.numbers;
@@ -191,6 +209,7 @@ impl Process {
             pending: before.map_or_else(Arc::default, |before| before.pending.clone()),
             seccomp: seccomp::Threads::default(),
             trampoline,
+            vdso,
             robust_lists: Mutex::default(),
             limits: limits::Limits::default(),
             cookies: Mutex::default(),
@@ -236,6 +255,7 @@ impl Process {
             pending: Arc::default(),
             seccomp: seccomp::Threads::default(),
             trampoline: self.trampoline,
+            vdso: self.vdso,
             robust_lists: Mutex::default(),
             limits: self.limits.copy(),
             cookies: Mutex::new(self.cookies().clone()),
@@ -249,18 +269,50 @@ impl Process {
     }
 }
 
-/// Maps the page whose code calls sigreturn, and gives its address; 0 where there is none.
-fn map_trampoline(space: &AddressSpace, linux: &dyn LinuxAbi) -> Result<u64, i32> {
+/// Maps the page whose code calls sigreturn and the vDSO, which may be one, and gives their addresses; 0 where there is
+/// none.
+fn map_code(
+    space: &AddressSpace,
+    linux: &dyn LinuxAbi,
+    reads_clocks: bool,
+) -> Result<(u64, u64), i32> {
     let facts = linux.facts();
-    let code = linux.trampoline();
+    let mut code = linux.trampoline();
+    let apart = linux.vdso();
+    let tell = |image: &mut Vec<u8>| {
+        if let (true, Some((at, clocks))) = (reads_clocks, linux.clocks()) {
+            let order = linux.abi();
+            put_int(
+                &mut image[at as usize..][..4],
+                order.big_endian,
+                clocks.into(),
+            );
+        }
+    };
+    if facts.has_vdso {
+        tell(&mut code);
+    }
+    let trampoline = map_page(space, &code, facts.page_size, facts.trampoline_name)?;
+    let vdso = match apart {
+        Some(image) => {
+            let mut image = image.to_vec();
+            tell(&mut image);
+            map_page(space, &image, facts.page_size, "[vdso]")?
+        }
+        None if facts.has_vdso => trampoline,
+        None => 0,
+    };
+    Ok((trampoline, vdso))
+}
+
+fn map_page(space: &AddressSpace, code: &[u8], size: u64, name: &str) -> Result<u64, i32> {
     if code.is_empty() {
         return Ok(0);
     }
-    let size = facts.page_size;
     let page = space.mmap(MmapRequest::anonymous(size, Prot::READ | Prot::WRITE))?;
-    space.write(page, &code).map_err(|_| libc::EFAULT)?;
+    space.write(page, code).map_err(|_| libc::EFAULT)?;
     space.mprotect(page, size, (Prot::READ | Prot::EXEC).bits())?;
-    space.set_name(page, size, facts.trampoline_name);
+    space.set_name(page, size, name);
     Ok(page)
 }
 

@@ -91,16 +91,13 @@ pub fn load(
     let failed = |errno| LoadError::of_errno(&prepared.path, errno);
     let table = machine.table().map_err(Refusal::Usage)?;
     let linux = machine.entry.linux;
-    let process = Process::new(space.clone(), table, linux, before).map_err(failed)?;
-    let vdso = if linux.facts().has_vdso {
-        process.trampoline
-    } else {
-        0
-    };
+    let reads_clocks = machine.native.is_some();
+    let process =
+        Process::new(space.clone(), table, linux, before, reads_clocks).map_err(failed)?;
     let mut dice = Dice(settings.seed);
     let in_getrandom = |errno| LoadError::of_errno(b"getrandom", errno);
     let random = dice.next().map_err(in_getrandom)?;
-    let stack = build_stack(prepared, envp, machine, &image, vdso, random)?;
+    let stack = build_stack(prepared, envp, machine, &image, process.vdso, random)?;
     stack.store(&**space)?;
     let root = &prepared.sysroot[..];
     if let Some(before) = before {

@@ -158,8 +158,15 @@ impl NativeCore {
             };
             *comparable &= !guest.is_volatile(&word);
             let mut mode = guest.mode(want);
+            let clock = self.read_clock(pc, &word[..size]);
             let mut i = Interp::new(want, mem);
-            let (lift, size) = guest.interpret(&mut i, pc, &word[..size], &mut mode);
+            let (lift, size) = if let Some(clock) = clock {
+                *comparable = false;
+                clock.carry_out(&mut i);
+                (Lift::Next, 4)
+            } else {
+                guest.interpret(&mut i, pc, &word[..size], &mut mode)
+            };
             let outcome = i.outcome;
             if matches!(lift, Lift::Undefined | Lift::Unlifted)
                 || matches!(outcome, Outcome::Faulted(_))

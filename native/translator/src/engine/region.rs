@@ -39,6 +39,7 @@ fn is_foreign(op: Op) -> bool {
             | Op::TrapIf
             | Op::Call
             | Op::CallX
+            | Op::AskX
     )
 }
 

@@ -108,8 +108,14 @@ impl NativeCore {
             stops,
             ..Direct::new(&common.space, guest)
         };
+        let clock = self.read_clock(pc, &word[..want]);
         let mut i = Interp::new(self.st(), &mut mem);
-        let (lift, size) = guest.interpret(&mut i, pc, &word[..want], &mut mode);
+        let (lift, size) = if let Some(clock) = clock {
+            clock.carry_out(&mut i);
+            (Lift::Next, 4)
+        } else {
+            guest.interpret(&mut i, pc, &word[..want], &mut mode)
+        };
         let outcome = i.outcome;
         if let Some(seen) = mem.seen {
             return seen;
@@ -150,7 +156,7 @@ pub(super) fn no_code(f: NoFetch) -> Exit {
         addr: f.addr,
         access: Access::Fetch,
         mapped: f.mapped,
-        bus: false,
-        align: false,
+        bus: f.align,
+        align: f.align,
     }
 }

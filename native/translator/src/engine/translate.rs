@@ -4,7 +4,7 @@ use super::masked::{MODE_BLOCKS, MODE_COUNT, MODE_HOST_FLUSH, MODE_PROBES, MODE_
 use super::{LogItem, NativeCore};
 use crate::cache::{Found, Made, Refusal, Source};
 use crate::cpu::Emulated;
-use crate::guest::{FlagFate, FlagUse, Lift, flag};
+use crate::guest::{FlagFate, FlagUse, Lift, ReadClock, flag};
 use crate::host::code::Code;
 use crate::host::{Host, Native, Tuning};
 use crate::ir::build::IrBuilder;
@@ -25,6 +25,8 @@ const LOOK_AHEAD: usize = 12;
 pub struct NoFetch {
     pub addr: u64,
     pub mapped: bool,
+    /// No instruction can be there.
+    pub align: bool,
 }
 
 /// Why there is no translation.
@@ -107,12 +109,14 @@ impl NativeCore {
                 return Err(NoFetch {
                     addr: pc,
                     mapped: false,
+                    align: false,
                 });
             }
             Some(p) if !p.contains(Prot::EXEC) => {
                 return Err(NoFetch {
                     addr: pc,
                     mapped: true,
+                    align: false,
                 });
             }
             Some(_) => {}
@@ -121,14 +125,29 @@ impl NativeCore {
         space.read(pc, &mut buf[..len]).map_err(|_| NoFetch {
             addr: pc,
             mapped: true,
+            align: false,
         })?;
         Ok(len)
+    }
+
+    /// Where the instruction of a pc is, if there may be one.
+    fn place(&self, pc: u64) -> Result<u64, NoFetch> {
+        let guest = self.common.guest;
+        let addr = guest.fetch_address(pc);
+        if guest.is_misaligned(pc) {
+            return Err(NoFetch {
+                addr,
+                mapped: true,
+                align: true,
+            });
+        }
+        Ok(addr)
     }
 
     /// The bytes of the instruction at `pc`, in as many pages as it lies in, into `buf`; how many.
     pub(super) fn fetch_insn(&self, pc: u64, buf: &mut [u8]) -> Result<usize, NoFetch> {
         let guest = self.common.guest;
-        let start = guest.fetch_address(pc);
+        let start = self.place(pc)?;
         let mut have = self.fetch(start, &mut buf[..guest.max_insn()])?;
         loop {
             // The shortest instructions do not cross a page's end.
@@ -143,7 +162,7 @@ impl NativeCore {
     /// Reads code from `pc` on: to the end of its page, or the instruction there if that goes on in the next one.
     fn fill(&self, pc: u64, window: &mut Window) -> Result<(), NoFetch> {
         let guest = self.common.guest;
-        window.start = guest.fetch_address(pc);
+        window.start = self.place(pc)?;
         window.len = self.fetch(window.start, &mut window.bytes)?;
         if window.len < guest.insn_size(pc, &window.bytes) {
             window.len = self.fetch_insn(pc, &mut window.bytes)?;
@@ -210,7 +229,12 @@ impl NativeCore {
             }
             b.start_insn(at);
             let before = b.block.insts.len();
-            let (lift, size) = guest.lift(&mut b, at, rest, &mut running);
+            let (lift, size) = if let Some(clock) = self.read_clock(at, rest) {
+                clock.carry_out(&mut b);
+                (Lift::Next, 4)
+            } else {
+                guest.lift(&mut b, at, rest, &mut running)
+            };
             match lift {
                 Lift::Next => {}
                 Lift::End => {
@@ -252,6 +276,16 @@ impl NativeCore {
             source.add(window.start + first as u64, &used[first..]);
         }
         Ok(b.finish())
+    }
+
+    /// The instruction at `pc`, if it reads a clock and is the kernel's.
+    pub(super) fn read_clock(&self, pc: u64, code: &[u8]) -> Option<ReadClock> {
+        let guest = self.common.guest;
+        let clock = guest.read_clock(pc, code)?;
+        let space = &self.common.space;
+        space
+            .is_special(guest.fetch_address(pc), "[vdso]")
+            .then_some(clock)
     }
 
     /// What the kernel makes of an instruction without a lifter.

@@ -548,6 +548,11 @@ impl Sem for IrBuilder {
         self.push_h(Op::CallX, 128, args.map(|x| x.unwrap_or(NONE)), imm, h)
     }
 
+    fn ask_x(&mut self, h: Helper, a: Val) -> Val {
+        let h = self.helper(h);
+        self.push_h(Op::AskX, 128, [a, NONE, NONE], 0, h)
+    }
+
     fn side(&mut self, cond: Val, target: u64) {
         match self.known(cond) {
             Some(0) => {}

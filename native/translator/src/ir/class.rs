@@ -61,7 +61,7 @@ const fn class(n: u8) -> u16 {
         ],
     ) {
         GENERAL
-    } else if any(n, &[GetX, LoadX, LoadExPair, CasPair, CallX]) {
+    } else if any(n, &[GetX, LoadX, LoadExPair, CasPair, CallX, AskX]) {
         WIDE
     } else if n > Get as u8 {
         0
@@ -118,7 +118,7 @@ const fn class(n: u8) -> u16 {
     if any(n, &[Set, SetX]) {
         c |= SETTER;
     }
-    if any(n, &[Call, CallX]) {
+    if any(n, &[Call, CallX, AskX]) {
         c |= CALL;
     }
     c

@@ -418,6 +418,10 @@ impl Sem for Interp<'_> {
         h(self.st, a, b, c, imm)
     }
 
+    fn ask_x(&mut self, h: Helper, a: u128) -> u128 {
+        self.call_x(h, [Some(a), None, None], 0)
+    }
+
     fn side(&mut self, cond: u128, target: u64) {
         if cond & 1 != 0 && self.outcome == Outcome::Next && !self.skipped {
             self.goto(target);

@@ -315,6 +315,8 @@ pub enum Op {
     /// A helper function: a general, a wide result.
     Call,
     CallX,
+    /// One that looks at its operand only and changes nothing of the guest, nor computes with floating point: a wide result.
+    AskX,
     /// Goes on behind the next `Label` unless condition a holds. In between nothing sets flags.
     Skip,
     Label,

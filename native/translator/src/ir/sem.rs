@@ -120,6 +120,10 @@ pub trait Sem {
     /// Calls a helper for a wide result.
     fn call_x(&mut self, h: Helper, args: [Option<Self::V>; 3], imm: u64) -> Self::V;
 
+    /// The same of one that looks at its operand only and changes nothing of the guest, nor computes with floating point:
+    /// that is called sooner.
+    fn ask_x(&mut self, h: Helper, a: Self::V) -> Self::V;
+
     /// Goes to `target` if `cond` (0 or 1) holds, else on.
     fn side(&mut self, cond: Self::V, target: u64);
     fn jump(&mut self, target: u64);

@@ -15,14 +15,17 @@ pub static FACTS: Facts = Facts {
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 4096,
-    has_vdso: false,
+    has_vdso: true,
     tagged_addresses: true,
     stack_flags_last: false,
     breaks_need_tracer: false,
 };
 
-/// The kernel's vdso has it (arch/arm64/kernel/vdso/sigreturn.S). Unwinders know these very instructions.
-pub fn trampoline() -> Vec<u8> {
-    const CODE: [u32; 2] = [0xd280_1168, 0xd400_0001]; // mov x8, #139; svc #0
-    CODE.into_iter().flat_map(u32::to_le_bytes).collect()
+/// The vDSO in a byte order of data.
+pub fn vdso(big_endian: bool) -> &'static [u8] {
+    if big_endian {
+        include_bytes!("vdso/big.image")
+    } else {
+        include_bytes!("vdso/little.image")
+    }
 }

@@ -6,8 +6,10 @@ use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored, SA_RESTORER};
 use crate::memory::{AddressSpace, Efault};
 
+use super::convention;
 use super::registers::{FPCR, FPSR, LR, PC, PSTATE, SP, V0, X0, X29};
 use super::vector::{self, Vectors};
+use crate::vdso;
 
 // struct rt_sigframe: siginfo_t, then ucontext: uc_flags, uc_link, uc_stack, uc_sigmask
 // (with room for 1024 signals), then the sigcontext, aligned to 16.
@@ -117,7 +119,7 @@ pub(super) fn push(
     let restorer = if context.action.flags & SA_RESTORER != 0 {
         context.action.restorer
     } else {
-        context.trampoline
+        context.trampoline + vdso::sigreturn(convention::vdso(abi.big_endian))
     };
     core.set(X0, context.signal as u64);
     if context.action.has(libc::SA_SIGINFO) {

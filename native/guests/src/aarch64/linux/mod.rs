@@ -14,6 +14,7 @@ use crate::kernel::abi::GuestAbi;
 use crate::kernel::linux::{Facts, LinuxAbi, OwnCall};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
+use crate::vdso;
 
 pub use emulate::emulate;
 
@@ -100,7 +101,14 @@ impl LinuxAbi for AArch64Linux {
     }
 
     fn trampoline(&self) -> Vec<u8> {
-        convention::trampoline()
+        convention::vdso(self.big_endian).to_vec()
+    }
+
+    fn clocks(&self) -> Option<(u64, u32)> {
+        Some((
+            vdso::clocks(convention::vdso(self.big_endian)),
+            vdso::CLOCKS,
+        ))
     }
 
     fn push_frame(

@@ -35,6 +35,10 @@ pub fn fault(exit: Exit, core: &mut dyn CpuCore) -> FaultInfo {
 /// ESR_EL1 of a data or instruction abort from EL0 (Arm ARM D17.2.37): the class, a
 /// 32-bit instruction, WnR, and an alignment fault, or a translation or permission fault of level 3.
 fn syndrome(access: Access, mapped: bool, align: bool) -> u64 {
+    if align && access == Access::Fetch {
+        // `ESR_ELx_EC_PC_ALIGN`, of which there is nothing else to say.
+        return 0x22 << 26 | 1 << 25;
+    }
     let class: u64 = if access == Access::Fetch { 0x20 } else { 0x24 };
     let write = u64::from(access == Access::Write) << 6;
     let status = match (align, mapped) {

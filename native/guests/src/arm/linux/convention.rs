@@ -57,6 +57,15 @@ pub fn trampoline_page(linux: &ArmLinux) -> Vec<u8> {
     [words.as_flattened(), halves.as_flattened()].concat()
 }
 
+/// The vDSO, which is another page.
+pub fn vdso(linux: &ArmLinux) -> &'static [u8] {
+    match (linux.big_data, linux.big_code) {
+        (false, _) => include_bytes!("vdso/little.image"),
+        (true, false) => include_bytes!("vdso/be8.image"),
+        (true, true) => include_bytes!("vdso/be32.image"),
+    }
+}
+
 /// Where in the page a handler returns to.
 pub fn trampoline(page: u64, thumb: bool, rt: bool) -> u64 {
     page + match (thumb, rt) {

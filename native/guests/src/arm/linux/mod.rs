@@ -11,6 +11,7 @@ use crate::kernel::abi::GuestAbi;
 use crate::kernel::linux::{Facts, LinuxAbi};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
+use crate::vdso;
 
 /// ARM's Linux in one byte order of data and of code: little-endian, BE8 (code is little-endian), BE32.
 pub struct ArmLinux {
@@ -65,6 +66,14 @@ impl LinuxAbi for ArmLinux {
 
     fn trampoline(&self) -> Vec<u8> {
         convention::trampoline_page(self)
+    }
+
+    fn vdso(&self) -> Option<&'static [u8]> {
+        Some(convention::vdso(self))
+    }
+
+    fn clocks(&self) -> Option<(u64, u32)> {
+        Some((vdso::clocks(convention::vdso(self)), vdso::CLOCKS))
     }
 
     fn push_frame(

@@ -24,7 +24,7 @@ pub static O32_FACTS: Facts = Facts {
     page_size: 4096,
     // arch/mips/include/asm/shmparam.h
     shmlba: 0x4_0000,
-    has_vdso: false,
+    has_vdso: true,
     tagged_addresses: false,
     stack_flags_last: true,
     breaks_need_tracer: false,
@@ -45,25 +45,14 @@ pub fn set_result(regs: &mut dyn Regs, result: i64, second: Option<u64>) {
     }
 }
 
-/// The kernel's vdso has it (arch/mips/vdso/sigreturn.S): rt_sigreturn and, of o32, behind that sigreturn. Unwinders know
-/// these very instructions.
-pub fn trampoline(linux: &MipsLinux) -> Vec<u8> {
-    const SYSCALL: u32 = 0x0000_000c;
-    // li v0, number
-    let numbers: &[u32] = match linux.abi {
-        Abi::O32 => &[4193, 4119],
-        Abi::N32 => &[6211],
-        Abi::N64 => &[5211],
-    };
-    let code = numbers
-        .iter()
-        .flat_map(|number| [0x2402_0000 | number, SYSCALL]);
-    code.flat_map(|insn| {
-        if linux.big_endian {
-            insn.to_be_bytes()
-        } else {
-            insn.to_le_bytes()
-        }
-    })
-    .collect()
+/// The vDSO. Behind rt_sigreturn o32's has sigreturn (arch/mips/vdso/sigreturn.S).
+pub fn vdso(linux: &MipsLinux) -> &'static [u8] {
+    match (linux.abi, linux.big_endian) {
+        (Abi::O32, true) => include_bytes!("vdso/o32.image"),
+        (Abi::O32, false) => include_bytes!("vdso/o32el.image"),
+        (Abi::N32, true) => include_bytes!("vdso/n32.image"),
+        (Abi::N32, false) => include_bytes!("vdso/n32el.image"),
+        (Abi::N64, true) => include_bytes!("vdso/n64.image"),
+        (Abi::N64, false) => include_bytes!("vdso/n64el.image"),
+    }
 }

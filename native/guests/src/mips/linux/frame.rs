@@ -6,7 +6,8 @@ use crate::kernel::signal::{FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
 use super::registers::{A0, DSP_PRESENT, DSPCONTROL, FCSR, HI, HI1, LO, PC, RA, SP, T9};
-use super::{Abi, MipsLinux, float};
+use super::{Abi, MipsLinux, convention, float};
+use crate::vdso;
 
 /// Room for arguments and code that once was there, in front of all frames.
 const HEAD: usize = 24;
@@ -150,7 +151,8 @@ pub(super) fn push(
     }
     core.set(SP, frame);
     let plain = u64::from(!at.rt) * 8;
-    core.set(RA, context.trampoline + plain);
+    let code = vdso::sigreturn(convention::vdso(linux)) + plain;
+    core.set(RA, context.trampoline + code);
     core.set(T9, context.action.handler);
     core.set(PC, context.action.handler);
     Ok(())

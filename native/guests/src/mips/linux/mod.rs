@@ -13,6 +13,7 @@ use crate::kernel::abi::GuestAbi;
 use crate::kernel::linux::{Facts, LinuxAbi, OwnCall};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
+use crate::vdso;
 
 /// What programs and the kernel have agreed upon: o32 has 32 bits, n64 64, n32 pointers of 32 in registers of 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +108,11 @@ impl LinuxAbi for MipsLinux {
     }
 
     fn trampoline(&self) -> Vec<u8> {
-        convention::trampoline(self)
+        convention::vdso(self).to_vec()
+    }
+
+    fn clocks(&self) -> Option<(u64, u32)> {
+        Some((vdso::clocks(convention::vdso(self)), vdso::CLOCKS))
     }
 
     fn push_frame(

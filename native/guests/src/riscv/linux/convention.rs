@@ -15,14 +15,17 @@ pub static FACTS: Facts = Facts {
     trampoline_name: "[vdso]",
     page_size: 4096,
     shmlba: 4096,
-    has_vdso: false,
+    has_vdso: true,
     tagged_addresses: false,
     stack_flags_last: false,
     breaks_need_tracer: false,
 };
 
-/// The kernel's vdso has it (arch/riscv/kernel/vdso/rt_sigreturn.S). Unwinders know these very instructions.
-pub fn trampoline() -> Vec<u8> {
-    const CODE: [u32; 2] = [0x08b0_0893, 0x0000_0073]; // li a7, 139; ecall
-    CODE.into_iter().flat_map(u32::to_le_bytes).collect()
+/// The vDSO in a word size.
+pub fn vdso(word_bits: u8) -> &'static [u8] {
+    if word_bits == 32 {
+        include_bytes!("vdso/rv32.image")
+    } else {
+        include_bytes!("vdso/rv64.image")
+    }
 }

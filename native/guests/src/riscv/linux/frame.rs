@@ -6,8 +6,10 @@ use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
+use super::convention;
 use super::registers::{A0, F0, FCSR, PC, SP, X1};
 use super::vector::{self, Vectors};
+use crate::vdso;
 
 const INFO_SIZE: usize = 128;
 /// union __riscv_fp_state, as long as its form for quad precision: 64 doublewords, fcsr, three words.
@@ -92,7 +94,8 @@ pub(super) fn push(
     }
     space.write(frame, &bytes.bytes)?;
 
-    core.set(X1, context.trampoline);
+    let code = vdso::sigreturn(convention::vdso(abi.word_bits));
+    core.set(X1, context.trampoline + code);
     core.set(SP, frame);
     core.set(A0, context.signal as u64);
     core.set(A0 + 1, frame);

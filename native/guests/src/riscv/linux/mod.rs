@@ -12,6 +12,7 @@ use crate::kernel::abi::GuestAbi;
 use crate::kernel::linux::{Facts, LinuxAbi, OwnCall};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
+use crate::vdso;
 
 pub use emulate::{emulate, ticks};
 
@@ -67,7 +68,11 @@ impl LinuxAbi for RiscvLinux {
     }
 
     fn trampoline(&self) -> Vec<u8> {
-        convention::trampoline()
+        convention::vdso(self.word_bits).to_vec()
+    }
+
+    fn clocks(&self) -> Option<(u64, u32)> {
+        Some((vdso::clocks(convention::vdso(self.word_bits)), vdso::CLOCKS))
     }
 
     fn push_frame(

@@ -56,7 +56,7 @@ impl Gen<'_> {
     /// travel in the state's `host` words.
     pub fn helper_call(&mut self, i: &Inst) {
         let (r, sel) = match i.op {
-            Op::Call | Op::CallX => (Reloc::Helper(self.blk.helpers[i.h as usize]), 0),
+            Op::Call | Op::CallX | Op::AskX => (Reloc::Helper(self.blk.helpers[i.h as usize]), 0),
             _ => (
                 Reloc::Eval,
                 i32::from(i.op as u8) | i32::from(i.w) << 8 | 1 << 16,

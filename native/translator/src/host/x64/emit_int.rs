@@ -129,7 +129,7 @@ impl Gen<'_> {
             Op::Set => self.set_slot(i.a, i.imm as usize),
             Op::GetX => self.get_slot_x(v, i.imm as usize),
             Op::SetX => self.set_slot_x(i.a, i.imm as usize),
-            Op::Call | Op::CallX => self.call_helper(v, i),
+            Op::Call | Op::CallX | Op::AskX => self.call_helper(v, i),
             Op::Accrued => self.accrued(v),
             Op::Accrue => self.accrue(i),
             Op::Sticky => self.sticky(i),
