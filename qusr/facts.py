@@ -7,8 +7,8 @@ where the extension is not there yet: what it imports must not need that.
 
 Numbers have 8 bytes, strings their length before them, and lists their number of items.
 
-What every start reads stands together, what one guest or one CPU model needs apart: bytes that are not
-looked at are in no page that has to be there (they are 2 MB for all guests).
+What every start reads stands together, what one guest or one CPU model needs apart: bytes that are
+not looked at are in no page that has to be there (they are 2 MB for all guests).
 """
 
 from __future__ import annotations

@@ -220,3 +220,79 @@ def test_wheel_out_of_a_source_distribution(tmp_path: Path) -> None:
         file.extractall(tmp_path / "sources", filter="data")
     (folder,) = (tmp_path / "sources").iterdir()
     check(build(folder, tmp_path / "dist"), tmp_path / "installed")
+
+
+def _with_extension(extension: Path, folder: Path) -> Path:
+    """A copy of the package with another extension: the command for aarch64 in it."""
+    packages = folder / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    shutil.copytree(REPO / "qusr", packages / "qusr", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(extension, packages / "qusr" / "_native.abi3.so")
+    (folder / "bin").mkdir()
+    (folder / "bin/python3").symlink_to(Path(sys.executable).resolve())
+    return Path(shutil.copy(REPO / "commands/scripts/qusr-aarch64", folder / "bin"))
+
+
+@pytest.mark.slow
+def test_the_extension_of_another_linker(tmp_path: Path) -> None:
+    """GNU's, which a Rust of Debian has; Rust's own is LLVM's. Often used code is together."""
+    target, made = REPO / "native/target", tmp_path / "_native.so"
+    command = ["cargo", "rustc", "--release", "-q", "-p", "qusr-native", "--lib", "--"]
+    command += ["-C", "link-arg=-fuse-ld=bfd", "-C", f"link-arg=-o{made}"]
+    env = {
+        **os.environ, "CARGO_TARGET_DIR": str(target), "PYO3_PYTHON": sys.executable,
+        # How fast it is does not matter, and this way it is done in a few minutes.
+        "CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+        "CARGO_PROFILE_RELEASE_STRIP": "none",
+    }  # fmt: skip
+    done = subprocess.run(
+        command, cwd=REPO / "native", env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    shown = subprocess.run(
+        ["readelf", "-SW", "-p", ".comment", made], capture_output=True, text=True, check=True
+    ).stdout
+    assert "LLD" not in shown, shown
+    sizes = {
+        fields[0]: int(fields[4], 16)
+        for fields in (line.partition("]")[2].split() for line in shown.splitlines())
+        if fields and fields[0].startswith(".text")
+    }
+    assert sizes[".text"] / 10 < sizes[".text.usual"] < sizes[".text"], sizes
+    hello = REPO / "testbins/prebuilt/hello-aarch64"
+    for words in ([], ["-d", "in_asm", "-D", tmp_path / "log"], ["-strace"]):
+        done = subprocess.run(
+            [_with_extension(made, tmp_path / f"p{len(words)}"), *words, hello],
+            env={"PATH": "/usr/bin:/bin", "QUSR_CACHE_DIR": ""},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, "Hello from aarch64!\n"), done.stderr
+
+
+@pytest.mark.slow
+def test_beside_pwntools(wheel: Path, tmp_path: Path) -> None:
+    """pwntools wants another Unicorn: pip says so, the commands do not."""
+    place = tmp_path / "both"
+    venv.create(place, symlinks=True)
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    pip += ["--python", place]
+    for package in ("pwntools", wheel):
+        done = subprocess.run(
+            [*pip, "install", "-q", package], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    check_commands(place / "bin", packages=True)
+    hello = REPO / "testbins/prebuilt/hello-aarch64"
+    for words in ([place / "bin/qusr-aarch64"], [place / "bin/qusr", "--core", "unicorn"]):
+        done = subprocess.run(
+            [*words, hello], env={"PATH": "/usr/bin:/bin", "QUSR_CACHE_DIR": ""},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, "Hello from aarch64!\n", "")
+    code = "import pwn, qusr; print(pwn.p32(1))"
+    done = subprocess.run(
+        [place / "bin/python3", "-W", "default", "-c", code],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PWNLIB_NOTERM": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "qusr" not in done.stderr, done.stderr

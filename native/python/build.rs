@@ -13,13 +13,13 @@ use std::{env, fs, io};
 #[expect(dead_code, reason = "only the list is of use here")]
 mod names;
 
+mod layout;
+
 const SOURCES: &str = "../launcher/src";
 const MAIN: &str = "../launcher/src/main.rs";
 const NAMES: &str = "../guests/src/names.rs";
 /// What the bindings take from Python: the linker tells if one is missing.
 const PYTHON: &str = "python.symbols";
-/// What is executed seldom, for the linker.
-const LAYOUT: &str = "layout.ld";
 /// The first of the numbers that stand for them. No address (they are not canonical), and none that fits in an
 /// instruction in the place of an entry of the table.
 const MARK: u64 = 0x7151_7573_7200_0000;
@@ -31,10 +31,9 @@ fn main() {
     println!("cargo::rerun-if-changed={SOURCES}");
     println!("cargo::rerun-if-changed={NAMES}");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed={LAYOUT}");
     // The store knows a build by it (`../store`).
     println!("cargo::rustc-link-arg-cdylib=-Wl,--build-id=sha1");
-    let layout = fs::canonicalize(LAYOUT).unwrap_or_else(|error| panic!("{LAYOUT}: {error}"));
+    let layout = layout::script();
     println!("cargo::rustc-link-arg-cdylib=-Wl,-T,{}", layout.display());
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let folder = PathBuf::from(variable("OUT_DIR"));

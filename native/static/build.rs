@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+#[path = "../python/layout.rs"]
+mod layout;
+
 const FREEZE: &str = "../../tools/freeze.py";
-/// The bindings' own.
-const LAYOUT: &str = "../python/layout.ld";
 const SOURCES: [&str; 2] = ["src/embed.c", "src/packed.c"];
 
 fn main() {
@@ -60,8 +61,7 @@ fn main() {
     }
     // The store knows a build by it (`../store`).
     println!("cargo::rustc-link-arg-bins=-Wl,--build-id=sha1,--gc-sections");
-    println!("cargo::rerun-if-changed={LAYOUT}");
-    let layout = fs::canonicalize(LAYOUT).expect("the bindings are beside it");
+    let layout = layout::script();
     println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", layout.display());
     // 50,000 pointers to be relocated at each start; in 24 bytes each they are 1.2 MB.
     println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");

@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicU32;
 pub const ERESTARTSYS: i64 = 512;
 
 global_asm!(
+    ".pushsection .text.qusr_safe_syscall, \"ax\", @progbits",
     ".global qusr_safe_syscall",
     ".type qusr_safe_syscall, @function",
     "qusr_safe_syscall:",
@@ -42,6 +43,7 @@ global_asm!(
     "pop rbp",
     "ret",
     ".size qusr_safe_syscall, . - qusr_safe_syscall",
+    ".popsection",
 );
 
 unsafe extern "C" {

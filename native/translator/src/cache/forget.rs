@@ -1,7 +1,7 @@
 //! Forgetting translations whose code has changed.
 
 use super::arena::Arena;
-use super::source::ReadPage;
+use super::source::ReadCode;
 use super::tables::{DEAD, Link, NONE, Tables};
 use super::{Cache, Inner, PAGE};
 use std::sync::atomic::Ordering;
@@ -58,7 +58,7 @@ impl Cache {
     }
 
     /// Forgets the translations that guest memory does not hold any more what they were made from. True if there were any.
-    pub fn revise(&self, read: ReadPage<'_>) -> bool {
+    pub fn revise(&self, read: ReadCode<'_>) -> bool {
         let mut inner = self.lock();
         // What is being translated now was not compared.
         inner.changes.note(0, u64::MAX);

@@ -173,6 +173,11 @@ impl Cache {
         Some(inner.tables.entries[n as usize].end)
     }
 
+    /// Has room for what a child translates: to be called before a fork.
+    pub fn make_room(&self) {
+        self.lock().tables.make_room();
+    }
+
     /// Bytes of code in the current arena.
     pub fn used(&self) -> usize {
         self.lock().generation.arena.used()

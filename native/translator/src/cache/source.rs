@@ -5,10 +5,9 @@
 //! guest address is reached and the guest bytes there are those it was made from. Neither names nor dates of
 //! files decide that, so nothing need be known about how the bytes got there.
 
-use super::tables::{Exit, Hasher, NONE, Tables};
+use super::tables::{Exit, NONE, Tables};
 use super::{Found, Key, PAGE};
 use crate::cache::arena::Arena;
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 /// The guest bytes that a translation depends on.
@@ -133,6 +132,13 @@ impl Sources {
             .push((self.spans.len() as u32, self.bytes.len() as u32));
     }
 
+    /// Has room for `count` more.
+    pub fn make_room(&mut self, count: usize) {
+        self.ends.reserve(count);
+        self.spans.reserve(count * 2);
+        self.bytes.reserve(count * 64);
+    }
+
     /// What translation `n` was made from.
     pub fn of(&self, n: u32) -> (&[(u64, u32)], &[u8]) {
         let n = n as usize;
@@ -145,15 +151,13 @@ impl Sources {
     }
 
     /// Whether guest memory has what translation `n` was made from.
-    fn holds(&self, n: u32, pages: &mut Pages<'_>) -> bool {
+    fn holds(&self, n: u32, memory: &mut Now<'_>) -> bool {
         let n = n as usize;
         let (first, mut at) = n.checked_sub(1).map_or((0, 0), |k| self.ends[k]);
         for &(addr, len) in &self.spans[first as usize..self.ends[n].0 as usize] {
             let want = &self.bytes[at as usize..(at + len) as usize];
-            let offset = (addr % PAGE) as usize;
-            match pages.page(addr - addr % PAGE) {
-                Some(p) if p.get(offset..offset + want.len()) == Some(want) => {}
-                _ => return false,
+            if !memory.has(addr, want) {
+                return false;
             }
             at += len;
         }
@@ -161,58 +165,48 @@ impl Sources {
     }
 }
 
-/// Reads a whole executable page of the guest; false if there is none.
-pub type ReadPage<'a> = &'a mut dyn FnMut(u64, &mut [u8]) -> bool;
+/// Reads executable memory of the guest, within one page; false if there is none.
+pub type ReadCode<'a> = &'a mut dyn FnMut(u64, &mut [u8]) -> bool;
 
-/// The pages that were read so far.
-struct Pages<'a> {
-    read: ReadPage<'a>,
-    /// By address, where they are in `pages`.
-    seen: HashMap<u64, usize, Hasher>,
-    pages: Vec<Option<Box<[u8]>>>,
-    last: (u64, usize),
+/// Guest memory as it is now. Nothing of it is kept and nothing is allocated: a forked child compares as much as it
+/// takes back, and each page of the heap that it writes to first is a copy.
+struct Now<'a> {
+    read: ReadCode<'a>,
+    room: [u8; PAGE as usize],
 }
 
-impl<'a> Pages<'a> {
-    fn new(read: ReadPage<'a>) -> Self {
+impl<'a> Now<'a> {
+    fn new(read: ReadCode<'a>) -> Self {
         Self {
             read,
-            seen: HashMap::default(),
-            pages: Vec::new(),
-            // No page begins there.
-            last: (u64::MAX, 0),
+            room: [0; PAGE as usize],
         }
     }
 
-    fn page(&mut self, addr: u64) -> Option<&[u8]> {
-        if self.last.0 != addr {
-            let (read, pages) = (&mut self.read, &mut self.pages);
-            let n = *self.seen.entry(addr).or_insert_with(|| {
-                let mut bytes = vec![0; PAGE as usize].into_boxed_slice();
-                pages.push(read(addr, &mut bytes).then_some(bytes));
-                pages.len() - 1
-            });
-            self.last = (addr, n);
-        }
-        self.pages.get(self.last.1)?.as_deref()
+    /// Whether `want` is at `addr`.
+    fn has(&mut self, addr: u64, want: &[u8]) -> bool {
+        let Some(now) = self.room.get_mut(..want.len()) else {
+            return false;
+        };
+        (self.read)(addr, now) && *now == *want
     }
 }
 
 impl Tables {
     /// The live translations that guest memory does not hold any more what they were made from.
-    pub(super) fn stale(&self, read: ReadPage<'_>) -> Vec<u32> {
-        let mut pages = Pages::new(read);
+    pub(super) fn stale(&self, read: ReadCode<'_>) -> Vec<u32> {
+        let mut memory = Now::new(read);
         (0..self.entries.len() as u32)
-            .filter(|&n| self.is_live(n) && !self.sources.holds(n, &mut pages))
+            .filter(|&n| self.is_live(n) && !self.sources.holds(n, &mut memory))
             .collect()
     }
 
     /// Takes back the parked translation of `key`, with all that it is chained to, if guest memory
     /// still has what it was made from.
-    pub(super) fn take_back(&mut self, arena: &Arena, key: Key, read: ReadPage<'_>) -> Option<u32> {
+    pub(super) fn take_back(&mut self, arena: &Arena, key: Key, read: ReadCode<'_>) -> Option<u32> {
         let &n = self.map.get(&key)?;
-        let mut pages = Pages::new(read);
-        if !self.sources.holds(n, &mut pages) {
+        let mut memory = Now::new(read);
+        if !self.sources.holds(n, &mut memory) {
             return None;
         }
         self.stamps[n as usize] = self.stamp;
@@ -223,7 +217,7 @@ impl Tables {
                 if to == NONE || self.is_live(to) {
                     continue;
                 }
-                if self.sources.holds(to, &mut pages) {
+                if self.sources.holds(to, &mut memory) {
                     self.stamps[to as usize] = self.stamp;
                     todo.push(to);
                 } else {
@@ -248,7 +242,7 @@ impl super::Cache {
 
     /// A parked translation of `key` that is right for what guest memory now holds.
     #[must_use]
-    pub fn take_back(&self, key: Key, read: ReadPage<'_>) -> Option<Found> {
+    pub fn take_back(&self, key: Key, read: ReadCode<'_>) -> Option<Found> {
         if !self.parked.load(Ordering::Acquire) {
             return None;
         }

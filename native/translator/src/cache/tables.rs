@@ -140,6 +140,22 @@ impl Default for Tables {
 }
 
 impl Tables {
+    /// Has room for what a forked child translates, which would else begin with copies of whole tables.
+    pub(super) fn make_room(&mut self) {
+        const COUNT: usize = 64;
+        self.map.reserve(COUNT);
+        self.entries.reserve(COUNT);
+        self.stamps.reserve(COUNT);
+        self.sources.make_room(COUNT);
+        self.exits.reserve(4 * COUNT);
+        self.links.reserve(8 * COUNT);
+        self.faults.reserve(16 * COUNT);
+        self.floats.reserve(COUNT);
+        self.fixes.reserve(16 * COUNT);
+        self.recipes.reserve(4 * COUNT);
+        self.pages.reserve(COUNT / 4);
+    }
+
     pub(super) fn is_live(&self, n: u32) -> bool {
         self.stamps[n as usize] == self.stamp
     }

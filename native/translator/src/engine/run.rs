@@ -224,10 +224,7 @@ impl NativeCore {
     /// Forgets the translations of code that has changed, wherever that is.
     fn revise(&mut self) {
         let gate = gate::inside();
-        let changed = self
-            .common
-            .cache
-            .revise(&mut |at, page| self.fetch(at, page) == Ok(page.len()));
+        let changed = self.common.cache.revise(&mut self.code_reader());
         if changed {
             self.check_epoch();
             kick_all(&self.common.cores);

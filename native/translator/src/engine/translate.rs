@@ -144,6 +144,22 @@ impl NativeCore {
         Ok(addr)
     }
 
+    /// What reads executable memory, within a page at a time.
+    pub(super) fn code_reader(&self) -> impl FnMut(u64, &mut [u8]) -> bool {
+        let space = &self.common.space;
+        let mut known = None;
+        move |at, bytes| {
+            let page = at / 4096;
+            if known != Some(page) {
+                if !space.prot_at(at).is_some_and(|p| p.contains(Prot::EXEC)) {
+                    return false;
+                }
+                known = Some(page);
+            }
+            space.read(at, bytes).is_ok()
+        }
+    }
+
     /// The bytes of the instruction at `pc`, in as many pages as it lies in, into `buf`; how many.
     pub(super) fn fetch_insn(&self, pc: u64, buf: &mut [u8]) -> Result<usize, NoFetch> {
         let guest = self.common.guest;
@@ -389,9 +405,9 @@ impl NativeCore {
 
     /// A translation from before the last `execve` that still holds.
     pub(super) fn take_back(&self, pc: u64, mode: u32) -> Option<Found> {
-        self.common.cache.take_back((pc, mode), &mut |at, page| {
-            self.fetch(at, page) == Ok(page.len())
-        })
+        self.common
+            .cache
+            .take_back((pc, mode), &mut self.code_reader())
     }
 
     /// How code is generated in a mode.

@@ -94,6 +94,8 @@ impl NativeCore {
             }
             return;
         };
+        // This is not the first child, and may not be the last.
+        self.common.cache.make_room();
         let count = page.count.load(Ordering::Acquire) as usize;
         if count == 0 {
             return;
