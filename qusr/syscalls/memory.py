@@ -8,7 +8,6 @@ from qusr.syscalls.decl import (
     IN,
     OUT,
     Address,
-    Array,
     Buf,
     Case,
     Enum,
@@ -30,7 +29,7 @@ from qusr.syscalls.decl import (
     ULong,
     words,
 )
-from qusr.syscalls.layout import Struct, ptr, s32, u64
+from qusr.syscalls.layout import Struct, u64
 
 PROT = FlagTable(
     {
@@ -166,9 +165,8 @@ CALLS = (
             Switch("flags", [], default=Case(errno=errno.EOPNOTSUPP)),
             families=("overlays", "x64", "ia32")),
     Syscall("userfaultfd", Int("flags"), enosys="its addresses would be the host's"),
-    Syscall("move_pages", Pid("pid"), ULong("count"), Array("pages", ptr, IN, count="count"),
-            Array("nodes", s32, IN, count="count"), Array("status", s32, OUT, count="count"),
-            Int("flags"),
+    Syscall("move_pages", Pid("pid"), ULong("count"), Raw("pages"), Raw("nodes"), Raw("status"),
+            Int("flags"), handler="numa:move_pages",
             partial="only of a process with the same guest base (itself, a forked child)"),
     Syscall("process_mrelease", Fd("pidfd"), UInt("flags")),
     Syscall("process_madvise", Fd("pidfd"), Iovec("vec", IN, count="vlen"), Size("vlen"),

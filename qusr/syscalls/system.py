@@ -18,7 +18,6 @@ from qusr.syscalls.decl import (
     FlagTable,
     Hex,
     Int,
-    Iovec,
     Path,
     Ptr,
     Raw,
@@ -124,7 +123,7 @@ KEYCTL: dict[int, tuple[str, tuple[Arg, ...]]] = {
     18: ("KEYCTL_SESSION_TO_PARENT", _WORDS),
     19: ("KEYCTL_REJECT", _WORDS),
     20: ("KEYCTL_INSTANTIATE_IOV",
-         (_KEY, Iovec("payload_iov", IN, count="ioc"), UInt("ioc"), Int("keyring"))),
+         (_KEY, Raw("payload_iov"), UInt("ioc"), Int("keyring"))),
     21: ("KEYCTL_INVALIDATE", _WORDS),
     22: ("KEYCTL_GET_PERSISTENT", _WORDS),
     23: ("KEYCTL_DH_COMPUTE",
@@ -140,6 +139,7 @@ KEYCTL: dict[int, tuple[str, tuple[Arg, ...]]] = {
     30: ("KEYCTL_MOVE", (_KEY, Int("from_keyring"), Int("to_keyring"), UInt("flags"))),
     31: ("KEYCTL_CAPABILITIES", (Buf("buffer", OUT, size="buflen"), Size("buflen"))),
 }  # fmt: skip
+KEYCTL_HANDLERS = {20: "keys:instantiate_iov"}
 _KEYCTL_REFUSED = {32: "KEYCTL_WATCH_KEY"}
 
 _SECCOMP = (
@@ -187,7 +187,10 @@ CALLS = (
         Switch(
             "operation",
             [
-                *((number, Case(*args)) for number, (_, args) in KEYCTL.items()),
+                *(
+                    (number, Case(*args, handler=KEYCTL_HANDLERS.get(number)))
+                    for number, (_, args) in KEYCTL.items()
+                ),
                 *((number, Case(enosys="nobody has a queue for it")) for number in _KEYCTL_REFUSED),
             ],
             default=Case(*_WORDS),

@@ -41,8 +41,13 @@ struct statmount {
 #define E2BIG 7
 #define ESRCH 3
 #define EFAULT 14
+#ifdef __mips__
+#define EOVERFLOW 79
+#define ENOSYS 89
+#else
 #define EOVERFLOW 75
 #define ENOSYS 38
+#endif
 #define STATMOUNT_SB_BASIC 1
 #define STATMOUNT_MNT_BASIC 2
 #define STATMOUNT_FS_TYPE 0x20
