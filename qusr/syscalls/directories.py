@@ -147,7 +147,21 @@ def _quota_cases(*first: Arg) -> list[tuple[int, Case]]:
 
 
 _DIRENTS = (Fd("fd"), Buf("dirp", OUT, size="count"), UInt("count"))
-_BIG_ENDIAN = "big-endian guests: the struct's parts would not be swapped"
+# linux/mount.h; what later kernels tell is in the words behind it.
+STATMOUNT = Struct(
+    "statmount",
+    [
+        ("size", u32), ("mnt_opts", u32), ("mask", u64), ("sb_dev_major", u32),
+        ("sb_dev_minor", u32), ("sb_magic", u64), ("sb_flags", u32), ("fs_type", u32),
+        ("mnt_id", u64), ("mnt_parent_id", u64), ("mnt_id_old", u32), ("mnt_parent_id_old", u32),
+        ("mnt_attr", u64), ("mnt_propagation", u64), ("mnt_peer_group", u64), ("mnt_master", u64),
+        ("propagate_from", u64), ("mnt_root", u32), ("mnt_point", u32), ("mnt_ns_id", u64),
+        ("fs_subtype", u32), ("sb_source", u32), ("opt_num", u32), ("opt_array", u32),
+        ("opt_sec_num", u32), ("opt_sec_array", u32), ("supported_mask", u64),
+        ("mnt_uidmap_num", u32), ("mnt_uidmap", u32), ("mnt_gidmap_num", u32),
+        ("mnt_gidmap", u32), ("__spare2", u64 * 43),
+    ],
+)  # fmt: skip
 
 CALLS = (
     # --- listing ---
@@ -220,11 +234,11 @@ CALLS = (
     Syscall("statmount", Raw("req"), Buf("buf", OUT, size="bufsize"), Size("bufsize"),
             UInt("flags")),
     Syscall("statmount", Raw("req"), Buf("buf", OUT, size="bufsize"), Size("bufsize"),
-            UInt("flags"), enosys=_BIG_ENDIAN, families=("be",)),
+            UInt("flags"), handler="mounts:statmount", families=("be",)),
     Syscall("listmount", Raw("req"), Array("mnt_ids", u64, OUT, count="nr_mnt_ids"),
             Size("nr_mnt_ids"), UInt("flags")),
     Syscall("listmount", Raw("req"), Raw("mnt_ids"), Size("nr_mnt_ids"),
-            UInt("flags"), enosys=_BIG_ENDIAN, families=("be",)),
+            UInt("flags"), handler="mounts:listmount", families=("be",)),
     Syscall("swapon", Path("path"), Flags("swapflags", SWAP)),
     Syscall("swapoff", Path("path")),
     Syscall(

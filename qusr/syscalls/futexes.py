@@ -29,7 +29,7 @@ from qusr.syscalls.decl import (
     ULong,
     Word32,
 )
-from qusr.syscalls.layout import CType, Struct, ptr64, u32, u64
+from qusr.syscalls.layout import CType, Struct, be32, ptr64, u32, u64
 
 OPERATIONS = {
     0: "FUTEX_WAIT", 1: "FUTEX_WAKE", 2: "FUTEX_FD", 3: "FUTEX_REQUEUE",
@@ -47,6 +47,10 @@ CLOCKS = {0: "CLOCK_REALTIME", 1: "CLOCK_MONOTONIC"}
 FUTEX_WAITV = Struct(
     "futex_waitv", [("val", u64), ("uaddr", ptr64), ("flags", u32), ("reserved", u32)]
 )
+# The kernel compares the value with a word in its own order, so it stays as the guest has it.
+_REST: list[tuple[str, CType]] = [("uaddr", ptr64), ("flags", u32), ("reserved", u32)]
+_BIG_WAITV = Struct("futex_waitv", [("high", u32), ("val", be32), *_REST])
+_SWAPPED_WAITV = Struct("futex_waitv", [("val", be32), ("high", u32), *_REST])
 
 _BE_WORDS = "FUTEX_WAKE_OP and the PI operations compute on words in the host's byte order"
 
@@ -84,25 +88,40 @@ def _futex(name: str, timespec: CType, *, big_endian: bool = False) -> Syscall:
 
 
 _CLOCK = Enum("clockid", CLOCKS)
-_WAITV = Syscall(
-    "futex_waitv", Array("waiters", FUTEX_WAITV, IN, count="nr_futexes"), UInt("nr_futexes"),
-    UInt("flags"), Ptr("timeout", TIMESPEC64, IN), _CLOCK,
-)  # fmt: skip
-_REQUEUE = Syscall(
-    "futex_requeue", Array("waiters", FUTEX_WAITV, IN, count=2), UInt("flags"), Int("nr_wake"),
-    Int("nr_requeue"),
-)  # fmt: skip
-_NO_BE = "the words to compare with are in the host's byte order"
+
+
+def _waiters(count: int | str, *, big_endian: bool) -> Array:
+    if not big_endian:
+        return Array("waiters", FUTEX_WAITV, IN, count=count)
+    return Array("waiters", _BIG_WAITV, IN, count=count, host=_SWAPPED_WAITV)
+
+
+def _waitv(*, big_endian: bool = False) -> Syscall:
+    """futex_waitv(waiters, nr_futexes, flags, timeout, clockid)."""
+    return Syscall(
+        "futex_waitv", _waiters("nr_futexes", big_endian=big_endian), UInt("nr_futexes"),
+        UInt("flags"), Ptr("timeout", TIMESPEC64, IN), _CLOCK,
+        families=("be",) if big_endian else None,
+    )  # fmt: skip
+
+
+def _requeue(*, big_endian: bool = False) -> Syscall:
+    """futex_requeue(waiters, flags, nr_wake, nr_requeue)."""
+    return Syscall(
+        "futex_requeue", _waiters(2, big_endian=big_endian), UInt("flags"), Int("nr_wake"),
+        Int("nr_requeue"), families=("be",) if big_endian else None,
+    )  # fmt: skip
+
 
 CALLS = (
     _futex("futex", TIMESPEC),
     _futex("futex", TIMESPEC, big_endian=True),
     _futex("futex_time64", TIMESPEC64),
     _futex("futex_time64", TIMESPEC64, big_endian=True),
-    _WAITV,
-    _REQUEUE,
-    Syscall(_WAITV.name, *_WAITV.args, enosys=_NO_BE, families=("be",)),
-    Syscall(_REQUEUE.name, *_REQUEUE.args, enosys=_NO_BE, families=("be",)),
+    _waitv(),
+    _requeue(),
+    _waitv(big_endian=True),
+    _requeue(big_endian=True),
     Syscall("futex_wake", Raw("uaddr"), ULong("mask"), Int("nr"), Flags("flags", FUTEX2)),
     # A word of 32 bits, the only size that the kernel has.
     Syscall("futex_wait", Raw("uaddr"), Word32("val"), ULong("mask"), Flags("flags", FUTEX2),

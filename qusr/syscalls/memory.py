@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+
 from qusr.syscalls.decl import (
     IN,
     OUT,
     Address,
-    Array,
     Buf,
+    Case,
     Enum,
     Fd,
     Flags,
@@ -21,12 +23,13 @@ from qusr.syscalls.decl import (
     Raw,
     Size,
     Str,
+    Switch,
     Syscall,
     UInt,
     ULong,
     words,
 )
-from qusr.syscalls.layout import Struct, u64, ulong
+from qusr.syscalls.layout import Struct, u64
 
 PROT = FlagTable(
     {
@@ -84,6 +87,27 @@ _MMAP = Syscall(
     Fd("fd"), Hex("offset"), builtin="mmap",
 )  # fmt: skip
 
+_NO_KEYS = "this guest's kernel has no memory protection keys"
+_NO_KEY = 0xFFFFFFFF
+
+
+def _keys(family: str, rights: int, free: tuple[int, ...]) -> tuple[Syscall, ...]:
+    """Those of a kernel that has protection keys, on a processor without (mm/mprotect.c): the one
+    key there may be, `free`, changes nothing, and none can be had. `rights`: their values.
+    """
+    full, invalid = Case(errno=errno.ENOSPC), Case(errno=errno.EINVAL)
+    allowed = Switch("access_rights", [(n, full) for n in range(rights)], default=invalid)
+    protect = Case(forward=Forward("mprotect", 0, 1, 2))
+    return (
+        Syscall("pkey_alloc", Switch("flags", [(0, Case(allowed))], default=invalid),
+                families=(family,)),
+        Syscall("pkey_free", Switch("pkey", [], default=invalid), families=(family,)),
+        Syscall("pkey_mprotect", Address("addr"), Size("len"), Flags("prot", PROT),
+                Switch("pkey", [(key, protect) for key in free], default=invalid),
+                families=(family,)),
+    )  # fmt: skip
+
+
 CALLS = (
     _MMAP,
     # struct s390_mmap_arg_struct (arch/s390/kernel/syscall.c).
@@ -125,19 +149,25 @@ CALLS = (
             Int("flags"), builtin="remap_file_pages"),
     Syscall("mbind", Raw("addr"), ULong("len"), Int("mode"),
             Buf("nodemask", IN, size="maxnode"), ULong("maxnode"), UInt("flags")),
-    Syscall("pkey_alloc", UInt("flags"), ULong("access_rights"),
-            enosys="the guests have no memory protection keys"),
-    Syscall("pkey_free", Int("pkey"), enosys="the guests have no memory protection keys"),
+    Syscall("pkey_alloc", UInt("flags"), ULong("access_rights"), enosys=_NO_KEYS),
+    Syscall("pkey_free", Int("pkey"), enosys=_NO_KEYS),
     Syscall("pkey_mprotect", Address("addr"), Size("len"), Int("prot"), Int("pkey"),
-            enosys="the guests have no memory protection keys"),
+            enosys=_NO_KEYS),
+    *_keys("overlays", rights=16, free=(0, _NO_KEY)),
+    *_keys("x64", rights=4, free=(_NO_KEY,)),
+    *_keys("ia32", rights=4, free=(_NO_KEY,)),
     Syscall("mseal", Address("addr"), Size("len"), ULong("flags"),
             enosys="sealing is not recorded in the guest's memory map yet"),
     Syscall("map_shadow_stack", Address("addr"), Size("size"), UInt("flags"),
-            enosys="the guests have no shadow stacks"),
+            enosys="this guest's kernel has no shadow stacks"),
+    # arch/arm64/mm/gcs.c, arch/x86/kernel/shstk.c: of a processor without.
+    Syscall("map_shadow_stack", Address("addr"), Size("size"),
+            Switch("flags", [], default=Case(errno=errno.EOPNOTSUPP)),
+            families=("overlays", "x64", "ia32")),
     Syscall("userfaultfd", Int("flags"), enosys="its addresses would be the host's"),
-    Syscall("move_pages", Pid("pid"), ULong("count"), Array("pages", ulong, IN, count="count"),
-            Raw("nodes"), Raw("status"), Int("flags"),
-            enosys="the array of page addresses would name the host's pages"),
+    Syscall("move_pages", Pid("pid"), ULong("count"), Raw("pages"), Raw("nodes"), Raw("status"),
+            Int("flags"), handler="numa:move_pages",
+            partial="only of a process with the same guest base (itself, a forked child)"),
     Syscall("process_mrelease", Fd("pidfd"), UInt("flags")),
     Syscall("process_madvise", Fd("pidfd"), Iovec("vec", IN, count="vlen"), Size("vlen"),
             Int("behavior"), UInt("flags"),

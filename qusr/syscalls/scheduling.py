@@ -18,7 +18,7 @@ from qusr.syscalls.decl import (
     Syscall,
     UInt,
 )
-from qusr.syscalls.layout import Struct, s32, u32
+from qusr.syscalls.layout import Struct, s32, u32, u64
 
 POLICIES = {
     0: "SCHED_OTHER", 1: "SCHED_FIFO", 2: "SCHED_RR", 3: "SCHED_BATCH", 5: "SCHED_IDLE",
@@ -39,8 +39,17 @@ MEMBARRIER_FLAGS = FlagTable({"MEMBARRIER_CMD_FLAG_CPU": 1})
 
 SCHED_PARAM = Struct("sched_param", [("sched_priority", s32)])
 
+# include/uapi/linux/sched/types.h
+SCHED_ATTR = Struct(
+    "sched_attr",
+    [
+        ("size", u32), ("sched_policy", u32), ("sched_flags", u64), ("sched_nice", s32),
+        ("sched_priority", u32), ("sched_runtime", u64), ("sched_deadline", u64),
+        ("sched_period", u64), ("sched_util_min", u32), ("sched_util_max", u32),
+    ],
+)  # fmt: skip
+
 _RSEQ = "the host kernel would take the guest's program counter ranges for its own"
-_VERSIONED = "struct sched_attr grows with the kernel and is passed on as it is"
 
 CALLS = (
     Syscall("sched_yield"),
@@ -55,11 +64,11 @@ CALLS = (
     Syscall("sched_rr_get_interval_time64", Pid("pid"), Ptr("tp", TIMESPEC64, OUT),
             host=Host("sched_rr_get_interval")),
     Syscall("sched_setattr", Pid("pid"), Raw("attr"), UInt("flags")),
-    Syscall("sched_setattr", Pid("pid"), Raw("attr"), UInt("flags"), enosys=_VERSIONED,
-            families=("be",)),
+    Syscall("sched_setattr", Pid("pid"), Raw("attr"), UInt("flags"),
+            handler="scheduling:sched_setattr", families=("be",)),
     Syscall("sched_getattr", Pid("pid"), Raw("attr"), UInt("size"), UInt("flags")),
     Syscall("sched_getattr", Pid("pid"), Raw("attr"), UInt("size"), UInt("flags"),
-            enosys=_VERSIONED, families=("be",)),
+            handler="scheduling:sched_getattr", families=("be",)),
     Syscall("sched_setaffinity", Pid("pid"), UInt("len"), Bits("mask", IN, size="len")),
     Syscall("sched_getaffinity", Pid("pid"), UInt("len"), Bits("mask", OUT, size="len")),
     # A mask of the guest's words may be shorter than the host demands.

@@ -28,7 +28,7 @@ from qusr.syscalls.decl import (
     UInt,
     ULong,
 )
-from qusr.syscalls.layout import Bytes, Struct, long, u16, u32, u64, ulong
+from qusr.syscalls.layout import Bytes, Struct, long, ptr, s32, u16, u32, u64, ulong
 
 UTSNAME = Struct(
     "new_utsname",
@@ -81,6 +81,24 @@ DELETE_MODULE = FlagTable({"O_NONBLOCK": 0o4000, "O_TRUNC": 0o1000}, family="ope
 _WORDS = (ULong("arg2"), ULong("arg3"), ULong("arg4"), ULong("arg5"))
 _KEY = Int("key")
 _RING = Int("keyring")
+# linux/keyctl.h; the lengths of the buffers are in the struct.
+DH_PARAMS = Struct("keyctl_dh_params", [("private", s32), ("prime", s32), ("base", s32)])
+KDF_PARAMS = Struct(
+    "keyctl_kdf_params",
+    [("hashname", ptr), ("otherinfo", ptr), ("otherinfolen", u32), ("spare", u32 * 8)],
+)
+PKEY_QUERY = Struct(
+    "keyctl_pkey_query",
+    [
+        ("supported_ops", u32), ("key_size", u32), ("max_data_size", u16), ("max_sig_size", u16),
+        ("max_enc_size", u16), ("max_dec_size", u16), ("spare", u32 * 10),
+    ],
+)  # fmt: skip
+PKEY_PARAMS = Struct(
+    "keyctl_pkey_params",
+    [("key_id", s32), ("in_len", u32), ("out_len", u32), ("spare", u32 * 7)],
+)
+_PKEY = (Ptr("params", PKEY_PARAMS, IN), Str("info"), Raw("in"), Raw("out"))
 # security/keys/keyctl.c; commands of plain numbers go by the default.
 KEYCTL: dict[int, tuple[str, tuple[Arg, ...]]] = {
     0: ("KEYCTL_GET_KEYRING_ID", _WORDS),
@@ -104,18 +122,25 @@ KEYCTL: dict[int, tuple[str, tuple[Arg, ...]]] = {
     17: ("KEYCTL_GET_SECURITY", (_KEY, Buf("buffer", OUT, size="buflen"), Size("buflen"))),
     18: ("KEYCTL_SESSION_TO_PARENT", _WORDS),
     19: ("KEYCTL_REJECT", _WORDS),
+    20: ("KEYCTL_INSTANTIATE_IOV",
+         (_KEY, Raw("payload_iov"), UInt("ioc"), Int("keyring"))),
     21: ("KEYCTL_INVALIDATE", _WORDS),
     22: ("KEYCTL_GET_PERSISTENT", _WORDS),
+    23: ("KEYCTL_DH_COMPUTE",
+         (Ptr("params", DH_PARAMS, IN), Buf("buffer", OUT, size="buflen"), Size("buflen"),
+          Ptr("kdf", KDF_PARAMS, IN))),
+    24: ("KEYCTL_PKEY_QUERY",
+         (_KEY, ULong("unused"), Str("info"), Ptr("result", PKEY_QUERY, OUT))),
+    25: ("KEYCTL_PKEY_ENCRYPT", _PKEY),
+    26: ("KEYCTL_PKEY_DECRYPT", _PKEY),
+    27: ("KEYCTL_PKEY_SIGN", _PKEY),
+    28: ("KEYCTL_PKEY_VERIFY", _PKEY),
     29: ("KEYCTL_RESTRICT_KEYRING", (_RING, Str("type"), Str("restriction"))),
     30: ("KEYCTL_MOVE", (_KEY, Int("from_keyring"), Int("to_keyring"), UInt("flags"))),
     31: ("KEYCTL_CAPABILITIES", (Buf("buffer", OUT, size="buflen"), Size("buflen"))),
 }  # fmt: skip
-# Diffie-Hellman and public-key operations take structs with pointers.
-_KEYCTL_REFUSED = {
-    20: "KEYCTL_INSTANTIATE_IOV", 23: "KEYCTL_DH_COMPUTE", 24: "KEYCTL_PKEY_QUERY",
-    25: "KEYCTL_PKEY_ENCRYPT", 26: "KEYCTL_PKEY_DECRYPT", 27: "KEYCTL_PKEY_SIGN",
-    28: "KEYCTL_PKEY_VERIFY", 32: "KEYCTL_WATCH_KEY",
-}  # fmt: skip
+KEYCTL_HANDLERS = {20: "keys:instantiate_iov"}
+_KEYCTL_REFUSED = {32: "KEYCTL_WATCH_KEY"}
 
 _SECCOMP = (
     "filters have no listeners (SECCOMP_RET_USER_NOTIF) and end when the guest executes a program "
@@ -162,13 +187,16 @@ CALLS = (
         Switch(
             "operation",
             [
-                *((number, Case(*args)) for number, (_, args) in KEYCTL.items()),
-                *((number, Case(enosys="its structs hold pointers")) for number in _KEYCTL_REFUSED),
+                *(
+                    (number, Case(*args, handler=KEYCTL_HANDLERS.get(number)))
+                    for number, (_, args) in KEYCTL.items()
+                ),
+                *((number, Case(enosys="nobody has a queue for it")) for number in _KEYCTL_REFUSED),
             ],
             default=Case(*_WORDS),
             names={**{number: name for number, (name, _) in KEYCTL.items()}, **_KEYCTL_REFUSED},
         ),
-        partial="KEYCTL_INSTANTIATE_IOV, _DH_COMPUTE, _PKEY_* and _WATCH_KEY are missing",
+        partial="KEYCTL_WATCH_KEY is missing: its queue would be of the host's structs",
     ),
     Syscall("init_module", Raw("module_image"), ULong("len"), Str("param_values")),
     Syscall("finit_module", Fd("fd"), Str("param_values"), Flags("flags", MODULE_INIT)),

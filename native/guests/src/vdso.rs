@@ -1,6 +1,6 @@
 //! vDSOs: the code of the kernel's that programs read clocks by, and by which handlers of signals return.
 //!
-//! A guest has it as an ELF image (`<isa>/linux/vdso`, built by `vdso/Makefile`) with the names and versions that its
+//! A guest has it as an ELF image (`<isa>/linux/vdso`, built by `native/guests/vdso/Makefile`) with the names and versions that its
 //! kernel's has. The code is the guest's own, which any core executes and anybody may disassemble, step through or fault in.
 //! But for one instruction, it is: one that has no meaning elsewhere reads a clock of the host's, as a processor's
 //! counter is read in the kernel's. The translator knows it within the vDSO only. A word at the image's begin says which
@@ -41,7 +41,7 @@ const fn half_at(image: &[u8], at: usize, big: bool) -> u64 {
     }
 }
 
-/// What else the instruction may be asked for (`vdso/clocks.h`), beside a clock in the low eight bits.
+/// What else the instruction may be asked for (`native/guests/vdso/clocks.h`), beside a clock in the low eight bits.
 const RESOLUTION: u64 = 1;
 const ZONE: u64 = 2;
 const MICROSECONDS: u64 = 3;

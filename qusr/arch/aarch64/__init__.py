@@ -37,7 +37,8 @@ def _abi(name: str, families: tuple[str, ...], core: str, *, big_endian: bool) -
         numbers="aarch64.numbers",
         constants="aarch64.constants",
         word=8,
-        families=(*families, "generic64", "64"),
+        # Permission overlays: the kernel has protection keys and guarded control stacks.
+        families=("overlays", *families, "generic64", "64"),
         big_endian=big_endian,
         core=core,
     )

@@ -1,6 +1,6 @@
 /* arch/arm64/kernel/vdso: the same functions, of which each makes the system call where it cannot do without.
  *
- * UDF is the instruction that the emulator reads a clock by (../vdso.rs): the one that w0 says, into x2 (seconds)
+ * UDF is the instruction that the emulator reads a clock by (native/guests/src/vdso.rs): the one that w0 says, into x2 (seconds)
  * and x3 (nanoseconds).
  */
 #include "clocks.h"

@@ -1,6 +1,6 @@
 /* arch/arm/vdso: the same functions, of which each makes the system call where it cannot do without.
  *
- * UDF is the instruction that the emulator reads a clock by (../vdso.rs): the one that r0 says, into r2 (seconds, their
+ * UDF is the instruction that the emulator reads a clock by (native/guests/src/vdso.rs): the one that r0 says, into r2 (seconds, their
  * upper half into r12) and r3 (nanoseconds). The code that calls sigreturn has a page of its own.
  */
 #include "clocks.h"

@@ -1,6 +1,6 @@
 /* arch/mips/vdso: the same functions, in one image for each ABI and byte order; the code runs on every release.
  *
- * A reserved function of SPECIAL is the instruction that the emulator reads a clock by (../vdso.rs): the one that a0
+ * A reserved function of SPECIAL is the instruction that the emulator reads a clock by (native/guests/src/vdso.rs): the one that a0
  * says, into a2 (seconds; o32: the upper half into t8) and a3 (nanoseconds).
  */
 #include "clocks.h"

@@ -1,6 +1,6 @@
 /* arch/riscv/kernel/vdso: the same functions (of 32 bits those that the kernel has there, too).
  *
- * An instruction of the space that SYSTEM has for custom use is the one that the emulator reads a clock by (../vdso.rs):
+ * An instruction of the space that SYSTEM has for custom use is the one that the emulator reads a clock by (native/guests/src/vdso.rs):
  * the one that a0 says, into a2 (seconds) and a3 (nanoseconds).
  */
 #include "clocks.h"

@@ -1,4 +1,4 @@
-/* What the instruction that reads a clock is asked for beside the clock's number (../vdso.rs). */
+/* What the instruction that reads a clock is asked for beside the clock's number (native/guests/src/vdso.rs). */
 #define RESOLUTION	0x100
 #define ZONE		0x200
 #define MICROSECONDS	0x300
