@@ -5,6 +5,7 @@ use crate::ir::flags::Model;
 use crate::ir::interp::Interp;
 use crate::ir::layout::Layout;
 use crate::ir::state::State;
+use crate::memory::Flags;
 /// What AArch64 ignores of a data address taken away.
 pub use crate::memory::tags::untagged;
 
@@ -74,6 +75,28 @@ pub trait Guest: Send + Sync {
     fn reset(&self, _st: &mut State) {}
     /// State that selects translations (guest-defined bits).
     fn mode(&self, st: &State) -> u32;
+    /// What memory adds to [`Self::mode`] once a program has some with these flags ([`Flags::OWN`]).
+    fn mode_of_space(&self, _st: &State, _uses: Flags) -> u32 {
+        0
+    }
+    /// The mode of code in memory with these flags.
+    fn mode_of_page(&self, mode: u32, _flags: Flags) -> u32 {
+        mode
+    }
+    /// The mode of a block that no indirect branch leads to.
+    fn mode_within(&self, mode: u32) -> u32 {
+        mode
+    }
+    /// Where the bytes of memory's tags are (`memory::granules`), from guest address 0 on, for a program that has such memory.
+    fn see_tags(&self, _st: &mut State, _at: u64) {}
+    /// An access was by an address with another tag than memory's: the exception for it, or None where it is only noted.
+    fn tag_differs(&self, _st: &mut State, _write: bool) -> Option<u32> {
+        None
+    }
+    /// An exception that is due before the next instruction.
+    fn due(&self, _st: &mut State) -> Option<u32> {
+        None
+    }
     /// Gives another result each time (a counter): not to be compared between runs.
     fn is_volatile(&self, code: &[u8]) -> bool;
     /// The longest instruction in bytes.

@@ -157,7 +157,7 @@ impl NativeCore {
                 return End::Stopped;
             };
             *comparable &= !guest.is_volatile(&word);
-            let mut mode = guest.mode(want);
+            let mut mode = self.common.mode_at(want, pc);
             let mut i = Interp::new(want, mem);
             let (lift, size) = guest.interpret(&mut i, pc, &word[..size], &mut mode);
             let outcome = i.outcome;

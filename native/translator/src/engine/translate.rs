@@ -1,6 +1,7 @@
 //! From guest code to an installed translation.
 
 use super::masked::{MODE_BLOCKS, MODE_COUNT, MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
+use super::region::MODE_REGION;
 use super::{LogItem, NativeCore};
 use crate::cache::{Found, Made, Refusal, Source};
 use crate::cpu::Emulated;
@@ -11,7 +12,7 @@ use crate::ir::build::IrBuilder;
 use crate::ir::float;
 use crate::ir::sem::Sem;
 use crate::ir::{Block, Op, Trap};
-use crate::memory::Prot;
+use crate::memory::{Flags, Prot};
 
 /// The longest translation, in guest instructions.
 pub(super) const MAX_INSNS: usize = 64;
@@ -19,6 +20,10 @@ pub(super) const MAX_INSNS: usize = 64;
 const MAX_SIDES: usize = 2;
 /// How far dead flags are looked for.
 const LOOK_AHEAD: usize = 12;
+
+/// In the sources of translations: that memory has a mark ([`Guest::mode_of_page`](crate::guest::Guest::mode_of_page)) is a byte
+/// at an address that no guest has: that of the page, and this bit.
+const MARKS: u64 = 1 << 63;
 
 /// Why there is no code at a pc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +130,17 @@ impl NativeCore {
         Ok(len)
     }
 
+    /// The same of what translations are made from; false: it is not there.
+    pub(super) fn fetch_source(&self, at: u64, buf: &mut [u8]) -> bool {
+        if at & MARKS == 0 {
+            return self.fetch(at, buf) == Ok(buf.len());
+        }
+        let mode = self.common.guest_mode(self.st_ref());
+        let marked = self.common.mode_in_page(mode, at & !MARKS) != mode;
+        buf.fill(u8::from(marked));
+        true
+    }
+
     /// The bytes of the instruction at `pc`, in as many pages as it lies in, into `buf`; how many.
     pub(super) fn fetch_insn(&self, pc: u64, buf: &mut [u8]) -> Result<usize, NoFetch> {
         let guest = self.common.guest;
@@ -177,7 +193,14 @@ impl NativeCore {
             b.remove_tags(guest.tag_bits());
         }
         let mut at = pc;
-        let mut running = mode & 0xffff;
+        let own = mode & 0xffff;
+        let mut running = self.common.mode_in_page(own, pc);
+        if self.common.space.uses() != Flags::NONE {
+            source.add(MARKS | window.start & !0xfff, &[u8::from(running != own)]);
+        }
+        if mode & MODE_REGION != 0 {
+            running = guest.mode_within(running);
+        }
         let mut sides = 0;
         let mut after_side = false;
         let stops = self.common.stops();
@@ -355,9 +378,8 @@ impl NativeCore {
 
     /// A translation from before the last `execve` that still holds.
     pub(super) fn take_back(&self, pc: u64, mode: u32) -> Option<Found> {
-        self.common.cache.take_back((pc, mode), &mut |at, page| {
-            self.fetch(at, page) == Ok(page.len())
-        })
+        let read = &mut |at, page: &mut [u8]| self.fetch_source(at, page);
+        self.common.cache.take_back((pc, mode), read)
     }
 
     /// How code is generated in a mode.

@@ -29,6 +29,13 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ("mops_set", NEWER),
     ("mops_copy", NEWER),
     ("lse128", NEWER),
+    ("addg", NEWER),
+    ("subp", NEWER),
+    ("subps", NEWER),
+    ("irg", NEWER),
+    ("gmi", NEWER),
+    ("ldst_tags", NEWER),
+    ("stgp", NEWER),
 ];
 
 /// Those that came after Unicorn.

@@ -57,6 +57,14 @@ const LINES: &[&str] = &[
     "ldadd",
     "swp",
     "ldapur",
+    // Of memory without tags: a program that has some is judged in tests/test_mte.py.
+    "addg",
+    "subp",
+    "subps",
+    "irg",
+    "gmi",
+    "ldst_tags",
+    "stgp",
 ];
 
 /// Of them, those that look the same whatever else there is.
@@ -182,7 +190,10 @@ impl Ours {
         let all = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
         map(&space, CODE, len, all);
         let missing: Fallback = Arc::new(|| Err("none".into()));
-        let guest = AArch64::of(features::USUAL.and(algorithm.feature), false);
+        let guest = AArch64::of(
+            features::USUAL.and(algorithm.feature).and(features::MTE),
+            false,
+        );
         let core = |options: &str| {
             let config = NativeConfig {
                 options: Options::parse(options).expect("options"),
@@ -370,7 +381,11 @@ fn state(name: &str, w: u32, slot: u64, r: &mut Rng) -> State {
             put(d, to);
             put(n, size);
         }
-        _ if w >> 27 & 7 == 1 || w >> 24 & 0x3f == 0x19 || w >> 24 & 0x3f == 0x38 => {
+        _ if name == "stgp"
+            || w >> 27 & 7 == 1
+            || w >> 24 & 0x3f == 0x19
+            || w >> 24 & 0x3f == 0x38 =>
+        {
             let at = match r.below(8) {
                 0 => DATA + 0x1000 - r.below(20),
                 1..=3 => WINDOW + r.below(900),
