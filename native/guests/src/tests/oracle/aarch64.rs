@@ -57,14 +57,11 @@ const LINES: &[&str] = &[
     "ldadd",
     "swp",
     "ldapur",
-    // Of memory without tags: a program that has some is judged in tests/test_mte.py.
     "addg",
     "subp",
     "subps",
     "irg",
     "gmi",
-    "ldst_tags",
-    "stgp",
 ];
 
 /// Of them, those that look the same whatever else there is.
@@ -381,11 +378,7 @@ fn state(name: &str, w: u32, slot: u64, r: &mut Rng) -> State {
             put(d, to);
             put(n, size);
         }
-        _ if name == "stgp"
-            || w >> 27 & 7 == 1
-            || w >> 24 & 0x3f == 0x19
-            || w >> 24 & 0x3f == 0x38 =>
-        {
+        _ if w >> 27 & 7 == 1 || w >> 24 & 0x3f == 0x19 || w >> 24 & 0x3f == 0x38 => {
             let at = match r.below(8) {
                 0 => DATA + 0x1000 - r.below(20),
                 1..=3 => WINDOW + r.below(900),
