@@ -105,7 +105,8 @@ def _cpus(guest: str | None) -> str:
         if found is None:
             continue
         lines.append("Available CPUs:" if guest else f"Available CPUs of {name}:")
-        for model in found.models:
+        # Properties can be combined.
+        for model in (model for model in found.models if model.name.count(",") < 2):
             default = ", the default" if model is found.default_model else ""
             lines.append(f"  {model.name:<14} {model.description}{default}")
     return "\n".join(lines) + "\n"

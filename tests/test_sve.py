@@ -139,3 +139,24 @@ def test_gdb_shows_and_sets_them(traced: Path, ours: Emulator, tmp_path: Path) -
         program.kill()
     shown = [line.partition(" = ")[2] for line in out.stdout.splitlines() if line.startswith("$")]
     assert shown == ["4", "0x5a00", "0x7e", "32", "4", "1"], out.stdout + out.stderr
+
+
+@pytest.mark.parametrize("length", [16, 32, 48, 256])
+def test_big_endian_memory(
+    length: int, qusr: Callable[[str], Emulator], core: str | None, tmp_path: Path
+) -> None:
+    """Each kind of load and store in a big-endian program, against a newer qemu."""
+    if core is not None and not core.startswith("native"):
+        pytest.skip("about the native core")
+    program = tmp_path / "big_endian"
+    compiler = emulators.need("aarch64-linux-gnu-gcc")
+    options = ["-O2", "-mbig-endian", "-static", "-nostdlib", "-ffreestanding"]
+    options += ["-fno-stack-protector", "-march=armv8.2-a+sve"]
+    source = _SOURCE.with_name("big_endian.c")
+    subprocess.run([compiler, *options, "-o", str(program), str(source)], check=True)
+    first = f"sve-default-vector-length={length}"
+    command = [emulators.newer_qemu("aarch64_be"), "-cpu", f"max,{first}", str(program)]
+    judged = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert len(judged.splitlines()) == 153
+    run = qusr("aarch64_be")(program, options=["-cpu", f"max,sve=on,{first}"])
+    assert run.check().out == judged

@@ -205,6 +205,10 @@ pub enum OwnCall {
     /// prctl(2) of AArch64's vector length.
     SveSetLength,
     SveGetLength,
+    /// What prctl(PR_SET_TAGGED_ADDR_CTRL) says of checks of tags: its word without the lowest bit. Not 0: what calls access is
+    /// compared, too.
+    SetTagChecks,
+    GetTagChecks,
 }
 
 /// What swapcontext(2) keeps of a thread in a program's memory.
@@ -360,6 +364,12 @@ pub trait LinuxAbi: Send + Sync {
 
     /// What a frame may take beyond the rules' AT_MINSIGSTKSZ on a processor with these features.
     fn frame_room(&self, features: &[String]) -> u64 {
+        let _ = features;
+        0
+    }
+
+    /// Bits of mmap(2)'s protections, beyond the usual ones, that a processor with these features knows.
+    fn own_protections(&self, features: &[String]) -> i32 {
         let _ = features;
         0
     }

@@ -96,6 +96,10 @@ impl AddressSpace {
             advice,
             MADV_DONTNEED | MADV_FREE | MADV_REMOVE | MADV_DONTNEED_LOCKED | MADV_GUARD_INSTALL
         ) {
+            if advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED {
+                // Tags are lost with what they are of.
+                self.renew_tags(&maps, start, end);
+            }
             let code = code_range(&maps.regions, start, end);
             if code.is_some() {
                 self.hub.announce(false, code);

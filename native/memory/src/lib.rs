@@ -28,6 +28,7 @@ mod copy;
 pub mod fault;
 mod file;
 mod gaps;
+pub mod granules;
 mod host_maps;
 mod kernel_words;
 mod library;
@@ -56,9 +57,9 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use map::MmapRequest;
+pub use map::{MmapRequest, PROT_BTI, PROT_MTE};
 pub use map_files::FileRange;
 pub use notice::NoticeReader;
-pub use region::{Backing, Region};
+pub use region::{Backing, Flags, Region};
 pub use space::{AddressSpace, SpaceConfig};
 pub use types::{Efault, Errno, PAGE_SIZE, Prot};

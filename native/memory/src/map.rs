@@ -22,9 +22,11 @@ use super::window::HostMapping;
 /// Not in the libc crate: extends `mprotect` to the start of a region that grows.
 const PROT_GROWSDOWN: i32 = 0x0100_0000;
 const PROT_GROWSUP: i32 = 0x0200_0000;
-/// `PROT_SEM` is accepted and means nothing; `PROT_BTI` and `PROT_MTE` are AArch64's.
+/// Accepted, and means nothing.
 const PROT_SEM: i32 = 8;
-const PROT_BTI: i32 = 0x10;
+/// AArch64's; without meaning where [`AddressSpace::set_own_protections`] does not tell of it.
+pub const PROT_BTI: i32 = 0x10;
+pub const PROT_MTE: i32 = 0x20;
 
 /// The arguments of mmap(2), flags in the host's numbers, the offset in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +100,14 @@ impl AddressSpace {
         if offset.checked_add(len).is_none() {
             return Err(EOVERFLOW);
         }
+        let own = self.own_flags(prot);
+        if own.has(Flags::TAGGED) {
+            // arch_validate_flags.
+            if file.is_some() {
+                return Err(EINVAL);
+            }
+            self.prepare_tags()?;
+        }
         let prot = self.implied_exec(prot, file.as_ref());
         let mut maps = self.write_maps();
         let at = match library::place(&maps, &request, prot) {
@@ -136,7 +146,7 @@ impl AddressSpace {
             self.after_failed_map(&mut maps, at, len);
             return Err(errno);
         }
-        let mut region_flags = maps.lock_future;
+        let mut region_flags = maps.lock_future | own;
         for (when, flag) in [
             (shared, Flags::SHARED),
             (flags & MAP_GROWSDOWN != 0, Flags::GROWSDOWN),
@@ -232,6 +242,7 @@ impl AddressSpace {
         self.window.release(first, last - first)?;
         let code = code_range(&maps.regions, first, last);
         maps.regions.remove(first, last);
+        self.renew_tags(maps, first, last);
         if last > self.window.core() {
             let (low, high) = maps.regions.gap_around(first, last);
             self.window.give_back(low, high);
@@ -254,9 +265,14 @@ impl AddressSpace {
             .checked_add(self.page_ceil(len))
             .filter(|&end| end > addr)
             .ok_or(ENOMEM)?;
-        let known = 7 | PROT_SEM | PROT_BTI | PROT_GROWSDOWN | PROT_GROWSUP;
+        let own = self.own_protections.load(Ordering::Relaxed);
+        let known = 7 | PROT_SEM | PROT_BTI | PROT_GROWSDOWN | PROT_GROWSUP | own;
         if prot & !known != 0 || grows == PROT_GROWSUP {
             return Err(EINVAL);
+        }
+        let own = self.own_flags(prot);
+        if own.has(Flags::TAGGED) {
+            self.prepare_tags()?;
         }
         let wanted = self.implied_exec(prot, None);
         let mut maps = self.write_maps();
@@ -283,6 +299,10 @@ impl AddressSpace {
                 result = Err(EACCES);
                 break;
             }
+            if own.has(Flags::TAGGED) && !Self::may_have_tags(region) {
+                result = Err(EINVAL);
+                break;
+            }
             let stop = region.end.min(end);
             if region.prot.host() != wanted.host() {
                 result = maps
@@ -296,8 +316,20 @@ impl AddressSpace {
         }
         if at > start {
             let mut code = code_range(&maps.regions, start, at);
-            maps.regions
-                .change(start, at, |region| region.prot = wanted);
+            let untagged = own.has(Flags::TAGGED).then(|| {
+                let parts = maps.regions.meeting(start, at);
+                let parts = parts.filter(|region| !region.flags.has(Flags::TAGGED));
+                let parts = parts.map(|region| (region.start.max(start), region.end.min(at)));
+                parts.collect::<Vec<_>>()
+            });
+            maps.regions.change(start, at, |region| {
+                region.prot = wanted;
+                region.flags = region.flags.without(Flags::GUARDED) | own;
+            });
+            for (start, end) in untagged.into_iter().flatten() {
+                self.renew_tags(&maps, start, end);
+            }
+            self.use_flags(own);
             if wanted.is_exec() {
                 code = Some((start, at));
             }
@@ -334,6 +366,7 @@ impl AddressSpace {
             let _ = self.window.lock(start, low - start, on_fault);
         }
         maps.regions.insert(grown);
+        self.renew_tags(maps, start, low);
         self.regions_changed(maps);
         Ok(())
     }
@@ -341,7 +374,8 @@ impl AddressSpace {
     /// Records a region that the host has mapped, and tells the cores what it replaced.
     pub(super) fn replace(&self, maps: &mut Maps, region: Region) {
         let (start, end) = (region.start, region.end);
-        if !maps.regions.is_free(start, end) {
+        let first = self.use_flags(region.flags & Flags::OWN);
+        if first || !maps.regions.is_free(start, end) {
             let mut code = code_range(&maps.regions, start, end);
             if region.prot.is_exec() {
                 code = Some((start, end));
@@ -349,6 +383,7 @@ impl AddressSpace {
             self.hub.announce(true, code);
         }
         maps.regions.insert(region);
+        self.renew_tags(maps, start, end);
         self.regions_changed(maps);
     }
 
@@ -469,9 +504,28 @@ impl AddressSpace {
         let code = code_range(&maps.regions, start, start + len);
         if self.window.release(start, len).is_ok() {
             maps.regions.remove(start, start + len);
+            self.renew_tags(maps, start, start + len);
             self.regions_changed(maps);
             self.hub.announce(true, code);
         }
+    }
+
+    /// What the guest's own bits of a protection mean for a mapping.
+    fn own_flags(&self, prot: i32) -> Flags {
+        let prot = prot & self.own_protections.load(Ordering::Relaxed);
+        let mut flags = Flags::NONE;
+        for (bit, flag) in [(PROT_BTI, Flags::GUARDED), (PROT_MTE, Flags::TAGGED)] {
+            if prot & bit != 0 {
+                flags |= flag;
+            }
+        }
+        flags
+    }
+
+    /// A mapping has these; true: the first one that has one of them.
+    fn use_flags(&self, flags: Flags) -> bool {
+        flags != Flags::NONE
+            && self.uses.fetch_or(flags.bits(), Ordering::Release) & flags.bits() != flags.bits()
     }
 
     fn implied_exec(&self, prot: i32, file: Option<&MappedFile>) -> Prot {

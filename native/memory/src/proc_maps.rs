@@ -181,7 +181,18 @@ fn vm_flags<'a>(region: &Region, host: &'a [String]) -> Vec<&'a str> {
     if region.flags.has(Flags::GROWSDOWN) {
         flags.push("gd");
     }
-    flags.extend(rest);
+    // In the order of their bits: VM_ARM64_BTI is the architecture's first one.
+    let (low, high): (Vec<_>, Vec<_>) = rest
+        .into_iter()
+        .partition(|flag| !matches!(*flag, "wf" | "dd" | "sd" | "mm" | "hg" | "nh" | "mg"));
+    flags.extend(low);
+    if region.flags.has(Flags::GUARDED) {
+        flags.push("bt");
+    }
+    flags.extend(high);
+    if region.flags.has(Flags::TAGGED) {
+        flags.push("mt");
+    }
     flags
 }
 

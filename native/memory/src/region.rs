@@ -1,6 +1,6 @@
 //! One mapping of the guest, as the kernel's `vm_area_struct`.
 
-use std::ops::{BitOr, BitOrAssign};
+use std::ops::{BitAnd, BitOr, BitOrAssign};
 use std::sync::Arc;
 
 use super::types::Prot;
@@ -96,7 +96,17 @@ impl Flags {
     /// On a file system mounted `noexec`.
     pub const NOEXEC: Self = Self(0x100);
     pub const LOCKONFAULT: Self = Self(0x200);
+    /// AArch64's `PROT_BTI`: indirect branches may only lead to instructions that are meant for them.
+    pub const GUARDED: Self = Self(0x400);
+    /// AArch64's `PROT_MTE`: memory has tags (`granules`). What has them keeps them.
+    pub const TAGGED: Self = Self(0x800);
+    /// What follows from bits of protections that only one ISA has.
+    pub const OWN: Self = Self(0xc00);
     pub(super) const LOCKED_ANY: Self = Self(0x210);
+
+    pub(super) const fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
 
     #[must_use]
     pub const fn bits(self) -> u16 {
@@ -118,6 +128,13 @@ impl BitOr for Flags {
     type Output = Self;
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+}
+
+impl BitAnd for Flags {
+    type Output = Self;
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 }
 

@@ -156,6 +156,7 @@ impl AddressSpace {
             ..region.clone()
         };
         maps.regions.insert(tail);
+        self.renew_tags(maps, region.end, end);
         self.regions_changed(maps);
         Ok(())
     }
@@ -232,6 +233,7 @@ impl AddressSpace {
             new_len,
             keep_old,
         } = what;
+        let tags = self.take_tags(from, old_len);
         let taken: Vec<Region> = if old_len == 0 {
             let mut copy = maps.regions.find(from).ok_or(EFAULT)?.clone();
             copy = copy.clipped(from, copy.end).moved_to(to);
@@ -288,10 +290,14 @@ impl AddressSpace {
             });
         } else {
             maps.regions.remove(from, from + old_len);
+            self.renew_tags(maps, from, from + old_len);
         }
         for region in taken {
+            let (start, end) = (region.start, region.end);
             maps.regions.insert(region);
+            self.renew_tags(maps, start, end);
         }
+        self.put_tags(maps, to, &tags);
         self.regions_changed(maps);
         self.hub.announce(true, old_code);
         if new_code.is_some() {

@@ -1,7 +1,7 @@
 //! [`AddressSpace`]: what is shared by all threads of a guest process.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::capacity::{CUT, Capacity};
@@ -104,10 +104,22 @@ pub struct AddressSpace {
     pub(super) limit_stack: AtomicU64,
     /// `READ_IMPLIES_EXEC` of the guest's personality.
     pub(super) read_implies_exec: AtomicBool,
+    /// Bits of protections beyond the usual ones that mean something to the guest.
+    pub(super) own_protections: AtomicI32,
+    /// [`Flags`] that mappings have, or had, because of those.
+    pub(super) uses: AtomicU16,
+    /// See `granules.rs`.
+    pub(super) tags: AtomicU64,
     /// This process was forked and still has the mappings that it began with.
     inherited: AtomicBool,
     /// See `kernel_words.rs`.
     pub(super) kernel_word_changes: AtomicU64,
+}
+
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        self.drop_tags();
+    }
 }
 
 /// Keeps the address space as it is while a thread forks.
@@ -141,6 +153,9 @@ impl AddressSpace {
             limit_data: AtomicU64::new(u64::MAX),
             limit_stack: AtomicU64::new(stack),
             read_implies_exec: AtomicBool::new(false),
+            own_protections: AtomicI32::new(0),
+            uses: AtomicU16::new(0),
+            tags: AtomicU64::new(0),
             inherited: AtomicBool::new(false),
             kernel_word_changes: AtomicU64::new(0),
         }))
@@ -186,6 +201,9 @@ impl AddressSpace {
     /// [`AddressSpace::write`] to look at it.
     #[must_use]
     pub fn host_ptr(&self, addr: u64, len: u64) -> Option<*mut u8> {
+        if !self.call_may_access(addr, len) {
+            return None;
+        }
         self.window
             .host(addr, len)
             .or_else(|| self.window.host(without_tag(addr)?, len))
@@ -236,6 +254,27 @@ impl AddressSpace {
         let region = maps.regions.find(addr);
         region
             .is_some_and(|region| matches!(&region.backing, Backing::Special(of) if **of == *name))
+    }
+
+    /// The flags of the mapping at `addr`.
+    #[must_use]
+    pub fn flags_at(&self, addr: u64) -> Flags {
+        let maps = self.read_maps();
+        maps.regions
+            .find(addr)
+            .map_or(Flags::NONE, |region| region.flags)
+    }
+
+    /// Which flags that are this ISA's alone ([`Flags::OWN`]) mappings of the program have, or had. Nearly free.
+    #[must_use]
+    pub fn uses(&self) -> Flags {
+        Flags::from_bits(self.uses.load(Ordering::Acquire))
+    }
+
+    /// Which bits of protections beyond the usual ones mean something on the guest's processor; to be told before
+    /// its program is mapped.
+    pub fn set_own_protections(&self, bits: i32) {
+        self.own_protections.store(bits, Ordering::Relaxed);
     }
 
     /// Whether a file is mapped at `addr`.
@@ -422,6 +461,7 @@ impl AddressSpace {
             // then nothing else will work either.
             let _ = self.window.release(start, end - start);
             maps.regions.remove(start, end);
+            self.renew_tags(&maps, start, end);
         }
         // Memory locks are not inherited either (man 2 fork).
         maps.lock_future = Flags::NONE;
@@ -447,6 +487,8 @@ impl AddressSpace {
             std::mem::forget(old);
         }
         self.regions_changed(&maps);
+        self.uses.store(0, Ordering::Release);
+        self.forget_tags();
         self.kernel_words_are_gone();
         self.hub.announce(true, Some((0, limit)));
         Ok(())

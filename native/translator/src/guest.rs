@@ -7,6 +7,7 @@ use crate::ir::interp::Interp;
 use crate::ir::layout::Layout;
 use crate::ir::sem::Sem;
 use crate::ir::state::{Helper, State};
+use crate::memory::Flags;
 /// What AArch64 ignores of a data address taken away.
 pub use crate::memory::tags::untagged;
 
@@ -112,6 +113,28 @@ pub trait Guest: Send + Sync {
     /// The instruction by which the kernel's own code reads a clock; that is asked for within a vDSO only. It has
     /// four bytes.
     fn read_clock(&self, _pc: u64, _code: &[u8]) -> Option<ReadClock> {
+        None
+    }
+    /// What memory adds to [`Self::mode`] once a program has some with these flags ([`Flags::OWN`]).
+    fn mode_of_space(&self, _st: &State, _uses: Flags) -> u32 {
+        0
+    }
+    /// The mode of code in memory with these flags.
+    fn mode_of_page(&self, mode: u32, _flags: Flags) -> u32 {
+        mode
+    }
+    /// The mode of a block that no indirect branch leads to.
+    fn mode_within(&self, mode: u32) -> u32 {
+        mode
+    }
+    /// Where the bytes of memory's tags are (`memory::granules`), from guest address 0 on, for a program that has such memory.
+    fn see_tags(&self, _st: &mut State, _at: u64) {}
+    /// An access was by an address with another tag than memory's: the exception for it, or None where it is only noted.
+    fn tag_differs(&self, _st: &mut State, _write: bool) -> Option<u32> {
+        None
+    }
+    /// An exception that is due before the next instruction.
+    fn due(&self, _st: &mut State) -> Option<u32> {
         None
     }
     /// Gives another result each time (a counter): not to be compared between runs.

@@ -84,7 +84,9 @@ _FEATURES = (
     Feature("bf16", 2, 14, "bfdot v0.4s, v1.8h, v2.8h", ((_ISAR1, 44, 1),)),
     Feature("dgh", 2, 15, "", ((_ISAR1, 48, 1),)),
     Feature("rng", 2, 16, "mrs x0, s3_3_c2_c4_0", ((_ISAR0, 60, 1),)),
-    Feature("mte", 2, 18, "irg x0, x1"),
+    # Its instructions are hints; what they do not stand before is judged by programs.
+    Feature("bti", 2, 17, "", ((_PFR1, 0, 1),)),
+    Feature("mte", 2, 18, "irg x0, x1", ((_PFR1, 8, 2),)),
     Feature("ecv", 2, 19, "mrs x0, s3_3_c14_c0_6", ((_MMFR0, 60, 2),)),
     Feature("wfxt", 2, 31, ".inst 0xd5031001", ((_ISAR2, 0, 2),)),
     Feature("cssc", 2, 34, ".inst 0xdac02020", ((_ISAR2, 52, 1),)),
@@ -111,12 +113,12 @@ _HIDDEN: dict[str, tuple[tuple[SysReg, int, int], ...]] = {
 _V8_0 = "fp asimd aes pmull sha1 sha2 crc32 cpuid"
 _V8_2 = f"{_V8_0} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
 _V8_4 = f"{_V8_2} jscvt fcma sha3 sm3 sm4 sha512 asimdfhm dit uscat ilrcpc flagm ssbs dcpodp i8mm"
-_V9_0 = f"{_V8_4} sb flagm2 frint bf16"
+_V9_0 = f"{_V8_4} sb flagm2 frint bf16 bti"
 _MAX = (
     f"{_V8_0} atomics fphp asimdhp asimdrdm jscvt fcma lrcpc dcpop sha3 sm3 sm4"
     " asimddp sha512 asimdfhm ilrcpc flagm sb dcpodp flagm2 frint"
 )
-_ONLY_NATIVE = "i8mm bf16 dit uscat ssbs cmpbr dgh rng ecv wfxt cssc mops hbc lse128"
+_ONLY_NATIVE = "i8mm bf16 dit uscat ssbs cmpbr dgh rng ecv wfxt cssc mops hbc lse128 bti"
 _FAULTING = "fpac fpaccombine"
 
 _SVE2 = "sve sve2 sveaes svepmull svebitperm svesha3 svesm4 svei8mm svebf16"
@@ -213,6 +215,48 @@ def _with_sve(
     return tuple(found)
 
 
+def _with(name: str, models: tuple[CpuModel, ...]) -> tuple[CpuModel, ...]:
+    """The same, and behind them those to which a property gives a feature of this name."""
+    more = [
+        CpuModel(
+            f"{model.name},{name}=on",
+            unicorn=NATIVE_ONLY,
+            ident=model.ident,
+            features=" ".join(model.features),
+            native=" ".join(model.native | {name}),
+            hidden=" ".join(model.hidden),
+            settings={name: True, **model.settings},
+            description=f"{model.description}, with {name.upper()}",
+        )
+        for model in models
+    ]
+    for model in models:
+        model.settings = {name: False, **model.settings}
+    return (*models, *more)
+
+
+def _without(names: str, models: tuple[CpuModel, ...]) -> tuple[CpuModel, ...]:
+    """The same, and behind them those from which a property takes features of these names."""
+    found = list(models)
+    for name in names.split():
+        found += [
+            CpuModel(
+                f"{model.name},{name}=off",
+                unicorn=NATIVE_ONLY,
+                ident=model.ident,
+                features=" ".join(model.features),
+                native=" ".join(model.native - {name}),
+                hidden=" ".join(model.hidden),
+                settings={**model.settings, name: False},
+                description=f"{model.description}, without {name.upper()}",
+            )
+            for model in found
+        ]
+        for model in found:
+            model.settings = {name: True, **model.settings}
+    return tuple(found)
+
+
 def _plain(
     name: str, ident: int, features: str, description: str, *, called: str, **more: Any
 ) -> tuple[CpuModel, ...]:
@@ -222,17 +266,23 @@ def _plain(
 _MODELS = (
     # Without SVE of itself: C libraries would take its variants of memcpy and strlen, whose
     # predicated accesses cost more here than Advanced SIMD's (docs/native-translator.md).
-    *_with_sve(
-        _with_pauth,
-        "max",
-        0x000F0510,
-        _MAX,
-        "all that the core can execute (Armv8.5-A and much of later)",
-        vectors=f"{_SVE2} svef32mm svef64mm",
-        lengths=_ALL_LENGTHS,
-        usual=False,
-        native=_ONLY_NATIVE,
-        unicorn=3,
+    *_with(
+        "mte",
+        _without(
+            "bti",
+            _with_sve(
+                _with_pauth,
+                "max",
+                0x000F0510,
+                _MAX,
+                "all that the core can execute (Armv8.5-A and much of later)",
+                vectors=f"{_SVE2} svef32mm svef64mm",
+                lengths=_ALL_LENGTHS,
+                usual=False,
+                native=_ONLY_NATIVE,
+                unicorn=3,
+            ),
+        ),
     ),
     _model("cortex-a35", 0x411FD040, _V8_0, "Armv8.0-A"),
     _model("cortex-a53", 0x410FD034, _V8_0, "Armv8.0-A", unicorn=1),

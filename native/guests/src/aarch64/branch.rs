@@ -1,9 +1,11 @@
 //! Branches, exceptions and system instructions (Arm ARM C4.1, "Branches,
 //! Exception Generating and System instructions").
 
+use super::features::MTE;
 use super::insn::{Insn, set, slot, x};
 use super::nzcv;
 use super::system::{self, DIT as DIT_BIT, PSTATE_SSBS};
+use super::{bti, mte};
 use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::flags::Cc;
@@ -110,6 +112,7 @@ pub fn br<S: Sem>(s: &mut S, i: Insn) -> Lift {
         let k = s.konst(ret);
         set(s, 64, 30, k);
     }
+    bti::leave(s, i, how, i.rn());
     s.jump_r(how, t, ret);
     Lift::End
 }
@@ -211,6 +214,7 @@ const fn sysreg(op0: u32, op1: u32, crn: u32, crm: u32, op2: u32) -> u32 {
 const NZCV: u32 = sysreg(3, 3, 4, 2, 0);
 const DIT: u32 = sysreg(3, 3, 4, 2, 5);
 const SSBS: u32 = sysreg(3, 3, 4, 2, 6);
+const TCO: u32 = sysreg(3, 3, 4, 2, 7);
 const RNDR: u32 = sysreg(3, 3, 2, 4, 0);
 const RNDRRS: u32 = sysreg(3, 3, 2, 4, 1);
 const FPCR: u32 = sysreg(3, 3, 4, 4, 0);
@@ -257,6 +261,7 @@ pub fn mrs<S: Sem>(s: &mut S, i: Insn) -> Lift {
         CNTFRQ => s.konst(62_500_000),
         CNTVCT | CNTVCTSS => s.call(|_, _, _, _, _| counter(), [None; 3], 0),
         DIT => system::get_bit(s, DIT_BIT),
+        TCO if i.has(MTE) => system::get_bit(s, mte::TCO),
         SSBS => system::get_bit(s, PSTATE_SSBS),
         RNDR | RNDRRS => system::random(s),
         TPIDRRO => s.konst(0),
@@ -306,6 +311,11 @@ pub fn msr<S: Sem>(s: &mut S, i: Insn) -> Lift {
             return Lift::End;
         }
         DIT => system::set_bit(s, v, DIT_BIT),
+        TCO if i.has(MTE) => {
+            system::set_bit(s, v, mte::TCO);
+            s.trap(Trap::Resync, 0, i.pc.wrapping_add(4));
+            return Lift::End;
+        }
         SSBS => system::set_bit(s, v, PSTATE_SSBS),
         _ => return Lift::Undefined,
     }
@@ -317,6 +327,8 @@ pub fn sys<S: Sem>(s: &mut S, i: Insn) -> Lift {
     // op1:CRn:CRm:op2
     const IC_IVAU: u32 = sysreg(0, 3, 7, 5, 1);
     const DC_ZVA: u32 = sysreg(0, 3, 7, 4, 1);
+    const DC_GVA: u32 = sysreg(0, 3, 7, 4, 3);
+    const DC_GZVA: u32 = sysreg(0, 3, 7, 4, 4);
     let addr = x(s, i.rd());
     match key(i) & 0x3fff {
         IC_IVAU => {
@@ -339,6 +351,8 @@ pub fn sys<S: Sem>(s: &mut S, i: Insn) -> Lift {
                 s.store_x(128, p, z);
             }
         }
+        DC_GVA => return mte::block(s, i, false),
+        DC_GZVA => return mte::block(s, i, true),
         // DC CVAC, CVAU, CIVAC, CVAP, CVADP: an address that must be mapped.
         k if [
             sysreg(0, 3, 7, 10, 1),

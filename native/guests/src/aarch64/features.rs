@@ -79,6 +79,9 @@ features! {
     SVE_F32MM 56 "svef32mm";
     SVE_F64MM 57 "svef64mm";
     SVE_BF16 58 "svebf16";
+    BTI 59 "bti";
+    /// With the instructions that need no tags in memory (FEAT_MTE2).
+    MTE 60 "mte";
 }
 
 /// Where the vector lengths are that a model has: a bit for each number of quadwords, from 1 on; above them a program's

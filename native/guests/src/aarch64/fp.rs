@@ -235,6 +235,11 @@ pub fn int_convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
     }
     let w = known!(format(i));
     match (rmode, opcode) {
+        (0, 3) if bits == 64 && w != 16 => {
+            let a = x(s, i.rn());
+            let r = from_unsigned(s, w, a);
+            set_scalar(s, w, i.rd(), r);
+        }
         (0, 2 | 3) => {
             let a = x(s, i.rn());
             let signed = u64::from(opcode == 2) << 7;
@@ -255,6 +260,22 @@ pub fn int_convert<S: Sem>(s: &mut S, i: Insn) -> Lift {
         _ => return Lift::Undefined,
     }
     Lift::Next
+}
+
+/// Of 64 bits without a sign, which the host does not convert: of those beyond its numbers half is, with what is shifted out
+/// kept for the rounding, and the exponent is one more.
+fn from_unsigned<S: Sem>(s: &mut S, w: u8, a: S::V) -> S::V {
+    let top = s.shift_k(Op::Shr, 64, a, 63);
+    let low = s.and_k(64, a, 1);
+    let half = s.shift_k(Op::Shr, 64, a, 1);
+    let half = s.op2(Op::Or, 64, half, low);
+    let large = s.not_zero(64, top);
+    let number = s.select(64, large, half, a);
+    let r = s.op1i(Op::FpFromInt, w, number, 64 | 1 << 7);
+    let r = s.op1i(Op::VGet, w, r, 0);
+    let more = s.shift_k(Op::Shl, 64, top, if w == 64 { 52 } else { 23 });
+    let r = s.op2(Op::Add, 64, r, more);
+    s.op1(Op::VFromG, 64, r)
 }
 
 /// Conversions between floating point and fixed point.

@@ -24,8 +24,14 @@ pub mod slot {
     pub const QUADS: u16 = 39;
     /// What prctl(2) has said of the length (`linux::vector`).
     pub const LENGTH_CONTROL: u16 = 40;
+    /// PSTATE.BTYPE (`bti`).
+    pub const BTYPE: u16 = 41;
+    /// What prctl(2) has said of tags (`mte`), where memory's are, and whether an access's was another.
+    pub const TAG_CONTROL: u16 = 42;
+    pub const TAGS: u16 = 43;
+    pub const TAG_FAULTS: u16 = 44;
     /// Predicates and FFR: their first 64 bits, then the second ones, and so on.
-    pub const PREDICATES: u16 = 41;
+    pub const PREDICATES: u16 = 45;
 }
 
 /// P0 to P15, and FFR.

@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod branch;
+pub mod bti;
 pub mod crypto;
 pub mod features;
 pub mod fp;
@@ -11,6 +12,7 @@ pub mod lengths;
 mod linux;
 pub mod mem;
 pub mod mops;
+pub mod mte;
 pub mod nzcv;
 pub mod pauth;
 mod qarma;
@@ -31,6 +33,7 @@ use crate::ir::interp::Interp;
 use crate::ir::layout::Layout;
 use crate::ir::sem::{Above, Sem};
 use crate::ir::state::State;
+use crate::memory::Flags;
 use crate::{Entry, Lengths, vdso};
 use insn::{Insn, slot};
 use linux::AArch64Linux;
@@ -49,6 +52,15 @@ pub const MODE_KEYS_OFF_SHIFT: u32 = 2;
 /// Vectors are in use (`sve`); above it their length in quadwords, less one.
 pub const MODE_VECTORS: u32 = 1 << 6;
 pub const MODE_QUADS: u32 = 7;
+/// The program has guarded memory (`bti`).
+pub const MODE_BRANCHES: u32 = 1 << 11;
+/// Of a page: it is guarded.
+pub const MODE_GUARDED: u32 = 1 << 12;
+/// Of a block: no indirect branch leads there.
+pub const MODE_INNER: u32 = 1 << 13;
+/// Accesses are compared with the tags of memory (`mte`), and those by another tag trap, or are noted.
+pub const MODE_TAGS_TRAPPED: u32 = 1 << 14;
+pub const MODE_TAGS_NOTED: u32 = 1 << 15;
 
 /// The guest description: a CPU model in one byte order. Instructions are little-endian whatever data are.
 pub struct AArch64 {
@@ -148,9 +160,13 @@ impl AArch64 {
         }
     }
 
-    fn lift<S: Sem>(&self, s: &mut S, pc: u64, code: &[u8], mode: u32) -> Lift {
+    fn lift<S: Sem>(&self, s: &mut S, pc: u64, code: &[u8], mode: u32, first: bool) -> Lift {
         let bits = word(code);
         s.byte_order(self.big_data);
+        s.check_tags(mte::of(self.insn(pc, bits, mode)));
+        if first && mode & MODE_BRANCHES != 0 {
+            bti::arrive(s, self.insn(pc, bits, mode));
+        }
         if sve::is_vector(bits) {
             s.zero_above(Above::default());
             return sve::lift(s, self.insn(pc, bits, mode));
@@ -193,11 +209,15 @@ impl Guest for AArch64 {
     }
 
     fn lift(&self, s: &mut IrBuilder, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
-        (self.lift(s, pc, code, *mode), 4)
+        let first = s.block.pcs.len() == 1;
+        if *mode & (MODE_TAGS_TRAPPED | MODE_TAGS_NOTED) != 0 {
+            s.remove_tags(self.tag_bits());
+        }
+        (self.lift(s, pc, code, *mode, first), 4)
     }
 
     fn interpret(&self, s: &mut Interp<'_>, pc: u64, code: &[u8], mode: &mut u32) -> (Lift, u8) {
-        (self.lift(s, pc, code, *mode), 4)
+        (self.lift(s, pc, code, *mode, true), 4)
     }
 
     fn flag_use(&self, pc: u64, code: &[u8]) -> FlagUse {
@@ -234,6 +254,49 @@ impl Guest for AArch64 {
         };
         let quads = st.r()[usize::from(slot::QUADS)].saturating_sub(1) as u32;
         flush | pauth::mode(st.r()[pauth::OFF]) | vectors | quads << MODE_QUADS
+    }
+
+    fn mode_of_space(&self, st: &State, uses: Flags) -> u32 {
+        let branches = if uses.has(Flags::GUARDED) {
+            MODE_BRANCHES
+        } else {
+            0
+        };
+        let tags = if uses.has(Flags::TAGGED) {
+            mte::mode(st)
+        } else {
+            0
+        };
+        branches | tags
+    }
+
+    fn see_tags(&self, st: &mut State, at: u64) {
+        st.r_mut()[usize::from(slot::TAGS)] = at;
+    }
+
+    fn tag_differs(&self, st: &mut State, write: bool) -> Option<u32> {
+        if mte::mode(st) == MODE_TAGS_NOTED {
+            st.r_mut()[usize::from(slot::TAG_FAULTS)] = 1;
+            return None;
+        }
+        Some(if write { mte::WRITE } else { mte::READ })
+    }
+
+    fn due(&self, st: &mut State) -> Option<u32> {
+        let noted = &mut st.r_mut()[usize::from(slot::TAG_FAULTS)];
+        (std::mem::take(noted) != 0).then_some(mte::NOTED)
+    }
+
+    fn mode_of_page(&self, mode: u32, flags: Flags) -> u32 {
+        if mode & MODE_BRANCHES != 0 && flags.has(Flags::GUARDED) {
+            mode | MODE_GUARDED
+        } else {
+            mode
+        }
+    }
+
+    fn mode_within(&self, mode: u32) -> u32 {
+        mode | MODE_INNER
     }
 
     fn reset(&self, st: &mut State) {
@@ -284,6 +347,7 @@ impl Guest for AArch64 {
                 let f = st.flags;
                 let bit = |m: u64, n: u32| u128::from(f & m != 0) << n;
                 let rest = u128::from(st.r()[usize::from(slot::PSTATE)]);
+                let rest = rest | u128::from(st.r()[usize::from(slot::BTYPE)]) << bti::SHIFT;
                 bit(flags::N, 31) | bit(flags::Z, 30) | bit(flags::C, 29) | bit(flags::V, 28) | rest
             }
             34..=65 => st.v()[id as usize - 34],
@@ -304,6 +368,15 @@ impl Guest for AArch64 {
                 u128::from(st.r()[pauth::OFF] | paca | pacg)
             }
             registers::SEED => u128::from(st.r()[usize::from(slot::SEED)]),
+            registers::TAG_CHECKS => {
+                let has = if self.features.contains(features::MTE) {
+                    registers::HAS_MTE
+                } else {
+                    0
+                };
+                u128::from(st.r()[usize::from(slot::TAG_CONTROL)] | has)
+            }
+            registers::TAG_FAULT => u128::from(st.trap_addr),
             _ => sve::register(st, self.features, id),
         }
     }
@@ -320,7 +393,10 @@ impl Guest for AArch64 {
                     v >> 29 & 1 != 0,
                     v >> 28 & 1 != 0,
                 );
-                st.r_mut()[usize::from(slot::PSTATE)] = v & system::bits_of(self.features);
+                let v = v & system::bits_of(self.features);
+                let btype = v & 3 << bti::SHIFT;
+                st.r_mut()[usize::from(slot::PSTATE)] = v & !btype;
+                st.r_mut()[usize::from(slot::BTYPE)] = btype >> bti::SHIFT;
             }
             34..=65 => st.v_mut()[id as usize - 34] = value,
             66 => branch::set_fpsr(st, v),
@@ -329,6 +405,8 @@ impl Guest for AArch64 {
             registers::KEYS..registers::PAUTH => st.v_mut()[Self::key(id)] = value,
             registers::PAUTH => st.r_mut()[pauth::OFF] = v & 15,
             registers::SEED => st.r_mut()[usize::from(slot::SEED)] = v,
+            registers::TAG_CHECKS => st.r_mut()[usize::from(slot::TAG_CONTROL)] = v & mte::CONTROL,
+            registers::TAG_FAULT => {}
             _ => sve::set_register(st, self.features, id, value),
         }
     }

@@ -5,6 +5,7 @@
 //! a handful of instructions of the host: functions sign their return addresses. It finds what is wrong in a program; it keeps nobody from
 //! computing a code who knows other ones.
 
+use super::bti;
 use super::features::{FPAC, FPACCOMBINE, QARMA3, QARMA5};
 use super::insn::{self, Insn, set, set_sp, slot, x, xsp};
 use super::qarma;
@@ -244,7 +245,8 @@ pub fn branch<S: Sem>(s: &mut S, i: Insn) -> Lift {
         (1, true) => (Indirect::Call, i.rn(), Some(i.rd())),
         _ => return Lift::Undefined,
     };
-    let pointer = x(s, target);
+    let register = target;
+    let pointer = x(s, register);
     let modifier = modifier_in(s, by);
     let target = check(s, i, key, pointer, modifier, true);
     let back = i.pc.wrapping_add(4);
@@ -252,6 +254,7 @@ pub fn branch<S: Sem>(s: &mut S, i: Insn) -> Lift {
         let k = s.konst(back);
         set(s, 64, 30, k);
     }
+    bti::leave(s, i, how, register);
     s.jump_r(how, target, back);
     Lift::End
 }

@@ -1,15 +1,15 @@
 //! Processor state and hints of EL0 that are neither flags nor floating point (Arm ARM C4.1, "System instructions with register
 //! argument", "PSTATE", "Hints").
 
-use super::features::{PACA, SSBS};
+use super::features::{BTI, MTE, PACA, SSBS};
 use super::insn::{Insn, slot};
 use super::linux::random::number;
-use super::{features, pauth};
+use super::{bti, features, mte, pauth};
 use crate::decode::Bits;
 use crate::guest::Lift;
-use crate::ir::Op;
 use crate::ir::sem::Sem;
 use crate::ir::state::State;
+use crate::ir::{Op, Trap};
 
 /// Bits of PSTATE beside the flags, where MRS and MSR have them.
 pub const DIT: u64 = 1 << 24;
@@ -28,15 +28,21 @@ pub fn wait<S: Sem>(_s: &mut S, _i: Insn) -> Lift {
     Lift::Next
 }
 
-/// MSR (immediate) of DIT and SSBS.
+/// MSR (immediate) of DIT, SSBS and TCO.
 pub fn msr_imm<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let bit = match i.f(5, 3) {
+        4 if i.has(MTE) => mte::TCO,
         1 => PSTATE_SSBS,
         2 => DIT,
         _ => return Lift::Undefined,
     };
     let v = s.konst(if i.bit(8) { bit } else { 0 });
     set_bit(s, v, bit);
+    if bit == mte::TCO {
+        // Translations without comparisons are others.
+        s.trap(Trap::Resync, 0, i.pc.wrapping_add(4));
+        return Lift::End;
+    }
     Lift::Next
 }
 
@@ -68,7 +74,13 @@ pub fn bits_of(features: crate::features::Features) -> u64 {
     } else {
         0
     };
-    dit | ssbs
+    let btype = if features.contains(BTI) {
+        3 << bti::SHIFT
+    } else {
+        0
+    };
+    let tco = if features.contains(MTE) { mte::TCO } else { 0 };
+    dit | ssbs | btype | tco
 }
 
 /// RNDR, RNDRRS: a number, and the flags say that there was one.

@@ -5,7 +5,9 @@
 //! first line that matches wins. The last column tells what the instruction does to the
 //! condition flags: `n` nothing, `r` reads, `k` writes them all, `u` leads elsewhere.
 
-use super::{atomic, branch, crypto, fp, int, mem, mops, nzcv, pauth, simd, simd_mem, sm, system};
+use super::{
+    atomic, branch, crypto, fp, int, mem, mops, mte, nzcv, pauth, simd, simd_mem, sm, system,
+};
 use crate::decode::{self, Fields};
 
 /// One encoding.
@@ -92,6 +94,7 @@ encodings! {
     ldst_imm9           "zz 111 V 00 oo 0 iiiiiiiii mm nnnnn ttttt" mem::imm9, 'n';
     ldst_reg            "zz 111 V 00 oo 1 mmmmm eee S 10 nnnnn ttttt" mem::reg_offset, 'n';
     ldr_literal         "oo 011 V 00 iiiiiiiiiiiiiiiiiii ttttt" mem::literal, 'n';
+    stgp                "01 101 0 0 mm 0 iiiiiii uuuuu nnnnn ttttt" mte::store_pair, 'n';
     ldst_pair           "oo 101 V 0 mm L iiiiiii uuuuu nnnnn ttttt" mem::pair, 'n';
 
     stxr                "zz 001000 000 sssss r 11111 nnnnn ttttt" atomic::stxr, 'n';
@@ -168,4 +171,10 @@ encodings! {
     mops_copy           "00 011 o 01 oo 0 sssss pppp 01 nnnnn ddddd" mops::copy, 'r';
     lse128              "00 011001 a r 1 mmmmm o ooo 00 nnnnn ttttt" atomic::rmw_pair, 'n';
     ldapur              "zz 011001 oo 0 iiiiiiiii 00 nnnnn ttttt" atomic::ldapur, 'n';
+    addg                "1 o 0 100011 0 iiiiii 00 iiii nnnnn ddddd" mte::add, 'n';
+    subp                "1 0 0 11010110 mmmmm 000000 nnnnn ddddd" mte::difference, 'n';
+    subps               "1 0 1 11010110 mmmmm 000000 nnnnn ddddd" mte::difference, 'k';
+    irg                 "1 0 0 11010110 mmmmm 000100 nnnnn ddddd" mte::insert_random, 'n';
+    gmi                 "1 0 0 11010110 mmmmm 000101 nnnnn ddddd" mte::exclude, 'n';
+    ldst_tags           "11 011001 oo 1 iiiiiiiii mm nnnnn ttttt" mte::access, 'n';
 }

@@ -29,7 +29,7 @@ fn sample(n: usize) -> [u32; 3] {
                 bits,
                 pc: 0x1000,
                 mode: 0,
-                features: crate::aarch64::features::USUAL,
+                features: crate::aarch64::features::USUAL.and(crate::aarch64::features::MTE),
             },
         );
         out[match lift {

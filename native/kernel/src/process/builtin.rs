@@ -7,7 +7,6 @@ use super::aside::{is_alone, without_donors};
 use super::directory::Form;
 use super::execed;
 use super::limits;
-use super::processor::PR_TAGGED_ADDR_ENABLE;
 use super::shared;
 use super::thread::{GuestThread, Stop};
 use crate::cpu::{Access, Exit};
@@ -279,14 +278,7 @@ impl GuestThread {
             }
             Builtin::GetRobustList => self.get_robust_list(int(0), value(1), value(2)),
             Builtin::SetTaggedAddr => unit(self.set_tagged_addr(&args[1..])),
-            Builtin::GetTaggedAddr if !self.has_tags() || args[1..].iter().any(|&n| n != 0) => {
-                Err(libc::EINVAL)
-            }
-            Builtin::GetTaggedAddr => Ok(if self.takes_tags {
-                PR_TAGGED_ADDR_ENABLE
-            } else {
-                0
-            }),
+            Builtin::GetTaggedAddr => self.tagged_addr(&args[1..]),
             Builtin::PacResetKeys => self.prctl(OwnCall::PacResetKeys, args),
             Builtin::PacSetKeys => self.prctl(OwnCall::PacSetKeys, args),
             Builtin::PacGetKeys => self.prctl(OwnCall::PacGetKeys, args),

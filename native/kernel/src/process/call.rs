@@ -8,6 +8,7 @@ use super::confine::{LISTENING, keeps_ids};
 use super::thread::{GuestThread, Stop};
 use crate::abi::GuestAbi;
 use crate::cpu::{Exit, Regs};
+use crate::memory::granules::Checked;
 use crate::seccomp::{Seccomp, Verdict};
 use crate::signal::deliver::Delivered;
 use crate::signal::host::Mailbox;
@@ -30,6 +31,8 @@ pub(super) struct Caller {
     pub(super) scratch: Scratch,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) wait_mask: Cell<Option<u64>>,
+    /// What calls access is compared with the tags of memory (PR_MTE_TCF_SYNC).
+    pub(super) checks_tags: bool,
 }
 
 impl GuestThread {
@@ -222,6 +225,7 @@ impl Caller {
             pending: &self.mailbox.pending,
             wait_mask: &self.wait_mask,
         };
+        let _checked = self.checks_tags.then(Checked::begin);
         let outcome = env.call(&call.node, args, &mut self.scratch);
         if self.wait_mask.get().is_some() && self.mailbox.waits() {
             // It may have waited since before the call, whose mask lets it through.

@@ -132,6 +132,7 @@ impl GuestThread {
             scratch: Scratch::default(),
             mailbox: mailbox.clone(),
             wait_mask: Cell::new(None),
+            checks_tags: false,
         };
         let seccomp = process.seccomp.add(None);
         let whereabouts = Whereabouts::new(&process, &*core);
@@ -208,6 +209,7 @@ impl GuestThread {
         thread.signals.watch = self.signals.watch;
         thread.signals.blocked = self.signals.blocked;
         thread.seccomp.inherit(&self.seccomp);
+        thread.caller.checks_tags = self.caller.checks_tags;
         thread.takes_tags = self.takes_tags;
         thread.carries_out = self.carries_out;
         thread.kept = self.kept;
@@ -227,6 +229,7 @@ impl GuestThread {
         thread.signals.watch = self.signals.watch;
         thread.signals.blocked = self.signals.blocked;
         thread.takes_tags = self.takes_tags;
+        thread.caller.checks_tags = self.caller.checks_tags;
         thread.carries_out = self.carries_out;
         thread.kept = self.kept;
         // kernel/fork.c, copy_process: otherwise both would run on it at once.

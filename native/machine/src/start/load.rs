@@ -80,6 +80,9 @@ pub fn load(
     before: Option<&Process>,
     log: Option<Log>,
 ) -> Result<Loaded, Refusal> {
+    if machine.native.is_some() {
+        space.set_own_protections(machine.entry.linux.own_protections(&machine.cpu.features));
+    }
     let image = prepared.install(&**space, machine.rules, settings.stack_size)?;
     if image.read_implies_exec {
         space.set_read_implies_exec(true);

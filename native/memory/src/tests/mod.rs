@@ -4,6 +4,7 @@ mod advice;
 mod change_notices;
 mod copies;
 mod faults;
+mod granules;
 mod growth;
 mod kernel_words;
 mod mapping;

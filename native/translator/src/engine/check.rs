@@ -157,7 +157,7 @@ impl NativeCore {
                 return End::Stopped;
             };
             *comparable &= !guest.is_volatile(&word);
-            let mut mode = guest.mode(want);
+            let mut mode = self.common.mode_at(want, pc);
             let clock = self.read_clock(pc, &word[..size]);
             let mut i = Interp::new(want, mem);
             let (lift, size) = if let Some(clock) = clock {

@@ -67,7 +67,7 @@ impl NativeCore {
             0
         };
         let asked = probes | tags | count | blocks;
-        self.common.guest.mode(st) | st.fpext & float::MODES | traps | flush | asked
+        self.common.guest_mode(st) | st.fpext & float::MODES | traps | flush | asked
     }
 
     /// A floating-point instruction trapped: carries it out and goes on.

@@ -3,6 +3,7 @@
 use crate::cpu::{Exit, Stops};
 use crate::guest::Guest;
 use crate::ir::interp::{Fault, Mem};
+use crate::ir::sem::Tags;
 use crate::memory::{AddressSpace, Prot};
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
@@ -14,6 +15,10 @@ pub struct Direct<'a> {
     pub stops: Option<&'a Stops>,
     /// The first of those: [`Exit::Watched`].
     pub seen: Option<Exit>,
+    /// How accesses are compared with the tags of memory.
+    pub tags: Tags,
+    /// The first one by an address with another tag, and whether it is a write.
+    pub differs: Option<(u64, bool)>,
 }
 
 impl<'a> Direct<'a> {
@@ -24,6 +29,8 @@ impl<'a> Direct<'a> {
             guest,
             stops: None,
             seen: None,
+            tags: Tags::Ignored,
+            differs: None,
         }
     }
 
@@ -39,6 +46,26 @@ impl<'a> Direct<'a> {
         let len = len as u32;
         self.seen.get_or_insert(Exit::Watched { addr, len, write });
         Err(Fault { addr, write })
+    }
+
+    /// Compares the tag of an access with that of memory, if it can be accessed at all.
+    fn compare(&mut self, addr: u64, len: usize, write: bool) -> Result<(), Fault> {
+        if self.tags == Tags::Ignored {
+            return Ok(());
+        }
+        let Some(at) = self.space.differing(addr, len as u64) else {
+            return Ok(());
+        };
+        let prot = if write { Prot::WRITE } else { Prot::READ };
+        let plain = self.guest.data_address(addr);
+        if !self.space.is_accessible(plain, len as u64, prot) {
+            return Ok(());
+        }
+        self.differs.get_or_insert((at, write));
+        match self.tags {
+            Tags::Trapped(_) => Err(Fault { addr: at, write }),
+            _ => Ok(()),
+        }
     }
 
     fn retry(
@@ -75,6 +102,7 @@ impl<'a> Direct<'a> {
 impl Mem for Direct<'_> {
     fn read(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         self.look(addr, buf.len(), false)?;
+        self.compare(addr, buf.len(), false)?;
         self.retry(addr, buf.len(), false, |a| {
             self.space.read(a, buf).map_err(|e| e.addr)
         })
@@ -82,6 +110,7 @@ impl Mem for Direct<'_> {
 
     fn write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
         self.look(addr, data.len(), true)?;
+        self.compare(addr, data.len(), true)?;
         // 16 bytes are not one access of the host: none of them is to be written if some cannot be.
         let (a, len) = (self.guest.data_address(addr), data.len() as u64);
         let writable = || self.space.is_accessible(a, len, Prot::WRITE);
@@ -145,6 +174,31 @@ impl Mem for Direct<'_> {
         }
         Ok(old)
     }
+
+    fn check_tags(&mut self, tags: Tags) {
+        self.tags = tags;
+    }
+
+    fn tag(&mut self, addr: u64) -> Result<Option<u8>, Fault> {
+        let a = self.guest.data_address(addr);
+        self.retry(addr, 1, false, |a| {
+            self.space.read(a, &mut [0]).map_err(|e| e.addr)
+        })?;
+        Ok(self.space.tag(a))
+    }
+
+    fn set_tag(&mut self, addr: u64, tag: u8) -> Result<(), Fault> {
+        let a = self.guest.data_address(addr);
+        let writable = || self.space.is_accessible(a, 1, Prot::WRITE);
+        if !writable() && !(self.space.fault(a) && writable()) {
+            return Err(Fault {
+                addr: a,
+                write: true,
+            });
+        }
+        self.space.set_tag(a, tag);
+        Ok(())
+    }
 }
 
 /// # Safety
@@ -201,6 +255,14 @@ impl Mem for Overlay<'_> {
             self.written.insert(a.wrapping_add(n as u64), b);
         }
         Ok(())
+    }
+
+    fn check_tags(&mut self, tags: Tags) {
+        self.below.check_tags(tags);
+    }
+
+    fn tag(&mut self, addr: u64) -> Result<Option<u8>, Fault> {
+        self.below.tag(addr)
     }
 
     fn cas(&mut self, addr: u64, w: u8, expected: u128, new: u128) -> Result<u128, Fault> {

@@ -35,7 +35,7 @@ use crate::guest::Guest;
 use crate::host::code::Entry;
 use crate::host::{Cpu, Host, MaskedStub, Native, NativeCpu, check_host};
 use crate::ir::state::State;
-use crate::memory::AddressSpace;
+use crate::memory::{AddressSpace, Flags};
 use kept::{Cores, Kept};
 use returns::{RETURN_RESERVE, ReturnStack};
 use shared::{Shared, WANT_ATTENTION};
@@ -59,6 +59,31 @@ impl Common {
         for core in list.iter().filter_map(Weak::upgrade) {
             function(&core);
         }
+    }
+
+    /// What of a translation's mode is the guest's.
+    fn guest_mode(&self, st: &State) -> u32 {
+        let uses = self.space.uses();
+        let mode = self.guest.mode(st);
+        if uses == Flags::NONE {
+            mode
+        } else {
+            mode | self.guest.mode_of_space(st, uses)
+        }
+    }
+
+    /// The mode of a guest instruction.
+    fn mode_at(&self, st: &State, pc: u64) -> u32 {
+        self.mode_in_page(self.guest_mode(st), pc)
+    }
+
+    /// With what there is to know of the memory at `pc`.
+    fn mode_in_page(&self, mode: u32, pc: u64) -> u32 {
+        if self.space.uses() == Flags::NONE {
+            return mode;
+        }
+        let flags = self.space.flags_at(self.guest.fetch_address(pc));
+        self.guest.mode_of_page(mode, flags)
     }
 
     /// Whether a core is in the code of a generation.

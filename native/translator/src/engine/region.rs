@@ -157,8 +157,17 @@ impl NativeCore {
     ) -> Option<Block> {
         let stop = |at: u64, _| at != pc && (at > last || starts.contains(&at));
         let window = &mut Window::default();
-        let mut lift =
-            |max| self.lift_block(pc, mode, max, &stop, source, Block::default(), window);
+        let mut lift = |max| {
+            self.lift_block(
+                pc,
+                mode | MODE_REGION,
+                max,
+                &stop,
+                source,
+                Block::default(),
+                window,
+            )
+        };
         let b = lift(MAX_INSNS).ok()?;
         let Some(foreign) = b.insts.iter().find(|i| is_foreign(i.op)) else {
             return Some(b);

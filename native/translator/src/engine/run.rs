@@ -8,6 +8,7 @@ use crate::cache::{Found, Key};
 use crate::cpu::{Access, Exit, Flow, OnSyscall};
 use crate::host::{Answer, Cpu, Host, Native};
 use crate::ir::Trap;
+use crate::memory::Flags;
 use std::sync::atomic::Ordering;
 
 /// How the loop goes on after something was dealt with.
@@ -60,6 +61,16 @@ impl NativeCore {
                 .is_some_and(|stops| stops.at(self.common.guest.fetch_address(pc)))
         {
             return Next::Leave(Exit::Stop);
+        }
+        if self.common.space.uses().has(Flags::TAGGED) {
+            let at = self.common.space.tags_at();
+            let at = at.wrapping_sub(self.common.space.base() as u64);
+            let guest = self.common.guest;
+            guest.see_tags(self.st(), at);
+            if let Some(code) = guest.due(self.st()) {
+                let size = guest.max_insn() as u8;
+                return Next::Leave(Exit::Exception { code, size });
+            }
         }
         let mode = self.translation_mode();
         if self.common.guest.must_step(mode) {

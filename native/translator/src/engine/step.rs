@@ -103,7 +103,7 @@ impl NativeCore {
             Ok(size) => size,
             Err(f) => return no_code(f),
         };
-        let mut mode = guest.mode(self.st_ref());
+        let mut mode = common.mode_at(self.st_ref(), pc);
         let mut mem = Direct {
             stops,
             ..Direct::new(&common.space, guest)
@@ -119,6 +119,15 @@ impl NativeCore {
         let outcome = i.outcome;
         if let Some(seen) = mem.seen {
             return seen;
+        }
+        if let Some((at, write)) = mem.differs
+            && let Some(code) = guest.tag_differs(self.st(), write)
+        {
+            self.st().trap_addr = at;
+            return Exit::Exception {
+                code,
+                size: want as u8,
+            };
         }
         match (lift, outcome) {
             (Lift::Undefined, _) => Exit::Undefined,

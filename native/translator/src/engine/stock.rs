@@ -151,8 +151,7 @@ impl super::NativeCore {
             let source = &mut work.source;
             source.clear(common.cache.changes());
             let (key, end) = record::read(bytes, &mut work.block.pcs, &mut work.code, source)?;
-            let fetch = |at, to: &mut [u8]| self.fetch(at, to) == Ok(to.len());
-            if key != (pc, mode) || !source.holds(fetch) {
+            if key != (pc, mode) || !source.holds(self.code_reader()) {
                 return None;
             }
             let made = Made {

@@ -1,6 +1,7 @@
 //! From guest code to an installed translation.
 
 use super::masked::{MODE_BLOCKS, MODE_COUNT, MODE_HOST_FLUSH, MODE_PROBES, MODE_TAGS, MODE_TRAPS};
+use super::region::MODE_REGION;
 use super::{LogItem, NativeCore};
 use crate::cache::{Found, Made, Refusal, Source};
 use crate::cpu::Emulated;
@@ -11,7 +12,7 @@ use crate::ir::build::IrBuilder;
 use crate::ir::float;
 use crate::ir::sem::Sem;
 use crate::ir::{Block, Op, Trap};
-use crate::memory::Prot;
+use crate::memory::{Flags, Prot};
 
 /// The longest translation, in guest instructions.
 pub(super) const MAX_INSNS: usize = 64;
@@ -19,6 +20,10 @@ pub(super) const MAX_INSNS: usize = 64;
 const MAX_SIDES: usize = 2;
 /// How far dead flags are looked for.
 const LOOK_AHEAD: usize = 12;
+
+/// In the sources of translations: that memory has a mark ([`Guest::mode_of_page`](crate::guest::Guest::mode_of_page)) is a byte
+/// at an address that no guest has: that of the page, and this bit.
+const MARKS: u64 = 1 << 63;
 
 /// Why there is no code at a pc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,11 +149,17 @@ impl NativeCore {
         Ok(addr)
     }
 
-    /// What reads executable memory, within a page at a time.
+    /// What reads what translations are made from, executable memory within a page at a time; false: it is not there.
     pub(super) fn code_reader(&self) -> impl FnMut(u64, &mut [u8]) -> bool {
         let space = &self.common.space;
         let mut known = None;
-        move |at, bytes| {
+        move |at, bytes: &mut [u8]| {
+            if at & MARKS != 0 {
+                let mode = self.common.guest_mode(self.st_ref());
+                let marked = self.common.mode_in_page(mode, at & !MARKS) != mode;
+                bytes.fill(u8::from(marked));
+                return true;
+            }
             let page = at / 4096;
             if known != Some(page) {
                 if !space.prot_at(at).is_some_and(|p| p.contains(Prot::EXEC)) {
@@ -212,7 +223,14 @@ impl NativeCore {
             b.remove_tags(guest.tag_bits());
         }
         let mut at = pc;
-        let mut running = mode & 0xffff;
+        let own = mode & 0xffff;
+        let mut running = self.common.mode_in_page(own, pc);
+        if self.common.space.uses() != Flags::NONE {
+            source.add(MARKS | window.start & !0xfff, &[u8::from(running != own)]);
+        }
+        if mode & MODE_REGION != 0 {
+            running = guest.mode_within(running);
+        }
         let mut sides = 0;
         let mut after_side = false;
         let stops = self.common.stops();

@@ -4,7 +4,7 @@ use super::eval::{self, mask};
 use super::eval::{PART_CARRY, PART_NZ};
 use super::flags::Cc;
 use super::layout::Layout;
-use super::sem::{Above, Guard, Indirect, Sem};
+use super::sem::{Above, Guard, Indirect, Sem, Tags};
 use super::skip::Known;
 use super::state::{Helper, Outside};
 use super::{Addr, Block, Inst, NONE, Op, Rmw, Trap, Under, Val};
@@ -35,6 +35,8 @@ pub struct IrBuilder {
     /// Memory has the highest byte first.
     big: bool,
     above: Above,
+    /// How accesses are compared with the tags of memory.
+    pub(super) tags: Tags,
     /// Addresses that are no operations: a base, and what is added to it. Accesses take them along.
     pub(super) addresses: [(Val, i32); ADDRESSES],
     next_address: usize,
@@ -77,6 +79,7 @@ impl IrBuilder {
             width: 64,
             big: false,
             above: Above::default(),
+            tags: Tags::Ignored,
             addresses: [(NONE, 0); ADDRESSES],
             next_address: 0,
             insn: 0,
@@ -223,10 +226,12 @@ impl IrBuilder {
                 a = self.op2(Op::Add, self.width, a, index);
                 (b, x.shift) = (NONE, 0);
             }
-            if !self.watches.is_empty() && x.disp != 0 {
+            let whole = !self.watches.is_empty() || self.tags != Tags::Ignored;
+            if whole && x.disp != 0 {
                 a = self.add_k(self.width, a, i64::from(x.disp) as u64);
                 x.disp = 0;
             }
+            self.compare_tags(w, a);
             a = self.untag(a);
             let load = matches!(op, Op::Load | Op::LoadX);
             self.look_out(w, a, load, !load);
@@ -236,9 +241,10 @@ impl IrBuilder {
 
     /// Atomic operations take a plain address.
     fn atomic(&mut self, op: Op, w: u8, addr: Val, b: Val, c: Val, imm: u64) -> Val {
+        let pair = matches!(op, Op::LoadExPair | Op::StoreExPair | Op::CasPair);
+        self.compare_tags(if pair { 2 * w } else { w }, addr);
         let addr = self.untag(addr);
         if !self.watches.is_empty() {
-            let pair = matches!(op, Op::LoadExPair | Op::StoreExPair | Op::CasPair);
             let (load, store) = match op {
                 Op::LoadEx | Op::LoadExPair => (true, false),
                 Op::StoreEx | Op::StoreExPair => (false, true),
@@ -376,6 +382,10 @@ impl Sem for IrBuilder {
         }
         let f = self.push(Op::FPart, 32, [v, b, base], imm);
         self.set_f(f);
+    }
+
+    fn check_tags(&mut self, tags: Tags) {
+        self.tags = tags;
     }
 
     fn byte_order(&mut self, big: bool) {

@@ -4,7 +4,7 @@
 //! checked against under `--core native,check`.
 
 use super::eval::{self, eval_any, sext};
-use super::sem::{Above, Guard, Indirect, Sem};
+use super::sem::{Above, Guard, Indirect, Sem, Tags};
 use super::state::{Helper, Outside, Refused, State};
 use super::{Op, Rmw, Trap, Under};
 
@@ -32,6 +32,22 @@ pub trait Mem {
     /// # Errors
     /// A fault as for a write.
     fn cas(&mut self, addr: u64, w: u8, expected: u128, new: u128) -> Result<u128, Fault>;
+    /// How accesses from here on are compared with the tags of memory.
+    fn check_tags(&mut self, _tags: Tags) {}
+    /// The tag of memory that can be read; None: it has none.
+    ///
+    /// # Errors
+    /// A fault as for a read.
+    fn tag(&mut self, _addr: u64) -> Result<Option<u8>, Fault> {
+        Ok(None)
+    }
+    /// Gives memory that can be written the tag, if it has one.
+    ///
+    /// # Errors
+    /// A fault as for a write.
+    fn set_tag(&mut self, _addr: u64, _tag: u8) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// What an interpreted instruction did.
@@ -205,6 +221,10 @@ impl Sem for Interp<'_> {
 
     fn unguard(&mut self) {
         self.skipped = false;
+    }
+
+    fn check_tags(&mut self, tags: Tags) {
+        self.mem.check_tags(tags);
     }
 
     fn byte_order(&mut self, big: bool) {

@@ -31,6 +31,7 @@ mod parts;
 pub mod sem;
 mod skip;
 pub mod state;
+mod tagged;
 pub mod vector;
 
 use state::Helper;

@@ -47,6 +47,18 @@ impl Above {
     }
 }
 
+/// What becomes of accesses by an address whose tag is not that of the memory there (`memory::granules`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tags {
+    /// They are as any.
+    #[default]
+    Ignored,
+    /// The interpreter has the instruction, which faults. In this slot is where the bytes of the tags are.
+    Trapped(u16),
+    /// The second slot becomes 1.
+    Noted(u16, u16),
+}
+
 /// Values and operations.
 pub trait Sem {
     type V: Copy;
@@ -60,6 +72,8 @@ pub trait Sem {
     fn unguard(&mut self);
     /// The order of bytes in memory from here on.
     fn byte_order(&mut self, big: bool);
+    /// How accesses from here on are compared with the tags of memory.
+    fn check_tags(&mut self, tags: Tags);
     /// From here on setting one of these wide slots zeroes what there is of its register above them.
     fn zero_above(&mut self, above: Above);
     /// Sets N and Z by the low 32 bits of `v`, C to bit `carry.1` of `carry.0` if there is one, and leaves the other

@@ -1,18 +1,22 @@
 //! AArch64 signal frames (arch/arm64/kernel/signal.c; uapi/asm/sigcontext.h).
 
+use crate::aarch64::{bti, mte, system};
 use crate::cpu::CpuCore;
 use crate::kernel::abi::GuestAbi;
 use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored, SA_RESTORER};
-use crate::memory::{AddressSpace, Efault};
+use crate::memory::tags::untagged;
+use crate::memory::{AddressSpace, Efault, Flags};
 
 use super::convention;
-use super::registers::{FPCR, FPSR, LR, PC, PSTATE, SP, V0, X0, X29};
+use super::registers::{FPCR, FPSR, LR, PC, PSTATE, SP, TAG_FAULT, V0, X0, X29};
+use super::trap::SEGV_MTESERR;
 use super::vector::{self, Vectors};
 use crate::vdso;
 
 // struct rt_sigframe: siginfo_t, then ucontext: uc_flags, uc_link, uc_stack, uc_sigmask
 // (with room for 1024 signals), then the sigcontext, aligned to 16.
+const SI_ADDR: usize = 16;
 const UC: usize = 128;
 const UC_STACK: usize = UC + 16;
 pub(super) const UC_SIGMASK: usize = UC + 40;
@@ -40,8 +44,12 @@ const MOST_EXTRA: usize = 0x4000;
 /// What of the reserved bytes others may take.
 const FIXED: usize = FPSIMD_SIZE + ESR_SIZE + EXTRA_SIZE + TERMINATOR;
 
-/// The condition flags, which a frame may set; the rest of PSTATE is not the guest's.
-const NZCV: u64 = 0xf000_0000;
+/// asm-generic/signal-defs.h
+const SA_EXPOSE_TAGBITS: i32 = 0x800;
+
+/// What of PSTATE a frame may set (SPSR_EL1_AARCH64_RES0_BITS, and what programs run with): the condition flags, DIT, SSBS, BTYPE.
+const OF_PROGRAMS: u64 = 0xf000_0000 | system::DIT | system::PSTATE_SSBS | mte::TCO | BTYPE;
+const BTYPE: u64 = 3 << bti::SHIFT;
 
 /// What is behind the frame for vectors whose record has so many bytes: nothing, if they fit beside the others; otherwise a record
 /// among these (extra_context) says where they are, and a terminator is behind them.
@@ -70,6 +78,17 @@ pub(super) fn push(
     let mut bytes = Bytes::new(whole + 16, abi);
     if context.action.has(libc::SA_SIGINFO) {
         bytes.bytes[..context.info.len()].copy_from_slice(context.info);
+    }
+    let fault = context.fault.filter(|fault| fault.code == SEGV_MTESERR);
+    if let Some(fault) = fault
+        && context.action.has(SA_EXPOSE_TAGBITS)
+        && context.action.has(libc::SA_SIGINFO)
+    {
+        // Of the others si_addr has no tags (`hide_si_addr_tag_bits`).
+        let exposed = core.get(TAG_FAULT);
+        if untagged(exposed) == fault.addr {
+            bytes.put(SI_ADDR, 8, exposed);
+        }
     }
     bytes.put_altstack(UC_STACK, 8, context, false);
     bytes.put_mask(UC_SIGMASK, 8, context.mask);
@@ -130,6 +149,16 @@ pub(super) fn push(
     core.set(LR, restorer);
     core.set(SP, frame);
     core.set(PC, context.action.handler);
+    let uses = space.uses();
+    if uses.has(Flags::TAGGED) {
+        let pstate = core.get(PSTATE) & !mte::TCO;
+        core.set(PSTATE, pstate);
+    }
+    if uses.has(Flags::GUARDED) {
+        // setup_return: a handler is called.
+        let pstate = core.get(PSTATE) & !BTYPE | bti::CALL << bti::SHIFT;
+        core.set(PSTATE, pstate);
+    }
     Ok(())
 }
 
@@ -148,7 +177,7 @@ pub(super) fn pop(
         core.set(X0 + index, bytes.get(REGS + index as usize * 8, 8));
     }
     core.set(SP, bytes.get(CONTEXT_SP, 8));
-    let pstate = core.get(PSTATE) & !NZCV | bytes.get(CONTEXT_PSTATE, 8) & NZCV;
+    let pstate = core.get(PSTATE) & !OF_PROGRAMS | bytes.get(CONTEXT_PSTATE, 8) & OF_PROGRAMS;
     core.set(PSTATE, pstate);
     core.set(PC, bytes.get(CONTEXT_PC, 8));
     Ok(Restored {

@@ -3,6 +3,7 @@
 mod convention;
 mod emulate;
 mod frame;
+mod mte;
 mod pauth;
 pub mod random;
 pub mod registers;
@@ -13,7 +14,7 @@ use crate::cpu::{CpuCore, Exit, Regs};
 use crate::kernel::abi::GuestAbi;
 use crate::kernel::linux::{Facts, LinuxAbi, OwnCall};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
-use crate::memory::{AddressSpace, Efault};
+use crate::memory::{AddressSpace, Efault, PROT_BTI, PROT_MTE};
 use crate::vdso;
 
 pub use emulate::emulate;
@@ -84,6 +85,8 @@ impl LinuxAbi for AArch64Linux {
             OwnCall::PacGetKeys => pauth::enabled(args, core),
             OwnCall::SveSetLength => vector::set_length(args, core),
             OwnCall::SveGetLength => vector::length(core),
+            OwnCall::SetTagChecks => mte::set_checks(args, core),
+            OwnCall::GetTagChecks => Ok(mte::checks(core)),
             _ => Err(libc::ENOSYS),
         }
     }
@@ -98,6 +101,14 @@ impl LinuxAbi for AArch64Linux {
 
     fn frame_room(&self, features: &[String]) -> u64 {
         vector::room(features)
+    }
+
+    fn own_protections(&self, features: &[String]) -> i32 {
+        // system_supports_bti(), system_supports_mte().
+        let has = |name: &str| features.iter().any(|f| f == name);
+        let known = [("bti", PROT_BTI), ("mte", PROT_MTE)];
+        let known = known.into_iter().filter(|(name, _)| has(name));
+        known.map(|(_, bit)| bit).sum()
     }
 
     fn trampoline(&self) -> Vec<u8> {

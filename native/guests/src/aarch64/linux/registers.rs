@@ -30,6 +30,11 @@ pub const VECTORS: u32 = LENGTHS + 3;
 pub const P0: u32 = LENGTHS + 4;
 pub const Z0: u32 = P0 + 17 * 4;
 pub const VECTOR_COUNT: u32 = Z0 + 32 * 15;
+/// Not among the processor's: what prctl(2) has said of tags, and that the model has them; the address, with its tag, of the
+/// access whose tag was another than memory's.
+pub const TAG_CHECKS: u32 = VECTOR_COUNT;
+pub const HAS_MTE: u64 = 1 << 32;
+pub const TAG_FAULT: u32 = VECTOR_COUNT + 1;
 
 pub const REGISTERS: Registers = Registers {
     number: 8,

@@ -21,7 +21,7 @@ mod unit;
 mod wide;
 
 use super::insn::{Insn, LAYOUT, PREDICATE_WORDS, PREDICATES, UPPER, set, set_sp, slot, x};
-use super::{MODE_VECTORS, features};
+use super::{MODE_TAGS_NOTED, MODE_TAGS_TRAPPED, MODE_VECTORS, features};
 use crate::decode::Bits;
 use crate::guest::Lift;
 use crate::ir::flags::{self, C, N, V, Z};
@@ -115,7 +115,9 @@ pub fn lift<S: Sem>(s: &mut S, i: Insn) -> Lift {
         s.trap(Trap::Resync, 0, i.pc);
         return Lift::End;
     }
-    if inline::lift(s, i) {
+    // What is inline accesses more than it may compare the tags of.
+    let compares = i.mode & (MODE_TAGS_TRAPPED | MODE_TAGS_NOTED) != 0;
+    if !(compares && matches!(found.run, Run::Memory(_))) && inline::lift(s, i) {
         return Lift::Next;
     }
     let big = if i.big() { BIG } else { 0 };

@@ -57,6 +57,11 @@ const LINES: &[&str] = &[
     "ldadd",
     "swp",
     "ldapur",
+    "addg",
+    "subp",
+    "subps",
+    "irg",
+    "gmi",
 ];
 
 /// Of them, those that look the same whatever else there is.
@@ -182,7 +187,10 @@ impl Ours {
         let all = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
         map(&space, CODE, len, all);
         let missing: Fallback = Arc::new(|| Err("none".into()));
-        let guest = AArch64::of(features::USUAL.and(algorithm.feature), false);
+        let guest = AArch64::of(
+            features::USUAL.and(algorithm.feature).and(features::MTE),
+            false,
+        );
         let core = |options: &str| {
             let config = NativeConfig {
                 options: Options::parse(options).expect("options"),

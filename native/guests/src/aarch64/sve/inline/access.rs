@@ -112,9 +112,6 @@ pub(super) fn load_replicated<S: Sem>(s: &mut S, f: Form) -> bool {
 
 /// LDR and STR of vectors.
 pub(super) fn whole<S: Sem>(s: &mut S, f: Form) -> bool {
-    if f.i.big() {
-        return false;
-    }
     let imm = i64::from((f.i.f(16, 6) << 3 | f.i.f(10, 3)) as i32) << 55 >> 55;
     let base = xsp(s, f.i.rn());
     let base = s.add_k(64, base, (imm * 16 * i64::from(f.quads)) as u64);

@@ -283,6 +283,8 @@ pub fn lift<S: Sem>(s: &mut S, i: Insn) -> bool {
     let Some(form) = Form::of::<S>(i) else {
         return false;
     };
+    // What is inline for a big-endian program are bytes, and whole vectors, which LDR and STR have lowest byte first.
+    s.byte_order(false);
     match INDEX.find(FIELDS, i.bits) {
         Some(n) => Lifters::<S>::ALL[n](s, form),
         None => false,
