@@ -57,7 +57,7 @@ class Machine:
         is_native = native.native_options is not None
         self.model: CpuModel = model.on_native() if is_native else model
         # The native core needs Unicorn only for an instruction that it has no lifter for.
-        self.library = unicorn.library(missing_ok=is_native)
+        self.library = unicorn.library(missing_ok=is_native or native.direct)
 
     @staticmethod
     def _native(name: str, variant: str, options: Options, logs: Sequence[str]) -> _native.Machine:

@@ -249,7 +249,14 @@ class Process:
         self._memory_bits = bits
         try:
             page = self.arch.guest.page_size
-            return _native.AddressSpace(bits, base, size, self.mmap_min_addr, page)
+            executes = self.machine.native.executes
+            if executes and (base, size) != (None, None):
+                raise UsageError(
+                    "-core direct: guest addresses are host addresses, so -B and -R have no meaning"
+                )
+            return _native.AddressSpace(bits, base, size, self.mmap_min_addr, page, executes)
+        except ValueError as error:  # the emulator is in the way
+            raise UsageError(str(error)) from None
         except OSError as error:
             at = "" if base is None else f" at {base:#x}"
             of = "" if size is None else f" of {size:#x} bytes"
