@@ -73,6 +73,7 @@ test-cores: build tools
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core native,no-all $(OTHER_CORES) "$(OF_OTHER_CORES)"
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core native,cache=1M $(OTHER_CORES) "$(OF_OTHER_CORES)"
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) $(OTHER_CORES) "$(OF_OTHER_CORES)"
+	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core direct tests/test_testbins.py -k "x86_64"
 	QUSR_MASK_CPU=avx2 tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) $(OTHER_HOSTS)
 	tools/run-tests taskset -c $$($(BIN)/python -c 'import os; print(min(os.sched_getaffinity(0)))') $(BIN)/python -m pytest -q $(OTHER_HOSTS)
 

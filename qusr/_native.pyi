@@ -908,6 +908,9 @@ def process_write(pid: int, address: int, data: bytes) -> int:
 def wait_child(pid: int, options: int) -> tuple[int, int, bytes]:
     """wait4(2) with WNOHANG among the options: (pid, status, rusage)."""
 
+def own_signals() -> int:
+    """The set of signals that this emulator never blocks and always catches."""
+
 def queue_signal(tgid: int, tid: int, signal: int, info: bytes) -> None:
     """rt_tgsigqueueinfo(2)."""
 

@@ -16,7 +16,9 @@ mod run;
 mod signals;
 mod slots;
 
+use std::arch::x86_64::__cpuid;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Direct;
 use crate::cpu::CpuCore;
@@ -59,9 +61,47 @@ fn open(space: Arc<AddressSpace>) -> Box<dyn CpuCore> {
     Box::new(run::Core::new(space))
 }
 
+/// AT_HWCAP, which the C library has changed for its own use; 0: not looked up yet.
+static HWCAP: AtomicU64 = AtomicU64::new(0);
+
 /// AT_HWCAP, AT_HWCAP2 and AT_MINSIGSTKSZ: the host's.
 fn facts() -> [u64; 3] {
+    let mut hwcap = HWCAP.load(Ordering::Relaxed);
+    if hwcap == 0 {
+        // The same by the processor itself (ELF_HWCAP of asm/elf.h), where there is no /proc.
+        hwcap = told(libc::AT_HWCAP).unwrap_or_else(|| u64::from(__cpuid(1).edx));
+        HWCAP.store(hwcap, Ordering::Relaxed);
+    }
     // SAFETY: asks for numbers only.
-    [libc::AT_HWCAP, libc::AT_HWCAP2, libc::AT_MINSIGSTKSZ]
-        .map(|what| unsafe { libc::getauxval(what) })
+    let [second, stack] =
+        [libc::AT_HWCAP2, libc::AT_MINSIGSTKSZ].map(|what| unsafe { libc::getauxval(what) });
+    [hwcap, second, stack]
+}
+
+/// What the kernel told this process of `what`.
+fn told(what: u64) -> Option<u64> {
+    let vector = std::fs::read("/proc/self/auxv").ok()?;
+    let mut entries = vector.chunks_exact(16);
+    let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_ne_bytes);
+    let entry = entries.find(|entry| number(&entry[..8]) == Some(what))?;
+    number(&entry[8..])
+}
+
+/// modify_ldt(2), of which the host has the table: its result or -errno.
+pub fn modify_ldt(args: &[u64], space: &AddressSpace) -> i64 {
+    // What is not the guest's is not canonical: EFAULT, when the kernel looks at it.
+    let at = space
+        .host_ptr(args[1], args[2])
+        .map_or(1 << 63, |at| at as u64);
+    // SAFETY: the kernel checks the pointer, which is the guest's.
+    let result = unsafe { libc::syscall(libc::SYS_modify_ldt, args[0], at, args[2]) };
+    if result < 0 {
+        -i64::from(
+            std::io::Error::last_os_error()
+                .raw_os_error()
+                .unwrap_or(libc::EIO),
+        )
+    } else {
+        result
+    }
 }
