@@ -54,10 +54,10 @@ static ENTERED: [AtomicUsize; 65] = [const { AtomicUsize::new(0) }; 65];
 /// What to give the kernel as the handler of `signal`, so that `handler` is called.
 #[must_use]
 pub fn entry(signal: c_int, handler: usize) -> usize {
-    match ENTRY.load(Ordering::Acquire) {
-        0 => handler,
-        entry => {
-            ENTERED[signal as usize].store(handler, Ordering::Release);
+    match (ENTRY.load(Ordering::Acquire), ENTERED.get(signal as usize)) {
+        (0, _) | (_, None) => handler,
+        (entry, Some(place)) => {
+            place.store(handler, Ordering::Release);
             entry
         }
     }
@@ -66,7 +66,8 @@ pub fn entry(signal: c_int, handler: usize) -> usize {
 /// The handler that [`entry`] was told of. Async-signal-safe.
 #[must_use]
 pub fn entered(signal: c_int) -> usize {
-    ENTERED[signal as usize].load(Ordering::Acquire)
+    let place = ENTERED.get(signal as usize);
+    place.map_or(0, |place| place.load(Ordering::Acquire))
 }
 
 /// Whether that is the code which [`widen`] was told of.

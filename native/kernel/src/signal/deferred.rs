@@ -124,13 +124,13 @@ impl Default for Shared {
 
 impl Shared {
     fn pending(&self) -> u64 {
-        let full = SIGNALS.iter().zip(&self.0).filter(|(_, p)| p.is_full());
+        let full = signals().iter().zip(&self.0).filter(|(_, p)| p.is_full());
         full.fold(0, |set, (signal, _)| set | bit(*signal))
     }
 
     /// In a forked child: `set`, which waited before the fork, is the parent's.
     pub fn forget(&self, set: u64) {
-        for (signal, place) in SIGNALS.iter().zip(&self.0) {
+        for (signal, place) in signals().iter().zip(&self.0) {
             let half = place.state.load(Ordering::Acquire) & STATE == WRITTEN;
             if half || set & bit(*signal) != 0 {
                 place.forget();

@@ -39,6 +39,10 @@ const PR_SYS_DISPATCH_OFF: i32 = 0;
 
 /// Makes the process one in which guests run so; before there is memory for one.
 fn prepare() -> Result<(), String> {
+    if fault::is_wide() {
+        // A guest may run so already: its dispatch stays as it is.
+        return Ok(());
+    }
     // SAFETY: asks for a number only.
     let features = unsafe { libc::getauxval(libc::AT_HWCAP2) };
     if features & HWCAP2_FSGSBASE == 0 {

@@ -98,7 +98,11 @@ impl Core {
                 // SAFETY: the block is this thread's, which runs no guest now.
                 unsafe { (*block).state = &raw mut *self.state };
             }
-            Err(error) => panic!("the core direct cannot run a thread: {error}"),
+            Err(error) => {
+                // There is no guest without it, and nobody who could be told otherwise.
+                eprintln!("qusr: the core direct has no room for another thread: {error}");
+                std::process::abort();
+            }
         }
     }
 

@@ -17,7 +17,7 @@ pub const SLOT: usize = 256 << 10;
 /// The block, and inaccessible memory behind it.
 const HEAD: usize = 4096;
 const GUARD: usize = 4096;
-const COUNT: usize = 16384;
+const COUNT: usize = 32768;
 const PR_SYS_DISPATCH_ON: i32 = 1;
 
 /// Where the region is, and how long. The handlers' entry reads them.
