@@ -19,7 +19,7 @@ from tests.emulators import Emulator, Result
 SAMPLE = (
     "process/exec", "process/fork", "ptrace/events", "ptrace/steps", "signals/actions",
     "signals/faults", "signals/frames", "signals/storm", "threads/cancel", "threads/sync",
-    "x86/ldt", "x86/user_level", "x86/vectors",
+    "x86/user_level", "x86/vectors",
 )  # fmt: skip
 NOT_HERE = ("the core direct needs", "the emulator is where the guest's memory is to be")
 
