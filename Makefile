@@ -67,12 +67,15 @@ OTHER_CORES := tests/test_testbins.py tests/test_smoke.py -k
 # A sample on a processor before x86-64-v3, where the default core is Unicorn, and on a single one.
 OTHER_HOSTS := tests/test_smoke.py tests/test_testbins.py -k "test_smoke or be/ or threads/atomics or threads/sync"
 OF_OTHER_CORES = $(shell $(BIN)/python -m tests.emulators native)
+# What of these programs the core direct does not do: docs/direct-core.md.
+NOT_DIRECT := ptrace/signals or ptrace/syscalls or process/confined or process/borrowed or x86/ldt
 test-cores: build tools
 	for root in $(ROOTS); do tools/debian-root $$root >/dev/null || exit; done
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core unicorn tests/guests $(OTHER_CORES) "$(OF_OTHER_CORES)"
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core native,no-all $(OTHER_CORES) "$(OF_OTHER_CORES)"
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core native,cache=1M $(OTHER_CORES) "$(OF_OTHER_CORES)"
 	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) $(OTHER_CORES) "$(OF_OTHER_CORES)"
+	tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) --core direct tests/test_testbins.py -k "x86_64 and not ($(NOT_DIRECT))"
 	QUSR_MASK_CPU=avx2 tools/run-tests $(BIN)/python -m pytest -q -n $(JOBS) $(OTHER_HOSTS)
 	tools/run-tests taskset -c $$($(BIN)/python -c 'import os; print(min(os.sched_getaffinity(0)))') $(BIN)/python -m pytest -q $(OTHER_HOSTS)
 

@@ -27,6 +27,7 @@ class AddressSpace:
         reserved_va: int | None = None,
         mmap_min_addr: int = 0x10000,
         page_size: int = 4096,
+        executes: bool = False,
     ) -> AddressSpace: ...
     @property
     def base(self) -> int:
@@ -802,7 +803,11 @@ class Machine:
     ) -> Machine: ...
     model: str
     native_options: str | None
-    """The options of the native core; None when Unicorn runs the guest."""
+    """The options of the native core; None when another one runs the guest."""
+    direct: bool
+    """Whether the host's processor runs the guest."""
+    executes: bool
+    """Whether its memory is to be at the host's addresses."""
     hwcap: tuple[int, int | None]
     uname: bytes
     platform: bytes
@@ -904,6 +909,9 @@ def process_write(pid: int, address: int, data: bytes) -> int:
 
 def wait_child(pid: int, options: int) -> tuple[int, int, bytes]:
     """wait4(2) with WNOHANG among the options: (pid, status, rusage)."""
+
+def own_signals() -> int:
+    """The set of signals that this emulator never blocks and always catches."""
 
 def queue_signal(tgid: int, tid: int, signal: int, info: bytes) -> None:
     """rt_tgsigqueueinfo(2)."""

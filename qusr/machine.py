@@ -28,6 +28,7 @@ class Machine:
         options: the options.
         logs: what the native core is to log.
         native: it, if it has been made.
+        usual: its core is the one that it has without the core direct.
 
     Raises:
         UsageError: there is no such CPU or core.
@@ -44,24 +45,30 @@ class Machine:
         options: Options,
         logs: Sequence[str],
         native: _native.Machine | None = None,
+        *,
+        usual: bool = False,
     ) -> None:
         found = arch.by_name(name)
         assert found is not None
         self.arch: Arch = found
         self.abi: Abi = found.guest.abis[variant]
         if native is None:
-            native = self._native(name, variant, options, logs)
+            native = self._native(name, variant, options, logs, usual=usual)
         self.native = native
         model = found.model(native.model)
         assert model is not None
         is_native = native.native_options is not None
         self.model: CpuModel = model.on_native() if is_native else model
         # The native core needs Unicorn only for an instruction that it has no lifter for.
-        self.library = unicorn.library(missing_ok=is_native)
+        self.library = unicorn.library(missing_ok=is_native or native.direct)
 
     @staticmethod
-    def _native(name: str, variant: str, options: Options, logs: Sequence[str]) -> _native.Machine:
+    def _native(
+        name: str, variant: str, options: Options, logs: Sequence[str], *, usual: bool
+    ) -> _native.Machine:
         core = options.core or os.environ.get("QUSR_CORE") or ""
+        if usual:
+            core = ""
         words = ",".join(logs)
         try:
             return _native.Machine(

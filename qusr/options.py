@@ -86,7 +86,7 @@ OPTIONS = (
         "threads", "", "threads", "PID",
         "show where each thread of a running guest process is, and exit",
     ),
-    Option("core", "CORE", "core", "CORE", "CPU core: unicorn or native"),
+    Option("core", "CORE", "core", "CORE", "CPU core: unicorn, native or direct"),
     Option(
         "opt", "OPT", "text", "no-NAME,...",
         "optimisations that the native core leaves out; cache=SIZE of its code",

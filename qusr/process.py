@@ -37,6 +37,10 @@ _SEED = (1 << 64) - 1
 _NO_FILE = (1 << 64) - 1
 
 
+class _OccupiedError(Exception):
+    """What the core direct needs of the memory is somebody else's."""
+
+
 class Process:
     """One guest process, loaded and ready to run.
 
@@ -96,7 +100,7 @@ class Process:
         self.pause: _native.Pause | None = None
         """What has the first thread come back; a child's is its own business."""
         # What an execve need not make again.
-        self._machines: dict[tuple[str, str], Machine] = {}
+        self._machines: dict[tuple[str, str, bool], Machine] = {}
         # A forked child that has not executed a program yet, and what it had until then.
         self.forked = False
         self._inherited: _native.Thread | None = None
@@ -146,7 +150,8 @@ class Process:
         self._set_machine(self._machine(early.guest, self.image.plan.variant, early.machine))
         self.argv, self.exe = early.argv, early.exe
         self.comm = os.path.basename(early.execfn)[:15]
-        self.memory, self._memory_bits = early.memory, self.abi.word * 8
+        self.memory = early.memory
+        self._memory_kind = self.abi.word * 8, early.machine.executes
         self.stack = early.stack
         self.auxv = self.stack.auxv
         self.native = early.process
@@ -189,7 +194,15 @@ class Process:
         self._set_machine(machine)
         self.argv = prepared.argv
         self.comm = os.path.basename(prepared.execfn)[:15]
-        self.memory = self._empty_memory()
+        try:
+            self.memory = self._empty_memory()
+        except _OccupiedError as error:
+            if self._main is None:
+                raise UsageError(str(error)) from None
+            # A program of the core direct is there, which has lent its memory (vfork).
+            machine = self._machine(prepared.guest, prepared.plan.variant, usual=True)
+            self._set_machine(machine)
+            self.memory = self._empty_memory()
         # Of the program before only a 32-bit one inherits it (SET_PERSONALITY of arm64's elf.h).
         self.set_read_implies_exec(self.abi.word == 4 and self.read_implies_exec)
         release, store, seed = self.uname_release, self.store.path, self.options.seed
@@ -224,12 +237,20 @@ class Process:
             blocks.watch(loaded.thread, self.image.plan.variant, own_logs=own_logs)
         self._begin(loaded.process, loaded.thread)
 
-    def _machine(self, guest: str, variant: str, native: _native.Machine | None = None) -> Machine:
-        key = guest, variant
+    def _machine(
+        self,
+        guest: str,
+        variant: str,
+        native: _native.Machine | None = None,
+        *,
+        usual: bool = False,
+    ) -> Machine:
+        key = guest, variant, usual
         machine = self._machines.get(key)
         if machine is None:
             logs = () if self.log is None else self.log.native_items()
-            machine = self._machines[key] = Machine(*key, self.options, logs, native)
+            machine = Machine(guest, variant, self.options, logs, native, usual=usual)
+            self._machines[key] = machine
         return machine
 
     @property
@@ -240,20 +261,29 @@ class Process:
     def _empty_memory(self) -> _native.AddressSpace:
         bits = self.abi.word * 8
         base, size = self.options.guest_base, self.options.reserved_va
+        executes = self.machine.native.executes
+        kind = bits, executes
         if self._main is not None and self.shares_memory:
             # The old one is left to the others.
             base = None
-        elif getattr(self, "_memory_bits", None) == bits:
+        elif getattr(self, "_memory_kind", None) == kind:
             self.memory.clear()
             return self.memory
-        self._memory_bits = bits
+        if executes and (base, size) != (None, None):
+            raise UsageError(
+                "-core direct: guest addresses are host addresses, so -B and -R have no meaning"
+            )
         try:
             page = self.arch.guest.page_size
-            return _native.AddressSpace(bits, base, size, self.mmap_min_addr, page)
+            memory = _native.AddressSpace(bits, base, size, self.mmap_min_addr, page, executes)
+        except ValueError as error:
+            raise _OccupiedError(*error.args) from None
         except OSError as error:
             at = "" if base is None else f" at {base:#x}"
             of = "" if size is None else f" of {size:#x} bytes"
             raise UsageError(f"no room for guest memory{of}{at}: {error.strerror}") from None
+        self._memory_kind = kind
+        return memory
 
     def _begin(self, native: _native.Process, thread: _native.Thread) -> None:
         """The first thread of a program that was loaded takes the place of the one before it."""

@@ -24,8 +24,6 @@ O_ALL = 0xFF | O_EXITKILL | 1 << 21
 """PTRACE_O_MASK; the last one is PTRACE_O_SUSPEND_SECCOMP."""
 
 SIGKILL, SIGTRAP, SIGSEGV, SIGSTOP = 9, 5, 11, 19
-NEVER_BLOCKED = 1 << 10 | 1 << 6 | 1 << 7
-"""SIGSEGV, SIGBUS and SIGFPE: signal/host/mod.rs, OWN."""
 STOP_SIGNALS = (19, 20, 21, 22)
 SI_QUEUE = -1
 SI_USER = 0

@@ -310,7 +310,7 @@ def set_mask(ctx: Context, tracer: Tracer, tracee: Tracee, addr: int, data: int)
     tracee.write(tracee.block + b.BLOCKED_AT, mask.to_bytes(8, "little"))
     tracee.dirty |= b.DIRTY_MASK
     # The host's at once: a signal could come before the tracee itself sees to it.
-    host = (mask & ~b.NEVER_BLOCKED).to_bytes(8, "little")
+    host = (mask & ~_native.own_signals()).to_bytes(8, "little")
     _native.ptrace_set(b.SETSIGMASK, tracee.tid, 8, host)
     return 0
 

@@ -29,8 +29,8 @@ _RESTARTS = (-512, -513, -514, -516)
 """ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK."""
 _CAUSED = (4, 5, 7, 8, 11)
 """Signals that the emulator's own instructions can cause."""
-_OWN = (7, 8, 11)
-"""Those that the emulator always catches: SIGBUS, SIGFPE and SIGSEGV."""
+_SIGSYS, _SYS_USER_DISPATCH = 31, 2
+"""What tells the emulator of a system call of code that the host's processor runs."""
 _SI_TKILL = -6
 _RAX, _ORIG_RAX = 10, 15
 
@@ -198,7 +198,9 @@ class Tracer:
             tracee.let_go(signal)
         elif signal in _CAUSED and code > 0:
             tracee.let_go(signal)  # the emulator's own business
-        elif code == _SI_TKILL and signal in _OWN and not _catches(tracee.tid, signal):
+        elif signal == _SIGSYS and code == _SYS_USER_DISPATCH:
+            tracee.let_go(signal)
+        elif code == _SI_TKILL and _is_own(signal) and not _catches(tracee.tid, signal):
             # The emulator dies of what the tracer has let through (memory/fault.rs, pass_on).
             tracee.let_go(signal)
         else:
@@ -358,6 +360,11 @@ def _tkill(tracee: Tracee, signal: int) -> None:
 def _message(tid: int) -> int:
     """The host's PTRACE_GETEVENTMSG."""
     return int.from_bytes(_native.ptrace_get(b.GETEVENTMSG, tid, 0, 8), "little")
+
+
+def _is_own(signal: int) -> bool:
+    """Whether the emulator always catches it."""
+    return _native.own_signals() >> (signal - 1) & 1 != 0
 
 
 def _catches(tid: int, signal: int) -> bool:

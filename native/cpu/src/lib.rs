@@ -88,6 +88,10 @@ pub trait Regs {
     fn set_wide(&mut self, id: u32, value: u128) {
         self.set(id, value as u64);
     }
+    /// All that the host's processor keeps beside the general registers, in the host's format, where it runs the guest.
+    fn extended(&mut self) -> Option<&mut [u8]> {
+        None
+    }
 }
 
 /// Makes a running core leave [`CpuCore::run`] soon. Callable from any thread

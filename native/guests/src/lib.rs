@@ -45,6 +45,26 @@ static ALL: [&[Entry]; 8] = [
     &x86::GUESTS,
 ];
 
+/// Those whose code the host's processor may run itself.
+static DIRECT: [&Direct; 1] = [&x86::DIRECT];
+
+/// How the host's processor runs a guest's code.
+pub struct Direct {
+    pub guest: &'static str,
+    /// Makes this process one that does it, before there is memory for the guest; or says why not.
+    pub prepare: fn() -> Result<(), String>,
+    /// A core over a space of [`memory::SpaceConfig::executes`].
+    pub open: fn(Arc<memory::AddressSpace>) -> Box<dyn cpu::CpuCore>,
+    /// AT_HWCAP, AT_HWCAP2 and AT_MINSIGSTKSZ.
+    pub facts: fn() -> [u64; 3],
+}
+
+/// That of a guest, if there is one.
+#[must_use]
+pub fn direct(guest: &str) -> Option<&'static Direct> {
+    DIRECT.into_iter().find(|direct| direct.guest == guest)
+}
+
 /// One guest: an instruction set in one byte order.
 pub struct Entry {
     /// Its name in [`names`]; guests whose programs are told apart by more than that share it.

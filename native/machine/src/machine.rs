@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use crate::facts::{self, Abi, Cpu, Model, Processor};
-use crate::guests::{self, Entry};
+use crate::guests::{self, Direct, Entry};
 use crate::loader::rules::Rules;
 use crate::pair;
+use crate::thunk::procfs::CpuInfo;
 use crate::thunk::table::Table;
 use crate::unicorn::UnicornConfig;
 
@@ -15,7 +16,7 @@ use crate::unicorn::UnicornConfig;
 pub struct Wishes<'a> {
     /// The CPU model's name; None: the best one.
     pub cpu: Option<&'a str>,
-    /// `native` or `unicorn`, with what the core itself understands behind a comma; "": none.
+    /// `native`, `unicorn` or `direct`, with what the core itself understands behind a comma; "": none.
     pub core: &'a str,
     /// Optimisations to leave out.
     pub opt: &'a str,
@@ -28,8 +29,12 @@ pub struct Machine {
     pub rules: &'static Rules,
     pub entry: &'static Entry,
     pub abi: Abi,
-    /// The options of the native core; None: Unicorn runs it.
+    /// The options of the native core; None: another runs it.
     pub native: Option<String>,
+    /// How the host's processor runs it, if that does.
+    pub direct: Option<&'static Direct>,
+    /// Its memory is to be such that the host's processor could run a program in it: this one, or one that it executes.
+    pub executes: bool,
     pub model: &'static str,
     pub cpu: Cpu,
     table: OnceLock<Arc<Table>>,
@@ -46,9 +51,11 @@ impl Machine {
         let rules = facts::facts().machines.named(guest).ok_or_else(unknown)?;
         let abi = processor.abi(variant).ok_or_else(unknown)?.clone();
         let entry = guests::by_name(abi.core).ok_or_else(unknown)?;
+        let direct = direct(abi.core, wishes)?;
         let native = native_options(abi.core, wishes)?;
-        let model = model(&processor, entry, guest, variant, wishes.cpu)?;
-        if native.is_none() && model.on_unicorn.unicorn < 0 {
+        let wanted = if direct.is_some() { None } else { wishes.cpu };
+        let model = model(&processor, entry, guest, variant, wanted)?;
+        if direct.is_none() && native.is_none() && model.on_unicorn.unicorn < 0 {
             return Err(format!(
                 "-cpu {}: only the core native has this CPU",
                 model.name
@@ -65,15 +72,32 @@ impl Machine {
             let asked = of_lengths(entry, wishes.cpu.unwrap_or_default());
             (lengths.choose)(&mut cpu.features, &asked)?;
         }
+        if let Some(direct) = direct {
+            let [hwcap, hwcap2, _] = (direct.facts)();
+            (cpu.hwcap, cpu.hwcap2) = (hwcap, Some(hwcap2));
+            // The host's own text is right.
+            cpu.cpuinfo = CpuInfo::default();
+        }
         Ok(Self {
             rules,
             entry,
             abi,
             native,
+            direct,
+            executes: rules.bits == 64 && wishes.core == DIRECT,
             model: model.name,
             cpu,
             table: OnceLock::new(),
         })
+    }
+
+    /// AT_MINSIGSTKSZ.
+    #[must_use]
+    pub fn min_signal_stack(&self) -> u64 {
+        match self.direct {
+            Some(direct) => (direct.facts)()[2],
+            None => self.rules.minsigstksz + self.entry.linux.frame_room(&self.cpu.features),
+        }
     }
 
     /// The thunk table, parsed once.
@@ -170,14 +194,45 @@ fn find(processor: &Processor, entry: &Entry, wanted: &str, guest: &str) -> Resu
     first.ok_or_else(|| format!("-cpu {wanted}: these exclude each other"))
 }
 
+/// How the host's processor runs a guest, if that is wished; guests that it cannot run have their usual core then, so that
+/// programs of both can execute each other.
+fn direct(guest: &str, wishes: Wishes<'_>) -> Result<Option<&'static Direct>, String> {
+    match wishes.core.split_once(',').unwrap_or((wishes.core, "")) {
+        (DIRECT, "") => {}
+        (DIRECT, rest) => return Err(format!("the core direct has no option '{rest}'")),
+        _ => return Ok(None),
+    }
+    let Some(direct) = guests::direct(guest) else {
+        return Ok(None);
+    };
+    match wishes.cpu {
+        None | Some("host" | "max") => {}
+        Some(cpu) => {
+            return Err(format!(
+                "-cpu {cpu}: the core direct has the processor of this machine only (host)"
+            ));
+        }
+    }
+    (direct.prepare)()?;
+    Ok(Some(direct))
+}
+
+const DIRECT: &str = "direct";
+
 /// The options of the native core; None when it is another one.
 fn native_options(guest: &str, wishes: Wishes<'_>) -> Result<Option<String>, String> {
     let (name, rest) = wishes.core.split_once(',').unwrap_or((wishes.core, ""));
+    // Guests that the host cannot run have their usual core.
+    let name = if name == DIRECT { "" } else { name };
     match name {
         "unicorn" if rest.is_empty() => return Ok(None),
         "unicorn" => return Err(format!("the core unicorn has no option '{rest}'")),
         "" | "native" => {}
-        other => return Err(format!("no core '{other}': there are unicorn and native")),
+        other => {
+            return Err(format!(
+                "no core '{other}': there are unicorn, native and direct"
+            ));
+        }
     }
     if let Some(refusal) = pair::refusal(guest, "") {
         return if name.is_empty() {

@@ -20,8 +20,106 @@ use std::sync::{Once, OnceLock};
 
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
-/// The signals handled here. SIGFPE is how translated code finds NaNs (`docs/native-translator.md`).
-pub const SIGNALS: [c_int; 3] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE];
+/// The signals that may be handled here. SIGFPE is how translated code finds NaNs (`docs/native-translator.md`); the last three
+/// are [`widen`]'s.
+pub const SIGNALS: [c_int; 6] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGSYS,
+    libc::SIGTRAP,
+    libc::SIGILL,
+];
+/// Of these, as many as every core needs.
+const NARROW: usize = 3;
+static IN_USE: AtomicUsize = AtomicUsize::new(NARROW);
+
+/// The signals that are handled here.
+#[must_use]
+pub fn signals() -> &'static [c_int] {
+    &SIGNALS[..IN_USE.load(Ordering::Relaxed)]
+}
+
+/// Whether these are all of [`SIGNALS`].
+#[must_use]
+pub fn is_wide() -> bool {
+    IN_USE.load(Ordering::Relaxed) > NARROW
+}
+
+/// The code that handlers are entered by, if a core needs one; 0: none.
+static ENTRY: AtomicUsize = AtomicUsize::new(0);
+/// What it calls, by signal.
+static ENTERED: [AtomicUsize; 65] = [const { AtomicUsize::new(0) }; 65];
+
+/// What to give the kernel as the handler of `signal`, so that `handler` is called.
+#[must_use]
+pub fn entry(signal: c_int, handler: usize) -> usize {
+    match (ENTRY.load(Ordering::Acquire), ENTERED.get(signal as usize)) {
+        (0, _) | (_, None) => handler,
+        (entry, Some(place)) => {
+            place.store(handler, Ordering::Release);
+            entry
+        }
+    }
+}
+
+/// The handler that [`entry`] was told of. Async-signal-safe.
+#[must_use]
+pub fn entered(signal: c_int) -> usize {
+    let place = ENTERED.get(signal as usize);
+    place.map_or(0, |place| place.load(Ordering::Acquire))
+}
+
+/// Whether that is the code which [`widen`] was told of.
+#[must_use]
+pub fn is_entry(handler: usize) -> bool {
+    handler > 1 && handler == ENTRY.load(Ordering::Acquire)
+}
+
+/// The handler that is called by what the kernel has for one.
+#[must_use]
+pub fn behind(signal: c_int, handler: usize) -> usize {
+    if is_entry(handler) {
+        entered(signal)
+    } else {
+        handler
+    }
+}
+
+/// From now on all [`SIGNALS`] are handled here, and `code` is what the host enters handlers by: the guest's code runs on the host's
+/// processor, in which signals mean the guest's and its own registers are where the emulator's would be. Before there are
+/// guests; a second time is harmless.
+pub fn widen(code: usize) -> io::Result<()> {
+    install()?;
+    if ENTRY.swap(code, Ordering::SeqCst) == code {
+        return Ok(());
+    }
+    IN_USE.store(SIGNALS.len(), Ordering::SeqCst);
+    for (index, &signal) in SIGNALS.iter().enumerate() {
+        if index >= NARROW {
+            keep_previous(index)?;
+        }
+        act(signal, true)?;
+    }
+    for signal in 1..65 {
+        if SIGNALS.contains(&signal) {
+            continue;
+        }
+        // SAFETY: all zero is a valid `sigaction`, which the kernel fills in and reads. The C library keeps two signals for
+        // itself and refuses them.
+        unsafe {
+            let mut action: libc::sigaction = mem::zeroed();
+            if libc::sigaction(signal, ptr::null(), &raw mut action) == 0
+                && ![libc::SIG_DFL, libc::SIG_IGN, code].contains(&action.sa_sigaction)
+            {
+                action.sa_sigaction = entry(signal, action.sa_sigaction);
+                action.sa_flags |= libc::SA_ONSTACK;
+                libc::sigaction(signal, &raw const action, ptr::null_mut());
+            }
+        }
+    }
+    Ok(())
+}
 
 fn index(signal: c_int) -> usize {
     SIGNALS.iter().position(|&s| s == signal).unwrap_or(0)
@@ -162,25 +260,40 @@ pub fn install() -> io::Result<()> {
 }
 
 fn install_handlers() -> io::Result<()> {
-    for (&signal, previous) in SIGNALS.iter().zip(&PREVIOUS) {
-        let mut old = MaybeUninit::<libc::sigaction>::zeroed();
-        // SAFETY: only asks for the present action, which the kernel writes to `old`.
-        if unsafe { libc::sigaction(signal, ptr::null(), old.as_mut_ptr()) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: written by the call above (and zero is a valid value of it anyway).
-        let _ = previous.set(unsafe { old.assume_init() });
-        // SAFETY: all zero is a valid `sigaction`.
-        let mut action: libc::sigaction = unsafe { mem::zeroed() };
-        action.sa_sigaction = handler as *const () as usize;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        // A handler within this one would find the mask that it leaves behind undone when this one returns.
-        // SAFETY: a set of bits. sigfillset(3) leaves two out that the C library uses, and guests too.
-        unsafe { (&raw mut action.sa_mask).write_bytes(0xff, 1) };
-        // SAFETY: `handler` has the type that SA_SIGINFO asks for and is async-signal-safe.
-        if unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+    for (index, &signal) in signals().iter().enumerate() {
+        keep_previous(index)?;
+        act(signal, true)?;
+    }
+    Ok(())
+}
+
+/// Remembers the action that was there before.
+fn keep_previous(index: usize) -> io::Result<()> {
+    let mut old = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: only asks for the present action, which the kernel writes to `old`.
+    if unsafe { libc::sigaction(SIGNALS[index], ptr::null(), old.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: written by the call above (and zero is a valid value of it anyway).
+    let _ = PREVIOUS[index].set(unsafe { old.assume_init() });
+    Ok(())
+}
+
+/// Makes our handler the one of `signal`.
+fn act(signal: c_int, restart: bool) -> io::Result<()> {
+    // SAFETY: all zero is a valid `sigaction`.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    action.sa_sigaction = entry(signal, handler as *const () as usize);
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    if restart {
+        action.sa_flags |= libc::SA_RESTART;
+    }
+    // A handler within this one would find the mask that it leaves behind undone when this one returns.
+    // SAFETY: a set of bits. sigfillset(3) leaves two out that the C library uses, and guests too.
+    unsafe { (&raw mut action.sa_mask).write_bytes(0xff, 1) };
+    // SAFETY: `handler` has the type that SA_SIGINFO asks for and is async-signal-safe.
+    if unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) } != 0 {
+        return Err(io::Error::last_os_error());
     }
     Ok(())
 }
@@ -192,7 +305,7 @@ pub fn set_restart(signal: c_int, on: bool) {
     unsafe {
         let mut action: libc::sigaction = mem::zeroed();
         if libc::sigaction(signal, ptr::null(), &raw mut action) != 0
-            || action.sa_sigaction != handler as *const () as usize
+            || behind(signal, action.sa_sigaction) != handler as *const () as usize
         {
             return;
         }

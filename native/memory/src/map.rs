@@ -131,7 +131,7 @@ impl AddressSpace {
         maps.spend_cut()?;
         let host_flags = flags & !(MAP_GROWSDOWN | MAP_STACK | MAP_32BIT | MAP_FIXED_NOREPLACE);
         let what = HostMapping {
-            prot: prot.host(),
+            prot: self.host_prot(prot),
             flags: host_flags,
             fd,
             offset,
@@ -304,10 +304,10 @@ impl AddressSpace {
                 break;
             }
             let stop = region.end.min(end);
-            if region.prot.host() != wanted.host() {
+            if self.host_prot(region.prot) != self.host_prot(wanted) {
                 result = maps
                     .spend_cut()
-                    .and_then(|()| self.window.protect(at, stop - at, wanted.host()));
+                    .and_then(|()| self.window.protect(at, stop - at, self.host_prot(wanted)));
                 if result.is_err() {
                     break;
                 }
@@ -354,7 +354,7 @@ impl AddressSpace {
             flags |= MAP_NORESERVE;
         }
         let what = HostMapping {
-            prot: grown.prot.host(),
+            prot: self.host_prot(grown.prot),
             flags,
             fd: -1,
             offset: 0,

@@ -80,7 +80,7 @@ impl AddressSpace {
         };
         let opened = open(true).or_else(|| open(false)).ok_or(ENOMEM)?;
         let what = HostMapping {
-            prot: region.prot.host(),
+            prot: self.host_prot(region.prot),
             flags: libc::MAP_SHARED,
             fd: opened.as_raw_fd(),
             offset,

@@ -164,7 +164,7 @@ impl AddressSpace {
     /// Has the host map what follows `region` up to `end`, in the same way.
     fn map_tail(&self, region: &Region, end: u64) -> Result<(), Errno> {
         let (at, len) = (region.end, end - region.end);
-        let prot = region.prot.host();
+        let prot = self.host_prot(region.prot);
         match &region.backing {
             Backing::Anonymous | Backing::Special(_) => {
                 let mut flags = MAP_PRIVATE | MAP_ANONYMOUS;

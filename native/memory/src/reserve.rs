@@ -14,6 +14,9 @@
 //!   each have their core, and share what is above.
 //!
 //! A host with five-level page tables has 56 bits, and the guest 48, reserved as a whole.
+//!
+//! Where the host's processor executes the guest's code, guest addresses are host addresses: the window begins at 0,
+//! and the same core is reserved from [`LOWEST`] on. The emulator has to be elsewhere.
 
 use std::io;
 
@@ -41,12 +44,20 @@ const FIRST: u64 = 64 << 30;
 const STEP: u64 = CORE + FIRST;
 const PLACES: u64 = 30;
 
+/// Where a window that begins at 0 is reserved from: what `vm.mmap_min_addr` is at most as kernels come. Below, mappings
+/// are the host's to permit (`low.rs`).
+const LOWEST: u64 = 64 << 10;
+
 /// Where the host permits less (an RLIMIT_AS), the window is the largest power of two that it does permit.
 const MOST_BITS: u8 = 42;
 const FEWEST_BITS: u8 = 26;
 
 /// Reserves memory for `config`.
 pub(super) fn reserve(config: &SpaceConfig) -> io::Result<Window> {
+    if config.executes {
+        fixed(LOWEST, CORE - LOWEST)?;
+        return Ok(Window::new(0, CORE, FOUR_LEVELS, LOWEST..CORE));
+    }
     if let Some(size) = config.reserved_va {
         return whole(page_ceil(size), config.guest_base);
     }

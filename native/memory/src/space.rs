@@ -28,6 +28,8 @@ pub struct SpaceConfig {
     pub mmap_min_addr: u64,
     /// The guest's page size: a power of two, and no less than the host's.
     pub page_size: u64,
+    /// The host's processor executes what is in it: guest addresses are host addresses (`reserve.rs`).
+    pub executes: bool,
 }
 
 impl Default for SpaceConfig {
@@ -38,6 +40,7 @@ impl Default for SpaceConfig {
             reserved_va: None,
             mmap_min_addr: 0x1_0000,
             page_size: PAGE_SIZE,
+            executes: false,
         }
     }
 }
@@ -94,6 +97,7 @@ pub struct AddressSpace {
     pub(super) hub: Arc<Hub>,
     pub(super) min_addr: u64,
     page_size: u64,
+    executes: bool,
     /// Copy of [`RegionSet::writable_code`], readable without the lock.
     writable_code: AtomicUsize,
     /// Copy of [`RegionSet::writable_shared`].
@@ -147,6 +151,7 @@ impl AddressSpace {
             hub: Arc::default(),
             min_addr: config.mmap_min_addr.next_multiple_of(page_size),
             page_size,
+            executes: config.executes,
             writable_code: AtomicUsize::new(0),
             writable_shared: AtomicUsize::new(0),
             limit_as: AtomicU64::new(u64::MAX),
@@ -165,6 +170,17 @@ impl AddressSpace {
     #[must_use]
     pub fn page_size(&self) -> u64 {
         self.page_size
+    }
+
+    /// Whether the host's processor executes what is in it.
+    #[must_use]
+    pub fn executes(&self) -> bool {
+        self.executes
+    }
+
+    /// The protection of the host mapping for memory with these rights.
+    pub(super) fn host_prot(&self, prot: Prot) -> i32 {
+        prot.host(self.executes)
     }
 
     /// Rounds down to a boundary of the guest's pages.

@@ -63,9 +63,10 @@ impl Prot {
         }
     }
 
-    /// The protection of the host mapping: what the guest may do but for executing.
-    pub(super) const fn host(self) -> i32 {
-        self.effective().bits() & !libc::PROT_EXEC
+    /// The protection of the host mapping: what the guest may do; executing only where the host's processor does it.
+    pub(super) const fn host(self, executes: bool) -> i32 {
+        let kept = if executes { !0 } else { !libc::PROT_EXEC };
+        self.effective().bits() & kept
     }
 
     #[must_use]

@@ -63,6 +63,11 @@ impl Window {
         self.base
     }
 
+    /// The first address that is reserved.
+    fn lowest(&self) -> u64 {
+        self.reserved.start.saturating_sub(self.base)
+    }
+
     pub fn core(&self) -> u64 {
         self.core
     }
@@ -201,6 +206,17 @@ impl Window {
             fd: -1,
             offset: 0,
         };
+        let lowest = self.lowest();
+        if addr < lowest {
+            // The host does not let everybody reserve these.
+            let end = addr.saturating_add(len);
+            unmap(self.base + addr, end.min(lowest) - addr);
+            return if end <= lowest {
+                Ok(())
+            } else {
+                self.release(lowest, end - lowest)
+            };
+        }
         self.parts(addr, len)
             .into_iter()
             .try_for_each(|(low, high)| self.map(low, high - low, what))

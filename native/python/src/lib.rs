@@ -88,7 +88,7 @@ mod _native {
     use super::thread::{PyCloneRequest, PyPause, PyThread};
     #[pymodule_export]
     use super::tracer::{
-        allow_tracer, own_library, process_read, process_write, ptrace, ptrace_get,
+        allow_tracer, own_library, own_signals, process_read, process_write, ptrace, ptrace_get,
         ptrace_peek_siginfo, ptrace_set, queue_signal, wait_child, whereabouts_table,
     };
 }

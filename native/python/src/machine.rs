@@ -51,6 +51,18 @@ impl PyMachine {
         self.0.native.as_deref()
     }
 
+    /// Whether the host's processor runs the guest.
+    #[getter]
+    fn direct(&self) -> bool {
+        self.0.direct.is_some()
+    }
+
+    /// Whether its memory is to be at the host's addresses.
+    #[getter]
+    fn executes(&self) -> bool {
+        self.0.executes
+    }
+
     #[getter]
     fn hwcap(&self) -> (u64, Option<u64>) {
         (self.0.cpu.hwcap, self.0.cpu.hwcap2)

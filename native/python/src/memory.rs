@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use qusr_kernel::thunk::convert::host_pointer;
+use qusr_machine::start::IN_THE_WAY;
 use qusr_memory::{AddressSpace, Backing, Efault, Errno, MmapRequest, Prot, Region, SpaceConfig};
 
 /// The guest's memory. Errors are `OSError` with the errno that the guest's call would give.
@@ -62,13 +64,14 @@ fn region_tuple<'py>(py: Python<'py>, region: &Region) -> PyResult<Bound<'py, Py
 #[pymethods]
 impl PyAddressSpace {
     #[new]
-    #[pyo3(signature = (va_bits, guest_base=None, reserved_va=None, mmap_min_addr=0x10000, page_size=4096))]
+    #[pyo3(signature = (va_bits, guest_base=None, reserved_va=None, mmap_min_addr=0x10000, page_size=4096, executes=false))]
     fn new(
         va_bits: u8,
         guest_base: Option<u64>,
         reserved_va: Option<u64>,
         mmap_min_addr: u64,
         page_size: u64,
+        executes: bool,
     ) -> PyResult<Self> {
         let config = SpaceConfig {
             va_bits,
@@ -76,9 +79,15 @@ impl PyAddressSpace {
             reserved_va,
             mmap_min_addr,
             page_size,
+            executes,
         };
-        let space = AddressSpace::new(config)
-            .map_err(|error| os_error(error.raw_os_error().unwrap_or(libc::ENOMEM)))?;
+        let space = AddressSpace::new(config).map_err(|error| {
+            let errno = error.raw_os_error().unwrap_or(libc::ENOMEM);
+            if executes && errno == libc::EEXIST {
+                return PyValueError::new_err(IN_THE_WAY);
+            }
+            os_error(errno)
+        })?;
         Ok(Self { space })
     }
 

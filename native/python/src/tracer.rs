@@ -147,6 +147,12 @@ pub fn wait_child(
     Ok((pid, status, PyBytes::new(py, &usage)))
 }
 
+/// The set of signals that this emulator never blocks and always catches.
+#[pyfunction]
+pub fn own_signals() -> u64 {
+    qusr_kernel::signal::host::own()
+}
+
 /// rt_tgsigqueueinfo(2).
 #[pyfunction]
 pub fn queue_signal(tgid: i32, tid: i32, signal: i32, info: [u8; 128]) -> PyResult<()> {

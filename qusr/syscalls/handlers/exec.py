@@ -12,7 +12,7 @@ import os
 
 from qusr import _native, again, loader
 from qusr.execution import Command, Leaving
-from qusr.options import Exited
+from qusr.options import Exited, UsageError
 from qusr.syscalls.context import NO_RESULT, Context, fail
 
 TYPE_CHECKING = False
@@ -148,7 +148,7 @@ def _replace(process: Process, prepared: _native.Prepared, environment: list[byt
     process.envp = environment
     try:
         process.load(prepared)
-    except loader.LoadError:
+    except (loader.LoadError, UsageError):
         # Too late to go back: the kernel kills the process then.
         process.ends(Exited(0, 11))
         return

@@ -1,8 +1,11 @@
-//! x86. No lifters yet: it runs on Unicorn.
+//! x86. No lifters yet: it runs on Unicorn, or on the host's own processor.
 
+mod direct;
 mod linux;
 mod state;
 mod unicorn;
+
+pub use direct::DIRECT;
 
 use crate::Entry;
 use linux::X86Linux;

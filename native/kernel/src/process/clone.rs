@@ -320,7 +320,7 @@ impl GuestThread {
         use super::child::{delete_timers, reset_credentials};
         use crate::signal::host;
 
-        host::set_whole_mask(!host::OWN);
+        host::set_whole_mask(!host::own());
         let process = &self.process;
         process.give_up_all_robust_futexes();
         process.actions.reset_for_exec();

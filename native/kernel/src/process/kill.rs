@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use super::ids::SHARERS;
 use super::share::is_shared;
-use crate::signal::host::{OWN, ask_to_die, dies_orderly};
+use crate::signal::host::{LEAST, ask_to_die, dies_orderly};
 
 /// How long a process may take to die. Only the machine's being busy makes it more than a few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -127,7 +127,7 @@ impl Victim {
             let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
             Some((file.dev(), file.ino()))
         };
-        let ours = caught & OWN == OWN && program("self")? == program(&pid.to_string())?;
+        let ours = caught & LEAST == LEAST && program("self")? == program(&pid.to_string())?;
         ours.then_some(Self { pid, home })
     }
 

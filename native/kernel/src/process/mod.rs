@@ -66,7 +66,7 @@ pub struct Process {
     pub regs: &'static Registers,
     pub abi: GuestAbi,
     pub actions: Arc<Actions>,
-    /// Signals of [`host::OWN`] that were sent to the process and that all threads asked block.
+    /// Signals of [`host::own`] that were sent to the process and that all threads asked block.
     pub pending: Arc<deferred::Shared>,
     pub seccomp: seccomp::Threads,
     /// The page with [`LinuxAbi::trampoline`].

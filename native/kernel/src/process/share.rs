@@ -272,7 +272,7 @@ fn watch(loan: Arc<Loan>, after: After) {
     // The child's, in the thread-local variables that it had.
     Mailbox::detach();
     // A fault that is the emulator's own must not be blocked.
-    host::set_whole_mask(!host::OWN);
+    host::set_whole_mask(!host::own());
     end(&loan, after);
 }
 

@@ -74,7 +74,7 @@ struct Record {
     guest: AtomicU64,
     /// Locks of the emulator's that it may wait for.
     locks: [LockRecord; LOCKS],
-    /// Which of [`OWN`](crate::signal::host::OWN) its guest blocks; all, until it has said so. (No reader wants it.)
+    /// Which of [`own`](crate::signal::host::own) its guest blocks; all, until it has said so. (No reader wants it.)
     blocked: AtomicU64,
 }
 
@@ -178,7 +178,7 @@ impl Whereabouts {
     }
 }
 
-/// Notes which signals of [`OWN`](crate::signal::host::OWN) the calling thread's guest blocks.
+/// Notes which signals of [`own`](crate::signal::host::own) the calling thread's guest blocks.
 pub fn note_blocked(blocked: u64) {
     // SAFETY: records are never freed.
     if let Some(record) = unsafe { OWN.get().as_ref() } {

@@ -304,7 +304,7 @@ impl ThreadSignals {
             return Some(Err(libc::EINVAL));
         };
         let set = set & !UNBLOCKABLE;
-        let host_set = set & !host::OWN;
+        let host_set = set & !host::own();
         let call = [&raw const host_set as u64, 8, 0, 0, 0, 0];
         // From here on the signals that are put aside are those that come through this mask.
         let before = deferred::set_blocked(set);
@@ -384,7 +384,7 @@ impl ThreadSignals {
     /// Waits on the host for a signal of `set`: its number, -errno or -[`ERESTARTSYS`].
     fn wait_for(&self, set: u64, timeout: u64, info: &mut libc::siginfo_t) -> i64 {
         // The host would take the emulator's own messages for what is waited for.
-        let host_set = set & !host::OWN;
+        let host_set = set & !host::own();
         let call = [
             &raw const host_set as u64,
             std::ptr::from_mut(info) as u64,

@@ -1,6 +1,6 @@
 //! SIGSEGV, SIGBUS and SIGFPE that were sent and not caused.
 //!
-//! The host never blocks these ([`super::host::OWN`]), so such a signal arrives at once. It is put aside
+//! The host never blocks these ([`super::host::own()`]), so such a signal arrives at once. It is put aside
 //! here, whether the guest blocks it or not, and taken between two guest instructions when
 //! the guest's mask lets it through. It never waits in the mailbox: that has room for one signal, and only
 //! what the host blocks meanwhile can be kept from coming.
@@ -18,12 +18,12 @@ use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bit;
-use super::host::OWN;
-use crate::memory::fault::SIGNALS;
+use super::host::own as own_signals;
+use crate::memory::fault::{SIGNALS, signals};
 use crate::process::whereabouts;
 
 thread_local! {
-    /// Which of OWN the guest's thread blocks, and which are put aside. Const-initialised and
+    /// Which of [`own_signals`] the guest's thread blocks, and which are put aside. Const-initialised and
     /// without destructors: safe to use in a signal handler.
     static BLOCKED: Cell<u64> = const { Cell::new(0) };
     static ASIDE: AtomicU64 = const { AtomicU64::new(0) };
@@ -124,13 +124,13 @@ impl Default for Shared {
 
 impl Shared {
     fn pending(&self) -> u64 {
-        let full = SIGNALS.iter().zip(&self.0).filter(|(_, p)| p.is_full());
+        let full = signals().iter().zip(&self.0).filter(|(_, p)| p.is_full());
         full.fold(0, |set, (signal, _)| set | bit(*signal))
     }
 
     /// In a forked child: `set`, which waited before the fork, is the parent's.
     pub fn forget(&self, set: u64) {
-        for (signal, place) in SIGNALS.iter().zip(&self.0) {
+        for (signal, place) in signals().iter().zip(&self.0) {
             let half = place.state.load(Ordering::Acquire) & STATE == WRITTEN;
             if half || set & bit(*signal) != 0 {
                 place.forget();
@@ -179,14 +179,14 @@ pub fn is_blocked(signal: i32) -> bool {
     blocked() & bit(signal) != 0
 }
 
-/// Which of OWN the thread's guest blocks.
+/// Which of [`own_signals`] the thread's guest blocks.
 pub fn blocked() -> u64 {
     BLOCKED.get()
 }
 
 /// The thread waits for signals of `set`, none being blocked or ignored meanwhile.
 pub fn set_awaited(set: u64) {
-    AWAITED.set(set & OWN);
+    AWAITED.set(set & own_signals());
 }
 
 /// See [`set_awaited`].
@@ -254,7 +254,7 @@ pub fn discard(signal: i32) {
 /// Notes the thread's mask. Gives what was noted before. What was sent to the process and the thread blocks from now
 /// on is for another one.
 pub fn set_blocked(blocked: u64) -> u64 {
-    let now = blocked & OWN;
+    let now = blocked & own_signals();
     let before = BLOCKED.replace(now);
     if before != now {
         whereabouts::note_blocked(now);
@@ -272,7 +272,7 @@ pub fn leave_to_others(set: u64) {
         put_aside_blocked(signal, &info, false);
     }
     let left = process().map_or(0, Shared::pending) & set;
-    for signal in SIGNALS {
+    for &signal in signals() {
         if left & bit(signal) != 0 {
             whereabouts::ring(signal);
         }

@@ -55,7 +55,7 @@ pub struct CpuInfo {
 impl Facts {
     /// The text of a file of /proc, open as `fd`, that is about the whole system.
     fn of_system(&self, name: &[u8], fd: i32) -> Option<Vec<u8>> {
-        if name.ends_with(b"/cpuinfo") {
+        if name.ends_with(b"/cpuinfo") && !self.cpuinfo.parts.is_empty() {
             // SAFETY: sysconf takes a number only.
             let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1);
             let cpus = (0..cpus).map(|cpu| self.cpuinfo.parts.join(&cpu.to_string()));

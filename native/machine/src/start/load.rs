@@ -134,8 +134,9 @@ pub fn load(
     process.runs(fd, Path::new(OsStr::from_bytes(&prepared.host_path)));
 
     let unicorn = machine.unicorn(settings.library.clone());
-    let core = match &machine.native {
-        Some(options) => {
+    let core = match (machine.direct, &machine.native) {
+        (Some(direct), _) => Ok((direct.open)(space.clone())),
+        (None, Some(options)) => {
             let identity = |fd| store::fstat(fd).map(|info| file_identity(&info).to_vec());
             let interpreter = prepared.interpreter.as_ref();
             let (start, end) = image.code_range();
@@ -149,7 +150,7 @@ pub fn load(
             let (guest, space) = (machine.abi.core, space.clone());
             pair::open(guest, options, unicorn, space, log, stock)
         }
-        None => unicorn::open(&unicorn, space.clone()),
+        (None, None) => unicorn::open(&unicorn, space.clone()),
     };
     let mut thread = GuestThread::new(process.clone(), core.map_err(Refusal::Usage)?);
     thread.core.set(process.regs.sp, stack.sp);
@@ -208,8 +209,7 @@ fn vector(image: &Image, machine: &Machine, vdso: u64) -> Vec<(u64, u64)> {
         entry: image.entry,
         hwcap: machine.cpu.hwcap,
         hwcap2: machine.cpu.hwcap2,
-        minsigstksz: machine.rules.minsigstksz
-            + machine.entry.linux.frame_room(&machine.cpu.features),
+        minsigstksz: machine.min_signal_stack(),
         own: &machine.rules.auxv,
         vdso,
         page_size: machine.rules.page_size,

@@ -247,7 +247,7 @@ fn start(
     };
     let launch = Launch::of(&command, own_exe.clone());
     let machine = launch.machine(rules.name, rules.variant(plan.ident.flags))?;
-    if machine.native.is_none() && launch.lacks_unicorn() {
+    if machine.native.is_none() && machine.direct.is_none() && launch.lacks_unicorn() {
         return Ok(None);
     }
     let space = empty_space(&launch, &machine)?;
@@ -302,17 +302,31 @@ fn start(
     }))
 }
 
+/// Why the core direct has no memory.
+pub const IN_THE_WAY: &str = "-core direct: the emulator is where the guest's memory is to be (a Python that is linked at a \
+                              fixed address, as Debian's is): use qusr-static, or a Python that is a shared library";
+
 /// The memory of a process, with nothing in it.
 fn empty_space(launch: &Launch, machine: &Machine) -> Result<Arc<AddressSpace>, Refusal> {
     let (base, size) = (launch.guest_base, launch.reserved_va);
+    let executes = machine.executes;
+    if executes && (base.is_some() || size.is_some()) {
+        return Err(Refusal::Usage(
+            "-core direct: guest addresses are host addresses, so -B and -R have no meaning".into(),
+        ));
+    }
     let space = AddressSpace::new(SpaceConfig {
         va_bits: machine.rules.bits,
         guest_base: base,
         reserved_va: size,
         mmap_min_addr: machine.rules.min_address,
         page_size: machine.rules.page_size,
+        executes,
     });
     space.map_err(|error| {
+        if executes && error.raw_os_error() == Some(libc::EEXIST) {
+            return Refusal::Usage(IN_THE_WAY.into());
+        }
         let at = base.map_or(String::new(), |base| format!(" at {base:#x}"));
         let of = size.map_or(String::new(), |size| format!(" of {size:#x} bytes"));
         let why = error::text(error.raw_os_error().unwrap_or(libc::ENOMEM));

@@ -10,7 +10,7 @@ use crate::guests::names;
 
 const PAGE: u64 = 4096;
 /// The CPU cores.
-const CORES: [&[u8]; 2] = [b"unicorn", b"native"];
+const CORES: [&[u8]; 3] = [b"unicorn", b"native", b"direct"];
 
 /// A variable of the guest's environment, and its value; None: it is taken away.
 type Change = (Vec<u8>, Option<Vec<u8>>);
@@ -131,7 +131,7 @@ impl Options {
                 // Behind a comma: what the core itself understands (native,check).
                 let mut parts = option.value.split(|&byte| byte == b',');
                 if !parts.next().is_some_and(|name| CORES.contains(&name)) {
-                    let known = b"': there are unicorn and native";
+                    let known = b"': there are unicorn, native and direct";
                     return Err([b"no CPU core '", &option.value[..], known].concat());
                 }
                 Value::Text(option.value)
@@ -397,7 +397,7 @@ mod tests {
             (&["-q"], "unknown option '-q' (-help lists them)"),
             (
                 &["-core", "fast"],
-                "no CPU core 'fast': there are unicorn and native",
+                "no CPU core 'fast': there are unicorn, native and direct",
             ),
             (&["-threads", "0"], "-threads 0: not a process id"),
         ] {

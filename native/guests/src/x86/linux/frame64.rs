@@ -5,6 +5,7 @@ use crate::kernel::signal::frame::Bytes;
 use crate::kernel::signal::{FrameContext, Restored, SA_RESTORER};
 use crate::memory::{AddressSpace, Efault};
 
+use super::super::direct::fpu as xsave;
 use super::ABI64;
 use super::fpu::{self, FXSAVE_SIZE};
 use super::registers::{
@@ -52,8 +53,10 @@ const OLD_MASK: usize = VECTOR + 8;
 const CR2: usize = OLD_MASK + 8;
 const FPSTATE: usize = CR2 + 8;
 
-/// uc_flags: ss is there, and goes back exactly; no UC_FP_XSTATE, as there is no XSAVE.
+/// uc_flags: ss is there, and goes back exactly.
 const UC_FLAGS: u64 = 6;
+/// The state is that of XSAVE.
+const UC_FP_XSTATE: u64 = 1;
 
 pub(super) fn push(
     core: &mut dyn CpuCore,
@@ -71,14 +74,24 @@ pub(super) fn push(
     } else {
         top.wrapping_sub(RED_ZONE)
     };
-    let fpstate = below.wrapping_sub(FXSAVE_SIZE as u64) & !63;
+    let extended = core.extended().map(|area| {
+        let mut area = area.to_vec();
+        xsave::mark(&mut area);
+        area
+    });
+    let size = extended.as_ref().map_or(FXSAVE_SIZE, Vec::len);
+    let fpstate = below.wrapping_sub(size as u64) & !63;
     let frame = (fpstate.wrapping_sub(SIZE as u64) & !15).wrapping_sub(8);
 
-    let mut state = Bytes::new(FXSAVE_SIZE, ABI64);
-    fpu::put(&mut state, 0, core, &W64, true);
+    let flags = UC_FLAGS | extended.as_ref().map_or(0, |_| UC_FP_XSTATE);
+    let state = extended.unwrap_or_else(|| {
+        let mut state = Bytes::new(FXSAVE_SIZE, ABI64);
+        fpu::put(&mut state, 0, core, &W64, true);
+        state.bytes.clone()
+    });
     let mut bytes = Bytes::new(SIZE, ABI64);
     bytes.put(0, 8, context.action.restorer);
-    bytes.put(UC, 8, UC_FLAGS);
+    bytes.put(UC, 8, flags);
     bytes.put_altstack(STACK, 8, context, false);
     for (index, register) in ORDER.into_iter().enumerate() {
         bytes.put(CONTEXT + index * 8, 8, core.get(register));
@@ -100,7 +113,7 @@ pub(super) fn push(
     if context.action.has(libc::SA_SIGINFO) {
         bytes.bytes[INFO..INFO + INFO_SIZE].copy_from_slice(context.info);
     }
-    space.write(fpstate, &state.bytes)?;
+    space.write(fpstate, &state)?;
     space.write(frame, &bytes.bytes)?;
 
     core.set(W64.di, context.signal as u64);
@@ -111,6 +124,9 @@ pub(super) fn push(
     let flags = core.get(W64.flags) & !(DIRECTION_FLAG | RESUME_FLAG | TRAP_FLAG);
     core.set(W64.flags, flags);
     fpu::reset(core, &W64);
+    if let Some(area) = core.extended() {
+        xsave::begin(area);
+    }
     core.set(W64.ip, context.action.handler);
     Ok(())
 }
@@ -128,11 +144,15 @@ pub(super) fn pop(core: &mut dyn CpuCore, space: &AddressSpace) -> Result<Restor
     }
     if fpstate == 0 {
         fpu::reset(core, &W64);
+        if let Some(area) = core.extended() {
+            xsave::begin(area);
+        }
     } else {
         let state = Bytes::read(space, fpstate, FXSAVE_SIZE, ABI64)?;
         if !fpu::take(&state, 0, core, &W64, true) {
             return Err(Efault { addr: fpstate });
         }
+        take_extended(core, space, fpstate, &state.bytes)?;
     }
     let flags = core.get(W64.flags) & !USER_FLAGS;
     for (index, register) in ORDER.into_iter().enumerate() {
@@ -146,4 +166,32 @@ pub(super) fn pop(core: &mut dyn CpuCore, space: &AddressSpace) -> Result<Restor
     Ok(Restored {
         altstack: Some(bytes.get_altstack(STACK, 8, false)),
     })
+}
+
+/// What XSAVE has beside FXSAVE's `legacy`, which is taken: as it is where the frame has it whole (`check_xstate_in_sigframe` of
+/// arch/x86/kernel/fpu/signal.c), else as in the beginning.
+fn take_extended(
+    core: &mut dyn CpuCore,
+    space: &AddressSpace,
+    fpstate: u64,
+    legacy: &[u8],
+) -> Result<(), Efault> {
+    let mxcsr = core.get(W64.mxcsr);
+    let Some(area) = core.extended() else {
+        return Ok(());
+    };
+    let size = xsave::marked(legacy).filter(|&size| size <= area.len());
+    let mut behind = [0; 4];
+    if let Some(size) = size {
+        space.read(fpstate.wrapping_add(size as u64), &mut behind)?;
+    }
+    match size {
+        Some(size) if u32::from_le_bytes(behind) == xsave::MAGIC_BEHIND => {
+            space.read(fpstate, &mut area[..size])?;
+            xsave::settle(area);
+            core.set(W64.mxcsr, mxcsr);
+        }
+        _ => xsave::begin(area),
+    }
+    Ok(())
 }

@@ -15,6 +15,7 @@ use crate::kernel::linux::{Facts, LinuxAbi, OwnCall};
 use crate::kernel::signal::{FaultInfo, FrameContext, Restored};
 use crate::memory::{AddressSpace, Efault};
 
+use super::direct;
 use registers::{Numbers, W32, W64};
 
 const ABI64: GuestAbi = GuestAbi::of(64, false);
@@ -98,6 +99,10 @@ impl LinuxAbi for X86Linux {
             }
             (OwnCall::GetThreadArea, false) => segments::get_thread_area(args[0], core, space),
             (OwnCall::ModifyLdt, false) => segments::modify_ldt(args, core, space, false),
+            (OwnCall::ModifyLdt, true) if core.extended().is_some() => {
+                // The host's processor is to know them. An int as well.
+                Ok(direct::modify_ldt(args, space) as u32 as u64)
+            }
             (OwnCall::ModifyLdt, true) => {
                 // The call gives an int, and its errors are not extended (arch/x86/kernel/ldt.c).
                 let result = segments::modify_ldt(args, core, space, true);

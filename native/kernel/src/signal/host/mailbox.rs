@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use super::message::{queue_again, queue_for_process};
-use super::{OWN, set_mask, set_whole_mask};
+use super::{own, set_mask, set_whole_mask};
 use crate::cpu::Interrupter;
 use crate::signal::{Actions, SIG_DFL, bit, deferred};
 
@@ -149,18 +149,18 @@ impl Mailbox {
     /// The thread ends while others go on, with all signals blocked: what was not sent to it
     /// alone is for one of those (kernel/signal.c, `exit_signals`).
     pub fn hand_on(&self) {
-        deferred::set_blocked(OWN);
-        while let Some((signal, info)) = self.take_slot().or_else(|| deferred::take_own(OWN)) {
+        deferred::set_blocked(own());
+        while let Some((signal, info)) = self.take_slot().or_else(|| deferred::take_own(own())) {
             if info.si_code == libc::SI_TKILL {
                 continue;
             }
-            if bit(signal) & OWN == 0 {
+            if bit(signal) & own() == 0 {
                 queue_for_process(signal, &info);
             } else {
                 deferred::put_aside_blocked(signal, &info, false);
             }
         }
-        deferred::leave_to_others(OWN);
+        deferred::leave_to_others(own());
     }
 
     /// Has [`DUE`] say whether one of the signals put aside comes through `blocked`, which has been noted
@@ -258,9 +258,11 @@ impl Mailbox {
                 return None;
             }
             // From here on nothing comes that the handler's mask may have to block.
-            set_whole_mask(!OWN);
+            set_whole_mask(!own());
         }
-        let taken = self.take_slot().or_else(|| deferred::take(OWN & !blocked));
+        let taken = self
+            .take_slot()
+            .or_else(|| deferred::take(own() & !blocked));
         if taken.is_none() {
             // It was due under another mask.
             set_mask(blocked);

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::mailbox::{BELL, DUE, EARLY_BELL, EARLY_KILL, MAILBOX, ORPHANED};
 use super::make_again;
-use crate::memory::fault::{HostFault, SIGNALS};
+use crate::memory::fault::{HostFault, signals};
 use crate::process::whereabouts;
 use crate::signal::deferred;
 use crate::thunk::host::{interrupted_at, landing, was_made_at};
@@ -92,7 +92,7 @@ const SENT_AT: usize = 32;
 /// a thread or for its process (`to_thread`). [`unwrap_sent`] gives it back.
 pub fn wrap_sent(signal: i32, info: &mut [u8; 128], to_thread: bool) {
     let code = i32::from_le_bytes([info[8], info[9], info[10], info[11]]);
-    if !SIGNALS.contains(&signal) || code <= 0 && !(to_thread && code == libc::SI_QUEUE) {
+    if !signals().contains(&signal) || code <= 0 && !(to_thread && code == libc::SI_QUEUE) {
         return;
     }
     let mark = if to_thread { SENT_TO_THREAD } else { SENT };

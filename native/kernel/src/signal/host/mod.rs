@@ -99,22 +99,43 @@ fn kernel_action(signal: i32, new: Option<&KernelAction>) -> Option<KernelAction
         restorer: 0,
         mask: 0,
     };
-    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    let called = fault::entered(signal);
+    let new = new.map(|new| KernelAction {
+        handler: match new.handler {
+            handler @ ..=1 => handler,
+            handler => fault::entry(signal, handler),
+        },
+        ..*new
+    });
+    let new = new.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: both pointers are null or valid kernel sigactions. The C library's
     // function is not used because it keeps signals 32 and 33 for itself.
     let result =
         unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, &raw mut old, 8usize) };
+    if fault::is_entry(old.handler) {
+        old.handler = called;
+    }
     (result == 0).then_some(old)
 }
 
-/// Signals that the emulator itself lives by: their host handler is
-/// [`crate::memory::fault`]'s, and they are never blocked on the host.
-pub const OWN: u64 = 1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1) | 1 << (libc::SIGFPE - 1);
+/// Signals that every emulator lives by: their host handler is [`crate::memory::fault`]'s, and they are never blocked on the
+/// host.
+pub const LEAST: u64 = 1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1) | 1 << (libc::SIGFPE - 1);
+
+/// Those where the host's processor runs the guest's code.
+const ALL: u64 =
+    LEAST | 1 << (libc::SIGSYS - 1) | 1 << (libc::SIGTRAP - 1) | 1 << (libc::SIGILL - 1);
+
+/// Those of this process, which may be some more (`fault::widen`).
+#[must_use]
+pub fn own() -> u64 {
+    if fault::is_wide() { ALL } else { LEAST }
+}
 
 /// What the handler has to know of a process's actions, without a lock.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Those of [`OWN`] for which the guest has a handler, and those that it ignores.
+    /// Those of [`own`] for which the guest has a handler, and those that it ignores.
     handled: AtomicU64,
     ignored: AtomicU64,
     /// See [`deaths_of_ours`].
@@ -128,7 +149,7 @@ impl Known {
     #[must_use]
     pub fn inherited() -> Self {
         let known = Self::default();
-        for own in fault::SIGNALS {
+        for &own in fault::signals() {
             if fault::was_ignored(own) {
                 known.ignored.fetch_or(bit(own), Ordering::SeqCst);
             }
@@ -157,7 +178,7 @@ impl Known {
     /// Whether the guest ignores `signal`.
     #[must_use]
     pub fn is_ignored(&self, signal: i32) -> bool {
-        if bit(signal) & OWN != 0 {
+        if bit(signal) & own() != 0 {
             return self.ignored.load(Ordering::SeqCst) & bit(signal) != 0;
         }
         kernel_action(signal, None).is_some_and(|action| action.handler == SIG_IGN as usize)
@@ -173,7 +194,7 @@ impl Known {
 
 /// Makes the host's action that of the guest.
 pub fn install(known: &Known, signal: i32, action: &Action) {
-    if bit(signal) & OWN != 0 {
+    if bit(signal) & own() != 0 {
         let put = |set: &AtomicU64, on: bool| {
             if on {
                 set.fetch_or(bit(signal), Ordering::SeqCst);
@@ -225,12 +246,12 @@ pub fn set_mask(blocked: u64) {
     let mailbox = MAILBOX.get();
     // SAFETY: a non-null mailbox is alive: its thread detaches before it is dropped.
     let Some(mailbox) = (unsafe { mailbox.as_ref() }) else {
-        set_whole_mask(blocked & !OWN);
+        set_whole_mask(blocked & !own());
         return;
     };
     mailbox.note_due(blocked);
-    if blocked & !OWN == !OWN || !enter_mask(mailbox, blocked) {
-        set_whole_mask(!OWN);
+    if blocked & !own() == !own() || !enter_mask(mailbox, blocked) {
+        set_whole_mask(!own());
     }
 }
 
@@ -245,7 +266,7 @@ pub fn try_mask(mailbox: &Mailbox, blocked: u64) -> bool {
     } else {
         // What else comes through now comes after those (kernel/signal.c: `next_signal` prefers
         // SYNCHRONOUS_MASK), on the mask of their handlers.
-        set_whole_mask(!OWN);
+        set_whole_mask(!own());
         mailbox.pending.load(Ordering::SeqCst) & !DUE == 0
     };
     if !done {
@@ -257,7 +278,7 @@ pub fn try_mask(mailbox: &Mailbox, blocked: u64) -> bool {
 
 /// Sets the host mask if nothing waits: a signal that comes just before makes this fail.
 fn enter_mask(mailbox: &Mailbox, blocked: u64) -> bool {
-    let mask = blocked & !OWN;
+    let mask = blocked & !own();
     let how = libc::SIG_SETMASK as u64;
     let args = [how, &raw const mask as u64, 0, 8, 0, 0];
     // SAFETY: the kernel reads 8 bytes of mask.
@@ -265,7 +286,7 @@ fn enter_mask(mailbox: &Mailbox, blocked: u64) -> bool {
     result == 0
 }
 
-/// Sets the calling thread's host mask as it is: with [`OWN`] in it, a fault of the emulator's is its end.
+/// Sets the calling thread's host mask as it is: with [`own`] in it, a fault of the emulator's is its end.
 pub(crate) fn set_whole_mask(mask: u64) {
     // SAFETY: the kernel reads 8 bytes of mask.
     unsafe {
@@ -292,7 +313,7 @@ pub(super) fn around_exec<T>(
     let ignored = known.ignored.load(Ordering::SeqCst);
     // A SIGSEGV may be a message (`ask_to_die`), of which the new program is not to die. Our handler goes with the
     // old program, unless the guest ignores the signal.
-    let changes = (handled | OWN) & !(bit(libc::SIGSEGV) & !ignored);
+    let changes = (handled | own()) & !(bit(libc::SIGSEGV) & !ignored);
     let changed = || (1..=NSIG as i32).filter(|&signal| changes & bit(signal) != 0);
     // On the stack: a child in borrowed memory would leave what is allocated there.
     let mut before = [const { None }; NSIG];
@@ -326,10 +347,10 @@ pub(super) fn around_exec<T>(
 
 /// What was put aside waits with the kernel again, for a new program. All signals are blocked.
 fn give_back() {
-    while let Some((signal, info)) = deferred::take_own(OWN) {
+    while let Some((signal, info)) = deferred::take_own(own()) {
         queue_again(signal, &info);
     }
-    while let Some((signal, info)) = deferred::take(OWN) {
+    while let Some((signal, info)) = deferred::take(own()) {
         message::queue_for_process(signal, &info);
     }
 }
@@ -382,7 +403,7 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
     // mask is the first 8 bytes of uc_sigmask.
     let mask = (&raw mut context.uc_sigmask).cast::<u64>();
     // SAFETY: uc_sigmask is at least 8 bytes and belongs to this handler's frame.
-    unsafe { *mask = !OWN };
+    unsafe { *mask = !own() };
     let pc = &mut context.uc_mcontext.gregs[libc::REG_RIP as usize];
     if let Some(landing) = interrupted_at(*pc as usize) {
         *pc = landing as i64;
