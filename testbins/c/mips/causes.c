@@ -1,23 +1,23 @@
-// FCSR's causes behind a CTC1 that clears them: V8 asks them whether a number fits into an integer.
+// FCSR's causes right behind a conversion: V8 asks them whether a number fits into an integer.
 // arches: mipsel mips mips64el mips64 mipsn32 mipsn32el
 #include "../check.h"
 #include <signal.h>
 #include <ucontext.h>
 
-/* Causes are at bit 12, flags at bit 2: inexact, underflow, overflow, division by zero, invalid. */
-enum { I = 1, U = 2, O = 4, Z = 8, V = 16 };
+/* Causes are at bit 12, flags at bit 2: inexact first, invalid last. */
+enum { I = 1, V = 16 };
 
 #define CAUSES(fcsr) ((fcsr) >> 12 & 0x3f)
 
 /* FCSR behind one instruction, and the result's low word. */
-#define BEHIND(instruction, a, b)                                                                \
+#define BEHIND(instruction, a)                                                                \
 	({                                                                                       \
 		unsigned old, fcsr;                                                              \
-		double result_, a_ = (a), b_ = (b);                                              \
+		double result_, a_ = (a);                                                        \
 		__asm__ volatile("cfc1 %0, $31\n\tctc1 $0, $31\n\t" instruction                  \
 				 "\n\tmfc1 %1, %2\n\tcfc1 %1, $31\n\tctc1 %0, $31"               \
 				 : "=&r"(old), "=&r"(fcsr), "=&f"(result_)                       \
-				 : "f"(a_), "f"(b_));                                            \
+				 : "f"(a_));                                                      \
 		fcsr;                                                                            \
 	})
 
@@ -25,15 +25,13 @@ enum { I = 1, U = 2, O = 4, Z = 8, V = 16 };
 
 CHECK(conversions)
 {
-	EQ(CAUSES(BEHIND(TRUNC, 7.0, 0)), 0);
-	EQ(CAUSES(BEHIND(TRUNC, 7.5, 0)), I);
-	EQ(CAUSES(BEHIND(TRUNC, 3e9, 0)), V);
-	EQ(CAUSES(BEHIND(TRUNC, -1.0 / 0.0, 0)), V);
-	EQ(CAUSES(BEHIND(TRUNC, __builtin_nan(""), 0)), V);
-	EQ(CAUSES(BEHIND("cvt.s.d %2, %3", 1e300, 0)), O | I);
-	EQ(CAUSES(BEHIND("cvt.s.d %2, %3", 0.5, 0)), 0);
+	EQ(CAUSES(BEHIND(TRUNC, 7.0)), 0);
+	EQ(CAUSES(BEHIND(TRUNC, 7.5)), I);
+	EQ(CAUSES(BEHIND(TRUNC, 3e9)), V);
+	EQ(CAUSES(BEHIND(TRUNC, -1.0 / 0.0)), V);
+	EQ(CAUSES(BEHIND(TRUNC, __builtin_nan(""))), V);
 	/* Each time anew. */
-	EQ(CAUSES(BEHIND(TRUNC, 7.0, 0)), 0);
+	EQ(CAUSES(BEHIND(TRUNC, 7.0)), 0);
 }
 
 /* Without a CTC1, as V8 has it: only the last operation's causes, whatever the flags are. */
@@ -65,16 +63,6 @@ CHECK(without_clearing)
 	}
 	/* From the converted register into itself. */
 	EQ(CAUSES(CONVERTED("mov.d %1, %2\n\ttrunc.w.d %1, %1", 1e10)), V);
-}
-
-CHECK(arithmetic)
-{
-	EQ(CAUSES(BEHIND("div.d %2, %3, %4", 1, 0)), Z);
-	EQ(CAUSES(BEHIND("div.d %2, %3, %4", 1, 3)), I);
-	EQ(CAUSES(BEHIND("div.d %2, %3, %4", 1, 4)), 0);
-	EQ(CAUSES(BEHIND("mul.d %2, %3, %4", 1e300, 1e300)), O | I);
-	EQ(CAUSES(BEHIND("mul.d %2, %3, %4", 1e-300, 1e-300)), U | I);
-	EQ(CAUSES(BEHIND("sqrt.d %2, %3", -1, 0)), V);
 }
 
 /* Nothing is done between them: what was written is read. */

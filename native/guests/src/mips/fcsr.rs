@@ -2,9 +2,8 @@
 //!
 //! What is raised is the host's to collect. Causes are those of the last operation only while exceptions are enabled, and
 //! otherwise what a program has written: nobody looks for them then, but V8, which tells by causes alone what does not fit into
-//! an integer (`TryInlineTruncateDoubleToI` of its macro assembler: a conversion, MFC1, CFC1; or CTC1 of zero, a conversion,
-//! CFC1). So those of a conversion are worked out by a CFC1 right behind it, and what a few instructions behind a CTC1
-//! that clears FCSR have raised is the cause.
+//! an integer (`TryInlineTruncateDoubleToI` of its macro assembler: a conversion, MFC1, CFC1). So those of a conversion are
+//! worked out by a CFC1 right behind it.
 
 use super::Processor;
 use super::features::{Features, NAN2008, PS, R6};
@@ -23,11 +22,6 @@ const MODES: u64 = ROUNDING | ENABLES | FS;
 /// Causes, with that of an operation that is not implemented on top.
 const CAUSES: u64 = 0x3f << 12;
 const ABS_NAN2008: u64 = 3 << 18;
-
-/// Bytes of code behind a CTC1 of which it is known what they raised.
-const NEAR: u64 = 32;
-/// In [`slot::CLEARED`]: no address of code.
-const UNKNOWN: u64 = 1;
 
 /// In `State::fpstatus`: the causes, and that the operation is to trap.
 pub const TRAPPING: u64 = 1 << 8;
@@ -71,8 +65,6 @@ pub fn fcsr(st: &State, guest: Processor) -> u64 {
         r(slot::CONVERTED_FROM),
     ) {
         causes
-    } else if raised != 0 && st.pc.wrapping_sub(r(slot::CLEARED)) < NEAR {
-        raised
     } else {
         st.fpstatus & 0x3f
     };
@@ -100,7 +92,6 @@ pub fn reset(st: &mut State, guest: Processor) {
     };
     let env = st.env() | float::TINY_AFTER | nans;
     st.set_env(env);
-    st.r_mut()[usize::from(slot::CLEARED)] = UNKNOWN;
     set_fcsr(st, 0);
 }
 
@@ -177,35 +168,25 @@ fn converted(st: &State, guest: Processor, pc: u64, what: u64, from: u64) -> Opt
     Some(float::accrued(env))
 }
 
-/// Those in FCSR's place, by what is `raised`.
-fn causes<S: Sem>(s: &mut S, i: Insn, raised: S::V) -> S::V {
+/// Those in FCSR's place.
+fn causes<S: Sem>(s: &mut S, i: Insn) -> S::V {
     if i.mode & mode::TRAPS != 0 {
         let written = |st: &mut State, _, _, _, _| u128::from(st.fpstatus & 0x3f) << 12;
         return s.call(written, [None; 3], 0);
     }
-    let (pc, cleared) = (s.konst(i.pc), s.get(slot::CLEARED));
-    let distance = s.op2(Op::Sub, i.xlen(), pc, cleared);
-    let far = s.and_k(64, distance, !(NEAR - 1));
-    let (near, none) = (s.is_zero(64, far), s.konst(0));
-    let raised = s.select(64, near, raised, none);
     let (what, from) = (s.get(slot::CONVERTED), s.get(slot::CONVERTED_FROM));
     let modern = u64::from(i.has(NAN2008)) << 63;
     s.call(
-        |st, raised, what, from, imm| {
+        |st, what, from, _, imm| {
             let guest = Processor {
                 features: if imm >> 63 != 0 { NAN2008 } else { Features(0) },
                 is_wide: true,
                 big_endian: false,
             };
             let known = converted(st, guest, imm, what as u64, from as u64);
-            let otherwise = if raised != 0 {
-                raised as u64
-            } else {
-                st.fpstatus & 0x3f
-            };
-            u128::from(known.unwrap_or(otherwise)) << 12
+            u128::from(known.unwrap_or(st.fpstatus & 0x3f)) << 12
         },
-        [Some(raised), Some(what), Some(from)],
+        [Some(what), Some(from), None],
         i.pc & 0xffff_ffff | modern,
     )
 }
@@ -213,7 +194,7 @@ fn causes<S: Sem>(s: &mut S, i: Insn, raised: S::V) -> S::V {
 /// All of FCSR.
 fn whole<S: Sem>(s: &mut S, i: Insn) -> S::V {
     let raised = s.accrued();
-    let causes = causes(s, i, raised);
+    let causes = causes(s, i);
     let raised = s.shift_k(Op::Shl, 64, raised, 2);
     let modes = s.get(slot::FCSR);
     let v = s.op2(Op::Or, 64, raised, modes);
@@ -310,11 +291,6 @@ pub fn ctc1<S: Sem>(s: &mut S, i: Insn) -> Lift {
     let raised = s.shift_k(Op::Shr, 64, new, 2);
     s.accrue(raised);
     s.set(slot::FCSR, modes);
-    let raised = s.and_k(64, new, 0x1f << 2);
-    let clear = s.is_zero(64, raised);
-    let (behind, unknown) = (s.konst(i.next()), s.konst(UNKNOWN));
-    let cleared = s.select(64, clear, behind, unknown);
-    s.set(slot::CLEARED, cleared);
     let none = s.konst(0);
     s.set(slot::CONVERTED, none);
     // An exception that is enabled and caused is raised at once, and one that is not implemented anyway.

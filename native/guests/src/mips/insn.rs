@@ -33,12 +33,10 @@ pub mod slot {
     pub const DSP: u16 = 53;
     /// MSACSR.
     pub const MSACSR: u16 = 54;
-    /// The address behind the CTC1 that last wrote FCSR, if it wrote that nothing is raised; otherwise no address of code.
-    pub const CLEARED: u16 = 55;
     /// The last conversion to an integer without enabled exceptions, as an encoding and the low half of its address, and what it
     /// converted; 0 behind CTC1.
-    pub const CONVERTED: u16 = 56;
-    pub const CONVERTED_FROM: u16 = 57;
+    pub const CONVERTED: u16 = 55;
+    pub const CONVERTED_FROM: u16 = 56;
 }
 
 /// The general slots, and the floating-point registers. A register of 64 bits is the low half of a wide slot (of which MSA
@@ -47,7 +45,7 @@ pub mod slot {
 pub const LAYOUT: Layout = Layout {
     halved: 32,
     quartered: 32,
-    ..Layout::new(58, 32)
+    ..Layout::new(57, 32)
 };
 
 /// A translation's mode.
