@@ -67,7 +67,7 @@ FAULTS = """
 | x86 | misaligned operands of MOVAPS and its like do not trap, nor does EFLAGS.AC | nothing |
 | x86 | code that is stored through another mapping is seen behind a system call | nothing |
 | x86 | IN and OUT do not trap | nothing |
-| x86 | segments have no limits, and stores to read-only ones do not trap: TCG looks at neither. `modify_ldt` keeps both and tells of them | nothing |
+| x86 | segments have no limits, and stores to read-only ones do not trap | `modify_ldt` has them |
 """
 
 

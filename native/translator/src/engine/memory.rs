@@ -190,7 +190,7 @@ impl Mem for Direct<'_> {
     fn set_tag(&mut self, addr: u64, tag: u8) -> Result<(), Fault> {
         let a = self.guest.data_address(addr);
         let writable = || self.space.is_accessible(a, 1, Prot::WRITE);
-        if !writable() && !(self.space.fault(a) && writable()) {
+        if !(writable() || self.space.fault(a) && writable()) {
             return Err(Fault {
                 addr: a,
                 write: true,

@@ -50,7 +50,6 @@ pub fn fault(exit: Exit, core: &mut dyn CpuCore) -> FaultInfo {
         signal,
         code,
         addr,
-        ..known
     }
 }
 
