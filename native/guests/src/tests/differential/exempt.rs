@@ -42,7 +42,7 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
 const NEWER: &str = "oracle/aarch64.rs";
 
 /// A program that newer qemu has run, too.
-const TAGS: &str = "tests/test_mte.py";
+const TAGS: &str = "tests/mte/program.c";
 
 /// Why an instruction is not compared with Unicorn.
 pub fn skipped(bits: u32) -> Option<&'static str> {
