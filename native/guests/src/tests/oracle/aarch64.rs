@@ -1,12 +1,12 @@
 //! AArch64 that Unicorn does not know, against a newer `qemu-aarch64 -cpu max`.
 
-use super::batch::{Oracle, map, tool};
+use super::batch::{Oracle, carry_out, map, tool};
 use super::twister::Twister;
 use crate::aarch64::pauth::PACFAIL;
 use crate::aarch64::registers::{FPCR, FPSR, KEYS, PC, PSTATE, SP, V0};
 use crate::aarch64::table::{Encoding, TABLE, find};
 use crate::aarch64::{AArch64, features};
-use crate::cpu::{CpuCore, Exit, Flow};
+use crate::cpu::{CpuCore, Exit};
 use crate::features::Features;
 use crate::memory::{AddressSpace, SpaceConfig};
 use crate::tests::fuzz::{Rng, cases, env_number, only};
@@ -230,17 +230,7 @@ impl Ours {
         for (n, &key) in keys.iter().enumerate() {
             core.set_wide(KEYS + n as u32, key);
         }
-        let mut exit = Exit::Interrupted;
-        let mut steps = 0;
-        while exit == Exit::Interrupted {
-            steps += 1;
-            assert!(steps < 10_000, "{code:08x?} does not end");
-            exit = if who == 0 {
-                core.step()
-            } else {
-                core.run(&mut |_, _| Flow::Leave)
-            };
-        }
+        let exit = carry_out(&mut **core, who == 0);
         let at = core.get(PC);
         let (signal, code, fault) = match exit {
             Exit::Undefined => (libc::SIGILL, 1, at),

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::cpu::{CpuCore, Exit, Flow};
 use crate::memory::{AddressSpace, MmapRequest};
 
 /// A guest program under its emulator.
@@ -123,4 +124,19 @@ pub fn map(space: &AddressSpace, addr: u64, len: u64, prot: i32) {
         offset: 0,
     };
     assert_eq!(space.mmap(request), Ok(addr));
+}
+
+/// Has a core carry out what is at its pc, in steps or as it runs usually, to the exception that ends it.
+pub fn carry_out(core: &mut dyn CpuCore, steps: bool) -> Exit {
+    for _ in 0..10_000 {
+        let exit = if steps {
+            core.step()
+        } else {
+            core.run(&mut |_, _| Flow::Leave)
+        };
+        if exit != Exit::Interrupted {
+            return exit;
+        }
+    }
+    panic!("it does not end");
 }

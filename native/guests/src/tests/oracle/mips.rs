@@ -1,8 +1,8 @@
 //! MIPS, little-endian, against a newer qemu, whose processors have what Unicorn's lack: each line of the table but branches and
 //! what traps, with all of the floating-point control register.
 
-use super::batch::{Oracle, map, tool};
-use crate::cpu::{CpuCore, Exit, Flow};
+use super::batch::{Oracle, carry_out, map, tool};
+use crate::cpu::{CpuCore, Exit};
 use crate::ir::float::is_nan;
 use crate::memory::{AddressSpace, SpaceConfig};
 use crate::mips::Mips;
@@ -234,14 +234,7 @@ impl<'a> Ours<'a> {
         core.set(MSACSR, from.msacsr.into());
         core.set(FCSR, from.fcsr.into());
         core.set(PC, pc);
-        let mut exit = Exit::Interrupted;
-        while exit == Exit::Interrupted {
-            exit = if who == 0 {
-                core.step()
-            } else {
-                core.run(&mut |_, _| Flow::Leave)
-            };
-        }
+        let exit = carry_out(&mut **core, who == 0);
         let at = core.get(PC);
         let (signal, fault) = match exit {
             Exit::Undefined => (libc::SIGILL, at),

@@ -1,10 +1,10 @@
 //! SVE and SVE2 against a newer `qemu-aarch64 -cpu max`, with vectors of 16, 32, 48 and 256 bytes.
 
-use super::batch::{Oracle, map, tool};
+use super::batch::{Oracle, carry_out, map, tool};
 use crate::aarch64::registers::{FPCR, FPSR, P0, PC, PSTATE, SP, V0, VECTORS, Z0};
 use crate::aarch64::sve::table::{Encoding, GROUPS, Run, find};
 use crate::aarch64::{AArch64, features};
-use crate::cpu::{CpuCore, Exit, Flow};
+use crate::cpu::{CpuCore, Exit};
 use crate::memory::{AddressSpace, SpaceConfig};
 use crate::tests::fuzz::{Rng, cases, env_number, only};
 use crate::translator::{Fallback, NativeConfig, Options, open};
@@ -157,14 +157,7 @@ impl Ours {
                 core.set(P0 + (4 * n + k) as u32, v);
             }
         }
-        let mut exit = Exit::Interrupted;
-        while exit == Exit::Interrupted {
-            exit = if who == 0 {
-                core.step()
-            } else {
-                core.run(&mut |_, _| Flow::Leave)
-            };
-        }
+        let exit = carry_out(&mut **core, who == 0);
         let at = core.get(PC);
         let (signal, fault) = match exit {
             Exit::Undefined => (libc::SIGILL, at),
